@@ -1,0 +1,1 @@
+"""Shell 1: GitHub Action events, and the command line."""

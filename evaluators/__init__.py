@@ -1,0 +1,1 @@
+"""Output and expectation in, Score out."""

@@ -1,0 +1,1 @@
+"""The nouns of Prompt Verdict, and the ports through which the verbs see the world."""

@@ -1,0 +1,232 @@
+"""``promptverdict.yaml`` as it is written, with its defaults. Reading it is engine/readers/config.py."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue, field_validator
+
+from schemas.prompts import Parameters, UseCase
+from schemas.values import Fraction, Value
+
+Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+"""Dollars, exact."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class ProviderName(StrEnum):
+    """Who answers."""
+
+    ANTHROPIC = "anthropic"
+    OPENAI = "openai"
+    OFFLINE = "offline"
+    REPLAY = "replay"
+
+
+class Price(Value):
+    """USD per million tokens. What is ``None`` is charged as its nearest kin (cached and cache writes as input)."""
+
+    input: Usd
+    output: Usd
+    cached_input: Usd | None = None
+    cache_write: Usd | None = None
+    input_audio: Usd | None = None
+    output_audio: Usd | None = None
+
+
+class ModelConfig(Value):
+    """A model that lineages name."""
+
+    provider: ProviderName
+    model: str = Field(min_length=1)
+    api: Literal["chat", "responses", "messages"] | None = None
+    """OpenAI only: Chat Completions (default) or Responses."""
+    parameters: Parameters = Parameters()
+    base_url: str | None = None
+    api_key_env: str | None = Field(default=None, pattern="^[A-Za-z_][A-Za-z0-9_]*$")
+    price: Price | None = None
+    recording: str | None = None
+    """``replay`` only: the operator's file of recorded outcomes."""
+
+
+class Defaults(Value):
+    """What a lineage gets that doesn't say."""
+
+    model: str | tuple[str, ...] | None = None
+
+
+class RunConfig(Value):
+    """How the calls are made."""
+
+    max_concurrency: int = Field(default=64, ge=1, le=1024)
+    timeout_s: float = Field(default=120, gt=0, le=3600)
+    """Seconds for one call, retries included."""
+    deadline_s: float = Field(default=3600, gt=0)
+    """Seconds for the whole run."""
+    max_age: str = Field(default="72h", pattern=r"^[1-9][0-9]*(m|h|d)$")
+
+
+class Budget(Value):
+    """What a run may cost at most."""
+
+    per_run_usd: Usd = Decimal("5.00")
+
+
+class Mode(StrEnum):
+    """Whether the check blocks or only informs."""
+
+    ENFORCE = "enforce"
+    INFORM = "inform"
+
+
+class CommentPolicy(StrEnum):
+    """When a pull-request comment is written."""
+
+    ALWAYS = "always"
+    CHANGES = "changes"
+    FAILURES = "failures"
+    OFF = "off"
+
+
+class SlicePolicy(StrEnum):
+    """How a slice is judged."""
+
+    POPULATION = "population"
+    """A sample: its mean must not drop by more than its margin."""
+    CONTRACT = "contract"
+    """These very cases must hold."""
+    WATCH = "watch"
+    """Too small to decide on: many confirmed breaks make the outcome suspicious."""
+
+
+class GateMode(StrEnum):
+    """Whether a run may stop early."""
+
+    SEQUENTIAL = "sequential"
+    FIXED = "fixed"
+
+
+class Margins(Value):
+    """Largest drops that are still acceptable, as fractions (0.05 = 5 points). What is written is never widened."""
+
+    overall: Fraction | None = None
+    slice: Fraction | None = None
+    slices: dict[str, Fraction] = {}
+    metrics: dict[str, Fraction] = {}
+    classes: dict[str, Fraction] = {}
+    fields: dict[str, Fraction] = {}
+
+
+class Floor(Value):
+    """Absolute minima for the candidate, as fractions."""
+
+    overall: Fraction | None = None
+    slices: dict[str, Fraction] = {}
+
+
+class GateConfig(Value):
+    """The policy of one lineage. α, β and the looks are not options."""
+
+    mode: GateMode = GateMode.SEQUENTIAL
+    repetitions: int = Field(default=1, ge=1, le=25)
+    """``mode: fixed`` only."""
+    margin: Margins = Margins()
+    adversarial: SlicePolicy | None = None
+    """Short for ``slices: {adversarial: …}``; a contract unless said otherwise."""
+    slices: dict[str, SlicePolicy] = {}
+    max_cost_increase: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Decimal("0.20")
+    """Share by which the cost per case may rise; ``null`` switches the cost gate off."""
+    latency: Literal["advisory", "gate"] = "advisory"
+    max_latency_increase: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
+    floor: Floor = Floor()
+    inconclusive: Literal["pass", "block"] = "pass"
+
+    @field_validator("floor", mode="before")
+    @classmethod
+    def _floor_may_be_a_number(cls, value: object) -> object:
+        return {"overall": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class FieldKind(StrEnum):
+    """How one extracted field is compared."""
+
+    EXACT = "exact"
+    NORMALISED = "normalised"
+    NUMBER = "number"
+    DATE = "date"
+    SET = "set"
+    FUZZY = "fuzzy"
+    ABSENT = "absent"
+
+
+class FieldRule(Value):
+    """The rule of one extracted field."""
+
+    kind: FieldKind = FieldKind.NORMALISED
+    tolerance: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """``number``: absolute; ``date``: days."""
+    match: Literal["exact", "normalised", "fuzzy"] = "normalised"
+    """``set``: how members are matched."""
+    threshold: Fraction = 0.9
+    """``fuzzy``: similarity from which on two texts are the same."""
+
+
+class JudgeConfig(Value):
+    """Who grades generated text."""
+
+    model: str
+    labels: str | None = None
+    """People's grades of sample answers, for calibration."""
+
+
+class Check(Value):
+    """A deterministic rule on the output, of any use case; exactly one kind is set."""
+
+    name: str
+    equals: str | None = None
+    contains: str | None = None
+    not_contains: str | None = None
+    regex: str | None = None
+    """RE2 syntax."""
+    max_words: int | None = Field(default=None, gt=0)
+    json_schema: dict[str, JsonValue] | None = None
+
+
+class LineageConfig(Value):
+    """One lineage: a prompt, its tests and how it is judged. Paths are relative to the configuration's folder."""
+
+    use_case: UseCase
+    prompt: str
+    tests: str | None = None
+    """``None``: the prompt's inline ``testData``."""
+    model: str | tuple[str, ...] | None = None
+    labels: tuple[str, ...] = ()
+    multi_label: bool = False
+    fields: dict[str, FieldRule] = {}
+    rubric: str | None = None
+    judge: JudgeConfig | None = None
+    checks: tuple[Check, ...] = ()
+    partials: tuple[str, ...] = ()
+    """Shared partials this prompt may include; globs are allowed."""
+    reference: str | None = None
+    """A prompt that a new lineage is compared with."""
+    gate: GateConfig | None = None
+    run: RunConfig | None = None
+    budget: Budget | None = None
+
+
+class Config(Value):
+    """One ``promptverdict.yaml``."""
+
+    version: Literal[1]
+    models: dict[Name, ModelConfig] = {}
+    defaults: Defaults = Defaults()
+    run: RunConfig = RunConfig()
+    budget: Budget = Budget()
+    gate: GateConfig = GateConfig()
+    mode: Mode = Mode.ENFORCE
+    comment: CommentPolicy = CommentPolicy.ALWAYS
+    lineages: dict[Name, LineageConfig] = {}

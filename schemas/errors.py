@@ -1,0 +1,56 @@
+"""The exceptions that the caller can't go on from. Failures inside a run are values, not exceptions.
+
+PromptVerdictError
+├── UsageError       the command or its arguments are wrong
+├── ConfigError      promptverdict.yaml, a rubric, a price or a model setting is wrong
+├── SourceError      git, a prompt file or a test set can't be read
+├── BudgetExceeded   the hard cap was reached; what is finished is kept
+├── ProviderError    a model provider can't be used at all (no key, wrong origin)
+├── StoreError       the outcome store can't be read or written
+└── HostError        GitHub can't be reached or refuses
+"""
+
+from __future__ import annotations
+
+
+class PromptVerdictError(Exception):
+    """Says what is wrong, where (``file:line`` or a name) and how to mend it: one line, no traceback."""
+
+    def __init__(self, what: str, *, where: str | None = None, mend: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f" ({self.mend})" if self.mend else ""
+        return f"{place}{self.what}{advice}"
+
+
+class UsageError(PromptVerdictError):
+    """The command or its arguments are wrong."""
+
+
+class ConfigError(PromptVerdictError):
+    """A configuration, rubric, price or model setting is wrong."""
+
+
+class SourceError(PromptVerdictError):
+    """Git, a prompt file or a test set can't be read."""
+
+
+class BudgetExceeded(PromptVerdictError):  # noqa: N818 - the design's word
+    """The hard cap was reached. Everything finished is in the store."""
+
+
+class ProviderError(PromptVerdictError):
+    """A model provider can't be used at all."""
+
+
+class StoreError(PromptVerdictError):
+    """The outcome store can't be read or written."""
+
+
+class HostError(PromptVerdictError):
+    """The pull-request host can't be reached or refuses."""

@@ -1,0 +1,131 @@
+"""How the engine and the evaluators see the world."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from schemas.config import ModelConfig, Price
+from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
+from schemas.prompts import Dialect, Message, Request
+from schemas.testsets import TestCase
+from schemas.values import Value
+
+Ask = Callable[[Request, int], Awaitable[Completion | CompletionError]]
+"""Asks a judge: request and repetition in, answer out. Stored, paid and limited like every other call."""
+
+
+class TreeEntry(Value):
+    """One path of a commit's tree."""
+
+    path: str
+    mode: str
+    """``100644``, ``100755``, ``120000`` (link) or ``160000`` (submodule)."""
+    blob: str
+    size: int | None = None
+
+
+class TreeChange(Value):
+    """A path whose entry differs between two trees; renames are followed by content, not by name."""
+
+    before: TreeEntry | None
+    after: TreeEntry | None
+
+
+class SourceTree(Protocol):
+    """Commits as data: trees and blobs, never a worktree. Raises SourceError."""
+
+    def entries(self, commit: str) -> Mapping[str, TreeEntry]:
+        """Every path of the commit's tree."""
+        ...
+
+    def entry(self, commit: str, path: str) -> TreeEntry | None:
+        """One path, without listing the tree."""
+        ...
+
+    def changes(self, before: str, after: str) -> tuple[TreeChange, ...]:
+        """Paths that differ; similar files (≥ 50%) are paired as renames, as git does."""
+        ...
+
+    def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
+        """The contents of blobs by id."""
+        ...
+
+
+class RenderJob(Value):
+    """One prompt to be filled in with one case's inputs."""
+
+    dialect: Dialect
+    messages: tuple[Message, ...]
+    variables: dict[str, JsonValue]
+    partials: dict[str, str] = {}
+    """Path → text of the partials that may be included."""
+
+
+class RenderFailure(Value):
+    """Why a template can't be filled in."""
+
+    message: str
+    variable: str | None = None
+    """The missing variable, if that is why."""
+
+
+class TemplateRenderer(Protocol):
+    """Fills in templates where they can do no harm."""
+
+    def render(self, jobs: Sequence[RenderJob]) -> list[tuple[Message, ...] | RenderFailure]:
+        """One result for each job, in order."""
+        ...
+
+
+class ModelProvider(Protocol):
+    """Asks one model. Never raises for what goes wrong with one call: that is a CompletionError."""
+
+    async def complete(self, request: Request, *, repetition: int, timeout_s: float) -> Completion | CompletionError:
+        """One attempt within ``timeout_s`` seconds. ``repetition`` seeds only what is simulated."""
+        ...
+
+    async def aclose(self) -> None:
+        """Releases connections."""
+        ...
+
+
+class Evaluator(Protocol):
+    """Scores the outputs of one lineage."""
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """What it reports for every case; the first one is the overall score."""
+        ...
+
+    async def score(
+        self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int
+    ) -> tuple[Score | EvaluatorFailure, ...]:
+        """One entry for each metric, in order. Pure unless it asks a judge."""
+        ...
+
+
+class OutcomeStore(Protocol):
+    """Durable, content-addressed completions. What ``put`` returned from is on disk. Raises StoreError."""
+
+    async def get(self, keys: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], StoredCompletion]:
+        """What is there of (request digest, repetition)."""
+        ...
+
+    async def put(self, rows: Sequence[StoredCompletion]) -> None:
+        """Writes and syncs; an existing row stays as it is."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes the store."""
+        ...
+
+
+class PriceTable(Protocol):
+    """USD per million tokens by model."""
+
+    def price(self, model: ModelConfig) -> Price:
+        """Raises ConfigError, with the line to paste, for a model whose price isn't known."""
+        ...

@@ -1,0 +1,143 @@
+"""Prompts as they are committed, and the requests that they become."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import cached_property
+
+from pydantic import Field, JsonValue
+
+from schemas.values import Value, digest_of
+
+
+class UseCase(StrEnum):
+    """How outputs of a lineage are scored."""
+
+    CLASSIFICATION = "classification"
+    EXTRACTION = "extraction"
+    GENERATION = "generation"
+
+
+class Role(StrEnum):
+    """Who speaks a message."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Dialect(StrEnum):
+    """How variables are written in a template."""
+
+    GITHUB = "github"
+    """``{{name}}`` with dots and dashes allowed, no logic (GitHub .prompt.yml)."""
+    JINJA = "jinja"
+    """Jinja2, sandboxed."""
+    BRACES = "braces"
+    """``{name}`` (Studio YAML); any other brace is literal."""
+
+
+class Message(Value):
+    """One message; ``content`` is a template in a PromptFile and final text in a Request."""
+
+    role: Role
+    content: str
+
+
+class Parameters(Value):
+    """What is sent beside the messages. ``None`` means: not sent."""
+
+    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
+    top_p: float | None = Field(default=None, gt=0, le=1, allow_inf_nan=False)
+    top_k: int | None = Field(default=None, gt=0)
+    max_tokens: int | None = Field(default=None, gt=0)
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2, allow_inf_nan=False)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2, allow_inf_nan=False)
+    response_format: str | None = Field(default=None, pattern="^(text|json_object|json_schema)$")
+    json_schema: dict[str, JsonValue] | None = None
+    """``{"name": …, "schema": {…}}`` when ``response_format`` is json_schema."""
+    tools: tuple[dict[str, JsonValue], ...] = ()
+    """Tool definitions, passed through as they are."""
+    reasoning: dict[str, JsonValue] | None = None
+    """Provider-specific reasoning or thinking settings, passed through as they are."""
+
+
+class ChoiceScore(Value):
+    """One answer of a judge in a GitHub prompt file and what it is worth."""
+
+    choice: str
+    score: float
+
+
+class InlineEvaluator(Value):
+    """An entry of ``evaluators`` in a GitHub prompt file: exactly one of the three kinds."""
+
+    name: str
+    equals: str | None = None
+    contains: str | None = None
+    starts_with: str | None = None
+    ends_with: str | None = None
+    judge_model: str | None = None
+    judge_prompt: str | None = None
+    judge_system_prompt: str | None = None
+    choices: tuple[ChoiceScore, ...] = ()
+    uses: str | None = Field(default=None, pattern=r"^github/(similarity|relevance|coherence|fluency|groundedness)$")
+
+
+class Finding(Value):
+    """Something a person should know: what, where (``file:line``), and how to mend it."""
+
+    what: str
+    where: str | None = None
+    mend: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        return f"{place}{self.what}{f' ({self.mend})' if self.mend else ''}"
+
+
+class PromptFile(Value):
+    """A prompt as one reader understood it. Immutable; ``digest`` is over what a model would see."""
+
+    path: str
+    """The path in the repository, ``/``-separated; for a folder pair the folder."""
+    format: str
+    """The reader's name: ``github``, ``studio``, ``plain``, ``pair``, ``chat``."""
+    dialect: Dialect
+    messages: tuple[Message, ...] = Field(min_length=1)
+    name: str | None = None
+    description: str | None = None
+    model: str | None = None
+    """The model that the file itself names, as written."""
+    parameters: Parameters = Parameters()
+    test_data: tuple[dict[str, JsonValue], ...] = ()
+    evaluators: tuple[InlineEvaluator, ...] = ()
+    partials: tuple[str, ...] = ()
+    """Paths of shared partials that were included."""
+    warnings: tuple[Finding, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """Equal exactly when the messages, dialect, model and parameters are equal."""
+        return digest_of(
+            [self.dialect, [m.model_dump() for m in self.messages], self.model, self.parameters.model_dump(mode="json")]
+        )
+
+
+class Request(Value):
+    """One call to a model, whole: what the store's key is made of."""
+
+    provider: str
+    """``anthropic``, ``openai``, ``offline`` or ``replay``."""
+    origin: str
+    """The base URL that the call goes to; ``offline:`` for the offline model."""
+    model: str
+    messages: tuple[Message, ...]
+    parameters: Parameters
+
+    @cached_property
+    def digest(self) -> str:
+        """Content address: 64 hexadecimal digits."""
+        return digest_of(self.model_dump(mode="json"))

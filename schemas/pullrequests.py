@@ -1,0 +1,36 @@
+"""What both shells reduce their event to."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from schemas.values import Value
+
+
+class Trust(StrEnum):
+    """Who wrote the head."""
+
+    OPERATOR = "operator"
+    """A laptop: the person who owns the keys."""
+    SAME_REPOSITORY = "same_repository"
+    FORK = "fork"
+    FORK_APPROVED = "fork_approved"
+    """A maintainer approved exactly this head sha."""
+
+
+class PullRequest(Value):
+    """Two commits and how far their author is trusted."""
+
+    base_ref: str
+    base_sha: str = Field(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")
+    """Tip of the base ref: policy and gating tests are read here."""
+    head_ref: str
+    head_sha: str = Field(pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")
+    """Candidate prompts are read here, as data."""
+    trust: Trust
+    repository: str | None = None
+    """``owner/name`` on the host; ``None`` on a laptop."""
+    number: int | None = None
+    author: str | None = None

@@ -1,0 +1,347 @@
+"""Everything that is shown: one JSON document, rendered as comment, check, summary, terminal text and HTML.
+
+Scores, changes and intervals are fractions (−1 … 1); renderers show points. Money is USD as exact decimal strings.
+Texts from models, prompts and files are stored raw here: every renderer encodes them for its surface.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from schemas.config import CommentPolicy, Mode, SlicePolicy, Usd
+from schemas.prompts import Finding, UseCase
+from schemas.values import Value
+
+
+class VerdictStatus(StrEnum):
+    """The answer, worst first (the precedence over several lineages)."""
+
+    BLOCKED = "blocked"
+    ERROR = "error"
+    NEEDS_APPROVAL = "needs_approval"
+    SUSPICIOUS = "suspicious"
+    UNDERPOWERED = "underpowered"
+    APPROVED = "approved"
+    NOT_APPLICABLE = "not_applicable"
+
+    @property
+    def outcome(self) -> str:
+        """The product's word: suspicious and underpowered are both ``inconclusive``."""
+        return "inconclusive" if self in (VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED) else self.value
+
+
+class Interval(Value):
+    """Made of the decision's own bounds: ``low`` from the block test, ``high`` from the approve bound. Fractions.
+
+    ``None``: that side has no bound (not enough data)."""
+
+    low: float | None
+    high: float | None
+
+
+class ReasonCode(StrEnum):
+    """Why; each has one tested sentence (engine/words.py)."""
+
+    DROP = "drop"
+    CONTRACT = "contract"
+    PROTECTED = "protected"
+    SMOKE = "smoke"
+    FLOOR = "floor"
+    COST = "cost"
+    COST_UNCERTAIN = "cost_uncertain"
+    LATENCY = "latency"
+    WATCH = "watch"
+    ESTIMATED_DROP = "estimated_drop"
+    UNDERPOWERED = "underpowered"
+    NO_DROP = "no_drop"
+    IDENTICAL = "identical"
+    NEW_LINEAGE = "new_lineage"
+    DELETED_LINEAGE = "deleted_lineage"
+    MOVED_OUT = "moved_out"
+    POLICY_CHANGED = "policy_changed"
+    TESTS_CHANGED = "tests_changed"
+    RUBRIC_CHANGED = "rubric_changed"
+    WORKFLOW_CHANGED = "workflow_changed"
+    ADOPTION = "adoption"
+    MISSING_CELLS = "missing_cells"
+    NO_CASES = "no_cases"
+    UNREADABLE = "unreadable"
+    BUDGET = "budget"
+    DRIFT = "drift"
+    UNTRUSTED = "untrusted"
+    NOTHING_CHANGED = "nothing_changed"
+    NOTHING_MEASURED = "nothing_measured"
+
+
+class Reason(Value):
+    """One reason of a verdict, in data and in a sentence."""
+
+    code: ReasonCode
+    status: VerdictStatus
+    """The verdict that this reason alone would give."""
+    sentence: str
+    slice: str | None = None
+    metric: str | None = None
+    estimate: float | None = None
+    interval: Interval | None = None
+    margin: float | None = None
+    p: float | None = None
+    look: int | None = None
+    cases: tuple[str, ...] = ()
+    """Ids of the cases that are the evidence."""
+
+
+class Effect(Value):
+    """Baseline against candidate on one hypothesis (a slice × a metric, or overall)."""
+
+    slice: str | None
+    """``None``: all cases."""
+    metric: str
+    cases: int
+    baseline: float | None
+    candidate: float | None
+    change: float | None
+    interval: Interval | None
+    margin: float | None
+    """The margin that was decided with."""
+    margin_written: bool = False
+    policy: SlicePolicy = SlicePolicy.POPULATION
+    reading: Literal["better", "worse", "same", "cant_tell", "no_data"]
+    more_cases: int | None = None
+    """How many more cases would certify the margin, when it can't tell."""
+    better: int = 0
+    worse: int = 0
+
+
+class ClassEffect(Value):
+    """Per-class precision, recall and F1 of both arms (``None``: undefined, nothing to divide by)."""
+
+    label: str
+    cases: int
+    baseline_precision: float | None
+    baseline_recall: float | None
+    baseline_f1: float | None
+    candidate_precision: float | None
+    candidate_recall: float | None
+    candidate_f1: float | None
+
+
+class Confusion(Value):
+    """Counts of answers by expected label (row) and given label (column); the last column is «no label»."""
+
+    labels: tuple[str, ...]
+    columns: tuple[str, ...]
+    baseline: tuple[tuple[float, ...], ...]
+    candidate: tuple[tuple[float, ...], ...]
+
+
+class CostPart(Value):
+    """One cause of a cost difference, USD per 1,000 cases."""
+
+    cause: Literal["input", "output", "price", "cache"]
+    usd_per_1000: Decimal
+    tokens_per_case: float | None = None
+
+
+class CostEffect(Value):
+    """Cache-neutral cost per 1,000 cases in USD, and its ratio with the bounds that decided."""
+
+    baseline_per_1000: Usd | None
+    candidate_per_1000: Usd | None
+    increase: float | None
+    """Share: 0.2 = 20% more."""
+    interval: Interval | None
+    limit: float | None
+    parts: tuple[CostPart, ...] = ()
+    reading: Literal["passes", "fails", "cant_tell", "not_gated", "no_data"]
+
+
+class LatencyEffect(Value):
+    """Median seconds of fresh interleaved pairs."""
+
+    baseline_s: float | None
+    candidate_s: float | None
+    pairs: int
+    p: float | None
+    reading: Literal["passes", "fails", "cant_tell", "advisory", "no_data"]
+
+
+class Answer(Value):
+    """What an arm said to a case, and how often."""
+
+    text: str
+    count: int
+    of: int
+    score: float | None
+
+
+class CaseEffect(Value):
+    """One case, both arms."""
+
+    id: str
+    slices: tuple[str, ...]
+    protected: bool = False
+    expected: JsonValue = None
+    baseline: tuple[Answer, ...] = ()
+    candidate: tuple[Answer, ...] = ()
+    change: float | None = None
+    reading: Literal["improved", "regressed", "flaky", "same", "missing"]
+    confirmed: bool = False
+    reason: str = ""
+
+
+class DiffLine(Value):
+    """One line of a prompt diff."""
+
+    kind: Literal["same", "added", "removed"]
+    text: str
+    before: int | None
+    after: int | None
+    marks: tuple[tuple[int, int], ...] = ()
+    """Character ranges that changed within the line."""
+
+
+class DiffHunk(Value):
+    """Neighbouring lines of a diff."""
+
+    lines: tuple[DiffLine, ...]
+
+
+class PromptDiff(Value):
+    """What changed in the prompt."""
+
+    path_before: str | None
+    path_after: str | None
+    added: int
+    removed: int
+    tokens_before: int | None = None
+    tokens_after: int | None = None
+    hunks: tuple[DiffHunk, ...] = ()
+    settings: tuple[tuple[str, str, str], ...] = ()
+    """Model and parameter changes: name, before, after."""
+
+
+class Change(Value):
+    """One thing that this pull request changes about a lineage."""
+
+    kind: Literal[
+        "prompt",
+        "model",
+        "parameters",
+        "partial",
+        "tests",
+        "rubric",
+        "policy",
+        "renamed",
+        "added",
+        "deleted",
+        "moved_out",
+    ]
+    detail: str
+    path: str | None = None
+
+
+class Sureness(Value):
+    """How sure this is: what was run, what could have been detected."""
+
+    looks: int
+    """How many looks were taken."""
+    repetitions: float
+    """Mean runs per case and arm."""
+    flip_rate: float | None = None
+    """Share of cases that differ between identical runs."""
+    can_rule_out: float | None = None
+    """The drop of the overall score that this test set could rule out."""
+    hypotheses: int = 0
+    alpha: float | None = None
+    judge_agreement: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Spending(Value):
+    """Calls and money of a run."""
+
+    planned: int = 0
+    made: int = 0
+    stored: int = 0
+    identical: int = 0
+    """Cells that needed no call since both arms send the same request."""
+    not_needed: int = 0
+    """Planned cells that the stopping rule made unnecessary."""
+    cost_usd: Usd = Decimal(0)
+    judge_cost_usd: Usd = Decimal(0)
+    budget_usd: Usd | None = None
+
+
+class LineageCard(Value):
+    """One lineage × one model."""
+
+    lineage: str
+    model: str
+    """The candidate's model."""
+    baseline_model: str | None = None
+    """Set when the pull request swaps the model."""
+    use_case: UseCase
+    prompt: str
+    status: VerdictStatus
+    passes: bool
+    headline: str
+    """One sentence about this lineage."""
+    reasons: tuple[Reason, ...] = ()
+    overall: Effect | None = None
+    slices: tuple[Effect, ...] = ()
+    metrics: tuple[Effect, ...] = ()
+    """Overall effects of every metric when there are several (fields, dimensions)."""
+    classes: tuple[ClassEffect, ...] = ()
+    confusion: Confusion | None = None
+    cost: CostEffect | None = None
+    latency: LatencyEffect | None = None
+    cases: tuple[CaseEffect, ...] = ()
+    """All cases in the test set's order."""
+    diff: PromptDiff | None = None
+    changes: tuple[Change, ...] = ()
+    sureness: Sureness | None = None
+    spending: Spending = Spending()
+    finishes: dict[str, tuple[int, int]] = {}
+    """Truncated, refused, filtered, empty and missing answers: (baseline, candidate)."""
+    warnings: tuple[Finding, ...] = ()
+    content_digest: str | None = None
+
+
+class CommitRef(Value):
+    """A commit and how it was named."""
+
+    ref: str
+    sha: str
+
+
+class Scorecard(Value):
+    """The whole answer to one pull request."""
+
+    schema_version: Literal[1] = 1
+    status: VerdictStatus
+    passes: bool
+    """Whether the required check passes (mode ``inform`` always passes)."""
+    title: str = Field(max_length=255)
+    """One line: the verdict and what it could not rule out."""
+    summary: str
+    """One or two sentences that a non-statistician would say."""
+    mode: Mode = Mode.ENFORCE
+    comment: CommentPolicy = CommentPolicy.ALWAYS
+    base: CommitRef
+    merge_base: str | None
+    head: CommitRef
+    reasons: tuple[Reason, ...] = ()
+    """Reasons of the pull request as a whole (its gate, its configuration)."""
+    lineages: tuple[LineageCard, ...] = ()
+    """Worst verdict first, then by name."""
+    spending: Spending = Spending()
+    warnings: tuple[Finding, ...] = ()
+    plan_digest: str | None = None
+    seconds: float | None = None
+    """Wall time; ``None`` in what is compared byte for byte."""
+    dry_run: bool = False

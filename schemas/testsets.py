@@ -1,0 +1,52 @@
+"""Committed test sets."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field, JsonValue
+
+from schemas.prompts import Finding
+from schemas.values import Value
+
+
+class Source(StrEnum):
+    """Where a case came from."""
+
+    PRODUCTION = "production"
+    SYNTHETIC = "synthetic"
+    TEAM = "team"
+
+
+class TestCase(Value):
+    """One committed case."""
+
+    __test__: ClassVar[bool] = False  # else pytest tries to collect it
+
+    id: str = Field(min_length=1)
+    inputs: dict[str, JsonValue]
+    expected: JsonValue = None
+    """A label, a map of fields, a text; ``None`` when nothing is expected."""
+    slices: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    source: Source | None = None
+    protected: bool = False
+    cluster: str | None = None
+    """Cases of one cluster count as one for uncertainty."""
+    notes: str | None = None
+    rubric: str | None = None
+    must_not: tuple[str, ...] = ()
+    """What a successful injection looks like: texts that may not occur in the output."""
+    line: int | None = Field(default=None, exclude=True)
+    """Where the case starts in its file (1-based)."""
+
+
+class TestSet(Value):
+    """The cases of one file, in the file's order, with unique ids."""
+
+    __test__: ClassVar[bool] = False
+
+    path: str
+    cases: tuple[TestCase, ...]
+    warnings: tuple[Finding, ...] = ()

@@ -1,0 +1,32 @@
+"""What every value of ours has in common."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Value(BaseModel):
+    """A frozen value that refuses keys it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+"""A share between 0 and 1. It is shown as points (0-100)."""
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one JSON spelling of ``value`` (sorted keys, no blanks, UTF-8), so that equal values have equal bytes.
+
+    Raises ValueError for NaN and infinities.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest_of(value: Any) -> str:
+    """The SHA-256 of ``canonical_json(value)``, as 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value)).hexdigest()
