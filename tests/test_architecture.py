@@ -19,7 +19,11 @@ WORLD = {
     "aiohttp", "anthropic", "datetime", "genai_prices", "github", "http", "httpx", "io", "openai", "os", "pathlib", "random", "secrets", "shutil",
     "socket", "sqlalchemy", "sqlite3", "sqlmodel", "subprocess", "sys", "tempfile", "time", "urllib", "uuid",
 }  # fmt: skip
-PURE_USES = {"io": {"StringIO", "BytesIO"}, "datetime": {"date", "datetime", "UTC", "timedelta"}}
+PURE_USES = {
+    "pathlib": {"PurePosixPath"},
+    "io": {"StringIO", "BytesIO"},
+    "datetime": {"date", "datetime", "UTC", "timedelta"},
+}
 """Names of otherwise worldly modules that are pure values."""
 
 

@@ -1,0 +1,90 @@
+import yaml
+
+from engine.adoption import configuration_text, propose
+from schemas.config import FieldKind
+from schemas.prompts import Dialect, Message, PromptFile, Role, UseCase
+from schemas.testsets import TestCase, TestSet
+
+
+def prompt(path="prompts/triage.prompt.yml", **more):
+    return PromptFile(
+        path=path,
+        format="github",
+        dialect=Dialect.GITHUB,
+        messages=(Message(role=Role.USER, content="{{ticket}}"),),
+        **more,
+    )
+
+
+def cases(path, *expected, **inputs):
+    inputs = inputs or {"ticket": "t"}
+    return TestSet(
+        path=path, cases=tuple(TestCase(id=str(i), inputs=inputs, expected=e) for i, e in enumerate(expected))
+    )
+
+
+WANTS_TICKET = {"prompts/triage.prompt.yml": frozenset({"ticket"})}
+
+
+def test_a_prompt_is_paired_with_the_test_set_that_has_its_variables():
+    (lineage,) = propose(
+        [prompt()], [cases("tests/other.jsonl", "a", "b", email="x"), cases("tests/t.jsonl", "a", "b")], WANTS_TICKET
+    )
+    assert (lineage.name, lineage.tests, lineage.cases) == ("triage", "tests/t.jsonl", 2)
+
+
+def test_of_two_fitting_test_sets_the_one_with_the_nearer_name_is_taken():
+    (lineage,) = propose([prompt()], [cases("zzz.csv", "a"), cases("tests/triage.jsonl", "a")], WANTS_TICKET)
+    assert lineage.tests == "tests/triage.jsonl"
+
+
+def test_few_distinct_texts_are_labels():
+    (lineage,) = propose([prompt()], [cases("t.jsonl", "b", "a", "a", "b")], WANTS_TICKET)
+    assert (lineage.use_case, lineage.labels) == (UseCase.CLASSIFICATION, ("a", "b"))
+
+
+def test_maps_are_fields_with_a_rule_by_what_they_hold():
+    row = {"score": 1, "skills": ["a"], "since": "2024-01-31", "name": "Ada", "empty": None}
+    (lineage,) = propose([prompt()], [cases("t.jsonl", row, row)], WANTS_TICKET)
+    assert lineage.use_case is UseCase.EXTRACTION
+    assert {name: rule.kind for name, rule in lineage.fields.items()} == {
+        "score": FieldKind.NUMBER,
+        "skills": FieldKind.SET,
+        "since": FieldKind.DATE,
+        "name": FieldKind.NORMALISED,
+        "empty": FieldKind.NORMALISED,
+    }
+
+
+def test_anything_else_is_generation():
+    (lineage,) = propose([prompt()], [cases("t.jsonl", "one", "two", "three", "four", "five")], WANTS_TICKET)
+    assert lineage.use_case is UseCase.GENERATION
+
+
+def test_inline_test_data_needs_no_test_set():
+    (lineage,) = propose(
+        [prompt(test_data=({"ticket": "x", "expected": "a"}, {"ticket": "y", "expected": "a"}))], [], {}
+    )
+    assert (lineage.tests, lineage.cases, lineage.use_case) == (None, 2, UseCase.CLASSIFICATION)
+
+
+def test_two_prompts_of_one_name_get_two_lineages():
+    lineages = propose([prompt("a/x.md"), prompt("b/x.md")], [], {})
+    assert [lineage.name for lineage in lineages] == ["x", "x-2"]
+
+
+def test_the_text_is_yaml_whatever_the_repository_calls_its_files():
+    nasty = prompt('a: b/"#[x]\n.md')
+    text = configuration_text(
+        propose(
+            [prompt(), nasty, prompt("e.md")],
+            [cases("t.jsonl", "no", "null", "a: b", "no", "null", "a: b"), cases("u.jsonl", {"a b": 1}, e=1)],
+            {**WANTS_TICKET, "e.md": frozenset("e")},
+        ),
+        "haiku",
+        ["provider: anthropic", "model: claude-haiku-4-5"],
+    )
+    read = yaml.safe_load(text)
+    assert read["lineages"]["triage"]["labels"] == ["a: b", "no", "null"]
+    assert read["lineages"]["x"]["prompt"] == nasty.path
+    assert read["lineages"]["e"]["fields"] == {"a b": {"kind": "number"}}
