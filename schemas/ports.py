@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -22,7 +22,7 @@ class TreeEntry(Value):
 
     path: str
     mode: str
-    """``100644``, ``100755``, ``120000`` (link) or ``160000`` (submodule)."""
+    """``100644``, ``100755``, ``120000`` (link), ``160000`` (submodule) or ``040000`` (folder)."""
     blob: str
     size: int | None = None
 
@@ -43,6 +43,14 @@ class SourceTree(Protocol):
 
     def entry(self, commit: str, path: str) -> TreeEntry | None:
         """One path, without listing the tree."""
+        ...
+
+    def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
+        """Those of the paths that the tree has, with sizes, without listing it. Folders have mode ``040000``."""
+        ...
+
+    def find(self, commit: str, globs: Sequence[str]) -> tuple[TreeEntry, ...]:
+        """Files that match a glob (``*`` within a folder, ``**/`` across folders) or lie in a folder of that name."""
         ...
 
     def changes(self, before: str, after: str) -> tuple[TreeChange, ...]:
