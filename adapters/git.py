@@ -1,0 +1,353 @@
+"""Commits as data, read by the git program: trees and blobs, never a worktree.
+
+Nothing that a commit holds is run: no hooks, no filters, no text conversion, no external diff. The caller's ``GIT_*``
+variables and the global and system configuration are not read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from schemas.errors import SourceError, UsageError
+from schemas.ports import TreeChange, TreeEntry
+
+LARGEST_BLOB = 16 * 2**20
+"""Bytes. Readers refuse far smaller files; this only keeps a hostile blob out of memory."""
+LARGEST_UNTRACKED = 8 * 2**20
+"""Bytes. Untracked files above this are no prompts and are left out of a snapshot of the worktree."""
+PATIENCE_S = 120
+"""Seconds for one git command: a partial clone may have to fetch a blob."""
+RENAME_LIMIT = 200
+"""Similar files are searched among at most this many added and deleted ones; identical ones always are."""
+EMPTY_TREE = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+HARMLESS = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.untrackedCache": "false",
+    "diff.external": "",
+    # The owner of a folder decides what git runs on its behalf; with the keys above, reading runs nothing.
+    "safe.directory": "*",
+}
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """The variables for git: the caller's without ``GIT_*``, and ``settings`` as configuration of the command."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    env |= {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_CONFIG_COUNT": str(len(settings)),
+        "LC_ALL": "C",
+    }
+    for index, (key, value) in enumerate(settings.items()):
+        env |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    return env
+
+
+def text(raw: bytes) -> str:
+    """A path as text. What isn't UTF-8 is escaped: such a file can be named, never configured."""
+    return raw.decode(errors="backslashreplace")
+
+
+def batches(paths: Iterable[str], size: int = 500) -> Iterator[list[str]]:
+    """Paths in portions that fit on a command line; what no tree can hold is left out."""
+    known = [path for path in dict.fromkeys(paths) if "\0" not in path and not {"", ".", ".."} & {*path.split("/")}]
+    for start in range(0, len(known), size):
+        yield known[start : start + size]
+
+
+class GitRepository:
+    """A repository on disk: with a worktree, bare, linked, shallow or partial; SHA-1 or SHA-256.
+
+    Raises SourceError if ``path`` is not in a repository or git is missing.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._env = environment(HARMLESS)
+        self._snapshots: list[str] = []
+        if not self.path.is_dir():
+            raise SourceError("no such folder", where=str(path), mend="pass the folder of your clone with --repo PATH")
+        found = self._git("-C", str(self.path), "rev-parse", "--absolute-git-dir", "--is-bare-repository", check=False)
+        if found.returncode:
+            raise SourceError(
+                "not a git repository", where=str(path), mend="run it inside your clone, or pass --repo PATH"
+            )
+        git_dir, bare = os.fsdecode(found.stdout).rsplit("\n", 2)[:2]
+        self.git_dir = Path(git_dir)
+        self.is_bare = bare == "true"
+
+    # -- commits and refs
+
+    def resolve(self, ref: str) -> str:
+        """The commit that ``ref`` names. Raises UsageError with the refs that are like it."""
+        if ref and not ref.startswith("-") and "\0" not in ref:
+            found = self._in("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False)
+            if not found.returncode:
+                return found.stdout.decode().strip()
+        raise self._unknown(ref)
+
+    def _unknown(self, ref: str) -> UsageError:
+        if not self._in("rev-list", "--all", "--max-count=1").stdout:
+            return UsageError(
+                "the repository has no commits yet", where=str(self.path), mend="commit your prompts first"
+            )
+        if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", ref):
+            return UsageError(f"commit {ref} isn't in this clone", mend=f"git fetch origin {ref}")
+        listed = self._in("for-each-ref", "--count=5000", "--format=%(refname:lstrip=2)").stdout
+        names = text(listed).splitlines()
+        short = {name.rpartition("/")[2]: name for name in reversed(names)}
+        alike = [name for name in names if name.endswith(f"/{ref}")] + get_close_matches(ref, names, 3, 0.6)
+        alike += [short[near] for near in get_close_matches(ref, short, 3, 0.6)]
+        if alike:
+            mend = f"did you mean {' or '.join(list(dict.fromkeys(alike))[:3])}?"
+        elif self.is_shallow:
+            mend = f"this is a shallow clone: git fetch --unshallow origin {ref}"
+        else:
+            mend = "git branch --all lists what there is"
+        return UsageError(f"unknown ref {ref!r}", mend=mend)
+
+    def default_branch(self) -> str:
+        """The ref that pull requests go to: ``origin/HEAD``'s, else main or master. Raises UsageError."""
+        refs = ["refs/remotes/origin/HEAD"]
+        refs += [f"refs/{place}/{name}" for place in ("remotes/origin", "heads") for name in ("main", "master")]
+        listed = self._in("for-each-ref", "--format=%(refname) %(symref)", *refs).stdout
+        there = dict(line.split(" ", 1) for line in text(listed).splitlines())
+        head = there.get(refs[0])
+        for ref in ([head] if head else []) + refs[1:]:
+            if ref in there or ref == head:
+                return re.sub("^refs/(remotes|heads)/", "", ref)
+        self.resolve("HEAD")
+        raise UsageError(
+            "can't tell which branch pull requests go to",
+            mend="pass --base REF, or say it once: git remote set-head origin --auto",
+        )
+
+    def merge_base(self, a: str, b: str) -> str | None:
+        """The best common ancestor of two commits; ``None`` if they have none.
+
+        Raises SourceError where a shallow clone hides it.
+        """
+        found = self._in("merge-base", self._id(a), self._id(b), check=False)
+        if not found.returncode:
+            return found.stdout.decode().split()[0]
+        if found.returncode != 1:
+            raise self._failure(found)
+        if self.is_shallow:
+            raise SourceError(
+                f"the common ancestor of {a[:12]} and {b[:12]} lies beyond this shallow clone",
+                where=str(self.path),
+                mend="git fetch --unshallow; in actions/checkout: fetch-depth: 0",
+            )
+        return None
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether history is cut off."""
+        return self._in("rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+
+    # -- trees and blobs
+
+    def entries(self, commit: str) -> Mapping[str, TreeEntry]:
+        """Every file, link and submodule of the commit's tree."""
+        return self._listed(self._in("ls-tree", "-r", "-z", "--full-tree", self._id(commit)).stdout)
+
+    def entry(self, commit: str, path: str) -> TreeEntry | None:
+        """One path, without listing the tree."""
+        return self.lookup(commit, [path]).get(path)
+
+    def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
+        """Those of the paths that the tree has, with sizes. Folders have mode ``040000``."""
+        found: dict[str, TreeEntry] = {}
+        for batch in batches(paths):
+            command = ["ls-tree", "-z", "-l", "--full-tree", self._id(commit), "--", *batch]
+            listed = self._listed(self._in("--literal-pathspecs", *command).stdout)
+            found |= {path: entry for path, entry in listed.items() if path in set(batch)}
+        return found
+
+    def find(self, commit: str, globs: Sequence[str]) -> tuple[TreeEntry, ...]:
+        """Files that match a glob (``*`` within a folder, ``**/`` across folders) or lie in a folder of that name."""
+        commit = self._id(commit)
+        found = {
+            change.after.path: change.after
+            for batch in batches(globs)
+            for change in self._compared(
+                EMPTY_TREE[len(commit)], commit, "--", *(f":(top,glob){glob}" for glob in batch)
+            )
+            if change.after
+        }
+        return tuple(found[path] for path in sorted(found))
+
+    def changes(self, before: str, after: str) -> tuple[TreeChange, ...]:
+        """Paths that differ, by path; similar files (≥ 50%) are paired as renames, as git does."""
+        changed = self._compared(self._id(before), self._id(after), "-M50%", f"-l{RENAME_LIMIT}")
+        return tuple(sorted(changed, key=lambda change: (change.after or change.before or _NOWHERE).path))
+
+    def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
+        """The contents of blobs by id. Raises SourceError for what isn't here and for more than 16 MiB."""
+        wanted = list(dict.fromkeys(self._id(blob) for blob in blobs))
+        if not wanted:
+            return {}
+        names = "\n".join(wanted).encode() + b"\n"
+        for line in self._in("cat-file", "--batch-check", stdin=names).stdout.decode().splitlines():
+            blob, kind, *size = line.split()
+            if kind != "blob":
+                raise SourceError(
+                    f"blob {blob} isn't in this clone", where=str(self.path), mend="git fetch --refetch origin"
+                )
+            if int(size[0]) > LARGEST_BLOB:
+                raise SourceError(f"blob {blob} has {int(size[0]) / 2**20:.0f} MiB", mend="prompts are at most 1 MiB")
+        answer = self._in("cat-file", "--batch", stdin=names).stdout
+        contents: dict[str, bytes] = {}
+        at = 0
+        for blob in wanted:
+            start = answer.index(b"\n", at) + 1
+            at = start + int(answer[at:start].split()[2]) + 1
+            contents[blob] = answer[start : at - 1]
+        return contents
+
+    # -- uncommitted edits
+
+    def worktree_snapshot(self) -> str:
+        """A tree of the worktree as it is now: staged, unstaged and untracked files that aren't ignored.
+
+        Neither the index nor the repository is written to: the tree and its blobs live in a temporary object store that
+        goes with this object. Raises SourceError without a worktree or in the middle of a merge.
+        """
+        if self.is_bare:
+            raise SourceError("a bare repository has no worktree", where=str(self.path), mend="leave --worktree out")
+        top = os.fsdecode(self._git("-C", str(self.path), "rev-parse", "--show-toplevel").stdout).removesuffix("\n")
+        index, objects = (
+            Path(os.fsdecode(self._in("rev-parse", "--git-path", name).stdout).removesuffix("\n"))
+            for name in ("index", "objects")
+        )
+        store = tempfile.mkdtemp(prefix="promptverdict-")
+        weakref.finalize(self, shutil.rmtree, store, ignore_errors=True)
+        copy = Path(store, "index")
+        if (self.git_dir / index).exists():
+            copy.write_bytes((self.git_dir / index).read_bytes())
+        quoted = str(self.git_dir / objects).replace("\\", "\\\\").replace('"', '\\"')
+        env = {
+            **environment(HARMLESS | self._filters_off()),
+            "GIT_INDEX_FILE": str(copy),
+            "GIT_OBJECT_DIRECTORY": store,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"',
+        }
+
+        def inside(*command: str, stdin: bytes = b"") -> bytes:
+            return self._git(
+                f"--git-dir={self.git_dir}", f"--work-tree={top}", *command, stdin=stdin, env=env, cwd=top
+            ).stdout
+
+        if inside("ls-files", "--unmerged"):
+            raise SourceError("the worktree is in the middle of a merge", where=top, mend="finish or abort it first")
+        changed = inside("ls-files", "-z", "--modified", "--deleted").split(b"\0")
+        untracked = inside("ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
+        changed += [path for path in untracked if _is_small_file(os.path.join(os.fsencode(top), path))]  # noqa: PTH118
+        inside("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=b"\0".join(changed))
+        tree = inside("write-tree").decode().strip()
+        self._snapshots.append(store)
+        self._env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = os.pathsep.join(f'"{kept}"' for kept in self._snapshots)
+        return tree
+
+    def _filters_off(self) -> dict[str, str]:
+        """Settings that switch off every filter driver the repository's own configuration defines."""
+        listed = self._in("config", "-z", "--name-only", "--get-regexp", r"^filter\.", check=False).stdout
+        drivers = {text(name).rpartition(".")[0] for name in listed.split(b"\0") if name}
+        return {f"{driver}.{key}": "" for driver in sorted(drivers) for key in ("clean", "process")} | {
+            f"{driver}.required": "false" for driver in sorted(drivers)
+        }
+
+    # -- the git program
+
+    def _git(
+        self,
+        *command: str,
+        stdin: bytes = b"",
+        check: bool = True,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> subprocess.CompletedProcess[bytes]:
+        try:
+            done = subprocess.run(  # noqa: S603 - a fixed program; ids are checked, paths follow «--»
+                ["git", "--no-pager", *command],  # noqa: S607 - the caller's PATH decides which git
+                input=stdin,
+                capture_output=True,
+                env=env or self._env,
+                cwd=cwd,
+                timeout=PATIENCE_S,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise SourceError("the git program is missing", mend="install git 2.31 or later") from error
+        except subprocess.TimeoutExpired as error:
+            raise SourceError(f"git did not answer within {PATIENCE_S} s", where=str(self.path)) from error
+        if check and done.returncode:
+            raise self._failure(done)
+        return done
+
+    def _in(self, *command: str, stdin: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
+        return self._git(f"--git-dir={self.git_dir}", *command, stdin=stdin, check=check, cwd=str(self.git_dir))
+
+    def _failure(self, done: subprocess.CompletedProcess[bytes]) -> SourceError:
+        said = " ".join(text(done.stderr).split())[-300:] or f"exit code {done.returncode}"
+        return SourceError(f"git failed: {said}", where=str(self.path))
+
+    @staticmethod
+    def _id(name: str) -> str:
+        if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name):
+            raise SourceError(f"{name!r} is not an object id", mend="resolve the ref first")
+        return name
+
+    @staticmethod
+    def _listed(output: bytes) -> dict[str, TreeEntry]:
+        entries = {}
+        for line in output.split(b"\0")[:-1]:
+            facts, _, raw = line.partition(b"\t")
+            mode, _, blob, *size = facts.decode().split()
+            path = text(raw)
+            length = int(size[0]) if size and size[0] != "-" else None
+            entries[path] = TreeEntry(path=path, mode=mode, blob=blob, size=length)
+        return entries
+
+    def _compared(self, before: str, after: str, *options: str) -> Iterator[TreeChange]:
+        command = ["diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--no-relative"]
+        fields = iter(self._in(*command, "--ignore-submodules=none", before, after, *options).stdout.split(b"\0"))
+        for facts in fields:
+            if not facts:
+                continue
+            mode_before, mode_after, blob_before, blob_after, status = facts[1:].decode().split()
+            old = new = text(next(fields))
+            if status[0] in "RC":
+                new = text(next(fields))
+            yield TreeChange(
+                before=None if status[0] in "AC" else TreeEntry(path=old, mode=mode_before, blob=blob_before),
+                after=None if status[0] == "D" else TreeEntry(path=new, mode=mode_after, blob=blob_after),
+            )
+
+
+_NOWHERE = TreeEntry(path="", mode="", blob="")
+
+
+def _is_small_file(path: bytes) -> bool:
+    """A regular file or link of bearable size; a nested repository (``folder/``) is neither."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return not path.endswith(b"/") and found.st_size <= LARGEST_UNTRACKED
