@@ -1,0 +1,1 @@
+"""The gate: from paired outcomes to a verdict with stated error rates."""

@@ -1,0 +1,67 @@
+"""The approve bound: the largest drop that the data can't rule out, and what a test set can certify at all."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from engine.gate.cells import Floats
+
+ALPHA = 0.05
+"""Chance to block anything of a pull request that changes nothing, over everything that is tested."""
+ALPHA_POPULATIONS = 0.04
+ALPHA_CONTRACTS = 0.01
+"""The two parts when there are contracts or protected cases."""
+BETA = 0.04
+"""Chance to approve although a drop stands exactly at its margin."""
+Z_BETA = 1.75
+Z_POWER = 1.645
+"""A margin counts as certifiable when an unchanged prompt would be certified in 95 of 100 runs."""
+WIDEST = 0.25
+"""No default margin gets wider than this; a slice that needs more is no population."""
+OVERALL_MARGIN = 0.05
+SLICE_MARGIN = 0.10
+PLANNING_VARIANCE = 0.10
+"""Variance of one case's difference where there is no history: 10% of cases disagree between runs."""
+
+
+def certifiable(cases: float, variance: float) -> float:
+    """The smallest margin that an unchanged prompt passes in 95% of runs, for ``cases`` (clusters) and the variance of
+    a case's difference: the Bonett-Price bound turned around."""
+    return math.sqrt((Z_BETA + Z_POWER) ** 2 * (cases * variance + 2) / (cases + 2) ** 2)
+
+
+def cases_for(margin: float, variance: float) -> int:
+    """The fewest cases for which ``certifiable`` is at most ``margin`` (> 0)."""
+    low, high = 0, 1
+    while certifiable(high, variance) > margin:
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if certifiable(middle, variance) <= margin else (middle, high)
+    return high
+
+
+def largest_drop(sums: Floats, weights: Floats, z: float) -> float:
+    """Upper bound of the drop −ΣE (Bonett & Price 2012, weighted).
+
+    ``sums`` are the clusters' shares E of the mean difference, ``weights`` their shares of the mean (their sum is 1).
+    One success and one failure of average weight are added, so that a slice without any discordance keeps an honest
+    uncertainty.
+    For equal weights and binary pairs this is their interval exactly.
+    """
+    live = weights > 0
+    size = 1.0 / float((weights[live] ** 2).sum())
+    shrink = size / (size + 2)
+    mean = shrink * float(sums[live].sum())
+    share = 1.0 / (size + 2)
+    variance = float(((shrink * sums[live]) ** 2).sum()) + 2 * share**2 - mean**2 * share
+    return -mean + z * math.sqrt(max(variance, 0.0))
+
+
+def observed_variance(sums: Floats, weights: Floats) -> float:
+    """Variance of one cluster's difference, with the same two pseudo-observations."""
+    live = weights > 0
+    size = 1.0 / float((weights[live] ** 2).sum())
+    return float((((sums[live] * size) ** 2).sum() + 2) / (size + 2)) if np.any(live) else PLANNING_VARIANCE

@@ -1,0 +1,45 @@
+"""What the gate answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, Sureness, VerdictStatus
+
+CaseReading = Literal["improved", "regressed", "flaky", "same", "missing"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One case."""
+
+    change: float | None
+    """Candidate − baseline on the first metric, over all its runs."""
+    reading: CaseReading
+    confirmed: bool
+    """By fresh runs that were not among those that raised the suspicion."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict on one comparison, in the scorecard's own types."""
+
+    status: VerdictStatus
+    reasons: tuple[Reason, ...]
+    """The most serious first."""
+    overall: Effect | None
+    slices: tuple[Effect, ...]
+    metrics: tuple[Effect, ...]
+    """Overall effects of all gating metrics when there are several."""
+    cost: CostEffect
+    latency: LatencyEffect
+    readings: tuple[Reading, ...]
+    """By case, in the design's order."""
+    sureness: Sureness
+    cells: int
+    """Cells that were asked for."""
+    planned: int
+    """Cells that the design would have asked for without stopping early."""
+    digest: str
+    """Of the design."""

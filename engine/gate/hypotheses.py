@@ -1,0 +1,96 @@
+"""What is tested: overall and every slice, on every metric that gates; with which margin and under which policy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN, WIDEST, certifiable
+from engine.gate.cells import Bools, Floats
+from schemas.config import GateConfig, Margins, SlicePolicy
+from schemas.outcomes import MetricSpec
+
+ADVERSARIAL = "adversarial"
+CLASS_PREFIX = "class "
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """«This slice is not worse on this metric.»"""
+
+    slice: str | None
+    """``None``: all cases."""
+    metric: int
+    """Index among the metrics that gate."""
+    cases: int
+    policy: SlicePolicy
+    margin: float
+    """The margin that is decided with."""
+    written: bool
+    """The margin stands in the configuration: it is never widened."""
+    certifies: bool
+    """Approval needs the bound of the drop inside the margin."""
+
+
+def written_margin(margins: Margins, name: str | None, metric: MetricSpec, primary: bool) -> float | None:
+    """The margin that the configuration writes for a hypothesis, or ``None``."""
+    of_metric = margins.fields if metric.kind == "field" else margins.metrics
+    if name is None:
+        if metric.name in of_metric:
+            return of_metric[metric.name]
+        return margins.metrics.get(metric.name, margins.overall)
+    if not primary:
+        return None
+    if name.startswith(CLASS_PREFIX):
+        return margins.classes.get(name.removeprefix(CLASS_PREFIX))
+    return margins.slices.get(name, margins.slice)
+
+
+def policy_of(name: str | None, gate: GateConfig, narrowest: float, margin: float | None) -> SlicePolicy:
+    """How a slice is judged: as written; else as a population where it is large enough; else ``adversarial`` is a
+    contract and the others are watched. ``narrowest`` is the certifiable margin; ``margin`` the written one."""
+    written = gate.slices.get(name) if name is not None else None
+    if name == ADVERSARIAL and written is None:
+        written = gate.adversarial
+    if written is not None:
+        return written
+    named = name is not None and (name in gate.margin.slices or name.startswith(CLASS_PREFIX))
+    if narrowest <= WIDEST or name is None or (named and margin is not None):
+        return SlicePolicy.POPULATION
+    return SlicePolicy.CONTRACT if name == ADVERSARIAL else SlicePolicy.WATCH
+
+
+def hypotheses(
+    names: Sequence[str],
+    *,
+    members: Bools,
+    counted: Bools,
+    clusters: NDArray[np.int64],
+    variances: Floats,
+    metrics: Sequence[MetricSpec],
+    gate: GateConfig,
+) -> tuple[Hypothesis, ...]:
+    """All hypotheses: overall first, then slices by name; metric by metric.
+
+    ``members[slices, cases]``; ``counted`` are the cases that belong to the gating test set; ``variances[cases,
+    metrics]`` are planning variances of a case's difference. Approval certifies the first metric everywhere and the
+    others overall; harm is tested everywhere.
+    """
+    result = []
+    for m, metric in enumerate(metrics):
+        for s, name in [(-1, None), *enumerate(names)]:
+            inside = counted & members[s] if s >= 0 else counted
+            size = int(inside.sum())
+            units = len(np.unique(clusters[inside]))
+            variance = float(variances[inside, m].mean()) if size else 0.0
+            narrowest = certifiable(units, variance)
+            written = written_margin(gate.margin, name, metric, m == 0)
+            policy = policy_of(name, gate, narrowest, written)
+            default = OVERALL_MARGIN if name is None else SLICE_MARGIN
+            margin = written if written is not None else min(max(default, narrowest), max(WIDEST, default))
+            certifies = policy is SlicePolicy.POPULATION and (m == 0 or name is None)
+            result.append(Hypothesis(name, m, size, policy, margin, written is not None, certifies))
+    return tuple(result)

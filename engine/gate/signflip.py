@@ -1,0 +1,147 @@
+"""The one-sided sign-flip test with max-T over hypotheses (Westfall & Young 1993), one look after another.
+
+If nothing changed, the arms of a case can be swapped without changing the distribution of what was seen, so the signs
+of its differences are coin flips. Cases of one cluster flip together; every metric and slice sees the same flips, so
+the test knows how they hang together. No variance model is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.gate.cells import Bools, Floats, Ints
+
+FLIPS = 9_999
+CHUNK = 4_096
+"""Clusters whose signs are in memory at a time (about 4096 × 10,000 × 5 bytes)."""
+TIE = 1e-5
+"""Statistics closer than this are ties; ties count against rejection."""
+
+Signs = NDArray[np.float32]
+
+
+def signs(seed: str, clusters: Sequence[str], flips: int) -> Signs:
+    """``[clusters, flips]`` of ±1. A cluster's row depends on the seed and its name only, so that neither the order of
+    the cases nor the presence of others changes it."""
+    width = (flips + 7) // 8
+    raw = b"".join(hashlib.shake_256(f"{seed}\0{name}".encode()).digest(width) for name in clusters)
+    bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8).reshape(len(clusters), width), axis=1, count=flips)
+    result = bits.astype(np.float32)
+    result *= 2
+    result -= 1
+    return result
+
+
+def every_sign(clusters: int) -> Signs:
+    """All 2^k sign vectors of k clusters, the observed one (all +1) first: for exact tests of few clusters."""
+    codes = np.arange(2**clusters, dtype=np.int64)
+    return (1 - 2 * ((codes[None, :] >> np.arange(clusters)[:, None]) & 1)).astype(np.float32)
+
+
+def statistics(sums: Floats) -> Floats:
+    """T_h = −Σ E / sqrt(Σ E²) for ``sums[clusters, hypotheses]``; large means worse. 0 where nothing differs."""
+    scale = np.sqrt((sums**2).sum(axis=0))
+    result: Floats = np.zeros(sums.shape[1])
+    np.divide(-sums.sum(axis=0), scale, out=result, where=scale > 0)
+    return result
+
+
+def flipped_maxima(sums: Floats, chunks: Iterator[tuple[slice, Signs]], flips: int) -> Floats:
+    """max_h T_h under each flip. ``chunks`` yields signs for rows of ``sums``."""
+    scale = np.sqrt((sums**2).sum(axis=0))
+    live = scale > 0
+    if not live.any():
+        return np.zeros(flips)
+    scaled = (sums[:, live] / scale[live]).astype(np.float32)
+    totals = np.zeros((int(live.sum()), flips), dtype=np.float32)
+    for rows, chunk in chunks:
+        totals += scaled[rows].T @ chunk
+    result: Floats = totals.max(axis=0).astype(np.float64)
+    return result
+
+
+def exact_p(differences: Floats) -> float:
+    """One-sided p of a fall of the mean, by all 2^k flips of the k clusters that differ (ties count). 1 if none."""
+    moved = differences[differences != 0]
+    if len(moved) == 0:
+        return 1.0
+    totals = -(moved.astype(np.float32) @ every_sign(len(moved)))
+    return float((totals >= totals[0] - TIE).mean())
+
+
+EXACT_UP_TO = 13
+"""2^13 = 8,192 flips are fewer than the usual 9,999."""
+
+
+def single_p(differences: Floats, names: Sequence[str], seed: str, flips: int) -> float:
+    """One-sided sign-flip p of one set of differences at one look: exact for few, else with ``flips`` random flips."""
+    moved: Ints = np.flatnonzero(differences)
+    if len(moved) <= EXACT_UP_TO:
+        return exact_p(differences)
+    values = differences[moved]
+    totals = -(values.astype(np.float32) @ signs(seed, [names[i] for i in moved], flips))
+    return float((1 + (totals >= -values.sum() - TIE).sum()) / (flips + 1))
+
+
+@dataclass
+class SignFlipTest:
+    """The sequential test: it remembers which flipped paths have crossed a bound at an earlier look."""
+
+    seed: str
+    names: Sequence[str]
+    """One for each cluster."""
+    flips: int = FLIPS
+    _alive: Bools = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._alive = np.ones(self.flips, dtype=np.bool_)
+
+    def look(self, sums: Floats, alpha: float) -> LookResult:
+        """Tests ``sums[clusters, hypotheses]`` (E = Σ a·D within a cluster), ``alpha`` cumulative, and spends it.
+
+        Reject h when its p, which counts the paths that crossed earlier, is at most ``alpha``.
+        """
+        observed = statistics(sums)
+        moved: Ints = np.flatnonzero((sums != 0).any(axis=1))
+        maxima = flipped_maxima(sums[moved], self._chunks(moved), self.flips)
+        crossed = int(self.flips - self._alive.sum())
+        ranked = np.sort(maxima[self._alive])[::-1]
+        as_large = np.searchsorted(-ranked, -(observed - TIE), side="right")
+        p = (1 + crossed + as_large) / (self.flips + 1)
+        allowed = math.floor(alpha * (self.flips + 1) + 1e-9) - 1 - crossed
+        if allowed < 0:
+            return LookResult(observed, p, math.inf)
+        critical = float(ranked[allowed]) + TIE if allowed < len(ranked) else -math.inf
+        critical = max(critical, 0.0)
+        self._alive &= maxima <= critical
+        return LookResult(observed, p, critical)
+
+    def _chunks(self, moved: Ints) -> Iterator[tuple[slice, Signs]]:
+        for start in range(0, len(moved), CHUNK):
+            rows = moved[start : start + CHUNK]
+            yield (
+                slice(start, start + len(rows)),
+                signs(self.seed, [self.names[i] for i in rows], self.flips),
+            )
+
+
+@dataclass(frozen=True)
+class LookResult:
+    """What one look gave, by hypothesis."""
+
+    statistics: Floats
+    p: Floats
+    """Adjusted for all hypotheses and all looks so far."""
+    critical: float
+    """Reject where the statistic is larger. Infinity: nothing may be spent yet."""
+
+    @property
+    def rejected(self) -> Bools:
+        """Which hypotheses are worse, beyond chance."""
+        return self.statistics > self.critical

@@ -1,0 +1,72 @@
+"""How much of an error rate each look may spend, and the bound that spends exactly that (Lan & DeMets 1983)."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+
+from engine.gate.cells import Floats
+
+EXPONENT = 1.5
+"""Cumulative spending is total · t^1.5: between Pocock's (1) and O'Brien and Fleming's late spending (3)."""
+
+GRID = 256
+FAR = 8.0
+"""Standard deviations after which a normal density counts as zero."""
+
+
+def spent(total: float, share: float) -> float:
+    """The part of ``total`` that may be spent when ``share`` (0 … 1) of the information is there."""
+    return float(total * min(max(share, 0.0), 1.0) ** EXPONENT)
+
+
+def upper_tail(z: Floats) -> Floats:
+    """P(Z > z), to 1e-7 (Abramowitz & Stegun 26.2.17)."""
+    x = np.abs(z)
+    k = 1.0 / (1.0 + 0.2316419 * x)
+    series = k * (0.319381530 + k * (-0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429))))
+    tail = np.exp(-0.5 * x * x) / math.sqrt(2 * math.pi) * series
+    return np.where(z >= 0, tail, 1.0 - tail)
+
+
+@lru_cache(maxsize=4096)
+def boundary(shares: tuple[float, ...], total: float) -> float:
+    """The critical value of the last of several looks at a Brownian motion.
+
+    ``shares`` are the information shares of all looks so far, rising, the last of them now. With this value at each of
+    them, the chance of ever crossing by now is ``spent(total, shares[-1])``. Numerical integration over a grid
+    (Armitage, McPherson & Rowe 1969). Infinity where nothing may be spent.
+    """
+    points, density = np.zeros(1), np.ones(1)
+    before, used, value = 0.0, 0.0, math.inf
+    for share in shares:
+        step = math.sqrt(max(share - before, 1e-9))
+        allowed = spent(total, share) - used
+        if allowed <= 0:
+            return math.inf
+        value = _crossing(points, density, step, allowed, math.sqrt(share))
+        top = value * math.sqrt(share)
+        fresh = np.linspace(-FAR * math.sqrt(share), top, GRID)
+        kernel = np.exp(-0.5 * ((fresh[:, None] - points[None, :]) / step) ** 2) / (step * math.sqrt(2 * math.pi))
+        weights = np.full(GRID, fresh[1] - fresh[0])
+        weights[[0, -1]] /= 2
+        density = (kernel @ density) * weights
+        points, before, used = fresh, share, spent(total, share)
+    return value
+
+
+def _crossing(points: Floats, density: Floats, step: float, allowed: float, scale: float) -> float:
+    low, high = 0.0, FAR
+    for _ in range(48):
+        middle = (low + high) / 2
+        crossing = float(density @ upper_tail((middle * scale - points) / step))
+        low, high = (middle, high) if crossing > allowed else (low, middle)
+    return (low + high) / 2
+
+
+def normal_quantile(p: float) -> float:
+    """The standard normal quantile of ``p`` in (0, 1)."""
+    return NormalDist().inv_cdf(p)

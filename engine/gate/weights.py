@@ -1,0 +1,28 @@
+"""How much each case counts: a stratum keeps its share of the test set however much of it was seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.gate.cells import Bools, Floats
+from engine.gate.design import Design
+
+
+def weights(design: Design, name: str | None, present: Bools) -> Floats:
+    """``[cases]``: weights of the cases that are ``present``, for the mean over a slice (``None``: all gating cases).
+
+    They sum to 1; a stratum of which nothing is present is left out and the others stand for it. All 0 without any.
+    """
+    inside = design.inside(name)
+    here = inside & present
+    size = np.bincount(design.strata[inside], minlength=int(design.strata.max(initial=0)) + 1)
+    got = np.bincount(design.strata[here], minlength=len(size))
+    share = np.divide(size, got, out=np.zeros(len(size)), where=got > 0)
+    result: Floats = np.where(here, share[design.strata], 0.0)
+    total = result.sum()
+    return result / total if total > 0 else result
+
+
+def by_unit(design: Design, values: Floats) -> Floats:
+    """Sums over the cases of each cluster."""
+    return np.bincount(design.units, weights=values, minlength=len(design.unit_names)).astype(np.float64)

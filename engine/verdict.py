@@ -1,0 +1,23 @@
+"""From the decisions on lineages to the verdict on the pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from schemas.scorecard import VerdictStatus
+
+SEVERITY = tuple(VerdictStatus)
+"""Worst first."""
+
+
+def combine(statuses: Iterable[VerdictStatus]) -> VerdictStatus:
+    """The worst of several verdicts; ``not_applicable`` when there is none."""
+    return min(statuses, key=SEVERITY.index, default=VerdictStatus.NOT_APPLICABLE)
+
+
+def passes(status: VerdictStatus, inconclusive: Literal["pass", "block"]) -> bool:
+    """Whether the required check passes. Suspicious never does; underpowered does unless the policy says ``block``."""
+    if status is VerdictStatus.UNDERPOWERED:
+        return inconclusive == "pass"
+    return status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
