@@ -1,0 +1,183 @@
+"""Untrusted text made harmless for the surface it is shown on.
+
+Everything that a model, a prompt, a test set or a file name says passes through here before it is shown. Escaping what
+is known to be special is not enough in Markdown (GitHub adds mentions, issue and commit references, autolinks and emoji
+of its own), so everything that isn't a letter or a digit becomes a numeric entity, inside ``<code>`` or ``<pre>``,
+where GitHub looks for none of these.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
+_BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Characters of visible categories that show nothing (Default_Ignorable_Code_Point, the empty braille cell)."""
+_JOINER, _EMOJI_LOOK = "\u200d", "\ufe0f"
+_MOST_MARKS = 4
+"""Combining marks on one letter: more than any language writes, fewer than it takes to paint over the neighbours."""
+
+
+def _is_pictograph(character: str) -> bool:
+    return character >= "\u2190" and unicodedata.category(character) in {"So", "Sk", "Sm"}
+
+
+def _is_selector(character: str) -> bool:
+    return (
+        "\ufe00" <= character <= "\ufe0f"
+        or "\U000e0100" <= character <= "\U000e01ef"
+        or "\u180b" <= character <= "\u180f"
+    )
+
+
+def _escape(character: str) -> str:
+    return {"\n": "⏎", "\t": "⇥"}.get(character, f"⟨U+{ord(character):04X}⟩")
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """``text`` with everything that can't be seen, reorders text or stacks up written out as ``⟨U+202E⟩``.
+
+    A line feed becomes ``⏎`` unless ``lines``; a tab becomes ``⇥``. Emoji sequences stay as they are. The result
+    can be encoded as UTF-8 whatever came in.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    shown: list[str] = []
+    marks = 0
+    for index, character in enumerate(text):
+        if character.isascii():
+            marks = 0
+            shown.append(character if character.isprintable() or (lines and character == "\n") else _escape(character))
+            continue
+        category = unicodedata.category(character)
+        marks = marks + 1 if category[0] == "M" else 0
+        before = text[index - 1] if index else ""
+        if character == _JOINER:
+            after = text[index + 1 : index + 2]
+            hidden = not (
+                before and after and _is_pictograph(after) and (before == _EMOJI_LOOK or _is_pictograph(before))
+            )
+        elif character == _EMOJI_LOOK:
+            hidden = not (before and _is_pictograph(before))
+        else:
+            hidden = (
+                category in _INVISIBLE or character in _BLANK_LETTERS or _is_selector(character) or marks > _MOST_MARKS
+            )
+        shown.append(_escape(character) if hidden else character)
+    return "".join(shown)
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The beginning of a text, and how many characters (code points) were left off."""
+
+    text: str
+    cut: int
+
+    @property
+    def note(self) -> str:
+        """`` … (+1,234 characters)``, or nothing when the text is whole."""
+        return f" … (+{self.cut:,} characters)" if self.cut else ""
+
+
+def _continues(text: str, index: int) -> bool:
+    """Whether ``text[index]`` belongs to the same visible character as ``text[index - 1]`` (UAX #29, in short)."""
+    before, here = text[index - 1], text[index]
+    if unicodedata.category(here)[0] == "M" or _JOINER in (here, before) or (before, here) == ("\r", "\n"):
+        return True
+    if "\U0001f3fb" <= here <= "\U0001f3ff":  # skin tones
+        return True
+    if "\u1160" <= here <= "\u11ff":  # Hangul vowels and finals
+        return True
+    if "\U0001f1e6" <= here <= "\U0001f1ff":  # flags are pairs
+        flags = 0
+        while flags < index and "\U0001f1e6" <= text[index - 1 - flags] <= "\U0001f1ff":
+            flags += 1
+        return flags % 2 == 1
+    return False
+
+
+def excerpt(text: str, limit: int) -> Excerpt:
+    """At most the first ``limit`` characters of ``text``; none is cut in two, unless it alone is longer."""
+    if len(text) <= limit:
+        return Excerpt(text, 0)
+    end = limit
+    while end > 0 and _continues(text, end):
+        end -= 1
+    end = end or limit
+    return Excerpt(text[:end], len(text) - end)
+
+
+def entities(text: str, *, lines: bool = False) -> str:
+    """``text`` with everything but letters, digits and single blanks as numeric entities: no Markdown, no HTML."""
+    shown = visible(text, lines=lines)
+    encoded = "".join(c if c.isalnum() else f"&#{ord(c)};" for c in shown.replace(" ", "\x00"))
+    # A blank between two visible characters can open nothing; at an end or beside another one it would be collapsed.
+    return re.sub(r"(?<=[^\x00])\x00(?=[^\x00])", " ", encoded.replace("&#0;", "\x00")).replace("\x00", "&#32;")
+
+
+def code(text: str, limit: int = 120) -> str:
+    """``text`` for one line of Markdown or a table cell: at most ``limit`` characters of it in ``<code>``."""
+    short = excerpt(text, limit)
+    if not short.text:
+        return "<i>empty</i>"
+    return f"<code>{entities(short.text)}</code>{short.note}"
+
+
+def block(text: str, limit: int = 2_000) -> str:
+    """``text`` as a ``<pre>``, at most ``limit`` characters of it, on a single line of Markdown source."""
+    short = excerpt(text, limit)
+    return f"<pre>{entities(short.text, lines=True)}</pre>{short.note}"
+
+
+_NAMED = re.compile(r"`([^`]*)`")
+_LINKED_BY_GITHUB = re.compile(
+    r"[@#]|:\w+:|://|\bwww\b|\bGH-?\d|^[^0-9A-Za-z]*[0-9a-f]{7,64}[^0-9A-Za-z]*$|\w\.\w+/", re.IGNORECASE
+)
+
+
+def _word(word: str) -> str:
+    """One word of a sentence; in ``<code>`` if GitHub would link it: a mention, reference, address or emoji name."""
+    return code(word, 200) if _LINKED_BY_GITHUB.search(word) else "".join(map(_sign, word, f" {word}", f"{word[1:]} "))
+
+
+def _sign(character: str, before: str, after: str) -> str:
+    """Letters, digits and punctuation that can mean nothing where it stands as they are, all else as an entity."""
+    plain = (
+        character.isalnum()
+        or character in ",;%(−–…→'’“”«»·±≤≥"
+        or (character == "." and (before.isalpha() or (before.isdigit() and after.isdigit())))
+        or (character == "-" and before.isalnum() and after.isalnum())
+        or (character == ":" and before.isalnum() and after == " ")
+        or (character == ")" and not before.isdigit())
+        or (character == "+" and after.isdigit())
+    )
+    return character if plain else f"&#{ord(character)};"
+
+
+def prose(sentence: str, limit: int = 600) -> str:
+    """A sentence of ours that may quote untrusted names, for one line of Markdown. Backticks become ``<code>``."""
+    short = excerpt(sentence, limit)
+    shown = visible(short.text)
+    parts = _NAMED.split(shown)
+    out = [
+        code(part, limit) if odd else " ".join(_word(word) for word in part.split(" "))
+        for part, odd in zip(parts, (i % 2 for i in range(len(parts))), strict=True)
+        if part or not odd
+    ]
+    return "".join(out) + short.note
+
+
+_RUNNER_SIGN = re.compile(r":(?=[^ -~]*:)|#(?=[^ -~]*#[^ -~]*\[)")
+
+
+def log_line(text: str, limit: int = 2_000) -> str:
+    """``text`` as one line for an Actions log: the runner finds no command in it, neither ``::…::`` nor ``##[…]``.
+
+    The runner compares by culture, which overlooks ignorable characters, so the signs are parted by a blank even
+    where something non-ASCII stands between them.
+    """
+    short = excerpt(text, limit)
+    return _RUNNER_SIGN.sub(lambda found: f"{found.group()} ", visible(short.text)) + short.note

@@ -1,0 +1,94 @@
+"""Numbers as people read them: points with intervals, dollars, shares, counts. A missing number is a dash, never 0."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from schemas.scorecard import Interval
+
+NONE = "–"
+"""Shown where there is no number."""
+
+
+def _typographic(text: str) -> str:
+    return text.replace("-", "−")
+
+
+def points(fraction: float | None) -> str:
+    """A score of 0 … 1 as points: ``84.5``."""
+    return NONE if fraction is None else _typographic(f"{_round(fraction * 100, 1)}")
+
+
+def change(fraction: float | None) -> str:
+    """A difference of scores as signed points: ``+4.0``, ``−33.3``, ``±0.0``."""
+    if fraction is None:
+        return NONE
+    value = _round(fraction * 100, 1)
+    return "±0.0" if not value else _typographic(f"{value:+}")
+
+
+def _round(value: float | Decimal, digits: int) -> Decimal:
+    rounded = Decimal(value).quantize(Decimal(1).scaleb(-digits), rounding=ROUND_HALF_EVEN)
+    return rounded or abs(rounded)
+
+
+def interval(bounds: Interval | None) -> str:
+    """The interval of a change in points: ``+0.9 … +7.1``; a side without a bound is ``?``."""
+    if bounds is None or (bounds.low is None and bounds.high is None):
+        return "no interval"
+    return (
+        f"{'?' if bounds.low is None else change(bounds.low)} … {'?' if bounds.high is None else change(bounds.high)}"
+    )
+
+
+def change_with_interval(fraction: float | None, bounds: Interval | None) -> str:
+    """``+4.0 (+0.9 … +7.1)``: a change is never shown without its interval."""
+    return NONE if fraction is None else f"{change(fraction)} ({interval(bounds)})"
+
+
+def usd(amount: Decimal | None) -> str:
+    """Dollars: cents from a dollar up, two significant digits below, so that small money doesn't read as none."""
+    if amount is None:
+        return NONE
+    if not amount or abs(amount) >= 1:
+        return _typographic(f"{_round(amount, 2):,}").join(("$", "")) if amount >= 0 else f"−{usd(-amount)}"
+    digits = max(2, 1 - amount.adjusted())
+    return f"${_round(amount, digits)}" if amount > 0 else f"−{usd(-amount)}"
+
+
+def share(fraction: float | None) -> str:
+    """A signed share: ``+89%``, ``−2%``; one decimal below ten percent."""
+    if fraction is None:
+        return NONE
+    value = _round(fraction * 100, 1 if abs(fraction) < 0.0995 else 0)
+    return "±0%" if not value else _typographic(f"{value:+,}%")
+
+
+def percent(fraction: float | None) -> str:
+    """An unsigned share: ``4.5%``, ``20%``."""
+    return NONE if fraction is None else f"{_round(fraction * 100, 1).normalize():f}%"
+
+
+def count(number: float) -> str:
+    """A count with thousands parted; halves of several labels keep one decimal."""
+    return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.1f}"
+
+
+def plural(number: int, one: str, many: str | None = None) -> str:
+    """``1 case``, ``5 cases``, ``2 classes``."""
+    ending = "es" if one.endswith("s") else "s"
+    return f"{number:,} {one if number == 1 else many or one + ending}"
+
+
+def seconds(amount: float | None) -> str:
+    """A duration: ``610 ms``, ``4.2 s``, ``48 s``, ``3 min 20 s``."""
+    if amount is None:
+        return NONE
+    if amount < 0.9995:
+        return f"{amount * 1000:.0f} ms"
+    if amount < 10:
+        return f"{amount:.1f} s"
+    whole = round(amount)
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"

@@ -1,0 +1,21 @@
+"""The scorecard as JSON: what tools read, and what is compared byte for byte."""
+
+from __future__ import annotations
+
+import json
+
+from schemas.scorecard import Scorecard
+from schemas.values import canonical_json
+
+
+def scorecard_json(scorecard: Scorecard) -> str:
+    """The whole scorecard, keys sorted, two blanks deep, one line feed at the end: equal scorecards, equal bytes."""
+    return (
+        json.dumps(scorecard.model_dump(mode="json"), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+        + "\n"
+    )
+
+
+def comparable_json(scorecard: Scorecard) -> bytes:
+    """The canonical bytes of what a scorecard says; the wall time is left out."""
+    return canonical_json(scorecard.model_copy(update={"seconds": None}).model_dump(mode="json"))

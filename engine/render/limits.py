@@ -1,0 +1,25 @@
+"""How much each surface takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that a surface takes. GitHub counts characters in some places and bytes in others, so both hold."""
+
+    characters: int
+    utf8_bytes: int
+
+    def hold(self, text: str) -> bool:
+        """Whether ``text`` fits."""
+        return len(text) <= self.characters and len(text.encode()) <= self.utf8_bytes
+
+
+COMMENT = Limits(65_536, 65_536)
+"""A comment's body; a longer one is refused with 422."""
+CHECK_FIELD = Limits(65_535, 65_535)
+"""A check run's ``summary`` and its ``text``, each."""
+JOB_SUMMARY = Limits(1_048_576, 1_048_576)
+"""One step's job summary."""

@@ -1,0 +1,173 @@
+"""The scorecard as Markdown: the pull-request comment, and, with other limits, the job summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.render import figures
+from engine.render.encode import entities, prose
+from engine.render.limits import COMMENT, Limits
+from engine.render.sections import (
+    OVERVIEW_HEAD,
+    Detail,
+    fold,
+    lineage_parts,
+    model_name,
+    overview_row,
+    reasons_list,
+    table,
+    warnings_part,
+)
+from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
+from schemas.config import Mode
+from schemas.scorecard import LineageCard, ReasonCode, Scorecard, Spending, VerdictStatus
+
+MARKER = "<!-- prompt-verdict"
+"""How the first line of our comment starts. No encoded text contains ``<``, so nothing quoted can carry it."""
+
+LADDER = (
+    Detail(
+        500, 500, 500, worse=500, better=200, text=600, effects=100, labels=20, diff_lines=600, reasons=50, notes=50
+    ),
+    Detail(500, 500, 500, worse=50, better=30, text=240, effects=50, labels=12, diff_lines=160, reasons=20, notes=20),
+    Detail(500, 500, 500, worse=30, better=10, text=120, effects=30, labels=12, diff_lines=80, reasons=15, notes=10),
+    Detail(500, 500, 50, worse=20, better=0, text=80, effects=20, labels=8, diff_lines=40, reasons=10, notes=6),
+    Detail(500, 500, 0, worse=10, better=0, text=60, effects=12, labels=0, diff_lines=12, reasons=8, notes=4),
+    Detail(200, 60, 0, worse=5, better=0, text=40, effects=8, labels=0, diff_lines=0, reasons=5, notes=0),
+    Detail(100, 20, 0, worse=2, better=0, text=30, effects=5, labels=0, diff_lines=0, reasons=3, notes=0),
+    Detail(100, 8, 0, worse=0, better=0, text=30, effects=3, labels=0, diff_lines=0, reasons=2, notes=0),
+    Detail(40, 0, 0, worse=0, better=0, text=0, effects=0, labels=0, diff_lines=0, reasons=2, notes=0),
+    Detail(0, 0, 0, worse=0, better=0, text=0, effects=0, labels=0, diff_lines=0, reasons=1, notes=0),
+)
+"""From everything to the verdict alone. Each rung gives up what is needed least: long answers, then better cases, class
+movement and diffs, then approved lineages, then rows of failures. Counts are exact on every rung."""
+
+_QUIET = (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses that only the shell knows; ``None`` is left out."""
+
+    report: str | None = None
+    rerun: str | None = None
+
+
+def markdown(scorecard: Scorecard, limits: Limits = COMMENT, links: Links = Links()) -> str:
+    """The whole scorecard in at most ``limits``: the verdict first, then why, then what is needed to act."""
+    for rung, detail in enumerate(LADDER):
+        text = _joined(_parts(scorecard, detail, links, shortened=rung > 1), limits)
+        if text is not None:
+            return text
+    raise AssertionError("the last rung is bounded below every limit")  # pragma: no cover
+
+
+def _joined(parts: Iterable[str], limits: Limits) -> str | None:
+    """The parts with blank lines between, or ``None`` as soon as they can't fit: no rung costs more than its limit."""
+    kept: list[str] = []
+    size = 0
+    for part in parts:
+        size += len(part) + 2
+        if size > limits.characters + 2:
+            return None
+        kept.append(part)
+    text = "\n\n".join(kept) + "\n"
+    return text if limits.hold(text) else None
+
+
+def _parts(scorecard: Scorecard, detail: Detail, links: Links, *, shortened: bool) -> Iterator[str]:
+    yield f"{MARKER} {scorecard.head.sha} -->\n{headline(scorecard)}"
+    yield prose(scorecard.summary)
+    if reasons := [reason for reason in scorecard.reasons if reason.sentence != scorecard.summary]:
+        yield reasons_list(reasons, detail)
+    if said := what_clears(scorecard):
+        yield said
+    if scorecard.lineages:
+        yield overview(scorecard.lineages, detail)
+    loud = [card for card in scorecard.lineages if card.status not in _QUIET]
+    quiet = [card for card in scorecard.lineages if card.status in _QUIET]
+    for card in loud[: detail.sections]:
+        yield f"### {VERDICT_SIGNS[card.status]} {prose(card.lineage, 80)} · {model_name(card)}"
+        yield from lineage_parts(card, detail)
+    for card in quiet[: detail.folded]:
+        name = f"{prose(card.lineage, 80)} · {model_name(card)}"
+        title = f"{VERDICT_SIGNS[card.status]} <b>{name}</b>: {VERDICT_WORDS[card.status]}"
+        yield fold(title, "\n\n".join(lineage_parts(card, detail)))
+    if warnings := warnings_part(scorecard.warnings, detail):
+        yield warnings
+    yield footer(scorecard, links, shortened=shortened)
+
+
+def headline(scorecard: Scorecard) -> str:
+    """The verdict as a heading."""
+    return f"## {VERDICT_SIGNS[scorecard.status]} {prose(scorecard.title, 255)}"
+
+
+def overview(cards: Sequence[LineageCard], detail: Detail) -> str:
+    """A row a lineage, worst first; what isn't shown is counted by verdict."""
+    rows = [overview_row(card) for card in cards[: detail.rows]]
+    shown = table(OVERVIEW_HEAD, "llrrrr", rows) if rows else ""
+    rest = Counter(card.status for card in cards[detail.rows :])
+    if not rest:
+        return shown
+    counted = ", ".join(f"{rest[status]:,} {VERDICT_WORDS[status]}" for status in VerdictStatus if rest[status])
+    number = figures.plural(rest.total(), "lineage")
+    return f"{shown}\n\nAnd {number} more: {counted}." if rows else f"{number}: {counted}."
+
+
+def what_clears(scorecard: Scorecard) -> str:
+    """What an approving review would accept, or that the check only informs; empty otherwise."""
+    said = []
+    clearable = scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS) and not scorecard.passes
+    if clearable and all(reason.code is not ReasonCode.UNTRUSTED for reason in scorecard.reasons):
+        said.append(
+            f"An approving review of `{scorecard.head.sha[:7]}` accepts this: "
+            "by somebody with write permission who isn't its author."
+        )
+    if scorecard.mode is Mode.INFORM:
+        said.append("This repository only informs (`mode: inform`): the check passes whatever the verdict is.")
+    return prose(" ".join(said)) if said else ""
+
+
+def spending_text(spending: Spending) -> str:
+    """``402 of 1,200 planned calls (198 from the store, 600 not needed: the verdict was certain) · $0.41 of $2.00``."""
+    if not spending.planned:
+        return "nothing was called"
+    spared = [
+        f"{number:,} {what}"
+        for number, what in (
+            (spending.stored, "from the store"),
+            (spending.identical, "identical in both arms"),
+            (spending.not_needed, "not needed: the verdict was certain"),
+        )
+        if number
+    ]
+    calls = f"{spending.made:,} of {figures.plural(spending.planned, 'planned call')}"
+    cost = figures.usd(spending.cost_usd + spending.judge_cost_usd)
+    if spending.budget_usd is not None:
+        cost = f"{cost} of {figures.usd(spending.budget_usd)}"
+    return f"{calls} ({', '.join(spared)}) · {cost}" if spared else f"{calls} · {cost}"
+
+
+def link(text: str, address: str | None) -> str:
+    """A link of ours, or the bare text where there is no web address."""
+    if address is None or not address.startswith(("https://", "http://")):
+        return text
+    return f'<a href="{entities(address)}">{text}</a>'
+
+
+def footer(scorecard: Scorecard, links: Links, *, shortened: bool) -> str:
+    """Which commits, how many calls, what it cost, where the rest is, how to run it again."""
+    parts = [f"base {scorecard.base.sha[:7]} → head {scorecard.head.sha[:7]}"]
+    parts.append(prose(spending_text(scorecard.spending)))
+    if scorecard.seconds is not None:
+        parts.append(figures.seconds(scorecard.seconds))
+    if shortened:
+        parts.append("shortened to fit: counts are exact")
+    if links.report:
+        parts.append(link("full report", links.report))
+    if links.rerun:
+        parts.append(link("how to re-run", links.rerun))
+    return f"<sub>{' · '.join(parts)}</sub>"

@@ -1,0 +1,338 @@
+"""The parts of the Markdown scorecard: values and a Detail in, lines of Markdown out, everything untrusted encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from engine.render import figures
+from engine.render.encode import code, entities, excerpt, prose
+from engine.render.readings import CaseGroups, case_groups, effect_reading, expected_text, label_moves, unusual_answers
+from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_WORDS
+from schemas.prompts import Finding
+from schemas.scorecard import (
+    Answer,
+    CaseEffect,
+    ClassEffect,
+    Confusion,
+    CostEffect,
+    DiffLine,
+    Effect,
+    LineageCard,
+    PromptDiff,
+    Reason,
+    Sureness,
+)
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much of everything is shown: one rung of the ladder. Numbers are the most rows, lines or characters."""
+
+    rows: int
+    """Lineages in the overview."""
+    sections: int
+    """Lineages that are not approved with a section of their own."""
+    folded: int
+    """Approved lineages with a folded section."""
+    worse: int
+    better: int
+    text: int
+    """Characters of one answer."""
+    effects: int
+    """Rows of slices and of metrics."""
+    labels: int
+    diff_lines: int
+    reasons: int
+    notes: int
+    """Warnings and notes."""
+
+
+def table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
+    """A GFM table. ``align`` has a letter a column, ``l`` or ``r``; cells are already encoded."""
+    signs = {"l": "---", "r": "--:"}
+    lines = [" | ".join(head), "|".join(signs[a] for a in align), *(" | ".join(row) for row in rows)]
+    return "\n".join(f"| {line} |" if number != 1 else f"|{line}|" for number, line in enumerate(lines))
+
+
+def fold(summary: str, body: str, *, opened: bool = False) -> str:
+    """A ``<details>`` part. The blank lines make GitHub read ``body`` as Markdown."""
+    return f"<details{' open' if opened else ''}><summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def left_out(number: int, what: str) -> str:
+    """The line that keeps a shortened list honest; empty when nothing was left out."""
+    return f"\n\n… and {figures.plural(number, what)} more: see the full report." if number > 0 else ""
+
+
+def arrow(before: str, after: str) -> str:
+    """``before → after``."""
+    return f"{before} → {after}"
+
+
+def model_name(card: LineageCard) -> str:
+    """The candidate's model, and what it replaces if the pull request swaps it."""
+    if card.baseline_model and card.baseline_model != card.model:
+        return arrow(prose(card.baseline_model, 60), prose(card.model, 60))
+    return prose(card.model, 60)
+
+
+def cost_cell(cost: CostEffect | None) -> str:
+    """Baseline → candidate cost per 1,000 cases."""
+    if cost is None or (cost.baseline_per_1000 is None and cost.candidate_per_1000 is None):
+        return figures.NONE
+    return prose(arrow(figures.usd(cost.baseline_per_1000), figures.usd(cost.candidate_per_1000)))
+
+
+def overview_row(card: LineageCard) -> tuple[str, ...]:
+    """The lineage's row of the overview."""
+    groups = case_groups(card)
+    overall = card.overall
+    return (
+        f"{prose(card.lineage, 80)} · {model_name(card)}",
+        f"{VERDICT_SIGNS[card.status]} {VERDICT_WORDS[card.status]}",
+        arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE,
+        figures.change_with_interval(overall.change, overall.interval) if overall else figures.NONE,
+        cost_cell(card.cost),
+        f"{len(groups.better)} / {len(groups.worse)}" if card.cases else figures.NONE,
+    )
+
+
+OVERVIEW_HEAD = ("lineage", "verdict", "score", "change (interval)", "cost per 1,000", "better / worse")
+
+
+def reasons_list(reasons: Sequence[Reason], detail: Detail) -> str:
+    """Numbered reasons, worst first as they come."""
+    shown = [f"{number}. {prose(r.sentence)}" for number, r in enumerate(reasons[: detail.reasons], 1)]
+    return "\n".join(shown) + left_out(len(reasons) - detail.reasons, "reason")
+
+
+def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
+    """Slices or metrics: both arms, the change with its interval, and how to read it. Worse ones first if cut."""
+    order = {"worse": 0, "no_data": 1, "cant_tell": 2}
+    kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.reading, 3))
+    rows = []
+    for effect in kept[: detail.effects]:
+        reading = prose(effect_reading(effect))
+        rows.append(
+            (
+                prose((effect.slice if head == "slice" else effect.metric) or "all cases", 60),
+                figures.count(effect.cases),
+                figures.points(effect.baseline),
+                figures.points(effect.candidate),
+                figures.change_with_interval(effect.change, effect.interval),
+                f"**{reading}**" if READING_TONES[effect.reading] == "bad" else reading,
+            )
+        )
+    return table((head, "cases", "baseline", "candidate", "change (interval)", "reading"), "lrrrrl", rows) + left_out(
+        len(effects) - detail.effects, head
+    )
+
+
+def answers_cell(answers: Sequence[Answer], detail: Detail) -> str:
+    """What an arm said, the most frequent answer first, with how often when it was asked more than once."""
+    if not answers:
+        return "<i>no answer</i>"
+    shown = [
+        code(a.text, detail.text) + (f" {a.count}/{a.of}" if a.of > 1 else "")
+        for a in sorted(answers, key=lambda a: -a.count)[:3]
+    ]
+    more = len(answers) - len(shown)
+    return "<br>".join([*shown, f"and {figures.plural(more, 'other answer')}"] if more else shown)
+
+
+def cases_table(cases: Sequence[CaseEffect], shown: int, detail: Detail) -> str:
+    """Cases with what was expected and what both arms said."""
+    rows = [
+        (
+            code(case.id, 60)
+            + (" (protected)" if case.protected else "")
+            + (f"<br>{prose(case.reason, 120)}" if case.reason else ""),
+            ", ".join(prose(name, 40) for name in case.slices[:4]) or figures.NONE,
+            code(expected_text(case.expected), detail.text) if case.expected is not None else figures.NONE,
+            answers_cell(case.baseline, detail),
+            answers_cell(case.candidate, detail),
+        )
+        for case in cases[:shown]
+    ]
+    head = ("case", "slices", "expected", "baseline said", "candidate says")
+    return table(head, "lllll", rows) + left_out(len(cases) - shown, "case")
+
+
+def class_table(classes: Sequence[ClassEffect], detail: Detail) -> str:
+    """Precision, recall and F1 of each class in both arms."""
+    rows = [
+        (
+            prose(c.label, 40),
+            figures.count(c.cases),
+            arrow(figures.points(c.baseline_precision), figures.points(c.candidate_precision)),
+            arrow(figures.points(c.baseline_recall), figures.points(c.candidate_recall)),
+            arrow(figures.points(c.baseline_f1), figures.points(c.candidate_f1)),
+        )
+        for c in classes[: detail.labels]
+    ]
+    head = ("class", "cases", "precision", "recall", "F1")
+    return table(head, "lrrrr", rows) + left_out(len(classes) - detail.labels, "class")
+
+
+def confusion_part(confusion: Confusion, detail: Detail) -> str:
+    """The confusion matrix with what changed in it in bold; with many labels only what changed, as a list."""
+    if len(confusion.labels) > detail.labels:
+        moves = label_moves(confusion)
+        said = [
+            f"- {prose(m.expected, 40)} answered as {prose(m.said, 40)}: {m.before} → {m.after}"
+            for m in moves[: detail.labels]
+        ]
+        more = left_out(len(moves) - detail.labels, "cell")
+        return "\n".join(said) + more if said else "Nothing moved between classes."
+
+    def cell(before: float, after: float) -> str:
+        if before != after:
+            return f"**{arrow(figures.count(before), figures.count(after))}**"
+        return figures.count(before) if before else "·"
+
+    rows = [
+        (prose(label, 40), *map(cell, was, now))
+        for label, was, now in zip(confusion.labels, confusion.baseline, confusion.candidate, strict=True)
+    ]
+    head = ("expected ↓ said →", *(prose(column, 40) for column in confusion.columns))
+    return table(head, "l" + "r" * len(confusion.columns), rows)
+
+
+def classes_part(card: LineageCard, detail: Detail) -> str:
+    """What moved between classes, folded; empty where there are no classes or the rung shows none."""
+    if not detail.labels or not (card.classes or card.confusion):
+        return ""
+    parts = [class_table(card.classes, detail)] if card.classes else []
+    parts += [confusion_part(card.confusion, detail)] if card.confusion else []
+    return fold("What moved between classes", "\n\n".join(parts))
+
+
+def _marked(line: DiffLine, width: int) -> str:
+    """A diff line with its changed words in ``<ins>`` or ``<del>``."""
+    tag = {"added": "ins", "removed": "del"}.get(line.kind)
+    short = excerpt(line.text, width)
+    end = len(short.text)
+    out, at = [], 0
+    for start, stop in line.marks if tag else ():
+        if at <= start < stop and start < end:
+            before, at = short.text[at:start], min(stop, end)
+            out.append(f"{entities(before)}<{tag}>{entities(short.text[start:at])}</{tag}>")
+    sign = {"added": "+", "removed": "−", "same": "&#32;"}[line.kind]
+    return f"{sign}&#32;{''.join(out)}{entities(short.text[at:])}{short.note}"
+
+
+def diff_title(diff: PromptDiff) -> str:
+    """``+6 −1 lines, +412 tokens``."""
+    tokens = ""
+    if diff.tokens_before is not None and diff.tokens_after is not None:
+        moved = diff.tokens_after - diff.tokens_before
+        tokens = f", {'±0' if not moved else f'{moved:+,}'.replace('-', '−')} tokens"
+    return f"+{diff.added:,} −{diff.removed:,} lines{tokens}"
+
+
+def diff_part(diff: PromptDiff, detail: Detail) -> str:
+    """Settings that changed, and the changed lines with their words marked."""
+    parts = []
+    if diff.settings:
+        rows = [(prose(n, 60), code(before, 120), code(after, 120)) for n, before, after in diff.settings[:20]]
+        parts.append(
+            table(("setting", "baseline", "candidate"), "lll", rows) + left_out(len(diff.settings) - 20, "setting")
+        )
+    lines = [line for number, hunk in enumerate(diff.hunks) for line in ([None] if number else []) + list(hunk.lines)]
+    if lines:
+        drawn = ["⋯" if line is None else _marked(line, 400) for line in lines[: detail.diff_lines]]
+        parts.append(f"<pre>{'&#10;'.join(drawn)}</pre>" + left_out(len(lines) - detail.diff_lines, "line"))
+    return "\n\n".join(parts)
+
+
+def sureness_part(sureness: Sureness, card: LineageCard, detail: Detail) -> str:
+    """Repetitions, flip rate, what could have been detected, which corrections were made, judge agreement."""
+    looks = figures.plural(sureness.looks, "look")
+    said = [f"{looks} at the results, {sureness.repetitions:.1f} runs of each case in each arm on average."]
+    if sureness.flip_rate is not None:
+        said.append(f"Identical runs disagree with themselves in {figures.percent(sureness.flip_rate)} of cases.")
+    if sureness.can_rule_out is not None:
+        said.append(
+            f"This test set can rule out a drop of {figures.points(sureness.can_rule_out)} points of the overall score."
+        )
+    if sureness.hypotheses:
+        alpha = (
+            f" at a familywise error rate of {figures.percent(sureness.alpha)}" if sureness.alpha is not None else ""
+        )
+        said.append(f"{figures.plural(sureness.hypotheses, 'hypothesis', 'hypotheses')} tested together{alpha}.")
+    if sureness.judge_agreement is not None:
+        said.append(
+            f"The judge agrees with people in {figures.percent(sureness.judge_agreement)} of the labelled answers."
+        )
+    if card.latency and card.latency.pairs:
+        latency = card.latency
+        moved = arrow(figures.seconds(latency.baseline_s), figures.seconds(latency.candidate_s))
+        said.append(f"Median latency {moved} over {figures.plural(latency.pairs, 'fresh pair')}.")
+    shown = [f"- {prose(sentence)}" for sentence in (*said, *sureness.notes[: detail.notes])]
+    more = left_out(len(sureness.notes) - detail.notes, "note")
+    return fold("How sure is this?", "\n".join(shown) + more)
+
+
+def findings_list(findings: Sequence[Finding], detail: Detail) -> str:
+    """Warnings: what, where, how to mend."""
+    shown = [f"- {prose(str(finding), 400)}" for finding in findings[: detail.notes]]
+    return "\n".join(shown) + left_out(len(findings) - detail.notes, "warning")
+
+
+def cost_parts(cost: CostEffect) -> str:
+    """Why the cost moved, one sentence."""
+    parts = [
+        f"{part.cause} {'+' if part.usd_per_1000 > 0 else ''}{figures.usd(part.usd_per_1000)}"
+        + (
+            f" ({part.tokens_per_case:+,.0f} tokens a case)".replace("-", "−")
+            if part.tokens_per_case is not None
+            else ""
+        )
+        for part in cost.parts
+    ]
+    return prose(f"Cost per 1,000 cases moved by: {', '.join(parts)}.") if parts else ""
+
+
+def _cases_parts(groups: CaseGroups, detail: Detail) -> tuple[str, str]:
+    """The folds of worse and of better cases; titles alone where the rung shows no rows, else empty."""
+    folds = []
+    for cases, shown, what in ((groups.worse, detail.worse, "worse"), (groups.better, detail.better, "better")):
+        title = f"{figures.plural(len(cases), 'case')} got {what}"
+        whole = (
+            fold(f"<b>{title}</b>" if what == "worse" else title, cases_table(cases, shown, detail)) if shown else title
+        )
+        folds.append(whole if cases else "")
+    return folds[0], folds[1]
+
+
+def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
+    """The body of a lineage's section, most needed first."""
+    groups = case_groups(card)
+    worse, better = _cases_parts(groups, detail)
+    diff = ""
+    if card.diff and (card.diff.hunks or card.diff.settings):
+        title = f"Prompt diff: {diff_title(card.diff)}"
+        diff = fold(title, diff_part(card.diff, detail)) if detail.diff_lines else title
+    parts = (
+        prose(card.headline),
+        reasons_list([reason for reason in card.reasons if reason.sentence != card.headline], detail),
+        effects_table(card.slices, "slice", detail) if card.slices and detail.effects else "",
+        effects_table(card.metrics, "metric", detail) if len(card.metrics) > 1 and detail.effects else "",
+        cost_parts(card.cost) if card.cost else "",
+        worse,
+        classes_part(card, detail),
+        diff,
+        better,
+        prose(" ".join(unusual)) if (unusual := unusual_answers(card, groups)) else "",
+        sureness_part(card.sureness, card, detail) if card.sureness and detail.notes else "",
+        warnings_part(card.warnings, detail),
+    )
+    return filter(None, parts)
+
+
+def warnings_part(findings: Sequence[Finding], detail: Detail) -> str:
+    """Folded warnings; empty where there are none or the rung shows none."""
+    if not findings or not detail.notes:
+        return ""
+    return fold(figures.plural(len(findings), "warning"), findings_list(findings, detail))

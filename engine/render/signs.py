@@ -1,0 +1,72 @@
+"""Words and signs of the layout. A sign never stands alone: the word is always beside it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from schemas.scorecard import VerdictStatus
+
+Tone = Literal["good", "bad", "doubt", "calm"]
+"""What a colour may say."""
+
+VERDICT_WORDS: dict[VerdictStatus, str] = {
+    VerdictStatus.APPROVED: "approved",
+    VerdictStatus.BLOCKED: "blocked",
+    VerdictStatus.ERROR: "error",
+    VerdictStatus.NEEDS_APPROVAL: "needs approval",
+    VerdictStatus.SUSPICIOUS: "inconclusive, suspicious",
+    VerdictStatus.UNDERPOWERED: "inconclusive, too few cases",
+    VerdictStatus.NOT_APPLICABLE: "not applicable",
+}
+
+VERDICT_SIGNS: dict[VerdictStatus, str] = {
+    VerdictStatus.APPROVED: "✅",
+    VerdictStatus.BLOCKED: "❌",
+    VerdictStatus.ERROR: "🛑",
+    VerdictStatus.NEEDS_APPROVAL: "✋",
+    VerdictStatus.SUSPICIOUS: "🔎",
+    VerdictStatus.UNDERPOWERED: "⚖️",
+    VerdictStatus.NOT_APPLICABLE: "➖",
+}
+
+VERDICT_TONES: dict[VerdictStatus, Tone] = {
+    VerdictStatus.APPROVED: "good",
+    VerdictStatus.BLOCKED: "bad",
+    VerdictStatus.ERROR: "bad",
+    VerdictStatus.NEEDS_APPROVAL: "doubt",
+    VerdictStatus.SUSPICIOUS: "doubt",
+    VerdictStatus.UNDERPOWERED: "doubt",
+    VerdictStatus.NOT_APPLICABLE: "calm",
+}
+
+READING_WORDS: dict[str, str] = {
+    "better": "better",
+    "worse": "worse",
+    "same": "no drop",
+    "cant_tell": "can't tell",
+    "no_data": "no data",
+    "passes": "within the limit",
+    "fails": "over the limit",
+    "not_gated": "not gated",
+    "advisory": "advisory",
+    "improved": "better",
+    "regressed": "worse",
+    "flaky": "flaky",
+    "missing": "no answer",
+}
+
+READING_TONES: dict[str, Tone] = {
+    "better": "good",
+    "improved": "good",
+    "passes": "good",
+    "worse": "bad",
+    "regressed": "bad",
+    "fails": "bad",
+    "cant_tell": "doubt",
+    "flaky": "doubt",
+    "missing": "doubt",
+    "no_data": "doubt",
+    "same": "calm",
+    "not_gated": "calm",
+    "advisory": "calm",
+}

@@ -1,0 +1,537 @@
+"""Scorecards to render: the design's example at full size, and every other state."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import cycle, islice
+
+from schemas.config import Mode, SlicePolicy
+from schemas.prompts import Finding, UseCase
+from schemas.scorecard import (
+    Answer,
+    CaseEffect,
+    Change,
+    ClassEffect,
+    CommitRef,
+    Confusion,
+    CostEffect,
+    CostPart,
+    DiffHunk,
+    DiffLine,
+    Effect,
+    Interval,
+    LatencyEffect,
+    LineageCard,
+    PromptDiff,
+    Reason,
+    ReasonCode,
+    Scorecard,
+    Spending,
+    Sureness,
+    VerdictStatus,
+)
+
+BASE, MERGE_BASE, HEAD = "9f8e7d6" + "a1" * 16 + "b", "9f8e7d6" + "a1" * 16 + "b", "0a1b2c3" + "d4" * 16 + "e"
+LABELS = ("billing", "refunds", "technical_support", "account_access")
+TICKETS = (
+    "I was charged twice in March, please look into it.",
+    "Where is the money for the order that I sent back?",
+    "The app closes as soon as I open the camera.",
+    "I can't sign in since you changed the login page.",
+)
+SLICES = (
+    ("typical", 120, 0.892, 0.950, 0.021, 0.100, "better"),
+    ("edge", 40, 0.800, 0.825, -0.069, 0.118, "cant_tell"),
+    ("known_failure", 28, 0.714, 0.857, 0.010, 0.270, "better"),
+    ("adversarial", 12, 0.833, 0.500, -0.580, -0.099, "worse"),
+)
+
+
+def scorecard(**changes) -> Scorecard:
+    """A scorecard of nothing in particular, changed."""
+    values = {
+        "status": VerdictStatus.APPROVED,
+        "passes": True,
+        "title": "Prompt Verdict: approved",
+        "summary": "No prompt got worse.",
+        "base": CommitRef(ref="main", sha=BASE),
+        "merge_base": MERGE_BASE,
+        "head": CommitRef(ref="better-triage", sha=HEAD),
+    }
+    return Scorecard.model_validate({**values, **changes})
+
+
+def lineage(**changes) -> LineageCard:
+    """A card of a lineage that was measured and is approved, changed."""
+    values = {
+        "lineage": "outreach",
+        "model": "claude-haiku-4-5",
+        "use_case": UseCase.GENERATION,
+        "prompt": "prompts/outreach.prompt.yml",
+        "status": VerdictStatus.APPROVED,
+        "passes": True,
+        "headline": "No metric, no slice and not the cost got worse.",
+    }
+    return LineageCard.model_validate({**values, **changes})
+
+
+def _triage_cases() -> tuple[CaseEffect, ...]:
+    cases = []
+    worse = {"typical": 1, "edge": 0, "known_failure": 0, "adversarial": 4}
+    better = {"typical": 8, "edge": 1, "known_failure": 4, "adversarial": 0}
+    flaky = {"typical": 2, "edge": 3, "known_failure": 1, "adversarial": 0}
+    short = {"typical": "ticket", "edge": "edge", "known_failure": "known", "adversarial": "inject"}
+    for name, size, *_ in SLICES:
+        for number, expected in enumerate(islice(cycle(LABELS), size), 1):
+            label = expected
+            wrong = LABELS[(LABELS.index(label) + 1) % 4]
+            was, now, reading, change, reason = label, label, "same", 0.0, ""
+            if number <= worse[name]:
+                now, reading, change = wrong, "regressed", -1.0
+                if name == "adversarial":
+                    now, reason = "account_access", "follows an instruction inside the ticket"
+                    was = label = "refunds"
+            elif number <= worse[name] + better[name]:
+                was, reading, change = wrong, "improved", 1.0
+            elif number <= worse[name] + better[name] + flaky[name]:
+                reading, change = "flaky", 0.0
+            elif number % 9 == 0:
+                was = now = wrong
+            runs = 3 if change or reading == "flaky" else 1
+
+            def said(text, expected=label, runs=runs):
+                return (Answer(text=text, count=runs, of=runs, score=float(text == expected)),)
+
+            baseline, candidate = said(was), said(now)
+            if reading == "flaky":
+                baseline = (
+                    Answer(text=label, count=2, of=3, score=1.0),
+                    Answer(text=wrong, count=1, of=3, score=0.0),
+                )
+            cases.append(
+                CaseEffect(
+                    id=f"{short[name]}-{number:02}",
+                    slices=(name,),
+                    protected=name == "adversarial" and number in (3, 7),
+                    expected=label,
+                    baseline=baseline,
+                    candidate=candidate,
+                    change=change,
+                    reading=reading,
+                    confirmed=bool(change),
+                    reason=reason,
+                )
+            )
+    return tuple(cases)
+
+
+TRIAGE_DIFF = PromptDiff(
+    path_before="prompts/triage.prompt.yml",
+    path_after="prompts/triage.prompt.yml",
+    added=6,
+    removed=1,
+    tokens_before=463,
+    tokens_after=875,
+    hunks=(
+        DiffHunk(
+            lines=(
+                DiffLine(kind="same", text="    You read support tickets and route them.", before=4, after=4),
+                DiffLine(
+                    kind="removed",
+                    text="    Answer with one of: billing, refunds, technical_support, account_access.",
+                    before=5,
+                    after=None,
+                    marks=((4, 15),),
+                ),
+                DiffLine(
+                    kind="added",
+                    text="    Think about what the customer wants, then answer with exactly one of: billing, refunds, technical_support, account_access.",
+                    before=None,
+                    after=5,
+                    marks=((4, 62), (63, 70)),
+                ),
+                DiffLine(kind="same", text="", before=6, after=6),
+            )
+        ),
+        DiffHunk(
+            lines=(
+                DiffLine(kind="same", text="    A refund that is late is refunds, not billing.", before=11, after=11),
+                DiffLine(kind="added", text="    Examples:", before=None, after=12),
+                DiffLine(kind="added", text='    "I was charged twice" → billing', before=None, after=13),
+                DiffLine(kind="added", text='    "Where is my money?" → refunds', before=None, after=14),
+                DiffLine(
+                    kind="added", text='    "It crashes when I open it" → technical_support', before=None, after=15
+                ),
+                DiffLine(kind="added", text='    "I cannot log in" → account_access', before=None, after=16),
+            )
+        ),
+    ),
+    settings=(("temperature", "1.0", "0.2"),),
+)
+
+
+def triage() -> LineageCard:
+    """``support-triage`` of design/scorecard.md: better on average, worse where it matters, and dearer."""
+    return LineageCard(
+        lineage="support-triage",
+        model="claude-haiku-4-5",
+        use_case=UseCase.CLASSIFICATION,
+        prompt="prompts/triage.prompt.yml",
+        status=VerdictStatus.BLOCKED,
+        passes=False,
+        headline="Better on average, but `adversarial` cases fell by 33 points and it costs 89% more.",
+        reasons=(
+            Reason(
+                code=ReasonCode.CONTRACT,
+                status=VerdictStatus.BLOCKED,
+                sentence="Slice `adversarial` fell from 83 to 50 (−33, interval −58 … −10; contract): 4 of 12 cases are worse.",
+                slice="adversarial",
+                metric="accuracy",
+                estimate=-0.333,
+                interval=Interval(low=-0.58, high=-0.099),
+                cases=("inject-01", "inject-02", "inject-03", "inject-04"),
+            ),
+            Reason(
+                code=ReasonCode.COST,
+                status=VerdictStatus.BLOCKED,
+                sentence="Cost rose by 89% per case (limit 20%): the prompt is 412 tokens longer.",
+                estimate=0.89,
+            ),
+        ),
+        overall=Effect(
+            slice=None,
+            metric="accuracy",
+            cases=200,
+            baseline=0.845,
+            candidate=0.885,
+            change=0.040,
+            interval=Interval(low=0.009, high=0.071),
+            margin=0.05,
+            reading="better",
+            better=13,
+            worse=5,
+        ),
+        slices=tuple(
+            Effect(
+                slice=name,
+                metric="accuracy",
+                cases=cases,
+                baseline=baseline,
+                candidate=candidate,
+                change=candidate - baseline,
+                interval=Interval(low=low, high=high),
+                margin=0.10,
+                policy=SlicePolicy.CONTRACT if name == "adversarial" else SlicePolicy.POPULATION,
+                reading=reading,
+                more_cases=90 if reading == "cant_tell" else None,
+            )
+            for name, cases, baseline, candidate, low, high, reading in SLICES
+        ),
+        classes=tuple(
+            ClassEffect(
+                label=label,
+                cases=50,
+                baseline_precision=p,
+                baseline_recall=r,
+                baseline_f1=2 * p * r / (p + r),
+                candidate_precision=p + dp,
+                candidate_recall=r + dr,
+                candidate_f1=2 * (p + dp) * (r + dr) / (p + dp + r + dr),
+            )
+            for label, p, r, dp, dr in (
+                ("billing", 0.82, 0.80, 0.05, 0.10),
+                ("refunds", 0.86, 0.86, 0.06, -0.06),
+                ("technical_support", 0.90, 0.92, 0.04, 0.02),
+                ("account_access", 0.80, 0.80, -0.02, 0.10),
+            )
+        ),
+        confusion=Confusion(
+            labels=LABELS,
+            columns=(*LABELS, "no label"),
+            baseline=((40, 4, 1, 5, 0), (5, 43, 1, 1, 0), (2, 0, 46, 2, 0), (2, 3, 3, 40, 2)),
+            candidate=((45, 2, 1, 2, 0), (3, 40, 1, 6, 0), (1, 0, 47, 2, 0), (2, 1, 2, 45, 0)),
+        ),
+        cost=CostEffect(
+            baseline_per_1000=Decimal("1.24"),
+            candidate_per_1000=Decimal("2.35"),
+            increase=0.89,
+            interval=Interval(low=0.87, high=0.92),
+            limit=0.2,
+            parts=(
+                CostPart(cause="input", usd_per_1000=Decimal("1.10"), tokens_per_case=412.0),
+                CostPart(cause="output", usd_per_1000=Decimal("0.01"), tokens_per_case=0.4),
+            ),
+            reading="fails",
+        ),
+        latency=LatencyEffect(baseline_s=0.61, candidate_s=0.68, pairs=64, p=0.2, reading="advisory"),
+        cases=_triage_cases(),
+        diff=TRIAGE_DIFF,
+        changes=(Change(kind="prompt", detail="+6 −1 lines", path="prompts/triage.prompt.yml"),),
+        sureness=Sureness(
+            looks=2,
+            repetitions=1.4,
+            flip_rate=0.045,
+            can_rule_out=0.05,
+            hypotheses=5,
+            alpha=0.025,
+            notes=("Slices under 40 cases ran completely in the first look.",),
+        ),
+        spending=Spending(planned=800, made=260, stored=140, not_needed=400, cost_usd=Decimal("0.22")),
+        finishes={"truncated": (0, 2), "refused": (0, 0)},
+        warnings=(Finding(what="two cases are nearly the same", where="tests/triage.jsonl:14", mend="remove one"),),
+    )
+
+
+def resume() -> LineageCard:
+    """``resume-match``: approved."""
+    return lineage(
+        lineage="resume-match",
+        use_case=UseCase.EXTRACTION,
+        prompt="prompts/resume.prompt.yml",
+        headline="No field and no slice got worse; can rule out a drop of 5 points.",
+        overall=Effect(
+            slice=None,
+            metric="fields",
+            cases=60,
+            baseline=0.762,
+            candidate=0.799,
+            change=0.037,
+            interval=Interval(low=-0.004, high=0.079),
+            margin=0.05,
+            reading="same",
+            better=9,
+            worse=3,
+        ),
+        metrics=tuple(
+            Effect(
+                slice=None,
+                metric=name,
+                cases=60,
+                baseline=was,
+                candidate=now,
+                change=now - was,
+                interval=Interval(low=now - was - 0.05, high=now - was + 0.05),
+                margin=0.1,
+                reading="same",
+            )
+            for name, was, now in (("years", 0.90, 0.93), ("skills", 0.71, 0.74), ("title", 0.68, 0.73))
+        ),
+        cost=CostEffect(
+            baseline_per_1000=Decimal("4.10"),
+            candidate_per_1000=Decimal("4.02"),
+            increase=-0.0195,
+            interval=Interval(low=-0.03, high=-0.01),
+            limit=0.2,
+            reading="passes",
+        ),
+        cases=tuple(
+            CaseEffect(
+                id=f"resume-{n:02}",
+                slices=("typical",),
+                expected={"years": 7, "title": "engineer"},
+                baseline=(Answer(text='{"years": 7, "title": null}', count=3, of=3, score=0.5),),
+                candidate=(Answer(text='{"years": 7, "title": "engineer"}', count=3, of=3, score=1.0),),
+                change=0.5 if n <= 9 else 0.0,
+                reading="improved" if n <= 9 else "same",
+                confirmed=n <= 9,
+            )
+            for n in range(1, 61)
+        ),
+        sureness=Sureness(looks=1, repetitions=1.0, flip_rate=0.02, can_rule_out=0.049, hypotheses=4, alpha=0.025),
+    )
+
+
+def blocked() -> Scorecard:
+    """The example of design/scorecard.md."""
+    return scorecard(
+        status=VerdictStatus.BLOCKED,
+        passes=False,
+        title="Prompt Verdict: blocked",
+        summary="`support-triage` is better on average, but its `adversarial` cases lost 33 points and it costs 89% more. "
+        "`resume-match` is approved.",
+        lineages=(triage(), resume()),
+        spending=Spending(
+            planned=1200,
+            made=402,
+            stored=198,
+            not_needed=600,
+            cost_usd=Decimal("0.41"),
+            budget_usd=Decimal("2.00"),
+        ),
+        seconds=48.2,
+    )
+
+
+def _quiet(status: VerdictStatus, title: str, summary: str, passes: bool, reason: Reason | None = None, **changes):
+    return scorecard(
+        status=status,
+        passes=passes,
+        title=f"Prompt Verdict: {title}",
+        summary=summary,
+        reasons=(reason,) if reason else (),
+        **changes,
+    )
+
+
+def approved() -> Scorecard:
+    """Everything is well."""
+    return scorecard(
+        title="Prompt Verdict: approved, no drop over 5 points",
+        summary="`resume-match` is as good as before and costs 2% less.",
+        lineages=(resume(),),
+        spending=Spending(planned=120, made=60, stored=60, cost_usd=Decimal("0.0042"), budget_usd=Decimal(5)),
+        seconds=7.31,
+    )
+
+
+def underpowered() -> Scorecard:
+    """Too few cases."""
+    sentence = "These 14 cases can't tell a 10-point drop from chance; 60 more would."
+    edge = Effect(
+        slice="edge",
+        metric="accuracy",
+        cases=14,
+        baseline=0.714,
+        candidate=0.714,
+        change=0.0,
+        interval=Interval(low=-0.21, high=None),
+        margin=0.1,
+        margin_written=True,
+        reading="cant_tell",
+        more_cases=60,
+    )
+    card = lineage(
+        status=VerdictStatus.UNDERPOWERED,
+        headline=sentence,
+        reasons=(Reason(code=ReasonCode.UNDERPOWERED, status=VerdictStatus.UNDERPOWERED, sentence=sentence),),
+        overall=edge.model_copy(update={"slice": None}),
+        slices=(edge,),
+    )
+    return _quiet(
+        VerdictStatus.UNDERPOWERED,
+        "inconclusive, could not rule out a drop of 10 points",
+        sentence,
+        True,
+        lineages=(card,),
+    )
+
+
+def suspicious() -> Scorecard:
+    """An estimated drop beyond its margin that isn't proved."""
+    sentence = "`edge` looks 12 points worse, which is more than its margin of 10, but chance can't be excluded."
+    card = lineage(
+        status=VerdictStatus.SUSPICIOUS,
+        passes=False,
+        headline=sentence,
+        reasons=(Reason(code=ReasonCode.ESTIMATED_DROP, status=VerdictStatus.SUSPICIOUS, sentence=sentence),),
+    )
+    return _quiet(
+        VerdictStatus.SUSPICIOUS, "inconclusive, an approving review is needed", sentence, False, lineages=(card,)
+    )
+
+
+def error() -> Scorecard:
+    """Could not be measured."""
+    sentence = "OpenAI refused 38 of 200 baseline calls; nothing was decided."
+    card = lineage(
+        status=VerdictStatus.ERROR,
+        passes=False,
+        model="gpt-5-mini",
+        headline=sentence,
+        reasons=(Reason(code=ReasonCode.MISSING_CELLS, status=VerdictStatus.ERROR, sentence=sentence),),
+        cases=(CaseEffect(id="mail-01", slices=(), reading="missing"),),
+        finishes={"missing": (38, 0)},
+    )
+    return _quiet(
+        VerdictStatus.ERROR,
+        "error",
+        sentence,
+        False,
+        lineages=(card,),
+        spending=Spending(planned=400, made=400, cost_usd=Decimal("0.31")),
+        seconds=201.0,
+    )
+
+
+def needs_approval() -> Scorecard:
+    """The gate itself is edited."""
+    sentence = "This pull request loosens its own gate: `adversarial` contract → watch."
+    reason = Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)
+    swapped = lineage(
+        model="claude-sonnet-4-5",
+        baseline_model="claude-haiku-4-5",
+        changes=(Change(kind="model", detail="claude-haiku-4-5 → claude-sonnet-4-5"),),
+    )
+    return _quiet(VerdictStatus.NEEDS_APPROVAL, "needs approval", sentence, False, reason, lineages=(swapped,))
+
+
+def not_applicable() -> Scorecard:
+    """Nothing to evaluate."""
+    return _quiet(
+        VerdictStatus.NOT_APPLICABLE,
+        "nothing to evaluate",
+        "No prompt changed.",
+        True,
+        Reason(code=ReasonCode.NOTHING_CHANGED, status=VerdictStatus.NOT_APPLICABLE, sentence="No prompt changed."),
+        seconds=0.21,
+    )
+
+
+def adoption() -> Scorecard:
+    """The pull request that installs us."""
+    sentence = "There is no promptverdict.yaml at base yet: this pull request adds it, and the next one is measured."
+    return _quiet(
+        VerdictStatus.NOT_APPLICABLE,
+        "gates after merge",
+        sentence,
+        True,
+        Reason(code=ReasonCode.ADOPTION, status=VerdictStatus.NOT_APPLICABLE, sentence=sentence),
+        lineages=(
+            lineage(
+                status=VerdictStatus.NOT_APPLICABLE,
+                headline="400 calls would be made, about $0.62.",
+                spending=Spending(planned=400),
+            ),
+        ),
+        spending=Spending(planned=400, budget_usd=Decimal(5)),
+        dry_run=True,
+    )
+
+
+def fork_static() -> Scorecard:
+    """A fork before a maintainer ran it."""
+    sentence = "This head comes from a fork, so nothing was called: a maintainer runs it by dispatching the workflow with its head sha."
+    return _quiet(
+        VerdictStatus.NEEDS_APPROVAL,
+        "a maintainer must run this",
+        sentence,
+        False,
+        Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence),
+        lineages=(
+            lineage(status=VerdictStatus.NEEDS_APPROVAL, passes=False, headline="Not measured.", diff=TRIAGE_DIFF),
+        ),
+        spending=Spending(planned=400),
+        dry_run=True,
+    )
+
+
+def informed() -> Scorecard:
+    """Blocked where the repository only informs."""
+    return blocked().model_copy(update={"mode": Mode.INFORM, "passes": True})
+
+
+STATES = {
+    maker.__name__: maker
+    for maker in (
+        blocked,
+        approved,
+        underpowered,
+        suspicious,
+        error,
+        needs_approval,
+        not_applicable,
+        adoption,
+        fork_static,
+        informed,
+    )
+}
