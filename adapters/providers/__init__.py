@@ -1,0 +1,1 @@
+"""Model providers: who answers a request."""

@@ -1,0 +1,104 @@
+"""The offline model: no language model at all, and it says so.
+
+It is a small deterministic learner for the demo, for tests and for newcomers without an API key. It reads the *rendered
+prompt it is given* (instructions, label definitions, rules, examples, field names, wishes about length and tone, guard
+sentences) and answers by what it finds there. So an edit of a prompt really changes its answers, for better or worse.
+What it answers says nothing about what a language model would answer.
+
+Two sizes: ``offline-small`` (few words of its own, noisy) and ``offline-large`` (more words, steadier). Temperatures
+over 0 bring seeded noise: the same request and repetition always give the same answer, another repetition may give
+another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from adapters.providers.offline.classifying import Sorter, classify, learn
+from adapters.providers.offline.dice import Dice
+from adapters.providers.offline.reading import Manner, Reading, manner, read
+from adapters.providers.offline.words import count_tokens, first_tokens
+from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish, Usage
+from schemas.prompts import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What tells the two models apart."""
+
+    breadth: int
+    """Words that it knows of each group of its background."""
+    kinship: float
+    """How much a word counts that is only related to one in the prompt."""
+    noise: float
+    """Spread of its scores at temperature 1."""
+    first_token_s: float
+    token_s: float
+
+
+SIZES = {
+    "offline-small": Size(breadth=6, kinship=0.35, noise=0.45, first_token_s=0.12, token_s=0.004),
+    "offline-large": Size(breadth=14, kinship=0.6, noise=0.3, first_token_s=0.25, token_s=0.012),
+}
+DEFAULT_TEMPERATURE = 1.0
+
+
+class OfflineProvider:
+    """Answers without any model, network or key."""
+
+    async def complete(self, request: Request, *, repetition: int, timeout_s: float) -> Completion | CompletionError:  #
+    noqa: ARG002
+        """Answers at once; the latency that it reports is made up from the tokens."""
+        return answer(request, repetition)
+
+    async def aclose(self) -> None:
+        """There is nothing to release."""
+
+
+def answer(request: Request, repetition: int) -> Completion | CompletionError:
+    """The answer to ``request``: a pure function of the request and the repetition."""
+    size = SIZES.get(request.model)
+    if size is None:
+        known = ", ".join(SIZES)
+        return CompletionError(
+            kind=ErrorKind.BAD_REQUEST, message=f"there is no offline model {request.model!r}: use one of {known}"
+        )
+    parameters = request.parameters
+    temperature = DEFAULT_TEMPERATURE if parameters.temperature is None else parameters.temperature
+    dice = Dice(f"{request.digest}:{repetition}", temperature)
+    text = _write(request, size, dice)
+    for stop in parameters.stop:
+        text = text.partition(stop)[0]
+    written = count_tokens(text)
+    finish = Finish.STOP
+    if parameters.max_tokens is not None and written > parameters.max_tokens:
+        text, written, finish = first_tokens(text, parameters.max_tokens), parameters.max_tokens, Finish.LENGTH
+    seen = sum(_tokens(message.content) + 3 for message in request.messages)
+    jitter = 0.85 + 0.3 * dice.uniform()
+    return Completion(
+        text=text,
+        finish=finish if text else Finish.EMPTY,
+        usage=Usage(input=seen, output=written),
+        model=request.model,
+        latency_s=round((size.first_token_s + seen * 2e-5 + written * size.token_s) * jitter, 4),
+    )
+
+
+_tokens = lru_cache(maxsize=4096)(count_tokens)
+
+
+def _write(request: Request, size: Size, dice: Dice) -> str:
+    reading = read(request.messages)
+    how, sorter = _taught(reading.instructions, reading.examples, size.breadth, size.kinship)
+    return classify(sorter, how, reading, dice, size.noise)
+
+
+@lru_cache(maxsize=256)
+def _taught(
+    instructions: tuple[str, ...], examples: tuple[tuple[str, str], ...], breadth: int, kinship: float
+) -> tuple[Manner, Sorter]:
+    return manner(instructions), learn(instructions, examples, breadth=breadth, kinship=kinship)
+
+
+__all__ = ["SIZES", "OfflineProvider", "Reading", "answer"]
