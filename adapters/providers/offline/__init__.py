@@ -47,8 +47,13 @@ DEFAULT_TEMPERATURE = 1.0
 class OfflineProvider:
     """Answers without any model, network or key."""
 
-    async def complete(self, request: Request, *, repetition: int, timeout_s: float) -> Completion | CompletionError:  #
-    noqa: ARG002
+    async def complete(
+        self,
+        request: Request,
+        *,
+        repetition: int,
+        timeout_s: float,  # noqa: ARG002 - the port's word
+    ) -> Completion | CompletionError:
         """Answers at once; the latency that it reports is made up from the tokens."""
         return answer(request, repetition)
 

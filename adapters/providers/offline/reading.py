@@ -108,8 +108,8 @@ _DEFER = re.compile(
     re.IGNORECASE,
 )
 _THINK = re.compile(
-    r"\b(step by step|step-by-step|think|reason(?!s? for)|reasoning|explain|explanation|justify|walk
-    through|consider)\b", re.IGNORECASE,
+    r"\b(step by step|step-by-step|think|reason(?!s? for)|reasoning|explain|explanation|justify|consider)\b",
+    re.IGNORECASE,
 )
 _NO_THINK = re.compile(
     r"\b(no|not|don't|without|never)\b[^.]{0,30}\b(explain|explanation|reasoning|justif\w+)", re.IGNORECASE
@@ -156,8 +156,8 @@ _META = re.compile(
     r"|\bsystem (prompt|message|override|note)\b|^\W*(system|assistant|developer)\s*:"
     r"|\b(answer|reply|respond|output|return) (only |just )?(with|the word|exactly)\b"
     r"|\b(set|give|rate|report) (the |a )?\w*_?score\b"
-    r"|\b(classify|label|categori[sz]e|tag|mark|file) (this|it|the ticket|everything)( ticket| message)?( as|
-    under)?\b", re.IGNORECASE,
+    r"|\b(classify|label|categori[sz]e|tag|mark|file) (this|it|the ticket|everything)( ticket| message)?\b",
+    re.IGNORECASE,
 )
 
 
