@@ -221,6 +221,8 @@ class PromptDiff(Value):
     tokens_before: int | None = None
     tokens_after: int | None = None
     hunks: tuple[DiffHunk, ...] = ()
+    omitted: int = 0
+    """Changed lines that no hunk shows, since the diff is too long."""
     settings: tuple[tuple[str, str, str], ...] = ()
     """Model and parameter changes: name, before, after."""
 

@@ -1,0 +1,164 @@
+"""What changed in a prompt, as a model would see it: lines of its messages, marked words, settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, repeat
+
+from pydantic import JsonValue
+
+from schemas.prompts import PromptFile
+from schemas.scorecard import DiffHunk, DiffLine, PromptDiff
+from schemas.values import canonical_json
+
+CONTEXT = 3
+"""Unchanged lines shown around a change."""
+LINES_SHOWN = 2_000
+"""Lines that all hunks hold together; the counts stay exact beyond."""
+LINE_PAIRS = 100_000_000
+"""Lines before × lines after that are aligned; above, all that differs is one block. 10,000 × 10,000 take 30 ms."""
+WORD_PAIRS = 1_000_000
+"""The same for the words of one line."""
+ALIKE = 0.4
+"""Share of common text from which on a removed and an added line are one edited line."""
+NOT_SET = "not set"
+
+Block = tuple[int, int, int, int]
+"""A stretch ``before[i:j]`` that became ``after[k:m]``."""
+Marks = tuple[tuple[int, int], ...]
+"""Ranges of characters."""
+
+
+def diff_prompts(before: PromptFile | None, after: PromptFile | None) -> PromptDiff:
+    """The difference of two versions; ``None`` is a version that doesn't exist. Token counts are the caller's.
+
+    Lines are numbered within the prompt as it is shown: each message under a line that names its role. Time and size
+    are bounded whatever the prompts are; changed lines beyond the bound are counted in ``omitted``.
+    """
+    old, new = shown_lines(before), shown_lines(after)
+    blocks = compare(old, new, LINE_PAIRS)
+    hunks = _hunks(islice(_diff_lines(blocks, old, new), LINES_SHOWN))
+    added = sum(m - k for _, _, k, m in blocks)
+    removed = sum(j - i for i, j, _, _ in blocks)
+    return PromptDiff(
+        path_before=before.path if before else None,
+        path_after=after.path if after else None,
+        added=added,
+        removed=removed,
+        hunks=hunks,
+        omitted=added + removed - sum(line.kind != "same" for hunk in hunks for line in hunk.lines),
+        settings=_settings(before, after) if before and after else (),
+    )
+
+
+def changed_lines(before: str, after: str) -> tuple[tuple[int, int], ...]:
+    """First and last line (1-based) of every stretch of the text ``after`` that differs from ``before``.
+
+    Where lines were only removed, it is the line that follows the gap (or the last one).
+    """
+    old, new = before.split("\n"), after.split("\n")
+    stretches = [(min(k + 1, len(new)), m) for _, _, k, m in compare(old, new, LINE_PAIRS)]
+    return tuple((first, max(first, last)) for first, last in stretches)
+
+
+def shown_lines(prompt: PromptFile | None) -> list[str]:
+    """The messages as lines, each under ``role:``."""
+    if prompt is None:
+        return []
+    return [line for message in prompt.messages for line in (f"{message.role}:", *message.content.split("\n"))]
+
+
+def compare(before: Sequence[str], after: Sequence[str], pairs: int) -> list[Block]:
+    """The stretches that differ, in order: a longest common subsequence is kept.
+
+    Where more than ``pairs`` items would have to be set against each other, all between the first and the last
+    difference is one stretch.
+    """
+    shorter = min(len(before), len(after))
+    head = next((n for n in range(shorter) if before[n] != after[n]), shorter)
+    tail = next((n for n in range(shorter - head) if before[-1 - n] != after[-1 - n]), shorter - head)
+    old, new = before[head : len(before) - tail], after[head : len(after) - tail]
+    if not old or not new or len(old) * len(new) > pairs:
+        return [(head, head + len(old), head, head + len(new))] if old or new else []
+    from rapidfuzz.distance import LCSseq  # 30 ms that most runs never need
+
+    numbers: dict[str, int] = {}  # equal numbers exactly for equal items, which hashes would only promise
+    coded = [[numbers.setdefault(item, len(numbers)) for item in items] for items in (old, new)]
+    blocks: list[Block] = []
+    for step in LCSseq.opcodes(*coded):
+        if step.tag == "equal":
+            continue
+        block = (head + step.src_start, head + step.src_end, head + step.dest_start, head + step.dest_end)
+        if blocks and blocks[-1][1] == block[0] and blocks[-1][3] == block[2]:
+            block = (blocks[-1][0], block[1], blocks.pop()[2], block[3])
+        blocks.append(block)
+    return blocks
+
+
+def _diff_lines(blocks: Sequence[Block], old: Sequence[str], new: Sequence[str]) -> Iterator[DiffLine]:
+    """The changed lines and those near them, in order."""
+    unmarked: repeat[tuple[Marks, Marks]] = repeat(((), ()))
+    shift = done = 0
+    following = [*(block[0] for block in blocks[1:]), len(old)]
+    for (i, j, k, m), next_change in zip(blocks, following, strict=False):
+        for n in range(max(done, i - CONTEXT), i):
+            yield DiffLine(kind="same", text=old[n], before=n + 1, after=n + shift + 1)
+        removed, added = old[i : min(j, i + LINES_SHOWN)], new[k : min(m, k + LINES_SHOWN)]
+        # The first removed line is set against the first added one, and so on.
+        marks = [_marks(*pair) for pair in zip(removed, added, strict=False)]
+        for n, (line, (mark, _)) in enumerate(zip(removed, chain(marks, unmarked), strict=False), start=i + 1):
+            yield DiffLine(kind="removed", text=line, before=n, after=None, marks=mark)
+        for n, (line, (_, mark)) in enumerate(zip(added, chain(marks, unmarked), strict=False), start=k + 1):
+            yield DiffLine(kind="added", text=line, before=None, after=n, marks=mark)
+        shift, done = m - j, j
+        for n in range(j, min(j + CONTEXT, next_change)):
+            yield DiffLine(kind="same", text=old[n], before=n + 1, after=n + shift + 1)
+            done = n + 1
+
+
+def _marks(before: str, after: str) -> tuple[Marks, Marks]:
+    """Character ranges of the words that changed, in both lines; none where the lines have little in common."""
+    old, new = (re.findall(r"\s*\w+|\s*[^\w\s]|\s+", line) for line in (before, after))
+    blocks = compare(old, new, WORD_PAIRS)
+    differing = sum(len("".join(old[i:j])) + len("".join(new[k:m])) for i, j, k, m in blocks)
+    if differing > (1 - ALIKE) * (len(before) + len(after)):
+        return (), ()
+    return _ranges(old, [(i, j) for i, j, _, _ in blocks]), _ranges(new, [(k, m) for _, _, k, m in blocks])
+
+
+def _ranges(words: Sequence[str], stretches: Sequence[tuple[int, int]]) -> Marks:
+    ends = [0]
+    for word in words:
+        ends.append(ends[-1] + len(word))
+    blank = [len(word) - len(word.lstrip()) if word.strip() else 0 for word in words]
+    return tuple((ends[start] + blank[start], ends[stop]) for start, stop in stretches if start < stop)
+
+
+def _hunks(lines: Iterator[DiffLine]) -> tuple[DiffHunk, ...]:
+    """Lines that follow each other without a gap are one hunk."""
+    hunks: list[list[DiffLine]] = []
+    before = after = 0
+    for line in lines:
+        gap = (line.before is not None and line.before > before + 1) or (
+            line.after is not None and line.after > after + 1
+        )
+        if gap or not hunks:
+            hunks.append([])
+        hunks[-1].append(line)
+        before, after = line.before or before, line.after or after
+    return tuple(DiffHunk(lines=tuple(hunk)) for hunk in hunks)
+
+
+def _settings(before: PromptFile, after: PromptFile) -> tuple[tuple[str, str, str], ...]:
+    def flat(prompt: PromptFile) -> dict[str, JsonValue]:
+        return {"model": prompt.model, "template": prompt.dialect, **prompt.parameters.model_dump(mode="json")}
+
+    old, new = flat(before), flat(after)
+    return tuple((name, _shown(old[name]), _shown(new[name])) for name in old if old[name] != new[name])
+
+
+def _shown(value: JsonValue) -> str:
+    if value is None or value == []:
+        return NOT_SET
+    return value if isinstance(value, str) else canonical_json(value).decode()
