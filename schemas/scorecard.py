@@ -223,6 +223,8 @@ class PromptDiff(Value):
     hunks: tuple[DiffHunk, ...] = ()
     omitted: int = 0
     """Changed lines that no hunk shows, since the diff is too long."""
+    file_lines: tuple[tuple[int, int], ...] = ()
+    """First and last line of each changed stretch of the file at ``path_after``: where annotations go."""
     settings: tuple[tuple[str, str, str], ...] = ()
     """Model and parameter changes: name, before, after."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.render import figures
@@ -26,6 +26,10 @@ from schemas.scorecard import LineageCard, ReasonCode, Scorecard, Spending, Verd
 
 MARKER = "<!-- prompt-verdict"
 """How the first line of our comment starts. No encoded text contains ``<``, so nothing quoted can carry it."""
+
+NAME = "Prompt Verdict"
+HEADING_CHARACTERS = 90
+"""A longer title is for lists of checks; the sentence under the heading says the same."""
 
 LADDER = (
     Detail(
@@ -55,10 +59,25 @@ class Links:
     rerun: str | None = None
 
 
-def markdown(scorecard: Scorecard, limits: Limits = COMMENT, links: Links = Links()) -> str:
+NO_LINKS = Links()
+
+
+def markdown(scorecard: Scorecard, limits: Limits = COMMENT, links: Links = NO_LINKS) -> str:
     """The whole scorecard in at most ``limits``: the verdict first, then why, then what is needed to act."""
+
+    def parts(detail: Detail, shortened: bool) -> Iterator[str]:
+        yield f"{MARKER} {scorecard.head.sha} -->\n{headline(scorecard)}"
+        yield from summary_parts(scorecard, detail)
+        yield from detail_parts(scorecard, detail)
+        yield footer(scorecard, links, shortened=shortened)
+
+    return fitted(parts, limits)
+
+
+def fitted(parts: Callable[[Detail, bool], Iterable[str]], limits: Limits) -> str:
+    """The parts on the highest rung of the ladder on which they fit; they are told whether they are shortened."""
     for rung, detail in enumerate(LADDER):
-        text = _joined(_parts(scorecard, detail, links, shortened=rung > 1), limits)
+        text = _joined(parts(detail, rung > 1), limits)
         if text is not None:
             return text
     raise AssertionError("the last rung is bounded below every limit")  # pragma: no cover
@@ -77,8 +96,8 @@ def _joined(parts: Iterable[str], limits: Limits) -> str | None:
     return text if limits.hold(text) else None
 
 
-def _parts(scorecard: Scorecard, detail: Detail, links: Links, *, shortened: bool) -> Iterator[str]:
-    yield f"{MARKER} {scorecard.head.sha} -->\n{headline(scorecard)}"
+def summary_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
+    """Why, what a person may do about it, and a row a lineage."""
     yield prose(scorecard.summary)
     if reasons := [reason for reason in scorecard.reasons if reason.sentence != scorecard.summary]:
         yield reasons_list(reasons, detail)
@@ -86,6 +105,10 @@ def _parts(scorecard: Scorecard, detail: Detail, links: Links, *, shortened: boo
         yield said
     if scorecard.lineages:
         yield overview(scorecard.lineages, detail)
+
+
+def detail_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
+    """The lineages: open where something is to be done, folded where all is well."""
     loud = [card for card in scorecard.lineages if card.status not in _QUIET]
     quiet = [card for card in scorecard.lineages if card.status in _QUIET]
     for card in loud[: detail.sections]:
@@ -97,12 +120,17 @@ def _parts(scorecard: Scorecard, detail: Detail, links: Links, *, shortened: boo
         yield fold(title, "\n\n".join(lineage_parts(card, detail)))
     if warnings := warnings_part(scorecard.warnings, detail):
         yield warnings
-    yield footer(scorecard, links, shortened=shortened)
+
+
+def full_title(scorecard: Scorecard) -> str:
+    """The title with our name before it; the verdict's words alone where the title is too long for a heading."""
+    title = scorecard.title if len(scorecard.title) <= HEADING_CHARACTERS else VERDICT_WORDS[scorecard.status]
+    return title if title.startswith(NAME) else f"{NAME}: {title}"
 
 
 def headline(scorecard: Scorecard) -> str:
     """The verdict as a heading."""
-    return f"## {VERDICT_SIGNS[scorecard.status]} {prose(scorecard.title, 255)}"
+    return f"## {VERDICT_SIGNS[scorecard.status]} {prose(full_title(scorecard))}"
 
 
 def overview(cards: Sequence[LineageCard], detail: Detail) -> str:

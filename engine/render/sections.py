@@ -102,7 +102,9 @@ OVERVIEW_HEAD = ("lineage", "verdict", "score", "change (interval)", "cost per 1
 
 
 def reasons_list(reasons: Sequence[Reason], detail: Detail) -> str:
-    """Numbered reasons, worst first as they come."""
+    """Numbered reasons, worst first as they come; a single one is a sentence."""
+    if len(reasons) == 1:
+        return prose(reasons[0].sentence)
     shown = [f"{number}. {prose(r.sentence)}" for number, r in enumerate(reasons[: detail.reasons], 1)]
     return "\n".join(shown) + left_out(len(reasons) - detail.reasons, "reason")
 
@@ -242,7 +244,10 @@ def diff_part(diff: PromptDiff, detail: Detail) -> str:
     lines = [line for number, hunk in enumerate(diff.hunks) for line in ([None] if number else []) + list(hunk.lines)]
     if lines:
         drawn = ["⋯" if line is None else _marked(line, 400) for line in lines[: detail.diff_lines]]
-        parts.append(f"<pre>{'&#10;'.join(drawn)}</pre>" + left_out(len(lines) - detail.diff_lines, "line"))
+        parts.append(
+            f"<pre>{'&#10;'.join(drawn)}</pre>"
+            + left_out(max(0, len(lines) - detail.diff_lines) + diff.omitted, "line")
+        )
     return "\n\n".join(parts)
 
 
@@ -315,8 +320,8 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
         title = f"Prompt diff: {diff_title(card.diff)}"
         diff = fold(title, diff_part(card.diff, detail)) if detail.diff_lines else title
     parts = (
-        prose(card.headline),
-        reasons_list([reason for reason in card.reasons if reason.sentence != card.headline], detail),
+        prose(card.headline) if all(reason.sentence != card.headline for reason in card.reasons) else "",
+        reasons_list(card.reasons, detail),
         effects_table(card.slices, "slice", detail) if card.slices and detail.effects else "",
         effects_table(card.metrics, "metric", detail) if len(card.metrics) > 1 and detail.effects else "",
         cost_parts(card.cost) if card.cost else "",

@@ -132,6 +132,7 @@ TRIAGE_DIFF = PromptDiff(
     removed=1,
     tokens_before=463,
     tokens_after=875,
+    file_lines=((5, 5), (12, 16)),
     hunks=(
         DiffHunk(
             lines=(

@@ -1,0 +1,85 @@
+"""Annotations on the prompt lines that a pull request changes, as values; the shell prints or posts them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from engine.render.encode import excerpt, visible
+from engine.render.signs import VERDICT_WORDS
+from schemas.scorecard import LineageCard, Scorecard, VerdictStatus
+from schemas.values import Value
+
+MOST_PER_LEVEL = 10
+"""GitHub shows ten errors and ten warnings of a step and drops the rest without a word."""
+
+_LEVELS: dict[VerdictStatus, Literal["error", "warning"]] = {
+    VerdictStatus.BLOCKED: "error",
+    VerdictStatus.ERROR: "error",
+    VerdictStatus.NEEDS_APPROVAL: "warning",
+    VerdictStatus.SUSPICIOUS: "warning",
+    VerdictStatus.UNDERPOWERED: "warning",
+}
+
+
+class Annotation(Value):
+    """A remark on lines of the head's version of a file. Texts are raw, but for what can't be seen."""
+
+    level: Literal["error", "warning"]
+    path: str
+    start_line: int
+    end_line: int
+    title: str
+    message: str
+
+
+def _annotation(card: LineageCard, level: Literal["error", "warning"]) -> Annotation:
+    start, end = card.diff.file_lines[0] if card.diff and card.diff.file_lines else (1, 1)
+    sentences = [card.headline, *(reason.sentence for reason in card.reasons if reason.sentence != card.headline)]
+    path = (card.diff.path_after if card.diff else None) or card.prompt
+    return Annotation(
+        level=level,
+        path=path,
+        start_line=start,
+        end_line=end,
+        title=visible(excerpt(f"{card.lineage} · {card.model}: {VERDICT_WORDS[card.status]}", 200).text),
+        message=visible(excerpt("\n".join(sentences), 2_000).text, lines=True),
+    )
+
+
+def scorecard_annotations(scorecard: Scorecard) -> tuple[Annotation, ...]:
+    """One annotation for each lineage that isn't approved, worst first, at most ten of each level.
+
+    Where there are more, the last one of its level says how many are left out.
+    """
+
+    def of_level(level: Literal["error", "warning"]) -> Iterator[Annotation]:
+        cards = [card for card in scorecard.lineages if _LEVELS.get(card.status) == level]
+        for card in cards[:MOST_PER_LEVEL]:
+            note = _annotation(card, level)
+            left_out = len(cards) - MOST_PER_LEVEL
+            if left_out > 0 and card is cards[MOST_PER_LEVEL - 1]:
+                note = note.model_copy(update={"message": f"{note.message}\n{left_out:,} more: see the scorecard."})
+            yield note
+
+    return (*of_level("error"), *of_level("warning"))
+
+
+def workflow_command(annotation: Annotation) -> str:
+    """The annotation as one line for the Actions runner (docs.github.com, «Workflow commands»)."""
+    properties = {
+        "file": annotation.path,
+        "line": str(annotation.start_line),
+        "endLine": str(annotation.end_line),
+        "title": annotation.title,
+    }
+    named = ",".join(f"{name}={_property(text)}" for name, text in properties.items())
+    return f"::{annotation.level} {named}::{_data(annotation.message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,36 @@
+"""The scorecard as the fields of a GitHub check run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from engine.render.encode import excerpt, visible
+from engine.render.limits import CHECK_FIELD
+from engine.render.markdown import NO_LINKS, Links, detail_parts, fitted, footer, summary_parts
+from engine.render.sections import Detail
+from schemas.scorecard import Scorecard
+from schemas.values import Value
+
+TITLE_CHARACTERS = 255
+
+
+class CheckText(Value):
+    """What is shown of a check run; ``summary`` and ``text`` are Markdown within GitHub's limits."""
+
+    title: str
+    summary: str
+    text: str
+
+
+def check_text(scorecard: Scorecard, links: Links = NO_LINKS) -> CheckText:
+    """The verdict and why in ``summary``, the lineages in ``text``, each shortened by the comment's ladder."""
+
+    def summary(detail: Detail, shortened: bool) -> Iterator[str]:
+        yield from summary_parts(scorecard, detail)
+        yield footer(scorecard, links, shortened=shortened)
+
+    return CheckText(
+        title=excerpt(visible(scorecard.title), TITLE_CHARACTERS).text,
+        summary=fitted(summary, CHECK_FIELD),
+        text=fitted(lambda detail, _: detail_parts(scorecard, detail), CHECK_FIELD),
+    )

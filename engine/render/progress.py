@@ -1,0 +1,54 @@
+"""What is shown while a run is under way."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from engine.render import figures
+from engine.render.encode import prose
+from engine.render.markdown import MARKER
+from schemas.config import Usd
+from schemas.values import Value
+
+
+class Progress(Value):
+    """How far a run is. ``planned`` counts calls at most: a verdict that is certain earlier needs fewer."""
+
+    base_sha: str
+    head_sha: str
+    lineages: tuple[str, ...]
+    done: int
+    planned: int
+    spent_usd: Usd = Decimal(0)
+    budget_usd: Usd | None = None
+    seconds: float | None = None
+    """Elapsed."""
+    seconds_left: float | None = None
+
+
+def progress_line(progress: Progress) -> str:
+    """One plain line: ``120 of 800 calls (15%) · $0.08 of $2.00 · 12 s · about 48 s left``."""
+    share = f" ({progress.done * 100 // progress.planned}%)" if progress.planned else ""
+    parts = [f"{progress.done:,} of {figures.plural(progress.planned, 'call')}{share}", figures.usd(progress.spent_usd)]
+    if progress.budget_usd is not None:
+        parts[-1] += f" of {figures.usd(progress.budget_usd)}"
+    if progress.seconds is not None:
+        parts.append(figures.seconds(progress.seconds))
+    if progress.seconds_left is not None:
+        parts.append(f"about {figures.seconds(progress.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def running(progress: Progress) -> str:
+    """The comment while the run is under way: what is measured and how far it is."""
+    names = [prose(name, 80) for name in progress.lineages[:10]]
+    more = len(progress.lineages) - len(names)
+    listed = ", ".join([*names, f"{more:,} more"] if more else names)
+    commits = f"base {progress.base_sha[:7]} → head {progress.head_sha[:7]}"
+    return "\n\n".join(
+        (
+            f"{MARKER} {progress.head_sha} -->\n## ⏳ Prompt Verdict: running",
+            f"Measuring {listed}: {prose(progress_line(progress))}.",
+            f"<sub>{commits} · the verdict replaces this as soon as it is certain</sub>\n",
+        )
+    )

@@ -1,0 +1,215 @@
+"""The scorecard for a terminal: the order of the comment, plain and readable at 80 columns, coloured where wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING
+
+from engine.render import figures
+from engine.render.encode import excerpt, visible
+from engine.render.markdown import full_title, spending_text
+from engine.render.readings import case_groups, effect_reading, expected_text, unusual_answers
+from engine.render.sections import arrow, diff_title
+from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
+from schemas.scorecard import Answer, CaseEffect, CostEffect, Effect, LineageCard, PromptDiff, Scorecard, VerdictStatus
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+
+_STYLES: dict[Tone, str] = {"good": "green", "bad": "bold red", "doubt": "yellow", "calm": "default"}
+_MOST_CASES, _MOST_DIFF_LINES, _MOST_EFFECTS = 10, 40, 30
+
+
+def terminal(scorecard: Scorecard, width: int = 80, colour: bool = False) -> str:
+    """The scorecard as text of at most ``width`` columns; escape sequences only with ``colour``, and only our own."""
+    from rich.console import Console
+
+    console = Console(
+        file=StringIO(),
+        width=max(40, width),
+        force_terminal=colour,
+        no_color=not colour,
+        color_system="standard" if colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+        _environ={},
+    )
+    for part in _parts(scorecard):
+        console.print(part)
+    text = console.file.getvalue() if isinstance(console.file, StringIO) else ""
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+
+
+def _text(text: str, style: str = "", limit: int = 1_000) -> Text:
+    """Untrusted text; backticks are dropped and control characters are written out."""
+    from rich.text import Text
+
+    short = excerpt(text, limit)
+    return Text(visible(short.text) + short.note, style)
+
+
+def _sentence(text: str, style: str = "") -> Text:
+    return _text(text.replace("`", ""), style)
+
+
+def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[Text]]) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    for name, side in zip(head, align, strict=True):
+        table.add_column(name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=side == "r")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _parts(scorecard: Scorecard) -> Iterator[RenderableType]:
+    tone = _STYLES[VERDICT_TONES[scorecard.status]]
+    yield _sentence(f"{VERDICT_SIGNS[scorecard.status]} {full_title(scorecard)}", f"bold {tone}")
+    yield _sentence(scorecard.summary)
+    yield from _numbered(reason.sentence for reason in scorecard.reasons if reason.sentence != scorecard.summary)
+    if scorecard.lineages:
+        yield ""
+        yield _table(
+            ("lineage", "verdict", "score", "change (interval)", "per 1,000"),
+            "llrrr",
+            map(_overview_row, scorecard.lineages),
+        )
+    for card in scorecard.lineages:
+        yield from _lineage(card)
+    for finding in scorecard.warnings:
+        yield _sentence(f"warning: {finding}", "yellow")
+    yield ""
+    yield _text(_footer(scorecard), "dim")
+
+
+def _footer(scorecard: Scorecard) -> str:
+    parts = [f"base {scorecard.base.sha[:7]} → head {scorecard.head.sha[:7]}", spending_text(scorecard.spending)]
+    return " · ".join(parts if scorecard.seconds is None else [*parts, figures.seconds(scorecard.seconds)])
+
+
+def _overview_row(card: LineageCard) -> tuple[Text, ...]:
+    overall = card.overall
+    return (
+        _text(card.lineage, "bold", 80).append("\n").append_text(_text(card.model, "dim", 80)),
+        _text(f"{VERDICT_SIGNS[card.status]} {VERDICT_WORDS[card.status]}", _STYLES[VERDICT_TONES[card.status]]),
+        _text(arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE),
+        _text(figures.change_with_interval(overall.change, overall.interval) if overall else figures.NONE),
+        _text(_cost(card.cost)),
+    )
+
+
+def _cost(cost: CostEffect | None) -> str:
+    if cost is None or (cost.baseline_per_1000 is None and cost.candidate_per_1000 is None):
+        return figures.NONE
+    return arrow(figures.usd(cost.baseline_per_1000), figures.usd(cost.candidate_per_1000))
+
+
+def _numbered(sentences: Iterable[str]) -> Iterator[RenderableType]:
+    for number, sentence in enumerate(sentences, 1):
+        yield _hanging(f"{number}.", _sentence(sentence))
+
+
+def _hanging(sign: str, text: Text) -> RenderableType:
+    """``text`` with the sign in a margin of its own, so that wrapped lines stay under the text."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_row(Text(f" {sign}", text.style), text)
+    return grid
+
+
+def _lineage(card: LineageCard) -> Iterator[RenderableType]:
+    quiet = card.status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
+    yield ""
+    name = f"{VERDICT_SIGNS[card.status]} {card.lineage} · {card.model}: {VERDICT_WORDS[card.status]}"
+    yield _text(name, f"bold {_STYLES[VERDICT_TONES[card.status]]}")
+    yield from _why(card)
+    groups = case_groups(card)
+    if card.slices:
+        yield ""
+        yield _effects(card.slices, "slice")
+    if len(card.metrics) > 1:
+        yield ""
+        yield _effects(card.metrics, "metric")
+    yield ""
+    if groups.worse:
+        yield _sentence(f"{figures.plural(len(groups.worse), 'case')} got worse", "bold")
+        yield _cases(groups.worse)
+        yield ""
+    if groups.better:
+        yield _sentence(f"{figures.plural(len(groups.better), 'case')} got better")
+    for sentence in unusual_answers(card, groups):
+        yield _sentence(sentence)
+    if card.diff and not quiet:
+        yield from _diff(card.diff)
+    for finding in card.warnings:
+        yield _sentence(f"warning: {finding}", "yellow")
+
+
+def _why(card: LineageCard) -> Iterator[RenderableType]:
+    sentences = [reason.sentence for reason in card.reasons]
+    if card.headline not in sentences:
+        yield _sentence(card.headline)
+    if len(sentences) == 1:
+        yield _sentence(sentences[0])
+    else:
+        yield from _numbered(sentences)
+
+
+def _effects(effects: Sequence[Effect], head: str) -> RenderableType:
+    rows: list[tuple[Text, ...]] = [
+        (
+            _text((effect.slice if head == "slice" else effect.metric) or "all cases", limit=40),
+            _text(figures.count(effect.cases)),
+            _text(arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
+            _text(figures.change_with_interval(effect.change, effect.interval)),
+            _text(effect_reading(effect), _STYLES[READING_TONES[effect.reading]]),
+        )
+        for effect in effects[:_MOST_EFFECTS]
+    ]
+    if len(effects) > _MOST_EFFECTS:
+        rows.append((_text(f"and {len(effects) - _MOST_EFFECTS:,} more"), *[_text("")] * 4))
+    return _table((head, "cases", "score", "change (interval)", "reading"), "lrrrl", rows)
+
+
+def _cases(cases: Sequence[CaseEffect]) -> RenderableType:
+    rows: list[tuple[Text, ...]] = [
+        (
+            _text(case.id + (" (protected)" if case.protected else ""), limit=40),
+            _text(figures.NONE if case.expected is None else expected_text(case.expected), limit=80),
+            _answers(case.baseline),
+            _answers(case.candidate),
+        )
+        for case in cases[:_MOST_CASES]
+    ]
+    if len(cases) > _MOST_CASES:
+        rows.append((_text(f"and {len(cases) - _MOST_CASES:,} more"), *[_text("")] * 3))
+    return _table(("case", "expected", "baseline said", "candidate says"), "llll", rows)
+
+
+def _answers(answers: Sequence[Answer]) -> Text:
+    if not answers:
+        return _text("no answer", "dim")
+    most = max(answers, key=lambda answer: answer.count)
+    often = f" {most.count}/{most.of}" if most.of > 1 else ""
+    return _text(most.text, limit=80).append(often, "dim")
+
+
+def _diff(diff: PromptDiff) -> Iterator[RenderableType]:
+    yield _sentence(f"Prompt diff: {diff_title(diff)}", "bold")
+    for name, before, after in diff.settings:
+        yield _hanging("∙", _text(f"{name}: {before} → {after}", limit=200))
+    lines = [line for hunk in diff.hunks for line in hunk.lines if line.kind != "same"]
+    for line in lines[:_MOST_DIFF_LINES]:
+        sign, style = ("+", "green") if line.kind == "added" else ("−", "red")
+        yield _hanging(sign, _text(line.text, style, limit=400))
+    left_out = max(0, len(lines) - _MOST_DIFF_LINES) + diff.omitted
+    if left_out:
+        yield _text(f"  … and {figures.plural(left_out, 'line')} more", "dim")
