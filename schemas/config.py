@@ -37,6 +37,15 @@ class Price(Value):
     output_audio: Usd | None = None
 
 
+ORIGINS = {
+    ProviderName.ANTHROPIC: "https://api.anthropic.com",
+    ProviderName.OPENAI: "https://api.openai.com/v1",
+    ProviderName.OFFLINE: "offline:",
+    ProviderName.REPLAY: "replay:",
+}
+"""Where calls go when no ``base_url`` is written."""
+
+
 class ModelConfig(Value):
     """A model that lineages name."""
 
@@ -50,6 +59,11 @@ class ModelConfig(Value):
     price: Price | None = None
     recording: str | None = None
     """``replay`` only: the operator's file of recorded outcomes."""
+
+    @property
+    def origin(self) -> str:
+        """Where calls go, and the one place that the key is sent to."""
+        return self.base_url.rstrip("/") if self.base_url else ORIGINS[self.provider]
 
 
 class Defaults(Value):

@@ -65,6 +65,15 @@ class ToolCall(Value):
     """JSON, as the model wrote it."""
 
 
+class Allowance(Value):
+    """What a provider's headers say is left of the key's rate limits. ``None``: not said."""
+
+    requests: int | None = None
+    tokens: int | None = None
+    reset_s: float | None = None
+    """Seconds until what is used up is there again."""
+
+
 class Completion(Value):
     """What a provider answered."""
 
@@ -77,6 +86,8 @@ class Completion(Value):
     fingerprint: str | None = None
     latency_s: float = Field(ge=0, allow_inf_nan=False)
     attempts: int = Field(default=1, ge=1)
+    allowance: Allowance | None = Field(default=None, exclude=True)
+    """Of that moment: never stored."""
 
 
 class ErrorKind(StrEnum):
@@ -103,6 +114,8 @@ class CompletionError(Value):
     """Safe to show: no secrets, no unbounded provider text."""
     attempts: int = Field(default=1, ge=0)
     retry_after_s: float | None = None
+    billed: bool = False
+    """Whether the provider may charge for it all the same (it was sent, and no refusal came back)."""
 
 
 class Score(Value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -12,6 +13,9 @@ from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, Metr
 from schemas.prompts import Dialect, Message, Request
 from schemas.testsets import TestCase
 from schemas.values import Value
+
+CallKey = tuple[str, int]
+"""Request digest and repetition: a repetition is its own sample."""
 
 Ask = Callable[[Request, int], Awaitable[Completion | CompletionError]]
 """Asks a judge: request and repetition in, answer out. Stored, paid and limited like every other call."""
@@ -115,15 +119,52 @@ class Evaluator(Protocol):
         ...
 
 
-class OutcomeStore(Protocol):
-    """Durable, content-addressed completions. What ``put`` returned from is on disk. Raises StoreError."""
+class Clock(Protocol):
+    """Time, passed in, so that the engine has none of its own."""
 
-    async def get(self, keys: Sequence[tuple[str, int]]) -> Mapping[tuple[str, int], StoredCompletion]:
-        """What is there of (request digest, repetition)."""
+    def monotonic(self) -> float:
+        """Seconds from an arbitrary start; never goes back."""
+        ...
+
+    def utc(self) -> datetime:
+        """The time of day, aware, UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Returns after ``seconds``."""
+        ...
+
+
+class OutcomeStore(Protocol):
+    """Durable, content-addressed completions: rows are only ever added. Raises StoreError."""
+
+    async def get(self, keys: Sequence[CallKey]) -> Mapping[CallKey, StoredCompletion]:
+        """The newest row of each key that there is."""
         ...
 
     async def put(self, rows: Sequence[StoredCompletion]) -> None:
-        """Writes and syncs; an existing row stays as it is."""
+        """Returns when the rows are synced to disk, and gives up their claims. Older rows of a key stay as history."""
+        ...
+
+    async def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
+        """Reserves calls for this store instance, so that nobody else pays for them: the keys that were won. A claim
+        ends with ``put``, with ``release`` or with the life of whoever holds it."""
+        ...
+
+    async def release(self, keys: Sequence[CallKey]) -> None:
+        """Gives up claims of calls that came to nothing."""
+        ...
+
+    async def history(self, digests: Sequence[str]) -> Mapping[str, tuple[StoredCompletion, ...]]:
+        """Every row of each request digest, old ones too, oldest first: for planning, never for a decision."""
+        ...
+
+    async def plan(self, content_digest: str) -> JsonValue:
+        """The plan that was kept under this digest, or ``None``."""
+        ...
+
+    async def keep_plan(self, content_digest: str, plan: JsonValue) -> JsonValue:
+        """Keeps the first plan of a digest, synced; the plan that is kept, whoever came first."""
         ...
 
     async def aclose(self) -> None:

@@ -1,0 +1,77 @@
+"""What a database must be able to do to hold outcomes. All methods block; the committer calls them in its threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from adapters.store.rows import Row
+from schemas.ports import CallKey
+from schemas.values import Value
+
+
+class StoreStats(Value):
+    """What is in a store."""
+
+    completions: int
+    requests: int
+    plans: int
+    bytes: int
+    oldest: str | None
+    newest: str | None
+    cost_usd: dict[str, str]
+    """By model, exact."""
+
+
+class Write(Protocol):
+    """An open transaction."""
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Adds rows and gives up the claims of their keys."""
+        ...
+
+    def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
+        """The keys that nobody living held."""
+        ...
+
+    def release(self, keys: Sequence[CallKey]) -> None:
+        """Gives up our claims of these keys."""
+        ...
+
+    def keep_plan(self, content_digest: str, plan: str) -> str:
+        """The first plan of a digest."""
+        ...
+
+    def prune(self, *, older_than: str | None, max_bytes: int | None) -> int:
+        """Deletes the oldest rows; how many."""
+        ...
+
+
+class Backend(Protocol):
+    """A database."""
+
+    @property
+    def transaction(self) -> Callable[[], AbstractContextManager[Write]]:
+        """Opens a transaction; leaving it commits and syncs. One at a time, by one thread."""
+        ...
+
+    def rows(self, digests: Sequence[str]) -> list[Row]:
+        """Every row of these requests, oldest first."""
+        ...
+
+    def plan(self, content_digest: str) -> str | None:
+        """The plan that was kept."""
+        ...
+
+    def stats(self) -> StoreStats:
+        """Counts and sizes."""
+        ...
+
+    def export(self) -> Iterator[Row]:
+        """Every row, oldest first."""
+        ...
+
+    def close(self) -> None:
+        """Gives up all claims and closes."""
+        ...

@@ -1,0 +1,146 @@
+"""The store port over a database: writes of many tasks share one transaction and one sync."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from pydantic import JsonValue
+
+from adapters.store.backend import Backend, StoreStats, Write
+from adapters.store.rows import from_row, to_row
+from schemas.errors import StoreError
+from schemas.outcomes import StoredCompletion
+from schemas.ports import CallKey
+
+T = TypeVar("T")
+MOST_TOGETHER = 1000
+"""Writes that one transaction takes at most."""
+
+
+class CommittedStore:
+    """``OutcomeStore``. While one sync is under way the writes that arrive wait together for the next."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._writes: queue.SimpleQueue[tuple[Callable[[Write], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._writer = threading.Thread(target=self._commit_all, name="store-writer", daemon=True)
+        self._writer.start()
+        self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
+        self._closed = False
+
+    async def get(self, keys: Sequence[CallKey]) -> Mapping[CallKey, StoredCompletion]:
+        """The newest row of each key."""
+        wanted = frozenset(keys)
+        rows = await self._read(lambda: self._backend.rows(list({digest for digest, _ in wanted})))
+        newest = {(row[0], row[1]): row for row in rows}
+        return {key: _understood(row) for key, row in newest.items() if key in wanted}
+
+    async def put(self, rows: Sequence[StoredCompletion]) -> None:
+        """Returns when the rows are synced."""
+        texts = [to_row(row) for row in rows]
+        await self._write(lambda write: write.put(texts))
+
+    async def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
+        """The keys that nobody living held."""
+        return await self._write(lambda write: write.claim(keys))
+
+    async def release(self, keys: Sequence[CallKey]) -> None:
+        """Gives up our claims of these keys."""
+        await self._write(lambda write: write.release(keys))
+
+    async def history(self, digests: Sequence[str]) -> Mapping[str, tuple[StoredCompletion, ...]]:
+        """Every row of each request, oldest first."""
+        found: dict[str, list[StoredCompletion]] = {}
+        for row in await self._read(lambda: self._backend.rows(list(dict.fromkeys(digests)))):
+            found.setdefault(row[0], []).append(_understood(row))
+        return {digest: tuple(rows) for digest, rows in found.items()}
+
+    async def plan(self, content_digest: str) -> JsonValue:
+        """The plan that was kept, or ``None``."""
+        text = await self._read(lambda: self._backend.plan(content_digest))
+        return None if text is None else _json(text)
+
+    async def keep_plan(self, content_digest: str, plan: JsonValue) -> JsonValue:
+        """Keeps the first plan of a digest."""
+        text = json.dumps(plan, sort_keys=True, separators=(",", ":"))
+        return _json(await self._write(lambda write: write.keep_plan(content_digest, text)))
+
+    async def prune(self, *, older_than: str | None = None, max_bytes: int | None = None) -> int:
+        """Deletes the oldest completions: those made before ``older_than`` (UTC, ISO 8601), and as many as bring the
+        database under ``max_bytes``. How many."""
+        return await self._write(lambda write: write.prune(older_than=older_than, max_bytes=max_bytes))
+
+    async def stats(self) -> StoreStats:
+        """What is in it."""
+        return await self._read(self._backend.stats)
+
+    def export(self) -> Iterator[StoredCompletion]:
+        """Every completion, oldest first. Blocks."""
+        for row in self._backend.export():
+            yield _understood(row)
+
+    async def aclose(self) -> None:
+        """Writes what is waiting, gives up all claims and closes."""
+        if self._closed:
+            return
+        self._closed = True
+        self._writes.put(None)
+        await asyncio.to_thread(self._writer.join)
+        self._readers.shutdown()
+        self._backend.close()
+
+    async def _read(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def _write(self, work: Callable[[Write], T]) -> T:
+        if self._closed:
+            raise StoreError("the outcome store is closed already")
+        done: Future[T] = Future()
+        self._writes.put((work, done))
+        return await asyncio.shield(asyncio.wrap_future(done))
+
+    def _commit_all(self) -> None:
+        ended = False
+        while not ended:
+            waiting = [self._writes.get()]
+            while len(waiting) < MOST_TOGETHER and waiting[-1] is not None:
+                try:
+                    waiting.append(self._writes.get_nowait())
+                except queue.Empty:
+                    break
+            ended = waiting[-1] is None
+            self._commit([one for one in waiting if one is not None])
+
+    def _commit(self, writes: list[tuple[Callable[[Write], Any], Future[Any]]]) -> None:
+        if not writes:
+            return
+        try:
+            with self._backend.transaction() as write:
+                results = [work(write) for work, _ in writes]
+        except Exception as failure:  # noqa: BLE001 - handed to everyone who waits for this transaction
+            for _, done in writes:
+                done.set_exception(failure)
+        else:
+            for (_, done), result in zip(writes, results, strict=True):
+                done.set_result(result)
+
+
+def _understood(row: tuple[Any, ...]) -> StoredCompletion:
+    try:
+        return from_row(row)
+    except ValueError as error:
+        raise StoreError(
+            f"the outcome store holds a row that can't be read (request {str(row[0])[:12]}…)",
+            mend="it was written by another version or damaged: move the file away and run again",
+        ) from error
+
+
+def _json(text: str) -> JsonValue:
+    value: JsonValue = json.loads(text)
+    return value

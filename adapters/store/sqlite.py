@@ -1,0 +1,231 @@
+"""Outcomes in one SQLite file: write-ahead log, synced at every commit."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+from pathlib import Path
+
+from adapters.store.backend import StoreStats
+from adapters.store.rows import COLUMNS, Row
+from schemas.errors import StoreError
+from schemas.ports import CallKey
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS completions (
+    id INTEGER PRIMARY KEY, request_digest TEXT NOT NULL, repetition INTEGER NOT NULL, created_at TEXT NOT NULL,
+    provider TEXT NOT NULL, model TEXT NOT NULL, completion TEXT NOT NULL, cost_usd TEXT NOT NULL,
+    neutral_cost_usd TEXT NOT NULL, price TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS completions_by_request ON completions (request_digest, repetition, id);
+CREATE TABLE IF NOT EXISTS claims (
+    request_digest TEXT NOT NULL, repetition INTEGER NOT NULL, owner TEXT NOT NULL,
+    PRIMARY KEY (request_digest, repetition)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS plans (content_digest TEXT PRIMARY KEY, plan TEXT NOT NULL) WITHOUT ROWID;
+"""
+VERSION = 1
+SELECT = f"SELECT {', '.join(COLUMNS)} FROM completions"  # noqa: S608 - our own names
+BUSY_S = 30
+
+
+class SqliteBackend:
+    """``Backend`` in a file. Who claims holds a lock on a file of its own, which the system drops when it dies: the
+    claims of a process that was killed are free at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.transaction = self._transaction
+        self._owner = uuid.uuid4().hex
+        self._living = path.with_name(path.name + ".live")
+        with self._told():
+            self._living.mkdir(parents=True, exist_ok=True)
+            self._pulse = os.open(self._living / self._owner, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(self._pulse, fcntl.LOCK_EX)
+            self._writer = self._connect()
+            self._reader = self._connect()
+            if self._writer.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
+                raise StoreError("was written by another version", where=str(path), mend="move it away or upgrade")
+            self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            self._bury_the_dead()
+        self._reading = threading.Lock()
+
+    def rows(self, digests: Sequence[str]) -> list[Row]:
+        """Every row of these requests, oldest first."""
+        found: list[Row] = []
+        with self._told(), self._reading:
+            for start in range(0, len(digests), 500):
+                some = digests[start : start + 500]
+                marks = ",".join("?" * len(some))
+                found += self._reader.execute(f"{SELECT} WHERE request_digest IN ({marks}) ORDER BY id", some)
+        return found
+
+    def plan(self, content_digest: str) -> str | None:
+        """The plan that was kept."""
+        with self._told(), self._reading:
+            found = self._reader.execute(
+                "SELECT plan FROM plans WHERE content_digest = ?", (content_digest,)
+            ).fetchone()
+        return None if found is None else str(found[0])
+
+    def stats(self) -> StoreStats:
+        """Counts and sizes."""
+        with self._told(), self._reading:
+            one = self._reader.execute
+            count, requests, oldest, newest = one(
+                "SELECT count(*), count(DISTINCT request_digest), min(created_at), max(created_at) FROM completions"
+            ).fetchone()
+            plans = one("SELECT count(*) FROM plans").fetchone()[0]
+            cost = dict(one("SELECT model, exact_sum(cost_usd) FROM completions GROUP BY model ORDER BY model"))
+        return StoreStats(
+            completions=count,
+            requests=requests,
+            plans=plans,
+            bytes=self._bytes(self._reader),
+            oldest=oldest,
+            newest=newest,
+            cost_usd=cost,
+        )
+
+    def export(self) -> Iterator[Row]:
+        """Every row, oldest first."""
+        with self._told():
+            connection = self._connect()
+            try:
+                yield from connection.execute(f"{SELECT} ORDER BY id")
+            finally:
+                connection.close()
+
+    def close(self) -> None:
+        """Gives up all claims and closes."""
+        with self._told():
+            self._writer.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
+            self._writer.close()
+            self._reader.close()
+        os.close(self._pulse)
+        (self._living / self._owner).unlink(missing_ok=True)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[SqliteBackend]:
+        with self._told():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self
+                self._writer.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Adds rows and gives up the claims of their keys."""
+        marks = ",".join("?" * len(COLUMNS))
+        self._writer.executemany(f"INSERT INTO completions ({', '.join(COLUMNS)}) VALUES ({marks})", rows)  # noqa: S608
+        self.release([(row[0], row[1]) for row in rows])
+
+    def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
+        """The keys that nobody living held."""
+        won = set()
+        dead: dict[str, bool] = {self._owner: False}
+        for key in keys:
+            holder = self._writer.execute(
+                "SELECT owner FROM claims WHERE request_digest = ? AND repetition = ?", key
+            ).fetchone()
+            if holder is not None:
+                if holder[0] not in dead:
+                    dead[holder[0]] = self._is_dead(holder[0])
+                if not dead[holder[0]]:
+                    continue
+            self._writer.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (*key, self._owner))
+            won.add(key)
+        return frozenset(won)
+
+    def release(self, keys: Sequence[CallKey]) -> None:
+        """Gives up our claims of these keys."""
+        self._writer.executemany(
+            "DELETE FROM claims WHERE request_digest = ? AND repetition = ? AND owner = ?",
+            [(*key, self._owner) for key in keys],
+        )
+
+    def keep_plan(self, content_digest: str, plan: str) -> str:
+        """The first plan of a digest."""
+        self._writer.execute("INSERT OR IGNORE INTO plans VALUES (?, ?)", (content_digest, plan))
+        kept = self._writer.execute("SELECT plan FROM plans WHERE content_digest = ?", (content_digest,)).fetchone()
+        return str(kept[0])
+
+    def prune(self, *, older_than: str | None, max_bytes: int | None) -> int:
+        """Deletes the oldest rows; how many."""
+        deleted = 0
+        if older_than is not None:
+            deleted += self._writer.execute("DELETE FROM completions WHERE created_at < ?", (older_than,)).rowcount
+        while max_bytes is not None and self._bytes(self._writer) > max_bytes:
+            share = "DELETE FROM completions WHERE id IN (SELECT id FROM completions ORDER BY id LIMIT 1000)"
+            some = self._writer.execute(share).rowcount
+            if not some:
+                break
+            deleted += some
+        return deleted
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]  # the stub wants Any
+        return connection
+
+    def _bytes(self, connection: sqlite3.Connection) -> int:
+        """Bytes in use: pages that are free again are not counted."""
+        page, pages, free = (
+            connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
+        )
+        return int(page * (pages - free))
+
+    def _is_dead(self, owner: str) -> bool:
+        try:
+            handle = os.open(self._living / owner, os.O_RDWR)
+        except FileNotFoundError:
+            return True
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        finally:
+            os.close(handle)
+        return True
+
+    def _bury_the_dead(self) -> None:
+        for file in self._living.iterdir():
+            if file.name != self._owner and self._is_dead(file.name):
+                self._writer.execute("DELETE FROM claims WHERE owner = ?", (file.name,))
+                file.unlink(missing_ok=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turns a database's failure into ours."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(
+                f"the outcome store failed: {error}",
+                where=str(self.path),
+                mend="free the disk, mend its permissions or move the file away; what was written before is kept",
+            ) from error
+
+
+class _ExactSum:
+    """Adds decimals that are kept as text."""
+
+    def __init__(self) -> None:
+        self._sum = Decimal(0)
+
+    def step(self, text: str) -> None:
+        """One row."""
+        self._sum += Decimal(text)
+
+    def finalize(self) -> str:
+        """The sum, as text."""
+        return str(self._sum)

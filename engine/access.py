@@ -1,0 +1,43 @@
+"""Providers and limiters by key. A process has one Access: what all its runs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.limiter import Limiter
+from schemas.config import ModelConfig
+from schemas.ports import Clock, ModelProvider
+
+ProviderFor = Callable[[ModelConfig], ModelProvider]
+"""Opens a provider. Raises ProviderError when its key is missing."""
+
+
+class Access:
+    """Opens each provider once and gives everything that uses one key the same limiter."""
+
+    def __init__(self, provider_for: ProviderFor, clock: Clock, *, max_concurrency: int = 64) -> None:
+        self._provider_for = provider_for
+        self._clock = clock
+        self._most = max_concurrency
+        self._providers: dict[tuple[str, str, str | None, str | None, str | None], ModelProvider] = {}
+        self._limiters: dict[tuple[str, str | None], Limiter] = {}
+
+    def provider(self, model: ModelConfig) -> ModelProvider:
+        """The provider that answers for ``model``; opened when first asked for."""
+        key = (model.provider.value, model.origin, model.api_key_env, model.api, model.recording)
+        if key not in self._providers:
+            self._providers[key] = self._provider_for(model)
+        return self._providers[key]
+
+    def limiter(self, model: ModelConfig) -> Limiter:
+        """The slots of the key that pays for ``model``."""
+        key = (model.origin, model.api_key_env)
+        if key not in self._limiters:
+            self._limiters[key] = Limiter(self._clock, self._most)
+        return self._limiters[key]
+
+    async def aclose(self) -> None:
+        """Closes every provider."""
+        while self._providers:
+            _, provider = self._providers.popitem()
+            await provider.aclose()

@@ -1,0 +1,150 @@
+"""One paid call: budget, slot, tries, price, and the row on disk before it counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from engine.access import Access
+from engine.budget import Budget
+from engine.cost import bill, neutral, worst_case
+from engine.experiment import Endpoint
+from engine.retry import may_retry, wait_s
+from schemas.config import RunConfig
+from schemas.errors import ProviderError
+from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion
+from schemas.ports import CallKey, Clock, OutcomeStore
+from schemas.prompts import Request
+
+POLL_S = 0.05
+"""How often a call that somebody else has claimed is looked for."""
+UNITS = {"m": 60, "h": 3600, "d": 86400}
+
+
+class Calls:
+    """Makes the calls of one run. Safe to be shared by any number of tasks."""
+
+    def __init__(self, access: Access, store: OutcomeStore, clock: Clock, budget: Budget, settings: RunConfig) -> None:
+        self._access = access
+        self._store = store
+        self._clock = clock
+        self._budget = budget
+        self._timeout_s = settings.timeout_s
+        self._deadline_s = settings.deadline_s
+        self._deadline = clock.monotonic() + settings.deadline_s
+        age = timedelta(seconds=int(settings.max_age[:-1]) * UNITS[settings.max_age[-1]])
+        self._oldest = (clock.utc() - age).isoformat(timespec="microseconds")
+        self.made = 0
+        """Calls that were answered and stored."""
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """Money of this run so far."""
+        return self._budget.spent
+
+    async def stored(self, keys: list[CallKey]) -> dict[CallKey, StoredCompletion]:
+        """Rows that are young enough to decide with."""
+        rows = await self._store.get(keys)
+        return {key: row for key, row in rows.items() if row.created_at >= self._oldest}
+
+    async def claimed(self, keys: list[CallKey]) -> frozenset[CallKey]:
+        """The keys that are now ours to call: claimed, and not stored by somebody else a moment before that."""
+        won = await self._store.claim(keys)
+        late = (await self.stored(list(won))).keys() if won else frozenset()
+        if late:
+            await self._store.release(list(late))
+        return won - late
+
+    async def unclaimed(self, keys: list[CallKey]) -> None:
+        """Gives up claims that were not used."""
+        await self._store.release(keys)
+
+    async def answer(
+        self, request: Request, repetition: int, endpoint: Endpoint, *, claimed: bool = False
+    ) -> tuple[StoredCompletion | CompletionError, bool]:
+        """The stored answer, else a new one; and whether it was paid for now. Waits while somebody else is calling.
+
+        Raises BudgetExceeded, and ProviderError when the provider can't be opened or the run's deadline has passed."""
+        key = (request.digest, repetition)
+        while not claimed:
+            if row := (await self.stored([key])).get(key):
+                return row, False
+            if key in await self.claimed([key]):
+                break
+            self._check_deadline()
+            await self._clock.sleep(POLL_S)
+        try:
+            row_or_error = await self._pay(request, repetition, endpoint)
+        except BaseException:
+            await self._store.release([key])
+            raise
+        if isinstance(row_or_error, CompletionError):
+            await self._store.release([key])
+            return row_or_error, False
+        self.made += 1
+        return row_or_error, True
+
+    async def _pay(self, request: Request, repetition: int, endpoint: Endpoint) -> StoredCompletion | CompletionError:
+        self._check_deadline()
+        worst = worst_case(request, endpoint.price)
+        await self._budget.reserve(worst)
+        spent = Decimal(0)
+        try:
+            answer, failed = await self._tries(request, repetition, endpoint)
+            spent = worst * failed
+            if isinstance(answer, CompletionError):
+                return answer
+            row = self._row(request, repetition, endpoint, answer)
+            spent += row.cost_usd
+            await self._store.put([row])
+            return row
+        finally:
+            await self._budget.settle(worst, spent)
+
+    async def _tries(
+        self, request: Request, repetition: int, endpoint: Endpoint
+    ) -> tuple[Completion | CompletionError, int]:
+        """The answer, and how many failed tries may have been billed."""
+        provider = self._access.provider(endpoint.model)
+        limiter = self._access.limiter(endpoint.model)
+        left_s, tries, billed = self._timeout_s, 0, 0
+        while True:
+            started = await limiter.acquire(retry=tries > 0)
+            try:
+                answer = await provider.complete(request, repetition=repetition, timeout_s=left_s)
+            finally:
+                limiter.release()
+            tries += 1
+            if isinstance(answer, Completion):
+                limiter.succeeded(answer.allowance)
+                return (answer if tries == 1 else answer.model_copy(update={"attempts": tries})), billed
+            billed += answer.billed
+            wait = wait_s(answer, tries, f"{request.digest}:{repetition}")
+            if answer.kind is ErrorKind.RATE_LIMITED:
+                limiter.throttled(started, answer.retry_after_s)
+            else:
+                left_s -= self._clock.monotonic() - started + wait
+            if not may_retry(answer, tries) or left_s <= 0 or self._clock.monotonic() + wait > self._deadline:
+                return answer.model_copy(update={"attempts": tries}), billed
+            await self._clock.sleep(wait)
+
+    def _row(self, request: Request, repetition: int, endpoint: Endpoint, answer: Completion) -> StoredCompletion:
+        return StoredCompletion(
+            request_digest=request.digest,
+            repetition=repetition,
+            completion=answer,
+            cost_usd=bill(answer.usage, endpoint.price),
+            neutral_cost_usd=neutral(answer.usage, endpoint.price),
+            price=endpoint.price.model_dump(mode="json", exclude_none=True),
+            provider=request.provider,
+            model=request.model,
+            created_at=self._clock.utc().isoformat(timespec="microseconds"),
+        )
+
+    def _check_deadline(self) -> None:
+        if self._clock.monotonic() > self._deadline:
+            raise ProviderError(
+                f"the run did not finish within {self._deadline_s:g} s",
+                where="run.deadline_s",
+                mend="run again: what is finished is kept and not paid again",
+            )

@@ -1,0 +1,124 @@
+"""What calls cost: the real bill, the cache-neutral cost that is compared, and bounds before a call. USD, exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from schemas.config import Price
+from schemas.outcomes import Usage
+from schemas.prompts import Request
+from schemas.scorecard import CostPart
+from schemas.values import Value, canonical_json
+
+MILLION = Decimal(1_000_000)
+DEFAULT_OUTPUT_LIMIT = 4096
+"""Tokens that are assumed (and sent, see engine/plan.py) where a prompt sets no output limit."""
+BYTES_PER_TOKEN = 4
+"""Of English text, roughly; replaced by what the provider counted as soon as there is history."""
+MESSAGE_OVERHEAD = 16
+"""Tokens that a chat format adds to each message at most, role markers included."""
+TOOL_OVERHEAD = 1024
+"""Tokens of the instructions that providers add when tools or a schema are sent."""
+
+
+def bill(usage: Usage, price: Price) -> Decimal:
+    """What the provider charges for ``usage``: cached tokens, cache writes and audio at their own prices."""
+    cached = price.input if price.cached_input is None else price.cached_input
+    written = price.input if price.cache_write is None else price.cache_write
+    audio_in = price.input if price.input_audio is None else price.input_audio
+    audio_out = price.output if price.output_audio is None else price.output_audio
+    plain_in = max(0, usage.input - usage.cached_input - usage.cache_write - usage.input_audio)
+    plain_out = max(0, usage.output - usage.output_audio)
+    return (
+        plain_in * price.input
+        + usage.cached_input * cached
+        + usage.cache_write * written
+        + usage.input_audio * audio_in
+        + plain_out * price.output
+        + usage.output_audio * audio_out
+    ) / MILLION
+
+
+def neutral(usage: Usage, price: Price) -> Decimal:
+    """The same call as if no token had come from or gone to a cache: which arm ran first must not decide the price."""
+    if not (usage.cached_input or usage.cache_write):
+        return bill(usage, price)
+    return bill(usage.model_copy(update={"cached_input": 0, "cache_write": 0}), price)
+
+
+def input_bytes(request: Request) -> int:
+    """UTF-8 bytes of everything that the model reads."""
+    size = sum(len(message.content.encode()) for message in request.messages)
+    parameters = request.parameters
+    if parameters.tools or parameters.json_schema:
+        size += len(canonical_json([parameters.tools, parameters.json_schema]))
+    return size
+
+
+def worst_case(request: Request, price: Price) -> Decimal:
+    """An upper bound of ``bill``: a byte-level tokeniser never makes more tokens than there are bytes, and no answer is
+    longer than the limit that is sent."""
+    overhead = MESSAGE_OVERHEAD * (len(request.messages) + 1)
+    if request.parameters.tools or request.parameters.json_schema:
+        overhead += TOOL_OVERHEAD
+    dearest = max(price.input, price.cache_write or price.input)
+    limit = request.parameters.max_tokens or DEFAULT_OUTPUT_LIMIT
+    return ((input_bytes(request) + overhead) * dearest + limit * price.output) / MILLION
+
+
+class Estimate(Value):
+    """What a run will cost, before it is made."""
+
+    calls: int
+    cost_usd: Decimal
+    """Expected, from history where there is some."""
+    worst_usd: Decimal
+    """If every answer were as long as its limit."""
+
+
+def estimate(requests: Sequence[Request], price: Price, *, seen: Sequence[Usage] = ()) -> Estimate:
+    """Expected cost of one call of each request. ``seen``: usage of earlier answers to the same prompt; without any, an
+    answer is taken to be a quarter of its limit."""
+    mean_output = Decimal(sum(usage.output for usage in seen)) / len(seen) if seen else None
+    expected = worst = Decimal(0)
+    for request in requests:
+        tokens_in = input_bytes(request) // BYTES_PER_TOKEN + MESSAGE_OVERHEAD // 4 * len(request.messages)
+        limit = request.parameters.max_tokens or DEFAULT_OUTPUT_LIMIT
+        tokens_out = Decimal(limit) / 4 if mean_output is None else min(mean_output, Decimal(limit))
+        expected += (tokens_in * price.input + tokens_out * price.output) / MILLION
+        worst += worst_case(request, price)
+    return Estimate(calls=len(requests), cost_usd=expected, worst_usd=worst)
+
+
+def decompose(
+    baseline: Sequence[Usage], candidate: Sequence[Usage], baseline_price: Price, candidate_price: Price
+) -> tuple[CostPart, ...]:
+    """Why the candidate costs more or less, per 1,000 cases; empty when an arm has no usage.
+
+    Longer input and longer answers are counted at the baseline's price, the rest is the price itself: these three add
+    up to the cache-neutral difference. ``cache`` is what caching adds to or takes from the real bill beyond that."""
+    if not baseline or not candidate:
+        return ()
+    in_before, out_before = _mean_tokens(baseline)
+    in_after, out_after = _mean_tokens(candidate)
+    per_token = 1000 / MILLION
+    longer_input = (in_after - in_before) * baseline_price.input * per_token
+    longer_output = (out_after - out_before) * baseline_price.output * per_token
+    neutral_change = _mean_cost(candidate, candidate_price, neutral) - _mean_cost(baseline, baseline_price, neutral)
+    real_change = _mean_cost(candidate, candidate_price, bill) - _mean_cost(baseline, baseline_price, bill)
+    return (
+        CostPart(cause="input", usd_per_1000=longer_input, tokens_per_case=float(in_after - in_before)),
+        CostPart(cause="output", usd_per_1000=longer_output, tokens_per_case=float(out_after - out_before)),
+        CostPart(cause="price", usd_per_1000=neutral_change - longer_input - longer_output),
+        CostPart(cause="cache", usd_per_1000=real_change - neutral_change),
+    )
+
+
+def _mean_tokens(usages: Sequence[Usage]) -> tuple[Decimal, Decimal]:
+    count = Decimal(len(usages))
+    return sum(usage.input for usage in usages) / count, sum(usage.output for usage in usages) / count
+
+
+def _mean_cost(usages: Sequence[Usage], price: Price, of: Callable[[Usage, Price], Decimal]) -> Decimal:
+    return sum((of(usage, price) for usage in usages), Decimal(0)) * 1000 / len(usages)

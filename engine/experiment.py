@@ -1,0 +1,87 @@
+"""An experiment as the runner takes it, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from engine.gate.cells import Batch, Observations
+from schemas.config import ModelConfig, Price
+from schemas.errors import PromptVerdictError
+from schemas.outcomes import Arm, Outcome
+from schemas.ports import Evaluator
+from schemas.prompts import Request
+from schemas.scorecard import Spending
+from schemas.testsets import TestCase
+
+Decision = TypeVar("Decision")
+"""What the gate decides: engine.gate.Decision, or a test's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model that is paid for: where calls go and what they cost."""
+
+    model: ModelConfig
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPlan:
+    """One arm: its model and the request of each case."""
+
+    endpoint: Endpoint
+    requests: Sequence[Request | None]
+    """As many as cases; may render on demand. ``None``: nothing could be asked, the cell is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment(Generic[Decision]):
+    """One lineage × one model: everything that the runner needs to ask, score and let the gate decide."""
+
+    lineage: str
+    name: str
+    """The model's name in the configuration."""
+    cases: Sequence[TestCase]
+    arms: Mapping[Arm, ArmPlan]
+    evaluator: Evaluator
+    protocol: Callable[[], Generator[Batch, Observations, Decision]]
+    """Starts the gate; every call starts anew."""
+    judges: tuple[Endpoint, ...] = ()
+    """Models that the evaluator may ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. One value for each experiment, whenever something moved."""
+
+    lineage: str
+    model: str
+    done: int
+    """Cells that have an answer (or finally have none)."""
+    asked: int
+    """Cells that the gate has asked for so far."""
+    purpose: str
+    """Why the gate asked for the present ones."""
+    made: int
+    """Paid calls of the whole run, the judges' included."""
+    spent_usd: float
+    concurrency: int
+    """Calls that may be under way now on this experiment's key."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentResult(Generic[Decision]):
+    """What an experiment gave. Exactly one of ``decision`` and ``stopped`` is set."""
+
+    experiment: Experiment[Decision]
+    decision: Decision | None
+    outcomes: Sequence[Outcome]
+    """One for each cell that was asked for, by case, arm and repetition."""
+    spending: Spending
+    stopped: PromptVerdictError | None = None
+    """Why there is no decision: the budget, the provider, the deadline. Says which case and arm and what to do."""
+    served_by: frozenset[tuple[Arm, str, str | None]] = frozenset()
+    """Models and fingerprints as the provider reported them: more than one of an arm, or different ones between arms,
+    means that the model changed under the run."""

@@ -1,0 +1,96 @@
+"""How many calls one key has under way: found out, not guessed. Additive increase, multiplicative decrease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from schemas.outcomes import Allowance
+from schemas.ports import Clock
+
+START = 16
+"""Calls under way at first; doubles each round trip until the provider says stop, like TCP's slow start."""
+
+
+class Limiter:
+    """Slots of one key, shared by everything that uses it. Retries are served before new calls, so nobody starves."""
+
+    def __init__(self, clock: Clock, most: int) -> None:
+        self._clock = clock
+        self._most = float(most)
+        self._limit = min(float(START), self._most)
+        self._climbing = True
+        self._busy = 0
+        self._resume_at = 0.0
+        self._last_cut = -1.0
+        self._retries: deque[asyncio.Future[None]] = deque()
+        self._new: deque[asyncio.Future[None]] = deque()
+        self._waking: asyncio.Task[None] | None = None
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be under way now."""
+        return max(1, int(self._limit))
+
+    async def acquire(self, *, retry: bool = False) -> float:
+        """Waits for a slot; the time at which it was given, to be handed back to ``throttled``."""
+        if self._busy < self.limit and not self._paused() and not self._retries and not self._new:
+            self._busy += 1
+            return self._clock.monotonic()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue = self._retries if retry else self._new
+        queue.append(turn)
+        self._serve()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the slot was given in the same moment
+                self.release()
+            raise
+        return self._clock.monotonic()
+
+    def release(self) -> None:
+        """Gives the slot back."""
+        self._busy -= 1
+        self._serve()
+
+    def succeeded(self, allowance: Allowance | None = None) -> None:
+        """A call went through: climb. When the headers say that nothing is left, wait for the reset, not for a 429."""
+        self._limit = min(self._most, self._limit + (1 if self._climbing else 1 / self._limit))
+        if allowance is not None and allowance.reset_s and 0 in (allowance.requests, allowance.tokens):
+            self._pause(allowance.reset_s)
+
+    def throttled(self, started: float, retry_after_s: float | None) -> None:
+        """The provider said 429 to a call that started at ``started``: halve, once for all calls of the same round."""
+        self._climbing = False
+        if started > self._last_cut:
+            self._last_cut = self._clock.monotonic()
+            self._limit = max(1.0, self._limit / 2)
+        if retry_after_s:
+            self._pause(retry_after_s)
+
+    def _pause(self, seconds: float) -> None:
+        self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
+
+    def _paused(self) -> bool:
+        return self._clock.monotonic() < self._resume_at
+
+    def _serve(self) -> None:
+        while self._busy < self.limit and (queue := self._retries or self._new):
+            if self._paused():
+                self._wake_later()
+                return
+            turn = queue.popleft()
+            if not turn.done():
+                self._busy += 1
+                turn.set_result(None)
+
+    def _wake_later(self) -> None:
+        if self._waking is None or self._waking.done():
+            self._waking = asyncio.get_running_loop().create_task(self._wake())
+
+    async def _wake(self) -> None:
+        while (left := self._resume_at - self._clock.monotonic()) > 0:
+            await self._clock.sleep(left)
+        self._waking = None
+        self._serve()

@@ -1,0 +1,35 @@
+"""Which failed calls are tried again, and when."""
+
+from __future__ import annotations
+
+import hashlib
+
+from schemas.outcomes import CompletionError, ErrorKind
+
+MAX_TRIES = 4
+"""Tries of one call that fails for the provider's reasons. Being told to slow down (429) is not such a failure: it is
+bounded by the run's deadline alone, or a busy key would lose cells that a little patience gets."""
+BASE_S = 0.5
+CAP_S = 20.0
+
+TRANSIENT = frozenset({ErrorKind.TIMEOUT, ErrorKind.SERVER, ErrorKind.TRANSPORT})
+HOPELESS = frozenset({ErrorKind.QUOTA, ErrorKind.AUTHENTICATION, ErrorKind.BAD_REQUEST, ErrorKind.REDIRECT})
+"""The next call would fail in the same way: the experiment stops and says what to do."""
+
+
+def may_retry(error: CompletionError, tries: int) -> bool:
+    """Whether a call that failed with ``error`` at its ``tries``-th try is worth another one."""
+    if error.kind is ErrorKind.RATE_LIMITED:
+        return True
+    if error.kind is ErrorKind.MALFORMED:
+        return tries < 2
+    return error.kind in TRANSIENT and tries < MAX_TRIES
+
+
+def wait_s(error: CompletionError, tries: int, seed: str) -> float:
+    """Seconds to wait after the ``tries``-th failed try: what the provider asked for, else exponential with full jitter
+    (AWS Architecture Blog, «Exponential Backoff And Jitter»), with a seed of the call so that it can be reproduced."""
+    share = int.from_bytes(hashlib.sha256(f"{seed}:{tries}".encode()).digest()[:8], "big") / 2**64
+    if error.retry_after_s is not None:
+        return error.retry_after_s * (1 + 0.1 * share)
+    return float(min(CAP_S, BASE_S * 2 ** min(tries - 1, 10)) * share)
