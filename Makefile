@@ -15,6 +15,12 @@ $(READY): requirements/runtime.txt requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/runtime.txt -r requirements/dev.txt
 	touch $@
 
+NODE_READY := node_modules/.ready
+node-setup: $(NODE_READY) ## Install the npm packages that tests check us against (locked)
+$(NODE_READY): package.json package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
+
 check: $(READY) ## Lint, format, types, architecture
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check .
@@ -31,4 +37,4 @@ lock: $(READY) ## Resolve the requirements again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/uv.in -o requirements/uv.txt
 
-.PHONY: help setup check test format lock
+.PHONY: help setup node-setup check test format lock

@@ -8,6 +8,8 @@ PromptVerdictError
 ├── ProviderError    a model provider can't be used at all (no key, wrong origin)
 ├── StoreError       the outcome store can't be read or written
 └── HostError        GitHub can't be reached or refuses
+    ├── PermissionMissing   the token lacks a permission
+    └── NotFound            what was asked for isn't there
 """
 
 from __future__ import annotations
@@ -54,3 +56,15 @@ class StoreError(PromptVerdictError):
 
 class HostError(PromptVerdictError):
     """The pull-request host can't be reached or refuses."""
+
+
+class PermissionMissing(HostError):  # noqa: N818 - named after what it says
+    """The token may not do this. ``permission`` is the line of YAML that grants it, such as ``statuses: write``."""
+
+    def __init__(self, permission: str, *, where: str | None = None) -> None:
+        super().__init__(f"the token lacks «{permission}»", where=where, mend=f"add `{permission}` to `permissions:`")
+        self.permission = permission
+
+
+class NotFound(HostError):  # noqa: N818 - named after what it says
+    """What was asked for isn't there, or the token may not see it."""

@@ -9,6 +9,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from schemas.config import ModelConfig, Price
+from schemas.host import Artifact, Comment, CommitStatus, HostedPullRequest, Review, Sha
 from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
 from schemas.prompts import Dialect, Message, Request
 from schemas.testsets import TestCase
@@ -177,4 +178,52 @@ class PriceTable(Protocol):
 
     def price(self, model: ModelConfig) -> Price:
         """Raises ConfigError, with the line to paste, for a model whose price isn't known."""
+        ...
+
+
+class PullRequestHost(Protocol):
+    """One repository on GitHub. Every write may be repeated: the result is the same. Raises HostError."""
+
+    def pull_request(self, number: int) -> HostedPullRequest:
+        """The pull request as it is now."""
+        ...
+
+    def pull_requests_of(self, sha: Sha) -> tuple[HostedPullRequest, ...]:
+        """Pull requests whose head or merge commit is ``sha``."""
+        ...
+
+    def reviews(self, number: int) -> tuple[Review, ...]:
+        """Every review, oldest first."""
+        ...
+
+    def may_write(self, login: str) -> bool:
+        """Whether this person may push to the repository, now. Any doubt is a no."""
+        ...
+
+    def merge_base(self, base: Sha, head: Sha) -> Sha | None:
+        """The newest common ancestor; ``None`` when there is none."""
+        ...
+
+    def set_status(self, sha: Sha, status: CommitStatus) -> None:
+        """Makes ``status`` the newest of its context on the commit."""
+        ...
+
+    def statuses(self, sha: Sha, context: str) -> tuple[CommitStatus, ...]:
+        """The statuses of one context, newest first."""
+        ...
+
+    def find_comment(self, number: int, marker: str) -> Comment | None:
+        """Our own comment: written by us, and its first line is ``marker``. Every page is read."""
+        ...
+
+    def write_comment(self, number: int, body: str, marker: str, known: Comment | None) -> Comment:
+        """Updates ``known`` where it still stands, else makes it anew. ``body`` starts with ``marker``."""
+        ...
+
+    def artifacts(self, name: str) -> tuple[Artifact, ...]:
+        """Unexpired artifacts of this name, newest first (at most 100)."""
+        ...
+
+    def download(self, artifact: Artifact, *, max_bytes: int) -> bytes:
+        """The artifact's zip archive."""
         ...

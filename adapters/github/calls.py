@@ -1,0 +1,237 @@
+"""One call to GitHub's API: retries, deadlines and refusals told apart. What the calls are for is host.py's room."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import JsonValue
+
+from schemas.errors import HostError, NotFound, PermissionMissing
+
+if TYPE_CHECKING:
+    from github.Auth import Auth
+    from github.Requester import Requester
+    from requests import Session
+
+USER_AGENT = "prompt-verdict"
+API_VERSION = "2022-11-28"
+TIMEOUT_S = 20
+TRIES = 4
+LONGEST_ERROR = 300
+
+
+class AnswerLost(HostError):  # noqa: N818 - named after what happened
+    """A write was sent and its answer never came (or was a 5xx): it may have happened. Re-read, then repeat."""
+
+
+class Calls:
+    """Sends requests for one identity. ``deadline_s`` bounds a call with all its waiting.
+
+    ``proxy`` and ``ca_bundle`` come from the operator; the environment's own proxy variables are not read.
+    """
+
+    def __init__(
+        self,
+        auth: Auth,
+        *,
+        api_url: str,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        deadline_s: float = 180.0,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._requester = _requester(auth, api_url, proxy, ca_bundle)
+        self._deadline_s = deadline_s
+        self._sleep = sleep
+        self._clock = clock
+
+    def get(self, path: str, **query: str | int) -> JsonValue:
+        """The answer's JSON; repeated until it comes or the deadline has passed."""
+        return self._repeat("GET", path, query, None)[1]
+
+    def pages(self, path: str, wrap: str | None = None, **query: str | int) -> list[JsonValue]:
+        """The rows of every page. ``wrap`` names the key that holds them where GitHub wraps lists."""
+        rows: list[JsonValue] = []
+        page = 1
+        while True:
+            headers, answer = self._repeat("GET", path, {**query, "per_page": 100, "page": page}, None)
+            part = answer.get(wrap) if wrap is not None and isinstance(answer, dict) else answer
+            if not isinstance(part, list):
+                raise HostError("GitHub's answer isn't a list", where=path)
+            rows += part
+            if 'rel="next"' not in headers.get("link", ""):
+                return rows
+            page += 1
+
+    def location(self, path: str) -> str:
+        """Where a download that GitHub redirects to lies."""
+        headers, _ = self._repeat("GET", path, {}, None)
+        if not headers.get("location", "").startswith(("https://", "http://")):
+            raise HostError("GitHub didn't say where the download lies", where=path)
+        return headers["location"]
+
+    def put(self, method: str, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
+        """A write that may be repeated as it is (an update)."""
+        return self._repeat(method, path, {}, body)[1]
+
+    def once(self, method: str, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
+        """A write that would show if it happened twice: not repeated after a lost answer, which raises AnswerLost.
+
+        Refusals by a rate limit were not carried out, so they are waited for and repeated.
+        """
+        return self._repeat(method, path, {}, body, writes_once=True)[1]
+
+    def _repeat(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int],
+        body: Mapping[str, JsonValue] | None,
+        *,
+        writes_once: bool = False,
+    ) -> tuple[dict[str, str], JsonValue]:
+        import requests
+
+        end = self._clock() + self._deadline_s
+        limited = 0
+        for attempt in range(1, 100):
+            trouble, wait = "", 0.0
+            try:
+                status, headers, text = self._requester.requestJson(
+                    method, path, dict(query), {}, dict(body) if body is not None else None
+                )
+            except requests.RequestException as error:
+                trouble = f"GitHub can't be reached ({type(error).__name__})"
+            else:
+                if status < 400:
+                    return headers, _parsed(text, path)
+                if (pause := _pause(status, headers, text, limited, self._clock())) is not None:
+                    limited += 1
+                    trouble, wait = f"GitHub's rate limit was reached ({status})", pause
+                elif status >= 500:
+                    trouble = f"GitHub answered {status}"
+                else:
+                    raise _refusal(method, path, status, headers, text)
+            if not wait:
+                if writes_once:
+                    raise AnswerLost(trouble, where=f"{method} {path}")
+                wait = 2.0 ** (attempt - limited - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+            if attempt - limited >= TRIES or self._clock() + wait > end:
+                raise HostError(f"{trouble}, {attempt} tries", where=f"{method} {path}", mend="run it again later")
+            self._sleep(wait)
+        raise AssertionError("unreachable: the tries are bounded")
+
+    def fetch(self, url: str, *, max_bytes: int) -> bytes:
+        """Bytes from an address that GitHub gave us, without our token, at most ``max_bytes``."""
+        import requests
+
+        with requests.Session() as session:
+            session.trust_env = False
+            try:
+                with session.get(url, timeout=TIMEOUT_S, stream=True, allow_redirects=False) as answer:
+                    if answer.status_code != 200:
+                        raise HostError(f"the download answered {answer.status_code}")
+                    data = b""
+                    for chunk in answer.iter_content(1 << 16):
+                        data += chunk
+                        if len(data) > max_bytes:
+                            raise HostError(f"the download is larger than {max_bytes} bytes")
+                    return data
+            except requests.RequestException as error:
+                raise HostError(f"the download broke off ({type(error).__name__})") from None
+
+
+def _parsed(text: str, path: str) -> JsonValue:
+    try:
+        value: JsonValue = json.loads(text) if text else None
+    except ValueError:
+        raise HostError("GitHub's answer isn't JSON", where=path) from None
+    return value
+
+
+def _message(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text[:LONGEST_ERROR]
+    if not isinstance(value, dict):
+        return ""
+    details = "; ".join(str(e.get("message", e)) if isinstance(e, dict) else str(e) for e in value.get("errors") or ())
+    return f"{value.get('message', '')}{': ' if details else ''}{details}"[:LONGEST_ERROR]
+
+
+def _pause(status: int, headers: Mapping[str, str], text: str, limited: int, now: float) -> float | None:
+    """Seconds to wait where a rate limit refused; ``None`` where something else did.
+
+    docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: ``retry-after``, else ``x-ratelimit-reset``
+    when nothing remains, else a minute, doubled each time.
+    """
+    message = _message(text).lower()
+    primary = headers.get("x-ratelimit-remaining") == "0"
+    limited_by_us = "retry-after" in headers or primary or "rate limit" in message or "abuse detection" in message
+    if status != 429 and not (status == 403 and limited_by_us):
+        return None
+    after = headers.get("retry-after", "")
+    if after.isdigit():
+        return max(1.0, float(after))
+    reset = headers.get("x-ratelimit-reset", "")
+    if primary and reset.isdigit():
+        return max(1.0, float(reset) - now + 1.0)
+    return 60.0 * 2.0**limited
+
+
+def _refusal(method: str, path: str, status: int, headers: Mapping[str, str], text: str) -> HostError:
+    where = f"{method} {path}"
+    message = _message(text)
+    if status == 401:
+        return HostError("GitHub doesn't know this token", where=where, mend="check the input github-token")
+    if status in (404, 410):
+        return NotFound(message or "Not Found", where=where)
+    wanted = headers.get("x-accepted-github-permissions", "").partition(";")[0].partition(",")[0].strip()
+    if status == 403 and ("not accessible" in message or "Must have" in message):
+        return PermissionMissing(wanted.replace("_", "-").replace("=", ": ") or "write", where=where)
+    return HostError(f"GitHub refused ({status}): {message}", where=where)
+
+
+def _requester(auth: Auth, api_url: str, proxy: str | None, ca_bundle: str | None) -> Requester:
+    """PyGithub's requester, its own retries and pauses off, over sessions that read nothing from the environment."""
+    from github import Github
+    from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
+
+    def detach(session: Session) -> None:
+        session.trust_env = False
+        if proxy is not None:
+            session.proxies = {"http": proxy, "https": proxy}
+
+    class Plain(HTTPRequestsConnectionClass):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            detach(self.session)
+
+    class Secure(HTTPSRequestsConnectionClass):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            detach(self.session)
+
+    Requester.injectConnectionClasses(Plain, Secure)
+    try:
+        client = Github(
+            auth=auth,
+            base_url=api_url,
+            timeout=TIMEOUT_S,
+            user_agent=USER_AGENT,
+            retry=None,
+            verify=ca_bundle or True,
+            seconds_between_requests=None,
+            seconds_between_writes=None,
+            lazy=True,
+            api_version=API_VERSION,
+        )
+    finally:
+        Requester.resetConnectionClasses()  # the requester keeps the classes that it was made with
+    return client.requester

@@ -1,0 +1,634 @@
+"""What each address of the API does. A route is (method, pattern, handler); a handler returns a Reply or raises Refusal."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode
+
+from tests.fakes.github.identity import Identity
+from tests.fakes.github.state import Json, Pull, Repository, timestamp
+
+if TYPE_CHECKING:
+    from tests.fakes.github.server import FakeGitHub
+
+COMMENT_LIMIT = 65_536
+OUTPUT_LIMIT = 65_535
+NOT_ACCESSIBLE = "Resource not accessible by integration"
+
+
+@dataclass
+class Reply:
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+
+
+class Refusal(Exception):  # noqa: N818
+    def __init__(
+        self, status: int, message: str, headers: dict[str, str] | None = None, errors: list[Json] | None = None
+    ):
+        super().__init__(message)
+        self.status, self.message, self.headers, self.errors = status, message, headers or {}, errors
+
+    def reply(self) -> Reply:
+        body: Json = {
+            "message": self.message,
+            "documentation_url": "https://docs.github.com/rest",
+            "status": str(self.status),
+        }
+        if self.errors:
+            body["errors"] = self.errors
+        return Reply(self.status, body, dict(self.headers))
+
+
+def invalid(resource: str, name: str, message: str) -> Refusal:
+    error = {"resource": resource, "code": "custom", "field": name, "message": message}
+    return Refusal(422, "Validation Failed", errors=[error])
+
+
+@dataclass
+class Request:
+    method: str
+    path: str
+    raw_query: str
+    headers: dict[str, str]
+    raw_body: bytes
+    url: str
+    identity: Identity | None = None
+
+    @property
+    def login(self) -> str:
+        return self.identity.login if self.identity else ""
+
+    @property
+    def body(self) -> Json:
+        try:
+            value = json.loads(self.raw_body or b"{}")
+        except ValueError:
+            raise Refusal(400, "Problems parsing JSON") from None
+        if not isinstance(value, dict):
+            raise Refusal(422, "Invalid request.")
+        return value
+
+    def json_or_none(self) -> Any:
+        try:
+            return json.loads(self.raw_body) if self.raw_body else None
+        except ValueError:
+            return None
+
+    def query(self, name: str, default: str = "") -> str:
+        return parse_qs(self.raw_query).get(name, [default])[0]
+
+    def page(self, items: list[Any], wrap: str | None = None) -> Reply:
+        """One page of ``items`` with GitHub's Link header."""
+        size = min(100, max(1, int(self.query("per_page", "30"))))
+        number = max(1, int(self.query("page", "1")))
+        last = max(1, -(-len(items) // size))
+        links = {"next": number + 1, "last": last} if number < last else {}
+        if number > 1:
+            links |= {"prev": number - 1, "first": 1}
+        query = {name: values[0] for name, values in parse_qs(self.raw_query).items()}
+        text = ", ".join(
+            f'<{self.url}{self.path}?{urlencode({**query, "page": to, "per_page": size})}>; rel="{name}"'
+            for name, to in links.items()
+        )
+        rows = items[(number - 1) * size : number * size]
+        body = {"total_count": len(items), wrap: rows} if wrap else rows
+        return Reply(200, body, {"link": text} if text else {})
+
+
+Handler = Callable[..., Reply]
+ROUTES: list[tuple[str, re.Pattern[str], Handler]] = []
+
+
+def route(method: str, path: str, scope: str | None = None, level: str = "read") -> Callable[[Handler], Handler]:
+    """Registers a handler. With ``scope`` the repository is resolved and the permission asked for first."""
+
+    def register(handler: Handler) -> Handler:
+        def guarded(github: FakeGitHub, request: Request, **names: str) -> Reply:
+            if scope is None:
+                return handler(github, request, **names)
+            repository = access(github, request, f"{names.pop('owner')}/{names.pop('repo')}", scope, level)
+            return handler(github, request, repository, **names)
+
+        wide = re.sub(r"\{(path|basehead|ref_path)\}", r"(?P<\1>.+)", path)
+        ROUTES.append((method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", wide)), guarded))
+        return handler
+
+    return register
+
+
+def access(github: FakeGitHub, request: Request, name: str, scope: str, level: str) -> Repository:
+    """The repository, when the one who asks may do ``level`` on ``scope``; else 404 or 403 as GitHub does."""
+    repository = github.repositories.get(name)
+    who = request.identity
+    assert who is not None
+    if repository is None or (who.repositories is not None and name not in who.repositories):
+        raise Refusal(404, "Not Found")
+    role = repository.role(who.login)
+    if repository.private and not who.may("metadata", "read", role):
+        raise Refusal(404, "Not Found")
+    if who.kind == "Anonymous" and level != "read":
+        raise Refusal(401, "Requires authentication")
+    if level == "read" and not repository.private and who.kind in {"Anonymous", "User"}:
+        return repository
+    needed = "read" if who.kind == "User" and scope in {"issues", "pull_requests"} else level
+    scopes = ("issues", "pull_requests") if scope == "issues" else (scope,)
+    if not any(who.may(one, needed, role) for one in scopes):
+        headers = {"x-accepted-github-permissions": "; ".join(f"{one}={level}" for one in scopes)}
+        raise Refusal(
+            403, NOT_ACCESSIBLE if who.permissions is not None else "Must have push access to repository", headers
+        )
+    return repository
+
+
+def user(login: str) -> Json:
+    return {
+        "login": login, "id": sum(login.encode()) + 1, "node_id": f"U_{login}", "url": f"https://api.github.com/users/{login}",
+        "html_url": f"https://github.com/{login}", "type": "Bot" if login.endswith("[bot]") else "User", "site_admin": False,
+    }  # fmt: skip
+
+
+def repository_json(github: FakeGitHub, name: str | None) -> Json | None:
+    repository = github.repositories.get(name or "")
+    if name is None:
+        return None
+    return {
+        "id": repository.id if repository else 77, "name": name.split("/")[1], "full_name": name, "owner": user(name.split("/")[0]),
+        "private": bool(repository and repository.private), "fork": repository is None, "default_branch": "main",
+        "url": f"{github.api_url}/repos/{name}", "html_url": f"{github.server_url}/{name}",
+        "clone_url": f"{github.server_url}/{name}.git",
+    }  # fmt: skip
+
+
+def pull_json(github: FakeGitHub, repository: Repository, pull: Pull) -> Json:
+    name = repository.full_name
+    return {
+        "id": 5000 + pull.number, "node_id": f"PR_{pull.number}", "number": pull.number, "title": pull.title, "body": None,
+        "state": pull.state, "locked": pull.locked, "draft": pull.draft, "merged": pull.merged, "user": user(pull.author),
+        "author_association": pull.author_association, "merge_commit_sha": pull.merge_commit_sha,
+        "url": f"{github.api_url}/repos/{name}/pulls/{pull.number}", "html_url": f"{github.server_url}/{name}/pull/{pull.number}",
+        "base": {
+            "ref": pull.base_ref, "sha": repository.git.resolve(f"refs/heads/{pull.base_ref}"), "label": f"acme:{pull.base_ref}",
+            "repo": repository_json(github, name), "user": user(name.split("/")[0]),
+        },
+        "head": {
+            "ref": pull.head_ref, "sha": pull.head_sha, "label": f"{pull.author}:{pull.head_ref}",
+            "repo": repository_json(github, pull.head_repository), "user": user((pull.head_repository or "ghost/x").split("/")[0]),
+        },
+    }  # fmt: skip
+
+
+def the_pull(repository: Repository, number: str) -> Pull:
+    pull = repository.pulls.get(int(number))
+    if pull is None:
+        raise Refusal(404, "Not Found")
+    return pull
+
+
+@route("GET", "/repos/{owner}/{repo}", "metadata")
+def get_repository(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
+    return Reply(200, repository_json(github, repository.full_name))
+
+
+@route("GET", "/repos/{owner}/{repo}/pulls/{number}", "pull_requests")
+def get_pull(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    return Reply(200, pull_json(github, repository, the_pull(repository, number)))
+
+
+@route("GET", "/repos/{owner}/{repo}/pulls", "pull_requests")
+def list_pulls(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
+    state = request.query("state", "open")
+    pulls = [p for p in repository.pulls.values() if state in ("all", p.state)]
+    return request.page([pull_json(github, repository, p) for p in sorted(pulls, key=lambda p: -p.number)])
+
+
+@route("GET", "/repos/{owner}/{repo}/commits/{sha}/pulls", "pull_requests")
+def list_pulls_of_commit(github: FakeGitHub, request: Request, repository: Repository, sha: str) -> Reply:
+    pulls = [p for p in repository.pulls.values() if sha in (p.head_sha, p.merge_commit_sha)]
+    return request.page([pull_json(github, repository, p) for p in pulls])
+
+
+@route("GET", "/repos/{owner}/{repo}/pulls/{number}/reviews", "pull_requests")
+def list_reviews(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    the_pull(repository, number)
+    return request.page([r for r in repository.reviews if r["number"] == int(number)])
+
+
+@route("GET", "/repos/{owner}/{repo}/collaborators/{login}/permission", "metadata")
+def get_permission(github: FakeGitHub, request: Request, repository: Repository, login: str) -> Reply:
+    exact = repository.roles.get(login, "none" if repository.private else "read")
+    return Reply(200, {"permission": repository.role(login), "role_name": exact, "user": user(login)})
+
+
+# --- comments
+
+
+def comment_json(github: FakeGitHub, repository: Repository, comment: Json) -> Json:
+    name = repository.full_name
+    return {
+        "id": comment["id"], "node_id": f"IC_{comment['id']}", "user": user(comment["author"]), "body": comment["body"],
+        "created_at": comment["created_at"], "updated_at": comment["updated_at"], "author_association": "NONE",
+        "url": f"{github.api_url}/repos/{name}/issues/comments/{comment['id']}",
+        "html_url": f"{github.server_url}/{name}/pull/{comment['issue']}#issuecomment-{comment['id']}",
+        "issue_url": f"{github.api_url}/repos/{name}/issues/{comment['issue']}",
+    }  # fmt: skip
+
+
+def checked_body(request: Request) -> str:
+    body = request.body.get("body")
+    if not isinstance(body, str) or not body.strip():
+        raise invalid("IssueComment", "body", "Body can't be blank")
+    if len(body) > COMMENT_LIMIT:
+        raise invalid("IssueComment", "body", f"Body is too long (maximum is {COMMENT_LIMIT} characters)")
+    return body
+
+
+@route("GET", "/repos/{owner}/{repo}/issues/{number}/comments", "issues")
+def list_comments(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    the_pull(repository, number)
+    return request.page([comment_json(github, repository, c) for c in repository.comments_of(int(number))])
+
+
+@route("POST", "/repos/{owner}/{repo}/issues/{number}/comments", "issues", "write")
+def create_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    if the_pull(repository, number).locked:
+        raise Refusal(403, "Unable to create comment because issue is locked.")
+    now = timestamp(github.clock())
+    comment = {
+        "id": github.next_id(), "issue": int(number), "author": request.login, "body": checked_body(request),
+        "created_at": now, "updated_at": now,
+    }  # fmt: skip
+    repository.comments.append(comment)
+    return Reply(201, comment_json(github, repository, comment))
+
+
+def the_comment(repository: Repository, number: str) -> Json:
+    found = next((c for c in repository.comments if c["id"] == int(number)), None)
+    if found is None:
+        raise Refusal(404, "Not Found")
+    return found
+
+
+@route("GET", "/repos/{owner}/{repo}/issues/comments/{number}", "issues")
+def get_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    return Reply(200, comment_json(github, repository, the_comment(repository, number)))
+
+
+@route("PATCH", "/repos/{owner}/{repo}/issues/comments/{number}", "issues", "write")
+def update_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    comment = the_comment(repository, number)
+    comment["body"] = checked_body(request)
+    comment["updated_at"] = timestamp(github.clock())
+    return Reply(200, comment_json(github, repository, comment))
+
+
+@route("DELETE", "/repos/{owner}/{repo}/issues/comments/{number}", "issues", "write")
+def delete_comment(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    repository.comments.remove(the_comment(repository, number))
+    return Reply(204)
+
+
+@route("POST", "/repos/{owner}/{repo}/issues/comments/{number}/reactions", "issues", "write")
+def react(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    the_comment(repository, number)
+    content = request.body.get("content")
+    same = [
+        r
+        for r in repository.reactions
+        if (r["comment"], r["login"], r["content"]) == (int(number), request.login, content)
+    ]
+    reaction = (
+        same[0]
+        if same
+        else {"id": github.next_id(), "comment": int(number), "login": request.login, "content": content}
+    )
+    if not same:
+        repository.reactions.append(reaction)
+    shown = {"id": reaction["id"], "node_id": "R_1", "user": user(request.login), "content": content}
+    return Reply(200 if same else 201, {**shown, "created_at": timestamp(github.clock())})
+
+
+# --- statuses and check runs
+
+
+@route("POST", "/repos/{owner}/{repo}/statuses/{sha}", "statuses", "write")
+def create_status(github: FakeGitHub, request: Request, repository: Repository, sha: str) -> Reply:
+    body = request.body
+    if not re.fullmatch("[0-9a-f]{40}", sha) or repository.git.find(sha) is None:
+        raise Refusal(422, f"No commit found for SHA: {sha}")
+    if body.get("state") not in {"error", "failure", "pending", "success"}:
+        raise invalid("Status", "state", "State is not included in the list")
+    if len(body.get("description") or "") > 140:
+        raise invalid("Status", "description", "Description is too long (maximum is 140 characters)")
+    context = body.get("context", "default")
+    if sum(1 for s in repository.statuses_of(sha) if s["context"] == context) >= 1000:
+        raise invalid("Status", "base", "This SHA and context has reached the maximum number of statuses.")
+    status = {
+        "id": github.next_id(), "node_id": "S_1", "sha": sha, "state": body["state"], "context": context,
+        "description": body.get("description"), "target_url": body.get("target_url"), "creator": user(request.login),
+        "created_at": timestamp(github.clock()), "updated_at": timestamp(github.clock()), "avatar_url": None,
+        "url": f"{github.api_url}/repos/{repository.full_name}/statuses/{sha}",
+    }  # fmt: skip
+    repository.statuses.append(status)
+    return Reply(201, status)
+
+
+@route("GET", "/repos/{owner}/{repo}/commits/{sha}/statuses", "statuses")
+def list_statuses(github: FakeGitHub, request: Request, repository: Repository, sha: str) -> Reply:
+    return request.page(repository.statuses_of(sha))
+
+
+def checked_output(run: Json, body: Json, *, append: bool) -> None:
+    output = body.get("output") or {}
+    for name in ("summary", "text"):
+        if len(output.get(name) or "") > OUTPUT_LIMIT:
+            raise invalid("CheckRun", name, f"{name} is too long (maximum is {OUTPUT_LIMIT} characters)")
+    if len(output.get("title") or "") > 255:
+        raise invalid("CheckRun", "title", "title is too long (maximum is 255 characters)")
+    if len(output.get("annotations") or []) > 50:
+        raise invalid("CheckRun", "annotations", "No more than 50 annotations can be sent in a request")
+    for action in body.get("actions") or []:
+        if any(
+            len(action.get(name, "")) > most for name, most in (("label", 20), ("description", 40), ("identifier", 20))
+        ):
+            raise invalid("CheckRun", "actions", "action is too long")
+    if len(body.get("actions") or []) > 3:
+        raise invalid("CheckRun", "actions", "No more than 3 actions")
+    if body.get("status") == "completed" and not body.get("conclusion"):
+        raise invalid("CheckRun", "conclusion", "a completed check run needs a conclusion")
+    earlier = run.get("output") or {}
+    annotations = (earlier.get("annotations") or []) if append else []
+    run["output"] = {**earlier, **output, "annotations": [*annotations, *(output.get("annotations") or [])]}
+    run.update({name: body[name] for name in body.keys() - {"output"}})
+    if body.get("conclusion"):
+        run["status"] = "completed"
+
+
+def check_json(github: FakeGitHub, repository: Repository, run: Json) -> Json:
+    output = run["output"]
+    url = f"{github.api_url}/repos/{repository.full_name}/check-runs/{run['id']}"
+    shown = {name: output.get(name) for name in ("title", "summary", "text")}
+    return {
+        **run, "url": url, "node_id": "CR_1", "html_url": f"{github.server_url}/{repository.full_name}/runs/{run['id']}",
+        "output": {**shown, "annotations_count": len(output["annotations"]), "annotations_url": f"{url}/annotations"},
+    }  # fmt: skip
+
+
+def only_apps(request: Request) -> None:
+    if request.identity is None or request.identity.app_id is None:
+        raise Refusal(403, "You must authenticate via a GitHub App.")
+
+
+@route("POST", "/repos/{owner}/{repo}/check-runs", "checks", "write")
+def create_check(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
+    only_apps(request)
+    body = request.body
+    if repository.git.find(body.get("head_sha", "")) is None:
+        raise Refusal(422, f"No commit found for SHA: {body.get('head_sha')}")
+    assert request.identity is not None
+    run: Json = {
+        "id": github.next_id(),
+        "status": "queued",
+        "conclusion": None,
+        "started_at": timestamp(github.clock()),
+    }
+    run |= {"app": {"id": request.identity.app_id, "slug": request.login.removesuffix("[bot]")}, "external_id": None}
+    checked_output(run, body, append=False)
+    repository.check_runs.append(run)
+    return Reply(201, check_json(github, repository, run))
+
+
+def the_check(repository: Repository, number: str) -> Json:
+    found = next((c for c in repository.check_runs if c["id"] == int(number)), None)
+    if found is None:
+        raise Refusal(404, "Not Found")
+    return found
+
+
+@route("PATCH", "/repos/{owner}/{repo}/check-runs/{number}", "checks", "write")
+def update_check(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    only_apps(request)
+    run = the_check(repository, number)
+    assert request.identity is not None
+    if run["app"]["id"] != request.identity.app_id:
+        raise Refusal(403, "Invalid app_id")
+    checked_output(run, request.body, append=True)
+    return Reply(200, check_json(github, repository, run))
+
+
+@route("GET", "/repos/{owner}/{repo}/check-runs/{number}", "checks")
+def get_check(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    return Reply(200, check_json(github, repository, the_check(repository, number)))
+
+
+@route("GET", "/repos/{owner}/{repo}/commits/{sha}/check-runs", "checks")
+def list_checks(github: FakeGitHub, request: Request, repository: Repository, sha: str) -> Reply:
+    name, app = request.query("check_name"), request.query("app_id")
+    runs = [
+        r for r in reversed(repository.check_runs)
+        if r["head_sha"] == sha and name in ("", r["name"]) and app in ("", str(r["app"]["id"]))
+    ]  # fmt: skip
+    return request.page([check_json(github, repository, r) for r in runs], wrap="check_runs")
+
+
+# --- source
+
+
+@route("GET", "/repos/{owner}/{repo}/compare/{basehead}", "contents")
+def compare(github: FakeGitHub, request: Request, repository: Repository, basehead: str) -> Reply:
+    base, _, head = basehead.partition("...")
+    git = repository.git
+    if git.find(base) is None or git.find(head) is None:
+        raise Refusal(404, "Not Found")
+    merge_base = git.merge_base(base, head)
+    if merge_base is None:
+        raise Refusal(404, f"No common ancestor between {base} and {head}.")
+    behind, ahead = git.git("rev-list", "--left-right", "--count", f"{base}...{head}").split()
+    words = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind", (False, False): "identical"}
+    commits = {
+        name: {"sha": git.resolve(sha)} for name, sha in (("base_commit", base), ("merge_base_commit", merge_base))
+    }
+    status = words[(ahead != "0", behind != "0")]
+    return Reply(
+        200, {**commits, "status": status, "ahead_by": int(ahead), "behind_by": int(behind), "commits": [], "files": []}
+    )
+
+
+@route("GET", "/repos/{owner}/{repo}/commits/{ref_path}", "contents")
+def get_commit(github: FakeGitHub, request: Request, repository: Repository, ref_path: str) -> Reply:
+    sha = repository.git.find(ref_path) or repository.git.find(f"refs/heads/{ref_path}")
+    if sha is None:
+        raise Refusal(422, f"No commit found for SHA: {ref_path}")
+    parents = repository.git.git("rev-list", "--parents", "-1", sha).split()[1:]
+    return Reply(200, {"sha": sha, "parents": [{"sha": p} for p in parents], "commit": {"message": "change"}})
+
+
+@route("GET", "/repos/{owner}/{repo}/git/ref/{ref_path}", "contents")
+def get_ref(github: FakeGitHub, request: Request, repository: Repository, ref_path: str) -> Reply:
+    sha = repository.git.find(f"refs/{ref_path}")
+    if sha is None:
+        raise Refusal(404, "Not Found")
+    return Reply(200, {"ref": f"refs/{ref_path}", "object": {"type": "commit", "sha": sha}})
+
+
+@route("GET", "/repos/{owner}/{repo}/git/blobs/{sha}", "contents")
+def get_blob(github: FakeGitHub, request: Request, repository: Repository, sha: str) -> Reply:
+    data = repository.git.run("--git-dir", str(repository.git.path), "cat-file", "blob", sha)
+    return Reply(200, {"sha": sha, "encoding": "base64", "size": len(data), "content": base64.b64encode(data).decode()})
+
+
+@route("GET", "/repos/{owner}/{repo}/git/trees/{sha}", "contents")
+def get_tree(github: FakeGitHub, request: Request, repository: Repository, sha: str) -> Reply:
+    flags = ["-r", "-t"] if request.query("recursive") else []
+    rows = repository.git.git("ls-tree", "-z", "-l", *flags, sha).split("\0")
+    tree = []
+    for row in filter(None, rows):
+        meta, _, path = row.partition("\t")
+        mode, kind, blob, size = meta.split()
+        tree.append(
+            {"path": path, "mode": mode, "type": kind, "sha": blob} | ({} if size == "-" else {"size": int(size)})
+        )
+    return Reply(200, {"sha": sha, "tree": tree, "truncated": False})
+
+
+@route("GET", "/repos/{owner}/{repo}/contents/{path}", "contents")
+def get_contents(github: FakeGitHub, request: Request, repository: Repository, path: str) -> Reply:
+    commit = repository.git.find(request.query("ref", repository.default_branch))
+    row = repository.git.git("ls-tree", "-z", "-l", commit, path).strip("\0") if commit else ""
+    if not row or " blob " not in row:
+        raise Refusal(404, "Not Found")
+    sha = row.split()[2]
+    data = repository.git.run("--git-dir", str(repository.git.path), "cat-file", "blob", sha)
+    content = base64.b64encode(data).decode()
+    return Reply(
+        200, {"type": "file", "path": path, "sha": sha, "size": len(data), "encoding": "base64", "content": content}
+    )
+
+
+# --- artifacts
+
+
+@route("GET", "/repos/{owner}/{repo}/actions/artifacts", "actions")
+def list_artifacts(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
+    name = request.query("name")
+    return request.page([a for a in reversed(repository.artifacts) if name in ("", a["name"])], wrap="artifacts")
+
+
+@route("GET", "/repos/{owner}/{repo}/actions/artifacts/{number}/zip", "actions")
+def download_artifact(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    found = next((a for a in repository.artifacts if a["id"] == int(number)), None)
+    if found is None:
+        raise Refusal(404, "Not Found")
+    if found["expired"]:
+        raise Refusal(410, "Artifact has expired")
+    return Reply(
+        302,
+        None,
+        {"location": f"{github.server_url.replace('127.0.0.1', 'localhost')}/_blobs/{repository.id}/{number}"},
+    )
+
+
+# --- Apps
+
+
+@route("GET", "/user")
+def get_user(github: FakeGitHub, request: Request) -> Reply:
+    if request.identity is None or request.identity.kind != "User":
+        raise Refusal(403, NOT_ACCESSIBLE)
+    return Reply(200, user(request.login))
+
+
+def the_app(github: FakeGitHub, request: Request) -> Any:
+    if request.identity is None or request.identity.kind != "App":
+        raise Refusal(401, "A JSON web token could not be decoded")
+    assert request.identity.app_id is not None
+    return github.apps[request.identity.app_id]
+
+
+@route("GET", "/app")
+def get_app(github: FakeGitHub, request: Request) -> Reply:
+    app = the_app(github, request)
+    return Reply(200, {"id": app.id, "slug": app.slug, "name": app.slug, "permissions": app.permissions, "events": []})
+
+
+def installation_json(github: FakeGitHub, app: Any, number: int) -> Json:
+    return {"id": number, "app_id": app.id, "app_slug": app.slug, "permissions": app.permissions, "repository_selection": "selected",
+            "account": user("acme"), "events": [], "suspended_at": None,
+            "access_tokens_url": f"{github.api_url}/app/installations/{number}/access_tokens"}  # fmt: skip
+
+
+@route("GET", "/app/installations")
+def list_installations(github: FakeGitHub, request: Request) -> Reply:
+    app = the_app(github, request)
+    return request.page([installation_json(github, app, number) for number in app.installations])
+
+
+@route("GET", "/app/installations/{number}")
+def get_installation(github: FakeGitHub, request: Request, number: str) -> Reply:
+    app = the_app(github, request)
+    if int(number) not in app.installations:
+        raise Refusal(404, "Not Found")
+    return Reply(200, installation_json(github, app, int(number)))
+
+
+@route("GET", "/repos/{owner}/{repo}/installation")
+def get_repository_installation(github: FakeGitHub, request: Request, owner: str, repo: str) -> Reply:
+    app = the_app(github, request)
+    for number, names in app.installations.items():
+        if f"{owner}/{repo}" in names:
+            return Reply(200, installation_json(github, app, number))
+    raise Refusal(404, "Not Found")
+
+
+@route("POST", "/app/installations/{number}/access_tokens")
+def create_token(github: FakeGitHub, request: Request, number: str) -> Reply:
+    app = the_app(github, request)
+    names = app.installations.get(int(number))
+    if names is None:
+        raise Refusal(404, "Not Found")
+    body = request.body
+    wanted = body.get("repositories")
+    if "repository_ids" in body:
+        by_id = {r.id: r.full_name.split("/")[1] for r in github.repositories.values()}
+        wanted = [by_id.get(one, "?") for one in body["repository_ids"]]
+    chosen = frozenset(n for n in names if wanted is None or n.split("/")[1] in wanted)
+    if wanted is not None and len(chosen) != len(wanted):
+        raise Refusal(
+            422, "There is at least one repository that does not exist or is not accessible to the parent installation."
+        )
+    permissions = body.get("permissions") or app.permissions
+    if any(scope not in app.permissions for scope in permissions):
+        raise Refusal(422, "The permissions requested are not granted to this installation.")
+    token = github.installation_token(app, int(number), chosen, permissions)
+    return Reply(201, {"token": token, "expires_at": timestamp(github.clock() + 3600), "permissions": permissions})
+
+
+@route("GET", "/installation/repositories")
+def list_installation_repositories(github: FakeGitHub, request: Request) -> Reply:
+    names = sorted((request.identity.repositories if request.identity else None) or ())
+    return request.page([repository_json(github, name) for name in names], wrap="repositories")
+
+
+@route("GET", "/app/hook/deliveries")
+def list_deliveries(github: FakeGitHub, request: Request) -> Reply:
+    app = the_app(github, request)
+    rows = [d.summary() for d in reversed(github.webhooks.deliveries) if d.app_id == app.id]
+    size = min(100, int(request.query("per_page", "30")))
+    start = int(request.query("cursor", "0"))
+    more = {"link": f'<{request.url}{request.path}?per_page={size}&cursor={start + size}>; rel="next"'}
+    return Reply(200, rows[start : start + size], more if start + size < len(rows) else {})
+
+
+@route("POST", "/app/hook/deliveries/{number}/attempts")
+def redeliver(github: FakeGitHub, request: Request, number: str) -> Reply:
+    the_app(github, request)
+    if not github.webhooks.redeliver(int(number)):
+        raise Refusal(404, "Not Found")
+    return Reply(202, {})

@@ -1,0 +1,78 @@
+"""What the fake GitHub remembers."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes.github.git import BareRepository
+
+Json = dict[str, Any]
+"""A document as GitHub writes it."""
+
+
+def timestamp(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(int(seconds), datetime.UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass
+class Pull:
+    """A pull request."""
+
+    number: int
+    title: str
+    author: str
+    base_ref: str
+    head_ref: str
+    head_sha: str
+    head_repository: str | None
+    """None: the fork was deleted."""
+    state: str = "open"
+    draft: bool = False
+    merged: bool = False
+    merge_commit_sha: str | None = None
+    locked: bool = False
+    author_association: str = "CONTRIBUTOR"
+
+
+@dataclass
+class Hook:
+    """Where webhooks go and the secret that they are signed with."""
+
+    url: str
+    secret: str
+    events: frozenset[str]
+
+
+@dataclass
+class Repository:
+    """A repository and everything that hangs on it."""
+
+    full_name: str
+    id: int
+    git: BareRepository
+    default_branch: str = "main"
+    private: bool = False
+    roles: dict[str, str] = field(default_factory=dict)
+    """Login → none, read, triage, write, maintain or admin."""
+    pulls: dict[int, Pull] = field(default_factory=dict)
+    comments: list[Json] = field(default_factory=list)
+    reviews: list[Json] = field(default_factory=list)
+    statuses: list[Json] = field(default_factory=list)
+    check_runs: list[Json] = field(default_factory=list)
+    artifacts: list[Json] = field(default_factory=list)
+    archives: dict[int, bytes] = field(default_factory=dict)
+    reactions: list[Json] = field(default_factory=list)
+
+    def role(self, login: str) -> str:
+        """The coarse level that GitHub's old ``permission`` field shows."""
+        role = self.roles.get(login, "none" if self.private else "read")
+        return {"maintain": "write", "triage": "read"}.get(role, role)
+
+    def statuses_of(self, sha: str) -> list[Json]:
+        """Newest first, as GitHub lists them."""
+        return [status for status in reversed(self.statuses) if status["sha"] == sha]
+
+    def comments_of(self, number: int) -> list[Json]:
+        return [comment for comment in self.comments if comment["issue"] == number]
