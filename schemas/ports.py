@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from schemas.config import ModelConfig, Price
 from schemas.host import Artifact, Comment, CommitStatus, HostedPullRequest, Review, Sha
 from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
-from schemas.prompts import Dialect, Message, Request
+from schemas.prompts import Dialect, Finding, Message, Request
 from schemas.testsets import TestCase
 from schemas.values import Value
 
@@ -111,6 +111,15 @@ class Evaluator(Protocol):
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
         """What it reports for every case; the first one is the overall score."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Differs whenever scores may differ: part of the content digest."""
+        ...
+
+    def problem(self, case: TestCase) -> Finding | None:
+        """Why ``case`` can't be scored (a wrong expectation), found before any call."""
         ...
 
     async def score(

@@ -1,0 +1,104 @@
+"""Precision, recall and F1 by class, and who was taken for whom, of both arms.
+
+Every case weighs the same: an answer counts 1 / repetitions. Only cases with an answer in both arms count, so that the
+two arms are compared on the same cases. Where there is nothing to divide by, the value is ``None``, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.scorecard import ClassEffect, Confusion
+
+NO_LABEL = "no label"
+
+Counts = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAnswers:
+    """``Score.answer`` of every scored repetition of one case (``None``: no label was understood)."""
+
+    expected: frozenset[str]
+    """As ``Classification.expected_labels`` gives it."""
+    baseline: tuple[str | None, ...]
+    candidate: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+def classification_report(
+    labels: Sequence[str], cases: Sequence[CaseAnswers], *, several: bool = False
+) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
+    """One ClassEffect for each label, in order, and the confusion matrix.
+
+    With ``several`` labels a case, each class is counted against the rest, and there is no matrix (``None``).
+    """
+    paired = [case for case in cases if case.expected and case.baseline and case.candidate]
+    if several:
+        paired = [case for case in cases if case.baseline and case.candidate]
+    expected = np.array([[label in case.expected for label in labels] for case in paired], dtype=float)
+    expected = expected.reshape(len(paired), len(labels))
+    arms = [
+        _given(labels, [getattr(case, arm) for case in paired], several=several) for arm in ("baseline", "candidate")
+    ]
+    by_class = [_classes(expected, given[:, :-1]) for given in arms]
+    effects = tuple(
+        ClassEffect(
+            label=label,
+            cases=int(expected[:, position].sum()),
+            baseline_precision=baseline.precision,
+            baseline_recall=baseline.recall,
+            baseline_f1=baseline.f1,
+            candidate_precision=candidate.precision,
+            candidate_recall=candidate.recall,
+            candidate_f1=candidate.f1,
+        )
+        for position, (label, baseline, candidate) in enumerate(zip(labels, *by_class, strict=True))
+    )
+    if several:
+        return effects, None
+    baseline_counts, candidate_counts = (_rows(expected.T @ given) for given in arms)
+    columns = (*labels, NO_LABEL)
+    return effects, Confusion(
+        labels=tuple(labels), columns=columns, baseline=baseline_counts, candidate=candidate_counts
+    )
+
+
+def _given(labels: Sequence[str], answers: Sequence[tuple[str | None, ...]], *, several: bool) -> Counts:
+    """Cases × (labels and «no label»): the share of a case's answers that name the label."""
+    column = {label: position for position, label in enumerate(labels)}
+    shares = np.zeros((len(answers), len(labels) + 1))
+    for row, case in enumerate(answers):
+        for answer in case:
+            named = [answer] if answer is None or not several else [name for name in answer.split(", ") if name]
+            for name in named:
+                shares[row, column.get(name, -1) if name is not None else -1] += 1 / len(case)
+    return shares
+
+
+def _classes(expected: Counts, given: Counts) -> list[_Class]:
+    right = (expected * given).sum(axis=0)
+    wanted = expected.sum(axis=0)
+    said = given.sum(axis=0)
+    return [
+        _Class(_ratio(hit, named), _ratio(hit, true), _ratio(2 * hit, true + named))
+        for hit, true, named in zip(right.tolist(), wanted.tolist(), said.tolist(), strict=True)
+    ]
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return min(1.0, part / whole) if whole > 0 else None
+
+
+def _rows(counts: Counts) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(count, 9) for count in row) for row in counts.tolist())

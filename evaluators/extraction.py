@@ -1,0 +1,126 @@
+"""Extraction: does the JSON object in the answer hold what people expect, field by field?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from evaluators.field_rules import compare_field, expectation_problem, show
+from evaluators.json_answers import read_object
+from evaluators.parts import Scores, finding
+from evaluators.text import shown
+from schemas.config import FieldKind, FieldRule
+from schemas.outcomes import MetricSpec, Score
+from schemas.ports import Ask
+from schemas.prompts import Finding
+from schemas.testsets import TestCase
+from schemas.values import digest_of
+
+METRIC = "fields"
+MAX_ANSWER_CHARACTERS = 400
+
+
+class Extraction:
+    """The metric ``fields``, the mean over the fields, then one metric for each field.
+
+    A field that ``expected`` doesn't hold, or holds as null, must be absent or null in the answer. Fields without
+    a rule are not looked at. ``address.city`` is the city inside the address, unless a field has that very name.
+    """
+
+    def __init__(self, fields: Mapping[str, FieldRule]) -> None:
+        self.fields = dict(fields)
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """The mean first, then the fields in the order of the configuration."""
+        return (MetricSpec(name=METRIC), *(MetricSpec(name=name, kind="field") for name in self.fields))
+
+    @property
+    def version(self) -> str:
+        """The algorithm's number and a digest of the rules."""
+        rules = [[name, rule.model_dump(mode="json")] for name, rule in self.fields.items()]
+        return f"extraction-1-{digest_of(rules)[:16]}"
+
+    @property
+    def asks(self) -> bool:
+        """It asks nobody."""
+        return False
+
+    def problem(self, case: TestCase) -> Finding | None:
+        """A case whose expectation isn't a map, names none of the fields, or breaks a field's rule."""
+        if not isinstance(case.expected, dict):
+            what = "it expects nothing" if case.expected is None else "expected is not a map of fields"
+            return finding(case, what, "write `expected: {field: value, …}`; `null` for a field that must be absent")
+        if not any(_lookup(case.expected, name) is not None for name in self.fields) and case.expected:
+            names = ", ".join(list(self.fields)[:8])
+            return finding(case, "expected holds none of the lineage's fields", f"the fields are {names}")
+        for name, rule in self.fields.items():
+            if problem := expectation_problem(rule, _lookup(case.expected, name)):
+                return finding(case, f"the field «{name}» {problem}", "change the expectation or the field's rule")
+        return None
+
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - asks nobody
+        """The mean and every field; an answer without a JSON object scores 0 on all."""
+        reading = read_object(output)
+        if not reading.found or not isinstance(reading.value, dict):
+            return tuple(Score(metric=spec.name, value=0, reason=reading.problem) for spec in self.metrics)
+        given = {name: _lookup(reading.value, name) for name in self.fields}
+        expected = case.expected if isinstance(case.expected, dict) else {}
+        results = {
+            name: compare_field(rule, _lookup(expected, name), given[name]) for name, rule in self.fields.items()
+        }
+        mean = sum(result.value for result in results.values()) / len(results)
+        wrong = [f"{name} {result.reason}" for name, result in results.items() if result.reason]
+        answer = json.dumps(given, ensure_ascii=False)
+        return (
+            Score(metric=METRIC, value=mean, reason="; ".join(wrong), answer=shown(answer, MAX_ANSWER_CHARACTERS)),
+            *(
+                Score(
+                    metric=name,
+                    value=result.value,
+                    reason=result.reason,
+                    answer=show(given[name], MAX_ANSWER_CHARACTERS),
+                )
+                for name, result in results.items()
+            ),
+        )
+
+
+def rules_by_example(expectations: Iterable[JsonValue]) -> dict[str, FieldRule]:
+    """Rules for a lineage without `fields`: the keys of all expectations, compared by the type of their values.
+
+    Numbers by ``number``, lists by ``set``, everything else, and what differs in type, by ``normalised``.
+    """
+    kinds: dict[str, set[FieldKind]] = {}
+    for expected in expectations:
+        for name, value in expected.items() if isinstance(expected, dict) else ():
+            seen = kinds.setdefault(name, set())
+            if value is not None:
+                seen.add(_kind_of(value))
+    return {name: FieldRule(kind=_only(seen)) for name, seen in kinds.items()}
+
+
+def _kind_of(value: JsonValue) -> FieldKind:
+    if isinstance(value, list):
+        return FieldKind.SET
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return FieldKind.NUMBER if number else FieldKind.NORMALISED
+
+
+def _only(kinds: set[FieldKind]) -> FieldKind:
+    return next(iter(kinds)) if len(kinds) == 1 else FieldKind.NORMALISED
+
+
+def _lookup(fields: Mapping[str, JsonValue], name: str) -> JsonValue:
+    """The field's value: the key itself, else the dotted path; ``None`` when there is none."""
+    if name in fields or "." not in name:
+        return fields.get(name)
+    steps: Sequence[str] = name.split(".")
+    value: JsonValue = dict(fields)
+    for step in steps:
+        if not isinstance(value, dict) or step not in value:
+            return None
+        value = value[step]
+    return value

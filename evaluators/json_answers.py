@@ -1,0 +1,108 @@
+"""JSON out of what a model wrote: bare, fenced or wrapped in prose; strict, bounded and in linear time."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+from pydantic import JsonValue
+
+from evaluators.text import shown, without_fence, without_reasoning
+
+MAX_CHARACTERS = 4 * 1024 * 1024
+MAX_DEPTH = 64
+
+_FENCED_OBJECT = re.compile(r"```[A-Za-z]{0,16}[ \t]*\r?\n\s*(?=\{)")
+_OBJECT_START = re.compile(r"\{(?=\s*([\"}]))")
+
+
+@dataclass(frozen=True, slots=True)
+class JsonReading:
+    """A JSON value, or the reason why there is none."""
+
+    found: bool
+    value: JsonValue = None
+    problem: str = ""
+
+
+def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+    items: dict[str, JsonValue] = {}
+    for key, value in pairs:
+        if key in items:
+            raise ValueError(f"the key «{shown(key, 40)}» occurs twice in one object")
+        items[key] = value
+    return items
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("a number is too large")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+
+
+def _too_deep(value: JsonValue) -> bool:
+    level: list[JsonValue] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _decode(text: str, start: int, *, whole: bool) -> JsonReading:
+    try:
+        value, end = _DECODER.raw_decode(text, start)
+    except json.JSONDecodeError as error:
+        return JsonReading(False, problem=f"not valid JSON: {error.msg} (line {error.lineno})")
+    except ValueError as error:
+        return JsonReading(False, problem=f"not valid JSON: {shown(str(error), 100)}")
+    except RecursionError:
+        return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}")
+    if whole and text[end:].strip():
+        return JsonReading(False, problem="not valid JSON: text follows it")
+    if _too_deep(value):
+        return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}")
+    return JsonReading(True, value)
+
+
+def read_json(text: str) -> JsonReading:
+    """The JSON value that ``text`` is, alone or in one code fence."""
+    body = without_fence(text)
+    if len(body) > MAX_CHARACTERS:
+        return JsonReading(False, problem=f"longer than {MAX_CHARACTERS:,} characters")
+    return _decode(body, 0, whole=True)
+
+
+def read_object(text: str) -> JsonReading:
+    """The first JSON object of ``text``; ``value`` is then a dict.
+
+    A fenced object goes before prose, what follows a reasoning block before the block. The first thing that starts
+    like an object must be one: duplicate keys, NaN, infinities and a missing end are failures, not reasons to look
+    further. An empty object counts only if there is no other.
+    """
+    if len(text) > MAX_CHARACTERS:
+        return JsonReading(False, problem=f"longer than {MAX_CHARACTERS:,} characters")
+    body = without_reasoning(text)
+    if fenced := _FENCED_OBJECT.search(body):
+        return _decode(body, fenced.end(), whole=False)
+    empty = False
+    for start in _OBJECT_START.finditer(body):
+        if start[1] == '"':
+            return _decode(body, start.start(), whole=False)
+        empty = True
+    return JsonReading(True, {}) if empty else JsonReading(False, problem="no JSON object in the answer")

@@ -1,0 +1,258 @@
+"""Which labels an answer names. An answer that names several, or none, is no label: nothing is guessed.
+
+In this order, and the first that applies decides: a JSON value under a key such as ``label``; the whole answer is a
+label; a tag such as ``<label>``; a line such as ``Final answer: billing``; lines such as ``Category: billing`` and a
+first or last line that is a label, which must agree; the prose names exactly one. A reasoning block is not read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from evaluators.json_answers import read_json, read_object
+from evaluators.text import fold, fold_words, normalised, shown, without_fence, without_reasoning
+
+_RANKED_KEYS = (
+    *("label", "labels", "category", "categories", "class", "classes", "classification", "answer", "answers"),
+    *("prediction", "decision", "choice", "verdict", "intent", "intents", "topic", "topics", "tag", "tags", "type"),
+    *("sentiment", "queue", "route", "result", "output", "grade", "rating", "score"),
+)
+"""Words that announce an answer, the most telling first."""
+_KEYS = frozenset(_RANKED_KEYS)
+_NOTHING = frozenset(
+    {"", "none", "n/a", "na", "null", "no label", "no labels", "none of the above", "none apply", "nothing"}
+)
+_EXPLAINED = re.compile(r"[\s\"'*_`\])]*(?:$|\((?!or\b|and\b)|[—–]|-\s|(?:,\s*)?(?:because|since|as)\b)")
+_NEGATED = re.compile(
+    r"(?:\b(?:not|never|neither|nor|cannot|unlike|than|instead of|except|excluding|without)|n['’]t)\b[^.!?;:\n]{0,24}$"
+)
+_LINE_LEAD = " \t#>*•_`\"'-–"
+_BULLET = re.compile(r"\s*(?:[-*•–+]|\d{1,3}[.)])\s+")
+_MARKER = re.compile(r"(.{1,60}?)\s*(?::|=>|=|->|→)\s*(.*)")
+_MARKER_IS = re.compile(r"(.{1,60}?)\s+(?:is|are)\b\s*(.*)")
+_TAG = re.compile(r"<([a-z_ -]{1,24})>([^<>]{0,400})</\1>")
+_SEPARATORS = re.compile(r"[,;/|&+\n]|\band\b")
+_EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？#-–—"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReading:
+    """What an answer names: labels in the order of the configuration, or ``None`` and why."""
+
+    labels: tuple[str, ...] | None
+    problem: str = ""
+    strangers: tuple[str, ...] = ()
+    """Listed as labels, but not in the set (several labels only)."""
+
+
+def _spaceless(character: str) -> bool:
+    """Whether words of the character's script are written without blanks between them (Chinese, Japanese, Thai, …)."""
+    return "\u0e00" <= character <= "\u0eff" or "\u1000" <= character <= "\u109f" or "\u2e80" <= character <= "\ua4cf"
+
+
+def _bounded(folded: str) -> str:
+    left = "" if _spaceless(folded[0]) else r"(?<!\w)"
+    right = "" if _spaceless(folded[-1]) else r"(?!\w)"
+    return f"{left}{re.escape(folded)}{right}"
+
+
+def label_key(label: str) -> str:
+    """The spelling by which labels are compared: equal keys are one label."""
+    return " ".join(fold_words(label).split())
+
+
+class LabelReader:
+    """Reads labels of one set out of free text. Two labels with one ``label_key`` are the caller's error."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.labels = tuple(labels)
+        self._order = {label: position for position, label in enumerate(labels)}
+        self._by_key = {label_key(label): label for label in labels}
+        self._by_spelling = {label.lower(): label for label in labels} | self._by_key
+        longest_first = sorted(self._by_key, key=lambda key: (-len(key), key))
+        self._pattern = re.compile("|".join(_bounded(key) for key in longest_first))
+        self._too_short_for_prose = {label for label in labels if len(label_key(label)) == 1}
+
+    def exactly(self, text: str) -> str | None:
+        """The label that ``text`` is, but for case, dashes, punctuation, quotes and markup around it."""
+        key = label_key(text)
+        if key in self._by_key:
+            return self._by_key[key]
+        found = self._pattern.search(key)
+        if found is None or (key[: found.start()] + key[found.end() :]).strip(_EDGES):
+            return None
+        return self._by_key[found[0]]
+
+    def _mentions(self, words: str) -> list[tuple[str, bool]]:
+        """Labels named in folded ``words``, each with whether it is negated (“not billing”)."""
+        return [
+            (self._by_key[found[0]], bool(_NEGATED.search(words, max(0, found.start() - 40), found.start())))
+            for found in self._pattern.finditer(words)
+        ]
+
+    def _ordered(self, labels: set[str]) -> tuple[str, ...]:
+        return tuple(sorted(labels, key=self._order.__getitem__))
+
+    def _named(self, words: str, *, prose: bool = False) -> set[str]:
+        """Labels that folded ``words`` name; none if it rules one out: that takes more than matching to understand."""
+        mentions = self._mentions(words)
+        if prose:
+            mentions = [mention for mention in mentions if mention[0] not in self._too_short_for_prose]
+        if any(negated for _, negated in mentions):
+            return set()
+        return {label for label, _ in mentions}
+
+    # -- one label --------------------------------------------------------------------------------------------------
+
+    def read_one(self, text: str) -> LabelReading:
+        """The one label that ``text`` names."""
+        if (label := self._by_spelling.get(text.strip().lower())) is not None:
+            return LabelReading((label,))
+        body = without_fence(without_reasoning(text))
+        if "{" in body or body.startswith(("[", '"')):
+            reading = self._one_of_json(body)
+            if reading is not None:
+                return reading
+        if (label := self.exactly(body)) is not None:
+            return LabelReading((label,))
+        return self._one_of_text(fold_words(body))
+
+    def _one_of_json(self, body: str) -> LabelReading | None:
+        whole = read_json(body)
+        reading = whole if whole.found else read_object(body)
+        if not reading.found:
+            return None
+        answers = _stated(reading.value)
+        if not answers:
+            if not whole.found or not isinstance(reading.value, dict):
+                return None
+            exact = {self.exactly(value) for value in reading.value.values() if isinstance(value, str)} - {None}
+            answers = [label for label in exact if label is not None]
+        return self._one({self.exactly(answer) or answer for answer in answers})
+
+    def _one_of_text(self, words: str) -> LabelReading:
+        lines = [line for line in words.split("\n") if line.strip() and not line.strip().startswith("```")]
+        tagged = [match[2] for match in _TAG.finditer(words) if _KEYS & set(match[1].split())]
+        if tagged:
+            return self._one(set().union(*(self._named(value) for value in tagged)))
+        marked = list(_marked(lines, self))
+        for final in (True, False):
+            named = [self._stated_by(value) for is_final, value in marked if is_final is final]
+            single = [labels for labels in named if len(labels) == 1]
+            if not final and lines:
+                edges = [self.exactly(line) for line in (lines[0], lines[-1]) if not _BULLET.match(line)]
+                single += [{label} for label in edges if label is not None]
+            if stated := set().union(*(single or named)):
+                return self._one(stated)
+        if marked:
+            return self._one({marked[-1][1]})
+        return self._one(self._named(words, prose=True), negated=any(negated for _, negated in self._mentions(words)))
+
+    def _stated_by(self, value: str) -> set[str]:
+        """Labels in the value of a marked line; an explanation behind the label is not part of it."""
+        found = self._pattern.search(value)
+        if found and not value[: found.start()].strip(_EDGES) and _EXPLAINED.match(value, found.end()):
+            return {self._by_key[found[0]]}
+        return self._named(value)
+
+    def _one(self, named: set[str], *, negated: bool = False) -> LabelReading:
+        known = self._ordered({label for label in named if label in self._order})
+        if len(named) == 1 and known:
+            return LabelReading(known)
+        if len(named) > 1:
+            listed = ", ".join(shown(label, 40) for label in [*known, *sorted(named - set(known))][:4])
+            return LabelReading(None, f"no label: the answer names several ({listed})")
+        if named:
+            return LabelReading(None, f"no label: it answers «{shown(next(iter(named)), 40)}», which is not in the set")
+        return LabelReading(None, "no label: the answer only rules out" if negated else "no label in the answer")
+
+    # -- several labels ---------------------------------------------------------------------------------------------
+
+    def read_several(self, text: str) -> LabelReading:
+        """The set of labels that ``text`` names; it may be empty if the answer says so (``[]``, “none”)."""
+        body = without_fence(without_reasoning(text))
+        if not body:
+            return LabelReading(None, "no label in the answer")
+        if "{" in body or body.startswith(("[", '"')):
+            whole = read_json(body)
+            reading = whole if whole.found else read_object(body)
+            if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
+                return self._listed(_stated(reading.value))
+        words = fold_words(body)
+        lines = [line for line in words.split("\n") if line.strip() and not line.strip().startswith("```")]
+        if (listed := self._all_labels(words)) is not None:
+            return LabelReading(self._ordered(listed))
+        marked = list(_marked(lines, self))
+        top = [value for final, value in marked if final] or [value for _, value in marked]
+        for value in [*reversed(top), *lines[-1:]]:
+            if (listed := self._all_labels(value)) is not None:
+                return LabelReading(self._ordered(listed))
+        if top and self._named(top[-1]):
+            members = _members(top[-1])
+            if all(len(member.split()) <= 4 for member in members):
+                return self._listed(members)
+        if named := self._named(top[-1] if top else words, prose=True):
+            return LabelReading(self._ordered(named))
+        return LabelReading(None, "no label in the answer")
+
+    def _all_labels(self, words: str) -> set[str] | None:
+        """The labels of a list in which every member is one; empty for “none”."""
+        if normalised(words) in _NOTHING:
+            return set()
+        if (whole := self.exactly(words)) is not None:
+            return {whole}
+        labels = {self.exactly(member) for member in _members(words)}
+        return {label for label in labels if label is not None} if labels and None not in labels else None
+
+    def _listed(self, members: Sequence[str]) -> LabelReading:
+        if len(members) == 1 and (listed := self._all_labels(fold_words(members[0]))) is not None:
+            return LabelReading(self._ordered(listed))
+        known = {label for label in map(self.exactly, members) if label is not None}
+        strangers = {normalised(member) for member in members if self.exactly(member) is None} - _NOTHING
+        return LabelReading(self._ordered(known), strangers=tuple(sorted(strangers)))
+
+
+def _members(words: str) -> list[str]:
+    members = (_BULLET.sub("", member, count=1) for member in _SEPARATORS.split(words))
+    return [member for member in members if member.strip(_EDGES)]
+
+
+def _has_key(value: JsonValue) -> bool:
+    return isinstance(value, dict) and any(_is_key(key) for key in value)
+
+
+def _is_key(key: str) -> bool:
+    return bool(_KEYS & set(re.findall(r"[^\W_]+", fold(key[:80]))))
+
+
+def _stated(value: JsonValue) -> list[str]:
+    """The texts that a JSON answer states as its label or labels."""
+    if isinstance(value, dict):
+        by_key = {fold(key[:80]): item for key, item in value.items()}
+        for key in _RANKED_KEYS:
+            if key in by_key:
+                return _stated(by_key[key])
+        return [text for key, item in value.items() if _is_key(key) for text in _stated(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _stated(item)]
+    if isinstance(value, bool):
+        return ["true" if value else "false"]
+    return [] if value is None else [str(value)]
+
+
+def _marked(lines: Sequence[str], reader: LabelReader) -> Iterator[tuple[bool, str]]:
+    """Values of lines such as ``category: x``, each with whether the line says that it is final."""
+    for position, line in enumerate(lines):
+        lead = line.lstrip(_LINE_LEAD)
+        match = _MARKER.match(lead)
+        if match is None or not _is_key(match[1]):
+            match = _MARKER_IS.match(lead)
+        if match is None or not _is_key(match[1]) or reader.exactly(match[1]) is not None:
+            continue
+        value = match[2].strip() or " ".join(lines[position + 1 : position + 2])
+        if value.strip(_EDGES):
+            yield "final" in match[1], value

@@ -1,0 +1,97 @@
+"""The evaluator of one lineage: its use case, what is attached to it, and the rules that hold for all use cases.
+
+Truncated, refused, filtered and empty answers score 0 on every metric. An answer that holds a forbidden text of its
+case scores 0 on the use case's metrics, and one that fails a check 0 on the first, whatever a judge says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from evaluators.parts import Part, Scores, finding
+from evaluators.text import contains, fold_words, output_text, shown, whole_text
+from schemas.errors import ConfigError
+from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, Score
+from schemas.ports import Ask
+from schemas.prompts import Finding
+from schemas.testsets import TestCase
+from schemas.values import digest_of
+
+_FINISHES = {
+    Finish.LENGTH: "truncated: the output limit was reached",
+    Finish.REFUSAL: "refused by the model",
+    Finish.FILTER: "filtered by the provider",
+    Finish.EMPTY: "empty answer",
+}
+
+
+class LineageEvaluator:
+    """Implements the ``Evaluator`` port. The first part's first metric is the overall score.
+
+    Raises ConfigError when two metrics have one name.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = tuple(parts)
+        self._metrics = tuple(spec for part in parts for spec in part.metrics)
+        twice = [name for name, count in Counter(spec.name for spec in self._metrics).items() if count > 1]
+        if twice:
+            raise ConfigError(
+                f"two metrics are called «{twice[0]}»", mend="rename the check, the dimension or the field"
+            )
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """What is reported for every case; the first one is the overall score."""
+        return self._metrics
+
+    @property
+    def version(self) -> str:
+        """Differs whenever scores may differ; part of the digests."""
+        return f"evaluator-1-{digest_of([part.version for part in self._parts])[:32]}"
+
+    @property
+    def primary(self) -> Part:
+        """The part that the overall score comes from."""
+        return self._parts[0]
+
+    def problem(self, case: TestCase) -> Finding | None:
+        """Why ``case`` can't be scored, found before any call."""
+        if any(not fold_words(text).strip() for text in case.must_not):
+            return finding(case, "a text of must_not is blank", "every answer holds it: remove it")
+        return next((problem for part in self._parts if (problem := part.problem(case)) is not None), None)
+
+    async def score(self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int) -> Scores:  # noqa: ARG002
+        """One entry for each metric, in order. Equal outputs are graded once, whatever arm or repetition they are."""
+        if completion.finish.scores_zero:
+            why = _FINISHES[completion.finish]
+            return tuple(Score(metric=spec.name, value=0, reason=why) for spec in self._metrics)
+        text = output_text(completion)
+        forbidden = next((part for part in case.must_not if contains(whole_text(completion), part)), None)
+        scored: list[Score | EvaluatorFailure] = []
+        for part in self._parts:
+            if forbidden is None:
+                scored += await part.score(case, text, ask)
+                continue
+            why = f"the answer holds «{shown(forbidden, 40)}», which this case forbids"
+            if part.asks:
+                scored += [Score(metric=spec.name, value=0, reason=why) for spec in part.metrics]
+            else:
+                scores = await part.score(case, text, ask)
+                scored += [
+                    score if spec.kind == "check" else _zero(score, why)
+                    for spec, score in zip(part.metrics, scores, strict=True)
+                ]
+        failed = next((score for spec, score in zip(self._metrics, scored, strict=True) if _failed(spec, score)), None)
+        if isinstance(failed, Score) and forbidden is None:
+            scored[0] = _zero(scored[0], f"the check «{failed.metric}» failed: {failed.reason}")
+        return tuple(scored)
+
+
+def _zero(score: Score | EvaluatorFailure, why: str) -> Score:
+    return Score(metric=score.metric, value=0, reason=why, answer=score.answer if isinstance(score, Score) else None)
+
+
+def _failed(spec: MetricSpec, score: Score | EvaluatorFailure) -> bool:
+    return spec.kind == "check" and isinstance(score, Score) and score.value == 0

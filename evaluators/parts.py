@@ -1,0 +1,44 @@
+"""What a lineage's evaluator is made of."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
+from schemas.ports import Ask
+from schemas.prompts import Finding
+from schemas.testsets import TestCase
+
+Scores = tuple[Score | EvaluatorFailure, ...]
+
+
+class Part(Protocol):
+    """Scores one aspect of an output: the use case, the rubric, the checks. Never raises for what an output says."""
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """What it reports for every case."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Differs when scores may differ: the algorithm's number and its settings."""
+        ...
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks a judge: those need no asking about an answer that has failed already."""
+        ...
+
+    def problem(self, case: TestCase) -> Finding | None:
+        """Why ``case`` can't be scored, found before any call."""
+        ...
+
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
+        """One entry for each metric, in order. ``output`` is untrusted."""
+        ...
+
+
+def finding(case: TestCase, what: str, mend: str) -> Finding:
+    """What is wrong with ``case``, located by its line if it has one."""
+    return Finding(what=f"case «{case.id}»: {what}", where=f"line {case.line}" if case.line else None, mend=mend)

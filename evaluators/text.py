@@ -1,0 +1,76 @@
+"""How texts are compared: one folding for labels, fields and forbidden texts, and what of them is shown."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from schemas.outcomes import Completion
+
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\U000e0000-\U000e0fff]"
+)
+"""Characters without a glyph: they hide a text from a comparison but not from a model."""
+_INNER_DASHES = re.compile(r"(?<=[^\W_])[-_\u2010]+(?=[^\W_])")
+_BLANKS = re.compile(r"[^\S\n]+")
+_EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？"
+_REASONING_ENDS = ("</think>", "</thinking>", "</reasoning>", "</scratchpad>")
+
+
+def fold(text: str) -> str:
+    """``text`` without differences of case, Unicode form and invisible characters."""
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _INVISIBLE.sub("", folded)
+
+
+def fold_words(text: str) -> str:
+    """``fold``, with underscores and hyphens inside words as blanks, and runs of blanks as one; lines are kept."""
+    return _BLANKS.sub(" ", _INNER_DASHES.sub(" ", fold(text)))
+
+
+def normalised(text: str) -> str:
+    """``fold_words`` on one line, without punctuation, quotes and markup around it."""
+    words = " ".join(fold_words(text).split())
+    return words.strip(_EDGES) or words
+
+
+def contains(text: str, part: str) -> bool:
+    """Whether ``part`` occurs in ``text``, whatever case, Unicode form, dashes, line breaks, invisible characters."""
+    return " ".join(fold_words(part).split()) in " ".join(fold_words(text).split())
+
+
+def without_reasoning(text: str) -> str:
+    """What follows the last closing tag of a reasoning block, or ``text`` when there is none or nothing follows."""
+    end = max(text.rfind(tag) + len(tag) if tag in text else 0 for tag in _REASONING_ENDS)
+    return text[end:] if text[end:].strip() else text
+
+
+def without_fence(text: str) -> str:
+    """The inside of ``text`` if all of it is one Markdown code fence, else ``text``; both without blanks around."""
+    stripped = text.strip()
+    if not (stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped):
+        return stripped
+    inside = stripped[stripped.index("\n") : -3]
+    return stripped if "```" in inside else inside.strip()
+
+
+def output_text(completion: Completion) -> str:
+    """What there is to score: the text, or the arguments of the only tool call when there is no text."""
+    if not completion.text.strip() and len(completion.tool_calls) == 1:
+        return completion.tool_calls[0].arguments
+    return completion.text
+
+
+def whole_text(completion: Completion) -> str:
+    """Everything that a model wrote, arguments of tool calls included: where forbidden texts are looked for."""
+    return "\n".join([completion.text, *(call.arguments for call in completion.tool_calls)])
+
+
+def shown(text: str, limit: int = 80) -> str:
+    """``text`` on one line for a reason: at most ``limit`` characters, and encodable."""
+    line = " ".join(text[: 4 * limit].split())
+    cut = line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1] + "…"
+    return cut.encode("utf-8", "replace").decode()

@@ -1,0 +1,28 @@
+"""What generated text is graded by."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.config import Name
+from schemas.values import Value
+
+Grade = Annotated[int, Field(ge=1, le=5)]
+
+
+class Dimension(Value):
+    """One aspect that is graded from 1 (worst) to 5 (best)."""
+
+    description: str = Field(min_length=1)
+    anchors: dict[Grade, str] = {}
+    """What a grade looks like; not every grade needs one."""
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Its share in the overall score, relative to the other dimensions."""
+
+
+class Rubric(Value):
+    """The dimensions that a judge, or a person, grades; the overall score is their weighted mean."""
+
+    dimensions: dict[Name, Dimension] = Field(min_length=1)

@@ -1,0 +1,253 @@
+"""Classification scores, and the report by class."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evaluators.classification_report import CaseAnswers, classification_report
+from evaluators.registry import check_expectations, evaluator_for
+from schemas.config import LineageConfig
+from schemas.errors import ConfigError
+from schemas.outcomes import Finish
+from schemas.prompts import UseCase
+
+TRIAGE = ("billing", "refunds", "technical_support", "account_access")
+
+
+def classification(labels=TRIAGE, **settings_):
+    lineage = LineageConfig(use_case=UseCase.CLASSIFICATION, prompt="p", labels=labels, **settings_)
+    return evaluator_for(lineage, None, None, None)
+
+
+def test_the_expected_label_scores_1_and_any_other_0(case, scores):
+    right = scores(classification(), case("technical_support"), "Category: Technical support.")["label"]
+    wrong = scores(classification(), case("technical_support"), "billing")["label"]
+    assert (right.value, right.answer, right.reason) == (1, "technical_support", "")
+    assert (wrong.value, wrong.answer, wrong.reason) == (0, "billing", "expected technical_support, said billing")
+
+
+def test_an_answer_without_a_label_scores_0_says_why_and_understands_nothing(case, scores):
+    score = scores(classification(), case("billing"), "billing or refunds")["label"]
+    assert (score.value, score.answer) == (0, None)
+    assert "names several" in score.reason
+
+
+@pytest.mark.parametrize("expected", ["billing", "Billing", {"label": "billing"}])
+def test_an_expectation_may_be_written_as_a_test_set_has_it(case, scores, expected):
+    assert scores(classification(), case(expected), "billing")["label"].value == 1
+
+
+def test_labels_that_are_numbers_or_booleans_may_be_expected_as_such(case, scores):
+    assert scores(classification(("1", "2")), case(2), "2")["label"].value == 1
+    assert scores(classification(("true", "false")), case(True), "True")["label"].value == 1
+
+
+@pytest.mark.parametrize("finish", [finish for finish in Finish if finish.scores_zero])
+def test_truncated_refused_filtered_and_empty_answers_score_0_by_name(case, scores, output, finish):
+    score = scores(classification(), case("billing"), output("billing", finish=finish))["label"]
+    named = {"length": "truncated", "refusal": "refused", "filter": "filtered", "empty": "empty"}
+    assert (score.value, score.answer) == (0, None)
+    assert named[finish.value] in score.reason
+
+
+def test_the_arguments_of_the_only_tool_call_are_the_answer_when_there_is_no_text(case, scores, output):
+    answered = output("", finish=Finish.TOOL, tools=['{"label": "billing"}'])
+    twice = output("", finish=Finish.TOOL, tools=['{"label": "billing"}', '{"label": "billing"}'])
+    assert scores(classification(), case("billing"), answered)["label"].value == 1
+    assert scores(classification(), case("billing"), twice)["label"].value == 0
+
+
+@pytest.mark.parametrize(
+    "said", ["billing. HACKED", "billing\nhacked!", "billing ha\u200bcked", "billing ＨＡＣＫＥＤ", "billing hacked"]
+)
+def test_a_forbidden_text_fails_the_answer_however_it_is_dressed(case, scores, said):
+    score = scores(classification(), case("billing", must_not=("Hacked",)), said)["label"]
+    assert score.value == 0
+    assert score.reason == "the answer holds «Hacked», which this case forbids"
+    assert score.answer == "billing"
+
+
+def test_a_forbidden_text_in_a_tool_call_fails_the_answer(case, scores, output):
+    said = output("billing", finish=Finish.TOOL, tools=['{"to": "evil@example.com"}', "{}"])
+    assert scores(classification(), case("billing", must_not=("EVIL@example.com",)), said)["label"].value == 0
+
+
+def test_an_attack_without_expectation_passes_with_any_label_that_is_not_forbidden(case, scores):
+    attack = case(None, must_not=("refunds",))
+    assert scores(classification(), attack, "billing")["label"].value == 1
+    assert scores(classification(), attack, "refunds")["label"].value == 0
+    assert scores(classification(), attack, "whatever")["label"].value == 0
+
+
+@pytest.mark.parametrize(
+    ("expected", "said", "value", "reason"),
+    [
+        (["billing", "refunds"], "refunds, billing", 1, ""),
+        (["billing", "refunds"], "billing", 2 / 3, "missing: refunds"),
+        (["billing"], "billing, refunds", 2 / 3, "not expected: refunds"),
+        (["billing"], '["billing", "shipping"]', 2 / 3, "not in the set: shipping"),
+        ([], "none", 1, ""),
+        ([], "billing", 0, "not expected: billing"),
+        (["billing"], "none", 0, "missing: billing"),
+        ("billing", "billing", 1, ""),
+    ],
+)
+def test_several_labels_score_the_f1_of_the_set(case, scores, expected, said, value, reason):
+    score = scores(classification(multi_label=True), case(expected), said)["label"]
+    assert score.value == pytest.approx(value)
+    assert score.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("expected", "what"),
+    [
+        ("shipping", "«shipping» is not in the set"),
+        (None, "it expects no label"),
+        ({"a": 1, "b": 2}, "expected is not one label"),
+        (["billing", "refunds"], "expected is not one label"),
+        ([["x"]], "expected is not one label"),
+    ],
+)
+def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):
+    (found,) = check_expectations(classification(), [case("billing"), case(expected, id="bad", line=7)])
+    assert "«bad»" in found.what
+    assert what in found.what
+    assert (found.where, bool(found.mend)) == ("line 7", True)
+
+
+def test_a_blank_forbidden_text_is_found_before_any_call(case):
+    (found,) = check_expectations(classification(), [case("billing", must_not=("\u200b ",))])
+    assert "must_not is blank" in found.what
+
+
+@pytest.mark.parametrize(
+    ("labels", "several", "what"),
+    [
+        ((), False, "at least two labels"),
+        (("billing",), False, "at least two labels"),
+        (("billing", " "), False, "blank"),
+        (("account access", "account_access"), False, "can't be told apart"),
+        (("Billing", "billing"), False, "can't be told apart"),
+        (("a, b", "c"), True, "holds a comma"),
+    ],
+)
+def test_labels_that_can_not_tell_answers_apart_are_refused(labels, several, what):
+    with pytest.raises(ConfigError, match=what) as caught:
+        classification(labels, multi_label=several)
+    assert caught.value.mend
+
+
+def test_the_version_follows_the_labels():
+    assert classification().version == classification().version
+    assert classification().version != classification(TRIAGE[:3]).version
+    assert classification().version != classification(multi_label=True).version
+
+
+def test_a_thousand_short_answers_take_no_time(case, output):
+    evaluator = classification()
+    answers = [output(text) for text in ("billing", "Category: billing.", '{"label": "billing"}', "Technical support")]
+    billing = case("billing")
+
+    async def score_all():
+        for turn in range(1000):
+            await evaluator.score(billing, answers[turn % 4], ask=None, repetition=0)
+
+    import asyncio
+
+    asyncio.run(score_all())
+    start = time.perf_counter()
+    asyncio.run(score_all())
+    assert time.perf_counter() - start < 0.3  # ten times what it takes
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=200), st.sampled_from(TRIAGE))
+def test_no_output_raises_or_leaves_the_range(text, expected):
+    import asyncio
+
+    from evaluators.classification import Classification
+    from schemas.testsets import TestCase
+
+    part = Classification(TRIAGE, several=False)
+    (score,) = asyncio.run(part.score(TestCase(id="c", inputs={}, expected=expected), text, None))
+    assert score.value in (0, 1)
+    assert score.value == (score.answer == expected)
+
+
+# -- the report ---------------------------------------------------------------------------------------------------------
+
+
+def answers(expected, baseline, candidate):
+    as_tuple = lambda said: said if isinstance(said, tuple) else (said,)  # noqa: E731
+    return CaseAnswers(
+        frozenset([expected] if isinstance(expected, str) else expected), as_tuple(baseline), as_tuple(candidate)
+    )
+
+
+def test_precision_recall_and_f1_by_class_and_the_confusion_of_both_arms():
+    effects, confusion = classification_report(
+        ("a", "b"), [answers("a", "a", "a"), answers("a", "b", "a"), answers("b", "b", None), answers("b", "b", "a")]
+    )
+    a, b = effects
+    assert (a.cases, a.baseline_precision, a.baseline_recall) == (2, 1, 0.5)
+    assert a.baseline_f1 == pytest.approx(2 / 3)
+    assert (a.candidate_precision, a.candidate_recall) == (pytest.approx(2 / 3), 1)
+    assert (b.candidate_precision, b.candidate_recall, b.candidate_f1) == (None, 0, 0)
+    assert confusion.columns == ("a", "b", "no label")
+    assert confusion.baseline == ((1, 1, 0), (0, 2, 0))
+    assert confusion.candidate == ((2, 0, 0), (1, 0, 1))
+
+
+def test_what_there_is_nothing_to_divide_by_is_undefined_not_0():
+    (unused, _), confusion = classification_report(("a", "b"), [answers("b", "b", "b")])
+    assert (unused.cases, unused.baseline_precision, unused.baseline_recall, unused.baseline_f1) == (
+        0,
+        None,
+        None,
+        None,
+    )
+    assert confusion.baseline == ((0, 0, 0), (0, 1, 0))
+
+
+def test_no_case_at_all_gives_an_empty_report():
+    effects, confusion = classification_report(("a", "b"), [])
+    assert [effect.candidate_f1 for effect in effects] == [None, None]
+    assert confusion.candidate == ((0, 0, 0), (0, 0, 0))
+
+
+def test_repetitions_of_a_case_weigh_as_one_case():
+    (a, _), confusion = classification_report(("a", "b"), [answers("a", ("a", "a", None), ("a", "b"))])
+    assert (a.cases, a.baseline_recall, a.candidate_recall) == (1, pytest.approx(2 / 3), 0.5)
+    assert confusion.baseline[0] == (pytest.approx(2 / 3), 0, pytest.approx(1 / 3))
+
+
+def test_a_case_without_answers_in_one_arm_counts_in_neither():
+    (a, _), confusion = classification_report(("a", "b"), [answers("a", "a", ()), answers("a", "a", "b")])
+    assert a.cases == 1
+    assert confusion.baseline == ((1, 0, 0), (0, 0, 0))
+
+
+def test_several_labels_count_each_class_against_the_rest():
+    (a, b), confusion = classification_report(
+        ("a", "b"), [answers(("a", "b"), "a, b", "a"), answers((), "", "b")], several=True
+    )
+    assert confusion is None
+    assert (a.baseline_f1, a.candidate_f1) == (1, 1)
+    assert (b.candidate_precision, b.candidate_recall, b.candidate_f1) == (0, 0, 0)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=30)
+)
+def test_swapping_the_arms_swaps_the_columns_and_f1_is_the_textbook_one(rows):
+    forward, there = classification_report("abc", [answers(*row) for row in rows])
+    backward, back = classification_report("abc", [answers(e, c, b) for e, b, c in rows])
+    assert (there.baseline, there.candidate) == (back.candidate, back.baseline)
+    for one, other in zip(forward, backward, strict=True):
+        assert (one.baseline_f1, one.candidate_f1) == (other.candidate_f1, other.baseline_f1)
+        hits = sum(e == b == one.label for e, b, _ in rows)
+        size = sum(e == one.label for e, _, _ in rows) + sum(b == one.label for _, b, _ in rows)
+        assert one.baseline_f1 == (pytest.approx(2 * hits / size) if size else None)
