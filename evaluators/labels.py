@@ -135,7 +135,7 @@ class LabelReader:
         return self._one({self.exactly(answer) or answer for answer in answers})
 
     def _one_of_text(self, words: str) -> LabelReading:
-        lines = [line for line in words.split("\n") if line.strip() and not line.strip().startswith("```")]
+        lines = _lines(words)
         tagged = [match[2] for match in _TAG.finditer(words) if _KEYS & set(match[1].split())]
         if tagged:
             return self._one(set().union(*(self._named(value) for value in tagged)))
@@ -175,29 +175,26 @@ class LabelReader:
     def read_several(self, text: str) -> LabelReading:
         """The set of labels that ``text`` names; it may be empty if the answer says so (``[]``, “none”)."""
         body = without_fence(without_reasoning(text))
-        if not body:
-            return LabelReading(None, "no label in the answer")
         if "{" in body or body.startswith(("[", '"')):
             whole = read_json(body)
             reading = whole if whole.found else read_object(body)
             if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
                 return self._listed(_stated(reading.value))
         words = fold_words(body)
-        lines = [line for line in words.split("\n") if line.strip() and not line.strip().startswith("```")]
-        if (listed := self._all_labels(words)) is not None:
-            return LabelReading(self._ordered(listed))
+        listed = self._all_labels(words) if body else None
+        return self._several_of_text(words) if listed is None else LabelReading(self._ordered(listed))
+
+    def _several_of_text(self, words: str) -> LabelReading:
+        lines = _lines(words)
         marked = list(_marked(lines, self))
         top = [value for final, value in marked if final] or [value for _, value in marked]
         for value in [*reversed(top), *lines[-1:]]:
             if (listed := self._all_labels(value)) is not None:
                 return LabelReading(self._ordered(listed))
-        if top and self._named(top[-1]):
-            members = _members(top[-1])
-            if all(len(member.split()) <= 4 for member in members):
-                return self._listed(members)
-        if named := self._named(top[-1] if top else words, prose=True):
-            return LabelReading(self._ordered(named))
-        return LabelReading(None, "no label in the answer")
+        named = self._named(top[-1] if top else words, prose=True)
+        if named and top and all(len(member.split()) <= 4 for member in _members(top[-1])):
+            return self._listed(_members(top[-1]))
+        return LabelReading(self._ordered(named)) if named else LabelReading(None, "no label in the answer")
 
     def _all_labels(self, words: str) -> set[str] | None:
         """The labels of a list in which every member is one; empty for “none”."""
@@ -214,6 +211,10 @@ class LabelReader:
         known = {label for label in map(self.exactly, members) if label is not None}
         strangers = {normalised(member) for member in members if self.exactly(member) is None} - _NOTHING
         return LabelReading(self._ordered(known), strangers=tuple(sorted(strangers)))
+
+
+def _lines(words: str) -> list[str]:
+    return [line for line in words.split("\n") if line.strip() and not line.strip().startswith("```")]
 
 
 def _members(words: str) -> list[str]:
