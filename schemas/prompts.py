@@ -116,13 +116,21 @@ class PromptFile(Value):
     evaluators: tuple[InlineEvaluator, ...] = ()
     partials: tuple[str, ...] = ()
     """Paths of shared partials that were included."""
+    included: dict[str, str] = {}
+    """Text of every partial by the name that the template includes it with: what a RenderJob needs."""
     warnings: tuple[Finding, ...] = ()
 
     @cached_property
     def digest(self) -> str:
-        """Equal exactly when the messages, dialect, model and parameters are equal."""
+        """Equal exactly when the messages, dialect, included partials, model and parameters are equal."""
         return digest_of(
-            [self.dialect, [m.model_dump() for m in self.messages], self.model, self.parameters.model_dump(mode="json")]
+            [
+                self.dialect,
+                [m.model_dump() for m in self.messages],
+                self.included,
+                self.model,
+                self.parameters.model_dump(mode="json"),
+            ]
         )
 
 

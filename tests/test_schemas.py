@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.errors import ConfigError
-from schemas.prompts import Message, Parameters, Request, Role
+from schemas.prompts import Dialect, Message, Parameters, PromptFile, Request, Role
 from schemas.values import canonical_json
 
 
@@ -36,3 +36,15 @@ def test_values_are_frozen_and_refuse_unknown_keys():
 def test_an_error_says_what_where_and_how_to_mend_it():
     error = ConfigError("unknown key margn", where="promptverdict.yaml:3", mend="did you mean margin?")
     assert str(error) == "promptverdict.yaml:3: unknown key margn (did you mean margin?)"
+
+
+def test_a_prompt_is_what_the_model_sees_its_partials_included():
+    prompt = PromptFile(
+        path="a.j2",
+        format="plain",
+        dialect=Dialect.JINJA,
+        messages=(Message(role=Role.USER, content='{% include "tone.md" %}'),),
+        included={"tone.md": "kind"},
+    )
+    assert prompt.digest == prompt.model_copy(update={"path": "b.j2", "name": "B"}).digest
+    assert prompt.digest != prompt.model_copy(update={"included": {"tone.md": "rude"}}).digest
