@@ -1,0 +1,155 @@
+"""One file as text, within bounds: what every reader starts from.
+
+Whatever is wrong with a file becomes one ``ConfigError`` or ``SourceError`` that says what, where
+(``path:line:column``) and how to mend it. Files of a pull request are data: nothing here trusts their size,
+encoding or content.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+from schemas.errors import ConfigError, SourceError
+from schemas.prompts import Finding
+
+MAX_BYTES = 1024 * 1024
+"""Prompts, configurations, rubrics, and test sets written as YAML."""
+MAX_TEST_SET_BYTES = 16 * 1024 * 1024
+"""Test sets as JSONL or CSV. They are read line by line, and 5,000 cases of 2 KiB are an honest test set."""
+MAX_DEPTH = 40
+"""Nesting of sequences and mappings."""
+MAX_NODES = 50_000
+"""Values and keys in one document, YAML aliases counted as often as they are used."""
+MAX_INTEGER_DIGITS = 18
+"""Longer numbers are identifiers: they would lose digits on the way and belong in quotes."""
+
+_LFS = b"version https://git-lfs.github.com/spec/v1"
+_LINK = re.compile(r"(?:\.{1,2}/|/)*(?:[\w.-]+/)*[\w-]+\.(?:md|txt|ya?ml|json|jsonl|csv|j2|jinja2?)")
+_NOT_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_MIB = 1024 * 1024
+
+
+class Source:
+    """The text of one file, where it came from, and what is worth saying about it.
+
+    ``failure`` is the kind of error that this file's mistakes raise; ``first_line`` is the number of its first line
+    (more than 1 for the body below a front matter).
+    """
+
+    def __init__(
+        self,
+        path: str,
+        text: str,
+        *,
+        failure: type[ConfigError] | type[SourceError] = SourceError,
+        first_line: int = 1,
+    ) -> None:
+        self.path = path
+        self.text = text
+        self.failure = failure
+        self.first_line = first_line
+        self.warnings: list[Finding] = []
+
+    def where(self, line: int | None = None, column: int | None = None) -> str:
+        """``path``, ``path:line`` or ``path:line:column``; lines and columns count from 1."""
+        place = shown(self.path, 4096)
+        if line is not None:
+            place += f":{line}"
+            if column is not None:
+                place += f":{column}"
+        return place
+
+    def error(
+        self, what: str, line: int | None = None, column: int | None = None, *, mend: str | None = None
+    ) -> ConfigError | SourceError:
+        """The exception to raise for a mistake at this place."""
+        return self.failure(what, where=self.where(line, column), mend=mend)
+
+    def warn(self, what: str, line: int | None = None, *, mend: str | None = None) -> None:
+        """Notes something that a person should know."""
+        self.warnings.append(Finding(what=what, where=self.where(line), mend=mend))
+
+
+def source_of(
+    path: str,
+    data: bytes,
+    *,
+    failure: type[ConfigError] | type[SourceError] = SourceError,
+    limit: int = MAX_BYTES,
+) -> Source:
+    """Decodes one blob: UTF-8 with or without a BOM (which is reported); CRLF becomes LF.
+
+    Raises ``failure`` for files over ``limit`` bytes, Git LFS pointers, symbolic links, binary files, other encodings.
+    """
+    source = Source(path, "", failure=failure)
+    if len(data) > limit:
+        raise source.error(
+            f"the file has {len(data) / _MIB:.1f} MiB, more than the {limit // _MIB} MiB that are read",
+            mend="split it or shorten it",
+        )
+    if data.startswith(_LFS):
+        raise source.error(
+            "this is a Git LFS pointer, not the file itself",
+            mend="commit the file without LFS: `git lfs untrack` it and add it again",
+        )
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise source.error("the file is UTF-16", mend="save it as UTF-8")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if b"\x00" in data:
+            raise source.error("the file is binary, not text", mend="commit UTF-8 text") from None
+        line, column = _position(data[: error.start].decode("utf-8", "replace"))
+        raise source.error("invalid UTF-8", line, column, mend="save the file as UTF-8") from None
+    if text.startswith("\ufeff"):
+        text = text[1:]
+        source.warn("the file starts with a byte order mark", 1, mend="save it as UTF-8 without BOM")
+    if control := _NOT_TEXT.search(text):
+        line, column = _position(text[: control.start()])
+        raise source.error(
+            f"control character U+{ord(control[0]):04X}: the file is binary or damaged",
+            line,
+            column,
+            mend="commit UTF-8 text",
+        )
+    if len(text) <= 1024 and _LINK.fullmatch(text):
+        raise source.error(
+            f"this is a symbolic link to {shown(text)}, not the file itself",
+            mend="commit the file, links are not followed",
+        )
+    source.text = text.replace("\r\n", "\n")
+    return source
+
+
+def _position(before: str) -> tuple[int, int]:
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
+
+
+def shown(text: str, limit: int = 60) -> str:
+    """Foreign text for one line of a message: unprintable characters replaced, clipped to ``limit`` characters."""
+    clipped = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else "�" for c in clipped)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that ``name`` is probably a misspelling of, if any (case and ``-``/``_`` aside)."""
+    if len(name) > 64:
+        return None
+    plain = {_plain(candidate): candidate for candidate in sorted(known)}
+    close = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.7)
+    return plain[close[0]] if close else None
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "").replace("_", "").lower()
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """How to mend an unknown name: the nearest known one, else all of them."""
+    names = sorted(known)
+    near = nearest(name, names)
+    if near is not None:
+        return f"did you mean {shown(near)}?"
+    return f"known: {', '.join(map(shown, names[:20]))}" + (", …" if len(names) > 20 else "") if names else "remove it"

@@ -1,0 +1,192 @@
+"""Reads ``promptverdict.yaml``. Everything that can be known to be wrong without a call is an error here."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from engine.readers.bounded import did_you_mean, shown, source_of
+from engine.readers.nodes import find
+from engine.readers.patterns import regex_mistake, schema_mistake
+from engine.readers.validation import validated
+from engine.readers.yaml_nodes import read_yaml
+from schemas.config import Check, Config, LineageConfig, ModelConfig, ProviderName
+from schemas.errors import ConfigError
+from schemas.prompts import UseCase
+
+OWN_KEYS = {ProviderName.ANTHROPIC: "ANTHROPIC_API_KEY", ProviderName.OPENAI: "OPENAI_API_KEY"}
+"""The operator's key of each provider: it goes to that provider's own origin and nowhere else."""
+OWN_ORIGINS = {
+    ProviderName.ANTHROPIC: ("https://api.anthropic.com",),
+    ProviderName.OPENAI: ("https://api.openai.com", "https://api.openai.com/v1"),
+}
+
+_URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?:/[\w.~/-]*)?")
+_Place: TypeAlias = tuple[str | int, ...]
+
+
+def read_config(path: str, data: bytes) -> Config:
+    """The configuration in ``data``.
+
+    Raises ConfigError with ``path:line:column``: unknown keys (with the nearest known one), names of models that aren't
+    there, regular expressions that RE2 refuses, JSON Schemas that are wrong or point elsewhere, addresses that a key
+    must not be sent to.
+    """
+    source = source_of(path, data, failure=ConfigError)
+    root = read_yaml(source)
+    if root.value is None:
+        raise source.error("the configuration is empty", mend="start with `version: 1`, or run promptverdict init")
+    config = validated(Config, root, source, "the configuration")
+    for place, what, mend in _mistakes(config):
+        node = find(root, place)
+        raise source.error(what, node.line, node.column, mend=mend)
+    return config
+
+
+_Mistake: TypeAlias = tuple[_Place, str, str]
+
+
+def _mistakes(config: Config) -> Iterator[_Mistake]:
+    for name, model in config.models.items():
+        yield from _model_mistakes(("models", name), model)
+    yield from _unknown_models(config, ("defaults", "model"), config.defaults.model)
+    for name, lineage in config.lineages.items():
+        place: _Place = ("lineages", name)
+        yield from _unknown_models(config, (*place, "model"), lineage.model)
+        if lineage.model is None and config.defaults.model is None and len(config.models) > 1:
+            yield place, f"the lineage {name} doesn't say which model it runs on", "add model: or defaults: {model: …}"
+        if lineage.judge is not None:
+            yield from _unknown_models(config, (*place, "judge", "model"), lineage.judge.model)
+        yield from _lineage_mistakes(place, name, lineage)
+
+
+def _unknown_models(config: Config, place: _Place, named: str | tuple[str, ...] | None) -> Iterator[_Mistake]:
+    several = isinstance(named, tuple)
+    names = named if isinstance(named, tuple) else () if named is None else (named,)
+    if several and not names:
+        yield place, "the list of models is empty", "name at least one model"
+    for index, name in enumerate(names):
+        if name not in config.models:
+            mend = did_you_mean(name, config.models) if config.models else "add it under models:"
+            yield (*place, index) if several else place, f"there is no model {shown(name)}", mend
+    if len(set(names)) != len(names):
+        yield place, "a model is named twice", "name each model once"
+
+
+def _model_mistakes(place: _Place, model: ModelConfig) -> Iterator[_Mistake]:
+    if model.base_url is not None:
+        yield from _url_mistakes((*place, "base_url"), model, model.base_url)
+    elif model.api_key_env is not None and model.provider in OWN_KEYS and model.api_key_env != OWN_KEYS[model.provider]:
+        own = OWN_KEYS[model.provider]
+        for other, key in OWN_KEYS.items():
+            if model.api_key_env == key:
+                yield (
+                    (*place, "api_key_env"),
+                    f"{key} belongs to {other} and is never sent to {model.provider}",
+                    f"remove api_key_env, {own} is used",
+                )
+    if model.provider in (ProviderName.OFFLINE, ProviderName.REPLAY) and (model.base_url or model.api_key_env):
+        key = "base_url" if model.base_url else "api_key_env"
+        yield (*place, key), f"the provider {model.provider} calls nobody", f"remove {key}"
+    if model.provider is ProviderName.REPLAY and model.recording is None:
+        yield place, "the provider replay needs a recording", "add recording: path/to/file"
+    if model.parameters.json_schema is not None:
+        schema = model.parameters.json_schema.get("schema", model.parameters.json_schema)
+        if (mistake := schema_mistake(schema)) is not None:
+            yield (
+                (*place, "parameters", "json_schema"),
+                f"json_schema is no usable schema: {mistake}",
+                "mend the schema",
+            )
+
+
+def _url_mistakes(place: _Place, model: ModelConfig, base_url: str) -> Iterator[_Mistake]:
+    url = _URL.fullmatch(base_url)
+    if url is None:
+        yield (
+            place,
+            f"base_url {shown(base_url)} is no plain http(s) address",
+            "write it as https://host/path, without user, query or fragment",
+        )
+        return
+    if url["scheme"] == "http" and not _loopback(url["host"]):
+        yield place, "base_url is http: the key would travel in the open", "use https (http only for 127.0.0.1)"
+    if model.provider in OWN_ORIGINS and base_url.rstrip("/") in OWN_ORIGINS[model.provider]:
+        return
+    if model.provider in OWN_ORIGINS and model.api_key_env is None:
+        yield (
+            place,
+            f"base_url is not {model.provider}'s own, so {OWN_KEYS[model.provider]} is not sent there",
+            "add api_key_env: NAME_OF_ITS_OWN_KEY beside it",
+        )
+    elif model.api_key_env in OWN_KEYS.values():
+        yield (
+            (*place[:-1], "api_key_env"),
+            f"{model.api_key_env} goes to its provider's own address only, never to {url['host']}",
+            "name another variable that holds the key of this address",
+        )
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _lineage_mistakes(place: _Place, name: str, lineage: LineageConfig) -> Iterator[_Mistake]:
+    yield from _path_mistakes(place, lineage)
+    if len(set(lineage.labels)) != len(lineage.labels):
+        yield (*place, "labels"), f"a label of {name} is there twice", "name each label once"
+    if lineage.use_case is UseCase.CLASSIFICATION and len(lineage.labels) == 1:
+        yield (*place, "labels"), f"{name} has one label only: there is nothing to classify", "name all labels"
+    if lineage.fields and lineage.use_case is not UseCase.EXTRACTION:
+        yield (*place, "fields"), f"fields are for extraction, {name} is {lineage.use_case}", "use_case: extraction"
+    if lineage.rubric is not None and lineage.judge is None:
+        yield (*place, "rubric"), f"{name} has a rubric and nobody who judges by it", "add judge: {model: …}"
+    for index, check in enumerate(lineage.checks):
+        yield from _check_mistakes((*place, "checks", index), check)
+    names = [check.name for check in lineage.checks]
+    if len(set(names)) != len(names):
+        yield (*place, "checks"), f"two checks of {name} have the same name", "name each check differently"
+
+
+def _path_mistakes(place: _Place, lineage: LineageConfig) -> Iterator[_Mistake]:
+    paths: list[tuple[_Place, str | None]] = [
+        (("prompt",), lineage.prompt),
+        (("tests",), lineage.tests),
+        (("rubric",), lineage.rubric),
+        (("reference",), lineage.reference),
+        (("judge", "labels"), lineage.judge.labels if lineage.judge else None),
+    ]
+    paths += [(("partials", index), partial) for index, partial in enumerate(lineage.partials)]
+    for steps, path in paths:
+        if path is not None and (mistake := path_mistake(path)):
+            mend = "write it relative to the configuration's folder"
+            yield (*place, *steps), f"{steps[0]} {shown(path)} {mistake}", mend
+
+
+def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
+    kinds = [kind for kind, value in check.model_dump(exclude={"name"}).items() if value is not None]
+    if len(kinds) != 1:
+        what = f"{' and '.join(kinds)} together" if kinds else "nothing to check"
+        yield place, f"the check {shown(check.name)} has {what}", "give each check exactly one kind"
+    elif check.regex is not None and (mistake := regex_mistake(check.regex)):
+        yield (*place, "regex"), f"RE2 refuses the regex of {shown(check.name)}: {mistake}", "use RE2 syntax"
+    elif check.json_schema is not None and (mistake := schema_mistake(check.json_schema)):
+        yield (*place, "json_schema"), f"json_schema of {shown(check.name)}: {mistake}", "mend the schema"
+
+
+def path_mistake(path: str) -> str | None:
+    """Why ``path`` can't name a file of the repository, in words; ``None`` if it can."""
+    if not path or path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\\" in path:
+        return "is not a relative path with forward slashes"
+    if ".." in path.split("/"):
+        return "leads out of the folder"
+    if not path.isprintable():
+        return "has unprintable characters"
+    return None

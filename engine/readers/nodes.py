@@ -1,0 +1,167 @@
+"""A parsed document whose values know where they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from engine.readers.bounded import Source, did_you_mean, nearest, shown
+
+Scalar = None | bool | int | float | str
+
+
+@dataclass(slots=True)
+class Node:
+    """One value of a YAML or JSON document with its place (from 1)."""
+
+    line: int
+    column: int
+    value: Scalar | list[Node] | dict[str, Node] = None
+    text: str | None = None
+    """A scalar as it was written, without its quotes; ``None`` for lists and maps."""
+    keys: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Of a map: where each key was written."""
+    size: int = 1
+    """Values and keys in it, aliases expanded."""
+    letters: int = 0
+    """Characters of all its texts, aliases expanded."""
+    height: int = 0
+    """Levels of nesting below it, itself included; 0 for a scalar."""
+
+    @property
+    def kind(self) -> str:
+        """What it is, in words for a message."""
+        match self.value:
+            case dict():
+                return "a map"
+            case list():
+                return "a list"
+            case None:
+                return "nothing"
+            case bool():
+                return "true or false"
+            case str():
+                return "text"
+            case _:
+                return "a number"
+
+
+def plain(node: Node) -> JsonValue:
+    """The value without its places. Depth is bounded by the parsers."""
+    if isinstance(node.value, dict):
+        return {key: plain(child) for key, child in node.value.items()}
+    if isinstance(node.value, list):
+        return [plain(child) for child in node.value]
+    return node.value
+
+
+def find(node: Node, location: tuple[str | int, ...]) -> Node:
+    """The node at ``location``, or the nearest one above it that exists."""
+    for step in location:
+        if isinstance(node.value, dict) and step in node.value:
+            node = node.value[str(step)]
+        elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+    return node
+
+
+class Fields:
+    """A map of a foreign format while it is read: typed access by key; what nobody asked for is reported.
+
+    Texts are read as typed YAML readers do: ``no``, ``1.0`` and ``010`` in a place for text are what was written.
+    """
+
+    def __init__(self, source: Source, node: Node, what: str) -> None:
+        self.source = source
+        self.what = what
+        self.node = node
+        if not isinstance(node.value, dict):
+            raise source.error(f"{what} is {node.kind}", node.line, node.column, mend=f"{what} must be a map of keys")
+        self.entries = node.value
+        self._asked: set[str] = set()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.entries and self.entries[key].value is not None
+
+    def take(self, key: str) -> Node | None:
+        """The value as it is; ``None`` when absent or null."""
+        self._asked.add(key)
+        node = self.entries.get(key)
+        return None if node is None or node.value is None else node
+
+    def text(self, key: str) -> str | None:
+        """A scalar as it was written."""
+        node = self.take(key)
+        if node is None:
+            return None
+        if node.text is None:
+            raise self.wrong(key, node, "text")
+        return node.text
+
+    def required(self, key: str) -> str:
+        """A text that must be there."""
+        text = self.text(key)
+        if text is None:
+            raise self.source.error(f"{self.what} has no {key}", self.node.line, mend=f"add {key}:")
+        return text
+
+    def number(self, key: str) -> float | None:
+        """A finite number."""
+        node = self.take(key)
+        if node is None:
+            return None
+        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
+            raise self.wrong(key, node, "a number")
+        return float(node.value)
+
+    def integer(self, key: str) -> int | None:
+        """A whole number."""
+        node = self.take(key)
+        if node is None:
+            return None
+        if isinstance(node.value, float) and node.value.is_integer():
+            return int(node.value)
+        if isinstance(node.value, bool) or not isinstance(node.value, int):
+            raise self.wrong(key, node, "a whole number")
+        return node.value
+
+    def items(self, key: str) -> list[Node]:
+        """The members of a list; empty when absent."""
+        node = self.take(key)
+        if node is None:
+            return []
+        if not isinstance(node.value, list):
+            raise self.wrong(key, node, "a list")
+        return node.value
+
+    def fields(self, key: str) -> Fields | None:
+        """A map below this one. It does its own reporting."""
+        node = self.take(key)
+        return None if node is None else Fields(self.source, node, key)
+
+    def wrong(self, key: str, node: Node, wanted: str) -> Exception:
+        """The error for a value of the wrong kind."""
+        return self.source.error(
+            f"{key} of {self.what} is {node.kind}", node.line, node.column, mend=f"{key} must be {wanted}"
+        )
+
+    def ignore(self, *keys: str) -> None:
+        """Keys that are known and of no use to us."""
+        self._asked.update(keys)
+
+    def report_unknown(self) -> None:
+        """Warns of every key that was never asked for. Call it last."""
+        for key in self.unknown():
+            line, _ = self.node.keys.get(key, (self.node.line, 1))
+            near = nearest(key, self._asked - self.entries.keys())
+            self.source.warn(
+                f"unknown key {shown(key)} in {self.what} is ignored",
+                line,
+                mend=did_you_mean(key, [near]) if near else None,
+            )
+
+    def unknown(self) -> Iterator[str]:
+        """Keys that were never asked for."""
+        return (key for key in self.entries if key not in self._asked)

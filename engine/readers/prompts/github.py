@@ -1,0 +1,195 @@
+"""GitHub's ``.prompt.yml``, as github/gh-models reads it (``pkg/prompt/prompt.go``, ``cmd/eval/eval.go``).
+
+Where the reference would leave an unknown ``{{name}}`` in the text, rendering fails: the model would see the braces.
+"""
+
+from __future__ import annotations
+
+from pydantic import JsonValue
+
+from engine.readers.bounded import Source, did_you_mean, shown
+from engine.readers.json_nodes import read_json
+from engine.readers.nodes import Fields, Node, plain
+from engine.readers.patterns import schema_mistake
+from engine.readers.prompts.parts import (
+    YAML_SUFFIXES,
+    Blobs,
+    document,
+    messages_of,
+    parameters_of,
+    prompt_source,
+    top_level,
+)
+from schemas.prompts import ChoiceScore, Dialect, InlineEvaluator, Parameters, PromptFile
+
+PARAMETERS = {
+    "maxCompletionTokens": "max_tokens",
+    "maxTokens": "max_tokens",
+    "temperature": "temperature",
+    "topP": "top_p",
+    "frequencyPenalty": "frequency_penalty",
+    "presencePenalty": "presence_penalty",
+    "seed": "seed",
+    "stop": "stop",
+}
+"""The reference reads the first four; its web editor writes the others."""
+FORMATS = ("text", "json_object", "json_schema")
+USES = ("similarity", "relevance", "coherence", "fluency", "groundedness")
+
+
+class GitHubReader:
+    """``*.prompt.yml``, ``*.prompt.yaml``, and any YAML map with ``messages``."""
+
+    name = "github"
+
+    def recognises(self, path: str, blobs: Blobs) -> bool:
+        """By name, else by content."""
+        if path.endswith((".prompt.yml", ".prompt.yaml")):
+            return path in blobs
+        if not path.endswith(YAML_SUFFIXES) or path not in blobs:
+            return False
+        root = top_level(path, blobs)
+        return root is not None and isinstance(root.value, dict) and "messages" in root.value
+
+    def read(self, path: str, blobs: Blobs) -> PromptFile:
+        """Raises SourceError."""
+        source = prompt_source(path, blobs)
+        root = document(source)
+        fields = Fields(source, root, "the prompt file")
+        items = fields.items("messages")
+        if not items:
+            raise source.error("the prompt file has no messages", root.line, mend="add messages: with role and content")
+        prompt = PromptFile(
+            path=path,
+            format=self.name,
+            dialect=Dialect.GITHUB,
+            messages=messages_of(source, items, "message"),
+            name=fields.text("name"),
+            description=fields.text("description"),
+            model=fields.text("model") or None,
+            parameters=Parameters.model_validate(
+                parameters_of(fields.fields("modelParameters"), PARAMETERS) | _response_format(fields)
+            ),
+            test_data=_test_data(source, fields),
+            evaluators=tuple(
+                _evaluator(source, item, number) for number, item in enumerate(fields.items("evaluators"), 1)
+            ),
+        )
+        fields.report_unknown()
+        return prompt.model_copy(update={"warnings": tuple(source.warnings)})
+
+
+def _response_format(fields: Fields) -> dict[str, JsonValue]:
+    name = fields.text("responseFormat")
+    schema = fields.take("jsonSchema")
+    if name is None:
+        return {}
+    source = fields.source
+    node = fields.entries["responseFormat"]
+    if name not in FORMATS:
+        raise source.error(
+            f"unknown responseFormat {shown(name)}", node.line, node.column, mend=did_you_mean(name, FORMATS)
+        )
+    if name != "json_schema":
+        return {"response_format": name}
+    if schema is None:
+        raise source.error("responseFormat json_schema without a jsonSchema", node.line, mend="add jsonSchema: |")
+    return {"response_format": name, "json_schema": _json_schema(source, schema)}
+
+
+def _json_schema(source: Source, node: Node) -> JsonValue:
+    if not isinstance(node.value, str):
+        raise source.error(
+            f"jsonSchema is {node.kind}", node.line, node.column, mend="it is text that holds JSON: jsonSchema: |"
+        )
+    # a block scalar's text starts below its key
+    root = read_json(Source(source.path, node.value, failure=source.failure, first_line=node.line + 1))
+    fields = Fields(source, root, "jsonSchema")
+    fields.required("name")
+    schema = fields.take("schema")
+    if schema is None:
+        raise source.error("jsonSchema has no schema", node.line, mend='add "schema": {…}')
+    if (mistake := schema_mistake(plain(schema))) is not None:
+        raise source.error(f"jsonSchema is no usable schema: {mistake}", node.line, mend="mend the schema")
+    return plain(root)
+
+
+def _test_data(source: Source, fields: Fields) -> tuple[dict[str, JsonValue], ...]:
+    rows = []
+    for number, item in enumerate(fields.items("testData"), 1):
+        Fields(source, item, f"testData {number}")
+        row = plain(item)
+        assert isinstance(row, dict)
+        rows.append(row)
+    return tuple(rows)
+
+
+def _evaluator(source: Source, node: Node, number: int) -> InlineEvaluator:
+    fields = Fields(source, node, f"evaluator {number}")
+    name = fields.text("name") or f"evaluator {number}"
+    string, llm, uses = fields.fields("string"), fields.fields("llm"), fields.text("uses")
+    if sum(kind is not None for kind in (string, llm, uses)) != 1:
+        raise source.error(
+            f"evaluator {shown(name)} must have exactly one of string, llm and uses", node.line, mend="keep one of them"
+        )
+    if string is not None:
+        evaluator = _string(source, name, string)
+    elif llm is not None:
+        evaluator = _judge(source, name, llm)
+    else:
+        short = (uses or "").removeprefix("github/")
+        if short not in USES:
+            raise source.error(
+                f"unknown evaluator {shown(uses or '')}",
+                node.line,
+                mend=did_you_mean(uses or "", [f"github/{known}" for known in USES]),
+            )
+        evaluator = InlineEvaluator(name=name, uses=f"github/{short}")
+    fields.report_unknown()
+    return evaluator
+
+
+def _string(source: Source, name: str, fields: Fields) -> InlineEvaluator:
+    """Only the first that is set counts, in this order; empty texts count as not set."""
+    rules = {
+        ours: fields.text(theirs)
+        for theirs, ours in (
+            ("equals", "equals"),
+            ("contains", "contains"),
+            ("startsWith", "starts_with"),
+            ("endsWith", "ends_with"),
+        )
+    }
+    fields.report_unknown()
+    given = [(ours, text) for ours, text in rules.items() if text]
+    if not given:
+        raise source.error(
+            f"evaluator {shown(name)} has no rule",
+            fields.node.line,
+            mend="add equals, contains, startsWith or endsWith",
+        )
+    if len(given) > 1:
+        source.warn(f"evaluator {shown(name)} has several rules, only {given[0][0]} counts", fields.node.line)
+    return InlineEvaluator.model_validate({"name": name, given[0][0]: given[0][1]})
+
+
+def _judge(source: Source, name: str, fields: Fields) -> InlineEvaluator:
+    choices = []
+    for number, item in enumerate(fields.items("choices"), 1):
+        choice = Fields(source, item, f"choice {number}")
+        score = choice.number("score")
+        if score is None:
+            raise source.error(f"choice {number} of {shown(name)} has no score", item.line, mend="add score:")
+        choices.append(ChoiceScore(choice=choice.required("choice"), score=score))
+        choice.report_unknown()
+    if not choices:
+        raise source.error(f"evaluator {shown(name)} has no choices", fields.node.line, mend="add choices:")
+    evaluator = InlineEvaluator(
+        name=name,
+        judge_model=fields.text("modelId"),
+        judge_prompt=fields.required("prompt"),
+        judge_system_prompt=fields.text("systemPrompt"),
+        choices=tuple(choices),
+    )
+    fields.report_unknown()
+    return evaluator

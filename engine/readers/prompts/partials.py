@@ -1,0 +1,73 @@
+"""Shared partials of Jinja prompts: ``{% include "path" %}``, from the same tree only.
+
+A name is looked up from the root of the tree, then from the prompt's folder.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from engine.readers.bounded import Source, shown, source_of
+from engine.readers.prompts.parts import Blobs
+from schemas.prompts import PromptFile
+
+MAX_PARTIALS = 100
+_INCLUDE = re.compile(r"""\{%-?\+?\s*(?:include|import|from|extends)\s+(?:"([^"\n]*)"|'([^'\n]*)'|([^\s%]+))""")
+
+
+def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
+    """``prompt`` with the partials that it includes, and those that they include.
+
+    Raises SourceError for a partial that isn't there, that lies outside the tree, or whose name is computed.
+    """
+    texts: dict[str, str] = {}
+    paths: dict[str, None] = {}
+    folder = PurePosixPath(prompt.path).parent
+    waiting = [(source, message.content) for message in prompt.messages]
+    while waiting:
+        includer, template = waiting.pop()
+        for found in _INCLUDE.finditer(template):
+            if found[3] is not None:
+                raise includer.error(
+                    f"the included name {shown(found[3])} is computed", mend="include files by a name in quotes"
+                )
+            name = found[1] if found[1] is not None else found[2]
+            if name in texts:
+                continue
+            if len(texts) >= MAX_PARTIALS:
+                raise includer.error(f"more than {MAX_PARTIALS} partials", mend="include fewer files")
+            path, data = _look_up(name, folder, blobs, includer)
+            partial = source_of(path, data)
+            source.warnings += partial.warnings
+            texts[name] = partial.text
+            paths[path] = None
+            waiting.append((partial, partial.text))
+    return prompt.model_copy(update={"included": texts, "partials": tuple(sorted(paths))})
+
+
+def _look_up(name: str, folder: PurePosixPath, blobs: Blobs, includer: Source) -> tuple[str, bytes]:
+    for start in (PurePosixPath(), folder):
+        path = _inside(start, name)
+        if path is not None and (data := blobs.get(path)) is not None:
+            return path, data
+    outside = all(_inside(start, name) is None for start in (PurePosixPath(), folder))
+    raise includer.error(
+        f"the partial {shown(name)} {'lies outside the repository' if outside else 'is not there'}",
+        mend="include a file of this repository, by its path from the root or from the prompt's folder",
+    )
+
+
+def _inside(start: PurePosixPath, name: str) -> str | None:
+    """``name`` from ``start`` without its dots, if it stays inside the tree."""
+    if name.startswith("/") or "\\" in name or not name:
+        return None
+    steps: list[str] = []
+    for step in (*start.parts, *name.split("/")):
+        if step == "..":
+            if not steps:
+                return None
+            steps.pop()
+        elif step not in ("", "."):
+            steps.append(step)
+    return "/".join(steps)

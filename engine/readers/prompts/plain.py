@@ -1,0 +1,85 @@
+"""Plain files: Markdown, text and Jinja, with optional front matter (``model``, ``parameters``, ``role``).
+
+The text is one message. Its role is the front matter's ``role``, else ``system`` for a file named ``system.*``, else
+``user``. A system prompt alone gets the case's ``input`` as the user's message, since somebody has to ask something.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+
+from engine.readers.bounded import Source
+from engine.readers.nodes import Fields, find
+from engine.readers.prompts.partials import included
+from engine.readers.prompts.parts import Blobs, front_matter, parameters_of, prompt_source, role_of
+from engine.templates import variables_of
+from schemas.prompts import Dialect, Message, Parameters, PromptFile, Role
+
+JINJA_SUFFIXES = (".j2", ".jinja", ".jinja2")
+SUFFIXES = (".md", ".markdown", ".txt", *JINJA_SUFFIXES)
+PARAMETERS = {
+    name: name
+    for name in Parameters.model_fields
+    if name not in ("json_schema", "response_format", "tools", "reasoning")
+}
+_LOGIC = re.compile(r"\{%-?[ \t]*[a-z]|\{\{-?\s*\w+\s*[.|(\[]")
+"""What only Jinja understands. Bare ``{{ name }}`` is filled in the same way without it."""
+
+
+class PlainReader:
+    """``*.md``, ``*.txt``, ``*.j2``, ``*.jinja``."""
+
+    name = "plain"
+
+    def recognises(self, path: str, blobs: Blobs) -> bool:
+        """By name."""
+        return path.endswith(SUFFIXES) and path in blobs
+
+    def read(self, path: str, blobs: Blobs) -> PromptFile:
+        """Raises SourceError."""
+        source = prompt_source(path, blobs)
+        message, fields = plain_message(source, default_role(path))
+        dialect = dialect_of(path, message.content)
+        prompt = PromptFile(path=path, format=self.name, dialect=dialect, messages=(message,), **settings(fields))
+        if dialect is Dialect.JINJA:
+            prompt = included(prompt, source, blobs)
+        if message.role is Role.SYSTEM and "input" not in variables_of(prompt):
+            asked = Message(role=Role.USER, content="{{ input }}")
+            prompt = prompt.model_copy(update={"messages": (message, asked)})
+        return prompt.model_copy(update={"warnings": tuple(source.warnings)})
+
+
+def default_role(path: str) -> Role:
+    """By the file's name: ``system.md`` is the system's."""
+    return Role.SYSTEM if PurePosixPath(path).name.split(".")[0].lower() == "system" else Role.USER
+
+
+def dialect_of(path: str, text: str) -> Dialect:
+    """Jinja by name or by content, else plain ``{{ name }}``."""
+    return Dialect.JINJA if path.endswith(JINJA_SUFFIXES) or _LOGIC.search(text) else Dialect.GITHUB
+
+
+def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:
+    """The body as a message, and the front matter. The body's surrounding blank lines don't count."""
+    fields, body, line = front_matter(source)
+    if fields is not None and (name := fields.text("role")) is not None:
+        role = role_of(source, name, find(fields.node, ("role",)))
+    if not body.strip():
+        raise source.error("the prompt is empty", line, mend="write the instructions for the model")
+    return Message(role=role, content=body.strip("\n")), fields
+
+
+def settings(fields: Fields | None) -> dict[str, object]:
+    """What a front matter says beside the role, as fields of PromptFile."""
+    if fields is None:
+        return {}
+    parameters = parameters_of(fields.fields("parameters"), PARAMETERS)
+    found: dict[str, object] = {
+        "name": fields.text("name"),
+        "description": fields.text("description"),
+        "model": fields.text("model"),
+        "parameters": Parameters.model_validate(parameters) if parameters else None,
+    }
+    fields.report_unknown()
+    return {key: value for key, value in found.items() if value is not None}

@@ -1,0 +1,90 @@
+"""Which reader reads which file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from engine.readers.bounded import shown
+from engine.readers.prompts.chat import ChatReader
+from engine.readers.prompts.github import GitHubReader
+from engine.readers.prompts.pair import PairReader
+from engine.readers.prompts.parts import Blobs
+from engine.readers.prompts.plain import PlainReader
+from engine.readers.prompts.studio import StudioReader
+from schemas.errors import SourceError
+from schemas.prompts import PromptFile
+
+
+class PromptReader(Protocol):
+    """A format. To add one, write such an object and put it into ``READERS``."""
+
+    @property
+    def name(self) -> str:
+        """The format's name, as ``PromptFile.format`` holds it."""
+        ...
+
+    def recognises(self, path: str, blobs: Blobs) -> bool:
+        """Whether the file at ``path`` is of this format. Never raises: a broken file is claimed by its name."""
+        ...
+
+    def read(self, path: str, blobs: Blobs) -> PromptFile:
+        """Raises SourceError."""
+        ...
+
+
+READERS: tuple[PromptReader, ...] = (GitHubReader(), PairReader(), StudioReader(), ChatReader(), PlainReader())
+"""In the order in which they are asked."""
+
+_BY_NAME = re.compile(r"\.prompt\.(?:ya?ml|md|txt|j2|jinja2?|json)$")
+_IN_FOLDER = re.compile(
+    r"(?:^|/)(?:[\w-]*[_-])?prompts?/(?:.*/)?[^/]+\.(?:ya?ml|md|txt|j2|jinja2?|json)$", re.IGNORECASE
+)
+_NEVER = re.compile(
+    r"(?:^|/)(?:readme|changelog|contributing|license)\b|(?:^|/)(?:node_modules|vendor|\.[^/]+)/", re.IGNORECASE
+)
+
+
+def read_prompt(path: str, blobs: Blobs) -> PromptFile:
+    """The prompt at ``path`` (a file, or the folder of a ``system`` + ``user`` pair).
+
+    ``blobs`` holds the contents of the tree by path, partials included; it may be lazy. Raises SourceError: not there,
+    no known format, or whatever is wrong with the file, at its line.
+    """
+    for reader in READERS:
+        if reader.recognises(path, blobs):
+            return reader.read(path, blobs)
+    known = path in blobs
+    raise SourceError(
+        "this is not a prompt format that is read" if known else "there is no such prompt",
+        where=shown(path, 4096),
+        mend="known: .prompt.yml, YAML or JSON with messages, .md, .txt, .j2, a folder with system.md and user.md"
+        if known
+        else "check the path; it is relative to the configuration's folder",
+    )
+
+
+def is_prompt_path(path: str) -> bool:
+    """Whether the name alone says that this is a prompt: ``*.prompt.yml`` and its like, or a file that can be one in a
+    folder named ``prompt`` or ``prompts``. Lineages may name any other file."""
+    return bool(not _NEVER.search(path) and (_BY_NAME.search(path) or _IN_FOLDER.search(path)))
+
+
+def find_prompts(paths: Iterable[str], read: Callable[[str], bytes | None]) -> tuple[PromptFile, ...]:
+    """The prompts among ``paths`` that can be read, by path: files whose name says so and whose content agrees.
+
+    ``read`` gives a file's content, ``None`` for what is no regular file. Files that don't read are left out.
+    """
+    candidates = sorted(path for path in paths if is_prompt_path(path))
+    blobs: dict[str, bytes] = {path: data for path in candidates if (data := read(path)) is not None}
+    found: dict[str, PromptFile] = {}
+    for path in blobs:
+        try:
+            prompt = read_prompt(path, blobs)
+        except SourceError:
+            continue
+        found[prompt.path] = prompt
+    included = {partial for prompt in found.values() for partial in prompt.partials}
+    return tuple(prompt for path, prompt in found.items() if path not in included and PurePosixPath(path).name)

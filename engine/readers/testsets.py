@@ -1,0 +1,115 @@
+"""Reads test sets: JSONL, CSV, YAML, JSON, and the ``testData`` that a prompt file carries.
+
+JSONL and CSV may have 16 MiB; YAML and JSON lists, which are read value by value, 1 MiB and 50,000 values.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from pydantic import JsonValue
+
+from engine.readers.bounded import MAX_BYTES, MAX_TEST_SET_BYTES, Source, shown, source_of
+from engine.readers.cases import KNOWN, case_of
+from engine.readers.csv_cases import csv_rows
+from engine.readers.json_nodes import json_line, read_json
+from engine.readers.nodes import Node, plain
+from engine.readers.yaml_nodes import read_yaml
+from engine.templates import variables_of
+from schemas.prompts import PromptFile
+from schemas.testsets import TestCase, TestSet
+
+SUFFIXES = (".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".json")
+Rows = Iterator[tuple[int, dict[str, JsonValue]]]
+"""Cases as they are written, with the line where each starts."""
+
+
+def read_test_set(path: str, data: bytes) -> TestSet:
+    """The test set in ``data``, in the format that ``path`` ends in; cases in the file's order.
+
+    A file without cases is a TestSet without cases: whether that is an error is the caller's to say. Raises SourceError
+    with ``path:line``: what can't be parsed, a case without inputs, a misspelt key, two cases with one id.
+    """
+    by_line = path.endswith((".jsonl", ".ndjson", ".csv"))
+    source = source_of(path, data, limit=MAX_TEST_SET_BYTES if by_line else MAX_BYTES)
+    if path.endswith(".csv"):
+        rows = csv_rows(source)
+    elif path.endswith((".jsonl", ".ndjson")):
+        rows = _json_lines(source)
+    elif path.endswith((".yaml", ".yml", ".json")):
+        rows = _list(source, read_json(source) if path.endswith(".json") else read_yaml(source))
+    else:
+        raise source.error("this is not a test set format that is read", mend=f"known: {', '.join(SUFFIXES)}")
+    return _test_set(source, rows)
+
+
+def inline_test_set(prompt: PromptFile) -> TestSet:
+    """The ``testData`` of a prompt file as a test set.
+
+    ``expected`` is what is expected; ``id``, ``slice`` and the other keys of a test case mean what they mean in a test
+    set, unless the prompt uses them as variables. Raises SourceError as ``read_test_set`` does.
+    """
+    used = variables_of(prompt)
+    rows = []
+    for number, row in enumerate(prompt.test_data, 1):
+        about = {key: value for key, value in row.items() if key in KNOWN - {"input", "inputs"} and key not in used}
+        inputs = {key: value for key, value in row.items() if key not in about}
+        if "expected" in row:
+            about["expected"] = row["expected"]
+        rows.append((number, {**about, "inputs": inputs}))
+    return _test_set(Source(prompt.path, ""), rows, place="testData ")
+
+
+def _test_set(source: Source, rows: Iterable[tuple[int, dict[str, JsonValue]]], place: str = "line ") -> TestSet:
+    """``place`` is what the rows' numbers count."""
+    cases: list[TestCase] = []
+    lines: dict[str, int] = {}
+    unknown: Counter[str] = Counter()
+    for line, row in rows:
+        case, given = case_of(source, row, line if place == "line " else None, unknown)
+        first = lines.setdefault(case.id, line)
+        if first != line:
+            what = (
+                f"two cases have the id {shown(case.id)}"
+                if given
+                else "two cases have the same inputs and no ids of their own"
+            )
+            raise source.error(
+                f"{what} ({place}{first} and {place}{line})",
+                line if place == "line " else None,
+                mend="give each its own id, or remove one",
+            )
+        cases.append(case)
+    for key, count in unknown.items():
+        source.warn(f"unknown key {shown(key)} of {count} case{'s' if count > 1 else ''} is ignored")
+    return TestSet(path=source.path, cases=tuple(cases), warnings=tuple(source.warnings))
+
+
+def _json_lines(source: Source) -> Rows:
+    for line, text in enumerate(source.text.split("\n"), 1):
+        if not text.strip():
+            continue
+        row = json_line(source, text, line)
+        if not isinstance(row, dict):
+            raise source.error(
+                "this line is not a JSON object", line, mend='write one case a line: {"id": …, "input": …}'
+            )
+        yield line, row
+
+
+def _list(source: Source, root: Node) -> Rows:
+    items = root.value
+    if isinstance(items, dict) and len(items) == 1 and (held := items.get("cases") or items.get("tests")) is not None:
+        items = held.value
+    if items is None:
+        return
+    if not isinstance(items, list):
+        raise source.error(f"the test set is {root.kind}", root.line, mend="write a list of cases: - input: …")
+    for item in items:
+        row = plain(item)
+        if not isinstance(row, dict) or not isinstance(item.value, dict):
+            raise source.error(f"a case is {item.kind}", item.line, item.column, mend="write it as a map: - input: …")
+        if (name := item.value.get("id")) is not None and name.text is not None:
+            row["id"] = name.text  # 007 is an id of three characters
+        yield item.line, row

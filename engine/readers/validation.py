@@ -1,0 +1,119 @@
+"""Checks a document against one of our models and says what is wrong at which line."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from engine.readers.bounded import Source, did_you_mean, shown
+from engine.readers.nodes import Node, find, plain
+
+M = TypeVar("M", bound=BaseModel)
+
+_Location = tuple[str | int, ...]
+
+
+def validated(model: type[M], node: Node, source: Source, what: str) -> M:
+    """``node`` as a ``model``. ``what`` names the whole document or part, for the messages.
+
+    Raises ``source.failure`` for the first mistake in the file's order; the message says how many more there are.
+    """
+    if not isinstance(node.value, dict):
+        raise source.error(f"{what} is {node.kind}", node.line, node.column, mend=f"{what} is a map of keys")
+    try:
+        return model.model_validate(plain(node))
+    except ValidationError as error:
+        # a typo first: it explains why the key that was meant is missing
+        mistakes = sorted(
+            ((*_place(node, detail), detail) for detail in error.errors(include_url=False)),
+            key=lambda mistake: (mistake[2]["type"] != "extra_forbidden", mistake[0], mistake[1]),
+        )
+        line, column, detail = mistakes[0]
+        said, mend = _words(model, node, detail, what)
+        others = len({_known_steps(node, detail["loc"]) for _, _, detail in mistakes}) - 1
+        more = f"; {others} more mistake{'s' if others > 1 else ''} below" if others else ""
+        raise source.error(said + more, line, column, mend=mend) from None
+
+
+def _known_steps(node: Node, location: _Location) -> _Location:
+    """Without the names of union members that pydantic adds to a location."""
+    steps: list[str | int] = []
+    for step in location:
+        if isinstance(node.value, dict) and step in node.value:
+            node = node.value[str(step)]
+        elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+        else:
+            continue
+        steps.append(step)
+    return tuple(steps)
+
+
+def _place(node: Node, detail: ErrorDetails) -> tuple[int, int]:
+    location = detail["loc"]
+    if detail["type"] == "extra_forbidden" or location[-1:] == ("[key]",):
+        steps = location[:-1] if location[-1:] == ("[key]",) else location
+        parent = find(node, steps[:-1])
+        if (key := parent.keys.get(str(steps[-1]))) is not None:
+            return key
+    found = find(node, location)
+    return found.line, found.column
+
+
+def _words(model: type[BaseModel], node: Node, detail: ErrorDetails, what: str) -> tuple[str, str | None]:
+    location = detail["loc"]
+    kind = detail["type"]
+    if location[-1:] == ("[key]",):
+        return (
+            f"{shown(str(location[-2]))} can't be a name",
+            "names have letters, digits, dots, dashes and underscores, 64 at most",
+        )
+    key = shown(str(location[-1])) if location else what
+    parent = ".".join(shown(str(step)) for step in _known_steps(node, location[:-1])) or what
+    match kind:
+        case "extra_forbidden":
+            return f"unknown key {key} in {parent}", did_you_mean(str(location[-1]), _keys_at(model, location[:-1]))
+        case "missing":
+            return f"{parent} has no {key}", f"add {key}:"
+        case "enum" | "literal_error":
+            context: Mapping[str, Any] = detail.get("ctx", {})
+            choices = str(context.get("expected", "")).replace("'", "").replace(" or ", ", ").split(", ")
+            return f"{key} in {parent} can't be {shown(str(detail['input']))}", did_you_mean(
+                str(detail["input"]), choices
+            )
+        case _:
+            found = find(node, location)
+            steps = _known_steps(node, location)
+            name = ".".join(shown(str(step)) for step in steps) or what
+            given = f"{shown(found.text)}: " if found.text is not None else ""
+            mend = "quote it" if kind == "string_type" and found.text else _lower(detail["msg"])
+            return f"{name} can't be {given or found.kind}".rstrip(": "), mend
+
+
+def _lower(message: str) -> str:
+    message = message.removeprefix("Value error, ").replace("Input should", "it should")
+    return shown(message[:1].lower() + message[1:], 200)
+
+
+def _keys_at(model: type[BaseModel], location: _Location) -> list[str]:
+    """The keys that the model at ``location`` knows."""
+    annotation: object = model
+    for step in location:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = annotation.model_fields.get(str(step))
+            annotation = _member(field.annotation) if field else annotation
+        elif get_origin(annotation) in (dict, tuple):
+            arguments = get_args(annotation)
+            annotation = _member(arguments[1] if get_origin(annotation) is dict else arguments[0])
+    return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+
+
+def _member(annotation: object) -> object:
+    """The member of a union that has keys."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next((part for part in get_args(annotation) if part is not type(None)), annotation)
+    return annotation

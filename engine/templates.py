@@ -1,0 +1,86 @@
+"""The two dialects without logic, and which variables a prompt uses. Jinja is rendered by adapters/jail.py.
+
+Filling in ``{{name}}`` or ``{name}`` is one pass of replacement: values are never read as templates themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from schemas.ports import RenderFailure, RenderJob
+from schemas.prompts import Dialect, Message, PromptFile
+
+MAX_OUTPUT = 4 * 1024 * 1024
+"""Characters of one rendered job; a million tokens of text."""
+
+GITHUB_VARIABLE = re.compile(r"\{\{[ \t]*([\w.-]+)[ \t]*\}\}")
+BRACES_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PATTERNS = {Dialect.GITHUB: GITHUB_VARIABLE, Dialect.BRACES: BRACES_VARIABLE}
+
+
+def value_text(value: JsonValue) -> str:
+    """A variable's value as prompts show it: texts as they are, everything else as JSON (5.0 as 5)."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def fill_in(job: RenderJob) -> tuple[Message, ...] | RenderFailure:
+    """Renders a job of the dialects ``GITHUB`` and ``BRACES``; a name without a value is a failure that names it."""
+    pattern = _PATTERNS[job.dialect]
+    room = MAX_OUTPUT
+    rendered = []
+    for message in job.messages:
+        names = pattern.findall(message.content)
+        for name in names:
+            if name not in job.variables:
+                return missing(name, job.variables)
+        texts = {name: value_text(job.variables[name]) for name in set(names)}
+        room -= len(message.content) + sum(len(texts[name]) for name in names)
+        if room < 0:
+            return RenderFailure(message=f"the rendered prompt is longer than {MAX_OUTPUT // 2**20} MiB")
+        content = pattern.sub(lambda match, texts=texts: texts[match[1]], message.content)  # type: ignore[misc]
+        rendered.append(Message(role=message.role, content=content))
+    return tuple(rendered)
+
+
+def missing(name: str, variables: Mapping[str, JsonValue]) -> RenderFailure:
+    """The failure for a variable that the case doesn't have."""
+    has = ", ".join(sorted(variables)[:8]) or "none"
+    return RenderFailure(message=f"the variable {name} has no value (the case has: {has})", variable=name)
+
+
+def variables_of(prompt: PromptFile) -> frozenset[str]:
+    """The names that a case's inputs must have.
+
+    For Jinja: the names that are read and never set in the prompt or its partials, nested names by their first part;
+    empty where the template can't be parsed.
+    """
+    if prompt.dialect is not Dialect.JINJA:
+        pattern = _PATTERNS[prompt.dialect]
+        return frozenset(name for message in prompt.messages for name in pattern.findall(message.content))
+    texts = [*(message.content for message in prompt.messages), *prompt.included.values()]
+    return _jinja_variables(texts)
+
+
+def _jinja_variables(texts: list[str]) -> frozenset[str]:
+    from jinja2 import Environment, TemplateSyntaxError, nodes
+
+    environment = Environment(autoescape=False)  # noqa: S701 - parsed, never rendered
+    read: set[str] = set()
+    written: set[str] = {"loop", "self", "super", "caller", "varargs", "kwargs"}
+    for text in texts:
+        try:
+            tree = environment.parse(text)
+            for name in tree.find_all(nodes.Name):
+                (read if name.ctx == "load" else written).add(name.name)
+            written.update(macro.name for macro in tree.find_all(nodes.Macro))
+        except (TemplateSyntaxError, RecursionError):
+            return frozenset()
+    return frozenset(read - written)

@@ -1,0 +1,142 @@
+"""Templates come from strangers: they are filled in where they can do no harm."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from adapters.jail import MAX_OUTPUT, JailedRenderer
+from engine.templates import fill_in
+from schemas.ports import RenderFailure, RenderJob
+from schemas.prompts import Dialect, Message, Role
+
+
+@pytest.fixture(scope="module")
+def jail():
+    with JailedRenderer(fill_in, deadline_s=1.0) as renderer:
+        yield renderer
+
+
+def job(template, *, dialect=Dialect.JINJA, partials=None, **variables):
+    return RenderJob(
+        dialect=dialect,
+        messages=(Message(role=Role.USER, content=template),),
+        variables=variables,
+        partials=partials or {},
+    )
+
+
+def rendered(jail, template, **variables):
+    (result,) = jail.render([job(template, **variables)])
+    assert not isinstance(result, RenderFailure), result
+    return result[0].content
+
+
+def failure(jail, template, **variables):
+    (result,) = jail.render([job(template, **variables)])
+    assert isinstance(result, RenderFailure), result
+    return result
+
+
+def test_a_thousand_renders_take_less_than_half_a_second_the_start_included():
+    begin = time.perf_counter()
+    with JailedRenderer(fill_in) as renderer:
+        results = renderer.render(
+            [job("Ticket: {{ t }} {% for x in xs %}{{ x }};{% endfor %}", t=f"n{i}", xs=[1, 2]) for i in range(1000)]
+        )
+    assert results[7] == (Message(role=Role.USER, content="Ticket: n7 1;2;"),)
+    assert time.perf_counter() - begin < 2  # half a second on a machine of its own; others work on this one
+
+
+def test_roles_and_order_of_messages_stay(jail):
+    messages = (Message(role=Role.SYSTEM, content="Be {{ a }}"), Message(role=Role.USER, content="{{ b }}"))
+    (result,) = jail.render([RenderJob(dialect=Dialect.JINJA, messages=messages, variables={"a": "kind", "b": "Hi"})])
+    assert result == (Message(role=Role.SYSTEM, content="Be kind"), Message(role=Role.USER, content="Hi"))
+
+
+def test_a_value_is_never_read_as_a_template(jail):
+    assert rendered(jail, "{{ a }}", a="{{ b }} {% for %}") == "{{ b }} {% for %}"
+
+
+def test_a_missing_variable_is_named(jail):
+    assert failure(jail, "{{ who }}", a=1).variable == "who"
+    assert str(failure(jail, "{{ who }}", a=1).message) == "the variable who has no value (the case has: a)"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ a|attr('__class__') }}",
+        "{{ '{0.__class__}'.format(a) }}",
+        "{{ ('{0.__class__}'|format)(a) }}",
+        "{{ self.__init__.__globals__ }}",
+        "{{ lipsum.__globals__['os'] }}",
+        "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
+        "{{ config }}",
+        "{{ env }}",
+        "{% include '/etc/passwd' %}",
+        "{% include '../secret.md' %}",
+        "{% import 'os' as os %}",
+        "{{ xs.append(1) }}",
+        "{{ [1, 2]|random }}",
+        "{% for x in range(3) %}{% endfor %}",
+    ],
+)
+def test_no_template_gets_out(jail, template):
+    assert failure(jail, template, a="A", xs=[1]).message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "bomb", ["{{ 9**99999999 }}", "{{ 'a' * 10**10 }}", "{{ ('a' * 9999999)|list|length }}{{ 9**99999999 }}"]
+)
+def test_a_bomb_fails_alone(jail, bomb):
+    before, bad, after = jail.render([job("{{ a }}", a="1"), job(bomb, a="1"), job("{{ a }}", a="2")])
+    assert (before[0].content, after[0].content) == ("1", "2")
+    assert isinstance(bad, RenderFailure)
+
+
+def test_a_template_that_keeps_hanging_is_not_tried_a_thousand_times():
+    with JailedRenderer(fill_in, deadline_s=0.3) as renderer:
+        begin = time.perf_counter()
+        results = renderer.render([job("{{ 9**99999999 }}", a=i) for i in range(1000)] + [job("fine")])
+        assert time.perf_counter() - begin < 10
+    assert all(isinstance(result, RenderFailure) for result in results[:-1])
+    assert "no more is tried" in results[999].message
+    assert results[-1] == (Message(role=Role.USER, content="fine"),)
+
+
+def test_the_output_is_bounded(jail):
+    assert (
+        f"{MAX_OUTPUT:,}"
+        in failure(
+            jail, "{% for a in xs %}{% for b in xs %}{{ t }}{% endfor %}{% endfor %}", xs=[1] * 100, t="x" * 1000
+        ).message
+    )
+
+
+def test_partials_are_included_and_only_those_given(jail):
+    (result,) = jail.render([job("{% include 'p.md' %}!", partials={"p.md": "Hi {{ a }}"}, a="you")])
+    assert result[0].content == "Hi you!"
+
+
+def test_the_child_sees_no_environment_and_can_open_nothing(jail, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    with JailedRenderer(fill_in) as renderer:
+        renderer.render([job("x")])
+        pid = renderer._child._process.pid
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+        limits = {line[:26].strip(): line[26:].split()[0] for line in lines}
+    assert b"sk-secret" not in environment
+    assert limits["Max open files"] == "3"
+    assert limits["Max file size"] == "0"
+    assert int(limits["Max address space"]) == 256 * 1024 * 1024
+
+
+def test_dialects_without_logic_need_no_child():
+    with JailedRenderer(fill_in) as renderer:
+        jobs = [job("{{ a }}", dialect=Dialect.GITHUB, a=1), job('{"x": {a}}', dialect=Dialect.BRACES, a=[1])]
+        assert [result[0].content for result in renderer.render(jobs)] == ["1", '{"x": [1]}']
+        assert renderer._child is None
