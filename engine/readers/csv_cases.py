@@ -8,8 +8,8 @@ where it says what the output is or contains; assertions that run code are refus
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
+from io import StringIO
 
 from pydantic import JsonValue
 
@@ -33,7 +33,7 @@ def csv_rows(source: Source) -> Iterator[tuple[int, dict[str, JsonValue]]]:
 
 
 def _records(source: Source) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(source.text, newline=""), strict=True)
+    reader = csv.reader(StringIO(source.text, newline=""), strict=True)
     line = 1
     try:
         for cells in reader:
