@@ -116,7 +116,7 @@ class Calls:
                 limiter.release()
             tries += 1
             if isinstance(answer, Completion):
-                limiter.succeeded(answer.allowance)
+                limiter.succeeded(answer.allowance, answer.usage.input + answer.usage.output)
                 return (answer if tries == 1 else answer.model_copy(update={"attempts": tries})), billed
             billed += answer.billed
             wait = wait_s(answer, tries, f"{request.digest}:{repetition}")

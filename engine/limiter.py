@@ -21,6 +21,7 @@ class Limiter:
         self._limit = min(float(START), self._most)
         self._climbing = True
         self._busy = 0
+        self._tokens_per_call = 0.0
         self._resume_at = 0.0
         self._last_cut = -1.0
         self._retries: deque[asyncio.Future[None]] = deque()
@@ -54,11 +55,17 @@ class Limiter:
         self._busy -= 1
         self._serve()
 
-    def succeeded(self, allowance: Allowance | None = None) -> None:
-        """A call went through: climb. When the headers say that nothing is left, wait for the reset, not for a 429."""
+    def succeeded(self, allowance: Allowance | None = None, tokens: int = 0) -> None:
+        """A call of ``tokens`` went through: climb. Where the headers say that what is left is only enough for the
+        calls that are under way, wait for the reset instead of a 429."""
         self._limit = min(self._most, self._limit + (1 if self._climbing else 1 / self._limit))
-        if allowance is not None and allowance.reset_s and 0 in (allowance.requests, allowance.tokens):
-            self._pause(allowance.reset_s)
+        self._tokens_per_call += 0.1 * (tokens - self._tokens_per_call)
+        if allowance is None:
+            return
+        if allowance.requests is not None and allowance.requests <= self._busy:
+            self._pause(allowance.requests_reset_s or 0)
+        if allowance.tokens is not None and allowance.tokens <= self._busy * self._tokens_per_call:
+            self._pause(allowance.tokens_reset_s or 0)
 
     def throttled(self, started: float, retry_after_s: float | None) -> None:
         """The provider said 429 to a call that started at ``started``: halve, once for all calls of the same round."""

@@ -69,9 +69,10 @@ class Allowance(Value):
     """What a provider's headers say is left of the key's rate limits. ``None``: not said."""
 
     requests: int | None = None
+    requests_reset_s: float | None = None
+    """Seconds until they are all there again."""
     tokens: int | None = None
-    reset_s: float | None = None
-    """Seconds until what is used up is there again."""
+    tokens_reset_s: float | None = None
 
 
 class Completion(Value):

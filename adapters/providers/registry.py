@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from schemas.config import ModelConfig, ProviderName
@@ -11,20 +12,51 @@ from schemas.ports import ModelProvider
 
 KEYS = {ProviderName.OPENAI: "OPENAI_API_KEY", ProviderName.ANTHROPIC: "ANTHROPIC_API_KEY"}
 """The variables whose keys belong to the providers' own origins."""
+PROXY = "PROMPTVERDICT_PROXY"
+CA_BUNDLE = "PROMPTVERDICT_CA_BUNDLE"
+RECORDINGS = "PROMPTVERDICT_RECORDINGS"
+"""The operator's settings: a proxy's URL, a file of certificates that are trusted too, a folder of recordings."""
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def provider_for(model: ModelConfig, environment: Mapping[str, str]) -> ModelProvider:
-    """Opens the provider of ``model``. ``environment`` is the operator's; nothing else of it is read.
+    """Opens the provider of ``model``. ``environment`` is the operator's: the key's variable and the settings above are
+    all that is read of it.
 
     Raises ConfigError for an origin that may not have a key, ProviderError when the key isn't set.
     """
-    if model.provider is ProviderName.OFFLINE:
-        from adapters.providers.offline import OfflineProvider
+    match model.provider:
+        case ProviderName.OFFLINE:
+            from adapters.providers.offline import OfflineProvider
 
-        return OfflineProvider()
-    key_for(model, environment)
-    raise ProviderError(f"the provider {model.provider.value} can't be used yet")
+            return OfflineProvider()
+        case ProviderName.REPLAY:
+            from adapters.providers.replay import ReplayProvider
+
+            return ReplayProvider(recording_of(model, environment), model)
+    key = key_for(model, environment)
+    proxy, ca_bundle = environment.get(PROXY) or None, environment.get(CA_BUNDLE) or None
+    if model.provider is ProviderName.ANTHROPIC:
+        from adapters.providers.anthropic import AnthropicProvider
+
+        return AnthropicProvider(model.origin, key, proxy=proxy, ca_bundle=ca_bundle)
+    from adapters.providers.openai import OpenAiProvider
+
+    responses = model.api == "responses"
+    return OpenAiProvider(model.origin, key, responses=responses, proxy=proxy, ca_bundle=ca_bundle)
+
+
+def recording_of(model: ModelConfig, environment: Mapping[str, str]) -> Path:
+    """The file of a replayed model, in the operator's folder: a recording in a repository would let a pull request
+    answer for itself. Raises ConfigError."""
+    name, folder = model.recording or "", environment.get(RECORDINGS, "")
+    if not folder:
+        raise ConfigError("recordings have no folder", where=f"models: {model.model}", mend=f"set {RECORDINGS}")
+    if name in ("", "..") or name != Path(name).name:
+        raise ConfigError(
+            f"recording must be the bare name of a file in {RECORDINGS}: {name!r}", where=f"models: {model.model}"
+        )
+    return Path(folder) / name
 
 
 def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
@@ -41,9 +73,9 @@ def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
             raise ConfigError(
                 "base_url holds more than an address", where=where, mend="leave out user, password, ? and #"
             )
-        if model.api_key_env in (None, own):
+        if model.api_key_env in (None, *KEYS.values()):
             raise ConfigError(
-                f"{own} is sent to {model.provider.value}'s own origin only",
+                f"{model.api_key_env or own} is sent to its provider's own origin only",
                 where=where,
                 mend="name the variable with this origin's key: api_key_env: HOUSE_LLM_KEY",
             )

@@ -1,0 +1,138 @@
+"""Anthropic's Messages API, by the official SDK."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, JsonValue, NonNegativeInt
+
+from adapters.providers.sdk import SdkProvider, UnsupportedParameterError, refuse
+from adapters.providers.wire import MalformedError
+from schemas.outcomes import Completion, Finish, ToolCall, Usage
+from schemas.prompts import Request, Role
+
+if TYPE_CHECKING:
+    import httpx2
+    from anthropic import AsyncAnthropic
+
+DEFAULT_LIMIT = 4096
+"""The API wants a limit; engine/plan.py sends this one for both arms where a prompt has none."""
+FINISHES = {
+    "end_turn": Finish.STOP,
+    "stop_sequence": Finish.STOP,
+    "max_tokens": Finish.LENGTH,
+    "model_context_window_exceeded": Finish.LENGTH,
+    "refusal": Finish.REFUSAL,
+    "tool_use": Finish.TOOL,
+}
+
+
+class AnthropicProvider(SdkProvider):
+    """Claude."""
+
+    def open(self, origin: str, key: str, http: httpx2.AsyncClient) -> AsyncAnthropic:
+        """The SDK's client, without retries of its own."""
+        from anthropic import AsyncAnthropic
+
+        return AsyncAnthropic(
+            api_key=key, base_url=origin, max_retries=0, timeout=None, http_client=http, open_telemetry=False
+        )
+
+    def written(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Path and body."""
+        return "/v1/messages", messages_body(request)
+
+    def read(self, answer: dict[str, Any], latency_s: float) -> Completion:
+        """The completion in an answer."""
+        return read_message(answer, latency_s)
+
+
+def messages_body(request: Request) -> dict[str, Any]:
+    """The body for ``POST /v1/messages``. System messages become ``system``; a prompt of system messages alone is sent
+    as the user's, for the API wants one."""
+    parameters = request.parameters
+    refuse(parameters.model_dump(), "the Messages API", "seed", "frequency_penalty", "presence_penalty")
+    if parameters.response_format == "json_object":
+        raise UnsupportedParameterError("the Messages API has no json_object format: use json_schema")
+    system = "\n\n".join(message.content for message in request.messages if message.role is Role.SYSTEM)
+    turns = [
+        {"role": message.role.value, "content": message.content}
+        for message in request.messages
+        if message.role is not Role.SYSTEM
+    ]
+    body: dict[str, Any] = {
+        "model": request.model,
+        "max_tokens": parameters.max_tokens or DEFAULT_LIMIT,
+        "messages": turns or [{"role": "user", "content": system}],
+        "system": system if system and turns else None,
+        "temperature": parameters.temperature,
+        "top_p": parameters.top_p,
+        "top_k": parameters.top_k,
+        "stop_sequences": list(parameters.stop) or None,
+        "tools": list(parameters.tools) or None,
+        "thinking": parameters.reasoning,
+    }
+    if parameters.response_format == "json_schema" and parameters.json_schema:
+        schema = parameters.json_schema.get("schema", {})
+        body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    return {name: value for name, value in body.items() if value is not None}
+
+
+class _OutputDetails(BaseModel):
+    thinking_tokens: NonNegativeInt | None = None
+
+
+class _Usage(BaseModel):
+    input_tokens: NonNegativeInt
+    output_tokens: NonNegativeInt
+    cache_creation_input_tokens: NonNegativeInt | None = None
+    cache_read_input_tokens: NonNegativeInt | None = None
+    output_tokens_details: _OutputDetails | None = None
+
+
+class _Block(BaseModel):
+    type: str
+    text: str = ""
+    name: str = ""
+    input: JsonValue = None
+
+
+class _Message(BaseModel):
+    model: str
+    content: list[_Block]
+    stop_reason: str
+    usage: _Usage
+
+
+def read_message(answer: dict[str, Any], latency_s: float) -> Completion:
+    """A Messages answer. Thinking is not part of the text."""
+    message = _Message.model_validate(answer)
+    text = "".join(block.text for block in message.content if block.type == "text")
+    calls = tuple(
+        ToolCall(name=block.name, arguments=json.dumps(block.input, ensure_ascii=False))
+        for block in message.content
+        if block.type == "tool_use"
+    )
+    finish = FINISHES.get(message.stop_reason)
+    if finish is None:
+        raise MalformedError(f"the stop reason {message.stop_reason[:40]!r} is unknown")
+    if finish is Finish.STOP and not text.strip() and not calls:
+        finish = Finish.EMPTY
+    usage = message.usage
+    cached, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
+    details = usage.output_tokens_details
+    return Completion(
+        text=text,
+        finish=finish,
+        usage=Usage(
+            input=usage.input_tokens + cached + written,
+            output=usage.output_tokens,
+            cached_input=cached,
+            cache_write=written,
+            reasoning=(details.thinking_tokens or 0) if details else 0,
+        ),
+        tool_calls=calls,
+        model=message.model,
+        latency_s=latency_s,
+    )

@@ -1,0 +1,54 @@
+"""Answers from a recording of the operator's, for demos and CI without a key. What isn't recorded is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from schemas.config import ORIGINS, ModelConfig, ProviderName
+from schemas.errors import ConfigError
+from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion
+from schemas.ports import CallKey
+from schemas.prompts import Request
+
+
+class ReplayProvider:
+    """``ModelProvider`` over a file that ``promptverdict store export`` wrote."""
+
+    def __init__(self, file: Path, model: ModelConfig) -> None:
+        self._answers: dict[CallKey, Completion] = {}
+        providers: set[ProviderName] = set()
+        number = 0
+        try:
+            with file.open(encoding="utf-8") as lines:
+                for line in lines:
+                    number += 1
+                    row = StoredCompletion.model_validate_json(line)
+                    self._answers[row.request_digest, row.repetition] = row.completion
+                    providers.add(ProviderName(row.provider))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the recording can't be read: {error}", where=str(file)) from error
+        except (ValidationError, ValueError) as error:
+            raise ConfigError(
+                "not a row of a recording", where=f"{file}:{number}", mend="make it with: promptverdict store export"
+            ) from error
+        self._sources = [(provider, model.base_url or ORIGINS[provider]) for provider in sorted(providers)]
+
+    async def complete(
+        self,
+        request: Request,
+        *,
+        repetition: int,
+        timeout_s: float,  # noqa: ARG002 - the port's word
+    ) -> Completion | CompletionError:
+        """The recorded answer to the same model, messages and parameters, wherever it came from."""
+        for provider, origin in self._sources:
+            asked = request.model_copy(update={"provider": provider.value, "origin": origin})
+            answer = self._answers.get((asked.digest, repetition))
+            if answer is not None:
+                return answer
+        return CompletionError(kind=ErrorKind.BAD_REQUEST, message="this request is not in the recording")
+
+    async def aclose(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,151 @@
+"""What the two SDKs have in common: one call, timed, bounded, its failures as values."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+from pydantic import ValidationError
+
+from adapters.providers.transport import AnswerTooLongError, BoundTransport
+from adapters.providers.wire import (
+    FILTER_CODES,
+    MalformedError,
+    allowance,
+    error_details,
+    error_kind,
+    retry_after_s,
+    safe_message,
+    strict_json,
+)
+from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish, Usage
+from schemas.prompts import Request
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+    from openai import AsyncOpenAI
+
+
+class UnsupportedParameterError(ValueError):
+    """A parameter that this API doesn't have."""
+
+
+class SdkProvider(ABC):
+    """``ModelProvider`` over an official SDK.
+
+    The SDK builds, signs and sends the request and tells what went wrong; its answer is taken raw and read here, once
+    and strictly: its own response models would cost more CPU than the rest of a call and accept what is malformed.
+    """
+
+    def __init__(self, origin: str, key: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> None:
+        transport = BoundTransport(origin, proxy=proxy, ca_bundle=ca_bundle)
+        self._http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+        self._key = key
+        self._client = self.open(origin, key, self._http)
+        self._client._custom_headers = {}  # noqa: SLF001 - the environment's: ANTHROPIC_CUSTOM_HEADERS replaces the key
+        for name in ("openai", "anthropic", "httpx2"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # OPENAI_LOG=debug would print prompts
+
+    @abstractmethod
+    def open(self, origin: str, key: str, http: httpx2.AsyncClient) -> AsyncOpenAI | AsyncAnthropic:
+        """The SDK's client, without retries of its own."""
+
+    @abstractmethod
+    def written(self, request: Request) -> tuple[str, dict[str, Any]]:
+        """Path and body. Raises UnsupportedParameterError."""
+
+    @abstractmethod
+    def read(self, answer: dict[str, Any], latency_s: float) -> Completion:
+        """Raises MalformedError or pydantic's ValidationError."""
+
+    async def complete(
+        self,
+        request: Request,
+        *,
+        repetition: int,  # noqa: ARG002 - seeds only what is simulated
+        timeout_s: float,
+    ) -> Completion | CompletionError:
+        """One attempt. The timeout is total: a body that drips doesn't prolong it."""
+        try:
+            path, body = self.written(request)
+        except UnsupportedParameterError as error:
+            return CompletionError(kind=ErrorKind.BAD_REQUEST, message=str(error))
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._client.post(path, body=body, cast_to=httpx2.Response)
+        except TimeoutError:
+            message = f"no answer within {timeout_s:g} s"
+            return CompletionError(kind=ErrorKind.TIMEOUT, message=message, billed=True)
+        except Exception as error:  # noqa: BLE001 - each SDK has its own tree; what it isn't, is told by its shape
+            return self._failure(error, request.model)
+        return self._understood(answer, time.monotonic() - started)
+
+    def _understood(self, answer: httpx2.Response, latency_s: float) -> Completion | CompletionError:
+        try:
+            value = strict_json(answer.content, answer.headers.get("content-type", ""))
+            if value.get("error"):
+                return self._refused_in_200(answer.content)
+            completion = self.read(value, latency_s)
+        except MalformedError as error:
+            return self._malformed(str(error))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(step) for step in first["loc"])
+            return self._malformed(f"the answer's {place}: {first['msg']}")
+        left = allowance(answer.headers, datetime.now(UTC))
+        return completion if left is None else completion.model_copy(update={"allowance": left})
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        await self._client.close()
+        await self._http.aclose()
+
+    def _failure(self, error: Exception, model: str) -> Completion | CompletionError:
+        response = getattr(error, "response", None)
+        if isinstance(response, httpx2.Response):
+            return self._refusal(response.status_code, response.content, response.headers, model)
+        cause = error.__cause__ or error
+        if isinstance(cause, AnswerTooLongError):
+            return self._malformed(str(cause))
+        sent = not isinstance(cause, httpx2.ConnectError | httpx2.UnsupportedProtocol)
+        message = safe_message(str(cause) or type(cause).__name__, self._key)
+        return CompletionError(kind=ErrorKind.TRANSPORT, message=message, billed=sent)
+
+    def _refusal(
+        self, status: int, body: bytes, headers: Mapping[str, str], model: str
+    ) -> Completion | CompletionError:
+        codes, message = error_details(body)
+        if status == 400 and codes & FILTER_CODES:
+            return Completion(text="", finish=Finish.FILTER, usage=Usage(input=0, output=0), model=model, latency_s=0)
+        kind = error_kind(status, codes, message)
+        if kind is ErrorKind.REDIRECT:
+            message = f"redirected to {headers.get('location', 'nowhere')}"
+        return CompletionError(
+            kind=kind,
+            message=safe_message(f"{status} {message}", self._key),
+            retry_after_s=retry_after_s(headers, datetime.now(UTC)) if status in (429, 503, 529) else None,
+        )
+
+    def _refused_in_200(self, body: bytes) -> CompletionError:
+        """Some gateways answer 200 and put the failure inside."""
+        codes, message = error_details(body)
+        status = next((int(code) for code in codes if code.isdecimal() and len(code) == 3), 500)
+        text = safe_message(f"200 with an error inside: {message}", self._key)
+        return CompletionError(kind=error_kind(status, codes, message), message=text)
+
+    def _malformed(self, why: str) -> CompletionError:
+        return CompletionError(kind=ErrorKind.MALFORMED, message=safe_message(why, self._key), billed=True)
+
+
+def refuse(parameters: Mapping[str, object], api: str, *names: str) -> None:
+    """Raises UnsupportedParameterError when one of ``names`` is set: to leave it out would compare something else."""
+    for name in names:
+        if parameters.get(name) not in (None, ()):
+            raise UnsupportedParameterError(f"{api} has no parameter {name}")

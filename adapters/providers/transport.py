@@ -1,0 +1,101 @@
+"""The one way out to a model provider, under the official SDKs: bounded, bound to one origin, blind to the environment.
+
+Both SDKs speak httpx2. Its own connection pool costs more CPU a call than everything else that we do, so aiohttp
+carries the bytes (benchmarks/throughput.py). The SDKs read variables of the environment that could steer a key
+elsewhere or add headers; what they may not decide is decided here, below them.
+"""
+
+from __future__ import annotations
+
+import ssl
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx2
+
+CONNECT_S = 5.0
+MOST_BYTES = 8 << 20
+"""Of one answer. The longest outputs are some hundred kilobytes."""
+HEADERS = {
+    b"accept", b"anthropic-beta", b"anthropic-version", b"authorization", b"content-length", b"content-type",
+    b"idempotency-key", b"user-agent", b"x-api-key",
+}  # fmt: skip
+"""What may be sent: nothing that a variable of the environment or a file added."""
+
+
+class AnswerTooLongError(httpx2.RemoteProtocolError):
+    """More bytes than any answer has."""
+
+
+class BoundTransport(httpx2.AsyncBaseTransport):
+    """Sends to ``origin`` and nowhere else. ``proxy`` and ``ca_bundle`` (a file of certificates) are the operator's."""
+
+    def __init__(self, origin: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> None:
+        self._origin = _place(origin)
+        self._proxy = proxy
+        self._ca_bundle = ca_bundle
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """One exchange, read to its end. Raises httpx2's errors, which the SDKs understand."""
+        url = str(request.url)
+        if _place(url) != self._origin:
+            raise httpx2.UnsupportedProtocol(f"a request to {request.url.host} is not for this key's origin")
+        headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw if k.lower() in HEADERS]
+        try:
+            async with self._opened().request(
+                request.method, url, headers=headers, data=request.content, allow_redirects=False, proxy=self._proxy
+            ) as answer:
+                if (answer.content_length or 0) > MOST_BYTES:
+                    raise AnswerTooLongError(f"the answer has {answer.content_length} bytes")
+                body = await answer.content.read(-1) if answer.content_length is not None else await _bounded(answer)
+                return httpx2.Response(answer.status, headers=answer.raw_headers, content=body)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise httpx2.ConnectError(f"no connection to {request.url.host}: {error}") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise httpx2.ReadError(f"the connection broke: {type(error).__name__}") from error
+
+    async def aclose(self) -> None:
+        """Closes all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            secure = self._origin[0] == "https"
+            connector = aiohttp.TCPConnector(
+                limit=0, keepalive_timeout=60, ssl=self._certificates() if secure else False
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                auto_decompress=False,
+                headers={"Accept-Encoding": "identity"},
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
+            )
+        return self._session
+
+    def _certificates(self) -> ssl.SSLContext:
+        """Trusts certifi's and the operator's certificates; unlike the default context it reads no variables."""
+        import certifi
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(certifi.where())
+        if self._ca_bundle:
+            context.load_verify_locations(self._ca_bundle)
+        return context
+
+
+async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            raise AnswerTooLongError(f"the answer has more than {MOST_BYTES} bytes")
+    return bytes(body)
+
+
+def _place(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)

@@ -1,0 +1,145 @@
+"""What providers put on the wire, read strictly: JSON, errors, limits. Everything in it is untrusted."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote
+
+from schemas.outcomes import Allowance, ErrorKind
+
+MESSAGE_LENGTH = 300
+QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}
+FILTER_CODES = {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
+DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
+MOST_WAIT_S = 600.0
+"""A provider that asks for more than this is not obeyed further: the run's deadline decides."""
+
+
+class MalformedError(ValueError):
+    """An answer that is not what the provider documents."""
+
+
+def strict_json(body: bytes, content_type: str) -> dict[str, Any]:
+    """The object in ``body``. Raises MalformedError for another content type, duplicate keys, NaN, infinities,
+    bottomless nesting, text after the end, bytes that aren't UTF-8."""
+    if "json" not in content_type.lower():
+        raise MalformedError(f"the answer is {content_type[:60] or 'of no type'}, not JSON")
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        raise MalformedError(f"the answer is not strict JSON: {str(error)[:120]}") from None
+    if not isinstance(value, dict):
+        raise MalformedError("the answer is not a JSON object")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise MalformedError("a key occurs twice")
+    return value
+
+
+def _refused(name: str) -> float:
+    raise MalformedError(f"{name} is not a number")
+
+
+def error_kind(status: int, codes: frozenset[str], message: str) -> ErrorKind:
+    """What a refusal means. ``codes``: the ``type`` and ``code`` of its body."""
+    if status in (401, 403):
+        return ErrorKind.AUTHENTICATION
+    if status == 402 or codes & QUOTA_CODES or "credit balance is too low" in message:
+        return ErrorKind.QUOTA
+    if status == 429:
+        return ErrorKind.RATE_LIMITED
+    if 300 <= status < 400:
+        return ErrorKind.REDIRECT
+    if status >= 500 or status in (408, 409, 425):
+        return ErrorKind.SERVER
+    return ErrorKind.BAD_REQUEST
+
+
+def error_details(body: bytes) -> tuple[frozenset[str], str]:
+    """Codes and message of an error's body, whatever its form."""
+    try:
+        value = json.loads(body[:100_000])
+    except (ValueError, RecursionError):
+        return frozenset(), body[:MESSAGE_LENGTH].decode(errors="replace")
+    error = value.get("error", value) if isinstance(value, dict) else value
+    if not isinstance(error, dict):
+        return frozenset(), str(error)
+    inner = error.get("innererror")
+    codes = [error.get("type"), error.get("code"), inner.get("code") if isinstance(inner, dict) else None]
+    return frozenset(str(code) for code in codes if code is not None), str(error.get("message", ""))
+
+
+def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds that the provider asks to wait: ``Retry-After-Ms``; ``Retry-After`` as seconds or a date (RFC 9110)."""
+    text = headers.get("retry-after", "").strip()
+    try:
+        if "retry-after-ms" in headers:
+            seconds = float(headers["retry-after-ms"]) / 1000
+        elif re.fullmatch(r"\d+(\.\d+)?", text):
+            seconds = float(text)
+        elif text:
+            seconds = (parsedate_to_datetime(text).replace(tzinfo=UTC) - now).total_seconds()
+        else:
+            return None
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), MOST_WAIT_S) if seconds == seconds else None  # noqa: PLR0124 - NaN
+
+
+def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
+    """What the key has left, in OpenAI's or Anthropic's headers."""
+    if "x-ratelimit-remaining-requests" in headers or "x-ratelimit-remaining-tokens" in headers:
+        return Allowance(
+            requests=_count(headers.get("x-ratelimit-remaining-requests")),
+            requests_reset_s=_duration(headers.get("x-ratelimit-reset-requests")),
+            tokens=_count(headers.get("x-ratelimit-remaining-tokens")),
+            tokens_reset_s=_duration(headers.get("x-ratelimit-reset-tokens")),
+        )
+    if "anthropic-ratelimit-requests-remaining" in headers or "anthropic-ratelimit-tokens-remaining" in headers:
+        return Allowance(
+            requests=_count(headers.get("anthropic-ratelimit-requests-remaining")),
+            requests_reset_s=_until(headers.get("anthropic-ratelimit-requests-reset"), now),
+            tokens=_count(headers.get("anthropic-ratelimit-tokens-remaining")),
+            tokens_reset_s=_until(headers.get("anthropic-ratelimit-tokens-reset"), now),
+        )
+    return None
+
+
+def _count(text: str | None) -> int | None:
+    return int(text) if text is not None and re.fullmatch(r"\d{1,15}", text) else None
+
+
+def _duration(text: str | None) -> float | None:
+    """``1s``, ``6m0s``, ``120ms``."""
+    match = DURATION.fullmatch(text or "")
+    if not text or match is None:
+        return None
+    days, hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
+    return min(days * 86400 + hours * 3600 + minutes * 60 + seconds + milliseconds / 1000, MOST_WAIT_S)
+
+
+def _until(text: str | None, now: datetime) -> float | None:
+    try:
+        then = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return min(max((then - now).total_seconds(), 0.0), MOST_WAIT_S) if then.tzinfo else None
+
+
+def safe_message(text: str, secret: str) -> str:
+    """A provider's words, fit to be shown: one bounded line without the key in any spelling."""
+    raw = secret.encode()
+    for spelling in (secret, base64.b64encode(raw).decode(), raw.hex(), quote(secret, safe="")):
+        text = text.replace(spelling, "•••")
+    line = " ".join(text.split())
+    return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 1] + "…"
