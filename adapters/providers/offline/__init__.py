@@ -12,36 +12,21 @@ another.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from adapters.providers.offline.classifying import Sorter, classify, learn
 from adapters.providers.offline.dice import Dice
+from adapters.providers.offline.extracting import Form, extract, understand
 from adapters.providers.offline.reading import Manner, Reading, manner, read
+from adapters.providers.offline.sizes import SIZES, Size
 from adapters.providers.offline.words import count_tokens, first_tokens
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish, Usage
 from schemas.prompts import Request
 
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """What tells the two models apart."""
-
-    breadth: int
-    """Words that it knows of each group of its background."""
-    kinship: float
-    """How much a word counts that is only related to one in the prompt."""
-    noise: float
-    """Spread of its scores at temperature 1."""
-    first_token_s: float
-    token_s: float
-
-
-SIZES = {
-    "offline-small": Size(breadth=6, kinship=0.35, noise=0.45, first_token_s=0.12, token_s=0.004),
-    "offline-large": Size(breadth=14, kinship=0.6, noise=0.3, first_token_s=0.25, token_s=0.012),
-}
 DEFAULT_TEMPERATURE = 1.0
+_EXTRACT = re.compile(r"\b(extract|json)\b", re.IGNORECASE)
 
 
 class OfflineProvider:
@@ -93,17 +78,32 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
 _tokens = lru_cache(maxsize=4096)(count_tokens)
 
 
-def _write(request: Request, size: Size, dice: Dice) -> str:
-    reading = read(request.messages)
-    how, sorter = _taught(reading.instructions, reading.examples, size.breadth, size.kinship)
-    return classify(sorter, how, reading, dice, size.noise)
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What one prompt version teaches; read once for all of its cases."""
+
+    manner: Manner
+    task: Sorter | Form
 
 
 @lru_cache(maxsize=256)
-def _taught(
-    instructions: tuple[str, ...], examples: tuple[tuple[str, str], ...], breadth: int, kinship: float
-) -> tuple[Manner, Sorter]:
-    return manner(instructions), learn(instructions, examples, breadth=breadth, kinship=kinship)
+def _lesson(instructions: tuple[str, ...], examples: tuple[tuple[str, str], ...], size: Size) -> Lesson:
+    how = manner(instructions)
+    told = "\n".join(instructions)
+    sorter = learn(instructions, examples, size)
+    if len(how.keys) > 1 or (_EXTRACT.search(told) and not sorter.labels):
+        return Lesson(how, understand(instructions, examples, how, size))
+    return Lesson(how, sorter)
+
+
+def _write(request: Request, size: Size, dice: Dice) -> str:
+    reading = read(request.messages)
+    lesson = _lesson(reading.instructions, reading.examples, size)
+    match lesson.task:
+        case Form():
+            return extract(lesson.task, lesson.manner, reading, dice, size)
+        case Sorter():
+            return classify(lesson.task, lesson.manner, reading, dice, size)
 
 
 __all__ = ["SIZES", "OfflineProvider", "Reading", "answer"]

@@ -11,12 +11,13 @@ from functools import lru_cache
 
 from adapters.providers.offline.dice import Dice
 from adapters.providers.offline.reading import Manner, Reading, Thinking, injections
+from adapters.providers.offline.sizes import Size
 from adapters.providers.offline.words import kin, sentences, stems
 
 NAME_WEIGHT, DEFINITION_WEIGHT, EXCEPTION_WEIGHT, RULE_WEIGHT, EXAMPLE_WEIGHT = 1.8, 1.0, -0.4, 0.9, 0.5
 CEILING = 2.2
 """However often a prompt says a word, it counts no more than this for one label."""
-OBEDIENCE, OBEDIENCE_DELIMITED, DEFERENCE = 2.8, 1.6, 2.8
+OBEDIENCE, OBEDIENCE_DELIMITED, DEFERENCE = 1.2, 0.3, 1.0
 """How strongly a wish inside the input pulls: unguarded; unguarded, but between delimiters; with a prompt that says to
 take the input at its word."""
 FALLBACK_WEIGHT = 0.4
@@ -83,12 +84,8 @@ def _plain(name: str) -> str:
     return re.sub(r"[ _-]", "", name.lower())
 
 
-def learn(instructions: Sequence[str], examples: Sequence[tuple[str, str]], *, breadth: int, kinship: float) -> Sorter:
-    """Reads labels, definitions, rules and examples out of the instructions.
-
-    ``breadth`` words of each background group are known; a word that is only akin to one in the prompt counts
-    ``kinship``.
-    """
+def learn(instructions: Sequence[str], examples: Sequence[tuple[str, str]], size: Size) -> Sorter:
+    """Reads labels, definitions, rules and examples out of the instructions, as well as a model of this size can."""
     text = "\n".join(instructions)
     definitions = {name.strip(): meaning for name, meaning in _BULLET.findall(text)}
     labels = tuple(definitions) if len(definitions) > 1 else _listed(text)
@@ -96,12 +93,12 @@ def learn(instructions: Sequence[str], examples: Sequence[tuple[str, str]], *, b
     sorter = Sorter(labels, {}, None, re.compile(rf"\b({spellings})\b" if labels else r"(?!)", re.IGNORECASE))
     lexicons = [_defined(label, definitions.get(label, "")) for label in labels]
     for lexicon in lexicons:
-        _add_kin(lexicon, breadth, kinship)
+        _add_kin(lexicon, size)
     said = [(match["said"], match["label"]) for pattern in (_PAIR, _ARROW) for match in pattern.finditer(text)]
     for example, answer in (*said, *examples):
         if (label := sorter.mentioned(answer)) is not None:
-            _add(lexicons[label], example, EXAMPLE_WEIGHT)
-    fallback = _add_rules(sorter, lexicons, _PAIR.sub("", text))
+            _add(lexicons[label], example, EXAMPLE_WEIGHT * size.attention)
+    fallback = _add_rules(sorter, lexicons, _PAIR.sub("", text), size)
     return Sorter(labels, _contrast(lexicons), fallback, sorter.names)
 
 
@@ -131,14 +128,14 @@ def _defined(label: str, meaning: str) -> Lexicon:
     return lexicon
 
 
-def _add_kin(lexicon: Lexicon, breadth: int, kinship: float) -> None:
-    known = kin(breadth)
+def _add_kin(lexicon: Lexicon, size: Size) -> None:
+    known = kin(size.breadth)
     for word, weight in list(lexicon.items()):
         for other in known.get(word, ()):
-            lexicon[other] = max(lexicon[other], min(1.0, weight) * kinship)
+            lexicon[other] = max(lexicon[other], min(1.0, weight) * size.kinship)
 
 
-def _add_rules(sorter: Sorter, lexicons: list[Lexicon], text: str) -> int | None:
+def _add_rules(sorter: Sorter, lexicons: list[Lexicon], text: str, size: Size) -> int | None:
     fallback = None
     for sentence in sentences(text):
         label = sorter.mentioned(_EXCEPT.sub(" ", sentence))
@@ -149,7 +146,7 @@ def _add_rules(sorter: Sorter, lexicons: list[Lexicon], text: str) -> int | None
             fallback = label
         elif rule:
             condition = sorter.names.sub(" ", _CONCESSION.sub(" ", sentence[rule.end() :]))
-            _add(lexicons[label], condition, RULE_WEIGHT)
+            _add(lexicons[label], condition, RULE_WEIGHT * size.attention)
     return fallback
 
 
@@ -178,8 +175,8 @@ def _attack(text: str) -> tuple[str, str]:
     return rest, "\n".join(found)
 
 
-def classify(sorter: Sorter, manner: Manner, reading: Reading, dice: Dice, noise: float) -> str:
-    """The model's answer to one input. ``noise`` is the spread of its scores at temperature 1."""
+def classify(sorter: Sorter, manner: Manner, reading: Reading, dice: Dice, size: Size) -> str:
+    """The model's answer to one input."""
     text = reading.text
     if not sorter.labels:
         return (
@@ -194,7 +191,7 @@ def classify(sorter: Sorter, manner: Manner, reading: Reading, dice: Dice, noise
     if sorter.fallback is not None:
         scores[sorter.fallback] += FALLBACK_WEIGHT
     if not manner.guarded:
-        pull = OBEDIENCE_DELIMITED if reading.delimited and not manner.deferring else OBEDIENCE
+        pull = OBEDIENCE_DELIMITED if reading.delimited else OBEDIENCE
         wanted = sorter.mentioned(attack)
         if wanted is not None:
             scores[wanted] += pull
@@ -203,7 +200,7 @@ def classify(sorter: Sorter, manner: Manner, reading: Reading, dice: Dice, noise
         elif manner.deferring and (wanted := sorter.mentioned(text)) is not None:
             scores[wanted] += DEFERENCE
     if dice.temperature > 0:
-        scores = [score + noise * dice.gumbel() for score in scores]
+        scores = [score + size.noise * dice.gumbel() for score in scores]
     return _phrased(sorter, manner, scores, words, dice)
 
 

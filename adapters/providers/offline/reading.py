@@ -119,8 +119,8 @@ _SILENT = re.compile(
 )
 _BRIEF = re.compile(r"\b(briefly|one (short )?(sentence|line)|a few words|in short)\b", re.IGNORECASE)
 _TERSE = re.compile(
-    r"\b(only|just|nothing else|exactly one|no other text|nothing but)\b"
-    r".*\b(label|category|word|name|json|answer|team|nothing|else|text)\b"
+    r"\b(nothing else|nothing but|no other text|no explanations?)\b"
+    r"|\b(only|just|exactly one)\b.*\b(label|category|word|name|json|answer|team)\b|\b(label|category|json)\b.*\bonly\b"
     r"|\b(answer|reply|respond) with (only |just |exactly )?(the|one|a single|its)\b",
     re.IGNORECASE,
 )

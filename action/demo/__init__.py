@@ -1,0 +1,1 @@
+"""The demo: a real repository with pull requests that deserve different verdicts."""
