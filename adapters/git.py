@@ -74,12 +74,13 @@ def batches(paths: Iterable[str], size: int = 500) -> Iterator[list[str]]:
 class GitRepository:
     """A repository on disk: with a worktree, bare, linked, shallow or partial; SHA-1 or SHA-256.
 
-    Raises SourceError if ``path`` is not in a repository or git is missing.
+    ``settings`` are configuration for every command. Raises SourceError if ``path`` is not in a repository or git is
+    missing.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, str] | None = None) -> None:
         self.path = Path(path)
-        self._env = environment(HARMLESS)
+        self._env = environment({**HARMLESS, **(settings or {})})
         self._snapshots: list[str] = []
         if not self.path.is_dir():
             raise SourceError("no such folder", where=str(path), mend="pass the folder of your clone with --repo PATH")
@@ -91,6 +92,19 @@ class GitRepository:
         git_dir, bare = os.fsdecode(found.stdout).rsplit("\n", 2)[:2]
         self.git_dir = Path(git_dir)
         self.is_bare = bare == "true"
+
+    @staticmethod
+    def start(folder: Path) -> None:
+        """Makes an empty bare repository. Raises SourceError."""
+        command = ["git", "init", "--quiet", "--bare", "--template=", "--", str(folder)]
+        try:
+            done = subprocess.run(  # noqa: S603 - a fixed program; the path follows «--»
+                command, capture_output=True, env=environment(HARMLESS), timeout=PATIENCE_S, check=False
+            )
+        except FileNotFoundError as error:
+            raise SourceError("the git program is missing", mend="install git 2.31 or later") from error
+        if done.returncode:
+            raise SourceError(f"git can't start a repository: {text(done.stderr)[-300:]}", where=str(folder))
 
     # -- commits and refs
 

@@ -222,7 +222,7 @@ class PullRequestHost(Protocol):
         ...
 
     def find_comment(self, number: int, marker: str) -> Comment | None:
-        """Our own comment: written by us, and its first line is ``marker``. Every page is read."""
+        """Our own comment: written by us, its first line starts with ``marker``. Every page is read."""
         ...
 
     def write_comment(self, number: int, body: str, marker: str, known: Comment | None) -> Comment:

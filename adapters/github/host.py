@@ -139,13 +139,13 @@ class GitHubHost:
     def find_comment(self, number: int, marker: str) -> Comment | None:
         """Our own comment, the oldest if there are several. Every page is read; nobody else's marker counts."""
         for row in map(_object, self._calls.pages(f"{self._at}/issues/{number}/comments")):
-            if _login(row.get("user")) == self.login and _first_line(row.get("body")) == marker:
+            if _login(row.get("user")) == self.login and _is_marked(row.get("body"), marker):
                 return _comment(row)
         return None
 
     def write_comment(self, number: int, body: str, marker: str, known: Comment | None) -> Comment:
         """Updates ``known`` where it still stands, else makes it anew, exactly once however many answers get lost."""
-        if _first_line(body) != marker:
+        if not _is_marked(body, marker):
             raise ValueError("a comment of ours starts with its marker")
         if known is not None:
             try:
@@ -212,8 +212,10 @@ def _login(user: JsonValue) -> str:
     return (_optional(user, "login") or "") if isinstance(user, dict) else ""
 
 
-def _first_line(body: JsonValue) -> str:
-    return body.split("\n", 1)[0].rstrip("\r") if isinstance(body, str) else ""
+def _is_marked(body: JsonValue, marker: str) -> bool:
+    """Whether the first line is an HTML comment that starts with the marker: ``<!-- prompt-verdict … -->``."""
+    line = body.split("\n", 1)[0].rstrip("\r") if isinstance(body, str) else ""
+    return line.startswith(f"{marker} ") and line.endswith(" -->")
 
 
 def _comment(row: Json) -> Comment:

@@ -7,12 +7,12 @@ from adapters.github import GitHubHost
 from schemas.errors import HostError, NotFound, PermissionMissing
 from schemas.host import CommitState, CommitStatus, ReviewState
 
-MARKER = "<!-- prompt-verdict -->"
+MARKER = "<!-- prompt-verdict"
 GREEN = CommitStatus(context="prompt-verdict", state=CommitState.SUCCESS, description="#1 approved")
 
 
 def body(text):
-    return f"{MARKER}\n{text}"
+    return f"{MARKER} 0a1b2c3 -->\n{text}"
 
 
 @pytest.fixture
@@ -54,7 +54,12 @@ def test_our_comment_is_found_behind_250_others(host, scene, pull):
 
 @pytest.mark.parametrize(
     ("by", "text"),
-    [("eve", body("mine now")), ("github-actions[bot]", f"> {MARKER}"), ("github-actions[bot]", f"hello\n{MARKER}\n")],
+    [
+        ("eve", body("mine now")),
+        ("github-actions[bot]", f"> {MARKER} 0a1b2c3 -->"),
+        ("github-actions[bot]", f"{MARKER}-other -->"),
+        ("github-actions[bot]", f"hello\n{MARKER} 0a1b2c3 -->\n"),
+    ],
 )
 def test_nobody_elses_comment_and_no_marker_further_down_is_ours(host, scene, pull, by, text):
     scene.comment(pull.number, by, text)

@@ -98,4 +98,9 @@ class BareRepository:
         return head + body
 
     def upload_pack(self, request: bytes, protocol: str) -> bytes:
-        return self.run("upload-pack", "--stateless-rpc", str(self.path), data=request, GIT_PROTOCOL=protocol)
+        """The answer; a refusal is part of the protocol."""
+        done = subprocess.run(
+            ["git", "upload-pack", "--stateless-rpc", str(self.path)],
+            input=request, capture_output=True, check=False, env={**ENVIRONMENT, "GIT_PROTOCOL": protocol},
+        )  # fmt: skip
+        return done.stdout

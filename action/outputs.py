@@ -1,0 +1,84 @@
+"""What we tell the runner: log, masks, the step's outputs, the job summary. Nothing untrusted goes there unencoded."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import quote, quote_plus
+
+from engine.render.encode import log_line
+
+LARGEST_OUTPUT = 65_536
+
+
+def encodings(secret: str) -> tuple[str, ...]:
+    """The ways in which a secret may show up: as it is, base64 at each alignment and URL-safe, URL-, JSON- and
+    HTML-encoded, in hexadecimal; each line of a secret of several lines as well."""
+    forms: list[str] = []
+    for text in dict.fromkeys([secret, *secret.splitlines()]):
+        raw = text.encode()
+        if len(raw) < 4:
+            continue
+        forms += [text, quote(text, safe=""), quote_plus(text), escape(text), repr(text)[1:-1], raw.hex()]
+        forms += [text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")]
+        for before in range(3):  # the letters that depend on the secret alone, after so many bytes of something else
+            whole = base64.b64encode(b"\0" * before + raw).decode()
+            inner = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+            forms += [inner, inner.replace("+", "-").replace("/", "_")]
+    return tuple(dict.fromkeys(form for form in forms if len(form) >= 4))
+
+
+class Runner:
+    """The runner at the other end of stdout and of its command files."""
+
+    def __init__(self, stream: TextIO, output_path: str | None, summary_path: str | None) -> None:
+        self._stream = stream
+        self._output_path = output_path
+        self._summary_path = summary_path
+
+    def mask(self, values: Iterable[str]) -> None:
+        """Has the runner replace these values, in every encoding, in everything that is logged from now on."""
+        for form in dict.fromkeys(form for value in values for form in encodings(value)):
+            if "\n" not in form and "\r" not in form:
+                self.command(f"::add-mask::{form.replace('%', '%25')}")
+
+    def say(self, text: str) -> None:
+        """One line of log, encoded: no command in it is recognised."""
+        print(log_line(text), file=self._stream, flush=True)
+
+    def command(self, line: str) -> None:
+        """A workflow command of ours, already encoded, on a line of its own."""
+        if "\n" in line or "\r" in line:
+            raise ValueError("a workflow command is one line")
+        print(line, file=self._stream, flush=True)
+
+    def fail(self, text: str) -> None:
+        """The line that a person reads first in a red job."""
+        encoded = log_line(text).replace("%", "%25")
+        self.command(f"::error title=Prompt Verdict::{encoded}")
+
+    def warn(self, text: str) -> None:
+        """Something that a person should mend."""
+        encoded = log_line(text).replace("%", "%25")
+        self.command(f"::warning title=Prompt Verdict::{encoded}")
+
+    def outputs(self, values: Mapping[str, str]) -> None:
+        """The step's outputs, each between random delimiters, so that no value can start another output."""
+        if self._output_path is None:
+            return
+        with Path(self._output_path).open("a", encoding="utf-8") as file:
+            for name, value in values.items():
+                fence = f"end-{secrets.token_hex(16)}"
+                if fence in value or len(value) > LARGEST_OUTPUT:
+                    raise ValueError(f"the output {name} can't be written")
+                file.write(f"{name}<<{fence}\n{value}\n{fence}\n")
+
+    def summarise(self, markdown: str) -> None:
+        """Appends to the job summary."""
+        if self._summary_path is not None:
+            with Path(self._summary_path).open("a", encoding="utf-8") as file:
+                file.write(markdown)

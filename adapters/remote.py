@@ -1,0 +1,124 @@
+"""A part of a remote repository: three commits by their ids, and the blobs that are asked for, in batches.
+
+No checkout and no clone: history and file contents stay where they are. The token goes to git by environment variables
+that become configuration, so it is on no command line and in no file.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from adapters.git import GitRepository, batches
+from schemas.errors import SourceError
+from schemas.ports import TreeEntry
+
+FILE_MODES = ("100644", "100755", "120000")
+TRIES = 3
+GONE = ("not our ref", "couldn't find remote ref", "no such remote ref", "upload-pack: not our ref")
+REFUSED = ("authentication failed", "could not read username", "403", "401", "repository not found")
+
+
+class RemoteRepository(GitRepository):
+    """``SourceTree`` over a bare, partial copy in ``folder``, which is made.
+
+    ``url`` is the repository's https address; ``proxy`` and ``ca_bundle`` come from the operator. Raises SourceError.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        token: str | None,
+        *,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._sleep = sleep
+        self._here: set[str] = set()
+        self._url = url
+        settings = transport_settings(url, token, proxy=proxy, ca_bundle=ca_bundle)
+        GitRepository.start(folder)
+        super().__init__(folder, settings)
+        self._in("config", "remote.origin.url", url)
+
+    def fetch(self, commits: Sequence[str]) -> None:
+        """Brings commits and their trees, without history and without file contents."""
+        wanted = [self._id(commit) for commit in dict.fromkeys(commits)]
+        self._fetch("--depth=1", "--filter=blob:none", "origin", *wanted)
+
+    def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
+        """As in a whole repository; the blobs behind the paths are brought together, because sizes need them."""
+        wanted = list(paths)
+        for batch in batches(wanted):
+            command = ["ls-tree", "-z", "--full-tree", self._id(commit), "--", *batch]
+            self._bring(self._listed(self._in("--literal-pathspecs", *command).stdout).values())
+        return super().lookup(commit, wanted)
+
+    def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
+        """As in a whole repository; what is missing is brought in one request."""
+        self._bring(TreeEntry(path="", mode=FILE_MODES[0], blob=blob) for blob in blobs)
+        return super().read(blobs)
+
+    def _bring(self, entries: Iterable[TreeEntry]) -> None:
+        missing = {entry.blob for entry in entries if entry.mode in FILE_MODES} - self._here
+        if missing:
+            names = "\n".join(sorted(self._id(blob) for blob in missing)).encode() + b"\n"
+            self._fetch("--filter=blob:none", "--stdin", "origin", stdin=names)
+            self._here |= missing
+
+    def _fetch(self, *arguments: str, stdin: bytes = b"") -> None:
+        """One fetch; repeated after a fault of the network, not after a refusal."""
+        command = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", *arguments)
+        said = ""
+        for attempt in range(1, TRIES + 1):
+            done = self._in(*command, stdin=stdin, check=False)
+            if not done.returncode:
+                return
+            said = " ".join(done.stderr.decode(errors="replace").split())
+            if any(words in said.lower() for words in GONE):
+                raise SourceError(
+                    "GitHub has this commit no more",
+                    where=self._url,
+                    mend="it was force-pushed away: look at the new head",
+                )
+            if any(words in said.lower() for words in REFUSED):
+                raise SourceError(
+                    "GitHub doesn't let this token read the repository",
+                    where=self._url,
+                    mend="add `contents: read` to `permissions:`",
+                )
+            if attempt < TRIES:
+                self._sleep(2.0**attempt)
+        raise SourceError(f"git fetch failed {TRIES} times: {said[-300:]}", where=self._url, mend="run it again later")
+
+
+def transport_settings(
+    url: str, token: str | None, *, proxy: str | None = None, ca_bundle: str | None = None
+) -> dict[str, str]:
+    """Configuration for git: one protocol, no redirects, no credential helpers, no proxy but the operator's, and the
+    token for this one server."""
+    parts = urlsplit(url)
+    settings = {
+        "credential.helper": "",
+        "fetch.negotiationAlgorithm": "noop",
+        "gc.auto": "0",
+        "http.followRedirects": "false",
+        "http.lowSpeedLimit": "1000",
+        "http.lowSpeedTime": "30",
+        "http.proxy": proxy or "",
+        "protocol.allow": "never",
+        f"protocol.{parts.scheme}.allow": "always",
+        "protocol.version": "2",
+    }
+    if ca_bundle is not None:
+        settings["http.sslCAInfo"] = ca_bundle
+    if token is not None:
+        basic = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+        settings[f"http.{parts.scheme}://{parts.netloc}/.extraheader"] = f"AUTHORIZATION: basic {basic}"
+    return settings
