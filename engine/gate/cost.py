@@ -4,16 +4,103 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
 
 import numpy as np
 
-from engine.gate.cells import Floats
-from engine.gate.spending import normal_quantile
+from engine.gate.cells import BASELINE, CANDIDATE, Floats
+from engine.gate.course import Course
+from engine.gate.spending import normal_quantile, tail
+from engine.gate.weights import by_unit, weights
+from schemas.scorecard import CostEffect, Interval
+
+LEVEL = 0.05
+INPUT, OUTPUT, USD = 0, 1, 2
+"""Indices of ``Ledger.usage``."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Candidate over baseline, with one-sided bounds."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def cost_effect(course: Course, usd: Floats | None = None) -> CostEffect:
+    """Cost per 1,000 cases over planned runs that both arms answered, and whether its increase is within the limit.
+
+    ``usd[arms, cases]``: other costs than the measured ones.
+    """
+    design = course.design
+    usd = course.ledger.paired_usage(USD) if usd is None else usd
+    limit = None if design.gate.max_cost_increase is None else float(design.gate.max_cost_increase)
+    share = weights(design, None, np.asarray(~np.isnan(usd).any(axis=0)))
+    if not share.any():
+        return no_cost(limit)
+    means = [by_unit(design, share * np.nan_to_num(usd[arm])) for arm in (BASELINE, CANDIDATE)]
+    totals = [float(of_arm.sum()) for of_arm in means]
+    bounds = ratio(means[0], means[1], by_unit(design, share), tail(course.tail(LEVEL)))
+    high = None if bounds is None or math.isinf(bounds.high) else bounds.high - 1
+    return CostEffect(
+        baseline_per_1000=_usd(totals[0]),
+        candidate_per_1000=_usd(totals[1]),
+        increase=totals[1] / totals[0] - 1 if totals[0] > 0 else None,
+        interval=Interval(low=bounds.low - 1, high=high) if bounds else None,
+        limit=limit,
+        reading=_reading(bounds, totals, limit),
+    )
+
+
+def no_cost(limit: float | None) -> CostEffect:
+    """Nothing is known about costs."""
+    nothing: dict[str, None] = dict.fromkeys(("baseline_per_1000", "candidate_per_1000", "increase", "interval"))
+    return CostEffect(**nothing, limit=limit, reading="no_data")
+
+
+def careful_cost(course: Course) -> CostEffect:
+    """The same; but it passes only if it also would, had every missing candidate cell cost twice the dearest one and
+    every missing baseline cell nothing."""
+    effect = cost_effect(course)
+    gaps = course.ledger.gaps().any(axis=2)
+    if effect.reading != "passes" or not gaps.any():
+        return effect
+    usd = course.ledger.paired_usage(USD)
+    dearest = 2 * float(np.nanmax(usd[CANDIDATE]))
+    usd[CANDIDATE, gaps.any(axis=0)] = dearest
+    usd[BASELINE, gaps.any(axis=0)] = 0.0
+    worst = cost_effect(course, usd)
+    return effect if worst.reading == "passes" else effect.model_copy(update={"reading": "cant_tell"})
+
+
+def ratio(baseline: Floats, candidate: Floats, weights: Floats, level: float) -> Ratio | None:
+    """Fieller's bounds of Σ candidate / Σ baseline, each one-sided at ``level``.
+
+    All three are by cluster: weighted costs, and the weight, which is 0 where nothing was seen. R lies between the
+    bounds where a t test can't tell candidate − R·baseline from 0. ``None`` where the baseline costs nothing or there
+    are fewer than 3 clusters.
+    """
+    live = weights > 0
+    b, c, share = baseline[live], candidate[live], weights[live]
+    total_b, total_c, n = float(b.sum()), float(c.sum()), int(live.sum())
+    if n < 3 or total_b <= 0:
+        return None
+    b_off, c_off = b - share * total_b, c - share * total_c
+    scale = n / (n - 1) * t_quantile(1 - level, n - 1) ** 2
+    square = total_b**2 - scale * float((b_off**2).sum())
+    linear = total_b * total_c - scale * float((b_off * c_off).sum())
+    constant = total_c**2 - scale * float((c_off**2).sum())
+    if square <= 0:
+        return Ratio(total_c / total_b, 0.0, math.inf)
+    root = math.sqrt(max(linear**2 - square * constant, 0.0))
+    return Ratio(total_c / total_b, max((linear - root) / square, 0.0), (linear + root) / square)
 
 
 def t_quantile(p: float, degrees: int) -> float:
-    """Student's t quantile for p in (0.5, 1), to about 1e-4 (exact for 1 and 2 degrees; Cornish-Fisher expansion,
-    Abramowitz & Stegun 26.7.5, from 3 on)."""
+    """Student's t quantile for p in (0.5, 1): exact for 1 and 2 degrees of freedom, above by the Cornish-Fisher
+    expansion (Abramowitz & Stegun 26.7.5), whose error is below 1% for p ≤ 0.999 from 5 degrees on."""
     if degrees == 1:
         return math.tan(math.pi * (p - 0.5))
     if degrees == 2:
@@ -28,44 +115,13 @@ def t_quantile(p: float, degrees: int) -> float:
     return z + float(sum(term / degrees ** (k + 1) for k, term in enumerate(terms)))
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """Candidate over baseline, with one-sided bounds."""
-
-    estimate: float
-    low: float
-    high: float
-
-
-def ratio(baseline: Floats, candidate: Floats, weights: Floats, tail: float) -> Ratio | None:
-    """Fieller's bounds of Σ w·candidate / Σ w·baseline, each one-sided at ``tail``.
-
-    All three are by cluster; where ``weights`` is 0 nothing was seen. A bound R holds where the t test of
-    w·(candidate − R·baseline) can't tell it from 0. ``None`` where the baseline costs nothing or there are fewer than
-    3 clusters.
-    """
-    live = weights > 0
-    b, c = baseline[live], candidate[live]
-    total_b, total_c = float(b.sum()), float(c.sum())
-    n = len(b)
-    if n < 3 or total_b <= 0:
-        return None
-    t = t_quantile(1 - tail, n - 1)
-    share = weights[live] / weights[live].sum()
-    b_centred, c_centred = b - share * total_b, c - share * total_c
-    scale = n / (n - 1) * t * t
-    vbb, vcc, vbc = (scale * float((x * y).sum()) for x, y in (
-        (b_centred, b_centred), (c_centred, c_centred), (b_centred, c_centred)))  # fmt: skip
-    a2, a1, a0 = total_b**2 - vbb, total_b * total_c - vbc, total_c**2 - vcc
-    estimate = total_c / total_b
-    if a2 <= 0:
-        return Ratio(estimate, 0.0, math.inf)
-    root = math.sqrt(max(a1 * a1 - a2 * a0, 0.0))
-    return Ratio(estimate, max((a1 - root) / a2, 0.0), (a1 + root) / a2)
-
-
-def reading(bounds: Ratio | None, limit: float) -> str:
-    """``fails`` above the limit, ``passes`` below it, ``cant_tell`` where the bounds enclose it."""
+def _reading(
+    bounds: Ratio | None, totals: list[float], limit: float | None
+) -> Literal["passes", "fails", "cant_tell", "not_gated"]:
+    if limit is None:
+        return "not_gated"
+    if totals[BASELINE] <= 0:
+        return "fails" if totals[CANDIDATE] > 0 else "passes"
     if bounds is None:
         return "cant_tell"
     if bounds.low > 1 + limit:
@@ -73,6 +129,6 @@ def reading(bounds: Ratio | None, limit: float) -> str:
     return "passes" if bounds.high < 1 + limit else "cant_tell"
 
 
-def finite(value: float) -> float | None:
-    """``None`` for infinities, which JSON does not know."""
-    return value if np.isfinite(value) else None
+def _usd(per_case: float) -> Decimal:
+    """Dollars per 1,000 cases, to 12 significant digits: what the floats of the protocol carry."""
+    return Decimal(f"{per_case * 1000:.12g}")

@@ -2,93 +2,156 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 
 from engine.gate.bounds import BETA, largest_drop
-from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats, Ints
+from engine.gate.cells import Bools, Floats, Ints
 from engine.gate.design import Design
+from engine.gate.hypotheses import Hypothesis
 from engine.gate.ledger import Ledger
 from engine.gate.signflip import LookResult, SignFlipTest
 from engine.gate.spending import boundary, spent
 from engine.gate.weights import by_unit, weights
+from schemas.config import GateMode, SlicePolicy
+from schemas.scorecard import Reason
 
 MISSING_SHARE = 0.02
+"""More than max(1, 2%) of an arm's cells missing is an error."""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What fresh runs of a contract's suspicious cases gave."""
+
+    p: float
+    worst_p: float
+    """Had every missing cell gone against the candidate."""
+    worse: tuple[int, ...]
+    """Cases that are worse in the fresh runs too."""
+    broken: tuple[int, ...]
+    """Those of them that are worse in at least 5 of 6 fresh pairs."""
+    missing: int
 
 
 class Course:
     """Mutable, private to one run of the protocol."""
 
     def __init__(self, design: Design) -> None:
+        count = len(design.hypotheses)
         self.design = design
         self.ledger = Ledger(design)
-        self.test = SignFlipTest(design.seed, design.unit_names, design.flips)
         self.look = 0
         """Looks taken."""
         self.result: LookResult | None = None
-        count = len(design.hypotheses)
+        """Of the latest block test."""
+        self.blocking: Bools = np.zeros(count, dtype=np.bool_)
+        """Hypotheses whose harm the lock has confirmed."""
         self.bounds: Floats = np.full(count, np.nan)
         """Upper bound of the drop, at the look where it was last computed."""
         self.certified: Bools = np.zeros(count, dtype=np.bool_)
+        self.contracts: Mapping[str, Contract] = {}
+        """What fresh runs said about contracts in which something looked worse."""
+        self.found: list[Reason] = []
+        """What was found beside the looks: smoke, protected cases, watched slices, doubts."""
+        self._test = SignFlipTest(design.seed, design.unit_names, design.flips)
         self._shares: list[tuple[float, ...]] = [() for _ in range(count)]
+        self._looks: tuple[float, ...] = ()
 
-    def new_cases(self, look: int) -> Ints:
-        """The cases that a look adds: of strata in which something is still to be certified."""
-        cases = self.design.looks[look]
-        open_names = {h.slice for h, done in zip(self.design.hypotheses, self.certified, strict=True)
-                      if h.certifies and not done}  # fmt: skip
-        if look == 0 or None in open_names or not open_names:
+    @cached_property
+    def exact(self) -> bool:
+        """The plain design: one look, nothing added."""
+        return self.design.gate.mode is GateMode.FIXED
+
+    def new_cases(self) -> Ints:
+        """The cases that the next look adds: of slices in which something is still to be certified."""
+        cases = self.design.looks[self.look]
+        undecided = {h.slice for h in self.undecided()}
+        if None in undecided or not undecided:
             return cases
         wanted = np.zeros(len(self.design.ids), dtype=np.bool_)
-        for name in open_names:
+        for name in undecided:
             wanted |= self.design.inside(name)
         return cases[wanted[cases]]
 
+    def undecided(self) -> list[Hypothesis]:
+        """Hypotheses whose margin must be certified and isn't yet."""
+        pairs = zip(self.design.hypotheses, self.certified, strict=True)
+        return [h for h, done in pairs if h.certifies and not done]
+
+    def take_look(self) -> None:
+        """Counts a look, once its cases are there."""
+        self.look += 1
+        counted = self.design.counted
+        share = _floor(float((self.ledger.seen | self.design.identical)[counted].mean()))
+        if not self._looks or share > self._looks[-1]:
+            self._looks = (*self._looks, share)
+
     def too_much_missing(self) -> bool:
         """More than max(1, 2%) of an arm's cells gave nothing."""
-        return any(
-            self.ledger.missing(arm) > max(1.0, MISSING_SHARE * self.ledger.requested(arm))
-            for arm in (BASELINE, CANDIDATE)
-        )
+        gaps, asked = self.ledger.gaps().sum(axis=(1, 2)), self.ledger.asked.sum(axis=(1, 2))
+        return bool((gaps > np.maximum(1, MISSING_SHARE * asked)).any())
 
-    def share(self) -> float:
-        """How much of the gating test set was seen, or needs no call."""
-        counted = self.design.counted
-        return float((self.ledger.seen | self.design.identical)[counted].mean())
+    @property
+    def contract_level(self) -> float:
+        """The p at which a contract blocks."""
+        named = {h.slice for h in self.design.hypotheses if h.policy is SlicePolicy.CONTRACT and h.cases}
+        return self.design.alpha_contracts / max(len(named), 1)
+
+    @property
+    def alpha(self) -> float:
+        """What the block test may have spent by now."""
+        return spent(self.design.alpha, self._looks[-1])
+
+    def tail(self, total: float) -> float:
+        """The critical normal value of a test that is taken at every look so far and spends ``total`` over all."""
+        return boundary(self._looks, total)
 
     def sums(self, differences: Floats) -> Floats:
         """``[clusters, hypotheses]``: each cluster's share of the mean difference."""
         return np.column_stack([
-            by_unit(self.design, values * np.nan_to_num(differences[:, h.metric]))
-            for h, values in zip(self.design.hypotheses, self._weights(differences), strict=True)
+            by_unit(self.design, share * np.nan_to_num(differences[:, h.metric]))
+            for h, share in zip(self.design.hypotheses, self.weights(differences), strict=True)
         ])  # fmt: skip
 
-    def _weights(self, differences: Floats) -> list[Floats]:
-        present = {m: ~np.isnan(differences[:, m]) for m in range(differences.shape[1])}
-        return [weights(self.design, h.slice, present[h.metric]) for h in self.design.hypotheses]
+    def weights(self, differences: Floats) -> list[Floats]:
+        """The weights of the cases whose difference is known, by hypothesis."""
+        known = ~np.isnan(differences)
+        return [weights(self.design, h.slice, known[:, h.metric]) for h in self.design.hypotheses]
 
-    def block_differences(self) -> Floats:
-        """Differences for the block test; identical requests differ by 0."""
-        differences = self.ledger.differences()
-        differences[self.design.identical] = 0.0
-        return differences
+    def suspicion(self) -> float:
+        """The smallest p of the block test as things stand; nothing is spent."""
+        return float(self._test.peek(self.sums(self.ledger.differences())).min())
+
+    def worst_suspicion(self) -> float:
+        """The same if every missing candidate had failed and every missing baseline passed."""
+        return float(self._test.peek(self.sums(self.ledger.imputed())).min())
 
     def test_harm(self) -> LookResult:
         """Spends this look's part of α on the block test."""
-        self.result = self.test.look(self.sums(self.block_differences()), spent(self.design.alpha, self.share()))
+        self.result = self._test.look(self.sums(self.ledger.differences()), self.alpha)
         return self.result
 
     def certify(self) -> None:
         """Computes every bound and notes which margins hold now."""
         differences = self.ledger.cautious_differences()
-        shares = self._weights(differences)
-        sums = self.sums(differences)
+        shares, sums = self.weights(differences), self.sums(differences)
         for k, h in enumerate(self.design.hypotheses):
-            inside = self.design.inside(h.slice)
             if self.certified[k] or not shares[k].any():
                 continue
-            seen = float((~np.isnan(differences[inside, h.metric])).mean())
-            if not self._shares[k] or seen > self._shares[k][-1] + 1e-9:
-                self._shares[k] = (*self._shares[k], round(seen, 4))
+            inside = self.design.inside(h.slice)
+            seen = _floor(float((~np.isnan(differences[inside, h.metric])).mean()))
+            if not self._shares[k] or seen > self._shares[k][-1]:
+                self._shares[k] = (*self._shares[k], seen)
             z = boundary(self._shares[k], BETA)
             self.bounds[k] = largest_drop(sums[:, k], by_unit(self.design, shares[k]), z)
-            self.certified[k] = h.certifies and self.bounds[k] <= h.margin
+            self.certified[k] = h.certifies and bool(self.bounds[k] <= h.margin)
+
+
+def _floor(share: float) -> float:
+    """Shares in steps of 1%, rounded down, so that nothing is spent early."""
+    return max(math.floor(share * 100 + 1e-9) / 100, 0.01)

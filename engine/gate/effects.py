@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from engine.gate.bounds import cases_for, observed_variance
-from engine.gate.cells import BASELINE, CANDIDATE, Floats
+from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
 from engine.gate.course import Course
 from engine.gate.design import Design
 from engine.gate.weights import by_unit, weights
@@ -17,84 +17,75 @@ from schemas.scorecard import Effect, Interval
 EffectReading = Literal["better", "worse", "same", "cant_tell", "no_data"]
 
 
-def effects(course: Course) -> tuple[Effect, ...]:
-    """One for each hypothesis of the design, in its order.
+def effects(course: Course, broken: frozenset[str] = frozenset()) -> tuple[Effect, ...]:
+    """One for each hypothesis of the design, in its order. ``broken``: contracts that block.
 
     The change is estimated from planned runs only. The interval's low end is the approve bound (the largest drop that
     is not ruled out), its high end comes from the block test's critical value: it lies below 0 exactly where that test
-    rejects.
+    blocks, and at most at 0 where a contract does.
     """
     design = course.design
-    cautious = course.ledger.cautious_differences()
-    known = course.ledger.cautious_differences()
-    block = course.block_differences()
-    sums = course.sums(block)
+    differences = course.ledger.cautious_differences()
+    moved = course.ledger.differences()
+    shares, sums, moved_sums = course.weights(differences), course.sums(differences), course.sums(moved)
     levels = [course.ledger.levels(arm) for arm in (BASELINE, CANDIDATE)]
     shown = []
     for k, h in enumerate(design.hypotheses):
         inside = design.inside(h.slice)
-        present = ~np.isnan(block[:, h.metric]) & inside
-        share = weights(design, h.slice, ~np.isnan(known[:, h.metric]))
-        name = design.metrics[h.metric].name
-        if not share.any():
-            shown.append(
-                Effect(
-                    slice=h.slice,
-                    metric=name,
-                    cases=h.cases,
-                    margin=h.margin,
-                    margin_written=h.written,
-                    policy=h.policy,
-                    baseline=None,
-                    candidate=None,
-                    change=None,
-                    interval=None,
-                    reading="no_data",
-                )
-            )
+        common = Effect(
+            slice=h.slice,
+            metric=design.metrics[h.metric].name,
+            cases=h.cases,
+            baseline=None,
+            candidate=None,
+            change=None,
+            interval=None,
+            margin=h.margin,
+            margin_written=h.written,
+            policy=h.policy,
+            reading="no_data",
+        )
+        if not shares[k].any():
+            shown.append(common)
             continue
-        change = float((share * np.nan_to_num(cautious[:, h.metric])).sum())
-        rejected = course.result is not None and bool(course.result.rejected[k])
-        bounds = _interval(course, k, change, sums[:, k], rejected)
-        means = [_level(design, h.slice, level[:, h.metric]) for level in levels]
-        variance = observed_variance(course.sums(cautious)[:, k], by_unit(design, share))
-        needed = cases_for(h.margin, variance) - len(np.unique(design.units[inside])) if h.margin > 0 else 0
-        certified = bool(course.certified[k])
-        reading = _reading(bounds, h.margin, rejected)
+        change = float(sums[:, k].sum())
+        worse = bool(course.blocking[k]) or (h.slice in broken and h.metric == 0)
+        bounds = _interval(course, k, change, moved_sums[:, k], worse=worse)
+        reading = _reading(bounds, h.margin, worse=worse)
+        unsure = reading == "cant_tell" and h.margin > 0
         shown.append(
-            Effect(
-                slice=h.slice,
-                metric=name,
-                cases=h.cases,
-                margin=h.margin,
-                margin_written=h.written,
-                baseline=means[0],
-                candidate=means[1],
-                change=change,
-                interval=bounds,
-                policy=h.policy,
-                reading=reading,
-                more_cases=max(needed, 1) if not certified and reading == "cant_tell" else None,
-                better=int((block[present, h.metric] > 0).sum()),
-                worse=int((block[present, h.metric] < 0).sum()),
+            common.model_copy(
+                update={
+                    "baseline": _level(design, h.slice, levels[BASELINE][:, h.metric], differences[:, h.metric]),
+                    "candidate": _level(design, h.slice, levels[CANDIDATE][:, h.metric], differences[:, h.metric]),
+                    "change": change,
+                    "interval": bounds,
+                    "reading": reading,
+                    "more_cases": _more_cases(course, k, sums[:, k], shares[k], inside) if unsure else None,
+                    "better": int((moved[inside, h.metric] > 0).sum()),
+                    "worse": int((moved[inside, h.metric] < 0).sum()),
+                }
             )
         )
     return tuple(shown)
 
 
-def _interval(course: Course, k: int, change: float, sums: Floats, rejected: bool) -> Interval:
-    low = -float(course.bounds[k]) if not math.isnan(course.bounds[k]) else None
+def _interval(course: Course, k: int, change: float, sums: Floats, *, worse: bool) -> Interval:
+    low = None if math.isnan(course.bounds[k]) else -float(course.bounds[k])
     high = None
     if course.result is not None and math.isfinite(course.result.critical):
         high = float(sums.sum()) + course.result.critical * math.sqrt(float((sums**2).sum()))
-        high = high if rejected else max(high, change, 0.0)
+        high = high if course.blocking[k] else max(high, change, 0.0)
+        high = min(high, 1.0)
+    if worse and not course.blocking[k]:
+        high = 0.0
     if low is not None:
-        low = max(min(low, change, high if high is not None else change), -1.0)
-    return Interval(low=low, high=min(high, 1.0) if high is not None else None)
+        low = max(min(low, change, math.inf if high is None else high), -1.0)
+    return Interval(low=low, high=high)
 
 
-def _reading(bounds: Interval, margin: float, rejected: bool) -> EffectReading:
-    if rejected:
+def _reading(bounds: Interval, margin: float, *, worse: bool) -> EffectReading:
+    if worse:
         return "worse"
     if bounds.low is None:
         return "cant_tell"
@@ -103,6 +94,18 @@ def _reading(bounds: Interval, margin: float, rejected: bool) -> EffectReading:
     return "same" if -bounds.low <= margin else "cant_tell"
 
 
-def _level(design: Design, name: str | None, level: Floats) -> float | None:
-    share = weights(design, name, ~np.isnan(level))
+def _more_cases(course: Course, k: int, sums: Floats, share: Floats, inside: Bools) -> int:
+    """How many more cases (clusters) would certify the margin, if they vary as those that were seen."""
+    design = course.design
+    variance = observed_variance(sums, by_unit(design, share))
+    have = len(np.unique(design.units[inside]))
+    return max(cases_for(design.hypotheses[k].margin, variance) - have, 1)
+
+
+def _level(design: Design, name: str | None, level: Floats, differences: Floats) -> float | None:
+    """Mean of an arm, or ``None`` where some of the compared cases have no level of their own (nothing was called)."""
+    if np.isnan(level[design.inside(name) & design.identical]).any():
+        return None
+    known = ~np.isnan(level) & ~np.isnan(differences)
+    share = weights(design, name, known)
     return float((share * np.nan_to_num(level)).sum()) if share.any() else None

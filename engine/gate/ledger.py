@@ -2,157 +2,159 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Bools, Floats, Ints, Observations
 from engine.gate.design import Design
 
 REPLICATES = 2
-"""Runs that are added to a case whose arms disagreed."""
+"""Runs that are added to a case whose arms disagreed, or that is flaky in a slice that can't be decided."""
+
+Pairs = Mapping[int, tuple[Floats, Floats]]
+"""Fresh runs by case: ``[runs, metrics]`` of the baseline and of the candidate, in the order they were asked for."""
 
 
 class Ledger:
-    """Runs by arm and case. Planned runs come first, replicates after them; fresh runs are kept apart."""
+    """Runs by arm, case and repetition: planned runs come first, added ones after them; fresh runs are kept apart."""
 
     def __init__(self, design: Design) -> None:
         n, m = len(design.ids), len(design.metrics)
+        deepest = int(design.repetitions.max(initial=1)) + 2 * REPLICATES
         self.design = design
-        deepest = int(design.repetitions.max(initial=1)) + REPLICATES
+        self.planned: Ints = design.repetitions.copy()
+        """Runs an arm that were asked for without regard to what was seen in this comparison, by case."""
+        self.runs: Ints = np.zeros(n, dtype=np.int64)
+        """Runs an arm that were asked for, fresh ones left out."""
         self.scores: Floats = np.full((2, n, deepest, m), np.nan)
         self.asked: Bools = np.zeros((2, n, deepest), dtype=np.bool_)
-        self.planned: Bools = np.arange(deepest)[None, :] < design.repetitions[:, None]
-        self.seen: Bools = np.zeros(n, dtype=np.bool_)
-        """Cases whose planned runs were asked for."""
+        self.usage: Floats = np.full((4, 2, n, deepest), np.nan)
+        """Input tokens, output tokens, USD, seconds."""
+        self.called: Bools = np.zeros((2, n, deepest), dtype=np.bool_)
+        """Answered by a call of this run."""
         self.fresh: dict[int, tuple[list[Floats], list[Floats]]] = {}
-        self.fresh_missing = False
-        self.cost: Floats = np.zeros((2, n))
-        self.tokens: Floats = np.zeros((2, 2, n))
-        """[input or output, arm, case], summed over planned runs that both arms have."""
-        self.latencies: list[tuple[int, float, float]] = []
         self.cells = 0
 
-    def planned_batch(self, cases: Ints, purpose: str) -> Batch:
-        """The planned cells of cases, leaving out what was asked before."""
-        cells = [
-            (int(i), arm, r)
-            for i in cases
-            for r in range(int(self.design.repetitions[i]))
-            for arm in self._arms()
-            if not self.asked[arm, i, r]
-        ]
-        return batch(cells, purpose)
+    @property
+    def arms(self) -> tuple[int, ...]:
+        """Both, or only the candidate where there is no baseline."""
+        return (BASELINE, CANDIDATE) if self.design.paired else (CANDIDATE,)
 
-    def replicate_batch(self, cases: Ints) -> Batch:
-        """Two more runs in both arms for each of ``cases`` that has none yet."""
-        first = self.design.repetitions
-        cells = [
-            (int(i), arm, int(first[i]) + r)
-            for i in cases
-            if not self.asked[BASELINE, i, int(first[i])]
-            for r in range(REPLICATES)
-            for arm in self._arms()
-        ]
-        return batch(cells, "replication")
+    @property
+    def seen(self) -> Bools:
+        """Cases whose planned runs were asked for."""
+        return np.asarray(self.runs > 0)
 
-    def fresh_batch(self, wanted: dict[int, tuple[int, int]], purpose: str) -> Batch:
-        """Fresh runs: so many in the baseline and so many in the candidate, by case, interleaved."""
-        cells = []
-        for i, (of_baseline, of_candidate) in wanted.items():
-            have = self.fresh.get(i, ([], []))
-            for r in range(max(of_baseline, of_candidate)):
-                if r < of_baseline:
-                    cells.append((i, BASELINE, self.design.fresh_from + len(have[BASELINE]) + r))
-                if r < of_candidate:
-                    cells.append((i, CANDIDATE, self.design.fresh_from + len(have[CANDIDATE]) + r))
-        return batch(cells, purpose)
+    def first(self, cases: Ints, purpose: str) -> Batch:
+        """The planned runs of ``cases`` in both arms."""
+        return self._batch(cases, np.zeros(len(cases), dtype=np.int64), self.planned[cases], purpose)
+
+    def more(self, cases: Ints, purpose: str) -> Batch:
+        """Two more runs of ``cases`` in both arms."""
+        return self._batch(cases, self.runs[cases], self.runs[cases] + REPLICATES, purpose)
+
+    def fresh_batch(self, wanted: Mapping[int, tuple[int, int]], purpose: str) -> Batch:
+        """Fresh runs: so many of the baseline and so many of the candidate, by case, interleaved."""
+        rows = []
+        for case, counts in wanted.items():
+            have = [len(runs) for runs in self.fresh.get(case, ([], []))]
+            for r in range(max(counts)):
+                rows += [(case, arm, self.design.fresh_from + have[arm] + r) for arm in self.arms if r < counts[arm]]
+        table = np.array(rows, dtype=np.int64).reshape(len(rows), 3)
+        return Batch(table[:, 0], table[:, 1].astype(np.int8), table[:, 2], purpose)
 
     def record(self, asked: Batch, given: Observations) -> None:
-        """Notes the answers of a batch. A missing cell leaves NaN in all its metrics."""
-        scores = np.where(given.missing[:, None], np.nan, given.scores)[:, list(self.design.columns)]
-        scores = np.where((scores >= 0) & (scores <= 1), scores, np.nan)
-        self.cells += len(asked)
-        if asked.purpose in FRESH:
-            for k, case in enumerate(asked.cases):
-                runs = self.fresh.setdefault(int(case), ([], []))
-                runs[int(asked.arms[k])].append(scores[k])
-            self.fresh_missing |= bool(np.isnan(scores).any())
-            return
+        """Notes the answers to planned or added cells. A missing cell leaves NaN in all its metrics."""
         where = (asked.arms, asked.cases, asked.repetitions)
         self.asked[where] = True
-        self.scores[where] = scores
-        if asked.purpose == "replication":
-            return
-        self._account(asked, given)
-        self.seen[asked.cases] = True
+        self.scores[where] = self._scores(given)
+        self.usage[:, *where] = np.where(
+            given.missing, np.nan, [given.input_tokens, given.output_tokens, given.cost_usd, given.latency_s]
+        )
+        self.called[where] = given.fresh & ~given.missing
+        complete: Bools = np.logical_and.reduce(self.asked[list(self.arms)])
+        self.runs = np.where(complete.all(axis=1), complete.shape[1], complete.argmin(axis=1)).astype(np.int64)
+        self.cells += len(asked)
+
+    def record_fresh(self, asked: Batch, given: Observations) -> Pairs:
+        """Notes fresh runs, which no other test sees, and returns them by case."""
+        scores = self._scores(given)
+        result: dict[int, tuple[list[Floats], list[Floats]]] = {}
+        for k, case in enumerate(asked.cases.tolist()):
+            for book in (self.fresh, result):
+                book.setdefault(case, ([], []))[int(asked.arms[k])].append(scores[k])
+        self.cells += len(asked)
+        width = len(self.design.metrics)
+        return {
+            case: (np.array(b).reshape(len(b), width), np.array(c).reshape(len(c), width))
+            for case, (b, c) in result.items()
+        }
 
     def differences(self) -> Floats:
-        """``[cases, metrics]`` for the block test: over all runs that both arms have, candidate − baseline; NaN without
-        any. Replicates count, for they were chosen without regard to the sign."""
-        return _mean(self.scores[CANDIDATE] - self.scores[BASELINE])
+        """``[cases, metrics]`` for the block test: candidate − baseline over all runs that both arms have; NaN without
+        any. Replicates count, for they were chosen without regard to the sign. Identical requests differ by 0."""
+        result = mean_over_runs(self.scores[CANDIDATE] - self.scores[BASELINE])
+        result[self.design.identical] = 0.0
+        return result
+
+    def imputed(self) -> Floats:
+        """The same, but a missing candidate counts 0 and a missing baseline 1."""
+        return self._imputed(np.asarray(self.asked.all(axis=0)))
 
     def cautious_differences(self) -> Floats:
-        """``[cases, metrics]`` for the approve bound: planned runs only, where a missing candidate counts 0 and a
-        missing baseline counts 1; NaN for cases that were not asked for. Identical requests differ by 0."""
-        design = self.design
-        candidate = np.nan_to_num(self.scores[CANDIDATE], nan=0.0)
-        baseline = np.nan_to_num(self.scores[BASELINE], nan=1.0)
-        usable = (self.planned & self.asked[CANDIDATE] & self.asked[BASELINE])[:, :, None]
-        result = _mean(np.where(usable, candidate - baseline, np.nan))
-        result[design.identical] = 0.0
-        return result
+        """``[cases, metrics]`` for the approve bound: imputed likewise, planned runs only: what was run because the
+        arms disagreed would flatter. NaN for cases that were not asked for."""
+        return self._imputed(
+            np.asarray(self.asked.all(axis=0)) & (np.arange(self.asked.shape[2]) < self.planned[:, None])
+        )
 
     def levels(self, arm: int) -> Floats:
         """``[cases, metrics]``: mean of an arm over planned runs; of stored runs where nothing had to be called."""
-        result = _mean(np.where(self.planned[:, :, None], self.scores[arm], np.nan))
-        if self.design.history is not None:
+        inside = np.arange(self.asked.shape[2]) < self.planned[:, None]
+        result = mean_over_runs(np.where(inside[:, :, None], self.scores[arm], np.nan))
+        history = self.design.history
+        if history is not None:
             same = self.design.identical
-            result[same] = self.design.history.means[same][:, list(self.design.columns)]
+            result[same] = history.means[same][:, list(self.design.columns)]
         return result
 
-    def missing(self, arm: int) -> int:
-        """Planned or replicated cells of an arm that gave no usable answer."""
-        return int((self.asked[arm] & np.isnan(self.scores[arm]).any(axis=2)).sum())
+    def paired_usage(self, kind: int) -> Floats:
+        """``[2, cases]``: mean usage of both arms over planned runs that both answered; NaN without any. ``kind`` is
+        an index of ``usage``."""
+        values = self.usage[kind]
+        both = ~np.isnan(values).any(axis=0) & (np.arange(values.shape[2]) < self.planned[:, None])
+        return np.stack([mean_over_runs(np.where(both, values[arm], np.nan)[:, :, None])[:, 0] for arm in (0, 1)])
 
-    def requested(self, arm: int) -> int:
-        """Cells of an arm that were asked for, fresh ones left out."""
-        return int(self.asked[arm].sum())
+    def gaps(self) -> Bools:
+        """``[2, cases, runs]``: cells that were asked for and lack a metric that gates."""
+        return np.asarray(self.asked & np.isnan(self.scores).any(axis=3))
 
-    def _arms(self) -> tuple[int, ...]:
-        return (BASELINE, CANDIDATE) if self.design.paired else (CANDIDATE,)
+    def _imputed(self, usable: Bools) -> Floats:
+        values = np.nan_to_num(self.scores[CANDIDATE], nan=0.0) - np.nan_to_num(self.scores[BASELINE], nan=1.0)
+        result = mean_over_runs(np.where(usable[:, :, None], values, np.nan))
+        result[self.design.identical] = 0.0
+        return result
 
-    def _account(self, asked: Batch, given: Observations) -> None:
-        """Costs and latencies count only where both arms answered the same repetition."""
-        there = ~given.missing
-        position = {
-            (int(c), int(a), int(r)): k
-            for k, (c, a, r) in enumerate(zip(asked.cases, asked.arms, asked.repetitions, strict=True))
-            if there[k]
-        }
-        for (case, arm, repetition), k in position.items():
-            if arm == CANDIDATE:
-                other = position.get((case, BASELINE, repetition))
-                if other is None:
-                    continue
-                for side, cell in ((BASELINE, other), (CANDIDATE, k)):
-                    self.cost[side, case] += given.cost_usd[cell]
-                    self.tokens[0, side, case] += given.input_tokens[cell]
-                    self.tokens[1, side, case] += given.output_tokens[cell]
-                if given.fresh[k] and given.fresh[other]:
-                    self.latencies.append((case, float(given.latency_s[other]), float(given.latency_s[k])))
+    def _scores(self, given: Observations) -> Floats:
+        """Scores of the metrics that gate. What is not a score (missing, not finite, outside [0, 1]) is NaN."""
+        scores = np.where(given.missing[:, None], np.nan, given.scores)[:, list(self.design.columns)]
+        return np.where((scores >= 0) & (scores <= 1), scores, np.nan)
 
-
-FRESH = frozenset({"lock", "contract", "watch", "protected", "smoke baseline"})
-"""Purposes whose answers never enter the test that chose them."""
+    def _batch(self, cases: Ints, start: Ints, end: Ints, purpose: str) -> Batch:
+        """Repetitions ``start`` … ``end`` − 1 of ``cases``, without what was asked before; the arms are neighbours."""
+        arms = len(self.arms)
+        counts = (end - start) * arms
+        rows = np.repeat(cases, counts)
+        within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        repetitions = np.repeat(start, counts) + within // arms
+        chosen = np.array(self.arms, dtype=np.int8)[within % arms]
+        new = ~self.asked[chosen, rows, repetitions]
+        return Batch(rows[new], chosen[new], repetitions[new], purpose)
 
 
-def batch(cells: list[tuple[int, int, int]], purpose: str) -> Batch:
-    """Cells (case, arm, repetition) as a batch."""
-    table = np.array(cells, dtype=np.int64).reshape(len(cells), 3)
-    return Batch(table[:, 0], table[:, 1].astype(np.int8), table[:, 2], purpose)
-
-
-def _mean(values: Floats) -> Floats:
-    """Mean over runs ``[cases, runs, metrics]`` without NaN; NaN where nothing is left."""
+def mean_over_runs(values: Floats) -> Floats:
+    """Mean of ``[cases, runs, metrics]`` over runs without NaN; NaN where nothing is left."""
     known = ~np.isnan(values)
     count = known.sum(axis=1)
     total = np.where(known, values, 0.0).sum(axis=1)

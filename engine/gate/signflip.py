@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from engine.gate.cells import Bools, Floats, Ints
 
 FLIPS = 9_999
-CHUNK = 4_096
-"""Clusters whose signs are in memory at a time (about 4096 × 10,000 × 5 bytes)."""
+CHUNK = 2_048
+"""Clusters whose signs are in memory at a time (about 2,048 × 10,000 × 5 bytes)."""
 TIE = 1e-5
 """Statistics closer than this are ties; ties count against rejection."""
 
@@ -102,25 +102,34 @@ class SignFlipTest:
     def __post_init__(self) -> None:
         self._alive = np.ones(self.flips, dtype=np.bool_)
 
-    def look(self, sums: Floats, alpha: float) -> LookResult:
-        """Tests ``sums[clusters, hypotheses]`` (E = Σ a·D within a cluster), ``alpha`` cumulative, and spends it.
+    def peek(self, sums: Floats) -> Floats:
+        """p by hypothesis, adjusted for all hypotheses and all looks so far, without spending anything.
 
-        Reject h when its p, which counts the paths that crossed earlier, is at most ``alpha``.
+        ``sums[clusters, hypotheses]`` are the clusters' shares E = Σ a·D of the mean differences.
         """
+        return self._ranked(sums)[2]
+
+    def look(self, sums: Floats, alpha: float) -> LookResult:
+        """Tests ``sums`` and spends: ``alpha`` is cumulative over the looks.
+
+        Rejects h when its p, which counts the paths that crossed at earlier looks, is at most ``alpha``.
+        """
+        observed, maxima, p = self._ranked(sums)
+        alive = np.sort(maxima[self._alive])[::-1]
+        allowed = math.floor(alpha * (self.flips + 1) + 1e-9) - 1 - int(self.flips - self._alive.sum())
+        if allowed < 0:
+            return LookResult(observed, p, math.inf)
+        critical = max(float(alive[allowed]) + TIE, 0.0) if allowed < len(alive) else 0.0
+        self._alive &= maxima <= critical
+        return LookResult(observed, p, critical)
+
+    def _ranked(self, sums: Floats) -> tuple[Floats, Floats, Floats]:
         observed = statistics(sums)
         moved: Ints = np.flatnonzero((sums != 0).any(axis=1))
         maxima = flipped_maxima(sums[moved], self._chunks(moved), self.flips)
-        crossed = int(self.flips - self._alive.sum())
-        ranked = np.sort(maxima[self._alive])[::-1]
-        as_large = np.searchsorted(-ranked, -(observed - TIE), side="right")
-        p = (1 + crossed + as_large) / (self.flips + 1)
-        allowed = math.floor(alpha * (self.flips + 1) + 1e-9) - 1 - crossed
-        if allowed < 0:
-            return LookResult(observed, p, math.inf)
-        critical = float(ranked[allowed]) + TIE if allowed < len(ranked) else -math.inf
-        critical = max(critical, 0.0)
-        self._alive &= maxima <= critical
-        return LookResult(observed, p, critical)
+        alive = np.sort(maxima[self._alive])
+        as_large = len(alive) - np.searchsorted(alive, observed - TIE, side="left")
+        return observed, maxima, (1 + int(self.flips - self._alive.sum()) + as_large) / (self.flips + 1)
 
     def _chunks(self, moved: Ints) -> Iterator[tuple[slice, Signs]]:
         for start in range(0, len(moved), CHUNK):

@@ -13,7 +13,7 @@ from engine.gate.cells import Floats
 EXPONENT = 1.5
 """Cumulative spending is total · t^1.5: between Pocock's (1) and O'Brien and Fleming's late spending (3)."""
 
-GRID = 256
+GRID = 160
 FAR = 8.0
 """Standard deviations after which a normal density counts as zero."""
 
@@ -21,6 +21,44 @@ FAR = 8.0
 def spent(total: float, share: float) -> float:
     """The part of ``total`` that may be spent when ``share`` (0 … 1) of the information is there."""
     return float(total * min(max(share, 0.0), 1.0) ** EXPONENT)
+
+
+def boundary(shares: tuple[float, ...], total: float) -> float:
+    """The critical value of the last of several looks at a Brownian motion.
+
+    ``shares`` are the information shares of all looks so far, rising, the last of them now. With this value at each of
+    them, the chance of ever crossing by now is ``spent(total, shares[-1])``. Numerical integration over a grid
+    (Armitage, McPherson & Rowe 1969). Infinity where nothing may be spent.
+    """
+    return _state(shares, total)[2]
+
+
+@lru_cache(maxsize=4096)
+def _state(shares: tuple[float, ...], total: float) -> tuple[Floats, Floats, float]:
+    """Grid points, the weight of the paths there that have not crossed, and the critical value of the last look."""
+    if not shares:
+        return np.zeros(1), np.ones(1), math.inf
+    share, earlier = shares[-1], shares[:-1]
+    points, mass, _ = _state(earlier, total)
+    before = earlier[-1] if earlier else 0.0
+    allowed = spent(total, share) - spent(total, before)
+    step = math.sqrt(share - before)
+    scale = math.sqrt(share)
+    value = _crossing(points, mass, step, allowed, scale)
+    grid = np.linspace(-FAR * scale, value * scale, GRID)
+    kernel = np.exp(-0.5 * ((grid[:, None] - points[None, :]) / step) ** 2) / (step * math.sqrt(2 * math.pi))
+    width = np.full(GRID, grid[1] - grid[0])
+    width[[0, -1]] /= 2
+    return grid, (kernel @ mass) * width, value
+
+
+def _crossing(points: Floats, mass: Floats, step: float, allowed: float, scale: float) -> float:
+    low, high = 0.0, FAR
+    for _ in range(32):
+        middle = (low + high) / 2
+        crossing = float(mass @ upper_tail((middle * scale - points) / step))
+        low, high = (middle, high) if crossing > allowed else (low, middle)
+    return (low + high) / 2
 
 
 def upper_tail(z: Floats) -> Floats:
@@ -32,39 +70,9 @@ def upper_tail(z: Floats) -> Floats:
     return np.where(z >= 0, tail, 1.0 - tail)
 
 
-@lru_cache(maxsize=4096)
-def boundary(shares: tuple[float, ...], total: float) -> float:
-    """The critical value of the last of several looks at a Brownian motion.
-
-    ``shares`` are the information shares of all looks so far, rising, the last of them now. With this value at each of
-    them, the chance of ever crossing by now is ``spent(total, shares[-1])``. Numerical integration over a grid
-    (Armitage, McPherson & Rowe 1969). Infinity where nothing may be spent.
-    """
-    points, density = np.zeros(1), np.ones(1)
-    before, used, value = 0.0, 0.0, math.inf
-    for share in shares:
-        step = math.sqrt(max(share - before, 1e-9))
-        allowed = spent(total, share) - used
-        if allowed <= 0:
-            return math.inf
-        value = _crossing(points, density, step, allowed, math.sqrt(share))
-        top = value * math.sqrt(share)
-        fresh = np.linspace(-FAR * math.sqrt(share), top, GRID)
-        kernel = np.exp(-0.5 * ((fresh[:, None] - points[None, :]) / step) ** 2) / (step * math.sqrt(2 * math.pi))
-        weights = np.full(GRID, fresh[1] - fresh[0])
-        weights[[0, -1]] /= 2
-        density = (kernel @ density) * weights
-        points, before, used = fresh, share, spent(total, share)
-    return value
-
-
-def _crossing(points: Floats, density: Floats, step: float, allowed: float, scale: float) -> float:
-    low, high = 0.0, FAR
-    for _ in range(48):
-        middle = (low + high) / 2
-        crossing = float(density @ upper_tail((middle * scale - points) / step))
-        low, high = (middle, high) if crossing > allowed else (low, middle)
-    return (low + high) / 2
+def tail(z: float) -> float:
+    """P(Z > z)."""
+    return NormalDist().cdf(-z)
 
 
 def normal_quantile(p: float) -> float:

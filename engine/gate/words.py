@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from schemas.scorecard import Effect, Interval
 
+CLASS_PREFIX = "class "
+
 
 def points(value: float, *, signed: bool = False) -> str:
     """A fraction in points (0-100), to one decimal where it says something: 0.05 → «5», −0.333 → «−33.3»."""
@@ -19,85 +21,178 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def share(value: float, *, signed: bool = False) -> str:
+    """A share in percent: 0.89 → «89%», with a typographic minus."""
+    return f"{value:{'+' if signed else ''}.0%}".replace("-", "−")
+
+
 def subject(name: str | None, metric: str | None = None) -> str:
     """What a hypothesis is about: «the overall score», «slice `edge`», «`date` in slice `edge`»."""
     if name is None:
         return f"`{metric}`" if metric else "the overall score"
-    place = f"class `{name.removeprefix('class ')}`" if name.startswith("class ") else f"slice `{name}`"
+    label = name.removeprefix(CLASS_PREFIX)
+    place = f"class `{label}`" if name.startswith(CLASS_PREFIX) else f"slice `{name}`"
     return f"`{metric}` in {place}" if metric else place
 
 
 def interval(bounds: Interval | None) -> str:
-    """«−58 … −10»; an open side is left open."""
-    if bounds is None or (bounds.low is None and bounds.high is None):
-        return "unknown"
-    low = "?" if bounds.low is None else points(bounds.low, signed=True)
-    high = "?" if bounds.high is None else points(bounds.high, signed=True)
-    return f"{low} … {high}"
+    """«−58 … −10»; a side without a bound is a question mark."""
+    low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
+    return " … ".join("?" if end is None else points(end, signed=True) for end in (low, high))
 
 
 def drop(effect: Effect, metric: str | None) -> str:
     """Blocked: a mean fell beyond chance."""
-    levels = _levels(effect)
     return (
-        f"{subject(effect.slice, metric)} fell{levels} ({points(effect.change or 0.0, signed=True)}, "
-        f"interval {interval(effect.interval)}): {effect.worse} of {count(effect.cases, 'case')} got worse, "
-        f"{effect.better} better"
+        f"{subject(effect.slice, metric)} fell{_levels(effect)} ({points(effect.change or 0.0, signed=True)}, "
+        f"interval {interval(effect.interval)}): {count(effect.worse, 'case')} worse, {effect.better:,} better"
+    )
+
+
+def contract(effect: Effect, worse: int) -> str:
+    """Blocked: cases under contract broke, and broke again in fresh runs."""
+    verb = "breaks" if worse == 1 else "break"
+    return (
+        f"{subject(effect.slice)} fell{_levels(effect)} ({points(effect.change or 0.0, signed=True)}; contract): "
+        f"{worse:,} of {count(effect.cases, 'case')} {verb}, and again in fresh runs"
+    )
+
+
+def contract_doubt(name: str, worse: int) -> str:
+    """Suspicious: a contract case broke in nearly all fresh runs, but the contract's test is not certain."""
+    return (
+        f"{count(worse, 'case')} of {subject(name)} (contract) looked broken again in fresh runs; "
+        "too few to block by themselves"
+    )
+
+
+def protected(ids: Sequence[str]) -> str:
+    """Blocked: protected cases fail."""
+    if len(ids) == 1:
+        return f"protected case `{ids[0]}` fails every time now; the baseline passes every time"
+    return f"{len(ids):,} protected cases fail every time now; the baseline passes every time"
+
+
+def smoke(failed: int, of: int) -> str:
+    """Blocked: the candidate is broken outright."""
+    return f"{failed} of {of} cases that have always passed fail now; nothing more was run"
+
+
+def floor(name: str | None, estimate: float, floor: float, *, certain: bool) -> str:
+    """Below an absolute minimum: blocked when certain, else suspicious."""
+    said = f"{subject(name)} is {points(estimate)}, below its floor of {points(floor)}"
+    return said if certain else f"{said}, but chance is not ruled out"
+
+
+def floor_unproven(name: str | None, cases: int, floor: float) -> str:
+    """Inconclusive: too few cases for the floor."""
+    return f"{count(cases, 'case')} can't show that {subject(name)} holds its floor of {points(floor)}"
+
+
+def floor_holds(name: str | None, estimate: float, floor: float) -> str:
+    """Approved: a floor that holds."""
+    return f"{subject(name)} is {points(estimate)}, above its floor of {points(floor)}"
+
+
+def watch(name: str | None, broken: int) -> str:
+    """Suspicious: confirmed breaks in a slice that is too small to decide on."""
+    verb = "breaks" if broken == 1 else "break"
+    if name is None:
+        return f"{count(broken, 'case')} that this pull request adds {verb} with the candidate, and again in fresh runs"
+    return (
+        f"{count(broken, 'case')} of {subject(name)} {verb}, and again in fresh runs; "
+        "the slice is too small to block by itself"
     )
 
 
 def estimated_drop(effect: Effect, metric: str | None) -> str:
     """Suspicious: the estimate is beyond the margin, but chance is not ruled out."""
     return (
-        f"{subject(effect.slice, metric)} seems to have fallen by {points(-(effect.change or 0.0))} points, "
-        f"which is not within its margin of {points(effect.margin or 0.0)}; "
-        f"{count(effect.cases, 'case')} can't tell that from chance"
+        f"{subject(effect.slice, metric)} seems to have fallen by {points(-(effect.change or 0.0))} points "
+        f"(margin {points(effect.margin or 0.0)}), but {count(effect.cases, 'case')} can't tell that from chance"
     )
 
 
 def underpowered(effect: Effect, metric: str | None) -> str:
     """Inconclusive: the margin can't be certified."""
     more = f"; {effect.more_cases:,} more would" if effect.more_cases else ""
-    return (
-        f"{count(effect.cases, 'case')} can't tell a {points(effect.margin or 0.0)}-point drop of "
-        f"{subject(effect.slice, metric)} from chance{more}"
-    )
+    cases = f"{'this' if effect.cases == 1 else 'these'} {count(effect.cases, 'case')}"
+    drop = f"a {points(effect.margin or 0.0)}-point drop of {subject(effect.slice, metric)}"
+    return f"{cases} can't tell {drop} from chance{more}"
 
 
 def no_drop(effect: Effect, metric: str | None) -> str:
     """Approved: what was ruled out."""
-    return f"no drop of {subject(effect.slice, metric)} over {points(effect.margin or 0.0)} points"
+    return f"a drop of {subject(effect.slice, metric)} over {points(effect.margin or 0.0)} points is ruled out"
 
 
 def missing_cells(missing: Sequence[int], asked: Sequence[int]) -> str:
     """Error: too many calls gave nothing. By arm: baseline, candidate."""
-    return (
-        f"{missing[0]:,} of {asked[0]:,} baseline calls and {missing[1]:,} of {asked[1]:,} candidate calls "
-        "gave no answer; nothing was decided"
-    )
+    arms = [
+        f"{lost:,} of {of:,} {arm} calls"
+        for lost, of, arm in zip(missing, asked, ("baseline", "candidate"), strict=True)
+        if lost
+    ]
+    return f"{' and '.join(arms)} gave no usable answer; nothing was decided"
 
 
-def cost_rise(increase: float, limit: float) -> str:
+def missing_doubt(missing: int, test: str) -> str:
+    """Error: few cells are missing, but they could hide a regression."""
+    return f"{count(missing, 'call')} gave no usable answer, and {test} would block had they gone against the candidate"
+
+
+def cost(increase: float | None, limit: float) -> str:
     """Blocked: the cost rose beyond its limit."""
-    return f"cost rose by {increase:.0%} per case (limit {limit:.0%})"
+    if increase is None:
+        return f"calls that cost nothing cost something now (limit {share(limit, signed=True)})"
+    return f"cost rose by {share(increase)} per case (limit {share(limit)})"
 
 
-def cost_uncertain(increase: float | None, limit: float) -> str:
-    """Inconclusive: the bounds of the cost enclose the limit."""
-    change = "" if increase is None else f" (estimated {increase:+.0%})".replace("-", "−")
-    return f"the cost per case{change} can't be told from its limit of {limit:+.0%}"
+def cost_uncertain(increase: float | None, limit: float, *, measured: bool) -> str:
+    """Inconclusive: the bounds of the cost enclose the limit, or nothing is known."""
+    if not measured:
+        return f"the cost per case is unknown, so its limit of {share(limit, signed=True)} can't be checked"
+    change = "" if increase is None else f" (estimated {share(increase, signed=True)})"
+    return f"the change of cost per case{change} can't be told from its limit of {share(limit, signed=True)}"
+
+
+def latency(baseline_s: float | None, candidate_s: float | None, limit: float, *, certain: bool) -> str:
+    """Blocked when certainly slower than the limit, else inconclusive."""
+    if baseline_s is None or candidate_s is None:
+        return f"no fresh pair of calls could show that latency stays within {share(limit, signed=True)}"
+    seconds = f"median {baseline_s:.2f} s → {candidate_s:.2f} s, limit {share(limit, signed=True)}"
+    return (
+        f"answers are slower than allowed ({seconds})"
+        if certain
+        else f"latency can't be told from its limit ({seconds})"
+    )
 
 
 def no_cases(name: str | None) -> str:
     """Nothing to judge."""
     if name is None:
         return "the test set has no cases: nothing was measured"
-    return f"{subject(name)} is named in the gate's configuration but has no cases"
+    return f"{subject(name)} is named in the gate's configuration but has no cases: it was not judged"
+
+
+def no_metric() -> str:
+    """Nothing gates."""
+    return "no metric of this lineage counts for the gate: nothing was judged"
 
 
 def identical() -> str:
     """Approved: both arms send the same requests."""
     return "both versions send exactly the same requests, so nothing can have changed"
+
+
+def new_lineage(*, floors: bool) -> str:
+    """A prompt without a baseline."""
+    if floors:
+        return "this prompt is new: it was judged against its floors"
+    return (
+        "this prompt is new and there is nothing to compare it with: "
+        "a person must approve it, or the base sets a floor or a reference"
+    )
 
 
 def _levels(effect: Effect) -> str:

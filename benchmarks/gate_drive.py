@@ -1,0 +1,95 @@
+"""Plays simulated pull requests against a gate and counts what it says and what it asks for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.gate_models import STORED_RUNS, World
+from engine.gate.cells import Batch, Observations
+from engine.gate.decision import Decision
+from engine.gate.design import Design, History, design
+from engine.gate.protocol import protocol
+from schemas.config import GateConfig
+from schemas.outcomes import MetricSpec
+
+FRESH = 100
+"""Repetitions from here on are never answered by a store."""
+
+
+@dataclass
+class Tally:
+    """What one pull request gave."""
+
+    outcome: str
+    calls: float
+    """Calls of both arms, by case and arm."""
+    candidate_calls: float
+    """Calls by case if the planned runs of the baseline are in the store."""
+
+
+def history_of(world: World) -> History:
+    runs = np.stack([world.draw(world.old) for _ in range(STORED_RUNS)])
+    n = len(world.slices)
+    return History(np.full(n, STORED_RUNS), runs.mean(axis=0), runs.var(axis=0, ddof=1), runs[:, :, 0].min(axis=0))
+
+
+def plan(world: World, gate: GateConfig, flips: int, name: str, *, history: bool = True) -> Design:
+    n = len(world.slices)
+    return design(
+        [f"c{i}" for i in range(n)],
+        [s.split(",") for s in world.slices],
+        clusters=world.clusters,
+        protected=[False] * n,
+        metrics=[MetricSpec(name=f"m{k}") for k in range(world.metrics)],
+        identical=[False] * n,
+        gate=gate,
+        digest=hashlib.sha256(name.encode()).hexdigest(),
+        history=history_of(world) if history else None,
+        flips=flips,
+    )
+
+
+def answer(world: World, batch: Batch) -> Observations:
+    candidate = batch.arms == 1
+    today = candidate | (batch.repetitions >= FRESH) | (batch.purpose == "replication")
+    chance = np.where((today if world.drift else candidate)[:, None], world.new[batch.cases], world.old[batch.cases])
+    k = len(batch)
+    length = 120 * np.exp(world.rng.normal(0, 0.35, k)) * np.where(candidate, 1 + world.cost, 1.0)
+    usd = (400 * 1e-6 + length * 5e-6) if world.cost == 0 else length * 5e-6
+    return Observations(
+        scores=world.draw(chance),
+        missing=np.zeros(k, dtype=bool),
+        input_tokens=np.full(k, 400.0),
+        output_tokens=length,
+        cost_usd=usd,
+        latency_s=np.ones(k),
+        fresh=np.ones(k, dtype=bool),
+    )
+
+
+def play(world: World, planned: Design) -> tuple[Decision, Tally]:
+    """One conversation with our gate."""
+    conversation = protocol(planned)
+    calls = stored = 0
+    try:
+        batch = next(conversation)
+        while True:
+            calls += len(batch)
+            known = (batch.arms == 0) & (batch.repetitions < planned.repetitions[batch.cases])
+            stored += int(known.sum())
+            batch = conversation.send(answer(world, batch))
+    except StopIteration as stop:
+        decision: Decision = stop.value
+    n = len(world.slices)
+    return decision, Tally(decision.status.outcome, calls / n / 2, (calls - stored) / n)
+
+
+def ours(gate: GateConfig, flips: int, *, history: bool = True) -> Callable[[World, str], Tally]:
+    def rule(world: World, name: str) -> Tally:
+        return play(world, plan(world, gate, flips, name, history=history))[1]
+
+    return rule

@@ -1,0 +1,101 @@
+"""Puts the decision together from everything that is known when the course ends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.gate import findings, words
+from engine.gate.cost import careful_cost, no_cost
+from engine.gate.course import Course
+from engine.gate.decision import Decision
+from engine.gate.effects import effects
+from engine.gate.latency import latency_effect
+from engine.gate.readings import readings
+from engine.verdict import SEVERITY, combine
+from schemas.scorecard import (
+    CostEffect,
+    Effect,
+    LatencyEffect,
+    Reason,
+    ReasonCode,
+    Sureness,
+    VerdictStatus,
+)
+
+DECIDED = (VerdictStatus.BLOCKED, VerdictStatus.ERROR)
+
+
+def nothing_measured(course: Course, code: ReasonCode, status: VerdictStatus, sentence: str) -> Decision:
+    """A decision without any call."""
+    latency = LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading="no_data")
+    reason = Reason(code=code, status=status, sentence=sentence)
+    return _decision(course, [reason], effects(course), no_cost(None), latency)
+
+
+def conclude(course: Course) -> Decision:
+    """The decision on what was measured. Where something blocks, what was merely not shown yet is left out."""
+    gate = course.design.gate
+    broken = frozenset(n for n, c in course.contracts.items() if c.p <= course.contract_level)
+    shown = effects(course, broken)
+    cost, latency = careful_cost(course), latency_effect(course)
+    found = [
+        *findings.of_cells(course),
+        *course.found,
+        *findings.of_contracts(course, shown),
+        *findings.of_effects(course, shown),
+        *findings.of_absence(course),
+        *findings.of_floors(course),
+        *findings.of_cost(cost),
+        *findings.of_latency(latency, gate.max_latency_increase, gating=gate.latency == "gate"),
+    ]
+    status = combine(reason.status for reason in found)
+    kept = [r for r in found if r.status in DECIDED or _worth_saying(r.status, status)]
+    return _decision(course, kept, shown, cost, latency)
+
+
+def new_lineage(course: Course) -> Decision:
+    """A prompt without a baseline: its floors decide, and without floors a person."""
+    cost, latency = careful_cost(course), latency_effect(course)
+    found = [*findings.of_cells(course), *findings.of_floors(course)]
+    judged = any(r.code is ReasonCode.FLOOR for r in found)
+    status = VerdictStatus.APPROVED if judged else VerdictStatus.NEEDS_APPROVAL
+    found.append(Reason(code=ReasonCode.NEW_LINEAGE, status=status, sentence=words.new_lineage(floors=judged)))
+    return _decision(course, found, effects(course), cost, latency)
+
+
+def _worth_saying(status: VerdictStatus, verdict: VerdictStatus) -> bool:
+    if verdict in DECIDED:
+        return False
+    return status is not VerdictStatus.APPROVED or verdict is VerdictStatus.APPROVED
+
+
+def _decision(
+    course: Course, found: list[Reason], shown: tuple[Effect, ...], cost: CostEffect, latency: LatencyEffect
+) -> Decision:
+    design, ledger = course.design, course.ledger
+    pairs = list(zip(design.hypotheses, shown, strict=True))
+    called = ~design.identical & (ledger.runs > 0)
+    history = design.history
+    flips = None if history is None else 2 * history.variances[:, list(design.columns)[:1]]
+    overall = course.bounds[0] if len(course.bounds) else np.nan
+    return Decision(
+        status=combine(reason.status for reason in found),
+        reasons=tuple(sorted(found, key=lambda reason: SEVERITY.index(reason.status))),
+        overall=next((e for h, e in pairs if h.slice is None), None),
+        slices=tuple(e for h, e in pairs if h.slice is not None and h.metric == 0),
+        metrics=tuple(e for h, e in pairs if h.slice is None) if len(design.metrics) > 1 else (),
+        cost=cost,
+        latency=latency,
+        readings=readings(course),
+        sureness=Sureness(
+            looks=course.look,
+            repetitions=float(ledger.runs[called].mean()) if called.any() else 0.0,
+            flip_rate=float(np.nanmean(flips)) if flips is not None and not np.isnan(flips).all() else None,
+            can_rule_out=None if np.isnan(overall) else min(max(float(overall), 0.0), 1.0),
+            hypotheses=len(design.hypotheses),
+            alpha=design.alpha + design.alpha_contracts,
+        ),
+        cells=ledger.cells,
+        planned=len(ledger.arms) * int(design.repetitions[~design.identical].sum()),
+        digest=design.digest,
+    )

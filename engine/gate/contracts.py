@@ -1,0 +1,97 @@
+"""Contracts: «these very cases must hold». Cases that look worse are run afresh and their labels permuted exactly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from engine.gate.cells import BASELINE, CANDIDATE, Batch, Floats, Observations
+from engine.gate.course import Contract, Course
+from engine.gate.ledger import Pairs
+from schemas.config import SlicePolicy
+
+RUNS = 6
+CONFIRMED = 5
+"""Fresh pairs of 6 that make a break certain enough to be said."""
+FLIPS = 9_999
+
+
+def contract_slices(course: Course) -> list[str]:
+    """Slices under contract that have cases."""
+    tested = course.design.hypotheses
+    return [
+        h.slice
+        for h in tested
+        if h.slice is not None and h.metric == 0 and h.policy is SlicePolicy.CONTRACT and h.cases
+    ]
+
+
+def worse_cases(course: Course, name: str) -> list[int]:
+    """Cases of a slice that look worse on the first metric; a missing cell counts against the candidate."""
+    differences = course.ledger.imputed()[:, 0]
+    inside = course.design.inside(name)
+    return [int(i) for i in np.flatnonzero(inside & (np.nan_to_num(differences) < 0))]
+
+
+def contracts(course: Course) -> Generator[Batch, Observations, dict[str, Contract]]:
+    """Runs the cases that look worse 6 times in each arm; what came of it, by contract with such cases."""
+    worse = {name: worse_cases(course, name) for name in contract_slices(course)}
+    wanted = sorted({i for cases in worse.values() for i in cases})
+    if not wanted:
+        return {}
+    asked = course.ledger.fresh_batch(dict.fromkeys(wanted, (RUNS, RUNS)), "contract")
+    given = course.ledger.record_fresh(asked, (yield asked))
+    return {name: _judged(course, cases, given) for name, cases in worse.items() if cases}
+
+
+def _judged(course: Course, cases: Sequence[int], given: Pairs) -> Contract:
+    arms = {i: (given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]) for i in cases}
+    known = {i: (b[~np.isnan(b)], c[~np.isnan(c)]) for i, (b, c) in arms.items()}
+    imputed = [(np.nan_to_num(b, nan=1.0), np.nan_to_num(c, nan=0.0)) for b, c in arms.values()]
+    seed = int(course.design.digest[:16], 16)
+    return Contract(
+        p=label_p(list(known.values()), seed),
+        worst_p=label_p(imputed, seed),
+        worse=tuple(i for i, (b, c) in known.items() if len(b) and len(c) and c.mean() < b.mean()),
+        broken=tuple(i for i, (b, c) in arms.items() if (c < b).sum() >= CONFIRMED),
+        missing=int(sum(np.isnan(b).sum() + np.isnan(c).sum() for b, c in arms.values())),
+    )
+
+
+def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
+    """One-sided p of «the candidate's runs are worse», permuting the labels of each case's runs.
+
+    ``cases`` hold the baseline's and the candidate's scores. Exact where all scores are 0 or 1 (the candidate's passes
+    are a sum of hypergeometric counts); else by 9,999 random permutations. 1 where no case has runs in both arms.
+    """
+    usable = [(b, c) for b, c in cases if len(b) and len(c)]
+    if not usable:
+        return 1.0
+    if all(np.isin(np.concatenate(arms), (0.0, 1.0)).all() for arms in usable):
+        return _hypergeometric_p(usable)
+    generator = np.random.default_rng(seed)
+    totals = np.zeros(FLIPS)
+    observed = 0.0
+    for b, c in usable:
+        scores = np.concatenate([b, c])
+        order = np.argsort(generator.random((FLIPS, len(scores))), axis=1)
+        shuffled = scores[order]
+        totals += shuffled[:, : len(b)].mean(axis=1) - shuffled[:, len(b) :].mean(axis=1)
+        observed += b.mean() - c.mean()
+    return float((1 + (totals >= observed - 1e-9).sum()) / (FLIPS + 1))
+
+
+def _hypergeometric_p(cases: Sequence[tuple[Floats, Floats]]) -> float:
+    distribution = np.ones(1)
+    observed = 0
+    for b, c in cases:
+        passes, runs = round(float(b.sum() + c.sum())), len(b) + len(c)
+        counts = [
+            math.comb(passes, k) * math.comb(runs - passes, len(c) - k) / math.comb(runs, len(c))
+            for k in range(min(passes, len(c)) + 1)
+        ]
+        distribution = np.convolve(distribution, counts)
+        observed += round(float(c.sum()))
+    return float(min(distribution[: observed + 1].sum(), 1.0))

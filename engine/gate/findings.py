@@ -1,0 +1,200 @@
+"""What speaks for and against a candidate, as reasons in data with their sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from engine.gate import words
+from engine.gate.course import Course
+from engine.gate.floors import FloorEffect, floors
+from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, ReasonCode, VerdictStatus
+
+BLOCKED, ERROR = VerdictStatus.BLOCKED, VerdictStatus.ERROR
+SUSPICIOUS, UNDERPOWERED = VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED
+APPROVED = VerdictStatus.APPROVED
+
+
+def of_cells(course: Course) -> list[Reason]:
+    """An error where too many cells are missing."""
+    if not course.too_much_missing():
+        return []
+    gaps, asked = course.ledger.gaps().sum(axis=(1, 2)), course.ledger.asked.sum(axis=(1, 2))
+    sentence = words.missing_cells([int(g) for g in gaps], [int(a) for a in asked])
+    cases = np.flatnonzero(course.ledger.gaps().any(axis=(0, 2)))
+    return [Reason(code=ReasonCode.MISSING_CELLS, status=ERROR, sentence=sentence, cases=_ids(course, cases.tolist()))]
+
+
+def of_doubt(course: Course, missing: int, test: str) -> Reason:
+    """An error where the few cells that are missing could hide a block."""
+    sentence = words.missing_doubt(missing, test)
+    return Reason(code=ReasonCode.MISSING_CELLS, status=ERROR, sentence=sentence, look=course.look)
+
+
+def of_effects(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+    """What the block test and the approve bounds say about each hypothesis."""
+    found = []
+    for k, (h, effect) in enumerate(zip(course.design.hypotheses, shown, strict=True)):
+        metric = effect.metric if h.metric else None
+        p = float(course.result.p[k]) if course.result is not None else None
+        if course.blocking[k]:
+            code, status, sentence = ReasonCode.DROP, BLOCKED, words.drop(effect, metric)
+        elif not h.certifies:
+            continue
+        elif not h.cases:
+            code, status, sentence = ReasonCode.NO_CASES, UNDERPOWERED, words.no_cases(h.slice)
+        elif course.certified[k]:
+            code, status, sentence = ReasonCode.NO_DROP, APPROVED, words.no_drop(effect, metric)
+        elif effect.change is not None and effect.change <= -h.margin:
+            code, status, sentence = ReasonCode.ESTIMATED_DROP, SUSPICIOUS, words.estimated_drop(effect, metric)
+        else:
+            code, status, sentence = ReasonCode.UNDERPOWERED, UNDERPOWERED, words.underpowered(effect, metric)
+        found.append(
+            Reason(
+                code=code,
+                status=status,
+                sentence=sentence,
+                slice=h.slice,
+                metric=effect.metric,
+                estimate=effect.change,
+                interval=effect.interval,
+                margin=h.margin,
+                p=p,
+                look=course.look,
+                cases=_evidence(course, k) if status in (BLOCKED, SUSPICIOUS) else (),
+            )
+        )
+    return found
+
+
+def of_absence(course: Course) -> list[Reason]:
+    """Slices that the policy names and that have no case: not judged, so not passed."""
+    return [
+        Reason(code=ReasonCode.NO_CASES, status=UNDERPOWERED, sentence=words.no_cases(h.slice), slice=h.slice)
+        for h in course.design.hypotheses
+        if not h.cases and not h.certifies and h.metric == 0 and h.slice is not None
+    ]
+
+
+def of_contracts(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+    """Contracts that block, that missing cells leave open, or whose confirmed breaks are too few to block."""
+    found = []
+    for name, contract in course.contracts.items():
+        if contract.p <= course.contract_level:
+            effect = next(e for e in shown if e.slice == name)
+            found.append(
+                Reason(
+                    code=ReasonCode.CONTRACT,
+                    status=BLOCKED,
+                    sentence=words.contract(effect, len(contract.worse)),
+                    slice=name,
+                    metric=effect.metric,
+                    estimate=effect.change,
+                    interval=effect.interval,
+                    p=contract.p,
+                    look=course.look,
+                    cases=_ids(course, contract.worse),
+                )
+            )
+        elif contract.worst_p <= course.contract_level:
+            found.append(of_doubt(course, contract.missing, words.subject(name)))
+        elif contract.broken:
+            found.append(
+                Reason(
+                    code=ReasonCode.WATCH,
+                    status=SUSPICIOUS,
+                    sentence=words.contract_doubt(name, len(contract.broken)),
+                    slice=name,
+                    p=contract.p,
+                    look=course.look,
+                    cases=_ids(course, contract.broken),
+                )
+            )
+    return found
+
+
+def of_protected(course: Course, broken: Sequence[int], possible: Sequence[int]) -> list[Reason]:
+    """Protected cases that fail, or that may."""
+    ids = _ids(course, broken)
+    if ids:
+        sentence = words.protected(ids)
+        return [Reason(code=ReasonCode.PROTECTED, status=BLOCKED, sentence=sentence, look=course.look, cases=ids)]
+    return [of_doubt(course, len(possible), "a protected case")] if possible else []
+
+
+def of_smoke(course: Course, failed: Sequence[int], of: int) -> list[Reason]:
+    """The candidate is broken outright."""
+    sentence = words.smoke(len(failed), of)
+    return (
+        [Reason(code=ReasonCode.SMOKE, status=BLOCKED, sentence=sentence, cases=_ids(course, failed))] if failed else []
+    )
+
+
+def of_watch(course: Course, hits: Mapping[str | None, Sequence[int]]) -> list[Reason]:
+    """Confirmed breaks in watched slices and among the cases that the head adds."""
+    return [
+        Reason(
+            code=ReasonCode.WATCH,
+            status=SUSPICIOUS,
+            sentence=words.watch(name, len(broken)),
+            slice=name,
+            look=course.look,
+            cases=_ids(course, broken),
+        )
+        for name, broken in hits.items()
+    ]
+
+
+def of_cost(effect: CostEffect) -> list[Reason]:
+    """The cost limit."""
+    if effect.limit is None or effect.reading in ("passes", "not_gated"):
+        return []
+    estimate = {"estimate": effect.increase, "interval": effect.interval, "margin": effect.limit}
+    if effect.reading == "fails":
+        sentence = words.cost(effect.increase, effect.limit)
+        return [Reason(code=ReasonCode.COST, status=BLOCKED, sentence=sentence).model_copy(update=estimate)]
+    sentence = words.cost_uncertain(effect.increase, effect.limit, measured=effect.reading == "cant_tell")
+    reason = Reason(code=ReasonCode.COST_UNCERTAIN, status=UNDERPOWERED, sentence=sentence)
+    return [reason.model_copy(update=estimate)]
+
+
+def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Reason]:
+    """The latency limit, where it gates."""
+    if not gating or effect.reading == "passes":
+        return []
+    certain = effect.reading == "fails"
+    sentence = words.latency(effect.baseline_s, effect.candidate_s, limit, certain=certain)
+    status = BLOCKED if certain else UNDERPOWERED
+    return [Reason(code=ReasonCode.LATENCY, status=status, sentence=sentence, p=effect.p, margin=limit)]
+
+
+def of_floors(course: Course) -> list[Reason]:
+    """The absolute minima."""
+    return [_of_floor(effect, paired=course.design.paired) for effect in floors(course)]
+
+
+def _of_floor(effect: FloorEffect, *, paired: bool) -> Reason:
+    estimate = effect.estimate
+    if estimate is None:
+        status, sentence = UNDERPOWERED, words.no_cases(effect.slice)
+    elif effect.reading in ("fails", "below"):
+        certain = effect.reading == "fails"
+        status = BLOCKED if certain else SUSPICIOUS
+        sentence = words.floor(effect.slice, estimate, effect.floor, certain=certain)
+    elif effect.reading == "unproven" and not paired:
+        status, sentence = UNDERPOWERED, words.floor_unproven(effect.slice, effect.cases, effect.floor)
+    else:
+        status, sentence = APPROVED, words.floor_holds(effect.slice, estimate, effect.floor)
+    about = {"slice": effect.slice, "estimate": estimate, "margin": effect.floor}
+    return Reason(code=ReasonCode.FLOOR, status=status, sentence=sentence).model_copy(update=about)
+
+
+def _evidence(course: Course, k: int) -> tuple[str, ...]:
+    h = course.design.hypotheses[k]
+    worse = course.ledger.differences()[:, h.metric] < 0
+    return _ids(course, np.flatnonzero(worse & course.design.inside(h.slice)).tolist())
+
+
+def _ids(course: Course, cases: Sequence[int]) -> tuple[str, ...]:
+    return tuple(course.design.ids[i] for i in sorted(cases))

@@ -1,0 +1,61 @@
+"""Floors: absolute minima of the candidate's score, so that ten approved small drops don't add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from engine.gate.bounds import BETA, largest_drop
+from engine.gate.cells import CANDIDATE
+from engine.gate.course import Course
+from engine.gate.weights import by_unit, weights
+
+FloorReading = Literal["fails", "below", "holds", "unproven", "no_data"]
+
+
+@dataclass(frozen=True)
+class FloorEffect:
+    """One floor."""
+
+    slice: str | None
+    floor: float
+    estimate: float | None
+    reading: FloorReading
+    """``fails``: below, beyond chance. ``below``: the estimate is below. ``holds``: it isn't, and a shortfall over the
+    margin is ruled out. ``unproven``: it isn't, but that much could hide."""
+    cases: int
+
+
+def floors(course: Course) -> tuple[FloorEffect, ...]:
+    """Every floor of the policy against what is known now, on the first metric.
+
+    Where a candidate's cell is missing it counts 0 for the estimate, and is left out when it would prove a failure. The
+    bounds are those of the gate with the floor in the baseline's place.
+    """
+    gate = course.design.gate.floor
+    wanted: list[tuple[str | None, float]] = [(None, gate.overall)] if gate.overall is not None else []
+    wanted += sorted(gate.slices.items())
+    return tuple(_floor(course, name, floor) for name, floor in wanted)
+
+
+def _floor(course: Course, name: str | None, floor: float) -> FloorEffect:
+    design, ledger = course.design, course.ledger
+    scores = ledger.levels(CANDIDATE)[:, 0]
+    cases = int(design.inside(name).sum())
+    known = ~np.isnan(scores)
+    asked = ledger.asked[CANDIDATE].any(axis=1) | known
+    share, careful = weights(design, name, known), weights(design, name, asked)
+    if not share.any():
+        return FloorEffect(name, floor, None, "no_data", cases)
+    estimate = float((careful * np.nan_to_num(scores)).sum())
+    above = by_unit(design, share * (np.nan_to_num(scores) - floor))
+    if largest_drop(-above, by_unit(design, share), course.tail(design.alpha)) < 0:
+        return FloorEffect(name, floor, estimate, "fails", cases)
+    if estimate < floor:
+        return FloorEffect(name, floor, estimate, "below", cases)
+    margin = next(h.margin for h in design.hypotheses if h.slice == name and h.metric == 0)
+    short = by_unit(design, careful * (np.nan_to_num(scores) - floor))
+    holds = largest_drop(short, by_unit(design, careful), course.tail(BETA)) <= margin
+    return FloorEffect(name, floor, estimate, "holds" if holds else "unproven", cases)

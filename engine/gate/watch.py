@@ -1,0 +1,72 @@
+"""Watched slices and cases that the head adds: too few to decide on, but a confirmed break is not approved silently."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from engine.gate.cells import BASELINE, CANDIDATE, Batch, Observations
+from engine.gate.course import Course
+from schemas.config import SlicePolicy
+
+PAIRS = 6
+GIVE_UP = 2
+"""Pairs that don't replicate."""
+CONFIRMED = PAIRS - GIVE_UP + 1
+SHARE = 0.10
+
+
+def threshold(cases: int) -> int:
+    """How many breaks in a slice of so many cases are remarkable."""
+    return max(2, -(-cases * int(SHARE * 100) // 100))
+
+
+def watch(course: Course) -> Generator[Batch, Observations, dict[str | None, tuple[int, ...]]]:
+    """Confirms what looks broken in watched slices by fresh pairs.
+
+    By slice with a hit (``None``: cases that the head adds, where one break is enough): the confirmed breaks.
+    """
+    groups = _suspects(course)
+    suspects = sorted({i for worse, better, _ in groups.values() for i in (*worse, *better)})
+    if not suspects:
+        return {}
+    confirmed = yield from _confirm(course, suspects)
+    hits: dict[str | None, tuple[int, ...]] = {}
+    for name, (worse, better, least) in groups.items():
+        broken = tuple(i for i in worse if i in confirmed)
+        if len(broken) - sum(i in confirmed for i in better) >= least:
+            hits[name] = broken
+    return hits
+
+
+def _suspects(course: Course) -> dict[str | None, tuple[list[int], list[int], int]]:
+    """Cases that look worse and better, and how many net breaks are a hit, by group with enough that look worse."""
+    design = course.design
+    differences = np.nan_to_num(course.ledger.imputed()[:, 0])
+    groups: dict[str | None, tuple[list[int], list[int], int]] = {}
+    watched = [h for h in design.hypotheses if h.policy is SlicePolicy.WATCH and h.metric == 0 and h.slice is not None]
+    places = [(h.slice, design.inside(h.slice), threshold(h.cases)) for h in watched]
+    if design.added.any():
+        places.append((None, design.added, 1))
+    for name, inside, least in places:
+        worse, better = (np.flatnonzero(inside & (s * differences > 0)).tolist() for s in (-1, 1))
+        if len(worse) >= least:
+            groups[name] = (worse, better, least)
+    return groups
+
+
+def _confirm(course: Course, suspects: Sequence[int]) -> Generator[Batch, Observations, frozenset[int]]:
+    """Cases whose fresh pairs differ as the first runs did: at least 5 of 6. A missing cell speaks against the
+    candidate."""
+    direction = np.sign(course.ledger.imputed()[:, 0])
+    agreed, failed = dict.fromkeys(suspects, 0), dict.fromkeys(suspects, 0)
+    while running := [i for i in suspects if failed[i] < GIVE_UP and agreed[i] + failed[i] < PAIRS]:
+        asked = course.ledger.fresh_batch(dict.fromkeys(running, (GIVE_UP, GIVE_UP)), "watch")
+        given = course.ledger.record_fresh(asked, (yield asked))
+        for i in running:
+            fall = np.nan_to_num(given[i][BASELINE][:, 0], nan=1.0) - np.nan_to_num(given[i][CANDIDATE][:, 0], nan=0.0)
+            same = int((np.sign(fall) == -direction[i]).sum())
+            agreed[i] += same
+            failed[i] += GIVE_UP - same
+    return frozenset(i for i in suspects if agreed[i] >= CONFIRMED)
