@@ -118,11 +118,14 @@ def entities(text: str, *, lines: bool = False) -> str:
     return re.sub(r"(?<=[^\x00])\x00(?=[^\x00])", " ", encoded.replace("&#0;", "\x00")).replace("\x00", "&#32;")
 
 
+_EMPTY = "<i>empty</i>"
+
+
 def code(text: str, limit: int = 120) -> str:
     """``text`` for one line of Markdown or a table cell: at most ``limit`` characters of it in ``<code>``."""
     short = excerpt(text, limit)
     if not short.text:
-        return "<i>empty</i>"
+        return _EMPTY
     return f"<code>{entities(short.text)}</code>{short.note}"
 
 
@@ -134,7 +137,7 @@ def block(text: str, limit: int = 2_000) -> str:
 
 _NAMED = re.compile(r"`([^`]*)`")
 _LINKED_BY_GITHUB = re.compile(
-    r"[@#]|:\w+:|://|\bwww\b|\bGH-?\d|^[^0-9A-Za-z]*[0-9a-f]{7,64}[^0-9A-Za-z]*$|\w\.\w+/", re.IGNORECASE
+    r"[@#]|:.|\$(?!\d)|\$.*\$|://|\bwww\b|\bGH-?\d|(?<!\w)[0-9a-f]{7,64}(?!\w)|\w\.\w+/", re.IGNORECASE
 )
 
 
@@ -148,7 +151,7 @@ def _sign(character: str, before: str, after: str) -> str:
     plain = (
         character.isalnum()
         or character in ",;%(−–…→'’“”«»·±≤≥"
-        or (character == "." and (before.isalpha() or (before.isdigit() and after.isdigit())))
+        or (character == "." and not (before.isdigit() and after == " "))
         or (character == "-" and before.isalnum() and after.isalnum())
         or (character == ":" and before.isalnum() and after == " ")
         or (character == ")" and not before.isdigit())
@@ -160,14 +163,15 @@ def _sign(character: str, before: str, after: str) -> str:
 def prose(sentence: str, limit: int = 600) -> str:
     """A sentence of ours that may quote untrusted names, for one line of Markdown. Backticks become ``<code>``."""
     short = excerpt(sentence, limit)
-    shown = visible(short.text)
+    shown = " ".join(word for word in visible(short.text).split(" ") if word)
     parts = _NAMED.split(shown)
     out = [
         code(part, limit) if odd else " ".join(_word(word) for word in part.split(" "))
         for part, odd in zip(parts, (i % 2 for i in range(len(parts))), strict=True)
         if part or not odd
     ]
-    return "".join(out) + short.note
+    encoded = "".join(out)
+    return encoded + short.note if encoded.strip() else _EMPTY
 
 
 _RUNNER_SIGN = re.compile(r":(?=[^ -~]*:)|#(?=[^ -~]*#[^ -~]*\[)")

@@ -320,7 +320,9 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
         title = f"Prompt diff: {diff_title(card.diff)}"
         diff = fold(title, diff_part(card.diff, detail)) if detail.diff_lines else title
     parts = (
-        prose(card.headline) if all(reason.sentence != card.headline for reason in card.reasons) else "",
+        prose(card.headline)
+        if card.headline and all(reason.sentence != card.headline for reason in card.reasons)
+        else "",
         reasons_list(card.reasons, detail),
         effects_table(card.slices, "slice", detail) if card.slices and detail.effects else "",
         effects_table(card.metrics, "metric", detail) if len(card.metrics) > 1 and detail.effects else "",
