@@ -1,0 +1,102 @@
+"""The files of one commit, read when they are asked for and not before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from engine.readers.bounded import shown
+from schemas.ports import SourceTree, TreeEntry
+from schemas.prompts import Finding
+
+REGULAR = ("100644", "100755")
+FOLDER = "040000"
+LARGEST = 16 * 2**20
+"""Bytes; what is larger is not fetched at all. Readers have far smaller limits of their own."""
+PAIRED = tuple(f"{stem}{suffix}" for stem in ("system", "user") for suffix in (".md", ".txt", ".j2", ".jinja"))
+"""Files that make a folder a prompt."""
+
+
+def below(folder: str, path: str) -> str:
+    """``path`` from ``folder`` (empty: the root), without ``.`` and doubled slashes. It holds no ``..``."""
+    return "/".join(step for step in f"{folder}/{path}".split("/") if step not in ("", "."))
+
+
+def folder_of(prompt: str) -> str:
+    """The folder that a prompt's path names: itself, or the parent of either file of a pair."""
+    folder, _, name = prompt.rpartition("/")
+    return folder if name in PAIRED else prompt
+
+
+class Files(Mapping[str, bytes]):
+    """Regular files of a commit's tree by path. Links and submodules are not followed: they are not there."""
+
+    def __init__(self, tree: SourceTree, commit: str) -> None:
+        self.commit = commit
+        self._tree = tree
+        self._entries: dict[str, TreeEntry | None] = {}
+        self._contents: dict[str, bytes] = {}
+
+    def fetch(self, paths: Iterable[str]) -> None:
+        """Reads many files at once: one question to git instead of one for each."""
+        wanted = dict.fromkeys(paths)
+        unknown = [path for path in wanted if path not in self._entries]
+        if unknown:
+            found = self._tree.lookup(self.commit, unknown)
+            self._entries |= {path: found.get(path) for path in unknown}
+        blobs = [entry.blob for path in wanted if (entry := self._regular(path))]
+        missing = [blob for blob in dict.fromkeys(blobs) if blob not in self._contents]
+        self._contents |= self._tree.read(missing)
+
+    def fetch_prompts(self, paths: Iterable[str]) -> None:
+        """``fetch`` for what may be files or folders that hold a pair of files."""
+        paths = list(paths)
+        self.fetch(paths + [below(folder_of(path), name) for path in paths for name in PAIRED])
+
+    def entry(self, path: str) -> TreeEntry | None:
+        """What the tree has at ``path``: a file, a folder, a link, a submodule."""
+        if path not in self._entries:
+            above = self._entries.get(path.rpartition("/")[0])
+            inside_a_file = above is not None and above.mode != FOLDER
+            self._entries[path] = None if inside_a_file else self._tree.lookup(self.commit, [path]).get(path)
+        return self._entries[path]
+
+    def obstacle(self, path: str) -> Finding | None:
+        """Why there is no regular file or folder at ``path`` though something is; ``None``: there is, or nothing is."""
+        entry = self.entry(path)
+        if entry is None or entry.mode == FOLDER:
+            return None
+        where = shown(path, 4096)
+        if entry.mode == "120000":
+            return Finding(what="this is a symbolic link; links are not followed", where=where, mend="commit the file")
+        if entry.mode == "160000":
+            return Finding(what="this is a submodule; its files belong to another repository", where=where)
+        if (entry.size or 0) > LARGEST:
+            size = f"{(entry.size or 0) / 2**20:.0f} MiB"
+            return Finding(what=f"the file has {size}", where=where, mend="a prompt has at most 1 MiB")
+        return None
+
+    def same(self, path: str, other: Files, other_path: str) -> bool:
+        """Whether both commits hold the very same thing (or nothing) there."""
+        mine, theirs = self.entry(path), other.entry(other_path)
+        return (mine and (mine.mode, mine.blob)) == (theirs and (theirs.mode, theirs.blob))
+
+    def _regular(self, path: str) -> TreeEntry | None:
+        entry = self.entry(path)
+        return entry if entry and entry.mode in REGULAR and (entry.size or 0) <= LARGEST else None
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, str) and self._regular(path) is not None
+
+    def __getitem__(self, path: str) -> bytes:
+        entry = self._regular(path)
+        if entry is None:
+            raise KeyError(path)
+        if entry.blob not in self._contents:
+            self._contents |= self._tree.read([entry.blob])
+        return self._contents[entry.blob]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tree.entries(self.commit))
+
+    def __len__(self) -> int:
+        return len(self._tree.entries(self.commit))

@@ -1,0 +1,70 @@
+"""Prompts that are lineages by themselves: a ``.prompt.yml`` with test data and evaluators needs no configuration."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from engine.detection.commits import Commits
+from engine.detection.configurations import Place
+from engine.detection.entries import Entry
+from engine.detection.files import Files
+from engine.detection.prompts import read_at
+from schemas.config import Config, LineageConfig
+from schemas.prompts import PromptFile, UseCase
+
+SUFFIXES = (".prompt.yml", ".prompt.yaml")
+
+
+def inline_entries(commits: Commits, places: Sequence[Place], configured: Sequence[Entry]) -> tuple[Entry, ...]:
+    """An entry for each touched prompt of that kind that no configuration names.
+
+    It exists at base or is new in the head. The configuration of its folder lends it models, gate and budget.
+    """
+    named = {entry.prompt for entry in configured if not entry.adopted}
+    named |= {entry.head_prompt for entry in configured if not entry.adopted}
+    found = dict(_found(commits, named))
+    stems = Counter(_name(path.rpartition("/")[2]) for path in found)
+    entries = []
+    for path, new in found.items():
+        folder, _, file = path.rpartition("/")
+        name = _name(file) if stems[_name(file)] == 1 else _name(f"{folder.rpartition('/')[2]}-{file}")
+        config = _config_around(path, places)
+        lineage = LineageConfig(use_case=UseCase.GENERATION, prompt=path)
+        entries.append(Entry(name, name, "", config, lineage, config, lineage, new=new))
+    return tuple(entries)
+
+
+def _found(commits: Commits, named: set[str]) -> Iterator[tuple[str, bool]]:
+    """Paths at base (at the head for what is new there), and whether they are new."""
+    for change in commits.changes.all:
+        before, after = change.before and change.before.path, change.after and change.after.path
+        if named & {before, after}:
+            continue
+        old = before or after
+        if old and any(_is_whole(files, old) for files in (commits.base, commits.ancestor)):
+            yield old, False
+        elif after and _is_whole(commits.head, after):
+            yield after, True
+
+
+def _is_whole(files: Files, path: str) -> bool:
+    raw = files.get(path) if path.endswith(SUFFIXES) else None
+    if raw is None or b"testData" not in raw or b"evaluators" not in raw:
+        return False
+    prompt = read_at(files, path)
+    return isinstance(prompt, PromptFile) and bool(prompt.test_data and prompt.evaluators)
+
+
+def _name(text: str) -> str:
+    """A lineage's name from a file's."""
+    stem = next((text.removesuffix(suffix) for suffix in SUFFIXES if text.endswith(suffix)), text)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip("._-")[:64] or "prompt"
+
+
+def _config_around(path: str, places: Sequence[Place]) -> Config:
+    """Base's configuration of the innermost folder around ``path``."""
+    around = [place for place in places if place.base and (not place.root or path.startswith(f"{place.root}/"))]
+    innermost = max(around, key=lambda place: len(place.root), default=None)
+    return (innermost and innermost.base) or Config(version=1)

@@ -1,0 +1,143 @@
+"""One lineage: what the pull request changes about it, and everything that judging it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from engine.detection.commits import Commits
+from engine.detection.entries import Entry
+from engine.detection.evidence import grading_of, tests_of
+from engine.detection.files import below, folder_of
+from engine.detection.models import Side, model_of, pair_models
+from engine.detection.prompts import (
+    approval,
+    lines_changed,
+    path_before,
+    prompt_changes,
+    prompt_reasons,
+    prompt_warnings,
+    read_at,
+    versions_of,
+)
+from engine.detection.settings import settings_of
+from engine.prompt_diff import diff_prompts
+from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
+from schemas.detection import LineageChange, ModelPair
+from schemas.prompts import Finding, PromptFile
+from schemas.scorecard import Change, ReasonCode
+
+
+def may_be_affected(entry: Entry, commits: Commits) -> bool:
+    """Whether reading it is worth while: a path of it is touched, a setting changes, or what its prompt includes."""
+    touches = commits.changes.touches
+    if entry.new or entry.policy or entry.models_changed or any(touches(folder_of(path)) for path in entry.paths):
+        return True
+    before = path_before(entry, commits)
+    if before is None:
+        return False
+    raw = commits.ancestor.get(before)
+    if touches(folder_of(before)) or (raw is not None and b"{%" not in raw):
+        return touches(folder_of(before))
+    prompt = read_at(commits.ancestor, before)
+    if not isinstance(prompt, PromptFile):
+        return False
+    # By name: a file that appears may take the place of the one that was included.
+    included = {name.rpartition("/")[2] for name in (*prompt.included, *prompt.partials)}
+    return bool(included & commits.changes.names)
+
+
+def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChange | None:
+    """What changes about the lineage; ``None`` if nothing that matters does."""
+    versions = versions_of(entry, commits)
+    old, new = versions.old, versions.new
+    head_lineage = entry.head_lineage or entry.lineage
+    pairs, refused = pair_models(
+        Side(entry.config, entry.lineage, old), Side(entry.head_config, head_lineage, new or old)
+    )
+    gating = tests_of(entry, versions, commits)
+    grading = grading_of(entry, commits)
+    changes = (
+        *prompt_changes(entry, versions),
+        *_model_changes(pairs),
+        *gating.changes,
+        *grading.changes,
+        *(Change(kind="policy", detail=change.sentence) for change in entry.policy),
+    )
+    if not changes:
+        return None
+    judge, unknown_judge = _judge(entry, versions.judge)
+    gate, run, budget = _settings(entry)
+    return LineageChange(
+        name=entry.name,
+        root=entry.root,
+        config=entry.lineage,
+        models=pairs if new else (),
+        gate=gate,
+        run=run,
+        budget=budget,
+        baseline=old,
+        candidate=new,
+        unreadable=versions.candidate if isinstance(versions.candidate, Finding) else None,
+        judged_by=versions.judge,
+        reference=_reference(entry, commits),
+        tests=gating.tests,
+        added_cases=gating.cases.added,
+        removed_cases=gating.cases.removed,
+        edited_cases=gating.cases.edited,
+        rubric=grading.rubric,
+        judge=judge,
+        judge_labels=grading.labels,
+        changes=changes,
+        reasons=(
+            *prompt_reasons(entry, versions),
+            *(approval(ReasonCode.POLICY_CHANGED, f"{entry.name}: {why}.") for why in (*refused, *unknown_judge)),
+            *gating.reasons,
+            *grading.reasons,
+        ),
+        warnings=(
+            *prompt_warnings(entry, versions, commits, base_ref),
+            *(gating.tests.warnings if gating.tests else ()),
+        ),
+        diff=diff_prompts(old, new) if old or new else None,
+        changed_lines=lines_changed(versions, commits),
+        measured=not entry.adopted,
+    )
+
+
+def _model_changes(pairs: Sequence[ModelPair]) -> Iterator[Change]:
+    for pair in pairs:
+        if pair.swapped:
+            yield Change(kind="model", detail=f"{pair.baseline_name} → {pair.name}")
+        elif pair.baseline and pair.baseline.parameters != pair.candidate.parameters:
+            yield Change(kind="parameters", detail=f"parameters of the model {pair.name}")
+
+
+def _settings(entry: Entry) -> tuple[GateConfig, RunConfig, Budget]:
+    """A new lineage may set its own gate, but not below the floor that base has for new ones."""
+    gate, run, budget = settings_of(entry.config, entry.lineage)
+    if not entry.new:
+        return gate, run, budget
+    base, own = entry.config.gate.floor, gate.floor
+    slices = {name: max(base.slices.get(name, 0), own.slices.get(name, 0)) for name in {**base.slices, **own.slices}}
+    overall = max((floor for floor in (base.overall, own.overall) if floor is not None), default=None)
+    return gate.model_copy(update={"floor": Floor(overall=overall, slices=slices)}), run, budget
+
+
+def _judge(entry: Entry, prompt: PromptFile | None) -> tuple[ModelConfig | None, tuple[Finding, ...]]:
+    """The judge's model, by base's configuration: the lineage's, else the one that the prompt's evaluators name."""
+    inline = next((found.judge_model for found in (prompt.evaluators if prompt else ()) if found.judge_model), None)
+    name = entry.lineage.judge.model if entry.lineage.judge else inline
+    if name is None:
+        return None, ()
+    model = model_of(name, entry.config)
+    if model is None:
+        return None, (Finding(what=f"base's configuration has no model {name!r} to judge with"),)
+    return model, ()
+
+
+def _reference(entry: Entry, commits: Commits) -> PromptFile | None:
+    """What a new lineage is compared with: base's version, never the head's."""
+    if entry.lineage.reference is None:
+        return None
+    prompt = read_at(commits.base, below(entry.root, entry.lineage.reference))
+    return prompt if isinstance(prompt, PromptFile) else None

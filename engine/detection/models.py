@@ -1,0 +1,114 @@
+"""Which models the arms of a lineage run on. Origins, keys and prices are base's; the head only chooses among them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from schemas.config import Config, LineageConfig, ModelConfig, ProviderName
+from schemas.detection import ModelPair
+from schemas.prompts import Finding, PromptFile
+
+PUBLISHERS = {"openai": ProviderName.OPENAI, "anthropic": ProviderName.ANTHROPIC}
+FAMILIES = {
+    "gpt-": ProviderName.OPENAI,
+    "o1": ProviderName.OPENAI,
+    "o3": ProviderName.OPENAI,
+    "o4": ProviderName.OPENAI,
+}
+FAMILIES |= {"claude": ProviderName.ANTHROPIC}
+"""How bare model ids begin, by provider."""
+
+
+def model_of(name: str, config: Config) -> ModelConfig | None:
+    """The configured model of that name or id, else the provider's own by its id (``openai/gpt-4o``, ``gpt-4o``)."""
+    if name in config.models:
+        return config.models[name]
+    publisher, _, bare = name.rpartition("/")
+    for model in config.models.values():
+        if model.model in (name, bare) and publisher in ("", model.provider.value):
+            return model
+    provider = PUBLISHERS.get(publisher)
+    if not publisher:
+        provider = next((found for start, found in FAMILIES.items() if bare.startswith(start)), None)
+    return ModelConfig(provider=provider, model=bare) if provider and bare else None
+
+
+class Side(NamedTuple):
+    """What one arm's commit says about a lineage; the prompt is ``None`` where it doesn't exist."""
+
+    config: Config
+    lineage: LineageConfig
+    prompt: PromptFile | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The lineage's own ``model``, else the prompt file's, else the default, else the only one there is."""
+        models = self.config.models
+        only = next(iter(models)) if len(models) == 1 else None
+        own = self.prompt.model if self.prompt else None
+        said = self.lineage.model or own or self.config.defaults.model or only or ()
+        return (said,) if isinstance(said, str) else said
+
+
+def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Finding, ...]]:
+    """An experiment for each model of the candidate, and what base doesn't allow.
+
+    A model that both versions name is paired with itself; what replaces a model is paired with what it replaces. The
+    head's model may have other parameters than base's, never another provider, id, address or key: then it is refused,
+    and base's models run instead.
+    """
+    olds = {name: model for name in base.names if (model := model_of(name, base.config))}
+    allowed = [*base.config.models.values(), *olds.values()]
+    news: dict[str, ModelConfig] = {}
+    refused: list[Finding] = []
+    for name in head.names:
+        asked = model_of(name, head.config)
+        if asked is None:
+            refused.append(_unknown(name))
+            continue
+        own = next((model for model in allowed if _same_model(model, asked)), None)
+        if own is not None:
+            news[name] = own.model_copy(update={"parameters": asked.parameters})
+        elif not base.config.models and _own_origin(asked):
+            news[name] = asked
+        else:
+            refused.append(_not_in_base(name))
+    if not news and not refused:
+        refused.append(Finding(what="no model is named", mend="add model: to the lineage, or defaults: {model: …}"))
+    news = news or olds
+    replaced = [name for name in olds if name not in news]
+    pairs = []
+    for name, model in news.items():
+        partner = name if name in olds or not replaced else replaced.pop(0)
+        pairs.append(
+            ModelPair(
+                name=name,
+                candidate=model,
+                baseline_name=partner if base.prompt else None,
+                baseline=olds.get(partner, model) if base.prompt else None,
+            )
+        )
+    return tuple(pairs), tuple(refused)
+
+
+def _same_model(base: ModelConfig, asked: ModelConfig) -> bool:
+    keys = ("provider", "model", "api", "base_url", "api_key_env", "recording")
+    return all(getattr(base, key) == getattr(asked, key) for key in keys)
+
+
+def _own_origin(model: ModelConfig) -> bool:
+    return model.base_url is None and model.api_key_env is None and model.recording is None
+
+
+def _unknown(name: str) -> Finding:
+    return Finding(
+        what=f"nobody knows whose model {name!r} is",
+        mend=f"say it in promptverdict.yaml: models: {{my-model: {{provider: …, model: {name}}}}}",
+    )
+
+
+def _not_in_base(name: str) -> Finding:
+    return Finding(
+        what=f"the model {name!r} is not in base's configuration, so nothing was measured on it",
+        mend="add the model in a pull request of its own; the swap is measured then",
+    )
