@@ -12,7 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from evaluators.classification import METRIC, Classification
+from schemas.outcomes import Arm, Outcome, Score
 from schemas.scorecard import ClassEffect, Confusion
+from schemas.testsets import TestCase
 
 NO_LABEL = "no label"
 
@@ -37,6 +40,28 @@ class _Class:
 
 
 def classification_report(
+    cases: Sequence[TestCase], outcomes: Sequence[Outcome], labels: Sequence[str], *, several: bool = False
+) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
+    """The report on a lineage's outcomes, as ``report_by_class`` gives it; ``cases`` are what the cells point to."""
+    part = Classification(labels, several=several)
+    said: dict[tuple[int, Arm], list[str | None]] = {}
+    for outcome in outcomes:
+        for score in outcome.scores:
+            if isinstance(score, Score) and score.metric == METRIC:
+                said.setdefault((outcome.cell.case, outcome.cell.arm), []).append(score.answer)
+    answers = [
+        CaseAnswers(
+            expected=part.expected_labels(case.expected),
+            baseline=tuple(said.get((position, Arm.BASELINE), ())),
+            candidate=tuple(said.get((position, Arm.CANDIDATE), ())),
+        )
+        for position, case in enumerate(cases)
+        if case.expected is not None
+    ]
+    return report_by_class(labels, answers, several=several)
+
+
+def report_by_class(
     labels: Sequence[str], cases: Sequence[CaseAnswers], *, several: bool = False
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
     """One ClassEffect for each label, in order, and the confusion matrix.

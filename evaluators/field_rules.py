@@ -136,8 +136,8 @@ def _similarity(one: str, other: str, threshold: float, limit: int = MAX_FUZZY_C
 
 def _set(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
     spelling: Callable[[JsonValue], str] = _plain if rule.match != "exact" else _typed
-    wanted = {spelling(member): show(member, 30) for member in _as_members(expected)}
-    got = {spelling(member): show(member, 30) for member in _as_members(given)}
+    wanted = {spelling(member): member for member in _as_members(expected)}
+    got = {spelling(member): member for member in _as_members(given)}
     missing = [member for member in wanted if member not in got]
     extra = [member for member in got if member not in wanted]
     common = len(wanted) - len(missing)
@@ -147,8 +147,8 @@ def _set(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
         missing = [member for member in missing if member not in partner]
         taken = set(partner.values())
         extra = [member for member in extra if member not in taken]
-    parts = [("missing", [wanted[member] for member in missing]), ("hallucinated", [got[member] for member in extra])]
-    reason = "; ".join(f"{what}: {shown(', '.join(members[:20]))}" for what, members in parts if members)
+    parts = [("missing", [wanted[key] for key in missing[:9]]), ("hallucinated", [got[key] for key in extra[:9]])]
+    reason = "; ".join(f"{what}: {shown(', '.join(show(one, 30) for one in some))}" for what, some in parts if some)
     return FieldResult(set_f1(common, len(wanted), len(got)), reason)
 
 

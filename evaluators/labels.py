@@ -100,11 +100,10 @@ class LabelReader:
     def _named(self, words: str, *, prose: bool = False) -> set[str]:
         """Labels that folded ``words`` name; none if it rules one out: that takes more than matching to understand."""
         mentions = self._mentions(words)
-        if prose:
-            mentions = [mention for mention in mentions if mention[0] not in self._too_short_for_prose]
-        if any(negated for _, negated in mentions):
-            return set()
-        return {label for label, _ in mentions}
+        named = {label for label, _ in mentions}
+        # “A” and “2” are words of any prose: no answer by themselves, though they make another one doubtful.
+        only_short = prose and named <= self._too_short_for_prose
+        return set() if only_short or any(negated for _, negated in mentions) else named
 
     # -- one label --------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ from schemas.prompts import Finding
 from schemas.testsets import TestCase
 from schemas.values import digest_of
 
+FORBIDDEN = "must_not"
+
 _FINISHES = {
     Finish.LENGTH: "truncated: the output limit was reached",
     Finish.REFUSAL: "refused by the model",
@@ -29,12 +31,15 @@ _FINISHES = {
 class LineageEvaluator:
     """Implements the ``Evaluator`` port. The first part's first metric is the overall score.
 
-    Raises ConfigError when two metrics have one name.
+    ``forbidden_gates`` adds a check, ``must_not``, for lineages whose overall score doesn't gate: a forbidden text must
+    be able to block all the same. Raises ConfigError when two metrics have one name.
     """
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part], *, forbidden_gates: bool = False) -> None:
         self._parts = tuple(parts)
-        self._metrics = tuple(spec for part in parts for spec in part.metrics)
+        self._forbidden_gates = forbidden_gates
+        last = (MetricSpec(name=FORBIDDEN, kind="check"),) if forbidden_gates else ()
+        self._metrics = (*(spec for part in parts for spec in part.metrics), *last)
         twice = [name for name, count in Counter(spec.name for spec in self._metrics).items() if count > 1]
         if twice:
             raise ConfigError(
@@ -49,12 +54,8 @@ class LineageEvaluator:
     @property
     def version(self) -> str:
         """Differs whenever scores may differ; part of the digests."""
-        return f"evaluator-1-{digest_of([part.version for part in self._parts])[:32]}"
-
-    @property
-    def primary(self) -> Part:
-        """The part that the overall score comes from."""
-        return self._parts[0]
+        settings = [[part.version for part in self._parts], self._forbidden_gates]
+        return f"evaluator-1-{digest_of(settings)[:32]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Why ``case`` can't be scored, found before any call."""
@@ -67,26 +68,31 @@ class LineageEvaluator:
         if completion.finish.scores_zero:
             why = _FINISHES[completion.finish]
             return tuple(Score(metric=spec.name, value=0, reason=why) for spec in self._metrics)
-        text = output_text(completion)
-        forbidden = next((part for part in case.must_not if contains(whole_text(completion), part)), None)
+        everything = whole_text(completion)
+        forbidden = next((text for text in case.must_not if contains(everything, text)), None)
+        if forbidden is not None:
+            why = f"the answer holds «{shown(forbidden, 40)}», which this case forbids"
+            return await self._score_forbidden(case, completion, why, ask)
+        scored = [score for part in self._parts for score in await part.score(case, output_text(completion), ask)]
+        if self._forbidden_gates:
+            scored.append(Score(metric=FORBIDDEN, value=1))
+        failed = next((score for spec, score in zip(self._metrics, scored, strict=True) if _failed(spec, score)), None)
+        if isinstance(failed, Score):
+            scored[0] = _zero(scored[0], f"the check «{failed.metric}» failed: {failed.reason}")
+        return tuple(scored)
+
+    async def _score_forbidden(self, case: TestCase, completion: Completion, why: str, ask: Ask) -> Scores:
+        """0 on everything but the checks, which say what they find; no judge is paid for it."""
         scored: list[Score | EvaluatorFailure] = []
         for part in self._parts:
-            if forbidden is None:
-                scored += await part.score(case, text, ask)
-                continue
-            why = f"the answer holds «{shown(forbidden, 40)}», which this case forbids"
             if part.asks:
                 scored += [Score(metric=spec.name, value=0, reason=why) for spec in part.metrics]
             else:
-                scores = await part.score(case, text, ask)
-                scored += [
-                    score if spec.kind == "check" else _zero(score, why)
-                    for spec, score in zip(part.metrics, scores, strict=True)
-                ]
-        failed = next((score for spec, score in zip(self._metrics, scored, strict=True) if _failed(spec, score)), None)
-        if isinstance(failed, Score) and forbidden is None:
-            scored[0] = _zero(scored[0], f"the check «{failed.metric}» failed: {failed.reason}")
-        return tuple(scored)
+                scored += await part.score(case, output_text(completion), ask)
+        if self._forbidden_gates:
+            scored.append(Score(metric=FORBIDDEN, value=0, reason=why))
+        kinds = [spec.kind for spec in self._metrics]
+        return tuple(score if kind == "check" else _zero(score, why) for kind, score in zip(kinds, scored, strict=True))
 
 
 def _zero(score: Score | EvaluatorFailure, why: str) -> Score:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from evaluators.checks import Checks
 from evaluators.classification import Classification
 from evaluators.extraction import Extraction, rules_by_example
+from evaluators.generation import RubricJudge
+from evaluators.inline import InlineEvaluators
 from evaluators.lineage_evaluator import LineageEvaluator
 from evaluators.parts import Part
 from schemas.config import LineageConfig, ModelConfig
@@ -18,22 +21,24 @@ from schemas.testsets import TestCase
 
 def evaluator_for(
     lineage: LineageConfig,
-    prompt: PromptFile | None,  # noqa: ARG001
-    rubric: Rubric | None,  # noqa: ARG001
-    judge: ModelConfig | None,  # noqa: ARG001
+    prompt: PromptFile | None,
+    rubric: Rubric | None,
+    judge: ModelConfig | None,
     *,
     cases: Sequence[TestCase] = (),
-    calibrated: bool | None = None,  # noqa: ARG001
+    calibrated: bool | None = None,
 ) -> Evaluator:
     """The evaluator that the lineage's configuration describes.
 
-    Everything comes from the base commit: ``prompt`` too, whose inline evaluators are used by a generation lineage
-    without a rubric. ``cases`` (the gating ones) tell the fields of an extraction that doesn't list them.
-    ``calibrated`` says whether the judge agrees with people (evaluators/calibration.py): only then do its metrics gate.
+    Everything comes from the base commit: ``prompt`` too, whose inline evaluators score a generation lineage that has
+    no rubric. ``cases`` are the gating ones: they tell the fields of an extraction that doesn't list them.
+    ``calibrated``: the judge is known to agree with people (evaluators/calibration.py). Only then do its metrics gate.
 
     Raises ConfigError for what can't be scored.
     """
-    return LineageEvaluator([_use_case(lineage, cases)])
+    parts = list(_parts(lineage, prompt, rubric, judge, cases, gates=calibrated is True))
+    forbids = any(case.must_not for case in cases)
+    return LineageEvaluator(parts, forbidden_gates=forbids and not parts[0].metrics[0].gates)
 
 
 def check_expectations(evaluator: Evaluator, cases: Iterable[TestCase]) -> tuple[Finding, ...]:
@@ -41,12 +46,38 @@ def check_expectations(evaluator: Evaluator, cases: Iterable[TestCase]) -> tuple
     return tuple(problem for case in cases if (problem := evaluator.problem(case)) is not None)
 
 
-def _use_case(lineage: LineageConfig, cases: Sequence[TestCase]) -> Part:
+def _parts(
+    lineage: LineageConfig,
+    prompt: PromptFile | None,
+    rubric: Rubric | None,
+    judge: ModelConfig | None,
+    cases: Sequence[TestCase],
+    *,
+    gates: bool,
+) -> Iterator[Part]:
+    """The part with the overall metric first."""
+    inline = prompt.evaluators if prompt is not None else ()
+    checks = lineage.checks
     if lineage.use_case is UseCase.CLASSIFICATION:
-        return Classification(lineage.labels, several=lineage.multi_label)
-    if lineage.use_case is UseCase.EXTRACTION:
-        return _extraction(lineage, cases)
-    raise ConfigError("there is nothing to score generated text by", mend="add `rubric:` or `checks:` to the lineage")
+        yield Classification(lineage.labels, several=lineage.multi_label)
+    elif lineage.use_case is UseCase.EXTRACTION:
+        yield _extraction(lineage, cases)
+    elif rubric is None and inline:
+        yield InlineEvaluators(inline, judge, gates=gates)
+    elif rubric is None:
+        if not checks:
+            raise ConfigError(
+                "there is nothing to score generated text by", mend="add `rubric:` or `checks:` to the lineage"
+            )
+        yield Checks(checks, overall=True)
+        return
+    if rubric is not None:
+        if judge is None:
+            raise ConfigError("a rubric needs a judge", mend="add `judge: {model: …}` to the lineage")
+        name = "overall" if lineage.use_case is UseCase.GENERATION else "rubric"
+        yield RubricJudge(rubric, judge, gates=gates, name=name)
+    if checks:
+        yield Checks(checks, overall=False)
 
 
 def _extraction(lineage: LineageConfig, cases: Sequence[TestCase]) -> Part:

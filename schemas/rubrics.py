@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from schemas.config import Name
 from schemas.values import Value
@@ -26,3 +26,14 @@ class Rubric(Value):
     """The dimensions that a judge, or a person, grades; the overall score is their weighted mean."""
 
     dimensions: dict[Name, Dimension] = Field(min_length=1)
+
+
+class LabelledAnswer(Value):
+    """A sample answer with a person's grades: what a judge is calibrated by."""
+
+    id: str = Field(min_length=1)
+    inputs: dict[str, JsonValue] = {}
+    expected: JsonValue = None
+    output: str = Field(min_length=1)
+    grades: dict[Name, Grade] = Field(min_length=1)
+    """By dimension of the rubric."""

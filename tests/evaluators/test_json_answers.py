@@ -77,9 +77,9 @@ def test_a_whole_answer_is_one_value(text):
     "text", ["{" * 1_000_000, '{"' * 500_000, "{ " * 500_000, '{"a":{' * 170_000, "```json\n" * 120_000, "{}" * 500_000]
 )
 def test_hostile_megabytes_take_linear_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     read_object(text)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @settings(max_examples=150, deadline=None)

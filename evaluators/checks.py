@@ -1,0 +1,110 @@
+"""Checks: deterministic rules on an output, of any use case. Texts are compared as written, but for ``contains`` and
+``not_contains``, which don't mind case, Unicode form, dashes and line breaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from evaluators.json_schema import schema_check
+from evaluators.parts import Scores
+from evaluators.patterns import compile_pattern
+from evaluators.text import contains, shown
+from schemas.config import Check
+from schemas.errors import ConfigError
+from schemas.outcomes import MetricSpec, Score
+from schemas.ports import Ask
+from schemas.prompts import Finding
+from schemas.testsets import TestCase
+from schemas.values import digest_of
+
+METRIC = "overall"
+
+Rule = Callable[[str], str]
+"""From an output to what is wrong with it; empty: nothing."""
+
+
+class Checks:
+    """One metric of kind ``check`` for each, 1 or 0. With ``overall`` a first metric that is 1 when all pass.
+
+    Raises ConfigError for a check of no kind or of several, and for an expression or schema that can't be used.
+    """
+
+    def __init__(self, checks: Sequence[Check], *, overall: bool) -> None:
+        self._checks = tuple(checks)
+        self._rules = [(check.name, rule_of(check)) for check in checks]
+        self._overall = overall
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """The overall metric, if it is wanted, and the checks in the order of the configuration."""
+        first = (MetricSpec(name=METRIC),) if self._overall else ()
+        return (*first, *(MetricSpec(name=name, kind="check") for name, _ in self._rules))
+
+    @property
+    def version(self) -> str:
+        """The algorithm's number and a digest of the checks."""
+        settings = [[check.model_dump(mode="json") for check in self._checks], self._overall]
+        return f"checks-1-{digest_of(settings)[:16]}"
+
+    @property
+    def asks(self) -> bool:
+        """It asks nobody."""
+        return False
+
+    def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - checks expect nothing of a case
+        """Nothing: every case can be checked."""
+        return None
+
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - asks nobody
+        """1 or 0 for each check."""
+        found = [(name, rule(output)) for name, rule in self._rules]
+        scores = [Score(metric=name, value=float(not problem), reason=problem) for name, problem in found]
+        if not self._overall:
+            return tuple(scores)
+        failed = "; ".join(f"{name}: {problem}" for name, problem in found if problem)
+        answer = shown(output, 400)
+        return (Score(metric=METRIC, value=float(not failed), reason=failed, answer=answer), *scores)
+
+
+def rule_of(check: Check) -> Rule:
+    """The check as a function. Raises ConfigError."""
+    where = f"check «{check.name}»"
+    kinds: dict[str, Callable[[], Rule]] = {
+        "equals": lambda: _equals(check.equals or ""),
+        "contains": lambda: _contains(check.contains or ""),
+        "not_contains": lambda: _not_contains(check.not_contains or ""),
+        "regex": lambda: _regex(check.regex or "", where),
+        "max_words": lambda: _max_words(check.max_words or 0),
+        "json_schema": lambda: schema_check(check.json_schema or {}, where),
+    }
+    given = [kind for kind in kinds if getattr(check, kind) is not None]
+    if len(given) != 1:
+        what = "has no rule" if not given else f"has several rules ({', '.join(given)})"
+        raise ConfigError(f"{where} {what}", mend=f"give it one of {', '.join(kinds)}")
+    return kinds[given[0]]()
+
+
+def _equals(text: str) -> Rule:
+    return lambda output: "" if output.strip() == text.strip() else f"is not «{shown(text, 40)}»"
+
+
+def _contains(text: str) -> Rule:
+    return lambda output: "" if contains(output, text) else f"does not contain «{shown(text, 40)}»"
+
+
+def _not_contains(text: str) -> Rule:
+    return lambda output: f"contains «{shown(text, 40)}»" if contains(output, text) else ""
+
+
+def _regex(pattern: str, where: str) -> Rule:
+    matches = compile_pattern(pattern, where)
+    return lambda output: "" if matches(output) else f"does not match {shown(pattern, 60)}"
+
+
+def _max_words(limit: int) -> Rule:
+    def check(output: str) -> str:
+        words = len(output.split())
+        return "" if words <= limit else f"has {words:,} words, more than {limit:,}"
+
+    return check

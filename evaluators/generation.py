@@ -1,0 +1,193 @@
+"""Generation: a judge grades the answer by a rubric, in two blind calls whose grades are averaged.
+
+How a judge is asked (and how a judge that is no language model can answer): the system message says that it grades one
+answer; the request's JSON Schema is named ``grades`` and has one property for each dimension, in order, each
+``{"reason": text, "grade": 1…5}``; the user message holds the headings ``# Rubric``, ``# Task``, ``# Answer`` and what
+belongs to them, the task and the answer between tags ``<task-…>`` and ``<answer-…>``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from evaluators.json_answers import read_json
+from evaluators.judging import Fence, Reading, ask_judge, judge_request
+from evaluators.parts import Scores
+from evaluators.text import shown
+from schemas.config import ModelConfig
+from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
+from schemas.ports import Ask
+from schemas.prompts import Finding, Request
+from schemas.rubrics import Dimension, Rubric
+from schemas.testsets import TestCase
+from schemas.values import digest_of
+
+BLIND_CALLS = 2
+WORST, BEST = 1, 5
+
+Grades = dict[str, tuple[int, str]]
+"""Dimension → grade from 1 to 5 and the judge's reason, which is untrusted text."""
+
+
+class RubricJudge:
+    """The metric ``name``, the weighted mean of the dimensions, then one metric for each dimension.
+
+    A grade g of 1…5 is the score (g − 1) / 4. ``gates`` says whether the metrics take part in the verdict: only those
+    of a judge that agrees with people should. The second call lists the dimensions in the opposite order.
+    """
+
+    def __init__(self, rubric: Rubric, judge: ModelConfig, *, gates: bool, name: str = "overall") -> None:
+        self._rubric = rubric
+        self._judge = judge
+        self._gates = gates
+        self._name = name
+
+    @property
+    def metrics(self) -> tuple[MetricSpec, ...]:
+        """The mean first, then the dimensions in the order of the rubric."""
+        first = MetricSpec(name=self._name, gates=self._gates)
+        return (
+            first,
+            *(MetricSpec(name=name, kind="dimension", gates=self._gates) for name in self._rubric.dimensions),
+        )
+
+    @property
+    def version(self) -> str:
+        """The algorithm's number and a digest of the rubric and the judge."""
+        judge = [
+            self._judge.provider.value,
+            self._judge.origin,
+            self._judge.model,
+            self._judge.parameters.model_dump(mode="json"),
+        ]
+        settings = [self._rubric.model_dump(mode="json"), list(self._rubric.dimensions), judge]
+        return f"rubric-1-{digest_of(settings)[:16]}"
+
+    @property
+    def asks(self) -> bool:
+        """It asks the judge."""
+        return True
+
+    def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - a rubric needs nothing of a case
+        """Nothing: every case can be graded."""
+        return None
+
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
+        """The averaged grades; every metric fails if one of the calls does: nothing is averaged over survivors."""
+        calls: list[Grades] = []
+        for call in range(BLIND_CALLS):
+            request = self.request(case, output, call=call)
+            reading = await ask_judge(request, ask, self._read, call=call)
+            if reading.value is None:
+                return tuple(EvaluatorFailure(metric=spec.name, message=reading.problem) for spec in self.metrics)
+            calls.append(reading.value)
+        values = {
+            name: sum((grades[name][0] - WORST) / (BEST - WORST) for grades in calls) / BLIND_CALLS
+            for name in self._rubric.dimensions
+        }
+        weights = {name: dimension.weight for name, dimension in self._rubric.dimensions.items()}
+        mean = sum(values[name] * weight for name, weight in weights.items()) / sum(weights.values())
+        lowest = min(values, key=values.__getitem__)
+        return (
+            Score(
+                metric=self._name, value=mean, reason=f"{lowest}: {_reasons(calls, lowest)}", answer=shown(output, 400)
+            ),
+            *(
+                Score(metric=name, value=value, reason=_reasons(calls, name), answer=_grades(calls, name))
+                for name, value in values.items()
+            ),
+        )
+
+    def request(self, case: TestCase, output: str, *, call: int) -> Request:
+        """What the judge is asked in the ``call``-th blind call about ``output``; equal for equal material."""
+        names = list(self._rubric.dimensions)
+        if call % 2:
+            names.reverse()
+        fence = Fence(self.version, case.inputs, case.expected, case.rubric, output)
+        system = (
+            "You grade one answer of a language model by a rubric, strictly and alone by what stands there. "
+            f"{fence.rule} For every dimension of the rubric first write your reason in one or two sentences, then a "
+            f"whole grade from {WORST} (worst) to {BEST} (best). Reply with one JSON object and nothing else."
+        )
+        parts = ["# Rubric", *(_described(name, self._rubric.dimensions[name]) for name in names)]
+        parts += ["# Task", fence.around("task", _as_text(case.inputs))]
+        if case.expected is not None:
+            parts += [
+                "# Reference: a good answer, or what one must hold",
+                fence.around("reference", _as_text(case.expected)),
+            ]
+        if case.rubric:
+            parts += ["# Note on this case", fence.around("note", case.rubric)]
+        parts += ["# Answer", fence.around("answer", output)]
+        shape = ", ".join(f'{json.dumps(name)}: {{"reason": "…", "grade": {WORST}…{BEST}}}' for name in names)
+        parts += ["# Reply", f"{{{shape}}}"]
+        return judge_request(self._judge, system, "\n\n".join(parts), schema=_schema(names))
+
+    def _read(self, text: str) -> Reading[Grades]:
+        return read_grades(text, tuple(self._rubric.dimensions))
+
+
+def read_grades(text: str, names: tuple[str, ...]) -> Reading[Grades]:
+    """The grades in a judge's reply: one JSON object, alone or in a fence, with exactly these dimensions."""
+    reading = read_json(text)
+    if not isinstance(reading.value, dict):
+        return Reading(None, f"the judge's reply is no JSON object: {reading.problem or shown(text, 40)}")
+    if reading.value.keys() != set(names):
+        return Reading(None, "the judge's reply doesn't have exactly the rubric's dimensions")
+    grades: Grades = {}
+    for name in names:
+        entry = reading.value[name]
+        grade = _grade(entry.get("grade")) if isinstance(entry, dict) else None
+        reason = entry.get("reason") if isinstance(entry, dict) else None
+        if grade is None or not isinstance(reason, str) or not reason.strip():
+            return Reading(
+                None, f"the judge's reply has no whole grade from {WORST} to {BEST} with a reason for {name}"
+            )
+        grades[name] = (grade, shown(reason, 200))
+    return Reading(grades)
+
+
+def _grade(value: JsonValue) -> int | None:
+    if isinstance(value, str) and value.strip() in {str(grade) for grade in range(WORST, BEST + 1)}:
+        return int(value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return value if whole and isinstance(value, int) and WORST <= value <= BEST else None
+
+
+def _schema(names: list[str]) -> dict[str, JsonValue]:
+    grade: JsonValue = {
+        "type": "object",
+        "properties": {
+            "reason": {"type": "string"},
+            "grade": {"type": "integer", "enum": list(range(WORST, BEST + 1))},
+        },
+        "required": ["reason", "grade"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": dict.fromkeys(names, grade),
+        "required": list(names),
+        "additionalProperties": False,
+    }
+
+
+def _described(name: str, dimension: Dimension) -> str:
+    anchors = [f"{grade}: {text}" for grade, text in sorted(dimension.anchors.items())]
+    return "\n".join([f"## {name}", dimension.description, *anchors])
+
+
+def _as_text(value: JsonValue | Mapping[str, JsonValue]) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def _grades(calls: list[Grades], name: str) -> str:
+    given = [grades[name][0] for grades in calls]
+    return str(given[0]) if len(set(given)) == 1 else " and ".join(map(str, given))
+
+
+def _reasons(calls: list[Grades], name: str) -> str:
+    return " / ".join(dict.fromkeys(grades[name][1] for grades in calls))

@@ -1,0 +1,140 @@
+"""JSON Schema on untrusted output: nothing is ever fetched, and every pattern is RE2, so that none can hang."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from evaluators.json_answers import read_json, read_object
+from evaluators.patterns import compile_pattern
+from evaluators.text import shown
+from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+    from referencing import Registry, Resource
+    from referencing.jsonschema import Schema
+
+_REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
+_REFUSED = frozenset({"patternProperties"})
+
+
+def schema_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[str], str]:
+    """A function from an output to what is wrong with it (empty: nothing). The output's JSON is its whole text, or the
+    object in it.
+
+    Raises ConfigError, located at ``where``, for a schema that is not valid, refers to anything outside itself, or uses
+    ``patternProperties``.
+    """
+    _refuse_the_world(dict(schema), where)
+    validator = _validator(schema, where)
+
+    def check(output: str) -> str:
+        reading = read_json(output)
+        if not reading.found:
+            reading = read_object(output)
+        return _first_error(validator, reading.value) if reading.found else reading.problem
+
+    return check
+
+
+def _refuse_the_world(value: JsonValue, where: str) -> None:
+    rest: list[JsonValue] = [value]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, list):
+            rest += node
+        if not isinstance(node, dict):
+            continue
+        rest += node.values()
+        for key in _REFERENCES & node.keys():
+            target = node[key]
+            if isinstance(target, str) and not target.startswith("#"):
+                raise ConfigError(f"the schema refers to «{shown(target)}»", where=where, mend="put it under `$defs`")
+        for key in _REFUSED & node.keys():
+            raise ConfigError(f"the schema uses `{key}`", where=where, mend="list the properties, or drop it")
+        pattern = node.get("pattern")
+        if isinstance(pattern, str):
+            compile_pattern(pattern, where)
+
+
+def _validator(schema: Mapping[str, JsonValue], where: str) -> Validator:
+    from jsonschema import exceptions  # 100 ms that most lineages don't need
+    from referencing.exceptions import Unresolvable
+
+    draft, registry = _draft(schema, where), _closed_registry()
+    try:
+        draft.check_schema(dict(schema))
+        validator: Validator = draft(dict(schema), registry=registry)
+        for probe in ("{}", "[]", '""'):
+            next(validator.iter_errors(json.loads(probe)), None)
+    except exceptions.SchemaError as error:
+        what = f"not a JSON Schema: {shown(error.message, 120)}"
+        raise ConfigError(what, where=where, mend="mend the schema") from None
+    except (Unresolvable, RecursionError):
+        raise ConfigError("a `$ref` of the schema leads nowhere", where=where, mend="define it under `$defs`") from None
+    return validator
+
+
+def _draft(schema: Mapping[str, JsonValue], where: str) -> type[Validator]:
+    """The draft that the schema names (2020-12 if none), with our own ``pattern`` and ``uniqueItems``."""
+    from jsonschema import exceptions, validators
+
+    drafts = (
+        validators.Draft202012Validator,
+        validators.Draft201909Validator,
+        validators.Draft7Validator,
+        validators.Draft6Validator,
+        validators.Draft4Validator,
+    )
+    by_id = {str(draft.META_SCHEMA.get("$id") or draft.META_SCHEMA.get("id")).rstrip("#"): draft for draft in drafts}
+    named = str(schema.get("$schema", next(iter(by_id)))).rstrip("#")
+    if named not in by_id:
+        raise ConfigError(f"unknown `$schema` «{shown(named)}»", where=where, mend=f"use {next(iter(by_id))}")
+
+    def matches(
+        _validator: Validator, pattern: str, instance: JsonValue, _schema: Mapping[str, JsonValue]
+    ) -> Iterator[exceptions.ValidationError]:
+        if isinstance(instance, str) and not compile_pattern(pattern, where)(instance):
+            yield exceptions.ValidationError(f"«{shown(instance)}» does not match {shown(pattern, 40)}")
+
+    def unique(
+        _validator: Validator, wanted: bool, instance: JsonValue, _schema: Mapping[str, JsonValue]
+    ) -> Iterator[exceptions.ValidationError]:
+        # In linear time: the library compares every pair.
+        if wanted and isinstance(instance, list):
+            spellings = {json.dumps(member, sort_keys=True) for member in instance}
+            if len(spellings) < len(instance):
+                yield exceptions.ValidationError("the items are not unique")
+
+    own: type[Validator] = validators.extend(by_id[named], {"pattern": matches, "uniqueItems": unique})  # type: ignore[no-untyped-call]
+    return own
+
+
+def _closed_registry() -> Registry[Schema]:
+    """Knows the drafts' own schemas, and fetches nothing."""
+    from referencing import Registry
+    from referencing.exceptions import NoSuchResource
+
+    def nowhere(uri: str) -> Resource[Schema]:
+        raise NoSuchResource(ref=uri)  # type: ignore[call-arg] # an attrs class that the checker can't read
+
+    return Registry(retrieve=nowhere)  # type: ignore[call-arg] # likewise
+
+
+def _first_error(validator: Validator, value: JsonValue) -> str:
+    from referencing.exceptions import Unresolvable
+
+    try:
+        error = next(validator.iter_errors(value), None)
+    except RecursionError:
+        return "nested too deeply for the schema"
+    except Unresolvable:
+        return "the schema has a `$ref` that leads nowhere"
+    if error is None:
+        return ""
+    place = "".join(f"[{step!r}]" for step in error.absolute_path)
+    return f"{shown(error.message, 120)}{f' at {shown(place, 60)}' if place else ''}"
