@@ -58,7 +58,9 @@ def answer(world: World, batch: Batch) -> Observations:
     today = candidate | (batch.repetitions >= FRESH) | (batch.purpose == "replication")
     chance = np.where((today if world.drift else candidate)[:, None], world.new[batch.cases], world.old[batch.cases])
     k = len(batch)
-    length = 120 * np.exp(world.rng.normal(0, 0.35, k)) * np.where(candidate, 1 + world.cost, 1.0)
+    length = (
+        120 * np.exp(world.rng.normal(0, 0.35 if world.cost else 0.2, k)) * np.where(candidate, 1 + world.cost, 1.0)
+    )
     usd = (400 * 1e-6 + length * 5e-6) if world.cost == 0 else length * 5e-6
     return Observations(
         scores=world.draw(chance),

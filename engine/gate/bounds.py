@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from engine.gate.cells import Floats
 
 ALPHA = 0.05
@@ -22,6 +20,8 @@ WIDEST = 0.25
 """No default margin gets wider than this; a slice that needs more is no population."""
 OVERALL_MARGIN = 0.05
 SLICE_MARGIN = 0.10
+CASE_MARGIN = 0.10
+"""What a single case must lose or gain to look worse or better: a judge's wavering is neither."""
 PLANNING_VARIANCE = 0.10
 """Variance of one case's difference where there is no history: 10% of cases disagree between runs."""
 
@@ -61,7 +61,6 @@ def largest_drop(sums: Floats, weights: Floats, z: float) -> float:
 
 
 def observed_variance(sums: Floats, weights: Floats) -> float:
-    """Variance of one cluster's difference, with the same two pseudo-observations."""
+    """Mean square of a cluster's difference, from the clusters' shares of the mean difference and their weights."""
     live = weights > 0
-    size = 1.0 / float((weights[live] ** 2).sum())
-    return float((((sums[live] * size) ** 2).sum() + 2) / (size + 2)) if np.any(live) else PLANNING_VARIANCE
+    return float(((sums[live] / weights[live]) ** 2 * weights[live]).sum())

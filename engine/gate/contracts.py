@@ -7,14 +7,15 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
+from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Floats, Observations
 from engine.gate.course import Contract, Course
 from engine.gate.ledger import Pairs
 from schemas.config import SlicePolicy
 
 RUNS = 6
-CONFIRMED = 5
-"""Fresh pairs of 6 that make a break certain enough to be said."""
+CERTAIN = 0.01
+"""p of a single case from which on its break is said even where the contract's own test is not certain."""
 FLIPS = 9_999
 
 
@@ -32,7 +33,7 @@ def worse_cases(course: Course, name: str) -> list[int]:
     """Cases of a slice that look worse on the first metric; a missing cell counts against the candidate."""
     differences = course.ledger.imputed()[:, 0]
     inside = course.design.inside(name)
-    return [int(i) for i in np.flatnonzero(inside & (np.nan_to_num(differences) < 0))]
+    return [int(i) for i in np.flatnonzero(inside & (np.nan_to_num(differences) <= -CASE_MARGIN))]
 
 
 def contracts(course: Course) -> Generator[Batch, Observations, dict[str, Contract]]:
@@ -55,7 +56,7 @@ def _judged(course: Course, cases: Sequence[int], given: Pairs) -> Contract:
         p=label_p(list(known.values()), seed),
         worst_p=label_p(imputed, seed),
         worse=tuple(i for i, (b, c) in known.items() if len(b) and len(c) and c.mean() < b.mean()),
-        broken=tuple(i for i, (b, c) in arms.items() if (c < b).sum() >= CONFIRMED),
+        broken=tuple(i for i, both in known.items() if label_p([both], seed) <= CERTAIN),
         missing=int(sum(np.isnan(b).sum() + np.isnan(c).sum() for b, c in arms.values())),
     )
 

@@ -34,7 +34,7 @@ class Contract:
     worse: tuple[int, ...]
     """Cases that are worse in the fresh runs too."""
     broken: tuple[int, ...]
-    """Those of them that are worse in at least 5 of 6 fresh pairs."""
+    """Those of them whose own p is at most 0.01: 6 passes against at most 1, say."""
     missing: int
 
 
@@ -149,7 +149,9 @@ class Course:
                 self._shares[k] = (*self._shares[k], seen)
             z = boundary(self._shares[k], BETA)
             self.bounds[k] = largest_drop(sums[:, k], by_unit(self.design, shares[k]), z)
-            self.certified[k] = h.certifies and bool(self.bounds[k] <= h.margin)
+            units = np.unique(self.design.units[shares[k] > 0])
+            unseen = (1 - h.margin) ** len(units) > spent(BETA, seen)
+            self.certified[k] = h.certifies and not unseen and bool(self.bounds[k] <= h.margin)
 
 
 def _floor(share: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine.gate.bounds import ALPHA, ALPHA_CONTRACTS, ALPHA_POPULATIONS, PLANNING_VARIANCE
 from engine.gate.cells import Bools, Floats, Ints
-from engine.gate.hypotheses import CLASS_PREFIX, Hypothesis, hypotheses
+from engine.gate.hypotheses import CLASS_PREFIX, SMALL, Hypothesis, hypotheses
 from engine.gate.signflip import FLIPS
 from schemas.config import GateConfig, GateMode, SlicePolicy
 from schemas.outcomes import MetricSpec
@@ -19,11 +19,11 @@ from schemas.values import digest_of
 
 SHARES = (0.10, 0.25, 0.50, 1.0)
 """How much of a big slice each look has seen."""
-SMALL = 40
-"""Slices with fewer cases run completely in the first look."""
 ENOUGH_RUNS = 8
 """So many stored runs of the identical baseline request say whether a case is stable."""
 FLAKY_REPETITIONS = 3
+FLAKY_VARIANCE = 0.03
+"""Variance between runs from which on a case is flaky: one flip in 30 runs, or a judge that wavers by 0.7 of 5."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ class History:
 
     def flaky(self) -> Bools:
         """Cases known to give different scores to the same request."""
-        return np.asarray((self.runs >= ENOUGH_RUNS) & (np.nan_to_num(self.variances).max(axis=1, initial=0) > 0))
+        return np.asarray(
+            (self.runs >= ENOUGH_RUNS) & (np.nan_to_num(self.variances).max(axis=1, initial=0) > FLAKY_VARIANCE)
+        )
 
     def stable(self) -> Bools:
         """Cases known to pass every time."""

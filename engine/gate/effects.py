@@ -97,9 +97,10 @@ def _reading(bounds: Interval, margin: float, *, worse: bool) -> EffectReading:
 def _more_cases(course: Course, k: int, sums: Floats, share: Floats, inside: Bools) -> int:
     """How many more cases (clusters) would certify the margin, if they vary as those that were seen."""
     design = course.design
-    variance = observed_variance(sums, by_unit(design, share))
+    h = design.hypotheses[k]
     have = len(np.unique(design.units[inside]))
-    return max(cases_for(design.hypotheses[k].margin, variance) - have, 1)
+    variance = max(observed_variance(sums, by_unit(design, share)), h.variance)
+    return max(cases_for(h.margin, variance) - have, 1)
 
 
 def _level(design: Design, name: str | None, level: Floats, differences: Floats) -> float | None:

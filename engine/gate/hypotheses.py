@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN, WIDEST, certifiable
+from engine.gate.bounds import OVERALL_MARGIN, PLANNING_VARIANCE, SLICE_MARGIN, WIDEST, certifiable
 from engine.gate.cells import Bools, Floats
 from schemas.config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 
 ADVERSARIAL = "adversarial"
+SMALL = 40
+"""Slices with fewer cases run completely in the first look; an adversarial one is a list of cases, not a sample."""
 CLASS_PREFIX = "class "
 
 
@@ -33,6 +35,8 @@ class Hypothesis:
     """The margin stands in the configuration: it is never widened."""
     certifies: bool
     """Approval needs the bound of the drop inside the margin."""
+    variance: float
+    """Planning variance of a case's difference."""
 
 
 def written_margin(margins: Margins, name: str | None, metric: MetricSpec, primary: bool) -> float | None:
@@ -49,7 +53,7 @@ def written_margin(margins: Margins, name: str | None, metric: MetricSpec, prima
     return margins.slices.get(name, margins.slice)
 
 
-def policy_of(name: str | None, gate: GateConfig, narrowest: float, margin: float | None) -> SlicePolicy:
+def policy_of(name: str | None, cases: int, gate: GateConfig, narrowest: float, margin: float | None) -> SlicePolicy:
     """How a slice is judged: as written; else as a population where it is large enough; else ``adversarial`` is a
     contract and the others are watched. ``narrowest`` is the certifiable margin; ``margin`` the written one."""
     written = gate.slices.get(name) if name is not None else None
@@ -58,9 +62,11 @@ def policy_of(name: str | None, gate: GateConfig, narrowest: float, margin: floa
     if written is not None:
         return written
     named = name is not None and (name in gate.margin.slices or name.startswith(CLASS_PREFIX))
-    if narrowest <= WIDEST or name is None or (named and margin is not None):
+    if name is None or (named and margin is not None):
         return SlicePolicy.POPULATION
-    return SlicePolicy.CONTRACT if name == ADVERSARIAL else SlicePolicy.WATCH
+    if name == ADVERSARIAL and (cases < SMALL or narrowest > WIDEST):
+        return SlicePolicy.CONTRACT
+    return SlicePolicy.POPULATION if narrowest <= WIDEST else SlicePolicy.WATCH
 
 
 def hypotheses(
@@ -85,12 +91,12 @@ def hypotheses(
             inside = counted & members[s] if s >= 0 else counted
             size = int(inside.sum())
             units = len(np.unique(clusters[inside]))
-            variance = float(variances[inside, m].mean()) if size else 0.0
+            variance = float(variances[inside, m].mean()) if size else PLANNING_VARIANCE
             narrowest = certifiable(units, variance)
             written = written_margin(gate.margin, name, metric, m == 0)
-            policy = policy_of(name, gate, narrowest, written)
+            policy = policy_of(name, size, gate, narrowest, written)
             default = OVERALL_MARGIN if name is None else SLICE_MARGIN
             margin = written if written is not None else min(max(default, narrowest), max(WIDEST, default))
             certifies = policy is SlicePolicy.POPULATION and (m == 0 or name is None)
-            result.append(Hypothesis(name, m, size, policy, margin, written is not None, certifies))
+            result.append(Hypothesis(name, m, size, policy, margin, written is not None, certifies, variance))
     return tuple(result)

@@ -6,7 +6,7 @@ from collections.abc import Generator
 
 import numpy as np
 
-from engine.gate.bounds import SLICE_MARGIN
+from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Floats, Observations
 from engine.gate.course import Course
 
@@ -19,13 +19,13 @@ TODAY = 4
 def protected(course: Course) -> Generator[Batch, Observations, tuple[tuple[int, ...], tuple[int, ...]]]:
     """Runs the protected cases that look worse: the candidate 4 times, the baseline up to 10 runs on record.
 
-    Broken are those where every fresh run of the candidate stays below every run of the baseline, by a slice's margin
-    on average: for pass and fail, 4 failures in a row against 10 of 10 passes. If nothing changed, that happens in 1 of
+    Broken are those where every fresh run of the candidate stays below every run of the baseline, by 10 points on
+    average: for pass and fail, 4 failures in a row against 10 of 10 passes. If nothing changed, that happens in 1 of
     C(14, 4) = 1,001 cases. Returned: the broken ones, and those that would be had every missing cell gone against the
     candidate.
     """
     design, ledger = course.design, course.ledger
-    falls = np.nan_to_num(ledger.imputed()[:, 0]) < 0
+    falls = np.nan_to_num(ledger.imputed()[:, 0]) <= -CASE_MARGIN
     suspects = [int(i) for i in np.flatnonzero(design.protected & falls & ~design.identical)]
     if not suspects:
         return (), ()
@@ -60,4 +60,4 @@ def _fails(record: float, baseline: Floats, candidate: Floats) -> bool:
     if np.isnan(baseline).any() or np.isnan(candidate).any():
         return False
     separated = candidate.max() < min(record, float(baseline.min()))
-    return bool(separated and baseline.mean() - candidate.mean() >= SLICE_MARGIN)
+    return bool(separated and baseline.mean() - candidate.mean() >= CASE_MARGIN)

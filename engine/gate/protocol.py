@@ -7,6 +7,7 @@ from collections.abc import Generator
 import numpy as np
 
 from engine.gate import findings, words
+from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import Batch, Observations
 from engine.gate.conclude import conclude, new_lineage, nothing_measured
 from engine.gate.contracts import contracts
@@ -24,6 +25,8 @@ from schemas.scorecard import ReasonCode, VerdictStatus
 
 REPLICATE_AT = 0.3
 """Cases that disagree are run again only where the block test is this close: elsewhere it can't block at this look."""
+CERTAIN = 0.25
+"""Where p is below this part of what may be spent, replication would only cost: the lock follows anyway."""
 
 Conversation = Generator[Batch, Observations, Decision]
 Stage = Generator[Batch, Observations, bool]
@@ -105,8 +108,11 @@ def _steady(course: Course) -> Generator[Batch, Observations, None]:
 def _harm(course: Course) -> Stage:
     """The block test, with replication of what disagrees and the fresh lock."""
     ledger, design = course.ledger, course.design
-    if not course.exact and course.suspicion() <= REPLICATE_AT:
-        apart = (np.nan_to_num(ledger.differences()) != 0).any(axis=1) & (ledger.runs == ledger.planned)
+    certain = course.alpha * CERTAIN
+    if not course.exact and certain < course.suspicion() <= REPLICATE_AT:
+        apart = (np.abs(np.nan_to_num(ledger.differences())) >= CASE_MARGIN).any(axis=1) & (
+            ledger.runs == ledger.planned
+        )
         asked = ledger.more(np.flatnonzero(apart & ~design.identical), "replication")
         if len(asked):
             ledger.record(asked, (yield asked))

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
+from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Observations
 from engine.gate.course import Course
 from schemas.config import SlicePolicy
@@ -50,7 +51,7 @@ def _suspects(course: Course) -> dict[str | None, tuple[list[int], list[int], in
     if design.added.any():
         places.append((None, design.added, 1))
     for name, inside, least in places:
-        worse, better = (np.flatnonzero(inside & (s * differences > 0)).tolist() for s in (-1, 1))
+        worse, better = (np.flatnonzero(inside & (s * differences >= CASE_MARGIN)).tolist() for s in (-1, 1))
         if len(worse) >= least:
             groups[name] = (worse, better, least)
     return groups

@@ -1,0 +1,167 @@
+"""How often the gate blocks, approves and can't tell, and what it asks for: simulated pull requests.
+
+    python -m benchmarks.gate                    everything (about half an hour on two cores)
+    python -m benchmarks.gate --short            a few pull requests a cell
+    python -m benchmarks.gate --show             the tables from what is there
+
+Results are kept cell by cell in ``benchmarks/results/gate.jsonl``: a run that was stopped goes on where it was. Sign
+flips: 999 (the product uses 9,999), since a figure over 2,000 pull requests is no more precise than that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable
+from multiprocessing import Pool
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import gate_models as models
+from benchmarks.gate_drive import Tally, ours
+from benchmarks.gate_rivals import RIVALS
+from schemas.config import GateConfig, GateMode, SlicePolicy
+
+RESULTS = Path(__file__).parent / "results" / "gate.jsonl"
+FLIPS = 999
+WATCHED = GateConfig(adversarial=SlicePolicy.WATCH)
+
+Model = Callable[[int, np.random.Generator], models.World]
+Rule = Callable[[models.World, str], Tally]
+
+SCENARIOS: dict[str, Model] = {
+    "identical": models.identical,
+    "neutral": models.neutral,
+    "−5": models.falls(0.05),
+    "−10": models.falls(0.10),
+    "slice −30": models.slice_falls,
+    "broken": models.falls(0.40),
+}
+VARIANTS: dict[str, tuple[Model, Rule]] = {
+    "quiet model (a + b = 0.1), identical": (models.with_concentration(0.1), ours(GateConfig(), FLIPS)),
+    "quiet model (a + b = 0.1), −10": (models.with_concentration(0.1, 0.10), ours(GateConfig(), FLIPS)),
+    "noisy model (a + b = 1), identical": (models.with_concentration(1.0), ours(GateConfig(), FLIPS)),
+    "noisy model (a + b = 1), −10": (models.with_concentration(1.0, 0.10), ours(GateConfig(), FLIPS)),
+    "clusters of 5, identical": (models.clustered(), ours(GateConfig(), FLIPS)),
+    "clusters of 5, −10": (models.clustered(0.10), ours(GateConfig(), FLIPS)),
+    "3 metrics × 5 slices, identical": (models.several_metrics(), ours(GateConfig(), FLIPS)),
+    "3 metrics × 5 slices, −10": (models.several_metrics(0.10), ours(GateConfig(), FLIPS)),
+    "provider lost 5 points in both arms": (models.drifted, ours(GateConfig(), FLIPS)),
+    "judge 1-5, identical": (models.judged(), ours(GateConfig(), FLIPS)),
+    "judge 1-5, −5": (models.judged(0.05), ours(GateConfig(), FLIPS)),
+    "judge 1-5, −10": (models.judged(0.10), ours(GateConfig(), FLIPS)),
+    "cost +0%": (models.costs(1e-9), ours(GateConfig(), FLIPS)),
+    "cost +18%": (models.costs(0.18), ours(GateConfig(), FLIPS)),
+    "cost +18%, raw thresholds": (models.costs(0.18), RIVALS["raw thresholds"]),
+    "cost +22%": (models.costs(0.22), ours(GateConfig(), FLIPS)),
+    "cost +40%": (models.costs(0.40), ours(GateConfig(), FLIPS)),
+    "no history, identical": (models.identical, ours(GateConfig(), FLIPS, history=False)),
+    "no history, −10": (models.falls(0.10), ours(GateConfig(), FLIPS, history=False)),
+    "`typical` exactly at its margin (10)": (models.at_margin(0.10, "typical"), ours(GateConfig(), FLIPS)),
+    "`edge` exactly at its margin (23)": (models.at_margin(0.23, "edge"), ours(GateConfig(), FLIPS)),
+    "mode: fixed, 1 run, identical": (models.identical, ours(GateConfig(mode=GateMode.FIXED), FLIPS)),
+    "mode: fixed, 1 run, −10": (models.falls(0.10), ours(GateConfig(mode=GateMode.FIXED), FLIPS)),
+    "mode: fixed, 3 runs, identical": (
+        models.identical,
+        ours(GateConfig(mode=GateMode.FIXED, repetitions=3), FLIPS),
+    ),
+    "mode: fixed, 3 runs, −10": (models.falls(0.10), ours(GateConfig(mode=GateMode.FIXED, repetitions=3), FLIPS)),
+}
+
+
+class Cell:
+    """One figure: a rule on a scenario with n cases."""
+
+    def __init__(self, table: str, rule: str, n: int, scenario: str, pulls: int) -> None:
+        self.key = (table, rule, n, scenario, pulls)
+
+    def run(self) -> dict[str, object]:
+        table, rule_name, n, scenario, pulls = self.key
+        model, rule = SCENARIOS.get(scenario), None
+        if table == "variants":
+            model, rule = VARIANTS[scenario]
+        elif rule_name == "ours":
+            rule = ours(GateConfig(), FLIPS)
+        elif rule_name == "ours, all small slices watched":
+            rule = ours(WATCHED, FLIPS)
+        else:
+            rule = RIVALS[rule_name]
+        assert model is not None
+        tallies = []
+        for k in range(pulls):
+            seed = [n, k, *scenario.encode()]
+            tallies.append(rule(model(n, np.random.default_rng(seed)), f"{rule_name} {scenario} {n} {k}"))
+        outcomes = Counter(t.outcome for t in tallies)
+        return {
+            "key": list(self.key),
+            "outcomes": dict(outcomes),
+            "calls": float(np.mean([t.calls for t in tallies])),
+            "stored": float(np.mean([t.candidate_calls for t in tallies])),
+        }
+
+
+def cells(short: bool) -> list[Cell]:
+    pulls = 20 if short else 2000
+    result = []
+    for n in (200, 100, 30, 1000):
+        result += [Cell("main", "ours", n, s, pulls) for s in SCENARIOS]
+        result += [Cell("main", r, n, s, pulls) for r in RIVALS for s in SCENARIOS]
+    result += [Cell("main", "ours, all small slices watched", 200, s, pulls) for s in SCENARIOS]
+    result += [Cell("variants", "", 200, name, pulls // 4) for name in VARIANTS]
+    return result
+
+
+def run(cell: Cell) -> dict[str, object]:
+    return cell.run()
+
+
+def known() -> list[dict]:
+    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+
+
+def figure(row: dict) -> str:
+    total = sum(row["outcomes"].values())
+    shares = [100 * row["outcomes"].get(o, 0) / total for o in ("blocked", "approved", "inconclusive")]
+    said = "/".join(f"{s:.1f}" if 0 < s < 2 else f"{s:.0f}" for s in shares)
+    return f"{said} ({row['calls']:.2f})"
+
+
+def tables(rows: Iterable[dict]) -> str:
+    main = {tuple(r["key"][1:4]): r for r in rows if r["key"][0] == "main"}
+    lines = ["| n | rule | " + " | ".join(SCENARIOS) + " |", "|--:|---|" + "---|" * len(SCENARIOS)]
+    for n in (30, 100, 200, 1000):
+        for rule in ("ours", "ours, all small slices watched", *RIVALS):
+            found = [main.get((rule, n, s)) for s in SCENARIOS]
+            if any(found):
+                lines.append(f"| {n} | {rule} | " + " | ".join(figure(r) if r else "" for r in found) + " |")
+    lines += ["", "| n = 200 | block / approve / inconclusive % (calls) |", "|---|---|"]
+    lines += [f"| {r['key'][3]} | {figure(r)} |" for r in rows if r["key"][0] == "variants"]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Simulates pull requests and prints what the gate says.")
+    parser.add_argument("--short", action="store_true", help="20 pull requests a cell, nothing is kept")
+    parser.add_argument("--show", action="store_true", help="only print what is there")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--only", help="only cells whose name contains this")
+    given = parser.parse_args()
+    rows = [] if given.short else known()
+    done = {tuple(r["key"]) for r in rows}
+    todo = [c for c in cells(given.short) if c.key not in done and (not given.only or given.only in str(c.key))]
+    if not given.show:
+        RESULTS.parent.mkdir(exist_ok=True)
+        with Pool(given.processes) as pool:
+            for row in pool.imap_unordered(run, todo):
+                rows.append(row)
+                if not given.short:
+                    with RESULTS.open("a") as file:
+                        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+    order = {c.key: k for k, c in enumerate(cells(given.short))}
+    print(tables(sorted(rows, key=lambda r: order.get(tuple(r["key"]), 999))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""What a test set can tell, before any call."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.gate.bounds import cases_for, certifiable
+from engine.gate.design import Design
+from schemas.config import SlicePolicy
+
+Z_DETECT = 2.33 + 0.84
+"""A one-sided test at 1% (the share of one of several hypotheses) with 80% power."""
+
+
+@dataclass(frozen=True)
+class Power:
+    """What can be said about one slice (``None``: overall) on the first metric. Drops are fractions."""
+
+    slice: str | None
+    cases: int
+    clusters: int
+    policy: SlicePolicy
+    margin: float
+    written: bool
+    can_rule_out: float
+    """The smallest drop that an unchanged prompt is certified against in 95 of 100 runs."""
+    detects: float | None
+    """The smallest drop that is blocked in 80 of 100 runs; ``None`` where not even a total loss would be."""
+    more_cases: int
+    """How many more cases would certify the default margin (or the written one); 0 when these do."""
+
+
+def power(design: Design, targets: tuple[float, float]) -> tuple[Power, ...]:
+    """One row for overall and for every slice. ``targets``: the drops that one would like to rule out, overall and in a
+    slice, where the configuration writes no margin."""
+    rows = []
+    for h in design.hypotheses:
+        if h.metric:
+            continue
+        inside = design.inside(h.slice)
+        units = len(np.unique(design.units[inside]))
+        variance = h.variance
+        wanted = h.margin if h.written else targets[0 if h.slice is None else 1]
+        needed = cases_for(wanted, variance) if wanted > 0 else 0
+        rows.append(
+            Power(
+                slice=h.slice,
+                cases=h.cases,
+                clusters=units,
+                policy=h.policy,
+                margin=h.margin,
+                written=h.written,
+                can_rule_out=min(certifiable(units, variance), 1.0),
+                detects=detectable(units, variance),
+                more_cases=max(needed - units, 0),
+            )
+        )
+    return tuple(rows)
+
+
+def cases_to_detect(drop: float, variance: float) -> int:
+    """Cases (clusters) for 80% power against a drop: max(v, d)·(2.33 + 0.84)² / d². ``variance`` is that of a case's
+    difference between two runs; a drop of d itself makes a share of d of the cases differ."""
+    return math.ceil(max(variance, drop) * Z_DETECT**2 / drop**2)
+
+
+def detectable(cases: int, variance: float) -> float | None:
+    """The smallest drop for which ``cases`` are enough: the inverse of ``cases_to_detect``."""
+    if not cases:
+        return None
+    drop = max(Z_DETECT**2 / cases, 0.0)
+    if drop < variance:
+        drop = math.sqrt(variance * Z_DETECT**2 / cases)
+    return drop if drop <= 1 else None

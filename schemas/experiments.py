@@ -1,0 +1,77 @@
+"""A stored experiment: what was designed and what every cell gave. ``promptverdict decide`` replays it offline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from schemas.config import GateConfig
+from schemas.outcomes import MetricSpec
+from schemas.values import Fraction, Value
+
+
+class ExperimentCase(Value):
+    """One case as the gate sees it: no text."""
+
+    id: str
+    slices: tuple[str, ...] = ()
+    cluster: str | None = None
+    protected: bool = False
+    identical: bool = False
+    """Both arms send the same request."""
+    added: bool = False
+    """Only the head has it."""
+    label: str | None = None
+    """The expected class."""
+
+
+class CaseHistory(Value):
+    """Stored runs of the identical baseline request, when the experiment was designed."""
+
+    runs: int = Field(ge=0)
+    means: tuple[float | None, ...] = ()
+    """By metric; ``None`` without runs."""
+    variances: tuple[float | None, ...] = ()
+    """By metric, between runs; ``None`` below two runs."""
+    lowest: float | None = None
+    """The lowest score of the first metric."""
+
+
+class CellOutcome(Value):
+    """What one cell gave."""
+
+    case: int = Field(ge=0)
+    arm: Literal[0, 1]
+    """0 baseline, 1 candidate."""
+    repetition: int = Field(ge=0)
+    scores: tuple[Fraction | None, ...] | None
+    """By metric; ``None`` for one that could not be computed, or for all when there was no answer."""
+    input_tokens: float = Field(default=0, ge=0, allow_inf_nan=False)
+    output_tokens: float = Field(default=0, ge=0, allow_inf_nan=False)
+    cost_usd: float = Field(default=0, ge=0, allow_inf_nan=False)
+    """Cache-neutral."""
+    latency_s: float = Field(default=0, ge=0, allow_inf_nan=False)
+    fresh: bool = False
+    """Called in that run, not taken from a store."""
+
+
+class Experiment(Value):
+    """One lineage × one model, with everything that its decision was made from."""
+
+    experiment_version: Literal[1] = 1
+    lineage: str = ""
+    model: str = ""
+    content_digest: str
+    """Of the requests of both arms, the gating tests and the policy."""
+    gate: GateConfig
+    metrics: tuple[MetricSpec, ...]
+    cases: tuple[ExperimentCase, ...]
+    history: tuple[CaseHistory, ...] | None = None
+    """One for each case."""
+    lineages: int = Field(default=1, ge=1)
+    """Comparisons of the pull request."""
+    paired: bool = True
+    """False: a new prompt, without a baseline."""
+    flips: int = Field(default=9_999, ge=99, le=99_999)
+    outcomes: tuple[CellOutcome, ...] = ()
