@@ -28,6 +28,8 @@ class CommitStatus(Value):
     state: CommitState
     description: str = Field(max_length=140)
     target_url: str | None = None
+    created_at: str | None = None
+    """UTC, ISO 8601; set by the host."""
 
 
 class HostedPullRequest(Value):

@@ -197,6 +197,10 @@ class PullRequestHost(Protocol):
         """The pull request as it is now."""
         ...
 
+    def commit(self, name: str) -> Sha:
+        """The commit that a branch, a tag or an id names."""
+        ...
+
     def pull_requests_of(self, sha: Sha) -> tuple[HostedPullRequest, ...]:
         """Pull requests whose head or merge commit is ``sha``."""
         ...

@@ -323,6 +323,18 @@ class CommitRef(Value):
     sha: str
 
 
+class Clearance(Value):
+    """A person's acceptance of what this scorecard shows. It holds as long as the content digest stays the same."""
+
+    by: str
+    commit: str
+    """The head that was reviewed."""
+    at: str
+    """UTC, ISO 8601."""
+    url: str | None
+    content_digest: str
+
+
 class Scorecard(Value):
     """The whole answer to one pull request."""
 
@@ -349,3 +361,5 @@ class Scorecard(Value):
     seconds: float | None = None
     """Wall time; ``None`` in what is compared byte for byte."""
     dry_run: bool = False
+    clearance: Clearance | None = None
+    """Who accepted a verdict that a person may clear; ``passes`` is true then."""

@@ -192,7 +192,8 @@ def _refusal(method: str, path: str, status: int, headers: Mapping[str, str], te
         return HostError("GitHub doesn't know this token", where=where, mend="check the input github-token")
     if status in (404, 410):
         return NotFound(message or "Not Found", where=where)
-    wanted = headers.get("x-accepted-github-permissions", "").partition(";")[0].partition(",")[0].strip()
+    accepted = [one.strip() for one in headers.get("x-accepted-github-permissions", "").replace(",", ";").split(";")]
+    wanted = next((one for one in accepted if one.startswith("pull_requests")), accepted[0])
     if status == 403 and ("not accessible" in message or "Must have" in message):
         return PermissionMissing(wanted.replace("_", "-").replace("=", ": ") or "write", where=where)
     return HostError(f"GitHub refused ({status}): {message}", where=where)

@@ -68,6 +68,10 @@ class GitHubHost:
         """The pull request as it is now."""
         return _pull(_object(self._calls.get(f"{self._at}/pulls/{number}")))
 
+    def commit(self, name: str) -> Sha:
+        """The commit that a branch, a tag or an id names."""
+        return _text(_object(self._calls.get(f"{self._at}/commits/{quote(name, safe='/')}")), "sha")
+
     def pull_requests_of(self, sha: Sha) -> tuple[HostedPullRequest, ...]:
         """Pull requests that have ``sha`` as a commit, newest state, as GitHub lists them."""
         rows = self._calls.pages(f"{self._at}/commits/{sha}/pulls")
@@ -114,7 +118,8 @@ class GitHubHost:
             try:
                 answer = _object(self._calls.once("POST", f"{self._at}/statuses/{sha}", body))
             except AnswerLost:
-                if self.statuses(sha, status.context)[:1] == (status,):
+                written = self.statuses(sha, status.context)[:1]
+                if written and written[0].model_copy(update={"created_at": status.created_at}) == status:
                     return
                 if not left:
                     raise
@@ -131,6 +136,7 @@ class GitHubHost:
                 state=CommitState(_text(row, "state")),
                 description=(_optional(row, "description") or "")[:140],
                 target_url=_optional(row, "target_url"),
+                created_at=_optional(row, "created_at"),
             )
             for row in rows
             if row.get("context") == context

@@ -1,0 +1,320 @@
+"""One job: the event, the pull request, the pipeline, the verdict. Everything that it talks to is passed in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import JsonValue
+
+from action.events import (
+    Dispatched,
+    Event,
+    Irrelevant,
+    PullRequestChanged,
+    Pushed,
+    QueueEntered,
+    pull_request_of,
+    read_event,
+)
+from action.evidence import adopt, bring
+from action.publish import Publisher, verdict_since, write_reports
+from engine.clearing import clearance, cleared, may_be_cleared
+from engine.render.annotations import scorecard_annotations, workflow_command
+from engine.render.limits import JOB_SUMMARY
+from engine.render.markdown import Links, markdown
+from schemas.config import CommentPolicy
+from schemas.errors import HostError, PromptVerdictError, SourceError, UsageError
+from schemas.pullrequests import PullRequest, Trust
+
+if TYPE_CHECKING:
+    from action.environment import Environment
+    from action.outputs import Runner
+    from schemas.host import HostedPullRequest, Sha
+    from schemas.ports import PullRequestHost
+    from schemas.scorecard import Scorecard
+
+REPORTS = ("scorecard.json", "scorecard.md", "report.html")
+PASS, USAGE, ERROR = 0, 2, 3
+"""Exit codes of the command line (action/cli/exits.py) that don't depend on a scorecard."""
+
+
+class FetchedTree(Protocol):
+    """Commits that are brought by their ids."""
+
+    def fetch(self, commits: tuple[Sha, ...]) -> None:
+        """Brings commits and their trees."""
+        ...
+
+
+class Preparation(Protocol):
+    """What is known before the first call."""
+
+    @property
+    def runs(self) -> bool:
+        """Whether anything is to be measured."""
+        ...
+
+    @property
+    def comment(self) -> CommentPolicy:
+        """From base's configuration."""
+        ...
+
+    @property
+    def content_digest(self) -> str:
+        """Of everything that a verdict or its acceptance depends on."""
+        ...
+
+    def static(self) -> Scorecard:
+        """The scorecard without a single call."""
+        ...
+
+    def running(self) -> str:
+        """The comment while it is measured."""
+        ...
+
+    async def measure(self, log: Callable[[str], None]) -> Scorecard:
+        """Runs what is planned; ``log`` takes lines of progress."""
+        ...
+
+
+class Pipeline(Protocol):
+    """The engine with the world plugged in (action/pipeline.py)."""
+
+    def prepare(self, pull_request: PullRequest, merge_base: Sha | None) -> Preparation:
+        """Detects and plans; spends nothing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run. ``tree`` brings commits, ``pipeline`` reads them."""
+
+    environment: Environment
+    runner: Runner
+    host: PullRequestHost
+    tree: FetchedTree
+    pipeline: Pipeline
+    reports: Callable[[Scorecard, Links], Mapping[str, str]]
+    """The texts of ``REPORTS``."""
+    exit_of: Callable[[Scorecard], int]
+
+    def run(self) -> int:
+        """The exit code: 0 once the commit status carries the verdict, else the verdict's own."""
+        event = read_event(self.environment.event_name, self._payload())
+        if isinstance(event, Irrelevant):
+            self.runner.say(f"Nothing to do: {event.why}.")
+            self.runner.outputs({"verdict": "not_applicable"})
+            return PASS
+        if isinstance(event, Pushed):
+            return self._adopt(event)
+        if isinstance(event, QueueEntered):
+            return self._queue(event)
+        if isinstance(event, Dispatched) and event.number is None:
+            return self._commits(event)
+        return self._pull_request(event)
+
+    def _payload(self) -> Mapping[str, JsonValue]:
+        try:
+            payload = json.loads(Path(self.environment.event_path).read_bytes())
+        except (OSError, ValueError) as error:
+            raise UsageError(f"the event can't be read ({type(error).__name__})", where="GITHUB_EVENT_PATH") from None
+        if not isinstance(payload, dict):
+            raise UsageError("the event isn't a JSON object", where="GITHUB_EVENT_PATH")
+        return payload
+
+    # -- events
+
+    def _pull_request(self, event: Event) -> int:
+        assert isinstance(event, PullRequestChanged | Dispatched)
+        assert event.number is not None
+        hosted = self.host.pull_request(event.number)
+        approved = event.head_sha if isinstance(event, Dispatched) else None
+        pull_request = pull_request_of(hosted, self.environment.repository, approved)
+        if not hosted.is_open:
+            self.runner.say(f"Nothing to do: #{hosted.number} is closed.")
+            return PASS
+        if isinstance(event, PullRequestChanged) and event.head_sha != hosted.head_sha:
+            self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has a run of its own.")
+            return PASS
+        if isinstance(event, Dispatched):
+            self._bring(event.number)
+        why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"
+        return self._evaluate(pull_request, why, number=hosted.number)
+
+    def _queue(self, event: QueueEntered) -> int:
+        author = None
+        if event.number is not None:
+            author = self.host.pull_request(event.number).author
+            self._bring(event.number)
+        pull_request = PullRequest(
+            base_ref=event.base_ref,
+            base_sha=event.base_sha,
+            head_ref=event.head_ref,
+            head_sha=event.head_sha,
+            trust=Trust.SAME_REPOSITORY,
+            repository=self.environment.repository,
+            number=event.number,
+            author=author,
+        )
+        return self._evaluate(pull_request, "merge queue", number=None)
+
+    def _commits(self, event: Dispatched) -> int:
+        """Two commits by name: for the log, the summary and the outputs only. No status: base and head are anybody's
+        choice, and a commit compared with itself always passes."""
+        base, head = (self.host.commit(name) for name in (event.base or "", event.head or ""))
+        pull_request = PullRequest(
+            base_ref=event.base or "",
+            base_sha=base,
+            head_ref=event.head or "",
+            head_sha=head,
+            trust=Trust.SAME_REPOSITORY,
+            repository=self.environment.repository,
+        )
+        preparation = self._prepared(pull_request)
+        scorecard = self._measured(preparation, pull_request)
+        return self._tell(scorecard, Links(rerun=self.environment.rerun_url), comment_url="", gated=False)
+
+    def _adopt(self, event: Pushed) -> int:
+        """Keeps what merged pull requests have measured in the default branch's cache; pays nothing."""
+        store = Path(self.environment.store)
+        for pull in self.host.pull_requests_of(event.sha):
+            if not pull.merged or pull.base_ref != event.branch:
+                continue
+            brought = store.with_name("brought.sqlite3")
+            try:
+                if not bring(self.host, pull.number, brought):
+                    self.runner.say(f"#{pull.number} left no outcomes.")
+                    continue
+                added = asyncio.run(adopt(brought, store))
+                self.runner.say(f"Adopted {added} outcomes of #{pull.number}.")
+            except PromptVerdictError as error:
+                self.runner.warn(f"the outcomes of #{pull.number} weren't adopted: {error}")
+            finally:
+                brought.unlink(missing_ok=True)
+        self.runner.outputs({"verdict": "not_applicable", "cost-usd": "0", "calls": "0"})
+        return PASS
+
+    def _bring(self, number: int) -> None:
+        """What the pull request's own run has measured. Without it the verdict is measured again."""
+        try:
+            found = bring(self.host, number, Path(self.environment.store))
+        except HostError as error:
+            self.runner.warn(f"earlier outcomes of #{number} can't be reused: {error}")
+            return
+        self.runner.say(f"Earlier outcomes of #{number}: {'reused' if found else 'none'}.")
+
+    # -- the verdict
+
+    def _evaluate(self, pull_request: PullRequest, why: str, *, number: int | None) -> int:
+        publisher = Publisher(
+            self.host,
+            self.runner,
+            self.environment,
+            number=number,
+            sha=pull_request.head_sha,
+            may_write=pull_request.trust is not Trust.FORK,
+        )
+        self.runner.say(f"Prompt Verdict on {pull_request.head_sha[:12]} ({why}).")
+        publisher.pending(why)
+        try:
+            preparation = self._prepared(pull_request)
+            if number is not None and preparation.runs and pull_request.trust is not Trust.FORK:
+                publisher.running(preparation.running(), preparation.comment)
+            scorecard = self._measured(preparation, pull_request)
+            scorecard = self._cleared(scorecard, preparation, pull_request)
+        except PromptVerdictError as error:
+            self.runner.fail(str(error))
+            self.runner.outputs({"verdict": "error", "cost-usd": "", "calls": ""})
+            return PASS if publisher.failed(str(error)) else (USAGE if isinstance(error, UsageError) else ERROR)
+        if number is not None and (now := self._superseded(pull_request, number)) is not None:
+            self.runner.say(f"Not published: {now}.")
+            return PASS
+        links = Links(report=self.environment.run_url, rerun=self.environment.rerun_url)
+        gated = publisher.final(scorecard, links)
+        return self._tell(scorecard, links, comment_url=publisher.comment_url, gated=gated)
+
+    def _prepared(self, pull_request: PullRequest) -> Preparation:
+        merge_base = self.host.merge_base(pull_request.base_sha, pull_request.head_sha)
+        commits = (pull_request.base_sha, pull_request.head_sha)
+        self.tree.fetch(commits if merge_base is None else (*commits, merge_base))
+        return self.pipeline.prepare(pull_request, merge_base)
+
+    def _measured(self, preparation: Preparation, pull_request: PullRequest) -> Scorecard:
+        """A fork that nobody approved gets what can be said without a secret and without a call."""
+        if pull_request.trust is Trust.FORK or not preparation.runs:
+            return preparation.static()
+        return asyncio.run(preparation.measure(self.runner.say))
+
+    def _cleared(self, scorecard: Scorecard, preparation: Preparation, pull_request: PullRequest) -> Scorecard:
+        number = pull_request.number
+        if number is None or not may_be_cleared(scorecard):
+            return scorecard
+        try:
+            reviews = self.host.reviews(number)
+        except HostError as error:
+            self.runner.warn(f"reviews can't be read, so none clears this: {error}")
+            return scorecard
+        found = clearance(
+            scorecard,
+            reviews,
+            author=pull_request.author,
+            content_digest=preparation.content_digest,
+            may_write=self.host.may_write,
+            digest_at=lambda commit: self._digest_at(commit, pull_request),
+            verdict_since=lambda commit: verdict_since(self.host, commit),
+        )
+        return scorecard if found is None else cleared(scorecard, found)
+
+    def _digest_at(self, commit: Sha, pull_request: PullRequest) -> str | None:
+        """The content digest of an earlier head, compared with the same base."""
+        try:
+            earlier = pull_request.model_copy(update={"head_sha": commit})
+            return self._prepared(earlier).content_digest
+        except (HostError, SourceError):
+            return None
+
+    def _superseded(self, pull_request: PullRequest, number: int) -> str | None:
+        """Why this verdict is no longer the pull request's: an old head's result is never shown as current."""
+        try:
+            now: HostedPullRequest = self.host.pull_request(number)
+        except HostError as error:
+            self.runner.warn(f"the pull request can't be read again: {error}")
+            return None
+        if now.head_sha != pull_request.head_sha:
+            return "the pull request has a newer head, which has a run of its own"
+        if now.base_ref != pull_request.base_ref:
+            return "the base was changed, which has a run of its own"
+        return None
+
+    def _tell(self, scorecard: Scorecard, links: Links, *, comment_url: str, gated: bool) -> int:
+        """Log, annotations, summary, files, outputs; the exit code."""
+        if self.environment.annotations:
+            for note in scorecard_annotations(scorecard):
+                self.runner.command(workflow_command(note))
+        if self.environment.summary:
+            self.runner.summarise(markdown(scorecard, JOB_SUMMARY, links))
+        folder = Path(self.environment.folder)
+        write_reports(folder, self.reports(scorecard, links))
+        seen = {name: self.environment.seen_by_runner(str(folder / name)) for name in REPORTS}
+        self.runner.outputs(
+            {
+                "verdict": scorecard.status.outcome,
+                "cost-usd": f"{scorecard.spending.cost_usd + scorecard.spending.judge_cost_usd}",
+                "calls": str(scorecard.spending.made),
+                "scorecard-json": seen["scorecard.json"],
+                "scorecard-markdown": seen["scorecard.md"],
+                "report-html": seen["report.html"],
+                "comment-url": comment_url,
+            }
+        )
+        verdict = f"{scorecard.title}: {scorecard.summary}"
+        if gated or scorecard.passes:
+            self.runner.say(verdict)
+        else:
+            self.runner.fail(verdict)
+        return PASS if gated else self.exit_of(scorecard)

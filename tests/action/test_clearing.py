@@ -1,0 +1,88 @@
+"""Who may clear what, by which review, and for how long."""
+
+import pytest
+
+from engine.clearing import clearance, cleared, may_be_cleared, standing_approvals
+from schemas.host import Review, ReviewState
+from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
+
+HEAD, EARLIER = "a" * 40, "b" * 40
+CARD = Scorecard(
+    status=VerdictStatus.NEEDS_APPROVAL, passes=False, title="needs approval", summary="It loosens its own gate.",
+    base=CommitRef(ref="main", sha="c" * 40), merge_base="c" * 40, head=CommitRef(ref="change", sha=HEAD),
+)  # fmt: skip
+
+
+def review(by="mia", state=ReviewState.APPROVED, commit=HEAD, at="2026-11-21T12:00:00Z"):
+    return Review(reviewer=by, state=state, commit=commit, submitted_at=at, url="https://example.com/review")
+
+
+def decide(*reviews, card=CARD, author="ada", writers=("mia",), digests=None, since="2026-11-21T11:00:00Z"):
+    return clearance(
+        card, reviews, author=author, content_digest="d1", may_write=lambda login: login in writers,
+        digest_at=(digests or {}).get, verdict_since=lambda _: since,
+    )  # fmt: skip
+
+
+def test_a_maintainers_approval_of_this_head_clears():
+    found = decide(review())
+    assert (found.by, found.commit, found.content_digest) == ("mia", HEAD, "d1")
+    card = cleared(CARD, found)
+    assert card.passes
+    assert card.status is VerdictStatus.NEEDS_APPROVAL
+    assert card.title == "needs approval (accepted by mia)"
+
+
+@pytest.mark.parametrize(
+    ("what", "reviews"),
+    [
+        ("the author's own", [review(by="ada")]),
+        ("a reader's", [review(by="rob")]),
+        ("a deleted person's", [review(by="")]),
+        ("one that was taken back", [review(), review(state=ReviewState.CHANGES_REQUESTED)]),
+        ("a dismissed one", [review(state=ReviewState.DISMISSED)]),
+        ("a mere comment", [review(state=ReviewState.COMMENTED)]),
+        ("one of a commit that is gone", [review(commit=None)]),
+        ("one of other content", [review(commit=EARLIER)]),
+        ("one from before the verdict", [review(at="2026-11-21T10:59:59Z")]),
+    ],
+)
+def test_what_clears_nothing(what, reviews):
+    assert decide(*reviews, writers=("mia", "ada", "")) is None, what
+
+
+def test_an_approval_before_any_verdict_accepts_nothing():
+    assert decide(review(), since=None) is None
+
+
+def test_a_clearance_survives_an_unrelated_push_and_dies_with_the_next_change_that_matters():
+    assert decide(review(commit=EARLIER), digests={EARLIER: "d1"}).commit == EARLIER
+    assert decide(review(commit=EARLIER), digests={EARLIER: "d0"}) is None
+
+
+def test_a_comment_takes_no_approval_back():
+    assert decide(review(), review(state=ReviewState.COMMENTED)) is not None
+
+
+def test_the_newest_of_several_approvals_is_named():
+    assert decide(review(by="mia"), review(by="max", at="2026-11-21T13:00:00Z"), writers=("mia", "max")).by == "max"
+    assert [r.reviewer for r in standing_approvals([review(by="mia"), review(by="max")], "mia")] == ["max"]
+
+
+@pytest.mark.parametrize("status", list(VerdictStatus))
+def test_only_what_is_for_people_to_decide_can_be_cleared(status):
+    card = CARD.model_copy(update={"status": status})
+    clearable = status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS)
+    assert may_be_cleared(card) is clearable
+    assert (decide(review(), card=card) is not None) is clearable
+
+
+def test_what_was_not_measured_can_not_be_accepted():
+    untrusted = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence="A fork.")
+    assert decide(review(), card=CARD.model_copy(update={"dry_run": True})) is None
+    assert decide(review(), card=CARD.model_copy(update={"reasons": (untrusted,)})) is None
+
+
+def test_a_long_title_stays_within_what_github_takes():
+    long = CARD.model_copy(update={"title": "x" * 255})
+    assert len(cleared(long, decide(review(), card=long)).title) == 255

@@ -1,0 +1,362 @@
+"""Each event from its JSON to what stands on GitHub afterwards."""
+
+import pytest
+
+from schemas.config import CommentPolicy
+from schemas.errors import UsageError
+from schemas.scorecard import VerdictStatus
+from tests.action.stage import ALL, GATE, PROMPT
+
+BETTER = {PROMPT: "Sort the ticket well.\n"}
+
+
+@pytest.fixture
+def pull(scene):
+    return scene.open_pull(BETTER)[0]
+
+
+def opened(scene, pull):
+    return scene.pull_event("opened", pull)
+
+
+def test_a_pull_request_gets_a_pending_status_a_comment_and_its_verdict(stage, scene, pull):
+    ran = stage.run("pull_request", opened(scene, pull))
+    assert stage.states(pull.head_sha) == ["pending", "success"]
+    (comment,) = stage.comments
+    assert comment.startswith(f"<!-- prompt-verdict {pull.head_sha} -->\n## ✅ Prompt Verdict: approved")
+    assert (ran.code, ran.outputs["verdict"], ran.outputs["calls"]) == (0, "approved", "40")
+    assert ran.outputs["comment-url"].endswith(f"#issuecomment-{scene.repository.comments[0]['id']}")
+    assert "approved" in ran.summary
+
+
+def test_a_run_that_ends_in_one_comment_and_one_status_takes_at_most_twelve_requests(stage, scene, github, pull):
+    stage.run("pull_request", opened(scene, pull))
+    assert len(github.asked) <= 12
+    bodies = [a.body["body"] for a in github.asked if a.method in ("POST", "PATCH") and "comments" in a.path]
+    assert len(bodies) == 2
+
+
+def test_a_clearing_run_too(stage, scene, github, pull):
+    stage.script.status = VerdictStatus.SUSPICIOUS
+    stage.run("pull_request", opened(scene, pull))
+    event = scene.review(pull, "mia")
+    before = len(github.asked)
+    stage.run("pull_request_review", event)
+    assert stage.state(pull.head_sha) == "success"
+    assert len(github.asked) - before <= 12
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [("blocked", "failure"), ("needs_approval", "failure"), ("suspicious", "failure"), ("error", "error"), ("underpowered", "success")],
+)  # fmt: skip
+def test_each_verdict_has_its_status_and_the_job_stays_green_beside_it(stage, scene, pull, status, state):
+    stage.script.status = VerdictStatus(status)
+    assert stage.run("pull_request", opened(scene, pull)).code == 0
+    assert stage.state(pull.head_sha) == state
+
+
+def test_nothing_to_evaluate_is_a_success_under_the_same_name_without_a_call(stage, scene):
+    pull, event = scene.open_pull({"README.md": "better\n"})
+    ran = stage.run("pull_request", event)
+    assert stage.state(pull.head_sha) == "success"
+    assert (ran.outputs["verdict"], stage.script.paid) == ("not_applicable", 0)
+
+
+def test_a_second_push_updates_and_never_adds(stage, scene, pull):
+    stage.run("pull_request", opened(scene, pull))
+    first = pull.head_sha
+    stage.script.status = VerdictStatus.BLOCKED
+    stage.run("pull_request", scene.push(pull, {PROMPT: "Sort badly.\n"}))
+    assert len(stage.comments) == 1
+    assert "blocked" in stage.comments[0]
+    assert (stage.state(first), stage.state(pull.head_sha)) == ("success", "failure")
+
+
+def test_a_deleted_comment_comes_back(stage, scene, pull):
+    stage.run("pull_request", opened(scene, pull))
+    scene.repository.comments.clear()
+    stage.run("pull_request", opened(scene, pull))
+    assert len(stage.comments) == 1
+
+
+def test_a_comment_deleted_during_the_run_comes_back(stage, scene, pull):
+    stage.script.during.append(scene.repository.comments.clear)
+    stage.run("pull_request", opened(scene, pull))
+    assert len(stage.comments) == 1
+
+
+def test_ours_is_found_behind_250_foreign_comments_and_a_spoofed_marker_is_not(stage, scene, pull):
+    scene.comment(pull.number, "eve", f"<!-- prompt-verdict {pull.head_sha} -->\n## ✅ approved")
+    for n in range(250):
+        scene.comment(pull.number, "ada", f"remark {n}")
+    stage.run("pull_request", opened(scene, pull))
+    stage.run("pull_request", opened(scene, pull))
+    assert len(stage.comments) == 1
+    assert scene.repository.comments[0]["body"].endswith("## ✅ approved")
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "count"),
+    [("off", "blocked", 0), ("failures", "approved", 0), ("failures", "blocked", 1), ("changes", "approved", 1), ("always", "approved", 1)],
+)  # fmt: skip
+def test_when_a_comment_is_written(stage, scene, pull, policy, status, count):
+    stage.script.comment, stage.script.status = CommentPolicy(policy), VerdictStatus(status)
+    stage.run("pull_request", opened(scene, pull))
+    assert len(stage.comments) == count
+
+
+def test_under_changes_only_pull_requests_that_change_a_lineage_are_commented(stage, scene):
+    stage.script.comment = CommentPolicy.CHANGES
+    _, event = scene.open_pull({"README.md": "better\n"})
+    stage.run("pull_request", event)
+    assert stage.comments == []
+
+
+def test_an_old_verdict_never_stands_as_if_current(stage, scene, pull):
+    stage.script.comment = CommentPolicy.FAILURES
+    stage.script.status = VerdictStatus.BLOCKED
+    stage.run("pull_request", opened(scene, pull))
+    stage.script.status = VerdictStatus.APPROVED
+    stage.run("pull_request", scene.push(pull, {PROMPT: "Better still.\n"}))
+    assert ["approved" in c for c in stage.comments] == [True]
+
+
+def test_the_event_of_an_old_head_does_nothing(stage, scene, github, pull):
+    event = opened(scene, pull)
+    scene.push(pull, {PROMPT: "newer\n"})
+    ran = stage.run("pull_request", event)
+    assert (ran.code, github.count("POST"), stage.script.paid) == (0, 0, 0)
+
+
+def test_a_push_during_the_run_leaves_nothing_of_the_old_head_as_current(stage, scene, pull):
+    old = pull.head_sha
+    stage.script.during.append(lambda: scene.push(pull, {PROMPT: "newer\n"}))
+    stage.run("pull_request", opened(scene, pull))
+    assert stage.states(old) == ["pending"]
+    assert "approved" not in stage.comments[0]
+
+
+def test_a_retargeted_base_starts_again(stage, scene, pull):
+    stage.run("pull_request", opened(scene, pull))
+    scene.git.commit("release", {PROMPT: "Something else.\n"}, parents=(scene.git.resolve("main"),))
+    stage.run("pull_request", scene.retarget(pull, "release"))
+    assert stage.states(pull.head_sha) == ["pending", "success"] * 2
+    assert stage.script.paid == 40  # the content is the same, so nothing is paid twice
+
+
+def test_a_renamed_title_is_not_worth_a_run(stage, scene, github, pull):
+    ran = stage.run("pull_request", scene.pull_event("edited", pull, changes={"title": {"from": "x"}}))
+    assert (ran.code, github.asked) == (0, [])
+
+
+def test_two_pull_requests_on_one_head_show_the_worse_verdict(stage, scene, pull):
+    scene.git.commit("release", {"x": "y"}, parents=(scene.git.resolve("main"),))
+    other, _ = scene.open_pull({}, base="release")
+    other.head_sha = pull.head_sha
+    stage.script.status = VerdictStatus.BLOCKED
+    stage.run("pull_request", opened(scene, pull))
+    stage.script.status = VerdictStatus.APPROVED
+    stage.run("pull_request", opened(scene, other))
+    assert stage.state(pull.head_sha) == "failure"
+    stage.run("pull_request", opened(scene, pull))
+    assert stage.state(pull.head_sha) == "success"
+
+
+class TestForks:
+    @pytest.fixture
+    def fork(self, scene):
+        return scene.open_pull(BETTER, author="eve", fork="eve/shop")[0]
+
+    READ = {"contents": "read", "pull_requests": "read", "statuses": "read"}
+
+    def test_a_fork_never_causes_a_call_and_fails_closed_with_an_explanation(self, stage, scene, fork):
+        ran = stage.run("pull_request", opened(scene, fork), self.READ)
+        assert (ran.code, stage.script.paid) == (5, 0)
+        assert "only reads" in ran.log
+        assert "permissions:" not in ran.log
+        assert ran.outputs["verdict"] == "needs_approval"
+
+    def test_an_approving_review_is_no_approval_of_a_run(self, stage, scene, fork):
+        stage.run("pull_request", opened(scene, fork))
+        stage.run("pull_request_review", scene.review(fork, "mia"))
+        assert (stage.state(fork.head_sha), stage.script.paid) == ("failure", 0)
+
+    def test_a_maintainers_dispatch_with_its_full_sha_runs_it(self, stage, scene, fork):
+        stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number), head_sha=fork.head_sha))
+        assert (stage.state(fork.head_sha), stage.script.paid) == ("success", 40)
+
+    def test_a_dispatch_without_the_sha_stays_static(self, stage, scene, fork):
+        stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number)))
+        assert (stage.state(fork.head_sha), stage.script.paid) == ("failure", 0)
+
+    def test_a_moved_head_refuses(self, stage, scene, fork):
+        seen = fork.head_sha
+        scene.push(fork, {PROMPT: "Ignore everything.\n"})
+        with pytest.raises(UsageError, match="any more"):
+            stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number), head_sha=seen))
+        assert stage.script.paid == 0
+
+    def test_a_fork_that_touches_no_prompt_is_not_held_up(self, stage, scene):
+        _, event = scene.open_pull({"README.md": "typo\n"}, author="eve", fork="eve/shop")
+        assert stage.run("pull_request", event, self.READ).code == 0
+
+
+class TestClearing:
+    @pytest.fixture(autouse=True)
+    def needs_approval(self, stage, scene, pull):
+        stage.script.status = VerdictStatus.NEEDS_APPROVAL
+        stage.run("pull_request", opened(scene, pull))
+        assert stage.state(pull.head_sha) == "failure"
+
+    @pytest.mark.parametrize("who", ["ada", "rob", "nobody"])
+    def test_the_author_and_readers_clear_nothing(self, stage, scene, pull, who):
+        stage.run("pull_request_review", scene.review(pull, who))
+        assert stage.state(pull.head_sha) == "failure"
+
+    def test_a_maintainer_clears_and_is_named(self, stage, scene, pull):
+        stage.run("pull_request_review", scene.review(pull, "mia"))
+        assert stage.state(pull.head_sha) == "success"
+        assert "accepted by mia" in stage.comments[0]
+        assert stage.script.paid == 40
+
+    def test_it_survives_an_unrelated_push(self, stage, scene, pull):
+        stage.run("pull_request_review", scene.review(pull, "mia"))
+        stage.run("pull_request", scene.push(pull, {"README.md": "unrelated\n"}))
+        assert stage.state(pull.head_sha) == "success"
+
+    def test_it_dies_with_the_next_change_that_matters(self, stage, scene, pull):
+        stage.run("pull_request_review", scene.review(pull, "mia"))
+        stage.run("pull_request", scene.push(pull, {GATE: "version: 1 # looser still\n"}))
+        assert stage.state(pull.head_sha) == "failure"
+
+    def test_a_dismissed_review_takes_it_back(self, stage, scene, pull):
+        event = scene.review(pull, "mia")
+        stage.run("pull_request_review", event)
+        scene.repository.reviews[-1]["state"] = "DISMISSED"
+        stage.run("pull_request_review", {**event, "action": "dismissed"})
+        assert stage.state(pull.head_sha) == "failure"
+
+    def test_an_approval_from_before_the_verdict_accepts_nothing(self, stage, scene, pull):
+        event = scene.push(pull, {PROMPT: "Yet another.\n"})
+        scene.review(pull, "mia")
+        scene.repository.reviews[-1]["submitted_at"] = "2020-01-01T00:00:00Z"
+        stage.run("pull_request", event)
+        assert stage.state(pull.head_sha) == "failure"
+
+    def test_blocked_is_not_cleared_by_a_review(self, stage, scene, pull):
+        stage.script.status = VerdictStatus.BLOCKED
+        stage.run("pull_request_review", scene.review(pull, "mia"))
+        assert stage.state(pull.head_sha) == "failure"
+
+    def test_it_holds_in_the_merge_queue(self, stage, scene, pull):
+        stage.run("pull_request_review", scene.review(pull, "mia"))
+        event = scene.queue(pull)
+        stage.run("merge_group", event)
+        assert stage.state(event["merge_group"]["head_sha"]) == "success"
+
+
+def test_the_merge_queue_reuses_the_verdict_and_pays_nothing(stage, scene, pull):
+    stage.run("pull_request", opened(scene, pull))
+    scene.artifact(f"prompt-verdict-{pull.number}", {"outcomes.sqlite3": b"rows"}, head_sha=pull.head_sha)
+    event = scene.queue(pull)
+    ran = stage.run("merge_group", event)
+    assert stage.states(event["merge_group"]["head_sha"]) == ["pending", "success"]
+    assert (ran.outputs["calls"], stage.script.paid, len(stage.comments)) == ("0", 40, 1)
+    assert (stage.home / "prompt-verdict" / "outcomes.sqlite3").read_bytes() == b"rows"
+
+
+def test_outcomes_that_a_fork_left_behind_are_not_taken(stage, scene, pull):
+    scene.artifact(
+        f"prompt-verdict-{pull.number}", {"outcomes.sqlite3": b"forged"}, head_sha=pull.head_sha, head_repository_id=1
+    )
+    stage.run("merge_group", scene.queue(pull))
+    assert not (stage.home / "prompt-verdict" / "outcomes.sqlite3").exists()
+    assert stage.script.paid == 40
+
+
+@pytest.mark.parametrize("files", [{"other": b""}, {"../outcomes.sqlite3": b"x"}])
+def test_a_broken_artifact_costs_calls_but_no_verdict(stage, scene, pull, files):
+    scene.artifact(f"prompt-verdict-{pull.number}", files, head_sha=pull.head_sha)
+    event = scene.queue(pull)
+    ran = stage.run("merge_group", event)
+    assert "can't be reused" in ran.log
+    assert stage.state(event["merge_group"]["head_sha"]) == "success"
+
+
+def test_a_dispatch_overwrites_the_status_and_the_comment(stage, scene, pull):
+    stage.script.status = VerdictStatus.ERROR
+    stage.run("pull_request", opened(scene, pull))
+    stage.script.status = VerdictStatus.APPROVED
+    stage.run("workflow_dispatch", scene.dispatch(pull_request=str(pull.number)))
+    assert stage.states(pull.head_sha)[-1] == "success"
+    assert ["approved" in c for c in stage.comments] == [True]
+
+
+def test_two_commits_by_name_are_measured_and_set_no_status(stage, scene, github, pull):
+    stage.script.status = VerdictStatus.BLOCKED
+    ran = stage.run("workflow_dispatch", scene.dispatch(base="main", head="change"))
+    assert (ran.code, ran.outputs["verdict"]) == (1, "blocked")
+    assert (github.count("POST"), scene.repository.statuses) == (0, [])
+
+
+def test_a_push_to_the_default_branch_adopts_what_was_measured(stage, scene, pull, outcomes):
+    scene.artifact(f"prompt-verdict-{pull.number}", {"outcomes.sqlite3": outcomes(3)}, head_sha=pull.head_sha)
+    event = scene.merge(pull)
+    ran = stage.run("push", event)
+    assert "Adopted 3 outcomes of #1." in ran.log
+    assert "Adopted 0 outcomes" in stage.run("push", event).log
+    assert (ran.code, ran.outputs["calls"], scene.repository.statuses) == (0, "0", [])
+
+
+def test_without_statuses_write_the_jobs_exit_code_is_the_gate(stage, scene, pull):
+    stage.script.status = VerdictStatus.BLOCKED
+    ran = stage.run("pull_request", opened(scene, pull), {**ALL, "statuses": "read"})
+    assert ran.code == 1
+    assert ran.log.count("  statuses: write") == 1
+    assert "this job's own result is the gate" in ran.log
+    assert len(stage.comments) == 1
+
+
+def test_without_permission_to_comment_the_verdict_is_the_same(stage, scene, pull):
+    ran = stage.run("pull_request", opened(scene, pull), {**ALL, "pull_requests": "read"})
+    assert ran.code == 0
+    assert "pull-requests: write" in ran.log
+    assert stage.state(pull.head_sha) == "success"
+
+
+def test_the_status_can_be_switched_off(stage, scene, pull):
+    stage.script.status = VerdictStatus.BLOCKED
+    ran = stage.run("pull_request", opened(scene, pull), INPUT_STATUS="false")
+    assert (ran.code, scene.repository.statuses) == (1, [])
+
+
+def test_a_locked_conversation_costs_the_comment_only(stage, scene, pull):
+    pull.locked = True
+    assert stage.run("pull_request", opened(scene, pull)).code == 0
+    assert (stage.state(pull.head_sha), stage.comments) == ("success", [])
+
+
+def test_lost_answers_and_limits_change_nothing(stage, scene, github, pull):
+    github.fail("POST", "/comments$", lost=True)
+    github.fail("POST", "/statuses/", lost=True)
+    github.fail("PATCH", "/comments/", status=502)
+    github.fail(
+        "GET", "/pulls/", status=403, message="You have exceeded a secondary rate limit", headers={"retry-after": "1"}
+    )
+    ran = stage.run("pull_request", opened(scene, pull))
+    assert (ran.code, len(stage.comments), stage.states(pull.head_sha)) == (0, 1, ["pending", "success"])
+
+
+def test_a_fault_before_the_verdict_is_an_error_that_says_why(stage, scene, github, pull):
+    github.fail("GIT", "info/refs", status=503, times=99)
+    ran = stage.run("pull_request", opened(scene, pull))
+    assert (ran.code, ran.outputs["verdict"], stage.state(pull.head_sha)) == (0, "error", "error")
+    assert "::error title=Prompt Verdict::" in ran.log
+
+
+@pytest.mark.parametrize("name", ["pull_request_target", "workflow_run", "issue_comment"])
+def test_events_that_would_hand_out_secrets_are_refused(stage, scene, github, pull, name):
+    with pytest.raises(UsageError):
+        stage.run(name, opened(scene, pull))
+    assert github.asked == []
