@@ -19,9 +19,11 @@ from functools import lru_cache
 from adapters.providers.offline.classifying import Sorter, classify, learn
 from adapters.providers.offline.dice import Dice
 from adapters.providers.offline.extracting import Form, extract, understand
+from adapters.providers.offline.judging import judge
 from adapters.providers.offline.reading import Manner, Reading, manner, read
 from adapters.providers.offline.sizes import SIZES, Size
 from adapters.providers.offline.words import count_tokens, first_tokens
+from adapters.providers.offline.writing import Brief, commission, compose
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish, Usage
 from schemas.prompts import Request
 
@@ -83,13 +85,15 @@ class Lesson:
     """What one prompt version teaches; read once for all of its cases."""
 
     manner: Manner
-    task: Sorter | Form
+    task: Sorter | Form | Brief
 
 
 @lru_cache(maxsize=256)
 def _lesson(instructions: tuple[str, ...], examples: tuple[tuple[str, str], ...], size: Size) -> Lesson:
     how = manner(instructions)
     told = "\n".join(instructions)
+    if brief := commission(instructions):
+        return Lesson(how, brief)
     sorter = learn(instructions, examples, size)
     if len(how.keys) > 1 or (_EXTRACT.search(told) and not sorter.labels):
         return Lesson(how, understand(instructions, examples, how, size))
@@ -97,9 +101,13 @@ def _lesson(instructions: tuple[str, ...], examples: tuple[tuple[str, str], ...]
 
 
 def _write(request: Request, size: Size, dice: Dice) -> str:
+    if (grades := judge(request, dice, size)) is not None:
+        return grades
     reading = read(request.messages)
     lesson = _lesson(reading.instructions, reading.examples, size)
     match lesson.task:
+        case Brief():
+            return compose(lesson.task, lesson.manner, reading, dice, size)
         case Form():
             return extract(lesson.task, lesson.manner, reading, dice, size)
         case Sorter():

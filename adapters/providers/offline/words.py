@@ -8,6 +8,7 @@ from functools import lru_cache
 
 _TOKEN = re.compile(r"\w{1,6}|[^\w\s]")
 _WORD = re.compile(r"[a-z0-9][a-z0-9'’+#]*")
+_WRAPPED = re.compile(r"(?<![.!?:\s])[ \t]*\n[ \t]*(?=[a-z])")
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
@@ -86,8 +87,8 @@ def stems(text: str) -> tuple[str, ...]:
 
 
 def sentences(text: str) -> list[str]:
-    """Sentences and lines of ``text`` that aren't blank."""
-    return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
+    """Sentences of ``text``; a line is one, too, unless it goes on in the next."""
+    return [part.strip() for part in _SENTENCE.split(_WRAPPED.sub(" ", text)) if part.strip()]
 
 
 @lru_cache(maxsize=4)
