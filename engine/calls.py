@@ -21,6 +21,15 @@ POLL_S = 0.05
 UNITS = {"m": 60, "h": 3600, "d": 86400}
 
 
+def deadline_passed(deadline_s: float) -> ProviderError:
+    """Why a run ended that took longer than it may."""
+    return ProviderError(
+        f"the run did not finish within {deadline_s:g} s",
+        where="run.deadline_s",
+        mend="run again: what is finished is kept and not paid again",
+    )
+
+
 class Calls:
     """Makes the calls of one run. Safe to be shared by any number of tasks."""
 
@@ -85,54 +94,47 @@ class Calls:
         return row_or_error, True
 
     async def _pay(self, request: Request, repetition: int, endpoint: Endpoint) -> StoredCompletion | CompletionError:
-        self._check_deadline()
-        worst = worst_case(request, endpoint.price)
-        await self._budget.reserve(worst)
-        spent = Decimal(0)
-        try:
-            answer, failed = await self._tries(request, repetition, endpoint)
-            spent = worst * failed
-            if isinstance(answer, CompletionError):
-                return answer
-            row = self._row(request, repetition, endpoint, answer)
-            spent += row.cost_usd
-            await self._store.put([row])
-            return row
-        finally:
-            await self._budget.settle(worst, spent)
-
-    async def _tries(
-        self, request: Request, repetition: int, endpoint: Endpoint
-    ) -> tuple[Completion | CompletionError, int]:
-        """The answer, and how many failed tries may have been billed."""
+        """Tries until there is an answer on disk, or an error that is final."""
         provider = self._access.provider(endpoint.model)
         limiter = self._access.limiter(endpoint.model)
-        left_s, tries, billed = self._timeout_s, 0, 0
+        worst = worst_case(request, endpoint.price)
+        left_s, tries = self._timeout_s, 0
         while True:
-            started = await limiter.acquire(retry=tries > 0)
+            self._check_deadline()
+            await self._budget.reserve(worst)
+            spent = worst  # until it is known that it was less
             try:
-                answer = await provider.complete(request, repetition=repetition, timeout_s=left_s)
+                started = await limiter.acquire(retry=tries > 0)
+                try:
+                    answer = await provider.complete(request, repetition=repetition, timeout_s=left_s)
+                finally:
+                    limiter.release()
+                tries += 1
+                if isinstance(answer, Completion):
+                    limiter.succeeded(answer.allowance, answer.usage.input + answer.usage.output)
+                    row = self._row(request, repetition, endpoint, answer, tries)
+                    spent = row.cost_usd
+                    await self._store.put([row])
+                    return row
+                spent = worst if answer.billed else Decimal(0)
             finally:
-                limiter.release()
-            tries += 1
-            if isinstance(answer, Completion):
-                limiter.succeeded(answer.allowance, answer.usage.input + answer.usage.output)
-                return (answer if tries == 1 else answer.model_copy(update={"attempts": tries})), billed
-            billed += answer.billed
+                self._budget.settle(worst, spent)
             wait = wait_s(answer, tries, f"{request.digest}:{repetition}")
             if answer.kind is ErrorKind.RATE_LIMITED:
                 limiter.throttled(started, answer.retry_after_s)
             else:
                 left_s -= self._clock.monotonic() - started + wait
-            if not may_retry(answer, tries) or left_s <= 0 or self._clock.monotonic() + wait > self._deadline:
-                return answer.model_copy(update={"attempts": tries}), billed
+            if not may_retry(answer, tries) or left_s <= 0:
+                return answer.model_copy(update={"attempts": tries})
             await self._clock.sleep(wait)
 
-    def _row(self, request: Request, repetition: int, endpoint: Endpoint, answer: Completion) -> StoredCompletion:
+    def _row(
+        self, request: Request, repetition: int, endpoint: Endpoint, answer: Completion, tries: int
+    ) -> StoredCompletion:
         return StoredCompletion(
             request_digest=request.digest,
             repetition=repetition,
-            completion=answer,
+            completion=answer if tries == 1 else answer.model_copy(update={"attempts": tries}),
             cost_usd=bill(answer.usage, endpoint.price),
             neutral_cost_usd=neutral(answer.usage, endpoint.price),
             price=endpoint.price.model_dump(mode="json", exclude_none=True),
@@ -143,8 +145,4 @@ class Calls:
 
     def _check_deadline(self) -> None:
         if self._clock.monotonic() > self._deadline:
-            raise ProviderError(
-                f"the run did not finish within {self._deadline_s:g} s",
-                where="run.deadline_s",
-                mend="run again: what is finished is kept and not paid again",
-            )
+            raise deadline_passed(self._deadline_s)

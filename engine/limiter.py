@@ -12,6 +12,9 @@ START = 16
 """Calls under way at first; doubles each round trip until the provider says stop, like TCP's slow start."""
 
 
+LEAST = 2.0
+
+
 class Limiter:
     """Slots of one key, shared by everything that uses it. Retries are served before new calls, so nobody starves."""
 
@@ -19,7 +22,8 @@ class Limiter:
         self._clock = clock
         self._most = float(most)
         self._limit = min(float(START), self._most)
-        self._climbing = True
+        self._refused_at: float | None = None
+        """The limit that was too much, at the last time that one was."""
         self._busy = 0
         self._tokens_per_call = 0.0
         self._resume_at = 0.0
@@ -58,7 +62,7 @@ class Limiter:
     def succeeded(self, allowance: Allowance | None = None, tokens: int = 0) -> None:
         """A call of ``tokens`` went through: climb. Where the headers say that what is left is only enough for the
         calls that are under way, wait for the reset instead of a 429."""
-        self._limit = min(self._most, self._limit + (1 if self._climbing else 1 / self._limit))
+        self._limit = min(self._most, self._limit + self._step())
         self._tokens_per_call += 0.1 * (tokens - self._tokens_per_call)
         if allowance is None:
             return
@@ -69,12 +73,19 @@ class Limiter:
 
     def throttled(self, started: float, retry_after_s: float | None) -> None:
         """The provider said 429 to a call that started at ``started``: halve, once for all calls of the same round."""
-        self._climbing = False
         if started > self._last_cut:
             self._last_cut = self._clock.monotonic()
-            self._limit = max(1.0, self._limit / 2)
+            self._refused_at = self._limit
+            self._limit = max(LEAST, self._limit / 2)
         if retry_after_s:
             self._pause(retry_after_s)
+
+    def _step(self) -> float:
+        """Doubles in each round trip until the first refusal; after one quickly back to near where it came, then slowly
+        on, as in CUBIC (RFC 9438)."""
+        if self._refused_at is None:
+            return 1.0
+        return (4 if self._limit < 0.8 * self._refused_at else 0.5) / self._limit
 
     def _pause(self, seconds: float) -> None:
         self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)

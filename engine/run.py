@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Generic
-
-import numpy as np
 
 from engine.access import Access
 from engine.budget import Budget
-from engine.calls import Calls
-from engine.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
-from engine.gate.cells import Batch, Observations
-from engine.retry import HOPELESS
+from engine.calls import Calls, deadline_passed
+from engine.drive import Drive
+from engine.experiment import Decision, Experiment, ExperimentResult, Progress
 from schemas.config import RunConfig
-from schemas.errors import BudgetExceeded, ConfigError, PromptVerdictError, ProviderError
-from schemas.outcomes import (
-    Arm,
-    Cell,
-    Completion,
-    CompletionError,
-    ErrorKind,
-    EvaluatorFailure,
-    Outcome,
-    Score,
-    StoredCompletion,
-)
-from schemas.ports import CallKey, Clock, OutcomeStore
-from schemas.prompts import Request
-from schemas.scorecard import Spending
-
-ARMS = (Arm.BASELINE, Arm.CANDIDATE)
-CHUNK = 256
-"""Cells that are looked up in the store and claimed at once."""
+from schemas.ports import Clock, OutcomeStore
 
 
 async def run(
@@ -55,265 +33,26 @@ async def run(
     settings = settings or RunConfig()
     budget = Budget(budget_usd)
     calls = Calls(access, store, clock, budget, settings)
-    drives = [_Drive(experiment, calls, access, settings, on_progress) for experiment in experiments]
+    drives = [Drive(experiment, calls, access, settings, on_progress) for experiment in experiments]
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(drive.finish(budget_usd)) for drive in drives]
+            watch = group.create_task(_watch(clock, settings.deadline_s, drives))
+            async with asyncio.TaskGroup() as running:
+                tasks = [running.create_task(drive.finish(budget_usd)) for drive in drives]
+            watch.cancel()
     except BaseExceptionGroup as failures:
         raise _first(failures) from None
     return tuple(task.result() for task in tasks)
+
+
+async def _watch(clock: Clock, deadline_s: float, drives: Sequence[Drive[Decision]]) -> None:
+    """Ends what has not ended by the deadline."""
+    await clock.sleep(deadline_s)
+    for drive in drives:
+        drive.expire(deadline_passed(deadline_s))
 
 
 def _first(failure: BaseException) -> BaseException:
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
     return failure
-
-
-class _Drive(Generic[Decision]):
-    """One experiment under way."""
-
-    def __init__(
-        self,
-        experiment: Experiment[Decision],
-        calls: Calls,
-        access: Access,
-        settings: RunConfig,
-        on_progress: Callable[[Progress], None] | None,
-    ) -> None:
-        self._experiment = experiment
-        self._calls = calls
-        self._limiter = access.limiter(experiment.arms[Arm.CANDIDATE].endpoint.model)
-        self._workers = settings.max_concurrency
-        self._on_progress = on_progress
-        self._metrics = [spec.name for spec in experiment.evaluator.metrics]
-        self._outcomes: list[Outcome] = []
-        self._asked = self._made = self._stored = 0
-        self._purpose = ""
-        self._cost = self._judge_cost = Decimal(0)
-        self._served_by: set[tuple[Arm, str, str | None]] = set()
-        self._stopped: PromptVerdictError | None = None
-
-    async def finish(self, budget_usd: Decimal | None) -> ExperimentResult[Decision]:
-        """Answers the gate until it decides."""
-        decision: Decision | None = None
-        gate = self._experiment.protocol()
-        try:
-            batch = next(gate)
-            while True:
-                observations = await self._observe(batch)
-                if self._stopped:
-                    break
-                batch = gate.send(observations)
-        except StopIteration as end:
-            decision = end.value
-        finally:
-            gate.close()
-        order = {Arm.BASELINE: 0, Arm.CANDIDATE: 1}
-        self._outcomes.sort(key=lambda one: (one.cell.case, order[one.cell.arm], one.cell.repetition))
-        return ExperimentResult(
-            experiment=self._experiment,
-            decision=decision,
-            outcomes=self._outcomes,
-            spending=Spending(
-                planned=self._asked,
-                made=self._made,
-                stored=self._stored,
-                cost_usd=self._cost,
-                judge_cost_usd=self._judge_cost,
-                budget_usd=budget_usd,
-            ),
-            stopped=self._stopped,
-            served_by=frozenset(self._served_by),
-        )
-
-    async def _observe(self, batch: Batch) -> Observations:
-        size = len(batch)
-        self._asked += size
-        self._purpose = batch.purpose
-        self._report()
-        seen = Observations(
-            scores=np.full((size, len(self._metrics)), np.nan),
-            missing=np.ones(size, dtype=np.bool_),
-            input_tokens=np.full(size, np.nan),
-            output_tokens=np.full(size, np.nan),
-            cost_usd=np.full(size, np.nan),
-            latency_s=np.full(size, np.nan),
-            fresh=np.zeros(size, dtype=np.bool_),
-        )
-        queue: asyncio.Queue[tuple[int, StoredCompletion | None, bool] | None] = asyncio.Queue(maxsize=CHUNK)
-        workers = min(self._workers, size)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(self._work(batch, seen, queue))
-            async for item in self._prepared(batch):
-                await queue.put(item)
-            for _ in range(workers):
-                await queue.put(None)
-        return seen
-
-    def _request(self, batch: Batch, at: int) -> Request | None:
-        request: Request | None = self._experiment.arms[ARMS[batch.arms[at]]].requests[int(batch.cases[at])]
-        return request
-
-    async def _prepared(self, batch: Batch) -> AsyncIterator[tuple[int, StoredCompletion | None, bool]]:
-        """Cells in order with the stored row or, where there is none, whether the call is claimed."""
-        for start in range(0, len(batch), CHUNK):
-            if self._stopped:
-                return
-            positions = range(start, min(start + CHUNK, len(batch)))
-            keys: dict[int, CallKey] = {
-                at: (request.digest, int(batch.repetitions[at]))
-                for at in positions
-                if (request := self._request(batch, at)) is not None
-            }
-            rows = await self._calls.stored(list(keys.values()))
-            absent = list(dict.fromkeys(key for key in keys.values() if key not in rows))
-            ours = set(await self._calls.claimed(absent)) if absent else set()
-            for at in positions:
-                key = keys.get(at)
-                yield at, None if key is None else rows.get(key), key in ours
-                if key is not None:
-                    ours.discard(key)
-
-    async def _work(
-        self,
-        batch: Batch,
-        seen: Observations,
-        queue: asyncio.Queue[tuple[int, StoredCompletion | None, bool] | None],
-    ) -> None:
-        while (item := await queue.get()) is not None:
-            at, row, claimed = item
-            cell = Cell(case=int(batch.cases[at]), arm=ARMS[batch.arms[at]], repetition=int(batch.repetitions[at]))
-            request = self._request(batch, at)
-            if self._stopped:
-                if claimed and request is not None:
-                    await self._calls.unclaimed([(request.digest, cell.repetition)])
-                continue
-            result, paid = await self._result(cell, request, row, claimed=claimed)
-            outcome = await self._outcome(cell, result, paid=paid)
-            self._outcomes.append(outcome)
-            self._fill(seen, at, outcome)
-            self._report()
-
-    async def _result(
-        self, cell: Cell, request: Request | None, row: StoredCompletion | None, *, claimed: bool
-    ) -> tuple[StoredCompletion | CompletionError, bool]:
-        if row is not None:
-            return row, False
-        if request is None:
-            return CompletionError(kind=ErrorKind.BAD_REQUEST, message="the prompt could not be rendered"), False
-        try:
-            result, paid = await self._calls.answer(
-                request, cell.repetition, self._experiment.arms[cell.arm].endpoint, claimed=claimed
-            )
-        except (BudgetExceeded, ProviderError) as stop:
-            return self._stop(stop), False
-        if isinstance(result, CompletionError) and result.kind in HOPELESS:
-            self._stop(self._hopeless(result, cell))
-        return result, paid
-
-    async def _outcome(self, cell: Cell, result: StoredCompletion | CompletionError, *, paid: bool) -> Outcome:
-        if isinstance(result, CompletionError):
-            return Outcome(cell=cell, result=result)
-        completion = result.completion
-        self._served_by.add((cell.arm, completion.model, completion.fingerprint))
-        if paid:
-            self._made += 1
-            self._cost += result.cost_usd
-        else:
-            self._stored += 1
-        judged = Decimal(0)
-
-        async def ask(request: Request, repetition: int) -> Completion | CompletionError:
-            nonlocal judged
-            try:
-                answer, new = await self._calls.answer(request, repetition, self._judge(request))
-            except (BudgetExceeded, ProviderError) as stop:
-                return self._stop(stop)
-            if isinstance(answer, CompletionError):
-                if answer.kind in HOPELESS:
-                    self._stop(self._hopeless(answer, cell, judge=True))
-                return answer
-            judged += answer.cost_usd
-            if new:
-                self._judge_cost += answer.cost_usd
-            return answer.completion
-
-        scores: tuple[Score | EvaluatorFailure, ...]
-        if completion.finish.scores_zero:
-            reason = f"the answer ended with: {completion.finish.value}"
-            scores = tuple(Score(metric=name, value=0.0, reason=reason) for name in self._metrics)
-        else:
-            scores = await self._experiment.evaluator.score(
-                self._experiment.cases[cell.case], completion, ask=ask, repetition=cell.repetition
-            )
-        return Outcome(
-            cell=cell,
-            result=completion,
-            scores=scores,
-            cost_usd=result.cost_usd,
-            neutral_cost_usd=result.neutral_cost_usd,
-            judge_cost_usd=judged,
-            origin="call" if paid else "store",
-        )
-
-    def _fill(self, seen: Observations, at: int, outcome: Outcome) -> None:
-        if isinstance(outcome.result, CompletionError):
-            return
-        values = {score.metric: score.value for score in outcome.scores if isinstance(score, Score)}
-        seen.scores[at] = [values.get(name, np.nan) for name in self._metrics]
-        seen.missing[at] = False
-        seen.input_tokens[at] = outcome.result.usage.input
-        seen.output_tokens[at] = outcome.result.usage.output
-        seen.cost_usd[at] = float(outcome.neutral_cost_usd)
-        seen.latency_s[at] = outcome.result.latency_s
-        seen.fresh[at] = outcome.origin == "call"
-
-    def _judge(self, request: Request) -> Endpoint:
-        for endpoint in self._experiment.judges:
-            model = endpoint.model
-            if (model.provider.value, model.origin, model.model) == (request.provider, request.origin, request.model):
-                return endpoint
-        raise ConfigError(
-            f"the judge {request.model!r} is not a model of this lineage",
-            where=self._experiment.lineage,
-            mend="name it under models: and judge:",
-        )
-
-    def _hopeless(self, error: CompletionError, cell: Cell, *, judge: bool = False) -> ProviderError:
-        case = self._experiment.cases[cell.case].id
-        who = "the judge, asked about" if judge else "the provider, asked for"
-        return ProviderError(
-            f"{who} case {case!r} ({cell.arm.value}), answered {error.kind.value}: {error.message}",
-            where=f"{self._experiment.lineage} · {self._experiment.name}",
-            mend=MEND[error.kind],
-        )
-
-    def _stop(self, why: PromptVerdictError) -> CompletionError:
-        """No new call is begun; what is under way is finished and kept."""
-        self._stopped = self._stopped or why
-        return CompletionError(kind=ErrorKind.CANCELLED, message=why.what, attempts=0)
-
-    def _report(self) -> None:
-        if self._on_progress is not None:
-            self._on_progress(
-                Progress(
-                    lineage=self._experiment.lineage,
-                    model=self._experiment.name,
-                    done=len(self._outcomes),
-                    asked=self._asked,
-                    purpose=self._purpose,
-                    made=self._calls.made,
-                    spent_usd=float(self._calls.spent_usd),
-                    concurrency=self._limiter.limit,
-                )
-            )
-
-
-MEND = {
-    ErrorKind.QUOTA: "the account's credit is used up: top it up, then run again; what is finished is kept",
-    ErrorKind.AUTHENTICATION: "check the key in the environment variable that the model's api_key_env names",
-    ErrorKind.BAD_REQUEST: "mend the model's name or parameters, or shorten the case",
-    ErrorKind.REDIRECT: "write the final address as base_url; redirects are not followed with a key",
-}

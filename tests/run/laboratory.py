@@ -28,6 +28,7 @@ class HandClock:
     def __init__(self):
         self.now_s = 0.0
         self.offset = timedelta(0)
+        self.horizon_s = 1000.0
         self._sleepers = []
         self._count = 0
         self._turner = None
@@ -49,7 +50,12 @@ class HandClock:
     async def _turn(self):
         while self._sleepers:
             await asyncio.sleep(0.001)
-            at, _, wake = heapq.heappop(self._sleepers)
+            at, count, wake = heapq.heappop(self._sleepers)
+            if wake.done():
+                continue
+            if at > self.horizon_s:  # nobody waits for that in a test, unless it says so
+                heapq.heappush(self._sleepers, (at, count, wake))
+                return
             if not wake.done():
                 self.now_s = max(self.now_s, at)
                 wake.set_result(None)
@@ -57,7 +63,7 @@ class HandClock:
 
 def completion(text="yes", *, finish=Finish.STOP, usage=None, **more):
     return Completion(
-        text=text, finish=finish, usage=usage or Usage(input=100, output=10), model="m-1", latency_s=0.5, **more
+        text=text, finish=finish, usage=usage or Usage(input=50, output=10), model="m-1", latency_s=0.5, **more
     )
 
 
@@ -125,7 +131,7 @@ def everything(size, repetitions=1, purpose="look"):
         arms = np.tile(np.array([0, 1], dtype=np.int8), size * repetitions)
         reps = np.tile(np.repeat(np.arange(repetitions), 2), size)
         seen = yield Batch(cases=cases, arms=arms, repetitions=reps, purpose=purpose)
-        return seen, [float(np.mean(seen.scores[(arms == arm) & ~seen.missing])) for arm in (0, 1)]
+        return seen, [float(seen.scores[(arms == arm) & ~seen.missing].sum()) / size for arm in (0, 1)]
 
     return protocol
 

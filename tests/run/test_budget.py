@@ -1,0 +1,83 @@
+"""Never above the cap, however calls end."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.store import open_store
+from engine.budget import Budget
+from engine.cost import bill, worst_case
+from schemas.errors import BudgetExceeded
+from schemas.outcomes import CompletionError, ErrorKind, Usage
+from tests.run.laboratory import PRICE, Scripted, asked, completion, experiment, run_one
+
+
+async def test_a_call_waits_while_others_may_still_free_enough():
+    budget = Budget(Decimal(10))
+    await budget.reserve(Decimal(6))
+    waiting = asyncio.create_task(budget.reserve(Decimal(6)))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    budget.settle(Decimal(6), Decimal(1))
+    await waiting
+    assert budget.spent == 1
+
+
+async def test_only_more_money_would_help():
+    budget = Budget(Decimal(10))
+    await budget.reserve(Decimal(6))
+    budget.settle(Decimal(6), Decimal(5))
+    with pytest.raises(BudgetExceeded, match=r"\$10 .* \$5\.0000 is spent .* \$6\.0000.*raise the budget"):
+        await budget.reserve(Decimal(6))
+
+
+async def test_a_waiter_that_is_cancelled_is_forgotten():
+    budget = Budget(Decimal(1))
+    await budget.reserve(Decimal(1))
+    waiting = asyncio.create_task(budget.reserve(Decimal(1)))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    budget.settle(Decimal(1), Decimal(0))
+    await budget.reserve(Decimal(1))
+
+
+ENDINGS = st.sampled_from(["short", "long", "reset", "refused", "malformed"])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    cap=st.decimals(min_value=0, max_value=Decimal("0.004"), places=5),
+    endings=st.lists(ENDINGS, min_size=1, max_size=30),
+    size=st.integers(1, 20),
+)
+async def test_the_provider_never_bills_more_than_the_cap(tmp_path_factory, cap, endings, size):
+    billed = []
+
+    def reply(request, repetition, nth):
+        worst = worst_case(request, PRICE)
+        ending = endings[(int(request.digest[:6], 16) + nth) % len(endings)]
+        if ending in ("reset", "malformed"):
+            billed.append(worst)  # it had answered, and charges for it
+            kind = ErrorKind.TRANSPORT if ending == "reset" else ErrorKind.MALFORMED
+            return CompletionError(kind=kind, message=ending, billed=True)
+        if ending == "refused":
+            return CompletionError(kind=ErrorKind.SERVER, message="503")
+        usage = Usage(input=20, output=1) if ending == "short" else Usage(input=60, output=10)
+        billed.append(bill(usage, PRICE))
+        return completion(usage=usage)
+
+    store = open_store(str(tmp_path_factory.mktemp("store") / "o.db"))
+    result = await run_one(experiment(size), Scripted(reply), store, budget_usd=cap)
+    await store.aclose()
+    assert sum(billed) <= cap
+    assert (result.stopped is None) == (result.decision is not None)
+
+
+def test_the_worst_case_bounds_what_any_tokeniser_can_make_of_a_request():
+    request = asked("naïve 🙂" * 50, 1)
+    bytes_in = sum(len(m.content.encode()) for m in request.messages)
+    assert worst_case(request, PRICE) >= bill(Usage(input=bytes_in + 2 * 8, output=10), PRICE)

@@ -1,0 +1,211 @@
+"""The outcome store: what ``put`` returned from is on disk; rows are only added; nobody pays for one call twice."""
+
+import asyncio
+import sqlite3
+import sys
+from decimal import Decimal
+
+import pytest
+
+from adapters.store import open_store
+from schemas.errors import StoreError
+from schemas.outcomes import Completion, Finish, StoredCompletion, ToolCall, Usage
+
+
+def row(digest="a", repetition=0, *, text="yes", at="2026-11-21T00:00:00.000000+00:00", cost="0.0012300"):
+    return StoredCompletion(
+        request_digest=digest * 64,
+        repetition=repetition,
+        completion=Completion(
+            text=text, finish=Finish.STOP, usage=Usage(input=3, output=1, cached_input=2), model="m-1", fingerprint="f",
+            tool_calls=(ToolCall(name="t", arguments="{}"),), latency_s=0.25, attempts=2,
+        ),
+        cost_usd=Decimal(cost), neutral_cost_usd=Decimal("0.002"), price={"input": "1"}, provider="openai", model="m",
+        created_at=at,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "deep" / "outcomes.db"
+
+
+@pytest.fixture
+async def store(path):
+    store = open_store(str(path))
+    yield store
+    await store.aclose()
+
+
+async def test_what_was_put_comes_back_whole_also_after_a_restart(store, path):
+    await store.put([row(), row(repetition=1, text="ünï ☃")])
+    await store.aclose()
+    again = open_store(str(path))
+    found = await again.get([("a" * 64, 0), ("a" * 64, 1), ("b" * 64, 0)])
+    assert found == {("a" * 64, 0): row(), ("a" * 64, 1): row(repetition=1, text="ünï ☃")}
+    assert str(found["a" * 64, 0].cost_usd) == "0.0012300"
+    await again.aclose()
+
+
+async def test_the_newest_row_is_in_use_and_the_old_one_is_history(store):
+    await store.put([row(text="old")])
+    await store.put([row(text="new", at="2026-11-25T00:00:00.000000+00:00")])
+    assert (await store.get([("a" * 64, 0)]))["a" * 64, 0].completion.text == "new"
+    history = await store.history(["a" * 64, "b" * 64])
+    assert [one.completion.text for one in history["a" * 64]] == ["old", "new"]
+    assert "b" * 64 not in history
+
+
+async def test_many_writers_share_a_sync(store):
+    commits = 0
+    whole = store._backend.transaction
+
+    def counted():
+        nonlocal commits
+        commits += 1
+        return whole()
+
+    store._backend.transaction = counted
+    async with asyncio.TaskGroup() as group:
+        for repetition in range(200):
+            group.create_task(store.put([row(repetition=repetition)]))
+    assert commits < 50
+    assert (await store.stats()).completions == 200
+
+
+async def test_many_digests_at_once(store):
+    rows = [row().model_copy(update={"request_digest": f"{at:064x}"}) for at in range(1200)]
+    await store.put(rows)
+    assert len(await store.get([(one.request_digest, 0) for one in rows])) == 1200
+
+
+async def test_a_claim_is_won_once(store, path):
+    other = open_store(str(path))
+    keys = [("a" * 64, 0), ("b" * 64, 0)]
+    assert await store.claim(keys) == set(keys)
+    assert await store.claim(keys) == set()
+    assert await other.claim([*keys, ("c" * 64, 0)]) == {("c" * 64, 0)}
+    await store.release([keys[0]])
+    assert await other.claim(keys) == {keys[0]}
+    await other.release([keys[1]])  # not ours: no effect
+    assert await other.claim(keys) == set()
+    await store.put([row("b")])
+    assert await other.claim(keys) == {keys[1]}  # stored now; who claims looks again before calling
+    await other.aclose()
+
+
+async def test_claims_end_with_the_life_of_the_process_that_held_them(store, path):
+    program = (
+        "import asyncio, os, sys\n"
+        "from adapters.store import open_store\n"
+        "async def main():\n"
+        f"    store = open_store({str(path)!r})\n"
+        "    print(len(await store.claim([('a' * 64, 0)])), flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "asyncio.run(main())\n"
+    )
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    said, _ = await child.communicate()
+    assert said.strip() == b"1"
+    assert await store.claim([("a" * 64, 0)]) == {("a" * 64, 0)}
+
+
+async def test_closing_gives_claims_up_and_leaves_nothing_behind(store, path):
+    other = open_store(str(path))
+    await other.claim([("a" * 64, 0)])
+    await other.aclose()
+    await other.aclose()
+    assert await store.claim([("a" * 64, 0)])
+    assert len(list(path.with_name(path.name + ".live").iterdir())) == 1
+
+
+async def test_the_first_plan_of_a_digest_is_kept(store):
+    assert await store.plan("d") is None
+    assert await store.keep_plan("d", {"b": 1, "a": [1.5]}) == {"a": [1.5], "b": 1}
+    assert await store.keep_plan("d", {"other": 1}) == {"a": [1.5], "b": 1}
+    assert await store.plan("d") == {"a": [1.5], "b": 1}
+
+
+async def test_stats_are_exact(store):
+    await store.put([row(cost="0.1"), row(repetition=1, cost="0.2"), row("b", at="2026-11-20T00:00:00+00:00")])
+    stats = await store.stats()
+    assert (stats.completions, stats.requests, stats.plans) == (3, 2, 0)
+    assert stats.cost_usd == {"m": "0.3012300"}
+    assert stats.oldest == "2026-11-20T00:00:00+00:00"
+    assert stats.bytes > 0
+
+
+async def test_pruning_takes_the_oldest_and_only_as_many_as_it_must(store):
+    long = "x" * 1000
+    await store.put(
+        [row(repetition=at, text=long, at=f"2026-11-{at // 100 + 1:02}T00:00:00+00:00") for at in range(2500)]
+    )
+    assert await store.prune(older_than="2026-11-02T00:00:00+00:00") == 100
+    before = (await store.stats()).bytes
+    deleted = await store.prune(max_bytes=before // 2)
+    assert 1000 <= deleted <= 2000
+    assert (await store.stats()).bytes <= before // 2
+    left = await store.get([("a" * 64, at) for at in range(2500)])
+    assert ("a" * 64, 2499) in left
+    assert ("a" * 64, 100) not in left
+    assert await store.prune(max_bytes=0) == len(left)
+
+
+async def test_export_gives_everything_oldest_first(store):
+    await store.put([row(), row(repetition=1)])
+    assert list(store.export()) == [row(), row(repetition=1)]
+
+
+async def test_nothing_is_written_after_closing(store):
+    await store.aclose()
+    with pytest.raises(StoreError, match="closed"):
+        await store.put([row()])
+
+
+async def test_a_damaged_file_is_no_store(path):
+    path.parent.mkdir()
+    path.write_bytes(b"not a database" * 1000)
+    with pytest.raises(StoreError, match=r"outcomes\.db: the outcome store failed.*move the file away"):
+        open_store(str(path))
+
+
+async def test_a_store_of_another_version_is_refused(path):
+    path.parent.mkdir()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match="another version"):
+        open_store(str(path))
+
+
+async def test_a_place_that_cant_be_written_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="outcome store failed"):
+        open_store(str(tmp_path / "file" / "outcomes.db"))
+
+
+async def test_a_full_disk_fails_everyone_who_waits_and_keeps_what_was_there(store):
+    await store.put([row()])
+    pages = store._backend._writer.execute("PRAGMA page_count").fetchone()[0]
+    store._backend._writer.execute(f"PRAGMA max_page_count = {pages + 2}")
+    results = await asyncio.gather(
+        *(store.put([row("b", repetition=at, text="x" * 9000)]) for at in range(20)), return_exceptions=True
+    )
+    assert any(isinstance(result, StoreError) and "full" in str(result) for result in results)
+    assert ("a" * 64, 0) in await store.get([("a" * 64, 0)])
+    failed = {at for at, result in enumerate(results) if result is not None}
+    stored = {repetition for _, repetition in await store.get([("b" * 64, at) for at in range(20)])}
+    assert not failed & stored  # who was told no has no row
+
+
+async def test_a_row_that_cant_be_read_is_an_error_not_a_miss(store):
+    await store.put([row()])
+    store._backend._writer.execute("UPDATE completions SET completion = '{}'")
+    with pytest.raises(StoreError, match="can't be read"):
+        await store.get([("a" * 64, 0)])
+
+
+async def test_every_commit_is_synced(store):
+    for connection in (store._backend._writer, store._backend._reader):
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
