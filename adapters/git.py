@@ -237,6 +237,13 @@ class GitRepository:
 
     # -- uncommitted edits
 
+    def worktree_root(self) -> Path:
+        """The folder that holds the worktree. Raises SourceError in a bare repository."""
+        if self.is_bare:
+            raise SourceError("a bare repository has no worktree", where=str(self.path), mend="run it in a clone")
+        top = self._git("-C", str(self.path), "rev-parse", "--show-toplevel").stdout
+        return Path(os.fsdecode(top).removesuffix("\n"))
+
     def worktree_snapshot(self) -> str:
         """A tree of the worktree as it is now: staged, unstaged and untracked files that aren't ignored.
 
@@ -245,7 +252,7 @@ class GitRepository:
         """
         if self.is_bare:
             raise SourceError("a bare repository has no worktree", where=str(self.path), mend="leave --worktree out")
-        top = os.fsdecode(self._git("-C", str(self.path), "rev-parse", "--show-toplevel").stdout).removesuffix("\n")
+        top = str(self.worktree_root())
         index, objects = (
             Path(os.fsdecode(self._in("rev-parse", "--git-path", name).stdout).removesuffix("\n"))
             for name in ("index", "objects")

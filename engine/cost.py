@@ -71,6 +71,9 @@ class Estimate(Value):
     """What a run will cost, before it is made."""
 
     calls: int
+    input_tokens: int
+    output_tokens: int
+    """Expected, of all calls together."""
     cost_usd: Decimal
     """Expected, from history where there is some."""
     worst_usd: Decimal
@@ -81,14 +84,20 @@ def estimate(requests: Sequence[Request], price: Price, *, seen: Sequence[Usage]
     """Expected cost of one call of each request. ``seen``: usage of earlier answers to the same prompt; without any, an
     answer is taken to be a quarter of its limit."""
     mean_output = Decimal(sum(usage.output for usage in seen)) / len(seen) if seen else None
-    expected = worst = Decimal(0)
+    worst = total_out = Decimal(0)
+    total_in = 0
     for request in requests:
-        tokens_in = input_bytes(request) // BYTES_PER_TOKEN + MESSAGE_OVERHEAD // 4 * len(request.messages)
+        total_in += input_bytes(request) // BYTES_PER_TOKEN + MESSAGE_OVERHEAD // 4 * len(request.messages)
         limit = request.parameters.max_tokens or DEFAULT_OUTPUT_LIMIT
-        tokens_out = Decimal(limit) / 4 if mean_output is None else min(mean_output, Decimal(limit))
-        expected += (tokens_in * price.input + tokens_out * price.output) / MILLION
+        total_out += Decimal(limit) / 4 if mean_output is None else min(mean_output, Decimal(limit))
         worst += worst_case(request, price)
-    return Estimate(calls=len(requests), cost_usd=expected, worst_usd=worst)
+    return Estimate(
+        calls=len(requests),
+        input_tokens=total_in,
+        output_tokens=round(total_out),
+        cost_usd=(total_in * price.input + total_out * price.output) / MILLION,
+        worst_usd=worst,
+    )
 
 
 def decompose(

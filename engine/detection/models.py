@@ -8,14 +8,18 @@ from schemas.config import Config, LineageConfig, ModelConfig, ProviderName
 from schemas.detection import ModelPair
 from schemas.prompts import Finding, PromptFile
 
-PUBLISHERS = {"openai": ProviderName.OPENAI, "anthropic": ProviderName.ANTHROPIC}
+PUBLISHERS = {
+    "openai": ProviderName.OPENAI,
+    "anthropic": ProviderName.ANTHROPIC,
+    "offline": ProviderName.OFFLINE,
+}
 FAMILIES = {
     "gpt-": ProviderName.OPENAI,
     "o1": ProviderName.OPENAI,
     "o3": ProviderName.OPENAI,
     "o4": ProviderName.OPENAI,
 }
-FAMILIES |= {"claude": ProviderName.ANTHROPIC}
+FAMILIES |= {"claude": ProviderName.ANTHROPIC, "offline-": ProviderName.OFFLINE}
 """How bare model ids begin, by provider."""
 
 

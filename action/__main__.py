@@ -1,0 +1,5 @@
+"""``python -m action``: the command line."""
+
+from action.cli import main
+
+main()

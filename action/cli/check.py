@@ -1,0 +1,171 @@
+"""``promptverdict check``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from action.cli.exits import Exit, exit_of
+from action.cli.local import default_store, local_pull_request, open_repository
+from action.cli.progress import ProgressReport
+from engine.pipeline import Prepared, World, measure, prepare, static
+
+if TYPE_CHECKING:
+    from adapters.jail import JailedRenderer
+    from adapters.prices import GenaiPrices
+    from schemas.scorecard import Scorecard
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What was asked for."""
+
+    repo: Path
+    base: str | None
+    head: str
+    lineages: tuple[str, ...]
+    worktree: bool
+    format: str
+    output: Path | None
+    budget_usd: Decimal | None
+    yes: bool
+    store: str | None
+    color: bool | None
+
+
+def check(options: CheckOptions) -> Exit:
+    """Runs the main job and prints the scorecard.
+
+    Raises PromptVerdictError for what can't be gone on from.
+    """
+    repository = open_repository(options.repo)
+    pull_request, merge_base = local_pull_request(
+        repository, base=options.base, head=options.head, worktree=options.worktree
+    )
+    with closing(renderer()) as jail:
+        prepared = prepare(pull_request, merge_base, World(repository, jail, prices()), only=options.lineages)
+    if prepared.runs:
+        if not options.yes and not _agreed(prepared):
+            sys.stderr.write("nothing was run; promptverdict plan shows the details, --yes doesn't ask\n")
+            return Exit.USAGE
+        card = asyncio.run(_measured(prepared, options))
+    else:
+        card = static(prepared)
+    _write(card, options.output)
+    _print(card, options)
+    return exit_of(card)
+
+
+def renderer() -> JailedRenderer:
+    """The jail in which templates are filled in."""
+    from adapters.jail import JailedRenderer
+    from engine.templates import fill_in
+
+    return JailedRenderer(fill_in)
+
+
+def prices() -> GenaiPrices:
+    """Today's price table."""
+    from adapters.prices import GenaiPrices
+
+    return GenaiPrices()
+
+
+async def _measured(prepared: Prepared, options: CheckOptions) -> Scorecard:
+    from adapters.clock import SystemClock
+    from adapters.providers.registry import provider_for
+    from adapters.store import open_store
+    from engine.access import Access
+
+    clock = SystemClock()
+    store = open_store(options.store or default_store(os.environ))
+    access = Access(lambda model: provider_for(model, os.environ), clock)
+    try:
+        with ProgressReport() as report:
+            report.line(_what_runs(prepared))
+            try:
+                return await measure(
+                    prepared,
+                    access=access,
+                    store=store,
+                    clock=clock,
+                    budget_usd=options.budget_usd,
+                    on_progress=report.update,
+                )
+            except asyncio.CancelledError:
+                report.line(f"interrupted at {report.state()}; all of it is kept: the same command goes on from there")
+                raise
+    finally:
+        await access.aclose()
+        await store.aclose()
+
+
+def _what_runs(prepared: Prepared) -> str:
+    plans = [entry.plan for entry in prepared.entries if entry.plan is not None]
+    names = ", ".join(dict.fromkeys(plan.lineage for plan in plans))
+    calls = sum(one.calls for plan in plans for one in plan.estimates.values())
+    expected = sum((one.cost_usd for plan in plans for one in plan.estimates.values()), Decimal(0))
+    return f"measuring {names}: at most {calls} first calls, about ${expected:.2f}"
+
+
+def _agreed(prepared: Prepared) -> bool:
+    """Asks before real money is spent, where there is somebody to ask; elsewhere the budget is the limit."""
+    paid = [
+        entry.plan
+        for entry in prepared.entries
+        if entry.plan is not None and any(arm.endpoint.model.provider != "offline" for arm in entry.plan.arms.values())
+    ]
+    if not paid or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    expected = sum((one.cost_usd for plan in paid for one in plan.estimates.values()), Decimal(0))
+    cap = prepared.detection.budget_usd
+    sys.stderr.write(f"This will cost about ${expected:.2f}, and never more than ${cap:.2f}. Go on? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _write(card: Scorecard, folder: Path | None) -> None:
+    if folder is None:
+        return
+    from engine.render.json import scorecard_json
+    from engine.render.limits import JOB_SUMMARY
+    from engine.render.markdown import markdown
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scorecard.json").write_text(scorecard_json(card), encoding="utf-8")
+    (folder / "scorecard.md").write_text(markdown(card, JOB_SUMMARY), encoding="utf-8")
+
+
+def _print(card: Scorecard, options: CheckOptions) -> None:
+    sys.stdout.write(rendered(card, options.format, color=options.color))
+
+
+def rendered(card: Scorecard, output_format: str, *, color: bool | None) -> str:
+    """The scorecard in one of the four formats, ready for stdout."""
+    if output_format == "json":
+        from engine.render.json import scorecard_json
+
+        return scorecard_json(card)
+    if output_format == "markdown":
+        from engine.render.limits import JOB_SUMMARY
+        from engine.render.markdown import markdown
+
+        return markdown(card, JOB_SUMMARY)
+    import shutil
+
+    from engine.render.terminal import terminal
+
+    return terminal(card, shutil.get_terminal_size((100, 24)).columns, colours(color))
+
+
+def colours(asked: bool | None) -> bool:
+    """Whether stdout gets colours: what was asked for, else NO_COLOR and the terminal decide."""
+    if asked is not None:
+        return asked
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,128 @@
+"""``promptverdict diff``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from action.cli.check import colours
+from action.cli.exits import Exit
+from action.cli.local import open_repository
+from engine.prompt_diff import diff_prompts
+from engine.readers.config import read_config
+from engine.readers.prompts import read_prompt
+from engine.render.encode import visible
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from adapters.git import GitRepository
+    from schemas.prompts import PromptFile
+    from schemas.scorecard import DiffLine, PromptDiff
+
+CONFIG_NAMES = ("promptverdict.yaml", ".github/promptverdict.yaml")
+RED, GREEN, DIM, OFF = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
+
+
+def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: bool | None) -> Exit:
+    """Prints two versions of a lineage side by side. Raises UsageError for a lineage that there is not."""
+    repository = open_repository(repo)
+    new = repository.resolve(after)
+    old = (
+        repository.resolve(before)
+        if before
+        else repository.merge_base(repository.resolve(repository.default_branch()), new)
+    )
+    if old is None:
+        raise UsageError("the two commits have no common history", mend="name both: promptverdict diff LINEAGE REF REF")
+    path = _path(repository, new, lineage)
+    earlier = _before(repository, old, new, path)
+    found = diff_prompts(_prompt(repository, old, earlier), _prompt(repository, new, path))
+    width = shutil.get_terminal_size((120, 24)).columns
+    sys.stdout.write("".join(line + "\n" for line in side_by_side(found, width, color=colours(color))))
+    return Exit.PASS
+
+
+def _path(repository: GitRepository, commit: str, lineage: str) -> str:
+    """The lineage's prompt; a path is taken as it is."""
+    names: list[str] = []
+    for config_path, entry in repository.lookup(commit, CONFIG_NAMES).items():
+        config = read_config(config_path, repository.read([entry.blob])[entry.blob])
+        if lineage in config.lineages:
+            return config.lineages[lineage].prompt
+        names += config.lineages
+    if repository.entry(commit, lineage) is not None:
+        return lineage
+    known = f"there are: {', '.join(names)}" if names else "give the path of a prompt"
+    raise UsageError(f"there is no lineage {lineage!r} in that commit", mend=known)
+
+
+def _before(repository: GitRepository, old: str, new: str, path: str) -> str:
+    """What ``path`` was called in the old commit: renames are followed by content."""
+    for change in repository.changes(old, new):
+        if change.before and change.after and change.after.path == path:
+            return change.before.path
+    return path
+
+
+def _prompt(repository: GitRepository, commit: str, path: str) -> PromptFile | None:
+    entry = repository.entry(commit, path)
+    if entry is None:
+        return None
+    if entry.mode == "040000":
+        entries = repository.lookup(commit, [f"{path}/system.md", f"{path}/user.md"])
+        contents = repository.read([one.blob for one in entries.values()])
+        return read_prompt(path, {name: contents[one.blob] for name, one in entries.items()})
+    return read_prompt(path, {path: repository.read([entry.blob])[entry.blob]})
+
+
+def side_by_side(found: PromptDiff, width: int, *, color: bool) -> list[str]:
+    """Two columns, the old version left; every line is made safe for a terminal."""
+    column = max(20, (width - 3) // 2)
+    paint = (lambda code, text: f"{code}{text}{OFF}") if color else (lambda _code, text: text)
+    lines = [f"{_cut(found.path_before or '(not there)', column)} │ {_cut(found.path_after or '(not there)', column)}"]
+    lines.append(f"{'─' * column}─┼─{'─' * column}")
+    for name, was, now in found.settings:
+        lines.append(paint(RED, _cut(f"{name}: {was}", column)) + " │ " + paint(GREEN, _cut(f"{name}: {now}", column)))
+    for number, hunk in enumerate(found.hunks):
+        if number:
+            lines.append(paint(DIM, _cut("…", column) + " │ …"))
+        for left, right in _pairs(hunk.lines):
+            sides = []
+            for line, code in ((left, RED), (right, GREEN)):
+                text = _cut(line.text if line else "", column)
+                sides.append(text if line is None or line.kind == "same" else paint(code, text))
+            sign = " " if left and left.kind == "same" else "~" if left and right else "-" if left else "+"
+            lines.append(f"{sides[0]} {sign} {sides[1]}".rstrip())
+    if not found.hunks and not found.settings:
+        lines.append("no difference that a model would see")
+    lines.append(f"+{found.added} −{found.removed} lines")
+    return lines
+
+
+def _pairs(lines: tuple[DiffLine, ...]) -> list[tuple[DiffLine | None, DiffLine | None]]:
+    pairs: list[tuple[DiffLine | None, DiffLine | None]] = []
+    removed: list[DiffLine] = []
+    added: list[DiffLine] = []
+
+    def flush() -> None:
+        pairs.extend(zip_longest(removed, added))
+        removed.clear()
+        added.clear()
+
+    for line in lines:
+        if line.kind == "same":
+            flush()
+            pairs.append((line, line))
+        else:
+            (removed if line.kind == "removed" else added).append(line)
+    flush()
+    return pairs
+
+
+def _cut(text: str, width: int) -> str:
+    shown = visible(text)
+    return (shown if len(shown) <= width else shown[: width - 1] + "…").ljust(width)

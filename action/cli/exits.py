@@ -1,0 +1,46 @@
+"""Exit codes of the command line; documented in the README and in ``promptverdict check --help``."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from schemas.errors import ConfigError, PromptVerdictError, UsageError
+
+if TYPE_CHECKING:
+    from schemas.scorecard import Scorecard
+
+
+class Exit(IntEnum):
+    """What a calling script can rely on."""
+
+    PASS = 0
+    """Approved, nothing to evaluate, or inconclusive that passes."""
+    BLOCKED = 1
+    USAGE = 2
+    """Wrong usage or configuration."""
+    ERROR = 3
+    """Could not be measured."""
+    INCONCLUSIVE = 4
+    """Inconclusive, and that doesn't pass."""
+    NEEDS_APPROVAL = 5
+    INTERRUPTED = 130
+    """Ctrl-C; what was finished is kept."""
+
+
+_BY_OUTCOME = {
+    "blocked": Exit.BLOCKED,
+    "error": Exit.ERROR,
+    "inconclusive": Exit.INCONCLUSIVE,
+    "needs_approval": Exit.NEEDS_APPROVAL,
+}
+
+
+def exit_of(scorecard: Scorecard) -> Exit:
+    """The exit code of a finished check."""
+    return Exit.PASS if scorecard.passes else _BY_OUTCOME[scorecard.status.outcome]
+
+
+def exit_of_error(error: PromptVerdictError) -> Exit:
+    """The exit code when there is no scorecard."""
+    return Exit.USAGE if isinstance(error, UsageError | ConfigError) else Exit.ERROR

@@ -1,0 +1,114 @@
+"""``promptverdict init``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from action.cli.exits import Exit
+from action.cli.local import open_repository
+from engine.adoption import ProposedLineage, configuration_text, propose
+from engine.readers.config import read_config
+from engine.readers.prompts import find_prompts, is_prompt_path
+from engine.readers.testsets import read_test_set
+from engine.templates import variables_of
+from schemas.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from adapters.git import GitRepository
+    from schemas.testsets import TestSet
+
+CONFIG = "promptverdict.yaml"
+WORKFLOW = ".github/workflows/prompt-verdict.yml"
+TEST_SUFFIXES = (".jsonl", ".csv")
+PROSE = {"readme", "changelog", "contributing", "license", "code_of_conduct", "security", "agents", "claude"}
+
+
+def init(repo: Path, *, dry_run: bool) -> Exit:
+    """Writes the configuration and the workflow, never over an existing file. Raises UsageError when there is one."""
+    repository = open_repository(repo)
+    root = repository.worktree_root()
+    targets = (root / CONFIG, root / WORKFLOW)
+    for target in targets:
+        if target.exists() and not dry_run:
+            raise UsageError(
+                f"{target.relative_to(root)} exists already",
+                mend="edit it, or see what init would write with --dry-run",
+            )
+    lineages = _lineages(repository)
+    name, lines = _model(os.environ, lineages)
+    text = configuration_text(lineages, name, lines)
+    read_config(CONFIG, text.encode())
+    say = sys.stderr.write
+    for lineage in lineages:
+        tests = lineage.tests or ("its own testData" if lineage.cases else "no tests yet")
+        say(f"found {lineage.prompt} -> {lineage.use_case}, {tests} ({lineage.why})\n")
+    if not lineages:
+        say("found no prompt with variables: add yours under lineages: by hand\n")
+    for target, content in zip(targets, (text, _workflow()), strict=True):
+        relative = target.relative_to(root)
+        if dry_run:
+            sys.stdout.write(f"# --- {relative}\n{content}")
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content, encoding="utf-8")
+            say(f"wrote {relative}\n")
+    say("next: promptverdict tests lint, then promptverdict plan (spends nothing)\n")
+    return Exit.PASS
+
+
+def _lineages(repository: GitRepository) -> tuple[ProposedLineage, ...]:
+    entries = repository.entries(repository.worktree_snapshot())
+    wanted = [path for path in entries if path.endswith(TEST_SUFFIXES) or _may_be_prompt(path)]
+    contents = repository.read([entries[path].blob for path in wanted])
+    files = {path: contents[entries[path].blob] for path in wanted}
+    prompts = [
+        prompt
+        for prompt in find_prompts([path for path in wanted if _may_be_prompt(path)], files.get)
+        if variables_of(prompt)
+    ]
+    test_sets: list[TestSet] = []
+    for path in wanted:
+        if path.endswith(TEST_SUFFIXES):
+            with contextlib.suppress(SourceError):
+                test_sets.append(read_test_set(path, files[path]))
+    return propose(prompts, test_sets, {prompt.path: variables_of(prompt) for prompt in prompts})
+
+
+def _may_be_prompt(path: str) -> bool:
+    return is_prompt_path(path) and path.rpartition("/")[2].partition(".")[0].lower() not in PROSE
+
+
+def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]) -> tuple[str, list[str]]:
+    """The one model that init writes: what the prompts name, else what there is a key for, else the offline model."""
+    named = next((lineage.model for lineage in lineages if lineage.model), None)
+    if named and (bare := named.rpartition("/")[2]) and named.startswith(("openai/", "gpt-")):
+        return "main", ["provider: openai", f"model: {bare}"]
+    if named and (bare := named.rpartition("/")[2]) and bare.startswith("claude-"):
+        return "main", ["provider: anthropic", f"model: {bare}"]
+    if environment.get("ANTHROPIC_API_KEY"):
+        return "main", [
+            "provider: anthropic",
+            "model: claude-haiku-4-5",
+            "parameters: {temperature: 0, max_tokens: 1024}",
+        ]
+    if environment.get("OPENAI_API_KEY"):
+        return "main", ["provider: openai", "model: gpt-4o-mini", "parameters: {temperature: 0, max_tokens: 1024}"]
+    return "main", [
+        "# No key was found, so this is the offline model: a toy that shows how everything works.",
+        "# With a key: {provider: anthropic, model: claude-haiku-4-5} or {provider: openai, model: gpt-4o-mini}",
+        "provider: offline",
+        "model: offline-small",
+        "price: {input: 0.25, output: 1.25}",
+    ]
+
+
+def _workflow() -> str:
+    from importlib.resources import files
+
+    return files("action").joinpath("workflow.yml").read_text(encoding="utf-8")

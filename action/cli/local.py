@@ -1,0 +1,53 @@
+"""A laptop's view of a pull request: a repository on disk and two refs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapters.git import GitRepository
+from schemas.errors import SourceError, UsageError
+from schemas.pullrequests import PullRequest, Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def open_repository(path: Path) -> GitRepository:
+    """The repository that ``path`` lies in. Raises UsageError when there is none."""
+    try:
+        return GitRepository(path)
+    except SourceError as error:
+        raise UsageError(error.what, where=error.where, mend=error.mend) from error
+
+
+def local_pull_request(
+    repository: GitRepository, *, base: str | None, head: str, worktree: bool
+) -> tuple[PullRequest, str | None]:
+    """The two refs as a pull request by the operator, and their merge base (``None``: no common history)."""
+    if worktree and head != "HEAD":
+        raise UsageError(
+            "--worktree evaluates what lies in the folder, so --head can't be given", mend="drop one of them"
+        )
+    base_ref = base or repository.default_branch()
+    base_sha = repository.resolve(base_ref)
+    tip = repository.resolve(head)
+    merge_base = repository.merge_base(base_sha, tip)
+    head_sha = repository.worktree_snapshot() if worktree else tip
+    return (
+        PullRequest(
+            base_ref=base_ref,
+            base_sha=base_sha,
+            head_ref="uncommitted changes" if worktree else head,
+            head_sha=head_sha,
+            trust=Trust.OPERATOR,
+        ),
+        merge_base,
+    )
+
+
+def default_store(environment: Mapping[str, str]) -> str:
+    """Where answers are kept when nobody says: the user's cache folder."""
+    cache = environment.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - HOME may be unset
+    return str(Path(cache) / "promptverdict" / "outcomes.sqlite")

@@ -1,0 +1,84 @@
+"""``promptverdict plan``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from action.cli.check import prices, renderer
+from action.cli.exits import Exit
+from action.cli.local import local_pull_request, open_repository
+from engine.pipeline import World, prepare
+from engine.plan_report import ExperimentReport, PlanReport, plan_report
+from engine.render.encode import log_line
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """What was asked for."""
+
+    repo: Path
+    base: str | None
+    head: str
+    lineages: tuple[str, ...]
+    worktree: bool
+    format: str
+
+
+def plan(options: PlanOptions) -> Exit:
+    """Prints what check would run. Raises PromptVerdictError for what can't be gone on from."""
+    repository = open_repository(options.repo)
+    pull_request, merge_base = local_pull_request(
+        repository, base=options.base, head=options.head, worktree=options.worktree
+    )
+    with closing(renderer()) as jail:
+        prepared = prepare(pull_request, merge_base, World(repository, jail, prices()), only=options.lineages)
+    report = plan_report(prepared)
+    if options.format == "json":
+        sys.stdout.write(report.model_dump_json(indent=2) + "\n")
+    else:
+        sys.stdout.write("".join(log_line(line) + "\n" for line in _lines(report)))
+    return Exit.PASS
+
+
+def _lines(report: PlanReport) -> Iterator[str]:
+    merge_base = report.merge_base[:7] if report.merge_base else "none"
+    yield f"base {report.base[:7]} (merge base {merge_base}) -> head {report.head[:7]}"
+    for reason in report.reasons:
+        yield f"{reason.status.outcome}: {reason.sentence}"
+    for experiment in report.experiments:
+        yield ""
+        yield from _experiment_lines(experiment)
+    yield ""
+    if not report.experiments:
+        yield f"nothing to evaluate: no prompt, tests, rubric or policy changed ({report.unaffected} lineages)"
+    else:
+        yield (
+            f"in all about ${report.cost_usd:.4f} for one run of every case, at most ${report.worst_usd:.4f}; "
+            f"the hard cap is ${report.budget_usd:.2f}; {report.unaffected} other lineages are unaffected"
+        )
+        yield "the run stops when the verdict is certain, and repeats cases to tell chance from change"
+    for warning in report.warnings:
+        yield f"warning: {warning}"
+
+
+def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
+    yield f"{experiment.lineage} · {experiment.model}"
+    for change in experiment.changes:
+        yield f"  because of {change.kind}: {change.detail}"
+    for reason in experiment.reasons:
+        yield f"  {reason.status.outcome}: {reason.sentence}"
+    if experiment.arms:
+        slices = ", ".join(f"{name} {count}" for name, count in experiment.slices.items()) or "none"
+        same = f", {experiment.identical} with the same request in both arms" if experiment.identical else ""
+        yield f"  {experiment.cases} cases{same} (slices: {slices})"
+    for arm in experiment.arms:
+        yield (
+            f"  {arm.arm:<9} {arm.model}: {arm.calls} calls, about {arm.input_tokens} tokens in and "
+            f"{arm.output_tokens} out, ${arm.cost_usd:.4f} (at most ${arm.worst_usd:.4f})"
+        )
+    for warning in experiment.warnings:
+        yield f"  warning: {warning}"

@@ -1,0 +1,248 @@
+"""The scorecard: what was decided and measured, put together for whoever shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from engine.cases import case_effects, finishes
+from engine.cost import decompose
+from engine.verdict import SEVERITY, combine, passes
+from evaluators.classification_report import classification_report
+from schemas.config import CommentPolicy, Mode
+from schemas.outcomes import Arm, Completion, Outcome, Usage
+from schemas.prompts import Finding, UseCase
+from schemas.scorecard import (
+    ClassEffect,
+    CommitRef,
+    Confusion,
+    LineageCard,
+    PromptDiff,
+    Reason,
+    ReasonCode,
+    Scorecard,
+    Spending,
+    VerdictStatus,
+)
+from schemas.values import digest_of
+
+if TYPE_CHECKING:
+    from engine.experiment import ExperimentResult
+    from engine.gate.decision import Decision
+    from engine.plan import Plan
+    from schemas.detection import LineageChange
+
+WORDS = {
+    VerdictStatus.BLOCKED: "blocked",
+    VerdictStatus.ERROR: "could not be measured",
+    VerdictStatus.NEEDS_APPROVAL: "needs approval",
+    VerdictStatus.SUSPICIOUS: "inconclusive, suspicious",
+    VerdictStatus.UNDERPOWERED: "inconclusive",
+    VerdictStatus.APPROVED: "approved",
+    VerdictStatus.NOT_APPLICABLE: "nothing to evaluate",
+}
+
+
+def measured_card(change: LineageChange, plan: Plan, result: ExperimentResult[Decision]) -> LineageCard:
+    """The card of an experiment that ran, whether or not it came to a decision."""
+    decision = result.decision
+    spending = result.spending
+    shared = 2 * sum(plan.identical)
+    if decision is None:
+        return unmeasured_card(
+            change,
+            plan.model,
+            (_stopped(result), *change.reasons),
+            plan=plan,
+            spending=spending.model_copy(update={"identical": shared}),
+        )
+    reasons = tuple(sorted((*decision.reasons, *change.reasons), key=lambda reason: SEVERITY.index(reason.status)))
+    status = combine([decision.status, *(reason.status for reason in change.reasons)])
+    classes, confusion = _classes(change, plan, result.outcomes)
+    usages = {
+        arm: [one.result.usage for one in result.outcomes if one.cell.arm is arm and isinstance(one.result, Completion)]
+        for arm in Arm
+    }
+    cost = decision.cost
+    if usages[Arm.BASELINE] and usages[Arm.CANDIDATE]:
+        prices = {arm: arm_plan.endpoint.price for arm, arm_plan in plan.arms.items()}
+        parts = decompose(usages[Arm.BASELINE], usages[Arm.CANDIDATE], prices[Arm.BASELINE], prices[Arm.CANDIDATE])
+        cost = cost.model_copy(update={"parts": parts})
+    return LineageCard(
+        lineage=change.name,
+        model=plan.model,
+        baseline_model=_baseline_model(plan),
+        use_case=change.config.use_case,
+        prompt=_prompt_path(change),
+        status=status,
+        passes=passes(status, change.gate.inconclusive),
+        headline=reasons[0].sentence if reasons else "",
+        reasons=reasons,
+        overall=decision.overall,
+        slices=decision.slices,
+        metrics=decision.metrics,
+        classes=classes,
+        confusion=confusion,
+        cost=cost,
+        latency=decision.latency,
+        cases=case_effects(plan.cases, decision.readings, result.outcomes),
+        diff=_with_tokens(change.diff, usages[Arm.BASELINE], usages[Arm.CANDIDATE]),
+        changes=change.changes,
+        sureness=decision.sureness,
+        spending=spending.model_copy(
+            update={
+                "planned": max(decision.planned, spending.planned) + shared,
+                "identical": shared,
+                "not_needed": max(0, decision.planned - decision.cells),
+            }
+        ),
+        finishes=finishes(result.outcomes),
+        warnings=(*change.warnings, *plan.warnings),
+        content_digest=plan.digest,
+    )
+
+
+def _classes(
+    change: LineageChange, plan: Plan, outcomes: Sequence[Outcome]
+) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
+    if change.config.use_case is not UseCase.CLASSIFICATION or Arm.BASELINE not in plan.arms:
+        return (), None
+    return classification_report(plan.cases, outcomes, change.config.labels, several=change.config.multi_label)
+
+
+def unmeasured_card(
+    change: LineageChange,
+    model: str,
+    reasons: Sequence[Reason],
+    *,
+    plan: Plan | None = None,
+    spending: Spending | None = None,
+) -> LineageCard:
+    """The card of a lineage that was not or could not be measured; ``reasons`` say why."""
+    ordered = tuple(sorted(reasons, key=lambda reason: SEVERITY.index(reason.status)))
+    status = combine([reason.status for reason in ordered])
+    return LineageCard(
+        lineage=change.name,
+        model=model,
+        use_case=change.config.use_case,
+        prompt=_prompt_path(change),
+        status=status,
+        passes=passes(status, change.gate.inconclusive),
+        headline=ordered[0].sentence if ordered else "",
+        reasons=ordered,
+        diff=change.diff,
+        changes=change.changes,
+        spending=spending or Spending(),
+        warnings=(*change.warnings, *(plan.warnings if plan else ())),
+        content_digest=plan.digest if plan else None,
+    )
+
+
+def _prompt_path(change: LineageChange) -> str:
+    prompt = change.candidate or change.baseline
+    return prompt.path if prompt else change.config.prompt
+
+
+def _stopped(result: ExperimentResult[Decision]) -> Reason:
+    error = result.stopped
+    code = ReasonCode.BUDGET if type(error).__name__ == "BudgetExceeded" else ReasonCode.MISSING_CELLS
+    done = len(result.outcomes)
+    sentence = f"Nothing was decided: {error}; {done} of {result.spending.planned} planned answers are kept."
+    return Reason(code=code, status=VerdictStatus.ERROR, sentence=sentence)
+
+
+def _baseline_model(plan: Plan) -> str | None:
+    before, after = plan.arms.get(Arm.BASELINE), plan.arms[Arm.CANDIDATE]
+    if before is None or before.endpoint.model.model == after.endpoint.model.model:
+        return None
+    return before.endpoint.model.model
+
+
+def _with_tokens(diff: PromptDiff | None, baseline: Sequence[Usage], candidate: Sequence[Usage]) -> PromptDiff | None:
+    """Mean tokens of the whole request, as the provider counted them."""
+    if diff is None or not baseline or not candidate:
+        return diff
+    return diff.model_copy(
+        update={
+            "tokens_before": round(sum(usage.input for usage in baseline) / len(baseline)),
+            "tokens_after": round(sum(usage.input for usage in candidate) / len(candidate)),
+        }
+    )
+
+
+def scorecard(
+    *,
+    base: CommitRef,
+    merge_base: str | None,
+    head: CommitRef,
+    mode: Mode,
+    comment: CommentPolicy,
+    cards: Sequence[LineageCard],
+    reasons: Sequence[Reason],
+    warnings: Sequence[Finding],
+    budget_usd: Decimal | None,
+    seconds: float | None = None,
+    dry_run: bool = False,
+) -> Scorecard:
+    """The whole answer: the worst verdict counts, every reason is listed."""
+    ordered = tuple(sorted(cards, key=lambda card: (SEVERITY.index(card.status), card.lineage, card.model)))
+    status = combine([*(card.status for card in ordered), *(reason.status for reason in reasons)])
+    lets_through = all(card.passes for card in ordered) and all(
+        reason.status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE) for reason in reasons
+    )
+    parts = [card.spending for card in ordered]
+    return Scorecard(
+        status=status,
+        passes=lets_through or mode is Mode.INFORM,
+        title=_title(status, ordered, reasons),
+        summary=_summary(ordered, reasons),
+        mode=mode,
+        comment=comment,
+        base=base,
+        merge_base=merge_base,
+        head=head,
+        reasons=tuple(reasons),
+        lineages=ordered,
+        spending=Spending(
+            planned=sum(part.planned for part in parts),
+            made=sum(part.made for part in parts),
+            stored=sum(part.stored for part in parts),
+            identical=sum(part.identical for part in parts),
+            not_needed=sum(part.not_needed for part in parts),
+            cost_usd=sum((part.cost_usd for part in parts), Decimal(0)),
+            judge_cost_usd=sum((part.judge_cost_usd for part in parts), Decimal(0)),
+            budget_usd=budget_usd,
+        ),
+        warnings=tuple(warnings),
+        plan_digest=digest_of([card.content_digest for card in ordered]) if ordered else None,
+        seconds=seconds,
+        dry_run=dry_run,
+    )
+
+
+def _title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
+    of_worst = [card for card in cards if card.status is status]
+    detail = ""
+    if of_worst:
+        names = ", ".join(dict.fromkeys(card.lineage for card in of_worst))
+        detail = f"{names}: {of_worst[0].headline}" if len(of_worst) == 1 else names
+    elif own := [reason for reason in reasons if reason.status is status]:
+        detail = own[0].sentence
+    text = f"{WORDS[status]}{f' — {detail}' if detail else ''}"
+    return text if len(text) <= TITLE else text[: TITLE - 1] + "…"
+
+
+TITLE = 255
+
+
+def _summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
+    sentences = [reason.sentence for reason in reasons]
+    sentences += [f"{card.lineage}: {card.headline}" for card in cards[:3] if card.status is not VerdictStatus.APPROVED]
+    approved = [card.lineage for card in cards if card.status is VerdictStatus.APPROVED]
+    if approved:
+        names = ", ".join(dict.fromkeys(approved))
+        sentences.append(f"{names} {'is' if len(set(approved)) == 1 else 'are'} approved.")
+    if not cards and not reasons:
+        sentences.append("No prompt, test set, rubric or configuration changed, so there was nothing to evaluate.")
+    return " ".join(sentences)

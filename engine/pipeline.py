@@ -1,0 +1,251 @@
+"""The main job: a pull request in, a scorecard out. Both shells call this.
+
+prepare   detection and planning: reads commits, renders prompts, calls nothing
+measure   runs the experiments and puts the scorecard together
+static    the scorecard without a single call: forks before approval, adoption
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from engine.assemble import measured_card, scorecard, unmeasured_card
+from engine.detect import detect
+from schemas.detection import Detection, LineageChange
+from schemas.errors import ConfigError, UsageError
+from schemas.outcomes import Arm
+from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
+from schemas.pullrequests import PullRequest
+from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, VerdictStatus
+
+if TYPE_CHECKING:
+    from engine.access import Access
+    from engine.experiment import Experiment, Progress
+    from engine.gate.decision import Decision
+    from engine.gate.design import Design, History
+    from engine.plan import Plan
+
+
+@dataclass(frozen=True)
+class World:
+    """The ports that planning needs."""
+
+    tree: SourceTree
+    renderer: TemplateRenderer
+    prices: PriceTable
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One lineage × one model: planned, or why it can't be."""
+
+    change: LineageChange
+    model: str
+    plan: Plan | None
+    reasons: tuple[Reason, ...] = ()
+    """Why there is no plan."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that is known before the first call."""
+
+    pull_request: PullRequest
+    merge_base: str | None
+    detection: Detection
+    entries: tuple[Entry, ...]
+
+    @property
+    def runs(self) -> bool:
+        """Whether anything is to be measured."""
+        return any(entry.plan is not None for entry in self.entries)
+
+
+def prepare(pull_request: PullRequest, merge_base: str | None, world: World, *, only: Sequence[str] = ()) -> Prepared:
+    """Detects what changed and plans its experiments; spends nothing. ``only``: names of lineages to look at.
+
+    Raises SourceError, ConfigError, and UsageError for a name in ``only`` that there is not.
+    """
+    detection = detect(world.tree, pull_request, merge_base)
+    known = {change.name for change in detection.lineages} | set(detection.config.lineages if detection.config else ())
+    for name in only:
+        if name not in known:
+            raise UsageError(f"there is no lineage {name!r}", mend=f"there are: {', '.join(sorted(known)) or 'none'}")
+    changes = [change for change in detection.lineages if not only or change.name in only]
+    entries = [entry for change in changes for entry in _entries(change, world)]
+    return Prepared(pull_request=pull_request, merge_base=merge_base, detection=detection, entries=tuple(entries))
+
+
+def _entries(change: LineageChange, world: World) -> list[Entry]:
+    from engine.plan import ArmSource, plan_experiment
+    from evaluators.registry import check_expectations, evaluator_for
+
+    def without_plan(*reasons: Reason) -> list[Entry]:
+        if change.measured and not any(_holds_back(reason) for reason in (*reasons, *change.reasons)):
+            sentence = f"{change.name} could not be measured, so nothing was decided."
+            nothing = Reason(code=ReasonCode.NOTHING_MEASURED, status=VerdictStatus.ERROR, sentence=sentence)
+            reasons = (*reasons, nothing)
+        names = [pair.name for pair in change.models] or [""]
+        return [Entry(change=change, model=name, plan=None, reasons=reasons) for name in names]
+
+    if change.unreadable is not None:
+        sentence = f"The candidate prompt can't be read: {change.unreadable}."
+        return without_plan(Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence))
+    if change.candidate is None or not change.models or change.tests is None:
+        return without_plan()
+    gating = change.tests.cases
+    entries = []
+    for pair in change.models:
+        try:
+            evaluator = evaluator_for(change.config, change.judged_by, change.rubric, change.judge, cases=gating)
+            findings = check_expectations(evaluator, (*gating, *change.added_cases))
+            if findings:
+                raise ConfigError(findings[0].what, where=findings[0].where, mend=findings[0].mend)
+            before = change.baseline or change.reference
+            planned = plan_experiment(
+                lineage=change.name,
+                model=pair.name,
+                config=change.config,
+                gate=change.gate,
+                baseline=ArmSource(before, pair.baseline or pair.candidate) if before else None,
+                candidate=ArmSource(change.candidate, pair.candidate),
+                tests=gating,
+                added=change.added_cases,
+                evaluator=evaluator,
+                judges=[change.judge] if change.judge else [],
+                renderer=world.renderer,
+                prices=world.prices,
+            )
+        except ConfigError as error:
+            sentence = f"It can't be measured: {error}."
+            planned = Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence)
+        if isinstance(planned, Reason):
+            entries.append(Entry(change=change, model=pair.name, plan=None, reasons=(planned,)))
+        else:
+            entries.append(Entry(change=change, model=pair.name, plan=planned))
+    return entries
+
+
+def _holds_back(reason: Reason) -> bool:
+    return reason.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_APPROVAL)
+
+
+def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
+    """The scorecard of what is known without a call; ``why`` says what it waits for."""
+    cards = [
+        unmeasured_card(entry.change, entry.model, (*entry.reasons, *entry.change.reasons), plan=entry.plan)
+        for entry in prepared.entries
+    ]
+    return _scorecard(prepared, cards, [why] if why else [], budget_usd=None, dry_run=True)
+
+
+async def measure(
+    prepared: Prepared,
+    *,
+    access: Access,
+    store: OutcomeStore,
+    clock: Clock,
+    budget_usd: Decimal | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Scorecard:
+    """Runs everything that was planned and decides.
+
+    ``budget_usd`` can only lower the configured cap. Raises StoreError when evidence can't be kept.
+    """
+    from engine.history import history_of
+    from engine.run import run
+
+    started = clock.monotonic()
+    planned = [(entry, entry.plan) for entry in prepared.entries if entry.plan is not None and entry.change.measured]
+    experiments: list[Experiment[Decision]] = []
+    for entry, plan in planned:
+        history = await history_of(plan, store, now=clock.utc(), max_age=duration(entry.change.run.max_age))
+        experiments.append(_experiment(plan, _design(plan, history, lineages=len(planned))))
+    detection = prepared.detection
+    cap = detection.budget_usd if budget_usd is None else min(detection.budget_usd, budget_usd)
+    results = await run(
+        experiments,
+        access=access,
+        store=store,
+        clock=clock,
+        settings=detection.config.run if detection.config else None,
+        budget_usd=cap,
+        on_progress=on_progress,
+    )
+    cards = [measured_card(entry.change, plan, result) for (entry, plan), result in zip(planned, results, strict=True)]
+    cards += [
+        unmeasured_card(entry.change, entry.model, (*entry.reasons, *entry.change.reasons), plan=entry.plan)
+        for entry in prepared.entries
+        if entry.plan is None or not entry.change.measured
+    ]
+    return _scorecard(prepared, cards, [], budget_usd=cap, seconds=clock.monotonic() - started)
+
+
+def _design(plan: Plan, history: History | None, *, lineages: int) -> Design:
+    from engine.gate.design import design
+
+    return design(
+        [case.id for case in plan.cases],
+        [case.slices for case in plan.cases],
+        clusters=[case.cluster for case in plan.cases],
+        protected=[case.protected for case in plan.cases],
+        metrics=plan.evaluator.metrics,
+        identical=plan.identical,
+        gate=plan.gate,
+        digest=plan.digest,
+        lineages=lineages,
+        history=history,
+        added=plan.added,
+        labels=[case.expected if isinstance(case.expected, str) else None for case in plan.cases],
+        paired=Arm.BASELINE in plan.arms,
+    )
+
+
+def _experiment(plan: Plan, designed: Design) -> Experiment[Decision]:
+    from engine.experiment import Experiment
+    from engine.gate.protocol import protocol
+
+    return Experiment(
+        lineage=plan.lineage,
+        name=plan.model,
+        cases=plan.cases,
+        arms=plan.arms,
+        evaluator=plan.evaluator,
+        protocol=lambda: protocol(designed),
+        judges=plan.judges,
+    )
+
+
+def _scorecard(
+    prepared: Prepared,
+    cards: Sequence[LineageCard],
+    reasons: Sequence[Reason],
+    *,
+    budget_usd: Decimal | None,
+    seconds: float | None = None,
+    dry_run: bool = False,
+) -> Scorecard:
+    detection, pull_request = prepared.detection, prepared.pull_request
+    return scorecard(
+        base=CommitRef(ref=pull_request.base_ref, sha=pull_request.base_sha),
+        merge_base=prepared.merge_base,
+        head=CommitRef(ref=pull_request.head_ref, sha=pull_request.head_sha),
+        mode=detection.mode,
+        comment=detection.comment,
+        cards=cards,
+        reasons=(*detection.reasons, *reasons),
+        warnings=detection.warnings,
+        budget_usd=budget_usd,
+        seconds=seconds,
+        dry_run=dry_run,
+    )
+
+
+def duration(text: str) -> timedelta:
+    """``72h``, ``30m`` or ``3d`` as a time span."""
+    units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+    return int(text[:-1]) * units[text[-1]]

@@ -1,0 +1,202 @@
+"""From a changed lineage to an experiment: both arms rendered, paired, priced and hashed before the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.cost import DEFAULT_OUTPUT_LIMIT, Estimate, estimate
+from engine.experiment import ArmPlan, Endpoint
+from schemas.config import GateConfig, LineageConfig, ModelConfig
+from schemas.outcomes import Arm
+from schemas.ports import Evaluator, PriceTable, RenderFailure, RenderJob, TemplateRenderer
+from schemas.prompts import Finding, Message, Parameters, PromptFile, Request
+from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+from schemas.testsets import TestCase
+from schemas.values import canonical_json, digest_of
+
+
+@dataclass(frozen=True)
+class ArmSource:
+    """What one arm is made of."""
+
+    prompt: PromptFile
+    model: ModelConfig
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One lineage × one model, planned. Nothing has been called yet."""
+
+    lineage: str
+    model: str
+    """The candidate's model name in the configuration."""
+    cases: tuple[TestCase, ...]
+    added: tuple[bool, ...]
+    """Cases that only the head has."""
+    arms: Mapping[Arm, ArmPlan]
+    """Without a baseline for a new lineage, or where the baseline can't be rendered."""
+    identical: tuple[bool, ...]
+    """Both arms send the same request: no call is needed."""
+    evaluator: Evaluator
+    judges: tuple[Endpoint, ...]
+    gate: GateConfig
+    digest: str
+    """The content digest: requests of both arms, gating tests, policy, evaluator."""
+    estimates: Mapping[Arm, Estimate]
+    """One run of every case whose requests differ."""
+    warnings: tuple[Finding, ...] = ()
+
+
+def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
+    """The call that a rendered prompt becomes. The prompt's own parameters win over its model's; an output limit is
+    always sent, so that both arms can be bounded."""
+    own = {
+        name: value
+        for name, value in source.prompt.parameters.model_dump(exclude_unset=True).items()
+        if value not in (None, ())
+    }
+    parameters = Parameters.model_validate({"max_tokens": DEFAULT_OUTPUT_LIMIT} | _given(source.model.parameters) | own)
+    return Request(
+        provider=source.model.provider.value,
+        origin=source.model.origin,
+        model=source.model.model,
+        messages=messages,
+        parameters=parameters,
+    )
+
+
+def _given(parameters: Parameters) -> dict[str, object]:
+    return {name: value for name, value in parameters.model_dump().items() if value not in (None, ())}
+
+
+def plan_experiment(
+    *,
+    lineage: str,
+    model: str,
+    config: LineageConfig,
+    gate: GateConfig,
+    baseline: ArmSource | None,
+    candidate: ArmSource,
+    tests: Sequence[TestCase],
+    added: Sequence[TestCase],
+    evaluator: Evaluator,
+    judges: Sequence[ModelConfig],
+    renderer: TemplateRenderer,
+    prices: PriceTable,
+) -> Plan | Reason:
+    """Plans one experiment, or says why nothing can be measured.
+
+    Raises ConfigError for a model without a price.
+    """
+    cases = (*tests, *added)
+    if not cases:
+        where = config.tests or "the prompt's testData"
+        return _problem(ReasonCode.NO_CASES, f"There is no test case: {where} is empty, so nothing was measured.")
+    rendered = {arm: _rendered(source, cases, renderer) for arm, source in _sources(baseline, candidate)}
+    warnings: list[Finding] = []
+    if isinstance(failure := rendered[Arm.CANDIDATE], str):
+        return _problem(ReasonCode.UNREADABLE, f"The candidate prompt can't be filled in: {failure}.")
+    arms = {}
+    for arm, source in _sources(baseline, candidate):
+        messages = rendered[arm]
+        if isinstance(messages, str):
+            warnings.append(
+                Finding(
+                    what=f"the baseline prompt can't be filled in: {messages}",
+                    where=source.prompt.path,
+                    mend="the candidate is judged as a new prompt, without a baseline",
+                )
+            )
+            continue
+        endpoint = Endpoint(model=source.model, price=prices.price(source.model))
+        arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
+    identical = _identical(arms, len(cases))
+    return Plan(
+        lineage=lineage,
+        model=model,
+        cases=cases,
+        added=tuple(index >= len(tests) for index in range(len(cases))),
+        arms=arms,
+        identical=identical,
+        evaluator=evaluator,
+        judges=tuple(Endpoint(model=judge, price=prices.price(judge)) for judge in judges),
+        gate=gate,
+        digest=_content_digest(arms, cases, gate, evaluator, config),
+        estimates={
+            arm: estimate(
+                [
+                    request
+                    for request, same in zip(plan.requests, identical, strict=True)
+                    if request is not None and not same
+                ],
+                plan.endpoint.price,
+            )
+            for arm, plan in arms.items()
+        },
+        warnings=tuple(warnings),
+    )
+
+
+def _sources(baseline: ArmSource | None, candidate: ArmSource) -> list[tuple[Arm, ArmSource]]:
+    both = [] if baseline is None else [(Arm.BASELINE, baseline)]
+    return [*both, (Arm.CANDIDATE, candidate)]
+
+
+def _rendered(
+    source: ArmSource, cases: Sequence[TestCase], renderer: TemplateRenderer
+) -> list[tuple[Message, ...]] | str:
+    """The messages of every case, or one sentence about the first failure and how many there are."""
+    jobs = [
+        RenderJob(
+            dialect=source.prompt.dialect,
+            messages=source.prompt.messages,
+            variables=case.inputs,
+            partials=source.prompt.included,
+        )
+        for case in cases
+    ]
+    done: list[tuple[Message, ...]] = []
+    failures: list[tuple[TestCase, RenderFailure]] = []
+    for case, result in zip(cases, renderer.render(jobs), strict=True):
+        if isinstance(result, RenderFailure):
+            failures.append((case, result))
+        else:
+            done.append(result)
+    if not failures:
+        return done
+    case, failure = failures[0]
+    others = f" (and {len(failures) - 1} more cases)" if len(failures) > 1 else ""
+    return f"case {case.id}{others}: {failure.message}"
+
+
+def _identical(arms: Mapping[Arm, ArmPlan], cases: int) -> tuple[bool, ...]:
+    if Arm.BASELINE not in arms:
+        return (False,) * cases
+    pairs = zip(arms[Arm.BASELINE].requests, arms[Arm.CANDIDATE].requests, strict=True)
+    return tuple(before is not None and after is not None and before.digest == after.digest for before, after in pairs)
+
+
+def _content_digest(
+    arms: Mapping[Arm, ArmPlan],
+    cases: Sequence[TestCase],
+    gate: GateConfig,
+    evaluator: Evaluator,
+    config: LineageConfig,
+) -> str:
+    return digest_of(
+        [
+            {arm.value: [r.digest if r else None for r in plan.requests] for arm, plan in arms.items()},
+            digest_of([case.model_dump(mode="json") for case in cases]),
+            gate.model_dump(mode="json"),
+            evaluator.version,
+            [spec.model_dump(mode="json") for spec in evaluator.metrics],
+            canonical_json(
+                config.model_dump(mode="json", exclude={"gate", "run", "budget", "prompt", "tests"})
+            ).decode(),
+        ]
+    )
+
+
+def _problem(code: ReasonCode, sentence: str) -> Reason:
+    return Reason(code=code, status=VerdictStatus.ERROR, sentence=sentence)
