@@ -74,6 +74,17 @@ def count(number: float) -> str:
     return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.1f}"
 
 
+def signed(number: float) -> str:
+    """A signed count: ``+5``, ``−2``."""
+    return _typographic(f"+{count(number)}" if number > 0 else count(number))
+
+
+def tokens(number: float) -> str:
+    """A signed count of tokens: ``+412``; one decimal below ten."""
+    value = _round(number, 1 if abs(number) < 9.95 else 0).normalize()
+    return "±0" if not value else _typographic(f"{value:+,f}")
+
+
 def plural(number: int, one: str, many: str | None = None) -> str:
     """``1 case``, ``5 cases``, ``2 classes``."""
     ending = "es" if one.endswith("s") else "s"
@@ -92,3 +103,8 @@ def seconds(amount: float | None) -> str:
     if whole < 60:
         return f"{whole} s"
     return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+
+
+def arrow(before: str, after: str) -> str:
+    """``before → after``."""
+    return f"{before} → {after}"

@@ -23,3 +23,5 @@ CHECK_FIELD = Limits(65_535, 65_535)
 """A check run's ``summary`` and its ``text``, each."""
 JOB_SUMMARY = Limits(1_048_576, 1_048_576)
 """One step's job summary."""
+REPORT = Limits(2_000_000, 2_000_000)
+"""Our own bound for the HTML report: a file that opens at once, on a phone too."""

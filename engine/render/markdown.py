@@ -101,8 +101,8 @@ def summary_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
     yield prose(scorecard.summary)
     if reasons := [reason for reason in scorecard.reasons if reason.sentence != scorecard.summary]:
         yield reasons_list(reasons, detail)
-    if said := what_clears(scorecard):
-        yield said
+    if said := what_clears_text(scorecard):
+        yield prose(said)
     if scorecard.lineages:
         yield overview(scorecard.lineages, detail)
 
@@ -145,7 +145,7 @@ def overview(cards: Sequence[LineageCard], detail: Detail) -> str:
     return f"{shown}\n\nAnd {number} more: {counted}." if rows else f"{number}: {counted}."
 
 
-def what_clears(scorecard: Scorecard) -> str:
+def what_clears_text(scorecard: Scorecard) -> str:
     """What an approving review would accept, or that the check only informs; empty otherwise."""
     said = []
     clearable = scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS) and not scorecard.passes
@@ -156,27 +156,29 @@ def what_clears(scorecard: Scorecard) -> str:
         )
     if scorecard.mode is Mode.INFORM:
         said.append("This repository only informs (`mode: inform`): the check passes whatever the verdict is.")
-    return prose(" ".join(said)) if said else ""
+    return " ".join(said)
+
+
+def saved_text(spending: Spending) -> str:
+    """Planned calls that weren't made, and why: ``198 from the store, 600 not needed: the verdict was certain``."""
+    causes = (
+        (spending.stored, "from the store"),
+        (spending.identical, "identical in both arms"),
+        (spending.not_needed, "not needed: the verdict was certain"),
+    )
+    return ", ".join(f"{number:,} {what}" for number, what in causes if number)
 
 
 def spending_text(spending: Spending) -> str:
     """``402 of 1,200 planned calls (198 from the store, 600 not needed: the verdict was certain) · $0.41 of $2.00``."""
     if not spending.planned:
         return "nothing was called"
-    spared = [
-        f"{number:,} {what}"
-        for number, what in (
-            (spending.stored, "from the store"),
-            (spending.identical, "identical in both arms"),
-            (spending.not_needed, "not needed: the verdict was certain"),
-        )
-        if number
-    ]
     calls = f"{spending.made:,} of {figures.plural(spending.planned, 'planned call')}"
+    saved = saved_text(spending)
     cost = figures.usd(spending.cost_usd + spending.judge_cost_usd)
     if spending.budget_usd is not None:
         cost = f"{cost} of {figures.usd(spending.budget_usd)}"
-    return f"{calls} ({', '.join(spared)}) · {cost}" if spared else f"{calls} · {cost}"
+    return f"{calls} ({saved}) · {cost}" if saved else f"{calls} · {cost}"
 
 
 def link(text: str, address: str | None) -> str:

@@ -10,7 +10,16 @@ from pydantic import JsonValue
 from engine.render import figures
 from engine.render.signs import READING_WORDS
 from schemas.config import SlicePolicy
-from schemas.scorecard import CaseEffect, Confusion, Effect, LineageCard
+from schemas.scorecard import (
+    CaseEffect,
+    Confusion,
+    CostEffect,
+    Effect,
+    LatencyEffect,
+    LineageCard,
+    PromptDiff,
+    Sureness,
+)
 
 
 @dataclass(frozen=True)
@@ -84,3 +93,43 @@ def label_moves(confusion: Confusion) -> list[LabelMove]:
         if before != after
     ]
     return sorted(moves, key=lambda move: (-move.size, move.expected, move.said))
+
+
+def sureness_sentences(sureness: Sureness, latency: LatencyEffect | None) -> list[str]:
+    """Repetitions, flip rate, what could have been detected, which corrections were made, judge agreement, latency."""
+    looks = figures.plural(sureness.looks, "look")
+    said = [f"{looks} at the results, {sureness.repetitions:.1f} runs of each case in each arm on average."]
+    if sureness.flip_rate is not None:
+        said.append(f"Identical runs disagree with themselves in {figures.percent(sureness.flip_rate)} of cases.")
+    if sureness.can_rule_out is not None:
+        drop = figures.points(sureness.can_rule_out)
+        said.append(f"This test set can rule out a drop of {drop} points of the overall score.")
+    if sureness.hypotheses:
+        tested = figures.plural(sureness.hypotheses, "hypothesis", "hypotheses")
+        rate = f" at a familywise error rate of {figures.percent(sureness.alpha)}" if sureness.alpha is not None else ""
+        said.append(f"{tested} tested together{rate}.")
+    if sureness.judge_agreement is not None:
+        agreement = figures.percent(sureness.judge_agreement)
+        said.append(f"The judge agrees with people in {agreement} of the labelled answers.")
+    if latency and latency.pairs:
+        moved = figures.arrow(figures.seconds(latency.baseline_s), figures.seconds(latency.candidate_s))
+        said.append(f"Median latency {moved} over {figures.plural(latency.pairs, 'fresh pair')}.")
+    return said
+
+
+def cost_sentence(cost: CostEffect) -> str:
+    """Why the cost moved; empty where the causes aren't known."""
+    parts = []
+    for part in cost.parts:
+        sign = "+" if part.usd_per_1000 > 0 else ""
+        tokens = f" ({figures.tokens(part.tokens_per_case)} tokens a case)" if part.tokens_per_case is not None else ""
+        parts.append(f"{part.cause} {sign}{figures.usd(part.usd_per_1000)}{tokens}")
+    return f"Cost per 1,000 cases moved by: {', '.join(parts)}." if parts else ""
+
+
+def diff_title(diff: PromptDiff) -> str:
+    """``+6 −1 lines, +412 tokens``."""
+    lines = f"+{diff.added:,} −{diff.removed:,} lines"
+    if diff.tokens_before is None or diff.tokens_after is None:
+        return lines
+    return f"{lines}, {figures.tokens(diff.tokens_after - diff.tokens_before)} tokens"

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 from engine.render import figures
 from engine.render.encode import code, entities, excerpt, prose
-from engine.render.readings import CaseGroups, case_groups, effect_reading, expected_text, label_moves, unusual_answers
+from engine.render.readings import (
+    CaseGroups,
+    case_groups,
+    cost_sentence,
+    diff_title,
+    effect_reading,
+    expected_text,
+    label_moves,
+    sureness_sentences,
+    unusual_answers,
+)
 from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_WORDS
 from schemas.prompts import Finding
 from schemas.scorecard import (
@@ -65,15 +75,10 @@ def left_out(number: int, what: str) -> str:
     return f"\n\n… and {figures.plural(number, what)} more: see the full report." if number > 0 else ""
 
 
-def arrow(before: str, after: str) -> str:
-    """``before → after``."""
-    return f"{before} → {after}"
-
-
 def model_name(card: LineageCard) -> str:
     """The candidate's model, and what it replaces if the pull request swaps it."""
     if card.baseline_model and card.baseline_model != card.model:
-        return arrow(prose(card.baseline_model, 60), prose(card.model, 60))
+        return figures.arrow(prose(card.baseline_model, 60), prose(card.model, 60))
     return prose(card.model, 60)
 
 
@@ -81,7 +86,7 @@ def cost_cell(cost: CostEffect | None) -> str:
     """Baseline → candidate cost per 1,000 cases."""
     if cost is None or (cost.baseline_per_1000 is None and cost.candidate_per_1000 is None):
         return figures.NONE
-    return prose(arrow(figures.usd(cost.baseline_per_1000), figures.usd(cost.candidate_per_1000)))
+    return prose(figures.arrow(figures.usd(cost.baseline_per_1000), figures.usd(cost.candidate_per_1000)))
 
 
 def overview_row(card: LineageCard) -> tuple[str, ...]:
@@ -91,7 +96,7 @@ def overview_row(card: LineageCard) -> tuple[str, ...]:
     return (
         f"{prose(card.lineage, 80)} · {model_name(card)}",
         f"{VERDICT_SIGNS[card.status]} {VERDICT_WORDS[card.status]}",
-        arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE,
+        figures.arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE,
         figures.change_with_interval(overall.change, overall.interval) if overall else figures.NONE,
         cost_cell(card.cost),
         f"{len(groups.better)} / {len(groups.worse)}" if card.cases else figures.NONE,
@@ -167,9 +172,9 @@ def class_table(classes: Sequence[ClassEffect], detail: Detail) -> str:
         (
             prose(c.label, 40),
             figures.count(c.cases),
-            arrow(figures.points(c.baseline_precision), figures.points(c.candidate_precision)),
-            arrow(figures.points(c.baseline_recall), figures.points(c.candidate_recall)),
-            arrow(figures.points(c.baseline_f1), figures.points(c.candidate_f1)),
+            figures.arrow(figures.points(c.baseline_precision), figures.points(c.candidate_precision)),
+            figures.arrow(figures.points(c.baseline_recall), figures.points(c.candidate_recall)),
+            figures.arrow(figures.points(c.baseline_f1), figures.points(c.candidate_f1)),
         )
         for c in classes[: detail.labels]
     ]
@@ -190,7 +195,7 @@ def confusion_part(confusion: Confusion, detail: Detail) -> str:
 
     def cell(before: float, after: float) -> str:
         if before != after:
-            return f"**{arrow(figures.count(before), figures.count(after))}**"
+            return f"**{figures.arrow(figures.count(before), figures.count(after))}**"
         return figures.count(before) if before else "·"
 
     rows = [
@@ -224,15 +229,6 @@ def _marked(line: DiffLine, width: int) -> str:
     return f"{sign}&#32;{''.join(out)}{entities(short.text[at:])}{short.note}"
 
 
-def diff_title(diff: PromptDiff) -> str:
-    """``+6 −1 lines, +412 tokens``."""
-    tokens = ""
-    if diff.tokens_before is not None and diff.tokens_after is not None:
-        moved = diff.tokens_after - diff.tokens_before
-        tokens = f", {'±0' if not moved else f'{moved:+,}'.replace('-', '−')} tokens"
-    return f"+{diff.added:,} −{diff.removed:,} lines{tokens}"
-
-
 def diff_part(diff: PromptDiff, detail: Detail) -> str:
     """Settings that changed, and the changed lines with their words marked."""
     parts = []
@@ -252,51 +248,16 @@ def diff_part(diff: PromptDiff, detail: Detail) -> str:
 
 
 def sureness_part(sureness: Sureness, card: LineageCard, detail: Detail) -> str:
-    """Repetitions, flip rate, what could have been detected, which corrections were made, judge agreement."""
-    looks = figures.plural(sureness.looks, "look")
-    said = [f"{looks} at the results, {sureness.repetitions:.1f} runs of each case in each arm on average."]
-    if sureness.flip_rate is not None:
-        said.append(f"Identical runs disagree with themselves in {figures.percent(sureness.flip_rate)} of cases.")
-    if sureness.can_rule_out is not None:
-        said.append(
-            f"This test set can rule out a drop of {figures.points(sureness.can_rule_out)} points of the overall score."
-        )
-    if sureness.hypotheses:
-        alpha = (
-            f" at a familywise error rate of {figures.percent(sureness.alpha)}" if sureness.alpha is not None else ""
-        )
-        said.append(f"{figures.plural(sureness.hypotheses, 'hypothesis', 'hypotheses')} tested together{alpha}.")
-    if sureness.judge_agreement is not None:
-        said.append(
-            f"The judge agrees with people in {figures.percent(sureness.judge_agreement)} of the labelled answers."
-        )
-    if card.latency and card.latency.pairs:
-        latency = card.latency
-        moved = arrow(figures.seconds(latency.baseline_s), figures.seconds(latency.candidate_s))
-        said.append(f"Median latency {moved} over {figures.plural(latency.pairs, 'fresh pair')}.")
-    shown = [f"- {prose(sentence)}" for sentence in (*said, *sureness.notes[: detail.notes])]
+    """How sure this is, folded."""
+    said = (*sureness_sentences(sureness, card.latency), *sureness.notes[: detail.notes])
     more = left_out(len(sureness.notes) - detail.notes, "note")
-    return fold("How sure is this?", "\n".join(shown) + more)
+    return fold("How sure is this?", "\n".join(f"- {prose(sentence)}" for sentence in said) + more)
 
 
 def findings_list(findings: Sequence[Finding], detail: Detail) -> str:
     """Warnings: what, where, how to mend."""
     shown = [f"- {prose(str(finding), 400)}" for finding in findings[: detail.notes]]
     return "\n".join(shown) + left_out(len(findings) - detail.notes, "warning")
-
-
-def cost_parts(cost: CostEffect) -> str:
-    """Why the cost moved, one sentence."""
-    parts = [
-        f"{part.cause} {'+' if part.usd_per_1000 > 0 else ''}{figures.usd(part.usd_per_1000)}"
-        + (
-            f" ({part.tokens_per_case:+,.0f} tokens a case)".replace("-", "−")
-            if part.tokens_per_case is not None
-            else ""
-        )
-        for part in cost.parts
-    ]
-    return prose(f"Cost per 1,000 cases moved by: {', '.join(parts)}.") if parts else ""
 
 
 def _cases_parts(groups: CaseGroups, detail: Detail) -> tuple[str, str]:
@@ -326,7 +287,7 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
         reasons_list(card.reasons, detail),
         effects_table(card.slices, "slice", detail) if card.slices and detail.effects else "",
         effects_table(card.metrics, "metric", detail) if len(card.metrics) > 1 and detail.effects else "",
-        cost_parts(card.cost) if card.cost else "",
+        prose(moved) if card.cost and (moved := cost_sentence(card.cost)) else "",
         worse,
         classes_part(card, detail),
         diff,

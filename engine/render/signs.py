@@ -29,6 +29,17 @@ VERDICT_SIGNS: dict[VerdictStatus, str] = {
     VerdictStatus.NOT_APPLICABLE: "➖",
 }
 
+VERDICT_MARKS: dict[VerdictStatus, str] = {
+    VerdictStatus.APPROVED: "✓",
+    VerdictStatus.BLOCKED: "✕",
+    VerdictStatus.ERROR: "!",
+    VerdictStatus.NEEDS_APPROVAL: "◇",
+    VerdictStatus.SUSPICIOUS: "?",
+    VerdictStatus.UNDERPOWERED: "≈",
+    VerdictStatus.NOT_APPLICABLE: "–",
+}
+"""Signs that take the text's colour, for pages of our own."""
+
 VERDICT_TONES: dict[VerdictStatus, Tone] = {
     VerdictStatus.APPROVED: "good",
     VerdictStatus.BLOCKED: "bad",

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from engine.render import figures
 from engine.render.encode import excerpt, visible
 from engine.render.markdown import full_title, spending_text
-from engine.render.readings import case_groups, effect_reading, expected_text, unusual_answers
-from engine.render.sections import arrow, diff_title
+from engine.render.readings import case_groups, diff_title, effect_reading, expected_text, unusual_answers
 from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
 from schemas.scorecard import Answer, CaseEffect, CostEffect, Effect, LineageCard, PromptDiff, Scorecard, VerdictStatus
 
@@ -98,7 +97,11 @@ def _overview_row(card: LineageCard) -> tuple[Text, ...]:
     return (
         _text(card.lineage, "bold", 80).append("\n").append_text(_text(card.model, "dim", 80)),
         _text(f"{VERDICT_SIGNS[card.status]} {VERDICT_WORDS[card.status]}", _STYLES[VERDICT_TONES[card.status]]),
-        _text(arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE),
+        _text(
+            figures.arrow(figures.points(overall.baseline), figures.points(overall.candidate))
+            if overall
+            else figures.NONE
+        ),
         _text(figures.change_with_interval(overall.change, overall.interval) if overall else figures.NONE),
         _text(_cost(card.cost)),
     )
@@ -107,7 +110,7 @@ def _overview_row(card: LineageCard) -> tuple[Text, ...]:
 def _cost(cost: CostEffect | None) -> str:
     if cost is None or (cost.baseline_per_1000 is None and cost.candidate_per_1000 is None):
         return figures.NONE
-    return arrow(figures.usd(cost.baseline_per_1000), figures.usd(cost.candidate_per_1000))
+    return figures.arrow(figures.usd(cost.baseline_per_1000), figures.usd(cost.candidate_per_1000))
 
 
 def _numbered(sentences: Iterable[str]) -> Iterator[RenderableType]:
@@ -168,7 +171,7 @@ def _effects(effects: Sequence[Effect], head: str) -> RenderableType:
         (
             _text((effect.slice if head == "slice" else effect.metric) or "all cases", limit=40),
             _text(figures.count(effect.cases)),
-            _text(arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
+            _text(figures.arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
             _text(figures.change_with_interval(effect.change, effect.interval)),
             _text(effect_reading(effect), _STYLES[READING_TONES[effect.reading]]),
         )

@@ -149,7 +149,7 @@ TRIAGE_DIFF = PromptDiff(
                     text="    Think about what the customer wants, then answer with exactly one of: billing, refunds, technical_support, account_access.",
                     before=None,
                     after=5,
-                    marks=((4, 62), (63, 70)),
+                    marks=((4, 65),),
                 ),
                 DiffLine(kind="same", text="", before=6, after=6),
             )

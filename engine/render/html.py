@@ -1,0 +1,215 @@
+"""The scorecard as one self-contained HTML file: no address but its own links, readable without scripts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from engine.render import figures, plots, readings, signs
+from engine.render.encode import excerpt, visible
+from engine.render.limits import REPORT, Limits
+from engine.render.markdown import NO_LINKS, Links, full_title, saved_text, spending_text, what_clears_text
+from engine.render.side_by_side import side_by_side
+from schemas.scorecard import CaseEffect, LineageCard, Scorecard, VerdictStatus
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+
+@dataclass(frozen=True)
+class Room:
+    """How much of everything is shown: one rung of the report's ladder."""
+
+    text: int
+    """Characters of one answer."""
+    cases: int
+    """Rows of a case table."""
+    sections: int
+    """Lineages with a section."""
+    rows: int = 1_000
+    """Lineages in the overview."""
+    diff_lines: int = 2_000
+
+
+LADDER = (
+    Room(4_000, 100_000, 1_000),
+    Room(1_500, 100_000, 1_000),
+    Room(500, 100_000, 1_000),
+    Room(200, 100_000, 1_000),
+    Room(120, 5_000, 1_000, diff_lines=500),
+    Room(80, 1_000, 500, diff_lines=200),
+    Room(80, 100, 200, diff_lines=100),
+    Room(60, 30, 60, diff_lines=60),
+    Room(60, 5, 10, rows=500, diff_lines=20),
+)
+"""From everything to what is needed to act. Counts are exact on every rung."""
+
+
+def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO_LINKS) -> str:
+    """The whole report in at most ``limits``; scripts only sort, filter and switch the theme."""
+    template = _environment().get_template("report.html.jinja")
+    style, script = _source("report.css"), _source("report.js")
+    text = ""
+    for rung, room in enumerate(LADDER):
+        if rung + 1 < len(LADDER) and _least_size(scorecard, room) > limits.characters:
+            continue
+        text = template.render(
+            card=scorecard,
+            heading=signs.VERDICT_WORDS[scorecard.status].capitalize(),
+            saved=saved_text(scorecard.spending),
+            room=room,
+            links=links,
+            style=style,
+            script=script,
+            policy=_policy(style, script),
+            cost_plot=plots.cost_plot(scorecard.lineages),
+            shortened=rung > 3,
+        )
+        if limits.hold(text):
+            break
+    return text
+
+
+def _least_size(scorecard: Scorecard, room: Room) -> int:
+    """A lower bound of the report's size in characters, so that no rung is drawn that can't fit."""
+    shown = scorecard.lineages[: room.sections]
+    return sum(
+        sum(
+            min(room.text, len(answer.text))
+            for case in card.cases[: room.cases]
+            for answer in (*case.baseline[:3], *case.candidate[:3])
+        )
+        + 400 * min(len(card.cases), room.cases)
+        for card in shown
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """A content security policy that allows this style and this script, and nothing else, from nowhere."""
+    allowed = [
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (style, script)
+    ]
+    return (
+        f"default-src 'none'; style-src {allowed[0]}; script-src {allowed[1]}; "
+        "base-uri 'none'; form-action 'none'; object-src 'none'"
+    )
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def shown(value: object) -> object:
+        """What every ``{{ … }}`` goes through before it is escaped."""
+        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        loader=PackageLoader("engine.render", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=shown,
+    )
+    environment.filters |= {
+        "points": figures.points,
+        "change": figures.change,
+        "interval": figures.interval,
+        "usd": figures.usd,
+        "share": figures.share,
+        "percent": figures.percent,
+        "number": figures.count,
+        "seconds": figures.seconds,
+        "plural": figures.plural,
+        "sentence": sentence,
+        "pre": pre,
+        "breakable": breakable,
+        "tabbed": "\t".join,
+        "signed": figures.signed,
+        "dollars": dollars,
+        "address": address,
+        "expected": readings.expected_text,
+    }
+    environment.globals |= {
+        "NONE": figures.NONE,
+        "TICKS": plots.TICKS,
+        "READING_ORDER": {name: place for place, name in enumerate(_CASE_ORDER)},
+        "VerdictStatus": VerdictStatus,
+        "arrow": figures.arrow,
+        "case_groups": readings.case_groups,
+        "cost_sentence": readings.cost_sentence,
+        "diff_title": readings.diff_title,
+        "effect_reading": readings.effect_reading,
+        "full_title": full_title,
+        "heat": plots.heat,
+        "ordered_cases": ordered_cases,
+        "side_by_side": side_by_side,
+        "signs": signs,
+        "spending_text": spending_text,
+        "strip": plots.strip,
+        "sureness_sentences": readings.sureness_sentences,
+        "unusual_answers": readings.unusual_answers,
+        "what_clears": what_clears_text,
+    }
+    return environment
+
+
+_CASE_ORDER = ("regressed", "missing", "flaky", "improved", "same")
+
+
+def ordered_cases(card: LineageCard) -> list[CaseEffect]:
+    """What needs a look first, protected cases before others, then in the test set's order."""
+    return sorted(card.cases, key=lambda case: (_CASE_ORDER.index(case.reading), not case.protected))
+
+
+@cache
+def _source(name: str) -> Markup:
+    """A style or script of ours, as it is."""
+    from markupsafe import Markup
+
+    environment = _environment()
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704 - package data
+
+
+def sentence(text: str, limit: int = 1_000) -> Markup:
+    """A sentence with what is in backticks as ``<code>``, everything escaped."""
+    from markupsafe import Markup, escape
+
+    short = excerpt(text, limit)
+    parts = visible(short.text).split("`")
+    if len(parts) % 2 == 0:
+        parts[-2:] = ["`".join(parts[-2:])]
+    tag = Markup("<code>{}</code>")
+    out = [tag.format(part) if number % 2 else escape(part) for number, part in enumerate(parts)]
+    return Markup("").join([*out, escape(short.note)])
+
+
+def breakable(text: str) -> Markup:
+    """A name that may break after its joints: ``technical_`` ``support``."""
+    from markupsafe import Markup, escape
+
+    return escape(visible(excerpt(text, 80).text)).replace("_", Markup("_<wbr>")).replace("-", Markup("-<wbr>"))
+
+
+def pre(text: str, limit: int) -> Markup:
+    """Text with its own lines, escaped, at most ``limit`` characters of it."""
+    from markupsafe import escape
+
+    short = excerpt(text, limit)
+    return escape(visible(short.text, lines=True) + short.note)
+
+
+def dollars(amount: float) -> str:
+    """A round number of dollars on an axis: ``$0.5``, ``$2``."""
+    return f"${amount:g}"
+
+
+def address(link: str | None) -> str | None:
+    """A web address, or ``None`` for anything that isn't one (``javascript:``, ``data:`` …)."""
+    return link if link is not None and link.startswith(("https://", "http://")) else None

@@ -1,0 +1,244 @@
+"""The HTML report: one file, nothing from outside, nothing foreign inside, readable by everybody."""
+
+import base64
+import hashlib
+import re
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, given, settings
+
+from engine.render.html import html_report
+from engine.render.limits import REPORT, Limits
+from engine.render.markdown import Links
+from schemas.prompts import Finding
+from schemas.scorecard import Answer, CaseEffect, DiffHunk, DiffLine, PromptDiff, VerdictStatus
+from tests.render.scorecards import STATES, TRIAGE_DIFF, blocked, lineage, resume, scorecard, triage
+from tests.render.surfaces import hostile_texts
+from tests.render.test_ladder import many
+
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+class Tags(HTMLParser):
+    def __init__(self, html: str):
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def of(self, name: str) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs in self.found if tag == name]
+
+
+def test_every_state_has_its_verdict_and_its_sentence():
+    for state, maker in STATES.items():
+        card = maker()
+        page = Tags(html_report(card))
+        assert card.summary.replace("`", "") in page.text, state
+
+
+def test_the_report_is_one_file_that_loads_nothing():
+    page = Tags(html_report(blocked()))
+    assert not page.of("link")
+    assert not page.of("img")
+    assert not page.of("iframe")
+    assert all("src" not in attrs for _, attrs in page.found)
+    assert all(not name.startswith("on") and name != "style" for _, attrs in page.found for name in attrs)
+    assert all(str(attrs.get("href")).startswith("#") for attrs in page.of("a"))
+
+
+def test_the_policy_allows_exactly_our_style_and_our_script():
+    html = html_report(blocked())
+    policy = Tags(html).of("meta")[1]["content"]
+    assert policy.startswith("default-src 'none'")
+    for tag in ("style", "script"):
+        source = re.search(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}';" in policy
+
+
+def attacked(text: str):
+    diff = PromptDiff(
+        path_before=text,
+        path_after=text,
+        added=1,
+        removed=1,
+        hunks=(
+            DiffHunk(
+                lines=(
+                    DiffLine(kind="removed", text=text, before=1, after=None, marks=((0, 1),)),
+                    DiffLine(kind="added", text=text, before=None, after=1),
+                )
+            ),
+        ),
+        settings=((text, text, text),),
+    )
+    case = CaseEffect(
+        id=text,
+        slices=(text,),
+        expected={text: text},
+        baseline=(Answer(text=text, count=1, of=2, score=None),),
+        candidate=(Answer(text=text, count=1, of=2, score=None),),
+        reading="regressed",
+        reason=text,
+    )
+    card = triage()
+    card = card.model_copy(
+        update={
+            "lineage": text,
+            "model": text,
+            "prompt": text,
+            "headline": text,
+            "cases": (case,),
+            "diff": diff,
+            "slices": tuple(effect.model_copy(update={"slice": text}) for effect in card.slices),
+            "confusion": card.confusion.model_copy(update={"labels": (text,) * 4, "columns": (text,) * 5}),
+            "reasons": tuple(reason.model_copy(update={"sentence": text}) for reason in card.reasons),
+            "warnings": (Finding(what=text, where=text, mend=text),),
+            "sureness": card.sureness.model_copy(update={"notes": (text,)}),
+        }
+    )
+    return scorecard(title=text[:255], summary=text, lineages=(card,), base={"ref": text, "sha": "a" * 40})
+
+
+def structure(text: str) -> list[tuple[str, list[str]]]:
+    page = Tags(html_report(attacked(text), links=Links(rerun=text)))
+    return [
+        (tag, sorted(attrs)) for tag, attrs in page.found if tag not in ("code", "wbr", "mark", "i", "ol", "p", "span")
+    ]
+
+
+@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(hostile_texts.filter(lambda text: len(text) > 1))
+def test_no_text_changes_the_structure_of_the_page(text):
+    assert structure(text) == structure("xy")
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", " javascript:alert(1)", "data:text/html,x", "//evil.example"]
+)
+def test_only_web_addresses_become_links(address):
+    assert "How to re-run" not in html_report(blocked(), links=Links(rerun=address))
+    assert 'href="https://github.com/o/r"' in html_report(blocked(), links=Links(rerun="https://github.com/o/r"))
+
+
+def test_what_cannot_be_seen_is_written_out():
+    html = html_report(attacked("a\u202eb\x1b\u200b"))
+    assert not re.search("[\u202e\x1b\u200b]", html)
+    assert "⟨U+202E⟩" in html
+
+
+def test_a_thousand_cases_with_long_answers_stay_below_two_megabytes():
+    said = (Answer(text='"<&>' * 5_000, count=3, of=3, score=0.0),)
+    cases = tuple(
+        CaseEffect(id=f"case-{n}", slices=("typical",), expected="x", baseline=said, candidate=said, reading="same")
+        for n in range(1000)
+    )
+    html = html_report(scorecard(lineages=(lineage(cases=cases),)))
+    assert REPORT.hold(html)
+    assert html.count("<tr data-reading") == 1000
+
+
+def test_enormous_scorecards_stay_below_the_limit_and_are_counted():
+    html = html_report(many([VerdictStatus.BLOCKED] * 300 + [VerdictStatus.APPROVED] * 200, 60))
+    assert REPORT.hold(html)
+    assert html.count('<th scope="row"><a href="#l') + html.count('<th scope="row">lineage-') == 500
+    assert "Shortened to open quickly" in html
+
+
+def test_a_long_diff_says_how_much_is_left_out():
+    lines = tuple(DiffLine(kind="added", text=f"line {n}", before=None, after=n) for n in range(2_500))
+    diff = TRIAGE_DIFF.model_copy(update={"hunks": (DiffHunk(lines=lines),), "omitted": 7})
+    assert "… and 507 lines more." in html_report(scorecard(lineages=(lineage(diff=diff),)))
+
+
+def test_the_plot_of_cost_and_score_needs_both():
+    assert 'id="cost-plot"' in html_report(blocked())
+    assert 'id="cost-plot"' not in html_report(scorecard(lineages=(lineage(),)))
+
+
+def test_many_lineages_are_drawn_as_far_as_they_can_be_told_apart():
+    cards = tuple(resume().model_copy(update={"lineage": f"l{n}"}) for n in range(15))
+    assert "3 lineages more not drawn" in html_report(scorecard(lineages=cards))
+
+
+def test_free_models_have_a_cost_axis_too():
+    free = resume().cost.model_copy(update={"baseline_per_1000": Decimal(0), "candidate_per_1000": Decimal(0)})
+    assert 'id="cost-plot"' in html_report(scorecard(lineages=(resume().model_copy(update={"cost": free}),)))
+
+
+def test_tables_have_headers_and_controls_have_names():
+    page = Tags(html_report(blocked()))
+    assert all(attrs.get("scope") in ("col", "row") for attrs in page.of("th"))
+    assert all("aria-label" in attrs for tag, attrs in page.found if tag in ("input", "select", "svg"))
+    assert page.of("html") == [{"lang": "en"}]
+    ids = [attrs["id"] for _, attrs in page.found if "id" in attrs]
+    assert len(ids) == len(set(ids))
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [0, 1, 2])
+def test_colours_are_told_apart_as_wcag_aa_asks(theme):
+    css = re.search("<style>(.*?)</style>", html_report(blocked()), re.DOTALL)[1]
+    block = list(re.findall(r"\{([^{}]*--paper[^{}]*)\}", css))[theme]
+    colour = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+    pairs = [(text, ground) for text in ("ink", "soft", "accent") for ground in ("paper", "card", "wash")]
+    pairs += [
+        (tone, ground) for tone in ("good", "bad", "doubt", "calm") for ground in ("card", "paper", f"{tone}-wash")
+    ]
+    pairs += [("ink", "good-wash"), ("ink", "bad-wash")]
+    for text, ground in pairs:
+        light, dark = sorted((luminance(colour[text]), luminance(colour[ground])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+def test_a_limit_too_small_for_anything_still_gives_the_verdict():
+    html = html_report(blocked(), Limits(1_000, 1_000))
+    assert "Blocked" in html
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
+def test_sorting_filtering_and_the_theme_work_in_a_browser(tmp_path):
+    from playwright.sync_api import sync_playwright
+
+    file = tmp_path / "report.html"
+    file.write_text(html_report(blocked()))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        problems: list[str] = []
+        page.on("console", lambda message: problems.append(message.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(file.as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.set_viewport_size({"width": 1280, "height": 800})
+        rows = page.locator("#l1-table tbody tr:visible")
+        page.locator(".tools >> nth=0").locator("select[name=reading]").select_option("regressed")
+        assert rows.count() == 5
+        page.locator(".tools >> nth=0").locator("input").fill("inject-03")
+        assert rows.count() == 1
+        page.locator(".tools >> nth=0").locator("input").fill("")
+        page.locator("#l1-table thead button", has_text="Case").click()
+        assert rows.first.locator("th code").inner_text() == "inject-01"
+        page.locator("#l1-table thead button", has_text="Case").click()
+        assert rows.first.locator("th code").inner_text() == "ticket-01"
+        before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        page.locator("#theme").click()
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+        assert problems == []
+        browser.close()
