@@ -31,7 +31,7 @@ class Agreement(Value):
 
     pairs: int
     exact: float | None
-    """Share of grades that are the person's."""
+    """Share of grades that are the person's, or half a grade away where the two calls differ."""
     within_one: float | None
     kappa: float | None
     """``None`` as well when judge and people give one and the same grade to everything: that can be chance."""
@@ -68,10 +68,10 @@ class Calibration(Value):
 
     @property
     def agreement(self) -> float | None:
-        """The lowest kappa of the dimensions, to be shown; ``None`` when one has none."""
-        kappas = [one.kappa for one in self.dimensions.values()]
-        known = [kappa for kappa in kappas if kappa is not None]
-        return min(known) if known and len(known) == len(kappas) else None
+        """Share of all grades on which the judge agrees with people (``Agreement.exact``), to be shown."""
+        graded = [(one.exact, one.pairs) for one in self.dimensions.values() if one.exact is not None]
+        pairs = sum(count for _, count in graded)
+        return sum(exact * count for exact, count in graded) / pairs if pairs else None
 
 
 def agreement(judge: Sequence[float], people: Sequence[float]) -> Agreement:
@@ -83,7 +83,7 @@ def agreement(judge: Sequence[float], people: Sequence[float]) -> Agreement:
     kappa = weighted_kappa(judge, people)
     return Agreement(
         pairs=len(pairs),
-        exact=sum(distance == 0 for distance in apart) / len(pairs),
+        exact=sum(distance <= 0.5 for distance in apart) / len(pairs),
         within_one=sum(distance <= 1 for distance in apart) / len(pairs),
         kappa=kappa,
         kappa_bound=_lower_bound(kappa, pairs),

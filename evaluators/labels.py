@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from evaluators.json_answers import read_json, read_object
-from evaluators.text import fold, fold_words, normalised, shown, without_fence, without_reasoning
+from evaluators.text import fold, fold_words, normalised, one_line, shown, without_fence, without_reasoning
 
 _RANKED_KEYS = (
     *("label", "labels", "category", "categories", "class", "classes", "classification", "answer", "answers"),
@@ -62,7 +62,7 @@ def _bounded(folded: str) -> str:
 
 def label_key(label: str) -> str:
     """The spelling by which labels are compared: equal keys are one label."""
-    return " ".join(fold_words(label).split())
+    return one_line(label)
 
 
 class LabelReader:
@@ -73,12 +73,15 @@ class LabelReader:
         self._order = {label: position for position, label in enumerate(labels)}
         self._by_key = {label_key(label): label for label in labels}
         self._by_spelling = {label.lower(): label for label in labels} | self._by_key
+        self._longest = 200 + 2 * max(map(len, labels))
         longest_first = sorted(self._by_key, key=lambda key: (-len(key), key))
         self._pattern = re.compile("|".join(_bounded(key) for key in longest_first))
         self._too_short_for_prose = {label for label in labels if len(label_key(label)) == 1}
 
     def exactly(self, text: str) -> str | None:
         """The label that ``text`` is, but for case, dashes, punctuation, quotes and markup around it."""
+        if len(text) > self._longest:
+            return None
         key = label_key(text)
         if key in self._by_key:
             return self._by_key[key]

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from evaluators.parts import Part, Scores, finding
-from evaluators.text import contains, fold_words, output_text, shown, whole_text
+from evaluators.text import one_line, output_text, shown, whole_text
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, Score
 from schemas.ports import Ask
@@ -59,7 +59,7 @@ class LineageEvaluator:
 
     def problem(self, case: TestCase) -> Finding | None:
         """Why ``case`` can't be scored, found before any call."""
-        if any(not fold_words(text).strip() for text in case.must_not):
+        if not all(map(one_line, case.must_not)):
             return finding(case, "a text of must_not is blank", "every answer holds it: remove it")
         return next((problem for part in self._parts if (problem := part.problem(case)) is not None), None)
 
@@ -68,8 +68,8 @@ class LineageEvaluator:
         if completion.finish.scores_zero:
             why = _FINISHES[completion.finish]
             return tuple(Score(metric=spec.name, value=0, reason=why) for spec in self._metrics)
-        everything = whole_text(completion)
-        forbidden = next((text for text in case.must_not if contains(everything, text)), None)
+        everything = one_line(whole_text(completion)) if case.must_not else ""
+        forbidden = next((text for text in case.must_not if one_line(text) in everything), None)
         if forbidden is not None:
             why = f"the answer holds «{shown(forbidden, 40)}», which this case forbids"
             return await self._score_forbidden(case, completion, why, ask)

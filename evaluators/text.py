@@ -33,13 +33,18 @@ def fold_words(text: str) -> str:
 
 def normalised(text: str) -> str:
     """``fold_words`` on one line, without punctuation, quotes and markup around it."""
-    words = " ".join(fold_words(text).split())
+    words = one_line(text)
     return words.strip(_EDGES) or words
+
+
+def one_line(text: str) -> str:
+    """``fold_words`` on one line."""
+    return " ".join(fold_words(text).split())
 
 
 def contains(text: str, part: str) -> bool:
     """Whether ``part`` occurs in ``text``, whatever case, Unicode form, dashes, line breaks, invisible characters."""
-    return " ".join(fold_words(part).split()) in " ".join(fold_words(text).split())
+    return one_line(part) in one_line(text)
 
 
 def without_reasoning(text: str) -> str:

@@ -60,6 +60,11 @@ def test_no_pairs_is_no_agreement_not_0():
     assert agreement([3], [4]).kappa_bound is None
 
 
+def test_half_a_grade_between_two_calls_is_agreement():
+    found = agreement([4.5, 4.5, 1], [5, 4, 3])
+    assert (found.exact, found.within_one) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+
+
 def test_grades_that_do_not_pair_are_refused():
     with pytest.raises(ValueError, match="zip"):
         agreement([1], [1, 2])
@@ -127,7 +132,8 @@ def test_a_dimension_without_labels_is_not_known_to_agree():
     only_tone = [answer.model_copy(update={"grades": {"tone": answer.grades["tone"]}}) for answer in ANSWERS]
     found = run(honest, only_tone)
     assert not found.calibrated
-    assert found.agreement is None
+    assert found.dimensions["form"].kappa is None
+    assert found.agreement == 1
 
 
 def test_a_judge_that_often_gives_no_grades_is_not_calibrated():
