@@ -68,10 +68,7 @@ def _words(model: type[BaseModel], node: Node, detail: ErrorDetails, what: str) 
     location = detail["loc"]
     kind = detail["type"]
     if location[-1:] == ("[key]",):
-        return (
-            f"{shown(str(location[-2]))} can't be a name",
-            "names have letters, digits, dots, dashes and underscores, 64 at most",
-        )
+        return f"{shown(str(location[-2]))} can't be a name", _mend(detail)
     key = shown(str(location[-1])) if location else what
     parent = ".".join(shown(str(step)) for step in _known_steps(node, location[:-1])) or what
     match kind:
@@ -90,13 +87,27 @@ def _words(model: type[BaseModel], node: Node, detail: ErrorDetails, what: str) 
             steps = _known_steps(node, location)
             name = ".".join(shown(str(step)) for step in steps) or what
             given = f"{shown(found.text)}: " if found.text is not None else ""
-            mend = "quote it" if kind == "string_type" and found.text else _lower(detail["msg"])
-            return f"{name} can't be {given or found.kind}".rstrip(": "), mend
+            return f"{name} can't be {given or found.kind}".rstrip(": "), _mend(detail)
 
 
-def _lower(message: str) -> str:
-    message = message.removeprefix("Value error, ").replace("Input should", "it should")
-    return shown(message[:1].lower() + message[1:], 200)
+_MENDS = {
+    "model_type": "it should be a map of keys",
+    "dict_type": "it should be a map of keys",
+    "tuple_type": "it should be a list",
+    "too_short": "it should not be empty",
+    "string_too_short": "it should not be empty",
+}
+
+
+def _mend(detail: ErrorDetails) -> str:
+    """pydantic's words, but where they are a programmer's."""
+    kind = detail["type"]
+    if kind == "string_type":
+        return "quote it" if isinstance(detail["input"], int | float) else "it should be text"
+    if kind == "string_pattern_mismatch" and detail["loc"][-1:] == ("[key]",):
+        return "names have letters, digits, dots, dashes and underscores, 64 at most"
+    message = detail["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    return _MENDS.get(kind) or shown(message[:1].lower() + message[1:], 200)
 
 
 def _keys_at(model: type[BaseModel], location: _Location) -> list[str]:

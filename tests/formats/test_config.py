@@ -80,3 +80,98 @@ def test_http_is_allowed_on_the_machine_itself():
 
 def test_an_empty_configuration_is_an_error():
     assert "is empty" in mistake("# nothing\n")
+
+
+def config_of(models="{m: {provider: offline, model: x}}", lineage="use_case: classification", more=""):
+    return f"version: 1\nmodels: {models}\nlineages:\n  a: {{prompt: a.md, {lineage}}}\n{more}"
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        ("{m: {provider: openai, model: x, api_key_env: ANTHROPIC_API_KEY}}", "2:54: ANTHROPIC_API_KEY belongs to anthropic and is never sent to openai (remove api_key_env, OPENAI_API_KEY is used)"),
+        ("{m: {provider: offline, model: x, base_url: 'https://a.b'}}", "2:13: the provider offline calls nobody (remove base_url)"),
+        ("{m: {provider: replay, model: x}}", "2:13: the provider replay needs a recording (add recording: path/to/file)"),
+        ("{m: {provider: openai, model: x, parameters: {json_schema: {name: a, schema: {type: 1}}}}}", "json_schema is no usable schema: type: 1 is not valid under any of the given schemas (mend the schema)"),
+        ("{m: {provider: openai, model: x, base_url: 'http://10.0.0.1/v1', api_key_env: K}}", "base_url is http: the key would travel in the open (use https (http only for 127.0.0.1))"),
+        ("{m: {provider: openai, model: x, base_url: 'https://api.openai.com.evil.example'}}", "base_url is not openai's own, so OPENAI_API_KEY is not sent there (add api_key_env: NAME_OF_ITS_OWN_KEY beside it)"),
+        ("{m: {provider: openai, model: x, base_url: 'file:///etc/passwd'}}", "base_url file:///etc/passwd is no plain http(s) address (write it as https://host/path, without user, query or fragment)"),
+        ("{m: {provider: openai, model: x, base_url: 'https://api.openai.com/v1?x=1'}}", "base_url https://api.openai.com/v1?x=1 is no plain http(s) address (write it as https://host/path, without user, query or fragment)"),
+        ("{m: {provider: opnai, model: x}}", "provider in models.m can't be opnai (did you mean openai?)"),
+        ("{m: {provider: openai}}", "models.m has no model (add model:)"),
+        ("{m: x}", "models.m can't be x (it should be a map of keys)"),
+        ("{m: {provider: openai, model: x, price: {input: -1, output: 1}}}", "models.m.price.input can't be -1 (it should be greater than or equal to 0)"),
+    ],
+)  # fmt: skip
+def test_a_key_goes_to_one_origin_and_a_model_is_whole(models, said):
+    assert mistake(config_of(models)).split(" ", 1)[1] == said.removeprefix("2:54: ").removeprefix("2:13: ")
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        "{m: {provider: openai, model: x, base_url: 'https://api.openai.com/v1/'}}",
+        "{m: {provider: openai, model: x, api_key_env: MY_KEY}}",
+        "{m: {provider: anthropic, model: x, base_url: 'http://[::1]:8080', api_key_env: LOCAL}}",
+        "{m: {provider: openai, model: x, base_url: 'http://localhost:8080/v1', api_key_env: LOCAL}}",
+        "{m: {provider: replay, model: x, recording: r.jsonl}}",
+        "{m: {provider: openai, model: x, parameters: {json_schema: {name: a, schema: {$ref: '#/$defs/a', $defs: {a: {pattern: '^a+$', patternProperties: {b: true}}}}}}}}",
+    ],
+)
+def test_what_is_allowed_about_origins(models):
+    assert read(config_of(models)).models["m"]
+
+
+@pytest.mark.parametrize(
+    ("lineage", "said"),
+    [
+        ("use_case: classification, labels: [a, a]", "a label of a is there twice (name each label once)"),
+        ("use_case: classification, labels: [a]", "a has one label only: there is nothing to classify (name all labels)"),
+        ("use_case: generation, fields: {a: {kind: exact}}", "fields are for extraction, a is generation (use_case: extraction)"),
+        ("use_case: generation, rubric: r.yaml", "a has a rubric and nobody who judges by it (add judge: {model: …})"),
+        ("use_case: generation, rubric: r.yaml, judge: {model: n}", "there is no model n (known: m)"),
+        ("use_case: generation, judge: {model: m, labels: /etc/x}", "judge /etc/x is not a relative path with forward slashes (write it relative to the configuration's folder)"),
+        ("use_case: generation, partials: ['ok/*.md', 'a\\b']", "partials a\\b is not a relative path with forward slashes (write it relative to the configuration's folder)"),
+        ("use_case: generation, tests: \"a\\u202eb\"", "tests a�b has unprintable characters (write it relative to the configuration's folder)"),
+        ("use_case: generation, checks: [{name: a, contains: x}, {name: a, contains: y}]", "two checks of a have the same name (name each check differently)"),
+        ("use_case: generation, checks: [{name: a}]", "the check a has nothing to check (give each check exactly one kind)"),
+        ("use_case: generation, model: []", "the list of models is empty (name at least one model)"),
+        ("use_case: generation, model: [m, m]", "a model is named twice (name each model once)"),
+        ("use_case: generation, model: [m, n]", "there is no model n (known: m)"),
+        ("use_case: generation, model: 4", "lineages.a.model can't be 4 (quote it)"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_lineage(lineage, said):
+    assert mistake(config_of(lineage=lineage)).split(" ", 1)[1] == said
+
+
+def test_a_lineage_must_know_its_model():
+    two = "{m: {provider: offline, model: x}, n: {provider: offline, model: y}}"
+    assert "the lineage a doesn't say which model it runs on" in mistake(config_of(two))
+    assert read(config_of(two, more="defaults: {model: [m, n]}\n")).defaults.model == ("m", "n")
+    assert "there is no model m (add it under models:)" in mistake(
+        config_of("{}", lineage="use_case: generation, model: m")
+    )
+
+
+def test_a_regex_is_bounded():
+    check = "use_case: generation, checks: [{{name: a, regex: '{}'}}]"
+    assert "it is longer than 2,000 characters" in mistake(config_of(lineage=check.format("a" * 2001)))
+    assert "RE2 refuses the regex of a: invalid repetition size" in mistake(
+        config_of(lineage=check.format("(a{1000}){1000}"))
+    )
+
+
+def test_a_schema_must_be_a_map_of_known_shape():
+    from engine.readers.patterns import schema_mistake
+
+    assert schema_mistake([]) == "it is not a map"
+    assert (
+        schema_mistake({"allOf": [{"items": {"$ref": "https://x.example"}}]})
+        == "the reference https://x.example leaves the schema"
+    )
+    assert schema_mistake({"allOf": [{"patternProperties": {"(?!x)": {}}}]}).startswith(
+        "pattern (?!x): invalid perl operator"
+    )
+    assert schema_mistake({"properties": {"pattern": {"type": "string"}}}) is None
+    assert schema_mistake(True) is None

@@ -23,9 +23,9 @@ def test_a_thousand_cases_of_jsonl_take_milliseconds():
     line = json.dumps({"slice": "typical", "input": "My card was charged twice. " * 8, "expected": "billing"})[:-1]
     data = "\n".join(f'{line}, "id": "c{i}"}}' for i in range(1000)).encode()
     read_test_set("t.jsonl", data)
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert len(read_test_set("t.jsonl", data).cases) == 1000
-    assert time.perf_counter() - begin < 0.25  # 15 ms on a machine of its own
+    assert time.process_time() - begin < 0.25  # 15 ms on a machine of its own
 
 
 def test_studio_jsonl_reads_as_it_is():
@@ -64,3 +64,148 @@ def test_a_case_without_an_id_is_named_after_its_inputs():
 )  # fmt: skip
 def test_a_mistake_names_its_line_and_the_mend(text, said):
     assert mistake(text) == said
+
+
+def test_every_key_of_a_case_is_read():
+    text = json.dumps(
+        {
+            "id": 7, "inputs": {"a": 1}, "expected": {"x": [1]}, "slices": ["a", "a"], "slice": "b", "tags": "t", "source": "team",
+            "protected": True, "cluster": "k", "notes": "n", "rubric": "r", "must_not": ["HACKED", ""],
+        }
+    )  # fmt: skip
+    (case,) = read(text).cases
+    assert (case.id, case.inputs, case.expected, case.slices, case.tags) == (
+        "7",
+        {"a": 1},
+        {"x": [1]},
+        ("b", "a"),
+        ("t",),
+    )
+    assert (case.source, case.protected, case.cluster, case.notes, case.rubric, case.must_not) == (
+        "team",
+        True,
+        "k",
+        "n",
+        "r",
+        ("HACKED",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"inputs": {}}, "the case has input and inputs (keep one of the two)"),
+        ({"id": 1.5}, "the id is not a text (write it in quotes)"),
+        ({"notes": 1}, "notes is not a text (write it in quotes)"),
+        ({"tags": [1]}, "tags holds something that is not a text (write texts: [one, two])"),
+        ({"source": "prod"}, "unknown source prod (known: production, synthetic, team)"),
+        ({"protected": "yes"}, "protected is neither true nor false (write protected: true)"),
+    ],
+)
+def test_what_is_wrong_with_a_case(keys, said):
+    assert mistake(json.dumps({"input": "a", **keys})) == f"1: {said}"
+
+
+def test_inputs_must_be_a_map():
+    assert mistake('{"inputs": "a"}') == "1: inputs is not a map (write inputs: {name: value}, or input: text)"
+
+
+def test_an_unknown_key_is_a_warning_once():
+    warnings = read('{"input": "a", "zebra": 1}\n{"input": "b", "zebra": 1}').warnings
+    assert [str(warning) for warning in warnings] == ["t.jsonl: unknown key zebra of 2 cases is ignored"]
+
+
+def test_yaml_lists_read_and_ids_stay_as_written():
+    text = "- id: 007\n  input: no\n  expected: on\n- {input: b}\n"
+    first, second = read(text, "t.yaml").cases
+    assert (first.id, first.inputs, first.expected, first.line, second.line) == ("007", {"input": "no"}, "on", 1, 4)
+    assert read("cases:\n" + text, "t.yml").cases[0].id == "007"
+    assert read("", "t.yaml").cases == ()
+    assert read('[{"input": "a"}]', "t.json").cases[0].inputs == {"input": "a"}
+    assert mistake("- a", "t.yaml") == "1:3: a case is text (write it as a map: - input: …)"
+    assert mistake("a: 1", "t.yaml") == "1: the test set is a map (write a list of cases: - input: …)"
+
+
+def test_formats_that_arent_read_are_said():
+    assert mistake("", "t.xlsx").endswith(
+        "this is not a test set format that is read (known: .jsonl, .ndjson, .csv, .yaml, .yml, .json)"
+    )
+
+
+def test_a_test_set_may_be_16_mib_as_jsonl_and_1_mib_as_yaml():
+    line = json.dumps({"input": "x" * 1000}).encode() + b"\n"
+    with pytest.raises(SourceError, match="same inputs"):
+        read_test_set("t.jsonl", line * 2_000)
+    with pytest.raises(SourceError, match="1 MiB"):
+        read_test_set("t.yaml", line * 2_000)
+    with pytest.raises(SourceError, match="16 MiB"):
+        read_test_set("t.jsonl", line * 20_000)
+
+
+# --- CSV ---
+
+
+def csv_case(text):
+    (case,) = read(text, "t.csv").cases
+    return case
+
+
+def test_csv_columns():
+    case = csv_case(
+        'id,input.a,input.b,expected.x,expected.y,expected.z,slices,protected,must_not\nc1,1,"two\nlines",3,"[""p"",""q""]",,edge; hard,TRUE,a;b\n'
+    )
+    assert (case.id, case.inputs) == ("c1", {"a": "1", "b": "two\nlines"})
+    assert (case.expected, case.slices, case.protected, case.must_not) == (
+        {"x": "3", "y": ["p", "q"]},
+        ("edge", "hard"),
+        True,
+        ("a;b",),
+    )
+
+
+def test_csv_with_one_input_and_a_label():
+    case = csv_case("input,expected,source,notes,protected,zebra\n{not json},billing,team,,,1\n")
+    assert (case.inputs, case.expected, case.source, case.notes, case.protected) == (
+        {"input": "{not json}"},
+        "billing",
+        "team",
+        None,
+        False,
+    )
+
+
+def test_csv_lines_are_those_of_the_file():
+    first, second = read('input,expected\r\n"a\r\nb",x\r\n\r\nc,y\r\n', "t.csv").cases
+    assert (first.line, first.inputs["input"], second.line) == (2, "a\nb", 5)
+
+
+def test_csv_as_promptfoo_writes_it():
+    case = csv_case(
+        "ticket,lang,__expected,__metadata:slice,__description,__metadata:team\nhi,en,equals: billing,edge,some,x\n"
+    )
+    assert (case.inputs, case.expected, case.slices) == ({"ticket": "hi", "lang": "en"}, "billing", ("edge",))
+    case = csv_case(
+        "ticket,__expected1,__expected2,__expected3\nhi,plain: text,not-icontains: hacked,llm-rubric: be kind\n"
+    )
+    assert (case.expected, case.must_not, case.rubric) == ("plain: text", ("hacked",), "be kind")
+    assert csv_case("ticket,__expected\nhi,\n").expected is None
+    assert csv_case("ticket,__expected\nhi,contains: x\n").expected == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("input,expected\na\n", "2: this row has 1 cells, the header has 2 (put cells with commas or line breaks in quotes)"),
+        ("input,input\na,b\n", "1: the column input is there twice (remove one of the two)"),
+        ("input,\na,b\n", "1: column 2 has no name (name it or remove it)"),
+        ("input,expcted\na,b\n", "1: unknown column expcted (did you mean expected?)"),
+        ('input\n"a\n', "2: not valid CSV: unexpected end of data (check the quotes here)"),
+        ('input\n"a"b\n', "2: not valid CSV: ',' expected after '\"' (check the quotes here)"),
+        ("input,protected\na,maybe\n", "2: protected is maybe (write true or false)"),
+        ("input,expected,expected.x\na,b,c\n", "2: expected and expected.* in one row (keep one of the two)"),
+        ("a,__expected\nx,javascript: output.length > 3\n", "2: the assertion javascript runs code, which is never done (say what is expected as text)"),
+        (",".join(f"c{i}" for i in range(201)) + "\n", "1: 201 columns, 200 are read (remove columns)"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_csv(text, said):
+    assert mistake(text, "t.csv") == said

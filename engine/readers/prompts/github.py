@@ -102,8 +102,9 @@ def _json_schema(source: Source, node: Node) -> JsonValue:
         raise source.error(
             f"jsonSchema is {node.kind}", node.line, node.column, mend="it is text that holds JSON: jsonSchema: |"
         )
-    # a block scalar's text starts below its key
-    root = read_json(Source(source.path, node.value, failure=source.failure, first_line=node.line + 1))
+    opening = source.text.split("\n")[node.line - 1].rstrip()
+    below = opening.endswith(("|", "|-", "|+", ">", ">-", ">+"))  # a block scalar's text starts below its key
+    root = read_json(Source(source.path, node.value, failure=source.failure, first_line=node.line + below))
     fields = Fields(source, root, "jsonSchema")
     fields.required("name")
     schema = fields.take("schema")

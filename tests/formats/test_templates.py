@@ -1,0 +1,66 @@
+"""The dialects without logic, filled in as their references do, and which variables a prompt uses."""
+
+import pytest
+
+from engine.templates import MAX_OUTPUT, fill_in, variables_of
+from schemas.ports import RenderFailure, RenderJob
+from schemas.prompts import Dialect, Message, PromptFile, Role
+
+
+def filled(dialect, template, **variables):
+    result = fill_in(
+        RenderJob(dialect=dialect, messages=(Message(role=Role.USER, content=template),), variables=variables)
+    )
+    return result if isinstance(result, RenderFailure) else result[0].content
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a", "a"), (1, "1"), (1.5, "1.5"), (5.0, "5"), (True, "true"), (None, "null"), (["é", 1], '["é", 1]'), ({"a": {}}, '{"a": {}}'), ("{{ b }}", "{{ b }}"), (r"\1", r"\1")],
+)  # fmt: skip
+def test_values_are_shown_as_text_or_json(value, text):
+    assert filled(Dialect.GITHUB, "x {{a}} {{ a }} {{b.c-d}}", a=value, **{"b.c-d": "!"}) == f"x {text} {text} !"
+    assert (
+        filled(Dialect.BRACES, 'x {a} {} { a } {a b} {"a": 1}', a=value) == f'x {text} {{}} {{ a }} {{a b}} {{"a": 1}}'
+    )
+
+
+def test_braces_that_are_no_variable_are_literal():
+    assert filled(Dialect.GITHUB, "{{}} {{ a b }} {a} {{{a}}}", a="!") == "{{}} {{ a b }} {a} {!}"
+
+
+def test_a_missing_variable_is_named():
+    failure = filled(Dialect.GITHUB, "{{ a }} {{ who }}", a=1, z=2)
+    assert (failure.variable, failure.message) == ("who", "the variable who has no value (the case has: a, z)")
+    assert filled(Dialect.BRACES, "{who}").message == "the variable who has no value (the case has: none)"
+
+
+def test_the_output_is_bounded():
+    assert "longer than 4 MiB" in filled(Dialect.GITHUB, "{{a}}" * 1000, a="x" * (MAX_OUTPUT // 999)).message
+
+
+def prompt(text, dialect=Dialect.JINJA, **included):
+    return PromptFile(
+        path="p", format="plain", dialect=dialect, messages=(Message(role=Role.USER, content=text),), included=included
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("{{ a }} {{ b.c }} {{ d|upper }}", {"a", "b", "d"}),
+        ("{% for x in xs %}{{ x }}{{ loop.index }}{% endfor %}", {"xs"}),
+        ("{% set y = z %}{{ y }}", {"z"}),
+        ("{% macro m(p) %}{{ p }}{% endmacro %}{{ m(q) }}", {"q"}),
+        ("{{ broken", set()),
+        ("{{ " + "(" * 10_000, set()),
+    ],
+)
+def test_variables_of_a_jinja_prompt(text, names):
+    assert variables_of(prompt(text)) == names
+
+
+def test_variables_of_partials_count():
+    assert variables_of(prompt("{{ a }}", t="{{ b }}")) == {"a", "b"}
+    assert variables_of(prompt("{{ a }} {b}", Dialect.GITHUB)) == {"a"}
+    assert variables_of(prompt("{{ a }} {b}", Dialect.BRACES)) == {"b"}
