@@ -86,18 +86,18 @@ def read_event(name: str, payload: Payload) -> Event:
     if name in FOREIGN:
         raise UsageError(
             f"refusing to run in {name}: it would hand this repository's secrets to code that nobody has reviewed",
-            where="on:",
+            where="on",
             mend="use `on: pull_request`; for forks a maintainer dispatches the workflow with the head's full sha",
         )
     if name == "issue_comment":
         raise UsageError(
             "commands in comments are for the bot, not for the Action",
-            where="on:",
+            where="on",
             mend="install the GitHub App, or dispatch the workflow by hand",
         )
     raise UsageError(
         f"the event «{name}» says nothing about a pull request",
-        where="on:",
+        where="on",
         mend="use pull_request, pull_request_review, merge_group, push or workflow_dispatch",
     )
 

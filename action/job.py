@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import JsonValue
 
+from action.cli.exits import Exit, exit_of, exit_of_error
 from action.events import (
     Dispatched,
     Event,
@@ -39,8 +40,7 @@ if TYPE_CHECKING:
     from schemas.scorecard import Scorecard
 
 REPORTS = ("scorecard.json", "scorecard.md", "report.html")
-PASS, USAGE, ERROR = 0, 2, 3
-"""Exit codes of the command line (action/cli/exits.py) that don't depend on a scorecard."""
+PASS = Exit.PASS.value
 
 
 class FetchedTree(Protocol):
@@ -101,7 +101,6 @@ class Job:
     pipeline: Pipeline
     reports: Callable[[Scorecard, Links], Mapping[str, str]]
     """The texts of ``REPORTS``."""
-    exit_of: Callable[[Scorecard], int]
 
     def run(self) -> int:
         """The exit code: 0 once the commit status carries the verdict, else the verdict's own."""
@@ -230,7 +229,7 @@ class Job:
         except PromptVerdictError as error:
             self.runner.fail(str(error))
             self.runner.outputs({"verdict": "error", "cost-usd": "", "calls": ""})
-            return PASS if publisher.failed(str(error)) else (USAGE if isinstance(error, UsageError) else ERROR)
+            return PASS if publisher.failed(str(error)) else int(exit_of_error(error))
         if number is not None and (now := self._superseded(pull_request, number)) is not None:
             self.runner.say(f"Not published: {now}.")
             return PASS
@@ -312,9 +311,9 @@ class Job:
                 "comment-url": comment_url,
             }
         )
-        verdict = f"{scorecard.title}: {scorecard.summary}"
+        verdict = scorecard.title if scorecard.summary in scorecard.title else f"{scorecard.title}: {scorecard.summary}"
         if gated or scorecard.passes:
             self.runner.say(verdict)
         else:
             self.runner.fail(verdict)
-        return PASS if gated else self.exit_of(scorecard)
+        return PASS if gated else int(exit_of(scorecard))

@@ -18,9 +18,9 @@ LONGEST_TITLE = 255
 
 
 def may_be_cleared(scorecard: Scorecard) -> bool:
-    """Whether a review could make this pass. What was not measured can't be accepted."""
-    unmeasured = scorecard.dry_run or any(reason.code is ReasonCode.UNTRUSTED for reason in scorecard.reasons)
-    return scorecard.status in CLEARABLE and not scorecard.passes and not unmeasured
+    """Whether a review could make this pass. A run that still waits for its approval has nothing to be accepted."""
+    waits = any(reason.code is ReasonCode.UNTRUSTED for reason in scorecard.reasons)
+    return scorecard.status in CLEARABLE and not scorecard.passes and not waits
 
 
 def standing_approvals(reviews: Sequence[Review], author: str | None) -> tuple[Review, ...]:

@@ -26,7 +26,6 @@ from tests.action.test_outputs import parse_outputs
 from tests.fakes.github import FakeGitHub, Scene
 
 ALL = {"contents": "read", "pull_requests": "write", "statuses": "write", "actions": "read"}
-CODES = {"blocked": 1, "error": 3, "inconclusive": 4, "needs_approval": 5}
 PROMPT, GATE = "prompts/triage.md", "promptverdict.yaml"
 
 
@@ -145,7 +144,6 @@ class Stage:
         job = Job(
             environment, Runner(stream, environment.output_path, environment.summary_path), host, tree,
             ScriptedPipeline(tree, self.script), lambda *_: dict.fromkeys(("scorecard.json", "scorecard.md", "report.html"), "x"),
-            lambda card: 0 if card.passes else CODES[card.status.outcome],
         )  # fmt: skip
         code = job.run()
         work = self.folder / f"run-{self.runs}"

@@ -77,9 +77,8 @@ def test_only_what_is_for_people_to_decide_can_be_cleared(status):
     assert (decide(review(), card=card) is not None) is clearable
 
 
-def test_what_was_not_measured_can_not_be_accepted():
+def test_what_waits_for_a_run_can_not_be_accepted():
     untrusted = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence="A fork.")
-    assert decide(review(), card=CARD.model_copy(update={"dry_run": True})) is None
     assert decide(review(), card=CARD.model_copy(update={"reasons": (untrusted,)})) is None
 
 

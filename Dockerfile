@@ -1,0 +1,26 @@
+# The Action's image, and the bot's. No WORKDIR and no USER: GitHub mounts its folders as root and sets its own workdir.
+ARG BASE=python:3.13-slim
+
+FROM ${BASE} AS build
+RUN python -m venv --without-pip /opt/prompt-verdict && python -m venv /build/tools
+COPY requirements/uv.txt requirements/build.txt requirements/runtime.txt /build/requirements/
+RUN /build/tools/bin/python -m pip install --quiet --no-cache-dir --disable-pip-version-check \
+        --require-hashes -r /build/requirements/uv.txt \
+    && /build/tools/bin/uv pip install --quiet --no-cache --compile-bytecode --python /opt/prompt-verdict/bin/python \
+        --require-hashes -r /build/requirements/runtime.txt \
+    && find /opt/prompt-verdict/lib -type d -name tests -prune -exec rm -rf {} +
+# What .dockerignore lets through, and nothing else.
+COPY . /build/source/
+RUN /build/tools/bin/uv pip install --quiet --no-cache --compile-bytecode --python /opt/prompt-verdict/bin/python \
+        --no-deps --build-constraints /build/requirements/build.txt /build/source
+
+FROM ${BASE}
+LABEL org.opencontainers.image.title="Prompt Verdict" \
+      org.opencontainers.image.description="Measures what a pull request does to your prompts" \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN command -v git >/dev/null || { apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends git ca-certificates >/dev/null \
+    && rm -rf /var/lib/apt/lists/*; }
+COPY --from=build /opt/prompt-verdict /opt/prompt-verdict
+ENV PATH=/opt/prompt-verdict/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+ENTRYPOINT ["python", "-I", "-u", "-m", "action"]
