@@ -189,7 +189,7 @@ class GitRepository:
         """Those of the paths that the tree has, with sizes. Folders have mode ``040000``."""
         found: dict[str, TreeEntry] = {}
         for batch in batches(paths):
-            command = ["ls-tree", "-z", "-l", "--full-tree", self._id(commit), "--", *batch]
+            command = ["ls-tree", "-z", "-t", "-l", "--full-tree", self._id(commit), "--", *batch]
             listed = self._listed(self._in("--literal-pathspecs", *command).stdout)
             found |= {path: entry for path, entry in listed.items() if path in set(batch)}
         return found

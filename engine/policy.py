@@ -196,7 +196,8 @@ def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[P
     yield from _settings("run", _flat(_json(base.run)), _flat(_json(head.run)), RUN)
     yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
     for name in sorted(base.models.keys() | head.models.keys()):
-        yield from _model(f"models.{name}", base.models.get(name), head.models.get(name))
+        judges = any(lineage.judge and lineage.judge.model == name for lineage in base.lineages.values())
+        yield from _model(f"models.{name}", base.models.get(name), head.models.get(name), judges=judges)
     names = counterparts(base, head, moved)
     for name, lineage in base.lineages.items():
         if name not in names:
@@ -219,7 +220,7 @@ def _lineage(
         if before[name] == after[name]:
             continue
         direction = judge(before[name], after[name])
-        followed = isinstance(before[name], str) and moved.get(str(before[name])) == after[name]
+        followed = after[name] is not None and moved.get(str(before[name])) == after[name]
         yield _change(f"{key}.{name}", before[name], after[name], NEUTRAL if followed else direction)
     yield from _model_choice(f"{key}.model", old, new)
     yield from _fields(f"{key}.fields", old.fields, new.fields)
@@ -261,14 +262,14 @@ def _fields(key: str, old: Mapping[str, FieldRule], new: Mapping[str, FieldRule]
             yield _change(f"{key}.{name}", *pair, _entry(*pair))
 
 
-def _model(key: str, old: ModelConfig | None, new: ModelConfig | None) -> Iterator[PolicyChange]:
+def _model(key: str, old: ModelConfig | None, new: ModelConfig | None, *, judges: bool) -> Iterator[PolicyChange]:
     if old is None or new is None:
         model = old or new
         elsewhere = model is not None and (model.base_url or model.api_key_env or model.recording)
         pair = _json(old) if old else None, _json(new) if new else None
         yield _change(key, *pair, UNCLEAR if new is not None and elsewhere else NEUTRAL)
     else:
-        yield from _settings(key, _json(old), _json(new), MODEL)
+        yield from _settings(key, _json(old), _json(new), {} if judges else MODEL)
 
 
 def _settings(key: str, before: Flat, after: Flat, judges: Mapping[str, Judge]) -> Iterator[PolicyChange]:

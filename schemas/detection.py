@@ -103,8 +103,6 @@ class LineageChange(Value):
     """What already speaks for a verdict before any call."""
     warnings: tuple[Finding, ...] = ()
     diff: PromptDiff | None = None
-    changed_lines: tuple[tuple[int, int], ...] = ()
-    """First and last line of each changed stretch in the candidate's file."""
     measured: bool = True
     """False: linted and planned only (the pull request that installs us); nothing is paid for it."""
 

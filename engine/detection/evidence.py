@@ -10,6 +10,7 @@ from engine.detection.entries import Entry
 from engine.detection.files import Files, below
 from engine.detection.prompts import Versions, approval, attempt, failure
 from engine.readers.bounded import shown
+from engine.readers.rubrics import read_rubric
 from engine.readers.testsets import inline_test_set, read_test_set
 from schemas.config import LineageConfig
 from schemas.errors import SourceError
@@ -39,64 +40,58 @@ class Grading(NamedTuple):
 
 def tests_of(entry: Entry, versions: Versions, commits: Commits) -> Gating:
     """Reads the gating cases, and compares them with the head's where the pull request touches them."""
-    name = entry.name
     path = _path(entry, entry.lineage.tests)
+    gating = _test_set(commits.head if entry.new else commits.base, path, versions.judge)
+    tests = gating if isinstance(gating, TestSet) else None
+    if versions.after is None and not entry.new:
+        return Gating(tests, CaseChanges(), (), ())
     head_path = _path(entry, (entry.head_lineage or entry.lineage).tests)
-    judging = commits.head if entry.new else commits.base
-    gating = _test_set(judging, path, versions.judge)
-    if entry.new or versions.after is None or not _touched(versions, commits, path, head_path):
-        reasons = () if isinstance(gating, TestSet) else (_no_tests(name, gating),)
-        return Gating(gating if isinstance(gating, TestSet) else None, CaseChanges(), (), reasons)
+    if entry.new or not _touched(versions, commits, path, head_path):
+        return Gating(tests, CaseChanges(), (), () if tests else (_no_tests(entry.name, gating),))
     ancestor = _test_set(commits.ancestor, path, versions.old)
     head = _test_set(commits.head, head_path, versions.new)
-    place = shown(head_path or path or versions.after)
+    cases = CaseChanges()
     if isinstance(head, Finding):
-        reason = failure(ReasonCode.UNREADABLE, f"{name}: this pull request's test set can't be read: {head}.")
-        change = Change(kind="tests", detail="can't be read", path=head_path)
-        return Gating(gating if isinstance(gating, TestSet) else None, CaseChanges(), (change,), (reason,))
-    if not isinstance(gating, TestSet):
-        mended = approval(
-            ReasonCode.TESTS_CHANGED, f"{name}: base has no test set that can be read; {place} mends that."
+        detail = "can't be read"
+        reason = failure(ReasonCode.UNREADABLE, f"{entry.name}: this pull request's test set can't be read: {head}.")
+    elif tests is None:
+        detail = "can be read again" if head else "can't be read"
+        reason = approval(
+            ReasonCode.TESTS_CHANGED, f"{entry.name}: base has no readable test set, this pull request mends it."
         )
-        change = Change(kind="tests", detail="readable again", path=head_path)
-        return Gating(None, CaseChanges(), (change,), (mended if head else _no_tests(name, gating),))
-    cases = compare_cases(ancestor if isinstance(ancestor, TestSet) else None, gating, head)
-    changes = (Change(kind="tests", detail=cases.words, path=head_path or path),) if cases.words else ()
-    if not (cases.removed or cases.edited):
-        return Gating(gating, cases, changes, ())
-    words = f"removes the test set {place}" if head is None else f"changes {place} ({cases.words})"
-    reason = approval(ReasonCode.TESTS_CHANGED, f"{name}: this pull request {words}; base's cases were run.")
-    return Gating(gating, cases, changes, (reason,))
+        reason = reason if head else _no_tests(entry.name, gating)
+    else:
+        cases = compare_cases(ancestor if isinstance(ancestor, TestSet) else None, tests, head)
+        detail = cases.words
+        what = f"changes its test set ({detail})" if head else "removes its test set"
+        reason = approval(ReasonCode.TESTS_CHANGED, f"{entry.name}: this pull request {what}; base's cases were run.")
+    changes = (Change(kind="tests", detail=detail, path=head_path or path or versions.after),) if detail else ()
+    harmless = tests is not None and not isinstance(head, Finding) and not (cases.removed or cases.edited)
+    return Gating(tests, cases, changes, () if harmless else (reason,))
 
 
 def grading_of(entry: Entry, commits: Commits) -> Grading:
     """Reads rubric and grades from base, and says whether the head changes them."""
     old, new = entry.lineage, entry.head_lineage or entry.lineage
-    judging = commits.head if entry.new else commits.base
-    pairs = {
-        "rubric": (_path(entry, old.rubric), _path(entry, new.rubric)),
-        "people's grades": (_labels(entry, old), _labels(entry, new)),
-    }
-    found: dict[str, Rubric | str | None] = {}
-    changes: list[Change] = []
-    reasons: list[Reason] = []
-    for kind, (path, head_path) in pairs.items():
-        said = _grade_file(judging, path)
-        found[kind] = None if isinstance(said, Finding) else said
-        if isinstance(said, Finding):
-            reasons.append(failure(ReasonCode.UNREADABLE, f"{entry.name}: {said}."))
+    files = commits.head if entry.new else commits.base
+    rubric_path, labels_path = _path(entry, old.rubric), _labels(entry, old)
+    rubric = attempt(lambda: read_rubric(rubric_path, _content(files, rubric_path))) if rubric_path else None
+    labels = attempt(lambda: _content(files, labels_path).decode(errors="replace")) if labels_path else None
+    broken = [found for found in (rubric, labels) if isinstance(found, Finding)]
+    reasons = [failure(ReasonCode.UNREADABLE, f"{entry.name}: {found}.") for found in broken]
+    changes = []
+    for what, path, head_path in (
+        ("rubric", rubric_path, _path(entry, new.rubric)),
+        ("people's grades", labels_path, _labels(entry, new)),
+    ):
         if entry.new or path is None or commits.ancestor.same(path, commits.head, head_path or ""):
             continue
-        changes.append(Change(kind="rubric", detail=f"{kind}: {shown(head_path or path)}", path=head_path or path))
-        reasons.append(
-            approval(
-                ReasonCode.RUBRIC_CHANGED, f"{entry.name}: this pull request changes the {kind}; base's were used."
-            )
-        )
-    rubric, labels = found["rubric"], found["people's grades"]
+        changes.append(Change(kind="rubric", detail=f"{what}: {shown(head_path or path)}", path=head_path or path))
+        sentence = f"{entry.name}: this pull request changes the {what} in {shown(path)}; base's were used."
+        reasons.append(approval(ReasonCode.RUBRIC_CHANGED, sentence))
     return Grading(
-        rubric if isinstance(rubric, Rubric) else None,
-        labels if isinstance(labels, str) else None,
+        None if isinstance(rubric, Finding) else rubric,
+        None if isinstance(labels, Finding) else labels,
         tuple(changes),
         tuple(reasons),
     )
@@ -121,10 +116,10 @@ def _touched(versions: Versions, commits: Commits, path: str | None, head_path: 
 def _test_set(files: Files, path: str | None, prompt: PromptFile | None) -> TestSet | Finding | None:
     """The cases in a file, or inline where no file is named; ``None`` where there are none."""
     if path is None:
-        return attempt(lambda: inline_test_set(prompt)) if prompt and prompt.test_data else None
-    if files.entry(path) is None:
-        return None
-    return attempt(lambda: read_test_set(path, _content(files, path)))
+        tests = attempt(lambda: inline_test_set(prompt)) if prompt else None
+    else:
+        tests = attempt(lambda: read_test_set(path, _content(files, path))) if files.entry(path) else None
+    return None if isinstance(tests, TestSet) and not tests.cases else tests
 
 
 def _content(files: Files, path: str) -> bytes:
@@ -139,11 +134,5 @@ def _no_tests(name: str, why: TestSet | Finding | None) -> Reason:
     if isinstance(why, Finding):
         return failure(ReasonCode.UNREADABLE, f"{name}: the test set can't be read: {why}.")
     return failure(
-        ReasonCode.NO_CASES, f"{name} has no test set: name one with tests:, or write testData into the prompt."
+        ReasonCode.NO_CASES, f"{name} has no test cases: name a file with tests:, or write testData into the prompt."
     )
-
-
-def _grade_file(files: Files, path: str | None) -> Rubric | str | Finding | None:
-    if path is None:
-        return None
-    return attempt(lambda: _content(files, path).decode(errors="replace"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from engine.readers.bounded import shown
+from engine.readers.bounded import MAX_BYTES, shown
 from schemas.ports import SourceTree, TreeEntry
 from schemas.prompts import Finding
 
@@ -37,13 +37,14 @@ class Files(Mapping[str, bytes]):
         self._contents: dict[str, bytes] = {}
 
     def fetch(self, paths: Iterable[str]) -> None:
-        """Reads many files at once: one question to git instead of one for each."""
+        """Reads many files at once: one question to git instead of one for each. Large files wait until asked for."""
         wanted = dict.fromkeys(paths)
         unknown = [path for path in wanted if path not in self._entries]
         if unknown:
             found = self._tree.lookup(self.commit, unknown)
             self._entries |= {path: found.get(path) for path in unknown}
-        blobs = [entry.blob for path in wanted if (entry := self._regular(path))]
+        there = (entry for path in wanted if (entry := self._regular(path)))
+        blobs = [entry.blob for entry in there if (entry.size or 0) <= MAX_BYTES]
         missing = [blob for blob in dict.fromkeys(blobs) if blob not in self._contents]
         self._contents |= self._tree.read(missing)
 

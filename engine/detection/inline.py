@@ -11,6 +11,7 @@ from engine.detection.configurations import Place
 from engine.detection.entries import Entry
 from engine.detection.files import Files
 from engine.detection.prompts import read_at
+from engine.readers.bounded import MAX_BYTES
 from schemas.config import Config, LineageConfig
 from schemas.prompts import PromptFile, UseCase
 
@@ -38,10 +39,13 @@ def inline_entries(commits: Commits, places: Sequence[Place], configured: Sequen
 
 def _found(commits: Commits, named: set[str]) -> Iterator[tuple[str, bool]]:
     """Paths at base (at the head for what is new there), and whether they are new."""
-    for change in commits.changes.all:
-        before, after = change.before and change.before.path, change.after and change.after.path
-        if named & {before, after}:
-            continue
+    paths = [
+        (change.before and change.before.path, change.after and change.after.path) for change in commits.changes.all
+    ]
+    paths = [pair for pair in paths if not named & {*pair} and any(path and path.endswith(SUFFIXES) for path in pair)]
+    for files in (commits.ancestor, commits.base, commits.head):
+        files.fetch(path for pair in paths for path in pair if path)
+    for before, after in paths:
         old = before or after
         if old and any(_is_whole(files, old) for files in (commits.base, commits.ancestor)):
             yield old, False
@@ -50,8 +54,11 @@ def _found(commits: Commits, named: set[str]) -> Iterator[tuple[str, bool]]:
 
 
 def _is_whole(files: Files, path: str) -> bool:
-    raw = files.get(path) if path.endswith(SUFFIXES) else None
-    if raw is None or b"testData" not in raw or b"evaluators" not in raw:
+    entry = files.entry(path)
+    if not path.endswith(SUFFIXES) or entry is None or (entry.size or 0) > MAX_BYTES:
+        return False
+    raw = files.get(path, b"")
+    if b"testData" not in raw or b"evaluators" not in raw:
         return False
     prompt = read_at(files, path)
     return isinstance(prompt, PromptFile) and bool(prompt.test_data and prompt.evaluators)

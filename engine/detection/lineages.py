@@ -10,6 +10,7 @@ from engine.detection.evidence import grading_of, tests_of
 from engine.detection.files import below, folder_of
 from engine.detection.models import Side, model_of, pair_models
 from engine.detection.prompts import (
+    Versions,
     approval,
     lines_changed,
     path_before,
@@ -24,7 +25,7 @@ from engine.prompt_diff import diff_prompts
 from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
 from schemas.detection import LineageChange, ModelPair
 from schemas.prompts import Finding, PromptFile
-from schemas.scorecard import Change, ReasonCode
+from schemas.scorecard import Change, PromptDiff, ReasonCode
 
 
 def may_be_affected(entry: Entry, commits: Commits) -> bool:
@@ -63,7 +64,8 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
         *grading.changes,
         *(Change(kind="policy", detail=change.sentence) for change in entry.policy),
     )
-    if not changes:
+    chosen_anew = entry.models_changed or (old and old.model) != (new and new.model)
+    if not changes and not (refused and chosen_anew):
         return None
     judge, unknown_judge = _judge(entry, versions.judge)
     gate, run, budget = _settings(entry)
@@ -98,10 +100,16 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
             *prompt_warnings(entry, versions, commits, base_ref),
             *(gating.tests.warnings if gating.tests else ()),
         ),
-        diff=diff_prompts(old, new) if old or new else None,
-        changed_lines=lines_changed(versions, commits),
+        diff=_diff(versions, commits),
         measured=not entry.adopted,
     )
+
+
+def _diff(versions: Versions, commits: Commits) -> PromptDiff | None:
+    old, new = versions.old, versions.new
+    if old is None and new is None:
+        return None
+    return diff_prompts(old, new).model_copy(update={"file_lines": lines_changed(versions, commits)})
 
 
 def _model_changes(pairs: Sequence[ModelPair]) -> Iterator[Change]:

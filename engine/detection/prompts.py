@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from engine.detection.commits import Commits
 from engine.detection.entries import Entry
-from engine.detection.files import Files
+from engine.detection.files import FOLDER, REGULAR, Files
 from engine.prompt_diff import changed_lines, diff_prompts
 from engine.readers.bounded import shown
 from engine.readers.prompts import read_prompt
@@ -82,7 +82,8 @@ def versions_of(entry: Entry, commits: Commits) -> Versions:
     after: str | None = entry.head_prompt if entry.head_prompt != entry.prompt else before or entry.prompt
     if after is not None and commits.head.entry(after) is None:
         after = commits.changes.moves.get(before) if before else None
-    obstacle = commits.head.obstacle(after) if after else None
+    entry_after = commits.head.entry(after) if after else None
+    is_a_link = entry_after is not None and entry_after.mode not in (*REGULAR, FOLDER)
     was_a_file = before is not None and commits.ancestor.obstacle(before) is None
     return Versions(
         before=before,
@@ -90,7 +91,7 @@ def versions_of(entry: Entry, commits: Commits) -> Versions:
         baseline=read_at(commits.ancestor, before),
         candidate=read_at(commits.head, after),
         judged_by=None if entry.new else read_at(commits.base, entry.prompt),
-        turned=obstacle if obstacle and was_a_file and after and after not in commits.head else None,
+        turned=commits.head.obstacle(after) if after and is_a_link and was_a_file else None,
     )
 
 
@@ -107,12 +108,14 @@ def read_at(files: Files, path: str | None) -> PromptFile | Finding | None:
 def prompt_changes(entry: Entry, versions: Versions) -> Iterator[Change]:
     """What the pull request does to the prompt itself."""
     before, after, old, new = versions.before, versions.after, versions.old, versions.new
+    if entry.new:
+        yield Change(kind="added", detail="a new lineage", path=entry.prompt)
+    elif before is None and after is not None:
+        yield Change(kind="added", detail="a new prompt", path=after)
     if after is None:
         if before is not None:
             yield Change(kind="deleted", detail=shown(before), path=before)
         return
-    if entry.new or before is None:
-        yield Change(kind="added", detail="a new lineage" if entry.new else "a new prompt", path=after)
     if before is not None and before != after:
         kind = "renamed" if after == entry.head_prompt else "moved_out"
         yield Change(kind=kind, detail=f"{shown(before)} → {shown(after)}", path=after)

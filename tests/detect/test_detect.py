@@ -1,6 +1,21 @@
 """``engine.detect``: what a pull request changes, for a lineage that base configures."""
 
-from tests.detect.pullrequests import CONFIG, PROMPT, codes, detected, kinds, only
+from decimal import Decimal
+
+from adapters.git import GitRepository
+from engine.detect import detect
+from schemas.pullrequests import PullRequest, Trust
+from tests.detect.pullrequests import (
+    CONFIG,
+    FILES,
+    PROMPT,
+    TESTS,
+    codes,
+    detected,
+    detected_between,
+    kinds,
+    only,
+)
 
 
 def test_a_changed_prompt_is_found_with_all_that_judging_it_takes(repository):
@@ -15,7 +30,7 @@ def test_a_changed_prompt_is_found_with_all_that_judging_it_takes(repository):
     assert kinds(change) == ["prompt"]
     assert (change.changes[0].detail, change.changes[0].path) == ("+1 −0 lines", "prompts/triage.md")
     assert (change.diff.added, change.diff.removed) == (1, 0)
-    assert change.changed_lines == ((5, 5),)
+    assert change.diff.file_lines == ((5, 5),)
     assert (change.reasons, change.warnings, found.reasons, found.warnings) == ((), (), (), ())
     assert found.config.lineages.keys() == {"triage"}
     assert found.unaffected == 0
@@ -42,3 +57,328 @@ def test_only_the_lineage_that_changed_is_returned(repository):
     )
     assert only(found).name == "p7"
     assert found.unaffected == 40
+
+
+def test_a_description_is_no_change_of_what_the_model_sees(repository):
+    prompt = "description: {}\nmessages:\n  - {{role: user, content: 'Sort {{{{input}}}}'}}\n"
+    config = CONFIG.replace("triage.md", "triage.prompt.yml")
+    base = {"promptverdict.yaml": config, "prompts/triage.prompt.yml": prompt.format("old")}
+    found = detected(repository, {"prompts/triage.prompt.yml": prompt.format("new")}, base=base)
+    assert (found.lineages, found.unaffected) == ((), 1)
+
+
+def test_a_shared_partial_is_part_of_every_prompt_that_includes_it(repository):
+    base = {
+        "promptverdict.yaml": CONFIG.replace("triage.md", "triage.j2"),
+        "prompts/triage.j2": '{% include "shared/tone.md" %}\n{{ input }}',
+        "shared/tone.md": "Be kind.",
+        "shared/other.md": "Unused.",
+    }
+    change = only(detected(repository, {"shared/tone.md": "Be strict."}, base=base))
+    assert kinds(change) == ["partial"]
+    assert change.changes[0].detail == "shared/tone.md"
+    assert (change.baseline.included, change.candidate.included) == (
+        {"shared/tone.md": "Be kind."},
+        {"shared/tone.md": "Be strict."},
+    )
+    assert detected(repository, {"shared/other.md": "Still unused."}).lineages == ()
+
+
+def test_a_file_that_takes_the_place_of_a_partial_is_noticed(repository):
+    base = {
+        "promptverdict.yaml": CONFIG.replace("triage.md", "triage.j2"),
+        "prompts/triage.j2": '{% include "tone.md" %}\n{{ input }}',
+        "prompts/tone.md": "Be kind.",
+    }
+    change = only(detected(repository, {"tone.md": "Be rude."}, base=base))
+    assert change.candidate.included == {"tone.md": "Be rude."}
+
+
+def test_a_pair_of_files_is_one_prompt_whichever_path_names_it(repository):
+    pair = {"prompts/pair/system.md": "Sort tickets.", "prompts/pair/user.md": "{{ input }}"}
+    for path in ("prompts/pair", "prompts/pair/", "./prompts/pair/user.md"):
+        config = CONFIG.replace("prompts/triage.md", path)
+        found = detected(
+            repository, {"prompts/pair/system.md": "Sort them all."}, base={**pair, "promptverdict.yaml": config}
+        )
+        assert kinds(only(found)) == ["prompt"]
+        assert found.warnings == ()
+
+
+def test_a_renamed_prompt_is_followed_when_the_configuration_follows(repository):
+    config = CONFIG.replace("prompts/triage.md", "prompts/support/sort.md")
+    head = {
+        "prompts/triage.md": None,
+        "prompts/support/sort.md": PROMPT + "Be brief.\n",
+        "promptverdict.yaml": config,
+    }
+    found = detected(repository, head)
+    change = only(found)
+    assert kinds(change) == ["renamed", "prompt", "policy"]
+    assert (change.baseline.path, change.candidate.path) == ("prompts/triage.md", "prompts/support/sort.md")
+    assert (change.reasons, found.reasons) == ((), ())
+
+
+def test_a_prompt_renamed_without_the_configuration_is_followed_and_needs_approval(repository):
+    found = detected(repository, {"prompts/triage.md": None, "attic/triage.md": PROMPT})
+    change = only(found)
+    assert codes(change) == ["moved_out: needs_approval"]
+    assert "prompts/triage.md is now attic/triage.md" in change.reasons[0].sentence
+    assert kinds(change) == ["moved_out"]
+    assert change.candidate.messages == change.baseline.messages
+
+
+def test_a_folder_pair_is_followed_too(repository):
+    text = "Sort tickets into billing and refunds, and nothing else.\n"
+    base = {
+        "prompts/pair/system.md": text,
+        "prompts/pair/user.md": "Here is the ticket: {{ input }}\n",
+        "promptverdict.yaml": CONFIG.replace("prompts/triage.md", "prompts/pair"),
+    }
+    head = {
+        "prompts/pair/system.md": None,
+        "prompts/pair/user.md": None,
+        "prompts/two/system.md": text + "Be brief.\n",
+        "prompts/two/user.md": "Here is the ticket: {{ input }}\n",
+        "promptverdict.yaml": CONFIG.replace("prompts/triage.md", "prompts/two"),
+    }
+    assert kinds(only(detected(repository, head, base=base))) == ["renamed", "prompt", "policy"]
+
+
+def test_a_deleted_prompt_needs_approval_once_even_if_its_entry_goes_too(repository):
+    without = CONFIG[: CONFIG.index("  triage:")].replace("lineages:\n", "")
+    for head in ({"prompts/triage.md": None}, {"prompts/triage.md": None, "promptverdict.yaml": without}):
+        found = detected(repository, head)
+        change = only(found)
+        assert (change.candidate, change.models) == (None, ())
+        assert codes(change) == ["deleted_lineage: needs_approval"]
+        assert found.reasons == ()
+        assert change.diff.removed == 5
+
+
+def test_a_removed_entry_leaves_the_lineage_gated_by_base(repository):
+    without = CONFIG[: CONFIG.index("  triage:")].replace("lineages:\n", "")
+    found = detected(repository, {"promptverdict.yaml": without, "prompts/triage.md": "Anything: {{ input }}"})
+    change = only(found)
+    assert kinds(change) == ["prompt", "policy"]
+    assert change.tests.cases
+    assert codes(found) == ["policy_changed: needs_approval"]
+    assert "lineages.triage: gated → no longer gated" in found.reasons[0].sentence
+
+
+def test_a_lineage_under_another_name_is_the_same_lineage(repository):
+    found = detected(repository, {"promptverdict.yaml": CONFIG.replace("  triage:", "  sorting:")})
+    assert (kinds(only(found)), only(found).name, found.reasons) == (["policy"], "triage", ())
+
+
+def test_a_new_lineage_brings_entry_and_tests_and_uses_bases_models(repository):
+    lineage = "  mail: {use_case: generation, prompt: prompts/mail.md, tests: tests/mail.jsonl}\n"
+    head = {
+        "promptverdict.yaml": CONFIG + lineage,
+        "prompts/mail.md": "Write to {{ input }}",
+        "tests/mail.jsonl": '{"id": "m", "input": "Ann"}\n',
+    }
+    found = detected(repository, head)
+    change = only(found)
+    assert (change.name, change.baseline, kinds(change)) == ("mail", None, ["added"])
+    assert [case.id for case in change.tests.cases] == ["m"]
+    assert [(pair.name, pair.baseline, pair.swapped) for pair in change.models] == [("small", None, False)]
+    assert codes(change) == ["new_lineage: needs_approval"]
+    assert (found.reasons, found.unaffected) == ((), 1)
+
+
+def test_bases_floor_for_new_lineages_stands_in_for_the_approval(repository):
+    lineage = "  mail: {use_case: generation, prompt: mail.md, tests: tests/triage.jsonl, gate: {floor: 0.1}}\n"
+    config = "gate: {floor: 0.7}\n" + CONFIG
+    head = {"promptverdict.yaml": config + lineage, "mail.md": "Write {{ input }}"}
+    change = only(detected(repository, head, base={"promptverdict.yaml": config}))
+    assert change.reasons == ()
+    assert change.gate.floor.overall == 0.7
+
+
+def test_a_new_lineage_of_an_old_prompt_is_compared_with_what_the_prompt_was(repository):
+    lineage = "  again: {use_case: generation, prompt: other.md, tests: tests/triage.jsonl}\n"
+    head = {"promptverdict.yaml": CONFIG + lineage, "other.md": "New {{ input }}"}
+    change = only(detected(repository, head, base={"other.md": "Old {{ input }}"}))
+    assert change.baseline.messages[0].content == "Old {{ input }}"
+    assert codes(change) == ["new_lineage: needs_approval"]
+
+
+def test_a_new_lineage_without_a_prompt_or_tests_can_not_be_measured(repository):
+    lineage = "  mail: {use_case: generation, prompt: prompts/mail.md}\n"
+    change = only(detected(repository, {"promptverdict.yaml": CONFIG + lineage}))
+    assert codes(change) == ["new_lineage: needs_approval", "unreadable: error", "no_cases: error"]
+    assert "there is no prompt prompts/mail.md" in change.reasons[1].sentence
+
+
+def test_the_prompt_of_a_configured_lineage_may_be_new(repository):
+    change = only(detected(repository, {"prompts/triage.md": PROMPT}, base={"prompts/triage.md": None}))
+    assert (change.baseline, kinds(change), codes(change)) == (None, ["added"], ["new_lineage: needs_approval"])
+    assert [case.id for case in change.tests.cases] == ["one", "two"]
+
+
+def test_cases_that_the_head_adds_are_kept_apart(repository):
+    change = only(detected(repository, {"tests/triage.jsonl": TESTS + '{"id": "three", "input": "x"}\n'}))
+    assert [case.id for case in change.tests.cases] == ["one", "two"]
+    assert [case.id for case in change.added_cases] == ["three"]
+    assert (kinds(change), change.reasons) == (["tests"], ())
+    assert change.changes[0].detail == "cases: 1 added"
+
+
+def test_removed_and_edited_cases_run_as_base_has_them_and_need_approval(repository):
+    edited = '{"id": "two", "input": "money", "expected": "billing"}\n'
+    change = only(detected(repository, {"tests/triage.jsonl": edited}))
+    assert [case.expected for case in change.tests.cases] == ["billing", "refunds"]
+    assert (change.removed_cases, change.edited_cases) == (("one",), ("two",))
+    assert codes(change) == ["tests_changed: needs_approval"]
+    assert change.reasons[0].sentence == (
+        "triage: this pull request changes its test set (cases: 1 removed, 1 edited); base's cases were run."
+    )
+
+
+def test_notes_and_order_of_cases_are_nobodys_business(repository):
+    lines = TESTS.replace('"expected": "billing"', '"expected": "billing", "notes": "hm"').splitlines(keepends=True)
+    assert detected(repository, {"tests/triage.jsonl": "".join(reversed(lines))}).lineages == ()
+
+
+def test_a_removed_test_set_is_all_its_cases_removed(repository):
+    change = only(detected(repository, {"tests/triage.jsonl": None}))
+    assert change.removed_cases == ("one", "two")
+    assert change.tests is not None
+    assert "removes its test set" in change.reasons[0].sentence
+
+
+def test_a_test_set_that_base_changed_since_is_not_the_heads_doing(repository):
+    more = TESTS + '{"id": "three", "input": "x"}\n'
+    head = {"tests/triage.jsonl": TESTS + '{"id": "four", "input": "y"}\n'}
+    change = only(detected(repository, head, **{"tests/triage.jsonl": more}))
+    assert [case.id for case in change.tests.cases] == ["one", "two", "three"]
+    assert ([case.id for case in change.added_cases], change.removed_cases, change.reasons) == (["four"], (), ())
+
+
+def test_an_unreadable_test_set_of_the_head_is_an_error_with_its_line(repository):
+    change = only(detected(repository, {"tests/triage.jsonl": TESTS + "{oops\n"}))
+    assert codes(change) == ["unreadable: error"]
+    assert "tests/triage.jsonl:3" in change.reasons[0].sentence
+
+
+def test_bases_unreadable_test_set_is_an_error_until_a_pull_request_mends_it(repository):
+    base = {"tests/triage.jsonl": "{oops\n"}
+    broken = only(detected(repository, {"prompts/triage.md": PROMPT + "!"}, base=base))
+    assert codes(broken) == ["unreadable: error"]
+    mended = only(detected(repository, {"tests/triage.jsonl": TESTS}, base=base))
+    assert codes(mended) == ["tests_changed: needs_approval"]
+    assert "mends it" in mended.reasons[0].sentence
+
+
+def test_a_test_set_without_cases_measures_nothing(repository):
+    change = only(detected(repository, {"prompts/triage.md": PROMPT + "!"}, base={"tests/triage.jsonl": "\n"}))
+    assert codes(change) == ["no_cases: error"]
+
+
+GENERATION = """\
+version: 1
+models: {small: {provider: openai, model: gpt-small}, judge: {provider: openai, model: gpt-judge}}
+defaults: {model: small}
+lineages:
+  mail:
+    use_case: generation
+    prompt: prompts/mail.md
+    tests: tests/triage.jsonl
+    rubric: rubric.yaml
+    judge: {model: judge, labels: grades.jsonl}
+"""
+RUBRIC = "dimensions: {tone: {description: Friendly}}\n"
+MAIL = {
+    "promptverdict.yaml": GENERATION,
+    "prompts/mail.md": "Write to {{ input }}",
+    "rubric.yaml": RUBRIC,
+    "grades.jsonl": "{}\n",
+}
+
+
+def test_rubric_judge_and_grades_are_bases(repository):
+    head = {"rubric.yaml": RUBRIC.replace("Friendly", "Rude"), "grades.jsonl": "[]\n"}
+    change = only(detected(repository, head, base=MAIL))
+    assert change.rubric.dimensions["tone"].description == "Friendly"
+    assert (change.judge.model, change.judge_labels) == ("gpt-judge", "{}\n")
+    assert kinds(change) == ["rubric", "rubric"]
+    assert codes(change) == ["rubric_changed: needs_approval"] * 2
+
+
+def test_a_rubric_that_is_not_there_is_an_error(repository):
+    head = {"prompts/mail.md": "Write about {{ input }}"}
+    change = only(detected(repository, head, base={**MAIL, "rubric.yaml": None}))
+    assert codes(change) == ["unreadable: error"]
+    assert "rubric.yaml: there is no such file" in change.reasons[0].sentence
+
+
+def test_a_prompt_that_changed_on_base_as_well_is_said(repository):
+    head = {"prompts/triage.md": PROMPT + "Be brief.\n"}
+    change = only(detected(repository, head, **{"prompts/triage.md": "Ours.\n" + PROMPT}))
+    assert change.baseline.messages[0].content == PROMPT.strip("\n")
+    (warning,) = change.warnings
+    assert warning.what == "prompts/triage.md also changed on main since this branch left it"
+
+
+def test_a_prompt_that_base_renamed_since_is_found_where_the_branch_has_it(repository):
+    config = CONFIG.replace("prompts/triage.md", "prompts/sort.md")
+    moved = {"prompts/triage.md": None, "prompts/sort.md": PROMPT, "promptverdict.yaml": config}
+    change = only(detected(repository, {"prompts/triage.md": PROMPT + "Be brief.\n"}, **moved))
+    assert kinds(change) == ["prompt"]
+    assert (change.baseline.path, change.candidate.path, change.reasons) == (
+        "prompts/triage.md",
+        "prompts/triage.md",
+        (),
+    )
+
+
+def test_without_a_common_commit_the_tip_of_base_is_the_baseline_and_it_is_said(repository):
+    base = repository.commit(FILES)
+    head = repository.commit({**FILES, "prompts/triage.md": "Alien {{ input }}"}, branch="alien", orphan=True)
+    found = detected_between(repository, base, head)
+    assert kinds(only(found)) == ["prompt"]
+    assert "no commit in common" in found.warnings[0].what
+
+
+def test_uncommitted_edits_are_a_head_like_any_other(repository):
+    base = repository.commit(FILES)
+    repository.checkout("main")
+    (repository.path / "prompts/triage.md").write_text(PROMPT + "Be brief.\n")
+    tree = GitRepository(repository.path)
+    pull_request = PullRequest(
+        base_ref="main", base_sha=base, head_ref="worktree", head_sha=tree.worktree_snapshot(), trust=Trust.OPERATOR
+    )
+    assert kinds(only(detect(tree, pull_request, base))) == ["prompt"]
+
+
+def test_what_looks_like_a_prompt_and_belongs_to_nobody_is_named(repository):
+    files = {f"prompts/other{n}.md": "Hello" for n in range(7)}
+    (warning,) = detected(repository, {**files, "tests/prompts.txt": "x", "prompts/README.md": "x"}).warnings
+    assert warning.what.startswith("prompts/other0.md, prompts/other1.md")
+    assert "and 2 more look like prompts, but no lineage names them: not gated" in warning.what
+
+
+def test_the_tighter_of_both_budgets_holds(repository):
+    config = "budget: {per_run_usd: 2}\n" + CONFIG
+    for own, holds in (("1", "1"), ("9", "2")):
+        lineage = config + f"    budget: {{per_run_usd: {own}}}\n"
+        found = detected(repository, {"prompts/triage.md": PROMPT + own}, base={"promptverdict.yaml": lineage})
+        assert only(found).budget.per_run_usd == Decimal(holds)
+        assert found.budget_usd == 2
+
+
+def test_a_lineages_gate_is_laid_over_the_defaults(repository):
+    config = "gate: {margin: {overall: 0.04, slices: {edge: 0.2}}, adversarial: watch, inconclusive: block}\n" + CONFIG
+    config += "    gate: {margin: {slices: {typical: 0.1}}, adversarial: contract}\nrun: {timeout_s: 9}\n"
+    change = only(detected(repository, {"prompts/triage.md": "x {{ input }}"}, base={"promptverdict.yaml": config}))
+    assert change.gate.margin.overall == 0.04
+    assert change.gate.margin.slices == {"edge": 0.2, "typical": 0.1}
+    assert change.gate.adversarial == change.gate.slices["adversarial"] == "contract"
+    assert (change.gate.inconclusive, change.run.timeout_s) == ("block", 9)
+
+
+def test_mode_and_comments_are_bases(repository):
+    head = {"promptverdict.yaml": "mode: enforce\ncomment: always\n" + CONFIG, "prompts/triage.md": "x {{ input }}"}
+    found = detected(repository, head, base={"promptverdict.yaml": "mode: inform\ncomment: failures\n" + CONFIG})
+    assert (found.mode.value, found.comment.value) == ("inform", "failures")

@@ -37,7 +37,7 @@ def test_a_tree_is_listed_whole_or_by_path_or_by_glob(repository):
         "run.sh": "100755",
         "vendor": "160000",
     }
-    found = tree.lookup(commit, ["a*.md", "deep", "nothing.md", "vendor"])
+    found = tree.lookup(commit, ["a*.md", "deep", "deep/er/nothing.md", "nothing.md", "vendor"])
     assert {path: (entry.mode, entry.size) for path, entry in found.items()} == {
         "a*.md": ("100644", 18),
         "deep": ("040000", None),

@@ -1,0 +1,95 @@
+"""A ``.prompt.yml`` with test data and evaluators is a lineage by itself."""
+
+from tests.detect.pullrequests import CONFIG, codes, detected, detected_between, kinds, only
+
+PROMPT = """\
+model: openai/gpt-4o
+messages:
+  - {role: user, content: "Sort {{input}}"}
+testData:
+  - {input: my bill, expected: billing}
+  - {input: my money, expected: refunds}
+evaluators:
+  - {name: right, string: {equals: "{{expected}}"}}
+"""
+PATH = "prompts/sort.prompt.yml"
+BASE = {"promptverdict.yaml": None, PATH: PROMPT}
+
+
+def test_it_is_evaluated_without_any_configuration(repository):
+    found = detected(repository, {PATH: PROMPT.replace("Sort", "Order")}, base=BASE)
+    change = only(found)
+    assert (change.name, kinds(change), codes(change), found.config) == ("sort", ["prompt"], [], None)
+    assert [case.expected for case in change.tests.cases] == ["billing", "refunds"]
+    assert [(pair.name, pair.candidate.model) for pair in change.models] == [("openai/gpt-4o", "gpt-4o")]
+    assert change.judged_by.evaluators
+    assert found.warnings == ()
+
+
+def test_its_cases_and_evaluators_are_bases(repository):
+    edited = PROMPT.replace("expected: billing", "expected: refunds").replace("string: {equals", "string: {contains")
+    change = only(detected(repository, {PATH: edited}, base=BASE))
+    assert [case.expected for case in change.tests.cases] == ["billing", "refunds"]
+    assert change.judged_by.evaluators[0].equals is not None
+    assert kinds(change) == ["policy", "tests"]
+    assert codes(change) == ["policy_changed: needs_approval", "tests_changed: needs_approval"]
+
+
+def test_taking_test_data_out_does_not_take_the_lineage_out(repository):
+    without = PROMPT[: PROMPT.index("testData")]
+    change = only(detected(repository, {PATH: without.replace("Sort", "Order")}, base=BASE))
+    assert len(change.removed_cases) == 2
+    assert codes(change) == ["policy_changed: needs_approval", "tests_changed: needs_approval"]
+
+
+def test_renaming_it_away_or_deleting_it_needs_approval(repository):
+    change = only(detected(repository, {PATH: None}, base=BASE))
+    assert codes(change) == ["deleted_lineage: needs_approval"]
+    change = only(detected(repository, {PATH: None, "attic/sort.yml": PROMPT}, base=BASE))
+    assert codes(change) == ["moved_out: needs_approval"]
+
+
+def test_a_new_one_needs_approval(repository):
+    change = only(detected(repository, {PATH: PROMPT}, base={"promptverdict.yaml": None}))
+    assert (kinds(change), codes(change)) == (["added"], ["new_lineage: needs_approval"])
+
+
+def test_one_that_a_configuration_names_is_that_lineage_only(repository):
+    config = CONFIG.replace("prompts/triage.md", PATH)
+    change = only(
+        detected(repository, {PATH: PROMPT.replace("Sort", "Order")}, base={**BASE, "promptverdict.yaml": config})
+    )
+    assert change.name == "triage"
+
+
+def test_one_that_no_lineage_names_is_lent_the_models_and_the_gate_of_its_folder(repository):
+    config = CONFIG.replace("gpt-large", "gpt-4o") + "gate: {floor: 0.5}\n"
+    change = only(
+        detected(repository, {PATH: PROMPT.replace("Sort", "Order")}, base={PATH: PROMPT, "promptverdict.yaml": config})
+    )
+    assert (change.name, change.gate.floor.overall) == ("sort", 0.5)
+    assert [pair.candidate.model for pair in change.models] == ["gpt-4o"]
+
+
+def test_namesakes_are_told_apart_by_their_folders(repository):
+    base = {"promptverdict.yaml": None, "a/sort.prompt.yml": PROMPT, "b/sort.prompt.yml": PROMPT}
+    head = {path: PROMPT.replace("Sort", "Order") for path in base if "/" in path}
+    assert [change.name for change in detected(repository, head, base=base).lineages] == ["a-sort", "b-sort"]
+
+
+def test_a_prompt_without_test_data_or_evaluators_is_not_gated_and_named(repository):
+    found = detected(repository, {PATH: PROMPT[: PROMPT.index("evaluators")]}, base={"promptverdict.yaml": None})
+    assert found.lineages == ()
+    assert "prompts/sort.prompt.yml look like prompts" in found.warnings[0].what
+
+
+def test_bringing_a_configuration_does_not_get_a_gated_prompt_past_its_own_cases(repository):
+    base = repository.commit(dict(BASE) | {"promptverdict.yaml": None, "README.md": "x"})
+    config = CONFIG.replace("prompts/triage.md", PATH)
+    head = repository.commit(
+        {"promptverdict.yaml": config, PATH: PROMPT.replace("Sort", "Ruin")}, branch="feature", parent=base
+    )
+    found = detected_between(repository, base, head)
+    assert found.adoption
+    change = only(found)
+    assert (change.measured, change.name, kinds(change)) == (True, "sort", ["prompt"])
