@@ -261,7 +261,7 @@ class GitRepository:
         weakref.finalize(self, shutil.rmtree, store, ignore_errors=True)
         copy = Path(store, "index")
         if (self.git_dir / index).exists():
-            copy.write_bytes((self.git_dir / index).read_bytes())
+            shutil.copy2(self.git_dir / index, copy)  # with its time, by which git knows what may have changed since
         quoted = str(self.git_dir / objects).replace("\\", "\\\\").replace('"', '\\"')
         env = {
             **environment(HARMLESS | self._filters_off()),

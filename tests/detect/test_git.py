@@ -276,6 +276,19 @@ def test_a_snapshot_holds_staged_unstaged_untracked_and_deleted_files_and_touche
     assert sorted(path.name for path in (repository.path / ".git/objects").rglob("*")) == objects
 
 
+def test_a_snapshot_sees_an_edit_in_the_very_second_of_the_checkout(repository):
+    head = repository.commit({"a.md": "one"})
+    repository.checkout("main")
+    repository.git("config", "core.checkStat", "minimal")
+    file, index = repository.path / "a.md", repository.path / ".git/index"
+    checked_out = file.stat().st_mtime
+    file.write_text("two")
+    for path in (file, index):
+        os.utime(path, (checked_out, checked_out))
+    tree, snapshot = snapshot_of(repository)
+    assert len(tree.changes(head, snapshot)) == 1
+
+
 def test_a_snapshot_runs_no_filter_hook_or_monitor(repository, tmp_path):
     witness = tmp_path / "witness"
     repository.commit({".gitattributes": "*.md filter=evil\n", "a.md": "one"})
