@@ -106,14 +106,15 @@ def commission(instructions: Sequence[str]) -> Brief | None:
 def compose(brief: Brief, manner: Manner, reading: Reading, dice: Dice, size: Size) -> str:
     """The text: made of the inputs, as long and in the manner that the brief asks for, with a slip now and then."""
     slips = size.noise / 0.3 * (0.6 if manner.thinking is not Thinking.NONE else 1.0)
+    missed = 1 - size.attention
     facts = _facts(tuple(reading.inputs.items()))
     personal = brief.personal and not dice.happens(0.1 * slips)
-    plain = dice.happens(1 - (1 - brief.plain) * slips)
+    plain = dice.happens(1 - (1 - brief.plain) * (slips + 2 * missed))
     opening = _opening(facts, dice, personal=personal, plain=plain, tactful=brief.tactful)
     pitch = _pitch(facts, dice, plain=plain)
     ask = _ask(facts, dice, question="question" in brief.layout)
     body = [opening, pitch, ask]
-    budget = brief.words - sum(len(part.split()) for part in body) - 12
+    budget = round(brief.words * (1 + missed / 2)) - sum(len(part.split()) for part in body) - 12
     body[1] = " ".join((pitch, *_padding(budget, dice, plain=plain, slips=slips)))
     if facts.attack and not manner.guarded and dice.happens(0.6 if reading.delimited else 0.8):
         demanded = _DEMANDED.search(facts.attack)

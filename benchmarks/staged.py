@@ -1,0 +1,137 @@
+"""A staged pull request of the examples, decided without git and without a store: for measuring over many seeds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from adapters.providers.offline import answer
+from engine.cost import neutral
+from engine.gate.cells import Batch, Observations
+from engine.gate.decision import Decision
+from engine.gate.design import design
+from engine.gate.protocol import protocol
+from engine.readers.config import read_config
+from engine.readers.prompts import read_prompt
+from engine.readers.testsets import read_test_set
+from engine.replay import converse
+from engine.templates import fill_in
+from evaluators.registry import evaluator_for
+from schemas.config import Config, LineageConfig, Price
+from schemas.outcomes import Completion, Score
+from schemas.ports import Evaluator, RenderJob
+from schemas.prompts import PromptFile, Request
+from schemas.rubrics import Rubric
+from schemas.testsets import TestCase
+from schemas.values import digest_of
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def blobs(pull_request: str | None = None) -> Mapping[str, bytes]:
+    """The files of the examples, with those of a pull request laid over them."""
+    folders = [EXAMPLES] if pull_request is None else [EXAMPLES, EXAMPLES / "pull-requests" / pull_request]
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for folder in folders
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+class Staged:
+    """One lineage of one pull request, ready to be decided."""
+
+    def __init__(self, pull_request: str, lineage: str) -> None:
+        self.config: Config = read_config("promptverdict.yaml", blobs()["promptverdict.yaml"])
+        self.lineage: LineageConfig = self.config.lineages[lineage]
+        assert self.lineage.tests
+        self.cases: tuple[TestCase, ...] = read_test_set(self.lineage.tests, blobs()[self.lineage.tests]).cases
+        self.prompts: tuple[PromptFile, PromptFile] = (
+            read_prompt(self.lineage.prompt, blobs()),
+            read_prompt(self.lineage.prompt, blobs(pull_request)),
+        )
+
+    @cached_property
+    def _prices(self) -> dict[str, Price]:
+        return {model.model: model.price for model in self.config.models.values() if model.price is not None}
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """As the configuration of the base describes it; a judge is taken to be calibrated."""
+        judge = self.config.models[self.lineage.judge.model] if self.lineage.judge else None
+        rubric = None
+        if self.lineage.rubric:
+            rubric = Rubric.model_validate(yaml.safe_load(blobs()[self.lineage.rubric]))
+        return evaluator_for(self.lineage, self.prompts[0], rubric, judge, cases=self.cases, calibrated=True)
+
+    def requests(self, seed: int) -> tuple[list[Request], list[Request]]:
+        """The calls of both arms; the seed is a parameter of them, so every seed is a draw of its own."""
+        arms = []
+        for prompt in self.prompts:
+            model = self.config.models[prompt.model or "offline-large"]
+            rows = []
+            for case in self.cases:
+                messages = fill_in(RenderJob(dialect=prompt.dialect, messages=prompt.messages, variables=case.inputs))
+                assert isinstance(messages, tuple), messages
+                rows.append(
+                    Request(
+                        provider="offline",
+                        origin="offline:",
+                        model=model.model,
+                        messages=messages,
+                        parameters=prompt.parameters.model_copy(update={"seed": seed}),
+                    )
+                )
+            arms.append(rows)
+        return arms[0], arms[1]
+
+    def decide(self, seed: int, flips: int = 9_999) -> Decision:
+        """The gate's decision where chance falls as ``seed`` says."""
+        arms = self.requests(seed)
+        plan = design(
+            [case.id for case in self.cases],
+            [case.slices for case in self.cases],
+            clusters=[case.cluster for case in self.cases],
+            protected=[case.protected for case in self.cases],
+            metrics=self.evaluator.metrics,
+            identical=[one.digest == other.digest for one, other in zip(*arms, strict=True)],
+            gate=self.lineage.gate or self.config.gate,
+            digest=digest_of([request.digest for arm in arms for request in arm]),
+            flips=flips,
+        )
+        return converse(protocol(plan), lambda batch: asyncio.run(self._observe(arms, batch)))
+
+    async def _observe(self, arms: tuple[list[Request], list[Request]], batch: Batch) -> Observations:
+        rows = []
+        for case, arm, repetition in zip(batch.cases, batch.arms, batch.repetitions, strict=True):
+            rows.append(await self.cell(arms[arm][case], self.cases[case], int(repetition)))
+        scores, completions = [row[0] for row in rows], [row[1] for row in rows]
+        costs = [float(neutral(each.usage, self._prices[each.model])) for each in completions]
+        return Observations(
+            scores=np.array(scores, dtype=np.float64).reshape(len(rows), len(self.evaluator.metrics)),
+            missing=np.zeros(len(rows), dtype=np.bool_),
+            input_tokens=np.array([each.usage.input for each in completions], dtype=np.float64),
+            output_tokens=np.array([each.usage.output for each in completions], dtype=np.float64),
+            cost_usd=np.array(costs),
+            latency_s=np.array([each.latency_s for each in completions]),
+            fresh=np.ones(len(rows), dtype=np.bool_),
+        )
+
+    async def cell(self, request: Request, case: TestCase, repetition: int) -> tuple[list[float], Completion]:
+        """The scores of one answer, and the answer."""
+        completion = answer(request, repetition)
+        assert isinstance(completion, Completion), completion
+
+        async def ask(question: Request, call: int) -> Completion:
+            graded = answer(question, call)
+            assert isinstance(graded, Completion), graded
+            return graded
+
+        found = await self.evaluator.score(case, completion, ask=ask, repetition=repetition)
+        return [score.value if isinstance(score, Score) else float("nan") for score in found], completion
