@@ -62,7 +62,7 @@ def flipped_maxima(sums: Floats, chunks: Iterable[tuple[slice, Signs]], flips: i
         totals -= scaled[rows].T @ chunk
     totals = 2 * totals + scaled.sum(axis=0)[:, None]
     result: Floats = totals.max(axis=0).astype(np.float64)
-    return result
+    return result if live.all() else np.maximum(result, 0.0)
 
 
 def exact_p(differences: Floats) -> float:
