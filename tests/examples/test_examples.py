@@ -101,3 +101,19 @@ async def test_the_judge_agrees_with_our_labels():
 
 def test_the_judge_of_the_examples_does_not_waver():
     assert CONFIG.models["judge"].parameters == Parameters(temperature=0)
+
+
+def test_the_looser_gate_differs_in_one_line():
+    ours = BLOBS["promptverdict.yaml"].splitlines()
+    looser = BLOBS["pull-requests/looser-gate/promptverdict.yaml"].splitlines()
+    changed = [(before, after) for before, after in zip(ours, looser, strict=True) if before != after]
+    assert [(b"contract" in before, b"watch" in after) for before, after in changed] == [(True, True)]
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in (EXAMPLES / "pull-requests").iterdir()))
+def test_a_pull_request_lays_files_over_those_of_the_repository(folder):
+    root = EXAMPLES / "pull-requests" / folder
+    files = [path.relative_to(root) for path in root.rglob("*") if path.is_file()]
+    assert files
+    assert all((EXAMPLES / path).is_file() for path in files)
+    assert any((EXAMPLES / path).read_bytes() != (root / path).read_bytes() for path in files)
