@@ -105,23 +105,26 @@ class JailedRenderer:
                         left.append((index, job))
                 waiting = left
 
-    def _ask(self, chunk: list[tuple[int, RenderJob]], keys: list[str]) -> Iterator[_Reply | str]:
-        """The child's replies in order; after a text (why the child is gone) there are no more."""
-        frame = _frame(chunk, keys)
+    def _ask(self, chunk: list[tuple[int, RenderJob]], keys: list[str]) -> list[_Reply | str]:
+        """The child's replies in order; after a text (why the child is gone) or a fatal one there are no more."""
+        replies: list[_Reply | str] = []
         if self._child is None:
             self._child = _Child(self._memory_bytes, self._deadline_s)
         try:
-            self._child.send(frame)
+            self._child.send(_frame(chunk, keys))
             for _ in chunk:
                 reply = self._child.receive(self._deadline_s)
+                replies.append(reply)
                 if reply.fatal:
                     self._drop_child()
-                yield reply
-                if reply.fatal:
-                    return
+                    break
         except _Gone as gone:
             self._drop_child()
-            yield str(gone)
+            replies.append(str(gone))
+        except BaseException:
+            self._drop_child()  # else the next call would read this one's answers
+            raise
+        return replies
 
     def _drop_child(self) -> None:
         if self._child is not None:

@@ -81,6 +81,6 @@ def _jinja_variables(texts: list[str]) -> frozenset[str]:
             for name in tree.find_all(nodes.Name):
                 (read if name.ctx == "load" else written).add(name.name)
             written.update(macro.name for macro in tree.find_all(nodes.Macro))
-        except (TemplateSyntaxError, RecursionError):
+        except (TemplateSyntaxError, RecursionError, ValueError):
             return frozenset()
     return frozenset(read - written)

@@ -22,6 +22,8 @@ MAX_DEPTH = 40
 """Nesting of sequences and mappings."""
 MAX_NODES = 50_000
 """Values and keys in one document, YAML aliases counted as often as they are used."""
+MAX_WARNINGS = 50
+"""About one file."""
 MAX_INTEGER_DIGITS = 18
 """Longer numbers are identifiers: they would lose digits on the way and belong in quotes."""
 
@@ -67,9 +69,17 @@ class Source:
         """The exception to raise for a mistake at this place."""
         return self.failure(what, where=self.where(line, column), mend=mend)
 
+    @property
+    def has_said_enough(self) -> bool:
+        """Whether more warnings would only be noise."""
+        return len(self.warnings) >= MAX_WARNINGS
+
     def warn(self, what: str, line: int | None = None, *, mend: str | None = None) -> None:
-        """Notes something that a person should know."""
-        self.warnings.append(Finding(what=what, where=self.where(line), mend=mend))
+        """Notes something that a person should know; the last note is that there is more."""
+        if len(self.warnings) == MAX_WARNINGS - 1:
+            what, mend = "there are more warnings", "mend these first"
+        if not self.has_said_enough:
+            self.warnings.append(Finding(what=what, where=self.where(line), mend=mend))
 
 
 def source_of(

@@ -16,6 +16,10 @@ KNOWN = frozenset(TestCase.model_fields) - {"line"} | {"input", "slice", "rubric
 """The keys of a case; ``rubric_notes`` is Studio's word for ``rubric``."""
 
 
+MAX_UNKNOWN = 50
+"""Different keys in one file; beyond, it isn't a test set."""
+
+
 def case_of(
     source: Source, row: Mapping[str, JsonValue], line: int | None, unknown: Counter[str]
 ) -> tuple[TestCase, bool]:
@@ -65,6 +69,11 @@ class _Reading:
         for key in self.row:
             if key in KNOWN:
                 continue
+            if key in unknown:
+                unknown[key] += 1
+                continue
+            if len(unknown) >= MAX_UNKNOWN:
+                raise self.error(f"more than {MAX_UNKNOWN} unknown keys", "known: " + ", ".join(sorted(KNOWN)))
             if nearest(key, KNOWN - self.row.keys()) is not None:
                 raise self.error(f"unknown key {shown(key)} of a case", did_you_mean(key, KNOWN - self.row.keys()))
             unknown[key] += 1

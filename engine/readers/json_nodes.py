@@ -19,7 +19,7 @@ from schemas.values import canonical_json
 
 _TOKEN = re.compile(
     r"""(?P<sign>[\[\]{},:])
-    | "(?P<text>(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"
+    | "(?P<text>(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+)"
     | (?P<number>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)(?![0-9.eE+-])
     | (?P<word>true|false|null)\b""",
     re.VERBOSE,
@@ -211,16 +211,38 @@ _FAST = json.JSONDecoder(
 
 def json_line(source: Source, text: str, line: int) -> JsonValue:
     """One line of a JSONL file as a value. ``line`` is its number. Raises ``source.failure``."""
-    if len(text) <= MAX_NODES and text.count("[") + text.count("{") <= MAX_DEPTH:
-        try:
-            value: JsonValue = _FAST.decode(text)
-            if "\\ud" in text.lower():
-                canonical_json(value)
-        except ValueError:
-            pass
-        else:
+    try:
+        value: JsonValue = _FAST.decode(text)
+        small = len(text) <= MAX_NODES and text.count("[") + text.count("{") <= MAX_DEPTH
+        if "\\ud" in text.lower():
+            canonical_json(value)
+    except (ValueError, RecursionError):
+        pass
+    else:
+        if small or _within_bounds(value):
             return value
     return plain(read_json(Source(source.path, text, failure=source.failure, first_line=line)))
+
+
+def _within_bounds(value: JsonValue) -> bool:
+    """Whether nesting and number of values are, level by level."""
+    level: list[JsonValue] = [value]
+    nodes = 1
+    for _ in range(MAX_DEPTH + 1):
+        below: list[JsonValue] = []
+        for container in level:
+            if isinstance(container, dict):
+                nodes += len(container)
+                below += container.values()
+            elif isinstance(container, list):
+                below += container
+        nodes += len(below)
+        if nodes > MAX_NODES:
+            return False
+        if not below:
+            return True
+        level = below
+    return False
 
 
 def _encodable(text: str) -> bool:

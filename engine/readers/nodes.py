@@ -154,6 +154,8 @@ class Fields:
     def report_unknown(self) -> None:
         """Warns of every key that was never asked for. Call it last."""
         for key in self.unknown():
+            if self.source.has_said_enough:
+                return
             line, _ = self.node.keys.get(key, (self.node.line, 1))
             near = nearest(key, self._asked - self.entries.keys())
             self.source.warn(

@@ -20,6 +20,8 @@ from engine.templates import variables_of
 from schemas.prompts import PromptFile
 from schemas.testsets import TestCase, TestSet
 
+MAX_CASES = 20_000
+"""In one test set; each is a paid call in each arm."""
 SUFFIXES = (".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".json")
 Rows = Iterator[tuple[int, dict[str, JsonValue]]]
 """Cases as they are written, with the line where each starts."""
@@ -80,6 +82,8 @@ def _test_set(source: Source, rows: Iterable[tuple[int, dict[str, JsonValue]]], 
                 line if place == "line " else None,
                 mend="give each its own id, or remove one",
             )
+        if len(cases) == MAX_CASES:
+            raise source.error(f"more than {MAX_CASES:,} cases", mend="split the test set")
         cases.append(case)
     for key, count in unknown.items():
         source.warn(f"unknown key {shown(key)} of {count} case{'s' if count > 1 else ''} is ignored")

@@ -247,3 +247,11 @@ def test_values_know_where_they_were_written():
         node = read(Source("f", text))
         b = node.value["a"].value[1]
         assert (b.line, b.column, b.keys["b"][0], b.value["b"].line) == (3, 3, 3, 3)
+
+
+def test_only_so_many_warnings_are_worth_reading():
+    source = Source("f.md", "")
+    for number in range(1000):
+        source.warn(f"warning {number}")
+    assert len(source.warnings) == 50
+    assert str(source.warnings[-1]) == "f.md: there are more warnings (mend these first)"

@@ -1,5 +1,8 @@
 """Prompts in the other formats: Studio, plain files, pairs, chat; and how they are found."""
 
+import contextlib
+import time
+
 import pytest
 
 from engine.readers.prompts import READERS, find_prompts, is_prompt_path, read_prompt
@@ -262,3 +265,38 @@ def test_the_registry_lists_each_format_once():
 def test_what_is_no_text_is_said_in_every_format(path, data, said):
     with pytest.raises(SourceError, match=said):
         read_prompt(path, {path: data})
+
+
+def test_partials_and_warnings_are_bounded():
+    files = {f"{i}.md": "x" * 600_000 for i in range(2)}
+    assert "more than 1 MiB together" in mistake("p.j2", {**files, "p.j2": '{% include "0.md" %}{% include "1.md" %}'})
+    text = "messages: [{role: user, content: a}]\n" + "\n".join(f"k{i}: 1" for i in range(20_000))
+    assert len(read_prompt("a.prompt.yml", tree({"a.prompt.yml": text})).warnings) == 50
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "{{",
+        "{%",
+        "{% include '",
+        '{% include "',
+        "{{ a",
+        "{#",
+        "{{ (",
+        "{{ [",
+        "{{ 9**",
+        "---\n",
+        "{{ 'a",
+        "a\n",
+        "{{ " + "9" * 5000,
+        " ",
+    ],
+)
+@pytest.mark.parametrize("path", ["a.md", "a.j2"])
+def test_no_mebibyte_of_template_takes_two_seconds_to_read(path, unit):
+    data = (unit * (1_000_000 // len(unit))).encode()
+    begin = time.process_time()
+    with contextlib.suppress(SourceError):
+        variables_of(read_prompt(path, {path: data}))
+    assert time.process_time() - begin < 2

@@ -209,3 +209,33 @@ def test_csv_as_promptfoo_writes_it():
 )  # fmt: skip
 def test_what_is_wrong_with_a_csv(text, said):
     assert mistake(text, "t.csv") == said
+
+
+# --- bounds ---
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        ("t.jsonl", "\n".join(f'{{"input": {i}}}' for i in range(20_001)), "more than 20,000 cases"),
+        ("t.csv", "input\n" + "\n".join(map(str, range(20_001))), "more than 20,000 cases"),
+        ("t.jsonl", "\n".join(f'{{"input": {i}, "q{i}zzzz": 1}}' for i in range(20_000)), "more than 50 unknown keys"),
+        ("t.jsonl", '{"input": [' + "[]," * 500_000 + "[]]}", "more than 50,000 values"),
+        ("t.jsonl", '{"input": ' + "[" * 1_000_000 + "]" * 1_000_000 + "}", "nested deeper than 40 levels"),
+        ("t.jsonl", '{"input": ' + "[" * 41 + "]" * 41 + "}", "nested deeper than 40 levels"),
+        ("t.jsonl", '{"input": "' + "x" * 16_000_000, "not valid JSON"),
+        ("t.csv", "x," * 5_000_000, "columns, 200 are read"),
+        ("t.csv", '"' * 16_000_000, "field larger than field limit"),
+        ("t.yaml", "- {input: a}\n" * 60_000, "more than 50,000 values"),
+    ],
+)
+def test_a_huge_test_set_is_refused_soon(path, text, said):
+    begin = time.process_time()
+    assert said in mistake(text, path)
+    assert time.process_time() - begin < 4  # 2 where no coverage is measured
+
+
+def test_many_brackets_on_a_line_are_fine_when_they_are_not_deep():
+    (case,) = read('{"input": [' + '{"a": []},' * 100 + "[]]}").cases
+    assert len(case.inputs["input"]) == 101
+    assert len(read('{"input": "' + "\\ud83d\\ude00" * 9 + '"}').cases[0].inputs["input"]) == 9

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from engine.readers.bounded import Source, shown, source_of
+from engine.readers.bounded import MAX_BYTES, Source, shown, source_of
 from engine.readers.prompts.parts import Blobs
 from schemas.prompts import PromptFile
 
@@ -24,6 +24,7 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
     texts: dict[str, str] = {}
     paths: dict[str, None] = {}
     folder = PurePosixPath(prompt.path).parent
+    letters = 0
     waiting = [(source, message.content) for message in prompt.messages]
     while waiting:
         includer, template = waiting.pop()
@@ -39,6 +40,9 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
                 raise includer.error(f"more than {MAX_PARTIALS} partials", mend="include fewer files")
             path, data = _look_up(name, folder, blobs, includer)
             partial = source_of(path, data)
+            letters += len(partial.text)
+            if letters > MAX_BYTES:
+                raise includer.error("the partials have more than 1 MiB together", mend="include less")
             source.warnings += partial.warnings
             texts[name] = partial.text
             paths[path] = None

@@ -1,0 +1,129 @@
+"""Files that nobody would write, made from files that somebody did: for the tests and benchmarks/fuzz_parsers.py."""
+
+import json
+from collections.abc import Callable
+from random import Random
+
+from adapters.jail import MAX_OUTPUT
+from engine.readers.config import read_config
+from engine.readers.prompts import read_prompt
+from engine.readers.rubrics import read_rubric
+from engine.readers.testsets import inline_test_set, read_test_set
+from engine.templates import fill_in, variables_of
+from schemas.errors import ConfigError, SourceError
+from schemas.ports import RenderJob
+from schemas.prompts import Dialect, Message, Role
+
+TOKENS = [
+    "[", "]", "{", "}", "[[[[[[[[", "]]]]", "{{", "}}", "{%", "%}", ":", ": ", ",", "- ", "? ", "\n", "\n  ", "\r\n", "\r", "\t", "---\n", "...\n", "#", "|", ">", "|2\n",
+    "&a ", "*a ", "*a", "<<: *a\n", "!!python/object:os.system ", "! ", "!!int ", "%YAML 1.2\n", "'", '"', "''", '"""', "\\", "\\u", "\\ud800", "\\x00",
+    "null", "~", "true", "no", "NaN", ".nan", ".inf", "-.INF", "Infinity", "1e999", "0x", "0o9", "017", "1_0", "12:30", "2024-01-02", "9" * 30, "-", "+", ".",
+    "messages", "role", "content", "user", "name", "id", "input", "inputs", "expected", "slices", "protected", "must_not", "version", "models", "lineages", "gate", "regex", "(?=", "(a+)+$",
+    "$ref", "http://x", "../", "/etc/passwd", "{% include '../x' %}", "{{ 9**9 }}", "{{a}}", "{a}", "responseFormat: json_schema\n", "jsonSchema: |\n  {}\n", "__expected", "javascript:x",
+    "\x00", "\x07", "\x1b", "\x85", "\u2028", "\u202e", "\ufeff", "é", "😀", "\udcff",
+]  # fmt: skip
+
+SAMPLES: dict[str, list[str]] = {
+    "config": [(
+        "version: 1\nmodels:\n  m: {provider: openai, model: x, base_url: 'https://a.example', api_key_env: K, price: {input: 1, output: 2}}\ndefaults: {model: m}\n"
+        "lineages:\n  a:\n    use_case: classification\n    prompt: a.md\n    labels: [x, y]\n    checks: [{name: c, regex: 'a+'}, {name: d, json_schema: {type: object}}]\n    gate: {margin: {overall: 0.05}, floor: 0.5}\n"
+    )],
+    "rubric": ["dimensions:\n  tone:\n    description: kind\n    anchors: {1: cold, 5: warm}\n    weight: 2\n"],
+    "github": [(
+        "name: a\nmodel: openai/x\nmodelParameters: {maxTokens: 5, temperature: 0.5}\nresponseFormat: json_schema\njsonSchema: |\n  {\"name\": \"x\", \"schema\": {\"type\": \"object\"}}\n"
+        "messages:\n  - role: user\n    content: 'x {{input}}'\ntestData:\n  - {input: a, expected: b}\nevaluators:\n  - name: e\n    string: {contains: '{{expected}}'}\n  - name: f\n    uses: github/similarity\n"
+    )],
+    "studio": ["name: a\nmodel_params: {temperature: 0.1}\nsystem_prompt: |\n  Be {kind}.\nuser_template: 'x {input}'\n", "- role: user\n  content: a\n"],
+    "plain": ["---\nmodel: m\nparameters: {temperature: 0}\nrole: system\n---\nSort {{ ticket }}.\n", "{% for x in xs %}{{ x|upper }}{% endfor %}{% include 'b.md' %}"],
+    "chat": ['[{"role": "system", "content": "a"},\n {"role": "user", "content": "{{ b }}"}]'],
+    "jsonl": ['{"id": "a", "input": "x", "expected": "y", "slices": ["s"], "protected": true}\n{"inputs": {"a": [1, 2.5, null]}, "must_not": ["z"]}\n'],
+    "csv": ['id,input.a,input.b,expected.x,slices,protected\nc,1,"two\nlines",3,a;b,true\n', "q,__expected,__metadata:slice\nhi,equals: x,edge\n"],
+    "yaml tests": ["- id: a\n  input: x\n  expected: {a: [1, 2]}\n- &b {inputs: {q: 1}, slice: s}\n- {<<: *b, id: c}\n"],
+    "fill in": ["{{a}} {{ b.c }} {a} {b} {{{a}}} {\"x\": {a}}"],
+}  # fmt: skip
+
+
+def _prompt(path: str) -> Callable[[bytes], object]:
+    def read(data: bytes) -> object:
+        prompt = read_prompt(path, {path: data, "b.md": b"{{ c }}"})
+        variables_of(prompt)
+        prompt.digest  # noqa: B018 - what was read can be hashed
+        return inline_test_set(prompt)
+
+    return read
+
+
+def _tests(path: str) -> Callable[[bytes], object]:
+    def read(data: bytes) -> object:
+        tests = read_test_set(path, data)
+        return json.dumps([case.model_dump(mode="json") for case in tests.cases], allow_nan=False).encode()
+
+    return read
+
+
+def _fill_in(data: bytes) -> object:
+    text = data.decode("utf-8", "ignore")
+    results = [
+        fill_in(
+            RenderJob(
+                dialect=dialect,
+                messages=(Message(role=Role.USER, content=text),),
+                variables={"a": text[:50], "b": 1, "b.c": [None, 1.5]},
+            )
+        )
+        for dialect in (Dialect.GITHUB, Dialect.BRACES)
+    ]
+    assert all(len(result[0].content) <= MAX_OUTPUT for result in results if isinstance(result, tuple))
+    return results
+
+
+PARSERS: dict[str, Callable[[bytes], object]] = {
+    "config": lambda data: read_config("promptverdict.yaml", data).model_dump_json(),
+    "rubric": lambda data: read_rubric("r.yaml", data),
+    "github": _prompt("a.prompt.yml"),
+    "studio": _prompt("a.yaml"),
+    "plain": _prompt("a.md"),
+    "chat": _prompt("a.json"),
+    "jsonl": _tests("t.jsonl"),
+    "csv": _tests("t.csv"),
+    "yaml tests": _tests("t.yaml"),
+    "fill in": _fill_in,
+}
+
+
+def hostile_file(random: Random, samples: list[str]) -> bytes:
+    """A sample with a few things done to it; now and then very long, very deep, or no UTF-8."""
+    text = random.choice(samples) if random.random() < 0.8 else "".join(random.choices(TOKENS, k=random.randint(0, 30)))
+    for _ in range(random.choice((1, 1, 1, 2, 3, 6))):
+        at, to = sorted((random.randint(0, len(text)), random.randint(0, len(text))))
+        match random.randint(0, 6):
+            case 0 | 1 | 2:
+                text = text[:at] + random.choice(TOKENS) + text[at:]
+            case 3:
+                text = text[:at] + text[min(to, at + 20) :]
+            case 4:
+                text = text[:to] + text[at:to] + text[to:]
+            case 5:
+                text = text[:at] + "".join(random.choices(TOKENS, k=5)) + text[min(to, at + 5) :]
+            case _:
+                many = random.choice((2, 50, 1_000, 100_000)) if random.random() < 0.05 else 3
+                unit = random.choice(TOKENS)
+                text = text[:at] + (unit * many)[:1_100_000] + text[at:]
+    data = text.encode("utf-8", "surrogateescape")
+    if random.random() < 0.05:
+        at = random.randint(0, len(data))
+        data = data[:at] + random.randbytes(3) + data[at:]
+    return data
+
+
+def survives(read: Callable[[bytes], object], data: bytes) -> bool:
+    """Whether ``data`` was read; a refusal is one line. Any other exception is a defect and comes through."""
+    try:
+        read(data)
+    except (ConfigError, SourceError) as error:
+        said = str(error)
+    else:
+        return True
+    assert said.isprintable(), said
+    assert len(said) < 5_000
+    return False

@@ -1,0 +1,27 @@
+"""Whatever is in a file, it is read or refused with one line, within two seconds. More of it: benchmarks/fuzz_parsers.py."""
+
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.formats.hostile_files import PARSERS, SAMPLES, hostile_file, survives
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_nothing_but_a_clear_refusal_gets_out(name):
+    @settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.randoms(use_true_random=False))
+    def check(random):
+        data = hostile_file(random, SAMPLES[name])
+        begin = time.process_time()
+        survives(PARSERS[name], data)
+        assert time.process_time() - begin < 2
+
+    check()
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_the_samples_themselves_are_read(name):
+    assert all(survives(PARSERS[name], sample.encode()) for sample in SAMPLES[name])
