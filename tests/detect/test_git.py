@@ -7,7 +7,7 @@ import pytest
 
 from adapters.git import GitRepository
 from schemas.errors import SourceError, UsageError
-from tests.repositories import Executable, Link, Repository, Submodule
+from tests.repositories import BORN, Executable, Link, Repository, Submodule
 
 TEXT = "".join(f"line {n}\n" for n in range(20))
 
@@ -281,10 +281,11 @@ def test_a_snapshot_sees_an_edit_in_the_very_second_of_the_checkout(repository):
     repository.checkout("main")
     repository.git("config", "core.checkStat", "minimal")
     file, index = repository.path / "a.md", repository.path / ".git/index"
-    checked_out = file.stat().st_mtime
+    os.utime(file, (BORN, BORN))
+    repository.git("update-index", "--refresh")
     file.write_text("two")
     for path in (file, index):
-        os.utime(path, (checked_out, checked_out))
+        os.utime(path, (BORN, BORN))
     tree, snapshot = snapshot_of(repository)
     assert len(tree.changes(head, snapshot)) == 1
 
