@@ -15,7 +15,7 @@ from engine.detection.workflows import workflow_reasons
 from engine.policy import compare_policies, counterparts, policy_reasons
 from engine.readers.bounded import shown
 from engine.readers.prompts import is_prompt_path
-from schemas.config import CommentPolicy, Config, Mode
+from schemas.config import Budget, CommentPolicy, Mode
 from schemas.detection import Detection, LineageChange, PolicyChange
 from schemas.ports import SourceTree
 from schemas.prompts import Finding
@@ -40,7 +40,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
         what = f"the branches have no commit in common; compared with the tip of {shown(pull_request.base_ref)}"
         warnings.append(Finding(what=what, mend="fetch the whole history: git fetch --unshallow"))
     if not commits.changes.all:
-        return Detection(config=None, reasons=(_nothing(0),), warnings=tuple(warnings))
+        return Detection(config=None, reasons=(_nothing(0, settings=False),), warnings=tuple(warnings))
     places, found = find_configurations(tree, commits)
     adoption = bool(places) and not any(place.base or place.broken for place in places)
     policies = [_policy(place, commits) for place in places]
@@ -73,17 +73,14 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
     ]
     unaffected = sum(not entry.new for entry in entries) - sum(not entry.new for entry, _ in changed)
     if not lineages and not reasons:
-        reasons.append(_nothing(unaffected))
-    roots = {entry.root for entry, _ in changed}
-    concerned = [place.base for place in places if place.base and (place.root in roots or place.touched)]
-    concerned = concerned or [place.base for place in places if place.base][:1]
+        reasons.append(_nothing(unaffected, settings=any(policies)))
+    concerned = [entry.config for entry, _ in changed if not entry.adopted]
+    concerned += [place.base for place in places if place.base and (place.touched or not place.root)]
     return Detection(
-        config=concerned[0] if concerned else None,
-        mode=Mode.INFORM if concerned and all(one.mode is Mode.INFORM for one in concerned) else Mode.ENFORCE,
+        config=next((config for config in concerned if any(config is place.base for place in places)), None),
+        mode=Mode.INFORM if concerned and all(config.mode is Mode.INFORM for config in concerned) else Mode.ENFORCE,
         comment=concerned[0].comment if concerned else CommentPolicy.ALWAYS,
-        budget_usd=max(
-            (one.budget for one in concerned or [Config(version=1)]), key=lambda cap: cap.per_run_usd
-        ).per_run_usd,
+        budget_usd=max((config.budget.per_run_usd for config in concerned), default=Budget().per_run_usd),
         lineages=lineages,
         unaffected=unaffected,
         adoption=adoption,
@@ -171,12 +168,17 @@ def _adopted(places: Sequence[Place]) -> Reason:
     )
 
 
-def _nothing(unaffected: int) -> Reason:
+def _nothing(unaffected: int, *, settings: bool) -> Reason:
+    what = (
+        "Settings change, and none of them loosens the gate"
+        if settings
+        else "No prompt, model, test set or gate changes"
+    )
     untouched = "1 lineage is as it was" if unaffected == 1 else f"{unaffected} lineages are as they were"
     return Reason(
         code=ReasonCode.NOTHING_CHANGED,
         status=VerdictStatus.NOT_APPLICABLE,
-        sentence=f"No prompt, model, test set or gate changes{f'; {untouched}' if unaffected else ''}.",
+        sentence=f"{what}{f'; {untouched}' if unaffected else ''}.",
     )
 
 

@@ -122,3 +122,25 @@ def test_another_folders_first_configuration_needs_approval_and_pays_nothing(rep
 def test_a_configuration_that_both_sides_have_removed_is_gone(repository):
     found = detected(repository, {"promptverdict.yaml": None}, **{"promptverdict.yaml": None})
     assert codes(found) == ["nothing_changed: not_applicable"]
+
+
+def test_settings_that_only_tighten_the_gate_evaluate_nothing_and_say_so(repository):
+    found = detected(repository, {"promptverdict.yaml": "gate: {inconclusive: block}\n" + CONFIG})
+    assert codes(found) == ["nothing_changed: not_applicable"]
+    assert found.reasons[0].sentence == "Settings change, and none of them loosens the gate; 1 lineage is as it was."
+    assert [change.sentence for change in found.policy] == ["gate.inconclusive: pass → block (tighter)"]
+
+
+def test_one_folder_that_only_informs_does_not_soften_another(repository):
+    lax = {f"lax/{path}": text for path, text in FILES.items()} | {"lax/promptverdict.yaml": "mode: inform\n" + CONFIG}
+    strict = {f"strict/{path}": text for path, text in FILES.items()}
+    base = {"promptverdict.yaml": None, **lax, **strict}
+    change = {"lax/prompts/triage.md": PROMPT + "!"}
+    assert detected(repository, change, base=base).mode == "inform"
+    assert detected(repository, {**change, "strict/prompts/triage.md": PROMPT + "!"}, base=base).mode == "enforce"
+
+
+def test_an_installation_can_not_say_that_it_only_informs(repository):
+    bare = repository.commit({"src/main.py": "x"})
+    head = repository.commit({"promptverdict.yaml": "mode: inform\n" + CONFIG}, branch="feature", parent=bare)
+    assert detected_between(repository, bare, head).mode == "enforce"

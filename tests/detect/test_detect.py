@@ -382,3 +382,44 @@ def test_mode_and_comments_are_bases(repository):
     head = {"promptverdict.yaml": "mode: enforce\ncomment: always\n" + CONFIG, "prompts/triage.md": "x {{ input }}"}
     found = detected(repository, head, base={"promptverdict.yaml": "mode: inform\ncomment: failures\n" + CONFIG})
     assert (found.mode.value, found.comment.value) == ("inform", "failures")
+
+
+def test_a_reference_is_bases_version(repository):
+    base = {"reference.md": "Reference {{ input }}"}
+    lineage = "  mail: {use_case: generation, prompt: mail.md, tests: tests/triage.jsonl, reference: reference.md}\n"
+    head = {"promptverdict.yaml": CONFIG + lineage, "mail.md": "x {{ input }}", "reference.md": "Poor {{ input }}"}
+    change = only(detected(repository, head, base=base))
+    assert change.reference.messages[0].content == "Reference {{ input }}"
+
+
+def test_a_judge_that_base_does_not_list_is_refused(repository):
+    config = CONFIG.replace("  large:", "  new-judge: {provider: openai, model: gpt-judge}\n  large:")
+    lineage = (
+        "  mail:\n    {use_case: generation, prompt: mail.md, tests: tests/triage.jsonl, "
+        "rubric: rubric.yaml, judge: {model: new-judge}}\n"
+    )
+    head = {"promptverdict.yaml": config + lineage, "mail.md": "x {{ input }}", "rubric.yaml": RUBRIC}
+    change = only(detected(repository, head))
+    assert change.judge is None
+    assert "base's configuration has no model 'new-judge' to judge with" in change.reasons[1].sentence
+
+
+def test_a_parameter_of_the_prompt_file_is_a_change_of_its_own(repository):
+    prompt = "modelParameters: {{temperature: {}}}\nmessages: [{{role: user, content: 'Sort {{{{input}}}}'}}]\n"
+    base = {
+        "promptverdict.yaml": CONFIG.replace("triage.md", "triage.prompt.yml"),
+        "prompts/triage.prompt.yml": prompt.format(0.1),
+    }
+    change = only(detected(repository, {"prompts/triage.prompt.yml": prompt.format(0.9)}, base=base))
+    assert [(found.kind, found.detail) for found in change.changes] == [("parameters", "temperature: 0.1 → 0.9")]
+
+
+def test_a_prompt_that_was_unreadable_and_is_mended_needs_approval(repository):
+    change = only(detected(repository, {"prompts/triage.md": PROMPT}, base={"prompts/triage.md": b"\x00"}))
+    assert (kinds(change), codes(change)) == (["prompt"], ["unreadable: needs_approval"])
+
+
+def test_lineages_whose_files_are_nowhere_are_left_alone(repository):
+    base = {"prompts/triage.md": None}
+    assert detected(repository, {"src/main.py": "x"}, base=base).unaffected == 1
+    assert detected(repository, {"src/main.py": "x"}, base={"prompts/triage.md": b"{% \x00"}).unaffected == 1
