@@ -29,6 +29,9 @@ check: $(READY) ## Lint, format, types, architecture
 test: $(READY) ## Tests with coverage
 	$(BIN)/python -m pytest -n auto --cov --cov-report=term
 
+container-test: $(READY) ## Build the image and run it as a runner does (where a container engine can be had)
+	PROMPT_VERDICT_CONTAINER=1 $(BIN)/python -m pytest -p no:cacheprovider tests/container
+
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
@@ -36,5 +39,6 @@ lock: $(READY) ## Resolve the requirements again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade pyproject.toml -o requirements/runtime.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/uv.in -o requirements/uv.txt
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/build.in -o requirements/build.txt
 
-.PHONY: help setup node-setup check test format lock
+.PHONY: help setup node-setup container-test check test format lock

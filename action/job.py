@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydantic import JsonValue
 
-from action.cli.exits import Exit, exit_of, exit_of_error
 from action.events import (
     Dispatched,
     Event,
@@ -23,6 +22,7 @@ from action.events import (
     read_event,
 )
 from action.evidence import adopt, bring
+from action.exits import Exit, exit_of, exit_of_error
 from action.publish import Publisher, verdict_since, write_reports
 from engine.clearing import clearance, cleared, may_be_cleared
 from engine.render.annotations import scorecard_annotations, workflow_command

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from action.cli.exits import exit_of_error
 from action.environment import Environment, read_environment, secrets
+from action.exits import exit_of_error
 from action.outputs import Runner
 from schemas.errors import PromptVerdictError
 

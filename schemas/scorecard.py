@@ -189,8 +189,7 @@ class CaseEffect(Value):
     baseline: tuple[Answer, ...] = ()
     candidate: tuple[Answer, ...] = ()
     change: float | None = None
-    reading: Literal["improved", "regressed", "flaky", "same", "missing", "not_run"]
-    """``not_run``: the verdict was certain before this case's turn came."""
+    reading: Literal["improved", "regressed", "flaky", "same", "missing"]
     confirmed: bool = False
     reason: str = ""
 

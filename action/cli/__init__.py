@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from action.cli.exits import Exit, exit_of_error
+from action.exits import Exit, exit_of_error
 from schemas.errors import PromptVerdictError
 
 app = typer.Typer(

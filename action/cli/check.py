@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action.cli.exits import Exit, exit_of
 from action.cli.local import default_store, local_pull_request, open_repository
 from action.cli.progress import ProgressReport
+from action.exits import Exit, exit_of
 from engine.pipeline import Prepared, World, measure, prepare, static
 
 if TYPE_CHECKING:

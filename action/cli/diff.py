@@ -8,8 +8,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from action.cli.check import colours
-from action.cli.exits import Exit
 from action.cli.local import open_repository
+from action.exits import Exit
 from engine.prompt_diff import diff_prompts
 from engine.readers.config import read_config
 from engine.readers.prompts import read_prompt

@@ -7,8 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from action.cli.exits import Exit
 from action.cli.local import open_repository
+from action.exits import Exit
 from engine.adoption import ProposedLineage, configuration_text, propose
 from engine.readers.config import read_config
 from engine.readers.prompts import find_prompts, is_prompt_path

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from action.cli.check import prices, renderer
-from action.cli.exits import Exit
 from action.cli.local import local_pull_request, open_repository
+from action.exits import Exit
 from engine.pipeline import World, prepare
 from engine.plan_report import ExperimentReport, PlanReport, plan_report
 from engine.render.encode import log_line

@@ -64,7 +64,6 @@ READING_WORDS: dict[str, str] = {
     "regressed": "worse",
     "flaky": "flaky",
     "missing": "no answer",
-    "not_run": "not needed",
 }
 
 READING_TONES: dict[str, Tone] = {
@@ -80,6 +79,5 @@ READING_TONES: dict[str, Tone] = {
     "no_data": "doubt",
     "same": "calm",
     "not_gated": "calm",
-    "not_run": "calm",
     "advisory": "calm",
 }

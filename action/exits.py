@@ -1,4 +1,4 @@
-"""Exit codes of the command line; documented in the README and in ``promptverdict check --help``."""
+"""Exit codes of both shells of this package; documented in the README and in ``promptverdict check --help``."""
 
 from __future__ import annotations
 

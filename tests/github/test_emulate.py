@@ -1,0 +1,117 @@
+"""The happy path against somebody else's GitHub (npm «emulate»): our fake and our adapter don't only agree with each other."""
+
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from github import Auth, Github, InputGitTreeElement
+
+from adapters.github import GitHubHost
+from schemas.host import ReviewState
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = ROOT / "node_modules" / ".bin" / "emulate"
+NODE = shutil.which("node")
+MARKER = "<!-- prompt-verdict"
+SEED = """\
+tokens:
+  token-ada: {login: ada, scopes: [repo, user]}
+  token-mia: {login: mia, scopes: [repo, user]}
+  token-rob: {login: rob, scopes: [repo, user]}
+github:
+  users:
+    - {login: ada, name: Ada, email: ada@example.com}
+    - {login: mia, name: Mia, email: mia@example.com}
+    - {login: rob, name: Rob, email: rob@example.com}
+  repos:
+    - {owner: ada, name: shop, auto_init: true}
+"""
+pytestmark = [
+    pytest.mark.node,
+    pytest.mark.skipif(NODE is None or not PROGRAM.exists(), reason="npm packages are missing: run `make node-setup`"),
+]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("emulate")
+    (folder / "seed.yaml").write_text(SEED)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    command = [str(PROGRAM), "start", "-s", "github", "-p", str(port), "--seed", "seed.yaml", "--base-url", address]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        else:
+            pytest.skip(f"emulate didn't start: {(folder / 'log').read_text()[-300:]}")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def person(url, login):
+    return Github(
+        auth=Auth.Token(f"token-{login}"),
+        base_url=url,
+        retry=None,
+        seconds_between_requests=None,
+        seconds_between_writes=None,
+    )
+
+
+@pytest.fixture(scope="module")
+def pull(url):
+    """A pull request of Ada's, made by PyGithub's own objects."""
+    repository = person(url, "ada").get_repo("ada/shop")
+    base = repository.get_branch(repository.default_branch).commit
+    tree = repository.create_git_tree(
+        [InputGitTreeElement("prompt.md", "100644", "blob", content="Sort.\n")], repository.get_git_tree(base.sha)
+    )
+    commit = repository.create_git_commit("A prompt", tree, [repository.get_git_commit(base.sha)])
+    repository.create_git_ref("refs/heads/change", commit.sha)
+    return repository.create_pull(base=repository.default_branch, head="change", title="A prompt", body="")
+
+
+@pytest.fixture
+def host(url):
+    return GitHubHost("ada/shop", Auth.Token("token-ada"), api_url=url, login="ada", sleep=lambda _: None)
+
+
+def test_a_pull_request_reads_the_same(host, pull):
+    found = host.pull_request(pull.number)
+    assert (found.head_sha, found.author, found.is_open) == (pull.head.sha, "ada", True)
+    assert found.head_repository == "ada/shop"
+    assert host.commit("change") == pull.head.sha
+    assert host.merge_base(found.base_sha, found.head_sha) == found.base_sha
+
+
+def test_one_comment_over_several_pages(url, host, pull):
+    theirs = person(url, "mia").get_repo("ada/shop").get_pull(pull.number)
+    for n in range(105):
+        theirs.create_issue_comment(f"remark {n}")
+    assert host.find_comment(pull.number, MARKER) is None
+    made = host.write_comment(pull.number, f"{MARKER} 0a1b2c3 -->\nrunning", MARKER, None)
+    found = host.find_comment(pull.number, MARKER)
+    assert found.id == made.id
+    host.write_comment(pull.number, f"{MARKER} 0a1b2c3 -->\napproved", MARKER, found)
+    bodies = [c.body for c in pull.get_issue_comments() if c.user.login == "ada"]
+    assert bodies == [f"{MARKER} 0a1b2c3 -->\napproved"]
+
+
+def test_reviews_and_permissions(url, host, pull):
+    person(url, "mia").get_repo("ada/shop").get_pull(pull.number).create_review(event="APPROVE", body="fine")
+    (review,) = host.reviews(pull.number)
+    assert (review.reviewer, review.state, review.commit) == ("mia", ReviewState.APPROVED, pull.head.sha)
+    assert host.may_write("ada")
+    assert not host.may_write("rob")
