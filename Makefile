@@ -35,10 +35,13 @@ container-test: $(READY) ## Build the image and run it as a runner does (where a
 format: $(READY) ## Format the code
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
+pictures: $(READY) ## The README's pictures, from a run of the demo
+	$(BIN)/python -m benchmarks.pictures
+
 lock: $(READY) ## Resolve the requirements again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade pyproject.toml -o requirements/runtime.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/uv.in -o requirements/uv.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/build.in -o requirements/build.txt
 
-.PHONY: help setup node-setup container-test check test format lock
+.PHONY: help setup node-setup container-test check test format lock pictures

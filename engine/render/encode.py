@@ -155,7 +155,7 @@ def _sign(character: str, before: str, after: str) -> str:
         or (character == "-" and before.isalnum() and after.isalnum())
         or (character == ":" and before.isalnum() and after == " ")
         or (character == ")" and not before.isdigit())
-        or (character == "+" and after.isdigit())
+        or (character == "+" and (after.isdigit() or after == "$"))
     )
     return character if plain else f"&#{ord(character)};"
 

@@ -50,10 +50,10 @@ def usd(amount: Decimal | None) -> str:
     """Dollars: cents from a dollar up, two significant digits below, so that small money doesn't read as none."""
     if amount is None:
         return NONE
-    if not amount or abs(amount) >= 1:
-        return _typographic(f"{_round(amount, 2):,}").join(("$", "")) if amount >= 0 else f"−{usd(-amount)}"
-    digits = max(2, 1 - amount.adjusted())
-    return f"${_round(amount, digits)}" if amount > 0 else f"−{usd(-amount)}"
+    if abs(amount) < Decimal("1e-6"):
+        return "$0.00"
+    digits = 2 if abs(amount) >= 1 else max(2, 1 - amount.adjusted())
+    return f"{'−' if amount < 0 else ''}${_round(abs(amount), digits):,}"
 
 
 def share(fraction: float | None) -> str:

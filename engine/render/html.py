@@ -206,8 +206,8 @@ def pre(text: str, limit: int) -> Markup:
 
 
 def dollars(amount: float) -> str:
-    """A round number of dollars on an axis: ``$0.5``, ``$2``."""
-    return f"${amount:g}"
+    """A round number of dollars on an axis: ``$2``, ``$0.50``, ``$0.005``."""
+    return f"${amount:g}" if amount < 0.01 or float(amount).is_integer() else f"${amount:.2f}"
 
 
 def address(link: str | None) -> str | None:

@@ -31,7 +31,8 @@ def strip(effect: Effect) -> Strip:
     """The marks of one effect. An open side of the interval runs to the end of the scale."""
     base, now = effect.baseline, effect.candidate
     low = high = None
-    if base is not None and effect.interval is not None:
+    bounded = effect.interval is not None and not (effect.interval.low is None and effect.interval.high is None)
+    if base is not None and effect.interval is not None and bounded:
         low = 0.0 if effect.interval.low is None else base + effect.interval.low
         high = 1.0 if effect.interval.high is None else base + effect.interval.high
     low, high, base, now = (None if share is None else _place(share) for share in (low, high, base, now))
@@ -53,6 +54,8 @@ class Move:
     y_after: float
     tone: Tone
     label_left: bool
+    label_below: bool
+    """On the side that the line doesn't come from."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def cost_plot(cards: Sequence[LineageCard], most: int = 12) -> CostPlot | None:
         alone = sum(other.lineage == card.lineage for other, *_ in drawn) == 1
         name = card.lineage if alone else f"{card.lineage} · {card.model}"
         tone = VERDICT_TONES[card.status]
-        moves.append(Move(name, _place(before / right), height(old), end, height(new), tone, end > 50))
+        moves.append(Move(name, _place(before / right), height(old), end, height(new), tone, end > 50, new < old))
     points = range(round(bottom * 100), round(top * 100) + 1, 10)
     return CostPlot(
         tuple(moves),

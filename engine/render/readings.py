@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 
 from pydantic import JsonValue
 
@@ -50,8 +51,14 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
     said = []
     if groups.flaky:
         said.append(f"{figures.plural(len(groups.flaky), 'case')} moved without being confirmed (flaky).")
-    if groups.missing:
-        said.append(f"{figures.plural(len(groups.missing), 'case')} could not be measured in both arms.")
+    unasked = [case for case in groups.missing if not case.baseline and not case.candidate]
+    if unasked and card.spending.not_needed:
+        said.append(f"{figures.plural(len(unasked), 'case')} did not have to run: the verdict was certain before.")
+        missing = len(groups.missing) - len(unasked)
+    else:
+        missing = len(groups.missing)
+    if missing:
+        said.append(f"{figures.plural(missing, 'case')} could not be measured in both arms.")
     for name, (before, after) in sorted(card.finishes.items()):
         if before or after:
             said.append(f"{name.capitalize()} answers: {before:,} → {after:,}.")
@@ -118,9 +125,12 @@ def sureness_sentences(sureness: Sureness, latency: LatencyEffect | None) -> lis
 
 
 def cost_sentence(cost: CostEffect) -> str:
-    """Why the cost moved; empty where the causes aren't known."""
+    """Why the cost moved; causes of less than a hundredth of the largest are left out, empty where none is known."""
     parts = []
+    largest = max((abs(part.usd_per_1000) for part in cost.parts), default=Decimal(0))
     for part in cost.parts:
+        if not part.usd_per_1000 or abs(part.usd_per_1000) * 100 < largest:
+            continue
         sign = "+" if part.usd_per_1000 > 0 else ""
         tokens = f" ({figures.tokens(part.tokens_per_case)} tokens a case)" if part.tokens_per_case is not None else ""
         parts.append(f"{part.cause} {sign}{figures.usd(part.usd_per_1000)}{tokens}")

@@ -75,6 +75,11 @@ def left_out(number: int, what: str) -> str:
     return f"\n\n… and {figures.plural(number, what)} more: see the full report." if number > 0 else ""
 
 
+def unbroken(cell: str) -> str:
+    """A cell that is never wrapped: on a phone the table scrolls instead."""
+    return cell.replace(" ", "&nbsp;")
+
+
 def model_name(card: LineageCard) -> str:
     """The candidate's model, and what it replaces if the pull request swaps it."""
     if card.baseline_model and card.baseline_model != card.model:
@@ -93,12 +98,15 @@ def overview_row(card: LineageCard) -> tuple[str, ...]:
     """The lineage's row of the overview."""
     groups = case_groups(card)
     overall = card.overall
+    score = (
+        figures.arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE
+    )
     return (
         f"{prose(card.lineage, 80)} · {model_name(card)}",
-        f"{VERDICT_SIGNS[card.status]} {VERDICT_WORDS[card.status]}",
-        figures.arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE,
-        figures.change_with_interval(overall.change, overall.interval) if overall else figures.NONE,
-        cost_cell(card.cost),
+        f"{VERDICT_SIGNS[card.status]}&nbsp;{VERDICT_WORDS[card.status]}",
+        unbroken(score),
+        unbroken(figures.change_with_interval(overall.change, overall.interval) if overall else figures.NONE),
+        unbroken(cost_cell(card.cost)),
         f"{len(groups.better)} / {len(groups.worse)}" if card.cases else figures.NONE,
     )
 
@@ -127,7 +135,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
                 figures.count(effect.cases),
                 figures.points(effect.baseline),
                 figures.points(effect.candidate),
-                figures.change_with_interval(effect.change, effect.interval),
+                unbroken(figures.change_with_interval(effect.change, effect.interval)),
                 f"**{reading}**" if READING_TONES[effect.reading] == "bad" else reading,
             )
         )

@@ -59,7 +59,7 @@ def many(statuses: list[VerdictStatus], cases: int, text: str = MEGABYTE):
 def counted(text: str) -> Counter:
     """Verdicts in the overview: its rows, and what it counts below them."""
     seen = Counter()
-    for words in re.findall(r"^\| (?:<code>)?lineage.*? \| \S+ ([a-z, ]+?) \|", text, re.MULTILINE):
+    for words in re.findall(r"^\| (?:<code>)?lineage.*? \| \S+?&nbsp;([a-z, ]+?) \|", text, re.MULTILINE):
         seen[words] += 1
     rest = re.search(r"([\d,]+) lineages?(?: more)?: (.*)\.$", text, re.MULTILINE)
     if rest:
@@ -173,5 +173,7 @@ def test_an_approved_lineage_is_folded_and_a_blocked_one_is_open():
 
 
 def test_a_lineage_without_anything_measured_still_renders():
-    assert "| outreach · claude-haiku-4-5 | ✅ approved | – | – | – | – |" in markdown(scorecard(lineages=(lineage(),)))
+    assert "| outreach · claude-haiku-4-5 | ✅&nbsp;approved | – | – | – | – |" in markdown(
+        scorecard(lineages=(lineage(),))
+    )
     assert "9 cases got better" in markdown(scorecard(lineages=(resume(),)))

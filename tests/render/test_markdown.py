@@ -4,8 +4,9 @@ import pytest
 
 from engine.render.limits import COMMENT
 from engine.render.markdown import MARKER, Links, markdown
+from schemas.scorecard import Confusion, Sureness
 from tests.render.golden import check_golden
-from tests.render.scorecards import STATES, blocked
+from tests.render.scorecards import STATES, blocked, lineage, scorecard
 
 LINKS = Links(
     report="https://github.com/o/r/actions/runs/1", rerun="https://github.com/o/r/actions/workflows/prompts.yml"
@@ -21,3 +22,24 @@ def test_the_marker_is_on_the_first_line_and_nowhere_else():
     lines = markdown(blocked()).splitlines()
     assert lines[0] == f"{MARKER} {blocked().head.sha} -->"
     assert not any("<!--" in line for line in lines[1:])
+
+
+def test_many_classes_are_listed_by_what_moved():
+    labels = tuple(f"label-{n}" for n in range(30))
+    still = tuple(tuple(9.0 if row == column else 0.0 for column in range(30)) for row in range(30))
+    moved = (tuple(7.0 if column == 0 else 2.0 if column == 3 else 0.0 for column in range(30)), *still[1:])
+    confusion = Confusion(labels=labels, columns=labels, baseline=still, candidate=moved)
+    text = markdown(scorecard(lineages=(lineage(confusion=confusion),)))
+    assert "- label-0 answered as label-0: 9 → 7\n- label-0 answered as label-3: 0 → 2\n" in text
+    same = confusion.model_copy(update={"candidate": still})
+    assert "Nothing moved between classes." in markdown(scorecard(lineages=(lineage(confusion=same),)))
+
+
+def test_a_judge_says_how_far_it_agrees_with_people():
+    sureness = Sureness(looks=1, repetitions=2.0, judge_agreement=0.87)
+    text = markdown(scorecard(lineages=(lineage(sureness=sureness),)))
+    assert "- The judge agrees with people in 87% of the labelled answers." in text
+
+
+def test_a_link_that_is_not_a_web_address_is_bare_text():
+    assert "· full report</sub>" in markdown(blocked(), links=Links(report="javascript:alert(1)"))

@@ -3,8 +3,10 @@
 import pytest
 
 from engine.render.terminal import terminal
+from schemas.prompts import Finding
+from schemas.scorecard import CaseEffect, DiffHunk, DiffLine, VerdictStatus
 from tests.render.golden import check_golden
-from tests.render.scorecards import STATES, approved, blocked, lineage, scorecard
+from tests.render.scorecards import STATES, TRIAGE_DIFF, approved, blocked, lineage, scorecard
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -39,3 +41,18 @@ def test_untrusted_text_cannot_steer_the_terminal():
     assert "\u202e" not in text
     assert "\r" not in text
     assert "[bold]x[/bold] :smile:" in text
+
+
+def test_long_lists_are_cut_and_counted():
+    cases = tuple(CaseEffect(id=f"c{n}", slices=(), change=-1.0, reading="regressed") for n in range(12))
+    overall = blocked().lineages[0].overall
+    slices = tuple(overall.model_copy(update={"slice": f"s{n}"}) for n in range(33))
+    lines = tuple(DiffLine(kind="added", text=f"line {n}", before=None, after=n) for n in range(45))
+    diff = TRIAGE_DIFF.model_copy(update={"hunks": (DiffHunk(lines=lines),), "omitted": 2})
+    card = lineage(status=VerdictStatus.BLOCKED, cases=cases, slices=slices, diff=diff)
+    text = terminal(scorecard(lineages=(card,), warnings=(Finding(what="look here"),)))
+    assert "and 2 more" in text
+    assert "and 3 more" in text
+    assert "… and 7 lines more" in text
+    assert "no answer" in text
+    assert "warning: look here" in text

@@ -1,0 +1,89 @@
+"""The pictures of the README: ``python -m benchmarks.pictures [SCORECARD.json]`` (also ``make pictures``).
+
+Without a scorecard the demo's repository is staged and the pull request that raises the average and breaks the
+adversarial slice is checked. The report is photographed by Chromium, light and dark; with ``--comment`` the comment as
+well, in a page that looks as GitHub's does.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+from playwright.sync_api import Browser, sync_playwright
+
+from engine.render.html import html_report
+from engine.render.markdown import markdown
+from schemas.scorecard import Scorecard
+
+BRANCH = "triage/trust-the-customer"
+LARGEST = 300_000
+"""Bytes of a picture."""
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+
+def demo_scorecard() -> Scorecard:
+    """The scorecard of a real run on the staged demo."""
+    from action.demo.staging import stage
+
+    with tempfile.TemporaryDirectory() as folder:
+        repository, output = Path(folder, "repository"), Path(folder, "output")
+        stage(repository)
+        program = [sys.executable, "-c", "from action.cli import main; main()"]
+        where = ["--repo", str(repository), "--output", str(output), "--store", str(Path(folder, "store"))]
+        options = ["check", "--base", "main", "--head", BRANCH, *where, "--yes"]
+        subprocess.run([*program, *options], check=False, stdout=subprocess.DEVNULL)
+        return Scorecard.model_validate_json((output / "scorecard.json").read_bytes())
+
+
+def comment_page(text: str) -> str:
+    """The comment as a page that looks like a pull request's."""
+    style = Path(__file__).with_name("github_page.css").read_text()
+    body = MarkdownIt("gfm-like", {"html": True}).render(text)
+    who = '<div class="who"><b>prompt-verdict</b><span>bot</span> commented</div>'
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<style>{style}</style><div class="comment">{who}<div class="body">{body}</div></div></html>'
+    )
+
+
+def photograph(browser: Browser, html: str, target: Path, scheme: str, width: int, height: int | None) -> None:
+    """One picture, ``height`` pixels high or as high as the page; at most 300 kB."""
+    page = browser.new_page(
+        viewport={"width": width, "height": height or 800},
+        color_scheme="dark" if scheme == "dark" else "light",
+        device_scale_factor=1.5 if width > 500 else 1,
+    )
+    page.set_content(html)
+    page.screenshot(path=target, full_page=height is None)
+    page.close()
+    size = target.stat().st_size
+    print(f"{target} {size:,} bytes")
+    if size > LARGEST:
+        raise SystemExit(f"{target} is larger than {LARGEST:,} bytes")
+
+
+def main() -> None:
+    """Writes the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scorecard", nargs="?", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("docs"))
+    parser.add_argument("--comment", action="store_true", help="the comment as well, as wide as a desktop and a phone")
+    asked = parser.parse_args()
+    card = Scorecard.model_validate_json(asked.scorecard.read_bytes()) if asked.scorecard else demo_scorecard()
+    asked.output.mkdir(parents=True, exist_ok=True)
+    report, comment = html_report(card), comment_page(markdown(card))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for scheme in ("light", "dark"):
+            photograph(browser, report, asked.output / f"scorecard-{scheme}.png", scheme, 1200, 1240)
+            for name, width in (("desktop", 960), ("phone", 390)) if asked.comment else ():
+                photograph(browser, comment, asked.output / f"comment-{scheme}-{name}.png", scheme, width, None)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

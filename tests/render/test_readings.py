@@ -1,0 +1,120 @@
+"""The words that all layouts share."""
+
+from decimal import Decimal
+
+import pytest
+
+from engine.render import figures
+from engine.render.readings import case_groups, cost_sentence, effect_reading, label_moves, unusual_answers
+from schemas.config import SlicePolicy
+from schemas.scorecard import CaseEffect, CostPart, Effect, Interval, Spending
+from tests.render.scorecards import lineage, triage
+
+
+def effect(**changes) -> Effect:
+    values = {"slice": "edge", "metric": "m", "cases": 9, "baseline": 0.5, "candidate": 0.5, "change": 0.0, "interval": None, "margin": None, "reading": "same"}  # fmt: skip
+    return Effect.model_validate({**values, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"margin": 0.05}, "no drop over 5 points"),
+        ({"margin": 0.125}, "no drop over 12.5 points"),
+        ({}, "no drop"),
+        ({"reading": "cant_tell", "more_cases": 1}, "can't tell: 1 more case would"),
+        ({"reading": "cant_tell", "more_cases": 90}, "can't tell: 90 more cases would"),
+        ({"reading": "cant_tell"}, "can't tell"),
+        ({"reading": "worse", "policy": SlicePolicy.CONTRACT}, "worse · contract"),
+        ({"reading": "no_data", "policy": SlicePolicy.WATCH}, "no data · watch"),
+    ],
+)
+def test_an_effect_reads_in_words(changes, words):
+    assert effect_reading(effect(**changes)) == words
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        (figures.points(None), "–"),
+        (figures.points(0.845), "84.5"),
+        (figures.change(-0.333), "−33.3"),
+        (figures.change(0.04), "+4.0"),
+        (figures.change(-0.0001), "±0.0"),
+        (figures.change(None), "–"),
+        (figures.interval(None), "no interval"),
+        (figures.interval(Interval(low=None, high=None)), "no interval"),
+        (figures.interval(Interval(low=None, high=0.07)), "? … +7.0"),
+        (figures.interval(Interval(low=-0.07, high=None)), "−7.0 … ?"),
+        (figures.change_with_interval(0.04, Interval(low=0.009, high=0.071)), "+4.0 (+0.9 … +7.1)"),
+        (figures.change_with_interval(None, None), "–"),
+        (figures.usd(None), "–"),
+        (figures.usd(Decimal(0)), "$0.00"),
+        (figures.usd(Decimal("1234.5")), "$1,234.50"),
+        (figures.usd(Decimal("0.41")), "$0.41"),
+        (figures.usd(Decimal("0.00042")), "$0.00042"),
+        (figures.usd(Decimal("-1.5")), "−$1.50"),
+        (figures.usd(Decimal("-0.05")), "−$0.050"),
+        (figures.usd(Decimal("1.6E-28")), "$0.00"),
+        (figures.share(0.89), "+89%"),
+        (figures.share(-0.0195), "−1.9%"),
+        (figures.share(0.0), "±0%"),
+        (figures.share(None), "–"),
+        (figures.percent(0.045), "4.5%"),
+        (figures.percent(0.2), "20%"),
+        (figures.percent(None), "–"),
+        (figures.count(1200), "1,200"),
+        (figures.count(2.5), "2.5"),
+        (figures.plural(1, "case"), "1 case"),
+        (figures.plural(2, "class"), "2 classes"),
+        (figures.plural(2, "hypothesis", "hypotheses"), "2 hypotheses"),
+        (figures.seconds(None), "–"),
+        (figures.seconds(0.61), "610 ms"),
+        (figures.seconds(7.31), "7.3 s"),
+        (figures.seconds(48.2), "48 s"),
+        (figures.seconds(180), "3 min"),
+        (figures.seconds(201), "3 min 21 s"),
+        (figures.tokens(412), "+412"),
+        (figures.tokens(-0.4), "−0.4"),
+        (figures.tokens(0.01), "±0"),
+        (figures.signed(5), "+5"),
+        (figures.signed(-2.5), "−2.5"),
+    ],
+)
+def test_numbers_read_as_people_write_them(shown, text):
+    assert shown == text
+
+
+def test_cases_are_grouped_the_largest_change_and_protected_ones_first():
+    groups = case_groups(triage())
+    assert [case.id for case in groups.worse] == ["inject-03", "ticket-01", "inject-01", "inject-02", "inject-04"]
+    assert (len(groups.better), len(groups.flaky), len(groups.missing)) == (13, 6, 0)
+    assert len(groups.same) == 200 - 5 - 13 - 6
+
+
+def test_cases_that_the_verdict_did_not_need_are_not_called_failures():
+    cases = tuple(CaseEffect(id=f"c{n}", slices=(), reading="missing") for n in range(3))
+    early = lineage(cases=cases, spending=Spending(planned=12, made=6, not_needed=6))
+    assert unusual_answers(early, case_groups(early)) == [
+        "3 cases did not have to run: the verdict was certain before."
+    ]
+    broken = lineage(cases=cases, spending=Spending(planned=6, made=6))
+    assert unusual_answers(broken, case_groups(broken)) == ["3 cases could not be measured in both arms."]
+
+
+def test_the_cells_of_the_matrix_that_moved_most_come_first():
+    moves = label_moves(triage().confusion)
+    assert [(move.expected, move.said, move.before, move.after) for move in moves[:3]] == [
+        ("account_access", "account_access", "40", "45"),
+        ("billing", "billing", "40", "45"),
+        ("refunds", "account_access", "1", "6"),
+    ]
+
+
+def test_the_cost_sentence_names_the_causes_that_matter():
+    cost = triage().cost
+    said = "Cost per 1,000 cases moved by: input +$1.10 (+412 tokens a case)."
+    assert cost_sentence(cost) == said
+    noise = cost.model_copy(update={"parts": (*cost.parts, CostPart(cause="price", usd_per_1000=Decimal("1E-20")))})
+    assert cost_sentence(noise) == said
+    assert cost_sentence(cost.model_copy(update={"parts": ()})) == ""
