@@ -75,7 +75,8 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
     if not lineages and not reasons:
         reasons.append(_nothing(unaffected, settings=any(policies)))
     concerned = [entry.config for entry, _ in changed if not entry.adopted]
-    concerned += [place.base for place in places if place.base and (place.touched or not place.root)]
+    concerned += [place.base for place in places if place.base and place.touched]
+    concerned = concerned or [place.base for place in places if place.base and not place.root]
     return Detection(
         config=next((config for config in concerned if any(config is place.base for place in places)), None),
         mode=Mode.INFORM if concerned and all(config.mode is Mode.INFORM for config in concerned) else Mode.ENFORCE,

@@ -134,7 +134,7 @@ def test_settings_that_only_tighten_the_gate_evaluate_nothing_and_say_so(reposit
 def test_one_folder_that_only_informs_does_not_soften_another(repository):
     lax = {f"lax/{path}": text for path, text in FILES.items()} | {"lax/promptverdict.yaml": "mode: inform\n" + CONFIG}
     strict = {f"strict/{path}": text for path, text in FILES.items()}
-    base = {"promptverdict.yaml": None, **lax, **strict}
+    base = {**lax, **strict}
     change = {"lax/prompts/triage.md": PROMPT + "!"}
     assert detected(repository, change, base=base).mode == "inform"
     assert detected(repository, {**change, "strict/prompts/triage.md": PROMPT + "!"}, base=base).mode == "enforce"
