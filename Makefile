@@ -38,10 +38,16 @@ format: $(READY) ## Format the code
 pictures: $(READY) ## The README's pictures, from a run of the demo
 	$(BIN)/python -m benchmarks.pictures
 
+soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same
+	$(BIN)/python -m benchmarks.soak_kill
+
+bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once)
+	$(BIN)/python -m benchmarks.throughput
+
 lock: $(READY) ## Resolve the requirements again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade pyproject.toml -o requirements/runtime.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/uv.in -o requirements/uv.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/build.in -o requirements/build.txt
 
-.PHONY: help setup node-setup container-test check test format lock pictures
+.PHONY: help setup node-setup container-test check test format lock pictures soak bench

@@ -38,6 +38,9 @@ class FakeLlm:
         self.answers: Counter[bytes] = Counter()
         self.heads: list[tuple[str, dict[str, str]]] = []
         self.keep_heads = True
+        self.asked: list[str] = []
+        """The messages of each request, in order; only where ``keep_asked`` says so."""
+        self.keep_asked = False
         self._bucket = rate or 0.0
         self._filled = time.monotonic()
         self._server: asyncio.Server | None = None
@@ -104,7 +107,13 @@ class Connection(asyncio.Protocol):
                 "repeated": sum(fake.answers.values()) - len(fake.answers),
             })  # fmt: skip
             return
+        if path == "/asked":  # what was asked since the last time that this was
+            self.reply(200, {"asked": fake.asked})
+            fake.asked = []
+            return
         fake.requests += 1
+        if fake.keep_asked:
+            fake.asked.append("\n".join(message["content"] for message in json.loads(body)["messages"]))
         if fake.keep_heads:
             fake.heads.append((path, headers))
         if not fake.permitted():
@@ -306,6 +315,7 @@ def finished(how: str, path: str, good: dict) -> dict:
 async def serve(arguments: argparse.Namespace) -> None:
     fake = FakeLlm(latency_s=arguments.latency_ms / 1000, rate=arguments.rate)
     fake.keep_heads = False
+    fake.keep_asked = arguments.keep_asked
     await fake.start(arguments.port)
     print(fake.port, flush=True)  # noqa: T201 - the caller reads it
     await asyncio.Event().wait()
@@ -316,6 +326,7 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--rate", type=float, default=None)
+    parser.add_argument("--keep-asked", action="store_true")
     try:
         import uvloop
 
