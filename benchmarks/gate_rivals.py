@@ -65,12 +65,12 @@ def _certified(difference: np.ndarray, k: int) -> bool:
 
 
 def raw_thresholds(world: World, _: str) -> Tally:
-    """Blocks when the mean loses 0.25 of 1-5, a slice 10 points, or the cost rises by 20%, as measured in one run."""
+    """Blocks when the mean loses over 0.25 of 1-5, a slice over 10 points, or cost rises by over 20%: one run."""
     baseline, candidate = runs(world, 1)
     drops = [(baseline[g] - candidate[g]).mean() for g in masks(world)]
     noise = np.exp(world.rng.normal(0, 0.35, (2, len(baseline)))).mean(axis=1)
     dearer = noise[1] * (1 + world.cost) / noise[0] > 1.20
-    blocked = drops[0] >= RAW_MEAN - 1e-9 or max(drops[1:]) >= RAW_SLICE - 1e-9 or dearer
+    blocked = drops[0] > RAW_MEAN + 1e-9 or max(drops[1:]) > RAW_SLICE + 1e-9 or dearer
     return Tally("blocked" if blocked else "approved", 1, 1)
 
 

@@ -35,7 +35,8 @@ class VerdictStatus(StrEnum):
 
 
 class Interval(Value):
-    """Made of the decision's own bounds: ``low`` from the block test, ``high`` from the approve bound. Fractions.
+    """Of a change, made of the decision's own bounds: ``low`` is the largest drop that the approve bound doesn't rule
+    out, ``high`` comes from the block test and lies below 0 where that blocks. Fractions.
 
     ``None``: that side has no bound (not enough data)."""
 

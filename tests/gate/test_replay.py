@@ -1,0 +1,121 @@
+"""A stored experiment is decided again offline, byte for byte."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from tests.gate.play import chance
+
+from engine.gate.protocol import protocol
+from engine.replay import converse, design_of, observations, replay
+from schemas.config import Floor, GateConfig
+from schemas.errors import SourceError
+from schemas.experiments import CaseHistory, CellOutcome, Experiment, ExperimentCase
+from schemas.outcomes import MetricSpec
+
+
+def experiment(n=80, *, history=True, paired=True):
+    cases = tuple(
+        ExperimentCase(
+            id=f"c{i}",
+            slices=("adversarial",) if i < 8 else ("typical",),
+            protected=i == 20,
+            added=i == n - 1,
+            label="a" if i % 2 else "b",
+            cluster="one" if i in (30, 31) else None,
+        )
+        for i in range(n)
+    )
+    past = CaseHistory(runs=9, means=(1.0,), variances=(0.0,), lowest=1.0)
+    none = CaseHistory(runs=0)
+    return Experiment(
+        lineage="triage",
+        model="offline",
+        content_digest="ab" * 32,
+        gate=GateConfig(floor=Floor(overall=0.2)),
+        metrics=(MetricSpec(name="exact"),),
+        cases=cases,
+        history=tuple(none if i == 3 else past for i in range(n)) if history else None,
+        paired=paired,
+        flips=499,
+    )
+
+
+def answer(case, arm, repetition):
+    broken = arm == 1 and case in (2, 50)
+    return CellOutcome(
+        case=case,
+        arm=arm,
+        repetition=repetition,
+        scores=None
+        if (case, arm, repetition) == (40, 1, 0)
+        else (float(not broken and chance("r", case, arm, repetition) < 0.95),),
+        cost_usd=0.001 + 0.0001 * arm,
+        latency_s=1.0,
+        fresh=True,
+    )
+
+
+def run(planned):
+    """A live run that stores what it saw."""
+    seen = []
+
+    def live(batch):
+        cells = [
+            answer(*c) for c in zip(batch.cases.tolist(), batch.arms.tolist(), batch.repetitions.tolist(), strict=True)
+        ]
+        seen.extend(cells)
+        return observations(cells, 1)
+
+    decision = converse(protocol(design_of(planned)), live)
+    return decision, planned.model_copy(update={"outcomes": tuple(seen)})
+
+
+def as_bytes(decision):
+    return json.dumps(
+        asdict(decision), default=lambda v: v.model_dump(mode="json") if hasattr(v, "model_dump") else str(v)
+    ).encode()
+
+
+@pytest.mark.parametrize(("history", "paired"), [(True, True), (False, True), (False, False)])
+def test_a_replay_gives_the_same_decision_byte_for_byte(history, paired):
+    live, stored = run(experiment(history=history, paired=paired))
+    again = Experiment.model_validate_json(stored.model_dump_json())
+    assert as_bytes(replay(again)) == as_bytes(live)
+    assert replay(again).cells == len(stored.outcomes)
+
+
+def test_the_order_of_stored_outcomes_does_not_matter():
+    live, stored = run(experiment())
+    assert replay(stored.model_copy(update={"outcomes": stored.outcomes[::-1]})) == live
+
+
+def test_an_outcome_that_is_missing_from_the_file_is_named():
+    _, stored = run(experiment())
+    short = stored.model_copy(update={"outcomes": stored.outcomes[:-1]})
+    gone = stored.outcomes[-1]
+    with pytest.raises(SourceError, match=f"no outcome for case 'c{gone.case}', (baseline|candidate), repetition"):
+        replay(short)
+
+
+def test_a_history_of_other_cases_is_refused():
+    with pytest.raises(SourceError, match="80 cases but the history of 79"):
+        replay(experiment().model_copy(update={"history": experiment().history[:-1]}))
+
+
+def test_missing_scores_stay_missing():
+    cells = [
+        CellOutcome(case=0, arm=0, repetition=0, scores=None),
+        CellOutcome(case=0, arm=1, repetition=0, scores=(None,)),
+    ]
+    given = observations(cells, 1)
+    assert given.missing.tolist() == [True, False]
+    assert np.isnan(given.scores).all()
+
+
+def test_another_policy_is_another_design():
+    one = experiment()
+    other = one.model_copy(update={"gate": GateConfig()})
+    assert design_of(one).digest != design_of(other).digest
+    assert design_of(one).digest == design_of(experiment()).digest
