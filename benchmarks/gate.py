@@ -26,6 +26,8 @@ from schemas.config import GateConfig, GateMode, SlicePolicy
 
 RESULTS = Path(__file__).parent / "results" / "gate.jsonl"
 FLIPS = 999
+PULLS, BATCHES = 500, 4
+"""2,000 pull requests a figure in the main table, 500 for a variant."""
 WATCHED = GateConfig(adversarial=SlicePolicy.WATCH)
 
 Model = Callable[[int, np.random.Generator], models.World]
@@ -71,86 +73,92 @@ VARIANTS: dict[str, tuple[Model, Rule]] = {
 }
 
 
-class Cell:
-    """One figure: a rule on a scenario with n cases."""
-
-    def __init__(self, table: str, rule: str, n: int, scenario: str, pulls: int) -> None:
-        self.key = (table, rule, n, scenario, pulls)
-
-    def run(self) -> dict[str, object]:
-        table, rule_name, n, scenario, pulls = self.key
-        model, rule = SCENARIOS.get(scenario), None
-        if table == "variants":
-            model, rule = VARIANTS[scenario]
-        elif rule_name == "ours":
-            rule = ours(GateConfig(), FLIPS)
-        elif rule_name == "ours, all small slices watched":
-            rule = ours(WATCHED, FLIPS)
-        else:
-            rule = RIVALS[rule_name]
-        assert model is not None
-        tallies = []
-        for k in range(pulls):
-            seed = [n, k, *scenario.encode()]
-            tallies.append(rule(model(n, np.random.default_rng(seed)), f"{rule_name} {scenario} {n} {k}"))
-        outcomes = Counter(t.outcome for t in tallies)
-        return {
-            "key": list(self.key),
-            "outcomes": dict(outcomes),
-            "calls": float(np.mean([t.calls for t in tallies])),
-            "stored": float(np.mean([t.candidate_calls for t in tallies])),
-        }
+Key = tuple[str, str, int, str, int]
+"""Table, rule, n, scenario, and which batch of pull requests."""
 
 
-def cells(short: bool) -> list[Cell]:
-    pulls = 20 if short else 2000
-    result = []
-    for n in (200, 100, 30, 1000):
-        result += [Cell("main", "ours", n, s, pulls) for s in SCENARIOS]
-        result += [Cell("main", r, n, s, pulls) for r in RIVALS for s in SCENARIOS]
-    result += [Cell("main", "ours, all small slices watched", 200, s, pulls) for s in SCENARIOS]
-    result += [Cell("variants", "", 200, name, pulls // 4) for name in VARIANTS]
+def cells() -> list[Key]:
+    """Everything, the first batch of all figures first."""
+    result: list[Key] = []
+    for batch in range(BATCHES):
+        for rule in ("ours", *RIVALS):
+            result += [("main", rule, n, s, batch) for n in (200, 100, 30, 1000) for s in SCENARIOS]
+        result += [("main", "ours, all small slices watched", 200, s, batch) for s in SCENARIOS]
+        if batch == 0:
+            result += [("variants", "", 200, name, batch) for name in VARIANTS]
     return result
 
 
-def run(cell: Cell) -> dict[str, object]:
-    return cell.run()
+def run(job: tuple[Key, int]) -> dict:
+    """One batch of ``pulls`` pull requests of one figure."""
+    key, pulls = job
+    table, rule_name, n, scenario, batch = key
+    if table == "variants":
+        model, rule = VARIANTS[scenario]
+    elif rule_name.startswith("ours"):
+        model, rule = SCENARIOS[scenario], ours(GateConfig() if rule_name == "ours" else WATCHED, FLIPS)
+    else:
+        model, rule = SCENARIOS[scenario], RIVALS[rule_name]
+    tallies = []
+    for k in range(batch * pulls, (batch + 1) * pulls):
+        world = model(n, np.random.default_rng([n, k, *scenario.encode()]))
+        tallies.append(rule(world, f"{rule_name} {scenario} {n} {k}"))
+    return {
+        "key": list(key),
+        "outcomes": dict(Counter(t.outcome for t in tallies)),
+        "calls": float(np.sum([t.calls for t in tallies])),
+        "stored": float(np.sum([t.candidate_calls for t in tallies])),
+    }
 
 
 def known() -> list[dict]:
     return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
 
 
+def merged(rows: Iterable[dict]) -> dict[tuple, dict]:
+    """Batches of one figure added up."""
+    result: dict[tuple, dict] = {}
+    for row in rows:
+        total = result.setdefault(tuple(row["key"][:4]), {"outcomes": Counter(), "calls": 0.0, "stored": 0.0})
+        total["outcomes"].update(row["outcomes"])
+        total["calls"] += row["calls"]
+        total["stored"] += row["stored"]
+    return result
+
+
 def figure(row: dict) -> str:
     total = sum(row["outcomes"].values())
     shares = [100 * row["outcomes"].get(o, 0) / total for o in ("blocked", "approved", "inconclusive")]
-    said = "/".join(f"{s:.1f}" if 0 < s < 2 else f"{s:.0f}" for s in shares)
-    return f"{said} ({row['calls']:.2f})"
+    said = "/".join(f"{s:.1f}" if 0 < s < 2 or 98 < s < 100 else f"{s:.0f}" for s in shares)
+    return f"{said} ({row['calls'] / total:.2f})"
 
 
 def tables(rows: Iterable[dict]) -> str:
-    main = {tuple(r["key"][1:4]): r for r in rows if r["key"][0] == "main"}
+    """Block / approve / inconclusive in percent, and calls by case and arm."""
+    found = merged(rows)
     lines = ["| n | rule | " + " | ".join(SCENARIOS) + " |", "|--:|---|" + "---|" * len(SCENARIOS)]
     for n in (30, 100, 200, 1000):
         for rule in ("ours", "ours, all small slices watched", *RIVALS):
-            found = [main.get((rule, n, s)) for s in SCENARIOS]
-            if any(found):
-                lines.append(f"| {n} | {rule} | " + " | ".join(figure(r) if r else "" for r in found) + " |")
+            row = [found.get(("main", rule, n, s)) for s in SCENARIOS]
+            if any(row):
+                lines.append(f"| {n} | {rule} | " + " | ".join(figure(r) if r else "" for r in row) + " |")
     lines += ["", "| n = 200 | block / approve / inconclusive % (calls) |", "|---|---|"]
-    lines += [f"| {r['key'][3]} | {figure(r)} |" for r in rows if r["key"][0] == "variants"]
+    for name in VARIANTS:
+        if ("variants", "", 200, name) in found:
+            lines.append(f"| {name} | {figure(found['variants', '', 200, name])} |")
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Simulates pull requests and prints what the gate says.")
-    parser.add_argument("--short", action="store_true", help="20 pull requests a cell, nothing is kept")
+    parser.add_argument("--short", action="store_true", help="20 pull requests a figure, nothing is kept")
     parser.add_argument("--show", action="store_true", help="only print what is there")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--only", help="only cells whose name contains this")
     given = parser.parse_args()
     rows = [] if given.short else known()
-    done = {tuple(r["key"]) for r in rows}
-    todo = [c for c in cells(given.short) if c.key not in done and (not given.only or given.only in str(c.key))]
+    done = {tuple(row["key"]) for row in rows}
+    pulls = 20 if given.short else PULLS
+    todo = [(key, pulls) for key in cells() if key not in done and not (given.short and key[-1])]
     if not given.show:
         RESULTS.parent.mkdir(exist_ok=True)
         with Pool(given.processes) as pool:
@@ -159,8 +167,7 @@ def main() -> None:
                 if not given.short:
                     with RESULTS.open("a") as file:
                         file.write(json.dumps(row, ensure_ascii=False) + "\n")
-    order = {c.key: k for k, c in enumerate(cells(given.short))}
-    print(tables(sorted(rows, key=lambda r: order.get(tuple(r["key"]), 999))))
+    print(tables(rows))
 
 
 if __name__ == "__main__":

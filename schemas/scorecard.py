@@ -190,7 +190,8 @@ class CaseEffect(Value):
     baseline: tuple[Answer, ...] = ()
     candidate: tuple[Answer, ...] = ()
     change: float | None = None
-    reading: Literal["improved", "regressed", "flaky", "same", "missing"]
+    reading: Literal["improved", "regressed", "flaky", "same", "missing", "not_run"]
+    """``not_run``: the verdict was certain before this case's turn came."""
     confirmed: bool = False
     reason: str = ""
 

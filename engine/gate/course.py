@@ -56,6 +56,8 @@ class Course:
         self.certified: Bools = np.zeros(count, dtype=np.bool_)
         self.contracts: Mapping[str, Contract] = {}
         """What fresh runs said about contracts in which something looked worse."""
+        self.open_floors: set[str | None] = set()
+        """Slices whose floor is neither broken nor certain yet."""
         self.found: list[Reason] = []
         """What was found beside the looks: smoke, protected cases, watched slices, doubts."""
         self._test = SignFlipTest(design.seed, design.unit_names, design.flips)
@@ -68,9 +70,9 @@ class Course:
         return self.design.gate.mode is GateMode.FIXED
 
     def new_cases(self) -> Ints:
-        """The cases that the next look adds: of slices in which something is still to be certified."""
+        """The cases that the next look adds: of slices in which something is not certain yet."""
         cases = self.design.looks[self.look]
-        undecided = {h.slice for h in self.undecided()}
+        undecided = {h.slice for h in self.undecided()} | self.open_floors
         if None in undecided or not undecided:
             return cases
         wanted = np.zeros(len(self.design.ids), dtype=np.bool_)
@@ -113,10 +115,10 @@ class Course:
 
     def sums(self, differences: Floats) -> Floats:
         """``[clusters, hypotheses]``: each cluster's share of the mean difference."""
-        return np.column_stack([
-            by_unit(self.design, share * np.nan_to_num(differences[:, h.metric]))
-            for h, share in zip(self.design.hypotheses, self.weights(differences), strict=True)
-        ])  # fmt: skip
+        result: Floats = np.zeros((len(self.design.unit_names), len(self.design.hypotheses)))
+        for k, (h, share) in enumerate(zip(self.design.hypotheses, self.weights(differences), strict=True)):
+            result[:, k] = by_unit(self.design, share * np.nan_to_num(differences[:, h.metric]))
+        return result
 
     def weights(self, differences: Floats) -> list[Floats]:
         """The weights of the cases whose difference is known, by hypothesis."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, Sureness, VerdictStatus
 
-CaseReading = Literal["improved", "regressed", "flaky", "same", "missing"]
+CaseReading = Literal["improved", "regressed", "flaky", "same", "missing", "not_run"]
 
 
 @dataclass(frozen=True)

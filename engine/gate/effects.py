@@ -46,7 +46,8 @@ def effects(course: Course, broken: frozenset[str] = frozenset()) -> tuple[Effec
             reading="no_data",
         )
         if not shares[k].any():
-            shown.append(common)
+            alone = levels[CANDIDATE][:, h.metric]
+            shown.append(common.model_copy(update={"candidate": _level(design, h.slice, alone, alone)}))
             continue
         change = float(sums[:, k].sum())
         worse = bool(course.blocking[k]) or (h.slice in broken and h.metric == 0)

@@ -171,10 +171,10 @@ def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Rea
 
 def of_floors(course: Course) -> list[Reason]:
     """The absolute minima."""
-    return [_of_floor(effect, paired=course.design.paired) for effect in floors(course)]
+    return [_of_floor(effect) for effect in floors(course)]
 
 
-def _of_floor(effect: FloorEffect, *, paired: bool) -> Reason:
+def _of_floor(effect: FloorEffect) -> Reason:
     estimate = effect.estimate
     if estimate is None:
         status, sentence = UNDERPOWERED, words.no_cases(effect.slice)
@@ -182,7 +182,7 @@ def _of_floor(effect: FloorEffect, *, paired: bool) -> Reason:
         certain = effect.reading == "fails"
         status = BLOCKED if certain else SUSPICIOUS
         sentence = words.floor(effect.slice, estimate, effect.floor, certain=certain)
-    elif effect.reading == "unproven" and not paired:
+    elif effect.reading == "unproven":
         status, sentence = UNDERPOWERED, words.floor_unproven(effect.slice, effect.cases, effect.floor)
     else:
         status, sentence = APPROVED, words.floor_holds(effect.slice, estimate, effect.floor)

@@ -23,8 +23,8 @@ class FloorEffect:
     floor: float
     estimate: float | None
     reading: FloorReading
-    """``fails``: below, beyond chance. ``below``: the estimate is below. ``holds``: it isn't, and a shortfall over the
-    margin is ruled out. ``unproven``: it isn't, but that much could hide."""
+    """``fails``: below, beyond chance. ``below``: the estimate over all cases is below. ``holds``: it isn't.
+    ``unproven``: not all cases are there, or, without a baseline, a shortfall over the margin could hide."""
     cases: int
 
 
@@ -53,9 +53,17 @@ def _floor(course: Course, name: str | None, floor: float) -> FloorEffect:
     above = by_unit(design, share * (np.nan_to_num(scores) - floor))
     if largest_drop(-above, by_unit(design, share), course.tail(design.alpha)) < 0:
         return FloorEffect(name, floor, estimate, "fails", cases)
-    if estimate < floor:
-        return FloorEffect(name, floor, estimate, "below", cases)
-    margin = next(h.margin for h in design.hypotheses if h.slice == name and h.metric == 0)
     short = by_unit(design, careful * (np.nan_to_num(scores) - floor))
-    holds = largest_drop(short, by_unit(design, careful), course.tail(BETA)) <= margin
-    return FloorEffect(name, floor, estimate, "holds" if holds else "unproven", cases)
+    lacking = largest_drop(short, by_unit(design, careful), course.tail(BETA))
+    complete = bool((asked | design.identical)[design.inside(name)].all())
+    margin = next(h.margin for h in design.hypotheses if h.slice == name and h.metric == 0)
+    if complete:
+        proven = design.paired or lacking <= margin
+        return FloorEffect(name, floor, estimate, _sides(estimate >= floor - 1e-9, proven=proven), cases)
+    return FloorEffect(name, floor, estimate, "holds" if lacking <= 0 else "unproven", cases)
+
+
+def _sides(above: bool, *, proven: bool) -> FloorReading:
+    if not above:
+        return "below"
+    return "holds" if proven else "unproven"

@@ -47,7 +47,10 @@ def protocol(design: Design) -> Conversation:
         return nothing_measured(course, ReasonCode.IDENTICAL, VerdictStatus.APPROVED, words.identical())
     if not design.paired:
         return (yield from _alone(course))
-    course.found += findings.of_smoke(course, (yield from smoke(course)), CASES)
+    failed, doubtful = yield from smoke(course)
+    course.found += findings.of_smoke(course, failed, CASES)
+    if doubtful:
+        course.found.append(findings.of_doubt(course, 1, "cases that have always passed"))
     if not course.found:
         for _ in design.looks:
             if (yield from _look(course)):
@@ -133,9 +136,11 @@ def _harm(course: Course) -> Stage:
 
 def _settled(course: Course, *, last: bool) -> Stage:
     """Whether limits are broken, or everything is certified and nothing that is watched broke."""
+    minima = findings.of_floors(course)
+    course.open_floors = {reason.slice for reason in minima if reason.status is VerdictStatus.UNDERPOWERED}
     limits = [
         *findings.of_cost(careful_cost(course)),
-        *findings.of_floors(course),
+        *minima,
         *findings.of_latency(
             latency_effect(course),
             course.design.gate.max_latency_increase,

@@ -15,16 +15,17 @@ ENOUGH = 3
 
 def readings(course: Course) -> tuple[Reading, ...]:
     """By case: improved or regressed where fresh pairs confirm it (5 of 6, or 3 of 3 in the lock), or where at least
-    three runs an arm are fully apart; flaky where anything else differed; missing without a usable pair."""
+    three runs an arm are fully apart; flaky where anything else differed; missing without a usable
+    pair; not run where it was not asked for."""
     design, ledger = course.design, course.ledger
     if not design.metrics:
-        return tuple(Reading(None, "missing", confirmed=False) for _ in design.ids)
+        return tuple(Reading(None, "not_run", confirmed=False) for _ in design.ids)
     changes = ledger.differences()[:, 0]
     steady = _steady(ledger.scores[:, :, :, 0])
     result = []
     for i, change in enumerate(changes):
         if np.isnan(change):
-            result.append(Reading(None, "missing", confirmed=False))
+            result.append(Reading(None, "missing" if ledger.seen[i] else "not_run", confirmed=False))
         elif i in ledger.fresh or not steady[i]:
             result.append(_reading(course, i, float(change)))
         else:

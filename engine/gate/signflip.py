@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,18 +24,16 @@ TIE = 1e-5
 """Statistics closer than this are ties; ties count against rejection."""
 
 Signs = NDArray[np.float32]
+"""Coins (0, 1) or signs (±1)."""
 
 
-def signs(seed: str, clusters: Sequence[str], flips: int) -> Signs:
-    """``[clusters, flips]`` of ±1. A cluster's row depends on the seed and its name only, so that neither the order of
-    the cases nor the presence of others changes it."""
+def coins(seed: str, clusters: Sequence[str], flips: int) -> Signs:
+    """``[clusters, flips]`` of 0 and 1. A cluster's row depends on the seed and its name only, so that neither the
+    order of the cases nor the presence of others changes it."""
     width = (flips + 7) // 8
     raw = b"".join(hashlib.shake_256(f"{seed}\0{name}".encode()).digest(width) for name in clusters)
     bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8).reshape(len(clusters), width), axis=1, count=flips)
-    result = bits.astype(np.float32)
-    result *= 2
-    result -= 1
-    return result
+    return bits.astype(np.float32)
 
 
 def every_sign(clusters: int) -> Signs:
@@ -52,8 +50,8 @@ def statistics(sums: Floats) -> Floats:
     return result
 
 
-def flipped_maxima(sums: Floats, chunks: Iterator[tuple[slice, Signs]], flips: int) -> Floats:
-    """max_h T_h under each flip. ``chunks`` yields signs for rows of ``sums``."""
+def flipped_maxima(sums: Floats, chunks: Iterable[tuple[slice, Signs]], flips: int) -> Floats:
+    """max_h T_h under each flip. ``chunks`` yields coins for rows of ``sums``: 1 keeps a sign, 0 flips it."""
     scale = np.sqrt((sums**2).sum(axis=0))
     live = scale > 0
     if not live.any():
@@ -61,9 +59,10 @@ def flipped_maxima(sums: Floats, chunks: Iterator[tuple[slice, Signs]], flips: i
     scaled = (sums[:, live] / scale[live]).astype(np.float32)
     totals = np.zeros((int(live.sum()), flips), dtype=np.float32)
     for rows, chunk in chunks:
-        totals += scaled[rows].T @ chunk
+        totals -= scaled[rows].T @ chunk
+    totals = 2 * totals + scaled.sum(axis=0)[:, None]
     result: Floats = totals.max(axis=0).astype(np.float64)
-    return result
+    return result if live.all() else np.maximum(result, 0.0)
 
 
 def exact_p(differences: Floats) -> float:
@@ -85,7 +84,8 @@ def single_p(differences: Floats, names: Sequence[str], seed: str, flips: int) -
     if len(moved) <= EXACT_UP_TO:
         return exact_p(differences)
     values = differences[moved]
-    totals = -(values.astype(np.float32) @ signs(seed, [names[i] for i in moved], flips))
+    kept = values.astype(np.float32) @ coins(seed, [names[i] for i in moved], flips)
+    totals = values.sum() - 2 * kept
     return float((1 + (totals >= -values.sum() - TIE).sum()) / (flips + 1))
 
 
@@ -98,6 +98,8 @@ class SignFlipTest:
     """One for each cluster."""
     flips: int = FLIPS
     _alive: Bools = field(init=False)
+    _latest: tuple[Floats, Floats] | None = field(init=False, default=None)
+    """What was flipped last, and its maxima: a look often follows a peek at the same data."""
 
     def __post_init__(self) -> None:
         self._alive = np.ones(self.flips, dtype=np.bool_)
@@ -125,18 +127,23 @@ class SignFlipTest:
 
     def _ranked(self, sums: Floats) -> tuple[Floats, Floats, Floats]:
         observed = statistics(sums)
-        moved: Ints = np.flatnonzero((sums != 0).any(axis=1))
-        maxima = flipped_maxima(sums[moved], self._chunks(moved), self.flips)
+        maxima = self._maxima(sums)
         alive = np.sort(maxima[self._alive])
         as_large = len(alive) - np.searchsorted(alive, observed - TIE, side="left")
         return observed, maxima, (1 + int(self.flips - self._alive.sum()) + as_large) / (self.flips + 1)
+
+    def _maxima(self, sums: Floats) -> Floats:
+        if self._latest is None or not np.array_equal(self._latest[0], sums):
+            moved: Ints = np.flatnonzero((sums != 0).any(axis=1))
+            self._latest = sums, flipped_maxima(sums[moved], self._chunks(moved), self.flips)
+        return self._latest[1]
 
     def _chunks(self, moved: Ints) -> Iterator[tuple[slice, Signs]]:
         for start in range(0, len(moved), CHUNK):
             rows = moved[start : start + CHUNK]
             yield (
                 slice(start, start + len(rows)),
-                signs(self.seed, [self.names[i] for i in rows], self.flips),
+                coins(self.seed, [self.names[i] for i in rows], self.flips),
             )
 
 

@@ -64,6 +64,7 @@ READING_WORDS: dict[str, str] = {
     "regressed": "worse",
     "flaky": "flaky",
     "missing": "no answer",
+    "not_run": "not needed",
 }
 
 READING_TONES: dict[str, Tone] = {
@@ -79,5 +80,6 @@ READING_TONES: dict[str, Tone] = {
     "no_data": "doubt",
     "same": "calm",
     "not_gated": "calm",
+    "not_run": "calm",
     "advisory": "calm",
 }

@@ -1,10 +1,10 @@
 """What a test set can tell, before any call."""
 
 import pytest
-from tests.gate.play import plan_of
 
 from engine.gate.power import cases_to_detect, detectable, power
 from schemas.config import GateConfig, Margins, SlicePolicy
+from tests.gate.play import plan_of
 
 TARGETS = (0.05, 0.10)
 

@@ -1,65 +1,688 @@
-"""The gate's conversation, from the first cell to the verdict."""
+"""The gate's conversation, from the first cell to the verdict: every case of the design that has a name."""
+
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from engine.gate.cells import Observations
-from engine.gate.design import design
-from engine.gate.protocol import protocol
-from schemas.config import GateConfig
+from engine.gate.design import History
+from schemas.config import Floor, GateConfig, GateMode, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
-from schemas.scorecard import VerdictStatus
+from schemas.scorecard import ReasonCode, VerdictStatus
+from tests.gate.play import Answers, noisy, plan_of, play, steady_history
+
+APPROVED, BLOCKED, ERROR = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.ERROR
+SUSPICIOUS, UNDERPOWERED = VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED
+NEEDS_APPROVAL = VerdictStatus.NEEDS_APPROVAL
 
 
-def decide(plan, answer):
-    """Runs the protocol with ``answer(case, arm, repetition) -> score or None``."""
-    conversation = protocol(plan)
-    batches = []
-    try:
-        batch = next(conversation)
-        while True:
-            batches.append(batch)
-            given = [answer(*cell) for cell in zip(batch.cases, batch.arms, batch.repetitions, strict=True)]
-            missing = np.array([g is None for g in given])
-            scores = np.array([np.nan if g is None else g for g in given], dtype=float)[:, None]
-            k = len(given)
-            batch = conversation.send(
-                Observations(
-                    scores, missing, np.full(k, 100.0), np.full(k, 10.0), np.full(k, 0.001), np.full(k, 1.0), ~missing
-                )
-            )
-    except StopIteration as stop:
-        return stop.value, batches
+def same(case, arm, repetition):
+    return 1.0
 
 
-def plan_of(n, *, slices=None, gate=None, digest="d" * 64, **more):
-    return design(
-        [f"c{i}" for i in range(n)], slices or [()] * n, clusters=[None] * n, protected=[False] * n, metrics=(MetricSpec(name="exact"),),
-        identical=more.pop("identical", [False] * n), gate=gate or GateConfig(), digest=digest, flips=999, **more,
-    )  # fmt: skip
+def broken(case, arm, repetition):
+    return float(arm == 0)
 
 
-@pytest.mark.parametrize("n", [30, 200])
+def breaks(cases):
+    return lambda case, arm, repetition: float(arm == 0 or case not in cases)
+
+
+def codes(decision):
+    return [r.code for r in decision.reasons]
+
+
+def slices(n, **sizes):
+    """``sizes`` cases of each slice, the rest without one."""
+    names = [name for name, size in sizes.items() for _ in range(size)]
+    return [(name,) for name in names] + [()] * (n - len(names))
+
+
+# The simplest verdicts
+
+
+@pytest.mark.parametrize("n", [30, 200, 1000])
 def test_an_unchanged_prompt_is_approved(n):
-    decision, _ = decide(plan_of(n), lambda case, arm, repetition: 1.0)
-    assert decision.status is VerdictStatus.APPROVED
+    decision, _ = play(plan_of(n), same)
+    assert decision.status is APPROVED
+    assert decision.overall.change == 0
+    assert decision.overall.reading == "same"
 
 
-@pytest.mark.parametrize("n", [30, 200])
-def test_a_broken_prompt_is_blocked(n):
-    decision, _ = decide(plan_of(n), lambda case, arm, repetition: float(arm == 0))
-    assert decision.status is VerdictStatus.BLOCKED
+@pytest.mark.parametrize("n", [30, 200, 1000])
+def test_a_broken_prompt_is_blocked_early(n):
+    decision, _ = play(plan_of(n), broken)
+    assert decision.status is BLOCKED
+    assert decision.reasons[0].code is ReasonCode.DROP
+    assert decision.overall.interval.high < 0
+    assert n < 1000 or decision.cells < decision.planned / 2
 
 
-def test_missing_cells_are_an_error():
-    decision, _ = decide(plan_of(50), lambda case, arm, repetition: None if case % 2 and arm else 1.0)
-    assert decision.status is VerdictStatus.ERROR
+def test_what_the_verdict_ruled_out_is_said():
+    decision, _ = play(plan_of(100), same)
+    assert decision.reasons[0].code is ReasonCode.NO_DROP
+    assert decision.reasons[0].sentence == "a drop of the overall score over 11.5 points is ruled out"
+
+
+# What stands on either side of evidence
 
 
 def test_no_cases_are_an_error():
-    assert decide(plan_of(0), None)[0].status is VerdictStatus.ERROR
+    decision, batches = play(plan_of(0), same)
+    assert (decision.status, codes(decision), batches) == (ERROR, [ReasonCode.NO_CASES], [])
+
+
+def test_one_case_can_not_approve_anything():
+    decision, _ = play(plan_of(1), same)
+    assert decision.status is UNDERPOWERED
+    assert decision.overall.more_cases > 10
+    assert decision.overall.reading == "cant_tell"
+
+
+def test_ten_cases_can_not_rule_out_a_quarter():
+    assert play(plan_of(10), same)[0].status is UNDERPOWERED
+
+
+def test_zero_variance_is_no_certainty():
+    decision, _ = play(plan_of(40), same)
+    assert decision.overall.interval.low < 0
 
 
 def test_identical_requests_are_approved_without_a_call():
-    decision, batches = decide(plan_of(5, identical=[True] * 5), None)
-    assert (decision.status, batches) == (VerdictStatus.APPROVED, [])
+    decision, batches = play(plan_of(5, identical=[True] * 5), same)
+    assert (decision.status, codes(decision), batches) == (APPROVED, [ReasonCode.IDENTICAL], [])
+
+
+def test_identical_requests_among_others_are_never_called_and_differ_by_nothing():
+    plan = plan_of(100, identical=[i < 60 for i in range(100)])
+    decision, batches = play(plan, same)
+    assert decision.status is APPROVED
+    assert min(case for b in batches for case in b.cases) >= 60
+    assert decision.readings[0].reading == "same"
+    assert decision.overall.baseline is None  # nothing was called for most cases, so no level is known
+
+
+def test_identical_outcomes_of_different_requests_need_enough_cases():
+    assert play(plan_of(8), same)[0].status is UNDERPOWERED
+    assert play(plan_of(60), same)[0].status is APPROVED
+
+
+def test_an_estimated_drop_beyond_the_margin_is_suspicious():
+    plan = plan_of(40, gate=GateConfig(margin=Margins(overall=0.05), mode=GateMode.FIXED))
+    decision, _ = play(plan, breaks({1, 2, 3}))
+    assert decision.status is SUSPICIOUS
+    assert decision.reasons[0].code is ReasonCode.ESTIMATED_DROP
+
+
+def test_a_written_margin_is_never_widened():
+    decision, _ = play(plan_of(60, gate=GateConfig(margin=Margins(overall=0.02))), same)
+    assert decision.status is UNDERPOWERED
+    assert decision.overall.margin == 0.02
+    assert decision.overall.margin_written
+    assert decision.overall.more_cases > 0
+
+
+def test_a_margin_of_zero_can_not_be_certified_and_promises_no_number_of_cases():
+    decision, _ = play(plan_of(60, gate=GateConfig(margin=Margins(overall=0.0))), same)
+    assert decision.status in (UNDERPOWERED, SUSPICIOUS)
+    assert decision.overall.more_cases is None
+
+
+def test_a_default_margin_adapts_to_the_test_set():
+    small, large = (play(plan_of(n), same)[0].overall for n in (30, 2000))
+    assert 0.2 < small.margin <= 0.25
+    assert large.margin == 0.05
+    assert not small.margin_written
+
+
+# Slices
+
+
+def test_a_slice_that_falls_blocks_whatever_the_average_says():
+    plan = plan_of(400, slices=slices(400, edge=60))
+    decision, _ = play(
+        plan, lambda case, arm, r: float(bool(arm == 0 or case % 2) if case < 60 else bool(arm or case % 9))
+    )
+    assert decision.status is BLOCKED
+    assert decision.reasons[0].slice == "edge"
+    assert decision.overall.change > -0.05
+
+
+def test_slices_may_overlap():
+    groups = [("a", "b") if i % 3 == 0 else ("a",) if i % 3 == 1 else ("b",) for i in range(300)]
+    decision, _ = play(plan_of(300, slices=groups), same)
+    assert decision.status is APPROVED
+    assert {e.slice: e.cases for e in decision.slices} == {"a": 200, "b": 200}
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        GateConfig(margin=Margins(slices={"ghost": 0.1})),
+        GateConfig(slices={"ghost": SlicePolicy.CONTRACT}),
+        GateConfig(slices={"ghost": SlicePolicy.WATCH}),
+        GateConfig(floor=Floor(slices={"ghost": 0.5})),
+    ],
+)
+def test_a_slice_that_the_policy_names_but_that_is_empty_was_not_judged(gate):
+    decision, _ = play(plan_of(100, gate=gate), same)
+    assert decision.status is UNDERPOWERED
+    assert "`ghost` is named in the gate's configuration but has no cases" in decision.reasons[0].sentence
+    assert decision.slices[0].reading == "no_data"
+
+
+def test_a_class_with_a_margin_of_its_own_is_a_slice():
+    labels = ["refunds" if i % 2 else "billing" for i in range(200)]
+    plan = plan_of(200, labels=labels, gate=GateConfig(margin=Margins(classes={"refunds": 0.2})))
+    decision, _ = play(plan, breaks({i for i in range(200) if i % 2 and i < 70}))
+    assert decision.status is BLOCKED
+    assert "class `refunds`" in " ".join(r.sentence for r in decision.reasons)
+
+
+# Contracts, watched slices, protected cases
+
+
+def test_adversarial_cases_are_a_contract_where_they_are_few():
+    plan = plan_of(100, slices=slices(100, adversarial=10))
+    decision, batches = play(plan, breaks({3}))
+    assert decision.status is BLOCKED
+    assert decision.reasons[0].code is ReasonCode.CONTRACT
+    assert decision.reasons[0].cases == ("c3",)
+    assert decision.reasons[0].p == pytest.approx(1 / 924)
+    assert decision.readings[3] == type(decision.readings[3])(decision.readings[3].change, "regressed", True)
+    fresh = next(b for b in batches if b.purpose == "contract")
+    assert len(fresh) == 12
+    assert fresh.repetitions.min() >= 1000
+    assert decision.slices[0].reading == "worse"
+    assert decision.slices[0].interval.high <= 0
+
+
+def test_a_contract_holds_where_the_break_does_not_repeat():
+    plan = plan_of(100, slices=slices(100, adversarial=10))
+    decision, _ = play(plan, lambda case, arm, r: float(not (case == 3 and arm == 1 and r == 0)))
+    assert decision.status is APPROVED
+    assert decision.readings[3].reading == "flaky"
+
+
+def test_many_adversarial_cases_are_a_population():
+    plan = plan_of(200, slices=slices(200, adversarial=100))
+    assert plan.hypotheses[1].policy is SlicePolicy.POPULATION
+    assert plan.alpha == 0.05
+
+
+def test_a_policy_that_is_written_wins():
+    watched = plan_of(100, slices=slices(100, adversarial=10), gate=GateConfig(adversarial=SlicePolicy.WATCH))
+    assert watched.hypotheses[1].policy is SlicePolicy.WATCH
+    contract = plan_of(100, slices=slices(100, edge=90), gate=GateConfig(slices={"edge": SlicePolicy.CONTRACT}))
+    assert contract.hypotheses[1].policy is SlicePolicy.CONTRACT
+
+
+def test_one_confirmed_break_in_a_contract_is_suspicious_where_many_lineages_share_the_level():
+    plan = plan_of(100, slices=slices(100, adversarial=10), lineages=20)
+    decision, _ = play(plan, breaks({3}))
+    assert decision.status is SUSPICIOUS
+    assert "looked broken again" in decision.reasons[0].sentence
+
+
+def test_a_watched_slice_with_confirmed_breaks_is_suspicious():
+    plan = plan_of(200, slices=slices(200, rare=12))
+    assert plan.hypotheses[1].policy is SlicePolicy.WATCH
+    decision, _ = play(plan, breaks({0, 1}))
+    assert (decision.status, decision.reasons[0].code) == (SUSPICIOUS, ReasonCode.WATCH)
+    assert decision.reasons[0].cases == ("c0", "c1")
+
+
+def test_a_watched_slice_whose_breaks_do_not_repeat_is_not():
+    plan = plan_of(200, slices=slices(200, rare=12))
+    decision, batches = play(plan, lambda case, arm, r: float(not (case in (0, 1) and arm == 1 and r == 0)))
+    assert decision.status is APPROVED
+    assert [len(b) for b in batches if b.purpose == "watch"] == [8]
+
+
+def test_fixes_make_up_for_breaks_in_a_watched_slice():
+    plan = plan_of(200, slices=slices(200, rare=12))
+    decision, _ = play(plan, lambda case, arm, r: float(arm == 0) if case < 2 else float(arm or case > 3))
+    assert decision.status is APPROVED
+
+
+def protect(n, case):
+    return [i == case for i in range(n)]
+
+
+def test_a_confirmed_failure_of_a_protected_case_blocks_by_itself():
+    decision, batches = play(plan_of(100, protected=protect(100, 7)), breaks({7}))
+    assert (decision.status, codes(decision)) == (BLOCKED, [ReasonCode.PROTECTED])
+    assert decision.reasons[0].cases == ("c7",)
+    fresh = next(b for b in batches if b.purpose == "protected")
+    assert (fresh.arms == 1).sum() == 4
+    assert (fresh.arms == 0).sum() == 9  # ten passes on record with the planned run
+
+
+def test_a_baseline_with_a_record_is_run_less():
+    plan = plan_of(100, protected=protect(100, 7), history=steady_history(100))
+    decision, batches = play(plan, breaks({7}))
+    fresh = next(b for b in batches if b.purpose == "protected")
+    assert decision.status is BLOCKED
+    assert (fresh.arms == 0).sum() == 4
+
+
+def test_a_protected_case_that_fails_now_and_then_does_not_block():
+    plan = plan_of(100, protected=protect(100, 7))
+    decision, _ = play(
+        plan, lambda case, arm, r: float(not (case == 7 and arm == 1 and r != 1001 + plan.fresh_from - 1000))
+    )
+    assert decision.status is APPROVED
+
+
+def test_a_protected_case_whose_baseline_failed_once_does_not_block():
+    history = steady_history(100)
+    lowest = history.lowest.copy()
+    lowest[7] = 0.0
+    plan = plan_of(
+        100, protected=protect(100, 7), history=History(history.runs, history.means, history.variances, lowest)
+    )
+    assert play(plan, breaks({7}))[0].status is APPROVED
+
+
+def test_a_protected_case_in_a_big_slice_is_run_in_the_first_look():
+    plan = plan_of(1000, protected=protect(1000, 7))
+    assert 7 in plan.looks[0]
+
+
+# Smoke, looks, replication, lock
+
+
+def test_smoke_stops_a_candidate_that_fails_what_always_passed():
+    decision, batches = play(plan_of(500, history=steady_history(500)), broken)
+    assert (decision.status, codes(decision)) == (BLOCKED, [ReasonCode.SMOKE])
+    assert [(b.purpose, len(b)) for b in batches] == [("smoke", 10), ("smoke", 10)]
+    assert decision.reasons[0].sentence == "10 of 10 cases that have always passed fail now; nothing more was run"
+
+
+def test_smoke_is_not_the_candidates_fault_when_the_baseline_fails_too():
+    decision, batches = play(plan_of(500, history=steady_history(500)), lambda case, arm, r: 0.0)
+    assert decision.status is APPROVED
+    assert [b.purpose for b in batches[:2]] == ["smoke", "smoke"]
+
+
+def test_smoke_uses_no_cell_twice():
+    plan = plan_of(100, history=steady_history(100))
+    _, batches = play(plan, same)
+    cells = [
+        cell for b in batches for cell in zip(b.cases.tolist(), b.arms.tolist(), b.repetitions.tolist(), strict=True)
+    ]
+    assert len(cells) == len(set(cells))
+
+
+def test_big_slices_are_looked_at_in_four_steps():
+    plan = plan_of(1000)
+    assert [len(look) for look in plan.looks] == [100, 150, 250, 500]
+
+
+def test_small_slices_run_completely_in_the_first_look():
+    plan = plan_of(1000, slices=slices(1000, rare=39))
+    assert set(range(39)) <= set(plan.looks[0].tolist())
+
+
+def test_certified_slices_are_not_sampled_further():
+    plan = plan_of(2000, slices=slices(2000, big=1900, edge=100))
+    decision, batches = play(plan, same)
+    later = [set(b.cases.tolist()) for b in batches[1:]]
+    assert decision.status is APPROVED
+    assert decision.cells < decision.planned
+    assert all(max(cases) >= 1900 for cases in later)
+
+
+def test_the_arms_of_a_case_are_neighbours():
+    _, batches = play(plan_of(50), same)
+    assert (batches[0].arms == np.tile([0, 1], len(batches[0]) // 2)).all()
+    assert (batches[0].cases[::2] == batches[0].cases[1::2]).all()
+
+
+def test_replication_runs_improvements_and_regressions_alike():
+    plan = plan_of(100)
+    _, batches = play(plan, lambda case, arm, r: float(arm == 0) if case < 6 else float(arm) if case < 9 else 1.0)
+    replicated = {case for b in batches if b.purpose == "replication" for case in b.cases.tolist()}
+    assert replicated == set(range(9))
+
+
+def drifting(old, new):
+    """The stored baseline is better than what the provider gives today, to both arms."""
+    baseline, today = noisy("a", lambda case, arm: old), noisy("b", lambda case, arm: new)
+    return lambda case, arm, r: (today if arm or r >= 1000 else baseline)(case, arm, r)
+
+
+def test_the_lock_keeps_a_drifted_provider_from_blocking():
+    blocked = [play(plan_of(200, digest=f"{k:064d}"), drifting(1.0, 0.85))[0].status is BLOCKED for k in range(10)]
+    assert sum(blocked) <= 2
+
+
+def test_the_lock_runs_at_most_forty_cases_three_times():
+    _, batches = play(plan_of(1000), noisy("x", lambda case, arm: 0.9 - 0.4 * arm))
+    locks = [b for b in batches if b.purpose == "lock"]
+    assert [len(b) for b in locks] == [40 * 3 * 2]
+
+
+def test_a_refuted_signal_is_not_shown_as_worse():
+    for k in range(20):
+        decision, batches = play(plan_of(200, digest=f"{k:064d}"), drifting(1.0, 0.8))
+        if decision.status is not BLOCKED and any(b.purpose == "lock" for b in batches):
+            assert decision.overall.interval.high is None or decision.overall.interval.high >= 0
+            assert decision.overall.reading != "worse"
+            return
+    pytest.fail("the lock never refuted anything")
+
+
+def test_flaky_cases_get_three_runs():
+    n = 60
+    variances = np.zeros((n, 1))
+    variances[:5] = 0.2
+    history = History(np.full(n, 8), np.ones((n, 1)), variances, np.ones(n))
+    assert plan_of(n, history=history).repetitions.tolist() == [3] * 5 + [1] * 55
+
+
+def test_eight_runs_are_needed_to_call_a_case_flaky():
+    history = History(np.full(20, 7), np.ones((20, 1)), np.full((20, 1), 0.2), np.ones(20))
+    assert plan_of(20, history=history).repetitions.max() == 1
+
+
+# The plain design
+
+
+def test_the_fixed_mode_runs_every_cell_in_one_look():
+    plan = plan_of(300, gate=GateConfig(mode=GateMode.FIXED, repetitions=3), history=steady_history(300))
+    decision, batches = play(plan, same)
+    assert decision.status is APPROVED
+    assert [len(b) for b in batches] == [1800]
+    assert (decision.cells, decision.planned, decision.sureness.looks) == (1800, 1800, 1)
+    assert decision.sureness.repetitions == 3
+
+
+# Missing cells
+
+
+def test_more_than_two_percent_missing_is_an_error():
+    decision, _ = play(plan_of(39), lambda case, arm, r: None if arm and case < 2 else 1.0)
+    assert (decision.status, codes(decision)) == (ERROR, [ReasonCode.MISSING_CELLS])
+    assert decision.reasons[0].sentence == "2 of 39 candidate calls gave no usable answer; nothing was decided"
+    assert decision.reasons[0].cases == ("c0", "c1")
+
+
+def test_one_missing_cell_counts_against_the_candidate_but_does_not_block():
+    decision, _ = play(plan_of(200), lambda case, arm, r: None if arm and case == 1 else 1.0)
+    whole, _ = play(plan_of(200), same)
+    assert decision.status is APPROVED
+    assert decision.overall.interval.low < whole.overall.interval.low
+    assert decision.readings[1].reading == "missing"
+
+
+def test_a_missing_metric_is_a_missing_cell():
+    decision, _ = play(plan_of(50), lambda case, arm, r: float("nan") if case < 2 else 1.0)
+    assert decision.status is ERROR
+
+
+@pytest.mark.parametrize("nonsense", [float("inf"), -0.5, 1.5])
+def test_a_score_outside_its_range_is_missing(nonsense):
+    assert play(plan_of(50), lambda case, arm, r: nonsense if case < 2 else 1.0)[0].status is ERROR
+
+
+def test_a_missing_cell_that_could_hide_a_block_is_an_error():
+    """Without the missing pair the test is just not certain; with it gone against the candidate it would be."""
+    gate = GateConfig(mode=GateMode.FIXED)
+    plans = [plan_of(100, gate=gate, digest=f"{k:064d}") for k in range(5)]
+    worse = {0, 1, 2, 3}
+    assert all(play(p, breaks(worse))[0].status is not BLOCKED for p in plans)
+    assert all(play(p, breaks(worse | {4}))[0].status is BLOCKED for p in plans)
+    for plan in plans:
+        decision, _ = play(plan, lambda case, arm, r: None if case == 4 and arm else breaks(worse)(case, arm, r))
+        assert (decision.status, decision.reasons[0].code) == (ERROR, ReasonCode.MISSING_CELLS)
+        assert "would block had they gone against the candidate" in decision.reasons[0].sentence
+
+
+@pytest.mark.parametrize("purpose", ["contract", "protected", "lock", "smoke"])
+def test_missing_fresh_runs_never_approve_what_they_would_have_blocked(purpose):
+    plan = {
+        "contract": plan_of(100, slices=slices(100, adversarial=10)),
+        "protected": plan_of(100, protected=protect(100, 3)),
+        "lock": plan_of(30),
+        "smoke": plan_of(100, history=steady_history(100)),
+    }[purpose]
+    broken_cases = {"contract": {3}, "protected": {3}, "lock": set(range(8)), "smoke": set(range(100))}[purpose]
+    answer = breaks(broken_cases)
+    assert play(plan, answer)[0].status is BLOCKED
+    decision, _ = play(plan, lambda case, arm, r: None if r >= 1000 else answer(case, arm, r))
+    assert decision.status in (ERROR, BLOCKED)
+
+
+# Costs, latency, floors
+
+
+def test_a_cost_beyond_its_limit_blocks():
+    costs = Answers(same, cost=lambda case, arm, r: (1.89 if arm else 1.0) * (1 + case % 5 / 10))
+    decision, _ = play(plan_of(100), costs)
+    assert (decision.status, codes(decision)) == (BLOCKED, [ReasonCode.COST])
+    assert decision.reasons[0].sentence == "cost rose by 89% per case (limit 20%)"
+    assert decision.cost.reading == "fails"
+    assert decision.cost.interval.low == pytest.approx(decision.cost.increase) == decision.cost.interval.high
+
+
+def test_a_cost_within_its_limit_passes():
+    costs = Answers(same, cost=lambda case, arm, r: (1.1 if arm else 1.0) * (1 + case % 5 / 10))
+    assert play(plan_of(100), costs)[0].cost.reading == "passes"
+
+
+def test_a_cost_that_can_not_be_told_from_its_limit_is_inconclusive():
+    costs = Answers(same, cost=lambda case, arm, r: 1.0 + (case * 7 % 11) / 5 * arm * 0.2)
+    decision, _ = play(plan_of(40), costs)
+    assert (decision.status, decision.cost.reading) == (UNDERPOWERED, "cant_tell")
+    assert "can't be told from its limit of +20%" in decision.reasons[0].sentence
+
+
+def test_the_cost_gate_can_be_switched_off():
+    costs = Answers(same, cost=lambda case, arm, r: 1.0 + arm)
+    decision, _ = play(plan_of(100, gate=GateConfig(max_cost_increase=None)), costs)
+    assert (decision.status, decision.cost.reading) == (APPROVED, "not_gated")
+    assert decision.cost.increase == pytest.approx(1.0)
+
+
+def test_free_calls_stay_free():
+    assert play(plan_of(100), Answers(same, cost=lambda *cell: 0.0))[0].cost.reading == "passes"
+
+
+def test_what_was_free_and_costs_now_blocks():
+    decision, _ = play(plan_of(100), Answers(same, cost=lambda case, arm, r: float(arm)))
+    assert decision.status is BLOCKED
+    assert decision.cost.increase is None
+
+
+def test_costs_are_shown_per_thousand_cases():
+    decision, _ = play(plan_of(100), Answers(same, cost=lambda *cell: 0.00124))
+    assert decision.cost.baseline_per_1000 == Decimal("1.24")
+
+
+def test_a_missing_cell_may_have_been_dear():
+    costs = Answers(lambda case, arm, r: None if arm and case == 1 else 1.0, cost=lambda case, arm, r: 1 + 0.18 * arm)
+    assert play(plan_of(60), costs)[0].cost.reading == "cant_tell"
+
+
+LATENCY = GateConfig(latency="gate", max_latency_increase=0.5)
+
+
+def test_latency_is_advisory_unless_it_gates():
+    slow = Answers(same, seconds=lambda case, arm, r: 1.0 + 2 * arm)
+    decision, _ = play(plan_of(100), slow)
+    assert (decision.status, decision.latency.reading) == (APPROVED, "advisory")
+    assert (decision.latency.baseline_s, decision.latency.candidate_s) == (1.0, 3.0)
+    assert decision.latency.p == 0.001
+
+
+@pytest.mark.parametrize(
+    ("factor", "reading", "status"),
+    [(1.0, "passes", APPROVED), (3.0, "fails", BLOCKED), (1.5, "cant_tell", UNDERPOWERED)],
+)
+def test_a_latency_gate_has_three_outcomes(factor, reading, status):
+    slow = Answers(
+        same, seconds=lambda case, arm, r: (1 + case % 3) * (factor if arm else 1.0) * (1.01 if case % 2 else 1 / 1.01)
+    )
+    decision, _ = play(plan_of(100, gate=LATENCY), slow)
+    assert (decision.latency.reading, decision.status) == (reading, status)
+
+
+def test_a_latency_gate_without_fresh_pairs_does_not_pass():
+    decision, _ = play(plan_of(100, gate=LATENCY), Answers(same, fresh=False))
+    assert (decision.latency.reading, decision.status) == ("no_data", UNDERPOWERED)
+
+
+def levels(baseline, candidate):
+    return lambda case, arm, r: float((case * 37 % 100) < 100 * (candidate if arm else baseline))
+
+
+@pytest.mark.parametrize(("floor", "status"), [(0.95, BLOCKED), (0.82, SUSPICIOUS), (0.8, APPROVED), (0.5, APPROVED)])
+def test_a_floor_is_an_absolute_minimum(floor, status):
+    plan = plan_of(200, gate=GateConfig(floor=Floor(overall=floor)))
+    decision, _ = play(plan, levels(0.8, 0.8))
+    assert decision.status is status
+
+
+def test_a_floor_may_stand_under_a_slice():
+    plan = plan_of(300, slices=slices(300, edge=100), gate=GateConfig(floor=Floor(slices={"edge": 0.9})))
+    decision, _ = play(plan, lambda case, arm, r: float(case % 2) if case < 100 else 1.0)
+    assert decision.status is BLOCKED
+    assert decision.reasons[0].code is ReasonCode.FLOOR
+    assert decision.reasons[0].sentence.startswith("slice `edge` is 4")
+    assert decision.reasons[0].sentence.endswith(", below its floor of 90")
+
+
+# New prompts, added cases, several lineages, clusters, several metrics
+
+
+def test_a_new_prompt_needs_approval():
+    decision, batches = play(plan_of(50, paired=False), same)
+    assert (decision.status, codes(decision)) == (NEEDS_APPROVAL, [ReasonCode.NEW_LINEAGE])
+    assert all((b.arms == 1).all() for b in batches)
+    assert decision.overall.change is None
+    assert decision.overall.candidate == 1.0
+
+
+@pytest.mark.parametrize(("floor", "status"), [(0.7, APPROVED), (0.82, SUSPICIOUS), (0.97, BLOCKED)])
+def test_a_new_prompt_is_judged_against_its_floor(floor, status):
+    plan = plan_of(300, paired=False, gate=GateConfig(floor=Floor(overall=floor)))
+    assert play(plan, levels(0, 0.8))[0].status is status
+
+
+def test_a_new_prompt_with_few_cases_can_not_show_that_its_floor_holds():
+    plan = plan_of(5, paired=False, gate=GateConfig(floor=Floor(overall=0.9)))
+    assert play(plan, same)[0].status is UNDERPOWERED
+
+
+def test_a_new_prompt_whose_calls_fail_is_an_error():
+    plan = plan_of(50, paired=False, gate=GateConfig(floor=Floor(overall=0.5)))
+    assert play(plan, lambda case, arm, r: None if case < 5 else 1.0)[0].status is ERROR
+
+
+def test_cases_that_the_head_adds_can_not_help():
+    added = [i >= 20 for i in range(120)]
+    base, _ = play(plan_of(20, ids=[f"c{i}" for i in range(20)]), breaks({0, 1}))
+    padded, _ = play(plan_of(120, added=added), breaks({0, 1}))
+    assert padded.status is base.status
+    assert padded.overall.cases == 20
+
+
+def test_an_added_case_that_the_candidate_breaks_tightens_the_verdict():
+    added = [i == 100 for i in range(101)]
+    decision, _ = play(plan_of(101, added=added), breaks({100}))
+    assert (decision.status, decision.reasons[0].code) == (SUSPICIOUS, ReasonCode.WATCH)
+    assert "that this pull request adds breaks with the candidate" in decision.reasons[0].sentence
+
+
+def test_only_added_cases_are_no_test_set():
+    assert play(plan_of(50, added=[True] * 50), same)[0].status is ERROR
+
+
+def test_several_lineages_share_the_error_rate():
+    one, five = plan_of(100), plan_of(100, lineages=5)
+    assert (one.alpha, five.alpha) == (0.05, 0.01)
+    strict = plan_of(100, slices=slices(100, adversarial=10), lineages=2)
+    assert (strict.alpha, strict.alpha_contracts) == (0.02, 0.005)
+
+
+def test_cases_of_one_cluster_count_as_one():
+    clusters = [f"k{i // 10}" for i in range(100)]
+    alone, together = plan_of(100), plan_of(100, clusters=clusters)
+    assert together.hypotheses[0].margin > alone.hypotheses[0].margin
+    answer = breaks(set(range(20)))
+    assert play(alone, answer)[0].status is BLOCKED
+    assert play(together, answer)[0].status is not BLOCKED
+
+
+FIELDS = (MetricSpec(name="record"), MetricSpec(name="date", kind="field"), MetricSpec(name="note", gates=False))
+
+
+def test_every_metric_counts():
+    decision, _ = play(plan_of(200, metrics=FIELDS), lambda case, arm, r: (1.0, float(not arm or case > 40), 1.0), 3)
+    assert decision.status is BLOCKED
+    assert decision.reasons[0].sentence.startswith("`date` fell from 100 to ")
+    assert [e.metric for e in decision.metrics] == ["record", "date"]
+
+
+def test_a_metric_that_does_not_gate_decides_nothing():
+    decision, _ = play(plan_of(200, metrics=FIELDS), lambda case, arm, r: (1.0, 1.0, float(not arm)), 3)
+    assert decision.status is APPROVED
+
+
+def test_a_metric_that_does_not_gate_may_be_missing():
+    decision, _ = play(plan_of(200, metrics=FIELDS), lambda case, arm, r: (1.0, 1.0, float("nan")), 3)
+    assert decision.status is APPROVED
+
+
+def test_without_a_gating_metric_nothing_is_judged():
+    plan = plan_of(50, metrics=(MetricSpec(name="note", gates=False),))
+    decision, batches = play(plan, same, 1)
+    assert (decision.status, codes(decision), batches) == (ERROR, [ReasonCode.NOTHING_MEASURED], [])
+
+
+def test_a_field_may_have_a_margin_of_its_own():
+    plan = plan_of(200, metrics=FIELDS, gate=GateConfig(margin=Margins(fields={"date": 0.2}, metrics={"record": 0.1})))
+    assert [(h.margin, h.written) for h in plan.hypotheses] == [(0.1, True), (0.2, True)]
+
+
+def test_fractional_scores_are_judged_too():
+    generator = np.random.default_rng(4)
+    noise = generator.normal(0, 0.05, (200, 2, 10))
+
+    def score(fall):
+        return lambda case, arm, r: float(np.clip(0.7 - fall * arm + noise[case, arm, r % 10], 0, 1))
+
+    assert play(plan_of(200), score(0.0))[0].status is APPROVED
+    assert play(plan_of(200), score(0.1))[0].status is BLOCKED
+
+
+# Cases and certainty
+
+
+def test_a_case_is_regressed_only_when_runs_say_so():
+    decision, _ = play(plan_of(100), breaks(set(range(12))))
+    assert decision.status is BLOCKED
+    words = {r.reading for r in decision.readings[:12]}
+    assert words <= {"regressed", "not_run"}
+    assert sum(r.confirmed for r in decision.readings[:12]) >= 4
+    assert {r.reading for r in decision.readings[12:]} <= {"same", "not_run"}
+
+
+def test_a_single_disagreement_is_flaky():
+    decision, _ = play(plan_of(39), lambda case, arm, r: float(not (case == 5 and arm == 1)))
+    assert decision.readings[5].reading == "flaky"
+
+
+def test_a_case_whose_turn_never_came_was_not_run():
+    decision, _ = play(plan_of(1000), broken)
+    assert {r.reading for r in decision.readings} == {"regressed", "not_run"}
+
+
+def test_how_sure_it_is():
+    decision, _ = play(plan_of(100, history=steady_history(100)), same)
+    assert decision.sureness.looks >= 1
+    assert decision.sureness.repetitions == 1
+    assert decision.sureness.flip_rate == 0
+    assert 0 < decision.sureness.can_rule_out <= decision.overall.margin
+    assert decision.sureness.alpha == 0.05

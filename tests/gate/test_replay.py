@@ -5,7 +5,6 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from tests.gate.play import chance
 
 from engine.gate.protocol import protocol
 from engine.replay import converse, design_of, observations, replay
@@ -13,6 +12,7 @@ from schemas.config import Floor, GateConfig
 from schemas.errors import SourceError
 from schemas.experiments import CaseHistory, CellOutcome, Experiment, ExperimentCase
 from schemas.outcomes import MetricSpec
+from tests.gate.play import chance
 
 
 def experiment(n=80, *, history=True, paired=True):

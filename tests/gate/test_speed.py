@@ -4,12 +4,12 @@ import tracemalloc
 from time import process_time
 
 import numpy as np
-from tests.gate.play import plan_of
 
 from engine.gate.cells import Observations
 from engine.gate.protocol import protocol
 from engine.gate.signflip import FLIPS
 from schemas.config import GateConfig, Margins
+from tests.gate.play import plan_of
 
 GROUPS = [("typical",), ("edge",), ("rare",), ("long",), ("short",), ("odd",), ("even",)]
 

@@ -1,0 +1,96 @@
+"""Do our own examples behave as the gate's simulation assumes?
+
+    python -m benchmarks.flips                 three staged pull requests, 24 runs of both arms (about a minute)
+    python -m benchmarks.flips --runs 100
+
+For each lineage, with the offline model at its own temperature: how many cases differ between two identical runs (the
+planning variance), how many ever differ by 30 points, which Beta(a, b) fits the cases' chances to pass best (a + b
+small: most cases nearly always pass or nearly always fail) and how well, and the churn of a staged change: the share of
+cases whose chance moves by more than 30 points although the mean hardly does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import math
+
+import numpy as np
+
+from benchmarks.staged import Staged
+
+PULLS = (
+    ("reworded-triage", "support-triage"),
+    ("explained-match", "resume-match"),
+    ("cheaper-model", "outreach-email"),
+)
+CHURN = 0.30
+
+
+async def runs(staged: Staged, count: int) -> np.ndarray:
+    """``[arms, runs, cases]``: the first metric."""
+    arms = staged.requests(0)
+    table = np.empty((2, count, len(staged.cases)))
+    for arm in (0, 1):
+        for run in range(count):
+            for i, case in enumerate(staged.cases):
+                scores, _ = await staged.cell(arms[arm][i], case, run)
+                table[arm, run, i] = scores[0]
+    return table
+
+
+def log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+
+
+def likelihood(passes: np.ndarray, of: int, a: float, b: float) -> float:
+    """Log-likelihood of counts of passes under a beta-binomial model."""
+    return sum(log_beta(k + a, of - k + b) - log_beta(a, b) for k in passes.tolist())
+
+
+def fit(passes: np.ndarray, of: int) -> tuple[float, float]:
+    """Mean and concentration a + b of the best Beta, on a grid."""
+    grid = [(m, s) for m in np.linspace(0.02, 0.98, 49) for s in np.geomspace(0.02, 50, 60)]
+    return max(grid, key=lambda g: likelihood(passes, of, g[0] * g[1], (1 - g[0]) * g[1]))
+
+
+def pearson(passes: np.ndarray, of: int, mean: float, concentration: float) -> tuple[np.ndarray, np.ndarray]:
+    """Cases that never, sometimes, mostly and always pass: seen, and expected under the fit."""
+    a, b = mean * concentration, (1 - mean) * concentration
+    chance = np.array(
+        [math.comb(of, k) * math.exp(log_beta(k + a, of - k + b) - log_beta(a, b)) for k in range(of + 1)]
+    )
+    edges = (0, 1, of // 2 + 1, of, of + 1)
+    seen = [int(((passes >= lo) & (passes < hi)).sum()) for lo, hi in itertools.pairwise(edges)]
+    expected = [len(passes) * chance[lo:hi].sum() for lo, hi in itertools.pairwise(edges)]
+    return np.array(seen), np.array(expected)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=24)
+    count = parser.parse_args().runs
+    heads = ("lineage", "cases", "mean", "disagree between two runs", "ever differ by 30 points",
+             "variance of a difference", "churn", "fitted a + b", "never / < half / ≥ half / always: seen",
+             "expected")  # fmt: skip
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    for pull, lineage in PULLS:
+        table = asyncio.run(runs(Staged(pull, lineage), count))
+        variance = float(2 * table[0].var(axis=0, ddof=1).mean())
+        moved = np.abs(table[1].mean(axis=0) - table[0].mean(axis=0)) > CHURN
+        differ = np.abs(table[0][:, None] - table[0][None, :]).max(axis=(0, 1)) >= CHURN
+        row = [lineage, str(table.shape[2]), f"{table[0].mean():.2f}", "", f"{differ.mean():.0%}", f"{variance:.3f}",
+               f"{moved.mean():.1%}", "", "", ""]  # fmt: skip
+        if set(np.unique(table)) <= {0.0, 1.0}:
+            passes = table[0].sum(axis=0).astype(int)
+            share = passes / count
+            mean, concentration = fit(passes, count)
+            seen, expected = pearson(passes, count, mean, concentration)
+            row[3] = f"{(2 * share * (1 - share)).mean() * count / (count - 1):.1%}"
+            row[7:] = [f"{concentration:.2f}", "/".join(map(str, seen)), "/".join(f"{e:.0f}" for e in expected)]
+        print(f"| {' | '.join(row)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

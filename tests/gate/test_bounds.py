@@ -1,0 +1,58 @@
+"""The approve bound and what a test set can certify."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.gate.bounds import cases_for, certifiable, largest_drop, observed_variance
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 60))
+def test_binary_pairs_give_bonett_and_prices_interval(worse, better, same):
+    n = worse + better + same
+    p12, p21 = (worse + 1) / (n + 2), (better + 1) / (n + 2)
+    expected = p12 - p21 + 1.75 * math.sqrt((p12 + p21 - (p12 - p21) ** 2) / (n + 2))
+    differences = np.array([-1.0] * worse + [1.0] * better + [0.0] * same)
+    assert largest_drop(differences / n, np.full(n, 1 / n), 1.75) == pytest.approx(expected)
+
+
+def test_unequal_weights_widen_the_bound():
+    differences = np.array([-1.0, 1.0, 0.0, 0.0] * 10)
+    equal = np.full(40, 1 / 40)
+    unequal = np.where(np.arange(40) < 20, 1.5, 0.5) / 40
+    assert largest_drop(differences * unequal, unequal, 1.75) > largest_drop(differences * equal, equal, 1.75)
+
+
+def test_what_was_not_seen_does_not_count():
+    seen = np.full(10, 0.1)
+    padded = np.concatenate([seen, np.zeros(90)])
+    differences = np.array([-1.0, *[0.0] * 9])
+    shares = differences * seen
+    assert largest_drop(np.concatenate([shares, np.zeros(90)]), padded, 2.0) == largest_drop(shares, seen, 2.0)
+
+
+def test_no_discordance_at_all_still_leaves_uncertainty():
+    n = 20
+    assert largest_drop(np.zeros(n), np.full(n, 1 / n), 1.75) == pytest.approx(1.75 * math.sqrt(2) / (n + 2))
+
+
+@pytest.mark.parametrize(("cases", "points"), [(30, 23), (100, 11), (1000, 3)])
+def test_certifiable_margins_of_the_usual_sizes(cases, points):
+    assert round(certifiable(cases, 0.09) * 100) == points
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0.01, 0.9), st.floats(0.0, 1.0))
+def test_the_cases_for_a_margin_are_the_fewest(margin, variance):
+    n = cases_for(margin, variance)
+    assert certifiable(n, variance) <= margin
+    assert n == 1 or certifiable(n - 1, variance) > margin
+
+
+def test_the_observed_variance_is_the_mean_square():
+    differences, weights = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.25] * 4)
+    assert observed_variance(differences * weights, weights) == pytest.approx(0.5)

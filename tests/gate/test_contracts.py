@@ -1,0 +1,59 @@
+"""«These very cases must hold»: exact label permutation."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from engine.gate.contracts import label_p
+
+
+def runs(passes, of):
+    return np.array([1.0] * passes + [0.0] * (of - passes))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 6), st.integers(0, 6))
+def test_one_case_is_the_hypergeometric_tail(baseline, candidate):
+    expected = stats.hypergeom(12, baseline + candidate, 6).cdf(candidate)
+    assert label_p([(runs(baseline, 6), runs(candidate, 6))], 1) == pytest.approx(expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=4))
+def test_several_cases_are_the_sum_of_hypergeometric_counts(cases):
+    counts = [stats.hypergeom(12, b + c, 6).pmf(np.arange(7)) for b, c in cases]
+    observed = sum(c for _, c in cases)
+    expected = sum(
+        np.prod([pmf[k] for pmf, k in zip(counts, ks, strict=True)])
+        for ks in itertools.product(range(7), repeat=len(cases))
+        if sum(ks) <= observed
+    )
+    assert label_p([(runs(b, 6), runs(c, 6)) for b, c in cases], 1) == pytest.approx(expected)
+
+
+def test_one_case_that_breaks_outright_is_enough():
+    assert label_p([(runs(6, 6), runs(0, 6))], 1) == pytest.approx(1 / 924)
+
+
+def test_fractional_scores_are_permuted():
+    rng = np.random.default_rng(3)
+    baseline, candidate = rng.normal(0.7, 0.1, 6).round(3), rng.normal(0.6, 0.1, 6).round(3)
+    theirs = stats.permutation_test(
+        (baseline, candidate), lambda b, c: b.mean() - c.mean(), alternative="greater", n_resamples=np.inf
+    )
+    assert label_p([(baseline, candidate)], 7) == pytest.approx(theirs.pvalue, abs=0.02)
+
+
+def test_unequal_numbers_of_runs_are_no_problem():
+    expected = stats.hypergeom(10, 5, 5).cdf(0)
+    assert label_p([(runs(5, 5), runs(0, 5))], 1) == pytest.approx(expected)
+    assert label_p([(runs(3, 4), runs(2, 6))], 1) == pytest.approx(stats.hypergeom(10, 5, 6).cdf(2))
+
+
+def test_without_runs_there_is_no_evidence():
+    assert label_p([], 1) == 1.0
+    assert label_p([(np.zeros(0), runs(0, 6))], 1) == 1.0

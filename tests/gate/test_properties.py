@@ -1,0 +1,158 @@
+"""What must hold whatever the outcomes are.
+
+``make soak`` repeats these with 10,000 examples (GATE_EXAMPLES).
+"""
+
+import os
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.gate.design import design
+from engine.verdict import SEVERITY, passes
+from schemas.config import GateConfig
+from schemas.scorecard import VerdictStatus
+from tests.gate.play import EXACT, Answers, chance, play, steady_history
+
+NAMES = ("typical", "edge", "adversarial", "rare")
+APPROVED = VerdictStatus.APPROVED
+MANY = settings(max_examples=int(os.environ.get("GATE_EXAMPLES", "20")), deadline=None)
+
+
+@dataclass
+class Comparison:
+    """A small comparison by case id, so that cases can be reordered, added and taken away."""
+
+    ids: list
+    slices: dict
+    protected: dict
+    history: bool
+    gate: GateConfig
+    score: object
+    """``score(id, arm, repetition)``; the arms may be swapped."""
+    names: dict
+
+    def play(self, *, ids=None, lost=frozenset(), swapped=False):
+        ids = self.ids if ids is None else ids
+        n = len(ids)
+        plan = design(
+            ids,
+            [self.slices[i] for i in ids],
+            clusters=[self.names[i] for i in ids],
+            protected=[self.protected[i] for i in ids],
+            metrics=EXACT,
+            identical=[False] * n,
+            gate=self.gate,
+            digest="d" * 64,
+            history=steady_history(n) if self.history else None,
+            flips=199,
+        )
+
+        def answer(case, arm, repetition):
+            if (ids[case], arm, min(repetition, 1000 + repetition % 1000)) in lost:
+                return None
+            return self.score(ids[case], 1 - arm if swapped else arm, min(repetition, 1000 + repetition % 1000))
+
+        decision, batches = play(plan, Answers(answer))
+        cells = [
+            (ids[case], arm, min(repetition, 1000 + repetition % 1000))
+            for b in batches
+            for case, arm, repetition in zip(b.cases.tolist(), b.arms.tolist(), b.repetitions.tolist(), strict=True)
+        ]
+        return decision, cells
+
+
+@st.composite
+def comparisons(draw):
+    """6 to 45 cases, pass or fail or fractions, with slices, clusters, protected cases and a history or none."""
+    n = draw(st.integers(6, 45))
+    seed = draw(st.integers(0, 10**6))
+    ids = [f"c{i}" for i in range(n)]
+    kinds = draw(st.lists(st.sampled_from(NAMES), min_size=n, max_size=n))
+    also = draw(st.sets(st.integers(0, n - 1)))
+    guarded = draw(st.sets(st.integers(0, n - 1), max_size=3))
+    base = draw(st.sampled_from((0.7, 0.9, 1.0)))
+    drop = draw(st.sampled_from((-0.1, 0.0, 0.0, 0.1, 0.3, 0.6)))
+    fractional = draw(st.booleans())
+    clustered = draw(st.integers(0, 3)) == 0
+
+    def score(case, arm, repetition):
+        level, luck = base - drop * arm, chance(seed, case, arm, repetition)
+        if not fractional:
+            return float(luck < level)
+        return round(min(1.0, max(0.0, level + (luck - 0.5) * (4 - 4 * level))) * 4) / 4
+
+    return Comparison(
+        ids=ids,
+        slices={
+            i: (kind, "extra") if k in also else (kind,) for k, (i, kind) in enumerate(zip(ids, kinds, strict=True))
+        },
+        protected={i: k in guarded for k, i in enumerate(ids)},
+        history=draw(st.booleans()),
+        gate=GateConfig(),
+        score=score,
+        names={i: f"k{k // 3}" if clustered else None for k, i in enumerate(ids)},
+    )
+
+
+def moved_toward_approval(before, after):
+    """A verdict that didn't approve approves, or a check that didn't pass passes."""
+    approves = after.status is APPROVED and before.status is not APPROVED
+    opens = passes(after.status, "pass") and not passes(before.status, "pass")
+    return approves or opens
+
+
+@MANY
+@given(comparisons(), st.data())
+def test_removing_or_corrupting_outcomes_never_moves_toward_approval(comparison, data):
+    before, cells = comparison.play()
+    lost = frozenset(data.draw(st.lists(st.sampled_from(cells), min_size=1, max_size=3), label="lost"))
+    after, _ = comparison.play(lost=lost)
+    assert not moved_toward_approval(before, after), (before.reasons, after.reasons)
+
+
+@MANY
+@given(comparisons(), st.randoms())
+def test_the_order_of_cases_and_of_slices_changes_nothing(comparison, random):
+    straight, _ = comparison.play()
+    ids = list(comparison.ids)
+    random.shuffle(ids)
+    comparison.slices = {i: tuple(reversed(names)) for i, names in comparison.slices.items()}
+    shuffled, _ = comparison.play(ids=ids)
+    assert shuffled.status is straight.status
+    assert [r.sentence for r in shuffled.reasons] == [r.sentence for r in straight.reasons]
+    assert shuffled.cells == straight.cells
+    by_id = dict(zip(ids, shuffled.readings, strict=True))
+    assert [by_id[i].reading for i in comparison.ids] == [r.reading for r in straight.readings]
+
+
+@MANY
+@given(comparisons())
+def test_the_same_design_and_answers_give_the_same_decision(comparison):
+    assert comparison.play() == comparison.play()
+
+
+@MANY
+@given(comparisons())
+def test_swapping_the_arms_turns_every_change_round(comparison):
+    """In the plain design nothing depends on what was seen first, so the numbers mirror exactly."""
+    comparison.gate = GateConfig(mode="fixed")
+    there, _ = comparison.play()
+    back, _ = comparison.play(swapped=True)
+    for one, other in zip((there.overall, *there.slices), (back.overall, *back.slices), strict=True):
+        assert abs(one.change + other.change) < 1e-9
+        assert (one.better, one.worse) == (other.worse, other.better)
+
+
+@MANY
+@given(comparisons(), st.sampled_from(NAMES))
+def test_a_case_that_the_candidate_breaks_never_helps(comparison, name):
+    comparison.gate = GateConfig(mode="fixed")
+    before, _ = comparison.play()
+    score = comparison.score
+    comparison.ids.append("broken")
+    comparison.slices["broken"], comparison.protected["broken"], comparison.names["broken"] = (name,), False, None
+    comparison.score = lambda case, arm, r: float(arm == 0) if case == "broken" else score(case, arm, r)
+    after, _ = comparison.play()
+    assert SEVERITY.index(after.status) <= SEVERITY.index(before.status), (before.reasons, after.reasons)

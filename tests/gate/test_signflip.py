@@ -1,0 +1,167 @@
+"""The sign-flip test: exact where it can be, and at its level."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from engine.gate.signflip import (
+    CHUNK,
+    FLIPS,
+    SignFlipTest,
+    coins,
+    every_sign,
+    exact_p,
+    flipped_maxima,
+    single_p,
+    statistics,
+)
+
+FEW = settings(max_examples=60, deadline=None)
+scores = arrays(float, st.integers(2, 9), elements=st.sampled_from((-1.0, -0.5, -0.375, 0.0, 0.25, 0.75, 1.0)))
+
+
+def tables():
+    shapes = st.tuples(st.integers(2, 8), st.integers(1, 4))
+    return shapes.flatmap(lambda s: arrays(float, s, elements=st.sampled_from((-1.0, -0.5, 0.0, 0.0, 0.25, 1.0))))
+
+
+@FEW
+@given(scores)
+def test_all_flips_give_scipys_permutation_p(differences):
+    def total(sample, axis):
+        return -sample.sum(axis=axis)
+
+    theirs = stats.permutation_test(
+        (differences,), total, permutation_type="samples", n_resamples=np.inf, alternative="greater", vectorized=True
+    )
+    assert exact_p(differences) == pytest.approx(theirs.pvalue)
+
+
+@FEW
+@given(tables())
+def test_max_t_over_all_flips_is_what_enumeration_gives(sums):
+    rows = len(sums)
+    flips = [np.array(signs) for signs in itertools.product((1, -1), repeat=rows)]
+    by_hand = sorted(round(float(statistics(sums * signs[:, None]).max()), 4) for signs in flips)
+    both = (every_sign(rows) + 1) / 2
+    ours = flipped_maxima(sums, [(slice(0, rows), both.astype(np.float32))], 2**rows)
+    live = (sums != 0).any()
+    assert np.sort(ours.round(4)).tolist() == pytest.approx(by_hand if live else [0.0] * 2**rows, abs=2e-4)
+
+
+@FEW
+@given(st.integers(0, 6), st.integers(0, 6))
+def test_one_binary_hypothesis_is_mcnemars_exact_test(worse, better):
+    differences = np.array([-1.0] * worse + [1.0] * better + [0.0] * 5)
+    total = worse + better
+    expected = stats.binomtest(worse, total, alternative="greater").pvalue if total else 1.0
+    assert exact_p(differences) == pytest.approx(expected)
+
+
+def test_random_flips_come_close_to_mcnemar_where_enumeration_is_too_long():
+    differences = np.array([-1.0] * 22 + [1.0] * 10)
+    ours = single_p(differences, [f"c{i}" for i in range(32)], "seed", FLIPS)
+    assert ours == pytest.approx(stats.binomtest(22, 32, alternative="greater").pvalue, abs=0.006)
+
+
+def test_ties_count_against_rejection():
+    sums = np.array([[-1.0]] * 3)
+    p = SignFlipTest("s", ["a", "b", "c"], 9_999).peek(sums)[0]
+    assert p == pytest.approx(1 / 8, abs=0.02)
+    assert p >= 1 / 10_000
+
+
+@FEW
+@given(tables())
+def test_swapping_the_arms_flips_the_statistics(sums):
+    assert statistics(-sums) == pytest.approx(-statistics(sums))
+
+
+@FEW
+@given(tables(), st.randoms())
+def test_the_order_of_clusters_and_of_hypotheses_changes_nothing(sums, random):
+    names = [f"c{i}" for i in range(len(sums))]
+    order = list(range(len(sums)))
+    random.shuffle(order)
+    there = SignFlipTest("seed", names, 499).peek(sums)
+    back = SignFlipTest("seed", [names[i] for i in order], 499).peek(sums[order][:, ::-1])
+    assert back[::-1] == pytest.approx(there)
+
+
+def test_a_clusters_coins_do_not_depend_on_the_others():
+    alone, among = coins("seed", ["b"], 100), coins("seed", ["a", "b", "c"], 100)
+    assert (alone[0] == among[1]).all()
+    assert (among[0] != among[1]).any()
+    assert (coins("other", ["b"], 100) != alone).any()
+
+
+def test_coins_are_fair_and_independent():
+    tossed = coins("seed", [f"c{i}" for i in range(50)], 9_999)
+    assert set(np.unique(tossed)) == {0.0, 1.0}
+    assert tossed.mean() == pytest.approx(0.5, abs=0.005)
+    together = np.corrcoef(tossed)[np.triu_indices(50, 1)]
+    assert np.abs(together).max() < 0.05
+
+
+def test_many_clusters_are_flipped_in_chunks():
+    names = [f"c{i}" for i in range(CHUNK + 100)]
+    sums = np.where(np.arange(len(names)) % 2, 1.0, -1.0)[:, None]
+    assert SignFlipTest("s", names, 199).peek(sums)[0] == pytest.approx(0.5, abs=0.15)
+
+
+def test_nothing_that_moved_is_never_rejected():
+    test = SignFlipTest("s", ["a", "b"], 999)
+    result = test.look(np.zeros((2, 3)), 0.05)
+    assert not result.rejected.any()
+    assert result.p.tolist() == [1.0, 1.0, 1.0]
+
+
+def test_nothing_may_be_rejected_before_anything_may_be_spent():
+    result = SignFlipTest("s", ["a"] * 20, 999).look(np.full((20, 1), -1.0), 0.0005)
+    assert math.isinf(result.critical)
+    assert not result.rejected.any()
+
+
+def test_p_and_the_critical_value_agree():
+    generator = np.random.default_rng(1)
+    for k in range(30):
+        sums = generator.choice((-1.0, 0.0, 0.0, 1.0), (25, 3))
+        result = SignFlipTest(f"s{k}", [f"c{i}" for i in range(25)], 999).look(sums, 0.2)
+        assert ((result.p <= 0.2) == result.rejected).all()
+
+
+@pytest.mark.parametrize("looks", [1, 4])
+def test_the_level_holds_when_nothing_changed(looks):
+    """400 comparisons of 60 cases, three overlapping hypotheses, 9,999 flips: at most 5% and 3 standard errors."""
+    generator = np.random.default_rng(looks)
+    names = [f"c{i}" for i in range(60)]
+    rejected, comparisons = 0, 400 // looks * 2
+    for k in range(comparisons):
+        chance = generator.beta(0.4, 0.1, 60)
+        runs = generator.random((2, 60)) < chance
+        differences = runs[1].astype(float) - runs[0]
+        test = SignFlipTest(f"s{k}", names, FLIPS)
+        for look in range(1, looks + 1):
+            seen = np.arange(60) < 60 * look // looks
+            groups = np.stack([seen, seen & (np.arange(60) % 2 == 0), seen & (np.arange(60) % 3 == 0)]).T
+            if test.look(differences[:, None] * groups, 0.05 * (look / looks) ** 1.5).rejected.any():
+                rejected += 1
+                break
+    assert rejected / comparisons <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / comparisons)
+
+
+def test_a_path_that_crossed_is_not_counted_twice():
+    """Two looks at the same data with the same cumulative level reject no more than one."""
+    generator = np.random.default_rng(5)
+    names = [f"c{i}" for i in range(30)]
+    for k in range(20):
+        sums = generator.choice((-1.0, 0.0, 1.0), (30, 2))
+        test = SignFlipTest(f"s{k}", names, 999)
+        first, second = test.look(sums, 0.1), test.look(sums, 0.1)
+        assert (second.p >= first.p).all()
