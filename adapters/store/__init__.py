@@ -6,7 +6,6 @@ from pathlib import Path
 
 from adapters.store.committer import CommittedStore
 from adapters.store.sqlite import SqliteBackend
-from schemas.errors import StoreError
 
 __all__ = ["CommittedStore", "open_store"]
 
@@ -14,5 +13,7 @@ __all__ = ["CommittedStore", "open_store"]
 def open_store(where: str) -> CommittedStore:
     """Opens the store at a file's path or a ``postgresql://`` URL; makes it where there is none. Raises StoreError."""
     if where.startswith(("postgresql://", "postgres://")):
-        raise StoreError("a store in Postgres is not built in", where=where.partition("@")[2], mend="use a file's path")
+        from adapters.store.postgres import PostgresBackend
+
+        return CommittedStore(PostgresBackend(where))
     return CommittedStore(SqliteBackend(Path(where)))

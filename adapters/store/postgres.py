@@ -1,0 +1,206 @@
+"""Outcomes in Postgres, for several workers on several machines."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import psycopg
+
+from adapters.store.backend import StoreStats
+from adapters.store.rows import COLUMNS, Row
+from schemas.errors import StoreError
+from schemas.ports import CallKey
+
+if TYPE_CHECKING:
+    from psycopg import Connection, Cursor
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS promptverdict_completions (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, request_digest TEXT NOT NULL, repetition BIGINT NOT NULL,
+    created_at TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, completion TEXT NOT NULL,
+    cost_usd TEXT NOT NULL, neutral_cost_usd TEXT NOT NULL, price TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS promptverdict_completions_by_request
+    ON promptverdict_completions (request_digest, repetition, id);
+CREATE TABLE IF NOT EXISTS promptverdict_claims (
+    request_digest TEXT NOT NULL, repetition BIGINT NOT NULL, owner BIGINT NOT NULL,
+    PRIMARY KEY (request_digest, repetition));
+CREATE TABLE IF NOT EXISTS promptverdict_plans (content_digest TEXT PRIMARY KEY, plan TEXT NOT NULL);
+"""
+SELECT = f"SELECT {', '.join(COLUMNS)} FROM promptverdict_completions"  # noqa: S608 - our own names
+CLAIM = """
+INSERT INTO promptverdict_claims AS held
+SELECT digest, repetition, %s FROM unnest(%s::text[], %s::bigint[]) AS k(digest, repetition) ORDER BY 1, 2
+ON CONFLICT (request_digest, repetition) DO UPDATE SET owner = EXCLUDED.owner WHERE held.owner NOT IN (
+    SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+RETURNING request_digest, repetition
+"""
+SETUP_LOCK = 0x50_56_44_43_54
+"""Two processes that start together make the tables one after the other."""
+BUSY_S = 30
+
+
+class PostgresBackend:
+    """``Backend`` behind a URL. Who claims holds an advisory lock, which the server drops with its connection: the
+    claims of a worker that was killed are free at once. A connection that broke is opened anew for the next use."""
+
+    def __init__(self, url: str) -> None:
+        self.transaction = self._transaction
+        self._url = url
+        self._where = f"{urlsplit(url).hostname or 'local'}{urlsplit(url).path}"
+        self._owner = secrets.randbits(62)
+        self._reading = threading.Lock()
+        with self._told():
+            self._writer: Connection = self._claimant()
+            self._reader: Connection = self._connect()
+            with self._writer.transaction():
+                self._writer.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
+                self._writer.execute(SCHEMA)
+
+    def rows(self, digests: Sequence[str]) -> list[Row]:
+        """Every row of these requests, oldest first."""
+        return self._read(f"{SELECT} WHERE request_digest = ANY(%s) ORDER BY id", [list(digests)])
+
+    def plan(self, content_digest: str) -> str | None:
+        """The plan that was kept."""
+        found = self._read("SELECT plan FROM promptverdict_plans WHERE content_digest = %s", [content_digest])
+        return str(found[0][0]) if found else None
+
+    def stats(self) -> StoreStats:
+        """Counts and sizes."""
+        ((count, requests, oldest, newest, size),) = self._read(
+            "SELECT count(*), count(DISTINCT request_digest), min(created_at), max(created_at),"
+            " coalesce(sum(pg_column_size(c.*)), 0) FROM promptverdict_completions c"
+        )
+        ((plans,),) = self._read("SELECT count(*) FROM promptverdict_plans")
+        cost = self._read(
+            "SELECT model, sum(cost_usd::numeric)::text FROM promptverdict_completions GROUP BY model ORDER BY model"
+        )
+        return StoreStats(
+            completions=count,
+            requests=requests,
+            plans=plans,
+            bytes=size,
+            oldest=oldest,
+            newest=newest,
+            cost_usd=dict(cost),
+        )
+
+    def export(self) -> Iterator[Row]:
+        """Every row, oldest first."""
+        with (
+            self._told(),
+            self._connect() as connection,
+            connection.transaction(),
+            connection.cursor(name="export") as cursor,
+        ):
+            yield from cursor.execute(f"{SELECT} ORDER BY id")
+
+    def close(self) -> None:
+        """Gives up all claims and closes."""
+        with self._told():
+            if not self._writer.closed:
+                self._writer.execute("DELETE FROM promptverdict_claims WHERE owner = %s", [self._owner])
+            self._writer.close()
+            self._reader.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[PostgresBackend]:
+        with self._told():
+            if self._writer.closed:
+                self._writer = self._claimant()
+            with self._writer.transaction():
+                yield self
+
+    def put(self, rows: Sequence[Row]) -> None:
+        """Adds rows and gives up the claims of their keys."""
+        marks = ", ".join(["%s"] * len(COLUMNS))
+        with self._cursor() as cursor:
+            cursor.executemany(
+                f"INSERT INTO promptverdict_completions ({', '.join(COLUMNS)}) VALUES ({marks})",  # noqa: S608
+                rows,
+            )
+        self.release([(row[0], row[1]) for row in rows])
+
+    def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
+        """The keys that nobody living held. In order, so that two workers can't wait for each other."""
+        digests, repetitions = [key[0] for key in keys], [key[1] for key in keys]
+        with self._cursor() as cursor:
+            cursor.execute(CLAIM, [self._owner, digests, repetitions])
+            return frozenset((digest, repetition) for digest, repetition in cursor)
+
+    def release(self, keys: Sequence[CallKey]) -> None:
+        """Gives up our claims of these keys."""
+        with self._cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM promptverdict_claims USING unnest(%s::text[], %s::bigint[]) AS k(digest, number)"
+                " WHERE request_digest = k.digest AND repetition = k.number AND owner = %s",
+                [[key[0] for key in keys], [key[1] for key in keys], self._owner],
+            )
+
+    def keep_plan(self, content_digest: str, plan: str) -> str:
+        """The first plan of a digest."""
+        with self._cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO promptverdict_plans VALUES (%s, %s) ON CONFLICT DO NOTHING", [content_digest, plan]
+            )
+            cursor.execute("SELECT plan FROM promptverdict_plans WHERE content_digest = %s", [content_digest])
+            ((kept,),) = cursor.fetchall()
+            return str(kept)
+
+    def prune(self, *, older_than: str | None, max_bytes: int | None) -> int:
+        """Deletes the oldest rows; how many."""
+        deleted = 0
+        with self._cursor() as cursor:
+            if older_than is not None:
+                cursor.execute("DELETE FROM promptverdict_completions WHERE created_at < %s", [older_than])
+                deleted += cursor.rowcount
+            if max_bytes is not None:
+                cursor.execute(
+                    "DELETE FROM promptverdict_completions WHERE id IN (SELECT id FROM (SELECT id,"
+                    " sum(pg_column_size(c.*)) OVER (ORDER BY id DESC) AS used FROM promptverdict_completions c) AS s"
+                    " WHERE used > %s)",
+                    [max_bytes],
+                )
+                deleted += cursor.rowcount
+        return deleted
+
+    def _cursor(self) -> Cursor:
+        return self._writer.cursor()
+
+    def _read(self, query: str, arguments: Sequence[object] = ()) -> list[Row]:
+        with self._told(), self._reading:
+            if self._reader.closed:
+                self._reader = self._connect()
+            return self._reader.execute(query.encode(), arguments).fetchall()
+
+    def _connect(self) -> Connection:
+        return psycopg.connect(
+            self._url,
+            autocommit=True,
+            connect_timeout=10,
+            options=f"-c lock_timeout={BUSY_S}s -c synchronous_commit=on",
+        )
+
+    def _claimant(self) -> Connection:
+        connection = self._connect()
+        connection.execute("SELECT pg_advisory_lock(%s)", [self._owner])
+        return connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turns a database's failure into ours; its words may hold the address but no password."""
+        try:
+            yield
+        except psycopg.Error as error:
+            first = str(error).strip().partition("\n")[0]
+            raise StoreError(
+                f"the outcome store failed: {first}",
+                where=self._where,
+                mend="mend the database or its address; what was written before is kept",
+            ) from error
