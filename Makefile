@@ -38,11 +38,18 @@ format: $(READY) ## Format the code
 pictures: $(READY) ## The README's pictures, from a run of the demo
 	$(BIN)/python -m benchmarks.pictures
 
-soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same
+soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same; and the gate's properties at length
 	$(BIN)/python -m benchmarks.soak_kill
+	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py
 
 bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once)
 	$(BIN)/python -m benchmarks.throughput
+
+bench-gate: $(READY) ## How often the gate blocks, approves and can't tell: simulated pull requests (up to an hour)
+	$(BIN)/python -m benchmarks.gate
+
+mutate: $(READY) ## Change the code of the verdict in small ways: do the tests notice?
+	GATE_EXAMPLES=5 $(BIN)/python -m mutmut run
 
 lock: $(READY) ## Resolve the requirements again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade pyproject.toml -o requirements/runtime.txt
@@ -50,4 +57,4 @@ lock: $(READY) ## Resolve the requirements again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/uv.in -o requirements/uv.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/build.in -o requirements/build.txt
 
-.PHONY: help setup node-setup container-test check test format lock pictures soak bench
+.PHONY: help setup node-setup container-test check test format lock pictures soak bench bench-gate mutate
