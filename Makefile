@@ -21,6 +21,10 @@ $(NODE_READY): package.json package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
+demo: $(READY) ## Six example pull requests get their verdict; no API key
+	rm -rf demo-output
+	$(BIN)/python -m action demo --output demo-output
+
 check: $(READY) ## Lint, format, types, architecture
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check .
@@ -57,4 +61,5 @@ lock: $(READY) ## Resolve the requirements again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/uv.in -o requirements/uv.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/build.in -o requirements/build.txt
 
-.PHONY: help setup node-setup container-test check test format lock pictures soak bench bench-gate mutate
+# every documented target is a command, not a file
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(MAKEFILE_LIST))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from schemas.errors import ConfigError, PromptVerdictError, UsageError
 
 if TYPE_CHECKING:
-    from schemas.scorecard import Scorecard
+    from schemas.scorecard import Scorecard, VerdictStatus
 
 
 class Exit(IntEnum):
@@ -38,7 +38,12 @@ _BY_OUTCOME = {
 
 def exit_of(scorecard: Scorecard) -> Exit:
     """The exit code of a finished check."""
-    return Exit.PASS if scorecard.passes else _BY_OUTCOME[scorecard.status.outcome]
+    return exit_of_status(scorecard.status, lets_through=scorecard.passes)
+
+
+def exit_of_status(status: VerdictStatus, *, lets_through: bool) -> Exit:
+    """The exit code of one verdict."""
+    return Exit.PASS if lets_through else _BY_OUTCOME[status.outcome]
 
 
 def exit_of_error(error: PromptVerdictError) -> Exit:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from engine.cases import case_effects, finishes
 from engine.cost import decompose
 from engine.verdict import SEVERITY, combine, passes
-from evaluators.classification_report import classification_report
 from schemas.config import CommentPolicy, Mode
 from schemas.outcomes import Arm, Completion, Outcome, Usage
 from schemas.prompts import Finding, UseCase
@@ -108,6 +107,8 @@ def _classes(
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
     if change.config.use_case is not UseCase.CLASSIFICATION or Arm.BASELINE not in plan.arms:
         return (), None
+    from evaluators.classification_report import classification_report
+
     return classification_report(plan.cases, outcomes, change.config.labels, several=change.config.multi_label)
 
 

@@ -17,7 +17,6 @@ from engine.assemble import measured_card, scorecard, unmeasured_card
 from engine.detect import detect
 from schemas.detection import Detection, LineageChange
 from schemas.errors import ConfigError, UsageError
-from schemas.outcomes import Arm
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, VerdictStatus
@@ -26,8 +25,9 @@ if TYPE_CHECKING:
     from engine.access import Access
     from engine.experiment import Experiment, Progress
     from engine.gate.decision import Decision
-    from engine.gate.design import Design, History
+    from engine.gate.design import Design
     from engine.plan import Plan
+    from schemas.experiments import Experiment as Record
 
 
 @dataclass(frozen=True)
@@ -151,20 +151,26 @@ async def measure(
     clock: Clock,
     budget_usd: Decimal | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    on_record: Callable[[Record], None] | None = None,
 ) -> Scorecard:
     """Runs everything that was planned and decides.
 
-    ``budget_usd`` can only lower the configured cap. Raises StoreError when evidence can't be kept.
+    ``budget_usd`` can only lower the configured cap; ``on_record`` is given each experiment's record.
+    Raises StoreError when evidence can't be kept.
     """
     from engine.history import history_of
+    from engine.record import completed, designed
+    from engine.replay import design_of
     from engine.run import run
 
     started = clock.monotonic()
     planned = [(entry, entry.plan) for entry in prepared.entries if entry.plan is not None and entry.change.measured]
     experiments: list[Experiment[Decision]] = []
+    records: list[Record] = []
     for entry, plan in planned:
         history = await history_of(plan, store, now=clock.utc(), max_age=duration(entry.change.run.max_age))
-        experiments.append(_experiment(plan, _design(plan, history, lineages=len(planned))))
+        records.append(designed(plan, history, lineages=len(planned)))
+        experiments.append(_experiment(plan, design_of(records[-1])))
     detection = prepared.detection
     cap = detection.budget_usd if budget_usd is None else min(detection.budget_usd, budget_usd)
     results = await run(
@@ -176,6 +182,9 @@ async def measure(
         budget_usd=cap,
         on_progress=on_progress,
     )
+    if on_record is not None:
+        for record, result in zip(records, results, strict=True):
+            on_record(completed(record, result.outcomes))
     cards = [measured_card(entry.change, plan, result) for (entry, plan), result in zip(planned, results, strict=True)]
     cards += [
         unmeasured_card(entry.change, entry.model, (*entry.reasons, *entry.change.reasons), plan=entry.plan)
@@ -185,27 +194,7 @@ async def measure(
     return _scorecard(prepared, cards, [], budget_usd=cap, seconds=clock.monotonic() - started)
 
 
-def _design(plan: Plan, history: History | None, *, lineages: int) -> Design:
-    from engine.gate.design import design
-
-    return design(
-        [case.id for case in plan.cases],
-        [case.slices for case in plan.cases],
-        clusters=[case.cluster for case in plan.cases],
-        protected=[case.protected for case in plan.cases],
-        metrics=plan.evaluator.metrics,
-        identical=plan.identical,
-        gate=plan.gate,
-        digest=plan.digest,
-        lineages=lineages,
-        history=history,
-        added=plan.added,
-        labels=[case.expected if isinstance(case.expected, str) else None for case in plan.cases],
-        paired=Arm.BASELINE in plan.arms,
-    )
-
-
-def _experiment(plan: Plan, designed: Design) -> Experiment[Decision]:
+def _experiment(plan: Plan, design: Design) -> Experiment[Decision]:
     from engine.experiment import Experiment
     from engine.gate.protocol import protocol
 
@@ -215,7 +204,7 @@ def _experiment(plan: Plan, designed: Design) -> Experiment[Decision]:
         cases=plan.cases,
         arms=plan.arms,
         evaluator=plan.evaluator,
-        protocol=lambda: protocol(designed),
+        protocol=lambda: protocol(design),
         judges=plan.judges,
     )
 

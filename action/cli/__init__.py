@@ -22,6 +22,10 @@ app = typer.Typer(
     help="Measures what a pull request does to your prompts, and says whether it may be merged.",
     epilog="Start with: promptverdict init, then promptverdict plan (spends nothing), then promptverdict check.",
 )
+tests_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after test sets.")
+app.add_typer(tests_app, name="tests")
+store_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the answers that were paid for.")
+app.add_typer(store_app, name="store")
 
 
 class Format(StrEnum):
@@ -38,6 +42,14 @@ class ListFormat(StrEnum):
 
     TERMINAL = "terminal"
     JSON = "json"
+
+
+class SchemaName(StrEnum):
+    """What a JSON Schema can be had of."""
+
+    CONFIG = "config"
+    TESTS = "tests"
+    SCORECARD = "scorecard"
 
 
 Repo = Annotated[Path, typer.Option("--repo", help="The repository (default: the one around this folder).")]
@@ -165,6 +177,105 @@ def diff(
     from action.cli.diff import diff as run
 
     _exit(run(repo, lineage, before, after, color=color))
+
+
+@app.command()
+def power(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Test sets (default: those of the configuration).")
+    ] = None,
+    *,
+    repo: Repo = Path(),
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+) -> None:
+    """Say what a test set can tell, without any run: drops it can rule out, drops it would block."""
+    from action.cli.power import power as run
+
+    _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
+
+
+@app.command()
+def decide(
+    record: Annotated[Path, typer.Argument(metavar="FILE", help="A recorded experiment, from check --output.")],
+    *,
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+) -> None:
+    """Decide a recorded experiment again: offline, and byte for byte the same."""
+    from action.cli.decide import decide as run
+
+    _exit(run(record, output_format=output_format.value))
+
+
+@store_app.command("stats")
+def store_stats(
+    *,
+    store: Store = None,
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+) -> None:
+    """Say how much is kept."""
+    from action.cli.store import stats as run
+
+    _exit(run(store, output_format=output_format.value))
+
+
+@store_app.command("prune")
+def store_prune(
+    *,
+    store: Store = None,
+    older_than_days: Annotated[int | None, typer.Option("--older-than-days", min=0, metavar="DAYS")] = None,
+    max_mib: Annotated[int | None, typer.Option("--max-mib", min=0, metavar="MIB", help="Keep the newest.")] = None,
+) -> None:
+    """Forget old answers."""
+    from action.cli.store import prune as run
+
+    _exit(run(store, older_than_days=older_than_days, max_mib=max_mib))
+
+
+@store_app.command("export")
+def store_export(*, store: Store = None) -> None:
+    """Print every answer as a line of JSON."""
+    from action.cli.store import export as run
+
+    _exit(run(store))
+
+
+@app.command()
+def demo(
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Where everything is left (default: a new folder).")
+    ] = None,
+    color: Colour = None,
+) -> None:
+    """Stage six pull requests in a real repository and give each its verdict. No API key, no network."""
+    from action.cli.demo import demo as run
+
+    _exit(run(output, color=color))
+
+
+@app.command()
+def schema(name: Annotated[SchemaName, typer.Argument(help="config, tests or scorecard.")]) -> None:
+    """Print a JSON Schema, for editors and for machines."""
+    from action.cli.schema import schema as run
+
+    _exit(run(name.value))
+
+
+@tests_app.command("lint")
+def tests_lint(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Test sets (default: those of the configuration).")
+    ] = None,
+    *,
+    repo: Repo = Path(),
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How findings are printed.")] = (
+        ListFormat.TERMINAL
+    ),
+) -> None:
+    """Find duplicates, slices too small to tell anything, labels outside the set, cases without expectation."""
+    from action.cli.lint import lint as run
+
+    _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
 
 
 def _usd(text: str | None) -> Decimal | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from contextlib import closing
@@ -15,10 +14,14 @@ from action.cli.local import default_store, local_pull_request, open_repository
 from action.cli.progress import ProgressReport
 from action.exits import Exit, exit_of
 from engine.pipeline import Prepared, World, measure, prepare, static
+from schemas.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from adapters.jail import JailedRenderer
     from adapters.prices import GenaiPrices
+    from schemas.experiments import Experiment as Record
     from schemas.scorecard import Scorecard
 
 
@@ -44,22 +47,29 @@ def check(options: CheckOptions) -> Exit:
 
     Raises PromptVerdictError for what can't be gone on from.
     """
+    card, records = evaluate(options)
+    write(card, records, options.output)
+    sys.stdout.write(rendered(card, options.format, color=options.color))
+    return exit_of(card)
+
+
+def evaluate(options: CheckOptions) -> tuple[Scorecard, list[Record]]:
+    """The main job, without printing its result: the scorecard, and the record of each experiment.
+
+    Raises UsageError when the user doesn't want to spend the money."""
     repository = open_repository(options.repo)
     pull_request, merge_base = local_pull_request(
         repository, base=options.base, head=options.head, worktree=options.worktree
     )
     with closing(renderer()) as jail:
         prepared = prepare(pull_request, merge_base, World(repository, jail, prices()), only=options.lineages)
-    if prepared.runs:
-        if not options.yes and not _agreed(prepared):
-            sys.stderr.write("nothing was run; promptverdict plan shows the details, --yes doesn't ask\n")
-            return Exit.USAGE
-        card = asyncio.run(_measured(prepared, options))
-    else:
-        card = static(prepared)
-    _write(card, options.output)
-    _print(card, options)
-    return exit_of(card)
+    if not prepared.runs:
+        return static(prepared), []
+    if not options.yes and not _agreed(prepared):
+        raise UsageError("nothing was run", mend="promptverdict plan shows what it would cost; --yes doesn't ask")
+    import asyncio
+
+    return asyncio.run(_measured(prepared, options))
 
 
 def renderer() -> JailedRenderer:
@@ -77,33 +87,38 @@ def prices() -> GenaiPrices:
     return GenaiPrices()
 
 
-async def _measured(prepared: Prepared, options: CheckOptions) -> Scorecard:
+async def _measured(prepared: Prepared, options: CheckOptions) -> tuple[Scorecard, list[Record]]:
+    from asyncio import CancelledError
+
     from adapters.clock import SystemClock
     from adapters.providers.registry import provider_for
     from adapters.store import open_store
     from engine.access import Access
 
     clock = SystemClock()
+    records: list[Record] = []
     store = open_store(options.store or default_store(os.environ))
     access = Access(lambda model: provider_for(model, os.environ), clock)
     try:
         with ProgressReport() as report:
             report.line(_what_runs(prepared))
             try:
-                return await measure(
+                card = await measure(
                     prepared,
                     access=access,
                     store=store,
                     clock=clock,
                     budget_usd=options.budget_usd,
                     on_progress=report.update,
+                    on_record=records.append,
                 )
-            except asyncio.CancelledError:
+            except (CancelledError, KeyboardInterrupt):
                 report.line(f"interrupted at {report.state()}; all of it is kept: the same command goes on from there")
                 raise
     finally:
         await access.aclose()
         await store.aclose()
+    return card, records
 
 
 def _what_runs(prepared: Prepared) -> str:
@@ -130,9 +145,11 @@ def _agreed(prepared: Prepared) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _write(card: Scorecard, folder: Path | None) -> None:
+def write(card: Scorecard, records: Sequence[Record], folder: Path | None) -> None:
+    """Leaves scorecard.json, scorecard.md, report.html and the records of the experiments in ``folder``."""
     if folder is None:
         return
+    from engine.render.html import html_report
     from engine.render.json import scorecard_json
     from engine.render.limits import JOB_SUMMARY
     from engine.render.markdown import markdown
@@ -140,10 +157,10 @@ def _write(card: Scorecard, folder: Path | None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "scorecard.json").write_text(scorecard_json(card), encoding="utf-8")
     (folder / "scorecard.md").write_text(markdown(card, JOB_SUMMARY), encoding="utf-8")
-
-
-def _print(card: Scorecard, options: CheckOptions) -> None:
-    sys.stdout.write(rendered(card, options.format, color=options.color))
+    (folder / "report.html").write_text(html_report(card), encoding="utf-8")
+    for number, record in enumerate(records, 1):
+        (folder / "experiments").mkdir(exist_ok=True)
+        (folder / "experiments" / f"{number}.json").write_text(record.model_dump_json(), encoding="utf-8")
 
 
 def rendered(card: Scorecard, output_format: str, *, color: bool | None) -> str:
@@ -157,6 +174,10 @@ def rendered(card: Scorecard, output_format: str, *, color: bool | None) -> str:
         from engine.render.markdown import markdown
 
         return markdown(card, JOB_SUMMARY)
+    if output_format == "html":
+        from engine.render.html import html_report
+
+        return html_report(card)
     import shutil
 
     from engine.render.terminal import terminal

@@ -47,7 +47,7 @@ def tests_of(entry: Entry, versions: Versions, commits: Commits) -> Gating:
         return Gating(tests, CaseChanges(), (), ())
     head_path = _path(entry, (entry.head_lineage or entry.lineage).tests)
     if entry.new or not _touched(versions, commits, path, head_path):
-        return Gating(tests, CaseChanges(), (), () if tests else (_no_tests(entry.name, gating),))
+        return Gating(tests, CaseChanges(), (), () if tests else (_no_tests(entry, gating),))
     ancestor = _test_set(commits.ancestor, path, versions.old)
     head = _test_set(commits.head, head_path, versions.new)
     cases = CaseChanges()
@@ -59,7 +59,7 @@ def tests_of(entry: Entry, versions: Versions, commits: Commits) -> Gating:
         reason = approval(
             ReasonCode.TESTS_CHANGED, f"{entry.name}: base has no readable test set, this pull request mends it."
         )
-        reason = reason if head else _no_tests(entry.name, gating)
+        reason = reason if head else _no_tests(entry, gating)
     else:
         cases = compare_cases(ancestor if isinstance(ancestor, TestSet) else None, tests, head)
         detail = cases.words
@@ -130,9 +130,9 @@ def _content(files: Files, path: str) -> bytes:
     return files[path]
 
 
-def _no_tests(name: str, why: TestSet | Finding | None) -> Reason:
+def _no_tests(entry: Entry, why: TestSet | Finding | None) -> Reason:
+    name, path = entry.name, entry.lineage.tests
     if isinstance(why, Finding):
         return failure(ReasonCode.UNREADABLE, f"{name}: the test set can't be read: {why}.")
-    return failure(
-        ReasonCode.NO_CASES, f"{name} has no test cases: name a file with tests:, or write testData into the prompt."
-    )
+    where = f"{path} is empty or isn't there" if path else "name a file with tests:, or write testData into the prompt"
+    return failure(ReasonCode.NO_CASES, f"{name} has no test cases: {where}.")

@@ -117,14 +117,27 @@ def test_uncommitted_edits_are_measured_on_request(project):
     assert (ran.code, ran.card["status"]) == (1, "blocked")
 
 
-def test_the_output_folder_gets_three_files(project, tmp_path):
+def test_the_output_folder_gets_the_scorecard_and_the_records(project, tmp_path):
     project.branch("rewording", {"prompts/triage.prompt.yml": REWORDED})
     ran = project.check("rewording", "--output", str(tmp_path / "out"))
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"scorecard.json", "scorecard.md"}
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"scorecard.json", "scorecard.md", "report.html", "experiments"}
     assert json.loads((tmp_path / "out/scorecard.json").read_text()) == ran.card
 
 
-@pytest.mark.parametrize(("output_format", "start"), [("terminal", "✅ Prompt Verdict")])
+def test_a_recorded_experiment_is_decided_again_offline_and_equal(project, tmp_path):
+    project.branch("broken", {"prompts/triage.prompt.yml": BROKEN})
+    card = project.check("broken", "--output", str(tmp_path / "out")).card["lineages"][0]
+    record = tmp_path / "out/experiments/1.json"
+    again = project.run("decide", record, "--format", "json")
+    assert again.code == 1
+    assert again.card["overall"] == card["overall"]
+    assert again.card["reasons"] == card["reasons"]
+    assert project.run("decide", record, "--format", "json").out == again.out
+    assert project.run("decide", tmp_path / "out/scorecard.json").code == 2
+
+
+@pytest.mark.parametrize(("output_format", "start"), [("terminal", "✅ Prompt Verdict"), ("html", "<!doctype html>")])
 def test_every_format_prints(project, output_format, start):
     project.branch("rewording", {"prompts/triage.prompt.yml": REWORDED})
     ran = project.run("check", "--head", "rewording", "--format", output_format)

@@ -1,0 +1,50 @@
+"""``promptverdict decide``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ValidationError
+
+from action.exits import Exit, exit_of_status
+from engine.replay import replay
+from engine.verdict import passes
+from schemas.errors import UsageError
+from schemas.experiments import Experiment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def decide(path: Path, *, output_format: str) -> Exit:
+    """Decides a recorded experiment again, offline. Raises UsageError for a file that is no record."""
+    try:
+        experiment = Experiment.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"can't be read: {error.strerror}", where=str(path), mend="check the path") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(
+            f"is no recorded experiment: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            where=str(path),
+            mend="promptverdict check --output DIR writes them to DIR/experiments",
+        ) from error
+    decision = replay(experiment)
+    if output_format == "json":
+        document = {field.name: _plain(getattr(decision, field.name)) for field in dataclasses.fields(decision)}
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+    else:
+        sys.stdout.write(f"{experiment.lineage} · {experiment.model}: {decision.status.outcome}\n")
+        sys.stdout.write("".join(f"  {reason.sentence}\n" for reason in decision.reasons))
+    return exit_of_status(decision.status, lets_through=passes(decision.status, experiment.gate.inconclusive))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value

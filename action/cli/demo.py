@@ -1,0 +1,74 @@
+"""``promptverdict demo``."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from action.cli.check import CheckOptions, evaluate, rendered, write
+from action.demo.staging import StagedPullRequest, stage
+from action.exits import Exit
+from schemas.errors import UsageError
+from schemas.scorecard import Scorecard
+
+
+def demo(output: Path | None, *, color: bool | None) -> Exit:
+    """Stages the example pull requests in a real repository and gives each its verdict.
+
+    Leaves the repository and the scorecards in ``output`` (default: a new folder). Exit 1 when a pull request does not
+    get the verdict that it deserves. Raises UsageError when ``output`` isn't empty.
+    """
+    folder = output or Path(tempfile.mkdtemp(prefix="promptverdict-demo-"))
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} isn't empty", mend="name a new folder with --output")
+    say = sys.stdout.write
+    say("No API key, no network: the model of this demo is a small deterministic toy, the rest is real.\n")
+    proposals = stage(folder / "repository")
+    say(f"A git repository with {len(proposals)} pull requests lies in {folder / 'repository'}\n")
+    rows = []
+    for number, proposal in enumerate(proposals, 1):
+        say(f"\n{'━' * 100}\n#{number} {proposal.title}  ({proposal.branch})\n{_wrapped(proposal.story)}\n\n")
+        card, records = evaluate(_options(folder, proposal))
+        write(card, records, folder / proposal.name)
+        say(rendered(card, "terminal", color=color))
+        rows.append((proposal, card))
+    say(f"\n{'━' * 100}\n")
+    for proposal, card in rows:
+        mark = "as it deserves" if _deserved(proposal, card) else f"EXPECTED {proposal.expect}"
+        say(f"{card.status:<15} {proposal.title:<52} {mark}\n")
+    say(f"\nscorecard.md, scorecard.json and report.html of each lie in {folder}\n")
+    say(f"try it yourself: cd {folder / 'repository'} && promptverdict check --head {proposals[0].branch}\n")
+    return Exit.PASS if all(_deserved(proposal, card) for proposal, card in rows) else Exit.BLOCKED
+
+
+def _options(folder: Path, proposal: StagedPullRequest) -> CheckOptions:
+    return CheckOptions(
+        repo=folder / "repository",
+        base=None,
+        head=proposal.branch,
+        lineages=(),
+        worktree=False,
+        format="terminal",
+        output=None,
+        budget_usd=None,
+        yes=True,
+        store=str(folder / "outcomes.sqlite"),
+        color=None,
+    )
+
+
+def _deserved(proposal: StagedPullRequest, card: Scorecard) -> bool:
+    """The verdict for the reason: a blocked pull request has to be blocked by what is wrong with it."""
+    reasons = [*card.reasons, *(reason for lineage in card.lineages for reason in lineage.reasons)]
+    return card.status is proposal.expect and any(
+        reason.code is proposal.because and (proposal.slice is None or reason.slice == proposal.slice)
+        for reason in reasons
+    )
+
+
+def _wrapped(text: str) -> str:
+    import textwrap
+
+    return textwrap.fill(text, min(100, shutil.get_terminal_size((100, 24)).columns))

@@ -1,0 +1,69 @@
+"""``promptverdict power``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from action.cli.lint import configured_tests
+from action.exits import Exit
+from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN
+from engine.gate.design import design
+from engine.gate.power import Power
+from engine.gate.power import power as power_of
+from engine.render.encode import log_line
+from schemas.config import GateConfig
+from schemas.outcomes import MetricSpec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from schemas.testsets import TestSet
+
+
+def power(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
+    """Prints what test sets can tell, without any run.
+
+    Raises SourceError for a test set that can't be read, UsageError when there is none to read.
+    """
+    rows = []
+    for tests, lineage in configured_tests(repo, paths):
+        gate = (lineage.gate if lineage else None) or GateConfig()
+        rows.append((tests.path, _power(tests, gate)))
+    if output_format == "json":
+        document = [{"path": path, "slices": [dataclasses.asdict(row) for row in found]} for path, found in rows]
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return Exit.PASS
+    for path, found in rows:
+        sys.stdout.write(log_line(path) + "\n")
+        for row in found:
+            sys.stdout.write(log_line(_sentence(row)) + "\n")
+    return Exit.PASS
+
+
+def _power(tests: TestSet, gate: GateConfig) -> tuple[Power, ...]:
+    cases = tests.cases
+    designed = design(
+        [case.id for case in cases],
+        [case.slices for case in cases],
+        clusters=[case.cluster for case in cases],
+        protected=[case.protected for case in cases],
+        metrics=[MetricSpec(name="score")],
+        identical=[False] * len(cases),
+        gate=gate,
+        digest="power",
+    )
+    return power_of(designed, (OVERALL_MARGIN, SLICE_MARGIN))
+
+
+def _sentence(row: Power) -> str:
+    name = row.slice or "overall"
+    clusters = f" in {row.clusters} clusters" if row.clusters < row.cases else ""
+    seen = "no drop is sure to be seen"
+    if row.detects is not None:
+        seen = f"a drop of {100 * row.detects:.0f} points is blocked in 80 of 100 runs"
+    more = f"; {row.more_cases} more cases would rule out {100 * row.margin:.0f}" if row.more_cases else ""
+    rules_out = f"can rule out a drop of {100 * row.can_rule_out:.1f} points"
+    return f"  {name} ({row.policy}): {row.cases} cases{clusters} {rules_out}; {seen}{more}"

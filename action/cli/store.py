@@ -1,0 +1,63 @@
+"""``promptverdict store``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+from action.cli.local import default_store
+from action.exits import Exit
+from adapters.store import CommittedStore, open_store
+
+Work = Callable[[CommittedStore], Awaitable[None]]
+
+
+def stats(where: str | None, *, output_format: str) -> Exit:
+    """Prints how much is kept. Raises StoreError."""
+
+    async def show(store: CommittedStore) -> None:
+        found = await store.stats()
+        if output_format == "json":
+            sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+        else:
+            sys.stdout.write("".join(f"{name}: {value}\n" for name, value in found.model_dump(mode="json").items()))
+
+    return _with_store(where, show)
+
+
+def prune(where: str | None, *, older_than_days: int | None, max_mib: int | None) -> Exit:
+    """Forgets old answers, oldest first. Raises StoreError."""
+    horizon = None
+    if older_than_days is not None:
+        horizon = (datetime.now(UTC) - timedelta(days=older_than_days)).isoformat()
+
+    async def forget(store: CommittedStore) -> None:
+        gone = await store.prune(older_than=horizon, max_bytes=None if max_mib is None else max_mib << 20)
+        sys.stdout.write(f"{gone} answers forgotten\n")
+
+    return _with_store(where, forget)
+
+
+def export(where: str | None) -> Exit:
+    """Prints every answer as a line of JSON. Raises StoreError."""
+
+    async def show(store: CommittedStore) -> None:
+        for row in store.export():
+            sys.stdout.write(row.model_dump_json() + "\n")
+
+    return _with_store(where, show)
+
+
+def _with_store(where: str | None, work: Work) -> Exit:
+    async def run() -> None:
+        store = open_store(where or default_store(os.environ))
+        try:
+            await work(store)
+        finally:
+            await store.aclose()
+
+    asyncio.run(run())
+    return Exit.PASS

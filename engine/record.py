@@ -1,0 +1,64 @@
+"""The record of an experiment: what ``promptverdict decide`` needs to decide it again, and no text of any prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.experiments import CaseHistory, CellOutcome, Experiment, ExperimentCase
+from schemas.outcomes import Arm, Completion, Outcome, Score
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.plan import Plan
+
+
+def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: int) -> Experiment:
+    """The experiment before its first call; the gate's design is made from this value and from nothing else."""
+    return Experiment(
+        lineage=plan.lineage,
+        model=plan.model,
+        content_digest=plan.digest,
+        gate=plan.gate,
+        metrics=plan.evaluator.metrics,
+        cases=tuple(
+            ExperimentCase(
+                id=case.id,
+                slices=case.slices,
+                cluster=case.cluster,
+                protected=case.protected,
+                identical=identical,
+                added=added,
+                label=case.expected if isinstance(case.expected, str) else None,
+            )
+            for case, identical, added in zip(plan.cases, plan.identical, plan.added, strict=True)
+        ),
+        history=history,
+        lineages=lineages,
+        paired=Arm.BASELINE in plan.arms,
+    )
+
+
+def completed(experiment: Experiment, outcomes: Sequence[Outcome]) -> Experiment:
+    """The same experiment with what every cell gave."""
+    names = [metric.name for metric in experiment.metrics]
+    return experiment.model_copy(update={"outcomes": tuple(_cell(outcome, names) for outcome in outcomes)})
+
+
+def _cell(outcome: Outcome, names: Sequence[str]) -> CellOutcome:
+    cell = outcome.cell
+    key = {"case": cell.case, "arm": 0 if cell.arm is Arm.BASELINE else 1, "repetition": cell.repetition}
+    if not isinstance(outcome.result, Completion):
+        return CellOutcome.model_validate(key | {"scores": None})
+    values = {score.metric: score.value for score in outcome.scores if isinstance(score, Score)}
+    return CellOutcome.model_validate(
+        key
+        | {
+            "scores": tuple(values.get(name) for name in names),
+            "input_tokens": outcome.result.usage.input,
+            "output_tokens": outcome.result.usage.output,
+            "cost_usd": float(outcome.neutral_cost_usd),
+            "latency_s": outcome.result.latency_s,
+            "fresh": outcome.origin == "call",
+        }
+    )
