@@ -159,7 +159,7 @@ def _environment() -> Environment:
     return environment
 
 
-_CASE_ORDER = ("regressed", "missing", "flaky", "improved", "same")
+_CASE_ORDER = ("regressed", "missing", "flaky", "improved", "same", "not_run")
 
 
 def ordered_cases(card: LineageCard) -> list[CaseEffect]:
