@@ -21,6 +21,7 @@ USER_AGENT = "prompt-verdict"
 API_VERSION = "2022-11-28"
 TIMEOUT_S = 20
 TRIES = 4
+MOST_PAGES = 100
 LONGEST_ERROR = 300
 
 
@@ -46,6 +47,9 @@ class Calls:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._requester = _requester(auth, api_url, proxy, ca_bundle)
+        self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
+        self._verify: str | bool = ca_bundle or True
+        self._scheme = api_url.partition(":")[0]
         self._deadline_s = deadline_s
         self._sleep = sleep
         self._clock = clock
@@ -57,8 +61,7 @@ class Calls:
     def pages(self, path: str, wrap: str | None = None, **query: str | int) -> list[JsonValue]:
         """The rows of every page. ``wrap`` names the key that holds them where GitHub wraps lists."""
         rows: list[JsonValue] = []
-        page = 1
-        while True:
+        for page in range(1, MOST_PAGES + 1):
             headers, answer = self._repeat("GET", path, {**query, "per_page": 100, "page": page}, None)
             part = answer.get(wrap) if wrap is not None and isinstance(answer, dict) else answer
             if not isinstance(part, list):
@@ -66,13 +69,13 @@ class Calls:
             rows += part
             if 'rel="next"' not in headers.get("link", ""):
                 return rows
-            page += 1
+        raise HostError(f"GitHub has more than {MOST_PAGES * 100:,} rows", where=path)
 
     def location(self, path: str) -> str:
         """Where a download that GitHub redirects to lies."""
         headers, _ = self._repeat("GET", path, {}, None)
-        if not headers.get("location", "").startswith(("https://", "http://")):
-            raise HostError("GitHub didn't say where the download lies", where=path)
+        if not headers.get("location", "").startswith(f"{self._scheme}://"):
+            raise HostError("GitHub didn't say where the download lies, or not safely", where=path)
         return headers["location"]
 
     def put(self, method: str, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
@@ -132,6 +135,8 @@ class Calls:
 
         with requests.Session() as session:
             session.trust_env = False
+            session.proxies = self._proxies
+            session.verify = self._verify
             try:
                 with session.get(url, timeout=TIMEOUT_S, stream=True, allow_redirects=False) as answer:
                     if answer.status_code != 200:

@@ -234,7 +234,7 @@ def _pull(row: Json) -> HostedPullRequest:
     return HostedPullRequest(
         number=_number(row, "number"),
         is_open=row.get("state") == "open",
-        merged=bool(row.get("merged_at") or row.get("merged")),
+        merged=row.get("merged_at") is not None,
         author=_login(row.get("user")),
         base_ref=_text(base, "ref"),
         base_sha=_text(base, "sha"),

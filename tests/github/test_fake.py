@@ -160,3 +160,10 @@ def test_an_installation_token_works_with_the_adapter(github, scene):
     auth = Auth.AppAuth(app.id, app.private_key).get_installation_auth(installation)
     host = GitHubHost("acme/shop", auth, api_url=github.api_url, login=app.login)
     assert host.pull_request(1).number == 1
+
+
+@pytest.mark.skipif(description() is None, reason=MISSING)
+def test_an_answer_that_github_would_not_give_is_a_violation():
+    lies = description().lies("GET", "/repos/a/b/pulls/1", 200, {"number": "seven", "colour": "red"})
+    assert len(lies) == 2
+    assert description().lies("GET", "/repos/a/b/pulls/1", 200, {"number": 7}) == []

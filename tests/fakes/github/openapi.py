@@ -22,6 +22,8 @@ class Description:
         self.templates = [(self._pattern(path), path) for path in sorted(document["paths"], key=self._specificity)]
         self.used: set[str] = set()
         """Operations that were asked for."""
+        self.answers: dict[str, Any] = {}
+        """Checkers of answers, made once."""
 
     @staticmethod
     def _specificity(path: str) -> tuple[int, str]:
@@ -63,6 +65,33 @@ class Description:
                     known[name]["schema"], self._typed(known[name]["schema"], value), f"{place}: {name}"
                 )
         return found + self._body(operation, body, place)
+
+    def lies(self, method: str, path: str, status: int, body: Any) -> list[str]:
+        """Every way in which an answer of the fake differs in kind from GitHub's; leaving fields out is no lie."""
+        template = next((name for pattern, name in self.templates if pattern.match(path)), None)
+        operation = self.document["paths"].get(template or "", {}).get(method.lower(), {})
+        answer = self._resolve(operation.get("responses", {}).get(str(status), {}))
+        schema = answer.get("content", {}).get("application/json", {}).get("schema")
+        if schema is None or body is None:
+            return []
+        from jsonschema import Draft4Validator
+
+        key = f"{method} {template} {status}"
+        if key not in self.answers:
+            self.answers[key] = Draft4Validator(self._lenient(self._plain(schema)))
+        place = f"{method} {path} → {status}"
+        return [f"{place}: {e.json_path} {e.message[:200]}" for e in self.answers[key].iter_errors(body)]
+
+    def _lenient(self, node: Any) -> Any:
+        """Nothing is required; an object has no fields but those that are described."""
+        if isinstance(node, list):
+            return [self._lenient(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        plain = {key: self._lenient(value) for key, value in node.items() if key not in {"required", "format"}}
+        if isinstance(node.get("properties"), dict) and "anyOf" not in node and "additionalProperties" not in node:
+            plain["additionalProperties"] = False
+        return plain
 
     def _typed(self, schema: dict[str, Any], value: str) -> Any:
         kind = self._resolve(schema).get("type")

@@ -171,7 +171,7 @@ def pull_json(github: FakeGitHub, repository: Repository, pull: Pull) -> Json:
     name = repository.full_name
     return {
         "id": 5000 + pull.number, "node_id": f"PR_{pull.number}", "number": pull.number, "title": pull.title, "body": None,
-        "state": pull.state, "locked": pull.locked, "draft": pull.draft, "merged": pull.merged, "user": user(pull.author),
+        "state": pull.state, "locked": pull.locked, "draft": pull.draft, "merged_at": timestamp(github.clock()) if pull.merged else None, "user": user(pull.author),
         "author_association": pull.author_association, "merge_commit_sha": pull.merge_commit_sha,
         "url": f"{github.api_url}/repos/{name}/pulls/{pull.number}", "html_url": f"{github.server_url}/{name}/pull/{pull.number}",
         "base": {
@@ -199,7 +199,8 @@ def get_repository(github: FakeGitHub, request: Request, repository: Repository)
 
 @route("GET", "/repos/{owner}/{repo}/pulls/{number}", "pull_requests")
 def get_pull(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
-    return Reply(200, pull_json(github, repository, the_pull(repository, number)))
+    pull = the_pull(repository, number)
+    return Reply(200, {**pull_json(github, repository, pull), "merged": pull.merged})
 
 
 @route("GET", "/repos/{owner}/{repo}/pulls", "pull_requests")
@@ -218,7 +219,8 @@ def list_pulls_of_commit(github: FakeGitHub, request: Request, repository: Repos
 @route("GET", "/repos/{owner}/{repo}/pulls/{number}/reviews", "pull_requests")
 def list_reviews(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     the_pull(repository, number)
-    return request.page([r for r in repository.reviews if r["number"] == int(number)])
+    reviews = [r for r in repository.reviews if r["number"] == int(number)]
+    return request.page([{name: value for name, value in r.items() if name != "number"} for r in reviews])
 
 
 @route("GET", "/repos/{owner}/{repo}/collaborators/{login}/permission", "metadata")
@@ -337,12 +339,17 @@ def create_status(github: FakeGitHub, request: Request, repository: Repository, 
         "url": f"{github.api_url}/repos/{repository.full_name}/statuses/{sha}",
     }  # fmt: skip
     repository.statuses.append(status)
-    return Reply(201, status)
+    return Reply(201, status_json(status))
+
+
+def status_json(status: Json) -> Json:
+    """Without the commit, which isn't in GitHub's answer."""
+    return {name: value for name, value in status.items() if name != "sha"}
 
 
 @route("GET", "/repos/{owner}/{repo}/commits/{sha}/statuses", "statuses")
 def list_statuses(github: FakeGitHub, request: Request, repository: Repository, sha: str) -> Reply:
-    return request.page(repository.statuses_of(sha))
+    return request.page([status_json(s) for s in repository.statuses_of(sha)])
 
 
 def checked_output(run: Json, body: Json, *, append: bool) -> None:

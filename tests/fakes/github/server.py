@@ -185,7 +185,10 @@ class FakeGitHub:
             for method, pattern, handler in ROUTES:
                 match = pattern.fullmatch(request.path)
                 if match and method == request.method:
-                    return handler(self, request, **{k: unquote(v) for k, v in match.groupdict().items()})
+                    reply: Reply = handler(self, request, **{k: unquote(v) for k, v in match.groupdict().items()})
+                    if self.description is not None:
+                        self.violations += self.description.lies(request.method, request.path, reply.status, reply.body)
+                    return reply
             raise Refusal(404, "Not Found")
         except Refusal as refusal:
             return refusal.reply()
