@@ -42,10 +42,9 @@ class RemoteRepository(GitRepository):
         self._sleep = sleep
         self._here: set[str] = set()
         self._url = url
-        settings = transport_settings(url, token, proxy=proxy, ca_bundle=ca_bundle)
+        settings = transport_settings(url, token, proxy=proxy, ca_bundle=ca_bundle) | {"remote.origin.url": url}
         GitRepository.start(folder)
         super().__init__(folder, settings)
-        self._in("config", "remote.origin.url", url)
 
     def fetch(self, commits: Sequence[str]) -> None:
         """Brings commits and their trees, without history and without file contents."""

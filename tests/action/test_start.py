@@ -107,6 +107,18 @@ def test_a_loosened_gate_needs_approval_and_a_maintainer_clears_it_until_it_chan
     assert stage.state(pull.head_sha) == "failure"
 
 
+def test_an_edited_workflow_is_accepted_once_and_not_for_its_next_edit(act, scene, stage):
+    calls_us = "on: pull_request\njobs: {verdict: {steps: [{uses: prompt-verdict/prompt-verdict@v1}]}}\n"
+    path = ".github/workflows/verdict.yml"
+    scene.git.commit("main", {path: calls_us})
+    pull, event = scene.open_pull({path: calls_us + "# harmless\n", TRIAGE: REWORDED})
+    assert act("pull_request", event).outputs["verdict"] == "needs_approval"
+    act("pull_request_review", scene.review(pull, "mia"))
+    assert stage.state(pull.head_sha) == "success"
+    act("pull_request", scene.push(pull, {path: calls_us + "# not so harmless\n"}))
+    assert stage.state(pull.head_sha) == "failure"
+
+
 def test_a_fork_is_planned_and_not_run_until_its_head_is_approved(act, scene, stage):
     fork, event = scene.open_pull({TRIAGE: REWORDED}, author="eve", fork="eve/shop")
     ran = act("pull_request", event, READ)
