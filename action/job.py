@@ -298,8 +298,12 @@ class Job:
         if self.environment.summary:
             self.runner.summarise(markdown(scorecard, JOB_SUMMARY, links))
         folder = Path(self.environment.folder)
-        write_reports(folder, self.reports(scorecard, links))
-        seen = {name: self.environment.seen_by_runner(str(folder / name)) for name in REPORTS}
+        seen = dict.fromkeys(REPORTS, "")
+        try:
+            write_reports(folder, self.reports(scorecard, links))
+            seen = {name: self.environment.seen_by_runner(str(folder / name)) for name in REPORTS}
+        except OSError as error:
+            self.runner.warn(f"the reports can't be written to {folder}: {error.strerror}")
         self.runner.outputs(
             {
                 "verdict": scorecard.status.outcome,

@@ -361,3 +361,11 @@ def test_events_that_would_hand_out_secrets_are_refused(stage, scene, github, pu
     with pytest.raises(UsageError):
         stage.run(name, opened(scene, pull))
     assert github.asked == []
+
+
+def test_a_full_disk_costs_the_reports_and_nothing_else(stage, scene, pull):
+    stage.home.mkdir()
+    (stage.home / "prompt-verdict").write_text("in the way")
+    ran = stage.run("pull_request", opened(scene, pull))
+    assert (ran.code, ran.outputs["verdict"], ran.outputs["report-html"]) == (0, "approved", "")
+    assert "the reports can't be written" in ran.log
