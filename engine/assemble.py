@@ -27,6 +27,7 @@ from schemas.scorecard import (
 from schemas.values import digest_of
 
 if TYPE_CHECKING:
+    from engine.calibrate import Graded
     from engine.experiment import ExperimentResult
     from engine.gate.decision import Decision
     from engine.plan import Plan
@@ -43,10 +44,13 @@ WORDS = {
 }
 
 
-def measured_card(change: LineageChange, plan: Plan, result: ExperimentResult[Decision]) -> LineageCard:
+def measured_card(change: LineageChange, graded: Graded, result: ExperimentResult[Decision]) -> LineageCard:
     """The card of an experiment that ran, whether or not it came to a decision."""
-    decision = result.decision
+    plan, decision = graded.plan, result.decision
     spending = result.spending
+    spending = spending.model_copy(
+        update={"made": spending.made + graded.calls, "judge_cost_usd": spending.judge_cost_usd + graded.cost_usd}
+    )
     shared = 2 * sum(plan.identical)
     if decision is None:
         return unmeasured_card(
@@ -88,7 +92,7 @@ def measured_card(change: LineageChange, plan: Plan, result: ExperimentResult[De
         cases=case_effects(plan.cases, decision.readings, result.outcomes),
         diff=_with_tokens(change.diff, usages[Arm.BASELINE], usages[Arm.CANDIDATE]),
         changes=change.changes,
-        sureness=decision.sureness,
+        sureness=decision.sureness.model_copy(update={"judge_agreement": graded.agreement}),
         spending=spending.model_copy(
             update={
                 "planned": max(decision.planned, spending.planned) + shared,

@@ -23,6 +23,7 @@ from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorec
 
 if TYPE_CHECKING:
     from engine.access import Access
+    from engine.calibrate import Graded
     from engine.experiment import Experiment, Progress
     from engine.gate.decision import Decision
     from engine.gate.design import Design
@@ -158,34 +159,46 @@ async def measure(
     ``budget_usd`` can only lower the configured cap; ``on_record`` is given each experiment's record.
     Raises StoreError when evidence can't be kept.
     """
+    from engine.calibrate import calibrated
     from engine.history import history_of
     from engine.record import completed, designed
     from engine.replay import design_of
     from engine.run import run
 
     started = clock.monotonic()
-    planned = [(entry, entry.plan) for entry in prepared.entries if entry.plan is not None and entry.change.measured]
-    experiments: list[Experiment[Decision]] = []
-    records: list[Record] = []
-    for entry, plan in planned:
-        history = await history_of(plan, store, now=clock.utc(), max_age=duration(entry.change.run.max_age))
-        records.append(designed(plan, history, lineages=len(planned)))
-        experiments.append(_experiment(plan, design_of(records[-1])))
     detection = prepared.detection
     cap = detection.budget_usd if budget_usd is None else min(detection.budget_usd, budget_usd)
+    left = cap
+    planned: list[tuple[Entry, Graded]] = []
+    for entry in prepared.entries:
+        if entry.plan is not None and entry.change.measured:
+            graded = await calibrated(
+                entry.plan, entry.change, access=access, store=store, clock=clock, budget_usd=left
+            )
+            left -= graded.cost_usd
+            planned.append((entry, graded))
+    experiments: list[Experiment[Decision]] = []
+    records: list[Record] = []
+    for entry, graded in planned:
+        age = duration(entry.change.run.max_age)
+        history = await history_of(graded.plan, store, now=clock.utc(), max_age=age)
+        records.append(designed(graded.plan, history, lineages=len(planned)))
+        experiments.append(_experiment(graded.plan, design_of(records[-1])))
     results = await run(
         experiments,
         access=access,
         store=store,
         clock=clock,
         settings=detection.config.run if detection.config else None,
-        budget_usd=cap,
+        budget_usd=left,
         on_progress=on_progress,
     )
     if on_record is not None:
         for record, result in zip(records, results, strict=True):
             on_record(completed(record, result.outcomes))
-    cards = [measured_card(entry.change, plan, result) for (entry, plan), result in zip(planned, results, strict=True)]
+    cards = [
+        measured_card(entry.change, graded, result) for (entry, graded), result in zip(planned, results, strict=True)
+    ]
     cards += [
         unmeasured_card(entry.change, entry.model, (*entry.reasons, *entry.change.reasons), plan=entry.plan)
         for entry in prepared.entries

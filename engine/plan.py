@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.cost import DEFAULT_OUTPUT_LIMIT, Estimate, estimate
 from engine.experiment import ArmPlan, Endpoint
@@ -136,6 +136,12 @@ def plan_experiment(
         },
         warnings=tuple(warnings),
     )
+
+
+def with_evaluator(plan: Plan, evaluator: Evaluator, config: LineageConfig) -> Plan:
+    """The same plan, scored otherwise; its digest says so."""
+    digest = _content_digest(plan.arms, plan.cases, plan.gate, evaluator, config)
+    return replace(plan, evaluator=evaluator, digest=digest)
 
 
 def _sources(baseline: ArmSource | None, candidate: ArmSource) -> list[tuple[Arm, ArmSource]]:

@@ -8,6 +8,7 @@ one-sided 95% lower bound of κ (jackknife) is ≥ 0.4, and 90% of the grades ar
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping, Sequence
 
@@ -129,12 +130,19 @@ def _lower_bound(kappa: float | None, pairs: Sequence[tuple[float, float]]) -> f
 
 
 async def calibrate(judge: RubricJudge, answers: Sequence[LabelledAnswer], ask: Ask) -> Calibration:
-    """Has ``judge`` grade the sample answers, as it grades in a run, and compares with the people's grades."""
+    """Has ``judge`` grade the sample answers, as it grades in a run, and compares with the people's grades.
+
+    All answers at once: ``ask`` limits how many calls are in flight. What it raises comes in an ExceptionGroup.
+    """
+    cases = [TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected) for answer in answers]
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(judge.score(case, answer.output, ask))
+            for case, answer in zip(cases, answers, strict=True)
+        ]
     given: dict[str, list[tuple[float, float]]] = {}
     missing = 0
-    for answer in answers:
-        case = TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
-        scores = await judge.score(case, answer.output, ask)
+    for answer, scores in zip(answers, (task.result() for task in tasks), strict=True):
         missing += any(isinstance(score, EvaluatorFailure) for score in scores)
         for score in scores:
             if isinstance(score, Score) and score.metric in answer.grades:

@@ -25,6 +25,8 @@ def effects(course: Course, broken: frozenset[str] = frozenset()) -> tuple[Effec
     blocks, and at most at 0 where a contract does.
     """
     design = course.design
+    if not design.hypotheses:  # nothing gates, so there is nothing to compare
+        return ()
     differences = course.ledger.cautious_differences()
     moved = course.ledger.differences()
     shares, sums, moved_sums = course.weights(differences), course.sums(differences), course.sums(moved)

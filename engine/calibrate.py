@@ -1,0 +1,98 @@
+"""Before a run: does the judge of a lineage grade as people do? Only then do its grades decide anything."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from decimal import Decimal
+
+from engine.access import Access
+from engine.budget import Budget
+from engine.calls import Calls
+from engine.experiment import Endpoint
+from engine.plan import Plan, with_evaluator
+from engine.readers.labels import read_labels
+from evaluators.calibration import Calibration, calibrate
+from evaluators.generation import RubricJudge
+from evaluators.registry import evaluator_for
+from schemas.detection import LineageChange
+from schemas.errors import BudgetExceeded, ConfigError, ProviderError
+from schemas.outcomes import Completion, CompletionError
+from schemas.ports import Clock, OutcomeStore
+from schemas.prompts import Finding, Request
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A plan whose evaluator knows whether its judge may gate."""
+
+    plan: Plan
+    agreement: float | None = None
+    """The lowest κ over the dimensions; ``None`` when nobody graded sample answers."""
+    calls: int = 0
+    """Calls that were paid for now, and their cost in USD."""
+    cost_usd: Decimal = Decimal(0)
+
+
+async def calibrated(
+    plan: Plan, change: LineageChange, *, access: Access, store: OutcomeStore, clock: Clock, budget_usd: Decimal | None
+) -> Graded:
+    """Has the judge grade the sample answers that people graded, and lets it gate where it agrees with them.
+
+    What it answered is in the store: a second run pays nothing. A calibration that can't be finished is said in the
+    plan's warnings, and the judge doesn't gate.
+    """
+    if change.judge is None or change.rubric is None:
+        return Graded(plan)
+    if change.judge_labels is None:
+        return Graded(
+            _doubted(plan, "nobody has graded sample answers yet, so its grades are shown but decide nothing")
+        )
+    calls = Calls(access, store, clock, Budget(budget_usd), change.run)
+    try:
+        found = await _compared(change, calls, plan.judges[0])
+    except ConfigError as mistake:
+        return Graded(_doubted(plan, f"it could not be held against people's grades: {mistake}"))
+    except ExceptionGroup as failures:
+        error = failures.exceptions[0]
+        if not isinstance(error, BudgetExceeded | ProviderError):
+            raise error from None
+        said = f"it could not be held against people's grades: {error}"
+        return Graded(_doubted(plan, said), None, calls.made, calls.spent_usd)
+    if not found.calibrated:
+        return Graded(_doubted(plan, _disagreement(found)), found.agreement, calls.made, calls.spent_usd)
+    gating = change.tests.cases if change.tests else ()
+    evaluator = evaluator_for(
+        change.config, change.judged_by, change.rubric, change.judge, cases=gating, calibrated=True
+    )
+    return Graded(with_evaluator(plan, evaluator, change.config), found.agreement, calls.made, calls.spent_usd)
+
+
+async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> Calibration:
+    assert change.rubric is not None
+    assert change.judge is not None
+    path = change.config.judge.labels if change.config.judge else None
+    labels = read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
+
+    async def ask(request: Request, repetition: int) -> Completion | CompletionError:
+        answer, _ = await calls.answer(request, repetition, endpoint)
+        return answer if isinstance(answer, CompletionError) else answer.completion
+
+    return await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
+
+
+def _disagreement(found: Calibration) -> str:
+    weak = {name: one for name, one in found.dimensions.items() if not one.sufficient}
+    told = ", ".join(
+        f"{name} (κ {'unknown' if one.kappa is None else f'{one.kappa:.2f}'} over {one.pairs} answers)"
+        for name, one in weak.items()
+    )
+    return f"it doesn't agree with people well enough on {told or 'what it was asked'}, so its grades decide nothing"
+
+
+def _doubted(plan: Plan, why: str) -> Plan:
+    warning = Finding(
+        what=f"the judge of {plan.lineage} doesn't gate: {why}",
+        mend="grade at least 30 sample answers and name the file under judge.labels, or improve the rubric",
+    )
+    return dataclasses.replace(plan, warnings=(*plan.warnings, warning))

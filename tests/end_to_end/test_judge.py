@@ -1,0 +1,91 @@
+"""A judge decides only where it is known to grade as people do."""
+
+import json
+
+import pytest
+
+CONFIG = """\
+version: 1
+models:
+  toy: {provider: offline, model: offline-large, price: {input: 1, output: 4}, parameters: {temperature: 0}}
+defaults: {model: toy}
+lineages:
+  letters:
+    use_case: generation
+    prompt: letter.txt
+    tests: cases.jsonl
+    rubric: rubric.yaml
+    judge: {model: toy, labels: labels.jsonl}
+"""
+RUBRIC = "dimensions:\n  brevity:\n    description: How short it is.\n"
+PROMPT = "Write a short email to the person below.\n\nName: {{name}}\n"
+LONGER = PROMPT.replace("a short email", "an email")
+CASES = "".join(json.dumps({"id": f"c{n}", "inputs": {"name": f"Ann {n}"}}) + "\n" for n in range(40))
+
+
+def labels(grade, number=40):
+    """Answers of ``number`` lengths; ``grade`` says what a person makes of so many words."""
+    words = [10 + 8 * n for n in range(number)]
+    rows = [
+        {"id": f"l{n}", "inputs": {"name": "Ann"}, "output": "word " * n, "grades": {"brevity": grade(n)}}
+        for n in words
+    ]
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def like_the_judge(words):
+    return next((grade for grade, limit in ((5, 90), (4, 120), (3, 160), (2, 220)) if words <= limit), 1)
+
+
+def unlike_the_judge(words):
+    return 6 - like_the_judge(words)
+
+
+def checked(project, people, *arguments):
+    files = {"promptverdict.yaml": CONFIG, "rubric.yaml": RUBRIC, "letter.txt": PROMPT, "cases.jsonl": CASES}
+    graded = {} if people is None else {"labels.jsonl": people}
+    config = CONFIG if people is not None else CONFIG.replace(", labels: labels.jsonl", "")
+    project.base = project.repository.commit({**files, **graded, "promptverdict.yaml": config}, branch="main")
+    project.branch("longer", {"letter.txt": LONGER})
+    return project.check("longer", "--base", "main", "--yes", *arguments).card
+
+
+def warnings(card):
+    return " ".join(found["what"] for found in card["lineages"][0]["warnings"])
+
+
+def test_a_judge_that_grades_as_people_do_decides(project):
+    card = checked(project, labels(like_the_judge))
+    assert card["status"] == "blocked"
+    assert card["lineages"][0]["sureness"]["judge_agreement"] > 0.9
+    assert "doesn't gate" not in warnings(card)
+
+
+def test_its_grades_are_paid_once(project):
+    first = checked(project, labels(like_the_judge))
+    again = project.check("longer", "--base", "main", "--yes").card
+    assert first["spending"]["made"] > 80
+    assert again["spending"]["made"] == 0
+
+
+@pytest.mark.parametrize(
+    ("people", "why"),
+    [
+        (labels(unlike_the_judge), "doesn't agree with people well enough on brevity"),
+        (labels(like_the_judge, number=12), "brevity (κ 1.00 over 12 answers)"),
+        (labels(lambda words: 5, number=9), "over 9 answers"),
+        (None, "nobody has graded sample answers yet"),
+        ('{"id": "x"}\n', "could not be held against people's grades"),
+    ],
+    ids=["disagrees", "too few", "one grade", "no labels", "unreadable"],
+)
+def test_any_other_judge_decides_nothing_and_the_scorecard_says_why(project, people, why):
+    card = checked(project, people)
+    assert card["status"] == "error"
+    assert why in warnings(card)
+
+
+def test_a_calibration_that_the_budget_does_not_allow_is_said(project):
+    card = checked(project, labels(like_the_judge), "--budget", "0.01")
+    assert "the budget of $0.01" in json.dumps(card, ensure_ascii=False)
+    assert card["status"] == "error"

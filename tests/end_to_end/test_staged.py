@@ -1,0 +1,57 @@
+"""The pull requests of the demo, by the real main job on a real repository: each gets the verdict that it deserves."""
+
+import pytest
+
+from action.demo.staging import stage
+from schemas.scorecard import VerdictStatus
+from tests.end_to_end.conftest import run_command
+
+CODES = {VerdictStatus.APPROVED: 0, VerdictStatus.BLOCKED: 1, VerdictStatus.NEEDS_APPROVAL: 5}
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("staged")
+    return folder, {each.name: each for each in stage(folder / "repository")}
+
+
+def check(folder, head):
+    (folder / "home").mkdir(exist_ok=True)
+    arguments = ("check", "--base", "main", "--head", head, "--yes", "--format", "json")
+    return run_command(*arguments, cwd=folder / "repository", home=folder / "home")
+
+
+@pytest.mark.parametrize(
+    "name", ["better-triage", "trusting-triage", "explained-match", "reworded-triage", "looser-gate", "cheaper-model"]
+)
+def test_each_gets_the_verdict_that_it_deserves(staged, name):
+    folder, pull_requests = staged
+    each = pull_requests[name]
+    ran = check(folder, each.branch)
+    assert (ran.card["status"], ran.code) == (each.expect, CODES[each.expect])
+    (lineage,) = ran.card["lineages"]
+    reasons = [reason for reason in (*ran.card["reasons"], *lineage["reasons"]) if reason["status"] == each.expect]
+    assert (reasons[0]["code"], reasons[0]["slice"]) == (each.because, each.slice)
+    again = check(folder, each.branch)
+    assert again.card["spending"]["made"] == 0
+    assert again.card["status"] == each.expect
+
+
+def test_a_model_swap_has_a_heading_of_its_own(staged):
+    folder, pull_requests = staged
+    (lineage,) = check(folder, pull_requests["cheaper-model"].branch).card["lineages"]
+    assert (lineage["baseline_model"], lineage["model"]) == ("offline-large", "offline-small")
+
+
+def test_the_average_rises_where_the_adversarial_slice_falls(staged):
+    folder, pull_requests = staged
+    (lineage,) = check(folder, pull_requests["trusting-triage"].branch).card["lineages"]
+    assert lineage["overall"]["change"] > 0
+    adversarial = next(effect for effect in lineage["slices"] if effect["slice"] == "adversarial")
+    assert adversarial["change"] < -0.2
+
+
+def test_the_judge_that_decides_was_held_against_people(staged):
+    folder, pull_requests = staged
+    (lineage,) = check(folder, pull_requests["cheaper-model"].branch).card["lineages"]
+    assert lineage["sureness"]["judge_agreement"] > 0.7
