@@ -48,9 +48,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     """The card of an experiment that ran, whether or not it came to a decision."""
     plan, decision = graded.plan, result.decision
     spending = result.spending
-    spending = spending.model_copy(
-        update={"made": spending.made + graded.calls, "judge_cost_usd": spending.judge_cost_usd + graded.cost_usd}
-    )
+    spending = spending.model_copy(update={"judge_cost_usd": spending.judge_cost_usd + graded.cost_usd})
     shared = 2 * sum(plan.identical)
     if decision is None:
         return unmeasured_card(

@@ -29,9 +29,8 @@ class Graded:
     plan: Plan
     agreement: float | None = None
     """The lowest κ over the dimensions; ``None`` when nobody graded sample answers."""
-    calls: int = 0
-    """Calls that were paid for now, and their cost in USD."""
     cost_usd: Decimal = Decimal(0)
+    """What the judge's answers cost now; nothing where they were in the store."""
 
 
 async def calibrated(
@@ -58,14 +57,14 @@ async def calibrated(
         if not isinstance(error, BudgetExceeded | ProviderError):
             raise error from None
         said = f"it could not be held against people's grades: {error}"
-        return Graded(_doubted(plan, said), None, calls.made, calls.spent_usd)
+        return Graded(_doubted(plan, said), None, calls.spent_usd)
     if not found.calibrated:
-        return Graded(_doubted(plan, _disagreement(found)), found.agreement, calls.made, calls.spent_usd)
+        return Graded(_doubted(plan, _disagreement(found)), found.agreement, calls.spent_usd)
     gating = change.tests.cases if change.tests else ()
     evaluator = evaluator_for(
         change.config, change.judged_by, change.rubric, change.judge, cases=gating, calibrated=True
     )
-    return Graded(with_evaluator(plan, evaluator, change.config), found.agreement, calls.made, calls.spent_usd)
+    return Graded(with_evaluator(plan, evaluator, change.config), found.agreement, calls.spent_usd)
 
 
 async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> Calibration:
