@@ -56,6 +56,8 @@ class Course:
         self.certified: Bools = np.zeros(count, dtype=np.bool_)
         self.contracts: Mapping[str, Contract] = {}
         """What fresh runs said about contracts in which something looked worse."""
+        self.locked: dict[int, Floats] = {}
+        """Fresh runs of all locks by case: ``[arms, runs, metrics]``."""
         self.open_floors: set[str | None] = set()
         """Slices whose floor is neither broken nor certain yet."""
         self.found: list[Reason] = []
@@ -84,6 +86,12 @@ class Course:
         """Hypotheses whose margin must be certified and isn't yet."""
         pairs = zip(self.design.hypotheses, self.certified, strict=True)
         return [h for h, done in pairs if h.certifies and not done]
+
+    def may_hold(self, h: Hypothesis) -> bool:
+        """Whether the estimate lies inside the margin."""
+        differences = self.ledger.cautious_differences()
+        k = self.design.hypotheses.index(h)
+        return bool(-self.sums(differences)[:, k].sum() < h.margin)
 
     def take_look(self) -> None:
         """Counts a look, once its cases are there."""

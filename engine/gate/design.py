@@ -39,15 +39,17 @@ class History:
     lowest: Floats
     """The lowest score of the first metric on record; NaN without runs."""
 
+    def known(self) -> Bools:
+        """Cases with enough runs on record to tell."""
+        return np.asarray(self.runs >= ENOUGH_RUNS)
+
     def flaky(self) -> Bools:
         """Cases known to give different scores to the same request."""
-        return np.asarray(
-            (self.runs >= ENOUGH_RUNS) & (np.nan_to_num(self.variances).max(axis=1, initial=0) > FLAKY_VARIANCE)
-        )
+        return np.asarray(self.known() & (np.nan_to_num(self.variances).max(axis=1, initial=0) > FLAKY_VARIANCE))
 
     def stable(self) -> Bools:
         """Cases known to pass every time."""
-        return np.asarray((self.runs >= ENOUGH_RUNS) & ~self.flaky() & (self.lowest >= 1.0))
+        return np.asarray(self.known() & ~self.flaky() & (self.lowest >= 1.0))
 
 
 @dataclass(frozen=True)
