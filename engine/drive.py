@@ -13,6 +13,7 @@ from engine.access import Access
 from engine.calls import Calls
 from engine.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
 from engine.gate.cells import Batch, Observations
+from engine.outcome_log import OutcomeLog
 from engine.retry import HOPELESS
 from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded, ConfigError, PromptVerdictError, ProviderError
@@ -60,7 +61,7 @@ class Drive(Generic[Decision]):
         self._workers = settings.max_concurrency
         self._on_progress = on_progress
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
-        self._outcomes: list[Outcome] = []
+        self._outcomes = OutcomeLog()
         self._asked = self._made = self._stored = 0
         self._purpose = ""
         self._cost = self._judge_cost = Decimal(0)
@@ -85,8 +86,6 @@ class Drive(Generic[Decision]):
             decision = end.value
         finally:
             gate.close()
-        order = {Arm.BASELINE: 0, Arm.CANDIDATE: 1}
-        self._outcomes.sort(key=lambda one: (one.cell.case, order[one.cell.arm], one.cell.repetition))
         return ExperimentResult(
             experiment=self._experiment,
             decision=decision,

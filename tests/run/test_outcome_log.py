@@ -1,0 +1,48 @@
+"""Outcomes in little memory: what goes in comes out, by case, arm and repetition."""
+
+import random
+from decimal import Decimal
+
+from engine.outcome_log import BLOCK, PLAIN, OutcomeLog
+from schemas.outcomes import Arm, Cell, CompletionError, ErrorKind, EvaluatorFailure, Outcome, Score
+from tests.run.laboratory import completion
+
+
+def outcome(case, arm=Arm.BASELINE, repetition=0):
+    lost = case % 7 == 3
+    return Outcome(
+        cell=Cell(case=case, arm=arm, repetition=repetition),
+        result=CompletionError(kind=ErrorKind.TIMEOUT, message="ü") if lost else completion(f"answer {case}"),
+        scores=(Score(metric="a", value=case % 10 / 10), EvaluatorFailure(metric="b", message="no")),
+        cost_usd=Decimal("0.00012300"),
+    )
+
+
+def test_what_goes_in_comes_out_in_order():
+    cases = list(range((PLAIN + 2) * BLOCK // 2 + 5))
+    random.Random(1).shuffle(cases)
+    log = OutcomeLog()
+    for case in cases:
+        for arm in (Arm.CANDIDATE, Arm.BASELINE):
+            log.append(outcome(case, arm))
+    assert len(log) == 2 * len(cases) > PLAIN * BLOCK
+    cells = [(one.cell.case, one.cell.arm) for one in log]
+    assert cells == [(case, arm) for case in range(len(cases)) for arm in Arm]
+    assert log[8] == outcome(4)
+    assert log[-1] == outcome(len(cases) - 1, Arm.CANDIDATE)
+    assert log[6:8] == [outcome(3), outcome(3, Arm.CANDIDATE)]
+    assert str(log[0].cost_usd) == "0.00012300"
+
+
+def test_it_may_grow_after_it_was_read():
+    log = OutcomeLog()
+    log.append(outcome(1))
+    assert [one.cell.case for one in log] == [1]
+    log.append(outcome(0))
+    log.append(outcome(0, repetition=100))
+    assert [(one.cell.case, one.cell.repetition) for one in log] == [(0, 0), (0, 100), (1, 0)]
+
+
+def test_an_empty_log_is_empty():
+    assert list(OutcomeLog()) == []
+    assert len(OutcomeLog()) == 0
