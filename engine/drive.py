@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.access import Access
 from engine.calls import Calls
+from engine.cost import bill, neutral
 from engine.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
 from engine.gate.cells import Batch, Observations
 from engine.outcome_log import OutcomeLog
@@ -207,7 +208,7 @@ class Drive(Generic[Decision]):
     async def _outcome(self, cell: Cell, result: StoredCompletion | CompletionError, *, paid: bool) -> Outcome:
         if isinstance(result, CompletionError):
             return Outcome(cell=cell, result=result)
-        completion = result.completion
+        completion, price = result.completion, self._experiment.arms[cell.arm].endpoint.price
         self._served_by.add((cell.arm, completion.model, completion.fingerprint))
         if paid:
             self._made += 1
@@ -243,8 +244,8 @@ class Drive(Generic[Decision]):
             cell=cell,
             result=completion,
             scores=scores,
-            cost_usd=result.cost_usd,
-            neutral_cost_usd=result.neutral_cost_usd,
+            cost_usd=bill(completion.usage, price),  # not what was paid once: both arms at one day's prices
+            neutral_cost_usd=neutral(completion.usage, price),
             judge_cost_usd=judged,
             origin="call" if paid else "store",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -95,6 +96,10 @@ def check(
         typer.Option("--output", metavar="DIR", help="Also write scorecard.json, scorecard.md and report.html here."),
     ] = None,
     budget: BudgetUsd = None,
+    prices_at: Annotated[
+        datetime | None,
+        typer.Option("--prices-at", formats=["%Y-%m-%d"], metavar="DATE", help="Count with the prices of that day."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before money is spent.")] = False,
     store: Store = None,
     color: Colour = None,
@@ -117,6 +122,7 @@ def check(
                 yes=yes,
                 store=store,
                 color=color,
+                prices_at=prices_at.date() if prices_at else None,
             )
         )
     )

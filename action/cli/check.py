@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ class CheckOptions:
     yes: bool
     store: str | None
     color: bool | None
+    prices_at: date | None = None
 
 
 def check(options: CheckOptions) -> Exit:
@@ -62,14 +64,15 @@ def evaluate(options: CheckOptions) -> tuple[Scorecard, list[Record]]:
         repository, base=options.base, head=options.head, worktree=options.worktree
     )
     with closing(renderer()) as jail:
-        prepared = prepare(pull_request, merge_base, World(repository, jail, prices()), only=options.lineages)
+        world = World(repository, jail, prices(options.prices_at))
+        prepared = prepare(pull_request, merge_base, world, only=options.lineages)
     if not prepared.runs:
         return static(prepared), []
     if not options.yes and not _agreed(prepared):
         raise UsageError("nothing was run", mend="promptverdict plan shows what it would cost; --yes doesn't ask")
-    import asyncio
+    from adapters.loop import run_async
 
-    return asyncio.run(_measured(prepared, options))
+    return run_async(_measured(prepared, options))
 
 
 def renderer() -> JailedRenderer:
@@ -80,11 +83,11 @@ def renderer() -> JailedRenderer:
     return JailedRenderer(fill_in)
 
 
-def prices() -> GenaiPrices:
-    """Today's price table."""
+def prices(at: date | None = None) -> GenaiPrices:
+    """The price table of a day; today's where none is given."""
     from adapters.prices import GenaiPrices
 
-    return GenaiPrices()
+    return GenaiPrices(at)
 
 
 async def _measured(prepared: Prepared, options: CheckOptions) -> tuple[Scorecard, list[Record]]:

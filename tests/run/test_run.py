@@ -1,6 +1,7 @@
 """The run: every cell that the gate asks for is answered from the store or paid for once, scored, and told to the gate."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,10 +9,10 @@ import numpy as np
 import pytest
 
 from engine.access import Access
-from engine.experiment import Endpoint, Progress
+from engine.experiment import ArmPlan, Endpoint, Progress
 from engine.gate.cells import Batch
 from engine.run import run
-from schemas.config import RunConfig
+from schemas.config import Price, RunConfig
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError, StoreError
 from schemas.outcomes import (
     Arm,
@@ -299,3 +300,15 @@ async def test_only_the_configured_judge_may_be_asked(store):
 
     with pytest.raises(ConfigError, match="not a model of this lineage"):
         await run_one(experiment(1, evaluator=Stray(), judges=(Endpoint(MODEL, PRICE),)), Scripted(), store)
+
+
+async def test_stored_answers_count_at_the_prices_of_this_run_but_nothing_is_paid(store):
+    await run_one(experiment(1), Scripted(), store)
+    dearer = experiment(1)
+    arms = {
+        arm: ArmPlan(Endpoint(MODEL, Price(input=Decimal(2), output=Decimal(10))), plan.requests)
+        for arm, plan in dearer.arms.items()
+    }
+    result = await run_one(replace(dearer, arms=arms), Scripted(), store)
+    assert result.decision[0].cost_usd.tolist() == [0.0002, 0.0002]
+    assert result.spending.cost_usd == 0
