@@ -41,6 +41,8 @@ def bring(host: PullRequestHost, number: int, into: Path) -> bool:
     if len(store) > LARGEST_STORE:
         raise HostError("the artifact's store is larger than 1 GiB", where=artifact_name(number))
     into.parent.mkdir(parents=True, exist_ok=True)
+    for rest in ("-wal", "-shm"):  # of the file that was here: replayed onto another database they would damage it
+        into.with_name(into.name + rest).unlink(missing_ok=True)
     into.write_bytes(store)
     return True
 

@@ -267,6 +267,15 @@ def test_the_merge_queue_reuses_the_verdict_and_pays_nothing(stage, scene, pull)
     assert (stage.home / "prompt-verdict" / "outcomes.sqlite3").read_bytes() == b"rows"
 
 
+def test_what_is_left_of_another_store_is_not_mixed_with_the_one_that_is_brought(stage, scene, pull):
+    folder = stage.home / "prompt-verdict"
+    folder.mkdir(parents=True)
+    (folder / "outcomes.sqlite3-wal").write_bytes(b"of another database")
+    scene.artifact(f"prompt-verdict-{pull.number}", {"outcomes.sqlite3": b"rows"}, head_sha=pull.head_sha)
+    stage.run("merge_group", scene.queue(pull))
+    assert not (folder / "outcomes.sqlite3-wal").exists()
+
+
 def test_outcomes_that_a_fork_left_behind_are_not_taken(stage, scene, pull):
     scene.artifact(
         f"prompt-verdict-{pull.number}", {"outcomes.sqlite3": b"forged"}, head_sha=pull.head_sha, head_repository_id=1
