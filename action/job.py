@@ -315,7 +315,7 @@ class Job:
                 "comment-url": comment_url,
             }
         )
-        verdict = scorecard.title if scorecard.summary in scorecard.title else f"{scorecard.title}: {scorecard.summary}"
+        verdict = scorecard.title if scorecard.summary in scorecard.title else f"{scorecard.title}. {scorecard.summary}"
         if gated or scorecard.passes:
             self.runner.say(verdict)
         else:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.cases import case_effects, finishes
 from engine.cost import decompose
+from engine.headline import explained, summary, title
 from engine.verdict import SEVERITY, combine, passes
 from schemas.config import CommentPolicy, Mode
 from schemas.outcomes import Arm, Completion, Outcome, Usage
@@ -33,16 +34,6 @@ if TYPE_CHECKING:
     from engine.plan import Plan
     from schemas.detection import LineageChange
 
-WORDS = {
-    VerdictStatus.BLOCKED: "blocked",
-    VerdictStatus.ERROR: "could not be measured",
-    VerdictStatus.NEEDS_APPROVAL: "needs approval",
-    VerdictStatus.SUSPICIOUS: "inconclusive, suspicious",
-    VerdictStatus.UNDERPOWERED: "inconclusive",
-    VerdictStatus.APPROVED: "approved",
-    VerdictStatus.NOT_APPLICABLE: "nothing to evaluate",
-}
-
 
 def measured_card(change: LineageChange, graded: Graded, result: ExperimentResult[Decision]) -> LineageCard:
     """The card of an experiment that ran, whether or not it came to a decision."""
@@ -58,7 +49,6 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             plan=plan,
             spending=spending.model_copy(update={"identical": shared}),
         )
-    reasons = tuple(sorted((*decision.reasons, *change.reasons), key=lambda reason: SEVERITY.index(reason.status)))
     status = combine([decision.status, *(reason.status for reason in change.reasons)])
     classes, confusion = _classes(change, plan, result.outcomes)
     usages = {
@@ -70,6 +60,9 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         prices = {arm: arm_plan.endpoint.price for arm, arm_plan in plan.arms.items()}
         parts = decompose(usages[Arm.BASELINE], usages[Arm.CANDIDATE], prices[Arm.BASELINE], prices[Arm.CANDIDATE])
         cost = cost.model_copy(update={"parts": parts})
+    cases = case_effects(plan.cases, decision.readings, result.outcomes)
+    found = explained(decision.reasons, cost, cases, change.config.labels or ())
+    reasons = tuple(sorted((*found, *change.reasons), key=lambda reason: SEVERITY.index(reason.status)))
     return LineageCard(
         lineage=change.name,
         model=plan.model,
@@ -87,7 +80,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         confusion=confusion,
         cost=cost,
         latency=decision.latency,
-        cases=case_effects(plan.cases, decision.readings, result.outcomes),
+        cases=cases,
         diff=_with_tokens(change.diff, usages[Arm.BASELINE], usages[Arm.CANDIDATE]),
         changes=change.changes,
         sureness=decision.sureness.model_copy(update={"judge_agreement": graded.agreement}),
@@ -198,8 +191,8 @@ def scorecard(
     return Scorecard(
         status=status,
         passes=lets_through or mode is Mode.INFORM,
-        title=_title(status, ordered, reasons),
-        summary=_summary(ordered, reasons),
+        title=title(status, ordered, reasons),
+        summary=summary(ordered, reasons),
         mode=mode,
         comment=comment,
         base=base,
@@ -222,30 +215,3 @@ def scorecard(
         seconds=seconds,
         dry_run=dry_run,
     )
-
-
-def _title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
-    of_worst = [card for card in cards if card.status is status]
-    detail = ""
-    if of_worst:
-        names = ", ".join(dict.fromkeys(card.lineage for card in of_worst))
-        detail = f"{names}: {of_worst[0].headline}" if len(of_worst) == 1 else names
-    elif own := [reason for reason in reasons if reason.status is status]:
-        detail = own[0].sentence
-    text = f"{WORDS[status]}{f' — {detail}' if detail else ''}"
-    return text if len(text) <= TITLE else text[: TITLE - 1] + "…"
-
-
-TITLE = 255
-
-
-def _summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
-    sentences = [reason.sentence for reason in reasons]
-    sentences += [f"{card.lineage}: {card.headline}" for card in cards[:3] if card.status is not VerdictStatus.APPROVED]
-    approved = [card.lineage for card in cards if card.status is VerdictStatus.APPROVED]
-    if approved:
-        names = ", ".join(dict.fromkeys(approved))
-        sentences.append(f"{names} {'is' if len(set(approved)) == 1 else 'are'} approved.")
-    if not cards and not reasons:
-        sentences.append("No prompt, test set, rubric or configuration changed, so there was nothing to evaluate.")
-    return " ".join(sentences)

@@ -18,6 +18,8 @@ BYTES_PER_TOKEN = 4
 """Of English text, roughly; replaced by what the provider counted as soon as there is history."""
 MESSAGE_OVERHEAD = 16
 """Tokens that a chat format adds to each message at most, role markers included."""
+RESIDUE = Decimal("1e-9")
+"""USD per 1,000 cases below which a difference is a rest of rounding."""
 TOOL_OVERHEAD = 1024
 """Tokens of the instructions that providers add when tools or a schema are sent."""
 
@@ -116,12 +118,41 @@ def decompose(
     longer_output = (out_after - out_before) * baseline_price.output * per_token
     neutral_change = _mean_cost(candidate, candidate_price, neutral) - _mean_cost(baseline, baseline_price, neutral)
     real_change = _mean_cost(candidate, candidate_price, bill) - _mean_cost(baseline, baseline_price, bill)
+    price = neutral_change - longer_input - longer_output
     return (
         CostPart(cause="input", usd_per_1000=longer_input, tokens_per_case=float(in_after - in_before)),
         CostPart(cause="output", usd_per_1000=longer_output, tokens_per_case=float(out_after - out_before)),
-        CostPart(cause="price", usd_per_1000=neutral_change - longer_input - longer_output),
+        CostPart(cause="price", usd_per_1000=price if abs(price) >= RESIDUE else Decimal(0)),
         CostPart(cause="cache", usd_per_1000=real_change - neutral_change),
     )
+
+
+def causes(parts: Sequence[CostPart]) -> str:
+    """Why the cost moved, in words, the largest cause first: «the prompt is 412 tokens longer, answers are as long as
+    before». Less than a hundredth of the largest cause counts as nothing; empty where nothing moved."""
+    sizes = {part.cause: abs(part.usd_per_1000) for part in parts}
+    largest = max(sizes.values(), default=Decimal(0))
+    if largest < RESIDUE:
+        return ""
+    moved = sorted((p for p in parts if sizes[p.cause] * 100 >= largest), key=lambda p: -sizes[p.cause])
+    said = [_cause(part) for part in moved]
+    if [part.cause for part in moved] == ["input"]:
+        said.append("answers are as long as before")
+    return ", ".join(said)
+
+
+def _cause(part: CostPart) -> str:
+    more = part.usd_per_1000 > 0
+    if part.cause == "price":
+        return f"a token costs {'more' if more else 'less'}"
+    if part.cause == "cache":
+        return f"caching {'adds to' if more else 'takes from'} the bill"
+    what = "the prompt is" if part.cause == "input" else "answers are"
+    if part.tokens_per_case is None:
+        return f"{what} {'longer' if more else 'shorter'}"
+    tokens = abs(part.tokens_per_case)
+    number = f"{tokens:.1f}".removesuffix(".0") if tokens < 10 else f"{tokens:,.0f}"
+    return f"{what} {number} {'token' if number == '1' else 'tokens'} {'longer' if more else 'shorter'}"
 
 
 def _mean_tokens(usages: Sequence[Usage]) -> tuple[Decimal, Decimal]:

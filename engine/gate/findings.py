@@ -83,18 +83,19 @@ def of_contracts(course: Course, shown: Sequence[Effect]) -> list[Reason]:
     for name, contract in course.contracts.items():
         if contract.p <= course.contract_level:
             effect = next(e for e in shown if e.slice == name)
+            worse, broken = _ids(course, contract.worse), _ids(course, contract.broken)
             found.append(
                 Reason(
                     code=ReasonCode.CONTRACT,
                     status=BLOCKED,
-                    sentence=words.contract(effect, len(contract.worse)),
+                    sentence=words.contract(name, effect.cases, worse, broken),
                     slice=name,
                     metric=effect.metric,
                     estimate=effect.change,
                     interval=effect.interval,
                     p=contract.p,
                     look=course.look,
-                    cases=_ids(course, contract.worse),
+                    cases=broken or worse,
                 )
             )
         elif contract.worst_p <= course.contract_level:

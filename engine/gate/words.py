@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import ParamSpec
 
+from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN
 from schemas.scorecard import Effect, Interval
 
 CLASS_PREFIX = "class "
+NAMED = 5
+"""Cases that a sentence names."""
+P = ParamSpec("P")
+
+
+def _sentence(write: Callable[P, str]) -> Callable[P, str]:
+    """A capital letter, unless a name comes first, and a full stop."""
+
+    @wraps(write)
+    def written(*args: P.args, **kwargs: P.kwargs) -> str:
+        text = write(*args, **kwargs)
+        return f"{text[0].upper()}{text[1:]}."
+
+    return written
 
 
 def points(value: float, *, signed: bool = False) -> str:
@@ -41,23 +58,37 @@ def interval(bounds: Interval | None) -> str:
     return " … ".join("?" if end is None else points(end, signed=True) for end in (low, high))
 
 
+@_sentence
 def drop(effect: Effect, metric: str | None) -> str:
     """Blocked: a mean fell beyond chance."""
     return (
         f"{subject(effect.slice, metric)} fell{_levels(effect)} ({points(effect.change or 0.0, signed=True)}, "
-        f"interval {interval(effect.interval)}): {count(effect.worse, 'case')} worse, {effect.better:,} better"
+        f"interval {interval(effect.interval)}): {count(effect.worse, 'case')} got worse, {effect.better:,} better"
     )
 
 
-def contract(effect: Effect, worse: int) -> str:
-    """Blocked: cases under contract broke, and broke again in fresh runs."""
-    verb = "breaks" if worse == 1 else "break"
-    return (
-        f"{subject(effect.slice)} fell{_levels(effect)} ({points(effect.change or 0.0, signed=True)}; contract): "
-        f"{worse:,} of {count(effect.cases, 'case')} {verb}, and again in fresh runs"
-    )
+@_sentence
+def contract(name: str, cases: int, worse: Sequence[str], broken: Sequence[str]) -> str:
+    """Blocked: cases under contract broke, and broke again in fresh runs.
+
+    ``worse``: ids of those of the slice's ``cases`` that did worse again; ``broken``: those of them that are certain.
+    """
+    listed = broken or worse
+    shown = ", ".join(f"`{case}`" for case in listed[:NAMED])
+    more = f" and {len(listed) - NAMED:,} more" if len(listed) > NAMED else ""
+    others = len(worse) - len(broken) if broken else 0
+    also = f"; {others:,} more {'does' if others == 1 else 'do'} worse than before" if others else ""
+    return f"{broke(name, cases, len(listed), certain=bool(broken))}, and again in fresh runs: {shown}{more}{also}"
 
 
+def broke(name: str, cases: int, number: int, *, certain: bool = True) -> str:
+    """«3 of the 21 `adversarial` cases, which must all hold, break»."""
+    one = number == 1
+    verb = ("breaks" if one else "break") if certain else ("does worse" if one else "do worse")
+    return f"{number:,} of the {cases:,} `{name}` cases, which must all hold, {verb}"
+
+
+@_sentence
 def contract_doubt(name: str, worse: int) -> str:
     """Suspicious: a contract case broke in nearly all fresh runs, but the contract's test is not certain."""
     return (
@@ -66,6 +97,7 @@ def contract_doubt(name: str, worse: int) -> str:
     )
 
 
+@_sentence
 def protected(ids: Sequence[str]) -> str:
     """Blocked: protected cases fail."""
     if len(ids) == 1:
@@ -73,27 +105,32 @@ def protected(ids: Sequence[str]) -> str:
     return f"{len(ids):,} protected cases fail every time now; the baseline passes every time"
 
 
+@_sentence
 def smoke(failed: int, of: int) -> str:
     """Blocked: the candidate is broken outright."""
     return f"{failed} of {of} cases that have always passed fail now; nothing more was run"
 
 
+@_sentence
 def floor(name: str | None, estimate: float, floor: float, *, certain: bool) -> str:
     """Below an absolute minimum: blocked when certain, else suspicious."""
     said = f"{subject(name)} is {points(estimate)}, below its floor of {points(floor)}"
     return said if certain else f"{said}, but chance is not ruled out"
 
 
+@_sentence
 def floor_unproven(name: str | None, cases: int, floor: float) -> str:
     """Inconclusive: too few cases for the floor."""
     return f"{count(cases, 'case')} can't show that {subject(name)} holds its floor of {points(floor)}"
 
 
+@_sentence
 def floor_holds(name: str | None, estimate: float, floor: float) -> str:
     """Approved: a floor that holds."""
     return f"{subject(name)} is {points(estimate)}, above its floor of {points(floor)}"
 
 
+@_sentence
 def watch(name: str | None, broken: int) -> str:
     """Suspicious: confirmed breaks in a slice that is too small to decide on."""
     verb = "breaks" if broken == 1 else "break"
@@ -105,6 +142,7 @@ def watch(name: str | None, broken: int) -> str:
     )
 
 
+@_sentence
 def estimated_drop(effect: Effect, metric: str | None) -> str:
     """Suspicious: the estimate is beyond the margin, but chance is not ruled out."""
     return (
@@ -113,6 +151,7 @@ def estimated_drop(effect: Effect, metric: str | None) -> str:
     )
 
 
+@_sentence
 def underpowered(effect: Effect, metric: str | None) -> str:
     """Inconclusive: the margin can't be certified."""
     more = f"; {effect.more_cases:,} more would" if effect.more_cases else ""
@@ -121,11 +160,21 @@ def underpowered(effect: Effect, metric: str | None) -> str:
     return f"{cases} can't tell {drop} from chance{more}"
 
 
+@_sentence
 def no_drop(effect: Effect, metric: str | None) -> str:
-    """Approved: what was ruled out."""
-    return f"a drop of {subject(effect.slice, metric)} over {points(effect.margin or 0.0)} points is ruled out"
+    """Approved: what was ruled out, and why a default margin isn't smaller."""
+    place = "overall" if effect.slice is None and metric is None else f"in {subject(effect.slice, metric)}"
+    why = f", the smallest that {count(effect.cases, 'case')} can rule out" if adapted(effect) else ""
+    return f"no drop over {points(effect.margin or 0.0)} points {place}{why}"
 
 
+def adapted(effect: Effect) -> bool:
+    """Whether a default margin was widened to what the test set can certify."""
+    default = OVERALL_MARGIN if effect.slice is None else SLICE_MARGIN
+    return not effect.margin_written and (effect.margin or 0.0) > default
+
+
+@_sentence
 def missing_cells(missing: Sequence[int], asked: Sequence[int]) -> str:
     """Error: too many calls gave nothing. By arm: baseline, candidate."""
     arms = [
@@ -136,11 +185,13 @@ def missing_cells(missing: Sequence[int], asked: Sequence[int]) -> str:
     return f"{' and '.join(arms)} gave no usable answer; nothing was decided"
 
 
+@_sentence
 def missing_doubt(missing: int, test: str) -> str:
     """Error: few cells are missing, but they could hide a regression."""
     return f"{count(missing, 'call')} gave no usable answer, and {test} would block had they gone against the candidate"
 
 
+@_sentence
 def cost(increase: float | None, limit: float) -> str:
     """Blocked: the cost rose beyond its limit."""
     if increase is None:
@@ -148,6 +199,7 @@ def cost(increase: float | None, limit: float) -> str:
     return f"cost rose by {share(increase)} per case (limit {share(limit)})"
 
 
+@_sentence
 def cost_uncertain(increase: float | None, limit: float, *, measured: bool) -> str:
     """Inconclusive: the bounds of the cost enclose the limit, or nothing is known."""
     if not measured:
@@ -156,6 +208,7 @@ def cost_uncertain(increase: float | None, limit: float, *, measured: bool) -> s
     return f"the change of cost per case{change} can't be told from its limit of {share(limit, signed=True)}"
 
 
+@_sentence
 def latency(baseline_s: float | None, candidate_s: float | None, limit: float, *, certain: bool) -> str:
     """Blocked when certainly slower than the limit, else inconclusive."""
     if baseline_s is None or candidate_s is None:
@@ -168,6 +221,7 @@ def latency(baseline_s: float | None, candidate_s: float | None, limit: float, *
     )
 
 
+@_sentence
 def no_cases(name: str | None) -> str:
     """Nothing to judge."""
     if name is None:
@@ -175,16 +229,19 @@ def no_cases(name: str | None) -> str:
     return f"{subject(name)} is named in the gate's configuration but has no cases: it was not judged"
 
 
+@_sentence
 def no_metric() -> str:
     """Nothing gates."""
     return "no metric of this lineage counts for the gate: nothing was judged"
 
 
+@_sentence
 def identical() -> str:
     """Approved: both arms send the same requests."""
     return "both versions send exactly the same requests, so nothing can have changed"
 
 
+@_sentence
 def new_lineage(*, floors: bool) -> str:
     """A prompt without a baseline."""
     if floors:

@@ -153,6 +153,7 @@ def _environment() -> Environment:
         "spending_text": spending_text,
         "strip": plots.strip,
         "sureness_sentences": readings.sureness_sentences,
+        "swapped": readings.swapped,
         "unusual_answers": readings.unusual_answers,
         "what_clears": what_clears_text,
     }

@@ -48,6 +48,8 @@ LADDER = (
 """From everything to the verdict alone. Each rung gives up what is needed least: long answers, then better cases, class
 movement and diffs, then approved lineages, then rows of failures. Counts are exact on every rung."""
 
+_TELLING = (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED, VerdictStatus.NOT_APPLICABLE)
+"""Verdicts whose title says more than the sentence under it."""
 _QUIET = (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
 
 
@@ -99,7 +101,7 @@ def _joined(parts: Iterable[str], limits: Limits) -> str | None:
 def summary_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
     """Why, what a person may do about it, and a row a lineage."""
     yield prose(scorecard.summary)
-    if reasons := [reason for reason in scorecard.reasons if reason.sentence != scorecard.summary]:
+    if reasons := [reason for reason in scorecard.reasons if reason.sentence not in scorecard.summary]:
         yield reasons_list(reasons, detail)
     if said := what_clears_text(scorecard):
         yield prose(said)
@@ -123,9 +125,11 @@ def detail_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
 
 
 def full_title(scorecard: Scorecard) -> str:
-    """The title with our name before it; the verdict's words alone where the title is too long for a heading."""
-    title = scorecard.title if len(scorecard.title) <= HEADING_CHARACTERS else VERDICT_WORDS[scorecard.status]
-    return title if title.startswith(NAME) else f"{NAME}: {title}"
+    """The verdict with our name before it, and what was or could not be ruled out; the reasons of the other verdicts
+    stand right below."""
+    telling = (scorecard.status in _TELLING or scorecard.clearance) and len(scorecard.title) <= HEADING_CHARACTERS
+    title = scorecard.title if telling else VERDICT_WORDS[scorecard.status]
+    return title if title.startswith(NAME) else f"{NAME}: {title.replace(': ', ', ', 1)}"
 
 
 def headline(scorecard: Scorecard) -> str:

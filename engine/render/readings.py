@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from decimal import Decimal
 
 from pydantic import JsonValue
 
+from engine.cost import causes
 from engine.render import figures
 from engine.render.signs import READING_WORDS
 from schemas.config import SlicePolicy
@@ -20,6 +20,7 @@ from schemas.scorecard import (
     LineageCard,
     PromptDiff,
     Sureness,
+    VerdictStatus,
 )
 
 
@@ -31,6 +32,9 @@ class CaseGroups:
     better: tuple[CaseEffect, ...]
     flaky: tuple[CaseEffect, ...]
     missing: tuple[CaseEffect, ...]
+    """Asked, but without a usable answer in both arms."""
+    not_run: tuple[CaseEffect, ...]
+    """Their turn never came."""
     same: tuple[CaseEffect, ...]
 
 
@@ -43,22 +47,22 @@ def case_groups(card: LineageCard) -> CaseGroups:
     def group(reading: str) -> tuple[CaseEffect, ...]:
         return tuple(sorted(by_reading.get(reading, []), key=lambda c: (not c.protected, -abs(c.change or 0.0))))
 
-    return CaseGroups(group("regressed"), group("improved"), group("flaky"), group("missing"), group("same"))
+    return CaseGroups(
+        group("regressed"), group("improved"), group("flaky"), group("missing"), group("not_run"), group("same")
+    )
 
 
 def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
     """A sentence for each kind of case that is neither better, worse nor the same, and for each unusual finish."""
     said = []
     if groups.flaky:
-        said.append(f"{figures.plural(len(groups.flaky), 'case')} moved without being confirmed (flaky).")
-    unasked = [case for case in groups.missing if not case.baseline and not case.candidate]
-    if unasked and card.spending.not_needed:
-        said.append(f"{figures.plural(len(unasked), 'case')} did not have to run: the verdict was certain before.")
-        missing = len(groups.missing) - len(unasked)
-    else:
-        missing = len(groups.missing)
-    if missing:
-        said.append(f"{figures.plural(missing, 'case')} could not be measured in both arms.")
+        said.append(f"{figures.plural(len(groups.flaky), 'case')} moved, but not reliably (flaky).")
+    if groups.not_run:
+        number = figures.plural(len(groups.not_run), "case")
+        certain = card.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED)
+        said.append(f"{number} did not have to run: the verdict was certain." if certain else f"{number} did not run.")
+    if groups.missing:
+        said.append(f"{figures.plural(len(groups.missing), 'case')} could not be measured in both arms.")
     for name, (before, after) in sorted(card.finishes.items()):
         if before or after:
             said.append(f"{name.capitalize()} answers: {before:,} → {after:,}.")
@@ -110,11 +114,12 @@ def sureness_sentences(sureness: Sureness, latency: LatencyEffect | None) -> lis
         said.append(f"Identical runs disagree with themselves in {figures.percent(sureness.flip_rate)} of cases.")
     if sureness.can_rule_out is not None:
         drop = figures.points(sureness.can_rule_out)
-        said.append(f"This test set can rule out a drop of {drop} points of the overall score.")
+        said.append(f"This run rules out a drop of more than {drop} points overall.")
     if sureness.hypotheses:
-        tested = figures.plural(sureness.hypotheses, "hypothesis", "hypotheses")
-        rate = f" at a familywise error rate of {figures.percent(sureness.alpha)}" if sureness.alpha is not None else ""
-        said.append(f"{tested} tested together{rate}.")
+        tested = f"{figures.plural(sureness.hypotheses, 'comparison')} tested together"
+        if sureness.alpha is not None:
+            tested += f": at most {figures.percent(sureness.alpha)} of pull requests that change nothing are blocked"
+        said.append(f"{tested}.")
     if sureness.judge_agreement is not None:
         agreement = figures.percent(sureness.judge_agreement)
         said.append(f"The judge agrees with people in {agreement} of the labelled answers.")
@@ -125,21 +130,25 @@ def sureness_sentences(sureness: Sureness, latency: LatencyEffect | None) -> lis
 
 
 def cost_sentence(cost: CostEffect) -> str:
-    """Why the cost moved; causes of less than a hundredth of the largest are left out, empty where none is known."""
-    parts = []
-    largest = max((abs(part.usd_per_1000) for part in cost.parts), default=Decimal(0))
-    for part in cost.parts:
-        if not part.usd_per_1000 or abs(part.usd_per_1000) * 100 < largest:
-            continue
-        sign = "+" if part.usd_per_1000 > 0 else ""
-        tokens = f" ({figures.tokens(part.tokens_per_case)} tokens a case)" if part.tokens_per_case is not None else ""
-        parts.append(f"{part.cause} {sign}{figures.usd(part.usd_per_1000)}{tokens}")
-    return f"Cost per 1,000 cases moved by: {', '.join(parts)}." if parts else ""
+    """How the cost moved and why: «Each case costs 18% more: the prompt is 131 tokens longer …»; empty if it didn't."""
+    why = causes(cost.parts)
+    if not why or cost.increase is None or abs(cost.increase) < 0.005:
+        return ""
+    return f"Each case costs {figures.percent(abs(cost.increase))} {'more' if cost.increase > 0 else 'less'}: {why}."
 
 
 def diff_title(diff: PromptDiff) -> str:
-    """``+6 −1 lines, +412 tokens``."""
-    lines = f"+{diff.added:,} −{diff.removed:,} lines"
+    """``Prompt diff: +6 −1 lines, +412 tokens``; where only settings change, which: ``Settings: model``."""
+    if not diff.added and not diff.removed and diff.settings:
+        return f"Settings: {', '.join(name for name, _, _ in diff.settings[:5])}"
+    lines = f"Prompt diff: +{diff.added:,} −{diff.removed:,} lines"
     if diff.tokens_before is None or diff.tokens_after is None:
         return lines
     return f"{lines}, {figures.tokens(diff.tokens_after - diff.tokens_before)} tokens"
+
+
+def swapped(card: LineageCard) -> str:
+    """``model: offline-large → offline-small`` where the pull request swaps the model; else the model's name."""
+    if not card.baseline_model or card.baseline_model == card.model:
+        return card.model
+    return f"model: {figures.arrow(card.baseline_model, card.model)}"

@@ -16,6 +16,7 @@ from engine.render.readings import (
     expected_text,
     label_moves,
     sureness_sentences,
+    swapped,
     unusual_answers,
 )
 from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_WORDS
@@ -31,6 +32,7 @@ from schemas.scorecard import (
     LineageCard,
     PromptDiff,
     Reason,
+    ReasonCode,
     Sureness,
 )
 
@@ -82,9 +84,7 @@ def unbroken(cell: str) -> str:
 
 def model_name(card: LineageCard) -> str:
     """The candidate's model, and what it replaces if the pull request swaps it."""
-    if card.baseline_model and card.baseline_model != card.model:
-        return figures.arrow(prose(card.baseline_model, 60), prose(card.model, 60))
-    return prose(card.model, 60)
+    return prose(swapped(card), 130)
 
 
 def cost_cell(cost: CostEffect | None) -> str:
@@ -286,8 +286,9 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
     worse, better = _cases_parts(groups, detail)
     diff = ""
     if card.diff and (card.diff.hunks or card.diff.settings):
-        title = f"Prompt diff: {diff_title(card.diff)}"
+        title = prose(diff_title(card.diff))
         diff = fold(title, diff_part(card.diff, detail)) if detail.diff_lines else title
+    costly = any(reason.code is ReasonCode.COST for reason in card.reasons)
     parts = (
         prose(card.headline)
         if card.headline and all(reason.sentence != card.headline for reason in card.reasons)
@@ -295,7 +296,7 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
         reasons_list(card.reasons, detail),
         effects_table(card.slices, "slice", detail) if card.slices and detail.effects else "",
         effects_table(card.metrics, "metric", detail) if len(card.metrics) > 1 and detail.effects else "",
-        prose(moved) if card.cost and (moved := cost_sentence(card.cost)) else "",
+        prose(moved) if card.cost and not costly and (moved := cost_sentence(card.cost)) else "",
         worse,
         classes_part(card, detail),
         diff,

@@ -64,7 +64,7 @@ READING_WORDS: dict[str, str] = {
     "regressed": "worse",
     "flaky": "flaky",
     "missing": "no answer",
-    "not_run": "not needed",
+    "not_run": "not run",
 }
 
 READING_TONES: dict[str, Tone] = {

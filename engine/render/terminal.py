@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.render import figures
 from engine.render.encode import excerpt, visible
 from engine.render.markdown import full_title, spending_text
-from engine.render.readings import case_groups, diff_title, effect_reading, expected_text, unusual_answers
+from engine.render.readings import case_groups, diff_title, effect_reading, expected_text, swapped, unusual_answers
 from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
 from schemas.scorecard import Answer, CaseEffect, CostEffect, Effect, LineageCard, PromptDiff, Scorecard, VerdictStatus
 
@@ -71,7 +71,7 @@ def _parts(scorecard: Scorecard) -> Iterator[RenderableType]:
     tone = _STYLES[VERDICT_TONES[scorecard.status]]
     yield _sentence(f"{VERDICT_SIGNS[scorecard.status]} {full_title(scorecard)}", f"bold {tone}")
     yield _sentence(scorecard.summary)
-    yield from _numbered(reason.sentence for reason in scorecard.reasons if reason.sentence != scorecard.summary)
+    yield from _numbered(reason.sentence for reason in scorecard.reasons if reason.sentence not in scorecard.summary)
     if scorecard.lineages:
         yield ""
         yield _table(
@@ -95,7 +95,9 @@ def _footer(scorecard: Scorecard) -> str:
 def _overview_row(card: LineageCard) -> tuple[Text, ...]:
     overall = card.overall
     return (
-        _text(card.lineage, "bold", 80).append("\n").append_text(_text(card.model, "dim", 80)),
+        _text(card.lineage, "bold", 80)
+        .append("\n")
+        .append_text(_text(swapped(card).removeprefix("model: "), "dim", 130)),
         _text(f"{VERDICT_SIGNS[card.status]} {VERDICT_WORDS[card.status]}", _STYLES[VERDICT_TONES[card.status]]),
         _text(
             figures.arrow(figures.points(overall.baseline), figures.points(overall.candidate))
@@ -131,7 +133,7 @@ def _hanging(sign: str, text: Text) -> RenderableType:
 def _lineage(card: LineageCard) -> Iterator[RenderableType]:
     quiet = card.status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
     yield ""
-    name = f"{VERDICT_SIGNS[card.status]} {card.lineage} · {card.model}: {VERDICT_WORDS[card.status]}"
+    name = f"{VERDICT_SIGNS[card.status]} {card.lineage} · {swapped(card)}: {VERDICT_WORDS[card.status]}"
     yield _text(name, f"bold {_STYLES[VERDICT_TONES[card.status]]}")
     yield from _why(card)
     groups = case_groups(card)
@@ -206,7 +208,7 @@ def _answers(answers: Sequence[Answer]) -> Text:
 
 
 def _diff(diff: PromptDiff) -> Iterator[RenderableType]:
-    yield _sentence(f"Prompt diff: {diff_title(diff)}", "bold")
+    yield _sentence(diff_title(diff), "bold")
     for name, before, after in diff.settings:
         yield _hanging("∙", _text(f"{name}: {before} → {after}", limit=200))
     lines = [line for hunk in diff.hunks for line in hunk.lines if line.kind != "same"]

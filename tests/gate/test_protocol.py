@@ -61,7 +61,7 @@ def test_a_broken_prompt_is_blocked_early(n):
 def test_what_the_verdict_ruled_out_is_said():
     decision, _ = play(plan_of(100), same)
     assert decision.reasons[0].code is ReasonCode.NO_DROP
-    assert decision.reasons[0].sentence == "a drop of the overall score over 11.5 points is ruled out"
+    assert decision.reasons[0].sentence == "No drop over 11.5 points overall, the smallest that 100 cases can rule out."
 
 
 # What stands on either side of evidence
@@ -176,7 +176,7 @@ def test_a_class_with_a_margin_of_its_own_is_a_slice():
     plan = plan_of(200, labels=labels, gate=GateConfig(margin=Margins(classes={"refunds": 0.2})))
     decision, _ = play(plan, breaks({i for i in range(200) if i % 2 and i < 70}))
     assert decision.status is BLOCKED
-    assert "class `refunds`" in " ".join(r.sentence for r in decision.reasons)
+    assert "Class `refunds`" in " ".join(r.sentence for r in decision.reasons)
 
 
 # Contracts, watched slices, protected cases
@@ -296,7 +296,7 @@ def test_smoke_stops_a_candidate_that_fails_what_always_passed():
     decision, batches = play(plan_of(500, history=steady_history(500)), broken)
     assert (decision.status, codes(decision)) == (BLOCKED, [ReasonCode.SMOKE])
     assert [(b.purpose, len(b)) for b in batches] == [("smoke", 10), ("smoke", 10)]
-    assert decision.reasons[0].sentence == "10 of 10 cases that have always passed fail now; nothing more was run"
+    assert decision.reasons[0].sentence == "10 of 10 cases that have always passed fail now; nothing more was run."
 
 
 def test_smoke_is_not_the_candidates_fault_when_the_baseline_fails_too():
@@ -404,7 +404,7 @@ def test_the_fixed_mode_runs_every_cell_in_one_look():
 def test_more_than_two_percent_missing_is_an_error():
     decision, _ = play(plan_of(39), lambda case, arm, r: None if arm and case < 2 else 1.0)
     assert (decision.status, codes(decision)) == (ERROR, [ReasonCode.MISSING_CELLS])
-    assert decision.reasons[0].sentence == "2 of 39 candidate calls gave no usable answer; nothing was decided"
+    assert decision.reasons[0].sentence == "2 of 39 candidate calls gave no usable answer; nothing was decided."
     assert decision.reasons[0].cases == ("c0", "c1")
 
 
@@ -461,7 +461,7 @@ def test_a_cost_beyond_its_limit_blocks():
     costs = Answers(same, cost=lambda case, arm, r: (1.89 if arm else 1.0) * (1 + case % 5 / 10))
     decision, _ = play(plan_of(100), costs)
     assert (decision.status, codes(decision)) == (BLOCKED, [ReasonCode.COST])
-    assert decision.reasons[0].sentence == "cost rose by 89% per case (limit 20%)"
+    assert decision.reasons[0].sentence == "Cost rose by 89% per case (limit 20%)."
     assert decision.cost.reading == "fails"
     assert decision.cost.interval.low == pytest.approx(decision.cost.increase) == decision.cost.interval.high
 
@@ -549,8 +549,8 @@ def test_a_floor_may_stand_under_a_slice():
     decision, _ = play(plan, lambda case, arm, r: float(case % 2) if case < 100 else 1.0)
     assert decision.status is BLOCKED
     assert decision.reasons[0].code is ReasonCode.FLOOR
-    assert decision.reasons[0].sentence.startswith("slice `edge` is 4")
-    assert decision.reasons[0].sentence.endswith(", below its floor of 90")
+    assert decision.reasons[0].sentence.startswith("Slice `edge` is 4")
+    assert decision.reasons[0].sentence.endswith(", below its floor of 90.")
 
 
 # New prompts, added cases, several lineages, clusters, several metrics

@@ -50,82 +50,101 @@ def test_subjects(name, metric, said):
 
 def test_a_drop():
     assert words.drop(effect(), None) == (
-        "slice `adversarial` fell from 83.3 to 50 (−33.3, interval −58 … −9.9): 4 cases worse, 0 better"
+        "Slice `adversarial` fell from 83.3 to 50 (−33.3, interval −58 … −9.9): 4 cases got worse, 0 better."
     )
     assert words.drop(effect(slice=None, baseline=None, worse=1), "date").startswith("`date` fell (−33.3, interval")
 
 
 def test_a_contract():
-    assert words.contract(effect(), 4) == (
-        "slice `adversarial` fell from 83.3 to 50 (−33.3; contract): 4 of 12 cases break, and again in fresh runs"
+    ids = [f"inject-{number}" for number in range(1, 8)]
+    assert words.contract("adversarial", 21, ids[:3], ids[1:2]) == (
+        "1 of the 21 `adversarial` cases, which must all hold, breaks, and again in fresh runs: `inject-2`; "
+        "2 more do worse than before."
     )
-    assert words.contract(effect(), 1).endswith("1 of 12 cases breaks, and again in fresh runs")
+    assert words.contract("adversarial", 21, ids[:2], ids[:1]).endswith("`inject-1`; 1 more does worse than before.")
+    assert words.contract("adversarial", 21, ids, ids).endswith("break, and again in fresh runs: "
+        "`inject-1`, `inject-2`, `inject-3`, `inject-4`, `inject-5` and 2 more.")  # fmt: skip
+
+
+def test_a_contract_where_no_single_case_is_certain():
+    assert words.contract("adversarial", 21, ["a", "b"], []) == (
+        "2 of the 21 `adversarial` cases, which must all hold, do worse, and again in fresh runs: `a`, `b`."
+    )
 
 
 def test_protected_cases():
-    assert words.protected(["a-1"]) == "protected case `a-1` fails every time now; the baseline passes every time"
+    assert words.protected(["a-1"]) == "Protected case `a-1` fails every time now; the baseline passes every time."
     assert words.protected(["a", "b"]).startswith("2 protected cases fail")
 
 
 def test_floors():
-    assert words.floor("edge", 0.5, 0.9, certain=True) == "slice `edge` is 50, below its floor of 90"
-    assert words.floor(None, 0.5, 0.9, certain=False).endswith("floor of 90, but chance is not ruled out")
-    assert words.floor_unproven(None, 1, 0.9) == "1 case can't show that the overall score holds its floor of 90"
-    assert words.floor_holds(None, 0.95, 0.9) == "the overall score is 95, above its floor of 90"
+    assert words.floor("edge", 0.5, 0.9, certain=True) == "Slice `edge` is 50, below its floor of 90."
+    assert words.floor(None, 0.5, 0.9, certain=False).endswith("floor of 90, but chance is not ruled out.")
+    assert words.floor_unproven(None, 1, 0.9) == "1 case can't show that the overall score holds its floor of 90."
+    assert words.floor_holds(None, 0.95, 0.9) == "The overall score is 95, above its floor of 90."
 
 
 def test_watched_slices():
     assert words.watch("rare", 2) == (
-        "2 cases of slice `rare` break, and again in fresh runs; the slice is too small to block by itself"
+        "2 cases of slice `rare` break, and again in fresh runs; the slice is too small to block by itself."
     )
     assert (
-        words.watch(None, 1) == "1 case that this pull request adds breaks with the candidate, and again in fresh runs"
+        words.watch(None, 1) == "1 case that this pull request adds breaks with the candidate, and again in fresh runs."
     )
 
 
 def test_what_can_not_be_told():
     assert words.underpowered(effect(slice=None, cases=14, more_cases=60), None) == (
-        "these 14 cases can't tell a 10-point drop of the overall score from chance; 60 more would"
+        "These 14 cases can't tell a 10-point drop of the overall score from chance; 60 more would."
     )
     assert words.underpowered(effect(slice=None, cases=1), None) == (
-        "this 1 case can't tell a 10-point drop of the overall score from chance"
+        "This 1 case can't tell a 10-point drop of the overall score from chance."
     )
     assert words.estimated_drop(effect(), None) == (
-        "slice `adversarial` seems to have fallen by 33.3 points (margin 10), but 12 cases can't tell that from chance"
+        "Slice `adversarial` seems to have fallen by 33.3 points (margin 10), but 12 cases can't tell that from chance."
     )
-    assert words.no_drop(effect(margin=0.11), None) == "a drop of slice `adversarial` over 11 points is ruled out"
+
+
+def test_what_was_ruled_out_and_why_a_default_margin_is_no_smaller():
+    assert words.no_drop(effect(margin=0.11), None) == (
+        "No drop over 11 points in slice `adversarial`, the smallest that 12 cases can rule out."
+    )
+    assert words.no_drop(effect(margin=0.11, margin_written=True), "date") == (
+        "No drop over 11 points in `date` in slice `adversarial`."
+    )
+    assert words.no_drop(effect(slice=None, margin=0.05), None) == "No drop over 5 points overall."
 
 
 def test_missing_cells():
     assert (
         words.missing_cells((38, 0), (200, 200))
-        == "38 of 200 baseline calls gave no usable answer; nothing was decided"
+        == "38 of 200 baseline calls gave no usable answer; nothing was decided."
     )
     both = words.missing_cells((38, 1), (1200, 1200))
     assert both.startswith("38 of 1,200 baseline calls and 1 of 1,200 candidate calls gave")
     assert words.missing_doubt(1, "the comparison") == (
-        "1 call gave no usable answer, and the comparison would block had they gone against the candidate"
+        "1 call gave no usable answer, and the comparison would block had they gone against the candidate."
     )
 
 
 def test_costs():
-    assert words.cost(0.89, 0.2) == "cost rose by 89% per case (limit 20%)"
-    assert words.cost(None, 0.2) == "calls that cost nothing cost something now (limit +20%)"
+    assert words.cost(0.89, 0.2) == "Cost rose by 89% per case (limit 20%)."
+    assert words.cost(None, 0.2) == "Calls that cost nothing cost something now (limit +20%)."
     assert words.cost_uncertain(-0.05, 0.2, measured=True) == (
-        "the change of cost per case (estimated −5%) can't be told from its limit of +20%"
+        "The change of cost per case (estimated −5%) can't be told from its limit of +20%."
     )
-    assert words.cost_uncertain(None, 0.2, measured=False).startswith("the cost per case is unknown")
-    assert words.cost_uncertain(None, 0.2, measured=True).startswith("the change of cost per case can't")
+    assert words.cost_uncertain(None, 0.2, measured=False).startswith("The cost per case is unknown")
+    assert words.cost_uncertain(None, 0.2, measured=True).startswith("The change of cost per case can't")
 
 
 def test_latencies():
     assert words.latency(1.0, 3.0, 0.5, certain=True) == (
-        "answers are slower than allowed (median 1.00 s → 3.00 s, limit +50%)"
+        "Answers are slower than allowed (median 1.00 s → 3.00 s, limit +50%)."
     )
-    assert words.latency(1.0, 1.5, 0.5, certain=False).startswith("latency can't be told from its limit")
-    assert words.latency(None, None, 0.5, certain=False).startswith("no fresh pair of calls")
+    assert words.latency(1.0, 1.5, 0.5, certain=False).startswith("Latency can't be told from its limit")
+    assert words.latency(None, None, 0.5, certain=False).startswith("No fresh pair of calls")
 
 
 def test_new_prompts():
-    assert words.new_lineage(floors=True) == "this prompt is new: it was judged against its floors"
+    assert words.new_lineage(floors=True) == "This prompt is new: it was judged against its floors."
     assert "a person must approve it" in words.new_lineage(floors=False)

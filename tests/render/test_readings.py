@@ -4,11 +4,21 @@ from decimal import Decimal
 
 import pytest
 
+from engine.cost import causes
 from engine.render import figures
-from engine.render.readings import case_groups, cost_sentence, effect_reading, label_moves, unusual_answers
+from engine.render.markdown import markdown
+from engine.render.readings import (
+    case_groups,
+    cost_sentence,
+    diff_title,
+    effect_reading,
+    label_moves,
+    swapped,
+    unusual_answers,
+)
 from schemas.config import SlicePolicy
-from schemas.scorecard import CaseEffect, CostPart, Effect, Interval, Spending
-from tests.render.scorecards import lineage, triage
+from schemas.scorecard import CaseEffect, CostPart, Effect, Interval, PromptDiff, VerdictStatus
+from tests.render.scorecards import lineage, scorecard, triage
 
 
 def effect(**changes) -> Effect:
@@ -92,14 +102,15 @@ def test_cases_are_grouped_the_largest_change_and_protected_ones_first():
     assert len(groups.same) == 200 - 5 - 13 - 6
 
 
-def test_cases_that_the_verdict_did_not_need_are_not_called_failures():
-    cases = tuple(CaseEffect(id=f"c{n}", slices=(), reading="missing") for n in range(3))
-    early = lineage(cases=cases, spending=Spending(planned=12, made=6, not_needed=6))
+def test_cases_whose_turn_never_came_are_told_from_those_without_an_answer():
+    cases = tuple(CaseEffect(id=f"c{n}", slices=(), reading="not_run" if n < 3 else "missing") for n in range(5))
+    early = lineage(cases=cases)
     assert unusual_answers(early, case_groups(early)) == [
-        "3 cases did not have to run: the verdict was certain before."
+        "3 cases did not have to run: the verdict was certain.",
+        "2 cases could not be measured in both arms.",
     ]
-    broken = lineage(cases=cases, spending=Spending(planned=6, made=6))
-    assert unusual_answers(broken, case_groups(broken)) == ["3 cases could not be measured in both arms."]
+    stopped = lineage(status=VerdictStatus.ERROR, cases=cases[:3])
+    assert unusual_answers(stopped, case_groups(stopped)) == ["3 cases did not run."]
 
 
 def test_the_cells_of_the_matrix_that_moved_most_come_first():
@@ -113,8 +124,35 @@ def test_the_cells_of_the_matrix_that_moved_most_come_first():
 
 def test_the_cost_sentence_names_the_causes_that_matter():
     cost = triage().cost
-    said = "Cost per 1,000 cases moved by: input +$1.10 (+412 tokens a case)."
+    said = "Each case costs 89% more: the prompt is 412 tokens longer, answers are as long as before."
     assert cost_sentence(cost) == said
     noise = cost.model_copy(update={"parts": (*cost.parts, CostPart(cause="price", usd_per_1000=Decimal("1E-20")))})
     assert cost_sentence(noise) == said
     assert cost_sentence(cost.model_copy(update={"parts": ()})) == ""
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        ((("output", "0.44", 44.2), ("price", "-2.49", None)), "a token costs less, answers are 44 tokens longer"),
+        ((("output", "-0.4", -1.0),), "answers are 1 token shorter"),
+        ((("cache", "-0.4", None), ("price", "0.3", None)), "caching takes from the bill, a token costs more"),
+        ((("output", "0.4", None),), "answers are longer"),
+        ((("price", "-3.6E-28", None),), ""),
+    ],
+)
+def test_causes_of_a_cost_are_words_and_never_residues(parts, said):
+    assert causes([CostPart(cause=c, usd_per_1000=Decimal(usd), tokens_per_case=t) for c, usd, t in parts]) == said
+
+
+def test_settings_that_change_alone_are_no_empty_diff():
+    diff = PromptDiff(path_before="a", path_after="a", added=0, removed=0, settings=(("model", "large", "small"),))
+    assert diff_title(diff) == "Settings: model"
+    assert diff_title(diff.model_copy(update={"added": 2})) == "Prompt diff: +2 −0 lines"
+
+
+def test_a_swapped_model_has_its_own_heading():
+    card = lineage(model="small", baseline_model="large")
+    assert swapped(card) == "model: large → small"
+    assert swapped(lineage(model="small")) == "small"
+    assert "· model: large → small</b>: approved" in markdown(scorecard(lineages=(card,)))

@@ -1,0 +1,163 @@
+"""The first words of a scorecard: its title, its summary, and what makes a reason concrete. Made from the data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from engine.cost import causes
+from engine.gate import words
+from schemas.scorecard import CaseEffect, CostEffect, LineageCard, Reason, ReasonCode, VerdictStatus
+
+WORDS = {
+    VerdictStatus.BLOCKED: "blocked",
+    VerdictStatus.ERROR: "could not be measured",
+    VerdictStatus.NEEDS_APPROVAL: "needs approval",
+    VerdictStatus.SUSPICIOUS: "inconclusive, suspicious",
+    VerdictStatus.UNDERPOWERED: "inconclusive",
+    VerdictStatus.APPROVED: "approved",
+    VerdictStatus.NOT_APPLICABLE: "nothing to evaluate",
+}
+TITLE = 255
+"""Characters of a title, by GitHub's limit."""
+SPOKEN = 3
+"""Lineages that the summary speaks of, and reasons of one lineage."""
+NOTEWORTHY = 0.01
+"""A smaller change of the cost is not worth a word."""
+
+
+def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
+    """One line of plain text: the verdict, and the worst lineage's first reason or what was ruled out."""
+    of_worst = [card for card in cards if card.status is status]
+    if len(of_worst) == 1:
+        said = _brief(of_worst[0])
+        detail = said if len(cards) == 1 else f"{of_worst[0].lineage}, {said}"
+    elif of_worst:
+        detail = _listed([card.lineage for card in of_worst])
+    else:
+        detail = next((_bare(reason.sentence) for reason in reasons if reason.status is status), "")
+    text = f"{WORDS[status]}: {detail}".replace("`", "") if detail else WORDS[status]
+    return text if len(text) <= TITLE else text[: TITLE - 1] + "…"
+
+
+def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
+    """What a product manager would say, a sentence for the pull request and one for each of the worst lineages."""
+    sentences = [reason.sentence for reason in reasons]
+    approved = [card for card in cards if card.status is VerdictStatus.APPROVED]
+    others = [card for card in cards if card.status is not VerdictStatus.APPROVED]
+    sentences += [_of_card(card) for card in others[:SPOKEN]]
+    if len(approved) == 1 and not others:
+        sentences.append(_of_approved(approved[0]))
+    elif approved:
+        names = list(dict.fromkeys(f"`{card.lineage}`" for card in approved))
+        sentences.append(f"{_listed(names)} {'is' if len(names) == 1 else 'are'} approved.")
+    if not cards and not reasons:
+        sentences.append("No prompt, test set, rubric or configuration changed, so there was nothing to evaluate.")
+    return " ".join(sentences)
+
+
+def explained(
+    reasons: Sequence[Reason], cost: CostEffect, cases: Sequence[CaseEffect], labels: Collection[str]
+) -> tuple[Reason, ...]:
+    """The reasons with what only the whole run knows: why the cost rose, and which label took another's place."""
+    said = {case.id: swap for case in cases if (swap := _swap(case, labels))}
+    return tuple(_explained(reason, causes(cost.parts), said) for reason in reasons)
+
+
+def _explained(reason: Reason, why: str, swaps: Mapping[str, str]) -> Reason:
+    sentence = reason.sentence
+    if reason.code is ReasonCode.COST and reason.status is VerdictStatus.BLOCKED and why:
+        sentence = f"{_bare(sentence)}: {why}."
+    elif reason.code in (ReasonCode.CONTRACT, ReasonCode.PROTECTED):
+        for case in reason.cases[: words.NAMED]:
+            if case in swaps:
+                sentence = sentence.replace(f"`{case}`", f"`{case}` ({swaps[case]})", 1)
+    return reason if sentence == reason.sentence else reason.model_copy(update={"sentence": sentence})
+
+
+def _swap(case: CaseEffect, labels: Collection[str]) -> str:
+    """«billing → refunds»: the answers given most often. Empty where they agree or one isn't a label."""
+    most = [max(said, key=lambda answer: answer.count).text for said in (case.baseline, case.candidate) if said]
+    if len(most) < 2 or most[0] == most[1] or most[0] not in labels:
+        return ""
+    return f"{most[0]} → {most[1] if most[1] in labels else 'no label'}"
+
+
+def _brief(card: LineageCard) -> str:
+    """The first reason in a few words, as they stand after the lineage's name and a comma."""
+    shown = next((reason for reason in card.reasons if reason.status is card.status), None)
+    if shown is None:
+        return _bare(card.headline)
+    return _phrase(shown, card) or _bare(shown.sentence)
+
+
+def _phrase(reason: Reason, card: LineageCard) -> str:
+    """A reason in a few words that can follow «but»; empty for reasons that have only their sentence."""
+    where = "" if reason.slice is None else f" in {words.subject(reason.slice)}"
+    match reason.code:
+        case ReasonCode.NO_DROP if reason.margin is not None:
+            return f"no drop over {words.points(reason.margin)} points{where}"
+        case ReasonCode.DROP if reason.estimate is not None:
+            metric = reason.metric if _several(card) else None
+            return f"{words.subject(reason.slice, metric)} fell by {words.points(abs(reason.estimate))} points"
+        case ReasonCode.CONTRACT if reason.slice is not None:
+            cases = next((effect.cases for effect in card.slices if effect.slice == reason.slice), len(reason.cases))
+            return words.broke(reason.slice, cases, len(reason.cases))
+        case ReasonCode.COST if reason.estimate is not None and reason.margin is not None:
+            return f"it costs {words.share(reason.estimate)} more (limit {words.share(reason.margin)})"
+    return ""
+
+
+def _several(card: LineageCard) -> bool:
+    return len(card.metrics) > 1
+
+
+def _of_card(card: LineageCard) -> str:
+    phrases = [(reason, _phrase(reason, card)) for reason in card.reasons if reason.status is card.status]
+    if card.status is not VerdictStatus.BLOCKED or not phrases or not all(said for _, said in phrases):
+        return f"`{card.lineage}`: {card.headline}"
+    shown = [said for _, said in phrases[:SPOKEN]]
+    more = len(phrases) - len(shown)
+    told = _listed([*shown, f"{words.count(more, 'more reason')}"] if more else shown)
+    lead = _lead(card, {reason.code for reason, _ in phrases})
+    return f"`{card.lineage}` {lead}, but {told}." if lead else f"`{card.lineage}`: {told}."
+
+
+def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
+    """What is good about a lineage that is blocked all the same; empty where nothing is."""
+    overall = card.overall
+    if overall is None or overall.change is None:
+        return ""
+    if overall.reading == "better":
+        return f"is better on average ({words.points(overall.change, signed=True)} points)"
+    if overall.reading != "worse" and overall.change > 0 and codes != {ReasonCode.COST}:
+        return "may be better on average"
+    return "is not worse" if overall.reading == "same" else ""
+
+
+def _of_approved(card: LineageCard) -> str:
+    overall = card.overall
+    first = card.reasons[0] if card.reasons else None
+    if overall is None or overall.change is None or first is None or first.code is not ReasonCode.NO_DROP:
+        return f"`{card.lineage}`: {card.headline}"
+    if overall.reading == "better":
+        said = f"is better: {words.points(overall.change, signed=True)} points ({words.interval(overall.interval)})"
+    elif words.adapted(overall):
+        said = (
+            f"is not worse as far as its {words.count(overall.cases, 'case')} can tell "
+            f"(they can't rule out drops under {words.points(overall.margin or 0.0)} points)"
+        )
+    else:
+        said = "is not worse"
+    increase = card.cost.increase if card.cost else None
+    if increase is not None and abs(increase) >= NOTEWORTHY:
+        said += f", and costs {words.share(abs(increase))} {'more' if increase > 0 else 'less'}"
+    return f"`{card.lineage}` {said}."
+
+
+def _bare(sentence: str) -> str:
+    return sentence.removesuffix(".")
+
+
+def _listed(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    return unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} and {unique[-1]}"

@@ -1,0 +1,132 @@
+"""The title, the summary and the reasons of a scorecard, as a product manager reads them."""
+
+import pytest
+
+from engine.headline import explained, summary, title
+from schemas.config import SlicePolicy
+from schemas.scorecard import Answer, CaseEffect, Effect, Interval, Reason, ReasonCode, VerdictStatus
+from tests.render.scorecards import lineage, resume, triage
+
+BLOCKED, APPROVED = VerdictStatus.BLOCKED, VerdictStatus.APPROVED
+
+
+def overall(**changed):
+    basis = {
+        "slice": None, "metric": "exact", "cases": 208, "baseline": 0.74, "candidate": 0.8, "change": 0.06,
+        "interval": Interval(low=-0.02, high=0.15), "margin": 0.077, "reading": "same",
+    }  # fmt: skip
+    return Effect.model_validate({**basis, **changed})
+
+
+def reason(code, status=BLOCKED, **changed):
+    basis = {"code": code, "status": status, "sentence": f"It is {code.value}."}
+    return Reason.model_validate({**basis, **changed})
+
+
+def approved(**changed):
+    no_drop = reason(ReasonCode.NO_DROP, APPROVED, sentence="No drop over 7.7 points overall.", margin=0.077)
+    return lineage(**{"overall": overall(), "reasons": (no_drop,), "headline": no_drop.sentence, **changed})
+
+
+CONTRACT = reason(ReasonCode.CONTRACT, slice="adversarial", cases=("a", "b", "c"), estimate=-0.1)
+COST = reason(ReasonCode.COST, sentence="Cost rose by 45% per case (limit 20%).", estimate=0.45, margin=0.2)
+ADVERSARIAL = overall(slice="adversarial", cases=21, policy=SlicePolicy.CONTRACT, reading="worse")
+
+
+def blocked(*reasons, **changed):
+    values = {"status": BLOCKED, "overall": overall(), "slices": (ADVERSARIAL,), "reasons": reasons}
+    return lineage(**{**values, "headline": reasons[0].sentence, **changed})
+
+
+def test_an_approval_says_what_it_ruled_out_in_the_title_and_why_no_less_in_the_summary():
+    assert title(APPROVED, [approved()], ()) == "approved: no drop over 7.7 points"
+    assert summary([approved()], ()) == (
+        "`outreach` is not worse as far as its 208 cases can tell (they can't rule out drops under 7.7 points)."
+    )
+    written = approved(overall=overall(margin_written=True))
+    assert summary([written], ()) == "`outreach` is not worse."
+    better = approved(overall=overall(reading="better", interval=Interval(low=0.01, high=0.15)))
+    assert summary([better], ()) == "`outreach` is better: +6 points (+1 … +15)."
+
+
+def test_an_approval_says_what_it_costs():
+    card = approved(cost=triage().cost, overall=overall(margin_written=True))
+    assert summary([card], ()) == "`outreach` is not worse, and costs 89% more."
+    assert "costs 2% less" in summary([card.model_copy(update={"cost": resume().cost})], ())
+
+
+def test_a_block_says_first_what_is_good():
+    assert summary([blocked(CONTRACT)], ()) == (
+        "`outreach` may be better on average, but 3 of the 21 `adversarial` cases, which must all hold, break."
+    )
+    better = blocked(CONTRACT, COST, overall=overall(reading="better"))
+    assert summary([better], ()) == (
+        "`outreach` is better on average (+6 points), but 3 of the 21 `adversarial` cases, which must all hold, break "
+        "and it costs 45% more (limit 20%)."
+    )
+    assert summary([blocked(COST)], ()) == "`outreach` is not worse, but it costs 45% more (limit 20%)."
+
+
+def test_a_block_without_anything_good_says_only_why():
+    drop = reason(ReasonCode.DROP, estimate=-0.12)
+    worse = blocked(drop, overall=overall(change=-0.12, reading="worse"))
+    assert summary([worse], ()) == "`outreach`: the overall score fell by 12 points."
+    assert title(BLOCKED, [worse], ()) == "blocked: the overall score fell by 12 points"
+    assert summary([blocked(CONTRACT, overall=None)], ()).startswith("`outreach`: 3 of the 21")
+
+
+def test_many_reasons_are_counted():
+    several = blocked(*[reason(ReasonCode.DROP, slice=f"s{n}", estimate=-0.12) for n in range(5)], overall=None)
+    assert summary([several], ()).endswith("slice `s2` fell by 12 points and 2 more reasons.")
+
+
+def test_reasons_without_a_phrase_keep_their_sentence():
+    card = blocked(reason(ReasonCode.SMOKE, sentence="9 of 10 cases fail now."))
+    assert summary([card], ()) == "`outreach`: 9 of 10 cases fail now."
+    assert title(BLOCKED, [card], ()) == "blocked: 9 of 10 cases fail now"
+
+
+def test_several_lineages_are_named():
+    cards = [blocked(CONTRACT, lineage="a"), approved(lineage="b"), approved(lineage="c")]
+    assert title(BLOCKED, cards, ()) == "blocked: a, 3 of the 21 adversarial cases, which must all hold, break"
+    assert summary(cards, ()).endswith("`b` and `c` are approved.")
+    assert title(BLOCKED, [cards[0], cards[0].model_copy(update={"lineage": "d"})], ()) == "blocked: a and d"
+
+
+def test_the_pull_request_speaks_before_its_lineages():
+    gate = reason(ReasonCode.POLICY_CHANGED, VerdictStatus.NEEDS_APPROVAL, sentence="It loosens its own gate.")
+    assert title(VerdictStatus.NEEDS_APPROVAL, [approved()], [gate]) == "needs approval: It loosens its own gate"
+    assert summary([approved()], [gate]).startswith("It loosens its own gate. `outreach` is not worse")
+    assert summary([], ()).startswith("No prompt, test set, rubric or configuration changed")
+
+
+def test_a_title_fits():
+    long = blocked(reason(ReasonCode.SMOKE, sentence="x" * 400))
+    assert len(title(BLOCKED, [long], ())) == 255
+
+
+def case(name, was, now):
+    def said(text):
+        return (Answer(text=text, count=6, of=7, score=None), Answer(text="rare", count=1, of=7, score=None))
+
+    return CaseEffect(id=name, slices=(), reading="regressed", baseline=said(was), candidate=said(now))
+
+
+def test_a_reason_names_the_label_that_took_anothers_place():
+    found = reason(ReasonCode.CONTRACT, sentence="2 break: `a`, `b`, `c`.", cases=("a", "b", "c"))
+    cases = [case("a", "billing", "refunds"), case("b", "billing", "`**evil**"), case("c", "refunds", "refunds")]
+    said = explained([found], triage().cost, cases, ["billing", "refunds"])
+    assert said[0].sentence == "2 break: `a` (billing → refunds), `b` (billing → no label), `c`."
+    assert explained([found], triage().cost, cases, ()) == (found,)
+
+
+def test_a_reason_of_cost_says_where_the_cost_comes_from():
+    said = explained([COST], triage().cost, (), ())[0].sentence
+    assert said == (
+        "Cost rose by 45% per case (limit 20%): the prompt is 412 tokens longer, answers are as long as before."
+    )
+
+
+@pytest.mark.parametrize("status", VerdictStatus)
+def test_every_verdict_has_a_title(status):
+    assert title(status, (), ())
