@@ -40,6 +40,8 @@ ON CONFLICT (request_digest, repetition) DO UPDATE SET owner = EXCLUDED.owner WH
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 RETURNING request_digest, repetition
 """
+WRITE_LOCK = 7_236_441_002
+"""Advisory lock of whoever writes."""
 SETUP_LOCK = 0x50_56_44_43_54
 """Two processes that start together make the tables one after the other."""
 BUSY_S = 30
@@ -115,6 +117,8 @@ class PostgresBackend:
             if self._writer.closed:
                 self._writer = self._claimant()
             with self._writer.transaction():
+                # One transaction holds many claims, rows and releases in any order: two at once could deadlock.
+                self._writer.execute("SELECT pg_advisory_xact_lock(%s)", [WRITE_LOCK])
                 yield self
 
     def put(self, rows: Sequence[Row]) -> None:
