@@ -143,7 +143,7 @@ def _prompt_path(change: LineageChange) -> str:
 def _stopped(result: ExperimentResult[Decision]) -> Reason:
     error = result.stopped
     code = ReasonCode.BUDGET if type(error).__name__ == "BudgetExceeded" else ReasonCode.MISSING_CELLS
-    done = len(result.outcomes)
+    done = sum(isinstance(outcome.result, Completion) for outcome in result.outcomes)
     sentence = f"Nothing was decided: {error}; {done} of {result.spending.planned} planned answers are kept."
     return Reason(code=code, status=VerdictStatus.ERROR, sentence=sentence)
 

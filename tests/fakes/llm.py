@@ -79,6 +79,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, fake: FakeLlm) -> None:
         self.fake = fake
         self.buffer = b""
+        self.headers: dict[str, str] = {}
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -111,6 +112,7 @@ class Connection(asyncio.Protocol):
             self.reply(200, {"asked": fake.asked})
             fake.asked = []
             return
+        self.headers = headers
         fake.requests += 1
         if fake.keep_asked:
             fake.asked.append("\n".join(message["content"] for message in json.loads(body)["messages"]))
@@ -168,6 +170,9 @@ class Connection(asyncio.Protocol):
                 self.reply(429, error("insufficient_quota"))
         elif fault in {"400", "401", "403", "404", "408", "409", "413", "500", "502", "503", "529"}:
             self.reply(int(fault), error("fault"))
+        elif fault == "echo-key":
+            said = f"Incorrect API key provided: {self.headers.get('authorization') or self.headers.get('x-api-key')}"
+            self.reply(401, {"error": {"type": "authentication_error", "code": "invalid_api_key", "message": said}})
         elif fault == "filter-400":
             self.reply(400, error("content_filter"))
         elif fault == "reset":

@@ -37,6 +37,18 @@ async def test_being_told_to_slow_down_is_not_a_failure(store):
     assert result.outcomes[0].result.attempts == 10
 
 
+async def test_with_two_of_five_calls_told_to_slow_down_the_run_finishes_and_nobody_starves(store):
+    def reply(request, _repetition, nth):
+        refused = int(asked(request.digest, nth).digest[:4], 16) % 5 < 2
+        return failed(ErrorKind.RATE_LIMITED, retry_after_s=1.0) if refused else completion()
+
+    provider = Scripted(reply)
+    result = await run_one(experiment(100), provider, store)
+    assert not result.decision[0].missing.any()
+    assert provider.calls > 300
+    assert max(provider.tries.values()) <= 10
+
+
 async def test_the_deadline_of_one_call_counts_its_tries_and_its_waits(store):
     clock = HandClock()
     provider = Scripted(lambda *_: failed(ErrorKind.SERVER), takes_s=50, clock=clock)
