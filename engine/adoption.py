@@ -149,7 +149,7 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
         "budget: {per_run_usd: 2.00}   # a hard cap for one pull request",
         "mode: inform                  # first see verdicts for a while; then change it to: enforce",
         "",
-        "lineages:",
+        "lineages:" if lineages else "lineages: {}   # my-prompt: {use_case: generation, prompt: …, tests: …}",
     ]
     for lineage in lineages:
         lines += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from action.cli.streams import prepare
 from action.exits import Exit, exit_of_error
 from schemas.errors import PromptVerdictError
 
@@ -302,11 +304,26 @@ def _exit(code: Exit) -> NoReturn:
 
 def main() -> None:
     """The console script: a mistake of the user is one line on stderr; only our own bugs print a traceback."""
+    prepare()
+    sys.exit(_code())
+
+
+def _code() -> int:
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
     except PromptVerdictError as error:
         sys.stderr.write(f"promptverdict: {error}\n")
-        sys.exit(exit_of_error(error))
+        return exit_of_error(error)
     except KeyboardInterrupt:
         sys.stderr.write("\npromptverdict: interrupted\n")
-        sys.exit(Exit.INTERRUPTED)
+        return Exit.INTERRUPTED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"promptverdict: {place}{error.strerror or error}\n")
+        return Exit.ERROR
+    except Exception:  # noqa: BLE001 - Python's own exit code for it would say: blocked
+        traceback.print_exc()
+        return Exit.ERROR
+    return Exit.PASS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from action.cli.local import default_store, local_pull_request, open_repository
 from action.cli.progress import ProgressReport
+from action.cli.streams import put
 from action.exits import Exit, exit_of
 from engine.pipeline import Prepared, World, measure, prepare, static
 from schemas.errors import UsageError
@@ -49,10 +51,27 @@ def check(options: CheckOptions) -> Exit:
 
     Raises PromptVerdictError for what can't be gone on from.
     """
+    if options.output:
+        _make(options.output)
     card, records = evaluate(options)
-    write(card, records, options.output)
-    sys.stdout.write(rendered(card, options.format, color=options.color))
+    put(rendered(card, options.format, color=options.color))
+    try:
+        write(card, records, options.output)
+    except OSError as error:  # the verdict stands without its files
+        sys.stderr.write(f"promptverdict: {error.filename or options.output}: not written: {error.strerror}\n")
     return exit_of(card)
+
+
+def _make(folder: Path) -> None:
+    """Makes the folder before anything is paid for. Raises UsageError when nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"nothing can be written there: {error.strerror}", where=str(folder), mend="name another folder"
+        ) from error
 
 
 def evaluate(options: CheckOptions) -> tuple[Scorecard, list[Record]]:
@@ -183,9 +202,11 @@ def rendered(card: Scorecard, output_format: str, *, color: bool | None) -> str:
         return html_report(card)
     import shutil
 
+    from engine.render.encode import without_commands
     from engine.render.terminal import terminal
 
-    return terminal(card, shutil.get_terminal_size((100, 24)).columns, colours(color))
+    text = terminal(card, shutil.get_terminal_size((100, 24)).columns, colours(color))
+    return "".join(without_commands(line) for line in text.splitlines(keepends=True))
 
 
 def colours(asked: bool | None) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
+from action.cli.streams import put
 from action.exits import Exit, exit_of_status
+from engine.render.encode import log_line
 from engine.replay import replay
 from engine.verdict import passes
 from schemas.errors import UsageError
@@ -35,10 +36,10 @@ def decide(path: Path, *, output_format: str) -> Exit:
     decision = replay(experiment)
     if output_format == "json":
         document = {field.name: _plain(getattr(decision, field.name)) for field in dataclasses.fields(decision)}
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
+        put(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
     else:
-        sys.stdout.write(f"{experiment.lineage} · {experiment.model}: {decision.status.outcome}\n")
-        sys.stdout.write("".join(f"  {reason.sentence}\n" for reason in decision.reasons))
+        put(log_line(f"{experiment.lineage} · {experiment.model}: {decision.status.outcome}") + "\n")
+        put("".join(log_line(f"  {reason.sentence}") + "\n" for reason in decision.reasons))
     return exit_of_status(decision.status, lets_through=passes(decision.status, experiment.gate.inconclusive))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 from action.cli.check import CheckOptions, evaluate, rendered, write
+from action.cli.streams import put
 from action.demo.staging import StagedPullRequest, stage
 from action.exits import Exit
 from schemas.errors import UsageError
@@ -21,9 +21,9 @@ def demo(output: Path | None, *, color: bool | None) -> Exit:
     get the verdict that it deserves. Raises UsageError when ``output`` isn't empty.
     """
     folder = output or Path(tempfile.mkdtemp(prefix="promptverdict-demo-"))
-    if folder.exists() and any(folder.iterdir()):
-        raise UsageError(f"{folder} isn't empty", mend="name a new folder with --output")
-    say = sys.stdout.write
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} isn't an empty folder", mend="name a new one with --output")
+    say = put
     say("No API key, no network: the model of this demo is a small deterministic toy, the rest is real.\n")
     proposals = stage(folder / "repository")
     say(f"A git repository with {len(proposals)} pull requests lies in {folder / 'repository'}\n")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from action.cli.check import colours
 from action.cli.local import open_repository
+from action.cli.streams import put
 from action.exits import Exit
 from engine.prompt_diff import diff_prompts
 from engine.readers.config import read_config
 from engine.readers.prompts import read_prompt
-from engine.render.encode import visible
+from engine.render.encode import visible, without_commands
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: boo
     earlier = _before(repository, old, new, path)
     found = diff_prompts(_prompt(repository, old, earlier), _prompt(repository, new, path))
     width = shutil.get_terminal_size((120, 24)).columns
-    sys.stdout.write("".join(line + "\n" for line in side_by_side(found, width, color=colours(color))))
+    put("".join(without_commands(line) + "\n" for line in side_by_side(found, width, color=colours(color))))
     return Exit.PASS
 
 

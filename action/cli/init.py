@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from action.cli.local import open_repository
+from action.cli.streams import put
 from action.exits import Exit
 from engine.adoption import ProposedLineage, configuration_text, propose
 from engine.readers.config import read_config
@@ -53,7 +54,7 @@ def init(repo: Path, *, dry_run: bool) -> Exit:
     for target, content in zip(targets, (text, _workflow()), strict=True):
         relative = target.relative_to(root)
         if dry_run:
-            sys.stdout.write(f"# --- {relative}\n{content}")
+            put(f"# --- {relative}\n{content}")
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")

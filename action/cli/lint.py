@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from action.cli.local import open_repository
+from action.cli.streams import put
 from action.exits import Exit
 from engine.lint import lint_tests
 from engine.readers.config import read_config
@@ -37,14 +37,14 @@ def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
             {"path": path, "cases": cases, "findings": [finding.model_dump() for finding in findings]}
             for path, cases, findings in found
         ]
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        put(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     else:
         from engine.render.encode import log_line
 
         for path, cases, findings in found:
-            sys.stdout.write(log_line(f"{path}: {cases} cases, {len(findings) or 'no'} finding(s)") + "\n")
+            put(log_line(f"{path}: {cases} cases, {len(findings) or 'no'} finding(s)") + "\n")
             for finding in findings:
-                sys.stdout.write(log_line(f"  {finding}") + "\n")
+                put(log_line(f"  {finding}") + "\n")
     return Exit.BLOCKED if total else Exit.PASS
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from action.cli.check import prices, renderer
 from action.cli.local import local_pull_request, open_repository
+from action.cli.streams import put
 from action.exits import Exit
 from engine.pipeline import World, prepare
 from engine.plan_report import ExperimentReport, PlanReport, plan_report
@@ -38,9 +38,9 @@ def plan(options: PlanOptions) -> Exit:
         prepared = prepare(pull_request, merge_base, World(repository, jail, prices()), only=options.lineages)
     report = plan_report(prepared)
     if options.format == "json":
-        sys.stdout.write(report.model_dump_json(indent=2) + "\n")
+        put(report.model_dump_json(indent=2) + "\n")
     else:
-        sys.stdout.write("".join(log_line(line) + "\n" for line in _lines(report)))
+        put("".join(log_line(line) + "\n" for line in _lines(report)))
     return Exit.PASS
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from action.cli.lint import configured_tests
+from action.cli.streams import put
 from action.exits import Exit
 from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN
 from engine.gate.design import design
@@ -34,12 +34,12 @@ def power(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
         rows.append((tests.path, _power(tests, gate)))
     if output_format == "json":
         document = [{"path": path, "slices": [dataclasses.asdict(row) for row in found]} for path, found in rows]
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        put(json.dumps(document, indent=2) + "\n")
         return Exit.PASS
     for path, found in rows:
-        sys.stdout.write(log_line(path) + "\n")
+        put(log_line(path) + "\n")
         for row in found:
-            sys.stdout.write(log_line(_sentence(row)) + "\n")
+            put(log_line(_sentence(row)) + "\n")
     return Exit.PASS
 
 

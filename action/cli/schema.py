@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
+from action.cli.streams import put
 from action.exits import Exit
 from engine.json_schemas import Kind
 
@@ -13,5 +13,5 @@ def schema(name: Kind) -> Exit:
     """Prints the JSON Schema of ``config``, ``tests`` or ``scorecard``."""
     from engine.json_schemas import json_schema
 
-    sys.stdout.write(json.dumps(json_schema(name), indent=2, ensure_ascii=False) + "\n")
+    put(json.dumps(json_schema(name), indent=2, ensure_ascii=False) + "\n")
     return Exit.PASS

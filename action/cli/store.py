@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
 from action.cli.local import default_store
+from action.cli.streams import put
 from action.exits import Exit
 from adapters.store import CommittedStore, open_store
 
@@ -21,9 +21,9 @@ def stats(where: str | None, *, output_format: str) -> Exit:
     async def show(store: CommittedStore) -> None:
         found = await store.stats()
         if output_format == "json":
-            sys.stdout.write(found.model_dump_json(indent=2) + "\n")
+            put(found.model_dump_json(indent=2) + "\n")
         else:
-            sys.stdout.write("".join(f"{name}: {value}\n" for name, value in found.model_dump(mode="json").items()))
+            put("".join(f"{name}: {value}\n" for name, value in found.model_dump(mode="json").items()))
 
     return _with_store(where, show)
 
@@ -36,7 +36,7 @@ def prune(where: str | None, *, older_than_days: int | None, max_mib: int | None
 
     async def forget(store: CommittedStore) -> None:
         gone = await store.prune(older_than=horizon, max_bytes=None if max_mib is None else max_mib << 20)
-        sys.stdout.write(f"{gone} answers forgotten\n")
+        put(f"{gone} answers forgotten\n")
 
     return _with_store(where, forget)
 
@@ -46,7 +46,7 @@ def export(where: str | None) -> Exit:
 
     async def show(store: CommittedStore) -> None:
         for row in store.export():
-            sys.stdout.write(row.model_dump_json() + "\n")
+            put(row.model_dump_json() + "\n")
 
     return _with_store(where, show)
 

@@ -86,8 +86,8 @@ def _words(model: type[BaseModel], node: Node, detail: ErrorDetails, what: str) 
             found = find(node, location)
             steps = _known_steps(node, location)
             name = ".".join(shown(str(step)) for step in steps) or what
-            given = f"{shown(found.text)}: " if found.text is not None else ""
-            return f"{name} can't be {given or found.kind}".rstrip(": "), _mend(detail)
+            given = found.kind if found.text is None else shown(found.text) or "empty"
+            return f"{name} can't be {given}", _mend(detail)
 
 
 _MENDS = {

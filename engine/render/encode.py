@@ -177,11 +177,16 @@ def prose(sentence: str, limit: int = 600) -> str:
 _RUNNER_SIGN = re.compile(r":(?=[^ -~]*:)|#(?=[^ -~]*#[^ -~]*\[)")
 
 
-def log_line(text: str, limit: int = 2_000) -> str:
-    """``text`` as one line for an Actions log: the runner finds no command in it, neither ``::…::`` nor ``##[…]``.
+def without_commands(text: str) -> str:
+    """``text`` in which an Actions runner finds no command, neither ``::…::`` nor ``##[…]``.
 
     The runner compares by culture, which overlooks ignorable characters, so the signs are parted by a blank even
     where something non-ASCII stands between them.
     """
+    return _RUNNER_SIGN.sub(lambda found: f"{found.group()} ", text)
+
+
+def log_line(text: str, limit: int = 2_000) -> str:
+    """``text`` as one line for an Actions log, without commands and with everything that can't be seen written out."""
     short = excerpt(text, limit)
-    return _RUNNER_SIGN.sub(lambda found: f"{found.group()} ", visible(short.text)) + short.note
+    return without_commands(visible(short.text)) + short.note
