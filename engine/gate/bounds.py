@@ -20,8 +20,8 @@ WIDEST = 0.25
 """No default margin gets wider than this; a slice that needs more is no population."""
 OVERALL_MARGIN = 0.05
 SLICE_MARGIN = 0.10
-CASE_MARGIN = 0.10
-"""What a single case must lose or gain to look worse or better: a judge's wavering is neither."""
+CASE_MARGIN = 0.10 - 1e-9
+"""What a single case must lose or gain to look worse or better (10 points): a judge's wavering is neither."""
 PLANNING_VARIANCE = 0.10
 """Variance of one case's difference where there is no history: 10% of cases disagree between runs."""
 

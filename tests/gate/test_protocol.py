@@ -9,7 +9,7 @@ from engine.gate.design import History
 from schemas.config import Floor, GateConfig, GateMode, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 from schemas.scorecard import ReasonCode, VerdictStatus
-from tests.gate.play import Answers, noisy, plan_of, play, steady_history
+from tests.gate.play import Answers, chance, noisy, plan_of, play, steady_history
 
 APPROVED, BLOCKED, ERROR = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.ERROR
 SUSPICIOUS, UNDERPOWERED = VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED
@@ -197,6 +197,31 @@ def test_adversarial_cases_are_a_contract_where_they_are_few():
     assert decision.slices[0].interval.high <= 0
 
 
+def test_only_cases_of_the_contract_that_look_worse_are_run_again():
+    plan = plan_of(100, slices=slices(100, adversarial=10))
+    _, batches = play(plan, breaks({3, 4, 50}))
+    assert {c for b in batches if b.purpose == "contract" for c in b.cases.tolist()} == {3, 4}
+
+
+@pytest.mark.parametrize(("score", "again"), [(0.9, True), (0.92, False)])
+def test_a_fall_of_ten_points_looks_worse(score, again):
+    plan = plan_of(100, slices=slices(100, adversarial=10))
+    _, batches = play(plan, lambda case, arm, r: score if case == 3 and arm else 1.0)
+    assert any(b.purpose == "contract" for b in batches) is again
+
+
+def test_a_contract_of_fractional_scores_is_decided_the_same_every_time():
+    plan = plan_of(100, slices=slices(100, adversarial=10))
+
+    def answer(case, arm, r):
+        return 1.0 if case > 3 else min(1.0, max(0.0, 0.4 + 0.6 * chance(0, case, arm, r) - 0.2 * arm))
+
+    first, second = play(plan, answer)[0], play(plan, answer)[0]
+    assert first.reasons[0].code is ReasonCode.CONTRACT
+    assert 0.0001 < first.reasons[0].p < 0.01
+    assert first == second
+
+
 def test_a_contract_holds_where_the_break_does_not_repeat():
     plan = plan_of(100, slices=slices(100, adversarial=10))
     decision, _ = play(plan, lambda case, arm, r: float(not (case == 3 and arm == 1 and r == 0)))
@@ -373,6 +398,27 @@ def test_a_refuted_signal_is_not_shown_as_worse():
     pytest.fail("the lock never refuted anything")
 
 
+def test_without_a_history_undecided_slices_get_two_more_runs():
+    """Every eighth case passes in half of its runs, whatever the prompt."""
+    half = noisy("a", lambda case, arm: 0.5)
+    plan = plan_of(120, gate=GateConfig(margin=Margins(overall=0.03)))
+    decision, batches = play(plan, lambda case, arm, r: half(case, arm, r) if case % 8 == 0 else 1.0)
+    extra = {r for b in batches if b.purpose == "look" for r in b.repetitions.tolist()}
+    assert extra == {0, 1, 2}
+    assert decision.sureness.repetitions == 3
+    assert decision.status is APPROVED
+
+
+def test_a_second_lock_runs_cases_that_the_first_did_not():
+    for k in range(40):
+        _, batches = play(plan_of(1000, digest=f"{k:064d}"), drifting(0.98, 0.9))
+        locks = [set(b.cases.tolist()) for b in batches if b.purpose == "lock"]
+        if len(locks) > 1:
+            assert locks[1] - locks[0]
+            return
+    pytest.fail("there never was a second signal")
+
+
 def test_flaky_cases_get_three_runs():
     n = 60
     variances = np.zeros((n, 1))
@@ -454,6 +500,15 @@ def test_missing_fresh_runs_never_approve_what_they_would_have_blocked(purpose):
     assert decision.status in (ERROR, BLOCKED)
 
 
+def test_how_many_fresh_runs_are_missing_is_said():
+    plan = plan_of(100, slices=slices(100, adversarial=10))
+    decision, _ = play(plan, lambda case, arm, r: None if r >= 1000 and arm else breaks({3})(case, arm, r))
+    assert decision.status is ERROR
+    assert decision.reasons[0].sentence == (
+        "6 calls gave no usable answer, and slice `adversarial` would block had they gone against the candidate"
+    )
+
+
 # Costs, latency, floors
 
 
@@ -483,6 +538,12 @@ def test_the_cost_gate_can_be_switched_off():
     decision, _ = play(plan_of(100, gate=GateConfig(max_cost_increase=None)), costs)
     assert (decision.status, decision.cost.reading) == (APPROVED, "not_gated")
     assert decision.cost.increase == pytest.approx(1.0)
+
+
+def test_a_cost_that_nobody_knows_does_not_pass():
+    decision, _ = play(plan_of(100), Answers(same, cost=lambda *cell: float("nan")))
+    assert (decision.status, decision.cost.reading, decision.cost.limit) == (UNDERPOWERED, "no_data", 0.2)
+    assert decision.reasons[0].sentence == "the cost per case is unknown, so its limit of +20% can't be checked"
 
 
 def test_free_calls_stay_free():

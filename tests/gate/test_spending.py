@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from engine.gate import spending
 from engine.gate.spending import boundary, normal_quantile, spent, tail, upper_tail
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    """Boundaries are cached: a test that gets a cached one tests nothing."""
+    spending._state.cache_clear()
 
 
 def test_a_single_look_spends_everything_at_the_normal_quantile():
