@@ -102,9 +102,12 @@ class Course:
             self._looks = (*self._looks, share)
 
     def too_much_missing(self) -> bool:
-        """More than max(1, 2%) of an arm's cells gave nothing."""
-        gaps, asked = self.ledger.gaps().sum(axis=(1, 2)), self.ledger.asked.sum(axis=(1, 2))
-        return bool((gaps > np.maximum(1, MISSING_SHARE * asked)).any())
+        """More than max(1, 2%) of an arm's cells gave nothing; cases that the head adds don't dilute the others."""
+        gaps, asked = self.ledger.gaps().sum(axis=2), self.ledger.asked.sum(axis=2)
+        return any(
+            bool((gaps[:, group].sum(axis=1) > np.maximum(1, MISSING_SHARE * asked[:, group].sum(axis=1))).any())
+            for group in (self.design.counted, self.design.added)
+        )
 
     @property
     def contract_level(self) -> float:

@@ -139,7 +139,8 @@ def design(
             if given == label:
                 groups[case].add(CLASS_PREFIX + label)
     demanded = {*gate.margin.slices, *gate.slices, *gate.floor.slices, *(CLASS_PREFIX + c for c in gate.margin.classes)}
-    names = tuple(sorted(set().union(*groups, demanded)))
+    gating_groups = [group for group, only_head in zip(groups, extra, strict=True) if not only_head]
+    names = tuple(sorted(set().union(*gating_groups, demanded)))
     members = np.array([[name in group for group in groups] for name in names], dtype=np.bool_).reshape(len(names), n)
     cluster_of = [f"cluster {c}" if c is not None else f"case {i}" for i, c in zip(case_ids, clusters, strict=True)]
     unit_names = tuple(sorted(set(cluster_of)))
@@ -162,7 +163,7 @@ def design(
     repetitions = np.full(n, gate.repetitions if fixed else 1, dtype=np.int64)
     if history is not None and not fixed:
         repetitions[history.flaky()] = FLAKY_REPETITIONS
-    strict = guarded.any() or any(h.policy is SlicePolicy.CONTRACT and h.cases for h in tested)
+    strict = (guarded & ~extra).any() or any(h.policy is SlicePolicy.CONTRACT and h.cases for h in tested)
     seed = hashlib.sha256(f"gate {digest}".encode()).hexdigest()
     complete = fixed or _complete_at_once(names, members, guarded, extra, tested)
     return Design(

@@ -27,7 +27,7 @@ def latency_effect(course: Course) -> LatencyEffect:
     design, ledger = course.design, course.ledger
     seconds = ledger.usage[SECONDS]
     pairs = ledger.called.all(axis=0) & (np.nan_to_num(seconds).min(axis=0) > 0)
-    pairs &= np.arange(pairs.shape[1]) < ledger.planned[:, None]
+    pairs &= (np.arange(pairs.shape[1]) < ledger.planned[:, None]) & design.counted[:, None]
     count = int(pairs.sum())
     gating = design.gate.latency == "gate"
     if not count:

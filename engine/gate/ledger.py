@@ -12,6 +12,10 @@ from engine.gate.design import Design
 REPLICATES = 2
 """Runs that are added to a case whose arms disagreed, or that is flaky in a slice that can't be decided."""
 
+FRESH = ("smoke", "contract", "protected", "watch", "lock")
+FRESH_RUNS = 100
+"""Every purpose has fresh repetitions of its own: whether one test ran doesn't change the draws of another."""
+
 Pairs = Mapping[int, tuple[Floats, Floats]]
 """Fresh runs by case: ``[runs, metrics]`` of the baseline and of the candidate, in the order they were asked for."""
 
@@ -35,6 +39,7 @@ class Ledger:
         """Answered by a call of this run."""
         self.fresh: dict[int, tuple[list[Floats], list[Floats]]] = {}
         self.cells = 0
+        self._used: dict[tuple[str, int], list[int]] = {}
 
     @property
     def arms(self) -> tuple[int, ...]:
@@ -57,10 +62,12 @@ class Ledger:
     def fresh_batch(self, wanted: Mapping[int, tuple[int, int]], purpose: str) -> Batch:
         """Fresh runs: so many of the baseline and so many of the candidate, by case, interleaved."""
         rows = []
+        first = self.design.fresh_from + FRESH_RUNS * FRESH.index(purpose)
         for case, counts in wanted.items():
-            have = [len(runs) for runs in self.fresh.get(case, ([], []))]
+            have = self._used.setdefault((purpose, case), [0, 0])
             for r in range(max(counts)):
-                rows += [(case, arm, self.design.fresh_from + have[arm] + r) for arm in self.arms if r < counts[arm]]
+                rows += [(case, arm, first + have[arm] + r) for arm in self.arms if r < counts[arm]]
+            self._used[purpose, case] = [have[arm] + counts[arm] for arm in (BASELINE, CANDIDATE)]
         table = np.array(rows, dtype=np.int64).reshape(len(rows), 3)
         return Batch(table[:, 0], table[:, 1].astype(np.int8), table[:, 2], purpose)
 

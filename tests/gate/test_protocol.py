@@ -214,7 +214,7 @@ def test_a_contract_of_fractional_scores_is_decided_the_same_every_time():
     plan = plan_of(100, slices=slices(100, adversarial=10))
 
     def answer(case, arm, r):
-        return 1.0 if case > 3 else min(1.0, max(0.0, 0.4 + 0.6 * chance(0, case, arm, r) - 0.2 * arm))
+        return 1.0 if case > 3 else min(1.0, max(0.0, 0.4 + 0.6 * chance(0, case, arm, r) - 0.25 * arm))
 
     first, second = play(plan, answer)[0], play(plan, answer)[0]
     assert first.reasons[0].code is ReasonCode.CONTRACT
@@ -293,9 +293,7 @@ def test_a_baseline_with_a_record_is_run_less():
 
 def test_a_protected_case_that_fails_now_and_then_does_not_block():
     plan = plan_of(100, protected=protect(100, 7))
-    decision, _ = play(
-        plan, lambda case, arm, r: float(not (case == 7 and arm == 1 and r != 1001 + plan.fresh_from - 1000))
-    )
+    decision, _ = play(plan, lambda case, arm, r: float(not (case == 7 and arm == 1 and r != plan.fresh_from + 201)))
     assert decision.status is APPROVED
 
 
@@ -654,6 +652,35 @@ def test_an_added_case_that_the_candidate_breaks_tightens_the_verdict():
     decision, _ = play(plan_of(101, added=added), breaks({100}))
     assert (decision.status, decision.reasons[0].code) == (SUSPICIOUS, ReasonCode.WATCH)
     assert "that this pull request adds breaks with the candidate" in decision.reasons[0].sentence
+
+
+def test_added_cases_dilute_nothing():
+    """Neither the share of missing cells, nor the error rate, nor cost and latency."""
+    n, added = 120, [i >= 20 for i in range(120)]
+    lost = Answers(lambda case, arm, r: None if arm and case < 2 else 1.0)
+    assert play(plan_of(n, added=added), lost)[0].status is ERROR
+    guarded = plan_of(n, added=added, protected=added)
+    assert (guarded.alpha, guarded.alpha_contracts) == (0.05, 0.0)
+    dear = Answers(
+        same,
+        cost=lambda case, arm, r: 1.0 + (arm and case < 20),
+        seconds=lambda case, arm, r: 1.0 + (arm and case < 20),
+    )
+    decision, _ = play(plan_of(n, added=added, gate=LATENCY), dear)
+    assert (decision.cost.reading, decision.latency.reading, decision.latency.pairs) == ("fails", "fails", 20)
+
+
+def test_a_slice_that_only_the_head_knows_is_not_judged():
+    plan = plan_of(101, added=[i == 100 for i in range(101)], slices=[()] * 100 + [("new",)])
+    decision, _ = play(plan, same)
+    assert decision.status is APPROVED
+    assert decision.slices == ()
+
+
+def test_smoke_comes_before_everything_else():
+    gate = GateConfig(floor=Floor(overall=0.5), latency="gate")
+    decision, _ = play(plan_of(500, history=steady_history(500), gate=gate), broken)
+    assert codes(decision) == [ReasonCode.SMOKE]
 
 
 def test_only_added_cases_are_no_test_set():

@@ -1,0 +1,50 @@
+"""The simulation of benchmarks/gate.py in small: wide bounds that only a broken gate leaves."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from benchmarks import gate_models as models
+from benchmarks.gate_drive import ours
+from benchmarks.gate_rivals import RIVALS
+from schemas.config import GateConfig
+
+PULLS = 30
+
+
+def outcomes(model, n, rule=None, **settings):
+    rule = rule or ours(GateConfig(), 999, **settings)
+    tallies = [rule(model(n, np.random.default_rng([n, k])), f"test {n} {k}") for k in range(PULLS)]
+    return Counter(t.outcome for t in tallies), float(np.mean([t.calls for t in tallies]))
+
+
+@pytest.mark.parametrize("n", [30, 100, 200])
+def test_unchanged_prompts_are_approved_with_fewer_calls_than_three_runs(n):
+    seen, calls = outcomes(models.identical, n)
+    assert seen["approved"] >= PULLS - 2
+    assert calls < {30: 2.2, 100: 2.0, 200: 1.6}[n]
+
+
+def test_unchanged_prompts_are_approved_without_a_history_too():
+    assert outcomes(models.identical, 100, history=False)[0]["approved"] >= PULLS - 3
+
+
+@pytest.mark.parametrize(
+    ("model", "blocked"), [(models.falls(0.10), 20), (models.slice_falls, 20), (models.falls(0.40), 30)]
+)
+def test_regressions_are_blocked(model, blocked):
+    assert outcomes(model, 100)[0]["blocked"] >= blocked
+
+
+def test_a_drifted_provider_seldom_blocks():
+    assert outcomes(models.drifted, 100)[0]["blocked"] <= 5
+
+
+def test_raw_thresholds_block_unchanged_prompts():
+    assert outcomes(models.identical, 30, RIVALS["raw thresholds"])[0]["blocked"] >= 8
+
+
+@pytest.mark.parametrize("rule", sorted(RIVALS))
+def test_every_rival_sees_a_broken_prompt(rule):
+    assert outcomes(models.falls(0.40), 100, RIVALS[rule])[0]["blocked"] >= PULLS - 3
