@@ -503,7 +503,7 @@ def test_how_many_fresh_runs_are_missing_is_said():
     decision, _ = play(plan, lambda case, arm, r: None if r >= 1000 and arm else breaks({3})(case, arm, r))
     assert decision.status is ERROR
     assert decision.reasons[0].sentence == (
-        "6 calls gave no usable answer, and slice `adversarial` would block had they gone against the candidate"
+        "6 calls gave no usable answer, and slice `adversarial` would block had they gone against the candidate."
     )
 
 
