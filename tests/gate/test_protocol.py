@@ -541,7 +541,7 @@ def test_the_cost_gate_can_be_switched_off():
 def test_a_cost_that_nobody_knows_does_not_pass():
     decision, _ = play(plan_of(100), Answers(same, cost=lambda *cell: float("nan")))
     assert (decision.status, decision.cost.reading, decision.cost.limit) == (UNDERPOWERED, "no_data", 0.2)
-    assert decision.reasons[0].sentence == "the cost per case is unknown, so its limit of +20% can't be checked"
+    assert decision.reasons[0].sentence == "The cost per case is unknown, so its limit of +20% can't be checked."
 
 
 def test_free_calls_stay_free():
