@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = 4096
 """The API wants a limit; engine/plan.py sends this one for both arms where a prompt has none."""
+SAMPLING = {"temperature", "top_p", "top_k"}
+WITH_SAMPLING = {"anthropic-version": "2023-06-01"}
 FINISHES = {
     "end_turn": Finish.STOP,
     "stop_sequence": Finish.STOP,
@@ -39,9 +41,11 @@ class AnthropicProvider(SdkProvider):
             api_key=key, base_url=origin, max_retries=0, timeout=None, http_client=http, open_telemetry=False
         )
 
-    def written(self, request: Request) -> tuple[str, dict[str, Any]]:
-        """Path and body."""
-        return "/v1/messages", messages_body(request)
+    def written(self, request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
+        """Path and body; and the older version of the API where it must be, for the present one refuses temperature,
+        top_p and top_k (Anthropic's migration guide for 2026-10-21)."""
+        body = messages_body(request)
+        return "/v1/messages", body, WITH_SAMPLING if body.keys() & SAMPLING else {}
 
     def read(self, answer: dict[str, Any], latency_s: float) -> Completion:
         """The completion in an answer."""

@@ -51,11 +51,11 @@ class OpenAiProvider(SdkProvider):
         client.organization = client.project = None  # the environment's
         return client
 
-    def written(self, request: Request) -> tuple[str, dict[str, Any]]:
+    def written(self, request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
         """Path and body."""
         if self._responses:
-            return "/responses", responses_body(request)
-        return "/chat/completions", chat_body(request, own=self._own)
+            return "/responses", responses_body(request), {}
+        return "/chat/completions", chat_body(request, own=self._own), {}
 
     def read(self, answer: dict[str, Any], latency_s: float) -> Completion:
         """The completion in an answer."""

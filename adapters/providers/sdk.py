@@ -57,8 +57,8 @@ class SdkProvider(ABC):
         """The SDK's client, without retries of its own."""
 
     @abstractmethod
-    def written(self, request: Request) -> tuple[str, dict[str, Any]]:
-        """Path and body. Raises UnsupportedParameterError."""
+    def written(self, request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
+        """Path, body and headers beside the SDK's own. Raises UnsupportedParameterError."""
 
     @abstractmethod
     def read(self, answer: dict[str, Any], latency_s: float) -> Completion:
@@ -73,13 +73,13 @@ class SdkProvider(ABC):
     ) -> Completion | CompletionError:
         """One attempt. The timeout is total: a body that drips doesn't prolong it."""
         try:
-            path, body = self.written(request)
+            path, body, headers = self.written(request)
         except UnsupportedParameterError as error:
             return CompletionError(kind=ErrorKind.BAD_REQUEST, message=str(error))
         started = time.monotonic()
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await self._client.post(path, body=body, cast_to=httpx2.Response)
+                answer = await self._client.post(path, body=body, cast_to=httpx2.Response, options={"headers": headers})
         except TimeoutError:
             message = f"no answer within {timeout_s:g} s"
             return CompletionError(kind=ErrorKind.TIMEOUT, message=message, billed=True)

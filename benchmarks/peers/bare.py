@@ -45,7 +45,7 @@ async def open_asker():
         async def ask(system, text):
             messages = [{"role": "user", "content": text}]
             answer = await client.messages.create(
-                model="fake-1", system=system, messages=messages, temperature=0, max_tokens=MAX_TOKENS
+                model="fake-1", system=system, messages=messages, max_tokens=MAX_TOKENS
             )
             return answer.content[0].text
 
@@ -70,7 +70,8 @@ async def main():
     async def work():
         nonlocal right
         for system, text, label in jobs:
-            right += await ask(system, text) == label
+            answer = await ask(system, text)
+            right += answer == label
 
     async with asyncio.TaskGroup() as group:
         for _ in range(64):

@@ -144,6 +144,10 @@ class Connection(asyncio.Protocol):
             elif not (times := TIMES.match(rest)) or fake.tries[body] <= int(times[1]):
                 fault, argument = name, rest
                 break
+        version = self.headers.get("anthropic-version", "")
+        if version >= "2026-10-21" and asked.keys() & {"temperature", "top_p", "top_k"}:
+            self.reply(400, error("sampling parameters are not supported"))
+            return
         if fault and self.misbehave(fault, argument, path, asked, everything):
             return
         user = next((t for t in reversed(texts[:-1]) if t), "")

@@ -8,7 +8,7 @@ from adapters.providers.anthropic import messages_body, read_message
 from adapters.providers.openai import chat_body, read_chat, read_response, responses_body
 from adapters.providers.sdk import UnsupportedParameterError
 from adapters.providers.wire import MalformedError, allowance, error_kind, retry_after_s
-from schemas.outcomes import Allowance, ErrorKind, Usage
+from schemas.outcomes import Allowance, Completion, ErrorKind, Usage
 from schemas.prompts import Message, Request
 from tests.fakes.llm import answer_of
 from tests.providers.conftest import request_of
@@ -182,3 +182,11 @@ def test_retry_after(headers, seconds):
 )
 def test_refusals(status, codes, message, kind):
     assert error_kind(status, frozenset(codes), message) is kind
+
+
+async def test_sampling_parameters_go_to_the_version_of_the_api_that_has_them(provider, fake, api):
+    for parameters in ({"temperature": 0}, {}):
+        answer = await provider.complete(request_of("ticket billing", **parameters), repetition=0, timeout_s=5)
+        assert isinstance(answer, Completion), answer
+    versions = [headers.get("anthropic-version") for _, headers in fake.heads]
+    assert versions == (["2023-06-01", "2026-10-21"] if api == "messages" else [None, None])
