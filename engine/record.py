@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.clusters import clusters_of
 from schemas.experiments import CaseHistory, CellOutcome, Experiment, ExperimentCase
 from schemas.outcomes import Arm, Completion, Outcome, Score
 
@@ -25,13 +26,15 @@ def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: i
             ExperimentCase(
                 id=case.id,
                 slices=case.slices,
-                cluster=case.cluster,
+                cluster=cluster,
                 protected=case.protected,
                 identical=identical,
                 added=added,
                 label=case.expected if isinstance(case.expected, str) else None,
             )
-            for case, identical, added in zip(plan.cases, plan.identical, plan.added, strict=True)
+            for case, cluster, identical, added in zip(
+                plan.cases, clusters_of(plan), plan.identical, plan.added, strict=True
+            )
         ),
         history=history,
         lineages=lineages,

@@ -20,7 +20,7 @@ from engine.detection.prompts import (
     read_at,
     versions_of,
 )
-from engine.detection.settings import settings_of
+from engine.detection.settings import folded, settings_of
 from engine.prompt_diff import diff_prompts
 from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
 from schemas.detection import LineageChange, ModelPair
@@ -121,11 +121,11 @@ def _model_changes(pairs: Sequence[ModelPair]) -> Iterator[Change]:
 
 
 def _settings(entry: Entry) -> tuple[GateConfig, RunConfig, Budget]:
-    """A new lineage may set its own gate, but not below the floor that base has for new ones."""
+    """A new lineage's own gate holds after the merge: until then base's does, with the higher of both floors."""
     gate, run, budget = settings_of(entry.config, entry.lineage)
-    if not entry.new:
+    if not entry.new or entry.adopted:
         return gate, run, budget
-    base, own = entry.config.gate.floor, gate.floor
+    base, own, gate = entry.config.gate.floor, gate.floor, folded(entry.config.gate)
     slices = {name: max(base.slices.get(name, 0), own.slices.get(name, 0)) for name in {**base.slices, **own.slices}}
     overall = max((floor for floor in (base.overall, own.overall) if floor is not None), default=None)
     return gate.model_copy(update={"floor": Floor(overall=overall, slices=slices)}), run, budget
