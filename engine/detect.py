@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 from engine.detection.commits import Commits
 from engine.detection.configurations import NAME, Place, find_configurations
@@ -15,7 +16,7 @@ from engine.detection.workflows import workflow_reasons
 from engine.policy import compare_policies, counterparts, policy_reasons
 from engine.readers.bounded import shown
 from engine.readers.prompts import is_prompt_path
-from schemas.config import Budget, CommentPolicy, Mode
+from schemas.config import Budget, CommentPolicy, Config, Mode
 from schemas.detection import Detection, LineageChange, PolicyChange
 from schemas.ports import SourceTree
 from schemas.prompts import Finding
@@ -81,7 +82,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
         config=next((config for config in concerned if any(config is place.base for place in places)), None),
         mode=Mode.INFORM if concerned and all(config.mode is Mode.INFORM for config in concerned) else Mode.ENFORCE,
         comment=concerned[0].comment if concerned else CommentPolicy.ALWAYS,
-        budget_usd=max((config.budget.per_run_usd for config in concerned), default=Budget().per_run_usd),
+        budget_usd=_cap(concerned, lineages),
         lineages=lineages,
         unaffected=unaffected,
         adoption=adoption,
@@ -89,6 +90,13 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
         reasons=tuple(reasons),
         warnings=(*warnings, *found, *_ungated(commits, entries, lineages)),
     )
+
+
+def _cap(concerned: Sequence[Config], lineages: Sequence[LineageChange]) -> Decimal:
+    """USD of the whole run: the largest budget of a configuration, and no more than its lineages may cost together."""
+    cap = max((config.budget.per_run_usd for config in concerned), default=Budget().per_run_usd)
+    together = [change.budget.per_run_usd for change in lineages if change.measured]
+    return min(cap, sum(together, Decimal(0))) if together else cap
 
 
 def _policy(place: Place, commits: Commits) -> tuple[PolicyChange, ...]:

@@ -365,7 +365,7 @@ def test_the_tighter_of_both_budgets_holds(repository):
         lineage = config + f"    budget: {{per_run_usd: {own}}}\n"
         found = detected(repository, {"prompts/triage.md": PROMPT + own}, base={"promptverdict.yaml": lineage})
         assert only(found).budget.per_run_usd == Decimal(holds)
-        assert found.budget_usd == 2
+        assert found.budget_usd == Decimal(holds)
 
 
 def test_a_lineages_gate_is_laid_over_the_defaults(repository):
