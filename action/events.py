@@ -61,9 +61,10 @@ class Dispatched(Value):
 
 
 class Irrelevant(Value):
-    """Nothing that could change a verdict."""
+    """Nothing that could change a verdict. ``about``: the open pull request that it happened to."""
 
     why: str
+    about: PullRequestChanged | None = None
 
 
 Event = PullRequestChanged | QueueEntered | Pushed | Dispatched | Irrelevant
@@ -131,9 +132,9 @@ def pull_request_of(hosted: HostedPullRequest, repository: str, approved_sha: st
 def _pull_request(payload: Payload) -> Event:
     action = _text(payload, "action")
     if action == "edited" and "base" not in _map(payload, "changes"):
-        return Irrelevant(why="the title or the description was edited")
+        return _beside(payload, "the title or the description was edited")
     if action not in NEW_HEAD | {"edited"}:
-        return Irrelevant(why=f"«{action}» changes nothing that is measured")
+        return _beside(payload, f"«{action}» changes nothing that is measured")
     why = "the base was changed" if action == "edited" else action
     return _changed(_map(payload, "pull_request"), why)
 
@@ -144,10 +145,15 @@ def _review(payload: Payload) -> Event:
     state = _text(review, "state").lower()
     if action == "dismissed" or (action == "submitted" and state in DECIDES):
         return _changed(_map(payload, "pull_request"), f"a review: {'dismissed' if action == 'dismissed' else state}")
-    return Irrelevant(why="the review neither approves nor takes an approval back")
+    return _beside(payload, "the review neither approves nor takes an approval back")
 
 
-def _changed(pull: Payload, why: str) -> Event:
+def _beside(payload: Payload, why: str) -> Irrelevant:
+    found = _changed(_map(payload, "pull_request"), why)
+    return Irrelevant(why=why, about=found if isinstance(found, PullRequestChanged) else None)
+
+
+def _changed(pull: Payload, why: str) -> PullRequestChanged | Irrelevant:
     if _text(pull, "state") != "open":
         return Irrelevant(why="the pull request is closed")
     return PullRequestChanged(number=_number(pull, "number"), head_sha=_sha(_map(pull, "head"), "sha"), why=why)

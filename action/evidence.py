@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def bring(host: PullRequestHost, number: int, into: Path) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(FILE) as member:
             store = member.read(LARGEST_STORE + 1)
-    except (zipfile.BadZipFile, KeyError, OSError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError) as error:
         raise HostError(f"the artifact can't be read ({type(error).__name__})", where=artifact_name(number)) from None
     if len(store) > LARGEST_STORE:
         raise HostError("the artifact's store is larger than 1 GiB", where=artifact_name(number))

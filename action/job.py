@@ -23,13 +23,13 @@ from action.events import (
 )
 from action.evidence import adopt, bring
 from action.exits import Exit, exit_of, exit_of_error
-from action.publish import Publisher, verdict_since, write_reports
+from action.publish import CONTEXT, Publisher, shown_since, write_reports
 from engine.clearing import clearance, cleared, may_be_cleared
 from engine.render.annotations import scorecard_annotations, workflow_command
 from engine.render.limits import JOB_SUMMARY
 from engine.render.markdown import Links, markdown
 from schemas.config import CommentPolicy
-from schemas.errors import HostError, PromptVerdictError, SourceError, UsageError
+from schemas.errors import HostError, PromptVerdictError, UsageError
 from schemas.pullrequests import PullRequest, Trust
 
 if TYPE_CHECKING:
@@ -106,9 +106,11 @@ class Job:
         """The exit code: 0 once the commit status carries the verdict, else the verdict's own."""
         event = read_event(self.environment.event_name, self._payload())
         if isinstance(event, Irrelevant):
-            self.runner.say(f"Nothing to do: {event.why}.")
-            self.runner.outputs({"verdict": "not_applicable"})
-            return PASS
+            if event.about is None or self._carries(event.about.head_sha):
+                self.runner.say(f"Nothing to do: {event.why}.")
+                self.runner.outputs({"verdict": "not_applicable"})
+                return PASS
+            event = event.about  # this job's result is the gate: green without a verdict would hide the red one before
         if isinstance(event, Pushed):
             return self._adopt(event)
         if isinstance(event, QueueEntered):
@@ -136,14 +138,25 @@ class Job:
         pull_request = pull_request_of(hosted, self.environment.repository, approved)
         if not hosted.is_open:
             self.runner.say(f"Nothing to do: #{hosted.number} is closed.")
-            return PASS
+            return self._unjudged(hosted.head_sha)
         if isinstance(event, PullRequestChanged) and event.head_sha != hosted.head_sha:
             self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has a run of its own.")
-            return PASS
+            return self._unjudged(event.head_sha)
         if isinstance(event, Dispatched):
             self._bring(event.number)
         why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"
         return self._evaluate(pull_request, why, number=hosted.number)
+
+    def _carries(self, sha: Sha) -> bool:
+        """Whether a commit status of ours is the gate there, whatever this job's own result is."""
+        try:
+            return self.environment.status and bool(self.host.statuses(sha, CONTEXT))
+        except HostError:
+            return False
+
+    def _unjudged(self, sha: Sha) -> int:
+        """The exit code of a run that says nothing about ``sha``: green only where the commit status is the gate."""
+        return PASS if self._carries(sha) else Exit.ERROR.value
 
     def _queue(self, event: QueueEntered) -> int:
         author = None
@@ -219,22 +232,24 @@ class Job:
             may_write=pull_request.trust is not Trust.FORK,
         )
         self.runner.say(f"Prompt Verdict on {pull_request.head_sha[:12]} ({why}).")
-        publisher.pending(why)
+        pending = publisher.pending(why)
         try:
             preparation = self._prepared(pull_request)
             if number is not None and preparation.runs and pull_request.trust is not Trust.FORK:
                 publisher.running(preparation.running(), preparation.comment)
             scorecard = self._measured(preparation, pull_request)
+            accepts = preparation.content_digest if may_be_cleared(scorecard) else None
             scorecard = self._cleared(scorecard, preparation, pull_request)
+            outdated = None if number is None else self._superseded(pull_request, number)
         except PromptVerdictError as error:
             self.runner.fail(str(error))
             self.runner.outputs({"verdict": "error", "cost-usd": "", "calls": ""})
             return PASS if publisher.failed(str(error)) else int(exit_of_error(error))
-        if number is not None and (now := self._superseded(pull_request, number)) is not None:
-            self.runner.say(f"Not published: {now}.")
-            return PASS
+        if outdated is not None:
+            self.runner.say(f"Not published: {outdated}.")
+            return PASS if pending else Exit.ERROR.value
         links = Links(report=self.environment.run_url, rerun=self.environment.rerun_url)
-        gated = publisher.final(scorecard, links)
+        gated = publisher.final(scorecard, links, accepts)
         return self._tell(scorecard, links, comment_url=publisher.comment_url, gated=gated)
 
     def _prepared(self, pull_request: PullRequest) -> Preparation:
@@ -264,26 +279,16 @@ class Job:
             author=pull_request.author,
             content_digest=preparation.content_digest,
             may_write=self.host.may_write,
-            digest_at=lambda commit: self._digest_at(commit, pull_request),
-            verdict_since=lambda commit: verdict_since(self.host, commit),
+            shown_since=lambda commit: shown_since(self.host, commit, number, preparation.content_digest),
         )
         return scorecard if found is None else cleared(scorecard, found)
 
-    def _digest_at(self, commit: Sha, pull_request: PullRequest) -> str | None:
-        """The content digest of an earlier head, compared with the same base."""
-        try:
-            earlier = pull_request.model_copy(update={"head_sha": commit})
-            return self._prepared(earlier).content_digest
-        except (HostError, SourceError):
-            return None
-
     def _superseded(self, pull_request: PullRequest, number: int) -> str | None:
-        """Why this verdict is no longer the pull request's: an old head's result is never shown as current."""
-        try:
-            now: HostedPullRequest = self.host.pull_request(number)
-        except HostError as error:
-            self.runner.warn(f"the pull request can't be read again: {error}")
-            return None
+        """Why this verdict is no longer the pull request's: an old head's result is never shown as current.
+
+        Raises HostError: what can't be told to be current isn't published either.
+        """
+        now: HostedPullRequest = self.host.pull_request(number)
         if now.head_sha != pull_request.head_sha:
             return "the pull request has a newer head, which has a run of its own"
         if now.base_ref != pull_request.base_ref:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 EVERY_S = 20.0
 """Seconds between lines of progress."""
+FORKS_SHARE = 4
+"""An approved fork may spend a quarter of the configured cap: one commit was looked at, its author is a stranger."""
 GATE_FILES = (".github/", "promptverdict.yaml", "promptverdict.yml")
 WAITS = (
     "This comes from a fork, so nothing was called: a maintainer who has looked at it dispatches the workflow with "
@@ -76,10 +78,14 @@ class LivePreparation:
         prepared = self.prepared
         named = {change.path for entry in prepared.entries for change in entry.change.changes if change.path}
         start = prepared.merge_base or prepared.pull_request.base_sha
-        blobs = sorted(
-            (change.after.path, change.after.mode, change.after.blob)
+        sides = (
+            (change.before if change.after is None else change.after, change.after is None)
             for change in self.pipeline.tree.changes(start, prepared.pull_request.head_sha)
-            if change.after is not None and (change.after.path in named or _belongs_to_gate(change.after.path))
+        )
+        blobs = sorted(
+            (entry.path, entry.mode, "" if removed else entry.blob)
+            for entry, removed in sides
+            if entry is not None and (entry.path in named or _belongs_to_gate(entry.path))
         )
         entries = [
             [entry.change.name, entry.model, entry.plan.digest if entry.plan else None, _dumped(entry.change.reasons)]
@@ -98,6 +104,12 @@ class LivePreparation:
             self.prepared,
             Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence),
         )
+
+    @property
+    def budget_usd(self) -> Decimal:
+        """What this run may spend."""
+        configured = self.prepared.detection.budget_usd
+        return configured / FORKS_SHARE if self.prepared.pull_request.trust is Trust.FORK_APPROVED else configured
 
     def running(self) -> str:
         """The comment while it is measured."""
@@ -125,7 +137,14 @@ class LivePreparation:
                 log(progress_line(self._shown(progress.made, progress.spent_usd)))
 
         try:
-            return await measure(self.prepared, access=access, store=store, clock=clock, on_progress=tell)
+            return await measure(
+                self.prepared,
+                access=access,
+                store=store,
+                clock=clock,
+                budget_usd=self.budget_usd,
+                on_progress=tell,
+            )
         finally:
             await access.aclose()
             await store.aclose()
@@ -139,7 +158,7 @@ class LivePreparation:
             done=done,
             planned=sum(estimate.calls for plan in plans for estimate in plan.estimates.values()),
             spent_usd=str(spent_usd),
-            budget_usd=self.prepared.detection.budget_usd,
+            budget_usd=self.budget_usd,
         )
 
 

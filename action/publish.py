@@ -23,8 +23,9 @@ CONTEXT = "prompt-verdict"
 """The name that a repository makes a required check."""
 WORST_FIRST = (CommitState.ERROR, CommitState.FAILURE, CommitState.PENDING, CommitState.SUCCESS)
 LONGEST_DESCRIPTION = 140
-OF_PULL = re.compile(r"#pull-([0-9]+)=(error|failure|pending|success)$")
-"""A status says for which pull request it is in its link, since several may share a head."""
+OF_PULL = re.compile(r"#pull-([0-9]+)=(error|failure|pending|success)(?:;accepts=([0-9a-f]+))?$")
+"""A status says in its link for which pull request it is, since several may share a head, and which content an approval
+of it accepts."""
 
 
 class Publisher:
@@ -53,23 +54,25 @@ class Publisher:
         self._looked = False
         self._may_write = may_write
 
-    def pending(self, why: str) -> None:
-        """The check is under way."""
-        self._set_status(CommitState.PENDING, f"measuring ({why})")
+    def pending(self, why: str) -> bool:
+        """The check is under way. Whether the commit status says so."""
+        return self._set_status(CommitState.PENDING, f"measuring ({why})")
 
     def running(self, text: str, policy: CommentPolicy) -> None:
         """The first of at most two writings of the comment."""
         if policy in (CommentPolicy.ALWAYS, CommentPolicy.CHANGES):
             self._write_comment(text)
 
-    def final(self, scorecard: Scorecard, links: Links) -> bool:
-        """The verdict on every surface. Whether the commit status carries it now."""
+    def final(self, scorecard: Scorecard, links: Links, accepts: str | None = None) -> bool:
+        """The verdict on every surface. Whether the commit status carries it now.
+
+        ``accepts``: the digest of what an approval accepts.
+        """
         if self._wants_comment(scorecard):
             self._write_comment(markdown(scorecard, links=links))
         state = state_of(scorecard)
-        worst = self._worst(state)
-        other = "" if worst is state else "another pull request with this head decides; "
-        written = self._set_status(worst, other + scorecard.title, own=state)
+        worst, why = self._worst(state)
+        written = self._set_status(worst, why + scorecard.title, own=state, accepts=accepts)
         self._say_what_is_missing(written=written)
         return written
 
@@ -117,20 +120,25 @@ class Publisher:
 
         self._try("the comment", write)
 
-    def _set_status(self, state: CommitState, text: str, own: CommitState | None = None) -> bool:
+    def _set_status(
+        self, state: CommitState, text: str, own: CommitState | None = None, accepts: str | None = None
+    ) -> bool:
         if not self._environment.status:
             return False
         name = f"#{self._number} " if self._number is not None else ""
         mark = f"#pull-{self._number}={(own or state).value}" if self._number is not None else ""
         description = visible(excerpt(name + text, LONGEST_DESCRIPTION - 20).text)[:LONGEST_DESCRIPTION]
-        url = self._environment.run_url + mark
+        url = self._environment.run_url + mark + (f";accepts={accepts}" if mark and accepts else "")
         status = CommitStatus(context=CONTEXT, state=state, description=description, target_url=url)
         return self._try("the status", lambda: self._host.set_status(self._sha, status))
 
-    def _worst(self, own: CommitState) -> CommitState:
-        """The worst verdict of all open pull requests with this head: the status belongs to the commit, not to one."""
+    def _worst(self, own: CommitState) -> tuple[CommitState, str]:
+        """The worst verdict of all open pull requests with this head, and what to say where it isn't our own.
+
+        The status belongs to the commit, not to one of them. What was never judged, or can't be read, is no success.
+        """
         if self._number is None or not self._environment.status:
-            return own
+            return own, ""
         found = [own]
 
         def look() -> None:
@@ -139,8 +147,10 @@ class Publisher:
             if others:
                 found.extend(latest_of(self._host.statuses(self._sha, CONTEXT), others))
 
-        self._try("other pull requests", look)
-        return min(found, key=WORST_FIRST.index)
+        if not self._try("other pull requests", look):
+            return CommitState.ERROR, "other pull requests can't be read; "
+        worst = min(found, key=WORST_FIRST.index)
+        return worst, "" if worst is own else "another pull request with this head decides; "
 
     def _try(self, what: str, work: Callable[[], None]) -> bool:
         try:
@@ -176,22 +186,23 @@ def state_of(scorecard: Scorecard) -> CommitState:
 
 
 def latest_of(statuses: tuple[CommitStatus, ...], numbers: set[int]) -> list[CommitState]:
-    """The newest state of each of these pull requests that has one. ``statuses`` come newest first."""
+    """The newest state of each of these pull requests; who has none yet is pending. ``statuses`` come newest first."""
     newest: dict[int, CommitState] = {}
     for status in statuses:
         found = OF_PULL.search(status.target_url or "")
         if found and int(found[1]) in numbers:
             newest.setdefault(int(found[1]), CommitState(found[2]))
-    return list(newest.values())
+    return [newest.get(number, CommitState.PENDING) for number in numbers]
 
 
-def verdict_since(host: PullRequestHost, sha: Sha) -> str | None:
-    """Since when the verdict on this commit can be read: the time of its first status that isn't pending."""
+def shown_since(host: PullRequestHost, sha: Sha, number: int, content_digest: str) -> str | None:
+    """Since when ``sha`` shows a verdict on this content of this pull request that a person may clear, if ever."""
     try:
-        final = [s for s in host.statuses(sha, CONTEXT) if s.state is not CommitState.PENDING]
+        marks = [(OF_PULL.search(s.target_url or ""), s.created_at) for s in host.statuses(sha, CONTEXT)]
     except HostError:
         return None
-    return final[-1].created_at if final else None
+    shown = [at for mark, at in marks if mark and (int(mark[1]), mark[3]) == (number, content_digest)]
+    return shown[-1] if shown else None
 
 
 def write_reports(folder: Path, texts: Mapping[str, str]) -> None:

@@ -44,22 +44,20 @@ def clearance(
     author: str | None,
     content_digest: str,
     may_write: Callable[[str], bool],
-    digest_at: Callable[[Sha], str | None],
-    verdict_since: Callable[[Sha], str | None],
+    shown_since: Callable[[Sha], str | None],
 ) -> Clearance | None:
     """The newest approval that accepts this scorecard, or ``None``.
 
-    ``digest_at`` gives the content digest that a reviewed commit had (``None``: can't be told), ``verdict_since`` the
-    time (UTC, ISO 8601) from which on its verdict could be read: who approved before that had nothing to accept.
+    ``shown_since`` gives the time (UTC, ISO 8601) from which on the reviewed commit showed a verdict of this very
+    content that a person may clear (``None``: never): who approved before that, or saw other reasons on another base,
+    accepted something else.
     """
     if not may_be_cleared(scorecard):
         return None
     for review in standing_approvals(reviews, author):
         commit = review.commit or ""
-        shown = verdict_since(commit)
+        shown = shown_since(commit)
         if shown is None or review.submitted_at < shown or not may_write(review.reviewer):
-            continue
-        if commit != scorecard.head.sha and digest_at(commit) != content_digest:
             continue
         return Clearance(
             by=review.reviewer,

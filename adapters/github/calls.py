@@ -82,6 +82,10 @@ class Calls:
         """A write that may be repeated as it is (an update)."""
         return self._repeat(method, path, {}, body)[1]
 
+    def delete(self, path: str) -> None:
+        """Removes it; NotFound where it is gone already."""
+        self._repeat("DELETE", path, {}, None)
+
     def once(self, method: str, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
         """A write that would show if it happened twice: not repeated after a lost answer, which raises AnswerLost.
 

@@ -144,10 +144,11 @@ class GitHubHost:
 
     def find_comment(self, number: int, marker: str) -> Comment | None:
         """Our own comment, the oldest if there are several. Every page is read; nobody else's marker counts."""
-        for row in map(_object, self._calls.pages(f"{self._at}/issues/{number}/comments")):
-            if _login(row.get("user")) == self.login and _is_marked(row.get("body"), marker):
-                return _comment(row)
-        return None
+        return next(iter(self._ours(number, marker)), None)
+
+    def _ours(self, number: int, marker: str) -> list[Comment]:
+        rows = map(_object, self._calls.pages(f"{self._at}/issues/{number}/comments"))
+        return [_comment(r) for r in rows if _login(r.get("user")) == self.login and _is_marked(r.get("body"), marker)]
 
     def write_comment(self, number: int, body: str, marker: str, known: Comment | None) -> Comment:
         """Updates ``known`` where it still stands, else makes it anew, exactly once however many answers get lost."""
@@ -169,8 +170,19 @@ class GitHubHost:
                     raise
             else:
                 self.login = _login(answer.get("user")) or self.login
-                return _comment(answer)
+                return self._only(number, body, marker, _comment(answer))
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def _only(self, number: int, body: str, marker: str, made: Comment) -> Comment:
+        """What stands where another run of ours made a comment at the same moment: the oldest, with ``body``."""
+        try:
+            every = {comment.id: comment for comment in (*self._ours(number, marker), made)}
+            oldest, *younger = sorted(every)
+            for one in younger:
+                self._calls.delete(f"{self._at}/issues/comments/{one}")
+            return made if oldest == made.id else self._update(every[oldest], body)
+        except HostError:  # ours stands, or the other run was faster: the next writing finds what is there
+            return made
 
     def _update(self, comment: Comment, body: str) -> Comment:
         return _comment(_object(self._calls.put("PATCH", f"{self._at}/issues/comments/{comment.id}", {"body": body})))
@@ -254,6 +266,6 @@ def _artifact(row: Json) -> Artifact | None:
         name=_text(row, "name"),
         size=_number(row, "size_in_bytes"),
         head_sha=_text(run, "head_sha"),
-        same_repository=run.get("head_repository_id") == run.get("repository_id"),
+        same_repository=_number(run, "repository_id") == run.get("head_repository_id"),
         created_at=_optional(row, "created_at") or "",
     )

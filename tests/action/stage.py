@@ -50,6 +50,7 @@ class Scripted:
     merge_base: str | None
     script: Script
     blobs: dict
+    policy: object
     runs: bool
 
     @property
@@ -58,7 +59,7 @@ class Scripted:
 
     @property
     def content_digest(self):
-        return digest_of(self.blobs)
+        return digest_of([self.blobs, self.policy])
 
     def card(self, status, passes, made=0, **more):
         pr = self.pull_request
@@ -98,7 +99,8 @@ class ScriptedPipeline:
         here = self.tree.lookup(pull_request.head_sha, [PROMPT, GATE])
         there = self.tree.lookup(merge_base or pull_request.base_sha, [PROMPT, GATE])
         blobs = {path: entry.blob for path, entry in here.items()}
-        return Scripted(pull_request, merge_base, self.script, blobs, here.get(PROMPT) != there.get(PROMPT))
+        policy = self.tree.lookup(pull_request.base_sha, [GATE])[GATE].blob
+        return Scripted(pull_request, merge_base, self.script, blobs, policy, here.get(PROMPT) != there.get(PROMPT))
 
 
 @dataclass

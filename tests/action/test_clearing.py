@@ -17,10 +17,11 @@ def review(by="mia", state=ReviewState.APPROVED, commit=HEAD, at="2026-11-21T12:
     return Review(reviewer=by, state=state, commit=commit, submitted_at=at, url="https://example.com/review")
 
 
-def decide(*reviews, card=CARD, author="ada", writers=("mia",), digests=None, since="2026-11-21T11:00:00Z"):
+def decide(*reviews, card=CARD, author="ada", writers=("mia",), shown=None):
+    since = {HEAD: "2026-11-21T11:00:00Z"} if shown is None else shown
     return clearance(
         card, reviews, author=author, content_digest="d1", may_write=lambda login: login in writers,
-        digest_at=(digests or {}).get, verdict_since=lambda _: since,
+        shown_since=since.get,
     )  # fmt: skip
 
 
@@ -52,12 +53,12 @@ def test_what_clears_nothing(what, reviews):
 
 
 def test_an_approval_before_any_verdict_accepts_nothing():
-    assert decide(review(), since=None) is None
+    assert decide(review(), shown={}) is None
 
 
 def test_a_clearance_survives_an_unrelated_push_and_dies_with_the_next_change_that_matters():
-    assert decide(review(commit=EARLIER), digests={EARLIER: "d1"}).commit == EARLIER
-    assert decide(review(commit=EARLIER), digests={EARLIER: "d0"}) is None
+    assert decide(review(commit=EARLIER), shown={EARLIER: "2026-11-21T11:00:00Z"}).commit == EARLIER
+    assert decide(review(commit=EARLIER)) is None
 
 
 def test_a_comment_takes_no_approval_back():

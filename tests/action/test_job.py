@@ -1,5 +1,8 @@
 """Each event from its JSON to what stands on GitHub afterwards."""
 
+import io
+import zipfile
+
 import pytest
 
 from schemas.config import CommentPolicy
@@ -126,7 +129,13 @@ def test_the_event_of_an_old_head_does_nothing(stage, scene, github, pull):
     event = opened(scene, pull)
     scene.push(pull, {PROMPT: "newer\n"})
     ran = stage.run("pull_request", event)
-    assert (ran.code, github.count("POST"), stage.script.paid) == (0, 0, 0)
+    assert (ran.code, github.count("POST"), stage.script.paid) == (3, 0, 0)
+
+
+def test_a_closed_pull_request_gets_no_green_job_without_a_verdict(stage, scene, github, pull):
+    event = opened(scene, pull)
+    pull.state = "closed"
+    assert (stage.run("pull_request", event).code, github.count("POST")) == (3, 0)
 
 
 def test_a_push_during_the_run_leaves_nothing_of_the_old_head_as_current(stage, scene, pull):
@@ -145,9 +154,31 @@ def test_a_retargeted_base_starts_again(stage, scene, pull):
     assert stage.script.paid == 40  # the content is the same, so nothing is paid twice
 
 
-def test_a_renamed_title_is_not_worth_a_run(stage, scene, github, pull):
-    ran = stage.run("pull_request", scene.pull_event("edited", pull, changes={"title": {"from": "x"}}))
-    assert (ran.code, github.asked) == (0, [])
+def renamed(scene, pull):
+    return scene.pull_event("edited", pull, changes={"title": {"from": "x"}})
+
+
+def remarked(scene, pull):
+    return scene.review(pull, "mia", "COMMENTED")
+
+
+BESIDE = pytest.mark.parametrize(("name", "event"), [("pull_request", renamed), ("pull_request_review", remarked)])
+
+
+@BESIDE
+def test_a_renamed_title_and_a_remark_are_not_worth_a_run(stage, scene, github, pull, name, event):
+    stage.run("pull_request", opened(scene, pull))
+    before = len(github.asked)
+    ran = stage.run(name, event(scene, pull))
+    assert (ran.code, len(github.asked) - before, stage.states(pull.head_sha)) == (0, 1, ["pending", "success"])
+
+
+@BESIDE
+def test_where_the_job_is_the_gate_neither_turns_it_green(stage, scene, pull, name, event):
+    stage.script.status = VerdictStatus.BLOCKED
+    assert stage.run("pull_request", opened(scene, pull), INPUT_STATUS="false").code == 1
+    assert stage.run(name, event(scene, pull), INPUT_STATUS="false").code == 1
+    assert stage.script.paid == 40
 
 
 def test_two_pull_requests_on_one_head_show_the_worse_verdict(stage, scene, pull):
@@ -161,6 +192,27 @@ def test_two_pull_requests_on_one_head_show_the_worse_verdict(stage, scene, pull
     assert stage.state(pull.head_sha) == "failure"
     stage.run("pull_request", opened(scene, pull))
     assert stage.state(pull.head_sha) == "success"
+
+
+def test_a_pull_request_that_was_never_judged_gets_no_success_from_another_with_the_same_head(stage, scene, pull):
+    other, _ = scene.open_pull({}, branch="other")
+    other.head_sha = pull.head_sha
+    stage.run("pull_request", opened(scene, pull))
+    assert stage.state(pull.head_sha) == "pending"
+    stage.run("pull_request", opened(scene, other))
+    assert stage.state(pull.head_sha) == "success"
+
+
+def test_no_success_where_other_pull_requests_of_the_head_can_not_be_read(stage, scene, github, pull):
+    github.fail("GET", "/commits/[0-9a-f]+/pulls", status=500, times=9)
+    stage.run("pull_request", opened(scene, pull))
+    assert stage.state(pull.head_sha) == "error"
+
+
+def test_no_verdict_where_it_can_not_be_told_that_the_head_is_still_current(stage, scene, github, pull):
+    stage.script.during.append(lambda: github.fail("GET", "/pulls/1$", status=500, times=9))
+    stage.run("pull_request", opened(scene, pull))
+    assert stage.state(pull.head_sha) == "error"
 
 
 class TestForks:
@@ -186,6 +238,17 @@ class TestForks:
     def test_a_maintainers_dispatch_with_its_full_sha_runs_it(self, stage, scene, fork):
         stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number), head_sha=fork.head_sha))
         assert (stage.state(fork.head_sha), stage.script.paid) == ("success", 40)
+
+    def test_renaming_its_title_does_not_turn_the_job_green(self, stage, scene, fork):
+        assert stage.run("pull_request", opened(scene, fork), self.READ).code == 5
+        assert stage.run("pull_request", renamed(scene, fork), self.READ).code == 5
+
+    def test_a_review_from_before_the_run_accepts_nothing_that_the_run_finds(self, stage, scene, fork):
+        stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number)))
+        scene.review(fork, "mia")
+        stage.script.status = VerdictStatus.SUSPICIOUS
+        stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number), head_sha=fork.head_sha))
+        assert stage.state(fork.head_sha) == "failure"
 
     def test_a_dispatch_without_the_sha_stays_static(self, stage, scene, fork):
         stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number)))
@@ -229,6 +292,19 @@ class TestClearing:
     def test_it_dies_with_the_next_change_that_matters(self, stage, scene, pull):
         stage.run("pull_request_review", scene.review(pull, "mia"))
         stage.run("pull_request", scene.push(pull, {GATE: "version: 1 # looser still\n"}))
+        assert stage.state(pull.head_sha) == "failure"
+
+    def test_it_dies_with_a_base_that_has_another_policy(self, stage, scene, pull):
+        stage.run("pull_request_review", scene.review(pull, "mia"))
+        scene.git.commit("release", {GATE: "version: 1 # stricter\n"}, parents=(scene.git.resolve("main"),))
+        stage.run("pull_request", scene.retarget(pull, "release"))
+        assert stage.state(pull.head_sha) == "failure"
+
+    def test_an_approval_of_another_pull_request_with_the_same_head_counts_for_that_one_only(self, stage, scene, pull):
+        other, _ = scene.open_pull({}, branch="other")
+        other.head_sha = pull.head_sha
+        scene.review(other, "mia")
+        stage.run("pull_request", scene.pull_event("opened", other))
         assert stage.state(pull.head_sha) == "failure"
 
     def test_a_dismissed_review_takes_it_back(self, stage, scene, pull):
@@ -283,6 +359,23 @@ def test_outcomes_that_a_fork_left_behind_are_not_taken(stage, scene, pull):
     stage.run("merge_group", scene.queue(pull))
     assert not (stage.home / "prompt-verdict" / "outcomes.sqlite3").exists()
     assert stage.script.paid == 40
+
+
+def test_an_artifact_whose_compressed_bytes_are_damaged_costs_no_verdict(stage, scene, pull):
+    number = scene.artifact(f"prompt-verdict-{pull.number}", {}, head_sha=pull.head_sha)
+    scene.repository.archives[number] = damaged()
+    event = scene.queue(pull)
+    assert "can't be reused" in stage.run("merge_group", event).log
+    assert stage.state(event["merge_group"]["head_sha"]) == "success"
+
+
+def damaged():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("outcomes.sqlite3", b"rows" * 1000)
+    data = bytearray(buffer.getvalue())
+    data[46:54] = b"\xff" * 8  # the first bytes behind the member's header
+    return bytes(data)
 
 
 @pytest.mark.parametrize("files", [{"other": b""}, {"../outcomes.sqlite3": b"x"}])

@@ -2,6 +2,7 @@
 
 import io
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -126,6 +127,18 @@ def test_a_fork_is_planned_and_not_run_until_its_head_is_approved(act, scene, st
     assert fork.head_sha in ran.summary.replace("&#", "")
     ran = act("workflow_dispatch", scene.dispatch(pull_request="1", head_sha=fork.head_sha))
     assert (stage.state(fork.head_sha), ran.outputs["verdict"]) == ("success", "approved"), ran.log
+
+
+def test_an_approved_fork_may_spend_a_quarter_of_the_cap(act, scene, stage):
+    scene.git.commit("main", {"promptverdict.yaml": CONFIG + "budget: {per_run_usd: 8.00}\n"})
+    fork, _ = scene.open_pull({TRIAGE: REWORDED}, author="eve", fork="eve/shop")
+    act("workflow_dispatch", scene.dispatch(pull_request="1", head_sha=fork.head_sha))
+    card = json.loads((stage.home / "prompt-verdict/scorecard.json").read_text())
+    assert Decimal(card["spending"]["budget_usd"]) == 2
+    _, event = scene.open_pull({TRIAGE: REWORDED}, branch="ours")
+    act("pull_request", event)
+    card = json.loads((stage.home / "prompt-verdict/scorecard.json").read_text())
+    assert Decimal(card["spending"]["budget_usd"]) == 8
 
 
 def test_a_broken_configuration_at_base_is_an_error_that_names_the_line(act, scene, stage):

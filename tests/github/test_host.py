@@ -45,6 +45,16 @@ def test_the_comment_is_made_once_and_then_updated(host, scene, pull):
     assert ours(scene) == [body("approved")]
 
 
+def test_of_two_comments_made_at_once_the_older_one_stays_and_nobody_elses_is_touched(host, scene, pull):
+    scene.comment(pull.number, "eve", body("hers"))
+    assert host.find_comment(pull.number, MARKER) is None
+    scene.comment(pull.number, "github-actions[bot]", body("of the other run"))
+    written = host.write_comment(pull.number, body("approved"), MARKER, None)
+    assert ours(scene) == [body("approved")]
+    assert host.find_comment(pull.number, MARKER) == written
+    assert len(scene.repository.comments) == 2
+
+
 def test_our_comment_is_found_behind_250_others(host, scene, pull):
     for n in range(250):
         scene.comment(pull.number, "ada", f"remark {n}")
