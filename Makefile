@@ -46,8 +46,10 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	$(BIN)/python -m benchmarks.soak_kill
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py
 
-bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once)
+bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases
 	$(BIN)/python -m benchmarks.throughput
+	$(BIN)/python -m benchmarks.throttled
+	$(BIN)/python -m benchmarks.scale
 
 bench-gate: $(READY) ## How often the gate blocks, approves and can't tell: simulated pull requests (up to an hour)
 	$(BIN)/python -m benchmarks.gate

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.cases import case_effects, finishes
 from engine.cost import decompose
+from engine.drift import drift
 from engine.headline import explained, summary, title
 from engine.verdict import SEVERITY, combine, passes
 from schemas.config import CommentPolicy, Mode
@@ -93,7 +94,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             }
         ),
         finishes=finishes(result.outcomes),
-        warnings=(*change.warnings, *plan.warnings),
+        warnings=(*change.warnings, *plan.warnings, *drift(result)),
         content_digest=plan.digest,
     )
 

@@ -79,7 +79,9 @@ class SdkProvider(ABC):
         started = time.monotonic()
         try:
             async with asyncio.timeout(timeout_s):
-                answer = await self._client.post(path, body=body, cast_to=httpx2.Response, options={"headers": headers})
+                answer = await self._client.post(
+                    path, body=body, cast_to=httpx2.Response, options={"headers": headers} if headers else {}
+                )
         except TimeoutError:
             message = f"no answer within {timeout_s:g} s"
             return CompletionError(kind=ErrorKind.TIMEOUT, message=message, billed=True)
