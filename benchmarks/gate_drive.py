@@ -69,7 +69,7 @@ def answer(world: World, batch: Batch) -> Observations:
         output_tokens=length,
         cost_usd=usd,
         latency_s=np.ones(k),
-        fresh=np.ones(k, dtype=bool),
+        made_at=np.zeros(k),
     )
 
 

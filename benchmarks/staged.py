@@ -120,7 +120,7 @@ class Staged:
             output_tokens=np.array([each.usage.output for each in completions], dtype=np.float64),
             cost_usd=np.array(costs),
             latency_s=np.array([each.latency_s for each in completions]),
-            fresh=np.ones(len(rows), dtype=np.bool_),
+            made_at=np.zeros(len(rows)),
         )
 
     async def cell(self, request: Request, case: TestCase, repetition: int) -> tuple[list[float], Completion]:

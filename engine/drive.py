@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from decimal import Decimal
 from typing import Generic
 
@@ -121,7 +122,7 @@ class Drive(Generic[Decision]):
             output_tokens=np.full(size, np.nan),
             cost_usd=np.full(size, np.nan),
             latency_s=np.full(size, np.nan),
-            fresh=np.zeros(size, dtype=np.bool_),
+            made_at=np.full(size, np.nan),
         )
         queue: asyncio.Queue[tuple[int, StoredCompletion | None, bool] | None] = asyncio.Queue(maxsize=CHUNK)
         workers = min(self._workers, size)
@@ -248,6 +249,7 @@ class Drive(Generic[Decision]):
             neutral_cost_usd=neutral(completion.usage, price),
             judge_cost_usd=judged,
             origin="call" if paid else "store",
+            made_at=datetime.fromisoformat(result.created_at).timestamp(),
         )
 
     def _fill(self, seen: Observations, at: int, outcome: Outcome) -> None:
@@ -260,7 +262,7 @@ class Drive(Generic[Decision]):
         seen.output_tokens[at] = outcome.result.usage.output
         seen.cost_usd[at] = float(outcome.neutral_cost_usd)
         seen.latency_s[at] = outcome.result.latency_s
-        seen.fresh[at] = outcome.origin == "call"
+        seen.made_at[at] = np.nan if outcome.made_at is None else outcome.made_at
 
     def _judge(self, request: Request) -> Endpoint:
         for endpoint in self._experiment.judges:

@@ -62,6 +62,6 @@ def _cell(outcome: Outcome, names: Sequence[str]) -> CellOutcome:
             "output_tokens": outcome.result.usage.output,
             "cost_usd": float(outcome.neutral_cost_usd),
             "latency_s": outcome.result.latency_s,
-            "fresh": outcome.origin == "call",
+            "made_at": outcome.made_at,
         }
     )

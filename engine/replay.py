@@ -70,7 +70,7 @@ def observations(found: list[CellOutcome], metrics: int) -> Observations:
         output_tokens=np.array([cell.output_tokens for cell in found], dtype=np.float64),
         cost_usd=np.array([cell.cost_usd for cell in found], dtype=np.float64),
         latency_s=np.array([cell.latency_s for cell in found], dtype=np.float64),
-        fresh=np.array([cell.fresh for cell in found], dtype=np.bool_),
+        made_at=np.array([np.nan if cell.made_at is None else cell.made_at for cell in found], dtype=np.float64),
     )
 
 

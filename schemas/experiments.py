@@ -52,8 +52,8 @@ class CellOutcome(Value):
     cost_usd: float = Field(default=0, ge=0, allow_inf_nan=False)
     """Cache-neutral."""
     latency_s: float = Field(default=0, ge=0, allow_inf_nan=False)
-    fresh: bool = False
-    """Called in that run, not taken from a store."""
+    made_at: float | None = Field(default=None, allow_inf_nan=False)
+    """When the answer came, in seconds since 1970."""
 
 
 class Experiment(Value):

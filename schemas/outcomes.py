@@ -165,6 +165,8 @@ class Outcome(Value):
     judge_cost_usd: Usd = Decimal(0)
     origin: Literal["call", "store", "identical"] = "call"
     """``identical``: the other arm sends the same request, so no call was needed."""
+    made_at: float | None = None
+    """When the answer came, in seconds since 1970; kept with it in the store."""
 
 
 class MetricSpec(Value):

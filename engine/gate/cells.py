@@ -47,5 +47,5 @@ class Observations:
     cost_usd: Floats
     """Cache-neutral."""
     latency_s: Floats
-    fresh: Bools
-    """Called now, not taken from a store."""
+    made_at: Floats
+    """When the answer came, in seconds since 1970, however long it has been in the store; NaN: not known."""

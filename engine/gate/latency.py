@@ -1,4 +1,4 @@
-"""Is it slower? Sign flips on the log ratios of fresh, interleaved pairs."""
+"""Is it slower? Sign flips on the log ratios of pairs of calls that were made side by side."""
 
 from __future__ import annotations
 
@@ -16,17 +16,22 @@ from schemas.scorecard import LatencyEffect
 LEVEL = 0.05
 SECONDS = 3
 """Index of the latency in ``Ledger.usage``."""
+MADE_AT = 4
+SIDE_BY_SIDE_S = 600.0
+"""Both calls of a pair were answered within this time of each other: a provider's day has faster and slower hours. The
+rows themselves say so, so that the same outcomes give the same decision, whether they were called or stored."""
 
 
 def latency_effect(course: Course) -> LatencyEffect:
-    """Median seconds of the pairs that were called in this run, and how sure it is that the candidate is slower.
+    """Median seconds of the pairs that were called side by side, and how sure it is that the candidate is slower.
 
     Advisory: p of «not slower at all». As a gate: p of «not slower than the limit»; it passes when the opposite is as
     sure.
     """
     design, ledger = course.design, course.ledger
     seconds = ledger.usage[SECONDS]
-    pairs = ledger.called.all(axis=0) & (np.nan_to_num(seconds).min(axis=0) > 0)
+    apart = np.abs(ledger.usage[MADE_AT][CANDIDATE] - ledger.usage[MADE_AT][BASELINE])
+    pairs = (apart <= SIDE_BY_SIDE_S) & (np.nan_to_num(seconds).min(axis=0) > 0)
     pairs &= (np.arange(pairs.shape[1]) < ledger.planned[:, None]) & design.counted[:, None]
     count = int(pairs.sum())
     gating = design.gate.latency == "gate"

@@ -33,10 +33,8 @@ class Ledger:
         """Runs an arm that were asked for, fresh ones left out."""
         self.scores: Floats = np.full((2, n, deepest, m), np.nan)
         self.asked: Bools = np.zeros((2, n, deepest), dtype=np.bool_)
-        self.usage: Floats = np.full((4, 2, n, deepest), np.nan)
-        """Input tokens, output tokens, USD, seconds."""
-        self.called: Bools = np.zeros((2, n, deepest), dtype=np.bool_)
-        """Answered by a call of this run."""
+        self.usage: Floats = np.full((5, 2, n, deepest), np.nan)
+        """Input tokens, output tokens, USD, seconds, and when the answer came."""
         self.fresh: dict[int, tuple[list[Floats], list[Floats]]] = {}
         self.cells = 0
         self._used: dict[tuple[str, int], list[int]] = {}
@@ -77,9 +75,10 @@ class Ledger:
         self.asked[where] = True
         self.scores[where] = self._scores(given)
         self.usage[:, *where] = np.where(
-            given.missing, np.nan, [given.input_tokens, given.output_tokens, given.cost_usd, given.latency_s]
+            given.missing,
+            np.nan,
+            [given.input_tokens, given.output_tokens, given.cost_usd, given.latency_s, given.made_at],
         )
-        self.called[where] = given.fresh & ~given.missing
         complete: Bools = np.logical_and.reduce(self.asked[list(self.arms)])
         self.runs = np.where(complete.all(axis=1), complete.shape[1], complete.argmin(axis=1)).astype(np.int64)
         self.cells += len(asked)

@@ -212,7 +212,7 @@ def cost_uncertain(increase: float | None, limit: float, *, measured: bool) -> s
 def latency(baseline_s: float | None, candidate_s: float | None, limit: float, *, certain: bool) -> str:
     """Blocked when certainly slower than the limit, else inconclusive."""
     if baseline_s is None or candidate_s is None:
-        return f"no fresh pair of calls could show that latency stays within {share(limit, signed=True)}"
+        return f"no pair of calls side by side could show that latency stays within {share(limit, signed=True)}"
     seconds = f"median {baseline_s:.2f} s → {candidate_s:.2f} s, limit {share(limit, signed=True)}"
     return (
         f"answers are slower than allowed ({seconds})"

@@ -21,7 +21,8 @@ class Answers:
     score: object
     cost: object = field(default=lambda case, arm, repetition: 0.001)
     seconds: object = field(default=lambda case, arm, repetition: 1.0)
-    fresh: bool = True
+    made_at: float = 0.0
+    """When the candidate answered; the baseline did at 0."""
 
     def __call__(self, batch, metrics):
         cells = list(zip(batch.cases.tolist(), batch.arms.tolist(), batch.repetitions.tolist(), strict=True))
@@ -38,7 +39,7 @@ class Answers:
             output_tokens=np.full(k, 10.0),
             cost_usd=np.array([self.cost(*cell) for cell in cells], dtype=float),
             latency_s=np.array([self.seconds(*cell) for cell in cells], dtype=float),
-            fresh=np.full(k, self.fresh),
+            made_at=np.array([self.made_at if arm else 0.0 for _, arm, _ in cells]),
         )
 
 

@@ -1,5 +1,6 @@
 """The gate's conversation, from the first cell to the verdict: every case of the design that has a name."""
 
+import math
 from decimal import Decimal
 
 import numpy as np
@@ -587,8 +588,9 @@ def test_a_latency_gate_has_three_outcomes(factor, reading, status):
     assert (decision.latency.reading, decision.status) == (reading, status)
 
 
-def test_a_latency_gate_without_fresh_pairs_does_not_pass():
-    decision, _ = play(plan_of(100, gate=LATENCY), Answers(same, fresh=False))
+@pytest.mark.parametrize("apart_s", [601.0, math.nan])
+def test_a_latency_gate_without_calls_side_by_side_does_not_pass(apart_s):
+    decision, _ = play(plan_of(100, gate=LATENCY), Answers(same, made_at=apart_s))
     assert (decision.latency.reading, decision.status) == ("no_data", UNDERPOWERED)
 
 

@@ -53,7 +53,7 @@ def answer(case, arm, repetition):
         else (float(not broken and chance("r", case, arm, repetition) < 0.95),),
         cost_usd=0.001 + 0.0001 * arm,
         latency_s=1.0,
-        fresh=True,
+        made_at=1.0,
     )
 
 

@@ -142,7 +142,7 @@ def test_latencies():
         "Answers are slower than allowed (median 1.00 s → 3.00 s, limit +50%)."
     )
     assert words.latency(1.0, 1.5, 0.5, certain=False).startswith("Latency can't be told from its limit")
-    assert words.latency(None, None, 0.5, certain=False).startswith("No fresh pair of calls")
+    assert words.latency(None, None, 0.5, certain=False).startswith("No pair of calls side by side")
 
 
 def test_new_prompts():

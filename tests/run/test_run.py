@@ -32,7 +32,7 @@ async def test_the_gate_is_told_every_cell_it_asked_for(store):
     seen, means = result.decision
     assert means == [0.0, 1.0]
     assert not seen.missing.any()
-    assert seen.fresh.all()
+    assert not np.isnan(seen.made_at).any()
     assert seen.input_tokens.tolist() == [50] * 20
     assert [(one.cell.case, one.cell.arm) for one in result.outcomes[:3]] == [
         (0, Arm.BASELINE),
@@ -50,7 +50,7 @@ async def test_a_second_run_makes_no_call_and_gives_the_same_scores(store):
     second = await run_one(experiment(10), provider, store)
     assert provider.calls == 20
     assert (second.spending.made, second.spending.stored, second.spending.cost_usd) == (0, 20, 0)
-    assert not second.decision[0].fresh.any()
+    assert second.decision[0].made_at.tolist() == first.decision[0].made_at.tolist()
     assert second.decision[1] == first.decision[1]
 
 
@@ -78,7 +78,7 @@ async def test_stored_answers_that_are_too_old_serve_planning_only(store):
     clock.offset = timedelta(hours=73)
     result = await run_one(experiment(2), provider, store, clock=clock)
     assert provider.calls == 8
-    assert result.decision[0].fresh.all()
+    assert result.spending.made == 4
     digest = asked("before", 0).digest
     assert len((await store.history([digest]))[digest]) == 2
 
@@ -221,11 +221,11 @@ async def test_a_gate_may_ask_again_and_again(store):
                 repetitions=np.zeros(size, dtype=int),
                 purpose="look",
             )
-            rounds += int(seen.fresh.sum())
+            rounds += int((~np.isnan(seen.made_at)).sum())
         return rounds
 
     result = await run_one(experiment(4, protocol=protocol), Scripted(), store)
-    assert result.decision == 4
+    assert result.decision == 6
     assert (result.spending.planned, result.spending.made, result.spending.stored) == (6, 4, 2)
 
 
