@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from fractions import Fraction
+from itertools import accumulate, pairwise
 
 from schemas.config import Price
 from schemas.outcomes import Usage
@@ -12,6 +14,7 @@ from schemas.scorecard import CostPart
 from schemas.values import Value, canonical_json
 
 MILLION = Decimal(1_000_000)
+NANO = 1_000_000_000
 DEFAULT_OUTPUT_LIMIT = 4096
 """Tokens that are assumed (and sent, see engine/plan.py) where a prompt sets no output limit."""
 BYTES_PER_TOKEN = 4
@@ -108,22 +111,24 @@ def decompose(
     """Why the candidate costs more or less, per 1,000 cases; empty when an arm has no usage.
 
     Longer input and longer answers are counted at the baseline's price, the rest is the price itself: these three add
-    up to the cache-neutral difference. ``cache`` is what caching adds to or takes from the real bill beyond that."""
+    up to the cache-neutral difference. ``cache`` is what caching adds to or takes from the real bill beyond that.
+    Counted in whole nano-dollars: the parts add up exactly, and what did not change is exactly 0."""
     if not baseline or not candidate:
         return ()
     in_before, out_before = _mean_tokens(baseline)
     in_after, out_after = _mean_tokens(candidate)
-    per_token = 1000 / MILLION
-    longer_input = (in_after - in_before) * baseline_price.input * per_token
-    longer_output = (out_after - out_before) * baseline_price.output * per_token
+    longer_input = (in_after - in_before) * Fraction(baseline_price.input) / 1000
+    longer_output = (out_after - out_before) * Fraction(baseline_price.output) / 1000
     neutral_change = _mean_cost(candidate, candidate_price, neutral) - _mean_cost(baseline, baseline_price, neutral)
     real_change = _mean_cost(candidate, candidate_price, bill) - _mean_cost(baseline, baseline_price, bill)
-    price = neutral_change - longer_input - longer_output
+    sums = accumulate([longer_input, longer_output, neutral_change - longer_input - longer_output], initial=Fraction(0))
+    nano = [round(total * NANO) for total in (*sums, real_change)]
+    by_input, by_output, by_price, by_cache = (Decimal(end - start).scaleb(-9) for start, end in pairwise(nano))
     return (
-        CostPart(cause="input", usd_per_1000=longer_input, tokens_per_case=float(in_after - in_before)),
-        CostPart(cause="output", usd_per_1000=longer_output, tokens_per_case=float(out_after - out_before)),
-        CostPart(cause="price", usd_per_1000=price if abs(price) >= RESIDUE else Decimal(0)),
-        CostPart(cause="cache", usd_per_1000=real_change - neutral_change),
+        CostPart(cause="input", usd_per_1000=by_input, tokens_per_case=float(in_after - in_before)),
+        CostPart(cause="output", usd_per_1000=by_output, tokens_per_case=float(out_after - out_before)),
+        CostPart(cause="price", usd_per_1000=by_price),
+        CostPart(cause="cache", usd_per_1000=by_cache),
     )
 
 
@@ -155,10 +160,10 @@ def _cause(part: CostPart) -> str:
     return f"{what} {number} {'token' if number == '1' else 'tokens'} {'longer' if more else 'shorter'}"
 
 
-def _mean_tokens(usages: Sequence[Usage]) -> tuple[Decimal, Decimal]:
-    count = Decimal(len(usages))
-    return sum(usage.input for usage in usages) / count, sum(usage.output for usage in usages) / count
+def _mean_tokens(usages: Sequence[Usage]) -> tuple[Fraction, Fraction]:
+    count = len(usages)
+    return Fraction(sum(usage.input for usage in usages), count), Fraction(sum(usage.output for usage in usages), count)
 
 
-def _mean_cost(usages: Sequence[Usage], price: Price, of: Callable[[Usage, Price], Decimal]) -> Decimal:
-    return sum((of(usage, price) for usage in usages), Decimal(0)) * 1000 / len(usages)
+def _mean_cost(usages: Sequence[Usage], price: Price, of: Callable[[Usage, Price], Decimal]) -> Fraction:
+    return sum((Fraction(of(usage, price)) for usage in usages), Fraction(0)) * 1000 / len(usages)

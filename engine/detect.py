@@ -84,6 +84,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
         comment=concerned[0].comment if concerned else CommentPolicy.ALWAYS,
         budget_usd=_cap(concerned, lineages),
         lineages=lineages,
+        names=tuple(sorted(entry.name for entry in entries)),
         unaffected=unaffected,
         adoption=adoption,
         policy=tuple(change for policy in policies for change in policy),

@@ -72,10 +72,9 @@ def prepare(pull_request: PullRequest, merge_base: str | None, world: World, *, 
     Raises SourceError, ConfigError, and UsageError for a name in ``only`` that there is not.
     """
     detection = detect(world.tree, pull_request, merge_base)
-    known = {change.name for change in detection.lineages} | set(detection.config.lineages if detection.config else ())
-    for name in only:
-        if name not in known:
-            raise UsageError(f"there is no lineage {name!r}", mend=f"there are: {', '.join(sorted(known)) or 'none'}")
+    for name in only if detection.names is not None else ():
+        if name not in detection.names:
+            raise UsageError(f"there is no lineage {name!r}", mend=f"there are: {', '.join(detection.names) or 'none'}")
     changes = [change for change in detection.lineages if not only or change.name in only]
     entries = [entry for change in changes for entry in _entries(change, world)]
     return Prepared(pull_request=pull_request, merge_base=merge_base, detection=detection, entries=tuple(entries))

@@ -118,6 +118,8 @@ class Detection(Value):
     """The highest cap of the configurations concerned, for the whole run."""
     lineages: tuple[LineageChange, ...] = ()
     """The affected ones only, by name."""
+    names: tuple[str, ...] | None = None
+    """Every lineage that there is, affected or not; ``None``: no path differs, so nobody looked."""
     unaffected: int = 0
     """How many configured lineages this pull request doesn't touch."""
     adoption: bool = False

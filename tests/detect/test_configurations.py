@@ -34,6 +34,7 @@ def test_a_monorepo_has_a_configuration_for_each_folder(repository):
         ("packages/b/triage", "packages/b", "packages/b/prompts/triage.md"),
     ]
     assert only(detected(repository, {"packages/b/prompts/triage.md": "x"}, base=base)).name == "packages/b/triage"
+    assert found.names == ("packages/a/triage", "packages/b/triage")
 
 
 def test_a_configuration_under_a_wrong_name_is_pointed_out(repository):

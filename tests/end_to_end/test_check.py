@@ -170,3 +170,20 @@ def test_the_plan_spends_nothing(project):
     text = project.run("plan", "--head", "broken")
     assert "60 cases" in text.out
     assert "because of prompt" in text.out
+
+
+def test_a_lineage_is_named_as_the_monorepo_knows_it_affected_or_not(project):
+    package = CONFIG.replace("  triage:", "  {name}:")
+    files = {"promptverdict.yaml": None}
+    for name in ("mail", "chat"):
+        files |= {
+            f"{name}/promptverdict.yaml": package.replace("{name}", name),
+            f"{name}/tests/triage.jsonl": cases(20),
+        }
+        files[f"{name}/prompts/triage.prompt.yml"] = PROMPT
+    base = project.repository.commit(files, branch="main")
+    project.repository.commit({"mail/prompts/triage.prompt.yml": REWORDED}, branch="mail", parent=base)
+    assert project.check("mail", "--lineage", "chat").card["lineages"] == []
+    assert [each["lineage"] for each in project.check("mail", "--lineage", "mail").card["lineages"]] == ["mail"]
+    ran = project.check("mail", "--lineage", "male")
+    assert (ran.code, ran.err.strip()) == (2, "promptverdict: there is no lineage 'male' (there are: chat, mail)")
