@@ -9,9 +9,11 @@ from decimal import Decimal
 from engine.access import Access
 from engine.budget import Budget
 from engine.calls import Calls
+from engine.drive import MEND
 from engine.experiment import Endpoint
 from engine.plan import Plan, with_evaluator
 from engine.readers.labels import read_labels
+from engine.retry import HOPELESS
 from evaluators.calibration import Calibration, calibrate
 from evaluators.generation import RubricJudge
 from evaluators.registry import evaluator_for
@@ -20,6 +22,7 @@ from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import Completion, CompletionError
 from schemas.ports import Clock, OutcomeStore
 from schemas.prompts import Finding, Request
+from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,11 @@ class Graded:
 
     plan: Plan
     agreement: float | None = None
-    """The lowest κ over the dimensions; ``None`` when nobody graded sample answers."""
+    """Share of people's grades that the judge gives too; ``None`` when nobody graded sample answers."""
     cost_usd: Decimal = Decimal(0)
     """What the judge's answers cost now; nothing where they were in the store."""
+    stopped: Reason | None = None
+    """Why the calibration could not be finished: then nothing is to be measured either."""
 
 
 async def calibrated(
@@ -38,8 +43,9 @@ async def calibrated(
 ) -> Graded:
     """Has the judge grade the sample answers that people graded, and lets it gate where it agrees with them.
 
-    What it answered is in the store: a second run pays nothing. A calibration that can't be finished is said in the
-    plan's warnings, and the judge doesn't gate.
+    What it answered is in the store: a second run pays nothing. A judge that doesn't agree with people, or that nobody
+    graded sample answers for, doesn't gate, and the plan's warnings say so. A calibration that can't be finished stops
+    the lineage: to go on without the judge would be another gate than the configured one.
     """
     if change.judge is None or change.rubric is None:
         return Graded(plan)
@@ -52,12 +58,8 @@ async def calibrated(
         found = await _compared(change, calls, plan.judges[0])
     except ConfigError as mistake:
         return Graded(_doubted(plan, f"it could not be held against people's grades: {mistake}"))
-    except ExceptionGroup as failures:
-        error = failures.exceptions[0]
-        if not isinstance(error, BudgetExceeded | ProviderError):
-            raise error from None
-        said = f"it could not be held against people's grades: {error}"
-        return Graded(_doubted(plan, said), None, calls.spent_usd)
+    except (BudgetExceeded, ProviderError) as error:
+        return Graded(plan, None, calls.spent_usd, _unfinished(error))
     if not found.calibrated:
         return Graded(_doubted(plan, _disagreement(found)), found.agreement, calls.spent_usd)
     gating = change.tests.cases if change.tests else ()
@@ -72,21 +74,48 @@ async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> 
     assert change.judge is not None
     path = change.config.judge.labels if change.config.judge else None
     labels = read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
+    unanswered: list[CompletionError] = []
 
     async def ask(request: Request, repetition: int) -> Completion | CompletionError:
         answer, _ = await calls.answer(request, repetition, endpoint)
-        return answer if isinstance(answer, CompletionError) else answer.completion
+        if not isinstance(answer, CompletionError):
+            return answer.completion
+        if answer.kind in HOPELESS:
+            raise _unreached(answer)
+        unanswered.append(answer)
+        return answer
 
-    return await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
+    try:
+        found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    if unanswered and not found.calibrated:
+        raise _unreached(unanswered[0])
+    return found
+
+
+def _unreached(error: CompletionError) -> ProviderError:
+    mend = MEND.get(error.kind, "run again: what is finished is kept and not paid again")
+    return ProviderError(f"the judge answered {error.kind.value}: {error.message}", mend=mend)
+
+
+def _unfinished(error: BudgetExceeded | ProviderError) -> Reason:
+    return Reason(
+        code=ReasonCode.BUDGET if isinstance(error, BudgetExceeded) else ReasonCode.NOTHING_MEASURED,
+        status=VerdictStatus.ERROR,
+        sentence=f"Nothing was measured: the judge could not be held against people's grades: {error}.",
+    )
 
 
 def _disagreement(found: Calibration) -> str:
+    if all(one.sufficient for one in found.dimensions.values()):
+        return f"it gave no grades to {found.missing} of the sample answers, so its grades decide nothing"
     weak = {name: one for name, one in found.dimensions.items() if not one.sufficient}
     told = ", ".join(
         f"{name} (κ {'unknown' if one.kappa is None else f'{one.kappa:.2f}'} over {one.pairs} answers)"
         for name, one in weak.items()
     )
-    return f"it doesn't agree with people well enough on {told or 'what it was asked'}, so its grades decide nothing"
+    return f"it doesn't agree with people well enough on {told}, so its grades decide nothing"
 
 
 def _doubted(plan: Plan, why: str) -> Plan:

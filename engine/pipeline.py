@@ -19,7 +19,7 @@ from schemas.detection import Detection, LineageChange
 from schemas.errors import ConfigError, UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
 from schemas.pullrequests import PullRequest
-from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, VerdictStatus
+from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
 
 if TYPE_CHECKING:
     from engine.access import Access
@@ -169,13 +169,19 @@ async def measure(
     cap = detection.budget_usd if budget_usd is None else min(detection.budget_usd, budget_usd)
     left = cap
     planned: list[tuple[Entry, Graded]] = []
+    cards: list[LineageCard] = []
     for entry in prepared.entries:
         if entry.plan is not None and entry.change.measured:
             graded = await calibrated(
                 entry.plan, entry.change, access=access, store=store, clock=clock, budget_usd=left
             )
             left -= graded.cost_usd
-            planned.append((entry, graded))
+            if graded.stopped is None:
+                planned.append((entry, graded))
+            else:
+                reasons = (graded.stopped, *entry.change.reasons)
+                spent = Spending(judge_cost_usd=graded.cost_usd)
+                cards.append(unmeasured_card(entry.change, entry.model, reasons, plan=graded.plan, spending=spent))
     experiments: list[Experiment[Decision]] = []
     records: list[Record] = []
     for entry, graded in planned:
@@ -195,7 +201,7 @@ async def measure(
     if on_record is not None:
         for record, result in zip(records, results, strict=True):
             on_record(completed(record, result.outcomes))
-    cards = [
+    cards += [
         measured_card(entry.change, graded, result) for (entry, graded), result in zip(planned, results, strict=True)
     ]
     cards += [

@@ -24,7 +24,7 @@ from engine.detection.settings import folded, settings_of
 from engine.prompt_diff import diff_prompts
 from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
 from schemas.detection import LineageChange, ModelPair
-from schemas.prompts import Finding, PromptFile
+from schemas.prompts import Finding, PromptFile, UseCase
 from schemas.scorecard import Change, PromptDiff, ReasonCode
 
 
@@ -67,7 +67,7 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
     chosen_anew = entry.models_changed or (old and old.model) != (new and new.model)
     if not changes and not (refused and chosen_anew):
         return None
-    judge, unknown_judge = _judge(entry, versions.judge)
+    judge, unknown_judge, other_judge = _judge(entry, versions.judge, pairs)
     gate, run, budget = _settings(entry)
     return LineageChange(
         name=entry.name,
@@ -99,6 +99,7 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
         warnings=(
             *prompt_warnings(entry, versions, commits, base_ref),
             *(gating.tests.warnings if gating.tests else ()),
+            *other_judge,
         ),
         diff=_diff(versions, commits),
         measured=not entry.adopted,
@@ -131,16 +132,35 @@ def _settings(entry: Entry) -> tuple[GateConfig, RunConfig, Budget]:
     return gate.model_copy(update={"floor": Floor(overall=overall, slices=slices)}), run, budget
 
 
-def _judge(entry: Entry, prompt: PromptFile | None) -> tuple[ModelConfig | None, tuple[Finding, ...]]:
-    """The judge's model, by base's configuration: the lineage's, else the one that the prompt's evaluators name."""
-    inline = next((found.judge_model for found in (prompt.evaluators if prompt else ()) if found.judge_model), None)
-    name = entry.lineage.judge.model if entry.lineage.judge else inline
-    if name is None:
-        return None, ()
-    model = model_of(name, entry.config)
-    if model is None:
-        return None, (Finding(what=f"base's configuration has no model {name!r} to judge with"),)
-    return model, ()
+def _judge(
+    entry: Entry, prompt: PromptFile | None, pairs: Sequence[ModelPair]
+) -> tuple[ModelConfig | None, tuple[Finding, ...], tuple[Finding, ...]]:
+    """The judge's model, why it needs approval, and what is worth a warning. All of it by base's configuration.
+
+    The lineage's own judge; else the one that the prompt's evaluators name, where base configures that model or none at
+    all; else base's default; else the model that the prompt itself runs on. A file can't have others pay for a model,
+    or send their key anywhere, that base doesn't know.
+    """
+    config = entry.config
+    if entry.lineage.judge:
+        model = model_of(entry.lineage.judge.model, config)
+        unknown = Finding(what=f"base's configuration has no model {entry.lineage.judge.model!r} to judge with")
+        return model, () if model else (unknown,), ()
+    asking = [one for one in (prompt.evaluators if prompt else ()) if one.judge_prompt or one.uses]
+    if not asking or entry.lineage.rubric or entry.lineage.use_case is not UseCase.GENERATION:
+        return None, (), ()
+    named = next((one.judge_model for one in asking if one.judge_model), None)
+    model = model_of(named, config) if named else None
+    if model is not None and (not config.models or model in config.models.values()):
+        return model, (), ()
+    default = config.defaults.model
+    default = default if isinstance(default, str) or default is None else default[0]
+    model = model_of(default, config) if default else None
+    model = model or next((pair.baseline or pair.candidate for pair in pairs), None)
+    if named is None or model is None:
+        return model, (), ()
+    what = f"the evaluators of {entry.name} name the judge {named!r}, which base does not configure"
+    return model, (), (Finding(what=what, mend=f"{model.model} judges instead; add the model to models: in base"),)
 
 
 def _reference(entry: Entry, commits: Commits) -> PromptFile | None:

@@ -41,10 +41,10 @@ def protocol(design: Design) -> Conversation:
     course = Course(design)
     if not design.counted.any():
         return nothing_measured(course, ReasonCode.NO_CASES, VerdictStatus.ERROR, words.no_cases(None))
-    if not design.metrics:
-        return nothing_measured(course, ReasonCode.NOTHING_MEASURED, VerdictStatus.ERROR, words.no_metric())
     if not design.looks:
         return nothing_measured(course, ReasonCode.IDENTICAL, VerdictStatus.APPROVED, words.identical())
+    if not design.metrics:
+        return nothing_measured(course, ReasonCode.NOTHING_MEASURED, VerdictStatus.NEEDS_APPROVAL, words.no_metric())
     if not design.paired:
         return (yield from _alone(course))
     failed, doubtful = yield from smoke(course)

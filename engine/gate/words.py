@@ -232,7 +232,7 @@ def no_cases(name: str | None) -> str:
 @_sentence
 def no_metric() -> str:
     """Nothing gates."""
-    return "no metric of this lineage counts for the gate: nothing was judged"
+    return "no metric of this lineage may decide anything, so nothing was measured: a person must approve it"
 
 
 @_sentence

@@ -1,5 +1,7 @@
 """A ``.prompt.yml`` with test data and evaluators is a lineage by itself."""
 
+import pytest
+
 from tests.detect.pullrequests import CONFIG, codes, detected, detected_between, kinds, only
 
 PROMPT = """\
@@ -93,3 +95,47 @@ def test_bringing_a_configuration_does_not_get_a_gated_prompt_past_its_own_cases
     assert found.adoption
     change = only(found)
     assert (change.measured, change.name, kinds(change)) == (True, "sort", ["prompt"])
+
+
+LLM = "  - name: polite\n    llm: {modelId: openai/gpt-judge, prompt: 'Polite? {{completion}}', choices: [{choice: 'yes', score: 1}]}\n"
+BUILT_IN = "  - {name: fluent, uses: github/fluency}\n"
+MODELS = "version: 1\nmodels:\n  mine: {provider: openai, model: gpt-4o, base_url: https://llm.example.com, api_key_env: MY_KEY}\n"
+
+
+@pytest.mark.parametrize(
+    ("evaluators", "config", "judge", "warned"),
+    [
+        ("", None, None, False),
+        (LLM, None, ("gpt-judge", "https://api.openai.com/v1"), False),
+        (BUILT_IN, None, ("gpt-4o", "https://api.openai.com/v1"), False),
+        (BUILT_IN, MODELS, ("gpt-4o", "https://llm.example.com"), False),
+        (LLM, MODELS, ("gpt-4o", "https://llm.example.com"), True),
+        (
+            LLM,
+            MODELS + "  small: {provider: openai, model: small}\ndefaults: {model: small}\n",
+            ("small", "https://api.openai.com/v1"),
+            True,
+        ),
+        (
+            LLM,
+            MODELS + "  j: {provider: openai, model: gpt-judge}\n",
+            ("gpt-judge", "https://api.openai.com/v1"),
+            False,
+        ),
+    ],
+    ids=[
+        "no judge",
+        "as the file names it",
+        "the prompt's own",
+        "the prompt's own as base has it",
+        "not base's",
+        "base's default",
+        "base's",
+    ],
+)
+def test_a_judge_is_one_that_base_knows(repository, evaluators, config, judge, warned):
+    prompt = PROMPT + evaluators
+    base = {PATH: prompt, "promptverdict.yaml": config}
+    change = only(detected(repository, {PATH: prompt.replace("Sort", "Order")}, base=base))
+    assert (change.judge and (change.judge.model, change.judge.origin)) == judge
+    assert any("openai/gpt-judge" in warning.what for warning in change.warnings) == warned

@@ -41,10 +41,10 @@ def unlike_the_judge(words):
     return 6 - like_the_judge(words)
 
 
-def checked(project, people, *arguments):
+def checked(project, people, *arguments, config=CONFIG):
     files = {"promptverdict.yaml": CONFIG, "rubric.yaml": RUBRIC, "letter.txt": PROMPT, "cases.jsonl": CASES}
     graded = {} if people is None else {"labels.jsonl": people}
-    config = CONFIG if people is not None else CONFIG.replace(", labels: labels.jsonl", "")
+    config = config if people is not None else config.replace(", labels: labels.jsonl", "")
     project.base = project.repository.commit({**files, **graded, "promptverdict.yaml": config}, branch="main")
     project.branch("longer", {"letter.txt": LONGER})
     return project.check("longer", "--base", "main", "--yes", *arguments).card
@@ -81,8 +81,17 @@ def test_its_grades_are_paid_once(project):
 )
 def test_any_other_judge_decides_nothing_and_the_scorecard_says_why(project, people, why):
     card = checked(project, people)
-    assert card["status"] == "error"
+    assert card["status"] == "needs_approval"
     assert why in warnings(card)
+
+
+def test_a_judge_that_can_not_be_asked_stops_its_lineage_before_anything_is_paid(project):
+    other = "  other: {provider: openai, model: gpt-4o, price: {input: 1, output: 4}}\ndefaults:"
+    config = CONFIG.replace("defaults:", other).replace("model: toy, labels", "model: other, labels")
+    card = checked(project, labels(like_the_judge), config=config)
+    assert (card["status"], card["spending"]["made"]) == ("error", 0)
+    assert "the judge could not be held against people's grades" in card["lineages"][0]["headline"]
+    assert "OPENAI_API_KEY" in card["lineages"][0]["headline"]
 
 
 def test_a_calibration_that_the_budget_does_not_allow_is_said(project):

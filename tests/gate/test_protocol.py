@@ -725,10 +725,14 @@ def test_a_metric_that_does_not_gate_may_be_missing():
     assert decision.status is APPROVED
 
 
-def test_without_a_gating_metric_nothing_is_judged():
+def test_without_a_gating_metric_a_person_decides():
     plan = plan_of(50, metrics=(MetricSpec(name="note", gates=False),))
     decision, batches = play(plan, same, 1)
-    assert (decision.status, codes(decision), batches) == (ERROR, [ReasonCode.NOTHING_MEASURED], [])
+    assert (decision.status, codes(decision), batches) == (
+        VerdictStatus.NEEDS_APPROVAL,
+        [ReasonCode.NOTHING_MEASURED],
+        [],
+    )
 
 
 def test_a_field_may_have_a_margin_of_its_own():
