@@ -1,0 +1,242 @@
+"""The commands beside check: what they print, what they write, how they end."""
+
+import json
+
+import pytest
+
+from tests.end_to_end.conftest import CONFIG, PROMPT, cases
+
+REWORDED = PROMPT.replace("You sort support tickets", "You assign support tickets")
+PATH = "prompts/triage.prompt.yml"
+
+
+def files_of(project):
+    return {path for path in project.repository.path.rglob("*") if ".git" not in path.parts and path.is_file()}
+
+
+@pytest.fixture
+def adopting(project):
+    """A repository that has prompts and test sets in several formats, and nothing of ours."""
+    csv = "id,ticket,expected\n" + "".join(f"{n},please help {n},{('yes', 'no')[n % 2]}\n" for n in range(20))
+    facts = "".join(
+        json.dumps({"id": str(n), "inputs": {"cv": f"Ann {n}"}, "expected": {"name": f"Ann {n}", "age": n}}) + "\n"
+        for n in range(8)
+    )
+    inline = "messages:\n  - {role: user, content: 'Sort {{input}}'}\ntestData:\n  - {input: a, expected: x}\n  - {input: b, expected: y}\n  - {input: c, expected: x}\n  - {input: d, expected: y}\n"
+    project.base = project.repository.commit(
+        {
+            "promptverdict.yaml": None, PATH: None, "tests/triage.jsonl": None,
+            "prompts/help.prompt.yml": "messages:\n  - {role: user, content: 'Help? {{ticket}}'}\n",
+            "prompts/person.md": "Find the person in {{ cv }}.\n",
+            "prompts/inline.prompt.yml": inline,
+            "prompts/letter.txt": "Write a letter to {{ addressee }}.\n",
+            "tests/help.csv": csv, "tests/person.jsonl": facts, "README.md": "# Hello {{ you }}\n",
+        },
+        branch="main",
+    )  # fmt: skip
+    project.repository.checkout("main")
+    return project
+
+
+def test_init_shows_what_it_would_write_and_writes_nothing(adopting):
+    before = files_of(adopting)
+    ran = adopting.run("init", "--dry-run")
+    assert ran.code == 0
+    assert "# --- promptverdict.yaml" in ran.out
+    assert "# --- .github/workflows/prompt-verdict.yml" in ran.out
+    assert files_of(adopting) == before
+
+
+def test_init_pairs_prompts_with_test_sets_and_what_it_writes_works(adopting):
+    ran = adopting.run("init")
+    assert ran.code == 0
+    written = (adopting.repository.path / "promptverdict.yaml").read_text()
+    for lines in (
+        'prompt: prompts/help.prompt.yml\n    tests: tests/help.csv  # 20 cases\n    labels: ["no", "yes"]',
+        "use_case: extraction\n    prompt: prompts/person.md\n    tests: tests/person.jsonl",
+        "use_case: classification\n    prompt: prompts/inline.prompt.yml\n    labels: [x, ",
+        "use_case: generation\n    prompt: prompts/letter.txt\n    # tests: path/to/cases.jsonl",
+        "age: {kind: number}",
+        "provider: offline",
+    ):
+        assert lines in written
+    assert "README" not in written
+    assert adopting.run("tests", "lint").code in (0, 1)
+    assert (adopting.repository.path / ".github/workflows/prompt-verdict.yml").is_file()
+
+
+def test_init_never_writes_over_a_file(project):
+    project.repository.checkout("main")
+    ran = project.run("init")
+    assert (ran.code, "promptverdict.yaml exists already" in ran.err) == (2, True)
+    assert (project.repository.path / "promptverdict.yaml").read_text() == CONFIG
+
+
+@pytest.mark.parametrize(("key", "provider"), [("ANTHROPIC_API_KEY", "anthropic"), ("OPENAI_API_KEY", "openai")])
+def test_init_takes_the_provider_that_there_is_a_key_for(adopting, key, provider):
+    ran = adopting.run("init", "--dry-run", **{key: "sk-secret"})
+    assert f"provider: {provider}" in ran.out
+    assert "sk-secret" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"), [("openai/gpt-4o", "openai"), ("anthropic/claude-haiku-4-5", "anthropic")]
+)
+def test_init_takes_the_model_that_a_prompt_names(adopting, model, provider):
+    adopting.repository.commit(
+        {"prompts/a.prompt.yml": f"model: {model}\nmessages:\n  - {{role: user, content: 'Help? {{{{ticket}}}}'}}\n"},
+        branch="main",
+        parent=adopting.base,
+    )
+    adopting.repository.checkout("main")
+    out = adopting.run("init", "--dry-run").out
+    assert f"provider: {provider}\n    model: {model.partition('/')[2]}" in out
+
+
+def test_init_in_a_repository_without_prompts_says_so(project):
+    project.repository.commit({"promptverdict.yaml": None, PATH: None, "README.md": "x"}, branch="main")
+    project.repository.checkout("main")
+    ran = project.run("init", "--dry-run")
+    assert (ran.code, "found no prompt with variables" in ran.err) == (0, True)
+
+
+def test_diff_shows_both_versions_side_by_side_and_follows_the_rename(project):
+    base = project.repository.commit({"NOTES.md": "x"}, branch="main")
+    config = CONFIG.replace(PATH, "prompts/sorter.prompt.yml")
+    project.repository.commit(
+        {PATH: None, "prompts/sorter.prompt.yml": REWORDED, "promptverdict.yaml": config}, branch="pr", parent=base
+    )
+    ran = project.run("diff", "triage", "main", "pr")
+    assert ran.code == 0
+    head, *lines = ran.out.splitlines()
+    assert [side.strip() for side in head.split("│")] == [PATH, "prompts/sorter.prompt.yml"]
+    (changed,) = [line for line in lines if " ~ " in line]
+    assert changed.startswith("You sort support tickets")
+    assert "You assign support tickets" in changed
+    assert "\x1b" not in ran.out
+    assert "\x1b[31m" in project.run("diff", "triage", "main", "pr", "--color").out
+    assert lines[-1] == "+1 −1 lines"
+
+
+def test_diff_of_the_head_is_from_the_merge_base(project):
+    project.branch("pr", {PATH: REWORDED})
+    project.repository.checkout("pr")
+    assert "+1 −1 lines" in project.run("diff", PATH).out
+    assert "no difference that a model would see" in project.run("diff", PATH, "pr", "pr").out
+    ran = project.run("diff", "trage")
+    assert (ran.code, "there are: triage" in ran.err) == (2, True)
+
+
+def test_diff_shows_added_removed_and_deleted_prompts_and_settings(project):
+    longer = PROMPT.replace("  - role: user", "      Be brief.\n  - role: user") + "modelParameters: {temperature: 0}\n"
+    shorter = PROMPT.replace("      - billing: invoices, charges, payments, cards\n", "")
+    for name, text in (("longer", longer), ("shorter", shorter), ("gone", None)):
+        project.branch(name, {PATH: text})
+    out = project.run("diff", "triage", "main", "longer").out
+    assert "Be brief." in out
+    assert "temperature" in out
+    assert "−1 lines" in project.run("diff", "triage", "main", "shorter").out
+    assert "(not there)" in project.run("diff", "triage", "gone", "main").out
+
+
+def test_diff_reads_a_folder_pair_and_says_when_there_is_no_common_history(project):
+    pair = {"prompts/pair/system.md": "Be kind.\n", "prompts/pair/user.md": "{{ x }}\n"}
+    base = project.repository.commit(pair, branch="main")
+    project.repository.commit({"prompts/pair/system.md": "Be brief.\n"}, branch="pr", parent=base)
+    assert "Be brief." in project.run("diff", "prompts/pair", "main", "pr").out
+    project.repository.commit({PATH: PROMPT}, branch="island", parent=None)
+    ran = project.run("diff", PATH, "island", "main")
+    assert ran.code == 0
+
+
+def test_lint_says_what_is_wrong_with_the_test_sets(project):
+    twice = cases(30) + cases(2).replace("t-00", "again-")
+    project.repository.commit(
+        {"tests/triage.jsonl": twice.replace('"expected": "billing"', '"expected": "biling"', 1)}, branch="main"
+    )
+    project.repository.checkout("main")
+    ran = project.run("tests", "lint")
+    assert ran.code == 1
+    assert "biling" in ran.out
+    assert "tests/triage.jsonl: 32 cases" in ran.out
+    (found,) = json.loads(project.run("tests", "lint", "--format", "json").out)
+    assert (found["path"], found["cases"]) == ("tests/triage.jsonl", 32)
+    assert found["findings"]
+
+
+def test_lint_of_a_file_needs_no_repository(project, tmp_path):
+    path = tmp_path / "cases.jsonl"
+    path.write_text(cases())
+    assert "60 cases" in project.run("tests", "lint", path, cwd=tmp_path).out
+    assert project.run("tests", "lint", tmp_path / "nowhere.jsonl").code == 2
+    project.repository.commit({"promptverdict.yaml": None}, branch="main")
+    project.repository.checkout("main")
+    ran = project.run("tests", "lint")
+    assert (ran.code, "no test set to look at" in ran.err) == (2, True)
+
+
+def test_power_says_what_a_test_set_can_tell_without_a_run(project):
+    project.repository.checkout("main")
+    ran = project.run("power")
+    assert ran.code == 0
+    assert "60 cases" in ran.out
+    assert "can rule out a drop of" in ran.out
+    (found,) = json.loads(project.run("power", "--format", "json").out)
+    assert [row["slice"] for row in found["slices"]] == [None, "typical"]
+
+
+def test_the_store_is_counted_exported_and_pruned(project):
+    project.branch("pr", {PATH: REWORDED})
+    made = project.check("pr").card["spending"]["made"]
+    assert json.loads(project.run("store", "stats", "--format", "json").out)["completions"] == made
+    assert f"completions: {made}" in project.run("store", "stats").out
+    rows = [json.loads(line) for line in project.run("store", "export").out.splitlines()]
+    assert len(rows) == made
+    assert project.run("store", "prune", "--older-than-days", "1").out == "0 answers forgotten\n"
+    assert project.run("store", "prune", "--max-mib", "0").out == f"{made} answers forgotten\n"
+    assert project.check("pr").card["spending"]["made"] == made
+
+
+@pytest.mark.parametrize("name", ["config", "tests", "scorecard"])
+def test_schemas_are_json_schemas(project, name):
+    found = json.loads(project.run("schema", name).out)
+    assert found["$schema"].startswith("https://json-schema.org/")
+    assert project.run("schema", "nonsense").code == 2
+
+
+def test_decide_refuses_what_is_no_record(project, tmp_path):
+    (tmp_path / "x.json").write_text("{}")
+    ran = project.run("decide", tmp_path / "x.json")
+    assert (ran.code, "is no recorded experiment" in ran.err) == (2, True)
+    assert project.run("decide", tmp_path / "nowhere.json").code == 2
+
+
+def test_decide_prints_the_verdict_and_its_reasons(project, tmp_path):
+    project.branch("pr", {PATH: REWORDED})
+    project.check("pr", "--output", str(tmp_path / "out"))
+    ran = project.run("decide", tmp_path / "out/experiments/1.json")
+    assert ran.code == 0
+    assert ran.out.startswith("triage · toy: approved\n  a drop of the overall score")
+
+
+def test_the_demo_gives_every_pull_request_the_verdict_that_it_deserves(project, tmp_path):
+    ran = project.run("demo", "--output", tmp_path / "demo", cwd=tmp_path)
+    assert ran.code == 0, ran.out[-2000:]
+    assert ran.out.count("as it deserves") == 6
+    assert len(list((tmp_path / "demo").glob("*/report.html"))) == 6
+    assert project.run("demo", "--output", tmp_path / "demo", cwd=tmp_path).code == 2
+
+
+@pytest.mark.parametrize("amount", ["-1", "much", "NaN", "Infinity"])
+def test_a_budget_is_an_amount(project, amount):
+    ran = project.check("main", "--budget", amount)
+    assert (ran.code, "is not an amount in USD" in ran.err) == (2, True)
+
+
+def test_the_plan_says_why_and_what_is_in_the_way(project):
+    project.branch("deleted", {PATH: None})
+    ran = project.run("plan", "--head", "deleted")
+    assert ran.code == 0
+    assert "needs_approval" in ran.out
+    project.branch("docs", {"README.md": "x"})
+    assert "nothing to evaluate" in project.run("plan", "--head", "docs").out
