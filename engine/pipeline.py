@@ -104,7 +104,9 @@ def _entries(change: LineageChange, world: World) -> list[Entry]:
             evaluator = evaluator_for(change.config, change.judged_by, change.rubric, change.judge, cases=gating)
             findings = check_expectations(evaluator, (*gating, *change.added_cases))
             if findings:
-                raise ConfigError(findings[0].what, where=findings[0].where, mend=findings[0].mend)
+                line = (findings[0].where or "").removeprefix("line ")
+                where = f"{change.tests.path}:{line}" if line else change.tests.path
+                raise ConfigError(findings[0].what, where=where, mend=findings[0].mend)
             before = change.baseline or change.reference
             planned = plan_experiment(
                 lineage=change.name,

@@ -216,7 +216,7 @@ def test_decide_prints_the_verdict_and_its_reasons(project, tmp_path):
     project.check("pr", "--output", str(tmp_path / "out"))
     ran = project.run("decide", tmp_path / "out/experiments/1.json")
     assert ran.code == 0
-    assert ran.out.startswith("triage · toy: approved\n  a drop of the overall score")
+    assert ran.out.startswith("triage · toy: approved\n  No drop over ")
 
 
 def test_the_demo_gives_every_pull_request_the_verdict_that_it_deserves(project, tmp_path):

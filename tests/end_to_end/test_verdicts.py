@@ -30,8 +30,6 @@ def test_an_inconclusive_verdict_passes_unless_the_gate_says_otherwise(project):
     )
     assert (ran.code, ran.card["status"], ran.card["passes"]) == (0, "underpowered", True)
     gate = "gate: {margin: {overall: 0.01}, inconclusive: block}\n"
-    ran = proposed(project, {PATH: REWORDED + "# again\n"}, few | {"promptverdict.yaml": CONFIG + gate})
-    assert (ran.code, ran.card["status"], ran.card["passes"]) == (0, "approved", True)  # identical requests
     ran = proposed(project, {PATH: REWORDED}, few | {"promptverdict.yaml": CONFIG + gate, PATH: PROMPT})
     assert (ran.code, ran.card["status"], ran.card["passes"]) == (4, "underpowered", False)
 
@@ -114,7 +112,8 @@ def test_the_worst_verdict_of_several_lineages_counts(project):
         ("triage", "blocked"),
         ("second", "approved"),
     ]
-    assert (ran.code, ran.card["title"].startswith("blocked — triage")) == (1, True)
+    assert ran.code == 1
+    assert ran.card["title"].startswith("blocked: triage")
     assert "second is approved." in ran.card["summary"]
     one = project.check("pr", "--lineage", "second")
     assert (one.code, [each["lineage"] for each in one.card["lineages"]]) == (0, ["second"])
