@@ -114,7 +114,7 @@ def test_the_worst_verdict_of_several_lineages_counts(project):
     ]
     assert ran.code == 1
     assert ran.card["title"].startswith("blocked: triage")
-    assert "second is approved." in ran.card["summary"]
+    assert "`second` is approved." in ran.card["summary"]
     one = project.check("pr", "--lineage", "second")
     assert (one.code, [each["lineage"] for each in one.card["lineages"]]) == (0, ["second"])
 
