@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from engine.cost import BYTES_PER_TOKEN, DEFAULT_OUTPUT_LIMIT, estimate, worst_case
+from engine.readers.labels import read_labels
+from evaluators.generation import BLIND_CALLS, RubricJudge
 from schemas.config import Usd
+from schemas.errors import ConfigError
 from schemas.outcomes import Arm
 from schemas.prompts import Finding
 from schemas.scorecard import Change, Reason
+from schemas.testsets import TestCase
 from schemas.values import Value
 
 if TYPE_CHECKING:
     from engine.pipeline import Entry, Prepared
+    from engine.plan import Plan
+    from schemas.prompts import Request
 
 
 class ArmReport(Value):
@@ -29,6 +37,19 @@ class ArmReport(Value):
     """If every answer were as long as its limit."""
 
 
+class JudgeReport(Value):
+    """One grading of every answer of both arms, and of the sample answers that people graded."""
+
+    model: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Usd
+    """Expected."""
+    worst_usd: Usd
+    """If every answer and every grade were as long as its limit."""
+
+
 class ExperimentReport(Value):
     """One lineage × one model."""
 
@@ -40,6 +61,8 @@ class ExperimentReport(Value):
     slices: dict[str, int]
     changes: tuple[Change, ...]
     arms: tuple[ArmReport, ...]
+    judge: JudgeReport | None
+    """``None``: nothing is graded by a rubric."""
     reasons: tuple[Reason, ...]
     """What already speaks for a verdict, or why nothing can be measured."""
     warnings: tuple[Finding, ...]
@@ -63,7 +86,7 @@ class PlanReport(Value):
 def plan_report(prepared: Prepared) -> PlanReport:
     """Sums up what was prepared."""
     experiments = tuple(map(_experiment, prepared.entries))
-    arms = [arm for experiment in experiments for arm in experiment.arms]
+    paid = [part for each in experiments for part in (*each.arms, *([each.judge] if each.judge else []))]
     detection = prepared.detection
     return PlanReport(
         base=prepared.pull_request.base_sha,
@@ -71,8 +94,8 @@ def plan_report(prepared: Prepared) -> PlanReport:
         head=prepared.pull_request.head_sha,
         experiments=experiments,
         unaffected=detection.unaffected,
-        cost_usd=sum((arm.cost_usd for arm in arms), Decimal(0)),
-        worst_usd=sum((arm.worst_usd for arm in arms), Decimal(0)),
+        cost_usd=sum((part.cost_usd for part in paid), Decimal(0)),
+        worst_usd=sum((part.worst_usd for part in paid), Decimal(0)),
         budget_usd=detection.budget_usd,
         reasons=detection.reasons,
         warnings=detection.warnings,
@@ -106,6 +129,43 @@ def _experiment(entry: Entry) -> ExperimentReport:
         )
         if plan
         else (),
+        judge=_judge(entry, plan) if plan else None,
         reasons=(*entry.reasons, *entry.change.reasons),
         warnings=(*entry.change.warnings, *(plan.warnings if plan else ())),
+    )
+
+
+def _judge(entry: Entry, plan: Plan) -> JudgeReport | None:
+    """An answer is taken to be as long as the arm's estimate says; a judge's reply is a quarter of its limit."""
+    change = entry.change
+    if change.rubric is None or change.judge is None:
+        return None
+    judge = RubricJudge(change.rubric, change.judge, gates=False)
+    expected: list[Request] = []
+    longest: list[Request] = []
+    for arm, arm_plan in plan.arms.items():
+        tokens = plan.estimates[arm].output_tokens // max(1, plan.estimates[arm].calls)
+        for case, request, same in zip(plan.cases, arm_plan.requests, plan.identical, strict=True):
+            if request is None or same:
+                continue
+            limit = request.parameters.max_tokens or DEFAULT_OUTPUT_LIMIT
+            for call in range(BLIND_CALLS):
+                expected.append(judge.request(case, "x" * (tokens * BYTES_PER_TOKEN), call=call))
+                longest.append(judge.request(case, "x" * (limit * BYTES_PER_TOKEN), call=call))
+    path = change.config.judge.labels if change.config.judge else None
+    with suppress(ConfigError):  # said by the run, which then doesn't ask about any of them
+        for answer in read_labels(path or "", (change.judge_labels or "").encode(), change.rubric):
+            case = TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
+            graded = [judge.request(case, answer.output, call=call) for call in range(BLIND_CALLS)]
+            expected += graded
+            longest += graded
+    price = plan.judges[0].price
+    found = estimate(expected, price)
+    return JudgeReport(
+        model=change.judge.model,
+        calls=found.calls,
+        input_tokens=found.input_tokens,
+        output_tokens=found.output_tokens,
+        cost_usd=found.cost_usd,
+        worst_usd=sum((worst_case(request, price) for request in longest), Decimal(0)),
     )

@@ -80,5 +80,10 @@ def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
             f"  {arm.arm:<9} {arm.model}: {arm.calls} calls, about {arm.input_tokens} tokens in and "
             f"{arm.output_tokens} out, ${arm.cost_usd:.4f} (at most ${arm.worst_usd:.4f})"
         )
+    if judge := experiment.judge:
+        yield (
+            f"  judge     {judge.model}: {judge.calls} calls, about {judge.input_tokens} tokens in and "
+            f"{judge.output_tokens} out, ${judge.cost_usd:.4f} (at most ${judge.worst_usd:.4f})"
+        )
     for warning in experiment.warnings:
         yield f"  warning: {warning}"

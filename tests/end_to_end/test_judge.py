@@ -98,3 +98,13 @@ def test_a_calibration_that_the_budget_does_not_allow_is_said(project):
     card = checked(project, labels(like_the_judge), "--budget", "0.01")
     assert "the budget of $0.01" in json.dumps(card, ensure_ascii=False)
     assert card["status"] == "error"
+
+
+def test_the_plan_tells_the_judges_calls_from_the_arms(project):
+    checked(project, labels(like_the_judge), "--budget", "0.01")
+    (experiment,) = project.run("plan", "--head", "longer", "--base", "main", "--format", "json").card["experiments"]
+    assert [arm["calls"] for arm in experiment["arms"]] == [40, 40]
+    judge = experiment["judge"]
+    assert judge["calls"] == 2 * (40 + 40 + 40)  # both arms and the sample answers, in two blind calls
+    assert 0 < float(judge["cost_usd"]) < float(judge["worst_usd"])
+    assert "judge     offline-large: 240 calls" in project.run("plan", "--head", "longer", "--base", "main").out
