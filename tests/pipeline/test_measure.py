@@ -1,0 +1,226 @@
+"""The main job with a provider that misbehaves on purpose: what is missing, failed or cut off is said and never a pass."""
+
+import json
+from contextlib import closing
+from datetime import timedelta
+
+import pytest
+
+from action.cli.check import prices, renderer
+from adapters.git import GitRepository
+from adapters.store import open_store
+from engine.access import Access
+from engine.pipeline import World, measure, prepare, static
+from engine.render.json import scorecard_json
+from schemas.errors import UsageError
+from schemas.outcomes import CompletionError, ErrorKind, Finish
+from schemas.pullrequests import PullRequest, Trust
+from schemas.scorecard import ReasonCode, VerdictStatus
+from tests.end_to_end.conftest import CONFIG, FILES, PROMPT
+from tests.repositories import Repository
+from tests.run.laboratory import HandClock, Scripted, completion
+
+PATH = "prompts/triage.prompt.yml"
+EDITED = PROMPT.replace("You sort", "You assign")
+RUBRIC = "dimensions:\n  kind:\n    description: How kind it is.\n"
+JUDGED = """\
+version: 1
+models:
+  toy: {provider: offline, model: m, price: {input: 1, output: 4}}
+  judge: {provider: offline, model: j, price: {input: 1, output: 4}}
+defaults: {model: toy}
+lineages:
+  letters: {use_case: generation, prompt: letter.txt, tests: cases.jsonl, rubric: rubric.yaml, judge: {model: judge, labels: labels.jsonl}}
+"""
+LABELS = "".join(
+    json.dumps({"id": f"l{n}", "inputs": {}, "output": f"grade {n % 5 + 1} of {n}", "grades": {"kind": n % 5 + 1}})
+    + "\n"
+    for n in range(60)
+)
+CASES = "".join(json.dumps({"id": f"c{n}", "inputs": {"name": f"Ann {n}"}}) + "\n" for n in range(30))
+LETTERS = {
+    "promptverdict.yaml": JUDGED, "rubric.yaml": RUBRIC, "labels.jsonl": LABELS, "cases.jsonl": CASES,
+    "letter.txt": "Write to {{name}}.\n",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def store(tmp_path):
+    opened = open_store(str(tmp_path / "outcomes.sqlite"))
+    yield opened
+    await opened.aclose()
+
+
+def prepared(tmp_path, base, head, only=()):
+    repository = Repository(tmp_path / "repository")
+    first = repository.commit(base)
+    last = repository.commit(head, branch="pr", parent=first)
+    pull_request = PullRequest(base_ref="main", base_sha=first, head_ref="pr", head_sha=last, trust=Trust.OPERATOR)
+    with closing(renderer()) as jail:
+        return prepare(pull_request, first, World(GitRepository(repository.path), jail, prices()), only=only)
+
+
+async def measured(what, reply, store, clock=None, takes_s=0.0):
+    clock = clock or HandClock()
+    provider = Scripted(reply, takes_s=takes_s)
+    access = Access(lambda model: provider, clock)
+    return await measure(what, access=access, store=store, clock=clock), provider
+
+
+def label_of(request):
+    return (
+        "refunds" if "refund" in request.messages[-1].content or "money" in request.messages[-1].content else "billing"
+    )
+
+
+def right(request, repetition, nth):
+    return completion(label_of(request))
+
+
+async def test_answers_that_were_cut_off_refused_or_empty_are_counted_and_score_zero(tmp_path, store):
+    odd = {"t-000": Finish.LENGTH, "t-001": Finish.REFUSAL, "t-002": Finish.FILTER, "t-003": Finish.EMPTY}
+    texts = {
+        json.loads(row)["inputs"]["ticket"]: odd.get(json.loads(row)["id"])
+        for row in FILES["tests/triage.jsonl"].splitlines()
+    }
+
+    def reply(request, repetition, nth):
+        finish = texts[request.messages[-1].content.removeprefix("Ticket: ")]
+        if finish is None or "assign" not in request.messages[0].content:
+            return right(request, repetition, nth)
+        return completion("" if finish is Finish.EMPTY else "bill", finish=finish)
+
+    card, _ = await measured(prepared(tmp_path, FILES, {PATH: EDITED}), reply, store)
+    (lineage,) = card.lineages
+    assert {name: (before, after > 0) for name, (before, after) in lineage.finishes.items()} == dict.fromkeys(
+        ["empty", "filtered", "refused", "truncated"], (0, True)
+    )
+    assert [case.candidate[0].text for case in lineage.cases[:4]] == ["bill", "bill", "bill", "(empty)"]
+    assert lineage.cases[0].candidate[0].score == 0
+
+
+async def test_calls_that_fail_are_missing_and_never_a_pass(tmp_path, store):
+    def reply(request, repetition, nth):
+        if "assign" in request.messages[0].content:
+            return CompletionError(kind=ErrorKind.MALFORMED, message="no JSON")
+        return right(request, repetition, nth)
+
+    card, _ = await measured(prepared(tmp_path, FILES, {PATH: EDITED}), reply, store)
+    assert (card.status, card.passes) == (VerdictStatus.ERROR, False)
+    assert card.lineages[0].finishes["missing"][1] > 0
+    assert "(no answer: malformed)" in {answer.text for case in card.lineages[0].cases for answer in case.candidate}
+
+
+async def test_a_provider_that_takes_no_more_calls_decides_nothing(tmp_path, store):
+    def reply(request, repetition, nth):
+        return CompletionError(kind=ErrorKind.QUOTA, message="no credit")
+
+    card, _ = await measured(prepared(tmp_path, FILES, {PATH: EDITED}), reply, store)
+    assert (card.status, card.lineages[0].reasons[0].code) == (VerdictStatus.ERROR, ReasonCode.MISSING_CELLS)
+    assert "top it up" in card.lineages[0].headline
+
+
+def seconds_of(request):
+    return 3.0 if "assign" in request.messages[0].content else 1.0
+
+
+@pytest.mark.parametrize("gate", ["", "gate: {latency: gate}\n"])
+async def test_the_same_outcomes_give_the_same_scorecard_byte_for_byte(tmp_path, store, gate):
+    what = prepared(tmp_path, FILES | {"promptverdict.yaml": CONFIG + gate}, {PATH: EDITED})
+
+    def reply(request, repetition, nth):
+        return right(request, repetition, nth).model_copy(update={"latency_s": seconds_of(request)})
+
+    clock = HandClock()
+    first, _ = await measured(what, reply, store, clock)
+    clock.now_s += 3600
+    second, provider = await measured(what, reply, store, clock)
+    clock.offset = timedelta(hours=1)
+    third, _ = await measured(what, reply, store, clock)
+    assert provider.calls == 0
+    assert scorecard_json(second) == scorecard_json(third)
+    assert second.lineages[0].latency == first.lineages[0].latency
+    assert second.lineages[0].latency.pairs > 0
+    assert second.status is (VerdictStatus.BLOCKED if gate else VerdictStatus.APPROVED)
+
+
+async def test_earlier_answers_are_history_for_the_plan_and_never_enter_the_comparison(tmp_path, store):
+    what = prepared(tmp_path, FILES, {PATH: EDITED})
+    clock = HandClock()
+    await measured(what, right, store, clock)
+    clock.offset = timedelta(hours=100)
+    records = []
+    edited = prepared(tmp_path / "other", FILES, {PATH: PROMPT.replace("You sort", "You order")})
+    provider = Scripted(right)
+    card = await measure(
+        edited, access=Access(lambda model: provider, clock), store=store, clock=clock, on_record=records.append
+    )
+    known = [case for case in records[0].history if case.runs]
+    assert {(case.runs, case.means, case.lowest) for case in known} == {(1, (1.0,), 1.0)}
+    assert provider.calls == card.spending.made == len(records[0].outcomes)
+
+
+def graded(request):
+    """A judge that reads the grade that an answer asks for."""
+    text = request.messages[-1].content
+    grade = int(text.partition("grade ")[2][0]) if "grade " in text else 3
+    return completion(json.dumps({"kind": {"reason": "so it says", "grade": grade}}))
+
+
+def judge_or_writer(judge):
+    def reply(request, repetition, nth):
+        return judge(request) if request.model == "j" else completion("grade 3 letter")
+
+    return reply
+
+
+async def test_a_judge_that_agrees_with_people_gates(tmp_path, store):
+    what = prepared(tmp_path, LETTERS, {"letter.txt": "Write kindly to {{name}}.\n"})
+    card, _ = await measured(what, judge_or_writer(graded), store)
+    assert card.lineages[0].sureness.judge_agreement == 1.0
+    assert card.lineages[0].overall.cases == 30
+
+
+@pytest.mark.parametrize(
+    ("judge", "said"),
+    [
+        (lambda request: CompletionError(kind=ErrorKind.AUTHENTICATION, message="bad key"), "authentication: bad key"),
+        (lambda request: CompletionError(kind=ErrorKind.MALFORMED, message="half a reply"), "malformed: half a reply"),
+    ],
+    ids=["for good", "for now"],
+)
+async def test_a_judge_that_can_not_be_reached_stops_the_lineage(tmp_path, store, judge, said):
+    what = prepared(tmp_path, LETTERS, {"letter.txt": "Write kindly to {{name}}.\n"})
+    card, _ = await measured(what, judge_or_writer(judge), store)
+    assert (card.status, card.lineages[0].reasons[0].code) == (VerdictStatus.ERROR, ReasonCode.NOTHING_MEASURED)
+    assert said in card.lineages[0].headline
+    assert card.spending.made == 0
+
+
+async def test_a_judge_that_gives_no_grades_to_some_answers_does_not_gate(tmp_path, store):
+    def judge(request):
+        return completion("I would rather not.") if " of 1" in request.messages[-1].content else graded(request)
+
+    what = prepared(tmp_path, LETTERS, {"letter.txt": "Write kindly to {{name}}.\n"})
+    card, _ = await measured(what, judge_or_writer(judge), store)
+    assert card.status is VerdictStatus.NEEDS_APPROVAL
+    assert "gave no grades to 11 of the sample answers" in card.lineages[0].warnings[-1].what
+
+
+def test_what_waits_for_a_person_is_shown_without_a_call(tmp_path):
+    what = prepared(tmp_path, FILES, {PATH: EDITED})
+    card = static(what)
+    assert (card.dry_run, card.spending.made, len(card.lineages)) == (True, 0, 1)
+
+
+def test_a_lineage_that_is_not_there_is_a_mistake(tmp_path):
+    with pytest.raises(UsageError, match="there is no lineage 'x'"):
+        prepared(tmp_path, FILES, {PATH: EDITED}, only=["x"])
+
+
+def test_a_test_set_that_the_head_empties_gates_as_base_has_it(tmp_path):
+    what = prepared(tmp_path, FILES, {PATH: EDITED, "tests/triage.jsonl": None})
+    assert len(what.entries[0].plan.cases) == 60
+    without = prepared(tmp_path / "b", FILES | {"tests/triage.jsonl": ""}, {PATH: EDITED})
+    assert without.entries[0].plan is None
+    assert without.entries[0].change.reasons[0].code is ReasonCode.NO_CASES
