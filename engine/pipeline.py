@@ -72,9 +72,10 @@ def prepare(pull_request: PullRequest, merge_base: str | None, world: World, *, 
     Raises SourceError, ConfigError, and UsageError for a name in ``only`` that there is not.
     """
     detection = detect(world.tree, pull_request, merge_base)
-    for name in only if detection.names is not None else ():
-        if name not in detection.names:
-            raise UsageError(f"there is no lineage {name!r}", mend=f"there are: {', '.join(detection.names) or 'none'}")
+    known = detection.names
+    for name in only:
+        if known is not None and name not in known:
+            raise UsageError(f"there is no lineage {name!r}", mend=f"there are: {', '.join(known) or 'none'}")
     changes = [change for change in detection.lineages if not only or change.name in only]
     entries = [entry for change in changes for entry in _entries(change, world)]
     return Prepared(pull_request=pull_request, merge_base=merge_base, detection=detection, entries=tuple(entries))

@@ -86,7 +86,8 @@ class PlanReport(Value):
 def plan_report(prepared: Prepared) -> PlanReport:
     """Sums up what was prepared."""
     experiments = tuple(map(_experiment, prepared.entries))
-    paid = [part for each in experiments for part in (*each.arms, *([each.judge] if each.judge else []))]
+    paid: list[ArmReport | JudgeReport] = [arm for each in experiments for arm in each.arms]
+    paid += [each.judge for each in experiments if each.judge is not None]
     detection = prepared.detection
     return PlanReport(
         base=prepared.pull_request.base_sha,
