@@ -21,6 +21,8 @@ BYTES_PER_TOKEN = 4
 """Of English text, roughly; replaced by what the provider counted as soon as there is history."""
 MESSAGE_OVERHEAD = 16
 """Tokens that a chat format adds to each message at most, role markers included."""
+RESIDUE = Decimal("1e-9")
+"""USD per 1,000 cases below which a difference is a rest of rounding."""
 TOOL_OVERHEAD = 1024
 """Tokens of the instructions that providers add when tools or a schema are sent."""
 
@@ -135,7 +137,7 @@ def causes(parts: Sequence[CostPart]) -> str:
     before». Less than a hundredth of the largest cause counts as nothing; empty where nothing moved."""
     sizes = {part.cause: abs(part.usd_per_1000) for part in parts}
     largest = max(sizes.values(), default=Decimal(0))
-    if not largest:
+    if largest < RESIDUE:
         return ""
     moved = sorted((p for p in parts if sizes[p.cause] * 100 >= largest), key=lambda p: -sizes[p.cause])
     said = [_cause(part) for part in moved]
