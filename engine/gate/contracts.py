@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Generator, Sequence
 
@@ -51,7 +52,7 @@ def _judged(course: Course, cases: Sequence[int], given: Pairs) -> Contract:
     arms = {i: (given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]) for i in cases}
     known = {i: (b[~np.isnan(b)], c[~np.isnan(c)]) for i, (b, c) in arms.items()}
     imputed = [(np.nan_to_num(b, nan=1.0), np.nan_to_num(c, nan=0.0)) for b, c in arms.values()]
-    seed = int(course.design.digest[:16], 16)
+    seed = int(course.design.seed[:16], 16)
     return Contract(
         p=label_p(list(known.values()), seed),
         worst_p=label_p(imputed, seed),
@@ -65,13 +66,16 @@ def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
     """One-sided p of «the candidate's runs are worse», permuting the labels of each case's runs.
 
     ``cases`` hold the baseline's and the candidate's scores. Exact where all scores are 0 or 1 (the candidate's passes
-    are a sum of hypergeometric counts); else by 9,999 random permutations. 1 where no case has runs in both arms.
+    are a sum of hypergeometric counts) or there is one case; else by 9,999 random permutations. 1 without any runs in
+    both arms.
     """
     usable = [(b, c) for b, c in cases if len(b) and len(c)]
     if not usable:
         return 1.0
     if all(np.isin(np.concatenate(arms), (0.0, 1.0)).all() for arms in usable):
         return _hypergeometric_p(usable)
+    if len(usable) == 1:
+        return _every_label_p(*usable[0])
     generator = np.random.default_rng(seed)
     totals = np.zeros(FLIPS)
     observed = 0.0
@@ -82,6 +86,13 @@ def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
         totals += shuffled[:, : len(b)].mean(axis=1) - shuffled[:, len(b) :].mean(axis=1)
         observed += b.mean() - c.mean()
     return float((1 + (totals >= observed - 1e-9).sum()) / (FLIPS + 1))
+
+
+def _every_label_p(baseline: Floats, candidate: Floats) -> float:
+    """By every way to label the runs of one case."""
+    scores = np.concatenate([baseline, candidate])
+    chosen = np.array(list(itertools.combinations(range(len(scores)), len(candidate))))
+    return float((scores[chosen].sum(axis=1) <= candidate.sum() + 1e-9).mean())
 
 
 def _hypergeometric_p(cases: Sequence[tuple[Floats, Floats]]) -> float:
