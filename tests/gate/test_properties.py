@@ -122,7 +122,7 @@ def test_the_order_of_cases_and_of_slices_changes_nothing(comparison, random):
     shuffled, _ = comparison.play(ids=ids)
     assert shuffled.status is straight.status
     said = [
-        [(r.code, r.slice, round(r.estimate or 0.0, 9), r.p, set(r.cases)) for r in decision.reasons]
+        [(r.code, r.slice, round(r.estimate or 0.0, 9), round(r.p or 0.0, 9), set(r.cases)) for r in decision.reasons]
         for decision in (straight, shuffled)
     ]
     assert said[0] == said[1]
