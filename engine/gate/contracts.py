@@ -70,6 +70,7 @@ def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
     both arms.
     """
     usable = [(b, c) for b, c in cases if len(b) and len(c)]
+    usable.sort(key=lambda arms: (arms[0].tolist(), arms[1].tolist()))  # the order of cases changes nothing
     if not usable:
         return 1.0
     if all(np.isin(np.concatenate(arms), (0.0, 1.0)).all() for arms in usable):
