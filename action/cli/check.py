@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action.cli.local import default_store, local_pull_request, open_repository
+from action.cli.local import default_store, left_out, local_pull_request, open_repository
 from action.cli.progress import ProgressReport
 from action.cli.streams import put
 from action.exits import Exit, exit_of
@@ -55,6 +55,11 @@ def check(options: CheckOptions) -> Exit:
         _make(options.output)
     card, records = evaluate(options)
     put(rendered(card, options.format, color=options.color))
+    if card.passes and card.status.outcome in ("blocked", "error", "needs_approval"):
+        sys.stderr.write("mode: inform lets everything through, so the exit code is 0\n")
+    if card.status.outcome == "not_applicable" and not card.lineages:
+        hint = left_out(open_repository(options.repo), options.head, worktree=options.worktree)
+        sys.stderr.write(f"{hint}\n" if hint else "")
     try:
         write(card, records, options.output)
     except OSError as error:  # the verdict stands without its files

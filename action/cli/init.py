@@ -59,7 +59,10 @@ def init(repo: Path, *, dry_run: bool) -> Exit:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
             say(f"wrote {relative}\n")
-    say("next: promptverdict tests lint, then promptverdict plan (spends nothing)\n")
+    say(
+        "next: promptverdict tests lint; put a release's commit into the workflow; commit both files and merge them: "
+        "from then on promptverdict plan (spends nothing) and check measure what changes a prompt\n"
+    )
     return Exit.PASS
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 from adapters.git import GitRepository
 from schemas.errors import SourceError, UsageError
 from schemas.pullrequests import PullRequest, Trust
+
+CONFIG = "promptverdict.yaml"
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +48,21 @@ def local_pull_request(
         ),
         merge_base,
     )
+
+
+def left_out(repository: GitRepository, head: str, *, worktree: bool) -> str | None:
+    """One sentence about edits that a run without any finding did not look at; ``None`` when there are none."""
+    if worktree or head != "HEAD" or repository.is_bare:
+        return None
+    with contextlib.suppress(SourceError):
+        changes = repository.changes(repository.resolve(head), repository.worktree_snapshot())
+        paths = {side.path for change in changes for side in (change.before, change.after) if side}
+        if CONFIG in paths:
+            return f"{CONFIG} has changes that aren't committed: what gates is the base branch's, so merge it first"
+        if paths:
+            files = "1 file" if len(changes) == 1 else f"{len(changes)} files"
+            return f"{files} with changes that aren't committed were left out: --worktree looks at them too"
+    return None
 
 
 def default_store(environment: Mapping[str, str]) -> str:

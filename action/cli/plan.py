@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from action.cli.check import prices, renderer
-from action.cli.local import local_pull_request, open_repository
+from action.cli.local import left_out, local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
 from engine.pipeline import World, prepare
 from engine.plan_report import ExperimentReport, PlanReport, plan_report
 from engine.render.encode import log_line
+from schemas.scorecard import Reason
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ def plan(options: PlanOptions) -> Exit:
         put(report.model_dump_json(indent=2) + "\n")
     else:
         put("".join(log_line(line) + "\n" for line in _lines(report)))
+        if not report.experiments and (hint := left_out(repository, options.head, worktree=options.worktree)):
+            sys.stderr.write(f"{hint}\n")
     return Exit.PASS
 
 
@@ -48,14 +52,12 @@ def _lines(report: PlanReport) -> Iterator[str]:
     merge_base = report.merge_base[:7] if report.merge_base else "none"
     yield f"base {report.base[:7]} (merge base {merge_base}) -> head {report.head[:7]}"
     for reason in report.reasons:
-        yield f"{reason.status.outcome}: {reason.sentence}"
+        yield f"{_outcome(reason)}: {reason.sentence}"
     for experiment in report.experiments:
         yield ""
         yield from _experiment_lines(experiment)
-    yield ""
-    if not report.experiments:
-        yield f"nothing to evaluate: no prompt, tests, rubric or policy changed ({report.unaffected} lineages)"
-    else:
+    if report.experiments:
+        yield ""
         yield (
             f"in all about ${report.cost_usd:.4f} for one run of every case, at most ${report.worst_usd:.4f}; "
             f"the hard cap is ${report.budget_usd:.2f}; {report.unaffected} other lineages are unaffected"
@@ -65,12 +67,17 @@ def _lines(report: PlanReport) -> Iterator[str]:
         yield f"warning: {warning}"
 
 
+def _outcome(reason: Reason) -> str:
+    outcome = reason.status.outcome
+    return "nothing to evaluate" if outcome == "not_applicable" else outcome.replace("_", " ")
+
+
 def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
     yield f"{experiment.lineage} · {experiment.model}"
     for change in experiment.changes:
         yield f"  because of {change.kind}: {change.detail}"
     for reason in experiment.reasons:
-        yield f"  {reason.status.outcome}: {reason.sentence}"
+        yield f"  {_outcome(reason)}: {reason.sentence}"
     if experiment.arms:
         slices = ", ".join(f"{name} {count}" for name, count in experiment.slices.items()) or "none"
         same = f", {experiment.identical} with the same request in both arms" if experiment.identical else ""

@@ -1,0 +1,39 @@
+"""What somebody sees who tries the command for the first time."""
+
+from tests.end_to_end.conftest import CONFIG
+from tests.end_to_end.test_check import BROKEN
+
+
+def test_an_edit_that_is_not_committed_is_pointed_out(project):
+    project.repository.checkout("main")
+    (project.repository.path / "prompts/triage.prompt.yml").write_text(BROKEN)
+    for command in ("plan", "check"):
+        ran = project.run(command)
+        assert (ran.code, "1 file with changes" in ran.err, "--worktree" in ran.err) == (0, True, True)
+
+
+def test_a_configuration_that_is_not_merged_is_pointed_out(project):
+    project.repository.checkout("main")
+    (project.repository.path / "promptverdict.yaml").write_text(CONFIG + "mode: inform\n")
+    assert "merge it first" in project.run("check").err
+    assert "merge it first" in project.run("plan").err
+
+
+def test_nothing_is_pointed_out_where_nothing_was_left_out(project):
+    project.repository.checkout("main")
+    assert project.run("check").err == ""
+
+
+def test_inform_says_why_a_blocked_prompt_passes(project):
+    base = project.repository.commit({"promptverdict.yaml": CONFIG + "mode: inform\n"}, branch="main")
+    project.repository.commit({"prompts/triage.prompt.yml": BROKEN}, branch="broken", parent=base)
+    ran = project.check("broken")
+    assert (ran.code, ran.card["status"]) == (0, "blocked")
+    assert "mode: inform" in ran.err
+
+
+def test_power_names_the_drop_that_more_cases_would_rule_out(project):
+    project.repository.checkout("main")
+    out = project.run("power").out
+    assert "more cases would rule out 5\n" in out
+    assert "more cases would rule out 10\n" in out
