@@ -97,9 +97,12 @@ def _reading(bounds: Interval, margin: float, *, worse: bool) -> EffectReading:
     return "same" if -bounds.low <= margin else "cant_tell"
 
 
-def _more_cases(course: Course, k: int, sums: Floats, share: Floats, inside: Bools) -> int:
-    """How many more cases (clusters) would certify the margin, if they vary as those that were seen."""
+def _more_cases(course: Course, k: int, sums: Floats, share: Floats, inside: Bools) -> int | None:
+    """How many more cases (clusters) would certify the margin, if they vary as those that were seen; ``None`` where the
+    run ended before all of them were."""
     design = course.design
+    if math.isnan(course.bounds[k]) or not (course.ledger.seen | design.identical)[inside].all():
+        return None
     h = design.hypotheses[k]
     have = len(np.unique(design.units[inside]))
     variance = max(observed_variance(sums, by_unit(design, share)), h.variance)
