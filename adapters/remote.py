@@ -7,6 +7,7 @@ that become configuration, so it is on no command line and in no file.
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +20,10 @@ from schemas.ports import TreeEntry
 FILE_MODES = ("100644", "100755", "120000")
 TRIES = 3
 GONE = ("not our ref", "couldn't find remote ref", "no such remote ref", "upload-pack: not our ref")
-REFUSED = ("authentication failed", "could not read username", "403", "401", "repository not found")
+REFUSED = re.compile(
+    r"authentication failed|could not read username|returned error: 40[13]|repository (?:'\S*' )?not found"
+)
+"""What git says, not what an address or a commit id may happen to hold."""
 
 
 class RemoteRepository(GitRepository):
@@ -86,7 +90,7 @@ class RemoteRepository(GitRepository):
                     where=self._url,
                     mend="it was force-pushed away: look at the new head",
                 )
-            if any(words in said.lower() for words in REFUSED):
+            if REFUSED.search(said.lower()):
                 raise SourceError(
                     "GitHub doesn't let this token read the repository",
                     where=self._url,

@@ -88,6 +88,21 @@ def test_a_fault_of_the_network_is_repeated_and_an_outage_named(github, remote, 
         remote.read(["0123456789abcdef0123456789abcdef01234567"])
 
 
+def test_digits_in_an_address_are_no_refusal(github, tmp_path, naps):
+    github.fail("GIT", "info/refs", status=502, times=99)
+    remote = RemoteRepository(tmp_path / "copy", f"{github.server_url}/acme/401-403.git", None, sleep=naps.append)
+    with pytest.raises(SourceError, match="failed 3 times"):
+        remote.fetch(["0123456789abcdef0123456789abcdef01234567"])
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_is_not_repeated(github, remote, pull, naps, status):
+    github.fail("GIT", "info/refs", status=status)
+    with pytest.raises(SourceError, match="doesn't let this token read"):
+        remote.fetch([pull.head_sha])
+    assert naps == []
+
+
 def test_the_environment_steers_nothing(github, scene, tmp_path, url, pull, monkeypatch):
     for name, value in {"http_proxy": "http://127.0.0.1:9", "GIT_SSL_NO_VERIFY": "1", "GIT_DIR": "/nowhere"}.items():
         monkeypatch.setenv(name, value)
