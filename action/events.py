@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from schemas.errors import UsageError
-from schemas.host import HostedPullRequest
-from schemas.pullrequests import PullRequest, Trust
 from schemas.values import Value
 
 SHA = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
@@ -100,32 +98,6 @@ def read_event(name: str, payload: Payload) -> Event:
         f"the event «{name}» says nothing about a pull request",
         where="on",
         mend="use pull_request, pull_request_review, merge_group, push or workflow_dispatch",
-    )
-
-
-def pull_request_of(hosted: HostedPullRequest, repository: str, approved_sha: str | None = None) -> PullRequest:
-    """The value that the pipeline takes. ``approved_sha`` is the head that a maintainer's dispatch named.
-
-    Raises UsageError when that isn't the head any more, or when a fork's run was dispatched without it.
-    """
-    if approved_sha is not None and approved_sha != hosted.head_sha:
-        raise UsageError(
-            f"the head of #{hosted.number} isn't {approved_sha[:12]} any more: it is {hosted.head_sha}",
-            where="head-sha",
-            mend="look at the new commits, then dispatch again",
-        )
-    trust = Trust.SAME_REPOSITORY
-    if hosted.head_repository != repository:
-        trust = Trust.FORK if approved_sha is None else Trust.FORK_APPROVED
-    return PullRequest(
-        base_ref=hosted.base_ref,
-        base_sha=hosted.base_sha,
-        head_ref=hosted.head_ref,
-        head_sha=hosted.head_sha,
-        trust=trust,
-        repository=repository,
-        number=hosted.number,
-        author=hosted.author,
     )
 
 

@@ -18,7 +18,6 @@ from action.events import (
     PullRequestChanged,
     Pushed,
     QueueEntered,
-    pull_request_of,
     read_event,
 )
 from action.evidence import adopt, bring
@@ -28,6 +27,7 @@ from engine.clearing import clearance, cleared, may_be_cleared
 from engine.render.annotations import scorecard_annotations, workflow_command
 from engine.render.limits import JOB_SUMMARY
 from engine.render.markdown import Links, markdown
+from engine.trust import pull_request_of
 from schemas.config import CommentPolicy
 from schemas.errors import HostError, PromptVerdictError, UsageError
 from schemas.pullrequests import PullRequest, Trust

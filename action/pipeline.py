@@ -7,13 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.content import content_digest
 from engine.pipeline import Prepared, World, measure, prepare, static
 from engine.render.progress import Progress as Shown
 from engine.render.progress import progress_line
 from engine.render.progress import running as running_comment
+from engine.trust import budget_usd
 from schemas.pullrequests import Trust
 from schemas.scorecard import Reason, ReasonCode, VerdictStatus
-from schemas.values import digest_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 EVERY_S = 20.0
 """Seconds between lines of progress."""
-FORKS_SHARE = 4
-"""An approved fork may spend a quarter of the configured cap: one commit was looked at, its author is a stranger."""
-GATE_FILES = (".github/", "promptverdict.yaml", "promptverdict.yml")
 WAITS = (
     "This comes from a fork, so nothing was called: a maintainer who has looked at it dispatches the workflow with "
     "pull-request {number} and head-sha {sha}, which approves exactly this commit."
@@ -75,24 +73,7 @@ class LivePreparation:
     @property
     def content_digest(self) -> str:
         """Of every request, test, policy and reason, and of the changed files that the gate lies in."""
-        prepared = self.prepared
-        named = {change.path for entry in prepared.entries for change in entry.change.changes if change.path}
-        start = prepared.merge_base or prepared.pull_request.base_sha
-        sides = (
-            (change.before if change.after is None else change.after, change.after is None)
-            for change in self.pipeline.tree.changes(start, prepared.pull_request.head_sha)
-        )
-        blobs = sorted(
-            (entry.path, entry.mode, "" if removed else entry.blob)
-            for entry, removed in sides
-            if entry is not None and (entry.path in named or _belongs_to_gate(entry.path))
-        )
-        entries = [
-            [entry.change.name, entry.model, entry.plan.digest if entry.plan else None, _dumped(entry.change.reasons)]
-            for entry in prepared.entries
-        ]
-        policy = [change.sentence for change in prepared.detection.policy]
-        return digest_of([entries, policy, _dumped(prepared.detection.reasons), blobs])
+        return content_digest(self.prepared, self.pipeline.tree)
 
     def static(self) -> Scorecard:
         """Without a call. A fork's scorecard says how a maintainer has it measured."""
@@ -108,8 +89,7 @@ class LivePreparation:
     @property
     def budget_usd(self) -> Decimal:
         """What this run may spend."""
-        configured = self.prepared.detection.budget_usd
-        return configured / FORKS_SHARE if self.prepared.pull_request.trust is Trust.FORK_APPROVED else configured
+        return budget_usd(self.prepared.detection.budget_usd, self.prepared.pull_request.trust)
 
     def running(self) -> str:
         """The comment while it is measured."""
@@ -160,11 +140,3 @@ class LivePreparation:
             spent_usd=str(spent_usd),
             budget_usd=self.budget_usd,
         )
-
-
-def _dumped(reasons: tuple[Reason, ...]) -> list[object]:
-    return [reason.model_dump(mode="json") for reason in reasons]
-
-
-def _belongs_to_gate(path: str) -> bool:
-    return path.startswith(GATE_FILES[0]) or path.rpartition("/")[2] in GATE_FILES[1:]

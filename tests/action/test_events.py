@@ -12,9 +12,9 @@ from action.events import (
     PullRequestChanged,
     Pushed,
     QueueEntered,
-    pull_request_of,
     read_event,
 )
+from engine.trust import pull_request_of
 from schemas.errors import UsageError
 from schemas.host import HostedPullRequest
 from schemas.pullrequests import Trust

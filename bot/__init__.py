@@ -1,0 +1,1 @@
+"""Shell 2: the GitHub App service: webhooks, commands, durable runs, database."""

@@ -1,0 +1,44 @@
+"""The digest of everything that a verdict, or a person's acceptance of it, depends on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from schemas.values import digest_of
+
+if TYPE_CHECKING:
+    from engine.pipeline import Prepared
+    from schemas.ports import SourceTree
+    from schemas.scorecard import Reason
+
+WORKFLOWS = ".github/"
+CONFIGURATIONS = ("promptverdict.yaml", "promptverdict.yml")
+
+
+def content_digest(prepared: Prepared, tree: SourceTree) -> str:
+    """Of every request, test, policy and reason, and of the changed files that the gate lies in. Raises SourceError."""
+    named = {change.path for entry in prepared.entries for change in entry.change.changes if change.path}
+    start = prepared.merge_base or prepared.pull_request.base_sha
+    sides = (
+        (change.before if change.after is None else change.after, change.after is None)
+        for change in tree.changes(start, prepared.pull_request.head_sha)
+    )
+    blobs = sorted(
+        (entry.path, entry.mode, "" if removed else entry.blob)
+        for entry, removed in sides
+        if entry is not None and (entry.path in named or _belongs_to_gate(entry.path))
+    )
+    entries = [
+        [entry.change.name, entry.model, entry.plan.digest if entry.plan else None, _dumped(entry.change.reasons)]
+        for entry in prepared.entries
+    ]
+    policy = [change.sentence for change in prepared.detection.policy]
+    return digest_of([entries, policy, _dumped(prepared.detection.reasons), blobs])
+
+
+def _dumped(reasons: tuple[Reason, ...]) -> list[object]:
+    return [reason.model_dump(mode="json") for reason in reasons]
+
+
+def _belongs_to_gate(path: str) -> bool:
+    return path.startswith(WORKFLOWS) or path.rpartition("/")[2] in CONFIGURATIONS
