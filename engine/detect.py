@@ -10,7 +10,7 @@ from engine.detection.commits import Commits
 from engine.detection.configurations import NAME, Place, find_configurations
 from engine.detection.entries import Entry
 from engine.detection.files import folder_of
-from engine.detection.inline import inline_entries
+from engine.detection.inline import inline_entries, replaced_reasons
 from engine.detection.lineages import lineage_change, may_be_affected
 from engine.detection.workflows import workflow_reasons
 from engine.policy import compare_policies, counterparts, policy_reasons
@@ -70,6 +70,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
             for policy in policies
             for reason in policy_reasons(change for change in policy if change.key not in gone)
         ),
+        *replaced_reasons(commits, configured),
         *workflow_reasons(commits, adoption=adoption),
     ]
     unaffected = sum(not entry.new for entry in entries) - sum(not entry.new for entry, _ in changed)

@@ -10,10 +10,11 @@ from engine.detection.commits import Commits
 from engine.detection.configurations import Place
 from engine.detection.entries import Entry
 from engine.detection.files import Files
-from engine.detection.prompts import read_at
-from engine.readers.bounded import MAX_BYTES
+from engine.detection.prompts import approval, read_at
+from engine.readers.bounded import MAX_BYTES, shown
 from schemas.config import Config, LineageConfig
 from schemas.prompts import PromptFile, UseCase
+from schemas.scorecard import Reason, ReasonCode
 
 SUFFIXES = (".prompt.yml", ".prompt.yaml")
 
@@ -21,11 +22,12 @@ SUFFIXES = (".prompt.yml", ".prompt.yaml")
 def inline_entries(commits: Commits, places: Sequence[Place], configured: Sequence[Entry]) -> tuple[Entry, ...]:
     """An entry for each touched prompt of that kind that no configuration names.
 
-    It exists at base or is new in the head. The configuration of its folder lends it models, gate and budget.
+    It exists at base or is new in the head. The configuration of its folder lends it models, gate and budget. One that
+    gates at base goes on gating whatever the head's configuration says about it.
     """
-    named = {entry.prompt for entry in configured if not entry.adopted}
-    named |= {entry.head_prompt for entry in configured if not entry.adopted}
-    found = dict(_found(commits, named))
+    named_at_base = {entry.prompt for entry in configured if not entry.new}
+    named = {path for entry in configured if not entry.adopted for path in (entry.prompt, entry.head_prompt)}
+    found = dict(_found(commits, named_at_base, named))
     stems = Counter(_name(path.rpartition("/")[2]) for path in found)
     entries = []
     for path, new in found.items():
@@ -37,19 +39,33 @@ def inline_entries(commits: Commits, places: Sequence[Place], configured: Sequen
     return tuple(entries)
 
 
-def _found(commits: Commits, named: set[str]) -> Iterator[tuple[str, bool]]:
+def replaced_reasons(commits: Commits, configured: Sequence[Entry]) -> Iterator[Reason]:
+    """A new lineage on a prompt that gates by itself at base puts other tests and another gate in their place."""
+    taking = [entry for entry in configured if entry.new and not entry.adopted and entry.prompt.endswith(SUFFIXES)]
+    commits.base.fetch(entry.prompt for entry in taking)
+    for entry in taking:
+        if _is_whole(commits.base, entry.prompt):
+            yield approval(
+                ReasonCode.POLICY_CHANGED,
+                f"{entry.name}: {shown(entry.prompt)} is gated by its own test data and evaluators; the lineage that "
+                "this pull request adds would take their place.",
+            )
+
+
+def _found(commits: Commits, named_at_base: set[str], named: set[str]) -> Iterator[tuple[str, bool]]:
     """Paths at base (at the head for what is new there), and whether they are new."""
     paths = [
         (change.before and change.before.path, change.after and change.after.path) for change in commits.changes.all
     ]
-    paths = [pair for pair in paths if not named & {*pair} and any(path and path.endswith(SUFFIXES) for path in pair)]
+    paths = [pair for pair in paths if any(path and path.endswith(SUFFIXES) for path in pair)]
     for files in (commits.ancestor, commits.base, commits.head):
         files.fetch(path for pair in paths for path in pair if path)
     for before, after in paths:
         old = before or after
-        if old and any(_is_whole(files, old) for files in (commits.base, commits.ancestor)):
+        gates = (commits.base, commits.ancestor)
+        if old and old not in named_at_base and any(_is_whole(files, old) for files in gates):
             yield old, False
-        elif after and _is_whole(commits.head, after):
+        elif after and not named & {before, after} and _is_whole(commits.head, after):
             yield after, True
 
 

@@ -97,6 +97,32 @@ def test_bringing_a_configuration_does_not_get_a_gated_prompt_past_its_own_cases
     assert (change.measured, change.name, kinds(change)) == (True, "sort", ["prompt"])
 
 
+FLOOR = CONFIG + "gate: {floor: 0.5}\n"
+NAMES_IT = FLOOR.replace(
+    "lineages:\n", f"lineages:\n  mine: {{use_case: generation, prompt: {PATH}, tests: tests/easy.jsonl}}\n"
+)
+
+
+@pytest.mark.parametrize("prompt", [PROMPT, PROMPT.replace("Sort", "Ruin")], ids=["untouched", "edited"])
+def test_a_new_lineage_does_not_take_the_place_of_its_own_gate_unseen(repository, prompt):
+    """Base's floor lets new lineages pass without approval: not one that takes over a prompt that is gated already."""
+    found = detected(
+        repository,
+        {"promptverdict.yaml": NAMES_IT, PATH: prompt, "tests/easy.jsonl": '{"id": "one", "input": "x"}\n'},
+        base={"promptverdict.yaml": FLOOR, PATH: PROMPT},
+    )
+    assert codes(found) == ["policy_changed: needs_approval"]
+    assert "its own test data and evaluators" in found.reasons[0].sentence
+    gated = {change.name: len(change.tests.cases) for change in found.lineages}
+    assert gated == ({"mine": 1} if prompt == PROMPT else {"mine": 1, "sort": 2})
+
+
+def test_pointing_another_lineage_at_it_does_not_take_its_own_gate_away(repository):
+    base = {"promptverdict.yaml": FLOOR, PATH: PROMPT}
+    head = {"promptverdict.yaml": FLOOR.replace("prompts/triage.md", PATH), PATH: PROMPT.replace("Sort", "Ruin")}
+    assert "sort" in [change.name for change in detected(repository, head, base=base).lineages]
+
+
 LLM = "  - name: polite\n    llm: {modelId: openai/gpt-judge, prompt: 'Polite? {{completion}}', choices: [{choice: 'yes', score: 1}]}\n"
 BUILT_IN = "  - {name: fluent, uses: github/fluency}\n"
 MODELS = "version: 1\nmodels:\n  mine: {provider: openai, model: gpt-4o, base_url: https://llm.example.com, api_key_env: MY_KEY}\n"
