@@ -1,7 +1,7 @@
 """Commits as data, read by the git program: trees and blobs, never a worktree.
 
-Nothing that a commit holds is run: no hooks, no filters, no text conversion, no external diff. The caller's ``GIT_*``
-variables and the global and system configuration are not read.
+Nothing that a commit holds is run: no hooks, no filters, no text conversion, no external diff. The caller's variables
+but ``PASSED_ON``, the home and the global and system configuration are not read.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
+PASSED_ON = ("PATH", "TMPDIR", "TZ", "SSH_AUTH_SOCK")
+"""All that git gets of the caller's environment: keys, proxies and what steers it stay out. The agent's socket is for a
+laptop's partial clone, whose blobs may have to come over ssh."""
 HARMLESS = {
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
@@ -42,9 +45,10 @@ HARMLESS = {
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The variables for git: the caller's without ``GIT_*``, and ``settings`` as configuration of the command."""
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    """The variables for git: those of the caller's that it needs, and ``settings`` as configuration of the command."""
+    env = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
     env |= {
+        "HOME": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_ATTR_NOSYSTEM": "1",

@@ -1,6 +1,7 @@
 """``adapters.git``: commits as data, whatever the repository looks like."""
 
 import os
+import shutil
 import stat
 
 import pytest
@@ -239,6 +240,40 @@ def test_the_callers_git_variables_and_configuration_steer_nothing(repository, t
         repository.git("config", key, value)
     repository.git("replace", before, after)
     assert len(GitRepository(repository.path).changes(before, after)) == 1
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch):
+    """What git was told by its environment, one text a call: a program of that name that writes it down."""
+    real, seen = shutil.which("git"), tmp_path / "seen"
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    seen.mkdir()
+    (folder / "git").write_text(f'#!/bin/sh\nenv > {seen}/$$\nexec {real} "$@"\n')
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    return lambda: [file.read_text() for file in seen.iterdir()]
+
+
+def test_no_secret_of_the_operator_reaches_git(repository, told, monkeypatch):
+    canary = "canary-0a5e9f5f"
+    names = ("OPENAI_API_KEY", "INPUT_GITHUB-TOKEN", "DATABASE_URL", "https_proxy", "NETRC", "LD_PRELOAD_LOOKALIKE")
+    for name in names:
+        monkeypatch.setenv(name, canary)
+    monkeypatch.setenv("HOME", f"/home/{canary}")
+    tree, _ = snapshot_of(repository)
+    tree.changes(*[repository.commit({"a.md": text}) for text in ("1", "2")])
+    GitRepository.start(repository.path.parent / "other.git")
+    assert len(told()) > 5
+    assert not [text for text in told() if canary in text]
+
+
+def test_a_setting_below_the_home_is_no_obstacle(repository):
+    repository.commit({"a.md": "one"})
+    repository.checkout("main")
+    repository.git("config", "core.excludesFile", "~/.ignored")
+    tree, snapshot = snapshot_of(repository)
+    assert tree.entries(snapshot)
 
 
 def snapshot_of(repository):
