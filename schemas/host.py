@@ -71,6 +71,18 @@ class Review(Value):
     url: str
 
 
+class Role(StrEnum):
+    """What a person may do in a repository, lowest first."""
+
+    NONE = "none"
+    """No access, or none that could be told."""
+    READ = "read"
+    TRIAGE = "triage"
+    WRITE = "write"
+    MAINTAIN = "maintain"
+    ADMIN = "admin"
+
+
 class Comment(Value):
     """A comment of ours."""
 
