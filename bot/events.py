@@ -1,4 +1,4 @@
-"""What a webhook says happened, reduced to what is to be done. Pure, and only a hint: the newest state is read again."""
+"""What a webhook says happened, reduced to what is to be done. Pure, and a hint only: the truth is read again."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bot.payloads import (
     Here,
     Id,
     InstallationEvent,
+    Instant,
     Login,
     MergeGroupEvent,
     NamedPull,
@@ -93,6 +94,7 @@ class CommandPosted(Value):
     author: Login
     body: Body
     url: Url
+    posted_at: Instant
 
 
 class QueueEntered(Value):
@@ -273,7 +275,7 @@ def _comment(payload: object) -> Intent:
         return Ignored(why="only a new comment is a command")
     if event.issue.pull_request is None:
         return Ignored(why="a comment below an issue, not a pull request")
-    if event.comment.user.type == "Bot":
+    if event.comment.user.type == "Bot" or event.comment.user.login.endswith("[bot]"):
         return Ignored(why="an App's comment is no command")
     if COMMAND not in event.comment.body.lower():
         return Ignored(why="the comment holds no command")
@@ -284,6 +286,7 @@ def _comment(payload: object) -> Intent:
         author=event.comment.user.login,
         body=event.comment.body,
         url=event.comment.html_url,
+        posted_at=event.comment.created_at,
     )
 
 

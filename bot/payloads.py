@@ -21,6 +21,8 @@ Branch = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x20\x7f~^:?*\[\\-][
 """A branch without ``refs/heads/``; never anything that git could take for an option."""
 Ref = Annotated[str, StringConstraints(max_length=300)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[!#-;=?-~]{1,2000}$")]
+Instant = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")]
+"""UTC, as GitHub writes it."""
 Body = Annotated[str, StringConstraints(max_length=65_536)]
 """As long as a comment can be."""
 
@@ -175,6 +177,7 @@ class Comment(Part):
     id: Id
     body: Body
     html_url: Url
+    created_at: Instant
     user: Account
 
 

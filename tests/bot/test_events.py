@@ -126,14 +126,17 @@ def test_a_suite_is_run_again():
 
 def comment(body="/verdict rerun", action="created", pull=True, user=ADA, **more):
     issue = {"number": 7, "pull_request": {"url": "x"}} if pull else {"number": 7}
-    posted = {"id": 77, "body": body, "html_url": "https://github.com/acme/shop/pull/7#issuecomment-77", "user": user}
+    posted = {
+        "id": 77, "body": body, "html_url": "https://github.com/acme/shop/pull/7#issuecomment-77", "user": user,
+        "created_at": "2026-11-21T05:00:00Z",
+    }  # fmt: skip
     return {**HERE, "action": action, "issue": issue, "comment": posted | more}
 
 
 def test_a_comment_that_may_be_a_command_is_handed_on_whole():
     assert read_event("issue_comment", comment("/verdict rerun\nplease")) == CommandPosted(
         place=PLACE, number=7, comment_id=77, author="ada", body="/verdict rerun\nplease",
-        url="https://github.com/acme/shop/pull/7#issuecomment-77",
+        url="https://github.com/acme/shop/pull/7#issuecomment-77", posted_at="2026-11-21T05:00:00Z",
     )  # fmt: skip
 
 
@@ -145,13 +148,28 @@ def test_a_comment_that_may_be_a_command_is_handed_on_whole():
         comment(pull=False),
         comment("looks good"),
         comment(user={"login": "prompt-verdict[bot]", "type": "Bot"}),
+        comment(user={"login": "renovate[bot]"}),
         comment(user=None),
+        comment(created_at="yesterday"),
         comment(html_url="javascript:alert(1)"),
         comment(html_url="https://x/<img>"),
         comment(user={"login": "a/../b", "type": "User"}),
         comment("/verdict " + "x" * 65_536),
     ],
-    ids=["edited", "deleted", "issue", "chat", "bot", "ghost", "script", "markup", "path", "long"],
+    ids=[
+        "edited",
+        "deleted",
+        "issue",
+        "chat",
+        "bot",
+        "named bot",
+        "ghost",
+        "undated",
+        "script",
+        "markup",
+        "path",
+        "long",
+    ],
 )
 def test_other_comments_are_not_commands(payload):
     assert isinstance(read_event("issue_comment", payload), Ignored)
