@@ -1,13 +1,15 @@
-"""What a person may clear: an approving review of the same content by somebody else who may write and saw the verdict.
+"""What a person may clear: by an approving review, or by an override with a reason (the bot's ``/verdict approve``).
 
-``needs_approval`` and ``suspicious`` are for people to decide; ``blocked`` and ``error`` are not cleared by a review.
-A clearance is bound to the content digest: it survives unrelated commits and the merge queue, and dies with the next
-change that matters.
+Both come from somebody else than the author who may write and saw the verdict. ``needs_approval`` and ``suspicious``
+are for people to decide, so that a review clears them; ``blocked`` needs the override; ``error`` is never cleared:
+nothing was measured. A clearance is bound to the content digest: it survives unrelated commits and the merge queue,
+and dies with the next change that matters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from schemas.host import Review, ReviewState, Sha
 from schemas.scorecard import Clearance, ReasonCode, Scorecard, VerdictStatus
@@ -19,8 +21,24 @@ LONGEST_TITLE = 255
 
 def may_be_cleared(scorecard: Scorecard) -> bool:
     """Whether a review could make this pass. A run that still waits for its approval has nothing to be accepted."""
-    waits = any(reason.code is ReasonCode.UNTRUSTED for reason in scorecard.reasons)
-    return scorecard.status in CLEARABLE and not scorecard.passes and not waits
+    return scorecard.status in CLEARABLE and not scorecard.passes and not _waits(scorecard)
+
+
+def not_overridable(scorecard: Scorecard) -> str | None:
+    """Why no override can make this pass, in a sentence; ``None`` when one can."""
+    if scorecard.passes:
+        return "The check passes already: there is nothing to accept."
+    if _waits(scorecard):
+        return "Nothing was measured yet: the head of this fork waits for `/verdict approve-run` with its commit id."
+    reasons = (*scorecard.reasons, *(reason for card in scorecard.lineages for reason in card.reasons))
+    statuses = {scorecard.status, *(card.status for card in scorecard.lineages), *(reason.status for reason in reasons)}
+    if VerdictStatus.ERROR in statuses:
+        return "Something was not measured (the verdict says what): an error is mended and run again, never accepted."
+    return None
+
+
+def _waits(scorecard: Scorecard) -> bool:
+    return any(reason.code is ReasonCode.UNTRUSTED for reason in scorecard.reasons)
 
 
 def standing_approvals(reviews: Sequence[Review], author: str | None) -> tuple[Review, ...]:
@@ -57,7 +75,8 @@ def clearance(
     for review in standing_approvals(reviews, author):
         commit = review.commit or ""
         shown = shown_since(commit)
-        if shown is None or review.submitted_at < shown or not may_write(review.reviewer):
+        after = None if shown is None else _seconds(shown, review.submitted_at)
+        if after is None or after < 0 or not may_write(review.reviewer):
             continue
         return Clearance(
             by=review.reviewer,
@@ -69,8 +88,47 @@ def clearance(
     return None
 
 
+def standing_override(
+    scorecard: Scorecard, overrides: Sequence[Clearance], *, author: str | None, content_digest: str, now: str
+) -> Clearance | None:
+    """The newest override that accepts this scorecard, or ``None``. ``now`` is UTC, ISO 8601, as all times here.
+
+    Whether the person might write was asked when the override was given.
+    """
+    if not_overridable(scorecard) is not None:
+        return None
+    standing = [
+        one
+        for one in overrides
+        if one.content_digest == content_digest
+        and one.by not in ("", author)
+        and one.reason
+        and (_seconds(now, one.expires_at or "") or 0) > 0
+    ]
+    return max(standing, key=lambda one: moment(one.at), default=None)
+
+
+def _seconds(start: str, end: str) -> float | None:
+    """From one time to another; ``None`` where one isn't a time: what is unknown clears nothing."""
+    try:
+        return (moment(end) - moment(start)).total_seconds()
+    except ValueError:
+        return None
+
+
+def moment(text: str) -> datetime:
+    """A time in ISO 8601 with its zone (``Z`` or an offset), so that two spellings of one time are equal.
+
+    Raises ValueError for anything else.
+    """
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text!r} has no zone")
+    return found
+
+
 def cleared(scorecard: Scorecard, by: Clearance) -> Scorecard:
     """The scorecard as accepted by a person: the verdict stays what it is, the check passes, the title says who."""
-    suffix = f" (accepted by {by.by})"
+    suffix = f" ({'overridden' if by.reason else 'accepted'} by {by.by})"
     title = scorecard.title[: LONGEST_TITLE - len(suffix)] + suffix
     return scorecard.model_copy(update={"passes": True, "clearance": by, "title": title})

@@ -335,6 +335,10 @@ class Clearance(Value):
     """UTC, ISO 8601."""
     url: str | None
     content_digest: str
+    reason: str | None = None
+    """Why, of an override by command; ``None`` for an approving review."""
+    expires_at: str | None = None
+    """UTC, ISO 8601: from then on an override doesn't count any more."""
 
 
 class Scorecard(Value):

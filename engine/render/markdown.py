@@ -150,8 +150,12 @@ def overview(cards: Sequence[LineageCard], detail: Detail) -> str:
 
 
 def what_clears_text(scorecard: Scorecard) -> str:
-    """What an approving review would accept, or that the check only informs; empty otherwise."""
+    """Who accepted this, what an approving review would accept, or that the check only informs; empty otherwise."""
     said = []
+    if by := scorecard.clearance:
+        until = f" until {by.expires_at}," if by.expires_at else ""
+        why = f": {by.reason}" if by.reason else "."
+        said.append(f"Accepted by `{by.by}` at `{by.commit[:7]}`,{until} as long as nothing that matters changes{why}")
     clearable = scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS) and not scorecard.passes
     if clearable and all(reason.code is not ReasonCode.UNTRUSTED for reason in scorecard.reasons):
         said.append(

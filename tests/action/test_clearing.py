@@ -2,9 +2,18 @@
 
 import pytest
 
-from engine.clearing import clearance, cleared, may_be_cleared, standing_approvals
+from engine.clearing import (
+    clearance,
+    cleared,
+    may_be_cleared,
+    not_overridable,
+    standing_approvals,
+    standing_override,
+)
+from engine.render.markdown import markdown
 from schemas.host import Review, ReviewState
-from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
+from schemas.scorecard import Clearance, CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
+from tests.render.scorecards import lineage
 
 HEAD, EARLIER = "a" * 40, "b" * 40
 CARD = Scorecard(
@@ -86,3 +95,72 @@ def test_what_waits_for_a_run_can_not_be_accepted():
 def test_a_long_title_stays_within_what_github_takes():
     long = CARD.model_copy(update={"title": "x" * 255})
     assert len(cleared(long, decide(review(), card=long)).title) == 255
+
+
+def test_times_are_compared_as_times_however_they_are_spelled():
+    late = {HEAD: "2026-11-21T13:00:00.5+01:00"}  # half a second after the review
+    assert decide(review(), shown=late) is None
+    assert decide(review(), shown={HEAD: "2026-11-21T13:00:00+01:00"}) is not None
+    assert decide(review(at=""), shown=late) is None
+
+
+OVERRIDE = Clearance(
+    by="mia", commit=HEAD, at="2026-11-21T12:00:00Z", url=None, content_digest="d1", reason="known flake",
+    expires_at="2026-11-28T12:00:00Z",
+)  # fmt: skip
+BLOCKED = CARD.model_copy(update={"status": VerdictStatus.BLOCKED, "title": "blocked"})
+
+
+def overriding(*overrides, card=BLOCKED, author="ada", digest="d1", now="2026-11-22T12:00:00Z"):
+    return standing_override(card, overrides, author=author, content_digest=digest, now=now)
+
+
+def test_an_override_clears_what_a_review_does_not_and_says_who_and_why():
+    assert overriding(OVERRIDE) == OVERRIDE
+    card = cleared(BLOCKED, OVERRIDE)
+    assert card.passes
+    assert card.status is VerdictStatus.BLOCKED
+    assert card.title == "blocked (overridden by mia)"
+    assert "Accepted by <code>mia</code>" in markdown(card)
+    assert "known flake" in markdown(card)
+
+
+@pytest.mark.parametrize(
+    ("what", "change", "at"),
+    [
+        ("other content", {"content_digest": "d2"}, {}),
+        ("the author's own", {"by": "ada"}, {}),
+        ("nobody's", {"by": ""}, {}),
+        ("one without a reason: that is a review", {"reason": None}, {}),
+        ("one without an end", {"expires_at": None}, {}),
+        ("an expired one", {}, {"now": "2026-11-28T12:00:00Z"}),
+        ("one whose end can't be read", {"expires_at": "soon"}, {"now": "2026-11-21T12:00:00Z"}),
+    ],
+)
+def test_what_overrides_nothing(what, change, at):
+    assert overriding(OVERRIDE.model_copy(update=change), **at) is None, what
+
+
+def test_the_newest_of_several_overrides_is_named():
+    newer = OVERRIDE.model_copy(update={"by": "max", "at": "2026-11-21T14:00:00+01:00"})
+    assert overriding(OVERRIDE, newer).by == "max"
+
+
+def error(status=VerdictStatus.ERROR, code=ReasonCode.MISSING_CELLS):
+    return Reason(code=code, status=status, sentence="38 calls were refused.")
+
+
+@pytest.mark.parametrize(
+    ("what", "card"),
+    [
+        ("what passes", BLOCKED.model_copy(update={"passes": True})),
+        ("an error", BLOCKED.model_copy(update={"status": VerdictStatus.ERROR})),
+        ("an error behind a block", BLOCKED.model_copy(update={"reasons": (error(),)})),
+        ("a lineage in error behind a block", BLOCKED.model_copy(update={"lineages": (lineage(status="error"),)})),
+        ("an error of one of its reasons", BLOCKED.model_copy(update={"lineages": (lineage(reasons=(error(),)),)})),
+        ("a fork that waits", BLOCKED.model_copy(update={"reasons": (error("needs_approval", "untrusted"),)})),
+    ],
+)
+def test_what_no_override_clears(what, card):
+    assert not_overridable(card), what
+    assert overriding(OVERRIDE, card=card) is None
