@@ -1,0 +1,100 @@
+"""The audit log: who did what. Rows are only ever added; the database itself refuses anything else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from bot.store.tables import Audit, AuditReasons
+from bot.store.values import AuditAction, AuditEntry
+
+if TYPE_CHECKING:
+    from sqlmodel.sql.expression import SelectOfScalar
+
+    from bot.store.database import Database
+
+WORDS = ("reason", "url")
+
+
+class AuditRecords:
+    """Every method is one transaction. Raises StoreError."""
+
+    _database: Database
+
+    def audit(self, entry: AuditEntry) -> bool:
+        """Adds an entry. False: the same comment has one already."""
+        row = Audit(**entry.model_dump(exclude=set(WORDS), mode="python") | {"action": entry.action.value})
+        with self._database.writing() as session:
+            if entry.comment_id is not None and session.exec(_of_comment(entry.comment_id)).first() is not None:
+                return False
+            try:
+                with session.begin_nested():
+                    session.add(row)
+            except IntegrityError:
+                if entry.comment_id is None or session.exec(_of_comment(entry.comment_id)).first() is None:
+                    raise
+                return False
+            words = AuditReasons(
+                audit_id=row.id or 0, repository_id=entry.repository_id, reason=entry.reason, url=entry.url
+            )
+            session.add(words)
+            return True
+
+    def audited(self, comment_id: int) -> AuditEntry | None:
+        """The entry of a comment."""
+        found = self._entries(_of_comment(comment_id))
+        return found[0] if found else None
+
+    def overrides(self, repository_id: int, number: int, content_digest: str, at: datetime) -> list[AuditEntry]:
+        """Approvals of exactly this content that still stand at ``at``, newest first."""
+        return self._entries(
+            select(Audit)
+            .where(
+                col(Audit.repository_id) == repository_id,
+                col(Audit.number) == number,
+                col(Audit.action) == AuditAction.APPROVE.value,
+                col(Audit.permitted).is_(True),
+                col(Audit.content_digest) == content_digest,
+                col(Audit.at) <= at,
+                col(Audit.expires_at) > at,
+            )
+            .order_by(col(Audit.id).desc())
+        )
+
+    def approved_head(self, repository_id: int, number: int, head_sha: str) -> bool:
+        """Whether somebody who may let exactly this head of a fork be run."""
+        wanted = select(Audit).where(
+            col(Audit.repository_id) == repository_id,
+            col(Audit.number) == number,
+            col(Audit.action) == AuditAction.APPROVE_RUN.value,
+            col(Audit.permitted).is_(True),
+            col(Audit.head_sha) == head_sha,
+        )
+        return bool(self._entries(wanted.limit(1)))
+
+    def audit_log(self, repository_id: int, number: int) -> list[AuditEntry]:
+        """Everything that was done about a pull request, oldest first."""
+        here = (col(Audit.repository_id) == repository_id, col(Audit.number) == number)
+        return self._entries(select(Audit).where(*here).order_by(col(Audit.id)))
+
+    def _entries(self, wanted: SelectOfScalar[Audit]) -> list[AuditEntry]:
+        with self._database.reading() as session:
+            rows = session.exec(wanted).all()
+            ids = [row.id for row in rows]
+            texts = session.exec(select(AuditReasons).where(col(AuditReasons.audit_id).in_(ids)))
+            words = {text.audit_id: text for text in texts}
+        return [_entry(row, words.get(row.id or 0)) for row in rows]
+
+
+def _of_comment(comment_id: int) -> SelectOfScalar[Audit]:
+    return select(Audit).where(col(Audit.comment_id) == comment_id)
+
+
+def _entry(row: Audit, words: AuditReasons | None) -> AuditEntry:
+    fields = {name: getattr(row, name) for name in AuditEntry.model_fields if name not in WORDS}
+    return AuditEntry.model_validate(
+        fields | {"reason": words.reason if words else "", "url": words.url if words else None}
+    )

