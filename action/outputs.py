@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 from collections.abc import Iterable, Mapping
-from html import escape
 from pathlib import Path
 from typing import TextIO
-from urllib.parse import quote, quote_plus
 
+from adapters.masking import encodings
 from engine.render.encode import log_line
 
 LARGEST_OUTPUT = 65_536
-
-
-def encodings(secret: str) -> tuple[str, ...]:
-    """The ways in which a secret may show up: as it is, base64 at each alignment and URL-safe, URL-, JSON- and
-    HTML-encoded, in hexadecimal; each line of a secret of several lines as well."""
-    forms: list[str] = []
-    for text in dict.fromkeys([secret, *secret.splitlines()]):
-        raw = text.encode()
-        if len(raw) < 4:
-            continue
-        forms += [text, quote(text, safe=""), quote_plus(text), escape(text), repr(text)[1:-1], raw.hex()]
-        forms += [text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")]
-        for before in range(3):  # the letters that depend on the secret alone, after so many bytes of something else
-            whole = base64.b64encode(b"\0" * before + raw).decode()
-            inner = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
-            forms += [inner, inner.replace("+", "-").replace("/", "_")]
-    return tuple(dict.fromkeys(form for form in forms if len(form) >= 4))
 
 
 class Runner:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from action.environment import secrets
-from action.outputs import Runner, encodings
+from action.outputs import Runner
+from adapters.masking import encodings
 
 SECRET = 'sk-pro/j+42 ~é"<a&b>\\'
 
