@@ -1,0 +1,119 @@
+"""Edits of CSV: cells are replaced where they stand, quotes and line breaks elsewhere stay as they are."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import StringIO
+
+from pydantic import JsonValue
+
+from bot.commands.edits import NoEditError
+
+_CELL = re.compile(r'(?:"(?:[^"]|"")*+"|(?!")[^,\n]*+)(?=[,\n]|\Z)')
+_LISTS = ("slice", "slices", "tags")
+_TWINS = {"slice": "slices", "slices": "slice", "rubric": "rubric_notes", "rubric_notes": "rubric"}
+
+
+@dataclass(frozen=True)
+class _Record:
+    """Where its cells start and end in the text."""
+
+    cells: tuple[tuple[int, int], ...]
+
+    @property
+    def end(self) -> int:
+        return self.cells[-1][1]
+
+
+def _records(text: str) -> list[_Record]:
+    """The header and the rows, without empty lines. Raises NoEditError where it reads otherwise than the reader."""
+    found: list[_Record] = []
+    cells: list[tuple[int, int]] = []
+    at = 0
+    while at <= len(text):
+        cell = _CELL.match(text, at)
+        if cell is None:
+            raise NoEditError("its quotes are used in an unusual way")
+        cells.append(cell.span())
+        if text[cell.end() : cell.end() + 1] != ",":
+            found.append(_Record(tuple(cells)))
+            cells = []
+        at = cell.end() + 1
+    rows = [record for record in found if any(start < end for start, end in record.cells)]
+    read = [row for row in csv.reader(StringIO(text, newline=""), strict=True) if any(row)]
+    if [len(row) for row in read] != [len(record.cells) for record in rows]:
+        raise NoEditError("its quotes are used in an unusual way")
+    return rows
+
+
+def _names(text: str, header: _Record) -> list[str]:
+    return [text[start:end].strip().strip('"').strip() for start, end in header.cells]
+
+
+def protect_row(text: str, position: int) -> str:
+    """CSV with the case at ``position`` marked; where no column says so yet, every row gets one more cell."""
+    header, *rows = _records(text)
+    names = _names(text, header)
+    column = next((i for i, n in enumerate(names) if n.removeprefix("__metadata:").lower() == "protected"), None)
+    if column is not None:
+        start, end = rows[position].cells[column]
+        quoted = text[start:end].startswith('"')
+        return f"{text[:start]}{chr(34) * quoted}true{chr(34) * quoted}{text[end:]}"
+    out, at = [], 0
+    for index, record in enumerate((header, *rows)):
+        cell = "protected" if index == 0 else "true" if index == position + 1 else ""
+        out += [text[at : record.end], ",", cell]
+        at = record.end
+    return "".join(out) + text[at:]
+
+
+def add_row(text: str, row: Mapping[str, JsonValue]) -> str:
+    """CSV with a row more. Raises NoEditError for what there is no column for."""
+    header, *rows = _records(text)
+    names = _names(text, header)
+    cells = dict.fromkeys(names, "")
+    for key, value in row.items():
+        for name, cell in _cells(key, value, names):
+            cells[name] = cell
+    written = StringIO(newline="")
+    last = rows[-1] if rows else header
+    every = all(text[start:end].startswith('"') for start, end in last.cells)
+    csv.writer(written, quoting=csv.QUOTE_ALL if every else csv.QUOTE_MINIMAL, lineterminator="").writerow(
+        [cells[name] for name in names]
+    )
+    return f"{text}{'' if text.endswith(chr(10)) else chr(10)}{written.getvalue()}\n"
+
+
+def _cells(key: str, value: JsonValue, names: Sequence[str]) -> list[tuple[str, str]]:
+    """The columns that hold this part of a case."""
+    bare = not any(name in ("input", "inputs") or name.startswith("input.") for name in names)
+    parts = (
+        {f"{key.removesuffix('s') if key == 'inputs' else key}.{n}": v for n, v in value.items()}
+        if isinstance(value, dict)
+        else {}
+    )
+    if parts and all(part in names for part in parts):
+        return [(part, _cell(part, v)) for part, v in parts.items()]
+    if bare and key in ("input", "inputs"):
+        inner = value if isinstance(value, dict) else {"input": value}
+        if all(name in names for name in inner):
+            return [(name, _cell(name, v)) for name, v in inner.items()]
+    candidates = [key, f"__metadata:{key}", _TWINS.get(key, key), *(["__expected"] if key == "expected" else [])]
+    for name in candidates:
+        if name in names:
+            return [(name, _cell(key, value))]
+    raise NoEditError(f"it has no column for «{key}»; its columns are {', '.join(names)}")
+
+
+def _cell(key: str, value: JsonValue) -> str:
+    if isinstance(value, str):
+        return value
+    if key in _LISTS and isinstance(value, list) and all(isinstance(v, str) and ";" not in v for v in value):
+        return ";".join(map(str, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False)

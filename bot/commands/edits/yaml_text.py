@@ -1,0 +1,159 @@
+"""Edits of YAML: a line more in a block, a key more between braces; comments and quoting elsewhere stay as they are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from bot.commands.edits import NoEditError
+from engine.render.encode import visible
+
+if TYPE_CHECKING:
+    from yaml.nodes import MappingNode, Node, SequenceNode
+
+_PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 _./-]*[A-Za-z0-9])?")
+_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+"""What one YAML reader or another takes for something else than text."""
+
+
+def protect_item(text: str, position: int, key: str | None = None) -> str:
+    """YAML with the case at ``position`` marked. ``key``: the list lies under it."""
+    cases = _cases(text, key)
+    case = cases.value[position]
+    row = _map(case)
+    lines = text.split("\n")
+    for name, value in row.value:
+        if name.value == "protected":
+            start, end = value.start_mark, value.end_mark
+            line = lines[start.line]
+            lines[start.line] = f"{line[: start.column]}true{line[end.column :]}"
+            return "\n".join(lines)
+    if row.flow_style:
+        end = row.value[-1][1].end_mark
+        line = lines[end.line]
+        lines[end.line] = f"{line[: end.column]}, protected: true{line[end.column :]}"
+        return "\n".join(lines)
+    return "\n".join(_with_line(lines, row))
+
+
+def _with_line(lines: list[str], row: MappingNode) -> list[str]:
+    """The key as the last line of the case where its last value ends on a line, else behind the last one that does."""
+    indent = row.value[0][0].start_mark.column
+    for name, value in reversed(row.value):
+        if _is_short(name, value):
+            at = value.end_mark.line + 1
+            return [*lines[:at], f"{' ' * indent}protected: true", *lines[at:]]
+    first = row.value[0][0].start_mark
+    line = lines[first.line]
+    return [
+        *lines[: first.line],
+        f"{line[: first.column]}protected: true",
+        f"{' ' * indent}{line[first.column :]}",
+        *lines[first.line + 1 :],
+    ]
+
+
+def _is_short(name: Node, value: Node) -> bool:
+    import yaml
+
+    is_block = (isinstance(value, yaml.ScalarNode) and value.style in ("|", ">")) or (
+        isinstance(value, yaml.CollectionNode) and not value.flow_style
+    )
+    return not is_block and name.start_mark.line == value.end_mark.line
+
+
+def add_item(text: str, row: Mapping[str, JsonValue], key: str | None = None) -> str:
+    """YAML with an item more at the end of its list."""
+    cases = _cases(text, key)
+    if cases.flow_style or not cases.value:
+        raise NoEditError("its list is empty or stands between brackets")
+    lines = text.split("\n")
+    last = _map(cases.value[-1])
+    end = _last_line(cases, lines)
+    dash = " " * cases.start_mark.column + "- "
+    if last.flow_style:
+        written = [f"{dash}{_flow(dict(row))}"]
+    else:
+        blocks = {name.value for name, value in last.value if hasattr(value, "flow_style") and not value.flow_style}
+        members = [line for name, value in row.items() for line in _block(name, value, blocks)]
+        written = [(dash if index == 0 else " " * len(dash)) + line for index, line in enumerate(members)]
+    start = cases.value[-1].start_mark.line
+    apart = len(cases.value) > 1 and not lines[start - 1].strip()
+    return "\n".join([*lines[: end + 1], *([""] if apart else []), *written, *(lines[end + 1 :] or [""])])
+
+
+def _block(name: str, value: JsonValue, blocks: set[str]) -> list[str]:
+    """``name: value`` as lines; maps and lists open where the neighbour's do."""
+    if name in blocks and isinstance(value, dict) and value:
+        return [f"{scalar(name)}:", *(f"  {scalar(key)}: {_flow(inner)}" for key, inner in value.items())]
+    if name in blocks and isinstance(value, list) and value:
+        return [f"{scalar(name)}:", *(f"  - {_flow(inner)}" for inner in value)]
+    return [f"{scalar(name)}: {_flow(value)}"]
+
+
+def _flow(value: JsonValue) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{scalar(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return scalar(value)
+
+
+def scalar(value: str | float | bool | None) -> str:
+    """A value as every YAML reader reads it: text is bare only where nobody takes it for anything else."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return "".join(c if visible(c) == c else f"\\U{ord(c):08X}" for c in text)
+
+
+def _cases(text: str, key: str | None) -> SequenceNode:
+    """The list of cases. The text was read before, within bounds: composing it can't run away."""
+    import yaml
+
+    loader = yaml.CSafeLoader(text)
+    try:
+        root = loader.get_single_node()
+    finally:
+        loader.dispose()
+    if isinstance(root, yaml.MappingNode):
+        wanted = (key,) if key else ("cases", "tests")
+        root = next((value for name, value in root.value if name.value in wanted), None)
+    if not isinstance(root, yaml.SequenceNode):
+        raise NoEditError("its list of cases isn't where it is looked for")
+    return root
+
+
+def _map(case: Node) -> MappingNode:
+    import yaml
+
+    if not isinstance(case, yaml.MappingNode) or not case.value:
+        raise NoEditError("the case isn't a map")
+    return case
+
+
+def _last_line(node: Node, lines: list[str]) -> int:
+    """The last line (from 0) that belongs to the node: where a block ends the parser says where the next one begins."""
+    import yaml
+
+    while True:
+        inner = None
+        if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
+            inner = node.value[-1][1]
+        elif isinstance(node, yaml.SequenceNode) and not node.flow_style and node.value:
+            inner = node.value[-1]
+        if inner is None:
+            break
+        node = inner
+    line: int = node.end_mark.line
+    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
+        line -= 1
+        while line > node.start_mark.line and not lines[line].strip():
+            line -= 1
+    return line

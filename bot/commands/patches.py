@@ -1,0 +1,249 @@
+"""A ready patch of a test set, for a person to apply: the App needs no right to write. Pure.
+
+The file is hostile: it is read within the readers' bounds, edited as text, read again, and compared case by case. What
+doesn't come out exactly as meant is no patch.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from typing import Literal
+
+from pydantic import JsonValue
+
+from bot.commands.edits import NoEditError
+from bot.commands.edits.csv_text import add_row, protect_row
+from bot.commands.edits.json_text import add_element, add_line, protect_element, protect_line
+from bot.commands.edits.yaml_text import add_item, protect_item
+from engine.readers.bounded import MAX_TEST_SET_BYTES, Source, nearest, shown, source_of
+from engine.readers.cases import case_of
+from engine.readers.json_nodes import json_line, read_json
+from engine.readers.nodes import plain
+from engine.readers.prompts import read_prompt
+from engine.readers.testsets import inline_test_set, read_test_set
+from engine.readers.yaml_nodes import read_yaml
+from schemas.errors import PromptVerdictError
+from schemas.testsets import TestCase, TestSet
+from schemas.values import Value, digest_of
+
+CONTEXT = 3
+"""Unchanged lines around a change, as git draws them."""
+INLINE = (".prompt.yml", ".prompt.yaml")
+TEST_DATA = "testData"
+_BOM = "\ufeff"
+_OTHER_BREAKS = re.compile("[\x0b\x0c\x85\u2028\u2029]|\r(?!\n)")
+_QUOTED = re.compile(r'[\x00-\x1f\x7f"\\]')
+
+
+class Patch(Value):
+    """What ``git apply`` takes."""
+
+    path: str
+    case: str
+    """The id of the case that is marked or added."""
+    text: str
+
+
+class NoPatch(Value):
+    """Why there is none, in a sentence."""
+
+    sentence: str
+
+
+Format = Literal["jsonl", "json", "csv", "yaml", "inline"]
+
+
+def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
+    """The patch that marks ``case`` of the test set (or of the prompt file with its own ``testData``) as protected."""
+    try:
+        before = _read(path, data)
+    except PromptVerdictError as error:
+        return NoPatch(sentence=f"The test set can't be read: {error}.")
+    position = next((number for number, known in enumerate(before.cases) if known.id == case), None)
+    if position is None:
+        near = nearest(case, (known.id for known in before.cases))
+        hint = f": did you mean `{near}`?" if near else "."
+        return NoPatch(sentence=f"`{path}` has no case `{case}`{hint}")
+    found = before.cases[position]
+    if found.protected:
+        return NoPatch(sentence=f"`{case}` of `{path}` is protected already.")
+    kind = _format(path)
+
+    def edit(text: str) -> str:
+        match kind:
+            case "jsonl":
+                return protect_line(text, found.line or 0)
+            case "json":
+                return protect_element(text, position)
+            case "csv":
+                return protect_row(text, position)
+            case "yaml" | "inline":
+                return protect_item(text, position, TEST_DATA if kind == "inline" else None)
+
+    wanted = [*before.cases]
+    wanted[position] = found.model_copy(update={"protected": True})
+    place = f" in line {found.line}" if found.line else ""
+    return _patch(path, data, case, edit, wanted, by_hand=f"set protected: true by hand{place}")
+
+
+def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch:
+    """The patch that adds a case, given as a test set writes it, in the form of its neighbours."""
+    kind = _format(path)
+    try:
+        before = _read(path, data)
+        formed = _in_their_form(row, before, _last_row(path, data))
+        wanted, _ = case_of(Source("the case", ""), formed, None, Counter())
+    except NoEditError as error:
+        return NoPatch(sentence=f"The case doesn't fit `{path}`: {error}.")
+    except PromptVerdictError as error:
+        return NoPatch(sentence=f"The test set can't be read: {error}.")
+    if any(known.id == wanted.id for known in before.cases):
+        return NoPatch(sentence=f"`{path}` has a case `{wanted.id}` already: give this one another id.")
+
+    def edit(text: str) -> str:
+        match kind:
+            case "jsonl":
+                return add_line(text, formed)
+            case "json":
+                return add_element(text, formed)
+            case "csv":
+                return add_row(text, formed)
+            case "yaml":
+                return add_item(text, formed)
+            case "inline":
+                about = {key: value for key, value in formed.items() if key not in ("input", "inputs")}
+                return add_item(text, {**wanted.inputs, **about}, TEST_DATA)
+
+    return _patch(path, data, wanted.id, edit, (*before.cases, wanted), by_hand="write it into the file by hand")
+
+
+def _format(path: str) -> Format:
+    if path.endswith(INLINE):
+        return "inline"
+    kinds: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".json": "json"}
+    return next((kind for suffix, kind in kinds.items() if path.endswith(suffix)), "yaml")
+
+
+def _read(path: str, data: bytes) -> TestSet:
+    if path.endswith(INLINE):
+        return inline_test_set(read_prompt(path, {path: data}))
+    return read_test_set(path, data)
+
+
+def _last_row(path: str, data: bytes) -> Mapping[str, JsonValue]:
+    """The last case as it is written: its keys are those that a new one gets. Empty for a file without cases."""
+    source = source_of(path, data, limit=MAX_TEST_SET_BYTES)
+    row: JsonValue
+    match _format(path):
+        case "jsonl":
+            lines = [line for line in source.text.split("\n") if line.strip()]
+            row = json_line(source, lines[-1], len(lines)) if lines else {}
+        case "csv":
+            row = {name.strip(): "" for name in next(csv.reader(StringIO(source.text, newline="")), [])}
+        case "json":
+            row = _last_of(plain(read_json(source)))
+        case "yaml":
+            row = _last_of(plain(read_yaml(source)))
+        case "inline":
+            rows = read_prompt(path, {path: data}).test_data
+            row = rows[-1] if rows else {}
+    return row if isinstance(row, dict) else {}
+
+
+def _last_of(root: JsonValue) -> JsonValue:
+    if isinstance(root, dict):
+        root = next(iter(root.values()), [])
+    return root[-1] if isinstance(root, list) and root else {}
+
+
+def _in_their_form(
+    row: Mapping[str, JsonValue], before: TestSet, last: Mapping[str, JsonValue]
+) -> dict[str, JsonValue]:
+    """The case with the file's own words for its keys, in the file's order, with an id where the others have one."""
+    formed = dict(row)
+    inputs = formed.pop("inputs", None) or {"input": formed.pop("input", None)}
+    assert isinstance(inputs, dict)  # the grammar read it as a case
+    shapes = {frozenset(case.inputs) for case in before.cases}
+    if shapes and frozenset(inputs) not in shapes:
+        single = next(iter(shapes)) if len(shapes) == 1 else frozenset[str]()
+        if inputs.keys() != {"input"} or len(single) != 1:
+            names = " or ".join(", ".join(f"input.{name}" for name in sorted(shape)) for shape in list(shapes)[:3])
+            raise NoEditError(f"its cases have {shown(names, 200)}")
+        inputs = dict.fromkeys(single, inputs["input"])
+    whole = inputs.keys() == {"input"} and "inputs" not in last and not isinstance(inputs["input"], dict)
+    formed |= {"input": inputs["input"]} if whole else {"inputs": inputs}
+    for one, many in (("slice", "slices"),):
+        if one in formed and one not in last and many in last:
+            value = formed.pop(one)
+            formed[many] = value if isinstance(value, list) else [value]
+    if "id" in last and not formed.get("id"):
+        formed["id"] = f"case-{digest_of(inputs)[:8]}"
+    order = {key: number for number, key in enumerate(last)}
+    return dict(sorted(formed.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def _patch(
+    path: str, data: bytes, case: str, edit: Callable[[str], str], wanted: Sequence[TestCase], *, by_hand: str
+) -> Patch | NoPatch:
+    """The difference that ``edit`` makes, if the file then holds exactly ``wanted``."""
+    old = data.decode()
+    mark = _BOM if old.startswith(_BOM) else ""
+    text = old.removeprefix(_BOM).replace("\r\n", "\n")
+    ends = old.count("\r\n")
+    if _OTHER_BREAKS.search(text) or ends not in (0, old.count("\n")):
+        return NoPatch(sentence=f"The lines of `{path}` end in different ways, so {by_hand}.")
+    try:
+        new = mark + (edit(text).replace("\n", "\r\n") if ends else edit(text))
+        after = _read(path, new.encode())
+    except NoEditError as error:
+        return NoPatch(sentence=f"`{path}` can't be edited safely ({error}), so {by_hand}.")
+    except PromptVerdictError:
+        return NoPatch(sentence=f"`{path}` is written in a way that can't be edited safely, so {by_hand}.")
+    if [_content(one) for one in after.cases] != [_content(one) for one in wanted]:
+        return NoPatch(sentence=f"`{path}` is written in a way that can't be edited safely, so {by_hand}.")
+    return Patch(path=path, case=case, text=unified(path, old, new))
+
+
+def _content(case: TestCase) -> dict[str, JsonValue]:
+    return case.model_dump(mode="json", exclude={"line"})
+
+
+def unified(path: str, old: str, new: str) -> str:
+    """One hunk in git's unified format; the two texts differ. A line that doesn't end is said to."""
+    before, after = _lines(old), _lines(new)
+    same = min(len(before), len(after))
+    start = next((n for n in range(same) if before[n] != after[n]), same)
+    left = next((n for n in range(same - start) if before[-1 - n] != after[-1 - n]), same - start)
+    first = max(0, start - CONTEXT)
+    kept = before[len(before) - left :][:CONTEXT]
+    removed, added = before[start : len(before) - left], after[start : len(after) - left]
+    body = [
+        *(f" {line}" for line in before[first:start]),
+        *(f"-{line}" for line in removed),
+        *(f"+{line}" for line in added),
+        *(f" {line}" for line in kept),
+    ]
+    around = start - first + len(kept)
+    counts = [around + len(removed), around + len(added)]
+    minus, plus = (f"{first + 1 if count else first},{count}" for count in counts)
+    hunk = f"@@ -{minus} +{plus} @@\n"
+    ended = (line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in body)
+    return f"--- {_name('a', path)}\n+++ {_name('b', path)}\n{hunk}{''.join(ended)}"
+
+
+def _lines(text: str) -> list[str]:
+    parts = text.split("\n")
+    return [f"{part}\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def _name(side: str, path: str) -> str:
+    """The file's name as git writes it: quoted where it must be, ended by a tab where it has blanks."""
+    name = f"{side}/{path}"
+    if _QUOTED.search(name):
+        escaped = _QUOTED.sub(lambda c: f"\\{c[0]}" if c[0] in '"\\' else f"\\{ord(c[0]):03o}", name)
+        return f'"{escaped}"'
+    return f"{name}\t" if " " in name else name
