@@ -165,8 +165,8 @@ def _in_their_form(
 ) -> dict[str, JsonValue]:
     """The case with the file's own words for its keys, in the file's order, with an id where the others have one."""
     formed = dict(row)
-    inputs = formed.pop("inputs", None) or {"input": formed.pop("input", None)}
-    assert isinstance(inputs, dict)  # the grammar read it as a case
+    given = formed.pop("inputs") if "inputs" in formed else formed.pop("input")
+    inputs: dict[str, JsonValue] = dict(given) if isinstance(given, dict) else {"input": given}
     shapes = {frozenset(case.inputs) for case in before.cases}
     if shapes and frozenset(inputs) not in shapes:
         single = next(iter(shapes)) if len(shapes) == 1 else frozenset[str]()
@@ -174,12 +174,12 @@ def _in_their_form(
             names = " or ".join(", ".join(f"input.{name}" for name in sorted(shape)) for shape in list(shapes)[:3])
             raise NoEditError(f"its cases have {shown(names, 200)}")
         inputs = dict.fromkeys(single, inputs["input"])
-    whole = inputs.keys() == {"input"} and "inputs" not in last and not isinstance(inputs["input"], dict)
-    formed |= {"input": inputs["input"]} if whole else {"inputs": inputs}
-    for one, many in (("slice", "slices"),):
-        if one in formed and one not in last and many in last:
-            value = formed.pop(one)
-            formed[many] = value if isinstance(value, list) else [value]
+    key = "inputs" if "inputs" in last or (inputs.keys() != {"input"} and "input" not in last) else "input"
+    bare = key == "input" and inputs.keys() == {"input"} and not isinstance(last.get("input"), dict)
+    formed[key] = inputs["input"] if bare else inputs
+    if "slice" in formed and "slice" not in last and "slices" in last:
+        value = formed.pop("slice")
+        formed["slices"] = value if isinstance(value, list) else [value]
     if "id" in last and not formed.get("id"):
         formed["id"] = f"case-{digest_of(inputs)[:8]}"
     order = {key: number for number, key in enumerate(last)}

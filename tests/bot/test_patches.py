@@ -175,8 +175,8 @@ ADDED = {
     ),
     "lists.yaml": (
         b"- id: a\n  input: one\n  slices:\n  - x\n  tags:\n    - |\n      long\n\n# the end\n",
-        {"id": "z", "input": "two", "slices": ["y"], "tags": ["t"], "protected": True},
-        b"- id: z\n  input: two\n  slices:\n    - y\n  tags:\n    - t\n  protected: true\n\n# the end\n",
+        {"id": "z", "input": "two", "slices": ["why"], "tags": ["t"], "protected": True},
+        b"- id: z\n  input: two\n  slices:\n    - why\n  tags:\n    - t\n  protected: true\n\n# the end\n",
     ),
     "triage.prompt.yml": (
         INLINE,
