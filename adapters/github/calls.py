@@ -21,6 +21,8 @@ USER_AGENT = "prompt-verdict"
 API_VERSION = "2022-11-28"
 TIMEOUT_S = 20
 TRIES = 4
+MOST_REFUSALS = 20
+"""By a rate limit, of one call: who is asked to come back in a second again and again isn't served at all."""
 MOST_PAGES = 100
 LONGEST_ERROR = 300
 
@@ -106,7 +108,7 @@ class Calls:
 
         end = self._clock() + self._deadline_s
         limited = 0
-        for attempt in range(1, 100):
+        for attempt in range(1, TRIES + MOST_REFUSALS + 1):
             trouble, wait = "", 0.0
             try:
                 status, headers, text = self._requester.requestJson(
@@ -128,7 +130,8 @@ class Calls:
                 if writes_once:
                     raise AnswerLost(trouble, where=f"{method} {path}")
                 wait = 2.0 ** (attempt - limited - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-            if attempt - limited >= TRIES or self._clock() + wait > end:
+            spent = attempt - limited >= TRIES or limited >= MOST_REFUSALS
+            if spent or self._clock() + wait > end:
                 raise HostError(f"{trouble}, {attempt} tries", where=f"{method} {path}", mend="run it again later")
             self._sleep(wait)
         raise AssertionError("unreachable: the tries are bounded")

@@ -180,9 +180,9 @@ class GitHubHost:
             oldest, *younger = sorted(every)
             for one in younger:
                 self._calls.delete(f"{self._at}/issues/comments/{one}")
-            return made if oldest == made.id else self._update(every[oldest], body)
         except HostError:  # ours stands, or the other run was faster: the next writing finds what is there
             return made
+        return made if oldest == made.id else self._update(every[oldest], body)
 
     def _update(self, comment: Comment, body: str) -> Comment:
         return _comment(_object(self._calls.put("PATCH", f"{self._at}/issues/comments/{comment.id}", {"body": body})))
