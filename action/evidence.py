@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import tempfile
 import zipfile
 import zlib
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +28,24 @@ def artifact_name(number: int) -> str:
     return f"prompt-verdict-{number}"
 
 
-def bring(host: PullRequestHost, number: int, into: Path) -> bool:
+def take_over(host: PullRequestHost, number: int, store: Path) -> int | None:
+    """Adds what the pull request's runs have measured to the file ``store``; how many outcomes were new to it.
+
+    ``None``: they left nothing. The file that they left is opened beside ``store``, which is never replaced by it.
+    Raises HostError and StoreError; what was added before stays.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="prompt-verdict-") as folder:
+            brought = Path(folder, FILE)
+            return asyncio.run(_adopt(brought, store)) if _bring(host, number, brought) else None
+    except OSError as error:
+        raise StoreError(f"the outcomes can't be kept: {error.strerror}", where=artifact_name(number)) from error
+
+
+def _bring(host: PullRequestHost, number: int, into: Path) -> bool:
     """Writes the pull request's newest outcomes to the file ``into``; False when there are none.
 
-    What a run on a fork left behind is refused: its author could have written anything into it. Raises HostError.
+    What a run on a fork left behind is refused: its author could have written anything into it.
     """
     found = [artifact for artifact in host.artifacts(artifact_name(number)) if artifact.same_repository]
     if not found:
@@ -41,29 +58,22 @@ def bring(host: PullRequestHost, number: int, into: Path) -> bool:
         raise HostError(f"the artifact can't be read ({type(error).__name__})", where=artifact_name(number)) from None
     if len(store) > LARGEST_STORE:
         raise HostError("the artifact's store is larger than 1 GiB", where=artifact_name(number))
-    into.parent.mkdir(parents=True, exist_ok=True)
-    for rest in ("-wal", "-shm"):  # of the file that was here: replayed onto another database they would damage it
-        into.with_name(into.name + rest).unlink(missing_ok=True)
     into.write_bytes(store)
     return True
 
 
-async def adopt(brought: Path, store: Path) -> int:
-    """Adds every outcome of the file ``brought`` that ``store`` lacks; how many. Raises StoreError."""
+async def _adopt(brought: Path, store: Path) -> int:
+    """Adds every outcome and plan of the file ``brought`` that ``store`` lacks; how many outcomes."""
     from adapters.store import open_store
 
-    source, target = open_store(str(brought)), open_store(str(store))
     added = 0
-    try:
+    async with aclosing(open_store(str(brought))) as source, aclosing(open_store(str(store))) as target:
         rows = iter(source.export())
         while batch := [row for _, row in zip(range(BATCH), rows, strict=False)]:
             there = await target.get([(row.request_digest, row.repetition) for row in batch])
             new = [row for row in batch if (row.request_digest, row.repetition) not in there]
             await target.put(new)
             added += len(new)
-    except ValueError as error:
-        raise StoreError(f"an adopted outcome can't be read: {error}", where=str(brought)) from error
-    finally:
-        await source.aclose()
-        await target.aclose()
+        for content_digest, plan in source.plans():
+            await target.keep_plan(content_digest, plan)
     return added

@@ -46,6 +46,11 @@ def exit_of_status(status: VerdictStatus, *, lets_through: bool) -> Exit:
     return Exit.PASS if lets_through else _BY_OUTCOME[status.outcome]
 
 
-def exit_of_error(error: PromptVerdictError) -> Exit:
+def told(error: PromptVerdictError | OSError) -> str:
+    """What stopped a run, in a line."""
+    return str(error) if isinstance(error, PromptVerdictError) else f"the machine failed: {error}"
+
+
+def exit_of_error(error: PromptVerdictError | OSError) -> Exit:
     """The exit code when there is no scorecard."""
     return Exit.USAGE if isinstance(error, UsageError | ConfigError) else Exit.ERROR

@@ -20,8 +20,8 @@ from action.events import (
     QueueEntered,
     read_event,
 )
-from action.evidence import adopt, bring
-from action.exits import Exit, exit_of, exit_of_error
+from action.evidence import take_over
+from action.exits import Exit, exit_of, exit_of_error, told
 from action.publish import CONTEXT, Publisher, shown_since, write_reports
 from engine.clearing import clearance, cleared, may_be_cleared
 from engine.render.annotations import scorecard_annotations, workflow_command
@@ -192,33 +192,35 @@ class Job:
         return self._tell(scorecard, Links(rerun=self.environment.rerun_url), comment_url="", gated=False)
 
     def _adopt(self, event: Pushed) -> int:
-        """Keeps what merged pull requests have measured in the default branch's cache; pays nothing."""
-        store = Path(self.environment.store)
-        for pull in self.host.pull_requests_of(event.sha):
+        """Keeps what merged pull requests have measured in the default branch's cache; pays and gates nothing."""
+        try:
+            pulls = self.host.pull_requests_of(event.sha)
+        except HostError as error:
+            self.runner.warn(f"which pull requests were merged can't be read, so nothing was adopted: {error}")
+            pulls = ()
+        for pull in pulls:
             if not pull.merged or pull.base_ref != event.branch:
                 continue
-            brought = store.with_name("brought.sqlite3")
             try:
-                if not bring(self.host, pull.number, brought):
-                    self.runner.say(f"#{pull.number} left no outcomes.")
-                    continue
-                added = asyncio.run(adopt(brought, store))
-                self.runner.say(f"Adopted {added} outcomes of #{pull.number}.")
+                added = take_over(self.host, pull.number, Path(self.environment.store))
             except PromptVerdictError as error:
                 self.runner.warn(f"the outcomes of #{pull.number} weren't adopted: {error}")
-            finally:
-                brought.unlink(missing_ok=True)
+            else:
+                number = f"#{pull.number}"
+                self.runner.say(
+                    f"{number} left no outcomes." if added is None else f"Adopted {added} outcomes of {number}."
+                )
         self.runner.outputs({"verdict": "not_applicable", "cost-usd": "0", "calls": "0"})
         return PASS
 
     def _bring(self, number: int) -> None:
         """What the pull request's own run has measured. Without it the verdict is measured again."""
         try:
-            found = bring(self.host, number, Path(self.environment.store))
-        except HostError as error:
+            added = take_over(self.host, number, Path(self.environment.store))
+        except PromptVerdictError as error:
             self.runner.warn(f"earlier outcomes of #{number} can't be reused: {error}")
-            return
-        self.runner.say(f"Earlier outcomes of #{number}: {'reused' if found else 'none'}.")
+        else:
+            self.runner.say(f"Earlier outcomes of #{number}: {'none' if added is None else 'at hand'}.")
 
     # -- the verdict
 
@@ -241,10 +243,14 @@ class Job:
             accepts = preparation.content_digest if may_be_cleared(scorecard) else None
             scorecard = self._cleared(scorecard, preparation, pull_request)
             outdated = None if number is None else self._superseded(pull_request, number)
-        except PromptVerdictError as error:
-            self.runner.fail(str(error))
+        except (PromptVerdictError, OSError) as error:
+            self.runner.fail(told(error))
             self.runner.outputs({"verdict": "error", "cost-usd": "", "calls": ""})
-            return PASS if publisher.failed(str(error)) else int(exit_of_error(error))
+            return PASS if publisher.failed(told(error)) else int(exit_of_error(error))
+        except BaseException as stopped:  # the runner's cancel or a bug of ours: the check doesn't stay pending
+            cancelled = isinstance(stopped, KeyboardInterrupt)
+            publisher.failed("cancelled: run it again" if cancelled else "a bug in Prompt Verdict: see the log")
+            raise
         if outdated is not None:
             self.runner.say(f"Not published: {outdated}.")
             return PASS if pending else Exit.ERROR.value

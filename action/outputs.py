@@ -49,17 +49,24 @@ class Runner:
 
     def outputs(self, values: Mapping[str, str]) -> None:
         """The step's outputs, each between random delimiters, so that no value can start another output."""
-        if self._output_path is None:
-            return
-        with Path(self._output_path).open("a", encoding="utf-8") as file:
-            for name, value in values.items():
-                fence = f"end-{secrets.token_hex(16)}"
-                if fence in value or len(value) > LARGEST_OUTPUT:
-                    raise ValueError(f"the output {name} can't be written")
-                file.write(f"{name}<<{fence}\n{value}\n{fence}\n")
+        text = ""
+        for name, value in values.items():
+            fence = f"end-{secrets.token_hex(16)}"
+            if fence in value or len(value) > LARGEST_OUTPUT:
+                raise ValueError(f"the output {name} can't be written")
+            text += f"{name}<<{fence}\n{value}\n{fence}\n"
+        self._append(self._output_path, text, "the outputs")
 
     def summarise(self, markdown: str) -> None:
         """Appends to the job summary."""
-        if self._summary_path is not None:
-            with Path(self._summary_path).open("a", encoding="utf-8") as file:
-                file.write(markdown)
+        self._append(self._summary_path, markdown, "the job summary")
+
+    def _append(self, path: str | None, text: str, what: str) -> None:
+        """A full disk costs what was to be written, never the verdict."""
+        if path is None:
+            return
+        try:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:
+            self.warn(f"{what} can't be written: {error.strerror}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,9 +70,7 @@ class Publisher:
         """
         if self._wants_comment(scorecard):
             self._write_comment(markdown(scorecard, links=links))
-        state = state_of(scorecard)
-        worst, why = self._worst(state)
-        written = self._set_status(worst, why + scorecard.title, own=state, accepts=accepts)
+        written = self._settle(state_of(scorecard), scorecard.title, accepts)
         self._say_what_is_missing(written=written)
         return written
 
@@ -132,25 +130,53 @@ class Publisher:
         status = CommitStatus(context=CONTEXT, state=state, description=description, target_url=url)
         return self._try("the status", lambda: self._host.set_status(self._sha, status))
 
-    def _worst(self, own: CommitState) -> tuple[CommitState, str]:
-        """The worst verdict of all open pull requests with this head, and what to say where it isn't our own.
+    def _settle(self, own: CommitState, text: str, accepts: str | None) -> bool:
+        """The worst verdict of all open pull requests with this head; whether a status carries it now.
 
-        The status belongs to the commit, not to one of them. What was never judged, or can't be read, is no success.
+        The status belongs to the commit, not to one of them. Their runs may end at the same moment: each says its own
+        verdict first and then looks whether what it wrote is still the worst. So whoever writes last has seen all.
         """
+        others = self._others()
+        shown: CommitState | None = None
+        for _ in range(2 + len(others or ())):  # each of them may change what we saw once more
+            worst, why = self._worst(own, others)
+            if worst is shown:
+                break
+            if not self._set_status(worst, why + text, own=own, accepts=accepts):
+                return False
+            if not others:
+                break
+            shown = worst
+        return True
+
+    def _others(self) -> frozenset[int] | None:
+        """Other open pull requests with this head; ``None`` where they can't be read."""
+        found: set[int] = set()
         if self._number is None or not self._environment.status:
-            return own, ""
-        found = [own]
+            return frozenset()
 
         def look() -> None:
             pulls = self._host.pull_requests_of(self._sha)
-            others = {p.number for p in pulls if p.is_open and p.head_sha == self._sha} - {self._number}
-            if others:
-                found.extend(latest_of(self._host.statuses(self._sha, CONTEXT), others))
+            found.update(p.number for p in pulls if p.is_open and p.head_sha == self._sha)
 
-        if not self._try("other pull requests", look):
-            return CommitState.ERROR, "other pull requests can't be read; "
-        worst = min(found, key=WORST_FIRST.index)
-        return worst, "" if worst is own else "another pull request with this head decides; "
+        return frozenset(found - {self._number}) if self._try("other pull requests", look) else None
+
+    def _worst(self, own: CommitState, others: frozenset[int] | None) -> tuple[CommitState, str]:
+        """The worst state, and what to say where it isn't our own. What was never judged, or can't be read, is no
+        success."""
+        found: dict[int, CommitState] = {}
+
+        def look() -> None:
+            found.update(latest_of(self._host.statuses(self._sha, CONTEXT), others or frozenset()))
+
+        if others is None or (others and not self._try("other pull requests", look)):
+            return CommitState.ERROR, "other pull requests with this head can't be read; "
+        worst = min((own, *found.values()), key=WORST_FIRST.index)
+        if worst is own:
+            return own, ""
+        number = min(number for number, state in found.items() if state is worst)
+        says = "has no verdict yet" if worst is CommitState.PENDING else "decides"
+        return worst, f"#{number} with the same head {says}; "
 
     def _try(self, what: str, work: Callable[[], None]) -> bool:
         try:
@@ -185,14 +211,14 @@ def state_of(scorecard: Scorecard) -> CommitState:
     return CommitState.ERROR if scorecard.status is VerdictStatus.ERROR else CommitState.FAILURE
 
 
-def latest_of(statuses: tuple[CommitStatus, ...], numbers: set[int]) -> list[CommitState]:
+def latest_of(statuses: tuple[CommitStatus, ...], numbers: Collection[int]) -> dict[int, CommitState]:
     """The newest state of each of these pull requests; who has none yet is pending. ``statuses`` come newest first."""
-    newest: dict[int, CommitState] = {}
-    for status in statuses:
+    newest = dict.fromkeys(numbers, CommitState.PENDING)
+    for status in reversed(statuses):
         found = OF_PULL.search(status.target_url or "")
-        if found and int(found[1]) in numbers:
-            newest.setdefault(int(found[1]), CommitState(found[2]))
-    return [newest.get(number, CommitState.PENDING) for number in numbers]
+        if found and int(found[1]) in newest:
+            newest[int(found[1])] = CommitState(found[2])
+    return newest
 
 
 def shown_since(host: PullRequestHost, sha: Sha, number: int, content_digest: str) -> str | None:

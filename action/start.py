@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from action.environment import Environment, read_environment, secrets
-from action.exits import exit_of_error
+from action.exits import exit_of_error, told
 from action.outputs import Runner
 from schemas.errors import PromptVerdictError
 
@@ -26,8 +26,8 @@ def run_action(variables: Mapping[str, str], stream: TextIO) -> int:
     runner.mask(secrets(variables))
     try:
         return _run(read_environment(variables), variables, runner)
-    except PromptVerdictError as error:
-        runner.fail(str(error))
+    except (PromptVerdictError, OSError) as error:
+        runner.fail(told(error))
         runner.outputs({"verdict": "error"})
         return int(exit_of_error(error))
     except KeyboardInterrupt:

@@ -72,6 +72,10 @@ class Backend(Protocol):
         """Every row, oldest first."""
         ...
 
+    def plans(self) -> Iterator[tuple[str, str]]:
+        """Every plan with its digest."""
+        ...
+
     def close(self) -> None:
         """Gives up all claims and closes."""
         ...

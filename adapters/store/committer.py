@@ -22,6 +22,8 @@ T = TypeVar("T")
 MOST_TOGETHER = 1000
 """Writes that one transaction takes at most."""
 
+UNREADABLE = "it was written by another version or damaged: move the file away and run again"
+
 
 class CommittedStore:
     """``OutcomeStore``. While one sync is under way the writes that arrive wait together for the next."""
@@ -85,6 +87,14 @@ class CommittedStore:
         for row in self._backend.export():
             yield _understood(row)
 
+    def plans(self) -> Iterator[tuple[str, JsonValue]]:
+        """Every plan with its content digest. Blocks."""
+        for content_digest, text in self._backend.plans():
+            try:
+                yield content_digest, _json(text)
+            except (TypeError, ValueError) as error:
+                raise StoreError("the outcome store holds a plan that can't be read", mend=UNREADABLE) from error
+
     async def aclose(self) -> None:
         """Writes what is waiting, gives up all claims and closes."""
         if self._closed:
@@ -134,11 +144,9 @@ class CommittedStore:
 def _understood(row: tuple[Any, ...]) -> StoredCompletion:
     try:
         return from_row(row)
-    except ValueError as error:
-        raise StoreError(
-            f"the outcome store holds a row that can't be read (request {str(row[0])[:12]}…)",
-            mend="it was written by another version or damaged: move the file away and run again",
-        ) from error
+    except (TypeError, ValueError) as error:
+        what = f"the outcome store holds a row that can't be read (request {str(row[0])[:12]}…)"
+        raise StoreError(what, mend=UNREADABLE) from error
 
 
 def _json(text: str) -> JsonValue:

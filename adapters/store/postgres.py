@@ -103,6 +103,13 @@ class PostgresBackend:
         ):
             yield from cursor.execute(f"{SELECT} ORDER BY id")
 
+    def plans(self) -> Iterator[tuple[str, str]]:
+        """Every plan with its digest."""
+        for digest, plan in self._read(
+            "SELECT content_digest, plan FROM promptverdict_plans ORDER BY content_digest", []
+        ):
+            yield str(digest), str(plan)
+
     def close(self) -> None:
         """Gives up all claims and closes."""
         with self._told():

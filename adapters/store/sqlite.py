@@ -8,7 +8,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -42,16 +42,18 @@ class SqliteBackend:
         self.transaction = self._transaction
         self._owner = uuid.uuid4().hex
         self._living = path.with_name(path.name + ".live")
-        with self._told():
+        with self._told(), ExitStack() as undo:
             self._living.mkdir(parents=True, exist_ok=True)
             self._pulse = os.open(self._living / self._owner, os.O_CREAT | os.O_RDWR, 0o600)
+            undo.callback(os.close, self._pulse)
             fcntl.flock(self._pulse, fcntl.LOCK_EX)
-            self._writer = self._connect()
-            self._reader = self._connect()
+            self._writer = undo.enter_context(closing(self._connect()))
+            self._reader = undo.enter_context(closing(self._connect()))
             if self._writer.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
                 raise StoreError("was written by another version", where=str(path), mend="move it away or upgrade")
             self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
             self._bury_the_dead()
+            undo.pop_all()
         self._reading = threading.Lock()
 
     def rows(self, digests: Sequence[str]) -> list[Row]:
@@ -99,6 +101,12 @@ class SqliteBackend:
                 yield from connection.execute(f"{SELECT} ORDER BY id")
             finally:
                 connection.close()
+
+    def plans(self) -> Iterator[tuple[str, str]]:
+        """Every plan with its digest."""
+        with self._told(), self._reading:
+            found = self._reader.execute("SELECT content_digest, plan FROM plans ORDER BY content_digest").fetchall()
+        yield from found
 
     def close(self) -> None:
         """Gives up all claims and closes."""
@@ -172,9 +180,12 @@ class SqliteBackend:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]  # the stub wants Any
+        with ExitStack() as undo:
+            undo.callback(connection.close)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]  # the stub wants Any
+            undo.pop_all()
         return connection
 
     def _bytes(self, connection: sqlite3.Connection) -> int:

@@ -32,14 +32,16 @@ def stage(github, scene, tmp_path):
 
 @pytest.fixture
 def outcomes(tmp_path):
-    """The bytes of an outcome store with so many rows."""
+    """The bytes of an outcome store with so many rows, and with plans."""
 
-    def make(count):
-        path = tmp_path / "made.sqlite3"
+    def make(count, plans=()):
+        path = tmp_path / f"made-{count}.sqlite3"
 
         async def fill():
             store = open_store(str(path))
             await store.put([stored(n) for n in range(count)])
+            for digest in plans:
+                await store.keep_plan(digest, plans[digest])
             await store.aclose()
 
         asyncio.run(fill())

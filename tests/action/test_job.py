@@ -1,14 +1,11 @@
 """Each event from its JSON to what stands on GitHub afterwards."""
 
-import io
-import zipfile
-
 import pytest
 
 from schemas.config import CommentPolicy
 from schemas.errors import UsageError
 from schemas.scorecard import VerdictStatus
-from tests.action.stage import ALL, GATE, PROMPT
+from tests.action.stage import GATE, PROMPT
 
 BETTER = {PROMPT: "Sort the ticket well.\n"}
 
@@ -181,40 +178,6 @@ def test_where_the_job_is_the_gate_neither_turns_it_green(stage, scene, pull, na
     assert stage.script.paid == 40
 
 
-def test_two_pull_requests_on_one_head_show_the_worse_verdict(stage, scene, pull):
-    scene.git.commit("release", {"x": "y"}, parents=(scene.git.resolve("main"),))
-    other, _ = scene.open_pull({}, base="release")
-    other.head_sha = pull.head_sha
-    stage.script.status = VerdictStatus.BLOCKED
-    stage.run("pull_request", opened(scene, pull))
-    stage.script.status = VerdictStatus.APPROVED
-    stage.run("pull_request", opened(scene, other))
-    assert stage.state(pull.head_sha) == "failure"
-    stage.run("pull_request", opened(scene, pull))
-    assert stage.state(pull.head_sha) == "success"
-
-
-def test_a_pull_request_that_was_never_judged_gets_no_success_from_another_with_the_same_head(stage, scene, pull):
-    other, _ = scene.open_pull({}, branch="other")
-    other.head_sha = pull.head_sha
-    stage.run("pull_request", opened(scene, pull))
-    assert stage.state(pull.head_sha) == "pending"
-    stage.run("pull_request", opened(scene, other))
-    assert stage.state(pull.head_sha) == "success"
-
-
-def test_no_success_where_other_pull_requests_of_the_head_can_not_be_read(stage, scene, github, pull):
-    github.fail("GET", "/commits/[0-9a-f]+/pulls", status=500, times=9)
-    stage.run("pull_request", opened(scene, pull))
-    assert stage.state(pull.head_sha) == "error"
-
-
-def test_no_verdict_where_it_can_not_be_told_that_the_head_is_still_current(stage, scene, github, pull):
-    stage.script.during.append(lambda: github.fail("GET", "/pulls/1$", status=500, times=9))
-    stage.run("pull_request", opened(scene, pull))
-    assert stage.state(pull.head_sha) == "error"
-
-
 class TestForks:
     @pytest.fixture
     def fork(self, scene):
@@ -333,60 +296,6 @@ class TestClearing:
         assert stage.state(event["merge_group"]["head_sha"]) == "success"
 
 
-def test_the_merge_queue_reuses_the_verdict_and_pays_nothing(stage, scene, pull):
-    stage.run("pull_request", opened(scene, pull))
-    scene.artifact(f"prompt-verdict-{pull.number}", {"outcomes.sqlite3": b"rows"}, head_sha=pull.head_sha)
-    event = scene.queue(pull)
-    ran = stage.run("merge_group", event)
-    assert stage.states(event["merge_group"]["head_sha"]) == ["pending", "success"]
-    assert (ran.outputs["calls"], stage.script.paid, len(stage.comments)) == ("0", 40, 1)
-    assert (stage.home / "prompt-verdict" / "outcomes.sqlite3").read_bytes() == b"rows"
-
-
-def test_what_is_left_of_another_store_is_not_mixed_with_the_one_that_is_brought(stage, scene, pull):
-    folder = stage.home / "prompt-verdict"
-    folder.mkdir(parents=True)
-    (folder / "outcomes.sqlite3-wal").write_bytes(b"of another database")
-    scene.artifact(f"prompt-verdict-{pull.number}", {"outcomes.sqlite3": b"rows"}, head_sha=pull.head_sha)
-    stage.run("merge_group", scene.queue(pull))
-    assert not (folder / "outcomes.sqlite3-wal").exists()
-
-
-def test_outcomes_that_a_fork_left_behind_are_not_taken(stage, scene, pull):
-    scene.artifact(
-        f"prompt-verdict-{pull.number}", {"outcomes.sqlite3": b"forged"}, head_sha=pull.head_sha, head_repository_id=1
-    )
-    stage.run("merge_group", scene.queue(pull))
-    assert not (stage.home / "prompt-verdict" / "outcomes.sqlite3").exists()
-    assert stage.script.paid == 40
-
-
-def test_an_artifact_whose_compressed_bytes_are_damaged_costs_no_verdict(stage, scene, pull):
-    number = scene.artifact(f"prompt-verdict-{pull.number}", {}, head_sha=pull.head_sha)
-    scene.repository.archives[number] = damaged()
-    event = scene.queue(pull)
-    assert "can't be reused" in stage.run("merge_group", event).log
-    assert stage.state(event["merge_group"]["head_sha"]) == "success"
-
-
-def damaged():
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("outcomes.sqlite3", b"rows" * 1000)
-    data = bytearray(buffer.getvalue())
-    data[46:54] = b"\xff" * 8  # the first bytes behind the member's header
-    return bytes(data)
-
-
-@pytest.mark.parametrize("files", [{"other": b""}, {"../outcomes.sqlite3": b"x"}])
-def test_a_broken_artifact_costs_calls_but_no_verdict(stage, scene, pull, files):
-    scene.artifact(f"prompt-verdict-{pull.number}", files, head_sha=pull.head_sha)
-    event = scene.queue(pull)
-    ran = stage.run("merge_group", event)
-    assert "can't be reused" in ran.log
-    assert stage.state(event["merge_group"]["head_sha"]) == "success"
-
-
 def test_a_dispatch_overwrites_the_status_and_the_comment(stage, scene, pull):
     stage.script.status = VerdictStatus.ERROR
     stage.run("pull_request", opened(scene, pull))
@@ -403,59 +312,10 @@ def test_two_commits_by_name_are_measured_and_set_no_status(stage, scene, github
     assert (github.count("POST"), scene.repository.statuses) == (0, [])
 
 
-def test_a_push_to_the_default_branch_adopts_what_was_measured(stage, scene, pull, outcomes):
-    scene.artifact(f"prompt-verdict-{pull.number}", {"outcomes.sqlite3": outcomes(3)}, head_sha=pull.head_sha)
-    event = scene.merge(pull)
-    ran = stage.run("push", event)
-    assert "Adopted 3 outcomes of #1." in ran.log
-    assert "Adopted 0 outcomes" in stage.run("push", event).log
-    assert (ran.code, ran.outputs["calls"], scene.repository.statuses) == (0, "0", [])
-
-
-def test_without_statuses_write_the_jobs_exit_code_is_the_gate(stage, scene, pull):
-    stage.script.status = VerdictStatus.BLOCKED
-    ran = stage.run("pull_request", opened(scene, pull), {**ALL, "statuses": "read"})
-    assert ran.code == 1
-    assert ran.log.count("  statuses: write") == 1
-    assert "this job's own result is the gate" in ran.log
-    assert len(stage.comments) == 1
-
-
-def test_without_permission_to_comment_the_verdict_is_the_same(stage, scene, pull):
-    ran = stage.run("pull_request", opened(scene, pull), {**ALL, "pull_requests": "read"})
-    assert ran.code == 0
-    assert "pull-requests: write" in ran.log
-    assert stage.state(pull.head_sha) == "success"
-
-
 def test_the_status_can_be_switched_off(stage, scene, pull):
     stage.script.status = VerdictStatus.BLOCKED
     ran = stage.run("pull_request", opened(scene, pull), INPUT_STATUS="false")
     assert (ran.code, scene.repository.statuses) == (1, [])
-
-
-def test_a_locked_conversation_costs_the_comment_only(stage, scene, pull):
-    pull.locked = True
-    assert stage.run("pull_request", opened(scene, pull)).code == 0
-    assert (stage.state(pull.head_sha), stage.comments) == ("success", [])
-
-
-def test_lost_answers_and_limits_change_nothing(stage, scene, github, pull):
-    github.fail("POST", "/comments$", lost=True)
-    github.fail("POST", "/statuses/", lost=True)
-    github.fail("PATCH", "/comments/", status=502)
-    github.fail(
-        "GET", "/pulls/", status=403, message="You have exceeded a secondary rate limit", headers={"retry-after": "1"}
-    )
-    ran = stage.run("pull_request", opened(scene, pull))
-    assert (ran.code, len(stage.comments), stage.states(pull.head_sha)) == (0, 1, ["pending", "success"])
-
-
-def test_a_fault_before_the_verdict_is_an_error_that_says_why(stage, scene, github, pull):
-    github.fail("GIT", "info/refs", status=503, times=99)
-    ran = stage.run("pull_request", opened(scene, pull))
-    assert (ran.code, ran.outputs["verdict"], stage.state(pull.head_sha)) == (0, "error", "error")
-    assert "::error title=Prompt Verdict::" in ran.log
 
 
 @pytest.mark.parametrize("name", ["pull_request_target", "workflow_run", "issue_comment"])
@@ -463,11 +323,3 @@ def test_events_that_would_hand_out_secrets_are_refused(stage, scene, github, pu
     with pytest.raises(UsageError):
         stage.run(name, opened(scene, pull))
     assert github.asked == []
-
-
-def test_a_full_disk_costs_the_reports_and_nothing_else(stage, scene, pull):
-    stage.home.mkdir()
-    (stage.home / "prompt-verdict").write_text("in the way")
-    ran = stage.run("pull_request", opened(scene, pull))
-    assert (ran.code, ran.outputs["verdict"], ran.outputs["report-html"]) == (0, "approved", "")
-    assert "the reports can't be written" in ran.log
