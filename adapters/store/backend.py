@@ -43,6 +43,10 @@ class Write(Protocol):
         """The first plan of a digest."""
         ...
 
+    def forget(self, digests: Sequence[str]) -> int:
+        """Deletes every row of these requests and the plans of these contents; how many."""
+        ...
+
     def prune(self, *, older_than: str | None, max_bytes: int | None) -> int:
         """Deletes the oldest rows; how many."""
         ...

@@ -6,7 +6,7 @@ import asyncio
 import json
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -72,6 +72,11 @@ class CommittedStore:
         """Keeps the first plan of a digest."""
         text = json.dumps(plan, sort_keys=True, separators=(",", ":"))
         return _json(await self._write(lambda write: write.keep_plan(content_digest, text)))
+
+    async def forget(self, digests: Collection[str]) -> int:
+        """Deletes everything of these requests, and the plans of these contents; how many rows."""
+        wanted = list(digests)
+        return await self._write(lambda write: write.forget(wanted))
 
     async def prune(self, *, older_than: str | None = None, max_bytes: int | None = None) -> int:
         """Deletes the oldest completions: those made before ``older_than`` (UTC, ISO 8601), and as many as bring the

@@ -40,6 +40,10 @@ ON CONFLICT (request_digest, repetition) DO UPDATE SET owner = EXCLUDED.owner WH
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 RETURNING request_digest, repetition
 """
+FORGET = (
+    "DELETE FROM promptverdict_completions WHERE request_digest = ANY(%s)",
+    "DELETE FROM promptverdict_plans WHERE content_digest = ANY(%s)",
+)
 WRITE_LOCK = 7_236_441_002
 """Advisory lock of whoever writes."""
 SETUP_LOCK = 0x50_56_44_43_54
@@ -163,6 +167,15 @@ class PostgresBackend:
             cursor.execute("SELECT plan FROM promptverdict_plans WHERE content_digest = %s", [content_digest])
             ((kept,),) = cursor.fetchall()
             return str(kept)
+
+    def forget(self, digests: Sequence[str]) -> int:
+        """Deletes every row of these requests and the plans of these contents."""
+        deleted = 0
+        with self._cursor() as cursor:
+            for statement in FORGET:
+                cursor.execute(statement, [list(digests)])
+                deleted += cursor.rowcount
+        return deleted
 
     def prune(self, *, older_than: str | None, max_bytes: int | None) -> int:
         """Deletes the oldest rows; how many."""

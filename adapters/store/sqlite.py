@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS plans (content_digest TEXT PRIMARY KEY, plan TEXT NOT
 """
 VERSION = 1
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM completions"  # noqa: S608 - our own names
+FORGET = ("DELETE FROM completions WHERE request_digest = ?", "DELETE FROM plans WHERE content_digest = ?")
 BUSY_S = 30
 
 
@@ -164,6 +165,15 @@ class SqliteBackend:
         self._writer.execute("INSERT OR IGNORE INTO plans VALUES (?, ?)", (content_digest, plan))
         kept = self._writer.execute("SELECT plan FROM plans WHERE content_digest = ?", (content_digest,)).fetchone()
         return str(kept[0])
+
+    def forget(self, digests: Sequence[str]) -> int:
+        """Deletes every row of these requests and the plans of these contents, and overwrites where they were."""
+        self._writer.execute("PRAGMA secure_delete = ON")
+        deleted = 0
+        for digest in digests:
+            for statement in FORGET:
+                deleted += self._writer.execute(statement, (digest,)).rowcount
+        return deleted
 
     def prune(self, *, older_than: str | None, max_bytes: int | None) -> int:
         """Deletes the oldest rows; how many."""

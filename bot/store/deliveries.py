@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pydantic_core import from_json
 from sqlalchemy import func, update
 from sqlmodel import col, select
 
@@ -47,6 +48,7 @@ class DeliveryRecords:
             ).all()
             for row in rows:
                 row.worker, row.next_at, row.tries = worker, until, row.tries + 1
+                row.installation_id = row.installation_id or installation_of(row.body or b"")
             return [_claimed(row) for row in rows]
 
     def handled(self, delivery: Delivery, note: str, at: datetime) -> None:
@@ -89,6 +91,17 @@ class DeliveryRecords:
         mine = (col(Rows.id) == delivery_id, col(Rows.state) == WAITING)
         with self._database.writing() as session:
             session.exec(update(Rows).where(*mine).values(state=state, worker=None, note=note, ended_at=at, body=body))
+
+
+def installation_of(body: bytes) -> int | None:
+    """Which installation a webhook is about; ``None`` when it doesn't say."""
+    try:
+        payload = from_json(body)
+    except ValueError:
+        return None
+    installation = payload.get("installation") if isinstance(payload, dict) else None
+    found = installation.get("id") if isinstance(installation, dict) else None
+    return found if isinstance(found, int) and 0 < found < 2**63 else None
 
 
 def _claimed(row: Rows) -> Delivery:

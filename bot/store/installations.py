@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pydantic_core import from_json
 from sqlalchemy import delete, insert, update
 from sqlmodel import col, select
 
+from bot.store.deliveries import installation_of
 from bot.store.tables import CONTENT, Deliveries, Installations, OrphanedOutcomes, Outcomes, Repositories
 from schemas.errors import StoreError
 
@@ -56,15 +56,7 @@ class InstallationRecords:
                 select(Repositories.id).where(col(Repositories.installation_id) == installation_id)
             ).all()
             _remove(session, ids, at)
-            for delivery, body in _bodies(session):
-                if _installation_of(body) == installation_id:
-                    session.exec(
-                        update(Deliveries)
-                        .where(col(Deliveries.id) == delivery)
-                        .values(
-                            body=None, state="handled", worker=None, ended_at=at, note="the installation is removed"
-                        )
-                    )
+            _forget_deliveries(session, installation_id, at)
 
     def repositories_removed(self, installation_id: int, repository_ids: Collection[int], at: datetime) -> None:
         """Removes everything of these repositories of the installation. May be repeated."""
@@ -81,14 +73,14 @@ class InstallationRecords:
         with self._database.writing() as session:
             seen(session, place, at)
 
-    def orphaned_outcomes(self, limit: int) -> tuple[str, ...]:
-        """Digests in the outcome store that only removed repositories referred to, oldest first."""
+    def orphaned_outcomes(self, *, after: str, limit: int) -> tuple[str, ...]:
+        """Digests in the outcome store that only removed repositories referred to, in order, those after ``after``."""
         with self._database.reading() as session:
             in_use = select(Outcomes).where(col(Outcomes.digest) == col(OrphanedOutcomes.digest)).exists()
-            oldest = select(OrphanedOutcomes.digest).where(~in_use).order_by(col(OrphanedOutcomes.since)).limit(limit)
-            return tuple(session.exec(oldest))
+            ours = select(OrphanedOutcomes.digest).where(~in_use, col(OrphanedOutcomes.digest) > after)
+            return tuple(session.exec(ours.order_by(col(OrphanedOutcomes.digest)).limit(limit)))
 
-    def outcomes_deleted(self, digests: Sequence[str], before: datetime) -> None:
+    def outcomes_deleted(self, digests: Sequence[str], *, before: datetime) -> None:
         """These are gone from the outcome store. Those that were orphaned after ``before`` are kept in mind: a call
         that was under way may still be written."""
         with self._database.writing() as session:
@@ -99,7 +91,7 @@ class InstallationRecords:
                     )
                 )
 
-    def use_outcomes(self, repository_id: int, digests: Collection[str]) -> None:
+    def use_outcomes(self, repository_id: int, digests: Collection[str], at: datetime) -> None:
         """Notes, before anything is paid, that this repository's experiments refer to these rows of the outcome store.
         Raises StoreError when the repository is removed: nothing is paid for it any more."""
         with self._database.writing() as session:
@@ -111,7 +103,9 @@ class InstallationRecords:
             for some in portions(sorted(digests)):
                 here = (col(Outcomes.repository_id) == repository_id, col(Outcomes.digest).in_(some))
                 there = frozenset(session.exec(select(Outcomes.digest).where(*here)))
-                fresh = [{"repository_id": repository_id, "digest": digest} for digest in some if digest not in there]
+                session.exec(update(Outcomes).where(*here).values(used_at=at))
+                owned = {"repository_id": repository_id, "used_at": at}
+                fresh = [owned | {"digest": digest} for digest in some if digest not in there]
                 if fresh:
                     session.exec(insert(Outcomes), params=fresh)
                 session.exec(delete(OrphanedOutcomes).where(col(OrphanedOutcomes.digest).in_(some)))
@@ -164,16 +158,18 @@ def _remove(session: Session, ids: Sequence[int], at: datetime) -> None:
             session.exec(insert(OrphanedOutcomes), params=orphans)
 
 
-def _bodies(session: Session) -> list[tuple[str, bytes]]:
-    found = session.exec(select(Deliveries.id, Deliveries.body).where(col(Deliveries.body).is_not(None)))
-    return [(delivery, body) for delivery, body in found if body is not None]
-
-
-def _installation_of(body: bytes) -> int | None:
-    try:
-        payload = from_json(body)
-    except ValueError:
-        return None
-    installation = payload.get("installation") if isinstance(payload, dict) else None
-    found = installation.get("id") if isinstance(installation, dict) else None
-    return found if isinstance(found, int) else None
+def _forget_deliveries(session: Session, installation_id: int, at: datetime) -> None:
+    """Bodies and notes of this installation's webhooks, also of those that nobody has read yet."""
+    unread = select(Deliveries.id).where(col(Deliveries.installation_id).is_(None), col(Deliveries.body).is_not(None))
+    ids = []
+    for delivery in session.exec(unread).all():
+        body = session.exec(select(Deliveries.body).where(col(Deliveries.id) == delivery)).one()
+        if installation_of(body or b"") == installation_id:
+            ids.append(delivery)
+    forgotten = update(Deliveries).values(body=None, note="")
+    ended = forgotten.values(state="handled", worker=None, ended_at=at)
+    for some in portions(ids):
+        session.exec(ended.where(col(Deliveries.id).in_(some)))
+    own = col(Deliveries.installation_id) == installation_id
+    session.exec(ended.where(own, col(Deliveries.state) == "waiting"))
+    session.exec(forgotten.where(own))

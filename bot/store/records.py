@@ -5,14 +5,25 @@ from __future__ import annotations
 from bot.store.audit import AuditRecords
 from bot.store.database import Database
 from bot.store.deliveries import DeliveryRecords
+from bot.store.history import HistoryRecords
 from bot.store.installations import InstallationRecords
+from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
 from bot.store.schema import check, migrate
 from bot.store.surfaces import SurfaceRecords
 from bot.store.verdicts import VerdictRecords
 
 
-class Records(DeliveryRecords, InstallationRecords, RunRecords, VerdictRecords, AuditRecords, SurfaceRecords):
+class Records(
+    DeliveryRecords,
+    InstallationRecords,
+    RunRecords,
+    VerdictRecords,
+    AuditRecords,
+    SurfaceRecords,
+    HistoryRecords,
+    RetentionRecords,
+):
     """The rooms of the store in one place."""
 
     def __init__(self, url: str) -> None:

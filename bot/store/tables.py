@@ -60,6 +60,8 @@ class Deliveries(Table, table=True):
     sequence: int | None = Field(default=None, sa_type=Big, primary_key=True)
     id: str = Field(sa_type=Text, unique=True)
     event: str = Field(sa_type=Words)
+    installation_id: int | None = Field(default=None, sa_type=Big, index=True)
+    """Of the body; known from the first claim on."""
     body: bytes | None = Field(sa_type=LargeBinary)
     """Gone as soon as the delivery is handled."""
     received_at: datetime = Field(sa_type=Instant)
@@ -165,10 +167,9 @@ class Experiments(Table, table=True):
     """One lineage × one model of a run. The record goes by retention; the figures stay."""
 
     __tablename__ = "experiments"
-    __table_args__ = (UniqueConstraint("run_sequence", "lineage_id", "model"),)
     id: int | None = Field(default=None, sa_type=Big, primary_key=True)
     repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
-    run_sequence: int = Field(sa_type=Big, foreign_key="runs.sequence")
+    run_sequence: int = Field(sa_type=Big, foreign_key="runs.sequence", index=True)
     lineage_id: int = Field(sa_type=Big, foreign_key="lineages.id", index=True)
     model: str = Field(sa_type=Words)
     status: str = Field(sa_type=Text)
@@ -216,6 +217,7 @@ class Outcomes(Table, table=True):
     )
     digest: str = Field(sa_type=Text, primary_key=True, index=True)
     """Of a request, or of a plan's content."""
+    used_at: datetime = Field(sa_type=Instant)
 
 
 class OrphanedOutcomes(Table, table=True):

@@ -144,8 +144,8 @@ def _keep_experiment(session: Session, run: Runs, card: LineageCard, of: Measure
     )
     session.add(experiment)
     session.flush()
-    effects = [effect for effect in (card.overall, *card.slices, *card.metrics) if effect is not None]
-    session.add_all(_comparison(experiment, position, effect) for position, effect in enumerate(effects))
+    effects = enumerate((card.overall, *card.slices, *card.metrics))
+    session.add_all(_comparison(experiment, position, effect) for position, effect in effects if effect is not None)
 
 
 def _lineage(session: Session, repository_id: int, card: LineageCard) -> Lineages:

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("sequence", BIG, nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("installation_id", BIG, nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column("received_at", MOMENT, nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -46,6 +47,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("sequence", name="pk_deliveries"),
         sa.UniqueConstraint("id", name="uq_deliveries_id"),
     )
+    op.create_index("ix_deliveries_installation_id", "deliveries", ["installation_id"])
     op.create_index("ix_deliveries_state_next_at", "deliveries", ["state", "next_at"])
     op.create_table(
         "installations",
@@ -122,6 +124,7 @@ def upgrade() -> None:
         "outcomes",
         sa.Column("repository_id", BIG, autoincrement=False, nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("used_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name="fk_outcomes_repository_id"),
         sa.PrimaryKeyConstraint("repository_id", "digest", name="pk_outcomes"),
     )
@@ -179,10 +182,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name="fk_experiments_repository_id"),
         sa.ForeignKeyConstraint(["run_sequence"], ["runs.sequence"], name="fk_experiments_run_sequence"),
         sa.PrimaryKeyConstraint("id", name="pk_experiments"),
-        sa.UniqueConstraint("run_sequence", "lineage_id", "model", name="uq_experiments_run_sequence_lineage_id_model"),
     )
     op.create_index("ix_experiments_lineage_id", "experiments", ["lineage_id"])
     op.create_index("ix_experiments_repository_id", "experiments", ["repository_id"])
+    op.create_index("ix_experiments_run_sequence", "experiments", ["run_sequence"])
     op.create_table(
         "prompt_versions",
         sa.Column("id", BIG, nullable=False),

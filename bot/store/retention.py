@@ -1,0 +1,117 @@
+"""How long what is kept: old deliveries and old texts go, figures and the audit log stay; removed installations leave
+nothing behind, in the shared outcome store neither."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from pydantic import Field
+from sqlalchemy import delete, update
+from sqlmodel import col, or_, select
+
+from bot.store.deliveries import WAITING
+from bot.store.tables import Commands, Deliveries, Experiments, Outcomes, PromptVersions, TestSetSnapshots, Verdicts
+from schemas.values import Value
+
+if TYPE_CHECKING:
+    from bot.store.database import Database
+    from bot.store.records import Records
+
+UNDER_WAY = timedelta(hours=1)
+"""A call that was paid when the App was removed may still be written: so long its row is looked for again."""
+LONGEST_RUN = timedelta(days=7)
+"""An outcome may be so much younger than the note that it is used."""
+TOGETHER = 500
+
+
+class Retention(Value):
+    """For how many days what is kept."""
+
+    deliveries_days: int = Field(default=30, ge=7)
+    """Webhooks and commands that were dealt with. GitHub redelivers for three days."""
+    texts_days: int = Field(default=365, ge=30)
+    """Scorecards, records, prompts, test sets and model outputs. Their figures stay."""
+
+
+class ForgettingStore(Protocol):
+    """An outcome store that can let go (``adapters.store``)."""
+
+    async def forget(self, digests: Collection[str]) -> int:
+        """Deletes everything of these requests, and the plans of these contents; how many rows."""
+        ...
+
+    async def prune(self, *, older_than: str) -> int:
+        """Deletes what was made before (UTC, ISO 8601); how many rows."""
+        ...
+
+
+class RetentionRecords:
+    """Short transactions, one after the other. Raises StoreError."""
+
+    _database: Database
+
+    def prune(self, retention: Retention, at: datetime) -> int:
+        """Deletes what is older than it is to be kept; how many rows. Newest verdicts and what they were made from are
+        untouched, and so is the audit log."""
+        settled = at - timedelta(days=retention.deliveries_days)
+        old = at - timedelta(days=retention.texts_days)
+        return self._delete_deliveries(settled) + self._delete_commands(settled) + self._delete_texts(old)
+
+    def _delete_deliveries(self, before: datetime) -> int:
+        ended = (col(Deliveries.state) != WAITING, col(Deliveries.ended_at) < before)
+        deleted = 0
+        while True:
+            with self._database.writing() as session:
+                some = session.exec(select(Deliveries.sequence).where(*ended).limit(TOGETHER)).all()
+                session.exec(delete(Deliveries).where(col(Deliveries.sequence).in_(some)))
+            deleted += len(some)
+            if len(some) < TOGETHER:
+                return deleted
+
+    def _delete_commands(self, before: datetime) -> int:
+        with self._database.writing() as session:
+            return session.exec(delete(Commands).where(col(Commands.begun_at) < before)).rowcount
+
+    def _delete_texts(self, before: datetime) -> int:
+        old_runs = select(Verdicts.run_sequence).where(col(Verdicts.kept_at) < before)
+        with self._database.writing() as session:
+            old = (col(Verdicts.kept_at) < before, col(Verdicts.scorecard).is_not(None))
+            deleted = session.exec(update(Verdicts).where(*old).values(scorecard=None)).rowcount
+            recorded = (col(Experiments.run_sequence).in_(old_runs), col(Experiments.record).is_not(None))
+            deleted += session.exec(update(Experiments).where(*recorded).values(record=None)).rowcount
+            young = select(Experiments.id).where(col(Experiments.run_sequence).not_in(old_runs))
+            for table, digests in (
+                (PromptVersions, (Experiments.baseline_digest, Experiments.candidate_digest)),
+                (TestSetSnapshots, (Experiments.tests_digest,)),
+            ):
+                used = young.where(
+                    col(Experiments.lineage_id) == col(table.lineage_id),
+                    or_(*(col(digest) == col(table.digest) for digest in digests)),
+                )
+                unused = (col(table.first_seen_at) < before, ~used.exists())
+                deleted += session.exec(delete(table).where(*unused)).rowcount
+            unused_outcomes = col(Outcomes.used_at) < before - LONGEST_RUN
+            return deleted + session.exec(delete(Outcomes).where(unused_outcomes)).rowcount
+
+
+async def keep_house(records: Records, store: ForgettingStore, retention: Retention, at: datetime) -> int:
+    """What a sweep does now and then: retention in both stores, and the outcomes of removed repositories. How many rows
+    went. Raises StoreError; what was not done then is done the next time."""
+    went = await asyncio.to_thread(records.prune, retention, at)
+    oldest = at - timedelta(days=retention.texts_days)
+    went += await store.prune(older_than=oldest.isoformat(timespec="microseconds"))
+    return went + await forget_orphans(records, store, at)
+
+
+async def forget_orphans(records: Records, store: ForgettingStore, at: datetime) -> int:
+    """Deletes from the outcome store what only removed repositories used; how many rows. To be called by every sweep.
+    Raises StoreError; what was not done then is done the next time."""
+    deleted, last = 0, ""
+    while digests := await asyncio.to_thread(records.orphaned_outcomes, after=last, limit=TOGETHER):
+        deleted += await store.forget(digests)
+        await asyncio.to_thread(records.outcomes_deleted, digests, before=at - UNDER_WAY)
+        last = digests[-1]
+    return deleted
