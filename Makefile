@@ -55,7 +55,7 @@ bench-gate: $(READY) ## How often the gate blocks, approves and can't tell: simu
 	$(BIN)/python -m benchmarks.gate
 
 mutate: $(READY) ## Change the code of the verdict in small ways: do the tests notice?
-	GATE_EXAMPLES=5 $(BIN)/python -m mutmut run
+	CI=true GATE_EXAMPLES=5 $(BIN)/python -m mutmut run --max-children 2 # CI: the same examples for every mutant
 
 lock: $(READY) ## Resolve the requirements again
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade pyproject.toml -o requirements/runtime.txt
