@@ -19,11 +19,11 @@ from engine.gate.cells import Bools, Floats, Ints
 
 FLIPS = 9_999
 CHUNK = 2_048
-"""Clusters whose signs are in memory at a time (about 2,048 × 10,000 × 5 bytes)."""
+"""Clusters whose signs are in memory at a time (about 2,048 × 10,000 × 9 bytes)."""
 TIE = 1e-5
 """Statistics closer than this are ties; ties count against rejection."""
 
-Signs = NDArray[np.float32]
+Signs = NDArray[np.int8]
 """Coins (0, 1) or signs (±1)."""
 
 
@@ -33,13 +33,22 @@ def coins(seed: str, clusters: Sequence[str], flips: int) -> Signs:
     width = (flips + 7) // 8
     raw = b"".join(hashlib.shake_256(f"{seed}\0{name}".encode()).digest(width) for name in clusters)
     bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8).reshape(len(clusters), width), axis=1, count=flips)
-    return bits.astype(np.float32)
+    return bits.view(np.int8)
 
 
 def every_sign(clusters: int) -> Signs:
     """All 2^k sign vectors of k clusters, the observed one (all +1) first: for exact tests of few clusters."""
     codes = np.arange(2**clusters, dtype=np.int64)
-    return (1 - 2 * ((codes[None, :] >> np.arange(clusters)[:, None]) & 1)).astype(np.float32)
+    return (1 - 2 * ((codes[None, :] >> np.arange(clusters)[:, None]) & 1)).astype(np.int8)
+
+
+def whole(values: Floats) -> Floats:
+    """``values[clusters, …]`` rounded to multiples of one power of two, so small that nothing is lost, so large that
+    any sum of a column is exact. Without it a replay on another processor, whose matrix product adds in another order,
+    would give other last digits."""
+    largest = float(np.abs(values).sum(axis=0).max(initial=0.0))
+    step = 2.0 ** max(math.frexp(largest)[1] - 52, -1022)
+    return np.rint(values / step) * step
 
 
 def statistics(sums: Floats) -> Floats:
@@ -56,12 +65,12 @@ def flipped_maxima(sums: Floats, chunks: Iterable[tuple[slice, Signs]], flips: i
     live = scale > 0
     if not live.any():
         return np.zeros(flips)
-    scaled = (sums[:, live] / scale[live]).astype(np.float32)
-    totals = np.zeros((int(live.sum()), flips), dtype=np.float32)
+    scaled = whole(sums[:, live] / scale[live])
+    totals = np.zeros((int(live.sum()), flips))
     for rows, chunk in chunks:
-        totals -= scaled[rows].T @ chunk
+        totals -= scaled[rows].T @ chunk.astype(np.float64)
     totals = 2 * totals + scaled.sum(axis=0)[:, None]
-    result: Floats = totals.max(axis=0).astype(np.float64)
+    result: Floats = totals.max(axis=0)
     return result if live.all() else np.maximum(result, 0.0)
 
 
@@ -70,7 +79,7 @@ def exact_p(differences: Floats) -> float:
     moved = differences[differences != 0]
     if len(moved) == 0:
         return 1.0
-    totals = -(moved.astype(np.float32) @ every_sign(len(moved)))
+    totals = -(whole(moved) @ every_sign(len(moved)).astype(np.float64))
     return float((totals >= totals[0] - TIE).mean())
 
 
@@ -83,8 +92,8 @@ def single_p(differences: Floats, names: Sequence[str], seed: str, flips: int) -
     moved: Ints = np.flatnonzero(differences)
     if len(moved) <= EXACT_UP_TO:
         return exact_p(differences)
-    values = differences[moved]
-    kept = values.astype(np.float32) @ coins(seed, [names[i] for i in moved], flips)
+    values = whole(differences[moved])
+    kept = values @ coins(seed, [names[i] for i in moved], flips).astype(np.float64)
     totals = values.sum() - 2 * kept
     return float((1 + (totals >= -values.sum() - TIE).sum()) / (flips + 1))
 

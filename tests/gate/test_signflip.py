@@ -20,6 +20,7 @@ from engine.gate.signflip import (
     flipped_maxima,
     single_p,
     statistics,
+    whole,
 )
 
 FEW = settings(max_examples=60, deadline=None)
@@ -113,6 +114,31 @@ def test_many_clusters_are_flipped_in_chunks():
     names = [f"c{i}" for i in range(CHUNK + 100)]
     sums = np.where(np.arange(len(names)) % 2, 1.0, -1.0)[:, None]
     assert SignFlipTest("s", names, 199).peek(sums)[0] == pytest.approx(0.5, abs=0.15)
+
+
+def test_in_whatever_order_a_processor_adds_the_sums_are_the_same():
+    """Bit by bit: a decision that is replayed on another machine must not differ in its last digit."""
+    sums = np.random.default_rng(7).normal(0, 1e-3, (300, 4))
+    tossed = coins("seed", [f"c{i}" for i in range(300)], 999)
+
+    def maxima(width):
+        return flipped_maxima(sums, [(slice(k, k + width), tossed[k : k + width]) for k in range(0, 300, width)], 999)
+
+    assert (maxima(300) == maxima(7)).all()
+    backwards = [f"c{i}" for i in range(300)][::-1]
+    assert single_p(sums[:, 0], backwards[::-1], "s", 999) == single_p(sums[::-1, 0], backwards, "s", 999)
+
+
+def test_what_is_too_small_to_round_is_left_out():
+    assert whole(np.array([5e-324, 0.0])).tolist() == [0.0, 0.0]
+
+
+@FEW
+@given(arrays(float, st.integers(1, 30), elements=st.floats(-1e6, 1e6).map(lambda x: round(x, 9))))
+def test_rounding_for_exact_sums_changes_nothing_that_counts(values):
+    rounded = whole(values)
+    assert rounded == pytest.approx(values, rel=0, abs=1e-13 * np.abs(values).sum())
+    assert rounded.sum() == rounded[::-1].sum() == math.fsum(rounded)
 
 
 def test_nothing_that_moved_is_never_rejected():
