@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 
 import numpy as np
 
@@ -50,20 +50,32 @@ def contracts(course: Course) -> Generator[Batch, Observations, dict[str, Contra
 
 def _judged(course: Course, cases: Sequence[int], given: Pairs) -> Contract:
     arms = {i: (given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]) for i in cases}
-    known = {i: (b[~np.isnan(b)], c[~np.isnan(c)]) for i, (b, c) in arms.items()}
-    imputed = [(np.nan_to_num(b, nan=1.0), np.nan_to_num(c, nan=0.0)) for b, c in arms.values()]
+    known = {i: (_known(b), _known(c)) for i, (b, c) in arms.items()}
+    imputed = {i: (np.nan_to_num(b, nan=1.0), np.nan_to_num(c, nan=0.0)) for i, (b, c) in arms.items()}
     seed = int(course.design.seed[:16], 16)
     return Contract(
-        p=label_p(list(known.values()), seed),
-        worst_p=label_p(imputed, seed),
+        p=label_p([(_known(b), _known(c)) for b, c in _by_cluster(course, arms)], seed),
+        worst_p=label_p(_by_cluster(course, imputed), seed),
         worse=tuple(i for i, (b, c) in known.items() if len(b) and len(c) and c.mean() < b.mean()),
         broken=tuple(i for i, both in known.items() if label_p([both], seed) <= CERTAIN),
         missing=int(sum(np.isnan(b).sum() + np.isnan(c).sum() for b, c in arms.values())),
     )
 
 
+def _by_cluster(course: Course, arms: Mapping[int, tuple[Floats, Floats]]) -> list[tuple[Floats, Floats]]:
+    """Both arms' runs, added up over the cases of each cluster: they may be one draw, so one label goes for all."""
+    groups: dict[int, list[tuple[Floats, Floats]]] = {}
+    for i, both in arms.items():
+        groups.setdefault(int(course.design.units[i]), []).append(both)
+    return [(np.sum([b for b, _ in group], axis=0), np.sum([c for _, c in group], axis=0)) for group in groups.values()]
+
+
+def _known(scores: Floats) -> Floats:
+    return scores[~np.isnan(scores)]
+
+
 def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
-    """One-sided p of «the candidate's runs are worse», permuting the labels of each case's runs.
+    """One-sided p of «the candidate's runs are worse», permuting the labels of each case's (or cluster's) runs.
 
     ``cases`` hold the baseline's and the candidate's scores. Exact where all scores are 0 or 1 (the candidate's passes
     are a sum of hypergeometric counts) or there is one case; else by 9,999 random permutations. 1 without any runs in

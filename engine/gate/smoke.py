@@ -20,7 +20,8 @@ PASS = 0.5
 
 
 def smoke(course: Course) -> Generator[Batch, Observations, tuple[tuple[int, ...], bool]]:
-    """Runs ten stable cases of the first look; where the candidate fails at least 5, the baseline afresh.
+    """Runs ten stable cases of the first look, each of another cluster; where the candidate fails at least 5, the
+    baseline afresh.
 
     The cases that it fails if the fresh baseline fails at most one, else nothing; and whether it is smoke only if
     missing cells count against the candidate. Its candidate runs are planned ones and are used by the looks. By chance
@@ -32,7 +33,10 @@ def smoke(course: Course) -> Generator[Batch, Observations, tuple[tuple[int, ...
     stable = design.history.stable() & design.counted & ~design.identical
     cases = [int(i) for i in design.looks[0] if stable[i]]
     cases.sort(key=lambda i: hashlib.sha256(f"{design.seed}\0smoke\0{design.ids[i]}".encode()).digest())
-    chosen = np.array(cases[:CASES], dtype=np.int64)
+    of_cluster: dict[int, int] = {}
+    for i in cases:
+        of_cluster.setdefault(int(design.units[i]), i)  # the others may be the same draw
+    chosen = np.array(list(of_cluster.values())[:CASES], dtype=np.int64)
     if len(chosen) < CASES:
         return (), False
     both = course.ledger.first(chosen, "smoke")
