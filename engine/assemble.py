@@ -50,8 +50,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             plan=plan,
             spending=spending.model_copy(update={"identical": shared}),
         )
-    said = (*change.reasons, *_unproven(change, plan, decision))
-    status = combine([decision.status, *(reason.status for reason in said)])
+    status = combine([decision.status, *(reason.status for reason in change.reasons)])
     classes, confusion = _classes(change, plan, result.outcomes)
     usages = {
         arm: [one.result.usage for one in result.outcomes if one.cell.arm is arm and isinstance(one.result, Completion)]
@@ -64,7 +63,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         cost = cost.model_copy(update={"parts": parts})
     cases = case_effects(plan.cases, decision.readings, result.outcomes)
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
-    reasons = tuple(sorted((*found, *said), key=lambda reason: SEVERITY.index(reason.status)))
+    reasons = tuple(sorted((*found, *change.reasons), key=lambda reason: SEVERITY.index(reason.status)))
     return LineageCard(
         lineage=change.name,
         model=plan.model,
@@ -97,17 +96,6 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         warnings=(*change.warnings, *plan.warnings, *drift(result)),
         content_digest=plan.digest,
     )
-
-
-def _unproven(change: LineageChange, plan: Plan, decision: Decision) -> tuple[Reason, ...]:
-    """A prompt that base has no version of passes by base's floors alone: shown to hold, not merely open."""
-    if change.baseline is not None and Arm.BASELINE in plan.arms:
-        return ()
-    holds = decision.status is VerdictStatus.APPROVED and any(r.code is ReasonCode.FLOOR for r in decision.reasons)
-    if holds or decision.status not in (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED):
-        return ()
-    sentence = f"{change.name}: base has no version to compare with, and it was not shown that every floor holds."
-    return (Reason(code=ReasonCode.NEW_LINEAGE, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence),)
 
 
 def _classes(

@@ -190,7 +190,7 @@ async def measure(
     for entry, graded in planned:
         age = duration(entry.change.run.max_age)
         history = await history_of(graded.plan, store, now=clock.utc(), max_age=age)
-        records.append(designed(graded.plan, history, lineages=len(planned)))
+        records.append(designed(graded.plan, history, lineages=len(planned), new=entry.change.baseline is None))
         experiments.append(_experiment(graded.plan, design_of(records[-1])))
     results = await run(
         experiments,

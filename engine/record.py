@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from engine.plan import Plan
 
 
-def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: int) -> Experiment:
-    """The experiment before its first call; the gate's design is made from this value and from nothing else."""
+def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: int, new: bool) -> Experiment:
+    """The experiment before its first call; the gate's design is made from this value and from nothing else.
+
+    ``lineages``: how many experiments the pull request makes; ``new``: base has no version of the prompt.
+    """
     return Experiment(
         lineage=plan.lineage,
         model=plan.model,
@@ -39,6 +42,7 @@ def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: i
         history=history,
         lineages=lineages,
         paired=Arm.BASELINE in plan.arms,
+        new=new,
     )
 
 

@@ -36,6 +36,7 @@ def design_of(experiment: Experiment) -> Design:
         added=[case.added for case in cases],
         labels=[case.label for case in cases],
         paired=experiment.paired,
+        new=experiment.new,
         flips=experiment.flips,
     )
 

@@ -73,5 +73,7 @@ class Experiment(Value):
     """Comparisons of the pull request."""
     paired: bool = True
     """False: a new prompt, without a baseline."""
+    new: bool = False
+    """Base has no version of this prompt, so that the baseline, if any, is a reference."""
     flips: int = Field(default=9_999, ge=99, le=99_999)
     outcomes: tuple[CellOutcome, ...] = ()

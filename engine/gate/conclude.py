@@ -69,10 +69,21 @@ def _worth_saying(status: VerdictStatus, verdict: VerdictStatus) -> bool:
     return status is not VerdictStatus.APPROVED or verdict is VerdictStatus.APPROVED
 
 
+def _unproven(found: list[Reason]) -> list[Reason]:
+    """A new prompt is approved by floors alone: shown to hold, not merely open."""
+    status = combine(reason.status for reason in found)
+    shown = status is VerdictStatus.APPROVED and any(reason.code is ReasonCode.FLOOR for reason in found)
+    if shown or status not in (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED):
+        return []
+    sentence = words.new_unproven()
+    return [Reason(code=ReasonCode.NEW_LINEAGE, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)]
+
+
 def _decision(
     course: Course, found: list[Reason], shown: tuple[Effect, ...], cost: CostEffect, latency: LatencyEffect
 ) -> Decision:
     design, ledger = course.design, course.ledger
+    found += _unproven(found) if design.new else []
     pairs = list(zip(design.hypotheses, shown, strict=True))
     called = ~design.identical & (ledger.runs > 0)
     history = design.history

@@ -96,8 +96,7 @@ class Course:
     def take_look(self) -> None:
         """Counts a look, once its cases are there."""
         self.look += 1
-        counted = self.design.counted
-        share = _floor(float((self.ledger.seen | self.design.identical)[counted].mean()))
+        share = self._share(self.ledger.seen, self.design.counted)
         if not self._looks or share > self._looks[-1]:
             self._looks = (*self._looks, share)
 
@@ -150,23 +149,28 @@ class Course:
         return self.result
 
     def certify(self) -> None:
-        """Computes every bound and notes which margins hold now."""
+        """Computes every bound and notes which margins hold now.
+
+        The bound is too bold for a handful of clusters, so there must be enough without a fall for a break of the
+        margin's size not to have hidden from all of them.
+        """
         differences = self.ledger.cautious_differences()
         shares, sums = self.weights(differences), self.sums(differences)
         for k, h in enumerate(self.design.hypotheses):
             if self.certified[k] or not shares[k].any():
                 continue
             inside = self.design.inside(h.slice)
-            seen = _floor(float((~np.isnan(differences[inside, h.metric])).mean()))
+            seen = self._share(~np.isnan(differences[:, h.metric]), inside)
             if not self._shares[k] or seen > self._shares[k][-1]:
                 self._shares[k] = (*self._shares[k], seen)
-            z = boundary(self._shares[k], BETA)
-            self.bounds[k] = largest_drop(sums[:, k], by_unit(self.design, shares[k]), z)
-            units = np.unique(self.design.units[shares[k] > 0])
-            unseen = (1 - h.margin) ** len(units) > spent(BETA, seen)
+            z, share = boundary(self._shares[k], BETA), by_unit(self.design, shares[k])
+            self.bounds[k] = largest_drop(sums[:, k], share, z)
+            held = int(((share > 0) & (sums[:, k] >= 0)).sum())
+            unseen = (1 - h.margin) ** held > spent(BETA, seen)
             self.certified[k] = h.certifies and not unseen and bool(self.bounds[k] <= h.margin)
 
-
-def _floor(share: float) -> float:
-    """Shares in steps of 1%, rounded down, so that nothing is spent early."""
-    return max(math.floor(share * 100 + 1e-9) / 100, 0.01)
+    def _share(self, known: Bools, inside: Bools) -> float:
+        """How much of what is called inside a slice is known, in steps of 1%, rounded down: nothing is spent early."""
+        called = inside & ~self.design.identical
+        share = float(known[called].mean()) if called.any() else 1.0
+        return max(math.floor(share * 100 + 1e-9) / 100, 0.01)

@@ -66,7 +66,8 @@ class Design:
     """Which cluster a case belongs to."""
     unit_names: tuple[str, ...]
     strata: Ints
-    """Cases with exactly the same slices (and protection) share a stratum."""
+    """Cases with exactly the same slices (and protection) share a stratum; those with identical requests are never
+    sampled, so they don't stand for those that are."""
     protected: Bools
     identical: Bools
     added: Bools
@@ -87,6 +88,8 @@ class Design:
     seed: str
     paired: bool
     """False: there is no baseline; the candidate is judged against floors."""
+    new: bool
+    """Base has no version of this prompt: only floors that are shown to hold approve it, whatever it is paired with."""
     flips: int
     digest: str
 
@@ -120,14 +123,15 @@ def design(
     added: Sequence[bool] | Bools | None = None,
     labels: Sequence[str | None] | None = None,
     paired: bool = True,
+    new: bool = False,
     flips: int = FLIPS,
 ) -> Design:
     """Plans one comparison.
 
     ``digest`` is the content digest: requests of both arms, gating tests, policy; it seeds order and signs.
     ``identical``: both arms send the same request, so nothing can differ and nothing is called. ``labels``: the
-    expected class by case, for margins by class. ``lineages``: how many comparisons this pull request makes. Pure; same
-    input, same design.
+    expected class by case, for margins by class. ``lineages``: how many comparisons this pull request makes. ``new``:
+    base has no version of this prompt, and the baseline, if ``paired``, is a reference. Pure; same input, same design.
     """
     n = len(case_ids)
     extra = np.zeros(n, dtype=np.bool_) if added is None else np.asarray(added, dtype=np.bool_)
@@ -158,7 +162,7 @@ def design(
         metrics=specs,
         gate=gate,
     )
-    strata = _strata(members, guarded, extra)
+    strata = _strata(members, guarded, extra, same)
     fixed = gate.mode is GateMode.FIXED
     repetitions = np.full(n, gate.repetitions if fixed else 1, dtype=np.int64)
     if history is not None and not fixed:
@@ -189,6 +193,7 @@ def design(
         lineages=lineages,
         seed=seed,
         paired=paired,
+        new=new or not paired,
         flips=flips,
         digest=digest_of(
             [
@@ -204,6 +209,7 @@ def design(
                 [[h.slice, h.metric, h.policy, round(h.margin, 12)] for h in tested],
                 lineages,
                 paired,
+                new,
                 flips,
             ]
         ),
@@ -218,10 +224,10 @@ def _variances(n: int, history: History | None, columns: Sequence[int]) -> Float
     return np.where(np.isnan(known), PLANNING_VARIANCE, known)
 
 
-def _strata(members: Bools, guarded: Bools, extra: Bools) -> Ints:
+def _strata(members: Bools, *traits: Bools) -> Ints:
     if members.shape[1] == 0:
         return np.zeros(0, dtype=np.int64)
-    keys = np.vstack([members, guarded, extra]).T
+    keys = np.vstack([members, *traits]).T
     return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 

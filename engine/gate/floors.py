@@ -24,7 +24,8 @@ class FloorEffect:
     estimate: float | None
     reading: FloorReading
     """``fails``: below, beyond chance. ``below``: the estimate over all cases is below. ``holds``: it isn't.
-    ``unproven``: not all cases are there, or, without a baseline, a shortfall over the margin could hide."""
+    ``unproven``: not all cases are there (nothing is stored of a request that stays the same, say), or, without a
+    baseline, a shortfall over the margin could hide."""
     cases: int
 
 
@@ -55,7 +56,7 @@ def _floor(course: Course, name: str | None, floor: float) -> FloorEffect:
         return FloorEffect(name, floor, estimate, "fails", cases)
     short = by_unit(design, careful * (np.nan_to_num(scores) - floor))
     lacking = largest_drop(short, by_unit(design, careful), course.tail(BETA))
-    complete = bool((asked | design.identical)[design.inside(name)].all())
+    complete = bool(asked[design.inside(name)].all())
     margin = next(h.margin for h in design.hypotheses if h.slice == name and h.metric == 0)
     if complete:
         proven = design.paired or lacking <= margin

@@ -252,6 +252,12 @@ def new_lineage(*, floors: bool) -> str:
     )
 
 
+@_sentence
+def new_unproven() -> str:
+    """A prompt without a version in base, whose floors are open or not set."""
+    return "base has no version of this prompt, and no floor was shown to hold: a person must approve it"
+
+
 def _levels(effect: Effect) -> str:
     if effect.baseline is None or effect.candidate is None:
         return ""

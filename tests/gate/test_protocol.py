@@ -633,7 +633,27 @@ def test_a_new_prompt_is_judged_against_its_floor(floor, status):
 
 def test_a_new_prompt_with_few_cases_can_not_show_that_its_floor_holds():
     plan = plan_of(5, paired=False, gate=GateConfig(floor=Floor(overall=0.9)))
-    assert play(plan, same)[0].status is UNDERPOWERED
+    decision, _ = play(plan, same)
+    assert decision.status is NEEDS_APPROVAL
+    assert decision.reasons[0].sentence == (
+        "Base has no version of this prompt, and no floor was shown to hold: a person must approve it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("floor", "passes", "status"),
+    [(None, 1.0, NEEDS_APPROVAL), (0.9, 1.0, APPROVED), (0.9, 0.0, BLOCKED), (0.99, 0.98, SUSPICIOUS)],
+)
+def test_a_new_prompt_beside_a_reference_is_approved_by_floors_alone(floor, passes, status):
+    gate = GateConfig(floor=Floor(overall=floor)) if floor else GateConfig()
+    decision, _ = play(plan_of(200, new=True, gate=gate), lambda case, arm, r: float(case % 50 < 50 * passes))
+    assert decision.status is status
+    assert (ReasonCode.NEW_LINEAGE in codes(decision)) is (status is NEEDS_APPROVAL)
+
+
+def test_a_new_prompt_that_copies_its_reference_needs_approval_too():
+    decision, batches = play(plan_of(50, new=True, identical=[True] * 50), same)
+    assert (decision.status, batches) == (NEEDS_APPROVAL, [])
 
 
 def test_a_new_prompt_whose_calls_fail_is_an_error():

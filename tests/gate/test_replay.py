@@ -12,10 +12,11 @@ from schemas.config import Floor, GateConfig
 from schemas.errors import SourceError
 from schemas.experiments import CaseHistory, CellOutcome, Experiment, ExperimentCase
 from schemas.outcomes import MetricSpec
+from schemas.scorecard import VerdictStatus
 from tests.gate.play import chance
 
 
-def experiment(n=80, *, history=True, paired=True):
+def experiment(n=80, *, history=True, paired=True, new=False):
     cases = tuple(
         ExperimentCase(
             id=f"c{i}",
@@ -38,6 +39,7 @@ def experiment(n=80, *, history=True, paired=True):
         cases=cases,
         history=tuple(none if i == 3 else past for i in range(n)) if history else None,
         paired=paired,
+        new=new,
         flips=499,
     )
 
@@ -57,7 +59,7 @@ def answer(case, arm, repetition):
     )
 
 
-def run(planned):
+def run(planned, answer=answer):
     """A live run that stores what it saw."""
     seen = []
 
@@ -84,6 +86,17 @@ def test_a_replay_gives_the_same_decision_byte_for_byte(history, paired):
     again = Experiment.model_validate_json(stored.model_dump_json())
     assert as_bytes(replay(again)) == as_bytes(live)
     assert replay(again).cells == len(stored.outcomes)
+
+
+def test_the_rule_for_new_prompts_is_replayed_too():
+    def good(case, arm, repetition):
+        return CellOutcome(case=case, arm=arm, repetition=repetition, scores=(1.0,))
+
+    no_floor = {"gate": GateConfig()}
+    live, stored = run(experiment(new=True).model_copy(update=no_floor), good)
+    assert replay(Experiment.model_validate_json(stored.model_dump_json())) == live
+    known, _ = run(experiment().model_copy(update=no_floor), good)
+    assert (known.status, live.status) == (VerdictStatus.APPROVED, VerdictStatus.NEEDS_APPROVAL)
 
 
 def test_the_order_of_stored_outcomes_does_not_matter():

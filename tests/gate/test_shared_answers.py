@@ -1,0 +1,105 @@
+"""Requests that both arms share and cases that share an answer: what was not asked, or asked once, is no evidence."""
+
+import numpy as np
+import pytest
+
+from schemas.config import Floor, GateConfig, SlicePolicy
+from schemas.scorecard import ReasonCode, VerdictStatus
+from tests.gate.play import chance, noisy, plan_of, play, steady_history
+
+APPROVED, BLOCKED, UNDERPOWERED = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.UNDERPOWERED
+
+
+# Cases whose requests are the same in both arms
+
+
+def changed_from(first, n):
+    return [i < first for i in range(n)]
+
+
+def test_unchanged_requests_do_not_stand_for_changed_ones_that_were_not_seen_yet():
+    """Half of 400 requests are the same; the other half loses 14 points. The first look sees a tenth of them."""
+    approved = 0
+    for seed in range(20):
+        plan = plan_of(400, identical=changed_from(200, 400), digest=f"{seed:064x}")
+        decision, _ = play(plan, noisy(seed, lambda case, arm: 0.95 - 0.14 * arm))
+        approved += decision.status is APPROVED
+    assert approved <= 2
+
+
+def test_the_change_is_a_mean_over_all_cases_at_every_look():
+    """A quarter of the requests is new and fails, at the first look too."""
+    plan = plan_of(400, identical=changed_from(300, 400))
+    decision, _ = play(plan, lambda case, arm, r: float(arm == 0))
+    assert decision.sureness.looks == 1
+    assert decision.overall.change == pytest.approx(-0.25)
+
+
+def test_unchanged_requests_spend_no_error_before_the_changed_ones_are_there():
+    """6 of the first 20 break, p = 1 / 64: enough for more than half of the information, not for a tenth of it."""
+    plan = plan_of(400, identical=changed_from(200, 400))
+    assert [len(look) for look in plan.looks] == [20, 30, 50, 100]
+    early = set(plan.looks[0][:6].tolist())
+    decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case not in early))
+    assert decision.sureness.looks > 1
+
+
+def test_a_floor_over_unchanged_requests_of_which_nothing_is_stored_is_not_shown_to_hold():
+    gate = GateConfig(floor=Floor(overall=0.8))
+    same = changed_from(95, 100)
+    unknown, _ = play(plan_of(100, identical=same, gate=gate), lambda case, arm, r: 1.0)
+    assert unknown.status is UNDERPOWERED
+    assert [r.code for r in unknown.reasons if r.status is UNDERPOWERED] == [ReasonCode.FLOOR]
+    stored = plan_of(100, identical=same, gate=gate, history=steady_history(100))
+    assert play(stored, lambda case, arm, r: 1.0)[0].status is APPROVED
+
+
+# Cases that may be one draw
+
+
+def test_copies_of_one_case_under_contract_are_one_case():
+    """Otherwise a wavering case that is listed 60 times breaks its contract every other time."""
+    gate = GateConfig(slices={"edge": SlicePolicy.CONTRACT})
+    blocked = 0
+    for seed in range(40):
+        plan = plan_of(60, slices=[("edge",)] * 60, clusters=["one"] * 60, gate=gate, digest=f"{seed:064x}")
+        decision, _ = play(plan, lambda case, arm, r, s=seed: float(chance(s, 0, arm, r) < 0.5))
+        blocked += decision.status is BLOCKED
+    assert blocked <= 1
+
+
+def test_clusters_under_contract_that_break_outright_block():
+    gate = GateConfig(slices={"edge": SlicePolicy.CONTRACT})
+    plan = plan_of(30, slices=[("edge",)] * 30, clusters=[f"k{i // 3}" for i in range(30)], gate=gate)
+    decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case > 2))
+    assert (decision.status, decision.reasons[0].code) == (BLOCKED, ReasonCode.CONTRACT)
+    assert decision.reasons[0].p == pytest.approx(1 / 924)
+
+
+def test_a_missing_run_of_a_cluster_speaks_for_nobody():
+    gate = GateConfig(slices={"edge": SlicePolicy.CONTRACT})
+    plan = plan_of(60, slices=[("edge",)] * 30 + [()] * 30, clusters=[f"k{i // 2}" for i in range(60)], gate=gate)
+    fresh = plan.fresh_from
+
+    def score(case, arm, repetition):
+        if (case, arm) == (1, 0) and repetition >= fresh:
+            return None  # only the other case of the cluster was seen again
+        return float(arm == 0 or case > 1)
+
+    decision, _ = play(plan, score)
+    assert decision.status is VerdictStatus.ERROR
+
+
+def test_smoke_takes_one_case_of_a_cluster():
+    """Ten copies of one case are one draw; one bad draw is no smoke."""
+    plan = plan_of(500, clusters=["one"] * 300 + [None] * 200, history=steady_history(500))
+    _, batches = play(plan, lambda case, arm, r: 1.0)
+    smoked = next(b for b in batches if b.purpose == "smoke").cases
+    assert len(smoked) == 10
+    assert len(np.unique(plan.units[smoked])) == 10
+
+
+def test_smoke_needs_ten_different_clusters():
+    plan = plan_of(60, clusters=[f"k{i // 10}" for i in range(60)], history=steady_history(60))
+    _, batches = play(plan, lambda case, arm, r: 1.0)
+    assert all(b.purpose != "smoke" for b in batches)
