@@ -15,7 +15,7 @@ def encodings(secret: str) -> tuple[str, ...]:
         raw = text.encode()
         if len(raw) < 4:
             continue
-        forms += [text, quote(text, safe=""), quote_plus(text), escape(text), repr(text)[1:-1], raw.hex()]
+        forms += [text, quote(text), quote(text, safe=""), quote_plus(text), escape(text), repr(text)[1:-1], raw.hex()]
         forms += [text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")]
         for before in range(3):  # the letters that depend on the secret alone, after so many bytes of something else
             whole = base64.b64encode(b"\0" * before + raw).decode()
