@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr
@@ -19,6 +20,8 @@ from bot.variables import (
     DATABASE_URL,
     FILE,
     HOST,
+    KEEP_DELIVERIES,
+    KEEP_TEXTS,
     KEY_ORIGINS,
     PORT,
     PREFIX,
@@ -38,6 +41,9 @@ from bot.variables import (
 from schemas.config import ORIGINS, ModelConfig
 from schemas.errors import ProviderError, UsageError
 from schemas.values import Value
+
+if TYPE_CHECKING:
+    from bot.store.retention import Retention
 
 LARGEST_FILE = 65_536
 SHORTEST_SECRET = 16
@@ -64,6 +70,8 @@ class Settings(Value):
     slot: str
     concurrency: int
     """Runs at once in this worker."""
+    keep_deliveries_days: int
+    keep_texts_days: int
     proxy: str | None = Field(repr=False)
     ca_bundle: str | None
     recordings: str | None
@@ -80,6 +88,13 @@ class Settings(Value):
         hidden = [self.private_key, *self.webhook_secrets, *self.keys.values()]
         passwords = [urlsplit(url).password for url in (self.database_url, self.outcomes_url, self.proxy or "")]
         return tuple(dict.fromkeys([*(secret.get_secret_value() for secret in hidden), *filter(None, passwords)]))
+
+    @property
+    def retention(self) -> Retention:
+        """How long what is kept."""
+        from bot.store.retention import Retention
+
+        return Retention(deliveries_days=self.keep_deliveries_days, texts_days=self.keep_texts_days)
 
     def variables_for(self, model: ModelConfig) -> dict[str, str]:
         """What ``provider_for`` may know when it opens ``model``, which a repository's configuration names.
@@ -128,6 +143,8 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         server_url=_address(_text(variables, SERVER_URL) or _server_of(api_url), SERVER_URL),
         slot=_slot(_text(variables, SLOT_NAME) or socket.gethostname()),
         concurrency=_number(variables, RUNS, 4, 1, 64),
+        keep_deliveries_days=_number(variables, KEEP_DELIVERIES, 30, 7, 36_500),
+        keep_texts_days=_number(variables, KEEP_TEXTS, 365, 30, 36_500),
         proxy=_secret(variables, PROXY_URL.name),
         ca_bundle=_text(variables, CERTIFICATES),
         recordings=_text(variables, RECORDED),

@@ -58,6 +58,12 @@ SLOT_NAME = Variable(
     name=f"{PREFIX}SLOT", meaning="This worker's name: its own, and the same after a restart", default="the host's name"
 )
 RUNS = Variable(name=f"{PREFIX}RUNS", meaning="Pull requests that a worker measures at once", default="`4`")
+KEEP_DELIVERIES = Variable(
+    name=f"{PREFIX}KEEP_DELIVERIES_DAYS", meaning="Days that the ids of handled webhooks are kept", default="`30`"
+)
+KEEP_TEXTS = Variable(
+    name=f"{PREFIX}KEEP_TEXTS_DAYS", meaning="Days that prompts, answers and scorecards are kept", default="`365`"
+)
 KEY_ORIGINS = Variable(
     name=f"{PREFIX}KEY_ORIGINS",
     meaning="Keys for other model servers, each bound to one `base_url`: `HOUSE_LLM_KEY=https://llm.example/v1 …`",
@@ -73,6 +79,6 @@ RECORDED = Variable(name=RECORDINGS, meaning="The folder of recorded answers, fo
 
 VARIABLES = (
     APP_ID, PRIVATE_KEY, WEBHOOK_SECRET, WEBHOOK_SECRET_2, DATABASE_URL, STORE, DATA, HOST, PORT, API_URL, SERVER_URL,
-    SLOT_NAME, RUNS, OPENAI, ANTHROPIC, KEY_ORIGINS, PROXY_URL, CERTIFICATES, RECORDED,
+    SLOT_NAME, RUNS, KEEP_DELIVERIES, KEEP_TEXTS, OPENAI, ANTHROPIC, KEY_ORIGINS, PROXY_URL, CERTIFICATES, RECORDED,
 )  # fmt: skip
 """Every setting, in the order of the documentation."""

@@ -63,7 +63,7 @@ TRACES = [
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_no_spelling_of_a_secret_is_shown_wherever_it_is(lines, spelling):
     log = logger("web")
-    log.warning("told " + spelling, value=spelling, inner={"a": [spelling], spelling: 1}, object=ValueError(spelling))
+    log.warning("told %s", spelling, value=spelling, inner={"a": [spelling], spelling: 1}, object=ValueError(spelling))
     logging.getLogger("github").warning("said %s", spelling, extra={"token": spelling})
     try:
         raise RuntimeError(spelling)

@@ -98,6 +98,8 @@ WRONG = [
     ({"PROMPTVERDICT_PORT": "tcp://10.0.0.1:80"}, "PROMPTVERDICT_PORT: 'tcp://10.0.0.1:80' is not a number"),
     ({"PROMPTVERDICT_PORT": "65536"}, "PROMPTVERDICT_PORT: '65536' is not a number from 0 to 65535"),
     ({"PROMPTVERDICT_RUNS": "0"}, "PROMPTVERDICT_RUNS: '0' is not a number"),
+    ({"PROMPTVERDICT_KEEP_DELIVERIES_DAYS": "6"}, "PROMPTVERDICT_KEEP_DELIVERIES_DAYS: '6' is not a number from 7"),
+    ({"PROMPTVERDICT_KEEP_TEXTS_DAYS": "forever"}, "PROMPTVERDICT_KEEP_TEXTS_DAYS: 'forever' is not a number"),
     ({"PROMPTVERDICT_API_URL": "http://github.acme.example"}, "PROMPTVERDICT_API_URL: this is no https address"),
     ({"PROMPTVERDICT_API_URL": "https://me:pw@github.acme.example"}, "PROMPTVERDICT_API_URL: this is no https address"),
     ({"PROMPTVERDICT_API_URL": "https://[::1"}, "PROMPTVERDICT_API_URL: this is no address"),
@@ -208,6 +210,13 @@ def test_a_key_that_is_bound_and_not_set_is_missed_by_the_provider():
 def test_what_looks_like_a_setting_and_is_none_is_noticed():
     settings = read_settings(needed(PROMPTVERDICT_WEBHOOK_SECERT="x", PROMPTVERDICT_PORT_FILE="x"))
     assert settings.unknown == ("PROMPTVERDICT_PORT_FILE", "PROMPTVERDICT_WEBHOOK_SECERT")
+
+
+def test_what_is_kept_how_long():
+    kept = read_settings(needed(PROMPTVERDICT_KEEP_DELIVERIES_DAYS="14", PROMPTVERDICT_KEEP_TEXTS_DAYS="90")).retention
+    assert (kept.deliveries_days, kept.texts_days) == (14, 90)
+    usual = read_settings(needed()).retention
+    assert (usual.deliveries_days, usual.texts_days) == (30, 365)
 
 
 def test_every_documented_setting_is_read():
