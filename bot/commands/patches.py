@@ -52,6 +52,8 @@ class NoPatch(Value):
     """Why there is none, in a sentence."""
 
     sentence: str
+    missing: bool = False
+    """The file has no such case."""
 
 
 Format = Literal["jsonl", "json", "csv", "yaml", "inline"]
@@ -67,7 +69,7 @@ def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
     if position is None:
         near = nearest(case, (known.id for known in before.cases))
         hint = f": did you mean `{near}`?" if near else "."
-        return NoPatch(sentence=f"`{path}` has no case `{case}`{hint}")
+        return NoPatch(sentence=f"`{path}` has no case `{case}`{hint}", missing=True)
     found = before.cases[position]
     if found.protected:
         return NoPatch(sentence=f"`{case}` of `{path}` is protected already.")

@@ -1,0 +1,250 @@
+"""A command in a comment: acknowledged, allowed or refused, done, and answered exactly once.
+
+A delivery may come twice, a worker may die anywhere and GitHub's answers may get lost, so that everything here may be
+repeated: what was decided is noted in the audit log under the comment's id before it has an effect, a run is asked for
+under that id, and the answer is found again by its marker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from bot.clearances import shown_since
+from bot.commands.authority import Action, Origin, Refused, may
+from bot.commands.cases import explanation, ready_patch
+from bot.commands.grammar import AddCase, Approve, ApproveRun, Command, Explain, Help, Protect, Rerun, read_command
+from bot.commands.replies import answer_body, approved, help_text, marker, said
+from bot.events import CommandPosted, Place
+from bot.store.values import AuditAction, AuditEntry, KeptVerdict, Run
+from engine.clearing import moment, not_overridable
+from engine.readers.bounded import did_you_mean
+from schemas.errors import NotFound
+from schemas.host import Comment, HostedPullRequest, Role, Sha
+from schemas.ports import SourceTree
+
+if TYPE_CHECKING:
+    from bot.store.records import Records
+
+STANDS = timedelta(days=7)
+"""How long an override counts."""
+EYES = "eyes"
+
+_ACTIONS: dict[type[Command], tuple[Action, AuditAction]] = {
+    Rerun: (Action.RERUN, AuditAction.RERUN),
+    Approve: (Action.APPROVE, AuditAction.APPROVE),
+    ApproveRun: (Action.APPROVE_RUN, AuditAction.APPROVE_RUN),
+    Protect: (Action.PROTECT, AuditAction.PROTECT),
+    AddCase: (Action.ADD_CASE, AuditAction.ADD_CASE),
+    Explain: (Action.EXPLAIN, AuditAction.EXPLAIN),
+}
+
+
+class Host(Protocol):
+    """What is asked of GitHub (``adapters.github.host.GitHubHost``)."""
+
+    def pull_request(self, number: int) -> HostedPullRequest:
+        """The pull request as it is now."""
+        ...
+
+    def role(self, login: str) -> Role:
+        """What this person may do here, now. Any doubt is ``none``."""
+        ...
+
+    def react(self, comment_id: int, reaction: str) -> None:
+        """Adds a reaction to a comment, once. Raises NotFound where the comment is gone."""
+        ...
+
+    def comment(self, number: int, body: str, marker: str) -> Comment:
+        """A comment whose first line starts with ``marker``: the one that is there, else a new one."""
+        ...
+
+
+class Desk(Protocol):
+    """Where runs are asked for and verdicts are published (``bot.desk.Desk``)."""
+
+    async def again(self, place: Place, number: int, *, why: str, approved_sha: Sha | None = None) -> Run | None:
+        """A new attempt for the head as it is now, once for each ``why``; ``None``: there is nothing to run."""
+        ...
+
+    async def restate(self, place: Place, number: int) -> None:
+        """Writes the check and the comment of the head anew, from what is kept and who accepts it now."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A permitted command with what it is about."""
+
+    posted: CommandPosted
+    pull: HostedPullRequest
+    entry: AuditEntry
+    """What will be noted."""
+    before: AuditEntry | None
+    """What was noted when this command was cut short the last time."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """What commands work with. ``tree`` fetches commits of the repository (blocking)."""
+
+    records: Records
+    host: Host
+    desk: Desk
+    tree: Callable[[Sequence[Sha]], SourceTree]
+    now: Callable[[], datetime]
+
+
+async def answer(posted: CommandPosted, room: Room) -> str:
+    """Does what the comment commands and answers it; what happened, for the log. May be repeated.
+
+    Raises HostError, SourceError and StoreError: then nothing was answered yet, and the delivery is tried again.
+    """
+    command = read_command(posted.body)
+    if command is None:
+        return "no command"
+    if posted.author.endswith("[bot]"):
+        return "bots give no commands"
+    repository = posted.place.repository_id
+    await asyncio.to_thread(room.records.repository, posted.place, room.now())
+    seen = await asyncio.to_thread(room.records.begin_command, repository, posted.comment_id, room.now())
+    if seen.answer_id is not None:
+        return "answered before"
+    try:
+        await asyncio.to_thread(room.host.react, posted.comment_id, EYES)
+    except NotFound:
+        return "the comment was deleted"
+    text = help_text(command) if isinstance(command, Help) else await _done(posted, command, room)
+    body = answer_body(posted.comment_id, posted.author, posted.url, text)
+    made = await asyncio.to_thread(room.host.comment, posted.number, body, marker(posted.comment_id))
+    await asyncio.to_thread(room.records.end_command, posted.comment_id, made.id, room.now())
+    return f"answered {type(command).__name__}"
+
+
+async def _done(posted: CommandPosted, command: Command, room: Room) -> str:
+    pull = await asyncio.to_thread(room.host.pull_request, posted.number)
+    role = await asyncio.to_thread(room.host.role, posted.author)
+    before = await asyncio.to_thread(room.records.audited, posted.comment_id)
+    action, noted = _ACTIONS[type(command)]
+    entry = AuditEntry(
+        repository_id=posted.place.repository_id,
+        number=posted.number,
+        by=posted.author,
+        role=role.value,
+        action=noted,
+        at=room.now(),
+        url=posted.url,
+        comment_id=posted.comment_id,
+        head_sha=pull.head_sha,
+    )
+    origin = Origin.SAME_REPOSITORY if pull.head_repository == posted.place.repository else Origin.FORK
+    if before is None:
+        allowed = may(action, role, origin, author=posted.author == pull.author)
+        if isinstance(allowed, Refused):
+            before = entry.model_copy(update={"permitted": False, "reason": allowed.sentence})
+            await _note(room, before)
+    if before is not None and not before.permitted:  # what was decided stays decided when it comes again
+        return said(before.reason, "Nothing was done.")
+    asked = _Asked(posted, pull, entry, before)
+    match command:
+        case Approve():
+            return await _approve(command, asked, room)
+        case ApproveRun():
+            return await _approve_run(command, asked, room)
+        case Rerun():
+            return await _rerun(command, asked, room)
+        case Explain() | Protect() | AddCase():
+            await _note(room, entry)
+            shown = await _shown(asked, room)
+            kept = _current(shown, pull) or (shown[-1] if shown else None)
+            if isinstance(command, Explain):
+                return await asyncio.to_thread(explanation, command, kept, room.records.experiments)
+            return await asyncio.to_thread(ready_patch, command, kept, room.tree, pull.head_sha)
+        case _:
+            assert_never(command)
+
+
+async def _shown(asked: _Asked, room: Room) -> list[KeptVerdict]:
+    place, number = asked.posted.place, asked.posted.number
+    return await asyncio.to_thread(room.records.verdicts_shown, place.repository_id, number)
+
+
+async def _note(room: Room, entry: AuditEntry) -> None:
+    await asyncio.to_thread(room.records.audit, entry)
+
+
+async def _approve(command: Approve, asked: _Asked, room: Room) -> str:
+    """Bound to the content of the verdict that the head showed when the comment was written."""
+    noted = asked.before
+    if noted is None:
+        shown = await _shown(asked, room)
+        kept = _current(shown, asked.pull)
+        refused = _not_approvable(asked, shown, kept)
+        if refused is not None or kept is None:
+            return said(refused or "", "Nothing was accepted.")
+        until = asked.entry.at + STANDS
+        change = {"reason": command.reason, "content_digest": kept.content_digest, "expires_at": until}
+        noted = asked.entry.model_copy(update=change)
+        await _note(room, noted)
+    await room.desk.restate(asked.posted.place, asked.posted.number)
+    return approved(noted.reason, noted.head_sha or "", noted.expires_at or noted.at)
+
+
+def _current(shown: Sequence[KeptVerdict], pull: HostedPullRequest) -> KeptVerdict | None:
+    """The newest verdict that the pull request shows as it is now."""
+    here = [kept for kept in shown if (kept.run.head_sha, kept.run.base_ref) == (pull.head_sha, pull.base_ref)]
+    return here[-1] if here else None
+
+
+def _not_approvable(asked: _Asked, shown: Sequence[KeptVerdict], kept: KeptVerdict | None) -> str | None:
+    """Why the verdict can't be accepted, in a sentence."""
+    if not asked.pull.is_open:
+        return "The pull request is closed."
+    if kept is None:
+        return f"`{asked.pull.head_sha[:12]}` shows no verdict yet: look at it when it is there, then accept it."
+    why = not_overridable(kept.scorecard)
+    if why is not None:
+        return why
+    since = shown_since(shown, kept.scorecard, kept.content_digest)
+    if since is None or moment(asked.posted.posted_at) < since:
+        return "This was written before that verdict was shown, so it can't mean it: look at it, then say it again."
+    return None
+
+
+async def _approve_run(command: ApproveRun, asked: _Asked, room: Room) -> str:
+    posted, head = asked.posted, asked.pull.head_sha
+    if asked.before is None:
+        if not asked.pull.is_open:
+            return said("The pull request is closed. Nothing is run.")
+        if command.sha != head:
+            return said(f"The head isn't `{command.sha}`: it is `{head}`. Look at that one, then approve it.")
+        await _note(room, asked.entry)
+    run = await room.desk.again(posted.place, posted.number, why=_why(posted), approved_sha=command.sha)
+    if run is None or run.head_sha != command.sha:
+        return said(f"The head moved on: `{command.sha[:12]}` isn't measured any more. Look at the new one.")
+    return said(f"`{command.sha[:12]}` is measured, as approved: exactly this commit, for a quarter of the budget.")
+
+
+async def _rerun(command: Rerun, asked: _Asked, room: Room) -> str:
+    posted = asked.posted
+    if not asked.pull.is_open:
+        return said("The pull request is closed. Nothing is run.")
+    kept = _current(await _shown(asked, room), asked.pull)
+    names = {card.lineage for card in kept.scorecard.lineages} if kept else set()
+    if kept is not None and command.lineage is not None and command.lineage not in names:
+        hint = did_you_mean(command.lineage, names) if names else "it concerns none"
+        return said(f"This pull request's verdict has no lineage `{command.lineage}` ({hint}).")
+    await _note(room, asked.entry)
+    run = await room.desk.again(posted.place, posted.number, why=_why(posted))
+    if run is None:
+        return said("There is nothing to run.")
+    whole = "a verdict is never made of one lineage alone, so all are looked at; " if command.lineage else ""
+    return said(f"`{run.head_sha[:12]}` is evaluated once more: {whole}what is stored isn't paid again.")
+
+
+def _why(posted: CommandPosted) -> str:
+    """Once for each comment, however often it is handled."""
+    return f"command:{posted.comment_id}"
