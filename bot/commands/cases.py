@@ -74,12 +74,12 @@ def _protected(command: Protect, files: Files, paths: Sequence[str]) -> str:
     if patches:
         return patch_text(patches[0], f"This protects `{command.case}` in `{patches[0].path}`.", files.commit)
     refused = [one for one in made if isinstance(one, NoPatch)]
-    there = [one for one in refused if not one.missing] or refused[: 1 if len(refused) == 1 else 0]
-    return said(there[0].sentence if there else f"No test set has a case `{command.case}`.")
+    telling = [one for one in refused if not one.missing] or (refused if len(refused) == 1 else [])
+    return said(telling[0].sentence if telling else f"No test set has a case `{command.case}`.")
 
 
 def _absent(path: str) -> NoPatch:
-    return NoPatch(sentence=f"The head has no regular file `{path}`.")
+    return NoPatch(sentence=f"The head has no regular file `{path}`.", missing=True)
 
 
 def case_files(tree: SourceTree, commit: Sha, cards: Sequence[LineageCard]) -> dict[str, str]:

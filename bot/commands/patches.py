@@ -53,7 +53,7 @@ class NoPatch(Value):
 
     sentence: str
     missing: bool = False
-    """The file has no such case."""
+    """There is no such case there."""
 
 
 Format = Literal["jsonl", "json", "csv", "yaml", "inline"]

@@ -2,16 +2,18 @@
 
 import base64
 import html
+import json
 import re
 import subprocess
 from fnmatch import fnmatch
 
 import pytest
+from hypothesis import given
 
 from bot.commands.cases import explanation, ready_patch
 from bot.commands.grammar import AddCase, Explain, Help, Protect
 from bot.commands.patches import Patch
-from bot.commands.replies import help_text, patch_text
+from bot.commands.replies import answer_body, approved, help_text, patch_text, said
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
 from schemas.config import GateConfig
 from schemas.experiments import CellOutcome, Experiment, ExperimentCase
@@ -19,7 +21,7 @@ from schemas.outcomes import MetricSpec
 from schemas.ports import TreeEntry
 from tests.bot.hosting import START
 from tests.render import scorecards
-from tests.render.surfaces import rendered
+from tests.render.surfaces import GFM, hostile_texts, page
 
 HEAD = "a" * 40
 CONFIG = b"""\
@@ -70,7 +72,7 @@ def asked(command, files=FILES, kept=None):
 
 def patch_in(text):
     """The patch as a reader would copy it from the page."""
-    return html.unescape(re.search(r'<pre lang="diff">(.*?)</pre>', rendered(text), re.DOTALL)[1])
+    return html.unescape(re.search(r'<pre lang="diff">(.*?)</pre>', GFM.render(text), re.DOTALL)[1])
 
 
 def test_a_case_is_protected_where_it_is_found(tmp_path):
@@ -127,9 +129,9 @@ def test_a_prompt_with_its_own_cases_is_found_by_its_verdict():
 
 def test_what_a_comment_cant_carry_comes_as_a_command(tmp_path):
     data = FILES["crlf.jsonl"]
-    config = b"version: 1\nlineages: {l: {use_case: classification, prompt: p.md, tests: crlf.jsonl, labels: [a]}}\n"
+    config = b"version: 1\nlineages: {l: {use_case: classification, prompt: p.md, tests: crlf.jsonl, labels: [a, b]}}\n"
     text = asked(Protect(case="one"), {"promptverdict.yaml": config, "crlf.jsonl": data})
-    command = html.unescape(re.search(r"<pre>(.*?)</pre>", rendered(text), re.DOTALL)[1])
+    command = html.unescape(re.search(r"<pre>(.*?)</pre>", GFM.render(text), re.DOTALL)[1])
     (tmp_path / "crlf.jsonl").write_bytes(data)
     patch = base64.b64decode(re.fullmatch(r"echo (\S+) \| base64 -d \| git apply", command)[1])
     subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=patch, check=True)
@@ -140,21 +142,34 @@ EVIL = 'x"</pre></details><img src=http://evil.test/a.png> @everyone ``` <!-- pr
 
 
 def test_a_hostile_file_is_only_ever_text():
-    data = b'{"id": "one", "input": ' + __import__("json").dumps(EVIL, ensure_ascii=False).encode() + b"}\n"
+    data = b'{"id": "one", "input": ' + json.dumps(EVIL, ensure_ascii=False).encode() + b"}\n"
     text = asked(Protect(case="one"), {**FILES, "tests/triage.jsonl": data})
     assert_harmless(text)
     assert_harmless(patch_text(Patch(path=EVIL, case=EVIL, text=EVIL + "\n+" + EVIL), f"This protects `{EVIL}`.", HEAD))
     assert_harmless(help_text(Help(why=EVIL)))
 
 
+TAGS = {"p", "ul", "li", "h3", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "b", "details", "summary"}
+
+
 def assert_harmless(text):
-    page = rendered(text)
-    assert set(re.findall(r"</?([a-z0-9]+)", page)) <= {
-        "p", "pre", "code", "details", "summary", "ul", "li", "h3", "table", "thead", "tbody", "tr", "th", "td", "em",
-        "strong", "br", "b", "i", "sub",
-    }  # fmt: skip
-    for sign in ("<!--", "<img", "</pre></details>", "@everyone", "\u202e"):
-        assert sign not in text
+    """Nothing of what was quoted is markup, a link, a mention or invisible."""
+    seen = page(text)
+    assert {tag.removeprefix("/") for tag in seen.structure} <= TAGS
+    assert seen.extras == []
+    assert set(seen.attributes) <= {"pre lang=diff"}
+    assert not set(text) & set("\u202e\u200b\ufeff\x1b")
+
+
+@given(hostile_texts)
+def test_no_reply_is_anything_but_text(text):
+    assert_harmless(help_text(Help(why=text)))
+    assert_harmless(approved(text, HEAD, START))
+    assert_harmless(said(f"`{text}` {text}"))
+    assert_harmless(patch_text(Patch(path=text, case=text, text=text), f"This protects `{text}`.", HEAD))
+    body = answer_body(1, "mia", "https://github.com/o/r/pull/1#issuecomment-1", approved(text, HEAD, START))
+    assert page(body).attributes == ["a href=https://github.com/o/r/pull/1#issuecomment-1"]
+    assert body.count("<!--") == 1
 
 
 # -- explain
