@@ -260,6 +260,23 @@ async def test_pruning_a_database_takes_the_oldest(store):
     assert await store.prune(max_bytes=0) == 15
 
 
+async def test_what_is_to_be_forgotten_is_gone_with_its_plan_and_nothing_else_is(store):
+    await store.put([row(), row(repetition=1), row("b")])
+    await store.keep_plan("a" * 64, {"plan": 1})
+    await store.keep_plan("c" * 64, {"plan": 2})
+    assert await store.forget(["a" * 64, "e" * 64]) == 3
+    assert [one.request_digest for one in store.export()] == ["b" * 64]
+    assert (await store.plan("a" * 64), await store.plan("c" * 64)) == (None, {"plan": 2})
+    assert await store.forget([]) == 0
+
+
+async def test_what_is_forgotten_can_not_be_read_from_the_file(file_store, path):
+    await file_store.put([row(text="a-canary-sings")])
+    await file_store.forget(["a" * 64])
+    await file_store.aclose()
+    assert b"a-canary-sings" not in path.read_bytes()
+
+
 async def test_a_connection_that_broke_is_opened_anew(server):
     server.psql("CREATE DATABASE broken")
     store = open_store(server.get_uri(database="broken"))

@@ -1,0 +1,85 @@
+"""The outcome store as one repository uses it: every use is noted before it is paid, many in one transaction."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from sqlmodel import select
+
+from bot.events import Place
+from bot.store.outcomes import NotedOutcomes
+from bot.store.tables import Outcomes
+from schemas.errors import StoreError
+from tests.run.laboratory import HandClock
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+PLACE = Place(installation_id=7, repository_id=11, repository="acme/prompts")
+
+
+class Watched:
+    """Records that count transactions; a store that looks whether what it is asked for was noted."""
+
+    def __init__(self, records):
+        self.records = records
+        self.transactions = 0
+        self.unnoted = []
+        self.asked = []
+
+    def use_outcomes(self, repository_id, digests, at):
+        self.transactions += 1
+        self.records.use_outcomes(repository_id, digests, at)
+
+    def _look(self, digests):
+        self.asked += digests
+        with self.records._database.reading() as session:
+            noted = set(session.exec(select(Outcomes.digest)))
+        self.unnoted += [digest for digest in digests if digest not in noted]
+
+    async def get(self, keys):
+        self._look([digest for digest, _ in keys])
+        return {}
+
+    async def claim(self, keys):
+        self._look([digest for digest, _ in keys])
+        return frozenset(keys)
+
+    async def plan(self, content_digest):
+        self._look([content_digest])
+
+    async def keep_plan(self, content_digest, plan):
+        self._look([content_digest])
+        return plan
+
+
+@pytest.fixture
+def watched(records):
+    records.repository(PLACE, NOW)
+    return Watched(records)
+
+
+async def test_whatever_is_asked_for_was_noted_before(watched):
+    noted = NotedOutcomes(watched, watched, 11, HandClock())
+    await noted.claim([("a" * 64, 0), ("a" * 64, 1)])
+    await noted.get([("b" * 64, 0)])
+    await noted.plan("c" * 64)
+    await noted.keep_plan("d" * 64, 1)
+    await noted.get([("a" * 64, 7), ("b" * 64, 1)])
+    assert (watched.unnoted, len(watched.asked), watched.transactions) == ([], 7, 4)
+
+
+async def test_many_at_once_are_noted_in_few_transactions(watched):
+    noted = NotedOutcomes(watched, watched, 11, HandClock())
+    async with asyncio.TaskGroup() as group:
+        for number in range(100):
+            group.create_task(noted.get([(f"{number:064}", 0)]))
+    assert watched.unnoted == []
+    assert watched.transactions <= 3
+
+
+async def test_nothing_is_asked_for_once_the_app_was_removed(watched):
+    noted = NotedOutcomes(watched, watched, 11, HandClock())
+    watched.records.uninstalled(7, NOW)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="the App was removed"):
+            await noted.claim([("a" * 64, 0)])
+    assert watched.asked == []
