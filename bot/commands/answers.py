@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from bot.clearances import shown_since
@@ -21,7 +19,6 @@ from bot.commands.cases import explanation, ready_patch
 from bot.commands.grammar import AddCase, Approve, ApproveRun, Command, Explain, Help, Protect, Rerun, read_command
 from bot.commands.replies import answer_body, approved, help_text, marker, said
 from bot.events import CommandPosted, Place
-from bot.logs import logger
 from bot.store.values import AuditAction, AuditEntry, KeptVerdict, Run
 from engine.clearing import moment, not_overridable
 from engine.readers.bounded import did_you_mean
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
 STANDS = timedelta(days=7)
 """How long an override counts."""
 EYES = "eyes"
-
-log = logger("commands")
 
 _ACTIONS: dict[type[Command], tuple[Action, AuditAction]] = {
     Rerun: (Action.RERUN, AuditAction.RERUN),
@@ -99,28 +94,9 @@ class Room:
     records: Records
     host: Host
     desk: Desk
-    tree: Callable[[Sequence[Sha]], AbstractContextManager[SourceTree]]
+    tree: Callable[[Sequence[Sha]], SourceTree]
     """Fetches commits of the repository (blocking)."""
     now: Callable[[], datetime]
-
-
-@dataclass(frozen=True)
-class Commands:
-    """The room of commands, for all repositories. ``host`` and ``tree`` are those of a place."""
-
-    records: Records
-    host: Callable[[Place], Host]
-    tree: Callable[[Place, Sequence[Sha]], AbstractContextManager[SourceTree]]
-    now: Callable[[], datetime]
-
-    async def answer(self, command: CommandPosted, desk: Desk) -> None:
-        """Acknowledges it, does it, answers it: once, however often it is called. Raises as ``answer`` does."""
-        place = command.place
-        room = Room(self.records, self.host(place), desk, partial(self.tree, place), self.now)
-        note = await answer(command, room)
-        log.info(
-            "command", comment=command.comment_id, repository=place.repository_id, number=command.number, note=note
-        )
 
 
 async def answer(posted: CommandPosted, room: Room) -> str:

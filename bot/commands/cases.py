@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 
 from bot.commands.grammar import AddCase, Explain, Protect
 from bot.commands.patches import INLINE, NoPatch, Patch, add, protect
@@ -38,17 +37,10 @@ def explanation(command: Explain, kept: KeptVerdict | None, records: Callable[[s
 
 
 def ready_patch(
-    command: Protect | AddCase,
-    kept: KeptVerdict | None,
-    tree: Callable[[Sequence[Sha]], AbstractContextManager[SourceTree]],
-    head: Sha,
+    command: Protect | AddCase, kept: KeptVerdict | None, tree: Callable[[Sequence[Sha]], SourceTree], head: Sha
 ) -> str:
     """The answer with a patch against the head, or why there is none. Raises SourceError when it can't be fetched."""
-    with tree([head]) as source:
-        return _patch_of(command, kept, source, head)
-
-
-def _patch_of(command: Protect | AddCase, kept: KeptVerdict | None, source: SourceTree, head: Sha) -> str:
+    source = tree([head])
     files = Files(source, head)
     cards = kept.scorecard.lineages if kept else ()
     try:

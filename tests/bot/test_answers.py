@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bot.clearances import accepted
-from bot.commands.answers import Commands, Room, answer
+from bot.commands.answers import Room, answer
 from bot.commands.replies import ANSWER
 from bot.events import CommandPosted
 from bot.store.records import Records
@@ -79,10 +79,6 @@ class Town:
     def handle(self, posted):
         return asyncio.run(answer(posted, self.room))
 
-    def files_of(self, place, commits):
-        assert place == PLACE
-        return self.tree(commits)
-
     def accepted(self, card, digest="d1", number=1):
         return accepted(
             card, repository_id=PLACE.repository_id, number=number, author=self.host.pulls[number].author,
@@ -108,13 +104,6 @@ def test_a_command_is_acknowledged_and_answered_under_its_name(town):
     assert town.host.reactions == [(1_000, "eyes")]
     assert "<code>mia</code>" in text.split("\n")[1]
     assert "approve" in text
-
-
-def test_the_room_of_commands_finds_the_repository_of_each(town):
-    town.clock.forward(seconds=60)
-    commands = Commands(town.records, lambda place: town.host if place == PLACE else None, town.files_of, town.clock)
-    asyncio.run(commands.answer(town.post("/verdict help"), town))
-    assert len(town.host.ours(1)) == 1
 
 
 def test_talk_gets_no_answer_and_no_eyes(town):

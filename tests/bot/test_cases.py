@@ -5,7 +5,6 @@ import html
 import json
 import re
 import subprocess
-from contextlib import nullcontext
 from fnmatch import fnmatch
 
 import pytest
@@ -50,7 +49,7 @@ class Tree:
 
     def __call__(self, commits):
         assert commits == [HEAD]
-        return nullcontext(self)
+        return self
 
     def lookup(self, commit, paths):
         return {
