@@ -61,8 +61,9 @@ class HostError(PromptVerdictError):
 class PermissionMissing(HostError):  # noqa: N818 - named after what it says
     """The token may not do this. ``permission`` is the line of YAML that grants it, such as ``statuses: write``."""
 
-    def __init__(self, permission: str, *, where: str | None = None) -> None:
-        super().__init__(f"the token lacks «{permission}»", where=where, mend=f"add `{permission}` to `permissions:`")
+    def __init__(self, permission: str, *, where: str | None = None, mend: str | None = None) -> None:
+        advice = mend or f"add `{permission}` to `permissions:`"
+        super().__init__(f"the token lacks «{permission}»", where=where, mend=advice)
         self.permission = permission
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -101,3 +103,144 @@ class Artifact(Value):
     same_repository: bool
     """The run's head lay in this repository, not in a fork."""
     created_at: str
+
+
+class Annotation(Value):
+    """A remark on lines of the head's version of a file. Texts are raw, but for what can't be seen."""
+
+    level: Literal["error", "warning"]
+    path: str
+    start_line: int
+    end_line: int
+    title: str
+    message: str
+
+
+class CheckConclusion(StrEnum):
+    """How a check run of ours ends. Neutral and skipped are left out on purpose: GitHub counts both as passed."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ACTION_REQUIRED = "action_required"
+    CANCELLED = "cancelled"
+
+
+class CheckAction(Value):
+    """A button on a check run."""
+
+    label: str = Field(max_length=20)
+    description: str = Field(max_length=40)
+    identifier: str = Field(max_length=20)
+    """Comes back with the event of the click."""
+
+
+class CheckRun(Value):
+    """A check run as we want it to stand."""
+
+    name: str
+    head_sha: Sha
+    external_id: str = Field(min_length=1)
+    """Our own name of it: a second one with the same id is never made."""
+    conclusion: CheckConclusion | None = None
+    """``None``: it is under way."""
+    title: str = Field(max_length=255)
+    summary: str = Field(max_length=65_535)
+    text: str = Field(default="", max_length=65_535)
+    details_url: str | None = None
+    annotations: tuple[Annotation, ...] = ()
+    """Only ever grows: what was annotated once is never sent again, and can't be taken back."""
+    actions: tuple[CheckAction, ...] = Field(default=(), max_length=3)
+
+
+class HostedCheck(Value):
+    """A check run as GitHub shows it."""
+
+    id: int
+    name: str
+    head_sha: Sha
+    external_id: str
+    app_id: int | None
+    """Whose it is."""
+    conclusion: str | None
+    """GitHub's word; ``None`` while it is under way."""
+    title: str
+    url: str
+    started_at: str | None
+    """UTC, ISO 8601."""
+    annotations: int
+    """How many it has."""
+
+
+class Installation(Value):
+    """An account that installed the App."""
+
+    id: int
+    account: str
+    permissions: dict[str, str]
+    """Granted: permission → ``read``, ``write`` or ``admin``. The App may have asked for more since."""
+    events: tuple[str, ...]
+    suspended: bool
+
+
+class HostedRepository(Value):
+    """A repository that an installation covers."""
+
+    id: int
+    full_name: str
+    default_branch: str
+    private: bool
+
+
+class HostedApp(Value):
+    """The App as GitHub knows it."""
+
+    id: int
+    slug: str
+    owner: str
+    """The account that registered it; empty where GitHub doesn't say."""
+    permissions: dict[str, str]
+    events: tuple[str, ...]
+    url: str
+
+    @property
+    def login(self) -> str:
+        """Who its comments are by."""
+        return f"{self.slug}[bot]"
+
+
+class HookSettings(Value):
+    """Where GitHub sends the App's webhooks."""
+
+    url: str
+    content_type: str
+    verifies_tls: bool
+    has_secret: bool
+
+
+class HookDelivery(Value):
+    """One attempt of GitHub to deliver a webhook. A redelivery has its own ``id`` and the same ``guid``."""
+
+    id: int
+    guid: str
+    event: str
+    action: str | None
+    delivered_at: datetime
+    """UTC."""
+    redelivery: bool
+    status_code: int
+    """What was answered; 0 or 5xx where nobody did."""
+    installation_id: int | None
+    repository_id: int | None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether it was accepted."""
+        return 200 <= self.status_code < 300
+
+
+class RequiredCheck(Value):
+    """A check that a branch requires before anything is merged."""
+
+    name: str
+    app_id: int | None
+    """Only this App may report it; ``None``: anybody with write access may."""

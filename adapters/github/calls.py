@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
+import re
+import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from pydantic import JsonValue
 
@@ -31,15 +36,35 @@ class AnswerLost(HostError):  # noqa: N818 - named after what happened
     """A write was sent and its answer never came (or was a 5xx): it may have happened. Re-read, then repeat."""
 
 
+@dataclass(frozen=True)
+class Mending:
+    """What to advise where a token is refused: an Action's token is mended elsewhere than an App's."""
+
+    unknown: str = "check the input github-token"
+    lacking: str = "add `{permission}` to `permissions:`"
+
+
+ACTION = Mending()
+APP = Mending(
+    unknown="check the App's id and private key, and that it is still installed",
+    lacking="grant `{permission}` in the App's settings and accept it in the installation",
+)
+
+
+class TokenUnknown(HostError):  # noqa: N818 - named after what it says
+    """GitHub doesn't know the token, or no longer."""
+
+
 class Calls:
     """Sends requests for one identity. ``deadline_s`` bounds a call with all its waiting.
 
-    ``proxy`` and ``ca_bundle`` come from the operator; the environment's own proxy variables are not read.
+    ``proxy`` and ``ca_bundle`` come from the operator; the environment's own proxy variables are not read. ``renew`` is
+    called once where GitHub doesn't know the token, before the call is repeated. Several threads may share it.
     """
 
     def __init__(
         self,
-        auth: Auth,
+        auth: Auth | None,
         *,
         api_url: str,
         proxy: str | None = None,
@@ -47,6 +72,8 @@ class Calls:
         deadline_s: float = 180.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
+        mending: Mending = ACTION,
+        renew: Callable[[], None] | None = None,
     ) -> None:
         self._requester = _requester(auth, api_url, proxy, ca_bundle)
         self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
@@ -55,6 +82,8 @@ class Calls:
         self._deadline_s = deadline_s
         self._sleep = sleep
         self._clock = clock
+        self._mending = mending
+        self._renew = renew
 
     def get(self, path: str, **query: str | int) -> JsonValue:
         """The answer's JSON; repeated until it comes or the deadline has passed."""
@@ -72,6 +101,15 @@ class Calls:
             if 'rel="next"' not in headers.get("link", ""):
                 return rows
         raise HostError(f"GitHub has more than {MOST_PAGES * 100:,} rows", where=path)
+
+    def page(self, path: str, cursor: str) -> tuple[list[JsonValue], str]:
+        """A page of a list that GitHub numbers by cursors: its rows, and the next page's cursor or nothing."""
+        after = {"cursor": cursor} if cursor else {}
+        headers, rows = self._repeat("GET", path, {"per_page": 100, **after}, None)
+        if not isinstance(rows, list):
+            raise HostError("GitHub's answer isn't a list", where=path)
+        following = re.search(r'[?&]cursor=([^&>]+)[^>]*>;\s*rel="next"', headers.get("link", ""))
+        return rows, unquote(following[1]) if following else ""
 
     def location(self, path: str) -> str:
         """Where a download that GitHub redirects to lies."""
@@ -104,6 +142,23 @@ class Calls:
         *,
         writes_once: bool = False,
     ) -> tuple[dict[str, str], JsonValue]:
+        try:
+            return self._try(method, path, query, body, writes_once=writes_once)
+        except TokenUnknown:
+            if self._renew is None:
+                raise
+            self._renew()
+            return self._try(method, path, query, body, writes_once=writes_once)
+
+    def _try(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int],
+        body: Mapping[str, JsonValue] | None,
+        *,
+        writes_once: bool,
+    ) -> tuple[dict[str, str], JsonValue]:
         import requests
 
         end = self._clock() + self._deadline_s
@@ -125,7 +180,7 @@ class Calls:
                 elif status >= 500:
                     trouble = f"GitHub answered {status}"
                 else:
-                    raise _refusal(method, path, status, headers, text)
+                    raise _refusal(f"{method} {path}", status, headers, text, self._mending)
             if not wait:
                 if writes_once:
                     raise AnswerLost(trouble, where=f"{method} {path}")
@@ -197,21 +252,21 @@ def _pause(status: int, headers: Mapping[str, str], text: str, limited: int, now
     return 60.0 * 2.0**limited
 
 
-def _refusal(method: str, path: str, status: int, headers: Mapping[str, str], text: str) -> HostError:
-    where = f"{method} {path}"
+def _refusal(where: str, status: int, headers: Mapping[str, str], text: str, mending: Mending) -> HostError:
     message = _message(text)
     if status == 401:
-        return HostError("GitHub doesn't know this token", where=where, mend="check the input github-token")
+        return TokenUnknown("GitHub doesn't know this token", where=where, mend=mending.unknown)
     if status in (404, 410):
         return NotFound(message or "Not Found", where=where)
     accepted = [one.strip() for one in headers.get("x-accepted-github-permissions", "").replace(",", ";").split(";")]
     wanted = next((one for one in accepted if one.startswith("pull_requests")), accepted[0])
     if status == 403 and ("not accessible" in message or "Must have" in message):
-        return PermissionMissing(wanted.replace("_", "-").replace("=", ": ") or "write", where=where)
+        permission = wanted.replace("_", "-").replace("=", ": ") or "write"
+        return PermissionMissing(permission, where=where, mend=mending.lacking.format(permission=permission))
     return HostError(f"GitHub refused ({status}): {message}", where=where)
 
 
-def _requester(auth: Auth, api_url: str, proxy: str | None, ca_bundle: str | None) -> Requester:
+def _requester(auth: Auth | None, api_url: str, proxy: str | None, ca_bundle: str | None) -> Requester:
     """PyGithub's requester, its own retries and pauses off, over sessions that read nothing from the environment."""
     from github import Github
     from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
@@ -221,16 +276,18 @@ def _requester(auth: Auth, api_url: str, proxy: str | None, ca_bundle: str | Non
         if proxy is not None:
             session.proxies = {"http": proxy, "https": proxy}
 
-    class Plain(HTTPRequestsConnectionClass):
+    # each thread has its own: PyGithub keeps a request in its connection until the answer is read
+    class Plain(threading.local, HTTPRequestsConnectionClass):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             detach(self.session)
 
-    class Secure(HTTPSRequestsConnectionClass):
+    class Secure(threading.local, HTTPSRequestsConnectionClass):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
             detach(self.session)
 
+    logging.getLogger("github.Requester").setLevel(logging.INFO)  # below, it logs whole answers, tokens among them
     Requester.injectConnectionClasses(Plain, Secure)
     try:
         client = Github(

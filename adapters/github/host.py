@@ -9,9 +9,11 @@ from urllib.parse import quote
 
 from pydantic import JsonValue
 
-from adapters.github.calls import AnswerLost, Calls
+from adapters.github import answers
+from adapters.github.answers import Json, an_object, optional, text
+from adapters.github.calls import ACTION, AnswerLost, Calls, Mending
 from schemas.errors import HostError, NotFound
-from schemas.host import Artifact, Comment, CommitState, CommitStatus, HostedPullRequest, Review, ReviewState, Sha
+from schemas.host import Artifact, Comment, CommitState, CommitStatus, HostedPullRequest, Review, ReviewState, Role, Sha
 
 if TYPE_CHECKING:
     from github.Auth import Auth
@@ -21,8 +23,6 @@ PUBLIC_API = "https://api.github.com"
 REPEATS = 3
 CAN_WRITE = {"write", "admin"}
 """GitHub's coarse levels; maintain is shown as write, triage as read."""
-
-Json = dict[str, JsonValue]
 
 
 class GitHubHost:
@@ -43,11 +43,16 @@ class GitHubHost:
         ca_bundle: str | None = None,
         deadline_s: float = 180.0,
         sleep: Callable[[float], None] = time.sleep,
+        mending: Mending = ACTION,
+        renew: Callable[[], None] | None = None,
     ) -> None:
         self.repository = repository
         self.login = login
         self._at = f"/repos/{repository}"
-        self._calls = Calls(auth, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, deadline_s=deadline_s, sleep=sleep)
+        self._calls = Calls(
+            auth, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, deadline_s=deadline_s, sleep=sleep,
+            mending=mending, renew=renew,
+        )  # fmt: skip
 
     @classmethod
     def with_token(
@@ -66,27 +71,32 @@ class GitHubHost:
 
     def pull_request(self, number: int) -> HostedPullRequest:
         """The pull request as it is now."""
-        return _pull(_object(self._calls.get(f"{self._at}/pulls/{number}")))
+        return answers.pull_request(an_object(self._calls.get(f"{self._at}/pulls/{number}")))
 
     def commit(self, name: str) -> Sha:
         """The commit that a branch, a tag or an id names."""
-        return _text(_object(self._calls.get(f"{self._at}/commits/{quote(name, safe='/')}")), "sha")
+        return text(an_object(self._calls.get(f"{self._at}/commits/{quote(name, safe='/')}")), "sha")
+
+    def open_pull_requests(self) -> tuple[HostedPullRequest, ...]:
+        """Every open pull request, newest first."""
+        rows = self._calls.pages(f"{self._at}/pulls", state="open")
+        return tuple(answers.pull_request(an_object(row)) for row in rows)
 
     def pull_requests_of(self, sha: Sha) -> tuple[HostedPullRequest, ...]:
         """Pull requests that have ``sha`` as a commit, newest state, as GitHub lists them."""
         rows = self._calls.pages(f"{self._at}/commits/{sha}/pulls")
-        return tuple(_pull(_object(row)) for row in rows)
+        return tuple(answers.pull_request(an_object(row)) for row in rows)
 
     def reviews(self, number: int) -> tuple[Review, ...]:
         """Every review, oldest first."""
-        rows = map(_object, self._calls.pages(f"{self._at}/pulls/{number}/reviews"))
+        rows = map(an_object, self._calls.pages(f"{self._at}/pulls/{number}/reviews"))
         return tuple(
             Review(
-                reviewer=_login(row.get("user")),
-                state=ReviewState(_text(row, "state").lower()),
-                commit=_optional(row, "commit_id"),
-                submitted_at=_optional(row, "submitted_at") or "",
-                url=_optional(row, "html_url") or "",
+                reviewer=answers.login(row.get("user")),
+                state=ReviewState(text(row, "state").lower()),
+                commit=optional(row, "commit_id"),
+                submitted_at=optional(row, "submitted_at") or "",
+                url=optional(row, "html_url") or "",
             )
             for row in rows
         )
@@ -99,7 +109,20 @@ class GitHubHost:
             answer = self._calls.get(f"{self._at}/collaborators/{quote(login, safe='')}/permission")
         except HostError:
             return False
-        return _object(answer).get("permission") in CAN_WRITE
+        return an_object(answer).get("permission") in CAN_WRITE
+
+    def role(self, login: str) -> Role:
+        """What this person may do in the repository, now. Somebody whom GitHub doesn't know there has no role.
+
+        Raises HostError where GitHub couldn't be asked: that is no answer.
+        """
+        if not login:
+            return Role.NONE
+        try:
+            answer = self._calls.get(f"{self._at}/collaborators/{quote(login, safe='')}/permission")
+        except NotFound:
+            return Role.NONE
+        return answers.role(an_object(answer))
 
     def merge_base(self, base: Sha, head: Sha) -> Sha | None:
         """The newest common ancestor; ``None`` when GitHub knows none."""
@@ -107,7 +130,7 @@ class GitHubHost:
             answer = self._calls.get(f"{self._at}/compare/{base}...{head}", per_page=1, page=2)
         except NotFound:
             return None
-        return _text(_object(_object(answer).get("merge_base_commit")), "sha")
+        return text(an_object(an_object(answer).get("merge_base_commit")), "sha")
 
     def set_status(self, sha: Sha, status: CommitStatus) -> None:
         """Makes ``status`` the newest of its context. After a lost answer it looks before it writes again."""
@@ -116,7 +139,7 @@ class GitHubHost:
             body["target_url"] = status.target_url
         for left in reversed(range(REPEATS)):
             try:
-                answer = _object(self._calls.once("POST", f"{self._at}/statuses/{sha}", body))
+                answer = an_object(self._calls.once("POST", f"{self._at}/statuses/{sha}", body))
             except AnswerLost:
                 written = self.statuses(sha, status.context)[:1]
                 if written and written[0].model_copy(update={"created_at": status.created_at}) == status:
@@ -124,19 +147,19 @@ class GitHubHost:
                 if not left:
                     raise
             else:
-                self.login = _login(answer.get("creator")) or self.login
+                self.login = answers.login(answer.get("creator")) or self.login
                 return
 
     def statuses(self, sha: Sha, context: str) -> tuple[CommitStatus, ...]:
         """The statuses of one context, newest first."""
-        rows = map(_object, self._calls.pages(f"{self._at}/commits/{sha}/statuses"))
+        rows = map(an_object, self._calls.pages(f"{self._at}/commits/{sha}/statuses"))
         return tuple(
             CommitStatus(
                 context=context,
-                state=CommitState(_text(row, "state")),
-                description=(_optional(row, "description") or "")[:140],
-                target_url=_optional(row, "target_url"),
-                created_at=_optional(row, "created_at"),
+                state=CommitState(text(row, "state")),
+                description=(optional(row, "description") or "")[:140],
+                target_url=optional(row, "target_url"),
+                created_at=optional(row, "created_at"),
             )
             for row in rows
             if row.get("context") == context
@@ -147,8 +170,12 @@ class GitHubHost:
         return next(iter(self._ours(number, marker)), None)
 
     def _ours(self, number: int, marker: str) -> list[Comment]:
-        rows = map(_object, self._calls.pages(f"{self._at}/issues/{number}/comments"))
-        return [_comment(r) for r in rows if _login(r.get("user")) == self.login and _is_marked(r.get("body"), marker)]
+        rows = map(an_object, self._calls.pages(f"{self._at}/issues/{number}/comments"))
+        return [
+            answers.comment(r)
+            for r in rows
+            if answers.login(r.get("user")) == self.login and _is_marked(r.get("body"), marker)
+        ]
 
     def write_comment(self, number: int, body: str, marker: str, known: Comment | None) -> Comment:
         """Updates ``known`` where it still stands, else makes it anew, exactly once however many answers get lost."""
@@ -161,7 +188,7 @@ class GitHubHost:
                 pass  # somebody deleted it: it comes back
         for left in reversed(range(REPEATS)):
             try:
-                answer = _object(self._calls.once("POST", f"{self._at}/issues/{number}/comments", {"body": body}))
+                answer = an_object(self._calls.once("POST", f"{self._at}/issues/{number}/comments", {"body": body}))
             except AnswerLost:
                 written = self.find_comment(number, marker)
                 if written is not None:
@@ -169,9 +196,20 @@ class GitHubHost:
                 if not left:
                     raise
             else:
-                self.login = _login(answer.get("user")) or self.login
-                return self._only(number, body, marker, _comment(answer))
+                self.login = answers.login(answer.get("user")) or self.login
+                return self._only(number, body, marker, answers.comment(answer))
         raise AssertionError("unreachable: the last try returns or raises")
+
+    def comment(self, number: int, body: str, marker: str) -> Comment:
+        """Our comment with this marker, made where there is none. One that is there stays as it is.
+
+        The marker names what is answered, so that an answer is given once however often it is asked for.
+        """
+        return self.find_comment(number, marker) or self.write_comment(number, body, marker, None)
+
+    def react(self, comment_id: int, content: str) -> None:
+        """Puts a reaction such as ``eyes`` on a comment; a second time changes nothing."""
+        self._calls.put("POST", f"{self._at}/issues/comments/{comment_id}/reactions", {"content": content})
 
     def _only(self, number: int, body: str, marker: str, made: Comment) -> Comment:
         """What stands where another run of ours made a comment at the same moment: the oldest, with ``body``."""
@@ -185,13 +223,15 @@ class GitHubHost:
         return made if oldest == made.id else self._update(every[oldest], body)
 
     def _update(self, comment: Comment, body: str) -> Comment:
-        return _comment(_object(self._calls.put("PATCH", f"{self._at}/issues/comments/{comment.id}", {"body": body})))
+        return answers.comment(
+            an_object(self._calls.put("PATCH", f"{self._at}/issues/comments/{comment.id}", {"body": body}))
+        )
 
     def artifacts(self, name: str) -> tuple[Artifact, ...]:
         """Unexpired artifacts of this name, newest first; one page."""
-        answer = _object(self._calls.get(f"{self._at}/actions/artifacts", name=name, per_page=100))
+        answer = an_object(self._calls.get(f"{self._at}/actions/artifacts", name=name, per_page=100))
         rows = answer.get("artifacts")
-        found = [_artifact(_object(row)) for row in (rows if isinstance(rows, list) else [])]
+        found = [answers.artifact(an_object(row)) for row in (rows if isinstance(rows, list) else [])]
         return tuple(sorted((a for a in found if a is not None), key=lambda a: (a.created_at, a.id), reverse=True))
 
     def download(self, artifact: Artifact, *, max_bytes: int) -> bytes:
@@ -200,72 +240,7 @@ class GitHubHost:
         return self._calls.fetch(url, max_bytes=max_bytes)
 
 
-def _object(value: JsonValue) -> Json:
-    if not isinstance(value, dict):
-        raise HostError("GitHub's answer isn't what its documentation says: an object was expected")
-    return value
-
-
-def _text(row: Json, name: str) -> str:
-    value = row.get(name)
-    if not isinstance(value, str):
-        raise HostError(f"GitHub's answer isn't what its documentation says: «{name}» is missing")
-    return value
-
-
-def _optional(row: Json, name: str) -> str | None:
-    value = row.get(name)
-    return value if isinstance(value, str) else None
-
-
-def _number(row: Json, name: str) -> int:
-    value = row.get(name)
-    if not isinstance(value, int):
-        raise HostError(f"GitHub's answer isn't what its documentation says: «{name}» is missing")
-    return value
-
-
-def _login(user: JsonValue) -> str:
-    """Deleted people have no user: an empty login, which is nobody's."""
-    return (_optional(user, "login") or "") if isinstance(user, dict) else ""
-
-
 def _is_marked(body: JsonValue, marker: str) -> bool:
     """Whether the first line is an HTML comment that starts with the marker: ``<!-- prompt-verdict … -->``."""
     line = body.split("\n", 1)[0].rstrip("\r") if isinstance(body, str) else ""
     return line.startswith(f"{marker} ") and line.endswith(" -->")
-
-
-def _comment(row: Json) -> Comment:
-    return Comment(id=_number(row, "id"), url=_optional(row, "html_url") or "")
-
-
-def _pull(row: Json) -> HostedPullRequest:
-    base, head = _object(row.get("base")), _object(row.get("head"))
-    repository = head.get("repo")
-    return HostedPullRequest(
-        number=_number(row, "number"),
-        is_open=row.get("state") == "open",
-        merged=row.get("merged_at") is not None,
-        author=_login(row.get("user")),
-        base_ref=_text(base, "ref"),
-        base_sha=_text(base, "sha"),
-        head_ref=_text(head, "ref"),
-        head_sha=_text(head, "sha"),
-        merge_commit_sha=_optional(row, "merge_commit_sha"),
-        head_repository=_text(repository, "full_name") if isinstance(repository, dict) else None,
-    )
-
-
-def _artifact(row: Json) -> Artifact | None:
-    run = row.get("workflow_run")
-    if row.get("expired") or not isinstance(run, dict):
-        return None
-    return Artifact(
-        id=_number(row, "id"),
-        name=_text(row, "name"),
-        size=_number(row, "size_in_bytes"),
-        head_sha=_text(run, "head_sha"),
-        same_repository=_number(run, "repository_id") == run.get("head_repository_id"),
-        created_at=_optional(row, "created_at") or "",
-    )

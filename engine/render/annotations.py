@@ -7,8 +7,8 @@ from typing import Literal
 
 from engine.render.encode import excerpt, visible
 from engine.render.signs import VERDICT_WORDS
+from schemas.host import Annotation
 from schemas.scorecard import LineageCard, Scorecard, VerdictStatus
-from schemas.values import Value
 
 MOST_PER_LEVEL = 10
 """GitHub shows ten errors and ten warnings of a step and drops the rest without a word."""
@@ -20,17 +20,6 @@ _LEVELS: dict[VerdictStatus, Literal["error", "warning"]] = {
     VerdictStatus.SUSPICIOUS: "warning",
     VerdictStatus.UNDERPOWERED: "warning",
 }
-
-
-class Annotation(Value):
-    """A remark on lines of the head's version of a file. Texts are raw, but for what can't be seen."""
-
-    level: Literal["error", "warning"]
-    path: str
-    start_line: int
-    end_line: int
-    title: str
-    message: str
 
 
 def _annotation(card: LineageCard, level: Literal["error", "warning"]) -> Annotation:

@@ -36,6 +36,11 @@ class App:
     public_key: str
     installations: dict[int, frozenset[str]] = field(default_factory=dict)
     """Installation id → the repositories' full names."""
+    suspended: set[int] = field(default_factory=set)
+    """Installations that an owner suspended: no tokens for them."""
+    granted: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Installation id → permissions, where the account hasn't accepted all that the App asks for by now."""
+    events: tuple[str, ...] = ()
 
     @property
     def login(self) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
-from tests.fakes.github.identity import Identity
+from tests.fakes.github.identity import LEVELS, App, Identity
 from tests.fakes.github.state import Json, Pull, Repository, timestamp
 
 if TYPE_CHECKING:
@@ -442,6 +442,9 @@ def list_checks(github: FakeGitHub, request: Request, repository: Repository, sh
         r for r in reversed(repository.check_runs)
         if r["head_sha"] == sha and name in ("", r["name"]) and app in ("", str(r["app"]["id"]))
     ]  # fmt: skip
+    if request.query("filter", "latest") == "latest":
+        newest = {(r["app"]["id"], r["name"]): r for r in reversed(runs)}
+        runs = [r for r in runs if newest[r["app"]["id"], r["name"]] is r]
     return request.page([check_json(github, repository, r) for r in runs], wrap="check_runs")
 
 
@@ -519,6 +522,31 @@ def get_contents(github: FakeGitHub, request: Request, repository: Repository, p
     )
 
 
+# --- what a branch requires
+
+
+@route("GET", "/repos/{owner}/{repo}/rules/branches/{branch}", "metadata")
+def list_rules(github: FakeGitHub, request: Request, repository: Repository, branch: str) -> Reply:
+    checks = repository.required_checks.get(branch, [])
+    parameters = {"required_status_checks": checks, "strict_required_status_checks_policy": False}
+    rule = {
+        "type": "required_status_checks", "parameters": parameters, "ruleset_source_type": "Repository",
+        "ruleset_source": repository.full_name, "ruleset_id": 1,
+    }  # fmt: skip
+    return request.page([rule] if checks else [])
+
+
+@route("GET", "/repos/{owner}/{repo}/branches/{branch}", "contents")
+def get_branch(github: FakeGitHub, request: Request, repository: Repository, branch: str) -> Reply:
+    sha = repository.git.find(f"refs/heads/{branch}")
+    if sha is None:
+        raise Refusal(404, "Branch not found")
+    checks = repository.protected_checks.get(branch, [])
+    required = {"enforcement_level": "everyone", "contexts": [c["context"] for c in checks], "checks": checks}
+    protection = {"enabled": True, "required_status_checks": required} if checks else {"enabled": False}
+    return Reply(200, {"name": branch, "commit": {"sha": sha}, "protected": bool(checks), "protection": protection})
+
+
 # --- artifacts
 
 
@@ -562,12 +590,16 @@ def the_app(github: FakeGitHub, request: Request) -> Any:
 @route("GET", "/app")
 def get_app(github: FakeGitHub, request: Request) -> Reply:
     app = the_app(github, request)
-    return Reply(200, {"id": app.id, "slug": app.slug, "name": app.slug, "permissions": app.permissions, "events": []})
+    return Reply(200, {
+        "id": app.id, "slug": app.slug, "name": app.slug, "owner": user("acme"), "events": list(app.events),
+        "permissions": {"metadata": "read", **app.permissions}, "html_url": f"{github.server_url}/apps/{app.slug}",
+    })  # fmt: skip
 
 
 def installation_json(github: FakeGitHub, app: Any, number: int) -> Json:
-    return {"id": number, "app_id": app.id, "app_slug": app.slug, "permissions": app.permissions, "repository_selection": "selected",
-            "account": user("acme"), "events": [], "suspended_at": None,
+    return {"id": number, "app_id": app.id, "app_slug": app.slug, "permissions": app.granted.get(number, app.permissions),
+            "repository_selection": "selected", "account": user("acme"), "events": list(app.events),
+            "suspended_at": timestamp(github.clock()) if number in app.suspended else None,
             "access_tokens_url": f"{github.api_url}/app/installations/{number}/access_tokens"}  # fmt: skip
 
 
@@ -600,6 +632,8 @@ def create_token(github: FakeGitHub, request: Request, number: str) -> Reply:
     names = app.installations.get(int(number))
     if names is None:
         raise Refusal(404, "Not Found")
+    if int(number) in app.suspended:
+        raise Refusal(403, "This installation has been suspended")
     body = request.body
     wanted = body.get("repositories")
     if "repository_ids" in body:
@@ -610,8 +644,9 @@ def create_token(github: FakeGitHub, request: Request, number: str) -> Reply:
         raise Refusal(
             422, "There is at least one repository that does not exist or is not accessible to the parent installation."
         )
-    permissions = body.get("permissions") or app.permissions
-    if any(scope not in app.permissions for scope in permissions):
+    granted = {"metadata": "read", **app.granted.get(int(number), app.permissions)}
+    permissions = body.get("permissions") or granted
+    if any(LEVELS[granted.get(scope, "none")] < LEVELS[level] for scope, level in permissions.items()):
         raise Refusal(422, "The permissions requested are not granted to this installation.")
     token = github.installation_token(app, int(number), chosen, permissions)
     return Reply(201, {"token": token, "expires_at": timestamp(github.clock() + 3600), "permissions": permissions})
@@ -631,6 +666,45 @@ def list_deliveries(github: FakeGitHub, request: Request) -> Reply:
     start = int(request.query("cursor", "0"))
     more = {"link": f'<{request.url}{request.path}?per_page={size}&cursor={start + size}>; rel="next"'}
     return Reply(200, rows[start : start + size], more if start + size < len(rows) else {})
+
+
+@route("GET", "/app/hook/deliveries/{number}")
+def get_delivery(github: FakeGitHub, request: Request, number: str) -> Reply:
+    app = the_app(github, request)
+    found = next((d for d in github.webhooks.deliveries if (d.id, d.app_id) == (int(number), app.id)), None)
+    if found is None:
+        raise Refusal(404, "Not Found")
+    sent = {"headers": {"X-GitHub-Event": found.event, "X-GitHub-Delivery": found.guid}, "payload": found.payload}
+    shown = {**found.summary(), "url": found.hook.url, "request": sent, "response": {"headers": {}, "payload": ""}}
+    return Reply(200, shown)
+
+
+@route("GET", "/app/hook/config")
+def get_hook(github: FakeGitHub, request: Request) -> Reply:
+    app = the_app(github, request)
+    hook = next((hook for owner, hook in github.hooks if owner is app), None)
+    if hook is None:
+        raise Refusal(404, "Not Found")
+    shown = {"url": hook.url, "content_type": "json", "insecure_ssl": "0"}
+    return Reply(200, shown | ({"secret": "********"} if hook.secret else {}))
+
+
+@route("POST", "/app-manifests/{code}/conversions")
+def convert_manifest(github: FakeGitHub, request: Request, code: str) -> Reply:
+    """Makes the App that the manifest describes; the code is good once."""
+    manifest = github.manifests.pop(code, None)
+    if manifest is None:
+        raise Refusal(404, "Not Found")
+    slug = manifest["name"].lower().replace(" ", "-")
+    app = App.make(github.next_id(), slug, manifest["default_permissions"])
+    app.events = tuple(manifest["default_events"])
+    github.apps[app.id] = app
+    return Reply(201, {
+        "id": app.id, "slug": slug, "node_id": "A_1", "name": manifest["name"], "owner": user("acme"), "description": None,
+        "external_url": manifest["url"], "html_url": f"{github.server_url}/apps/{slug}", "permissions": app.permissions,
+        "events": list(app.events), "created_at": timestamp(github.clock()), "updated_at": timestamp(github.clock()),
+        "client_id": "Iv1.0", "client_secret": "client-secret", "webhook_secret": "hook-secret", "pem": app.private_key,
+    })  # fmt: skip
 
 
 @route("POST", "/app/hook/deliveries/{number}/attempts")

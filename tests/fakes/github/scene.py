@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping
 
 from tests.fakes.github.git import Files
-from tests.fakes.github.routes import comment_json, pull_json, repository_json, user
+from tests.fakes.github.routes import check_json, comment_json, pull_json, repository_json, user
 from tests.fakes.github.server import FakeGitHub
 from tests.fakes.github.state import Json, Pull, Repository, timestamp
 
@@ -94,6 +94,27 @@ class Scene:
         return self._payload(
             by, action="created", issue=issue, comment=comment_json(self.github, self.repository, comment)
         )
+
+    def _check(self, number: int) -> Json:
+        found = next(run for run in self.repository.check_runs if run["id"] == number)
+        return check_json(self.github, self.repository, found)
+
+    def rerequest(self, check: int, by: str = "mia") -> Json:
+        """Somebody presses GitHub's own «Re-run» of a check run: event ``check_run``."""
+        return self._payload(by, action="rerequested", check_run=self._check(check))
+
+    def press(self, check: int, identifier: str, by: str = "mia") -> Json:
+        """Somebody presses one of our buttons on a check run: event ``check_run``."""
+        parts = {"check_run": self._check(check), "requested_action": {"identifier": identifier}}
+        return self._payload(by, action="requested_action", **parts)
+
+    def rerequest_suite(self, pull: Pull, by: str = "mia") -> Json:
+        """«Re-run all checks» of a head: event ``check_suite``."""
+        suite = {
+            "id": self.github.next_id(), "head_sha": pull.head_sha, "head_branch": pull.head_ref, "status": "completed",
+            "conclusion": "failure", "pull_requests": [{"number": pull.number}],
+        }  # fmt: skip
+        return self._payload(by, action="rerequested", check_suite=suite)
 
     def queue(self, pull: Pull) -> Json:
         """The merge queue takes the pull request in."""

@@ -65,7 +65,14 @@ class Asked:
 class FakeGitHub:
     """One GitHub. Use it as a context manager; ``api_url`` and ``server_url`` are where it listens."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time, strict: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        strict: bool = True,
+        writes_a_minute: int = WRITES_A_MINUTE,
+    ) -> None:
         self.folder = folder
         self.clock = clock
         self.lock = threading.RLock()
@@ -81,6 +88,9 @@ class FakeGitHub:
         self.webhooks = Webhooks(self)
         self._ids = iter(range(1000, 10**9))
         self._writes: deque[float] = deque()
+        self.writes_a_minute = writes_a_minute
+        self.manifests: dict[str, Json] = {}
+        """Codes of the manifest flow, each good once → the manifest that was posted."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._server.block_on_close = False
@@ -199,7 +209,7 @@ class FakeGitHub:
         now = self.clock()
         while self._writes and now - self._writes[0] >= 60:
             self._writes.popleft()
-        if len(self._writes) >= WRITES_A_MINUTE:
+        if len(self._writes) >= self.writes_a_minute:
             raise Refusal(403, SECONDARY, {"retry-after": "60"})
         self._writes.append(now)
 

@@ -64,6 +64,10 @@ class Repository:
     artifacts: list[Json] = field(default_factory=list)
     archives: dict[int, bytes] = field(default_factory=dict)
     reactions: list[Json] = field(default_factory=list)
+    required_checks: dict[str, list[Json]] = field(default_factory=dict)
+    """Branch → checks that a ruleset requires: ``{"context": …, "integration_id": …}``."""
+    protected_checks: dict[str, list[Json]] = field(default_factory=dict)
+    """Branch → checks that classic protection requires: ``{"context": …, "app_id": …}``."""
 
     def role(self, login: str) -> str:
         """The coarse level that GitHub's old ``permission`` field shows."""

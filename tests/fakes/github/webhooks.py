@@ -46,10 +46,12 @@ class Delivery:
         return value
 
     def summary(self) -> Json:
+        payload = self.payload
         return {
-            "id": self.id, "guid": self.guid, "event": self.event, "action": self.payload.get("action"), "delivered_at": self.delivered_at,
-            "redelivery": self.redelivery, "duration": 0.1, "status_code": self.status_code, "repository_id": None,
-            "installation_id": None, "status": "OK" if 200 <= self.status_code < 300 else "Invalid HTTP Response",
+            "id": self.id, "guid": self.guid, "event": self.event, "action": payload.get("action"), "delivered_at": self.delivered_at,
+            "redelivery": self.redelivery, "duration": 0.1, "status_code": self.status_code,
+            "repository_id": payload.get("repository", {}).get("id"),
+            "installation_id": payload.get("installation", {}).get("id"), "status": "OK" if 200 <= self.status_code < 300 else "Invalid HTTP Response",
         }  # fmt: skip
 
 
@@ -63,13 +65,19 @@ class Webhooks:
         """Events that get lost: recorded as failed, never sent."""
 
     def emit(self, event: str, payload: Json, *, wait: bool = True) -> list[Delivery]:
-        """Sends ``payload`` to every hook that listens for ``event``."""
-        body = json.dumps(payload).encode()
+        """Sends ``payload`` to every hook that listens for ``event``; an App's says for which installation."""
         return [
-            self._attempt(event, body, app, hook, str(uuid.uuid4()), redelivery=False, wait=wait)
+            self._attempt(event, self._body(payload, app), app, hook, str(uuid.uuid4()), redelivery=False, wait=wait)
             for app, hook in self.github.hooks
             if event in hook.events
         ]
+
+    @staticmethod
+    def _body(payload: Json, app: App | None) -> bytes:
+        name = payload.get("repository", {}).get("full_name")
+        covering = [number for number, names in app.installations.items() if name in names] if app else []
+        installation = {"installation": {"id": covering[0], "node_id": "I_1"}} if covering else {}
+        return json.dumps(installation | payload).encode()
 
     def redeliver(self, number: int) -> bool:
         found = next((d for d in self.deliveries if d.id == number), None)

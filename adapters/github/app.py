@@ -1,0 +1,215 @@
+"""The App itself: who it is, where it is installed, what was delivered to it, and its short-lived tokens."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
+
+from adapters.github import answers
+from adapters.github.answers import Json, an_object, text
+from adapters.github.calls import APP, Calls
+from adapters.github.checks import AppHost
+from adapters.github.host import PUBLIC_API
+from schemas.errors import ConfigError, HostError
+from schemas.host import HookDelivery, HookSettings, HostedApp, HostedRepository, Installation
+
+if TYPE_CHECKING:
+    from github.Auth import Auth
+
+EARLIER_S = 300
+"""A token counts as expired so many seconds before it is: nothing that was begun with it ends without it."""
+MOST_DELIVERIES = 20_000
+READING = {"contents": "read", "metadata": "read"}
+LISTING = {"metadata": "read"}
+
+Scope = tuple[int, str | None, tuple[tuple[str, str], ...]]
+"""Installation, repository (``None``: all), permissions (empty: all that were granted)."""
+
+
+class GitHubApp:
+    """Speaks for the App with its key, and for its installations with tokens that it asks for and keeps.
+
+    ``api_url`` is ``https://HOST/api/v3`` for GitHub Enterprise Server. Several threads may share it. Neither the key
+    nor a token is in anything that it raises, logs or shows of itself.
+    """
+
+    def __init__(
+        self,
+        app_id: int,
+        key: str,
+        *,
+        api_url: str = PUBLIC_API,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        deadline_s: float = 180.0,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.app_id = app_id
+        self.api_url = api_url.rstrip("/")
+        self._proxy, self._ca_bundle, self._deadline_s, self._sleep = proxy, ca_bundle, deadline_s, sleep
+        self._clock = clock
+        self._calls = self._open(_signed(app_id, key), None)
+        self._lock = threading.Lock()
+        self._asking: dict[Scope, threading.Lock] = {}
+        self._tokens: dict[Scope, tuple[str, float]] = {}
+        self._itself: HostedApp | None = None
+
+    def __repr__(self) -> str:
+        return f"GitHubApp({self.app_id}, {self.api_url!r})"
+
+    def _open(self, auth: Auth, renew: Callable[[], None] | None) -> Calls:
+        return Calls(
+            auth, api_url=self.api_url, proxy=self._proxy, ca_bundle=self._ca_bundle, deadline_s=self._deadline_s,
+            sleep=self._sleep, mending=APP, renew=renew,
+        )  # fmt: skip
+
+    def itself(self) -> HostedApp:
+        """The App as GitHub knows it now."""
+        row = an_object(self._calls.get("/app"))
+        return HostedApp(
+            id=answers.number(row, "id"),
+            slug=text(row, "slug"),
+            owner=answers.login(row.get("owner")),
+            permissions=answers.words(row.get("permissions")),
+            events=answers.texts(row.get("events")),
+            url=answers.optional(row, "html_url") or "",
+        )
+
+    @property
+    def login(self) -> str:
+        """Who its comments are by; asked for once."""
+        if self._itself is None:
+            self._itself = self.itself()
+        return self._itself.login
+
+    def installations(self) -> tuple[Installation, ...]:
+        """Every account that installed it, suspended ones too."""
+        return tuple(answers.installation(an_object(row)) for row in self._calls.pages("/app/installations"))
+
+    def repositories(self, installation_id: int) -> tuple[HostedRepository, ...]:
+        """What the installation covers."""
+        auth, forget = self._installed((installation_id, None, tuple(LISTING.items())))
+        rows = self._open(auth, forget).pages("/installation/repositories", "repositories")
+        return tuple(answers.repository(an_object(row)) for row in rows)
+
+    def host(self, installation_id: int, repository: str) -> AppHost:
+        """The repository ``owner/name``, with tokens that reach nothing else and are renewed when they expire."""
+        auth, forget = self._installed((installation_id, repository, ()))
+        return AppHost(
+            repository, auth, app_id=self.app_id, login=self.login, api_url=self.api_url, proxy=self._proxy,
+            ca_bundle=self._ca_bundle, deadline_s=self._deadline_s, sleep=self._sleep, renew=forget,
+        )  # fmt: skip
+
+    def token(self, installation_id: int, repository: str) -> str:
+        """A token that may read this one repository, for git; good for five minutes at least."""
+        return self._token((installation_id, repository, tuple(READING.items())))
+
+    def hook(self) -> HookSettings:
+        """Where GitHub sends the App's webhooks."""
+        row = an_object(self._calls.get("/app/hook/config"))
+        return HookSettings(
+            url=answers.optional(row, "url") or "",
+            content_type=answers.optional(row, "content_type") or "form",
+            verifies_tls=str(row.get("insecure_ssl", "0")) != "1",
+            has_secret=bool(row.get("secret")),
+        )
+
+    def deliveries(self, since: datetime) -> tuple[HookDelivery, ...]:
+        """Attempts to deliver since then, newest first; at most 20,000. GitHub keeps them for days, not for ever."""
+        found: list[HookDelivery] = []
+        cursor = ""
+        while len(found) < MOST_DELIVERIES:
+            rows, cursor = self._calls.page("/app/hook/deliveries", cursor)
+            part = [answers.delivery(an_object(row)) for row in rows]
+            found += (one for one in part if one.delivered_at >= since)
+            if not cursor or not part or part[-1].delivered_at < since:
+                break
+        return tuple(found)
+
+    def delivery(self, number: int) -> Mapping[str, JsonValue]:
+        """The payload of one delivery."""
+        row = an_object(self._calls.get(f"/app/hook/deliveries/{number}"))
+        return an_object(an_object(row.get("request")).get("payload"))
+
+    def redeliver(self, number: int) -> None:
+        """Asks GitHub to deliver it again, under the same guid."""
+        self._calls.put("POST", f"/app/hook/deliveries/{number}/attempts", {})
+
+    def _installed(self, scope: Scope) -> tuple[Auth, Callable[[], None]]:
+        return _renewed(lambda: self._token(scope)), lambda: self._forget(scope)
+
+    def _forget(self, scope: Scope) -> None:
+        with self._lock:
+            self._tokens.pop(scope, None)
+
+    def _token(self, scope: Scope) -> str:
+        """A token of this scope, asked for once by however many threads want it."""
+        with self._lock:
+            asking = self._asking.setdefault(scope, threading.Lock())
+        with asking:
+            with self._lock:
+                token, until = self._tokens.get(scope, ("", 0.0))
+            if until - EARLIER_S <= self._clock():
+                token, until = self._ask(scope)
+                with self._lock:
+                    self._tokens[scope] = (token, until)
+        return token
+
+    def _ask(self, scope: Scope) -> tuple[str, float]:
+        installation, repository, permissions = scope
+        body: Json = {}
+        if repository is not None:
+            body["repositories"] = [repository.rpartition("/")[2]]
+        if permissions:
+            body["permissions"] = dict(permissions)
+        answer = an_object(self._calls.put("POST", f"/app/installations/{installation}/access_tokens", body))
+        return text(answer, "token"), answers.moment(answer, "expires_at").timestamp()
+
+
+def _signed(app_id: int, key: str) -> Auth:
+    """Signs a JWT for each request: issued a minute ago, good for five. Raises ConfigError for what is no key."""
+    from github.Auth import AppAuth
+
+    auth = AppAuth(app_id, key.strip() or "-")
+    try:
+        auth.create_jwt()
+    except Exception:  # noqa: BLE001 - whatever the libraries say about a key must not be shown
+        raise ConfigError(
+            "the App's private key isn't an RSA key in PEM", mend="use the .pem file that GitHub gave you"
+        ) from None
+    return auth
+
+
+def _renewed(current: Callable[[], str]) -> Auth:
+    """PyGithub's token, read anew for each request."""
+    from github.Auth import Token
+
+    class Renewed(Token):
+        def __init__(self) -> None:
+            pass
+
+        @property
+        def token(self) -> str:
+            return current()
+
+    return Renewed()
+
+
+def convert_manifest(
+    code: str, *, api_url: str = PUBLIC_API, proxy: str | None = None, ca_bundle: str | None = None
+) -> Json:
+    """Exchanges the code of the manifest flow for the new App: ``id``, ``slug``, ``pem``, ``webhook_secret``, …. Once.
+
+    docs.github.com: «Registering a GitHub App from a manifest». Raises HostError.
+    """
+    if not re.fullmatch(r"[0-9A-Za-z_-]{1,200}", code):
+        raise HostError("that isn't a code of GitHub's", mend="begin again")
+    calls = Calls(None, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, mending=APP)
+    return an_object(calls.once("POST", f"/app-manifests/{code}/conversions", {}))

@@ -1,0 +1,153 @@
+"""What only an App can do in a repository: check runs, which carry annotations and buttons, in a suite of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from adapters.github import answers
+from adapters.github.answers import Json, an_object, optional
+from adapters.github.calls import APP, AnswerLost
+from adapters.github.host import PUBLIC_API, REPEATS, GitHubHost
+from schemas.errors import NotFound
+from schemas.host import Annotation, CheckRun, HostedCheck, RequiredCheck, Sha
+
+if TYPE_CHECKING:
+    from github.Auth import Auth
+
+ANNOTATIONS_A_REQUEST = 50
+LEVELS = {"error": "failure", "warning": "warning"}
+
+
+class AppHost(GitHubHost):
+    """One repository, seen by the installation of an App. ``app_id``: whose checks are ours."""
+
+    def __init__(
+        self,
+        repository: str,
+        auth: Auth,
+        *,
+        app_id: int,
+        login: str,
+        api_url: str = PUBLIC_API,
+        proxy: str | None = None,
+        ca_bundle: str | None = None,
+        deadline_s: float = 180.0,
+        sleep: Callable[[float], None] = time.sleep,
+        renew: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(
+            repository, auth, api_url=api_url, login=login, proxy=proxy, ca_bundle=ca_bundle, deadline_s=deadline_s,
+            sleep=sleep, mending=APP, renew=renew,
+        )  # fmt: skip
+        self._app_id = app_id
+
+    def checks(self, sha: Sha, name: str) -> tuple[HostedCheck, ...]:
+        """Our check runs of this name on the commit, newest first, superseded ones too."""
+        rows = self._calls.pages(
+            f"{self._at}/commits/{sha}/check-runs", "check_runs", check_name=name, app_id=self._app_id, filter="all"
+        )
+        found = [answers.check(an_object(row)) for row in rows]
+        ours = (check for check in found if (check.app_id, check.name) == (self._app_id, name))
+        return tuple(sorted(ours, key=lambda check: check.id, reverse=True))
+
+    def create_check(self, run: CheckRun) -> int:
+        """The id of the check run with ``run.external_id``, made as ``run`` wants it or updated to it.
+
+        It looks before each writing: there is one however many answers get lost and however often a worker dies.
+        """
+        first = run.annotations[:ANNOTATIONS_A_REQUEST]
+        body = {**_body(run, first), "name": run.name, "head_sha": run.head_sha, "external_id": run.external_id}
+        for left in reversed(range(REPEATS)):
+            there = self.checks(run.head_sha, run.name)
+            known = next((check for check in there if check.external_id == run.external_id), None)
+            if known is not None:
+                self.update_check(known.id, run)
+                return known.id
+            try:
+                made = answers.check(an_object(self._calls.once("POST", f"{self._at}/check-runs", body)))
+            except AnswerLost:
+                if not left:
+                    raise
+            else:
+                self._annotate(made.id, run, made.annotations)
+                return made.id
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    def update_check(self, number: int, run: CheckRun) -> None:
+        """Makes the check run stand as ``run`` wants it. Repeating it changes nothing. NotFound where it is gone."""
+        answer = self._calls.put("PATCH", f"{self._at}/check-runs/{number}", _body(run, ()))
+        self._annotate(number, run, answers.check(an_object(answer)).annotations)
+
+    def _annotate(self, number: int, run: CheckRun, sent: int) -> None:
+        """Appends what isn't there yet, fifty at a time. GitHub appends, so after a lost answer it counts again."""
+        path = f"{self._at}/check-runs/{number}"
+        lost = 0
+        while part := run.annotations[sent : sent + ANNOTATIONS_A_REQUEST]:
+            try:
+                answer = self._calls.once("PATCH", path, {"output": _output(run, part)})
+            except AnswerLost:
+                lost += 1
+                if lost >= REPEATS:
+                    raise
+                answer = self._calls.get(path)
+            sent = answers.check(an_object(answer)).annotations
+
+    def required_checks(self, branch: str) -> tuple[RequiredCheck, ...]:
+        """What the branch requires, by rulesets and by classic protection."""
+        where = quote(branch, safe="")
+        found: list[RequiredCheck] = []
+        for rule in map(an_object, self._calls.pages(f"{self._at}/rules/branches/{where}")):
+            if rule.get("type") == "required_status_checks":
+                found += _required(an_object(rule.get("parameters")).get("required_status_checks"), "integration_id")
+        try:
+            shown = an_object(self._calls.get(f"{self._at}/branches/{where}"))
+        except NotFound:
+            return tuple(found)
+        protection = shown.get("protection")
+        classic = protection.get("required_status_checks") if isinstance(protection, dict) else None
+        return (*found, *_required(classic.get("checks") if isinstance(classic, dict) else None, "app_id"))
+
+
+def _required(rows: object, owner: str) -> list[RequiredCheck]:
+    found = []
+    for row in map(an_object, rows if isinstance(rows, list) else []):
+        name, app = optional(row, "context"), row.get(owner)
+        if name is not None:
+            found.append(RequiredCheck(name=name, app_id=app if isinstance(app, int) and app > 0 else None))
+    return found
+
+
+def _body(run: CheckRun, annotations: tuple[Annotation, ...]) -> Json:
+    """The fields that creating and updating share. A conclusion makes GitHub set the state to completed."""
+    body: Json = {
+        "status": "in_progress" if run.conclusion is None else "completed",
+        "output": _output(run, annotations),
+        "actions": [
+            {"label": one.label, "description": one.description, "identifier": one.identifier} for one in run.actions
+        ],
+    }
+    if run.conclusion is not None:
+        body["conclusion"] = run.conclusion.value
+    if run.details_url is not None:
+        body["details_url"] = run.details_url
+    return body
+
+
+def _output(run: CheckRun, annotations: tuple[Annotation, ...]) -> Json:
+    output: Json = {"title": run.title, "summary": run.summary, "text": run.text}
+    if annotations:
+        output["annotations"] = [
+            {
+                "path": one.path,
+                "start_line": one.start_line,
+                "end_line": one.end_line,
+                "annotation_level": LEVELS[one.level],
+                "title": one.title,
+                "message": one.message,
+            }
+            for one in annotations
+        ]
+    return output
