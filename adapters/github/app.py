@@ -140,7 +140,7 @@ class GitHubApp:
 
     def redeliver(self, number: int) -> None:
         """Asks GitHub to deliver it again, under the same guid."""
-        self._calls.put("POST", f"/app/hook/deliveries/{number}/attempts", {})
+        self._calls.put("POST", f"/app/hook/deliveries/{number}/attempts")
 
     def _installed(self, scope: Scope) -> tuple[Auth, Callable[[], None]]:
         return _renewed(lambda: self._token(scope)), lambda: self._forget(scope)
@@ -212,4 +212,4 @@ def convert_manifest(
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,200}", code):
         raise HostError("that isn't a code of GitHub's", mend="begin again")
     calls = Calls(None, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, mending=APP)
-    return an_object(calls.once("POST", f"/app-manifests/{code}/conversions", {}))
+    return an_object(calls.once("POST", f"/app-manifests/{code}/conversions"))

@@ -118,7 +118,7 @@ class Calls:
             raise HostError("GitHub didn't say where the download lies, or not safely", where=path)
         return headers["location"]
 
-    def put(self, method: str, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
+    def put(self, method: str, path: str, body: Mapping[str, JsonValue] | None = None) -> JsonValue:
         """A write that may be repeated as it is (an update)."""
         return self._repeat(method, path, {}, body)[1]
 
@@ -126,7 +126,7 @@ class Calls:
         """Removes it; NotFound where it is gone already."""
         self._repeat("DELETE", path, {}, None)
 
-    def once(self, method: str, path: str, body: Mapping[str, JsonValue]) -> JsonValue:
+    def once(self, method: str, path: str, body: Mapping[str, JsonValue] | None = None) -> JsonValue:
         """A write that would show if it happened twice: not repeated after a lost answer, which raises AnswerLost.
 
         Refusals by a rate limit were not carried out, so they are waited for and repeated.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass, field
+from functools import cache
 
 LEVELS = {"none": 0, "read": 1, "write": 2, "admin": 3}
 
@@ -47,18 +48,9 @@ class App:
         return f"{self.slug}[bot]"
 
     @classmethod
-    def make(cls, app_id: int, slug: str, permissions: dict[str, str]) -> App:
-        from cryptography.hazmat.primitives import serialization
-        from cryptography.hazmat.primitives.asymmetric import rsa
-
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        public = key.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        return cls(app_id, slug, permissions, private.decode(), public.decode())
+    def make(cls, app_id: int, slug: str, permissions: dict[str, str], key: int = 0) -> App:
+        """An App with the process's ``key``-th key pair."""
+        return cls(app_id, slug, permissions, *key_pair(key))
 
     def refuses(self, token: str) -> str | None:
         """Why GitHub would turn this JWT down; None when it is good."""
@@ -73,6 +65,20 @@ class App:
         if claims["exp"] - time.time() > 600:
             return "'Expiration time' claim ('exp') is too far in the future"
         return None
+
+
+@cache
+def key_pair(number: int) -> tuple[str, str]:
+    """A private and a public key in PEM; each number has its own, made once in a process."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return private.decode(), public.decode()
 
 
 def new_token(prefix: str) -> str:

@@ -82,14 +82,20 @@ class Description:
         place = f"{method} {path} → {status}"
         return [f"{place}: {e.json_path} {e.message[:200]}" for e in self.answers[key].iter_errors(body)]
 
-    def _lenient(self, node: Any) -> Any:
-        """Nothing is required; an object has no fields but those that are described."""
+    def _lenient(self, node: Any, *, closed: bool = True) -> Any:
+        """Nothing is required; an object has no fields but those that are described, alternatives aside."""
         if isinstance(node, list):
-            return [self._lenient(item) for item in node]
+            return [self._lenient(item, closed=closed) for item in node]
         if not isinstance(node, dict):
             return node
-        plain = {key: self._lenient(value) for key, value in node.items() if key not in {"required", "format"}}
-        if isinstance(node.get("properties"), dict) and "anyOf" not in node and "additionalProperties" not in node:
+        choices = {"oneOf": "anyOf", "anyOf": "anyOf", "allOf": "allOf"}
+        plain = {
+            choices.get(key, key): self._lenient(value, closed=key not in choices)
+            for key, value in node.items()
+            if key not in {"required", "format"}
+        }
+        described = isinstance(node.get("properties"), dict) and "additionalProperties" not in node
+        if closed and described and not choices.keys() & node.keys():
             plain["additionalProperties"] = False
         return plain
 

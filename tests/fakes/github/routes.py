@@ -383,7 +383,7 @@ def check_json(github: FakeGitHub, repository: Repository, run: Json) -> Json:
     url = f"{github.api_url}/repos/{repository.full_name}/check-runs/{run['id']}"
     shown = {name: output.get(name) for name in ("title", "summary", "text")}
     return {
-        **run, "url": url, "node_id": "CR_1", "html_url": f"{github.server_url}/{repository.full_name}/runs/{run['id']}",
+        **{name: value for name, value in run.items() if name != "actions"}, "url": url, "node_id": "CR_1", "html_url": f"{github.server_url}/{repository.full_name}/runs/{run['id']}",
         "output": {**shown, "annotations_count": len(output["annotations"]), "annotations_url": f"{url}/annotations"},
     }  # fmt: skip
 
@@ -696,7 +696,7 @@ def convert_manifest(github: FakeGitHub, request: Request, code: str) -> Reply:
     if manifest is None:
         raise Refusal(404, "Not Found")
     slug = manifest["name"].lower().replace(" ", "-")
-    app = App.make(github.next_id(), slug, manifest["default_permissions"])
+    app = App.make(github.next_id(), slug, manifest["default_permissions"], len(github.apps))
     app.events = tuple(manifest["default_events"])
     github.apps[app.id] = app
     return Reply(201, {

@@ -144,7 +144,7 @@ class FakeGitHub:
 
     def app(self, slug: str, repositories: list[Repository], **permissions: str) -> tuple[App, int]:
         """A new App that is installed on ``repositories``: the App and the installation's id."""
-        app = App.make(self.next_id(), slug, permissions)
+        app = App.make(self.next_id(), slug, permissions, len(self.apps))
         installation = self.next_id()
         app.installations[installation] = frozenset(repository.full_name for repository in repositories)
         self.apps[app.id] = app
