@@ -132,7 +132,7 @@ def test_an_app_signs_in_and_gets_a_token_for_one_repository(github, scene):
     assert call(github, "GET", "/repos/acme/other", token=token)[0] == 404
     stranger, _ = github.app("stranger", [])
     stranger.id = app.id
-    wrong = Auth.AppAuth(app.id, type(app).make(1, "x", {}).private_key).token
+    wrong = Auth.AppAuth(app.id, type(app).make(1, "x", {}, 9).private_key).token
     assert call(github, "GET", "/app", token=wrong)[0] == 401
 
 
