@@ -60,6 +60,12 @@ def largest_drop(sums: Floats, weights: Floats, z: float) -> float:
     return -mean + z * math.sqrt(max(variance, 0.0))
 
 
+def hidden_drop(held: int, beta: float) -> float:
+    """The share of cases that may break although none of ``held`` (clusters) did, but for a chance of ``beta``: the
+    «rule of three» (Hanley & Lippman-Hand 1983). Where nothing differs ``largest_drop`` is bolder than that."""
+    return float(1 - beta ** (1 / held)) if held else 1.0
+
+
 def observed_variance(sums: Floats, weights: Floats) -> float:
     """Mean square of a cluster's difference, from the clusters' shares of the mean difference and their weights."""
     live = weights > 0

@@ -58,7 +58,6 @@ def _judged(course: Course, cases: Sequence[int], given: Pairs) -> Contract:
         worst_p=label_p(_by_cluster(course, imputed), seed),
         worse=tuple(i for i, (b, c) in known.items() if len(b) and len(c) and c.mean() < b.mean()),
         broken=tuple(i for i, both in known.items() if label_p([both], seed) <= CERTAIN),
-        missing=int(sum(np.isnan(b).sum() + np.isnan(c).sum() for b, c in arms.values())),
     )
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.gate.bounds import BETA, largest_drop
+from engine.gate.bounds import BETA, hidden_drop, largest_drop
 from engine.gate.cells import Bools, Floats, Ints
 from engine.gate.design import Design
 from engine.gate.hypotheses import Hypothesis
@@ -35,7 +35,6 @@ class Contract:
     """Cases that are worse in the fresh runs too."""
     broken: tuple[int, ...]
     """Those of them whose own p is at most 0.01: 6 passes against at most 1, say."""
-    missing: int
 
 
 class Course:
@@ -149,28 +148,37 @@ class Course:
         return self.result
 
     def certify(self) -> None:
-        """Computes every bound and notes which margins hold now.
-
-        The bound is too bold for a handful of clusters, so there must be enough without a fall for a break of the
-        margin's size not to have hidden from all of them.
-        """
+        """Computes every bound and notes which margins hold now. Where both arms send the same everywhere, nothing can
+        have fallen."""
         differences = self.ledger.cautious_differences()
         shares, sums = self.weights(differences), self.sums(differences)
         for k, h in enumerate(self.design.hypotheses):
             if self.certified[k] or not shares[k].any():
                 continue
             inside = self.design.inside(h.slice)
-            seen = self._share(~np.isnan(differences[:, h.metric]), inside)
-            if not self._shares[k] or seen > self._shares[k][-1]:
-                self._shares[k] = (*self._shares[k], seen)
-            z, share = boundary(self._shares[k], BETA), by_unit(self.design, shares[k])
-            self.bounds[k] = largest_drop(sums[:, k], share, z)
-            held = int(((share > 0) & (sums[:, k] >= 0)).sum())
-            unseen = (1 - h.margin) ** held > spent(BETA, seen)
-            self.certified[k] = h.certifies and not unseen and bool(self.bounds[k] <= h.margin)
+            if self.design.identical[inside].all():
+                self.bounds[k] = 0.0
+            else:
+                seen = self._share(~np.isnan(differences[:, h.metric]), inside)
+                self.bounds[k] = self._bound(k, sums[:, k], by_unit(self.design, shares[k]), seen)
+            self.certified[k] = h.certifies and bool(self.bounds[k] <= h.margin)
+
+    def _bound(self, k: int, sums: Floats, weights: Floats, seen: float) -> float:
+        """The largest drop of a hypothesis that its clusters, of a share ``seen`` of the cases, don't rule out.
+
+        The approve bound is too bold for a handful of clusters: there must be so many without a fall that a break of
+        the margin's size would have shown in one of them.
+        """
+        h = self.design.hypotheses[k]
+        if not self._shares[k] or seen > self._shares[k][-1]:
+            self._shares[k] = (*self._shares[k], seen)
+        bound = largest_drop(sums, weights, boundary(self._shares[k], BETA))
+        held = int(((weights > 0) & (sums >= 0)).sum())
+        hidden = hidden_drop(held, spent(BETA, seen))
+        return max(bound, hidden) if h.certifies and hidden > h.margin else bound
 
     def _share(self, known: Bools, inside: Bools) -> float:
         """How much of what is called inside a slice is known, in steps of 1%, rounded down: nothing is spent early."""
         called = inside & ~self.design.identical
-        share = float(known[called].mean()) if called.any() else 1.0
+        share = float(known[called].mean()) if called.any() else 1.0  # only cases that the head adds are called
         return max(math.floor(share * 100 + 1e-9) / 100, 0.01)

@@ -74,6 +74,8 @@ def effects(course: Course, broken: frozenset[str] = frozenset()) -> tuple[Effec
 
 
 def _interval(course: Course, k: int, change: float, sums: Floats, *, worse: bool) -> Interval:
+    if course.design.identical[course.design.inside(course.design.hypotheses[k].slice)].all():
+        return Interval(low=0.0, high=0.0)
     low = None if math.isnan(course.bounds[k]) else -float(course.bounds[k])
     high = None
     if course.result is not None and math.isfinite(course.result.critical):

@@ -26,9 +26,9 @@ def of_cells(course: Course) -> list[Reason]:
     return [Reason(code=ReasonCode.MISSING_CELLS, status=ERROR, sentence=sentence, cases=_ids(course, cases.tolist()))]
 
 
-def of_doubt(course: Course, missing: int, test: str) -> Reason:
+def of_doubt(course: Course, test: str) -> Reason:
     """An error where the few cells that are missing could hide a block."""
-    sentence = words.missing_doubt(missing, test)
+    sentence = words.missing_doubt(course.ledger.missing(), test)
     return Reason(code=ReasonCode.MISSING_CELLS, status=ERROR, sentence=sentence, look=course.look)
 
 
@@ -99,7 +99,7 @@ def of_contracts(course: Course, shown: Sequence[Effect]) -> list[Reason]:
                 )
             )
         elif contract.worst_p <= course.contract_level:
-            found.append(of_doubt(course, contract.missing, words.subject(name)))
+            found.append(of_doubt(course, words.subject(name)))
         elif contract.broken:
             found.append(
                 Reason(
@@ -121,7 +121,7 @@ def of_protected(course: Course, broken: Sequence[int], possible: Sequence[int])
     if ids:
         sentence = words.protected(ids)
         return [Reason(code=ReasonCode.PROTECTED, status=BLOCKED, sentence=sentence, look=course.look, cases=ids)]
-    return [of_doubt(course, len(possible), "a protected case")] if possible else []
+    return [of_doubt(course, "a protected case")] if possible else []
 
 
 def of_smoke(course: Course, failed: Sequence[int], of: int) -> list[Reason]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from engine.gate.bounds import BETA, largest_drop
+from engine.gate.bounds import BETA, hidden_drop, largest_drop
 from engine.gate.cells import CANDIDATE
 from engine.gate.course import Course
 from engine.gate.weights import by_unit, weights
@@ -59,7 +59,8 @@ def _floor(course: Course, name: str | None, floor: float) -> FloorEffect:
     complete = bool(asked[design.inside(name)].all())
     margin = next(h.margin for h in design.hypotheses if h.slice == name and h.metric == 0)
     if complete:
-        proven = design.paired or lacking <= margin
+        held = int((short[by_unit(design, careful) > 0] >= 0).sum())
+        proven = design.paired or max(lacking, hidden_drop(held, BETA)) <= margin
         return FloorEffect(name, floor, estimate, _sides(estimate >= floor - 1e-9, proven=proven), cases)
     return FloorEffect(name, floor, estimate, "holds" if lacking <= 0 else "unproven", cases)
 

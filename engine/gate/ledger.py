@@ -136,6 +136,11 @@ class Ledger:
         """``[2, cases, runs]``: cells that were asked for and lack a metric that gates."""
         return np.asarray(self.asked & np.isnan(self.scores).any(axis=3))
 
+    def missing(self) -> int:
+        """How many cells gave no usable answer so far, fresh ones included."""
+        fresh = sum(int(np.isnan(run).any()) for arms in self.fresh.values() for runs in arms for run in runs)
+        return int(self.gaps().sum()) + fresh
+
     def _imputed(self, usable: Bools) -> Floats:
         values = np.nan_to_num(self.scores[CANDIDATE], nan=0.0) - np.nan_to_num(self.scores[BASELINE], nan=1.0)
         result = mean_over_runs(np.where(usable[:, :, None], values, np.nan))

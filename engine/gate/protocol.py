@@ -42,6 +42,7 @@ def protocol(design: Design) -> Conversation:
     if not design.counted.any():
         return nothing_measured(course, ReasonCode.NO_CASES, VerdictStatus.ERROR, words.no_cases(None))
     if not design.looks:
+        course.certify()
         return nothing_measured(course, ReasonCode.IDENTICAL, VerdictStatus.APPROVED, words.identical())
     if not design.metrics:
         return nothing_measured(course, ReasonCode.NOTHING_MEASURED, VerdictStatus.NEEDS_APPROVAL, words.no_metric())
@@ -50,7 +51,7 @@ def protocol(design: Design) -> Conversation:
     failed, doubtful = yield from smoke(course)
     course.found += findings.of_smoke(course, failed, CASES)
     if doubtful:
-        course.found.append(findings.of_doubt(course, 1, "cases that have always passed"))
+        course.found.append(findings.of_doubt(course, "cases that have always passed"))
     if not course.found:
         for _ in design.looks:
             if (yield from _look(course)):
@@ -122,18 +123,17 @@ def _harm(course: Course) -> Stage:
         asked = ledger.more(np.flatnonzero(apart & ~design.identical), "replication")
         if len(asked):
             ledger.record(asked, (yield asked))
-    gaps = int(ledger.gaps().sum())
-    feared = course.worst_suspicion() if gaps else 1.0
+    feared = course.worst_suspicion() if ledger.gaps().any() else 1.0
     result = course.test_harm()
     if not result.rejected.any():
-        if gaps and feared <= course.alpha:
-            course.found.append(findings.of_doubt(course, gaps, "the comparison"))
+        if feared <= course.alpha:
+            course.found.append(findings.of_doubt(course, "the comparison"))
         return bool(course.found)
     held = True if course.exact else (yield from lock(course))
     if held:
         course.blocking = result.rejected
     elif held is None:
-        course.found.append(findings.of_doubt(course, 1, "the confirmation"))
+        course.found.append(findings.of_doubt(course, "the confirmation"))
     return held is not False
 
 

@@ -33,6 +33,12 @@ def points(value: float, *, signed: bool = False) -> str:
     return f"{sign}{shown}"
 
 
+def in_points(value: float) -> str:
+    """«1 point», «4.5 points»."""
+    shown = points(value)
+    return f"{shown} point{'' if shown == '1' else 's'}"
+
+
 def count(number: int, noun: str) -> str:
     """«1 case», «4 cases»."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -146,7 +152,7 @@ def watch(name: str | None, broken: int) -> str:
 def estimated_drop(effect: Effect, metric: str | None) -> str:
     """Suspicious: the estimate is beyond the margin, but chance is not ruled out."""
     return (
-        f"{subject(effect.slice, metric)} seems to have fallen by {points(-(effect.change or 0.0))} points "
+        f"{subject(effect.slice, metric)} seems to have fallen by {in_points(-(effect.change or 0.0))} "
         f"(margin {points(effect.margin or 0.0)}), but {count(effect.cases, 'case')} can't tell that from chance"
     )
 
@@ -165,7 +171,7 @@ def no_drop(effect: Effect, metric: str | None) -> str:
     """Approved: what was ruled out, and why a default margin isn't smaller."""
     place = "overall" if effect.slice is None and metric is None else f"in {subject(effect.slice, metric)}"
     why = f", the smallest that {count(effect.cases, 'case')} can rule out" if adapted(effect) else ""
-    return f"no drop over {points(effect.margin or 0.0)} points {place}{why}"
+    return f"no drop over {in_points(effect.margin or 0.0)} {place}{why}"
 
 
 def adapted(effect: Effect) -> bool:
@@ -188,7 +194,10 @@ def missing_cells(missing: Sequence[int], asked: Sequence[int]) -> str:
 @_sentence
 def missing_doubt(missing: int, test: str) -> str:
     """Error: few cells are missing, but they could hide a regression."""
-    return f"{count(missing, 'call')} gave no usable answer, and {test} would block had they gone against the candidate"
+    they = "it" if missing == 1 else "they"
+    return (
+        f"{count(missing, 'call')} gave no usable answer, and {test} would block had {they} gone against the candidate"
+    )
 
 
 @_sentence

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.gate.bounds import cases_for, certifiable, largest_drop, observed_variance
+from engine.gate.bounds import cases_for, certifiable, hidden_drop, largest_drop, observed_variance
 
 
 @settings(max_examples=60, deadline=None)
@@ -56,3 +56,10 @@ def test_the_cases_for_a_margin_are_the_fewest(margin, variance):
 def test_the_observed_variance_is_the_mean_square():
     differences, weights = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.25] * 4)
     assert observed_variance(differences * weights, weights) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(("held", "beta"), [(1, 0.04), (10, 0.04), (300, 0.001)])
+def test_what_may_hide_among_cases_that_held_is_the_rule_of_three(held, beta):
+    drop = hidden_drop(held, beta)
+    assert (1 - drop) ** held == pytest.approx(beta)
+    assert hidden_drop(0, beta) == 1.0

@@ -481,7 +481,7 @@ def test_a_missing_cell_that_could_hide_a_block_is_an_error():
     for plan in plans:
         decision, _ = play(plan, lambda case, arm, r: None if case == 4 and arm else breaks(worse)(case, arm, r))
         assert (decision.status, decision.reasons[0].code) == (ERROR, ReasonCode.MISSING_CELLS)
-        assert "would block had they gone against the candidate" in decision.reasons[0].sentence
+        assert "would block had it gone against the candidate" in decision.reasons[0].sentence
 
 
 @pytest.mark.parametrize("purpose", ["contract", "protected", "lock", "smoke"])

@@ -123,7 +123,7 @@ def test_missing_cells():
     both = words.missing_cells((38, 1), (1200, 1200))
     assert both.startswith("38 of 1,200 baseline calls and 1 of 1,200 candidate calls gave")
     assert words.missing_doubt(1, "the comparison") == (
-        "1 call gave no usable answer, and the comparison would block had they gone against the candidate."
+        "1 call gave no usable answer, and the comparison would block had it gone against the candidate."
     )
 
 

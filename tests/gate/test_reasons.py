@@ -1,0 +1,406 @@
+"""Every reason whole: its data as well as its sentence, for whoever reads the JSON."""
+
+import pytest
+
+from schemas.config import Floor, GateConfig, Margins, SlicePolicy
+from schemas.outcomes import MetricSpec
+from schemas.scorecard import Interval, VerdictStatus
+from tests.gate.play import Answers, plan_of, play, steady_history
+
+FIXED = {"mode": "fixed"}
+TWO = (MetricSpec(name="record"), MetricSpec(name="date", kind="field"))
+
+
+def told(reason):
+    """What a reason says, rounded; what it leaves open is left out."""
+
+    def plain(value):
+        if isinstance(value, Interval):
+            return (plain(value.low), plain(value.high))
+        return round(value, 4) if isinstance(value, float) else value
+
+    given = {name: plain(getattr(reason, name)) for name in type(reason).model_fields}
+    return {name: value for name, value in given.items() if value not in (None, ())}
+
+
+def reasons(plan, answers, width=None):
+    decision, _ = play(plan, answers, width)
+    return [told(reason) for reason in decision.reasons]
+
+
+def only(plan, answers, width=None):
+    (reason,) = reasons(plan, answers, width)
+    return reason
+
+
+def same(case, arm, repetition):
+    return 1.0
+
+
+def breaks(cases):
+    return lambda case, arm, repetition: float(arm == 0 or case not in cases)
+
+
+def parts(**sizes):
+    return [(name,) for name, size in sizes.items() for _ in range(size)]
+
+
+def ids(*cases):
+    return tuple(f"c{case}" for case in sorted(cases))
+
+
+# Drops
+
+
+def test_a_drop():
+    """20 of 100 edge cases break, 2 of 200 typical ones are mended; one look, so p is 1 / (flips + 1)."""
+    plan = plan_of(300, slices=parts(edge=100, typical=200), gate=GateConfig(**FIXED))
+    mended = {200, 201}
+    found = reasons(plan, lambda c, arm, r: float(arm == 1) if c in mended else float(arm == 0 or not 10 <= c < 30))
+    assert found == [
+        {
+            "code": "drop",
+            "status": VerdictStatus.BLOCKED,
+            "sentence": "The overall score fell from 99.3 to 93.3 (−6, interval −8.7 … −3.2): 20 cases got worse, 2 better.",
+            "metric": "exact",
+            "estimate": -0.06,
+            "interval": (-0.0874, -0.032),
+            "margin": 0.0636,
+            "p": 0.001,
+            "look": 1,
+            "cases": tuple(f"c{c}" for c in range(10, 30)),
+        },
+        {
+            "code": "drop",
+            "status": VerdictStatus.BLOCKED,
+            "sentence": "Slice `edge` fell from 100 to 80 (−20, interval −26.9 … −12): 20 cases got worse, 0 better.",
+            "slice": "edge",
+            "metric": "exact",
+            "estimate": -0.2,
+            "interval": (-0.2691, -0.12),
+            "margin": 0.1153,
+            "p": 0.001,
+            "look": 1,
+            "cases": tuple(f"c{c}" for c in range(10, 30)),
+        },
+    ]
+
+
+def test_a_drop_of_another_metric_says_which():
+    plan = plan_of(300, slices=parts(edge=100, typical=200), gate=GateConfig(**FIXED), metrics=TWO)
+    found = reasons(plan, lambda case, arm, r: (1.0, float(arm == 0 or not 10 <= case < 30)))
+    assert [(r.get("slice"), r["metric"], r["p"]) for r in found] == [(None, "date", 0.001), ("edge", "date", 0.001)]
+    assert found[1]["sentence"] == (
+        "`date` in slice `edge` fell from 100 to 80 (−20, interval −26.9 … −12): 20 cases got worse, 0 better."
+    )
+
+
+TIGHT = GateConfig(**FIXED, margin=Margins(fields={"date": 0.01}))
+
+
+def test_an_estimated_drop():
+    """A drop of exactly its margin is beyond it; 3 of 3 that differ fell: p is about 1 / 8."""
+    reason = only(plan_of(300, metrics=TWO, gate=TIGHT), lambda c, arm, r: (1.0, float(not (arm and c in (2, 4, 250)))))
+    assert 0.1 < reason.pop("p") < 0.16
+    assert reason == {
+        "code": "estimated_drop",
+        "status": VerdictStatus.SUSPICIOUS,
+        "sentence": "`date` seems to have fallen by 1 point (margin 1), but 300 cases can't tell that from chance.",
+        "metric": "date",
+        "estimate": -0.01,
+        "interval": (-0.0229, 0.0),
+        "margin": 0.01,
+        "look": 1,
+        "cases": ids(2, 4) + ids(250),
+    }
+
+
+def test_a_margin_that_can_not_be_certified():
+    gate = GateConfig(**FIXED, margin=Margins(fields={"date": 0.005}))
+    assert only(plan_of(300, metrics=TWO, gate=gate), lambda case, arm, r: (1.0, 1.0)) == {
+        "code": "underpowered",
+        "status": VerdictStatus.UNDERPOWERED,
+        "sentence": "These 300 cases can't tell a 0.5-point drop of `date` from chance; 45,821 more would.",
+        "metric": "date",
+        "estimate": 0.0,
+        "interval": (-0.0107, 0.0),
+        "margin": 0.005,
+        "p": 1.0,
+        "look": 1,
+    }
+
+
+def test_no_drop():
+    plan = plan_of(300, slices=parts(edge=100, typical=200), gate=GateConfig(**FIXED), metrics=TWO)
+    found = reasons(plan, lambda case, arm, r: (1.0, 1.0))
+    assert [r["sentence"] for r in found] == [
+        "No drop over 6.4 points overall, the smallest that 300 cases can rule out.",
+        "No drop over 11.5 points in slice `edge`, the smallest that 100 cases can rule out.",
+        "No drop over 10 points in slice `typical`.",
+        "No drop over 6.4 points in `date`, the smallest that 300 cases can rule out.",
+    ]
+    assert found[1] == {
+        "code": "no_drop",
+        "status": VerdictStatus.APPROVED,
+        "sentence": found[1]["sentence"],
+        "slice": "edge",
+        "metric": "record",
+        "estimate": 0.0,
+        "interval": (-0.0243, 0.0),
+        "margin": 0.1153,
+        "p": 1.0,
+        "look": 1,
+    }
+
+
+# Contracts, protected cases, smoke, watched slices
+
+
+def test_a_contract():
+    """Both break in all 6 fresh runs: p = 1 / 924², blocked in the first look, before any bound."""
+    assert only(plan_of(100, slices=parts(adversarial=10, typical=90)), breaks({3, 5})) == {
+        "code": "contract",
+        "status": VerdictStatus.BLOCKED,
+        "sentence": "2 of the 10 `adversarial` cases, which must all hold, break, and again in fresh runs: `c3`, `c5`.",
+        "slice": "adversarial",
+        "metric": "exact",
+        "estimate": -0.2,
+        "interval": (None, 0.0),
+        "p": 0.0,
+        "look": 1,
+        "cases": ids(3, 5),
+    }
+
+
+def test_a_contract_of_which_only_some_breaks_are_certain():
+    """Case 2 never passes again; the others of the first six do worse than before."""
+    plan = plan_of(100, slices=parts(adversarial=10, typical=90))
+    reason = only(plan, lambda c, arm, r: 1.0 if c > 5 or not arm else float(c != 2 and r % 2))
+    assert reason["cases"] == ids(2)
+    assert reason["sentence"] == (
+        "1 of the 10 `adversarial` cases, which must all hold, breaks, and again in fresh runs: `c2`; "
+        "5 more do worse than before."
+    )
+
+
+def test_a_contract_of_which_no_single_break_is_certain():
+    """Three failures in six runs are nothing by themselves (p = 0.09), ten times three are."""
+    plan = plan_of(100, slices=parts(adversarial=10, typical=90))
+    reason = only(plan, lambda c, arm, r: float(c > 9 or not arm or r % 2))
+    assert reason["cases"] == ids(*range(10))
+    assert reason["sentence"].startswith("10 of the 10 `adversarial` cases, which must all hold, do worse, and again")
+
+
+def test_a_contract_break_that_is_too_few():
+    plan = plan_of(100, slices=parts(adversarial=10, typical=90), lineages=20)
+    reason = only(plan, breaks({3}))
+    assert reason.pop("look") > 0
+    assert reason == {
+        "code": "watch",
+        "status": VerdictStatus.SUSPICIOUS,
+        "sentence": "1 case of slice `adversarial` (contract) looked broken again in fresh runs; too few to block by themselves.",
+        "slice": "adversarial",
+        "p": 0.0011,
+        "cases": ids(3),
+    }
+
+
+def test_a_protected_case():
+    plan = plan_of(100, protected=[i == 7 for i in range(100)])
+    assert only(plan, breaks({7})) == {
+        "code": "protected",
+        "status": VerdictStatus.BLOCKED,
+        "sentence": "Protected case `c7` fails every time now; the baseline passes every time.",
+        "look": 1,
+        "cases": ids(7),
+    }
+
+
+def test_a_protected_case_whose_runs_are_missing():
+    """2 of the 4 fresh runs of the candidate gave nothing."""
+    plan = plan_of(100, protected=[i == 7 for i in range(100)])
+    answer = breaks({7})
+    assert only(plan, lambda c, arm, r: None if r >= 1000 and arm and r % 2 else answer(c, arm, r)) == {
+        "code": "missing_cells",
+        "status": VerdictStatus.ERROR,
+        "sentence": "2 calls gave no usable answer, and a protected case would block had they gone against the candidate.",
+        "look": 1,
+    }
+
+
+def test_smoke():
+    plan = plan_of(500, history=steady_history(500))
+    decision, batches = play(plan, lambda case, arm, r: float(arm == 0 or case % 3 == 0))
+    ten = batches[0].cases.tolist()
+    failed = [case for case in ten if case % 3]
+    assert len(failed) >= 5
+    assert told(decision.reasons[0]) == {
+        "code": "smoke",
+        "status": VerdictStatus.BLOCKED,
+        "sentence": f"{len(failed)} of 10 cases that have always passed fail now; nothing more was run.",
+        "cases": tuple(f"c{case}" for case in sorted(failed)),
+    }
+
+
+def test_a_watched_slice():
+    reason = only(plan_of(200, slices=parts(rare=12, typical=188)), breaks({0, 1}))
+    assert reason == {
+        "code": "watch",
+        "status": VerdictStatus.SUSPICIOUS,
+        "sentence": "2 cases of slice `rare` break, and again in fresh runs; the slice is too small to block by itself.",
+        "slice": "rare",
+        "look": reason["look"],
+        "cases": ids(0, 1),
+    }
+
+
+def test_added_cases():
+    reason = only(plan_of(101, added=[i == 100 for i in range(101)]), breaks({100}))
+    assert reason == {
+        "code": "watch",
+        "status": VerdictStatus.SUSPICIOUS,
+        "sentence": "1 case that this pull request adds breaks with the candidate, and again in fresh runs.",
+        "look": reason["look"],
+        "cases": ids(100),
+    }
+
+
+# Costs, latency, floors
+
+
+def test_costs():
+    dear = Answers(same, cost=lambda case, arm, r: (1.89 if arm else 1.0) * (1 + case % 5 / 10))
+    assert only(plan_of(100), dear) == {
+        "code": "cost",
+        "status": VerdictStatus.BLOCKED,
+        "sentence": "Cost rose by 89% per case (limit 20%).",
+        "estimate": 0.89,
+        "interval": (0.89, 0.89),
+        "margin": 0.2,
+    }
+
+
+def test_costs_that_can_not_be_told_from_their_limit():
+    unsure = Answers(same, cost=lambda case, arm, r: 1.0 + (case * 7 % 11) / 5 * arm * 0.2)
+    assert only(plan_of(40), unsure) == {
+        "code": "cost_uncertain",
+        "status": VerdictStatus.UNDERPOWERED,
+        "sentence": "The change of cost per case (estimated +20%) can't be told from its limit of +20%.",
+        "estimate": 0.202,
+        "interval": (0.165, 0.239),
+        "margin": 0.2,
+    }
+
+
+SLOW = GateConfig(latency="gate", max_latency_increase=0.5)
+
+
+def paced(factor):
+    def seconds(case, arm, r):
+        return (1 + case % 3) * (factor if arm else 1.0) * (1.01 if case % 2 else 1 / 1.01)
+
+    return Answers(same, seconds=seconds)
+
+
+def test_latency():
+    assert only(plan_of(100, gate=SLOW), paced(3.0)) == {
+        "code": "latency",
+        "status": VerdictStatus.BLOCKED,
+        "sentence": "Answers are slower than allowed (median 2.02 s → 6.06 s, limit +50%).",
+        "margin": 0.5,
+        "p": 0.001,
+    }
+
+
+def test_latency_that_can_not_be_told_from_its_limit():
+    reason = only(plan_of(100, gate=SLOW), paced(1.5))
+    assert reason.pop("p") > 0.05
+    assert reason == {
+        "code": "latency",
+        "status": VerdictStatus.UNDERPOWERED,
+        "sentence": "Latency can't be told from its limit (median 2.00 s → 3.00 s, limit +50%).",
+        "margin": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("passes", "status", "sentence", "estimate"),
+    [
+        (48, VerdictStatus.BLOCKED, "Slice `edge` is 48, below its floor of 90.", 0.48),
+        (89, VerdictStatus.SUSPICIOUS, "Slice `edge` is 89, below its floor of 90, but chance is not ruled out.", 0.89),
+        (90, VerdictStatus.APPROVED, "Slice `edge` is 90, above its floor of 90.", 0.9),
+    ],
+)
+def test_floors(passes, status, sentence, estimate):
+    gate = GateConfig(floor=Floor(slices={"edge": 0.9}), **FIXED)
+    found = reasons(
+        plan_of(300, slices=parts(edge=100, typical=200), gate=gate), lambda c, arm, r: float(c % 100 < passes)
+    )
+    assert [reason for reason in found if reason["code"] == "floor"] == [
+        {"code": "floor", "status": status, "sentence": sentence, "slice": "edge", "estimate": estimate, "margin": 0.9}
+    ]
+
+
+def test_a_floor_of_a_new_prompt_that_so_few_cases_can_not_show():
+    gate = GateConfig(floor=Floor(slices={"edge": 0.9}))
+    found = reasons(plan_of(60, slices=parts(edge=10, typical=50), paired=False, gate=gate), same)
+    assert found[1] == {
+        "code": "floor",
+        "status": VerdictStatus.UNDERPOWERED,
+        "sentence": "10 cases can't show that slice `edge` holds its floor of 90.",
+        "slice": "edge",
+        "estimate": 1.0,
+        "margin": 0.9,
+    }
+
+
+def test_a_floor_under_a_slice_without_cases():
+    gate = GateConfig(floor=Floor(slices={"ghost": 0.9}), slices={"ghost": SlicePolicy.POPULATION}, **FIXED)
+    found = reasons(plan_of(60, gate=gate), same)
+    assert {
+        "code": "floor",
+        "status": VerdictStatus.UNDERPOWERED,
+        "sentence": "Slice `ghost` is named in the gate's configuration but has no cases: it was not judged.",
+        "slice": "ghost",
+        "margin": 0.9,
+    } in found
+
+
+def test_a_slice_that_is_named_and_has_no_case():
+    assert only(plan_of(100, gate=GateConfig(slices={"ghost": SlicePolicy.WATCH})), same) == {
+        "code": "no_cases",
+        "status": VerdictStatus.UNDERPOWERED,
+        "sentence": "Slice `ghost` is named in the gate's configuration but has no cases: it was not judged.",
+        "slice": "ghost",
+    }
+
+
+# Nothing to compare
+
+
+def test_a_new_prompt():
+    assert only(plan_of(50, paired=False), same) == {
+        "code": "new_lineage",
+        "status": VerdictStatus.NEEDS_APPROVAL,
+        "sentence": "This prompt is new and there is nothing to compare it with: a person must approve it, or the base "
+        "sets a floor or a reference.",
+    }
+    judged = reasons(plan_of(200, paired=False, gate=GateConfig(floor=Floor(overall=0.9))), same)
+    assert judged[1]["sentence"] == "This prompt is new: it was judged against its floors."
+
+
+def test_nothing_that_could_differ():
+    decision, batches = play(plan_of(10, identical=[True] * 10), same)
+    assert batches == []
+    assert [told(reason) for reason in decision.reasons] == [
+        {
+            "code": "identical",
+            "status": VerdictStatus.APPROVED,
+            "sentence": "Both versions send exactly the same requests, so nothing can have changed.",
+        }
+    ]
+    assert (decision.cost.reading, decision.cost.limit) == ("no_data", None)
+    assert (decision.latency.reading, decision.latency.pairs, decision.latency.p) == ("no_data", 0, None)
+    assert (decision.overall.change, decision.overall.reading) == (0.0, "same")
+    assert decision.overall.interval == Interval(low=0.0, high=0.0)
+    assert (decision.sureness.looks, decision.sureness.repetitions, decision.sureness.can_rule_out) == (0, 0.0, 0.0)
