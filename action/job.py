@@ -27,6 +27,7 @@ from engine.clearing import clearance, cleared, may_be_cleared
 from engine.render.annotations import scorecard_annotations, workflow_command
 from engine.render.limits import JOB_SUMMARY
 from engine.render.markdown import Links, markdown
+from engine.surfaces import outdated
 from engine.trust import pull_request_of
 from schemas.config import CommentPolicy
 from schemas.errors import HostError, PromptVerdictError, UsageError
@@ -35,7 +36,7 @@ from schemas.pullrequests import PullRequest, Trust
 if TYPE_CHECKING:
     from action.environment import Environment
     from action.outputs import Runner
-    from schemas.host import HostedPullRequest, Sha
+    from schemas.host import Sha
     from schemas.ports import PullRequestHost
     from schemas.scorecard import Scorecard
 
@@ -294,12 +295,7 @@ class Job:
 
         Raises HostError: what can't be told to be current isn't published either.
         """
-        now: HostedPullRequest = self.host.pull_request(number)
-        if now.head_sha != pull_request.head_sha:
-            return "the pull request has a newer head, which has a run of its own"
-        if now.base_ref != pull_request.base_ref:
-            return "the base was changed, which has a run of its own"
-        return None
+        return outdated(pull_request.head_sha, pull_request.base_ref, self.host.pull_request(number))
 
     def _tell(self, scorecard: Scorecard, links: Links, *, comment_url: str, gated: bool) -> int:
         """Log, annotations, summary, files, outputs; the exit code."""

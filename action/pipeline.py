@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.content import content_digest
-from engine.pipeline import Prepared, World, measure, prepare, static
-from engine.render.progress import Progress as Shown
-from engine.render.progress import progress_line
+from engine.pipeline import Prepared, World, measure, prepare, static, waiting
+from engine.render.progress import progress_line, progress_of
 from engine.render.progress import running as running_comment
 from engine.trust import budget_usd
 from schemas.pullrequests import Trust
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -80,11 +78,7 @@ class LivePreparation:
         pull_request = self.prepared.pull_request
         if pull_request.trust is not Trust.FORK or not self.runs:
             return static(self.prepared)
-        sentence = WAITS.format(number=pull_request.number, sha=pull_request.head_sha)
-        return static(
-            self.prepared,
-            Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence),
-        )
+        return waiting(self.prepared, WAITS.format(number=pull_request.number, sha=pull_request.head_sha))
 
     @property
     def budget_usd(self) -> Decimal:
@@ -93,7 +87,7 @@ class LivePreparation:
 
     def running(self) -> str:
         """The comment while it is measured."""
-        return running_comment(self._shown(0, 0.0))
+        return running_comment(progress_of(self.prepared, 0, 0.0, self.budget_usd))
 
     async def measure(self, log: Callable[[str], None]) -> Scorecard:
         """Runs what is planned, with the outcome store in the action's home."""
@@ -114,7 +108,7 @@ class LivePreparation:
             nonlocal last
             if clock.monotonic() - last >= EVERY_S:
                 last = clock.monotonic()
-                log(progress_line(self._shown(progress.made, progress.spent_usd)))
+                log(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, self.budget_usd)))
 
         try:
             return await measure(
@@ -128,15 +122,3 @@ class LivePreparation:
         finally:
             await access.aclose()
             await store.aclose()
-
-    def _shown(self, done: int, spent_usd: float | Decimal) -> Shown:
-        plans = [entry.plan for entry in self.prepared.entries if entry.plan is not None]
-        return Shown(
-            base_sha=self.prepared.pull_request.base_sha,
-            head_sha=self.prepared.pull_request.head_sha,
-            lineages=tuple(dict.fromkeys(plan.lineage for plan in plans)),
-            done=done,
-            planned=sum(estimate.calls for plan in plans for estimate in plan.estimates.values()),
-            spent_usd=str(spent_usd),
-            budget_usd=self.budget_usd,
-        )

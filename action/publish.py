@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.render.encode import excerpt, visible
 from engine.render.markdown import MARKER, Links, markdown
+from engine.surfaces import wants_comment
 from schemas.config import CommentPolicy
 from schemas.errors import HostError, PermissionMissing
 from schemas.host import Comment, CommitState, CommitStatus, Sha
@@ -68,7 +69,7 @@ class Publisher:
 
         ``accepts``: the digest of what an approval accepts.
         """
-        if self._wants_comment(scorecard):
+        if self._number is not None and wants_comment(scorecard, lambda: self._find_comment() is not None):
             self._write_comment(markdown(scorecard, links=links))
         written = self._settle(state_of(scorecard), scorecard.title, accepts)
         self._say_what_is_missing(written=written)
@@ -84,18 +85,6 @@ class Publisher:
     def comment_url(self) -> str:
         """Where our comment is; empty when there is none."""
         return self._comment.url if self._comment else ""
-
-    def _wants_comment(self, scorecard: Scorecard) -> bool:
-        """An earlier comment of ours is always brought up to date: an old verdict may not stand there as if current."""
-        policy = scorecard.comment
-        if policy is CommentPolicy.OFF or self._number is None:
-            return False
-        wanted = {
-            CommentPolicy.ALWAYS: True,
-            CommentPolicy.CHANGES: scorecard.status is not VerdictStatus.NOT_APPLICABLE,
-            CommentPolicy.FAILURES: not scorecard.passes,
-        }[policy]
-        return wanted or self._find_comment() is not None
 
     def _find_comment(self) -> Comment | None:
         if not self._looked and self._number is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from adapters.git import GitRepository, batches
-from schemas.errors import SourceError
+from schemas.errors import HostUnavailable, SourceError
 from schemas.ports import TreeEntry
 
 FILE_MODES = ("100644", "100755", "120000")
@@ -98,7 +98,9 @@ class RemoteRepository(GitRepository):
                 )
             if attempt < TRIES:
                 self._sleep(2.0**attempt)
-        raise SourceError(f"git fetch failed {TRIES} times: {said[-300:]}", where=self._url, mend="run it again later")
+        raise HostUnavailable(
+            f"git fetch failed {TRIES} times: {said[-300:]}", where=self._url, mend="run it again later"
+        )
 
 
 def transport_settings(

@@ -146,6 +146,11 @@ def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
     return _scorecard(prepared, cards, [why] if why else [], budget_usd=None, dry_run=True)
 
 
+def waiting(prepared: Prepared, sentence: str) -> Scorecard:
+    """The scorecard of a fork that nobody approved; ``sentence`` says how a maintainer has it measured."""
+    return static(prepared, Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence))
+
+
 async def measure(
     prepared: Prepared,
     *,

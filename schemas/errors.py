@@ -8,6 +8,7 @@ PromptVerdictError
 ├── ProviderError    a model provider can't be used at all (no key, wrong origin)
 ├── StoreError       the outcome store can't be read or written
 └── HostError        GitHub can't be reached or refuses
+    ├── HostUnavailable     it didn't answer, or asks us to come back later
     ├── PermissionMissing   the token lacks a permission
     └── NotFound            what was asked for isn't there
 """
@@ -56,6 +57,10 @@ class StoreError(PromptVerdictError):
 
 class HostError(PromptVerdictError):
     """The pull-request host can't be reached or refuses."""
+
+
+class HostUnavailable(HostError):  # noqa: N818 - named after what it says
+    """The host didn't answer however often it was asked, or asks us to come back later: the same may succeed then."""
 
 
 class PermissionMissing(HostError):  # noqa: N818 - named after what it says

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from pydantic import JsonValue
 
-from schemas.errors import HostError, NotFound, PermissionMissing
+from schemas.errors import HostError, HostUnavailable, NotFound, PermissionMissing
 
 if TYPE_CHECKING:
     from github.Auth import Auth
@@ -32,7 +32,7 @@ MOST_PAGES = 100
 LONGEST_ERROR = 300
 
 
-class AnswerLost(HostError):  # noqa: N818 - named after what happened
+class AnswerLost(HostUnavailable):
     """A write was sent and its answer never came (or was a 5xx): it may have happened. Re-read, then repeat."""
 
 
@@ -187,7 +187,9 @@ class Calls:
                 wait = 2.0 ** (attempt - limited - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
             spent = attempt - limited >= TRIES or limited >= MOST_REFUSALS
             if spent or self._clock() + wait > end:
-                raise HostError(f"{trouble}, {attempt} tries", where=f"{method} {path}", mend="run it again later")
+                raise HostUnavailable(
+                    f"{trouble}, {attempt} tries", where=f"{method} {path}", mend="run it again later"
+                )
             self._sleep(wait)
         raise AssertionError("unreachable: the tries are bounded")
 

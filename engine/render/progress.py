@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from engine.render import figures
 from engine.render.encode import prose
 from engine.render.markdown import MARKER
 from schemas.config import Usd
 from schemas.values import Value
+
+if TYPE_CHECKING:
+    from engine.pipeline import Prepared
 
 
 class Progress(Value):
@@ -24,6 +28,20 @@ class Progress(Value):
     seconds: float | None = None
     """Elapsed."""
     seconds_left: float | None = None
+
+
+def progress_of(prepared: Prepared, done: int, spent_usd: float | Decimal, budget_usd: Decimal) -> Progress:
+    """How far a prepared run is after so many calls."""
+    plans = [entry.plan for entry in prepared.entries if entry.plan is not None]
+    return Progress(
+        base_sha=prepared.pull_request.base_sha,
+        head_sha=prepared.pull_request.head_sha,
+        lineages=tuple(dict.fromkeys(plan.lineage for plan in plans)),
+        done=done,
+        planned=sum(estimate.calls for plan in plans for estimate in plan.estimates.values()),
+        spent_usd=Decimal(str(spent_usd)),
+        budget_usd=budget_usd,
+    )
 
 
 def progress_line(progress: Progress) -> str:

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from adapters.remote import RemoteRepository, transport_settings
-from schemas.errors import SourceError
+from schemas.errors import HostUnavailable, SourceError
 
 
 @pytest.fixture
@@ -84,14 +84,14 @@ def test_a_fault_of_the_network_is_repeated_and_an_outage_named(github, remote, 
     remote.fetch([pull.head_sha])
     assert naps == [2.0]
     github.fail("GIT", "info/refs", status=502, times=99)
-    with pytest.raises(SourceError, match="failed 3 times"):
+    with pytest.raises(HostUnavailable, match="failed 3 times"):
         remote.read(["0123456789abcdef0123456789abcdef01234567"])
 
 
 def test_digits_in_an_address_are_no_refusal(github, tmp_path, naps):
     github.fail("GIT", "info/refs", status=502, times=99)
     remote = RemoteRepository(tmp_path / "copy", f"{github.server_url}/acme/401-403.git", None, sleep=naps.append)
-    with pytest.raises(SourceError, match="failed 3 times"):
+    with pytest.raises(HostUnavailable, match="failed 3 times"):
         remote.fetch(["0123456789abcdef0123456789abcdef01234567"])
 
 

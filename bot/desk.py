@@ -1,0 +1,249 @@
+"""What an intent leads to. Events are hints: the newest state is read before anything is done, and everything may be
+done again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from bot.events import (
+    CommandPosted,
+    InstallationChanged,
+    Intent,
+    Place,
+    PullRequestClosed,
+    PullRequestMoved,
+    QueueEntered,
+    QueueLeft,
+    RepositoriesChanged,
+    RerunAsked,
+    ReviewGiven,
+)
+from bot.logs import logger
+from bot.publishing import Publishing
+from bot.store.values import Run, RunKind, RunState
+from schemas.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from adapters.github.app import GitHubApp
+    from bot.durable import Durable
+    from bot.store.records import Records
+    from schemas.host import HostedPullRequest
+    from schemas.ports import Clock
+
+log = logger("desk")
+
+
+Answer = Callable[[CommandPosted, "Desk"], Awaitable[str]]
+"""The room of commands: acknowledges, does and answers one, once, however often it is called."""
+
+
+class Desk:
+    """One for each worker."""
+
+    def __init__(
+        self,
+        records: Records,
+        app: GitHubApp,
+        publishing: Publishing,
+        durable: Durable,
+        *,
+        answer: Answer,
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self._publishing = publishing
+        self._durable = durable
+        self._answer = answer
+        self._app = app
+        self._clock = clock
+
+    async def handle(self, intent: Intent) -> None:
+        """Does what is to be done. Raises HostError and StoreError: then it is to be handled again, later."""
+        match intent:
+            case PullRequestMoved(place=place, number=number, why=why):
+                await self.look(place, number, why)
+            case PullRequestClosed(place=place, number=number):
+                await self.look(place, number, "closed")
+            case ReviewGiven(place=place, number=number):
+                await self.restate(place, number)
+            case RerunAsked():
+                await self._rerun(intent)
+            case CommandPosted():
+                await self._answer(intent, self)
+            case QueueEntered():
+                await self._queue(intent)
+            case QueueLeft(place=place, head_sha=head_sha):
+                runs = await asyncio.to_thread(self._records.runs_of_head, place.repository_id, head_sha)
+                await self.cancel(run for run in runs if run.kind is RunKind.QUEUE)
+            case InstallationChanged():
+                await self._installation(intent)
+            case RepositoriesChanged():
+                await self._repositories(intent)
+            case _:  # a push to the default branch: what was measured is in the shared store already
+                return
+
+    async def look(self, place: Place, number: int, why: str) -> Run | None:
+        """Brings the runs of a pull request to its newest state: one for its head and base, none besides."""
+        now = await self._now(place, number)
+        if now is None or not now.is_open:
+            await self.cancel(await self._open_runs(place, number))
+            if now is not None:
+                await self._resettle(place, now)
+            return None
+        run = await self._open(place, now, why, raise_attempt=False)
+        last = await asyncio.to_thread(self._records.current_run, place.repository_id, number)
+        if last is not None and last.id != run.id and not run.state.is_open:
+            # Back to a head or a base that was judged before: what is shown meanwhile is about another.
+            run = await self._open(place, now, f"{why} after {last.id}", raise_attempt=True)
+        await self._go(run)
+        return run
+
+    async def again(self, place: Place, number: int, *, why: str, approved_sha: str | None = None) -> Run | None:
+        """A new attempt at the present head, unless one is under way; the same ``why`` twice is the same attempt.
+
+        ``None``: the pull request is closed, or its head isn't ``approved_sha`` any more.
+        """
+        now = await self._now(place, number)
+        if now is None or not now.is_open or approved_sha not in (None, now.head_sha):
+            return None
+        run = await self._open(place, now, why, raise_attempt=True, approved_sha=approved_sha)
+        await self._go(run)
+        return run
+
+    async def restate(self, place: Place, number: int) -> None:
+        """Shows the verdict of the present head as it stands now: accepted, or not any more."""
+        now = await self._now(place, number)
+        if now is None or not now.is_open:
+            return
+        found = await asyncio.to_thread(self._records.verdicts_of_head, place.repository_id, now.head_sha)
+        kept = next((one for one in found if (one.run.number, one.run.base_ref) == (number, now.base_ref)), None)
+        if kept is not None and kept.run.shown_at is not None:
+            await asyncio.to_thread(self._publishing.publish, kept, now)
+
+    async def cancel(self, runs: Iterable[Run]) -> None:
+        """Ends runs whose answer nobody needs: first their calls, then their checks, then their rows, so that a kill in
+        between is repaired by whoever does it again."""
+        for run in runs:
+            if run.state.is_open:
+                await self._durable.cancel(run.id)
+                await asyncio.to_thread(self._end, run)
+
+    # -- steps
+
+    async def _go(self, run: Run) -> None:
+        await self.cancel(await asyncio.to_thread(self._records.older_runs, run))
+        if run.state.is_open:
+            await self._durable.enqueue(run.id)
+
+    async def _open(
+        self,
+        place: Place,
+        now: HostedPullRequest,
+        why: str,
+        *,
+        raise_attempt: bool,
+        approved_sha: str | None = None,
+    ) -> Run:
+        return await asyncio.to_thread(
+            self._records.open_run, place, now.number, now.head_sha, now.base_ref, why=why,
+            kind=RunKind.PULL_REQUEST, raise_attempt=raise_attempt, at=self._clock.utc(), approved_sha=approved_sha,
+        )  # fmt: skip
+
+    def _end(self, run: Run) -> None:
+        current = self._records.run(run.id) or run
+        self._publishing.cancelled(current)
+        self._records.finish(run.id, RunState.CANCELLED, self._clock.utc())
+        ended = self._records.run(run.id)
+        if ended is not None and ended.check_run_id not in (None, current.check_run_id):
+            self._publishing.cancelled(ended)  # the check was made while we looked
+
+    async def _now(self, place: Place, number: int) -> HostedPullRequest | None:
+        try:
+            return await asyncio.to_thread(self._publishing.pull_request, place, number)
+        except NotFound:
+            return None
+
+    async def _open_runs(self, place: Place, number: int) -> list[Run]:
+        runs = await asyncio.to_thread(self._records.open_runs)
+        return [run for run in runs if (run.repository_id, run.number) == (place.repository_id, number)]
+
+    async def _resettle(self, place: Place, gone: HostedPullRequest) -> None:
+        """A closed pull request decides no more about others with its head."""
+        runs = await asyncio.to_thread(self._records.runs_of_head, place.repository_id, gone.head_sha)
+        for number in {run.number for run in runs if run.kind is RunKind.PULL_REQUEST} - {gone.number, None}:
+            assert number is not None
+            await self.restate(place, number)
+
+    async def _rerun(self, asked: RerunAsked) -> None:
+        place = asked.place
+        runs = await asyncio.to_thread(self._records.runs_of_head, place.repository_id, asked.head_sha)
+        if asked.check_run_id is not None:
+            runs = [run for run in runs if run.check_run_id == asked.check_run_id] or runs
+        newest = {(run.kind, run.number): run for run in runs}
+        for (kind, number), run in newest.items():
+            if run.state.is_open:
+                continue
+            why = f"re-run of {run.id} by {asked.by}"
+            if kind is RunKind.QUEUE:
+                await self._go(await asyncio.to_thread(self._queued, place, run, why))
+            elif number is not None:
+                await self.again(place, number, why=why)
+        if not newest and asked.number is not None:
+            await self.look(place, asked.number, f"re-run by {asked.by}")
+
+    async def _queue(self, asked: QueueEntered) -> None:
+        """The base is what the queue says: only it knows onto which other merges this one was made."""
+        place = asked.place
+        run = await asyncio.to_thread(
+            self._records.open_run, place, asked.number, asked.head_sha, asked.base_ref, why="merge queue",
+            kind=RunKind.QUEUE, raise_attempt=False, at=self._clock.utc(),
+        )  # fmt: skip
+        if run.base_sha is None:
+            await asyncio.to_thread(self._records.digest, run.id, asked.base_sha, None, "")
+        await self._go(run)
+
+    def _queued(self, place: Place, run: Run, why: str) -> Run:
+        fresh = self._records.open_run(
+            place, run.number, run.head_sha, run.base_ref, why=why, kind=RunKind.QUEUE, raise_attempt=True,
+            at=self._clock.utc(),
+        )  # fmt: skip
+        self._records.digest(fresh.id, run.base_sha or "", None, "")
+        return fresh
+
+    async def _installation(self, changed: InstallationChanged) -> None:
+        """Asks GitHub first: the event's name and id aren't signed, and a removal can't be taken back."""
+        at = self._clock.utc()
+        number = changed.installation_id
+        found = {one.id: one for one in await asyncio.to_thread(self._app.installations)}
+        if number in found and not found[number].suspended:
+            await asyncio.to_thread(self._records.installed, number, found[number].account, at)
+            return
+        runs = await asyncio.to_thread(self._records.open_runs)
+        await self._drop(run for run in runs if run.installation_id == number)
+        if number in found:
+            await asyncio.to_thread(self._records.suspended, number, at)
+        else:
+            await asyncio.to_thread(self._records.uninstalled, number, at)
+
+    async def _repositories(self, changed: RepositoriesChanged) -> None:
+        covered = {one.id for one in await asyncio.to_thread(self._app.repositories, changed.installation_id)}
+        gone = {place.repository_id for place in changed.removed} - covered
+        if gone:
+            runs = await asyncio.to_thread(self._records.open_runs)
+            await self._drop(run for run in runs if run.repository_id in gone)
+            await asyncio.to_thread(
+                self._records.repositories_removed, changed.installation_id, gone, self._clock.utc()
+            )
+        for place in changed.added:
+            if place.repository_id in covered:
+                await asyncio.to_thread(self._records.repository, place, self._clock.utc())
+
+    async def _drop(self, runs: Iterable[Run]) -> None:
+        """Ends runs of a repository that GitHub doesn't let us into any more: nothing is written there."""
+        for run in runs:
+            await self._durable.cancel(run.id)
+            await asyncio.to_thread(self._records.finish, run.id, RunState.CANCELLED, self._clock.utc())

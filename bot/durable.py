@@ -1,0 +1,219 @@
+"""Runs that survive: DBOS Transact behind start, cancel and status, so that it can be replaced.
+
+The row in ``runs`` says what is to be done; a workflow only does it. Its two steps may be repeated at any time: what
+was paid for is in the outcome store, what was decided is in the records, and publishing writes the same thing again.
+
+Measured before it was chosen (and kept in mind here): a step per call mixes results up after a kill; without a pinned
+version an edited comment strands what is running; two workers with the default executor id steal each other's runs;
+nobody takes over from a dead worker by itself; ``destroy`` blocks the loop that it is called in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from schemas.errors import PromptVerdictError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dbos import DBOSConfig
+
+VERSION = "1"
+"""Of the order of steps, to be raised with it: what another version left pending isn't gone on with."""
+NAME = "prompt-verdict"
+WORKFLOW = "run"
+QUEUE = "runs"
+SCHEMA = "promptverdict_workflows"
+"""Where the tables lie in Postgres; SQLite has a file of their own."""
+THREADS = 16
+POLL_S = 0.25
+"""How soon a free worker sees a new run."""
+
+
+class Status(StrEnum):
+    """What the executor knows of a run."""
+
+    UNKNOWN = "unknown"
+    WAITING = "waiting"
+    RUNNING = "running"
+    ENDED = "ended"
+    """Whatever way: whether it came to a verdict is in the records."""
+
+
+STATUSES = {
+    "ENQUEUED": Status.WAITING,
+    "DELAYED": Status.WAITING,
+    "PENDING": Status.RUNNING,
+}
+ENDED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+TOGETHER = 500
+
+
+class Work(Protocol):
+    """What a run does. Both may be called again after a kill, at any point."""
+
+    async def measure(self, run_id: str) -> None:
+        """Everything up to the kept verdict. It is cancelled when the run is."""
+        ...
+
+    async def publish(self, run_id: str) -> None:
+        """Puts the kept verdict on GitHub, unless it is superseded."""
+        ...
+
+
+class Durable:
+    """The executor of runs. One per process: the library keeps its state in globals.
+
+    ``url`` is ``sqlite:///file`` or ``postgresql://…``; ``slot`` is this worker's name, stable over restarts and
+    unique; ``concurrency`` counts runs at a time in this process.
+    """
+
+    def __init__(self, url: str, *, slot: str, concurrency: int, work: Work) -> None:
+        self._url = url
+        self._slot = slot
+        self._concurrency = concurrency
+        self._work = work
+
+    async def start(self) -> None:
+        """Connects, takes back what this slot left pending, and begins to work. Off this loop: runs have one of their
+        own, so that requests are answered while something is computed."""
+        await asyncio.to_thread(self._launch)
+
+    async def stop(self) -> None:
+        """Ends; what is under way is taken up by the next worker in this slot, or by the sweep of another."""
+        await asyncio.to_thread(self._destroy)
+
+    async def enqueue(self, run_id: str) -> None:
+        """Has the run executed, if it isn't waiting or running: may be repeated. One that ended is executed again."""
+        await asyncio.to_thread(self._enqueue, run_id)
+
+    async def cancel(self, run_id: str) -> None:
+        """Stops the run within a second, calls under way included. May be repeated, and for one that never was."""
+        await asyncio.to_thread(self._cancel, run_id)
+
+    async def statuses(self, run_ids: Sequence[str]) -> dict[str, Status]:
+        """What the executor knows of each."""
+        return await asyncio.to_thread(self._statuses, list(run_ids))
+
+    async def recover(self, slot: str) -> list[str]:
+        """Puts what a dead worker left pending back on the queue; which runs. Never call it for one that lives."""
+        return await asyncio.to_thread(self._recover, slot)
+
+    async def forget(self, before: datetime) -> None:
+        """Drops what the executor remembers of runs that ended before: their records say everything."""
+        await asyncio.to_thread(self._forget, before)
+
+    # -- in a thread: the library's own asynchronous calls take over the loop's thread pool
+
+    def _launch(self) -> None:
+        from dbos import DBOS
+
+        _write_ahead(self._url)
+        DBOS(config=self._config())
+        _register(self._work)
+        DBOS.listen_queues([QUEUE])
+        logging.getLogger("dbos").addFilter(_expected)
+        DBOS.launch()
+        DBOS.register_queue(
+            QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=POLL_S, on_conflict="always_update"
+        )
+
+    def _config(self) -> DBOSConfig:
+        from dbos import DBOSPortableJSONSerializer
+
+        return {
+            "name": NAME,
+            "system_database_url": self._url,
+            "dbos_system_schema": SCHEMA,
+            "application_version": VERSION,
+            "executor_id": self._slot,
+            "max_executor_threads": THREADS,
+            "serializer": DBOSPortableJSONSerializer(),
+            "use_listen_notify": False,
+            "log_level": "WARNING",
+        }
+
+    def _destroy(self) -> None:
+        from dbos import DBOS
+
+        DBOS.destroy(destroy_registry=True)
+
+    def _enqueue(self, run_id: str) -> None:
+        from dbos import DBOS
+
+        if self._statuses([run_id])[run_id] is Status.ENDED:
+            DBOS.delete_workflows([run_id])
+        DBOS.enqueue_workflow_with_options(
+            {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": run_id, "app_version": VERSION}, run_id
+        )
+
+    def _cancel(self, run_id: str) -> None:
+        from dbos import DBOS
+
+        if self._statuses([run_id])[run_id] in (Status.WAITING, Status.RUNNING):
+            DBOS.cancel_workflows([run_id])
+
+    def _statuses(self, run_ids: list[str]) -> dict[str, Status]:
+        from dbos import DBOS
+
+        found = DBOS.list_workflows(workflow_ids=run_ids, load_input=False, load_output=False) if run_ids else []
+        known = {one.workflow_id: STATUSES.get(one.status, Status.ENDED) for one in found}
+        return {run_id: known.get(run_id, Status.UNKNOWN) for run_id in run_ids}
+
+    def _recover(self, slot: str) -> list[str]:
+        from dbos import DBOS
+
+        pending = DBOS.list_workflows(
+            status="PENDING", executor_id=slot, name=WORKFLOW, load_input=False, load_output=False
+        )
+        ids = [one.workflow_id for one in pending]
+        if ids:
+            DBOS.resume_workflows(ids, queue_name=QUEUE)
+        return ids
+
+    def _forget(self, before: datetime) -> None:
+        from dbos import DBOS
+
+        while ended := DBOS.list_workflows(
+            name=WORKFLOW, status=ENDED, completed_before=before.isoformat(), limit=TOGETHER,
+            load_input=False, load_output=False,
+        ):  # fmt: skip
+            DBOS.delete_workflows([one.workflow_id for one in ended])
+
+
+def _register(work: Work) -> None:
+    from dbos import DBOS
+
+    @DBOS.step(name="measure", preemptible=True)
+    async def measure(run_id: str) -> None:
+        await work.measure(run_id)
+
+    @DBOS.step(name="publish")
+    async def publish(run_id: str) -> None:
+        await work.publish(run_id)
+
+    @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
+    async def run(run_id: str) -> None:
+        await measure(run_id)
+        await publish(run_id)
+
+
+def _expected(record: logging.LogRecord) -> bool:
+    """Whether the library's message is shown: of runs that were cancelled, or wait for an outage to end, we tell."""
+    failure = record.exc_info[1] if record.exc_info else None
+    ours = isinstance(failure, PromptVerdictError) or "Cancel" in type(failure).__name__
+    return not ours and "was cancelled" not in record.getMessage() and "task cancelled" not in record.getMessage()
+
+
+def _write_ahead(url: str) -> None:
+    """SQLite's journal mode is a property of the file; synced at every commit is its default."""
+    if url.startswith("sqlite:///"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")

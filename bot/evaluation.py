@@ -1,0 +1,170 @@
+"""The engine with the bot's world plugged in: cached copies of repositories, the operator's keys, the shared store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from bot.evidence import measured_of
+from bot.store.outcomes import NotedOutcomes
+from engine.content import content_digest
+from engine.pipeline import World, measure, prepare, static, waiting
+from engine.render.progress import progress_line, progress_of
+from engine.trust import budget_usd
+from schemas.pullrequests import Trust
+
+if TYPE_CHECKING:
+    from adapters.store import CommittedStore
+    from bot.events import Place
+    from bot.settings import Settings
+    from bot.sources import Sources
+    from bot.store.records import Records
+    from bot.store.values import Measured
+    from engine.access import Access
+    from engine.experiment import Progress
+    from engine.pipeline import Prepared
+    from schemas.experiments import Experiment
+    from schemas.host import Sha
+    from schemas.ports import Clock
+    from schemas.pullrequests import PullRequest
+    from schemas.scorecard import Scorecard
+
+WAITS = (
+    "This comes from a fork, so nothing was called: a maintainer who has looked at it has exactly this commit measured "
+    "with the comment «/verdict approve-run {sha}»."
+)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What a run came to."""
+
+    scorecard: Scorecard
+    measured: tuple[Measured, ...] = ()
+    """What it was made from."""
+
+
+class Preparation(Protocol):
+    """What is known before the first call."""
+
+    @property
+    def content_digest(self) -> str:
+        """Of everything that a verdict or its acceptance depends on."""
+        ...
+
+    def static(self) -> Scorecard:
+        """The scorecard without a single call."""
+        ...
+
+    async def measure(self, tell: Callable[[str], None]) -> Evaluated:
+        """Runs what is planned; ``tell`` is given a line of progress after each step."""
+        ...
+
+
+class Evaluation(Protocol):
+    """Pull requests in, scorecards out."""
+
+    def prepare(self, place: Place, pull_request: PullRequest, merge_base: Sha | None) -> Preparation:
+        """Fetches, detects and plans; spends nothing. Blocks."""
+        ...
+
+    @property
+    def store(self) -> CommittedStore:
+        """The outcome store of all workers."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes what all runs share."""
+        ...
+
+
+class LiveEvaluation:
+    """``Evaluation``: the real one. Everything that runs of one process share is opened at their first call."""
+
+    def __init__(self, settings: Settings, records: Records, sources: Sources, clock: Clock) -> None:
+        self.settings = settings
+        self.records = records
+        self.sources = sources
+        self.clock = clock
+        self._access: Access | None = None
+        self._store: CommittedStore | None = None
+
+    @property
+    def access(self) -> Access:
+        """Providers, and one limiter for each key."""
+        if self._access is None:
+            from adapters.providers.registry import provider_for
+            from engine.access import Access
+
+            self._access = Access(lambda model: provider_for(model, self.settings.variables_for(model)), self.clock)
+        return self._access
+
+    @property
+    def store(self) -> CommittedStore:
+        """The outcome store of all workers."""
+        if self._store is None:
+            from adapters.store import open_store
+
+            self._store = open_store(self.settings.outcomes_url)
+        return self._store
+
+    def prepare(self, place: Place, pull_request: PullRequest, merge_base: Sha | None) -> LivePreparation:
+        """Fetches, detects and plans; spends nothing."""
+        from adapters.jail import JailedRenderer
+        from adapters.prices import GenaiPrices
+        from engine.templates import fill_in
+
+        commits = (pull_request.base_sha, pull_request.head_sha)
+        with self.sources.open(place) as tree:
+            tree.fetch(commits if merge_base is None else (*commits, merge_base))
+            with closing(JailedRenderer(fill_in)) as jail:
+                prepared = prepare(pull_request, merge_base, World(tree, jail, GenaiPrices()))
+            return LivePreparation(prepared, content_digest(prepared, tree), place.repository_id, self)
+
+    async def aclose(self) -> None:
+        """Closes providers and store."""
+        if self._access is not None:
+            await self._access.aclose()
+        if self._store is not None:
+            await self._store.aclose()
+
+
+@dataclass(frozen=True)
+class LivePreparation:
+    """``Preparation``: what the engine prepared."""
+
+    prepared: Prepared
+    content_digest: str
+    repository_id: int
+    evaluation: LiveEvaluation
+
+    def static(self) -> Scorecard:
+        """Without a call. A fork's scorecard says how a maintainer has it measured."""
+        pull_request = self.prepared.pull_request
+        if pull_request.trust is Trust.FORK and self.prepared.runs:
+            return waiting(self.prepared, WAITS.format(sha=pull_request.head_sha))
+        return static(self.prepared)
+
+    async def measure(self, tell: Callable[[str], None]) -> Evaluated:
+        """Runs what is planned, where anything is and its author may have it run."""
+        if self.prepared.pull_request.trust is Trust.FORK or not self.prepared.runs:
+            return Evaluated(self.static(), measured_of(self.prepared, ()))
+        evaluation = self.evaluation
+        cap = budget_usd(self.prepared.detection.budget_usd, self.prepared.pull_request.trust)
+        found: list[Experiment] = []
+
+        def on_progress(progress: Progress) -> None:
+            tell(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, cap)))
+
+        scorecard = await measure(
+            self.prepared,
+            access=evaluation.access,
+            store=NotedOutcomes(evaluation.store, evaluation.records, self.repository_id, evaluation.clock),
+            clock=evaluation.clock,
+            budget_usd=cap,
+            on_progress=on_progress,
+            on_record=found.append,
+        )
+        return Evaluated(scorecard, measured_of(self.prepared, found))

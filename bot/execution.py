@@ -1,0 +1,236 @@
+"""What a run does: measure, keep, publish. Both steps may be cut off at any point and be called again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from bot.evaluation import Evaluated
+from bot.logs import logger
+from bot.publishing import place_of
+from bot.store.values import Run, RunKind, RunState
+from engine.assemble import scorecard
+from engine.surfaces import outdated
+from engine.trust import pull_request_of
+from schemas.config import CommentPolicy, Mode
+from schemas.errors import HostUnavailable, NotFound, PromptVerdictError, StoreError
+from schemas.pullrequests import PullRequest, Trust
+from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
+
+if TYPE_CHECKING:
+    from bot.evaluation import Evaluation
+    from bot.events import Place
+    from bot.metrics import Metrics
+    from bot.publishing import Publishing
+    from bot.store.records import Records
+    from schemas.host import HostedPullRequest
+    from schemas.ports import Clock
+
+EVERY_S = 20.0
+"""Seconds between two writings of progress."""
+UNMEASURED = "unmeasured"
+"""The content digest of a run that came to no content: nobody's approval names it."""
+QUEUE_HEAD = "merge queue"
+
+log = logger("execution")
+
+
+class Superseded(Exception):  # noqa: N818 - named after what happened
+    """The run is no longer the pull request's."""
+
+
+class Execution:
+    """``bot.durable.Work``. ``moved`` looks at a pull request anew: called where a run finds itself superseded, in case
+    the event that said so got lost."""
+
+    def __init__(
+        self,
+        records: Records,
+        evaluation: Evaluation,
+        publishing: Publishing,
+        clock: Clock,
+        *,
+        moved: Callable[[Place, int, str], Awaitable[None]],
+        metrics: Metrics,
+    ) -> None:
+        self._records = records
+        self._evaluation = evaluation
+        self._publishing = publishing
+        self._clock = clock
+        self._moved = moved
+        self._metrics = metrics
+
+    async def measure(self, run_id: str) -> None:
+        """Everything up to the kept verdict. What can't be evaluated is kept as an error that says why.
+
+        Raises HostUnavailable and StoreError: the run stays open, and the sweep has it executed again.
+        """
+        run = await asyncio.to_thread(self._records.run, run_id)
+        if run is None or not run.state.is_open:
+            return
+        if await asyncio.to_thread(self._records.verdict, run_id) is not None:
+            return
+        try:
+            evaluated, digest = await self._evaluate(run)
+        except Superseded as superseded:
+            await self._supersede(run, str(superseded))
+            return
+        except (HostUnavailable, StoreError) as error:
+            log.warning("not now", run=run_id, why=str(error))
+            raise
+        except PromptVerdictError as error:
+            log.warning("error", run=run_id, why=str(error))
+            evaluated, digest = Evaluated(_error(run, str(error))), UNMEASURED
+        except Exception:
+            log.exception("bug", run=run_id)
+            said = f"This is a bug in Prompt Verdict; the operator finds its traceback in the log under {run_id}"
+            evaluated, digest = Evaluated(_error(run, said)), UNMEASURED
+        await asyncio.to_thread(
+            self._records.keep_verdict,
+            run_id, evaluated.scorecard, digest, at=self._clock.utc(), measured=evaluated.measured,
+        )  # fmt: skip
+
+    async def publish(self, run_id: str) -> None:
+        """Puts the kept verdict on GitHub, unless the newest state says that it is superseded.
+
+        Raises HostUnavailable and StoreError: the sweep has it published again.
+        """
+        run = await asyncio.to_thread(self._records.run, run_id)
+        kept = await asyncio.to_thread(self._records.verdict, run_id)
+        if run is None or kept is None or not run.state.is_open:
+            return
+        try:
+            now = await self._now(run)
+            await asyncio.to_thread(self._publishing.publish, kept, now)
+        except Superseded as superseded:
+            await self._supersede(run, str(superseded))
+            return
+        except (HostUnavailable, StoreError) as error:
+            log.warning("not now", run=run_id, why=str(error))
+            raise
+        except Exception:
+            log.exception("not published", run=run_id)
+            await asyncio.to_thread(self._records.finish, run_id, RunState.FAILED, self._clock.utc())
+            return
+        at = self._clock.utc()
+        await asyncio.to_thread(self._records.shown, run_id, at)
+        failed = kept.content_digest == UNMEASURED
+        await asyncio.to_thread(self._records.finish, run_id, RunState.FAILED if failed else RunState.DONE, at)
+        log.info("published", run=run_id, verdict=kept.scorecard.status.value)
+
+    async def _evaluate(self, run: Run) -> tuple[Evaluated, str]:
+        now = await self._now(run)
+        if not await asyncio.to_thread(self._publishing.begin, run):
+            raise Superseded("it was cancelled")
+        pull_request = await asyncio.to_thread(self._pull_request, run, now)
+        host = self._publishing.host(run)
+        merge_base = await asyncio.to_thread(host.merge_base, pull_request.base_sha, pull_request.head_sha)
+        preparation = await asyncio.to_thread(self._evaluation.prepare, place_of(run), pull_request, merge_base)
+        digest = preparation.content_digest
+        await asyncio.to_thread(self._records.digest, run.id, pull_request.base_sha, merge_base, digest)
+        reused = await asyncio.to_thread(self._judged_before, run, pull_request, digest)
+        if reused is not None:
+            return Evaluated(reused), digest
+        told = Told()
+        async with asyncio.TaskGroup() as group:
+            telling = group.create_task(self._tell(run, told))
+            evaluated = await preparation.measure(told.hear)
+            telling.cancel()
+        return evaluated, digest
+
+    async def _now(self, run: Run) -> HostedPullRequest | None:
+        """The pull request as it is now; ``None`` for a merge of the queue. Raises Superseded."""
+        if run.kind is RunKind.QUEUE or run.number is None:
+            return None
+        try:
+            now = await asyncio.to_thread(self._publishing.host(run).pull_request, run.number)
+        except NotFound:
+            raise Superseded("the pull request isn't there any more") from None
+        if not now.is_open:
+            raise Superseded("the pull request is closed")
+        why = outdated(run.head_sha, run.base_ref, now)
+        if why is not None:
+            raise Superseded(why)
+        return now
+
+    def _pull_request(self, run: Run, now: HostedPullRequest | None) -> PullRequest:
+        if now is not None:
+            approved = self._records.approved_head(run.repository_id, now.number, now.head_sha)
+            return pull_request_of(now, run.repository, now.head_sha if approved else None)
+        author = None if run.number is None else self._publishing.host(run).pull_request(run.number).author
+        return PullRequest(
+            base_ref=run.base_ref,
+            base_sha=run.base_sha or "",
+            head_ref=QUEUE_HEAD,
+            head_sha=run.head_sha,
+            trust=Trust.SAME_REPOSITORY,
+            repository=run.repository,
+            number=run.number,
+            author=author,
+        )
+
+    def _judged_before(self, run: Run, pull_request: PullRequest, digest: str) -> Scorecard | None:
+        """The verdict that the queued pull request showed for the very same content, on the commits of the merge."""
+        if run.kind is not RunKind.QUEUE or run.number is None:
+            return None
+        shown = self._records.verdicts_shown(run.repository_id, run.number)
+        same = [kept.scorecard for kept in shown if kept.content_digest == digest]
+        if not same or same[-1].status is VerdictStatus.ERROR:
+            return None
+        return same[-1].model_copy(
+            update={
+                "base": CommitRef(ref=run.base_ref, sha=pull_request.base_sha),
+                "head": CommitRef(ref=pull_request.head_ref, sha=run.head_sha),
+            }
+        )
+
+    async def _tell(self, run: Run, told: Told) -> None:
+        """Shows the newest line of progress now and then."""
+        current = await asyncio.to_thread(self._records.run, run.id)
+        check_run_id = current.check_run_id if current else None
+        shown = ""
+        while check_run_id is not None:
+            await self._clock.sleep(EVERY_S)
+            if told.line != shown:
+                shown = told.line
+                await asyncio.to_thread(self._publishing.progress, run, check_run_id, shown)
+
+    async def _supersede(self, run: Run, why: str) -> None:
+        log.info("superseded", run=run.id, why=why)
+        await asyncio.to_thread(self._publishing.cancelled, await self._fresh(run))
+        await asyncio.to_thread(self._records.finish, run.id, RunState.CANCELLED, self._clock.utc())
+        if run.number is not None and run.kind is RunKind.PULL_REQUEST:
+            await self._moved(place_of(run), run.number, why)
+
+    async def _fresh(self, run: Run) -> Run:
+        return await asyncio.to_thread(self._records.run, run.id) or run
+
+
+class Told:
+    """The newest line of progress."""
+
+    def __init__(self) -> None:
+        self.line = ""
+
+    def hear(self, line: str) -> None:
+        """Takes a line."""
+        self.line = line
+
+
+def _error(run: Run, what: str) -> Scorecard:
+    """There is no verdict, and why. It passes in no mode: what the configuration says may be what couldn't be read."""
+    reason = Reason(
+        code=ReasonCode.NOTHING_MEASURED, status=VerdictStatus.ERROR, sentence=f"Nothing was decided: {what}."
+    )
+    return scorecard(
+        base=CommitRef(ref=run.base_ref, sha=run.base_sha or ""),
+        merge_base=run.merge_base,
+        head=CommitRef(ref=run.head_sha[:12], sha=run.head_sha),
+        mode=Mode.ENFORCE,
+        comment=CommentPolicy.CHANGES,
+        cards=(),
+        reasons=(reason,),
+        warnings=(),
+        budget_usd=None,
+    )

@@ -1,0 +1,96 @@
+"""Takes stored deliveries and has them handled: each once, again after a failure, at last given up."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.events import Ignored, Intent, read_body
+from bot.logs import logger
+from schemas.errors import PromptVerdictError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bot.metrics import Metrics
+    from bot.store.records import Records
+    from bot.store.values import Delivery
+    from schemas.ports import Clock
+
+POLL_S = 0.5
+"""How soon a delivery is seen that another process stored."""
+LEASE_S = 300.0
+"""How long a worker may take over one delivery before somebody else does it."""
+TOGETHER = 8
+FIRST_PAUSE_S = 5.0
+"""After the first failure; twice as long after each further one: ten minutes in all."""
+
+log = logger("intake")
+
+
+class Intake:
+    """The loop of one worker. ``handle`` is the desk's; ``wake`` is set by a web process in this same process."""
+
+    def __init__(
+        self,
+        records: Records,
+        handle: Callable[[Intent], Awaitable[None]],
+        *,
+        worker: str,
+        wake: asyncio.Event,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._records = records
+        self._handle = handle
+        self._worker = worker
+        self._wake = wake
+        self._clock = clock
+        self._metrics = metrics
+
+    async def run(self) -> None:
+        """Until it is cancelled. A failing database is waited for."""
+        while True:
+            self._wake.clear()
+            try:
+                handled = await self.once()
+            except PromptVerdictError as error:
+                log.error("deliveries can't be read", why=str(error))
+                handled = 0
+                await self._clock.sleep(FIRST_PAUSE_S)
+            if not handled:
+                await self._pause()
+
+    async def once(self) -> int:
+        """Handles what is there, several at a time; how many deliveries that were."""
+        claimed = await asyncio.to_thread(self._records.claim, self._worker, TOGETHER, LEASE_S, self._clock.utc())
+        async with asyncio.TaskGroup() as group:
+            for delivery in claimed:
+                group.create_task(self._deal(delivery))
+        return len(claimed)
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(POLL_S):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _deal(self, delivery: Delivery) -> None:
+        intent = read_body(delivery.event, delivery.body)
+        try:
+            await self._handle(intent)
+        except PromptVerdictError as error:
+            await self._again(delivery, str(error))
+        except Exception as bug:
+            log.exception("bug", delivery=delivery.id, kind=delivery.event)
+            await self._again(delivery, f"a bug: {type(bug).__name__}")
+        else:
+            note = intent.why if isinstance(intent, Ignored) else type(intent).__name__
+            await asyncio.to_thread(self._records.handled, delivery, note, self._clock.utc())
+
+    async def _again(self, delivery: Delivery, why: str) -> None:
+        pause = timedelta(seconds=FIRST_PAUSE_S * 2.0 ** (delivery.tries - 1))
+        log.warning("to be handled again", delivery=delivery.id, tries=delivery.tries, why=why)
+        await asyncio.to_thread(self._records.retry, delivery, self._clock.utc() + pause, why)

@@ -1,0 +1,215 @@
+"""Writing verdicts where people look: one check run for each run, one comment for each pull request.
+
+Every writing may be repeated: the newest state is read first, and the same thing is written again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.clearances import accepted
+from bot.events import CHECK_NAME, RERUN, Place
+from bot.logs import logger
+from bot.standing import Standing, conclusion_of, standing
+from bot.store.values import KeptVerdict, Run
+from engine.render.annotations import scorecard_annotations
+from engine.render.check_text import check_text
+from engine.render.markdown import MARKER, Links, markdown
+from engine.surfaces import wants_comment
+from schemas.errors import HostError, HostUnavailable, NotFound
+from schemas.host import CheckAction, CheckConclusion, CheckRun, HostedPullRequest
+from schemas.scorecard import Scorecard
+
+if TYPE_CHECKING:
+    from adapters.github.app import GitHubApp
+    from adapters.github.checks import AppHost
+    from bot.store.records import Records
+    from schemas.ports import Clock
+
+BUTTON = CheckAction(label="Re-run", description="Measure this head again", identifier=RERUN)
+SETTLES = 8
+"""Others with the same head may end while we write: so often we look again whether what we wrote still holds."""
+
+log = logger("publishing")
+
+
+def place_of(run: Run) -> Place:
+    """Where a run's repository is."""
+    return Place(installation_id=run.installation_id, repository_id=run.repository_id, repository=run.repository)
+
+
+class Publishing:
+    """The surfaces of all runs. Methods block; they raise HostUnavailable where it is to be tried again later."""
+
+    def __init__(self, records: Records, app: GitHubApp, server_url: str, clock: Clock) -> None:
+        self._records = records
+        self._app = app
+        self._server_url = server_url
+        self._clock = clock
+
+    def host(self, run: Run) -> AppHost:
+        """The run's repository on GitHub."""
+        return self._app.host(run.installation_id, run.repository)
+
+    def pull_request(self, place: Place, number: int) -> HostedPullRequest:
+        """The pull request as it is now. Raises NotFound."""
+        return self._app.host(place.installation_id, place.repository).pull_request(number)
+
+    def begin(self, run: Run) -> bool:
+        """Shows that the run is under way. False: it was cancelled meanwhile, and its check says so.
+
+        After a kill it finds the check that it made before.
+        """
+        shown = _check(run, None, "measuring", "This head is being evaluated; the verdict replaces this.")
+        check_run_id = self.host(run).create_check(shown)
+        if self._records.start(run.id, check_run_id, self._clock.utc()):
+            return True
+        self.cancelled(run.model_copy(update={"check_run_id": check_run_id}))
+        return False
+
+    def progress(self, run: Run, check_run_id: int, line: str) -> None:
+        """How far it is. Nothing depends on it, so nothing is raised."""
+        try:
+            self.host(run).update_check(check_run_id, _check(run, None, "measuring", line))
+        except HostError as error:
+            log.info("progress not shown", run=run.id, why=str(error))
+
+    def cancelled(self, run: Run) -> None:
+        """The check of a superseded run. One that was made in the moment of a kill is found by its external id."""
+        host = self.host(run)
+        check_run_id = run.check_run_id
+        if check_run_id is None:
+            made = (check for check in host.checks(run.head_sha, CHECK_NAME) if check.external_id == run.id)
+            check_run_id = next((check.id for check in made), None)
+        if check_run_id is None:
+            return
+        why = "A newer push, another base or the end of the pull request made this run unnecessary."
+        try:
+            host.update_check(check_run_id, _check(run, CheckConclusion.CANCELLED, "superseded", why))
+        except NotFound:
+            return
+
+    def publish(self, kept: KeptVerdict, now: HostedPullRequest | None) -> None:
+        """A verdict on its surfaces. ``now``: the pull request as it was just read; ``None`` where the merge queue asks
+        about a merge, which carries what was accepted of the pull request with the same content."""
+        if now is not None:
+            scorecard = self.settle(place_of(kept.run), now)
+            if scorecard is not None:
+                self._write_comment(kept.run, scorecard, now.number)
+            return
+        author = None if kept.run.number is None else self.host(kept.run).pull_request(kept.run.number).author
+        scorecard = self._accepted(kept, author)
+        self._write_check(kept.run, scorecard, Standing(conclusion=conclusion_of(scorecard)))
+
+    def settle(self, place: Place, now: HostedPullRequest) -> Scorecard | None:
+        """Brings the checks of every open pull request with this head to the worst verdict among them.
+
+        Gives back what stands for ``now`` itself. The runs may end at the same moment: each has kept its verdict before
+        it comes here, and looks again after it has written, so that whoever writes last has seen all.
+        """
+        written: dict[str, tuple[Scorecard, Standing]] = {}
+        cards: dict[int, Scorecard | None] = {}
+        for _ in range(SETTLES):
+            verdicts = self._verdicts(place, now)
+            cards = {number: None if one is None else one.scorecard for number, one in verdicts.items()}
+            changed = 0
+            for number, one in verdicts.items():
+                if one is None:
+                    continue
+                wanted = (one.scorecard, standing(number, cards))
+                if written.get(one.run.id) != wanted:
+                    self._write_check(one.run, *wanted)
+                    written[one.run.id] = wanted
+                    changed += 1
+            if len(verdicts) <= 1 or not changed:
+                break
+        return cards.get(now.number)
+
+    def _verdicts(self, place: Place, now: HostedPullRequest) -> dict[int, KeptVerdict | None]:
+        """The verdict of each open pull request with this head as it stands, if it has one on its present base."""
+        host = self._app.host(place.installation_id, place.repository)
+        pulls = {pull.number: pull for pull in host.pull_requests_of(now.head_sha)} | {now.number: now}
+        known = {run.number for run in self._records.runs_of_head(place.repository_id, now.head_sha)}
+        for number in known - pulls.keys():
+            if number is not None:
+                pulls[number] = host.pull_request(number)
+        found = {one.run.number: one for one in self._records.verdicts_of_head(place.repository_id, now.head_sha)}
+        verdicts: dict[int, KeptVerdict | None] = {}
+        for number, pull in pulls.items():
+            if pull.is_open and pull.head_sha == now.head_sha:
+                kept = found.get(number)
+                if kept is not None and kept.run.base_ref == pull.base_ref:
+                    verdicts[number] = kept.model_copy(update={"scorecard": self._accepted(kept, pull.author)})
+                else:
+                    verdicts[number] = None
+        return verdicts
+
+    def _accepted(self, kept: KeptVerdict, author: str | None) -> Scorecard:
+        """The verdict, with what people accepted of it. Where that can't be told it stays as it is: never a pass."""
+        try:
+            return accepted(
+                kept.scorecard,
+                repository_id=kept.run.repository_id,
+                number=kept.run.number,
+                author=author,
+                content_digest=kept.content_digest,
+                records=self._records,
+                host=self.host(kept.run),
+                now=self._clock.utc(),
+            )
+        except HostUnavailable:
+            raise
+        except HostError as error:
+            log.warning("acceptances can't be read", run=kept.run.id, why=str(error))
+            return kept.scorecard
+
+    def _write_check(self, run: Run, scorecard: Scorecard, stands: Standing) -> None:
+        shown = check_text(scorecard)
+        wanted = _check(run, stands.conclusion, stands.title(shown.title), shown.summary).model_copy(
+            update={"text": shown.text, "annotations": scorecard_annotations(scorecard), "actions": (BUTTON,)}
+        )
+        host = self.host(run)
+        if run.check_run_id is not None:
+            try:
+                host.update_check(run.check_run_id, wanted)
+            except NotFound:
+                pass
+            else:
+                return
+        self._records.start(run.id, host.create_check(wanted), self._clock.utc())
+
+    def _write_comment(self, run: Run, scorecard: Scorecard, number: int) -> None:
+        """A comment that may not be written (a locked conversation, a missing permission) changes no verdict."""
+        host = self.host(run)
+        known = self._records.comment_of(run.repository_id, number)
+        try:
+            standing_comment = known or host.find_comment(number, MARKER)
+            if not wants_comment(scorecard, lambda: standing_comment is not None):
+                return
+            links = Links(report=self._report(run))
+            comment = host.write_comment(number, markdown(scorecard, links=links), MARKER, standing_comment)
+        except HostUnavailable:
+            raise
+        except HostError as error:
+            log.warning("comment not written", run=run.id, why=str(error))
+            return
+        self._records.keep_comment(run.repository_id, number, comment)
+
+    def _report(self, run: Run) -> str | None:
+        """The check's page: its text is the full report."""
+        fresh = self._records.run(run.id)
+        if fresh is None or fresh.check_run_id is None:
+            return None
+        return f"{self._server_url}/{run.repository}/runs/{fresh.check_run_id}"
+
+
+def _check(run: Run, conclusion: CheckConclusion | None, title: str, summary: str) -> CheckRun:
+    return CheckRun(
+        name=CHECK_NAME,
+        head_sha=run.head_sha,
+        external_id=run.id,
+        conclusion=conclusion,
+        title=title,
+        summary=summary,
+        actions=() if conclusion is None else (BUTTON,),
+    )

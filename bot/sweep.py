@@ -1,0 +1,165 @@
+"""Repairs what events did not bring: lost deliveries, heads without a run, runs that nobody executes, dead workers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bot.durable import Status
+from bot.events import Place
+from bot.logs import logger
+from bot.store.values import Run, RunKind
+from schemas.errors import NotFound, PromptVerdictError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from adapters.github.app import GitHubApp
+    from bot.desk import Desk
+    from bot.durable import Durable
+    from bot.metrics import Metrics
+    from bot.store.records import Records
+    from schemas.host import HookDelivery
+    from schemas.ports import Clock
+
+BEAT_S = 5.0
+"""Seconds between two signs of life."""
+DEAD_S = 30.0
+"""A worker that gave none for so long is dead: what it left pending goes back on the queue."""
+RUNS_S = 20.0
+DELIVERIES_S = 60.0
+HEADS_S = 300.0
+HOUSE_S = 3600.0
+OVERLAP = timedelta(minutes=10)
+"""GitHub shows a delivery late: so much of what was looked at is looked at again."""
+KEPT_FOR = timedelta(days=3)
+"""How long GitHub keeps deliveries."""
+GIVEN_UP = timedelta(days=1)
+"""A run that came to nothing for so long is ended as an error."""
+
+log = logger("sweep")
+
+
+class Sweep:
+    """The loops of one worker. Every worker sweeps: each repair may be done twice."""
+
+    def __init__(
+        self,
+        records: Records,
+        app: GitHubApp,
+        durable: Durable,
+        desk: Desk,
+        *,
+        slot: str,
+        clock: Clock,
+        keep_house: Callable[[datetime], Awaitable[None]],
+        metrics: Metrics,
+    ) -> None:
+        self._records = records
+        self._app = app
+        self._durable = durable
+        self._desk = desk
+        self._slot = slot
+        self._clock = clock
+        self._keep_house = keep_house
+        self._metrics = metrics
+        self._seen_until: datetime | None = None
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._every(BEAT_S, self.beat))
+            group.create_task(self._every(RUNS_S, self.runs))
+            group.create_task(self._every(DELIVERIES_S, self.deliveries))
+            group.create_task(self._every(HEADS_S, self.heads))
+            group.create_task(self._every(HOUSE_S, self.house))
+
+    async def _every(self, seconds: float, repair: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await repair()
+            except PromptVerdictError as error:
+                log.warning("not swept", what=repair.__name__, why=str(error))
+            except Exception:
+                log.exception("bug", what=repair.__name__)
+            await self._clock.sleep(seconds)
+
+    async def beat(self) -> None:
+        """Says that this worker lives, and takes over from those who don't."""
+        at = self._clock.utc()
+        await asyncio.to_thread(self._records.heartbeat, self._slot, at)
+        for slot in await asyncio.to_thread(self._records.dead_slots, at - timedelta(seconds=DEAD_S)):
+            resumed = await self._durable.recover(slot)
+            await asyncio.to_thread(self._records.forget_slot, slot)
+            log.warning("dead worker", slot=slot, resumed=len(resumed))
+
+    async def runs(self) -> None:
+        """Has runs executed that are open and in nobody's hands; ends those that can't be brought to an end."""
+        runs = await asyncio.to_thread(self._records.open_runs)
+        statuses = await self._durable.statuses([run.id for run in runs])
+        for run in runs:
+            if self._clock.utc() - run.opened_at > GIVEN_UP:
+                log.error("given up", run=run.id)
+                await self._desk.cancel([run])
+            elif statuses[run.id] in (Status.UNKNOWN, Status.ENDED):
+                await self._revive(run)
+
+    async def _revive(self, run: Run) -> None:
+        """Not by itself: the pull request may have moved on since."""
+        log.info("taken up again", run=run.id)
+        if run.kind is RunKind.PULL_REQUEST and run.number is not None:
+            place = Place(
+                installation_id=run.installation_id, repository_id=run.repository_id, repository=run.repository
+            )
+            await self._desk.look(place, run.number, "sweep")
+        else:
+            await self._durable.enqueue(run.id)
+
+    async def deliveries(self) -> None:
+        """Stores webhooks that GitHub could not deliver, as if they had come."""
+        now = self._clock.utc()
+        since = now - KEPT_FOR if self._seen_until is None else self._seen_until - OVERLAP
+        attempts = await asyncio.to_thread(self._app.deliveries, since)
+        by_guid: dict[str, HookDelivery] = {attempt.guid: attempt for attempt in attempts}
+        known = await asyncio.to_thread(self._records.known_deliveries, list(by_guid))
+        for guid in by_guid.keys() - known:
+            await self._fetch(by_guid[guid])
+        self._seen_until = now
+
+    async def _fetch(self, lost: HookDelivery) -> None:
+        try:
+            payload = await asyncio.to_thread(self._app.delivery, lost.id)
+        except NotFound:
+            return
+        body = json.dumps(payload).encode()
+        await asyncio.to_thread(self._records.receive, lost.guid, lost.event, body, self._clock.utc())
+        log.info("lost delivery", delivery=lost.guid, kind=lost.event)
+
+    async def heads(self) -> None:
+        """Looks at open pull requests whose present head and base have no run."""
+        for installation in await asyncio.to_thread(self._app.installations):
+            if installation.suspended:
+                continue
+            for repository in await asyncio.to_thread(self._app.repositories, installation.id):
+                place = Place(
+                    installation_id=installation.id, repository_id=repository.id, repository=repository.full_name
+                )
+                try:
+                    await self._heads_of(place)
+                except PromptVerdictError as error:
+                    log.warning("not swept", what="heads", repository=place.repository_id, why=str(error))
+
+    async def _heads_of(self, place: Place) -> None:
+        host = await asyncio.to_thread(self._app.host, place.installation_id, place.repository)
+        for pull in await asyncio.to_thread(host.open_pull_requests):
+            run = await asyncio.to_thread(self._records.current_run, place.repository_id, pull.number)
+            if run is None or (run.head_sha, run.base_ref) != (pull.head_sha, pull.base_ref):
+                await self._desk.look(place, pull.number, "sweep")
+
+    async def house(self) -> None:
+        """Lets go of what need not be kept any longer."""
+        at = self._clock.utc()
+        await self._durable.forget(at - timedelta(hours=1))
+        await self._keep_house(at)

@@ -1,0 +1,130 @@
+"""A worker: everything that takes deliveries up and does what they ask for, put together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+from bot.commands.answers import Room, answer
+from bot.desk import Desk
+from bot.durable import Durable
+from bot.execution import Execution
+from bot.intake import Intake
+from bot.publishing import Publishing
+from bot.sweep import Sweep
+
+if TYPE_CHECKING:
+    from adapters.github.app import GitHubApp
+    from adapters.remote import RemoteRepository
+    from bot.evaluation import Evaluation
+    from bot.events import CommandPosted, Place
+    from bot.metrics import Metrics
+    from bot.settings import Settings
+    from bot.sources import Sources
+    from bot.store.records import Records
+    from schemas.host import Sha
+    from schemas.ports import Clock, SourceTree
+
+
+class Worker:
+    """``bot.service.Worker``. ``wake`` is set when this very process has stored a delivery."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        records: Records,
+        app: GitHubApp,
+        *,
+        evaluation: Evaluation,
+        sources: Sources,
+        clock: Clock,
+        metrics: Metrics,
+        wake: asyncio.Event,
+    ) -> None:
+        self._settings = settings
+        self._records = records
+        self._app = app
+        self._evaluation = evaluation
+        self._sources = sources
+        self._clock = clock
+        publishing = Publishing(records, app, settings.server_url, clock)
+        execution = Execution(records, evaluation, publishing, clock, moved=self._moved, metrics=metrics)
+        self.durable = Durable(
+            _workflows_url(settings), slot=settings.slot, concurrency=settings.concurrency, work=execution
+        )
+        self.desk = Desk(records, app, publishing, self.durable, answer=self._answer, clock=clock)
+        self.intake = Intake(records, self.desk.handle, worker=settings.slot, wake=wake, clock=clock, metrics=metrics)
+        self.sweep = Sweep(
+            records, app, self.durable, self.desk, slot=settings.slot, clock=clock, keep_house=self._keep_house,
+            metrics=metrics,
+        )  # fmt: skip
+
+    async def start(self) -> None:
+        """Says that this slot is alive, then takes up what it left behind."""
+        await self.sweep.beat()
+        await self.durable.start()
+
+    async def run(self) -> None:
+        """Takes deliveries and sweeps until it is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.intake.run())
+            group.create_task(self.sweep.run())
+
+    async def stop(self) -> None:
+        """Ends in order; runs that are under way are gone on with by whoever comes next."""
+        await self.durable.stop()
+        await self._evaluation.aclose()
+
+    async def _moved(self, place: Place, number: int, why: str) -> None:
+        await self.desk.look(place, number, why)
+
+    async def _answer(self, command: CommandPosted, desk: Desk) -> str:
+        host = await asyncio.to_thread(self._app.host, command.place.installation_id, command.place.repository)
+        with ExitStack() as copies:
+
+            @cache
+            def copy() -> RemoteRepository:
+                return copies.enter_context(self._sources.open(command.place))
+
+            def tree(commits: Sequence[Sha]) -> SourceTree:
+                copy().fetch(commits)
+                return copy()
+
+            return await answer(command, Room(self._records, host, desk, tree, self._clock.utc))
+
+    async def _keep_house(self, at: datetime) -> None:
+        from bot.store.retention import keep_house
+
+        await keep_house(self._records, self._evaluation.store, self._settings.retention, at)
+
+
+def make_worker(settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event) -> Worker:
+    """The worker of a process, with the real GitHub and the real engine."""
+    from adapters.clock import SystemClock
+    from adapters.github.app import GitHubApp
+    from bot.evaluation import LiveEvaluation
+    from bot.sources import Sources
+
+    app = GitHubApp(
+        settings.app_id, settings.private_key.get_secret_value(), api_url=settings.api_url, proxy=settings.proxy,
+        ca_bundle=settings.ca_bundle,
+    )  # fmt: skip
+    clock = SystemClock()
+    sources = Sources(
+        settings.data / "sources", app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle
+    )
+    evaluation = LiveEvaluation(settings, records, sources, clock)
+    return Worker(
+        settings, records, app, evaluation=evaluation, sources=sources, clock=clock, metrics=metrics, wake=wake
+    )
+
+
+def _workflows_url(settings: Settings) -> str:
+    """A file of its own beside the records; in Postgres a schema of its own in the same database."""
+    if settings.database_url.startswith("sqlite"):
+        return f"sqlite:///{settings.data / 'workflows.sqlite3'}"
+    return settings.database_url

@@ -1,0 +1,37 @@
+"""Which surfaces show a verdict, and whether it is still the pull request's: the same in both shells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from schemas.config import CommentPolicy
+from schemas.host import HostedPullRequest
+from schemas.scorecard import Scorecard, VerdictStatus
+
+
+def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
+    """Whether the comment is to be written.
+
+    An earlier one of ours (``has_one``, which may have to ask) is always brought up to date: an old verdict may not
+    stand there as if current."""
+    policy = scorecard.comment
+    if policy is CommentPolicy.OFF:
+        return False
+    wanted = {
+        CommentPolicy.ALWAYS: True,
+        CommentPolicy.CHANGES: scorecard.status is not VerdictStatus.NOT_APPLICABLE,
+        CommentPolicy.FAILURES: not scorecard.passes,
+    }[policy]
+    return wanted or has_one()
+
+
+def outdated(head_sha: str, base_ref: str, now: HostedPullRequest) -> str | None:
+    """Why a verdict on this head and base is no longer the pull request's, or ``None``.
+
+    An old head's result is never shown as current.
+    """
+    if now.head_sha != head_sha:
+        return "the pull request has a newer head, which has a run of its own"
+    if now.base_ref != base_ref:
+        return "the base was changed, which has a run of its own"
+    return None

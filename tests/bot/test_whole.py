@@ -1,0 +1,38 @@
+"""A webhook comes in, a verdict stands on GitHub: everything real but GitHub and the model."""
+
+import pytest
+
+from tests.bot.whole import Whole
+from tests.end_to_end.conftest import FILES, PROMPT
+from tests.fakes.github import FakeGitHub
+
+WORSE = PROMPT.replace("refund requests", "requests").replace("Answer with the label alone.", "Say something nice.")
+
+
+@pytest.fixture
+def github(tmp_path):
+    with FakeGitHub(tmp_path) as fake:
+        yield fake
+    assert fake.violations == []
+
+
+@pytest.fixture
+def whole(github, tmp_path):
+    made = Whole(github, tmp_path / "data", FILES)
+    with made.web(), made.working():
+        yield made
+    made.records.close()
+
+
+def test_a_pull_request_gets_one_comment_and_one_completed_check(whole):
+    pull, opened = whole.scene.open_pull({"prompts/triage.prompt.yml": WORSE})
+    (delivery,) = whole.emit("pull_request", opened)
+    assert delivery.status_code == 202
+    whole.until(lambda: whole.records.current_run(whole.scene.repository.id, pull.number))
+    whole.quiet()
+    (check,) = whole.checks(pull.head_sha)
+    assert (check["status"], check["conclusion"]) == ("completed", "failure")
+    assert check["external_id"].startswith(f"exp:{whole.scene.repository.id}:1:{pull.head_sha}:")
+    assert check["output"]["title"].startswith("blocked")
+    (comment,) = whole.comments
+    assert f"runs&#47;{check['id']}" in comment

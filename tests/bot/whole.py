@@ -1,0 +1,134 @@
+"""The whole bot in this process: the fake GitHub around it, the web in one thread, a worker in another."""
+
+import asyncio
+import threading
+import time
+from contextlib import contextmanager, suppress
+
+from adapters.clock import SystemClock
+from bot.metrics import Metrics
+from bot.store.records import Records
+from bot.web import create_app
+from bot.worker import make_worker
+from tests.bot.served import SECRET, served, settings_for
+from tests.fakes.github import FakeGitHub, Scene
+from tests.fakes.github.state import Hook
+
+PERMISSIONS = {"checks": "write", "contents": "read", "issues": "write", "metadata": "read", "pull_requests": "write"}
+EVENTS = frozenset(
+    [
+        "pull_request",
+        "pull_request_review",
+        "check_run",
+        "check_suite",
+        "issue_comment",
+        "merge_group",
+        "push",
+        "installation",
+    ]
+)
+PATIENCE_S = 30
+
+
+class Whole:
+    """One repository, the App installed on it, and what stands there afterwards."""
+
+    def __init__(self, github: FakeGitHub, folder, files, *, url=None, slot="one", **settings):
+        self.github = github
+        repository = github.repository("acme/shop", mia="maintain", max="write", ada="write", rob="read")
+        repository.git.commit("main", files)
+        self.scene = Scene(github, repository)
+        self.app, self.installation = github.app("prompt-verdict", [repository], **PERMISSIONS)
+        self.settings = settings_for(
+            folder,
+            PROMPTVERDICT_APP_ID=str(self.app.id),
+            PROMPTVERDICT_PRIVATE_KEY=self.app.private_key,
+            PROMPTVERDICT_API_URL=github.api_url,
+            PROMPTVERDICT_SERVER_URL=github.server_url,
+            PROMPTVERDICT_SLOT=slot,
+            **({"DATABASE_URL": url} if url else {}),
+            **settings,
+        )
+        folder.mkdir(exist_ok=True, parents=True)
+        self.records = Records(self.settings.database_url)
+        self.records.migrate()
+        self.loop = None
+        self.worker = None
+
+    @contextmanager
+    def web(self):
+        """Listens; GitHub delivers there."""
+        app = create_app(self.records, self.settings, clock=SystemClock(), metrics=Metrics(), wake=self._wake)
+        with served(app) as address:
+            self.github.hooks.append((self.app, Hook(f"{address}/webhook", SECRET, EVENTS)))
+            yield address
+            self.github.hooks.pop()
+
+    @contextmanager
+    def working(self, make=make_worker):
+        """A worker in a thread of its own."""
+        started = threading.Event()
+        failure = []
+
+        async def work():
+            self.loop, self.wake = asyncio.get_running_loop(), asyncio.Event()
+            self.worker = make(self.settings, self.records, Metrics(), self.wake)
+            await self.worker.start()
+            self.task = asyncio.ensure_future(self.worker.run())
+            started.set()
+            with suppress(asyncio.CancelledError):
+                await self.task
+            await self.worker.stop()
+
+        def thread():
+            try:
+                asyncio.run(work())
+            except BaseException as error:
+                failure.append(error)
+                started.set()
+                raise
+
+        running = threading.Thread(target=thread)
+        running.start()
+        started.wait(PATIENCE_S)
+        assert not failure, failure
+        try:
+            yield self
+        finally:
+            self.loop.call_soon_threadsafe(self.task.cancel)
+            running.join(PATIENCE_S)
+            self.loop = None
+            assert not running.is_alive()
+
+    def _wake(self):
+        if self.loop is not None:
+            self.loop.call_soon_threadsafe(self.wake.set)
+
+    def emit(self, event, payload):
+        """As GitHub delivers it: with the installation."""
+        return self.github.webhooks.emit(event, payload | {"installation": {"id": self.installation}})
+
+    def until(self, true, patience_s=PATIENCE_S):
+        """Waits for something to become true."""
+        end = time.monotonic() + patience_s
+        while not (found := true()):
+            assert time.monotonic() < end, "it never came true"
+            time.sleep(0.02)
+        return found
+
+    def quiet(self, patience_s=PATIENCE_S):
+        """Waits until no delivery and no run is open."""
+        self.until(lambda: not self.records.unhandled_count() and not self.records.open_runs(), patience_s)
+
+    # what stands on GitHub afterwards
+
+    @property
+    def comments(self):
+        return [c["body"] for c in self.scene.repository.comments if c["author"] == self.app.login]
+
+    def checks(self, sha):
+        """Oldest first."""
+        return [c for c in self.scene.repository.check_runs if c["head_sha"] == sha and c["name"] == "prompt-verdict"]
+
+    def conclusions(self, sha):
+        return [check["conclusion"] for check in self.checks(sha)]
