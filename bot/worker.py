@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import cache
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from bot.store.records import Records
     from schemas.host import Sha
     from schemas.ports import Clock, SourceTree
+
+    MakeEvaluation = Callable[[Settings, Records, Sources, Clock], Evaluation]
 
 
 class Worker:
@@ -103,24 +105,33 @@ class Worker:
 
 
 def make_worker(settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event) -> Worker:
-    """The worker of a process, with the real GitHub and the real engine."""
+    """The worker of a process, with the real engine."""
+    from bot.evaluation import LiveEvaluation
+
+    return assemble(settings, records, metrics, wake, LiveEvaluation)
+
+
+def assemble(
+    settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event, evaluation: MakeEvaluation
+) -> Worker:
+    """A worker with the evaluation that ``evaluation`` makes."""
     from adapters.clock import SystemClock
     from adapters.github.app import GitHubApp
-    from bot.evaluation import LiveEvaluation
     from bot.sources import Sources
 
     app = GitHubApp(
-        settings.app_id, settings.private_key.get_secret_value(), api_url=settings.api_url, proxy=settings.proxy,
+        settings.app_id,
+        settings.private_key.get_secret_value(),
+        api_url=settings.api_url,
+        proxy=settings.proxy,
         ca_bundle=settings.ca_bundle,
-    )  # fmt: skip
+    )
     clock = SystemClock()
     sources = Sources(
         settings.data / "sources", app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle
     )
-    evaluation = LiveEvaluation(settings, records, sources, clock)
-    return Worker(
-        settings, records, app, evaluation=evaluation, sources=sources, clock=clock, metrics=metrics, wake=wake
-    )
+    made = evaluation(settings, records, sources, clock)
+    return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)
 
 
 def _workflows_url(settings: Settings) -> str:

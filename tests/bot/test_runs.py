@@ -1,0 +1,214 @@
+"""What events lead to, with a scripted evaluation: which runs there are, what they pay and what they show."""
+
+import time
+from functools import partial
+
+import pytest
+
+from bot.worker import assemble
+from schemas.scorecard import VerdictStatus
+from tests.bot.scripted import FILES, PROMPT, Scripted
+from tests.bot.whole import Whole
+from tests.fakes.github import FakeGitHub
+
+
+@pytest.fixture
+def github(tmp_path):
+    with FakeGitHub(tmp_path) as fake:
+        yield fake
+    assert fake.violations == []
+
+
+@pytest.fixture
+def bot(github, tmp_path):
+    made = Whole(github, tmp_path / "data", FILES)
+
+    def evaluation(*given):
+        made.evaluation = Scripted(*given)
+        return made.evaluation
+
+    with made.web(), made.working(partial(assemble, evaluation=evaluation)):
+        yield made
+    made.records.close()
+
+
+def prompt(words):
+    return {PROMPT: f"Sort the ticket, {words}.\n"}
+
+
+def opened(bot, words="approved", **how):
+    pull, payload = bot.scene.open_pull(prompt(words), **how)
+    bot.emit("pull_request", payload)
+    return pull
+
+
+def judged(bot, words="approved", **how):
+    pull = opened(bot, words, **how)
+    bot.until(lambda: bot.conclusions(pull.head_sha)[-1:] not in ([], [None]))
+    bot.quiet()
+    return pull
+
+
+def heads_with_calls(bot):
+    return [head for head, _ in bot.evaluation.made]
+
+
+def test_a_superseded_run_stops_within_two_seconds_of_the_push(bot):
+    bot.evaluation.calls, bot.evaluation.call_s = 1000, 0.05
+    pull = opened(bot)
+    old = pull.head_sha
+    bot.until(lambda: len(bot.evaluation.made) > 3)
+    pushed = bot.scene.push(pull, prompt("better: approved"))
+    at = time.monotonic()
+    bot.emit("pull_request", pushed)
+    bot.until(lambda: bot.conclusions(old) == ["cancelled"])
+    bot.until(lambda: heads_with_calls(bot)[-1] == pull.head_sha)
+    assert max(when for head, when in bot.evaluation.made if head == old) < at + 2
+    bot.evaluation.calls = 0
+    assert bot.comments == []
+
+
+def test_a_second_push_is_judged_and_the_one_comment_follows(bot):
+    pull = judged(bot, "approved")
+    first = pull.head_sha
+    bot.emit("pull_request", bot.scene.push(pull, prompt("blocked")))
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["failure"])
+    bot.quiet()
+    assert bot.conclusions(first) == ["success"]
+    (comment,) = bot.comments
+    assert pull.head_sha in comment.splitlines()[0]
+
+
+def test_a_redelivery_changes_nothing(bot):
+    pull = judged(bot)
+    writes = bot.github.count("POST", "check-runs|comments")
+    bot.emit("pull_request", bot.scene.pull_event("synchronize", pull))
+    bot.emit("pull_request", bot.scene.pull_event("opened", pull))
+    bot.quiet()
+    assert bot.github.count("POST", "check-runs|comments") == writes
+
+
+def test_a_closed_pull_request_ends_its_run(bot):
+    bot.evaluation.calls, bot.evaluation.call_s = 1000, 0.05
+    pull = opened(bot)
+    bot.until(lambda: bot.evaluation.made)
+    pull.state = "closed"
+    bot.emit("pull_request", bot.scene.pull_event("closed", pull))
+    bot.quiet()
+    assert bot.conclusions(pull.head_sha) == ["cancelled"]
+    assert bot.comments == []
+
+
+def test_another_base_starts_again_and_going_back_does_too(bot):
+    bot.scene.git.commit("release", {"promptverdict.yaml": "version: 1 # strict\n"}, parents=(bot.scene.git.resolve("main"),))
+    pull = judged(bot)
+    bot.emit("pull_request", bot.scene.retarget(pull, "release"))
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["success", "success"])
+    bot.quiet()
+    made = len(bot.evaluation.made)
+    bot.emit("pull_request", bot.scene.retarget(pull, "main"))
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"] * 3)
+    bot.quiet()
+    assert len(bot.evaluation.made) == made, "what was paid for is in the store"
+    bases = [run.base_ref for run in bot.records.runs_of_head(bot.scene.repository.id, pull.head_sha)]
+    assert bases == ["main", "release", "main"]
+
+
+def test_the_button_measures_again_and_pays_nothing_twice(bot):
+    pull = judged(bot)
+    (check,) = bot.checks(pull.head_sha)
+    made = len(bot.evaluation.made)
+    payload = bot.scene.check_event("rerequested", check) if hasattr(bot.scene, "check_event") else rerun(bot, check)
+    bot.emit("check_run", payload)
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["success", "success"])
+    bot.emit("check_run", payload)
+    bot.quiet()
+    assert bot.conclusions(pull.head_sha) == ["success", "success"], "the same press is the same attempt"
+    assert len(bot.evaluation.made) == made
+
+
+def rerun(bot, check):
+    shown = {**check, "pull_requests": [], "check_suite": {"id": 1, "pull_requests": []}}
+    return bot.scene._payload("ada", action="rerequested", check_run=shown)
+
+
+def test_a_merge_of_the_queue_carries_the_verdict_of_the_same_content(bot):
+    pull = judged(bot)
+    made = len(bot.evaluation.made)
+    queued = bot.scene.queue(pull)
+    bot.emit("merge_group", queued)
+    head = queued["merge_group"]["head_sha"]
+    bot.until(lambda: bot.conclusions(head) == ["success"])
+    assert len(bot.evaluation.made) == made
+    assert len(bot.comments) == 1
+
+
+def test_a_merge_of_other_content_is_measured(bot):
+    pull = judged(bot)
+    bot.scene.git.commit("main", {"promptverdict.yaml": "version: 1 # another gate\n"})
+    made = len(bot.evaluation.made)
+    queued = bot.scene.queue(pull)
+    bot.emit("merge_group", queued)
+    bot.until(lambda: bot.conclusions(queued["merge_group"]["head_sha"]) == ["success"])
+    assert len(bot.evaluation.made) == made + bot.evaluation.calls
+
+
+def test_a_push_to_the_default_branch_costs_nothing(bot):
+    pull = judged(bot)
+    made, asked = len(bot.evaluation.made), len(bot.github.asked)
+    bot.emit("push", bot.scene.merge(pull))
+    bot.quiet()
+    assert (len(bot.evaluation.made), len(bot.github.asked)) == (made, asked)
+
+
+def test_the_worst_verdict_of_pull_requests_with_one_head_counts(bot):
+    bot.scene.git.commit("release", {PROMPT: "Sort it.\n"}, parents=(bot.scene.git.resolve("main"),))
+    bad = judged(bot, "needs_approval")
+    assert bot.conclusions(bad.head_sha) == ["action_required"]
+    twin, payload = bot.scene.open_pull({}, branch="twin", base="release")
+    twin.head_sha = bad.head_sha
+    bot.emit("pull_request", bot.scene.pull_event("opened", twin))
+    bot.until(lambda: len(bot.checks(bad.head_sha)) == 2)
+    bot.quiet()
+    assert bot.conclusions(bad.head_sha) == ["action_required"] * 2
+
+
+def test_nothing_on_a_shared_head_passes_before_all_are_judged(bot):
+    bot.scene.git.commit("release", {PROMPT: "Sort it.\n"}, parents=(bot.scene.git.resolve("main"),))
+    good, payload = bot.scene.open_pull(prompt("approved"))
+    twin, other = bot.scene.open_pull({}, branch="twin", base="release")
+    twin.head_sha = good.head_sha
+    bot.emit("pull_request", payload)
+    bot.until(lambda: bot.records.verdicts_of_head(bot.scene.repository.id, good.head_sha))
+    bot.quiet()
+    (check,) = bot.checks(good.head_sha)
+    assert (check["status"], check["conclusion"]) == ("in_progress", None)
+    assert check["output"]["title"].startswith("#2 with the same head has no verdict yet; ")
+    bot.emit("pull_request", bot.scene.pull_event("opened", twin))
+    bot.until(lambda: bot.conclusions(good.head_sha) == ["success", "success"])
+
+
+def test_a_fork_waits_and_pays_nothing(bot):
+    pull = judged(bot, "approved", fork="eve/shop", author="eve")
+    assert bot.conclusions(pull.head_sha) == ["action_required"]
+    assert bot.evaluation.made == []
+
+
+def test_a_review_clears_what_it_may(bot):
+    pull = judged(bot, "needs_approval")
+    time.sleep(1)
+    bot.emit("pull_request_review", bot.scene.review(pull, "max"))
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
+    assert "accepted by max" in bot.checks(pull.head_sha)[0]["output"]["title"]
+    bot.until(lambda: "accepted by max" in bot.comments[0])
+
+
+def test_a_bug_ends_as_an_error_that_names_the_run(bot):
+    bot.evaluation.trouble = ZeroDivisionError("oh")
+    pull = judged(bot)
+    (check,) = bot.checks(pull.head_sha)
+    assert check["conclusion"] == "failure"
+    assert "a bug in Prompt Verdict" in check["output"]["summary"]
+    run = bot.records.current_run(bot.scene.repository.id, pull.number)
+    assert run.id in check["output"]["summary"].replace("&#58;", ":")
+    assert bot.records.verdict(run.id).scorecard.status is VerdictStatus.ERROR
