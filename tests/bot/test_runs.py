@@ -100,7 +100,9 @@ def test_a_closed_pull_request_ends_its_run(bot):
 
 
 def test_another_base_starts_again_and_going_back_does_too(bot):
-    bot.scene.git.commit("release", {"promptverdict.yaml": "version: 1 # strict\n"}, parents=(bot.scene.git.resolve("main"),))
+    bot.scene.git.commit(
+        "release", {"promptverdict.yaml": "version: 1 # strict\n"}, parents=(bot.scene.git.resolve("main"),)
+    )
     pull = judged(bot)
     bot.emit("pull_request", bot.scene.retarget(pull, "release"))
     bot.until(lambda: bot.conclusions(pull.head_sha) == ["success", "success"])
@@ -118,7 +120,7 @@ def test_the_button_measures_again_and_pays_nothing_twice(bot):
     pull = judged(bot)
     (check,) = bot.checks(pull.head_sha)
     made = len(bot.evaluation.made)
-    payload = bot.scene.check_event("rerequested", check) if hasattr(bot.scene, "check_event") else rerun(bot, check)
+    payload = rerun(bot, check)
     bot.emit("check_run", payload)
     bot.until(lambda: bot.conclusions(pull.head_sha) == ["success", "success"])
     bot.emit("check_run", payload)
@@ -165,7 +167,7 @@ def test_the_worst_verdict_of_pull_requests_with_one_head_counts(bot):
     bot.scene.git.commit("release", {PROMPT: "Sort it.\n"}, parents=(bot.scene.git.resolve("main"),))
     bad = judged(bot, "needs_approval")
     assert bot.conclusions(bad.head_sha) == ["action_required"]
-    twin, payload = bot.scene.open_pull({}, branch="twin", base="release")
+    twin, _ = bot.scene.open_pull({}, branch="twin", base="release")
     twin.head_sha = bad.head_sha
     bot.emit("pull_request", bot.scene.pull_event("opened", twin))
     bot.until(lambda: len(bot.checks(bad.head_sha)) == 2)
@@ -176,7 +178,7 @@ def test_the_worst_verdict_of_pull_requests_with_one_head_counts(bot):
 def test_nothing_on_a_shared_head_passes_before_all_are_judged(bot):
     bot.scene.git.commit("release", {PROMPT: "Sort it.\n"}, parents=(bot.scene.git.resolve("main"),))
     good, payload = bot.scene.open_pull(prompt("approved"))
-    twin, other = bot.scene.open_pull({}, branch="twin", base="release")
+    twin, _ = bot.scene.open_pull({}, branch="twin", base="release")
     twin.head_sha = good.head_sha
     bot.emit("pull_request", payload)
     bot.until(lambda: bot.records.verdicts_of_head(bot.scene.repository.id, good.head_sha))
