@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
+from bot.store.installations import hold
 from bot.store.tables import Audit, AuditReasons
 from bot.store.values import AuditAction, AuditEntry
 
@@ -25,18 +25,14 @@ class AuditRecords:
     _database: Database
 
     def audit(self, entry: AuditEntry) -> bool:
-        """Adds an entry. False: the same comment has one already."""
-        row = Audit(**entry.model_dump(exclude=set(WORDS), mode="python") | {"action": entry.action.value})
+        """Adds an entry. False: the same comment has one already. Raises StoreError for a removed repository."""
+        row = Audit(**entry.model_dump(exclude=set(WORDS)) | {"action": entry.action.value})
         with self._database.writing() as session:
+            hold(session, entry.repository_id)
             if entry.comment_id is not None and session.exec(_of_comment(entry.comment_id)).first() is not None:
                 return False
-            try:
-                with session.begin_nested():
-                    session.add(row)
-            except IntegrityError:
-                if entry.comment_id is None or session.exec(_of_comment(entry.comment_id)).first() is None:
-                    raise
-                return False
+            session.add(row)
+            session.flush()
             words = AuditReasons(
                 audit_id=row.id or 0, repository_id=entry.repository_id, reason=entry.reason, url=entry.url
             )

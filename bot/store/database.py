@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy import create_engine, event, literal, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session
 
 from schemas.errors import StoreError
@@ -29,6 +30,10 @@ CONNECTIONS = 16
 SETUP_LOCK = 0x50_56_42_4F_54
 REMOVAL_LOCK = SETUP_LOCK + 1
 """Advisory locks in Postgres: processes that start together migrate one after the other."""
+
+
+SOME = 500
+"""Values in one statement: SQLite has a limit."""
 
 
 class Database:
@@ -51,7 +56,8 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that sees one state. Raises StoreError."""
-        with self._told(), Session(self._engine.execution_options(only_reads=True)) as session:
+        options = {"only_reads": True} | ({"isolation_level": "REPEATABLE READ"} if self.is_postgres else {})
+        with self._told(), Session(self._engine.execution_options(**options)) as session:
             yield session
 
     @contextmanager
@@ -73,18 +79,6 @@ class Database:
                 connection = self._engine.raw_connection()
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 connection.close()
-
-    def add(self, row: Table) -> bool:
-        """Adds a row, synced. False: one with the same identity is there. Raises StoreError."""
-        with self._told():
-            try:
-                with Session(self._engine) as session, session.begin():
-                    session.add(row)
-            except IntegrityError as error:
-                if not _is_duplicate(error):
-                    raise
-                return False
-        return True
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
@@ -113,10 +107,18 @@ class Database:
             ) from error
 
 
-def _is_duplicate(error: IntegrityError) -> bool:
-    """A unique key was taken, and not: a reference points nowhere."""
-    codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "sqlite_errorname", None))
-    return any(code in ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY") for code in codes)
+def add_once(session: Session, row: Table) -> bool:
+    """Adds a row. False: one with the same identity is there, and stays; whoever is adding it is waited for."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    values = {name: value for name, value in row.model_dump().items() if value is not None}
+    added = insert(type(row)).values(values).on_conflict_do_nothing().returning(literal(1))
+    return session.connection().execute(added).first() is not None
+
+
+def portions(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """So many at a time as one statement takes."""
+    for start in range(0, len(values), SOME):
+        yield values[start : start + SOME]
 
 
 def _address(url: str) -> URL:

@@ -10,12 +10,14 @@ from pydantic_core import from_json
 from sqlalchemy import func, update
 from sqlmodel import col, select
 
+from bot.store.database import add_once, portions
 from bot.store.tables import Deliveries as Rows
 from bot.store.values import MOST_TRIES, Delivery
 
 if TYPE_CHECKING:
     from bot.store.database import Database
 
+LONGEST_NOTE = 500
 WAITING, HANDLED, FAILED = "waiting", "handled", "failed"
 
 
@@ -27,18 +29,14 @@ class DeliveryRecords:
     def receive(self, delivery_id: str, event: str, body: bytes, at: datetime) -> bool:
         """Stores a delivery, synced. False: it was there already (a redelivery)."""
         row = Rows(id=delivery_id, event=event, body=body, received_at=at, state=WAITING, next_at=at)
-        return self._database.add(row)
+        with self._database.writing() as session:
+            return add_once(session, row)
 
     def claim(self, worker: str, limit: int, lease_s: float, at: datetime) -> list[Delivery]:
         """Up to ``limit`` deliveries that nobody handles, oldest first, for ``lease_s`` seconds. Who is killed
         meanwhile loses them when the lease ends; what killed its worker ``MOST_TRIES`` times has failed."""
         until = at + timedelta(seconds=lease_s)
         with self._database.writing() as session:
-            session.exec(
-                update(Rows)
-                .where(col(Rows.state) == WAITING, col(Rows.next_at) <= at, col(Rows.tries) >= MOST_TRIES)
-                .values(state=FAILED, ended_at=at, note="nobody who tried came back")
-            )
             rows = session.exec(
                 select(Rows)
                 .where(col(Rows.state) == WAITING, col(Rows.next_at) <= at)
@@ -46,10 +44,14 @@ class DeliveryRecords:
                 .limit(limit)
                 .with_for_update(skip_locked=True)
             ).all()
-            for row in rows:
+            lost = [row for row in rows if row.tries >= MOST_TRIES]
+            for row in lost:
+                row.state, row.worker, row.ended_at, row.note = FAILED, None, at, "nobody who tried came back"
+            claimed = [row for row in rows if row.tries < MOST_TRIES]
+            for row in claimed:
                 row.worker, row.next_at, row.tries = worker, until, row.tries + 1
                 row.installation_id = row.installation_id or installation_of(row.body or b"")
-            return [_claimed(row) for row in rows]
+            return [_claimed(row) for row in claimed]
 
     def handled(self, delivery: Delivery, note: str, at: datetime) -> None:
         """It is done, whoever holds it by now; its body is dropped, its id stays known."""
@@ -62,13 +64,16 @@ class DeliveryRecords:
         failed = delivery.tries >= MOST_TRIES
         ending = {"state": FAILED, "ended_at": at} if failed else {}
         with self._database.writing() as session:
-            done = session.exec(update(Rows).where(*mine).values(next_at=at, worker=None, note=note, **ending))
+            done = session.exec(
+                update(Rows).where(*mine).values(next_at=at, worker=None, note=note[:LONGEST_NOTE], **ending)
+            )
             return done.rowcount == 1
 
     def known_deliveries(self, ids: Collection[str]) -> frozenset[str]:
         """Those that the ledger has, handled or not."""
         with self._database.reading() as session:
-            return frozenset(session.exec(select(Rows.id).where(col(Rows.id).in_(list(ids)))))
+            known = [session.exec(select(Rows.id).where(col(Rows.id).in_(some))) for some in portions(list(ids))]
+            return frozenset(delivery for some in known for delivery in some)
 
     def unhandled_count(self) -> int:
         """Deliveries that wait or are being handled."""
@@ -90,7 +95,11 @@ class DeliveryRecords:
     def _end(self, delivery_id: str, state: str, note: str, at: datetime, *, body: bytes | None) -> None:
         mine = (col(Rows.id) == delivery_id, col(Rows.state) == WAITING)
         with self._database.writing() as session:
-            session.exec(update(Rows).where(*mine).values(state=state, worker=None, note=note, ended_at=at, body=body))
+            session.exec(
+                update(Rows)
+                .where(*mine)
+                .values(state=state, worker=None, note=note[:LONGEST_NOTE], ended_at=at, body=body)
+            )
 
 
 def installation_of(body: bytes) -> int | None:

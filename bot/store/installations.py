@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import delete, insert, literal, update
+from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
+from bot.store.columns import Instant
+from bot.store.database import add_once, portions
 from bot.store.deliveries import installation_of
 from bot.store.tables import CONTENT, Deliveries, Installations, OrphanedOutcomes, Outcomes, Repositories
 from schemas.errors import StoreError
@@ -18,9 +21,6 @@ if TYPE_CHECKING:
 
     from bot.events import Place
     from bot.store.database import Database
-
-SOME = 500
-"""Ids in one statement: SQLite has a limit."""
 
 
 class InstallationRecords:
@@ -52,10 +52,9 @@ class InstallationRecords:
                 row = Installations(id=installation_id, account="", seen_at=at)
                 session.add(row)
             row.account, row.removed_at = "", row.removed_at or at
-            ids = session.exec(
-                select(Repositories.id).where(col(Repositories.installation_id) == installation_id)
-            ).all()
-            _remove(session, ids, at)
+            own = select(Repositories.id).where(col(Repositories.installation_id) == installation_id)
+            for repository in session.exec(own.with_for_update()).all():
+                _remove(session, repository, at)
             _forget_deliveries(session, installation_id, at)
 
     def repositories_removed(self, installation_id: int, repository_ids: Collection[int], at: datetime) -> None:
@@ -65,8 +64,8 @@ class InstallationRecords:
                 col(Repositories.installation_id) == installation_id,
                 col(Repositories.id).in_(list(repository_ids)),
             )
-            ids = session.exec(select(Repositories.id).where(*here).with_for_update()).all()
-            _remove(session, ids, at)
+            for repository in session.exec(select(Repositories.id).where(*here).with_for_update()).all():
+                _remove(session, repository, at)
 
     def repository(self, place: Place, at: datetime) -> None:
         """This repository belongs to this installation, under this name. Raises StoreError for a removed one."""
@@ -95,11 +94,7 @@ class InstallationRecords:
         """Notes, before anything is paid, that this repository's experiments refer to these rows of the outcome store.
         Raises StoreError when the repository is removed: nothing is paid for it any more."""
         with self._database.writing() as session:
-            held = session.exec(
-                select(Repositories).where(col(Repositories.id) == repository_id).with_for_update()
-            ).first()
-            if held is None:
-                raise gone(f"repository {repository_id}")
+            hold(session, repository_id)
             for some in portions(sorted(digests)):
                 here = (col(Outcomes.repository_id) == repository_id, col(Outcomes.digest).in_(some))
                 there = frozenset(session.exec(select(Outcomes.digest).where(*here)))
@@ -113,22 +108,21 @@ class InstallationRecords:
 
 def seen(session: Session, place: Place, at: datetime) -> Repositories:
     """The repository's row, made or brought up to date, and locked until the transaction ends."""
+    account = place.repository.partition("/")[0]
     installation = session.get(Installations, place.installation_id, with_for_update=True)
     if installation is None:
-        account = place.repository.partition("/")[0]
-        session.add(Installations(id=place.installation_id, account=account, seen_at=at))
-        session.flush()
-    elif installation.removed_at is not None:
+        add_once(session, Installations(id=place.installation_id, account=account, seen_at=at))
+        installation = session.get_one(Installations, place.installation_id, with_for_update=True)
+    if installation.removed_at is not None:
         raise gone(f"installation {place.installation_id}")
     row = session.get(Repositories, place.repository_id, with_for_update=True)
     if row is None:
-        row = Repositories(
+        here = Repositories(
             id=place.repository_id, installation_id=place.installation_id, name=place.repository, seen_at=at
         )
-        session.add(row)
-        session.flush()
-    else:
-        row.installation_id, row.name, row.seen_at = place.installation_id, place.repository, at
+        add_once(session, here)
+        row = session.get_one(Repositories, place.repository_id, with_for_update=True)
+    row.installation_id, row.name, row.seen_at = place.installation_id, place.repository, at
     return row
 
 
@@ -137,25 +131,26 @@ def gone(what: str) -> StoreError:
     return StoreError(f"{what} isn't there, or the App was removed from it", mend="nothing is to be done for it")
 
 
-def portions(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """So many at a time as one statement takes."""
-    for start in range(0, len(values), SOME):
-        yield values[start : start + SOME]
+def hold(session: Session, repository_id: int) -> None:
+    """Locks the repository's row, before any other: two who write about one repository do it one after the other, and
+    who writes about one that is being removed comes too late. Raises StoreError for a removed one."""
+    held = select(Repositories.id).where(col(Repositories.id) == repository_id).with_for_update()
+    if session.exec(held).first() is None:
+        raise gone(f"repository {repository_id}")
 
 
-def _remove(session: Session, ids: Sequence[int], at: datetime) -> None:
-    if not ids:
-        return
-    used = frozenset(session.exec(select(Outcomes.digest).where(col(Outcomes.repository_id).in_(ids))))
+def _remove(session: Session, repository_id: int, at: datetime) -> None:
+    """Everything of a repository whose row is locked; outcomes that nobody else uses are left to be deleted."""
+    other = aliased(Outcomes)
+    shared = select(other).where(col(other.digest) == col(Outcomes.digest), col(other.repository_id) != repository_id)
+    known = select(OrphanedOutcomes).where(col(OrphanedOutcomes.digest) == col(Outcomes.digest))
+    orphans = select(Outcomes.digest, literal(at, Instant)).where(
+        col(Outcomes.repository_id) == repository_id, ~shared.exists(), ~known.exists()
+    )
+    session.exec(insert(OrphanedOutcomes).from_select(["digest", "since"], orphans))
     for table in CONTENT:
         owner = Repositories.id if table is Repositories else table.__table__.c.repository_id  # type: ignore[attr-defined]
-        session.exec(delete(table).where(col(owner).in_(ids)))
-    for some in portions(sorted(used)):
-        kept = frozenset(session.exec(select(Outcomes.digest).where(col(Outcomes.digest).in_(some))))
-        there = frozenset(session.exec(select(OrphanedOutcomes.digest).where(col(OrphanedOutcomes.digest).in_(some))))
-        orphans = [{"digest": digest, "since": at} for digest in some if digest not in kept | there]
-        if orphans:
-            session.exec(insert(OrphanedOutcomes), params=orphans)
+        session.exec(delete(table).where(col(owner) == repository_id))
 
 
 def _forget_deliveries(session: Session, installation_id: int, at: datetime) -> None:

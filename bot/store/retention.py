@@ -13,7 +13,16 @@ from sqlalchemy import delete, update
 from sqlmodel import col, or_, select
 
 from bot.store.deliveries import WAITING
-from bot.store.tables import Commands, Deliveries, Experiments, Outcomes, PromptVersions, TestSetSnapshots, Verdicts
+from bot.store.tables import (
+    Commands,
+    Deliveries,
+    Experiments,
+    Installations,
+    Outcomes,
+    PromptVersions,
+    TestSetSnapshots,
+    Verdicts,
+)
 from schemas.values import Value
 
 if TYPE_CHECKING:
@@ -93,6 +102,9 @@ class RetentionRecords:
                 )
                 unused = (col(table.first_seen_at) < before, ~used.exists())
                 deleted += session.exec(delete(table).where(*unused)).rowcount
+            gone = select(Installations.id).where(col(Installations.removed_at).is_not(None))
+            late = (col(Deliveries.installation_id).in_(gone), col(Deliveries.body).is_not(None))
+            session.exec(update(Deliveries).where(*late, col(Deliveries.state) != WAITING).values(body=None, note=""))
             unused_outcomes = col(Outcomes.used_at) < before - LONGEST_RUN
             return deleted + session.exec(delete(Outcomes).where(unused_outcomes)).rowcount
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from alembic import command
@@ -31,13 +32,12 @@ def check(database: Database) -> None:
     with database.reading() as session:
         found = MigrationContext.configure(session.connection()).get_current_revision()
     _refuse_newer(database, found)
-    if found != _head():
+    if found != _history()[0]:
         raise StoreError("the database's tables are not up to date", where=database.where, mend="start the bot once")
 
 
 def _refuse_newer(database: Database, found: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in _history():
         raise StoreError(
             f"the database was written by a newer version of Prompt Verdict (revision {found})",
             where=database.where,
@@ -45,8 +45,10 @@ def _refuse_newer(database: Database, found: str | None) -> None:
         )
 
 
-def _head() -> str | None:
-    return ScriptDirectory.from_config(_config()).get_current_head()
+@cache
+def _history() -> tuple[str, ...]:
+    """Every revision that this version knows, the newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def _config() -> Config:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete
 from sqlmodel import col, select
 
-from bot.store.installations import gone
-from bot.store.tables import Commands, Comments, Repositories, Slots
+from bot.store.database import add_once
+from bot.store.installations import gone, hold
+from bot.store.tables import Commands, Comments, Slots
 from bot.store.values import CommandSeen
 from schemas.host import Comment
 
 if TYPE_CHECKING:
-    from sqlmodel import Session
-
     from bot.store.database import Database
 
 
@@ -33,7 +32,7 @@ class SurfaceRecords:
     def keep_comment(self, repository_id: int, number: int, comment: Comment) -> None:
         """That is our comment now."""
         with self._database.writing() as session:
-            _hold(session, repository_id)
+            hold(session, repository_id)
             row = session.get(Comments, (repository_id, number))
             if row is None:
                 row = Comments(repository_id=repository_id, number=number, comment_id=comment.id, url=comment.url)
@@ -44,7 +43,7 @@ class SurfaceRecords:
         """Whether this comment is new; else, whether it was answered. A command that was begun and not answered was cut
         short: it is done again, and every effect of it may be repeated."""
         with self._database.writing() as session:
-            _hold(session, repository_id)
+            hold(session, repository_id)
             row = session.get(Commands, comment_id)
             if row is None:
                 session.add(Commands(comment_id=comment_id, repository_id=repository_id, begun_at=at))
@@ -60,11 +59,12 @@ class SurfaceRecords:
 
     def heartbeat(self, slot: str, at: datetime) -> None:
         """The worker in this slot lives."""
-        if not self._database.add(Slots(slot=slot, seen_at=at)):
-            with self._database.writing() as session:
-                row = session.get(Slots, slot, with_for_update=True)
-                if row is not None:
-                    row.seen_at = max(row.seen_at, at)
+        with self._database.writing() as session:
+            row = session.get(Slots, slot, with_for_update=True)
+            if row is not None:
+                row.seen_at = max(row.seen_at, at)
+            else:
+                add_once(session, Slots(slot=slot, seen_at=at))
 
     def dead_slots(self, before: datetime) -> list[str]:
         """Slots whose worker was not heard of since ``before``."""
@@ -75,10 +75,3 @@ class SurfaceRecords:
         """Its worker went in order, or was buried."""
         with self._database.writing() as session:
             session.exec(delete(Slots).where(col(Slots.slot) == slot))
-
-
-def _hold(session: Session, repository_id: int) -> None:
-    """Two who write about one repository do it one after the other."""
-    held = select(Repositories.id).where(col(Repositories.id) == repository_id).with_for_update()
-    if session.exec(held).first() is None:
-        raise gone(f"repository {repository_id}")

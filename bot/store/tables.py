@@ -56,7 +56,7 @@ class Deliveries(Table, table=True):
     """The ledger of webhooks."""
 
     __tablename__ = "deliveries"
-    __table_args__ = (Index("ix_deliveries_state_next_at", "state", "next_at"),)
+    __table_args__ = (Index("ix_deliveries_state_sequence", "state", "sequence"),)
     sequence: int | None = Field(default=None, sa_type=Big, primary_key=True)
     id: str = Field(sa_type=Text, unique=True)
     event: str = Field(sa_type=Words)

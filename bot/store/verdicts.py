@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import ValidationError
+from sqlalchemy import func
 from sqlmodel import col, select
 
-from bot.store.installations import gone
+from bot.store.installations import gone, hold
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Lineages, PromptVersions, Runs, TestSetSnapshots, Verdicts
 from bot.store.values import KeptVerdict, Measured, PromptVersion, RunKind, RunState, TestSetSnapshot
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
     from schemas.scorecard import Effect, LineageCard
 
 
+Document = TypeVar("Document", Scorecard, Experiment)
+MOST_SHOWN = 100
+"""Who accepted something older accepted nothing: a pull request with more verdicts than that is not a person's work."""
+
+
 class VerdictRecords:
     """Every method is one transaction. Raises StoreError."""
 
@@ -35,7 +42,11 @@ class VerdictRecords:
         """Keeps what a run said, with everything that it was made from. False: the run has a verdict already, which
         stays (a step that was killed after this may be run again). Raises StoreError for a run that was removed."""
         with self._database.writing() as session:
-            run = session.exec(select(Runs).where(col(Runs.id) == run_id).with_for_update()).first()
+            repository = session.exec(select(Runs.repository_id).where(col(Runs.id) == run_id)).first()
+            if repository is None:
+                raise gone(f"run {run_id}")
+            hold(session, repository)
+            run = session.exec(select(Runs).where(col(Runs.id) == run_id)).first()
             if run is None or run.sequence is None:
                 raise gone(f"run {run_id}")
             if session.get(Verdicts, run.sequence) is not None:
@@ -65,28 +76,38 @@ class VerdictRecords:
         return found[0] if found else None
 
     def verdicts_of_head(self, repository_id: int, head_sha: str) -> list[KeptVerdict]:
-        """The newest verdict of every pull request that had this head, by number. Cancelled runs have none."""
-        found = self._verdicts(
-            select(Verdicts, Runs).where(
+        """The newest verdict of this head for every pull request and every base that it had, in the order of the runs.
+
+        Cancelled runs have none. Where the newest one's document is gone no older one stands in for it.
+        """
+        newest = (
+            select(func.max(Runs.sequence))
+            .join(Verdicts, col(Verdicts.run_sequence) == col(Runs.sequence))
+            .where(
                 col(Runs.repository_id) == repository_id,
                 col(Runs.head_sha) == head_sha,
                 col(Runs.kind) == RunKind.PULL_REQUEST.value,
                 col(Runs.state) != RunState.CANCELLED.value,
             )
+            .group_by(col(Runs.number), col(Runs.base_ref))
         )
-        newest = {kept.run.number: kept for kept in found}
-        return sorted(newest.values(), key=lambda kept: kept.run.number or 0)
+        return self._verdicts(select(Verdicts, Runs).where(col(Runs.sequence).in_(newest)))
 
     def verdicts_shown(self, repository_id: int, number: int) -> list[KeptVerdict]:
-        """Every verdict that this pull request ever showed, in the order of its runs; ``run.shown_at``: since when."""
-        return self._verdicts(
-            select(Verdicts, Runs).where(
+        """The verdicts that this pull request showed, the last ``MOST_SHOWN``, in the order of its runs;
+        ``run.shown_at``: since when."""
+        last = (
+            select(Runs.sequence)
+            .where(
                 col(Runs.repository_id) == repository_id,
                 col(Runs.number) == number,
                 col(Runs.kind) == RunKind.PULL_REQUEST.value,
                 col(Runs.shown_at).is_not(None),
             )
+            .order_by(col(Runs.sequence).desc())
+            .limit(MOST_SHOWN)
         )
+        return self._verdicts(select(Verdicts, Runs).where(col(Runs.sequence).in_(last)))
 
     def experiments(self, run_id: str) -> list[Experiment]:
         """The records of a run's experiments: what decides them again."""
@@ -97,7 +118,7 @@ class VerdictRecords:
                 .where(col(Runs.id) == run_id, col(Experiments.record).is_not(None))
                 .order_by(col(Experiments.id))
             ).all()
-        return [Experiment.model_validate_json(record) for record in found if record is not None]
+        return [record for text in found if (record := _understood(Experiment, text)) is not None]
 
     def _verdicts(self, wanted: Select[Verdicts, Runs]) -> list[KeptVerdict]:
         with self._database.reading() as session:
@@ -108,14 +129,18 @@ class VerdictRecords:
             ).all()
             runs = with_names(session, [run for _, run in found])
         return [
-            KeptVerdict(
-                run=run,
-                scorecard=Scorecard.model_validate_json(kept.scorecard or ""),
-                content_digest=kept.content_digest,
-                kept_at=kept.kept_at,
-            )
+            KeptVerdict(run=run, scorecard=card, content_digest=kept.content_digest, kept_at=kept.kept_at)
             for (kept, _), run in zip(found, runs, strict=True)
+            if (card := _understood(Scorecard, kept.scorecard)) is not None
         ]
+
+
+def _understood(kind: type[Document], text: str | None) -> Document | None:
+    """A document of another version is as good as none: what it says is measured again."""
+    try:
+        return kind.model_validate_json(text or "")
+    except ValidationError:
+        return None
 
 
 def _keep_experiment(session: Session, run: Runs, card: LineageCard, of: Measured, at: datetime) -> None:

@@ -170,7 +170,33 @@ def test_the_verdicts_of_a_shared_head_are_the_newest_of_each_pull_request(recor
     records.keep_verdict(cancelled.id, card(), "d" * 64, at=NOW)
     records.finish(cancelled.id, RunState.CANCELLED, NOW)
     found = records.verdicts_of_head(11, A)
-    assert [(kept.run.number, kept.scorecard.status.value) for kept in found] == [(3, "error"), (4, "blocked")]
+    assert [(kept.run.number, kept.scorecard.status.value) for kept in found] == [(4, "blocked"), (3, "error")]
+
+
+def test_each_base_of_a_head_has_a_verdict_of_its_own(records):
+    for base in ("main", "dev"):
+        run = opened(records, base=base)
+        records.keep_verdict(run.id, card(), base, at=NOW)
+    assert [(kept.run.base_ref, kept.content_digest) for kept in records.verdicts_of_head(11, A)] == [
+        ("main",) * 2,
+        ("dev",) * 2,
+    ]
+
+
+def test_a_verdict_of_another_version_is_as_good_as_none_and_none_older_stands_in(records):
+    for why in ("first", "second"):
+        run = opened(records, why=why, again=True)
+        records.keep_verdict(run.id, card(), "d" * 64, at=NOW)
+    with records._database.writing() as session:
+        newest = text("UPDATE verdicts SET scorecard = '{}' WHERE run_sequence = :run")
+        session.execute(newest, {"run": run.sequence})
+    assert records.verdict(run.id) is None
+    assert records.verdicts_of_head(11, A) == []
+
+
+def test_nothing_is_written_in_the_log_of_a_repository_that_was_removed(records):
+    with pytest.raises(StoreError, match="the App was removed"):
+        records.audit(approval())
 
 
 def test_what_a_pull_request_showed_is_known_with_the_time(records):
@@ -184,6 +210,7 @@ def test_what_a_pull_request_showed_is_known_with_the_time(records):
 
 
 def test_an_override_stands_for_its_content_until_it_expires(records):
+    records.repository(PLACE, NOW)
     assert records.audit(approval())
     assert not records.audit(approval(reason="again")), "one entry for each comment"
     assert records.audit(approval(comment_id=6, content_digest="e" * 64))
@@ -198,6 +225,7 @@ def test_an_override_stands_for_its_content_until_it_expires(records):
 
 
 def test_a_fork_is_approved_at_one_head_only(records):
+    records.repository(PLACE, NOW)
     records.audit(approval(action=AuditAction.APPROVE_RUN, expires_at=None))
     records.audit(approval(action=AuditAction.APPROVE_RUN, head_sha=B, permitted=False, comment_id=9))
     assert records.approved_head(11, 3, A)
@@ -239,5 +267,6 @@ def test_a_silent_slot_is_dead_until_it_is_forgotten(records):
 
 
 def test_text_that_no_database_can_hold_is_kept_as_far_as_it_goes(records):
+    records.repository(PLACE, NOW)
     records.audit(approval(reason="a\0b\ud800c"))
     assert records.audited(5).reason == "a�b?c"

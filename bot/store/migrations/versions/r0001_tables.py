@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("id", name="uq_deliveries_id"),
     )
     op.create_index("ix_deliveries_installation_id", "deliveries", ["installation_id"])
-    op.create_index("ix_deliveries_state_next_at", "deliveries", ["state", "next_at"])
+    op.create_index("ix_deliveries_state_sequence", "deliveries", ["state", "sequence"])
     op.create_table(
         "installations",
         sa.Column("id", BIG, autoincrement=False, nullable=False),
