@@ -69,3 +69,40 @@ def test_unequal_numbers_of_runs_are_no_problem():
 def test_without_runs_there_is_no_evidence():
     assert label_p([], 1) == 1.0
     assert label_p([(np.zeros(0), runs(0, 6))], 1) == 1.0
+
+
+def lattice(values, seed):
+    return np.random.default_rng(seed).choice(values, 3)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ties_of_fractional_cases_count(seed):
+    """On a lattice of scores many labellings give the very same difference."""
+    cases = [(lattice((0.25, 0.75), seed), lattice((0.25, 0.75), seed + 50)) for _ in range(2)]
+    cases.append((np.array([0.75, 0.75]), np.array([0.25])))
+    falls = []
+    for b, c in cases:
+        runs, k = np.concatenate([b, c]), len(b)
+        total = runs.sum()
+        falls.append(
+            [
+                runs[list(i)].mean() - (total - runs[list(i)].sum()) / len(c)
+                for i in itertools.combinations(range(len(runs)), k)
+            ]
+        )
+    observed = sum(b.mean() - c.mean() for b, c in cases)
+    exact = np.mean([sum(every) >= observed - 1e-9 for every in itertools.product(*falls)])
+    assert label_p(cases, 7) == pytest.approx(exact, abs=0.015)
+
+
+def test_the_smallest_p_of_random_labels_is_one_in_ten_thousand():
+    cases = [(np.full(6, 0.9) + 0.001 * k, np.full(6, 0.1) + 0.002 * k) for k in range(3)]
+    assert label_p(cases, 7) == pytest.approx(1 / 10_000, rel=1e-12)
+
+
+def test_the_order_of_fractional_cases_changes_nothing():
+    """Not even where only one arm tells them apart."""
+    rng = np.random.default_rng(1)
+    candidate = rng.random(4).round(2)
+    cases = [(rng.random(4).round(2), candidate) for _ in range(3)]
+    assert label_p(cases, 7) == label_p(cases[::-1], 7)
