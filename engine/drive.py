@@ -148,6 +148,13 @@ class Drive(Generic[Decision]):
         request: Request | None = self._experiment.arms[ARMS[batch.arms[at]]].requests[int(batch.cases[at])]
         return request
 
+    def _cell(self, batch: Batch, at: int) -> Cell:
+        return Cell(case=int(batch.cases[at]), arm=ARMS[batch.arms[at]], repetition=int(batch.repetitions[at]))
+
+    def _number(self, cell: Cell) -> int:
+        """The repetition under which the store keeps a cell's answer."""
+        return self._experiment.arms[cell.arm].stored_as(cell.case, cell.repetition)
+
     async def _prepared(self, batch: Batch) -> AsyncIterator[tuple[int, StoredCompletion | None, bool]]:
         """Cells in order with the stored row or, where there is none, whether the call is claimed."""
         for start in range(0, len(batch), CHUNK):
@@ -155,7 +162,7 @@ class Drive(Generic[Decision]):
                 return
             positions = range(start, min(start + CHUNK, len(batch)))
             keys: dict[int, CallKey] = {
-                at: (request.digest, int(batch.repetitions[at]))
+                at: (request.digest, self._number(self._cell(batch, at)))
                 for at in positions
                 if (request := self._request(batch, at)) is not None
             }
@@ -177,12 +184,12 @@ class Drive(Generic[Decision]):
     ) -> None:
         while (item := await queue.get()) is not None:
             at, row, claimed = item
-            cell = Cell(case=int(batch.cases[at]), arm=ARMS[batch.arms[at]], repetition=int(batch.repetitions[at]))
+            cell = self._cell(batch, at)
             request = self._request(batch, at)
             if self._stopped:
                 continue
             if claimed and request is not None:
-                self._unused.discard((request.digest, cell.repetition))
+                self._unused.discard((request.digest, self._number(cell)))
             result, paid = await self._result(cell, request, row, claimed=claimed)
             outcome = await self._outcome(cell, result, paid=paid)
             self._outcomes.append(outcome)
@@ -198,7 +205,7 @@ class Drive(Generic[Decision]):
             return CompletionError(kind=ErrorKind.BAD_REQUEST, message="the prompt could not be rendered"), False
         try:
             result, paid = await self._calls.answer(
-                request, cell.repetition, self._experiment.arms[cell.arm].endpoint, claimed=claimed
+                request, self._number(cell), self._experiment.arms[cell.arm].endpoint, claimed=claimed
             )
         except (BudgetExceeded, ProviderError) as stop:
             return self._stop(stop), False

@@ -27,6 +27,10 @@ class Endpoint:
     price: Price
 
 
+DRAW = 2**40
+"""Repetitions of one draw lie below this; the next draw's begin here."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArmPlan:
     """One arm: its model and the request of each case."""
@@ -34,6 +38,12 @@ class ArmPlan:
     endpoint: Endpoint
     requests: Sequence[Request | None]
     """As many as cases; may render on demand. ``None``: nothing could be asked, the cell is missing."""
+    draws: Sequence[int] = ()
+    """By case: which of several independent answers to the same request is its own; empty: the first for all."""
+
+    def stored_as(self, case: int, repetition: int) -> int:
+        """The repetition under which a case's answer is kept: cases that don't share a draw don't share a number."""
+        return repetition + (self.draws[case] * DRAW if self.draws else 0)
 
 
 @dataclass(frozen=True, slots=True)

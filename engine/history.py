@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue, TypeAdapter
 
+from engine.experiment import DRAW
 from engine.plan import Plan
 from schemas.experiments import CaseHistory
 from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, Score, StoredCompletion
@@ -53,7 +54,7 @@ async def _snapshot(plan: Plan, store: OutcomeStore, *, now: datetime, max_age: 
 
 
 def _current(row: StoredCompletion, now: datetime, max_age: timedelta) -> bool:
-    return row.repetition < SHARED_REPETITIONS and now - datetime.fromisoformat(row.created_at) <= max_age
+    return row.repetition % DRAW < SHARED_REPETITIONS and now - datetime.fromisoformat(row.created_at) <= max_age
 
 
 async def _case(plan: Plan, index: int, rows: Sequence[StoredCompletion]) -> CaseHistory:

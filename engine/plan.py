@@ -112,6 +112,7 @@ def plan_experiment(
         endpoint = Endpoint(model=source.model, price=prices.price(source.model))
         arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
     identical = _identical(arms, len(cases))
+    arms = {arm: replace(plan, draws=_draws(plan, arms)) for arm, plan in arms.items()}
     return Plan(
         lineage=lineage,
         model=model,
@@ -181,6 +182,22 @@ def _identical(arms: Mapping[Arm, ArmPlan], cases: int) -> tuple[bool, ...]:
         return (False,) * cases
     pairs = zip(arms[Arm.BASELINE].requests, arms[Arm.CANDIDATE].requests, strict=True)
     return tuple(before is not None and after is not None and before.digest == after.digest for before, after in pairs)
+
+
+def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
+    """Which answer to its request is each case's own, in one arm.
+
+    Where only one arm sends the same request for several cases, a prompt that lost its variable, say, each takes an
+    answer of its own: one draw would be 60 cases' evidence. Cases that send the same requests in every arm are one
+    case (``clusters_of``) and share theirs.
+    """
+    taken: dict[str, dict[tuple[str, ...], int]] = {}
+    draws = []
+    for index, request in enumerate(plan.requests):
+        every = tuple(each.digest if each else "" for each in (arm.requests[index] for arm in arms.values()))
+        own = taken.setdefault(request.digest if request else "", {})
+        draws.append(own.setdefault(every, len(own)))
+    return tuple(draws)
 
 
 def _content_digest(

@@ -61,7 +61,7 @@ def test_copies_of_one_case_under_contract_are_one_case():
     """Otherwise a wavering case that is listed 60 times breaks its contract every other time."""
     gate = GateConfig(slices={"edge": SlicePolicy.CONTRACT})
     blocked = 0
-    for seed in range(40):
+    for seed in range(20):
         plan = plan_of(60, slices=[("edge",)] * 60, clusters=["one"] * 60, gate=gate, digest=f"{seed:064x}")
         decision, _ = play(plan, lambda case, arm, r, s=seed: float(chance(s, 0, arm, r) < 0.5))
         blocked += decision.status is BLOCKED

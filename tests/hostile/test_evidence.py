@@ -89,3 +89,13 @@ def test_a_prompt_that_base_lacks_needs_more_than_an_open_floor(project):
     gate = "gate: {floor: {slices: {adversarial: 0.9}}}\n"
     ran = checked(project, {"promptverdict.yaml": CONFIG + gate, TRIAGE: None}, {TRIAGE: BROKEN})
     assert (ran.code, ran.card["status"]) == (5, "needs_approval")
+
+
+def test_a_prompt_that_lost_its_variable_takes_an_answer_for_every_case(project):
+    """One request for 60 different tickets: one answer to it is not 60 answers."""
+    ran = checked(project, {}, {TRIAGE: PROMPT.replace("{{ticket}}", "lost")})
+    assert ran.card["status"] == "blocked"
+    spent = ran.card["spending"]
+    assert (spent["made"], spent["stored"]) == (spent["planned"] - spent["not_needed"], 0)
+    again = project.check("x")
+    assert (again.card["status"], again.card["spending"]["made"]) == ("blocked", 0)
