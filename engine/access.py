@@ -15,7 +15,7 @@ ProviderFor = Callable[[ModelConfig], ModelProvider]
 class Access:
     """Opens each provider once and gives everything that uses one key the same limiter."""
 
-    def __init__(self, provider_for: ProviderFor, clock: Clock, *, max_concurrency: int = 64) -> None:
+    def __init__(self, provider_for: ProviderFor, clock: Clock, *, max_concurrency: int = 1024) -> None:
         self._provider_for = provider_for
         self._clock = clock
         self._most = max_concurrency

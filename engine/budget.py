@@ -1,4 +1,5 @@
-"""The hard cap on a run's money. In-flight calls count at their worst case, so the cap holds however they end."""
+"""The hard cap on money, of a run and of each lineage. In-flight calls count at their worst case, so the cap holds
+however they end."""
 
 from __future__ import annotations
 
@@ -9,36 +10,59 @@ from schemas.errors import BudgetExceeded
 
 
 class Budget:
-    """Money of one run, in USD. ``cap`` of ``None`` means: no cap."""
+    """Money in USD. ``cap`` of ``None`` means: no cap. What is spent of a budget is also spent of the one that it is
+    ``within``, and neither cap is passed. ``where``: the setting that would raise it."""
 
-    def __init__(self, cap: Decimal | None) -> None:
+    def __init__(self, cap: Decimal | None, *, within: Budget | None = None, where: str = "budget.per_run_usd") -> None:
         self.cap = cap
+        self.whole: Budget = self if within is None else within
+        """The one that holds all the others."""
         self.spent = Decimal(0)
         """Known costs, and failed calls that may have been billed at their worst case."""
-        self._reserved = Decimal(0)
+        self.made = 0
+        """Calls that were answered and stored."""
+        self.where = where
+        self.reserved = Decimal(0)
+        """The worst case of the calls under way."""
         self._waiting: list[asyncio.Future[None]] = []
+        self._chain: tuple[Budget, ...] = (self,) if within is None else (self, within)
 
     async def reserve(self, worst: Decimal) -> None:
         """Sets ``worst`` aside; waits while calls in flight may still free enough. Raises BudgetExceeded when only
         more money would help."""
-        while self.cap is not None and self.spent + self._reserved + worst > self.cap:
-            if not self._reserved:
+        while (short := next((one for one in self._chain if one.lacks(worst)), None)) is not None:
+            if not short.reserved:
                 raise BudgetExceeded(
-                    f"the budget of ${self.cap} does not allow another call: ${self.spent:.4f} is spent and the next"
+                    f"the budget of ${short.cap} does not allow another call: ${short.spent:.4f} is spent and the next"
                     f" one may cost up to ${worst:.4f}",
-                    where="budget.per_run_usd",
+                    where=short.where,
                     mend="raise the budget or lower max_tokens; what is finished is kept and not paid again",
                 )
-            settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(settled)
-            await settled
-        self._reserved += worst
+            await short.settled()
+        for one in self._chain:
+            one.reserved += worst
 
-    def settle(self, worst: Decimal, spent: Decimal) -> None:
-        """Replaces a reservation by what the call did cost."""
-        self._reserved -= worst
+    def lacks(self, worst: Decimal) -> bool:
+        """Whether ``worst`` does not fit into it now."""
+        return self.cap is not None and self.spent + self.reserved + worst > self.cap
+
+    async def settled(self) -> None:
+        """Waits for the end of a call under way."""
+        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(end)
+        await end
+
+    def settle(self, worst: Decimal, spent: Decimal, *, made: int = 0) -> None:
+        """Replaces a reservation by what the call did cost; ``made``: 1 where its answer is stored."""
+        for one in self._chain:
+            one.book(worst, spent, made)
+
+    def book(self, worst: Decimal, spent: Decimal, made: int) -> None:
+        """``settle``, for this one alone."""
+        self.reserved -= worst
         self.spent += spent
+        self.made += made
         waiting, self._waiting = self._waiting, []
-        for settled in waiting:
-            if not settled.done():
-                settled.set_result(None)
+        for end in waiting:
+            if not end.done():
+                end.set_result(None)

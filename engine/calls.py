@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,9 +11,11 @@ from engine.access import Access
 from engine.budget import Budget
 from engine.cost import bill, neutral, worst_case
 from engine.experiment import Endpoint
+from engine.limiter import Limiter
 from engine.retry import may_retry, wait_s
+from engine.slots import Slots
 from schemas.config import RunConfig
-from schemas.errors import ProviderError
+from schemas.errors import BudgetExceeded, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion
 from schemas.ports import CallKey, Clock, OutcomeStore
 from schemas.prompts import Request
@@ -31,25 +35,46 @@ def deadline_passed(deadline_s: float) -> ProviderError:
 
 
 class Calls:
-    """Makes the calls of one run. Safe to be shared by any number of tasks."""
+    """Makes the calls of one experiment. Safe to be shared by any number of tasks.
 
-    def __init__(self, access: Access, store: OutcomeStore, clock: Clock, budget: Budget, settings: RunConfig) -> None:
+    ``settings`` are the experiment's own; ``slots`` bound the calls under way of whatever it is part of, beside the
+    limiter of each key."""
+
+    def __init__(
+        self,
+        access: Access,
+        store: OutcomeStore,
+        clock: Clock,
+        budget: Budget,
+        settings: RunConfig,
+        *,
+        slots: Sequence[Slots] = (),
+    ) -> None:
         self._access = access
         self._store = store
         self._clock = clock
         self._budget = budget
+        self._slots = slots
+        self._ended: BudgetExceeded | ProviderError | None = None
         self._timeout_s = settings.timeout_s
         self._deadline_s = settings.deadline_s
         self._deadline = clock.monotonic() + settings.deadline_s
         age = timedelta(seconds=int(settings.max_age[:-1]) * UNITS[settings.max_age[-1]])
         self._oldest = (clock.utc() - age).isoformat(timespec="microseconds")
-        self.made = 0
-        """Calls that were answered and stored."""
+
+    @property
+    def made(self) -> int:
+        """Calls of the whole run that were answered and stored."""
+        return self._budget.whole.made
 
     @property
     def spent_usd(self) -> Decimal:
-        """Money of this run so far."""
-        return self._budget.spent
+        """Money of the whole run so far."""
+        return self._budget.whole.spent
+
+    def end(self, why: BudgetExceeded | ProviderError) -> None:
+        """No new call is begun: who waits for a slot is told ``why``."""
+        self._ended = self._ended or why
 
     async def stored(self, keys: list[CallKey]) -> dict[CallKey, StoredCompletion]:
         """Rows that are young enough to decide with."""
@@ -73,14 +98,15 @@ class Calls:
     ) -> tuple[StoredCompletion | CompletionError, bool]:
         """The stored answer, else a new one; and whether it was paid for now. Waits while somebody else is calling.
 
-        Raises BudgetExceeded, and ProviderError when the provider can't be opened or the run's deadline has passed."""
+        Raises BudgetExceeded, and ProviderError when the provider can't be opened, the deadline has passed or it is all
+        over (``end``)."""
         key = (request.digest, repetition)
         while not claimed:
             if row := (await self.stored([key])).get(key):
                 return row, False
             if key in await self.claimed([key]):
                 break
-            self._check_deadline()
+            self._check_goes_on()
             await self._clock.sleep(POLL_S)
         try:
             row_or_error = await self._pay(request, repetition, endpoint)
@@ -90,7 +116,6 @@ class Calls:
         if isinstance(row_or_error, CompletionError):
             await self._store.release([key])
             return row_or_error, False
-        self.made += 1
         return row_or_error, True
 
     async def _pay(self, request: Request, repetition: int, endpoint: Endpoint) -> StoredCompletion | CompletionError:
@@ -100,33 +125,47 @@ class Calls:
         worst = worst_case(request, endpoint.price)
         left_s, tries = self._timeout_s, 0
         while True:
-            self._check_deadline()
+            self._check_goes_on()
             await self._budget.reserve(worst)
-            spent = worst  # until it is known that it was less
+            spent, made = Decimal(0), 0
             try:
-                started = await limiter.acquire(retry=tries > 0)
-                try:
+                async with self._turn(limiter, retry=tries > 0):
+                    self._check_goes_on()
+                    number, started = limiter.began(), self._clock.monotonic()
+                    spent = worst  # until it is known that it was less
                     answer = await provider.complete(request, repetition=repetition, timeout_s=left_s)
-                finally:
-                    limiter.release()
                 tries += 1
                 if isinstance(answer, Completion):
-                    limiter.succeeded(answer.allowance, answer.usage.input + answer.usage.output)
+                    limiter.succeeded(number, answer.allowance, answer.usage.input + answer.usage.output)
                     row = self._row(request, repetition, endpoint, answer, tries)
                     spent = row.cost_usd
                     await self._store.put([row])
+                    made = 1
                     return row
                 spent = worst if answer.billed else Decimal(0)
             finally:
-                self._budget.settle(worst, spent)
+                self._budget.settle(worst, spent, made=made)
             wait = wait_s(answer, tries, f"{request.digest}:{repetition}")
             if answer.kind is ErrorKind.RATE_LIMITED:
-                limiter.throttled(started, answer.retry_after_s)
+                limiter.throttled(number, answer.retry_after_s)
             else:
                 left_s -= self._clock.monotonic() - started + wait
             if not may_retry(answer, tries) or left_s <= 0:
                 return answer.model_copy(update={"attempts": tries})
             await self._clock.sleep(wait)
+
+    @asynccontextmanager
+    async def _turn(self, limiter: Limiter, *, retry: bool) -> AsyncIterator[None]:
+        """Holds a slot of everything that bounds this call."""
+        held: list[Slots] = []
+        try:
+            for slots in (*self._slots, limiter):
+                await slots.acquire(retry=retry)
+                held.append(slots)
+            yield
+        finally:
+            for slots in reversed(held):
+                slots.release()
 
     def _row(
         self, request: Request, repetition: int, endpoint: Endpoint, answer: Completion, tries: int
@@ -143,6 +182,8 @@ class Calls:
             created_at=self._clock.utc().isoformat(timespec="microseconds"),
         )
 
-    def _check_deadline(self) -> None:
+    def _check_goes_on(self) -> None:
+        if self._ended is not None:
+            raise self._ended
         if self._clock.monotonic() > self._deadline:
             raise deadline_passed(self._deadline_s)

@@ -18,7 +18,7 @@ from engine.gate.cells import Batch, Observations
 from engine.outcome_log import OutcomeLog
 from engine.retry import HOPELESS
 from schemas.config import RunConfig
-from schemas.errors import BudgetExceeded, ConfigError, PromptVerdictError, ProviderError
+from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import (
     Arm,
     Cell,
@@ -37,6 +37,8 @@ from schemas.scorecard import Spending
 ARMS = (Arm.BASELINE, Arm.CANDIDATE)
 CHUNK = 256
 """Cells that are looked up in the store and claimed at once."""
+WORKERS_PER_SLOT = 4
+"""A call that was told to wait holds a worker but no slot: others go on meanwhile."""
 MEND = {
     ErrorKind.QUOTA: "the account's credit is used up: top it up, then run again; what is finished is kept",
     ErrorKind.AUTHENTICATION: "check the key in the environment variable that the model's api_key_env names",
@@ -60,7 +62,7 @@ class Drive(Generic[Decision]):
         self._experiment = experiment
         self._calls = calls
         self._limiter = access.limiter(experiment.arms[Arm.CANDIDATE].endpoint.model)
-        self._workers = settings.max_concurrency
+        self._workers = WORKERS_PER_SLOT * settings.max_concurrency
         self._on_progress = on_progress
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
         self._outcomes = OutcomeLog()
@@ -68,7 +70,7 @@ class Drive(Generic[Decision]):
         self._purpose = ""
         self._cost = self._judge_cost = Decimal(0)
         self._served_by: set[tuple[Arm, str, str | None]] = set()
-        self._stopped: PromptVerdictError | None = None
+        self._stopped: BudgetExceeded | ProviderError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unused: set[CallKey] = set()
         """Claims whose calls were not begun."""
@@ -104,7 +106,7 @@ class Drive(Generic[Decision]):
             served_by=frozenset(self._served_by),
         )
 
-    def expire(self, why: PromptVerdictError) -> None:
+    def expire(self, why: ProviderError) -> None:
         """Ends now: what is under way is cancelled, what is finished is kept."""
         self._stop(why)
         for task in self._tasks:
@@ -291,9 +293,10 @@ class Drive(Generic[Decision]):
             mend=MEND[error.kind],
         )
 
-    def _stop(self, why: PromptVerdictError) -> CompletionError:
+    def _stop(self, why: BudgetExceeded | ProviderError) -> CompletionError:
         """No new call is begun; what is under way is finished and kept."""
         self._stopped = self._stopped or why
+        self._calls.end(self._stopped)
         return CompletionError(kind=ErrorKind.CANCELLED, message=why.what, attempts=0)
 
     def _report(self) -> None:

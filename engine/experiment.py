@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Generic, TypeVar
 
 from engine.gate.cells import Batch, Observations
-from schemas.config import ModelConfig, Price
+from schemas.config import ModelConfig, Price, RunConfig
 from schemas.errors import PromptVerdictError
 from schemas.outcomes import Arm, Outcome
 from schemas.ports import Evaluator
@@ -60,6 +61,10 @@ class Experiment(Generic[Decision]):
     """Starts the gate; every call starts anew."""
     judges: tuple[Endpoint, ...] = ()
     """Models that the evaluator may ask."""
+    settings: RunConfig | None = None
+    """The lineage's own; ``None``: the run's. Its concurrency and deadline hold beside the run's."""
+    budget_usd: Decimal | None = None
+    """What all experiments of the lineage may cost together; ``None``: what the run may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,68 +1,71 @@
-"""How many calls one key has under way: found out, not guessed. Additive increase, multiplicative decrease."""
+"""How many calls one key has under way: found out, not guessed. Additive increase, multiplicative decrease; refusals
+that come whatever we do (an overloaded server behind a gateway, say) are told from those that our rate earns."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 
+from engine.slots import Slots
 from schemas.outcomes import Allowance
 from schemas.ports import Clock
 
 START = 16
 """Calls under way at first; doubles each round trip until the provider says stop, like TCP's slow start."""
-
-
 LEAST = 2.0
+TOLERATED = 0.2
+"""Share of 429s that is borne without slowing down: each refused call waits as long as it is told, the others go on."""
+ALARM = 3.0
+"""Refusals beyond that share after which it is too much (the bound of a CUSUM test; Page, Biometrika 1954)."""
+JUDGED = 32
+"""Calls after a slowing down by which it is judged whether that helped."""
+HOPELESS = 0.6
+"""Share that brings the next slowing down before the last one is judged."""
+MOST_BACKGROUND = 0.5
+"""Where more than half is refused however slow we are, the provider means the key."""
 
 
-class Limiter:
-    """Slots of one key, shared by everything that uses it. Retries are served before new calls, so nobody starves."""
+class Limiter(Slots):
+    """Slots of one key, shared by everything that uses it.
+
+    Many 429s halve the limit. If most calls were refused, the whole key also waits as long as ``Retry-After`` says. If
+    half as many calls are refused as often as before, the refusals are not about our rate: that share is the background
+    from then on, the limit is restored, and only what is refused beyond it slows the key down.
+    """
 
     def __init__(self, clock: Clock, most: int) -> None:
+        super().__init__(min(START, most))
         self._clock = clock
         self._most = float(most)
-        self._limit = min(float(START), self._most)
         self._refused_at: float | None = None
         """The limit that was too much, at the last time that one was."""
-        self._busy = 0
+        self._background = 0.0
+        """Share of 429s that slowing down does not change."""
+        self._excess = 0.0
+        """The CUSUM: refusals beyond what is tolerated; and of how many calls, since it was 0 the last time."""
+        self._calls = self._refusals = 0
+        self._before: float | None = None
+        """Share of refusals that the last cut is to change, while it is being judged."""
         self._tokens_per_call = 0.0
         self._resume_at = 0.0
-        self._last_cut = -1.0
-        self._retries: deque[asyncio.Future[None]] = deque()
-        self._new: deque[asyncio.Future[None]] = deque()
+        self._begun = self._cut_at = 0
+        """Calls begun so far, and by the last cut."""
+        self._unknown: deque[int] = deque()
+        """Calls begun that are not counted yet, in order."""
         self._waking: asyncio.Task[None] | None = None
 
-    @property
-    def limit(self) -> int:
-        """Calls that may be under way now."""
-        return max(1, int(self._limit))
+    def began(self) -> int:
+        """A call has got its slot: its number, to be handed back with what became of it."""
+        self._begun += 1
+        self._unknown.append(self._begun)
+        return self._begun
 
-    async def acquire(self, *, retry: bool = False) -> float:
-        """Waits for a slot; the time at which it was given, to be handed back to ``throttled``."""
-        if self._busy < self.limit and not self._paused() and not self._retries and not self._new:
-            self._busy += 1
-            return self._clock.monotonic()
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        queue = self._retries if retry else self._new
-        queue.append(turn)
-        self._serve()
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if not turn.cancelled():  # the slot was given in the same moment
-                self.release()
-            raise
-        return self._clock.monotonic()
-
-    def release(self) -> None:
-        """Gives the slot back."""
-        self._busy -= 1
-        self._serve()
-
-    def succeeded(self, allowance: Allowance | None = None, tokens: int = 0) -> None:
-        """A call of ``tokens`` went through: climb. Where the headers say that what is left is only enough for the
-        calls that are under way, wait for the reset instead of a 429."""
-        self._limit = min(self._most, self._limit + self._step())
+    def succeeded(self, number: int, allowance: Allowance | None = None, tokens: int = 0) -> None:
+        """The call went through and had ``tokens``: climb. Where the headers say that what is left is only enough for
+        the calls that are under way, wait for the reset instead of a 429."""
+        if 2 * self._busy >= self._limit:  # a limit that nobody reaches is no experience
+            self._limit = min(self._most, self._limit + self._step())
+        self._count(number, 0, None)
         self._tokens_per_call += 0.1 * (tokens - self._tokens_per_call)
         if allowance is None:
             return
@@ -71,13 +74,52 @@ class Limiter:
         if allowance.tokens is not None and allowance.tokens <= self._busy * self._tokens_per_call:
             self._pause(allowance.tokens_reset_s or 0)
 
-    def throttled(self, started: float, retry_after_s: float | None) -> None:
-        """The provider said 429 to a call that started at ``started``: halve, once for all calls of the same round."""
-        if started > self._last_cut:
-            self._last_cut = self._clock.monotonic()
-            self._refused_at = self._limit
-            self._limit = max(LEAST, self._limit / 2)
-        if retry_after_s:
+    def throttled(self, number: int, retry_after_s: float | None) -> None:
+        """The provider said 429 to the call."""
+        self._count(number, 1, retry_after_s)
+
+    def _count(self, number: int, refused: int, retry_after_s: float | None) -> None:
+        """Takes what became of a call into account, unless it belongs to the round before the last cut.
+
+        A refusal is quick, an answer takes its time: calls that began earlier and are still under way were let in."""
+        known = not self._unknown or number < self._unknown[0]
+        while self._unknown and self._unknown[0] <= number:
+            if self._cut_at < self._unknown.popleft() < number:
+                self._weigh(0, None)
+        if number > self._cut_at and (refused or not known):
+            self._weigh(refused, retry_after_s)
+
+    def _weigh(self, refused: int, retry_after_s: float | None) -> None:
+        self._calls += 1
+        self._refusals += refused
+        judging = self._before is not None
+        tolerated = HOPELESS if judging else TOLERATED + 1.25 * self._background
+        self._excess = max(0.0, self._excess + refused - tolerated)
+        if self._excess > ALARM:
+            self._cut(max(self._refusals / self._calls, HOPELESS if judging else 0.0), retry_after_s)
+        elif judging and self._calls >= JUDGED:
+            self._judge(self._refusals / self._calls)
+        elif not judging and not self._excess:
+            self._calls = self._refusals = 0
+
+    def _judge(self, share: float) -> None:
+        """Whether the last cut helped; if it didn't, ``share`` is refused whatever we do."""
+        assert self._before is not None
+        helped = share - self._background <= (self._before - self._background) / 2
+        if not helped and share <= MOST_BACKGROUND:
+            self._background = share
+            self._limit, self._refused_at = self._refused_at or self._limit, None
+        self._begin(None)
+
+    def _begin(self, before: float | None) -> None:
+        self._before, self._excess, self._calls, self._refusals = before, 0.0, 0, 0
+
+    def _cut(self, share: float, retry_after_s: float | None) -> None:
+        self._cut_at = self._begun
+        self._refused_at = self._limit
+        self._limit = max(LEAST, self._limit / 2)
+        self._begin(share)
+        if retry_after_s and share - self._background > (1 - self._background) / 2:
             self._pause(retry_after_s)
 
     def _step(self) -> float:
@@ -90,25 +132,16 @@ class Limiter:
     def _pause(self, seconds: float) -> None:
         self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
 
-    def _paused(self) -> bool:
-        return self._clock.monotonic() < self._resume_at
-
-    def _serve(self) -> None:
-        while self._busy < self.limit and (queue := self._retries or self._new):
-            if self._paused():
-                self._wake_later()
-                return
-            turn = queue.popleft()
-            if not turn.done():
-                self._busy += 1
-                turn.set_result(None)
-
-    def _wake_later(self) -> None:
+    def paused(self) -> bool:
+        """Whether the provider is not to be asked yet; slots are given again when that is over."""
+        if self._clock.monotonic() >= self._resume_at:
+            return False
         if self._waking is None or self._waking.done():
             self._waking = asyncio.get_running_loop().create_task(self._wake())
+        return True
 
     async def _wake(self) -> None:
         while (left := self._resume_at - self._clock.monotonic()) > 0:
             await self._clock.sleep(left)
         self._waking = None
-        self._serve()
+        self.serve()

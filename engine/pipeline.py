@@ -176,14 +176,17 @@ async def measure(
     detection = prepared.detection
     cap = detection.budget_usd if budget_usd is None else min(detection.budget_usd, budget_usd)
     left = cap
+    lineages = {entry.change.name: entry.change.budget.per_run_usd for entry in prepared.entries}
     planned: list[tuple[Entry, Graded]] = []
     cards: list[LineageCard] = []
     for entry in prepared.entries:
         if entry.plan is not None and entry.change.measured:
+            name = entry.change.name
             graded = await calibrated(
-                entry.plan, entry.change, access=access, store=store, clock=clock, budget_usd=left
+                entry.plan, entry.change, access=access, store=store, clock=clock, budget_usd=min(left, lineages[name])
             )
             left -= graded.cost_usd
+            lineages[name] -= graded.cost_usd
             if graded.stopped is None:
                 planned.append((entry, graded))
             else:
@@ -196,7 +199,8 @@ async def measure(
         age = duration(entry.change.run.max_age)
         history = await history_of(graded.plan, store, now=clock.utc(), max_age=age)
         records.append(designed(graded.plan, history, lineages=len(planned), new=entry.change.baseline is None))
-        experiments.append(_experiment(graded.plan, design_of(records[-1])))
+        own = lineages[entry.change.name]
+        experiments.append(_experiment(graded.plan, design_of(records[-1]), entry.change, own))
     results = await run(
         experiments,
         access=access,
@@ -220,7 +224,7 @@ async def measure(
     return _scorecard(prepared, cards, [], budget_usd=cap, seconds=clock.monotonic() - started)
 
 
-def _experiment(plan: Plan, design: Design) -> Experiment[Decision]:
+def _experiment(plan: Plan, design: Design, change: LineageChange, budget_usd: Decimal) -> Experiment[Decision]:
     from engine.experiment import Experiment
     from engine.gate.protocol import protocol
 
@@ -232,6 +236,8 @@ def _experiment(plan: Plan, design: Design) -> Experiment[Decision]:
         evaluator=plan.evaluator,
         protocol=lambda: protocol(design),
         judges=plan.judges,
+        settings=change.run,
+        budget_usd=budget_usd,
     )
 
 

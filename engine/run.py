@@ -11,6 +11,7 @@ from engine.budget import Budget
 from engine.calls import Calls, deadline_passed
 from engine.drive import Drive
 from engine.experiment import Decision, Experiment, ExperimentResult, Progress
+from engine.slots import Slots
 from schemas.config import RunConfig
 from schemas.ports import Clock, OutcomeStore
 
@@ -27,29 +28,42 @@ async def run(
 ) -> tuple[ExperimentResult[Decision], ...]:
     """Runs all experiments side by side under one budget (USD; ``None``: no cap); a result for each, in their order.
 
+    ``settings`` hold for the run as a whole and for every experiment without its own: neither the calls under way nor
+    the time nor the money of an experiment exceed the run's.
+
     What an experiment can't go on from is in its result's ``stopped``; raises StoreError when evidence can't be kept.
     Cancelling it cancels what is in flight; everything that was finished is in the store, and a next run finds it.
     """
     settings = settings or RunConfig()
-    budget = Budget(budget_usd)
-    calls = Calls(access, store, clock, budget, settings)
-    drives = [Drive(experiment, calls, access, settings, on_progress) for experiment in experiments]
+    whole, slots = Budget(budget_usd), Slots(settings.max_concurrency)
+    budgets: dict[str, Budget] = {}
+    drives, ends = [], []
+    for one in experiments:
+        own = one.settings or settings
+        if one.lineage not in budgets:
+            where = f"lineages.{one.lineage}.budget.per_run_usd"
+            capped = one.budget_usd is not None
+            budgets[one.lineage] = Budget(one.budget_usd, within=whole, where=where) if capped else whole
+        places = (slots,) if own is settings else (Slots(own.max_concurrency), slots)
+        calls = Calls(access, store, clock, budgets[one.lineage], own, slots=places)
+        drives.append(Drive(one, calls, access, own, on_progress))
+        ends.append(min(own.deadline_s, settings.deadline_s))
     try:
         async with asyncio.TaskGroup() as group:
-            watch = group.create_task(_watch(clock, settings.deadline_s, drives))
+            watches = [group.create_task(_watch(clock, *each)) for each in zip(ends, drives, strict=True)]
             async with asyncio.TaskGroup() as running:
                 tasks = [running.create_task(drive.finish(budget_usd)) for drive in drives]
-            watch.cancel()
+            for watch in watches:
+                watch.cancel()
     except BaseExceptionGroup as failures:
         raise _first(failures) from None
     return tuple(task.result() for task in tasks)
 
 
-async def _watch(clock: Clock, deadline_s: float, drives: Sequence[Drive[Decision]]) -> None:
-    """Ends what has not ended by the deadline."""
+async def _watch(clock: Clock, deadline_s: float, drive: Drive[Decision]) -> None:
+    """Ends what has not ended by its deadline."""
     await clock.sleep(deadline_s)
-    for drive in drives:
-        drive.expire(deadline_passed(deadline_s))
+    drive.expire(deadline_passed(deadline_s))
 
 
 def _first(failure: BaseException) -> BaseException:

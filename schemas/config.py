@@ -73,9 +73,10 @@ class Defaults(Value):
 
 
 class RunConfig(Value):
-    """How the calls are made."""
+    """How the calls are made. A lineage's own hold for its calls, within the run's concurrency and deadline."""
 
     max_concurrency: int = Field(default=64, ge=1, le=1024)
+    """Calls under way at once, at most: each key's own limit is found out."""
     timeout_s: float = Field(default=120, gt=0, le=3600)
     """Seconds for one call, retries included."""
     deadline_s: float = Field(default=3600, gt=0)
@@ -84,7 +85,7 @@ class RunConfig(Value):
 
 
 class Budget(Value):
-    """What a run may cost at most."""
+    """What a run may cost at most; a lineage's own cap lies within it."""
 
     per_run_usd: Usd = Decimal("5.00")
 

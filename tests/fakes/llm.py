@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import re
 import time
 from collections import Counter
@@ -24,10 +25,15 @@ TIMES = re.compile(r"^x(\d+)$")
 class FakeLlm:
     """The server and what it saw."""
 
-    def __init__(self, *, latency_s: float = 0.0, rate: float | None = None, retry_after: str = "1") -> None:
+    def __init__(
+        self, *, latency_s: float = 0.0, rate: float | None = None, refused: float = 0.0, retry_after: str = "1"
+    ) -> None:
         self.latency_s = latency_s
         self.rate = rate
         """Requests a second that are permitted; beyond it 429."""
+        self.refused = refused
+        """Share of the permitted requests that get a 429 all the same, at random."""
+        self.dice = random.Random(1)
         self.retry_after = retry_after
         self.requests = 0
         self.answered = 0
@@ -65,14 +71,14 @@ class FakeLlm:
 
     def permitted(self) -> bool:
         if self.rate is None:
-            return True
+            return self.dice.random() >= self.refused
         now = time.monotonic()
         self._bucket = min(self.rate, self._bucket + (now - self._filled) * self.rate)
         self._filled = now
         if self._bucket < 1:
             return False
         self._bucket -= 1
-        return True
+        return self.dice.random() >= self.refused
 
 
 class Connection(asyncio.Protocol):

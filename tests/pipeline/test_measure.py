@@ -224,3 +224,13 @@ def test_a_test_set_that_the_head_empties_gates_as_base_has_it(tmp_path):
     without = prepared(tmp_path / "b", FILES | {"tests/triage.jsonl": ""}, {PATH: EDITED})
     assert without.entries[0].plan is None
     assert without.entries[0].change.reasons[0].code is ReasonCode.NO_CASES
+
+
+async def test_a_lineages_own_budget_is_a_cap_of_its_own(tmp_path, store):
+    own = CONFIG.replace("  triage:\n", "  triage:\n    budget: {per_run_usd: 0.0001}\n")
+    assert own != CONFIG
+    files = {**FILES, "promptverdict.yaml": own}
+    card, provider = await measured(prepared(tmp_path, files, {PATH: EDITED}), right, store)
+    assert (card.status, card.passes) == (VerdictStatus.ERROR, False)
+    assert "$0.0001" in card.lineages[0].headline
+    assert provider.calls < 10

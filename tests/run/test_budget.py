@@ -1,6 +1,8 @@
 """Never above the cap, however calls end."""
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.store import open_store
+from engine.access import Access
 from engine.budget import Budget
 from engine.cost import bill, worst_case
+from engine.run import run
 from schemas.errors import BudgetExceeded
 from schemas.outcomes import CompletionError, ErrorKind, Usage
-from tests.run.laboratory import PRICE, Scripted, asked, completion, experiment, run_one
+from tests.run.laboratory import PRICE, HandClock, Scripted, asked, completion, experiment, run_one
 
 
 async def test_a_call_waits_while_others_may_still_free_enough():
@@ -81,3 +85,51 @@ def test_the_worst_case_bounds_what_any_tokeniser_can_make_of_a_request():
     request = asked("naïve 🙂" * 50, 1)
     bytes_in = sum(len(m.content.encode()) for m in request.messages)
     assert worst_case(request, PRICE) >= bill(Usage(input=bytes_in + 2 * 8, output=10), PRICE)
+
+
+async def test_what_a_lineage_spends_is_spent_of_the_run_and_neither_cap_is_passed():
+    run = Budget(Decimal(10))
+    one = Budget(Decimal(4), within=run, where="lineages.one.budget.per_run_usd")
+    other = Budget(Decimal(9), within=run)
+    await one.reserve(Decimal(4))
+    one.settle(Decimal(4), Decimal(3), made=1)
+    with pytest.raises(BudgetExceeded, match=r"lineages\.one\.budget.*\$4 "):
+        await one.reserve(Decimal(2))
+    await other.reserve(Decimal(7))
+    waiting = asyncio.create_task(one.reserve(Decimal(1)))
+    await asyncio.sleep(0)
+    assert not waiting.done()  # it fits into its own, but not into the run's
+    other.settle(Decimal(7), Decimal(5))
+    await waiting
+    assert (run.spent, run.made, one.whole) == (8, 1, run)
+
+
+LINEAGES = st.lists(
+    st.tuples(st.integers(1, 12), st.decimals(min_value=0, max_value=Decimal("0.002"), places=5)),
+    min_size=2,
+    max_size=3,
+)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cap=st.decimals(min_value=0, max_value=Decimal("0.004"), places=5), lineages=LINEAGES)
+async def test_neither_a_lineages_cap_nor_the_runs_is_ever_passed(tmp_path_factory, cap, lineages):
+    billed = Counter()
+
+    def reply(request, repetition, nth):
+        usage = Usage(input=60, output=10) if int(request.digest[:2], 16) % 3 else Usage(input=5, output=1)
+        billed[request.messages[0].content[0]] += bill(usage, PRICE)
+        return completion(usage=usage)
+
+    many = [
+        replace(experiment(size, lineage=name, request=lambda p, c, n=name: asked(n + p, c)), budget_usd=own)
+        for name, (size, own) in zip("abc", lineages, strict=False)
+    ]
+    store, clock, provider = open_store(str(tmp_path_factory.mktemp("store") / "o.db")), HandClock(), Scripted(reply)
+    access = Access(lambda model: provider, clock)
+    results = await run(many, access=access, store=store, clock=clock, budget_usd=cap)
+    await store.aclose()
+    assert sum(billed.values()) <= cap
+    for one, result in zip(many, results, strict=True):
+        assert billed[one.lineage] <= one.budget_usd
+        assert (result.stopped is None) == (result.decision is not None)

@@ -1,6 +1,7 @@
 """How many calls a key has under way: found out, and nobody starves."""
 
 import asyncio
+import random
 
 import pytest
 
@@ -16,39 +17,65 @@ from tests.fakes.llm import FakeLlm
 from tests.run.laboratory import PRICE, HandClock, experiment
 
 
-def limiter(most=64):
-    return Limiter(HandClock(), most)
+def limiter(most=64, busy=0):
+    one = Limiter(HandClock(), most)
+    one._busy = busy
+    return one
+
+
+def gone_through(one, times=1):
+    """So many calls that began now are answered, while as many as may be are under way."""
+    for _ in range(times):
+        one._busy = one.limit
+        one.succeeded(one.began())
+
+
+def refused(one, times, retry_after_s=None):
+    """So many calls that began now are answered with 429."""
+    for _ in range(times):
+        one.throttled(one.began(), retry_after_s)
 
 
 async def test_it_starts_low_and_doubles_each_round_trip_up_to_its_most():
     one = limiter(40)
     assert one.limit == START == 16
-    for _ in range(16):
-        one.succeeded()
+    gone_through(one, 16)
     assert one.limit == 32
-    for _ in range(100):
-        one.succeeded()
+    gone_through(one, 100)
     assert one.limit == 40
 
 
-async def test_a_429_halves_once_for_all_calls_of_its_round():
+async def test_a_limit_that_nobody_reaches_is_no_reason_to_climb():
+    one = limiter(busy=3)
+    for _ in range(100):
+        one.succeeded(one.began())
+    assert one.limit == 16
+
+
+async def test_a_few_429s_slow_nobody_down():
+    one = limiter(16)
+    for _ in range(50):
+        refused(one, 1, 30.0)
+        gone_through(one, 9)
+    assert one.limit == 16
+    assert not one.paused()
+
+
+async def test_many_429s_halve_once_for_all_calls_of_a_round():
     one = limiter()
-    started = [await one.acquire() for _ in range(16)]
-    one._clock.now_s = 1.0
-    for at in started:
-        one.throttled(at, None)
+    for number in [one.began() for _ in range(16)]:
+        one.throttled(number, None)
     assert one.limit == 8
-    one.throttled(2.0, None)
+    refused(one, 8)
     assert one.limit == 4
 
 
-async def test_after_a_429_it_climbs_back_quickly_to_near_where_it_was_then_slowly():
+async def test_after_a_cut_it_climbs_back_quickly_to_near_where_it_was_then_slowly():
     one = limiter()
-    one.throttled(1.0, None)
+    refused(one, 4)
     rounds = []
     for _ in range(6):
-        for _ in range(one.limit):
-            one.succeeded()
+        gone_through(one, one.limit)
         rounds.append(one.limit)
     assert rounds[0] >= 11
     assert rounds[-1] <= 17
@@ -56,17 +83,42 @@ async def test_after_a_429_it_climbs_back_quickly_to_near_where_it_was_then_slow
 
 async def test_it_never_falls_below_its_least():
     one = limiter()
-    for at in range(1, 20):
-        one._clock.now_s = float(at)
-        one.throttled(at + 0.5, None)
+    refused(one, 200)
     assert one.limit == 2
 
 
-async def test_retry_after_holds_the_whole_key():
+async def test_where_most_calls_are_refused_retry_after_holds_the_whole_key():
     one = limiter()
-    one.throttled(1.0, 7.0)
+    refused(one, 4, 7.0)
+    assert one.paused()
     await one.acquire()
     assert one._clock.now_s == 7.0
+
+
+async def test_refusals_that_slowing_down_does_not_change_are_borne_from_then_on():
+    one = limiter(16)
+    while not one._background:
+        refused(one, 2, 30.0)
+        gone_through(one, 3)
+    assert one._background == pytest.approx(0.4, abs=0.05)
+    assert one.limit == 16
+    for _ in range(100):
+        refused(one, 2, 30.0)
+        gone_through(one, 3)
+    assert one.limit == 16
+    assert not one.paused()
+    refused(one, 30, 30.0)  # what is refused beyond that is about the rate
+    assert one.limit < 16
+    assert one.paused()
+
+
+async def test_refusals_that_slowing_down_ends_are_about_the_rate():
+    one = limiter(16)
+    while one.limit == 16:
+        refused(one, 2)
+        gone_through(one, 3)
+    gone_through(one, 100)
+    assert one._background == 0
 
 
 async def test_retries_go_before_new_calls():
@@ -106,9 +158,9 @@ async def test_a_waiter_that_is_cancelled_leaves_no_slot_taken():
 async def test_when_the_headers_say_that_nothing_is_left_it_waits_without_a_429(left):
     one = limiter()
     for _ in range(30):
-        one.succeeded(None, 200)
+        one.succeeded(one.began(), None, 200)
     await one.acquire()
-    one.succeeded(left, 200)
+    one.succeeded(one.began(), left, 200)
     await one.acquire()
     assert one._clock.now_s == 30
 
@@ -116,9 +168,66 @@ async def test_when_the_headers_say_that_nothing_is_left_it_waits_without_a_429(
 async def test_headers_that_leave_enough_hold_nobody_up():
     one = limiter()
     await one.acquire()
-    one.succeeded(Allowance(requests=50, requests_reset_s=30, tokens=100_000, tokens_reset_s=30), 200)
+    one.succeeded(one.began(), Allowance(requests=50, requests_reset_s=30, tokens=100_000, tokens_reset_s=30), 200)
     await one.acquire()
     assert one._clock.now_s == 0
+
+
+async def throughput(calls, *, share=0.0, rate=None, latency_s=0.5, retry_after_s=1.0):
+    """Seconds that many calls take, waits told by 429s included, and the most tries of one; on the hand clock. The
+    provider refuses ``share`` at random and whatever exceeds ``rate`` a second."""
+    clock = HandClock()
+    clock.horizon_s = 1e9
+    one, dice = Limiter(clock, 16), random.Random(1)
+    left, filled, most = float(rate or 0), 0.0, 0
+    queue = iter(range(calls))
+
+    def passes():
+        nonlocal left, filled
+        if rate is not None:
+            left, filled = min(rate, left + (clock.now_s - filled) * rate), clock.now_s
+            if left < 1:
+                return False
+            left -= 1
+        return dice.random() >= share
+
+    async def work():
+        nonlocal most
+        for _ in queue:
+            tries, done = 0, False
+            while not done:
+                await one.acquire(retry=tries > 0)
+                number, done, tries = one.began(), passes(), tries + 1
+                await clock.sleep(latency_s if done else 0)
+                one.release()
+                if done:
+                    one.succeeded(number)
+                else:
+                    one.throttled(number, retry_after_s)
+                    await clock.sleep(retry_after_s)
+            most = max(most, tries)
+
+    await asyncio.gather(*(work() for _ in range(64)))
+    return clock.now_s, most
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4])
+async def test_a_provider_that_refuses_at_random_is_used_as_if_it_did_not(share):
+    took, tries = await throughput(1500, share=share, retry_after_s=0.25)
+    slots = 1500 * 0.5 / 16
+    assert took <= 1.3 * slots
+    assert tries <= 12  # 1 in 40,000 calls needs more of its own bad luck
+
+
+async def test_a_rate_that_refuses_what_exceeds_it_is_used_up():
+    took, tries = await throughput(300, rate=10)
+    assert took <= 1.3 * (300 - 10) / 10
+    assert tries <= 8
+
+
+async def test_a_rate_and_refusals_at_random_together():
+    took, _ = await throughput(300, rate=10, share=0.4)
+    assert took <= 1.3 * (300 / 0.6 - 10) / 10
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from adapters.clock import SystemClock
 from engine.access import Access
 from engine.experiment import ArmPlan, Endpoint, Progress
 from engine.gate.cells import Batch
@@ -135,7 +136,7 @@ async def test_a_metric_that_could_not_be_computed_is_missing_not_zero(store):
 )
 async def test_what_the_next_call_would_meet_too_stops_the_experiment_and_says_what_to_do(store, kind, mend):
     refused = CompletionError(kind=kind, message="no")
-    provider = Scripted(lambda request, *_: refused if request == asked("before", 5) else completion(), takes_s=0.001)
+    provider = Scripted(lambda request, *_: refused if request == asked("before", 5) else completion(), takes_s=0.01)
     result = await run_one(experiment(500), provider, store)
     assert result.decision is None
     assert isinstance(result.stopped, ProviderError)
@@ -312,3 +313,27 @@ async def test_stored_answers_count_at_the_prices_of_this_run_but_nothing_is_pai
     result = await run_one(replace(dearer, arms=arms), Scripted(), store)
     assert result.decision[0].cost_usd.tolist() == [0.0002, 0.0002]
     assert result.spending.cost_usd == 0
+
+
+async def test_a_lineages_own_concurrency_and_deadline_hold_for_it_alone(store):
+    clock = SystemClock()
+    slow, quick = Scripted(takes_s=0.2), Scripted(takes_s=0.01)
+    first = replace(experiment(20), settings=RunConfig(max_concurrency=2, deadline_s=1))
+    second = experiment(
+        20, lineage="other", request=lambda p, c: asked("other " + p, c).model_copy(update={"model": "q"})
+    )
+    endpoint = Endpoint(MODEL.model_copy(update={"base_url": "http://localhost:1"}), PRICE)
+    arms = {arm: ArmPlan(endpoint, plan.requests) for arm, plan in second.arms.items()}
+    access = Access(lambda model: slow if model.base_url is None else quick, clock)
+    ended, done = await run([first, replace(second, arms=arms)], access=access, store=store, clock=clock)
+    assert slow.busiest == 2
+    assert "did not finish within 1 s" in str(ended.stopped)
+    assert quick.busiest > 2
+    assert done.decision
+
+
+async def test_a_lineage_never_has_more_calls_under_way_than_the_run(store):
+    provider = Scripted(takes_s=0.002)
+    one = replace(experiment(30), settings=RunConfig(max_concurrency=100))
+    await run_one(one, provider, store, settings=RunConfig(max_concurrency=3))
+    assert provider.busiest == 3

@@ -1,0 +1,54 @@
+"""How many calls may be under way at once. Retries are served before new calls, so nobody starves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+
+class Slots:
+    """``limit`` slots, shared by any number of tasks; first come, first served, retries before new calls."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = float(limit)
+        self._busy = 0
+        self._retries: deque[asyncio.Future[None]] = deque()
+        self._new: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be under way now."""
+        return max(1, int(self._limit))
+
+    async def acquire(self, *, retry: bool = False) -> None:
+        """Waits for a slot."""
+        if self._busy < self.limit and not self.paused() and not self._retries and not self._new:
+            self._busy += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue = self._retries if retry else self._new
+        queue.append(turn)
+        self.serve()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # the slot was given in the same moment
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Gives the slot back."""
+        self._busy -= 1
+        self.serve()
+
+    def serve(self) -> None:
+        """Gives free slots to those who wait."""
+        while self._busy < self.limit and (queue := self._retries or self._new) and not self.paused():
+            turn = queue.popleft()
+            if not turn.done():
+                self._busy += 1
+                turn.set_result(None)
+
+    def paused(self) -> bool:
+        """Whether nobody gets a slot for now; who says so calls ``serve`` when that is over."""
+        return False
