@@ -74,7 +74,11 @@ class Listener(uvicorn.Server):
 
     async def run_until_stopped(self) -> None:
         """Returns when the last answer is out, at most ``LAST_ANSWERS_S`` seconds after ``stop``."""
-        await self.serve(sockets=[self._listening])
+        try:
+            await self.serve(sockets=[self._listening])
+        finally:
+            for server in getattr(self, "servers", ()):  # when cancelled: a loop with an open port never closes
+                server.close()
 
     def stop(self) -> None:
         """Takes no more connections."""

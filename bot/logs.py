@@ -32,6 +32,9 @@ TOKENS = re.compile(
 )
 """What looks like a secret that this process was never told, such as an installation's token."""
 
+FIRST = {name: place for place, name in enumerate(("at", "level", "run", "event", "logger"))}
+"""What a person looks for stands first."""
+
 Event = MutableMapping[str, Any]
 
 
@@ -46,7 +49,8 @@ class Masked:
     def __call__(self, _logger: object, _name: str, event: Event) -> Event:
         """A processor of structlog. The formatter's own entries begin with an underscore."""
         kept = {name: value for name, value in event.items() if name.startswith("_")}
-        return kept | {self.text(name): self.value(value) for name, value in event.items() if name not in kept}
+        names = sorted(event.keys() - kept.keys(), key=lambda name: (FIRST.get(name, len(FIRST)), name))
+        return kept | {self.text(name): self.value(event[name]) for name in names}
 
     def text(self, text: str) -> str:
         """``text`` with every secret hidden, and not too long."""

@@ -90,6 +90,13 @@ class Settings(Value):
         return tuple(dict.fromkeys([*(secret.get_secret_value() for secret in hidden), *filter(None, passwords)]))
 
     @property
+    def workflows_url(self) -> str:
+        """The durable engine's own tables: beside ours in Postgres, else in a file of their own."""
+        if self.database_url.startswith(POSTGRES):
+            return self.database_url.replace("postgres://", "postgresql://", 1)
+        return f"sqlite:///{self.data / 'workflows.sqlite3'}"
+
+    @property
     def retention(self) -> Retention:
         """How long what is kept."""
         from bot.store.retention import Retention

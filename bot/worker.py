@@ -56,7 +56,7 @@ class Worker:
         publishing = Publishing(records, app, settings.server_url, clock)
         execution = Execution(records, evaluation, publishing, clock, moved=self._moved, metrics=metrics)
         self.durable = Durable(
-            _workflows_url(settings), slot=settings.slot, concurrency=settings.concurrency, work=execution
+            settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, work=execution
         )
         self.desk = Desk(records, app, publishing, self.durable, answer=self._answer, clock=clock)
         self.intake = Intake(records, self.desk.handle, worker=settings.slot, wake=wake, clock=clock, metrics=metrics)
@@ -132,10 +132,3 @@ def assemble(
     )
     made = evaluation(settings, records, sources, clock)
     return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)
-
-
-def _workflows_url(settings: Settings) -> str:
-    """A file of its own beside the records; in Postgres a schema of its own in the same database."""
-    if settings.database_url.startswith("sqlite"):
-        return f"sqlite:///{settings.data / 'workflows.sqlite3'}"
-    return settings.database_url

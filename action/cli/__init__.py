@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import traceback
 from datetime import datetime
@@ -270,6 +271,22 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="config, tests or sco
     _exit(run(name.value))
 
 
+ALL_ELSE = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""For commands of another process, which has options and a help of its own."""
+
+
+@app.command(context_settings=ALL_ELSE, add_help_option=False)
+def bot(context: typer.Context) -> None:
+    """Serve a whole organisation as a GitHub App: webhooks, durable runs, commands in pull requests."""
+    _become_bot(context.args)
+
+
+@app.command(context_settings=ALL_ELSE, add_help_option=False)
+def doctor(context: typer.Context) -> None:
+    """Check an installation of the bot, and say how to mend what is wrong."""
+    _become_bot(["doctor", *context.args])
+
+
 @tests_app.command("lint")
 def tests_lint(
     paths: Annotated[
@@ -285,6 +302,18 @@ def tests_lint(
     from action.cli.lint import lint as run
 
     _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
+
+
+def _become_bot(arguments: list[str]) -> NoReturn:
+    """This process goes on as ``python -m bot``: the other shell, which we neither import nor wait for.
+
+    It looks for its modules where we found ours, and not in the working directory, which may be anybody's.
+    """
+    here = Path(__file__).parents[2] == Path.cwd()
+    where = "-I" if sys.flags.isolated else "-P"
+    flags = ["-u"] if here and not sys.flags.isolated else ["-u", where]
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *flags, "-m", "bot", *arguments])  # noqa: S606 - ourselves
 
 
 def _usd(text: str | None) -> Decimal | None:

@@ -1,0 +1,6 @@
+"""``python -m bot``: what ``promptverdict bot`` starts."""
+
+from bot.cli import main
+
+if __name__ == "__main__":
+    main()

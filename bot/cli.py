@@ -1,0 +1,92 @@
+"""The bot's commands. They are declared here; what they do is imported when they run."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import typer
+
+from schemas.errors import ConfigError, PromptVerdictError, UsageError
+
+WRONG, BROKEN, INTERRUPTED = 2, 3, 130
+"""Exit codes: wrong settings or usage; could not go on; Ctrl-C."""
+
+app = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog="Start with: promptverdict bot setup, which makes the GitHub App. Then set PROMPTVERDICT_APP_ID, "
+    "PROMPTVERDICT_PRIVATE_KEY_FILE and PROMPTVERDICT_WEBHOOK_SECRET_FILE and run: promptverdict bot. "
+    "promptverdict doctor says whether everything is in place. "
+    "Exit codes: 0 stopped when asked; 2 wrong settings; 3 could not go on (start it again: nothing is lost).",
+)
+
+
+@app.callback()
+def everything(context: typer.Context) -> None:
+    """Gate the prompts of a whole organisation: a GitHub App that measures every pull request.
+
+    Without a command it starts everything in one process: webhooks, runs, an SQLite file. It goes on where it stopped,
+    and ends within ten seconds when it is asked to (SIGTERM, Ctrl-C).
+    """
+    if context.invoked_subcommand is None:
+        _serve(web=True, worker=True)
+
+
+@app.command()
+def web() -> None:
+    """Only take webhooks; workers on the same database do the rest. Needs no provider's key."""
+    _serve(web=True, worker=False)
+
+
+@app.command()
+def worker() -> None:
+    """Only work: as many as you like on one Postgres, each with its own PROMPTVERDICT_SLOT."""
+    _serve(web=False, worker=True)
+
+
+@app.command()
+def settings() -> None:
+    """List every setting with its default. Reads nothing."""
+    from bot.variables import VARIABLES
+
+    for variable in VARIABLES:
+        also = f" (or the path of a file in {variable.name}_FILE)" if variable.secret else ""
+        sys.stdout.write(
+            f"{variable.name}{also}\n    {_plain(variable.meaning)}. Default: {_plain(variable.default)}\n"
+        )
+
+
+def _plain(markdown: str) -> str:
+    return markdown.replace("`", "")
+
+
+def _serve(*, web: bool, worker: bool) -> NoReturn:
+    from bot.service import serve
+
+    raise typer.Exit(0 if serve(os.environ, sys.stdout, web=web, worker=worker) else BROKEN)
+
+
+def main() -> None:
+    """A mistake of the operator is one line on stderr; only our own bugs print a traceback."""
+    sys.exit(_code())
+
+
+def _code() -> int:
+    try:
+        app(prog_name="promptverdict bot")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except PromptVerdictError as error:
+        sys.stderr.write(f"promptverdict: {error}\n")
+        return WRONG if isinstance(error, UsageError | ConfigError) else BROKEN
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception:  # noqa: BLE001 - Python's own exit code for it would say: blocked
+        traceback.print_exc()
+        return BROKEN
+    return 0

@@ -1,0 +1,201 @@
+"""One process of the bot, from the first migration to the last answer: webhooks, or work, or both.
+
+It may be killed at any moment: what was acknowledged is stored, what was paid for is stored, what is under way is done
+again by whoever comes next. Being asked to stop only makes it tidier.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from bot.listener import Listener, listen
+from bot.logs import logger, start_logs
+from bot.metrics import Metrics
+from bot.settings import Settings, read_settings
+from bot.web import create_app
+from schemas.errors import PromptVerdictError, UsageError
+
+if TYPE_CHECKING:
+    import socket
+
+    from bot.store.records import Records
+
+LAST_S = 9.0
+"""Seconds from the request to stop until the process is gone, whatever hangs: container engines kill after ten."""
+BROKEN = 3
+"""The exit code when a part broke."""
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+log = logger("service")
+
+
+class Worker(Protocol):
+    """What takes deliveries up and runs what they ask for."""
+
+    async def start(self) -> None:
+        """Connects everything; raises PromptVerdictError when it can't."""
+        ...
+
+    async def run(self) -> None:
+        """Works until it is cancelled."""
+        ...
+
+    async def stop(self) -> None:
+        """Stops runs that are under way, closes everything."""
+        ...
+
+
+MakeWorker = Callable[[Settings, "Records", Metrics, asyncio.Event], Worker]
+"""Settings, records, counters, and what is set after each new delivery."""
+
+
+def serve(variables: Mapping[str, str], stream: TextIO, *, web: bool, worker: bool) -> bool:
+    """Runs until the process is asked to stop. The log goes to ``stream``. False: a bug of ours ended it, and the log
+    says which.
+
+    Raises UsageError for wrong settings, PromptVerdictError for what can't be gone on from.
+    """
+    from adapters.loop import run_async
+    from bot.worker import make_worker
+
+    settings = read_settings(variables)
+    start_logs(stream, settings.secrets)
+    listening = listen(settings.host, settings.port)
+    try:
+        run_async(Service(settings, listening, make_worker if worker else None, web=web).run())
+    except PromptVerdictError:
+        raise
+    except Exception:
+        log.exception("a bug in Prompt Verdict")
+        return False
+    log.info("stopped")
+    return True
+
+
+class Service:
+    """The parts and their order: the database first, then work, then the port; and the other way round at the end."""
+
+    def __init__(
+        self, settings: Settings, listening: socket.socket, make_worker: MakeWorker | None, *, web: bool
+    ) -> None:
+        self._settings = settings
+        self._listening = listening
+        self._make_worker = make_worker
+        self._web = web
+        self._stopping = asyncio.Event()
+        self._starting = True
+
+    async def run(self) -> None:
+        """Returns when everything has stopped. What breaks a part ends the service: it is started anew from outside."""
+        from bot.store.records import Records
+
+        self._listen_to_signals()
+        _open_folder(self._settings)
+        records = Records(self._settings.database_url)
+        try:
+            await asyncio.to_thread(records.migrate)
+            await self._work(records)
+        finally:
+            records.close()
+
+    async def _work(self, records: Records) -> None:
+        from adapters.clock import SystemClock
+
+        metrics, wake = Metrics(), asyncio.Event()
+        worker = self._make_worker(self._settings, records, metrics, wake) if self._make_worker else None
+        app = create_app(
+            records,
+            self._settings,
+            clock=SystemClock(),
+            metrics=metrics,
+            wake=wake.set,
+            troubles=self._troubles,
+            webhook=self._web,
+        )
+        listener = Listener(app, self._listening)
+        try:
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(self._listen(listener), name="listener")
+                working = parts.create_task(self._employ(worker), name="worker") if worker else None
+                await self._stopping.wait()
+                log.info("stopping")
+                listener.stop()
+                if working is not None:
+                    working.cancel()
+        except BaseExceptionGroup as several:
+            _be_gone_soon(BROKEN)
+            raise _first(several) from several
+
+    async def _listen(self, listener: Listener) -> None:
+        port = self._listening.getsockname()[1]
+        parts = [name for name, there in (("web", self._web), ("worker", self._make_worker)) if there]
+        log.info("listening", host=self._settings.host, port=port, parts=parts, slot=self._settings.slot)
+        if self._settings.unknown:
+            log.warning("variables that are no settings", names=self._settings.unknown)
+        await listener.run_until_stopped()
+
+    async def _employ(self, worker: Worker) -> None:
+        try:
+            await worker.start()
+            self._starting = False
+            log.info("working")
+            await worker.run()
+        finally:
+            await worker.stop()
+
+    def _troubles(self) -> tuple[str, ...]:
+        if self._stopping.is_set():
+            return ("stopping",)
+        return ("starting",) if self._make_worker and self._starting else ()
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._stop, loop)
+
+    def _stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The first signal is a request, the second is obeyed at once."""
+        self._stopping.set()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+        _be_gone_soon(0)
+
+
+def _first(several: BaseExceptionGroup) -> BaseException:
+    """What broke first: the others were ended for it."""
+    first: BaseException = several
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
+
+
+def _be_gone_soon(code: int) -> None:
+    last = threading.Timer(LAST_S, _leave, (code,))
+    last.daemon = True
+    last.start()
+
+
+def _leave(code: int) -> None:
+    """Something hangs. Nothing that counts is lost by going: see above."""
+    log.warning("left before everything had ended", after_s=LAST_S)
+    os._exit(code)
+
+
+def _open_folder(settings: Settings) -> None:
+    """Makes the data folder, for this user only. Raises UsageError."""
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        usable = os.access(settings.data, os.R_OK | os.W_OK | os.X_OK)
+    except OSError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            f"the data folder {settings.data} can't be written",
+            where="PROMPTVERDICT_DATA",
+            mend="name a folder that belongs to this user",
+        )

@@ -1,0 +1,78 @@
+"""``promptverdict bot``: two shells, one command, and help that teaches."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bot.variables import VARIABLES
+from tests.bot.running import ROOT, command, variables_for
+
+MODULE = [sys.executable, "-P", "-m", "action"]
+
+
+def promptverdict(folder, *arguments, start=MODULE, **variables):
+    return subprocess.run(
+        [*start, *arguments], env=variables_for(folder, **variables), cwd=folder, capture_output=True, text=True,
+        timeout=30, check=False,
+    )  # fmt: skip
+
+
+def test_the_command_line_becomes_the_bot(tmp_path):
+    assert promptverdict(tmp_path, "bot", "web", "--help").stdout.startswith("Usage: promptverdict bot web")
+    refused = promptverdict(tmp_path, "bot", PROMPTVERDICT_WEBHOOK_SECRET="")
+    assert refused.returncode == 2
+    assert "PROMPTVERDICT_WEBHOOK_SECRET is not set" in refused.stderr
+
+
+def test_help_says_where_to_begin(tmp_path):
+    text = " ".join(command(tmp_path, "--help").stdout.split())
+    for taught in (
+        "promptverdict bot setup",
+        "PROMPTVERDICT_APP_ID",
+        "promptverdict doctor",
+        "web",
+        "worker",
+        "settings",
+    ):
+        assert taught in text
+
+
+def test_every_setting_is_listed(tmp_path):
+    text = command(tmp_path, "settings").stdout
+    for variable in VARIABLES:
+        assert f"\n{variable.name}" in f"\n{text}"
+
+
+def test_a_folder_that_lies_is_not_looked_into(tmp_path):
+    """The working directory may be a checkout with a folder ``bot`` of its own."""
+    tmp_path.joinpath("bot").mkdir()
+    for name in ("__init__.py", "__main__.py", "cli.py"):
+        tmp_path.joinpath("bot", name).write_text("raise SystemExit('foreign code was run')\n")
+    assert "Usage: promptverdict bot" in promptverdict(tmp_path, "bot", "--help").stdout
+
+
+def test_an_isolated_command_line_stays_isolated(tmp_path, monkeypatch):
+    from action import cli
+
+    called = []
+    monkeypatch.setattr(os, "execv", lambda path, arguments: called.append(arguments))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cli.sys, "flags", type("Flags", (), {"isolated": 1})())
+        cli._become_bot(["web"])
+    cli._become_bot(["doctor"])
+    assert called[0] == [sys.executable, "-u", "-I", "-m", "bot", "web"]
+    assert called[1][-3:] == ["-m", "bot", "doctor"]
+
+
+def test_the_command_lines_help_does_not_load_the_bot():
+    code = (
+        "import sys; sys.argv = ['promptverdict', '--help']\n"
+        "from action.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([name for name in sys.modules if name.partition('.')[0] in ('bot', 'fastapi', 'dbos', 'structlog')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
