@@ -66,9 +66,12 @@ def _plain(markdown: str) -> str:
 
 
 def _serve(*, web: bool, worker: bool) -> NoReturn:
+    from bot.settings import read_settings
+
+    read = read_settings(os.environ)  # before the rest is loaded, which takes a second
     from bot.service import serve
 
-    raise typer.Exit(0 if serve(os.environ, sys.stdout, web=web, worker=worker) else BROKEN)
+    raise typer.Exit(0 if serve(read, sys.stdout, web=web, worker=worker) else BROKEN)
 
 
 def main() -> None:

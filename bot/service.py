@@ -10,19 +10,19 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from bot.listener import Listener, listen
 from bot.logs import logger, start_logs
 from bot.metrics import Metrics
-from bot.settings import Settings, read_settings
 from bot.web import create_app
 from schemas.errors import PromptVerdictError, UsageError
 
 if TYPE_CHECKING:
     import socket
 
+    from bot.settings import Settings
     from bot.store.records import Records
 
 LAST_S = 9.0
@@ -50,20 +50,19 @@ class Worker(Protocol):
         ...
 
 
-MakeWorker = Callable[[Settings, "Records", Metrics, asyncio.Event], Worker]
+MakeWorker = Callable[["Settings", "Records", Metrics, asyncio.Event], Worker]
 """Settings, records, counters, and what is set after each new delivery."""
 
 
-def serve(variables: Mapping[str, str], stream: TextIO, *, web: bool, worker: bool) -> bool:
+def serve(settings: Settings, stream: TextIO, *, web: bool, worker: bool) -> bool:
     """Runs until the process is asked to stop. The log goes to ``stream``. False: a bug of ours ended it, and the log
     says which.
 
-    Raises UsageError for wrong settings, PromptVerdictError for what can't be gone on from.
+    Raises UsageError for a port or a folder that can't be used, PromptVerdictError for what can't be gone on from.
     """
     from adapters.loop import run_async
     from bot.worker import make_worker
 
-    settings = read_settings(variables)
     start_logs(stream, settings.secrets)
     listening = listen(settings.host, settings.port)
     try:

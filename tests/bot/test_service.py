@@ -17,7 +17,7 @@ from bot.listener import listen
 from bot.service import Service
 from bot.store.records import Records
 from schemas.errors import StoreError
-from tests.bot.running import command, running, variables_for
+from tests.bot.running import command, running
 from tests.bot.served import SECRET, headers_for, settings_for
 
 BODY = b'{"zen": "Keep it logically awesome."}'
@@ -209,7 +209,7 @@ def test_a_bug_is_in_the_log_and_ends_the_process(tmp_path, monkeypatch):
     monkeypatch.setattr(worker, "make_worker", lambda *_: Part(run=buggy))
     stream = io.StringIO()
     try:
-        assert service.serve(variables_for(tmp_path), stream, web=True, worker=True) is False
+        assert service.serve(settings_for(tmp_path, PROMPTVERDICT_PORT="0"), stream, web=True, worker=True) is False
     finally:
         root.handlers[:], root.level = before
         logging.captureWarnings(capture=False)
