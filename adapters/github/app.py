@@ -175,16 +175,21 @@ class GitHubApp:
 
 def _signed(app_id: int, key: str) -> Auth:
     """Signs a JWT for each request: issued a minute ago, good for five. Raises ConfigError for what is no key."""
+    import jwt
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
     from github.Auth import AppAuth
 
-    auth = AppAuth(app_id, key.strip() or "-")
     try:
-        auth.create_jwt()
-    except Exception:  # noqa: BLE001 - whatever the libraries say about a key must not be shown
+        loaded = load_pem_private_key(key.encode(), password=None)  # once: reading a key takes far longer than signing
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        loaded = None
+    if not isinstance(loaded, RSAPrivateKey):
         raise ConfigError(
             "the App's private key isn't an RSA key in PEM", mend="use the .pem file that GitHub gave you"
-        ) from None
-    return auth
+        )
+    return AppAuth(app_id, sign_func=lambda claims: jwt.encode(claims, loaded, "RS256"))
 
 
 def _renewed(current: Callable[[], str]) -> Auth:

@@ -343,7 +343,7 @@ def test_what_is_no_key_is_refused_without_being_shown(key):
     with pytest.raises(ConfigError, match="isn't an RSA key in PEM") as refused:
         GitHubApp(1, key)
     assert "c2VjcmV0" not in str(refused.value)
-    assert refused.value.__cause__ is None
+    assert refused.value.__cause__ is refused.value.__context__ is None
 
 
 def test_the_key_of_another_app_is_refused_by_github(github, registered, app):

@@ -95,7 +95,8 @@ class Description:
             if key not in {"required", "format"}
         }
         described = isinstance(node.get("properties"), dict) and "additionalProperties" not in node
-        if closed and described and not choices.keys() & node.keys():
+        grows = node.get("title") == "App Permissions"  # copies of it differ within the description
+        if closed and described and not grows and not choices.keys() & node.keys():
             plain["additionalProperties"] = False
         return plain
 

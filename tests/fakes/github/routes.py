@@ -685,7 +685,7 @@ def get_hook(github: FakeGitHub, request: Request) -> Reply:
     hook = next((hook for owner, hook in github.hooks if owner is app), None)
     if hook is None:
         raise Refusal(404, "Not Found")
-    shown = {"url": hook.url, "content_type": "json", "insecure_ssl": "0"}
+    shown = {"url": hook.url, "content_type": hook.content_type, "insecure_ssl": hook.insecure_ssl}
     return Reply(200, shown | ({"secret": "********"} if hook.secret else {}))
 
 

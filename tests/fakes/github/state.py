@@ -43,6 +43,8 @@ class Hook:
     url: str
     secret: str
     events: frozenset[str]
+    content_type: str = "json"
+    insecure_ssl: str = "0"
 
 
 @dataclass
