@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,9 @@ class Database:
         """
         self.url = _address(url)
         self.where = f"{self.url.host or 'local'}/{self.url.database}" if self.is_postgres else str(self.url.database)
+        # SQLite lets one write and has the others ask again and again, the newest as likely as the oldest: our own
+        # threads stand in line instead.
+        self._turn = nullcontext() if self.is_postgres else threading.Lock()
         self._engine: Engine = _postgres(self.url) if self.is_postgres else _sqlite(self.url)
 
     @property
@@ -63,7 +67,7 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A transaction: left whole it is committed and synced, else nothing of it happened. Raises StoreError."""
-        with self._told(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with self._turn, self._told(), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     @contextmanager

@@ -95,7 +95,7 @@ class InstallationRecords:
         Raises StoreError when the repository is removed: nothing is paid for it any more."""
         with self._database.writing() as session:
             hold(session, repository_id)
-            for some in portions(sorted(digests)):
+            for some in portions(sorted(set(digests))):
                 here = (col(Outcomes.repository_id) == repository_id, col(Outcomes.digest).in_(some))
                 there = frozenset(session.exec(select(Outcomes.digest).where(*here)))
                 session.exec(update(Outcomes).where(*here).values(used_at=at))
