@@ -14,7 +14,7 @@ from bot.events import Place
 from bot.evidence import measured_of
 from bot.store.outcomes import NotedOutcomes
 from bot.store.retention import UNDER_WAY, Retention, keep_house
-from bot.store.tables import CONTENT, Table
+from bot.store.tables import CONTENT, OrphanedOutcomes, Table
 from bot.store.values import AuditAction, AuditEntry, RunKind, RunState
 from engine.access import Access
 from engine.pipeline import World, measure, prepare
@@ -105,6 +105,18 @@ async def everything(records, store, place, prepared, word, at=NOW):
     return run, provider.calls
 
 
+def answer(digest, at):
+    return StoredCompletion(
+        request_digest=digest * 64, repetition=0, completion=completion(), cost_usd=1, neutral_cost_usd=1, price=None,
+        provider="p", model="m", created_at=at.isoformat(timespec="microseconds"),
+    )  # fmt: skip
+
+
+def orphans(records):
+    with records._database.reading() as session:
+        return session.execute(text("SELECT count(*) FROM orphaned_outcomes")).scalar_one()
+
+
 def holding(records, word):
     """The tables in which the word occurs anywhere."""
     with records._database.reading() as session:
@@ -149,10 +161,9 @@ async def test_after_an_uninstall_nothing_of_it_is_left_and_nothing_of_others_is
     for late in (lambda: records.start(run.id, 1, NOW), lambda: records.use_outcomes(70, ["e" * 64], NOW)):
         with pytest.raises(StoreError, match="the App was removed"):
             late()
-    await store.aclose()
-    records.close()
-    for file in tmp_path.rglob("*.db*"):
+    for file in tmp_path.rglob("bot.db*"):
         assert CANARY not in file.read_bytes().decode(errors="replace").lower(), file
+    await store.aclose()
     for file in tmp_path.glob("outcomes.sqlite3*"):
         assert file.is_dir() or CANARY not in file.read_bytes().decode(errors="replace").lower(), file
 
@@ -166,6 +177,7 @@ async def test_an_outcome_that_two_installations_use_is_deleted_with_the_second(
     records.uninstalled(7, NOW)
     await keep_house(records, store, Retention(), NOW)
     assert len(list(store.export())) == paid
+    assert orphans(records) == 0
     records.uninstalled(8, NOW)
     await keep_house(records, store, Retention(), NOW)
     assert list(store.export()) == []
@@ -179,11 +191,7 @@ async def test_a_call_that_is_written_after_the_removal_is_deleted_too(records, 
     records.use_outcomes(70, ["a" * 64], NOW)
     records.uninstalled(7, NOW)
     await keep_house(records, store, Retention(), NOW)
-    late = StoredCompletion(
-        request_digest="a" * 64, repetition=0, completion=completion(), cost_usd=1, neutral_cost_usd=1, price=None,
-        provider="p", model="m", created_at=NOW.isoformat(timespec="microseconds"),
-    )  # fmt: skip
-    await store.put([late])
+    await store.put([answer("a", NOW)])
     await keep_house(records, store, Retention(), NOW + UNDER_WAY)
     assert list(store.export()) == []
     assert records.orphaned_outcomes(after="", limit=9) == ()
@@ -197,8 +205,20 @@ async def test_an_outcome_that_somebody_uses_again_is_no_orphan(records):
     records.uninstalled(7, NOW)
     assert records.orphaned_outcomes(after="", limit=9) == ("a" * 64, "b" * 64)
     records.use_outcomes(80, ["a" * 64], NOW)
-    assert records.orphaned_outcomes(after="", limit=9) == ("b" * 64,)
+    assert (records.orphaned_outcomes(after="", limit=9), orphans(records)) == (("b" * 64,), 1)
     assert records.orphaned_outcomes(after="b" * 64, limit=9) == ()
+    with records._database.writing() as session:  # noted by somebody in the very moment of the removal
+        session.add(OrphanedOutcomes(digest="a" * 64, since=NOW))
+    assert records.orphaned_outcomes(after="", limit=9) == ("b" * 64,)
+
+
+async def test_old_answers_go_with_the_other_old_texts(records, outcomes_url):
+    store = open_store(outcomes_url)
+    for digest, days in (("a", 400), ("b", 10)):
+        await store.put([answer(digest, NOW - timedelta(days=days))])
+    assert await keep_house(records, store, Retention(texts_days=365), NOW) == 1
+    assert [row.request_digest for row in store.export()] == ["b" * 64]
+    await store.aclose()
 
 
 def test_a_repository_that_is_taken_out_goes_and_the_others_stay(records):
