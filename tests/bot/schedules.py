@@ -1,0 +1,560 @@
+"""A town for schedules: the real desk, publishing, execution, commands and records on a host in memory, with deaths, lost
+answers and things that happen in between; and an oracle of its own that says what may ever be shown as a success."""
+
+import asyncio
+import html
+import re
+import shutil
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from bot.commands.answers import Room, answer
+from bot.desk import Desk
+from bot.durable import Status
+from bot.evaluation import Evaluated
+from bot.events import CHECK_NAME, CommandPosted, PullRequestClosed, PullRequestMoved, RerunAsked, ReviewGiven
+from bot.execution import Execution
+from bot.metrics import Metrics
+from bot.publishing import Publishing
+from bot.store.records import Records
+from engine.clearing import moment
+from schemas.errors import HostUnavailable, NotFound
+from schemas.host import CheckConclusion, Comment, HostedCheck, ReviewState, Role
+from schemas.pullrequests import Trust
+from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
+from schemas.values import digest_of
+from tests.bot.hosting import PLACE, MemoryHost, Ticking
+
+WRITERS = (Role.WRITE, Role.MAINTAIN, Role.ADMIN)
+WEEK = timedelta(days=7)
+BASES = ("main", "release")
+VERDICTS = {
+    ("plain", "main"): VerdictStatus.APPROVED,
+    ("plain", "release"): VerdictStatus.APPROVED,
+    ("better", "main"): VerdictStatus.APPROVED,
+    ("better", "release"): VerdictStatus.BLOCKED,
+    ("worse", "main"): VerdictStatus.BLOCKED,
+    ("worse", "release"): VerdictStatus.APPROVED,
+    ("loose", "main"): VerdictStatus.NEEDS_APPROVAL,
+    ("loose", "release"): VerdictStatus.BLOCKED,
+    ("odd", "main"): VerdictStatus.SUSPICIOUS,
+    ("odd", "release"): VerdictStatus.NEEDS_APPROVAL,
+    ("broken", "main"): VerdictStatus.ERROR,
+    ("broken", "release"): VerdictStatus.ERROR,
+}
+"""What measuring a content against a base's policy gives. ``broken`` is an error only until somebody mends it."""
+CONTENTS = tuple(dict.fromkeys(content for content, _ in VERDICTS))
+WAITING = "waiting"
+"""The status of a fork that nobody approved, in the oracle's words."""
+
+
+class KilledError(BaseException):
+    """The process is gone, in the middle of what it did."""
+
+
+@dataclass
+class Fault:
+    """What goes wrong at the n-th step of an operation (a step: before or after a call to the host or the store)."""
+
+    after: int = 0
+    kind: str = "none"
+    """``kill``, ``lose`` (an answer of the host) or ``meanwhile``."""
+    meanwhile: object = None
+    """What happens in between: called without arguments."""
+
+
+class CheckedHost(MemoryHost):
+    """The host with check runs, and an eye on what is written on them."""
+
+    def __init__(self, now, seen):
+        super().__init__(now)
+        self.checks_of = {}
+        """id → CheckRun as it stands"""
+        self.seen = seen
+
+    def merge_base(self, base, head):
+        self._ask("merge_base")
+        return base
+
+    def pull_requests_of(self, sha):
+        self._ask("pull_requests_of")
+        return tuple(pull for pull in self.pulls.values() if pull.head_sha == sha)
+
+    def open_pull_requests(self):
+        self._ask("open_pull_requests")
+        return tuple(pull for pull in self.pulls.values() if pull.is_open)
+
+    def checks(self, sha, name):
+        self._ask("checks")
+        return tuple(
+            self._hosted(found)
+            for found in sorted(self.checks_of, reverse=True)
+            if self.checks_of[found].head_sha == sha
+        )
+
+    def _hosted(self, found):
+        run = self.checks_of[found]
+        return HostedCheck(
+            id=found, name=run.name, head_sha=run.head_sha, external_id=run.external_id, app_id=1, conclusion=run.conclusion,
+            title=run.title, url="https://x.test", started_at=None, annotations=0,
+        )  # fmt: skip
+
+    def create_check(self, run):
+        self._ask("create_check")
+        known = next((n for n, one in self.checks_of.items() if one.external_id == run.external_id), None)
+        found = known or 5_000 + len(self.checks_of)
+        self._write(found, run)
+        self._ask("create_check done")
+        return found
+
+    def update_check(self, number, run):
+        self._ask("update_check")
+        if number not in self.checks_of:
+            raise NotFound("Not Found")
+        self._write(number, run)
+        self._ask("update_check done")
+
+    def _write(self, number, run):
+        assert run.name == CHECK_NAME
+        self.checks_of[number] = run
+        self.seen(run)
+
+    def find_comment(self, number, marker):
+        self._ask("find_comment")
+        return next(
+            (Comment(id=found, url="https://x.test/c") for found, (n, author, body) in self.comments.items()
+             if (n, author) == (number, self.login) and body.startswith(f"{marker} ")),
+            None,
+        )  # fmt: skip
+
+    def write_comment(self, number, body, marker, known):
+        self._ask("write_comment")
+        known = (known if known and known.id in self.comments else None) or self.find_comment(number, marker)
+        found = known.id if known else self.posted(number, self.login, body)
+        self.comments[found] = (number, self.login, body)
+        self._ask("write_comment done")
+        return Comment(id=found, url="https://x.test/c")
+
+    def current(self, sha):
+        """The check that GitHub shows for a commit: the newest."""
+        mine = [found for found, run in self.checks_of.items() if run.head_sha == sha]
+        return self.checks_of[max(mine)] if mine else None
+
+
+class Mortal:
+    """The records, with a step before and behind every call."""
+
+    def __init__(self, records, step):
+        self._records = records
+        self._step = step
+
+    def __getattr__(self, name):
+        real = getattr(self._records, name)
+
+        def called(*args, **kwargs):
+            self._step(name)
+            found = real(*args, **kwargs)
+            self._step(name)
+            return found
+
+        return called
+
+
+@dataclass
+class Queue:
+    """``Durable`` as a set that outlives every process."""
+
+    waiting: dict = field(default_factory=dict)
+
+    async def enqueue(self, run_id):
+        self.waiting.setdefault(run_id)
+
+    async def cancel(self, run_id):
+        self.waiting.pop(run_id, None)
+
+    async def statuses(self, run_ids):
+        return {one: Status.WAITING if one in self.waiting else Status.ENDED for one in run_ids}
+
+
+@dataclass
+class Said:
+    """An approval as a person posted it."""
+
+    number: int
+    author: str
+    posted: CommandPosted
+    seen: frozenset
+    """(digest, status) that this pull request had shown by then."""
+    handled: list = field(default_factory=list)
+    """(role, time) whenever the bot looked at it."""
+
+
+class Town:
+    """Everything that outlives a process, and what people and the machine do."""
+
+    def __init__(self, folder, template):
+        shutil.copy(template, folder / "bot.db")
+        self.store = Records(f"sqlite:///{folder / 'bot.db'}")
+        self.clock = Ticking()
+        self.host = CheckedHost(self.clock, self._saw)
+        self.host.trouble = self._step
+        self.host.roles = {"ada": Role.WRITE, "mia": Role.WRITE, "max": Role.ADMIN, "rob": Role.READ, "eve": Role.READ}
+        self.store.repository(PLACE, self.clock())
+        self.queue = Queue()
+        self.mail = []
+        """Intents that were not handled yet."""
+        self.commits = {}
+        """sha → content"""
+        self.policy = dict.fromkeys(BASES, 0)
+        self.mended = False
+        self.fault = Fault()
+        self.steps = 0
+        # what the oracle knows
+        self.measured = {}
+        """(number, head, base ref) → [(digest, status)], oldest first"""
+        self.shown = {}
+        """number → [(time, head, digest, status)]"""
+        self.approvals = []
+        self.runs_approved = []
+        """(number, sha, author, roles)"""
+        self.broken = []
+        """Successes that nobody may show."""
+        self.counted = Counter()
+        """What happened, so that nobody takes a machine for thorough in which nothing does."""
+        self.disturbed = False
+        """Something happened in the middle of an operation: what it had read may be old by now."""
+
+    def close(self):
+        self.store.close()
+
+    # -- one process, until it is killed
+
+    def process(self):
+        """A desk and an executor that share nothing in memory with those before."""
+        records = Mortal(self.store, self._step)
+        clock = self
+
+        class App:
+            @staticmethod
+            def host(installation_id, repository):
+                assert (installation_id, repository) == (PLACE.installation_id, PLACE.repository)
+                return self.host
+
+        publishing = Publishing(records, App, "https://github.test", clock)
+
+        async def reply(posted, desk):
+            return await answer(posted, Room(records, self.host, desk, None, self.clock))
+
+        desk = Desk(records, App, publishing, self.queue, answer=reply, clock=clock)
+
+        async def moved(place, number, why):
+            await desk.look(place, number, why)
+
+        execution = Execution(records, self, publishing, clock, moved=moved, metrics=METRICS)
+        return desk, execution
+
+    def utc(self):
+        return self.clock()
+
+    async def sleep(self, seconds):
+        await asyncio.Event().wait()
+
+    def _step(self, name):
+        if self.fault.kind == "none":
+            return
+        self.steps += 1
+        if self.steps < self.fault.after:
+            return
+        fault = self.fault
+        self.counted[fault.kind] += 1
+        if fault.kind == "lose" and name not in LOSABLE:
+            return  # the store's answers don't get lost
+        self.fault = Fault()
+        if fault.kind == "kill":
+            raise KilledError
+        if fault.kind == "lose":
+            raise HostUnavailable("the answer was lost")
+        fault.meanwhile()
+        self.disturbed = True
+
+    def run(self, work, fault=None):
+        """Runs ``work(desk, execution)`` in a process of its own. Whether it came to its end."""
+        outer = (self.fault, self.steps, self.disturbed)
+        self.fault, self.steps, self.disturbed = fault or Fault(), 0, False
+        desk, execution = self.process()
+        try:
+            asyncio.run(work(desk, execution))
+        except BaseException as error:
+            if not _expected(error):
+                raise
+            return False
+        finally:
+            self.fault, self.steps, self.disturbed = outer
+        return True
+
+    def deliver(self, position, fault=None, *, again=False):
+        """One delivery is handled; it stays where it is when that failed, or when it comes ``again``."""
+        intent = self.mail[position]
+        self._hears(intent)
+
+        async def work(desk, execution):
+            await desk.handle(intent)
+
+        if self.run(work, fault) and not again and intent in self.mail:
+            self.mail.remove(intent)
+
+    def _hears(self, intent):
+        """The oracle notes the role that somebody has when the bot may ask for it."""
+        if isinstance(intent, CommandPosted):
+            role = self.host.roles.get(intent.author, Role.NONE)
+            for said in self.approvals:
+                if said.posted is intent:
+                    said.handled.append((role, self.clock()))
+            self.runs_approved += [
+                (intent.number, found[1], intent.author, role)
+                for found in [re.fullmatch(r"/verdict approve-run ([0-9a-f]{40})", intent.body)]
+                if found
+            ]
+
+    def execute(self, position, fault=None):
+        """The executor takes up a run: both steps, as far as it comes."""
+        run_id = list(self.queue.waiting)[position]
+
+        async def work(desk, execution):
+            await execution.measure(run_id)
+            if run_id in self.queue.waiting:  # else it was cancelled meanwhile
+                await execution.publish(run_id)
+
+        if self.run(work, fault):
+            self.queue.waiting.pop(run_id, None)
+
+    def sweep(self, fault=None):
+        """What the sweep does for open heads and for runs that nobody executes."""
+
+        async def work(desk, execution):
+            for run in self.store.open_runs():
+                if run.id not in self.queue.waiting:
+                    await desk.look(PLACE, run.number, "sweep")
+            for pull in list(self.host.pulls.values()):
+                run = self.store.current_run(PLACE.repository_id, pull.number)
+                if pull.is_open and (run is None or (run.head_sha, run.base_ref) != (pull.head_sha, pull.base_ref)):
+                    await desk.look(PLACE, pull.number, "sweep")
+
+        self.run(work, fault)
+
+    def settle(self):
+        """Everything that is under way comes to its end, and what stands is stated anew."""
+        for _ in range(12):
+            while self.mail:
+                self.deliver(0)
+            self.sweep()
+            for _ in range(50):
+                if not self.queue.waiting:
+                    break
+                self.execute(0)
+            if not self.mail and not self.queue.waiting and not self.store.open_runs():
+                break
+        else:
+            raise AssertionError("it never comes to rest")
+        for pull in list(self.host.pulls.values()):
+            assert self.run(lambda desk, _, number=pull.number: desk.restate(PLACE, number))
+
+    # -- what the stub of the engine says
+
+    def prepare(self, place, pull_request, merge_base):
+        assert place == PLACE
+        return Stub(self, pull_request)
+
+    # -- what people do
+
+    def commit(self, content):
+        sha = digest_of(["commit", len(self.commits)])[:40]
+        self.commits[sha] = content
+        return sha
+
+    def opened(self, author, content, *, fork, base_ref, head=None):
+        number = len(self.host.pulls) + 1
+        self.host.opened(number, head or self.commit(content), author=author, fork=fork, base_ref=base_ref)
+        self.mail.append(PullRequestMoved(place=PLACE, number=number, why="opened"))
+
+    def moved(self, number, why, **fields):
+        self.host.changed(number, **fields)
+        pull = self.host.pulls[number]
+        self.mail.append(
+            PullRequestMoved(place=PLACE, number=number, why=why) if pull.is_open
+            else PullRequestClosed(place=PLACE, number=number)
+        )  # fmt: skip
+
+    def says(self, number, author, body):
+        found = self.host.posted(number, author, body)
+        posted = CommandPosted(
+            place=PLACE, number=number, comment_id=found, author=author, body=body, posted_at=self.clock.iso(),
+            url=f"https://github.test/c/{found}",
+        )  # fmt: skip
+        self.mail.append(posted)
+        if body.startswith("/verdict approve "):
+            seen = frozenset(
+                (digest, status)
+                for at, _, digest, status in self.shown.get(number, [])
+                if at <= moment(posted.posted_at)
+            )
+            self.approvals.append(Said(number, author, posted, seen))
+
+    def reviewed(self, number, by, state):
+        self.host.reviewed(number, by, self.host.pulls[number].head_sha, state)
+        self.mail.append(ReviewGiven(place=PLACE, number=number))
+
+    def dismissed(self, number, by):
+        self.host.dismissed(number, by)
+        self.mail.append(ReviewGiven(place=PLACE, number=number))
+
+    def pressed(self, number, by):
+        self.mail.append(RerunAsked(place=PLACE, number=number, head_sha=self.host.pulls[number].head_sha, by=by))
+
+    # -- the oracle
+
+    def digest_of_content(self, content, base_ref):
+        return digest_of([content, base_ref, self.policy[base_ref]])
+
+    def _saw(self, run):
+        """A check was written: what it shows, and whether it may."""
+        found = re.search(r"content ([0-9a-f]{64}) is (\w+)", html.unescape(re.sub("</?code>", "", run.summary)))
+        _, _, number, head, _, _ = run.external_id.split(":")
+        number = int(number)
+        if run.conclusion is not None and found:
+            self.shown.setdefault(number, []).append((self.clock(), head, found[1], found[2]))
+        if run.conclusion is CheckConclusion.SUCCESS:
+            how = (
+                "accepted"
+                if "(accepted by" in run.title
+                else "overridden"
+                if "(overridden by" in run.title
+                else "passed"
+            )
+            self.counted[how] += 1
+            base_ref = self.store.run(run.external_id).base_ref
+            self.must(self.justified(number, head, base_ref, any_of_them=True), number, head, base_ref, run.title)
+            for other in self.host.pulls.values():
+                if other.is_open and other.head_sha == head and not self.disturbed:
+                    self.must(self.justified(other.number, head, other.base_ref, any_of_them=True), other, run.title)
+
+    def must(self, holds, *about):
+        """What doesn't hold is noted: an exception here could be taken for one of the host's."""
+        if not holds:
+            self.broken.append(about)
+
+    def justified(self, number, head, base_ref, *, any_of_them=False, accepted=True):
+        """Whether a success may be shown: it was evaluated and passes, or a person who may accepted what was shown."""
+        results = self.measured.get((number, head, base_ref), [])
+        return any(
+            status == "approved" or (accepted and self._accepted(number, digest, status))
+            for digest, status in (results if any_of_them else results[-1:])
+        )
+
+    def _accepted(self, number, digest, status):
+        author = self.host.pulls[number].author
+        if status in (WAITING, "error"):
+            return False
+        for said in self.approvals:
+            fresh = [at for role, at in said.handled if role in WRITERS and self.clock() < at + WEEK]
+            if said.number == number and said.author != author and fresh and (digest, status) in said.seen:
+                return True
+        if status not in ("needs_approval", "suspicious"):
+            return False
+        last = {}
+        for n, review in self.host.given:
+            if n == number and review.state in (
+                ReviewState.APPROVED,
+                ReviewState.CHANGES_REQUESTED,
+                ReviewState.DISMISSED,
+            ):
+                last[review.reviewer] = review
+        return any(
+            review.state is ReviewState.APPROVED
+            and by != author
+            and self.host.roles.get(by) in WRITERS
+            and any(
+                (head, known, was) == (review.commit, digest, status) and at <= moment(review.submitted_at)
+                for at, head, known, was in self.shown.get(number, [])
+            )
+            for by, review in last.items()
+        )
+
+    def check_all(self):
+        """At rest: a head shows success exactly where every open pull request with it deserves it."""
+        for pull in self.host.pulls.values():
+            if not pull.is_open:
+                continue
+            sharing = [p for p in self.host.pulls.values() if p.is_open and p.head_sha == pull.head_sha]
+            deserved = all(self.justified(p.number, p.head_sha, p.base_ref) for p in sharing)
+            passes = all(self.justified(p.number, p.head_sha, p.base_ref, accepted=False) for p in sharing)
+            current = self.host.current(pull.head_sha)
+            assert current is not None, pull
+            assert current.conclusion is not None, (pull, "still under way")
+            success = current.conclusion is CheckConclusion.SUCCESS
+            assert deserved if success else not passes, (pull, current.title, deserved)
+            verdicts = [body for body in self.host.ours(pull.number) if body.startswith("<!-- prompt-verdict ")]
+            assert len(verdicts) == 1
+        ours = [body.split("\n")[0] for _, author, body in self.host.comments.values() if author == self.host.login]
+        answers = [line for line in ours if line.startswith("<!-- prompt-verdict-answer")]
+        asked = [found for found, (_, author, _) in self.host.comments.items() if author != self.host.login]
+        assert sorted(answers) == sorted(f"<!-- prompt-verdict-answer {found} -->" for found in asked)
+
+
+class Stub:
+    """``bot.evaluation.Preparation`` without an engine."""
+
+    def __init__(self, town, pull_request):
+        self.town = town
+        self.pull_request = pull_request
+        self.content = town.commits[pull_request.head_sha]
+        self.content_digest = town.digest_of_content(self.content, pull_request.base_ref)
+
+    def static(self):
+        raise AssertionError("measure says it")
+
+    async def measure(self, tell):
+        town, pull = self.town, self.pull_request
+        status = VERDICTS[self.content, pull.base_ref]
+        if status is VerdictStatus.ERROR and town.mended:
+            status = VerdictStatus.BLOCKED
+        reasons = ()
+        name = status.value
+        if pull.trust is Trust.FORK:
+            status, name = VerdictStatus.NEEDS_APPROVAL, WAITING
+            reasons = (Reason(code=ReasonCode.UNTRUSTED, status=status, sentence="A fork."),)
+        elif town.host.pulls[pull.number].head_repository != PLACE.repository:
+            town.must(
+                any(
+                    (number, sha) == (pull.number, pull.head_sha) and role in WRITERS
+                    for number, sha, _, role in town.runs_approved
+                ),
+                "a fork was measured that nobody approved",
+            )
+        town.measured.setdefault((pull.number, pull.head_sha, pull.base_ref), []).append((self.content_digest, name))
+        return Evaluated(
+            Scorecard(
+                status=status, passes=status is VerdictStatus.APPROVED, title=name, reasons=reasons,
+                summary=f"content {self.content_digest} is {name}",
+                base=CommitRef(ref=pull.base_ref, sha=pull.base_sha), merge_base=pull.base_sha,
+                head=CommitRef(ref=pull.head_ref, sha=pull.head_sha),
+            )
+        )  # fmt: skip
+
+    async def aclose(self):
+        return None
+
+
+METRICS = Metrics()
+LOSABLE = {
+    "pull_request", "reviews", "role", "react", "merge_base", "pull_requests_of", "checks", "create_check", "create_check done",
+    "update_check", "update_check done", "find_comment", "write_comment", "write_comment done", "comment", "comment was written",
+}  # fmt: skip
+
+
+def _expected(error):
+    """Whether an operation may end so: killed, or an answer was lost."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_expected, error.exceptions))
+    return isinstance(error, KilledError | HostUnavailable)

@@ -1,0 +1,221 @@
+"""Whatever people, deaths and lost answers do, in whatever order: never a success on something that was not evaluated or
+approved. A short walk here; ``make soak`` takes ten thousand (SCHEDULES=10000)."""
+
+import os
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from bot.events import PullRequestMoved
+from bot.store.records import Records
+from schemas.host import ReviewState, Role
+from tests.bot.schedules import BASES, CONTENTS, Fault, Town
+
+SCHEDULES = int(os.environ.get("SCHEDULES", "25"))
+STEPS = int(os.environ.get("SCHEDULE_STEPS", "30"))
+PEOPLE = ("mia", "mia", "max", "ada", "rob", "eve")
+MOST_PULLS = 3
+
+anybody = st.sampled_from(PEOPLE)
+contents = st.sampled_from((*CONTENTS, "worse", "loose", "odd"))
+bases = st.sampled_from(BASES)
+some = st.integers(0, 63)
+"""Picks one of however many there are."""
+TOTALS = Counter()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """An empty database, made once."""
+    path = tmp_path_factory.mktemp("template") / "bot.db"
+    records = Records(f"sqlite:///{path}")
+    records.migrate()
+    records.close()
+    return path
+
+
+PERSONS_DO = (
+    "open", "open", "push", "push", "push the same", "push back", "retarget", "move the policy", "close", "approve", "rerun", "help",
+    "approve-run", "approve-run of another", "review", "comment in a review", "dismiss", "press", "change roles", "mend", "wait", "wait long",
+)  # fmt: skip
+
+
+def person_acts(town, data, what):
+    """What people do."""
+    number = sorted(town.host.pulls)[data.draw(some) % len(town.host.pulls)]
+    heads = sorted(town.commits)
+    now = town.host.pulls[number]
+    match what:
+        case "open" if len(town.host.pulls) < MOST_PULLS:
+            author, same = data.draw(st.sampled_from(["ada", "mia", "eve"])), data.draw(st.booleans())
+            town.opened(
+                author, data.draw(contents), fork=author == "eve" and not same, base_ref=data.draw(bases),
+                head=now.head_sha if same else None,
+            )  # fmt: skip
+        case "push":
+            town.moved(number, "synchronize", head_sha=town.commit(data.draw(contents)))
+        case "push the same":
+            town.moved(number, "synchronize", head_sha=town.commit(town.commits[now.head_sha]))
+        case "push back":
+            town.moved(number, "synchronize", head_sha=heads[data.draw(some) % len(heads)])
+        case "retarget":
+            town.moved(number, "the base was changed", base_ref=data.draw(bases))
+        case "move the policy":
+            town.policy[data.draw(bases)] += 1
+        case "close":
+            town.moved(number, "reopened", is_open=not now.is_open)
+        case "approve" | "rerun" | "help":
+            town.says(number, data.draw(anybody), f"/verdict {what}{' it is fine' if what == 'approve' else ''}")
+        case "approve-run":
+            town.says(number, data.draw(anybody), f"/verdict approve-run {now.head_sha}")
+        case "approve-run of another":
+            town.says(number, data.draw(anybody), f"/verdict approve-run {heads[data.draw(some) % len(heads)]}")
+        case "review":
+            state = data.draw(
+                st.sampled_from([ReviewState.APPROVED, ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED])
+            )
+            town.reviewed(number, data.draw(anybody), state)
+        case "comment in a review":
+            town.reviewed(number, data.draw(anybody), ReviewState.COMMENTED)
+        case "dismiss":
+            town.dismissed(number, data.draw(anybody))
+        case "press":
+            town.pressed(number, "mia")
+        case "change roles":
+            town.host.roles[data.draw(st.sampled_from(["mia", "max", "eve"]))] = data.draw(st.sampled_from(list(Role)))
+        case "mend":
+            town.mended = not town.mended
+        case "wait":
+            town.clock.forward(minutes=5)
+        case "wait long":
+            town.clock.forward(days=data.draw(st.sampled_from([1, 4, 8])))
+
+
+class Drawn:
+    """Choices for what happens in the middle of an operation, in another thread: made of a number drawn before."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def draw(self, strategy):
+        values = {id(some): range(64), id(contents): CONTENTS, id(bases): BASES, id(anybody): PEOPLE}[id(strategy)]
+        self.number, picked = divmod(self.number, len(values))
+        return values[picked]
+
+
+def fault_in(town, data):
+    """What goes wrong in the next operation."""
+    kind = data.draw(st.sampled_from(["none", "none", "kill", "lose", "meanwhile"]))
+    meanwhile = None
+    if kind == "meanwhile":
+        what = data.draw(st.sampled_from(["push", "retarget", "dismiss", "close", "deliver", "execute"]))
+
+        drawn = Drawn(data.draw(st.integers(0, 2**32)))
+
+        def meanwhile():
+            if what in ("deliver", "execute"):
+                machine_acts(town, None, what)
+            else:
+                person_acts(town, drawn, what)
+
+    return Fault(after=data.draw(st.integers(1, 40)), kind=kind, meanwhile=meanwhile)
+
+
+def machine_acts(town, data, what):
+    """What workers do; in between (``data`` is None) without a fault of its own."""
+    pick = data.draw(some) if data else 0
+    fault = fault_in(town, data) if data else None
+    match what:
+        case "deliver" | "deliver again" if town.mail:
+            town.deliver(pick % len(town.mail), fault, again=what == "deliver again")
+        case "execute" if town.queue.waiting:
+            town.execute(pick % len(town.queue.waiting), fault)
+        case "sweep":
+            town.sweep(fault)
+        case "lose" if town.mail:
+            intent = town.mail[pick % len(town.mail)]
+            if isinstance(intent, PullRequestMoved):  # the sweep of deliveries brings all others again
+                town.mail.remove(intent)
+
+
+def machine(template):
+    """The machine over copies of an empty database."""
+
+    class Schedule(RuleBasedStateMachine):
+        def __init__(self):
+            super().__init__()
+            self.folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+            self.town = Town(Path(self.folder.name), template)
+
+        def teardown(self):
+            try:
+                self.town.settle()
+                assert self.town.broken == []
+                self.town.check_all()
+                TOTALS.update(self.town.counted)
+                TOTALS["schedules"] += 1
+            finally:
+                self.town.close()
+                self.folder.cleanup()
+
+        @invariant()
+        def no_success_without_a_reason(self):
+            assert self.town.broken == []
+            self.town.clock.forward(seconds=1)
+
+        @initialize(content=contents, fork=st.sampled_from([False, False, True]), base=bases)
+        def first(self, content, fork, base):
+            self.town.opened("eve" if fork else "ada", content, fork=fork, base_ref=base)
+
+        @rule(data=st.data(), what=st.sampled_from(PERSONS_DO))
+        def a_person(self, data, what):
+            person_acts(self.town, data, what)
+
+        @rule(
+            data=st.data(),
+            what=st.sampled_from(["deliver", "deliver", "deliver again", "execute", "execute", "sweep", "lose"]),
+        )
+        def the_machine(self, data, what):
+            machine_acts(self.town, data, what)
+
+        @rule()
+        def everything_comes_to_rest(self):
+            self.town.settle()
+
+        @rule(data=st.data(), way=st.sampled_from(["approve", "approve", "approve", "review", "review", "approve-run"]))
+        def somebody_accepts_what_is_shown(self, data, way):
+            """The way it is meant to go, up to the handling, which goes wrong in all ways."""
+            self.town.settle()
+            self.town.clock.forward(seconds=30)
+            person_acts(self.town, data, way)
+            self.town.clock.forward(seconds=1)
+            self.town.deliver(len(self.town.mail) - 1, fault_in(self.town, data))
+
+    return Schedule
+
+
+def test_never_a_success_on_something_that_was_not_evaluated_or_approved(template):
+    run_state_machine_as_test(
+        machine(template),
+        settings=settings(
+            max_examples=SCHEDULES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=(Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    print(TOTALS)  # noqa: T201 - the soak shows it
