@@ -42,9 +42,10 @@ format: $(READY) ## Format the code
 pictures: $(READY) ## The README's pictures, from a run of the demo
 	$(BIN)/python -m benchmarks.pictures
 
-soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same; and the gate's properties at length
+soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same; the gate's properties and the bot's schedules at length
 	$(BIN)/python -m benchmarks.soak_kill
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py
+	SCHEDULES=10000 SCHEDULE_WALKS=20 $(BIN)/python -m pytest -q -rP -n auto tests/bot/test_schedules.py
 
 bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases
 	$(BIN)/python -m benchmarks.throughput

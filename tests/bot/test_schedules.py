@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -23,7 +23,9 @@ from schemas.host import ReviewState, Role
 from tests.bot.schedules import BASES, CONTENTS, Fault, Town
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "25"))
-STEPS = int(os.environ.get("SCHEDULE_STEPS", "30"))
+WALKS = int(os.environ.get("SCHEDULE_WALKS", "1"))
+"""Seeds: the schedules are shared among them, so that several processors can walk."""
+STEPS = 30
 PEOPLE = ("mia", "mia", "max", "ada", "rob", "eve")
 MOST_PULLS = 3
 
@@ -205,17 +207,14 @@ def machine(template):
     return Schedule
 
 
-def test_never_a_success_on_something_that_was_not_evaluated_or_approved(template):
-    run_state_machine_as_test(
-        machine(template),
-        settings=settings(
-            max_examples=SCHEDULES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            phases=(Phase.generate, Phase.shrink),
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    print(TOTALS)  # noqa: T201 - the soak shows it
+@pytest.mark.parametrize("walk", range(WALKS))
+def test_never_a_success_on_something_that_was_not_evaluated_or_approved(template, walk):
+    schedule = seed(walk)(machine(template))
+    phases = (Phase.generate, Phase.shrink) if WALKS == 1 else (Phase.generate,)
+    walked = settings(
+        max_examples=SCHEDULES // WALKS, stateful_step_count=STEPS, deadline=None, database=None, phases=phases,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    run_state_machine_as_test(schedule, settings=walked)
+    print(dict(TOTALS))  # noqa: T201 - the soak shows it
+    assert {"passed", "overridden", "accepted", "kill", "lose", "meanwhile"} <= set(TOTALS), "it has to be thorough"
