@@ -82,7 +82,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
     return Detection(
         config=next((config for config in concerned if any(config is place.base for place in places)), None),
         mode=Mode.INFORM if concerned and all(config.mode is Mode.INFORM for config in concerned) else Mode.ENFORCE,
-        comment=concerned[0].comment if concerned else CommentPolicy.ALWAYS,
+        comment=concerned[0].comment if concerned else CommentPolicy.CHANGES,
         budget_usd=_cap(concerned, lineages),
         lineages=lineages,
         names=tuple(sorted(entry.name for entry in entries)),
@@ -206,7 +206,9 @@ def _ungated(commits: Commits, entries: Sequence[Entry], lineages: Sequence[Line
     ]
     if free:
         more = f" and {len(free) - NAMED} more" if len(free) > NAMED else ""
+        looks = "looks like a prompt, but no lineage names it"
+        looks = looks if len(free) == 1 else "look like prompts, but no lineage names them"
         yield Finding(
-            what=f"{', '.join(map(shown, free[:NAMED]))}{more} look like prompts, but no lineage names them: not gated",
+            what=f"{', '.join(map(shown, free[:NAMED]))}{more} {looks}: not gated",
             mend=f"add a lineage to {NAME}",
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from schemas.config import CommentPolicy
 from schemas.host import HostedPullRequest
-from schemas.scorecard import Scorecard, VerdictStatus
+from schemas.scorecard import ReasonCode, Scorecard
 
 
 def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
@@ -19,10 +19,16 @@ def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
         return False
     wanted = {
         CommentPolicy.ALWAYS: True,
-        CommentPolicy.CHANGES: scorecard.status is not VerdictStatus.NOT_APPLICABLE,
+        CommentPolicy.CHANGES: says_something(scorecard),
         CommentPolicy.FAILURES: not scorecard.passes,
     }[policy]
     return wanted or has_one()
+
+
+def says_something(scorecard: Scorecard) -> bool:
+    """Whether the pull request changes anything that we look at, or leaves something ungated."""
+    told = any(reason.code is not ReasonCode.NOTHING_CHANGED for reason in scorecard.reasons)
+    return bool(scorecard.lineages or scorecard.warnings) or told
 
 
 def outdated(head_sha: str, base_ref: str, now: HostedPullRequest) -> str | None:

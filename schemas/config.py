@@ -98,11 +98,14 @@ class Mode(StrEnum):
 
 
 class CommentPolicy(StrEnum):
-    """When a pull-request comment is written."""
+    """When a pull-request comment is written. One that stands is always brought up to date."""
 
     ALWAYS = "always"
     CHANGES = "changes"
+    """Where something that we look at changes. The default: on every other pull request the status says enough, and a
+    comment that says nothing teaches people not to read ours."""
     FAILURES = "failures"
+    """Where the check doesn't pass."""
     OFF = "off"
 
 
@@ -243,5 +246,5 @@ class Config(Value):
     budget: Budget = Budget()
     gate: GateConfig = GateConfig()
     mode: Mode = Mode.ENFORCE
-    comment: CommentPolicy = CommentPolicy.ALWAYS
+    comment: CommentPolicy = CommentPolicy.CHANGES
     lineages: dict[Name, LineageConfig] = {}

@@ -113,7 +113,7 @@ class Detection(Value):
     config: Config | None
     """Base's configuration: the repository's own, else the first one that has an affected lineage."""
     mode: Mode = Mode.ENFORCE
-    comment: CommentPolicy = CommentPolicy.ALWAYS
+    comment: CommentPolicy = CommentPolicy.CHANGES
     budget_usd: Decimal = Budget().per_run_usd
     """The highest cap of the configurations concerned, for the whole run."""
     lineages: tuple[LineageChange, ...] = ()

@@ -113,6 +113,13 @@ def test_under_changes_only_pull_requests_that_change_a_lineage_are_commented(st
     assert stage.comments == []
 
 
+def test_under_changes_a_comment_that_stands_is_brought_up_to_date(stage, scene, pull):
+    stage.script.comment = CommentPolicy.CHANGES
+    stage.run("pull_request", opened(scene, pull))
+    stage.run("pull_request", scene.push(pull, {PROMPT: "Sort the ticket.\n"}))
+    assert ["nothing to evaluate" in c for c in stage.comments] == [True]
+
+
 def test_an_old_verdict_never_stands_as_if_current(stage, scene, pull):
     stage.script.comment = CommentPolicy.FAILURES
     stage.script.status = VerdictStatus.BLOCKED

@@ -86,6 +86,14 @@ def test_nothing_to_evaluate_makes_no_call(act, scene, stage):
         "0",
         "success",
     )
+    assert stage.comments == []
+
+
+def test_a_prompt_that_nobody_gates_is_named_in_a_comment(act, scene, stage):
+    pull, event = scene.open_pull({"prompts/other.prompt.yml": PROMPT})
+    act("pull_request", event)
+    assert stage.state(pull.head_sha) == "success"
+    assert ["1 warning" in comment for comment in stage.comments] == [True]
 
 
 def test_the_pull_request_that_installs_us_passes_without_a_call(act, github, scene, stage):
@@ -94,6 +102,7 @@ def test_the_pull_request_that_installs_us_passes_without_a_call(act, github, sc
     pull, event = scene.open_pull({"promptverdict.yaml": CONFIG, **workflow})
     ran = act("pull_request", event)
     assert (ran.outputs["calls"], stage.state(pull.head_sha)) == ("0", "success"), ran.log
+    assert ["installs Prompt Verdict" in comment for comment in stage.comments] == [True]
 
 
 def test_a_loosened_gate_needs_approval_and_a_maintainer_clears_it_until_it_changes_again(act, scene, stage):

@@ -82,7 +82,7 @@ def test_namesakes_are_told_apart_by_their_folders(repository):
 def test_a_prompt_without_test_data_or_evaluators_is_not_gated_and_named(repository):
     found = detected(repository, {PATH: PROMPT[: PROMPT.index("evaluators")]}, base={"promptverdict.yaml": None})
     assert found.lineages == ()
-    assert "prompts/sort.prompt.yml look like prompts" in found.warnings[0].what
+    assert "prompts/sort.prompt.yml looks like a prompt" in found.warnings[0].what
 
 
 def test_bringing_a_configuration_does_not_get_a_gated_prompt_past_its_own_cases(repository):
