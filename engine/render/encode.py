@@ -186,6 +186,22 @@ def without_commands(text: str) -> str:
     return _RUNNER_SIGN.sub(lambda found: f"{found.group()} ", text)
 
 
+_LOG_SIGN = re.compile(r"#(?=[^ -~]*#[^ -~]*\[)")
+_LINE_END = re.compile("[\x85\u2028\u2029]")
+_LINE_START = re.compile(r"(?m)(^|[\v\f\x1c-\x1e\x85\u2028\u2029])([^!-9;-~]*):(?=[^ -~]*:)")
+
+
+def json_for_logs(text: str) -> str:
+    """JSON that says the same, and in which an Actions runner finds no command where it is printed to a log."""
+    quoted = _LINE_END.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return _LOG_SIGN.sub(r"\\u0023", quoted)
+
+
+def html_for_logs(text: str) -> str:
+    """A page that shows the same, and in which an Actions runner finds no command where it is printed to a log."""
+    return _LINE_START.sub(r"\1\2&#58;", _LOG_SIGN.sub("&#35;", text))
+
+
 def log_line(text: str, limit: int = 2_000) -> str:
     """``text`` as one line for an Actions log, without commands and with everything that can't be seen written out."""
     short = excerpt(text, limit)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 
+from engine.render.encode import json_for_logs
 from schemas.scorecard import Scorecard
 from schemas.values import canonical_json
 
 
 def scorecard_json(scorecard: Scorecard) -> str:
     """The whole scorecard, keys sorted, two blanks deep, one line feed at the end: equal scorecards, equal bytes."""
-    return (
-        json.dumps(scorecard.model_dump(mode="json"), sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
-        + "\n"
-    )
+    document = scorecard.model_dump(mode="json")
+    text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
+    return json_for_logs(text) + "\n"
 
 
 def comparable_json(scorecard: Scorecard) -> bytes:
