@@ -93,7 +93,7 @@ def _use_case(
         return UseCase.EXTRACTION, (), _fields(maps), "the expected values are maps of fields"
     texts = [value for value in given if isinstance(value, str)]
     distinct = Counter(texts)
-    if given and len(texts) == len(given) and len(distinct) <= min(MAX_LABELS, max(2, len(texts) // 2)):
+    if given and len(texts) == len(given) and 2 <= len(distinct) <= min(MAX_LABELS, max(2, len(texts) // 2)):
         return UseCase.CLASSIFICATION, tuple(sorted(distinct)), {}, f"{len(distinct)} distinct expected labels"
     return UseCase.GENERATION, (), {}, "the expected values are free text or absent"
 
@@ -167,7 +167,8 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
             lines.append("    fields:")
             lines += [f"      {_quoted(name)}: {{kind: {rule.kind}}}" for name, rule in lineage.fields.items()]
         if lineage.use_case is UseCase.GENERATION:
-            lines.append("    # rubric: path/to/rubric.yaml   # what a judge looks for; or give `checks`")
+            lines.append(r"    checks: [{name: answers, regex: '\S'}]   # say here what every answer must hold")
+            lines.append("    # rubric: path/to/rubric.yaml            # or what a judge looks for")
         lines.append(
             "    # gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: contract, max_cost_increase: 0.20}"
         )

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.gate.bounds import OVERALL_MARGIN, PLANNING_VARIANCE, WIDEST, cases_for, certifiable
+from engine.gate.bounds import PLANNING_VARIANCE, WIDEST, cases_for, certifiable
 from engine.near_duplicates import near_duplicates, normalised
 from engine.readers.bounded import nearest, shown
 from schemas.config import GateConfig, LineageConfig, SlicePolicy
@@ -185,7 +185,7 @@ def _sizes(test_set: TestSet, gate: GateConfig | None) -> Iterator[Finding]:
     gate = gate or GateConfig()
     overall = gate.margin.overall
     if certifiable(everything, PLANNING_VARIANCE) > (overall or WIDEST):
-        yield _too_small("the test set", everything, overall, OVERALL_MARGIN, test_set.path)
+        yield _too_small("the test set", everything, overall, test_set.path)
     slices = _slices(test_set.cases)
     for name, cases in slices:
         policy = gate.slices.get(name, gate.adversarial or SlicePolicy.CONTRACT if name == ADVERSARIAL else None)
@@ -194,7 +194,7 @@ def _sizes(test_set: TestSet, gate: GateConfig | None) -> Iterator[Finding]:
         size = _clusters(cases)
         margin = gate.margin.slices.get(name, gate.margin.slice)
         if size < everything and certifiable(size, PLANNING_VARIANCE) > (margin or WIDEST):
-            yield _too_small(f"the slice {shown(name)}", size, margin, WIDEST, test_set.path)
+            yield _too_small(f"the slice {shown(name)}", size, margin, test_set.path)
     if not slices and len(test_set.cases) >= 20:
         yield Finding(
             what="no case names a slice",
@@ -207,8 +207,9 @@ def _clusters(cases: Sequence[TestCase]) -> int:
     return len({(case.cluster is None, case.cluster or case.id) for case in cases})
 
 
-def _too_small(what: str, cases: int, margin: float | None, usual: float, path: str) -> Finding:
-    wanted = margin or usual
+def _too_small(what: str, cases: int, margin: float | None, path: str) -> Finding:
+    """How many more cases until a run can tell anything: what the scorecard says of the same cases as well."""
+    wanted = margin or WIDEST
     able = certifiable(cases, PLANNING_VARIANCE)
     enough = cases_for(wanted, PLANNING_VARIANCE)
     return Finding(

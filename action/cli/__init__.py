@@ -177,8 +177,8 @@ def init(
 @app.command()
 def diff(
     lineage: Annotated[str, typer.Argument(help="Its name in promptverdict.yaml, or the path of a prompt.")],
-    before: Annotated[str | None, typer.Argument(metavar="[REF]", help="From (default: the merge base).")] = None,
-    after: Annotated[str, typer.Argument(metavar="[REF]", help="To.")] = "HEAD",
+    before: Annotated[str | None, typer.Argument(metavar="REF", help="From (default: the merge base).")] = None,
+    after: Annotated[str, typer.Argument(metavar="REF", help="To.")] = "HEAD",
     *,
     repo: Repo = Path(),
     color: Colour = None,
@@ -192,7 +192,7 @@ def diff(
 @app.command()
 def power(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Test sets (default: those of the configuration).")
+        list[Path] | None, typer.Argument(metavar="FILE", help="Test sets (default: those of the configuration).")
     ] = None,
     *,
     repo: Repo = Path(),
@@ -290,7 +290,7 @@ def doctor(context: typer.Context) -> None:
 @tests_app.command("lint")
 def tests_lint(
     paths: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Test sets (default: those of the configuration).")
+        list[Path] | None, typer.Argument(metavar="FILE", help="Test sets (default: those of the configuration).")
     ] = None,
     *,
     repo: Repo = Path(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def demo(output: Path | None, *, color: bool | None) -> Exit:
         mark = "as it deserves" if _deserved(proposal, card) else f"EXPECTED {proposal.expect}"
         say(f"{card.status:<15} {proposal.title:<52} {mark}\n")
     say(f"\nscorecard.md, scorecard.json and report.html of each lie in {folder}\n")
-    say(f"try it yourself: cd {folder / 'repository'} && promptverdict check --head {proposals[0].branch}\n")
+    say(f"try it yourself: {_program()} check --repo {folder / 'repository'} --head {proposals[0].branch}\n")
     return Exit.PASS if all(_deserved(proposal, card) for proposal, card in rows) else Exit.BLOCKED
 
 
@@ -66,6 +67,14 @@ def _deserved(proposal: StagedPullRequest, card: Scorecard) -> bool:
         reason.code is proposal.because and (proposal.slice is None or reason.slice == proposal.slice)
         for reason in reasons
     )
+
+
+def _program() -> str:
+    """How this program is called here: a checkout has no ``promptverdict`` on the PATH."""
+    if shutil.which("promptverdict"):
+        return "promptverdict"
+    python = Path(sys.executable)
+    return f"{python.relative_to(Path.cwd()) if python.is_relative_to(Path.cwd()) else python} -m action"
 
 
 def _wrapped(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import textwrap
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -91,12 +92,13 @@ def side_by_side(found: PromptDiff, width: int, *, color: bool) -> list[str]:
         if number:
             lines.append(paint(DIM, _cut("…", column) + " │ …"))
         for left, right in _pairs(hunk.lines):
-            sides = []
-            for line, code in ((left, RED), (right, GREEN)):
-                text = _cut(line.text if line else "", column)
-                sides.append(text if line is None or line.kind == "same" else paint(code, text))
             sign = " " if left and left.kind == "same" else "~" if left and right else "-" if left else "+"
-            lines.append(f"{sides[0]} {sign} {sides[1]}".rstrip())
+            for texts in zip_longest(_wrapped(left, column), _wrapped(right, column), fillvalue=""):
+                sides = [
+                    paint(code, f"{text:<{column}}") if line and line.kind != "same" and text else f"{text:<{column}}"
+                    for text, line, code in zip(texts, (left, right), (RED, GREEN), strict=True)
+                ]
+                lines.append(f"{sides[0]} {sign} {sides[1]}".rstrip())
     if not found.hunks and not found.settings:
         lines.append("no difference that a model would see")
     lines.append(f"+{found.added} −{found.removed} lines")
@@ -121,6 +123,12 @@ def _pairs(lines: tuple[DiffLine, ...]) -> list[tuple[DiffLine | None, DiffLine 
             (removed if line.kind == "removed" else added).append(line)
     flush()
     return pairs
+
+
+def _wrapped(line: DiffLine | None, width: int) -> list[str]:
+    """The whole line, broken between words where it is wider than its column."""
+    shown = visible(line.text) if line else ""
+    return textwrap.wrap(shown, width, drop_whitespace=False, break_on_hyphens=False) or [""]
 
 
 def _cut(text: str, width: int) -> str:

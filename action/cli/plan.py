@@ -15,6 +15,7 @@ from action.exits import Exit
 from engine.pipeline import World, prepare
 from engine.plan_report import ExperimentReport, PlanReport, plan_report
 from engine.render.encode import log_line
+from engine.render.figures import plural
 from schemas.scorecard import Reason
 
 
@@ -56,11 +57,16 @@ def _lines(report: PlanReport) -> Iterator[str]:
     for experiment in report.experiments:
         yield ""
         yield from _experiment_lines(experiment)
+    others = "1 other lineage is" if report.unaffected == 1 else f"{report.unaffected} other lineages are"
     if report.experiments:
         yield ""
         yield (
             f"in all about ${report.cost_usd:.4f} for one run of every case, at most ${report.worst_usd:.4f}; "
-            f"the hard cap is ${report.budget_usd:.2f}; {report.unaffected} other lineages are unaffected"
+            f"the hard cap is ${report.budget_usd:.2f}; {others} unaffected"
+        )
+        yield (
+            "assumed: an answer takes a quarter of its limit, and a token is four bytes; what answers really take is "
+            "known after a run"
         )
         yield "the run stops when the verdict is certain, and repeats cases to tell chance from change"
     for warning in report.warnings:
@@ -81,16 +87,16 @@ def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
     if experiment.arms:
         slices = ", ".join(f"{name} {count}" for name, count in experiment.slices.items()) or "none"
         same = f", {experiment.identical} with the same request in both arms" if experiment.identical else ""
-        yield f"  {experiment.cases} cases{same} (slices: {slices})"
+        yield f"  {plural(experiment.cases, 'case')}{same} (slices: {slices})"
     for arm in experiment.arms:
         yield (
-            f"  {arm.arm:<9} {arm.model}: {arm.calls} calls, about {arm.input_tokens} tokens in and "
-            f"{arm.output_tokens} out, ${arm.cost_usd:.4f} (at most ${arm.worst_usd:.4f})"
+            f"  {arm.arm:<9} {arm.model}: {plural(arm.calls, 'call')}, about {arm.input_tokens:,} tokens in and "
+            f"{arm.output_tokens:,} out, ${arm.cost_usd:.4f} (at most ${arm.worst_usd:.4f})"
         )
     if judge := experiment.judge:
         yield (
-            f"  judge     {judge.model}: {judge.calls} calls, about {judge.input_tokens} tokens in and "
-            f"{judge.output_tokens} out, ${judge.cost_usd:.4f} (at most ${judge.worst_usd:.4f})"
+            f"  judge     {judge.model}: {plural(judge.calls, 'call')}, about {judge.input_tokens:,} tokens in and "
+            f"{judge.output_tokens:,} out, ${judge.cost_usd:.4f} (at most ${judge.worst_usd:.4f})"
         )
     for warning in experiment.warnings:
         yield f"  warning: {warning}"

@@ -65,6 +65,6 @@ def _sentence(row: Power) -> str:
     if row.detects is not None:
         seen = f"a drop of {100 * row.detects:.0f} points is blocked in 80 of 100 runs"
     wanted = row.margin if row.written else OVERALL_MARGIN if row.slice is None else SLICE_MARGIN
-    more = f"; {row.more_cases} more cases would rule out {100 * wanted:.0f}" if row.more_cases else ""
+    more = f"; {row.more_cases} more cases would rule out {100 * wanted:.0f} points" if row.more_cases else ""
     rules_out = f"can rule out a drop of {100 * row.can_rule_out:.1f} points"
     return f"  {name} ({row.policy}): {row.cases} cases{clusters} {rules_out}; {seen}{more}"

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from action.cli.local import default_store
 from action.cli.streams import put
 from action.exits import Exit
 from adapters.store import CommittedStore, open_store
+from engine.render.encode import log_line
+from engine.render.figures import plural, usd
+
+if TYPE_CHECKING:
+    from adapters.store.backend import StoreStats
 
 Work = Callable[[CommittedStore], Awaitable[None]]
 
@@ -23,9 +30,17 @@ def stats(where: str | None, *, output_format: str) -> Exit:
         if output_format == "json":
             put(found.model_dump_json(indent=2) + "\n")
         else:
-            put("".join(f"{name}: {value}\n" for name, value in found.model_dump(mode="json").items()))
+            put("".join(f"{log_line(line)}\n" for line in _lines(found)))
 
     return _with_store(where, show)
+
+
+def _lines(found: StoreStats) -> Iterator[str]:
+    yield f"{plural(found.completions, 'answer')} to {plural(found.requests, 'request')}, {plural(found.plans, 'plan')}"
+    if found.oldest and found.newest:
+        yield f"from {found.oldest[:10]} to {found.newest[:10]}, {found.bytes / 2**20:.1f} MiB"
+    for model, spent in found.cost_usd.items():
+        yield f"{model}: {usd(Decimal(spent))}"
 
 
 def prune(where: str | None, *, older_than_days: int | None, max_mib: int | None) -> Exit:

@@ -1,6 +1,9 @@
+import re
+
 import yaml
 
 from engine.adoption import configuration_text, propose
+from engine.readers.config import read_config
 from schemas.config import FieldKind
 from schemas.prompts import Dialect, Message, PromptFile, Role, UseCase
 from schemas.testsets import TestCase, TestSet
@@ -63,9 +66,22 @@ def test_anything_else_is_generation():
 
 def test_inline_test_data_needs_no_test_set():
     (lineage,) = propose(
-        [prompt(test_data=({"ticket": "x", "expected": "a"}, {"ticket": "y", "expected": "a"}))], [], {}
+        [prompt(test_data=({"ticket": "x", "expected": "a"}, {"ticket": "y", "expected": "b"}))], [], {}
     )
     assert (lineage.tests, lineage.cases, lineage.use_case) == (None, 2, UseCase.CLASSIFICATION)
+
+
+def test_one_label_is_nothing_to_classify():
+    (lineage,) = propose([prompt(test_data=({"ticket": "x", "expected": "a"},) * 2)], [], {})
+    assert (lineage.use_case, lineage.labels) == (UseCase.GENERATION, ())
+
+
+def test_a_proposal_for_generated_text_can_be_measured_at_once():
+    proposed = propose([prompt(test_data=({"ticket": "x"},))], [], {})
+    text = configuration_text(proposed, "haiku", ["provider: anthropic", "model: claude-haiku-4-5"])
+    (check,) = read_config("promptverdict.yaml", text.encode()).lineages["triage"].checks
+    assert re.search(check.regex, "an answer")
+    assert not re.search(check.regex, " \n")
 
 
 def test_two_prompts_of_one_name_get_two_lineages():

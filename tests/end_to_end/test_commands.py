@@ -110,9 +110,10 @@ def test_diff_shows_both_versions_side_by_side_and_follows_the_rename(project):
     assert ran.code == 0
     head, *lines = ran.out.splitlines()
     assert [side.strip() for side in head.split("│")] == [PATH, "prompts/sorter.prompt.yml"]
-    (changed,) = [line for line in lines if " ~ " in line]
-    assert changed.startswith("You sort support tickets")
-    assert "You assign support tickets" in changed
+    changed = [line for line in lines if " ~ " in line]
+    assert changed[0].startswith("You sort support tickets")
+    assert "You assign support tickets" in changed[0]
+    assert "…" not in ran.out  # a line that is wider than its column goes on below
     assert "\x1b" not in ran.out
     assert "\x1b[31m" in project.run("diff", "triage", "main", "pr", "--color").out
     assert lines[-1] == "+1 −1 lines"
@@ -189,7 +190,7 @@ def test_the_store_is_counted_exported_and_pruned(project):
     project.branch("pr", {PATH: REWORDED})
     made = project.check("pr").card["spending"]["made"]
     assert json.loads(project.run("store", "stats", "--format", "json").out)["completions"] == made
-    assert f"completions: {made}" in project.run("store", "stats").out
+    assert project.run("store", "stats").out.startswith(f"{made} answers to ")
     rows = [json.loads(line) for line in project.run("store", "export").out.splitlines()]
     assert len(rows) == made
     assert project.run("store", "prune", "--older-than-days", "1").out == "0 answers forgotten\n"

@@ -35,5 +35,5 @@ def test_inform_says_why_a_blocked_prompt_passes(project):
 def test_power_names_the_drop_that_more_cases_would_rule_out(project):
     project.repository.checkout("main")
     out = project.run("power").out
-    assert "more cases would rule out 5\n" in out
-    assert "more cases would rule out 10\n" in out
+    assert "more cases would rule out 5 points\n" in out
+    assert "more cases would rule out 10 points\n" in out

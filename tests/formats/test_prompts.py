@@ -226,6 +226,11 @@ def test_what_isnt_there_or_isnt_known_is_said():
     [
         ("a.prompt.yml", True), ("x/a.prompt.yaml", True), ("prompts/a.md", True), ("src/prompts/b/system.txt", True), ("my_prompts/a.j2", True),
         ("README.md", False), ("prompts/README.md", False), ("docs/a.md", False), ("prompts.py", False), ("node_modules/x/prompts/a.md", False), (".github/prompts/x.md", False),
+        (".github/prompts/triage.prompt.yml", True),
+        ("sub/.github/triage.prompt.yaml", True),
+        (".github/prompts/an-editors.prompt.md", False),
+        (".github/workflows/x.yml", False),
+        (".git/prompts/x.prompt.yml", False),
     ],
 )  # fmt: skip
 def test_a_name_says_prompt_or_it_doesnt(path, expected):

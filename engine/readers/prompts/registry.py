@@ -43,8 +43,11 @@ _IN_FOLDER = re.compile(
     r"(?:^|/)(?:[\w-]*[_-])?prompts?/(?:.*/)?[^/]+\.(?:ya?ml|md|txt|j2|jinja2?|json)$", re.IGNORECASE
 )
 _NEVER = re.compile(
-    r"(?:^|/)(?:readme|changelog|contributing|license)\b|(?:^|/)(?:node_modules|vendor|\.[^/]+)/", re.IGNORECASE
+    r"(?:^|/)(?:readme|changelog|contributing|license)\b|(?:^|/)(?:node_modules|vendor|\.(?!github/)[^/]+)/",
+    re.IGNORECASE,
 )
+_AN_EDITORS = re.compile(r"(?:^|/)\.github/(?!.*\.prompt\.ya?ml$)")
+"""Editors keep prompts of their own in ``.github/prompts``: only GitHub's format is ours there."""
 
 
 def read_prompt(path: str, blobs: Blobs) -> PromptFile:
@@ -69,7 +72,9 @@ def read_prompt(path: str, blobs: Blobs) -> PromptFile:
 def is_prompt_path(path: str) -> bool:
     """Whether the name alone says that this is a prompt: ``*.prompt.yml`` and its like, or a file that can be one in a
     folder named ``prompt`` or ``prompts``. Lineages may name any other file."""
-    return bool(not _NEVER.search(path) and (_BY_NAME.search(path) or _IN_FOLDER.search(path)))
+    if _NEVER.search(path) or _AN_EDITORS.search(path):
+        return False
+    return bool(_BY_NAME.search(path) or _IN_FOLDER.search(path))
 
 
 def find_prompts(paths: Iterable[str], read: Callable[[str], bytes | None]) -> tuple[PromptFile, ...]:
