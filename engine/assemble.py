@@ -18,6 +18,7 @@ from schemas.scorecard import (
     ClassEffect,
     CommitRef,
     Confusion,
+    Effect,
     LineageCard,
     PromptDiff,
     Reason,
@@ -61,6 +62,9 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         prices = {arm: arm_plan.endpoint.price for arm, arm_plan in plan.arms.items()}
         parts = decompose(usages[Arm.BASELINE], usages[Arm.CANDIDATE], prices[Arm.BASELINE], prices[Arm.CANDIDATE])
         cost = cost.model_copy(update={"parts": parts})
+    early = decision.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED) and any(
+        reading.reading == "not_run" for reading in decision.readings
+    )
     cases = case_effects(plan.cases, decision.readings, result.outcomes)
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
     reasons = tuple(sorted((*found, *change.reasons), key=lambda reason: SEVERITY.index(reason.status)))
@@ -74,9 +78,9 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         passes=passes(status, change.gate.inconclusive),
         headline=reasons[0].sentence if reasons else "",
         reasons=reasons,
-        overall=decision.overall,
-        slices=decision.slices,
-        metrics=decision.metrics,
+        overall=decision.overall and _told(decision.overall, early=early),
+        slices=tuple(_told(effect, early=early) for effect in decision.slices),
+        metrics=tuple(_told(effect, early=early) for effect in decision.metrics),
         classes=classes,
         confusion=confusion,
         cost=cost,
@@ -89,7 +93,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             update={
                 "planned": max(decision.planned, spending.planned) + shared,
                 "identical": shared,
-                "not_needed": max(0, decision.planned - decision.cells),
+                "not_needed": max(0, decision.planned - decision.cells) if decision.cells else 0,
             }
         ),
         finishes=finishes(result.outcomes),
@@ -145,8 +149,13 @@ def _stopped(result: ExperimentResult[Decision]) -> Reason:
     error = result.stopped
     code = ReasonCode.BUDGET if type(error).__name__ == "BudgetExceeded" else ReasonCode.MISSING_CELLS
     done = sum(isinstance(outcome.result, Completion) for outcome in result.outcomes)
-    sentence = f"Nothing was decided: {error}; {done} of {result.spending.planned} planned answers are kept."
-    return Reason(code=code, status=VerdictStatus.ERROR, sentence=sentence)
+    kept = f"; {done} of {result.spending.planned} planned answers are kept" if done else ""
+    return Reason(code=code, status=VerdictStatus.ERROR, sentence=f"Nothing was decided: {error}{kept}.")
+
+
+def _told(effect: Effect, *, early: bool) -> Effect:
+    """What a run that ended early left open wasn't needed: more cases are not what is missing."""
+    return effect.model_copy(update={"reading": "not_needed"}) if early and effect.reading == "cant_tell" else effect
 
 
 def _baseline_model(plan: Plan) -> str | None:

@@ -29,12 +29,16 @@ def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence
     """One line of plain text: the verdict, and the worst lineage's first reason or what was ruled out."""
     of_worst = [card for card in cards if card.status is status]
     if len(of_worst) == 1:
+        name = of_worst[0].lineage
         said = _brief(of_worst[0])
-        detail = said if len(cards) == 1 else f"{of_worst[0].lineage}, {said}"
+        bare = _without_name(said, name)
+        detail = said if len(cards) == 1 and bare == said else f"{name}, {bare}"
     elif of_worst:
         detail = _listed([card.lineage for card in of_worst])
     else:
         detail = next((_bare(reason.sentence) for reason in reasons if reason.status is status), "")
+    if status is VerdictStatus.NOT_APPLICABLE and any(reason.code is ReasonCode.ADOPTION for reason in reasons):
+        return "gates after merge"
     text = f"{WORDS[status]}: {detail}".replace("`", "") if detail else WORDS[status]
     return text if len(text) <= TITLE else text[: TITLE - 1] + "…"
 
@@ -97,7 +101,7 @@ def _phrase(reason: Reason, card: LineageCard) -> str:
         case ReasonCode.NO_DROP if reason.margin is not None:
             return f"no drop over {words.points(reason.margin)} points{where}"
         case ReasonCode.DROP if reason.estimate is not None:
-            metric = reason.metric if _several(card) else None
+            metric = reason.metric if reason.metric in [effect.metric for effect in card.metrics[1:]] else None
             return f"{words.subject(reason.slice, metric)} fell by {words.points(abs(reason.estimate))} points"
         case ReasonCode.CONTRACT if reason.slice is not None:
             cases = next((effect.cases for effect in card.slices if effect.slice == reason.slice), len(reason.cases))
@@ -107,14 +111,10 @@ def _phrase(reason: Reason, card: LineageCard) -> str:
     return ""
 
 
-def _several(card: LineageCard) -> bool:
-    return len(card.metrics) > 1
-
-
 def _of_card(card: LineageCard) -> str:
     phrases = [(reason, _phrase(reason, card)) for reason in card.reasons if reason.status is card.status]
     if card.status is not VerdictStatus.BLOCKED or not phrases or not all(said for _, said in phrases):
-        return f"`{card.lineage}`: {card.headline}"
+        return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
     shown = [said for _, said in phrases[:SPOKEN]]
     more = len(phrases) - len(shown)
     told = _listed([*shown, f"{words.count(more, 'more reason')}"] if more else shown)
@@ -138,7 +138,7 @@ def _of_approved(card: LineageCard) -> str:
     overall = card.overall
     first = card.reasons[0] if card.reasons else None
     if overall is None or overall.change is None or first is None or first.code is not ReasonCode.NO_DROP:
-        return f"`{card.lineage}`: {card.headline}"
+        return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
     if overall.reading == "better":
         said = f"is better: {words.points(overall.change, signed=True)} points ({words.interval(overall.interval)})"
     elif words.adapted(overall):
@@ -152,6 +152,11 @@ def _of_approved(card: LineageCard) -> str:
     if increase is not None and abs(increase) >= NOTEWORTHY:
         said += f", and costs {words.share(abs(increase))} {'more' if increase > 0 else 'less'}"
     return f"`{card.lineage}` {said}."
+
+
+def _without_name(sentence: str, lineage: str) -> str:
+    """The sentence without the lineage's name, where it begins with it."""
+    return sentence.removeprefix(f"{lineage}: ")
 
 
 def _bare(sentence: str) -> str:

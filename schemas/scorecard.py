@@ -111,7 +111,8 @@ class Effect(Value):
     """The margin that was decided with."""
     margin_written: bool = False
     policy: SlicePolicy = SlicePolicy.POPULATION
-    reading: Literal["better", "worse", "same", "cant_tell", "no_data"]
+    reading: Literal["better", "worse", "same", "cant_tell", "not_needed", "no_data"]
+    """``not_needed``: the verdict was certain before this could be told."""
     more_cases: int | None = None
     """How many more cases would certify the margin, when it can't tell."""
     better: int = 0
@@ -353,7 +354,7 @@ class Scorecard(Value):
     summary: str
     """One or two sentences that a non-statistician would say."""
     mode: Mode = Mode.ENFORCE
-    comment: CommentPolicy = CommentPolicy.ALWAYS
+    comment: CommentPolicy = CommentPolicy.CHANGES
     base: CommitRef
     merge_base: str | None
     head: CommitRef

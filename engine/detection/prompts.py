@@ -129,7 +129,8 @@ def prompt_changes(entry: Entry, versions: Versions) -> Iterator[Change]:
 def _content_changes(old: PromptFile, new: PromptFile, path: str) -> Iterator[Change]:
     if (old.messages, old.dialect) != (new.messages, new.dialect):
         diff = diff_prompts(old, new)
-        yield Change(kind="prompt", detail=f"+{diff.added} −{diff.removed} lines", path=path)
+        lines = f"+{diff.added} −{diff.removed} lines" if diff.added or diff.removed else "roles or template language"
+        yield Change(kind="prompt", detail=lines, path=path)
     if old.included != new.included:
         names = sorted(old.included.keys() | new.included.keys())
         changed = [shown(name) for name in names if old.included.get(name) != new.included.get(name)]

@@ -59,9 +59,12 @@ def subject(name: str | None, metric: str | None = None) -> str:
 
 
 def interval(bounds: Interval | None) -> str:
-    """«−58 … −10»; a side without a bound is a question mark."""
+    """«−58 … −10»; «≤ −10» where one side has no bound."""
     low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
-    return " … ".join("?" if end is None else points(end, signed=True) for end in (low, high))
+    if low is None or high is None:
+        side, end = ("≤", high) if low is None else ("≥", low)
+        return "unknown" if end is None else f"{side} {points(end, signed=True)}"
+    return f"{points(low, signed=True)} … {points(high, signed=True)}"
 
 
 @_sentence
@@ -69,7 +72,7 @@ def drop(effect: Effect, metric: str | None) -> str:
     """Blocked: a mean fell beyond chance."""
     return (
         f"{subject(effect.slice, metric)} fell{_levels(effect)} ({points(effect.change or 0.0, signed=True)}, "
-        f"interval {interval(effect.interval)}): {count(effect.worse, 'case')} got worse, {effect.better:,} better"
+        f"interval {interval(effect.interval)}): {count(effect.worse, 'case')} scored lower, {effect.better:,} higher"
     )
 
 
@@ -241,7 +244,11 @@ def no_cases(name: str | None) -> str:
 @_sentence
 def no_metric() -> str:
     """Nothing gates."""
-    return "no metric of this lineage may decide anything, so nothing was measured: a person must approve it"
+    return (
+        "no metric of this lineage may decide, so nothing was measured and a person must approve it: a judge's grades "
+        "decide only where people's labels show that they agree (`judge.labels` in promptverdict.yaml); `string` "
+        "evaluators and `checks` decide at once"
+    )
 
 
 @_sentence

@@ -33,17 +33,13 @@ def _round(value: float | Decimal, digits: int) -> Decimal:
 
 
 def interval(bounds: Interval | None) -> str:
-    """The interval of a change in points: ``+0.9 … +7.1``; a side without a bound is ``?``."""
-    if bounds is None or (bounds.low is None and bounds.high is None):
-        return "no interval"
-    return (
-        f"{'?' if bounds.low is None else change(bounds.low)} … {'?' if bounds.high is None else change(bounds.high)}"
-    )
-
-
-def change_with_interval(fraction: float | None, bounds: Interval | None) -> str:
-    """``+4.0 (+0.9 … +7.1)``: a change is never shown without its interval."""
-    return NONE if fraction is None else f"{change(fraction)} ({interval(bounds)})"
+    """The interval of a change in points: ``+0.9 … +7.1``; ``≤ −2.0`` where one side has no bound."""
+    low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
+    if low is None or high is None:
+        if high is not None:
+            return f"≤ {change(high)}"
+        return "no interval" if low is None else f"≥ {change(low)}"
+    return f"{change(low)} … {change(high)}"
 
 
 def usd(amount: Decimal | None) -> str:

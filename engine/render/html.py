@@ -9,9 +9,17 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from engine.render import figures, plots, readings, signs
-from engine.render.encode import excerpt, visible
+from engine.render.encode import excerpt, html_for_logs, visible
 from engine.render.limits import REPORT, Limits
-from engine.render.markdown import NO_LINKS, Links, full_title, saved_text, spending_text, what_clears_text
+from engine.render.markdown import (
+    NO_LINKS,
+    Links,
+    full_title,
+    saved_text,
+    spending_text,
+    verdict_words,
+    what_clears_text,
+)
 from engine.render.side_by_side import side_by_side
 from schemas.scorecard import CaseEffect, LineageCard, Scorecard, VerdictStatus
 
@@ -57,9 +65,9 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
     for rung, room in enumerate(LADDER):
         if rung + 1 < len(LADDER) and _least_size(scorecard, room) > limits.characters:
             continue
-        text = template.render(
+        page = template.render(
             card=scorecard,
-            heading=signs.VERDICT_WORDS[scorecard.status].capitalize(),
+            heading=verdict_words(scorecard).capitalize(),
             saved=saved_text(scorecard.spending),
             room=room,
             links=links,
@@ -69,6 +77,7 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
             cost_plot=plots.cost_plot(scorecard.lineages),
             shortened=rung > 3,
         )
+        text = html_for_logs(page)
         if limits.hold(text):
             break
     return text
@@ -145,6 +154,7 @@ def _environment() -> Environment:
         "cost_sentence": readings.cost_sentence,
         "diff_title": readings.diff_title,
         "effect_reading": readings.effect_reading,
+        "interval_text": readings.interval_text,
         "full_title": full_title,
         "heat": plots.heat,
         "ordered_cases": ordered_cases,

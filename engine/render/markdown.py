@@ -48,7 +48,7 @@ LADDER = (
 """From everything to the verdict alone. Each rung gives up what is needed least: long answers, then better cases, class
 movement and diffs, then approved lineages, then rows of failures. Counts are exact on every rung."""
 
-_TELLING = (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED, VerdictStatus.NOT_APPLICABLE)
+_TELLING = (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED)
 """Verdicts whose title says more than the sentence under it."""
 _QUIET = (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
 
@@ -128,8 +128,16 @@ def full_title(scorecard: Scorecard) -> str:
     """The verdict with our name before it, and what was or could not be ruled out; the reasons of the other verdicts
     stand right below."""
     telling = (scorecard.status in _TELLING or scorecard.clearance) and len(scorecard.title) <= HEADING_CHARACTERS
-    title = scorecard.title if telling else VERDICT_WORDS[scorecard.status]
+    title = scorecard.title if telling else verdict_words(scorecard)
     return title if title.startswith(NAME) else f"{NAME}: {title.replace(': ', ', ', 1)}"
+
+
+def verdict_words(scorecard: Scorecard) -> str:
+    """The verdict of the whole pull request in a few words."""
+    if scorecard.status is not VerdictStatus.NOT_APPLICABLE:
+        return VERDICT_WORDS[scorecard.status]
+    adopts = any(reason.code is ReasonCode.ADOPTION for reason in scorecard.reasons)
+    return "gates after merge" if adopts else "nothing to evaluate"
 
 
 def headline(scorecard: Scorecard) -> str:
@@ -162,7 +170,7 @@ def what_clears_text(scorecard: Scorecard) -> str:
             f"An approving review of `{scorecard.head.sha[:7]}` accepts this: "
             "by somebody with write permission who isn't its author."
         )
-    if scorecard.mode is Mode.INFORM:
+    if scorecard.mode is Mode.INFORM and scorecard.status not in _QUIET:
         said.append("This repository only informs (`mode: inform`): the check passes whatever the verdict is.")
     return " ".join(said)
 

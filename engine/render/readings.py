@@ -69,13 +69,28 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
     return said
 
 
+def interval_text(effect: Effect) -> str:
+    """The interval of an effect's change, or why there is none."""
+    unknown = effect.interval is None or (effect.interval.low is None and effect.interval.high is None)
+    return "stopped early" if unknown and effect.reading == "not_needed" else figures.interval(effect.interval)
+
+
+def change_text(effect: Effect | None) -> str:
+    """``+4.0 (+0.9 … +7.1)``: a change is never shown without its interval."""
+    if effect is None or effect.change is None:
+        return figures.NONE
+    return f"{figures.change(effect.change)} ({interval_text(effect)})"
+
+
 def effect_reading(effect: Effect) -> str:
-    """An effect in words: ``no drop over 5 points``, ``can't tell: 90 more cases would``, ``worse · contract``."""
+    """An effect in words: ``no drop over 5 points``, ``worse · contract``; ``can't tell a drop of 10: 90 more cases
+    would`` where more cases are what is missing."""
     words = READING_WORDS[effect.reading]
     if effect.reading == "same" and effect.margin is not None:
         words = f"no drop over {figures.points(effect.margin).removesuffix('.0')} points"
     elif effect.reading == "cant_tell" and effect.more_cases is not None:
-        words = f"{words}: {figures.plural(effect.more_cases, 'more case')} would"
+        drop = "" if effect.margin is None else f" a drop of {figures.points(effect.margin).removesuffix('.0')}"
+        words = f"{words}{drop}: {figures.plural(effect.more_cases, 'more case')} would"
     return words if effect.policy is SlicePolicy.POPULATION else f"{words} · {effect.policy.value}"
 
 
@@ -93,6 +108,16 @@ class LabelMove:
     before: str
     after: str
     size: float
+
+
+def score_text(case: CaseEffect) -> str:
+    """The mean scores of both arms' answers: ``87.5 → 56.3``."""
+    means = []
+    for answers in (case.baseline, case.candidate):
+        known = [(answer.score, answer.count) for answer in answers if answer.score is not None]
+        total = sum(count for _, count in known)
+        means.append(sum(score * count for score, count in known) / total if total else None)
+    return figures.arrow(*map(figures.points, means))
 
 
 def label_moves(confusion: Confusion) -> list[LabelMove]:
@@ -138,9 +163,10 @@ def cost_sentence(cost: CostEffect) -> str:
 
 
 def diff_title(diff: PromptDiff) -> str:
-    """``Prompt diff: +6 −1 lines, +412 tokens``; where only settings change, which: ``Settings: model``."""
-    if not diff.added and not diff.removed and diff.settings:
-        return f"Settings: {', '.join(name for name, _, _ in diff.settings[:5])}"
+    """``Prompt diff: +6 −1 lines, +412 tokens``; where no line changes, which settings do: ``Settings: model``."""
+    if not diff.added and not diff.removed:
+        named = ", ".join(name for name, _, _ in diff.settings[:5])
+        return f"Settings: {named}" if named else "Prompt diff: no line"
     lines = f"Prompt diff: +{diff.added:,} −{diff.removed:,} lines"
     if diff.tokens_before is None or diff.tokens_after is None:
         return lines
@@ -148,7 +174,7 @@ def diff_title(diff: PromptDiff) -> str:
 
 
 def swapped(card: LineageCard) -> str:
-    """``model: offline-large → offline-small`` where the pull request swaps the model; else the model's name."""
+    """``offline-large → offline-small`` where the pull request swaps the model; else the model's name."""
     if not card.baseline_model or card.baseline_model == card.model:
         return card.model
-    return f"model: {figures.arrow(card.baseline_model, card.model)}"
+    return figures.arrow(card.baseline_model, card.model)

@@ -10,6 +10,7 @@ from engine.render.encode import code, entities, excerpt, prose
 from engine.render.readings import (
     CaseGroups,
     case_groups,
+    change_text,
     cost_sentence,
     diff_title,
     effect_reading,
@@ -102,10 +103,10 @@ def overview_row(card: LineageCard) -> tuple[str, ...]:
         figures.arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE
     )
     return (
-        f"{prose(card.lineage, 80)} · {model_name(card)}",
+        f"{prose(card.lineage, 80)}<br>{model_name(card)}",
         f"{VERDICT_SIGNS[card.status]}&nbsp;{VERDICT_WORDS[card.status]}",
         unbroken(score),
-        unbroken(figures.change_with_interval(overall.change, overall.interval) if overall else figures.NONE),
+        unbroken(change_text(overall)),
         unbroken(cost_cell(card.cost)),
         f"{len(groups.better)} / {len(groups.worse)}" if card.cases else figures.NONE,
     )
@@ -135,7 +136,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
                 figures.count(effect.cases),
                 figures.points(effect.baseline),
                 figures.points(effect.candidate),
-                unbroken(figures.change_with_interval(effect.change, effect.interval)),
+                unbroken(change_text(effect)),
                 f"**{reading}**" if READING_TONES[effect.reading] == "bad" else reading,
             )
         )

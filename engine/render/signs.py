@@ -16,7 +16,7 @@ VERDICT_WORDS: dict[VerdictStatus, str] = {
     VerdictStatus.NEEDS_APPROVAL: "needs approval",
     VerdictStatus.SUSPICIOUS: "inconclusive, suspicious",
     VerdictStatus.UNDERPOWERED: "inconclusive, too few cases",
-    VerdictStatus.NOT_APPLICABLE: "not applicable",
+    VerdictStatus.NOT_APPLICABLE: "not measured",
 }
 
 VERDICT_SIGNS: dict[VerdictStatus, str] = {
@@ -55,6 +55,7 @@ READING_WORDS: dict[str, str] = {
     "worse": "worse",
     "same": "no drop",
     "cant_tell": "can't tell",
+    "not_needed": "not needed",
     "no_data": "no data",
     "passes": "within the limit",
     "fails": "over the limit",
@@ -79,6 +80,7 @@ READING_TONES: dict[str, Tone] = {
     "missing": "doubt",
     "no_data": "doubt",
     "same": "calm",
+    "not_needed": "calm",
     "not_gated": "calm",
     "not_run": "calm",
     "advisory": "calm",

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING
 
 from engine.render import figures
 from engine.render.encode import excerpt, visible
-from engine.render.markdown import full_title, spending_text
-from engine.render.readings import case_groups, diff_title, effect_reading, expected_text, swapped, unusual_answers
+from engine.render.markdown import full_title, spending_text, what_clears_text
+from engine.render.readings import (
+    case_groups,
+    change_text,
+    diff_title,
+    effect_reading,
+    expected_text,
+    score_text,
+    swapped,
+    unusual_answers,
+)
 from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
 from schemas.scorecard import Answer, CaseEffect, CostEffect, Effect, LineageCard, PromptDiff, Scorecard, VerdictStatus
 
@@ -72,6 +81,8 @@ def _parts(scorecard: Scorecard) -> Iterator[RenderableType]:
     yield _sentence(f"{VERDICT_SIGNS[scorecard.status]} {full_title(scorecard)}", f"bold {tone}")
     yield _sentence(scorecard.summary)
     yield from _numbered(reason.sentence for reason in scorecard.reasons if reason.sentence not in scorecard.summary)
+    if said := what_clears_text(scorecard):
+        yield _sentence(said)
     if scorecard.lineages:
         yield ""
         yield _table(
@@ -95,16 +106,14 @@ def _footer(scorecard: Scorecard) -> str:
 def _overview_row(card: LineageCard) -> tuple[Text, ...]:
     overall = card.overall
     return (
-        _text(card.lineage, "bold", 80)
-        .append("\n")
-        .append_text(_text(swapped(card).removeprefix("model: "), "dim", 130)),
+        _text(card.lineage, "bold", 80).append("\n").append_text(_text(swapped(card), "dim", 130)),
         _text(f"{VERDICT_SIGNS[card.status]} {VERDICT_WORDS[card.status]}", _STYLES[VERDICT_TONES[card.status]]),
         _text(
             figures.arrow(figures.points(overall.baseline), figures.points(overall.candidate))
             if overall
             else figures.NONE
         ),
-        _text(figures.change_with_interval(overall.change, overall.interval) if overall else figures.NONE),
+        _text(change_text(overall)),
         _text(_cost(card.cost)),
     )
 
@@ -174,7 +183,7 @@ def _effects(effects: Sequence[Effect], head: str) -> RenderableType:
             _text((effect.slice if head == "slice" else effect.metric) or "all cases", limit=40),
             _text(figures.count(effect.cases)),
             _text(figures.arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
-            _text(figures.change_with_interval(effect.change, effect.interval)),
+            _text(change_text(effect)),
             _text(effect_reading(effect), _STYLES[READING_TONES[effect.reading]]),
         )
         for effect in effects[:_MOST_EFFECTS]
@@ -185,6 +194,8 @@ def _effects(effects: Sequence[Effect], head: str) -> RenderableType:
 
 
 def _cases(cases: Sequence[CaseEffect]) -> RenderableType:
+    if all(case.expected is None for case in cases):
+        return _graded(cases)
     rows: list[tuple[Text, ...]] = [
         (
             _text(case.id + (" (protected)" if case.protected else ""), limit=40),
@@ -197,6 +208,21 @@ def _cases(cases: Sequence[CaseEffect]) -> RenderableType:
     if len(cases) > _MOST_CASES:
         rows.append((_text(f"and {len(cases) - _MOST_CASES:,} more"), *[_text("")] * 3))
     return _table(("case", "expected", "baseline said", "candidate says"), "llll", rows)
+
+
+def _graded(cases: Sequence[CaseEffect]) -> RenderableType:
+    """Cases without an expectation: their answers are whole texts, which the other renderings show."""
+    rows: list[tuple[Text, ...]] = [
+        (
+            _text(case.id + (" (protected)" if case.protected else ""), limit=40),
+            _text(score_text(case)),
+            _text(case.reason or figures.NONE, limit=160),
+        )
+        for case in cases[:_MOST_CASES]
+    ]
+    if len(cases) > _MOST_CASES:
+        rows.append((_text(f"and {len(cases) - _MOST_CASES:,} more"), *[_text("")] * 2))
+    return _table(("case", "score", "why the candidate's worst answer lost points"), "lrl", rows)
 
 
 def _answers(answers: Sequence[Answer]) -> Text:

@@ -27,8 +27,9 @@ def test_points(value, signed, shown):
 
 def test_intervals():
     assert words.interval(Interval(low=-0.58, high=-0.099)) == "−58 … −9.9"
-    assert words.interval(Interval(low=-0.02, high=None)) == "−2 … ?"
-    assert words.interval(None) == "? … ?"
+    assert words.interval(Interval(low=-0.02, high=None)) == "≥ −2"
+    assert words.interval(Interval(low=None, high=-0.02)) == "≤ −2"
+    assert words.interval(None) == "unknown"
 
 
 def test_shares():
@@ -50,7 +51,7 @@ def test_subjects(name, metric, said):
 
 def test_a_drop():
     assert words.drop(effect(), None) == (
-        "Slice `adversarial` fell from 83.3 to 50 (−33.3, interval −58 … −9.9): 4 cases got worse, 0 better."
+        "Slice `adversarial` fell from 83.3 to 50 (−33.3, interval −58 … −9.9): 4 cases scored lower, 0 higher."
     )
     assert words.drop(effect(slice=None, baseline=None, worse=1), "date").startswith("`date` fell (−33.3, interval")
 

@@ -3,9 +3,10 @@
 import pytest
 
 from engine.headline import explained, summary, title
+from engine.render.markdown import full_title, markdown
 from schemas.config import SlicePolicy
 from schemas.scorecard import Answer, CaseEffect, Effect, Interval, Reason, ReasonCode, VerdictStatus
-from tests.render.scorecards import lineage, resume, triage
+from tests.render.scorecards import lineage, resume, scorecard, triage
 
 BLOCKED, APPROVED = VerdictStatus.BLOCKED, VerdictStatus.APPROVED
 
@@ -73,6 +74,38 @@ def test_a_block_without_anything_good_says_only_why():
     assert summary([worse], ()) == "`outreach`: the overall score fell by 12 points."
     assert title(BLOCKED, [worse], ()) == "blocked: the overall score fell by 12 points"
     assert summary([blocked(CONTRACT, overall=None)], ()).startswith("`outreach`: 3 of the 21")
+
+
+def test_the_first_metric_is_the_overall_score():
+    drops = [reason(ReasonCode.DROP, metric=name, estimate=-0.12) for name in ("overall", "brevity")]
+    metrics = tuple(overall(metric=name) for name in ("overall", "brevity"))
+    said = summary([blocked(*drops, overall=None, metrics=metrics)], ())
+    assert said == "`outreach`: the overall score fell by 12 points and `brevity` fell by 12 points."
+
+
+def test_a_lineage_is_named_once():
+    gone = reason(
+        ReasonCode.DELETED_LINEAGE, VerdictStatus.NEEDS_APPROVAL, sentence="outreach: the prompt a.md is deleted."
+    )
+    card = lineage(status=VerdictStatus.NEEDS_APPROVAL, reasons=(gone,), headline=gone.sentence)
+    for cards in ([card], [card, approved()]):
+        assert title(VerdictStatus.NEEDS_APPROVAL, cards, ()) == "needs approval: outreach, the prompt a.md is deleted"
+    assert summary([card], ()) == "`outreach`: the prompt a.md is deleted."
+
+
+def test_the_pull_request_that_installs_us_says_when_it_gates():
+    adopted = reason(ReasonCode.ADOPTION, VerdictStatus.NOT_APPLICABLE)
+    assert title(VerdictStatus.NOT_APPLICABLE, [], (adopted,)) == "gates after merge"
+    card = scorecard(status=VerdictStatus.NOT_APPLICABLE, title="gates after merge", reasons=(adopted,))
+    assert full_title(card) == "Prompt Verdict: gates after merge"
+
+
+def test_nothing_to_evaluate_is_said_once():
+    nothing = reason(ReasonCode.NOTHING_CHANGED, VerdictStatus.NOT_APPLICABLE, sentence="No prompt changes.")
+    said = {"title": title(VerdictStatus.NOT_APPLICABLE, [], (nothing,)), "summary": summary([], (nothing,))}
+    card = scorecard(status=VerdictStatus.NOT_APPLICABLE, reasons=(nothing,), **said)
+    assert card.title == "nothing to evaluate: No prompt changes"
+    assert markdown(card).count("No prompt changes") == 1
 
 
 def test_many_reasons_are_counted():

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 
 from engine.render.html import html_report
 from engine.render.limits import REPORT, Limits
@@ -16,7 +16,7 @@ from engine.render.markdown import Links
 from schemas.prompts import Finding
 from schemas.scorecard import Answer, CaseEffect, DiffHunk, DiffLine, PromptDiff, VerdictStatus
 from tests.render.scorecards import STATES, TRIAGE_DIFF, blocked, lineage, resume, scorecard, triage
-from tests.render.surfaces import hostile_texts
+from tests.render.surfaces import hostile_texts, runner_commands
 from tests.render.test_ladder import many
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -118,9 +118,17 @@ def structure(text: str) -> list[tuple[str, list[str]]]:
 
 
 @settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])
-@given(hostile_texts.filter(lambda text: len(text) > 1))
+@given(hostile_texts.filter(lambda text: len(text) > 1 and not text.startswith("http")))
 def test_no_text_changes_the_structure_of_the_page(text):
     assert structure(text) == structure("xy")
+
+
+@settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])
+@given(hostile_texts)
+@example("x\n::error::boo\n  ::warning::boo\x0b::error::boo")
+@example("##[error]boo #\u00ad#[error]boo ####[[ \u2028::error::boo")
+def test_no_text_becomes_a_command_of_the_runner_in_a_log(text):
+    assert runner_commands(html_report(attacked(text))) == []
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+from hypothesis import given, settings
+
 from engine.render.json import comparable_json, scorecard_json
 from schemas.scorecard import Scorecard
 from tests.render.scorecards import blocked
+from tests.render.surfaces import hostile_texts, runner_commands
 
 
 def test_the_same_scorecard_is_the_same_bytes():
@@ -14,6 +18,21 @@ def test_the_same_scorecard_is_the_same_bytes():
 
 def test_nothing_is_lost():
     assert Scorecard.model_validate_json(scorecard_json(blocked())) == blocked()
+
+
+@settings(max_examples=100)
+@given(hostile_texts)
+def test_no_text_becomes_a_command_of_the_runner_in_a_log(text):
+    card = blocked().model_copy(update={"summary": text})
+    assert runner_commands(scorecard_json(card)) == []
+    assert json.loads(scorecard_json(card))["summary"] == text
+
+
+@pytest.mark.parametrize("text", ["##[error]x", "#\u00ad#[error]x", "\\##[error]x", "a\u2028::error::x", "####[["])
+def test_commands_are_written_so_that_only_a_reader_of_json_sees_them(text):
+    card = blocked().model_copy(update={"summary": text})
+    assert runner_commands(scorecard_json(card)) == []
+    assert json.loads(scorecard_json(card))["summary"] == text
 
 
 def test_wall_time_does_not_count_when_scorecards_are_compared():

@@ -173,7 +173,7 @@ def test_an_approved_lineage_is_folded_and_a_blocked_one_is_open():
 
 
 def test_a_lineage_without_anything_measured_still_renders():
-    assert "| outreach · claude-haiku-4-5 | ✅&nbsp;approved | – | – | – | – |" in markdown(
+    assert "| outreach<br>claude-haiku-4-5 | ✅&nbsp;approved | – | – | – | – |" in markdown(
         scorecard(lineages=(lineage(),))
     )
     assert "9 cases got better" in markdown(scorecard(lineages=(resume(),)))

@@ -9,6 +9,7 @@ from engine.render import figures
 from engine.render.markdown import markdown
 from engine.render.readings import (
     case_groups,
+    change_text,
     cost_sentence,
     diff_title,
     effect_reading,
@@ -33,8 +34,9 @@ def effect(**changes) -> Effect:
         ({"margin": 0.125}, "no drop over 12.5 points"),
         ({}, "no drop"),
         ({"reading": "cant_tell", "more_cases": 1}, "can't tell: 1 more case would"),
-        ({"reading": "cant_tell", "more_cases": 90}, "can't tell: 90 more cases would"),
+        ({"reading": "cant_tell", "more_cases": 90, "margin": 0.1}, "can't tell a drop of 10: 90 more cases would"),
         ({"reading": "cant_tell"}, "can't tell"),
+        ({"reading": "not_needed"}, "not needed"),
         ({"reading": "worse", "policy": SlicePolicy.CONTRACT}, "worse · contract"),
         ({"reading": "no_data", "policy": SlicePolicy.WATCH}, "no data · watch"),
     ],
@@ -54,10 +56,13 @@ def test_an_effect_reads_in_words(changes, words):
         (figures.change(None), "–"),
         (figures.interval(None), "no interval"),
         (figures.interval(Interval(low=None, high=None)), "no interval"),
-        (figures.interval(Interval(low=None, high=0.07)), "? … +7.0"),
-        (figures.interval(Interval(low=-0.07, high=None)), "−7.0 … ?"),
-        (figures.change_with_interval(0.04, Interval(low=0.009, high=0.071)), "+4.0 (+0.9 … +7.1)"),
-        (figures.change_with_interval(None, None), "–"),
+        (figures.interval(Interval(low=None, high=0.07)), "≤ +7.0"),
+        (figures.interval(Interval(low=-0.07, high=None)), "≥ −7.0"),
+        (change_text(effect(change=0.04, interval=Interval(low=0.009, high=0.071))), "+4.0 (+0.9 … +7.1)"),
+        (change_text(effect(change=0.04, reading="cant_tell")), "+4.0 (no interval)"),
+        (change_text(effect(change=0.04, reading="not_needed")), "+4.0 (stopped early)"),
+        (change_text(effect(change=None)), "–"),
+        (change_text(None), "–"),
         (figures.usd(None), "–"),
         (figures.usd(Decimal(0)), "$0.00"),
         (figures.usd(Decimal("1234.5")), "$1,234.50"),
@@ -149,10 +154,11 @@ def test_settings_that_change_alone_are_no_empty_diff():
     diff = PromptDiff(path_before="a", path_after="a", added=0, removed=0, settings=(("model", "large", "small"),))
     assert diff_title(diff) == "Settings: model"
     assert diff_title(diff.model_copy(update={"added": 2})) == "Prompt diff: +2 −0 lines"
+    assert diff_title(diff.model_copy(update={"settings": ()})) == "Prompt diff: no line"
 
 
 def test_a_swapped_model_has_its_own_heading():
     card = lineage(model="small", baseline_model="large")
-    assert swapped(card) == "model: large → small"
+    assert swapped(card) == "large → small"
     assert swapped(lineage(model="small")) == "small"
-    assert "· model: large → small</b>: approved" in markdown(scorecard(lineages=(card,)))
+    assert "· large → small</b>: approved" in markdown(scorecard(lineages=(card,)))
