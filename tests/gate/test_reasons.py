@@ -61,7 +61,7 @@ def test_a_drop():
         {
             "code": "drop",
             "status": VerdictStatus.BLOCKED,
-            "sentence": "The overall score fell from 99.3 to 93.3 (−6, interval −8.7 … −3.2): 20 cases got worse, 2 better.",
+            "sentence": "The overall score fell from 99.3 to 93.3 (−6, interval −8.7 … −3.2): 20 cases scored lower, 2 higher.",
             "metric": "exact",
             "estimate": -0.06,
             "interval": (-0.0874, -0.032),
@@ -73,7 +73,7 @@ def test_a_drop():
         {
             "code": "drop",
             "status": VerdictStatus.BLOCKED,
-            "sentence": "Slice `edge` fell from 100 to 80 (−20, interval −26.9 … −12): 20 cases got worse, 0 better.",
+            "sentence": "Slice `edge` fell from 100 to 80 (−20, interval −26.9 … −12): 20 cases scored lower, 0 higher.",
             "slice": "edge",
             "metric": "exact",
             "estimate": -0.2,
@@ -91,7 +91,7 @@ def test_a_drop_of_another_metric_says_which():
     found = reasons(plan, lambda case, arm, r: (1.0, float(arm == 0 or not 10 <= case < 30)))
     assert [(r.get("slice"), r["metric"], r["p"]) for r in found] == [(None, "date", 0.001), ("edge", "date", 0.001)]
     assert found[1]["sentence"] == (
-        "`date` in slice `edge` fell from 100 to 80 (−20, interval −26.9 … −12): 20 cases got worse, 0 better."
+        "`date` in slice `edge` fell from 100 to 80 (−20, interval −26.9 … −12): 20 cases scored lower, 0 higher."
     )
 
 
