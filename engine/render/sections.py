@@ -78,6 +78,10 @@ def left_out(number: int, what: str) -> str:
     return f"\n\n… and {figures.plural(number, what)} more: see the full report." if number > 0 else ""
 
 
+SHORT = 24
+"""Characters of a reading that stays on one line on a phone."""
+
+
 def unbroken(cell: str) -> str:
     """A cell that is never wrapped: on a phone the table scrolls instead."""
     return cell.replace(" ", "&nbsp;")
@@ -112,7 +116,9 @@ def overview_row(card: LineageCard) -> tuple[str, ...]:
     )
 
 
-OVERVIEW_HEAD = ("lineage", "verdict", "score", "change (interval)", "cost per 1,000", "better / worse")
+OVERVIEW_HEAD = tuple(
+    map(unbroken, ("lineage", "verdict", "score", "change (interval)", "cost per 1,000", "better / worse"))
+)
 
 
 def reasons_list(reasons: Sequence[Reason], detail: Detail) -> str:
@@ -129,7 +135,8 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
     kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.reading, 3))
     rows = []
     for effect in kept[: detail.effects]:
-        reading = prose(effect_reading(effect))
+        words = effect_reading(effect)
+        reading = unbroken(prose(words)) if len(words) <= SHORT else prose(words)
         rows.append(
             (
                 prose((effect.slice if head == "slice" else effect.metric) or "all cases", 60),
@@ -140,9 +147,8 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
                 f"**{reading}**" if READING_TONES[effect.reading] == "bad" else reading,
             )
         )
-    return table((head, "cases", "baseline", "candidate", "change (interval)", "reading"), "lrrrrl", rows) + left_out(
-        len(effects) - detail.effects, head
-    )
+    heads = (head, "cases", "baseline", "candidate", unbroken("change (interval)"), "reading")
+    return table(heads, "lrrrrl", rows) + left_out(len(effects) - detail.effects, head)
 
 
 def answers_cell(answers: Sequence[Answer], detail: Detail) -> str:

@@ -59,7 +59,7 @@ def many(statuses: list[VerdictStatus], cases: int, text: str = MEGABYTE):
 def counted(text: str) -> Counter:
     """Verdicts in the overview: its rows, and what it counts below them."""
     seen = Counter()
-    for words in re.findall(r"^\| (?:<code>)?lineage.*? \| \S+?&nbsp;([a-z, ]+?) \|", text, re.MULTILINE):
+    for words in re.findall(r"^\| (?:<code>)?lineage(?! \|).*? \| \S+?&nbsp;([a-z, ]+?) \|", text, re.MULTILINE):
         seen[words] += 1
     rest = re.search(r"([\d,]+) lineages?(?: more)?: (.*)\.$", text, re.MULTILINE)
     if rest:
