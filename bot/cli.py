@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import NoReturn
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -47,6 +50,74 @@ def web() -> None:
 def worker() -> None:
     """Only work: as many as you like on one Postgres, each with its own PROMPTVERDICT_SLOT."""
     _serve(web=False, worker=True)
+
+
+@app.command()
+def setup(
+    *,
+    webhook_url: Annotated[
+        str,
+        typer.Option("--webhook-url", metavar="URL", help="Where GitHub will reach the bot: https://HOST/webhook."),
+    ],
+    organization: Annotated[
+        str | None, typer.Option("--organization", metavar="NAME", help="Whose App it is (default: your own).")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="The App's name, unique on GitHub.")] = "Prompt Verdict",
+    output: Annotated[
+        Path, typer.Option("--output", metavar="DIR", help="Where the key, the secret and the ruleset are written.")
+    ] = Path("prompt-verdict-app"),
+    github: Annotated[str, typer.Option("--github", metavar="URL", help="Your GitHub.")] = "https://github.com",
+    port: Annotated[
+        int, typer.Option("--port", help="Of the page on this machine (default: any).", show_default=False)
+    ] = 0,
+) -> None:
+    """Register the GitHub App, with its permissions, events and webhook: one page, one button.
+
+    The key and the webhook secret go into files for this user only, never over anything that is there.
+    """
+    from adapters.providers.registry import CA_BUNDLE, PROXY
+    from bot.setup import Plan
+    from bot.setup import setup as run
+
+    run(
+        Plan(
+            webhook_url=webhook_url,
+            name=name,
+            organization=organization,
+            folder=output,
+            server_url=github.rstrip("/"),
+            port=port,
+            proxy=os.environ.get(PROXY) or None,
+            ca_bundle=os.environ.get(CA_BUNDLE) or None,
+        ),
+        sys.stdout,
+    )
+
+
+class DoctorFormat(StrEnum):
+    """How the findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command(epilog="Exit codes: 0 nothing to mend (there may be warnings); 1 problems; 2 wrong settings.")
+def doctor(
+    *,
+    output_format: Annotated[DoctorFormat, typer.Option("--format", help="How it is printed.")] = DoctorFormat.TEXT,
+    repository: Annotated[
+        str | None, typer.Option("--repository", metavar="OWNER/NAME", help="Look at the rulesets of this one alone.")
+    ] = None,
+) -> None:
+    """Check an installation: permissions, events, webhooks, rulesets, keys (a token each), database, workers.
+
+    It reads the same settings as the bot, changes nothing, and shows no secret.
+    """
+    from bot.doctor import doctor as run
+
+    as_document = output_format is DoctorFormat.JSON
+    code = run(os.environ, sys.stdout, now=datetime.now(UTC), as_document=as_document, only=repository)
+    raise typer.Exit(code)
 
 
 @app.command()
