@@ -5,7 +5,7 @@ over real HTTP (tests/fakes/github): it has a repository with the examples, send
 check runs. Somebody opens a pull request that raises the average and breaks the adversarial cases; a maintainer asks
 why, and then accepts it for a reason.
 
-Exit code 0 only if the comment, the check, the answers and the acceptance were all there.
+Exit code 0 only if the comment, the check, the answers and the acceptance were all there, and doctor is content.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.staged import blobs
-from bot.registration import EVENTS, PERMISSIONS
+from bot.registration import EVENTS, PERMISSIONS, ruleset
 from tests.fakes.github import App, FakeGitHub, Hook, Pull, Scene
 
 ROOT = Path(__file__).parent.parent
@@ -78,6 +78,8 @@ class Stage:
         app, _ = github.app("prompt-verdict", [self.repository], **PERMISSIONS)
         self.app: App = app
         app.events = EVENTS
+        (rule,) = ruleset(app.id)["rules"]
+        self.repository.required_checks["main"] = rule["parameters"]["required_status_checks"]
 
     def open_pull_request(self) -> Pull:
         """Ada's pull request; GitHub tells the bot."""
@@ -114,7 +116,7 @@ class Stage:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        variables = {
+        self.variables = {
             "PATH": os.environ["PATH"],
             "PROMPTVERDICT_APP_ID": str(self.app.id),
             "PROMPTVERDICT_PRIVATE_KEY_FILE": str(self._secret("app.pem", self.app.private_key)),
@@ -127,7 +129,7 @@ class Stage:
         }
         command = [sys.executable, "-m", "bot"]
         with (self.folder / "bot.log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, cwd=ROOT, env=self.variables, stdout=log, stderr=subprocess.STDOUT)
         try:
             until("the bot to be ready", lambda: process.poll() is not None or ready(port))
             if process.poll() is not None:
@@ -141,6 +143,14 @@ class Stage:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def doctor(self) -> tuple[int, str]:
+        """``promptverdict doctor`` on this installation: its exit code and what it says."""
+        command = [sys.executable, "-m", "bot", "doctor"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.variables, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
 
     def _secret(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -177,6 +187,11 @@ def play(stage: Stage, *, short: bool) -> None:
         show("prompt-verdict[bot] answers", answer, 1 if short else ANSWER_LINES)
         check = until("the check to pass", lambda: passed(stage.check(pull)))
         show_check(check, short=True)
+
+        code, said = stage.doctor()
+        say("\nIs everything in place? promptverdict doctor")
+        say(textwrap.indent(said.rstrip().rpartition("\n")[2] if short else said.rstrip(), "  │ "))
+        expect(code == 0, "doctor found a problem")
     expect(len(stage.repository.check_runs) == 1, f"there are {len(stage.repository.check_runs)} checks")
     expect(not stage.github.violations, f"GitHub would have refused: {stage.github.violations[:3]}")
 

@@ -161,7 +161,7 @@ def what_clears_text(scorecard: Scorecard) -> str:
     """Who accepted this, what an approving review would accept, or that the check only informs; empty otherwise."""
     said = []
     if by := scorecard.clearance:
-        until = f" until {by.expires_at}," if by.expires_at else ""
+        until = f" until {by.expires_at[:10]}," if by.expires_at else ""
         why = f": {by.reason}" if by.reason else "."
         said.append(f"Accepted by `{by.by}` at `{by.commit[:7]}`,{until} as long as nothing that matters changes{why}")
     clearable = scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS) and not scorecard.passes
