@@ -1,4 +1,5 @@
 # The Action's image, and the bot's. No WORKDIR and no USER: GitHub mounts its folders as root and sets its own workdir.
+# The bot is run as `bot`, with `--user 65532:65532`: /data is that user's.
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
@@ -21,6 +22,7 @@ LABEL org.opencontainers.image.title="Prompt Verdict" \
 RUN command -v git >/dev/null || { apt-get update -qq \
     && apt-get install -y -qq --no-install-recommends git ca-certificates >/dev/null \
     && rm -rf /var/lib/apt/lists/*; }
+RUN install -d -o 65532 -g 65532 -m 700 /data
 COPY --from=build /opt/prompt-verdict /opt/prompt-verdict
 ENV PATH=/opt/prompt-verdict/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 ENTRYPOINT ["python", "-I", "-u", "-m", "action"]

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.signatures import FORGERIES, attack
 from bot.signature import signature, signed
 
 SECRET, OTHER = "It's a Secret to Everybody", "another secret of ours"
@@ -45,3 +46,10 @@ def test_a_body_with_one_other_bit_is_not_signed(body, data):
     mutated = bytearray(body + b"\0")
     mutated[data.draw(st.integers(0, len(body)))] ^= 1 << data.draw(st.integers(0, 7))
     assert not signed(bytes(mutated), good, [OTHER, SECRET])
+
+
+async def test_no_forged_webhook_is_taken():
+    """A short run of ``benchmarks.signatures``: each of its forgeries a hundred times."""
+    seen = await attack(100 * len(FORGERIES))
+    assert {status for _, status in seen} <= {400, 401}
+    assert {kind for kind, _ in seen} == set(FORGERIES)
