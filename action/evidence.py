@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sqlite3
 import tempfile
 import zipfile
 import zlib
-from contextlib import aclosing
+from collections.abc import Callable
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from schemas.errors import HostError, StoreError
 
 if TYPE_CHECKING:
+    from adapters.store import CommittedStore
     from schemas.ports import PullRequestHost
 
 FILE = "outcomes.sqlite3"
@@ -28,7 +31,7 @@ def artifact_name(number: int) -> str:
     return f"prompt-verdict-{number}"
 
 
-def take_over(host: PullRequestHost, number: int, store: Path) -> int | None:
+def take_over(host: PullRequestHost, number: int, store: Path, say: Callable[[str], None]) -> int | None:
     """Adds what the pull request's runs have measured to the file ``store``; how many outcomes were new to it.
 
     ``None``: they left nothing. The file that they left is opened beside ``store``, which is never replaced by it.
@@ -37,7 +40,7 @@ def take_over(host: PullRequestHost, number: int, store: Path) -> int | None:
     try:
         with tempfile.TemporaryDirectory(prefix="prompt-verdict-") as folder:
             brought = Path(folder, FILE)
-            return asyncio.run(_adopt(brought, store)) if _bring(host, number, brought) else None
+            return asyncio.run(_adopt(brought, store, say)) if _bring(host, number, brought) else None
     except OSError as error:
         raise StoreError(f"the outcomes can't be kept: {error.strerror}", where=artifact_name(number)) from error
 
@@ -62,12 +65,30 @@ def _bring(host: PullRequestHost, number: int, into: Path) -> bool:
     return True
 
 
-async def _adopt(brought: Path, store: Path) -> int:
+def open_kept(path: Path, say: Callable[[str], None]) -> CommittedStore:
+    """The store in the action's home. One that is damaged or another version's is moved aside and begun anew: the cache
+    would bring it back to every run. Raises StoreError for what a new file wouldn't mend."""
+    from adapters.store import open_store
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return open_store(str(path))
+    except StoreError as error:
+        if isinstance(error.__cause__, OSError | sqlite3.OperationalError):
+            raise
+        for rest in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + rest).replace(path.with_name(f"unreadable-{path.name}{rest}"))
+        say(f"What earlier runs have paid for can't be read, so it is paid for again: {error}")
+        return open_store(str(path))
+
+
+async def _adopt(brought: Path, store: Path, say: Callable[[str], None]) -> int:
     """Adds every outcome and plan of the file ``brought`` that ``store`` lacks; how many outcomes."""
     from adapters.store import open_store
 
     added = 0
-    async with aclosing(open_store(str(brought))) as source, aclosing(open_store(str(store))) as target:
+    async with aclosing(open_store(str(brought))) as source, aclosing(open_kept(store, say)) as target:
         rows = iter(source.export())
         while batch := [row for _, row in zip(range(BATCH), rows, strict=False)]:
             there = await target.get([(row.request_digest, row.repetition) for row in batch])

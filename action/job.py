@@ -203,7 +203,7 @@ class Job:
             if not pull.merged or pull.base_ref != event.branch:
                 continue
             try:
-                added = take_over(self.host, pull.number, Path(self.environment.store))
+                added = take_over(self.host, pull.number, Path(self.environment.store), self.runner.say)
             except PromptVerdictError as error:
                 self.runner.warn(f"the outcomes of #{pull.number} weren't adopted: {error}")
             else:
@@ -217,7 +217,7 @@ class Job:
     def _bring(self, number: int) -> None:
         """What the pull request's own run has measured. Without it the verdict is measured again."""
         try:
-            added = take_over(self.host, number, Path(self.environment.store))
+            added = take_over(self.host, number, Path(self.environment.store), self.runner.say)
         except PromptVerdictError as error:
             self.runner.warn(f"earlier outcomes of #{number} can't be reused: {error}")
         else:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from action.evidence import open_kept
 from engine.content import content_digest
 from engine.pipeline import Prepared, World, measure, prepare, static, waiting
 from engine.render.progress import progress_line, progress_of
@@ -91,16 +93,12 @@ class LivePreparation:
 
     async def measure(self, log: Callable[[str], None]) -> Scorecard:
         """Runs what is planned, with the outcome store in the action's home."""
-        from pathlib import Path
-
         from adapters.clock import SystemClock
         from adapters.providers.registry import provider_for
-        from adapters.store import open_store
         from engine.access import Access
 
         clock = SystemClock()
-        Path(self.pipeline.store).parent.mkdir(parents=True, exist_ok=True)
-        store = open_store(self.pipeline.store)
+        store = open_kept(Path(self.pipeline.store), log)
         access = Access(lambda model: provider_for(model, self.pipeline.variables), clock)
         last = clock.monotonic()
 

@@ -2,6 +2,8 @@
 
 import io
 import json
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import pytest
@@ -76,6 +78,32 @@ def test_the_queue_reuses_what_the_pull_request_measured(act, scene, stage):
     event = scene.queue(pull)
     ran = act("merge_group", event)
     assert (ran.outputs["calls"], stage.state(event["merge_group"]["head_sha"])) == ("0", "success"), ran.log
+
+
+@pytest.mark.parametrize("left", [b"no database", None], ids=["damaged", "a newer version's"])
+def test_a_store_that_the_cache_brings_and_nobody_can_read_is_begun_anew(act, scene, stage, left):
+    home = stage.home / "prompt-verdict"
+    home.mkdir(parents=True)
+    store = home / "outcomes.sqlite3"
+    if left is None:
+        with closing(sqlite3.connect(store)) as connection:
+            connection.execute("PRAGMA user_version = 99")
+    else:
+        store.write_bytes(left)
+    pull, event = scene.open_pull({TRIAGE: REWORDED})
+    ran = act("pull_request", event)
+    assert (stage.state(pull.head_sha), "paid for again" in ran.log) == ("success", True), ran.log
+    assert (home / "unreadable-outcomes.sqlite3").exists()
+    assert act("pull_request", event).outputs["calls"] == "0"
+
+
+def test_a_store_that_can_not_be_written_is_an_error_and_stays_where_it_is(act, scene, stage):
+    home = stage.home / "prompt-verdict"
+    (home / "outcomes.sqlite3").mkdir(parents=True)
+    pull, event = scene.open_pull({TRIAGE: REWORDED})
+    act("pull_request", event)
+    assert stage.state(pull.head_sha) == "error"
+    assert (home / "outcomes.sqlite3").is_dir()
 
 
 def test_nothing_to_evaluate_makes_no_call(act, scene, stage):
