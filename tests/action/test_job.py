@@ -1,5 +1,7 @@
 """Each event from its JSON to what stands on GitHub afterwards."""
 
+from pathlib import Path
+
 import pytest
 
 from schemas.config import CommentPolicy
@@ -7,6 +9,7 @@ from schemas.errors import UsageError
 from schemas.scorecard import VerdictStatus
 from tests.action.stage import GATE, PROMPT
 
+README = Path(__file__).parents[2] / "README.md"
 BETTER = {PROMPT: "Sort the ticket well.\n"}
 
 
@@ -27,11 +30,15 @@ def test_a_pull_request_gets_a_pending_status_a_comment_and_its_verdict(stage, s
     assert (ran.code, ran.outputs["verdict"], ran.outputs["calls"]) == (0, "approved", "40")
     assert ran.outputs["comment-url"].endswith(f"#issuecomment-{scene.repository.comments[0]['id']}")
     assert "approved" in ran.summary
+    assert "0 of 40 calls" in ran.log
 
 
-def test_a_run_that_ends_in_one_comment_and_one_status_takes_at_most_twelve_requests(stage, scene, github, pull):
+def test_a_run_that_ends_in_one_comment_and_one_status_takes_the_requests_that_the_readme_says(
+    stage, scene, github, pull
+):
     stage.run("pull_request", opened(scene, pull))
-    assert len(github.asked) <= 12
+    assert len(github.asked) == 10
+    assert "takes 10 requests" in README.read_text()
     bodies = [a.body["body"] for a in github.asked if a.method in ("POST", "PATCH") and "comments" in a.path]
     assert len(bodies) == 2
 
@@ -43,7 +50,8 @@ def test_a_clearing_run_too(stage, scene, github, pull):
     before = len(github.asked)
     stage.run("pull_request_review", event)
     assert stage.state(pull.head_sha) == "success"
-    assert len(github.asked) - before <= 12
+    assert len(github.asked) - before == 12
+    assert "12 with a review that clears it" in README.read_text()
 
 
 @pytest.mark.parametrize(

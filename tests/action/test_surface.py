@@ -82,10 +82,17 @@ def test_every_output_is_written_and_nothing_else_is(stage, scene):
     assert set(stage.run("pull_request", event).outputs) == set(ACTION["outputs"])
 
 
-@pytest.mark.skipif(not README.exists(), reason="there is no README yet")
-@pytest.mark.parametrize("name", [*ACTION["inputs"], *ACTION["outputs"]])
-def test_every_input_and_output_is_in_the_readme(name):
-    assert f"`{name}`" in README.read_text()
+@pytest.mark.parametrize(("head", "names"), [("input", ACTION["inputs"]), ("output", ACTION["outputs"])])
+def test_every_input_and_output_is_in_the_readmes_table_and_nothing_else_is(head, names):
+    (rows,) = re.findall(rf"(?m)^\| {head} \|.*\n\|---.*\n((?:\|.*\n)+)", README.read_text())
+    documented = {name for row in rows.splitlines() for name in re.findall("`([^`]+)`", row.split("|")[1])}
+    assert documented == set(names)
+
+
+def test_every_default_is_the_readmes(stage):
+    for name, told in ACTION["inputs"].items():
+        shown = "the job's token" if name == "github-token" else f"`{told['default']}`"
+        assert f"| `{name}` | {shown} |" in README.read_text()
 
 
 def test_the_image_is_started_as_the_dockerfile_says():
