@@ -18,6 +18,7 @@ from action.cli.streams import put
 from action.exits import Exit, exit_of
 from engine.pipeline import Prepared, World, measure, prepare, static
 from schemas.errors import UsageError
+from schemas.scorecard import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
     from adapters.prices import GenaiPrices
     from schemas.experiments import Experiment as Record
     from schemas.scorecard import Scorecard
+
+NOT_YET = (
+    "the base branch has no configuration yet, so nothing was measured: commit it, and then "
+    "promptverdict check --base HEAD --worktree measures what you edit\n"
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ def check(options: CheckOptions) -> Exit:
     if card.status.outcome == "not_applicable" and not card.lineages:
         hint = left_out(open_repository(options.repo), options.head, worktree=options.worktree)
         sys.stderr.write(f"{hint}\n" if hint else "")
+    if any(reason.code is ReasonCode.ADOPTION for reason in card.reasons):
+        sys.stderr.write(NOT_YET)
     try:
         write(card, records, options.output)
     except OSError as error:  # the verdict stands without its files

@@ -19,6 +19,16 @@ def test_a_configuration_that_is_not_merged_is_pointed_out(project):
     assert "merge it first" in project.run("plan").err
 
 
+def test_before_the_configuration_is_merged_edits_can_be_measured_all_the_same(project):
+    old = project.repository.commit({"promptverdict.yaml": None}, branch="main")
+    project.repository.commit({"promptverdict.yaml": CONFIG}, branch="install", parent=old)
+    project.repository.checkout("install")
+    (project.repository.path / "prompts/triage.prompt.yml").write_text(BROKEN)
+    ran = project.run("check", "--worktree", "--base", "main")
+    assert (ran.code, "check --base HEAD --worktree measures" in ran.err) == (0, True)
+    assert project.run("check", "--base", "HEAD", "--worktree").code == 1
+
+
 def test_nothing_is_pointed_out_where_nothing_was_left_out(project):
     project.repository.checkout("main")
     assert project.run("check").err == ""
