@@ -51,7 +51,7 @@ def comment_page(text: str) -> str:
 
 
 def photograph(browser: Browser, html: str, target: Path, scheme: str, width: int, height: int | None) -> None:
-    """One picture, ``height`` pixels high or as high as the page; at most 300 kB."""
+    """One picture, ``height`` pixels high (then at most 300 kB: it is committed), or as high as the page."""
     page = browser.new_page(
         viewport={"width": width, "height": height or 800},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -62,7 +62,7 @@ def photograph(browser: Browser, html: str, target: Path, scheme: str, width: in
     page.close()
     size = target.stat().st_size
     print(f"{target} {size:,} bytes")
-    if size > LARGEST:
+    if height is not None and size > LARGEST:
         raise SystemExit(f"{target} is larger than {LARGEST:,} bytes")
 
 

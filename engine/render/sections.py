@@ -78,10 +78,6 @@ def left_out(number: int, what: str) -> str:
     return f"\n\n… and {figures.plural(number, what)} more: see the full report." if number > 0 else ""
 
 
-SHORT = 24
-"""Characters of a reading that stays on one line on a phone."""
-
-
 def unbroken(cell: str) -> str:
     """A cell that is never wrapped: on a phone the table scrolls instead."""
     return cell.replace(" ", "&nbsp;")
@@ -135,8 +131,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
     kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.reading, 3))
     rows = []
     for effect in kept[: detail.effects]:
-        words = effect_reading(effect)
-        reading = unbroken(prose(words)) if len(words) <= SHORT else prose(words)
+        reading = "<br>".join(unbroken(prose(part)) for part in effect_reading(effect).replace(": ", ":\n").split("\n"))
         rows.append(
             (
                 prose((effect.slice if head == "slice" else effect.metric) or "all cases", 60),
