@@ -48,12 +48,14 @@ pictures: $(READY) ## The README's pictures, from a run of the demo
 soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same; the gate's properties and the bot's schedules at length
 	$(BIN)/python -m benchmarks.soak_kill
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py
+	$(BIN)/python -m benchmarks.signatures
 	SCHEDULES=10000 SCHEDULE_WALKS=20 $(BIN)/python -m pytest -q -rP -n auto tests/bot/test_schedules.py
 
-bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases
+bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases; how soon the bot acknowledges
 	$(BIN)/python -m benchmarks.throughput
 	$(BIN)/python -m benchmarks.throttled
 	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.ack
 
 bench-gate: $(READY) ## How often the gate blocks, approves and can't tell: simulated pull requests (up to an hour)
 	$(BIN)/python -m benchmarks.gate

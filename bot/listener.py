@@ -94,7 +94,8 @@ def listen(host: str, port: int) -> socket.socket:
     """The port, bound; 0: any free one. Raises UsageError when it can't be had."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        bound = socket.create_server((host, port), family=family, backlog=2048)
+        both = host == "::" and socket.has_dualstack_ipv6()
+        bound = socket.create_server((host, port), family=family, backlog=2048, dualstack_ipv6=both)
     except OSError as error:
         raise UsageError(
             f"can't listen on {host}:{port}: {error.strerror or error}",

@@ -21,8 +21,10 @@ LONGEST = 20_000
 MOST = 100
 """Entries of one list or mapping."""
 DEEPEST = 5
-QUIET = ("alembic", "github", "httpcore", "httpx", "sqlalchemy", "urllib3", "uvicorn")
+QUIET = ("alembic", "dbos", "github", "httpcore", "httpx", "sqlalchemy", "urllib3")
 """They speak when something is wrong."""
+FROM_OUTSIDE = ("uvicorn",)
+"""It warns of every request that is none: anybody could fill the disk."""
 TOKENS = re.compile(
     r"\b(?:gh[a-z]|github_pat)_[A-Za-z0-9_]{16,}"  # GitHub's tokens
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"  # a JWT
@@ -45,6 +47,7 @@ class Masked:
         forms = {form for secret in secrets for form in encodings(secret)}
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
         """The longest first: none leaves a part of another."""
+        self._widest = max([len(form) for form in forms], default=0)
 
     def __call__(self, _logger: object, _name: str, event: Event) -> Event:
         """A processor of structlog. The formatter's own entries begin with an underscore."""
@@ -54,10 +57,13 @@ class Masked:
 
     def text(self, text: str) -> str:
         """``text`` with every secret hidden, and not too long."""
+        shown = text[: 2 * LONGEST]
         for form in self._forms:
-            text = text.replace(form, HIDDEN)
-        text = TOKENS.sub(HIDDEN, text)
-        return text if len(text) <= LONGEST else text[:LONGEST] + "…"
+            shown = shown.replace(form, HIDDEN)
+        shown = TOKENS.sub(HIDDEN, shown)
+        if len(text) > 2 * LONGEST:  # a secret may have been cut in two
+            shown = shown[: max(len(shown) - self._widest, 0)]
+        return shown if len(text) <= LONGEST else shown[:LONGEST] + "…"
 
     def value(self, value: object, depth: int = 0) -> object:
         """``value`` as plain JSON; what is no JSON is shown as text."""
@@ -102,8 +108,11 @@ def start_logs(stream: TextIO, secrets: Iterable[str] = (), *, level: int = logg
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for names, least in ((QUIET, logging.WARNING), (FROM_OUTSIDE, logging.ERROR)):
+        for name in names:
+            logging.getLogger(name).setLevel(max(level, least))
+    durable = logging.getLogger("dbos")  # where it finds no handler it writes to stderr itself, and nothing is masked
+    durable.handlers[:], durable.propagate = [logging.NullHandler()], True
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -137,6 +137,7 @@ class Service:
         if self._settings.unknown:
             log.warning("variables that are no settings", names=self._settings.unknown)
         await listener.run_until_stopped()
+        self._stopping.set()
 
     async def _employ(self, worker: Worker) -> None:
         try:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr
 
@@ -86,8 +86,9 @@ class Settings(Value):
     def secrets(self) -> tuple[str, ...]:
         """Every value that may never be shown."""
         hidden = [self.private_key, *self.webhook_secrets, *self.keys.values()]
-        passwords = [urlsplit(url).password for url in (self.database_url, self.outcomes_url, self.proxy or "")]
-        return tuple(dict.fromkeys([*(secret.get_secret_value() for secret in hidden), *filter(None, passwords)]))
+        typed = [urlsplit(url).password or "" for url in (self.database_url, self.outcomes_url, self.proxy or "")]
+        values = [*(secret.get_secret_value() for secret in hidden), *typed, *map(unquote, typed)]
+        return tuple(dict.fromkeys(filter(None, values)))
 
     @property
     def workflows_url(self) -> str:
@@ -133,6 +134,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     secrets = _webhook_secrets(variables)
     data = _folder(variables)
     database = _database(_secret(variables, DATABASE_URL.name) or f"sqlite:///{data / 'bot.sqlite3'}")
+    store = _whole(_secret(variables, STORE.name), STORE)
     outcomes = database if database.startswith(POSTGRES) else str(data / "outcomes.sqlite3")
     api_url = _address(_text(variables, API_URL) or PUBLIC_API, API_URL)
     origins = _origins(_text(variables, KEY_ORIGINS) or "")
@@ -142,7 +144,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         private_key=SecretStr(private_key),
         webhook_secrets=secrets,
         database_url=database,
-        outcomes_url=_secret(variables, STORE.name) or outcomes,
+        outcomes_url=store or outcomes,
         data=data,
         host=_text(variables, HOST) or "0.0.0.0",  # noqa: S104 - a webhook that only hears itself hears nothing
         port=_number(variables, PORT, 8080, 0, 65_535),
@@ -152,7 +154,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         concurrency=_number(variables, RUNS, 4, 1, 64),
         keep_deliveries_days=_number(variables, KEEP_DELIVERIES, 30, 7, 36_500),
         keep_texts_days=_number(variables, KEEP_TEXTS, 365, 30, 36_500),
-        proxy=_secret(variables, PROXY_URL.name),
+        proxy=_whole(_secret(variables, PROXY_URL.name), PROXY_URL),
         ca_bundle=_text(variables, CERTIFICATES),
         recordings=_text(variables, RECORDED),
         keys=keys,
@@ -254,7 +256,16 @@ def _folder(variables: Mapping[str, str]) -> Path:
     return Path(given).absolute()
 
 
+def _whole(url: str | None, variable: Variable) -> str | None:
+    try:
+        urlsplit(url or "")
+    except ValueError:
+        raise UsageError("this is no address", where=variable.name) from None
+    return url
+
+
 def _database(url: str) -> str:
+    _whole(url, DATABASE_URL)
     if url.startswith(POSTGRES) or (url.startswith("sqlite:///") and len(url) > len("sqlite:///")):
         return url
     raise UsageError(

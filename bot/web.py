@@ -43,6 +43,7 @@ WRITERS = 4
 """Threads that write to the ledger; more would only wait for each other."""
 READERS = 2
 """Threads for checks and scrapes: a flood of them keeps no webhook waiting."""
+TELL_S = 10.0
 EVENT = re.compile("[a-z][a-z0-9_]{0,63}")
 DELIVERY = re.compile("[0-9A-Za-z][0-9A-Za-z-]{7,63}")
 SAFE = {
@@ -88,6 +89,8 @@ class Web:
     troubles: Callable[[], tuple[str, ...]]
     body_s: float = BODY_S
     buffered: int = 0
+    _told: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Why webhooks were refused: when it was logged, and how often it wasn't since."""
     writers: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WRITERS))
     readers: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(READERS))
 
@@ -112,6 +115,16 @@ class Web:
         if new:
             self.wake()
         return new
+
+    def tell(self, refusal: Refusal) -> None:
+        """Logs a refusal; of those for the same reason one in ``TELL_S`` seconds, or anybody could fill the disk."""
+        now = self.clock.monotonic()
+        since, unsaid = self._told.get(refusal.why, (now - TELL_S, 0))
+        if now - since < TELL_S:
+            self._told[refusal.why] = (since, unsaid + 1)
+            return
+        self._told[refusal.why] = (now, 0)
+        log.warning("webhook refused", status=refusal.status, why=refusal.why, unsaid_before=unsaid)
 
     async def _store(self, delivery: str, event: str, body: bytes) -> bool:
         store = partial(self.records.receive, delivery, event, body, self.clock.utc())
@@ -209,7 +222,7 @@ def create_app(
                 new = await web.take(request)
             except Refusal as refusal:
                 metrics.refused.labels(str(refusal.status)).inc()
-                log.warning("webhook refused", status=refusal.status, why=refusal.why)
+                web.tell(refusal)
                 return _text(refusal.status, refusal.why, close=True)
             metrics.ack.observe(time.perf_counter() - began)
             return _text(202, "stored" if new else "known")

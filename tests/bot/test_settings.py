@@ -94,6 +94,9 @@ WRONG = [
     ({"PROMPTVERDICT_WEBHOOK_SECRET_FILE": "/x"}, "PROMPTVERDICT_WEBHOOK_SECRET and PROMPTVERDICT_WEBHOOK_SECRET_FILE are both"),
     ({"PROMPTVERDICT_WEBHOOK_SECRET_2_FILE": "/not/there"}, "PROMPTVERDICT_WEBHOOK_SECRET_2_FILE: /not/there can't be read"),
     ({"DATABASE_URL": "mysql://db"}, "DATABASE_URL: this is neither"),
+    ({"DATABASE_URL": "postgresql://[::1/x"}, "DATABASE_URL: this is no address"),
+    ({"PROMPTVERDICT_STORE": "postgresql://[::1/x"}, "PROMPTVERDICT_STORE: this is no address"),
+    ({"PROMPTVERDICT_PROXY": "http://[proxy"}, "PROMPTVERDICT_PROXY: this is no address"),
     ({"DATABASE_URL": "sqlite:///"}, "DATABASE_URL: this is neither"),
     ({"PROMPTVERDICT_PORT": "tcp://10.0.0.1:80"}, "PROMPTVERDICT_PORT: 'tcp://10.0.0.1:80' is not a number"),
     ({"PROMPTVERDICT_PORT": "65536"}, "PROMPTVERDICT_PORT: '65536' is not a number from 0 to 65535"),
@@ -147,12 +150,12 @@ def test_nothing_secret_is_shown():
         needed(
             OPENAI_API_KEY="sk-openai",
             DATABASE_URL="postgresql://bot:pass-word@db/v",
-            PROMPTVERDICT_PROXY="http://me:proxy-word@proxy:3128",
+            PROMPTVERDICT_PROXY="http://me:proxy%26word@proxy:3128",
             PROMPTVERDICT_KEY_ORIGINS="HOUSE=https://llm.example/v1",
             HOUSE="house-key",
         )
     )
-    hidden = [KEY.strip(), SECRET, "sk-openai", "pass-word", "proxy-word", "house-key"]
+    hidden = [KEY.strip(), SECRET, "sk-openai", "pass-word", "proxy%26word", "proxy&word", "house-key"]
     assert sorted(settings.secrets) == sorted(hidden)
     for shown in (repr(settings), str(settings)):
         assert not any(secret in shown for secret in (*hidden, KEY.splitlines()[1]))

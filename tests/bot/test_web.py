@@ -223,6 +223,17 @@ async def test_metrics_count_and_name_nobody(client, ledger):
     assert "waiting" not in text
 
 
+async def test_a_flood_of_forgeries_is_a_line_of_log_and_not_a_disk_full(client, app, monkeypatch):
+    now, lines = [0.0], []
+    monkeypatch.setattr(app.state.web.clock, "monotonic", lambda: now[0])
+    monkeypatch.setattr(web.log, "warning", lambda event, **more: lines.append((more["status"], more["unsaid_before"])))
+    for at in range(21):
+        now[0] = at / 2
+        await client.post("/webhook", content=BODY, headers=headers_for(BODY, secret="wrong" * 5))
+    await client.post("/webhook", content=BODY, headers=headers_for(BODY, **{"content-type": "text/plain"}))
+    assert lines == [(401, 0), (401, 19), (415, 0)]
+
+
 async def test_a_worker_takes_no_webhooks(ledger):
     async with client_of(app_for(ledger, webhook=False)) as client:
         assert (await client.post("/webhook", content=BODY, headers=headers_for(BODY))).status_code == 404
