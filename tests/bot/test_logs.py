@@ -158,3 +158,19 @@ def test_a_log_that_is_gone_stops_nothing(lines):
 )
 def test_any_value_becomes_plain_json(value):
     json.dumps(Masked([SECRET]).value(value))
+
+
+def test_the_durable_engine_has_no_way_around_the_log(lines):
+    from dbos._logger import init_logger
+
+    init_logger()
+    logging.getLogger("dbos").error("a step failed with %s", SECRET)
+    assert [line["event"] for line in lines()] == [f"a step failed with {HIDDEN}"]
+
+
+def test_a_secret_at_the_edge_of_what_is_shown_is_not_cut_into_view():
+    masked = Masked([SECRET])
+    for before in range(LONGEST * 2 - len(SECRET), LONGEST * 2 + 1):
+        assert "s3" not in masked.text("x" * before + SECRET)
+        assert "s3" not in masked.text(SECRET * 3000 + "x" * (before % 100))
+        assert "s3" not in masked.text("x" * (before % 100) + SECRET * 3000)
