@@ -276,7 +276,8 @@ class Drive(Generic[Decision]):
     def _judge(self, request: Request) -> Endpoint:
         for endpoint in self._experiment.judges:
             model = endpoint.model
-            if (model.provider.value, model.origin, model.model) == (request.provider, request.origin, request.model):
+            asked = (request.provider, request.origin, request.api, request.model)
+            if (model.provider.value, model.origin, model.unusual_api, model.model) == asked:
                 return endpoint
         raise ConfigError(
             f"the judge {request.model!r} is not a model of this lineage",

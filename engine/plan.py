@@ -60,6 +60,7 @@ def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
     return Request(
         provider=source.model.provider.value,
         origin=source.model.origin,
+        api=source.model.unusual_api,
         model=source.model.model,
         messages=messages,
         parameters=parameters,

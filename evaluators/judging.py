@@ -63,6 +63,7 @@ def judge_request(
     return Request(
         provider=judge.provider.value,
         origin=judge.origin,
+        api=judge.unusual_api,
         model=judge.model,
         messages=(Message(role=Role.SYSTEM, content=system), Message(role=Role.USER, content=user)),
         parameters=judge.parameters.model_copy(update=fixed),

@@ -62,8 +62,13 @@ class ModelConfig(Value):
 
     @property
     def origin(self) -> str:
-        """Where calls go, and the one place that the key is sent to."""
-        return self.base_url.rstrip("/") if self.base_url else ORIGINS[self.provider]
+        """Where calls go, and the one place that the key is sent to; for a recording its file."""
+        return self.base_url.rstrip("/") if self.base_url else ORIGINS[self.provider] + (self.recording or "")
+
+    @property
+    def unusual_api(self) -> str | None:
+        """The API of a ``Request`` to this model: nothing where it is the one that goes without saying."""
+        return self.api if self.api == "responses" else None
 
 
 class Defaults(Value):

@@ -140,7 +140,9 @@ class Request(Value):
     provider: str
     """``anthropic``, ``openai``, ``offline`` or ``replay``."""
     origin: str
-    """The base URL that the call goes to; ``offline:`` for the offline model."""
+    """The base URL that the call goes to; ``offline:`` for the offline model, ``replay:`` and a file for a recording."""
+    api: str | None = None
+    """``responses`` for OpenAI's Responses API; else the one that the provider is known for."""
     model: str
     messages: tuple[Message, ...]
     parameters: Parameters
@@ -148,4 +150,4 @@ class Request(Value):
     @cached_property
     def digest(self) -> str:
         """Content address: 64 hexadecimal digits."""
-        return digest_of(self.model_dump(mode="json"))
+        return digest_of(self.model_dump(mode="json", exclude={"api"} if self.api is None else None))

@@ -44,10 +44,11 @@ class ReplayProvider:
     ) -> Completion | CompletionError:
         """The recorded answer to the same model, messages and parameters, wherever it came from."""
         for provider, origin in self._sources:
-            asked = request.model_copy(update={"provider": provider.value, "origin": origin})
-            answer = self._answers.get((asked.digest, repetition))
-            if answer is not None:
-                return answer
+            for api in (None, "responses"):
+                asked = request.model_copy(update={"provider": provider.value, "origin": origin, "api": api})
+                answer = self._answers.get((asked.digest, repetition))
+                if answer is not None:
+                    return answer
         return CompletionError(kind=ErrorKind.BAD_REQUEST, message="this request is not in the recording")
 
     async def aclose(self) -> None:
