@@ -140,7 +140,7 @@ class Request(Value):
     provider: str
     """``anthropic``, ``openai``, ``offline`` or ``replay``."""
     origin: str
-    """The base URL that the call goes to; ``offline:`` for the offline model, ``replay:`` and a file for a recording."""
+    """The base URL that the call goes to; ``offline:`` for the offline model, ``replay:…`` for a recording."""
     api: str | None = None
     """``responses`` for OpenAI's Responses API; else the one that the provider is known for."""
     model: str
