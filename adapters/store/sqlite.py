@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -29,6 +30,9 @@ CREATE TABLE IF NOT EXISTS claims (
 CREATE TABLE IF NOT EXISTS plans (content_digest TEXT PRIMARY KEY, plan TEXT NOT NULL) WITHOUT ROWID;
 """
 VERSION = 1
+APPLICATION = 0x50_56_64_74
+"""SQLite's ``application_id`` of a store: a database of somebody else is never written to."""
+TABLES = {"completions", "claims", "plans"}
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM completions"  # noqa: S608 - our own names
 FORGET = ("DELETE FROM completions WHERE request_digest = ?", "DELETE FROM plans WHERE content_digest = ?")
 BUSY_S = 30
@@ -44,15 +48,15 @@ class SqliteBackend:
         self._owner = uuid.uuid4().hex
         self._living = path.with_name(path.name + ".live")
         with self._told(), ExitStack() as undo:
+            self._recognise()
             self._living.mkdir(parents=True, exist_ok=True)
             self._pulse = os.open(self._living / self._owner, os.O_CREAT | os.O_RDWR, 0o600)
             undo.callback(os.close, self._pulse)
             fcntl.flock(self._pulse, fcntl.LOCK_EX)
             self._writer = undo.enter_context(closing(self._connect()))
             self._reader = undo.enter_context(closing(self._connect()))
-            if self._writer.execute("PRAGMA user_version").fetchone()[0] not in (0, VERSION):
-                raise StoreError("was written by another version", where=str(path), mend="move it away or upgrade")
-            self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+            marks = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
+            self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {marks} COMMIT;")
             self._bury_the_dead()
             undo.pop_all()
         self._reading = threading.Lock()
@@ -188,6 +192,25 @@ class SqliteBackend:
             deleted += some
         return deleted
 
+    def _recognise(self) -> None:
+        """Raises StoreError for a file that is no store of this version, before anything is written to it."""
+        if not self.path.exists() or not self.path.stat().st_size:
+            return
+        with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as found:
+            application, version = (
+                int(found.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
+            )
+            tables = {str(name) for (name,) in found.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if application == APPLICATION or (not application and tables >= TABLES):
+            if version > VERSION:
+                raise StoreError(
+                    "was written by a newer version", where=str(self.path), mend="upgrade, or move it away"
+                )
+        elif application or version or tables:
+            raise StoreError(
+                "is a database, but not of outcomes", where=str(self.path), mend="name another file with --store"
+            )
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         with ExitStack() as undo:
@@ -233,8 +256,31 @@ class SqliteBackend:
             raise StoreError(
                 f"the outcome store failed: {error}",
                 where=str(self.path),
-                mend="free the disk, mend its permissions or move the file away; what was written before is kept",
+                mend=f"{_mend(error)}; what was written before is kept",
             ) from error
+
+
+WRITABLE = "make the file and its folder writable, or name another with --store"
+MENDS = {
+    sqlite3.SQLITE_FULL: "free the disk",
+    sqlite3.SQLITE_IOERR: "free or mend the disk",
+    sqlite3.SQLITE_BUSY: "another process holds it: wait for its end",
+    sqlite3.SQLITE_LOCKED: "another process holds it: wait for its end",
+    sqlite3.SQLITE_READONLY: WRITABLE,
+    sqlite3.SQLITE_PERM: WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: WRITABLE,
+    sqlite3.SQLITE_NOTADB: "it is no store: move the file away, or name another with --store",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: move the file away",
+}
+"""By SQLite's primary result code."""
+
+
+def _mend(error: sqlite3.Error | OSError) -> str:
+    """What to do about it; an OSError is about the folder of locks beside the file."""
+    if isinstance(error, OSError):
+        return "free the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else WRITABLE
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return MENDS.get(code, "free the disk, mend its permissions or move the file away")
 
 
 class _ExactSum:

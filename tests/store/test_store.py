@@ -6,6 +6,7 @@ import sqlite3
 import sys
 import tempfile
 import warnings
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.store import open_store
+from adapters.store.sqlite import APPLICATION
 from schemas.errors import StoreError
 from schemas.outcomes import Completion, Finish, StoredCompletion, ToolCall, Usage
 from tests.run.laboratory import Scripted, experiment, run_one
@@ -200,17 +202,84 @@ async def test_nothing_is_written_after_closing(store):
 async def test_a_damaged_file_is_no_store(path):
     path.parent.mkdir()
     path.write_bytes(b"not a database" * 1000)
-    with pytest.raises(StoreError, match=r"outcomes\.db: the outcome store failed.*move the file away"):
+    with pytest.raises(StoreError, match=r"outcomes\.db: the outcome store failed.*no store: move the file away"):
         open_store(str(path))
 
 
-async def test_a_store_of_another_version_is_refused(path):
+def database(path, *statements):
+    path.parent.mkdir(exist_ok=True)
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("CREATE TABLE guests (name TEXT)",),
+        ("CREATE TABLE completions (name TEXT)",),
+        ("PRAGMA application_id = 7",),
+        ("PRAGMA user_version = 99",),
+    ],
+)
+async def test_a_database_of_somebody_else_is_refused_and_left_alone(path, statements):
+    before = database(path, *statements)
+    with pytest.raises(StoreError, match=r"outcomes\.db: is a database, but not of outcomes \(name another file"):
+        open_store(str(path))
+    assert path.read_bytes() == before
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+
+
+async def test_a_store_of_a_newer_version_is_refused(file_store, path):
+    await file_store.aclose()
+    before = database(path, "PRAGMA user_version = 2")
+    with pytest.raises(StoreError, match="written by a newer version"):
+        open_store(str(path))
+    assert path.read_bytes() == before
+
+
+async def test_a_store_from_before_it_was_marked_is_marked(file_store, path):
+    await file_store.put([row()])
+    await file_store.aclose()
+    database(path, "PRAGMA application_id = 0")
+    again = open_store(str(path))
+    assert ("a" * 64, 0) in await again.get([("a" * 64, 0)])
+    assert again._backend._reader.execute("PRAGMA application_id").fetchone()[0] == APPLICATION
+    await again.aclose()
+
+
+async def test_an_empty_file_becomes_a_store(path):
     path.parent.mkdir()
-    with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(StoreError, match="another version"):
-        open_store(str(path))
+    path.touch()
+    await open_store(str(path)).aclose()
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (sqlite3.SQLITE_FULL, "free the disk"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "free or mend the disk"),
+        (sqlite3.SQLITE_BUSY, "another process holds it"),
+        (sqlite3.SQLITE_READONLY_DBMOVED, "writable"),
+        (sqlite3.SQLITE_CORRUPT, "damaged"),
+    ],
+)
+async def test_each_failure_says_how_to_mend_it(file_store, code, says):
+    error = sqlite3.OperationalError("no")
+    error.sqlite_errorcode = code
+    with pytest.raises(StoreError, match=says), file_store._backend._told():
+        raise error
+
+
+async def test_a_store_that_is_locked_for_too_long_says_so(file_store, path):
+    file_store._backend._writer.execute("PRAGMA busy_timeout = 50")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match=r"locked \(another process holds it"):
+            await file_store.put([row()])
+        other.execute("ROLLBACK")
+    await file_store.put([row()])  # and goes on afterwards
 
 
 async def test_a_place_that_cant_be_written_says_so(tmp_path):
