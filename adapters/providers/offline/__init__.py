@@ -28,6 +28,8 @@ from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish, Usa
 from schemas.prompts import Request
 
 DEFAULT_TEMPERATURE = 1.0
+WINDOW = 100_000
+"""Characters that are read: a small context window, as small models have."""
 _EXTRACT = re.compile(r"\b(extract|json)\b", re.IGNORECASE)
 
 
@@ -55,6 +57,10 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
         known = ", ".join(SIZES)
         return CompletionError(
             kind=ErrorKind.BAD_REQUEST, message=f"there is no offline model {request.model!r}: use one of {known}"
+        )
+    if sum(len(message.content) for message in request.messages) > WINDOW:
+        return CompletionError(
+            kind=ErrorKind.BAD_REQUEST, message=f"the offline models read {WINDOW:,} characters at most"
         )
     parameters = request.parameters
     temperature = DEFAULT_TEMPERATURE if parameters.temperature is None else parameters.temperature

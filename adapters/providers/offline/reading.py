@@ -11,7 +11,7 @@ from itertools import pairwise
 from adapters.providers.offline.words import sentences
 from schemas.prompts import Message, Role
 
-_TAGGED = re.compile(r"<([A-Za-z][\w-]*)>(.*)</\1>", re.DOTALL)
+_TAG = re.compile(r"<([A-Za-z][\w-]*)>")
 _FENCED = re.compile(r"(\"\"\"|```)\w*\n(.*)\n\1", re.DOTALL)
 _HEADED = re.compile(r"^#* ?([A-Z][\wé]*(?: [\wé]+){0,3}):[ \t]*", re.MULTILINE)
 
@@ -51,10 +51,10 @@ def read(messages: Sequence[Message]) -> Reading:
 
 
 def _split(content: str, *, alone: bool) -> tuple[tuple[str, ...], dict[str, str], bool]:
-    tagged = list(_TAGGED.finditer(content))
+    tagged, rest = _tagged(content)
     if tagged:
-        around = _TAGGED.sub("\n", content).strip()
-        return ((around,) if around else ()), {m[1].lower(): m[2].strip() for m in tagged}, True
+        around = "\n".join(rest).strip()
+        return ((around,) if around else ()), tagged, True
     fenced = _FENCED.search(content)
     if fenced:
         around = (content[: fenced.start()] + content[fenced.end() :]).strip()
@@ -70,6 +70,25 @@ def _split(content: str, *, alone: bool) -> tuple[tuple[str, ...], dict[str, str
         inputs.setdefault(head[1].lower(), content[head.end() : end].strip())
     around = content[: heads[0].start()].strip()
     return ((around,) if around else ()), inputs, False
+
+
+def _tagged(content: str) -> tuple[dict[str, str], list[str]]:
+    """The text in each pair of tags, up to the last one that closes it; and what stands around them."""
+    tagged: dict[str, str] = {}
+    rest: list[str] = []
+    unclosed: set[str] = set()
+    done = at = 0
+    while tag := _TAG.search(content, at):
+        at = tag.end()
+        if tag[1] in unclosed:
+            continue
+        if (end := content.rfind(f"</{tag[1]}>", at)) < 0:
+            unclosed.add(tag[1])
+        else:
+            tagged[tag[1].lower()] = content[at:end].strip()
+            rest.append(content[done : tag.start()])
+            done = at = end + len(tag[0]) + 1
+    return tagged, [*rest, content[done:]]
 
 
 class Thinking(Enum):
@@ -133,7 +152,7 @@ def manner(instructions: Sequence[str]) -> Manner:
     thinking = Thinking.NONE
     for text in instructions:
         for sentence in sentences(text):
-            guarded = guarded or bool(_GUARD.search(sentence))
+            guarded = guarded or bool(_GUARD.match(sentence))  # looks ahead to the end
             deferring = deferring or bool(_DEFER.search(sentence))
             terse = terse or bool(_TERSE.search(sentence))
             if _THINK.search(sentence) and not _NO_THINK.search(sentence):

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+LONGEST = 1000
+"""Characters of a sentence."""
 _TOKEN = re.compile(r"\w{1,6}|[^\w\s]")
 _WORD = re.compile(r"[a-z0-9][a-z0-9'’+#]*")
 _WRAPPED = re.compile(r"(?<![.!?:\s])[ \t]*\n[ \t]*(?=[a-z])")
@@ -87,8 +89,10 @@ def stems(text: str) -> tuple[str, ...]:
 
 
 def sentences(text: str) -> list[str]:
-    """Sentences of ``text``; a line is one, too, unless it goes on in the next."""
-    return [part.strip() for part in _SENTENCE.split(_WRAPPED.sub(" ", text)) if part.strip()]
+    """Sentences of ``text``; a line is one, too, unless it goes on in the next. What is longer than any sentence is
+    taken in pieces, for what is looked for in it takes time by the square of its length."""
+    whole = (part.strip() for part in _SENTENCE.split(_WRAPPED.sub(" ", text)))
+    return [part[at : at + LONGEST] for part in whole for at in range(0, len(part), LONGEST)]
 
 
 @lru_cache(maxsize=4)
