@@ -139,12 +139,18 @@ def _write(folder: Path, plan: Plan, app_id: int, made: dict[str, JsonValue]) ->
 
 
 def _new_file(path: Path, text: str) -> None:
-    """For this user only, never over a file or through a link."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    """For this user only, never over a file or through a link. Raises UsageError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise UsageError(
+            f"the App is registered, but {path} can't be written: {error.strerror}",
+            mend="make a new key, or delete the App, on its settings page",
+        ) from None
 
 
 class Page:

@@ -289,7 +289,7 @@ def _requester(auth: Auth | None, api_url: str, proxy: str | None, ca_bundle: st
             super().__init__(*arguments, **options)
             detach(self.session)
 
-    logging.getLogger("github.Requester").setLevel(logging.INFO)  # below, it logs whole answers, tokens among them
+    logging.getLogger("github.Requester").disabled = True  # it logs whole answers, tokens among them
     Requester.injectConnectionClasses(Plain, Secure)
     try:
         client = Github(

@@ -165,6 +165,16 @@ def test_a_dangling_link_counts_as_a_file(github, tmp_path):
         setup(plan(github, tmp_path), io.StringIO())
 
 
+def test_a_file_that_appears_meanwhile_is_not_overwritten_either(github, tmp_path):
+    def meanwhile(state):
+        (tmp_path / "keys" / "app.pem").write_text("in use")
+        return [f"/made?code=c0de&state={state}"]
+
+    with pytest.raises(UsageError, match=r"is registered, but .*app\.pem can't be written: File exists"):
+        run(github, tmp_path, meanwhile)
+    assert (tmp_path / "keys" / "app.pem").read_text() == "in use"
+
+
 def test_a_code_that_github_does_not_know_writes_nothing(github, tmp_path):
     with pytest.raises(NotFound):
         run(github, tmp_path, lambda state: [f"/made?code=other&state={state}"])

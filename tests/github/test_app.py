@@ -2,10 +2,12 @@
 
 import logging
 import threading
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from github.Requester import HTTPRequestsConnectionClass
 from pydantic import ValidationError
 
 from adapters.github import GitHubApp
@@ -304,7 +306,15 @@ def test_a_token_that_github_forgot_is_replaced_once(github, host, naps):
     assert naps == []
 
 
-def test_twenty_threads_share_one_token_and_their_answers_are_their_own(github, app, registered, scene):
+def test_twenty_threads_share_one_token_and_their_answers_are_their_own(github, app, registered, scene, monkeypatch):
+    """PyGithub keeps a request in its connection until it is sent: there the threads are made to meet."""
+    plain = HTTPRequestsConnectionClass.request
+
+    def slow(connection, *arguments, **options):
+        plain(connection, *arguments, **options)
+        time.sleep(0.01)
+
+    monkeypatch.setattr(HTTPRequestsConnectionClass, "request", slow)
     shas = {f"b{n}": scene.git.commit(f"b{n}", {"a": f"{n}\n"}) for n in range(20)}
     host = app.host(registered[1], "acme/shop")
     found = {}
@@ -324,7 +334,8 @@ def test_twenty_threads_share_one_token_and_their_answers_are_their_own(github, 
 
 
 def test_neither_the_key_nor_a_token_is_logged_or_shown(github, app, host, registered, caplog):
-    caplog.set_level(logging.DEBUG)
+    for name in (None, "github", "github.Requester", "urllib3", "requests"):
+        caplog.set_level(logging.DEBUG, logger=name)
     host.commit("main")
     github.fail("GET", "/pulls/", status=403, message="no")
     with pytest.raises(HostError) as refused:

@@ -3,14 +3,17 @@
 import shutil
 import socket
 import subprocess
+import textwrap
 import time
 from pathlib import Path
 
 import pytest
 from github import Auth, Github, InputGitTreeElement
 
-from adapters.github import GitHubHost
-from schemas.host import ReviewState
+from adapters.github import GitHubApp, GitHubHost
+from schemas.errors import HostError
+from schemas.host import CheckConclusion, CheckRun, ReviewState, Role
+from tests.fakes.github.identity import key_pair
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "node_modules" / ".bin" / "emulate"
@@ -28,7 +31,20 @@ github:
     - {login: rob, name: Rob, email: rob@example.com}
   repos:
     - {owner: ada, name: shop, auto_init: true}
+  apps:
+    - app_id: 12345
+      slug: prompt-verdict
+      name: Prompt Verdict
+      private_key: |
+KEY
+      permissions: {checks: write, contents: read, issues: read, metadata: read, pull_requests: write}
+      events: [pull_request, check_run]
+      webhook_url: http://127.0.0.1:9/webhook
+      webhook_secret: the secret of the test
+      installations:
+        - {installation_id: 100, account: ada, repository_selection: all}
 """
+KEY = key_pair(0)[0]
 pytestmark = [
     pytest.mark.node,
     pytest.mark.skipif(NODE is None or not PROGRAM.exists(), reason="npm packages are missing: run `make node-setup`"),
@@ -38,7 +54,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     folder = tmp_path_factory.mktemp("emulate")
-    (folder / "seed.yaml").write_text(SEED)
+    (folder / "seed.yaml").write_text(SEED.replace("KEY", textwrap.indent(KEY.rstrip(), " " * 8)))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -115,3 +131,41 @@ def test_reviews_and_permissions(url, host, pull):
     assert (review.reviewer, review.state, review.commit) == ("mia", ReviewState.APPROVED, pull.head.sha)
     assert host.may_write("ada")
     assert not host.may_write("rob")
+
+
+@pytest.fixture
+def app(url):
+    return GitHubApp(12345, KEY, api_url=url, sleep=lambda _: None)
+
+
+def test_the_app_signs_in_and_knows_where_it_is(app, url):
+    assert app.itself().slug == "prompt-verdict"
+    assert app.itself().permissions["checks"] == "write"
+    (installed,) = app.installations()
+    assert (installed.id, installed.account, installed.suspended) == (100, "ada", False)
+    with pytest.raises(HostError):
+        GitHubApp(12345, key_pair(1)[0], api_url=url, sleep=lambda _: None).itself()
+
+
+def test_the_app_makes_one_check_and_completes_it(app, pull):
+    host = app.host(100, "ada/shop")
+    run = CheckRun(
+        name="prompt-verdict", head_sha=pull.head.sha, external_id="run-1", title="measuring", summary="measuring"
+    )
+    number = host.create_check(run)
+    assert host.create_check(run) == number
+    done = run.model_copy(update={"conclusion": CheckConclusion.FAILURE, "title": "blocked", "text": "why"})
+    host.update_check(number, done)
+    (check,) = host.checks(pull.head.sha, "prompt-verdict")
+    assert (check.id, check.external_id, check.conclusion, check.title) == (number, "run-1", "failure", "blocked")
+
+
+def test_the_app_answers_a_command_once_and_asks_for_roles(app, url, pull):
+    host = app.host(100, "ada/shop")
+    asked = person(url, "ada").get_repo("ada/shop").get_pull(pull.number).create_issue_comment("/verdict help")
+    marker = f"<!-- prompt-verdict-answer {asked.id}"
+    first = host.comment(pull.number, f"{marker} -->\nhelp", marker)
+    assert host.comment(pull.number, f"{marker} -->\nhelp", marker) == first
+    assert host.role("ada") is Role.ADMIN
+    assert host.role("rob") in (Role.NONE, Role.READ)
+    assert [one.number for one in host.open_pull_requests()] == [pull.number]
