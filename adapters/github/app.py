@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from adapters.github import answers
 from adapters.github.answers import Json, an_object, text
-from adapters.github.calls import APP, Calls
+from adapters.github.calls import APP, Calls, new_session
 from adapters.github.checks import AppHost
 from adapters.github.host import PUBLIC_API
 from schemas.errors import ConfigError, HostError
@@ -55,6 +55,7 @@ class GitHubApp:
         self.api_url = api_url.rstrip("/")
         self._proxy, self._ca_bundle, self._deadline_s, self._sleep = proxy, ca_bundle, deadline_s, sleep
         self._clock = clock
+        self._session = new_session(proxy)
         self._calls = self._open(_signed(app_id, key), None)
         self._lock = threading.Lock()
         self._asking: dict[Scope, threading.Lock] = {}
@@ -67,7 +68,7 @@ class GitHubApp:
     def _open(self, auth: Auth, renew: Callable[[], None] | None) -> Calls:
         return Calls(
             auth, api_url=self.api_url, proxy=self._proxy, ca_bundle=self._ca_bundle, deadline_s=self._deadline_s,
-            sleep=self._sleep, mending=APP, renew=renew,
+            sleep=self._sleep, mending=APP, renew=renew, session=self._session,
         )  # fmt: skip
 
     def itself(self) -> HostedApp:
@@ -105,6 +106,7 @@ class GitHubApp:
         return AppHost(
             repository, auth, app_id=self.app_id, login=self.login, api_url=self.api_url, proxy=self._proxy,
             ca_bundle=self._ca_bundle, deadline_s=self._deadline_s, sleep=self._sleep, renew=forget,
+            session=self._session,
         )  # fmt: skip
 
     def token(self, installation_id: int, repository: str) -> str:

@@ -29,6 +29,8 @@ TRIES = 4
 MOST_REFUSALS = 20
 """By a rate limit, of one call: who is asked to come back in a second again and again isn't served at all."""
 MOST_PAGES = 100
+MOST_CONNECTIONS = 32
+"""That are kept for the next call; GitHub serves a hundred at a time."""
 LONGEST_ERROR = 300
 
 
@@ -59,7 +61,8 @@ class Calls:
     """Sends requests for one identity. ``deadline_s`` bounds a call with all its waiting.
 
     ``proxy`` and ``ca_bundle`` come from the operator; the environment's own proxy variables are not read. ``renew`` is
-    called once where GitHub doesn't know the token, before the call is repeated. Several threads may share it.
+    called once where GitHub doesn't know the token, before the call is repeated. ``session`` holds the connections,
+    which identities may share. So may threads.
     """
 
     def __init__(
@@ -74,9 +77,10 @@ class Calls:
         clock: Callable[[], float] = time.time,
         mending: Mending = ACTION,
         renew: Callable[[], None] | None = None,
+        session: Session | None = None,
     ) -> None:
-        self._requester = _requester(auth, api_url, proxy, ca_bundle)
-        self._proxies = {} if proxy is None else {"http": proxy, "https": proxy}
+        self._requester = _requester(auth, api_url, session or new_session(proxy), ca_bundle)
+        self._proxy = proxy
         self._verify: str | bool = ca_bundle or True
         self._scheme = api_url.partition(":")[0]
         self._deadline_s = deadline_s
@@ -197,9 +201,7 @@ class Calls:
         """Bytes from an address that GitHub gave us, without our token, at most ``max_bytes``."""
         import requests
 
-        with requests.Session() as session:
-            session.trust_env = False
-            session.proxies = self._proxies
+        with new_session(self._proxy) as session:
             session.verify = self._verify
             try:
                 with session.get(url, timeout=TIMEOUT_S, stream=True, allow_redirects=False) as answer:
@@ -268,26 +270,37 @@ def _refusal(where: str, status: int, headers: Mapping[str, str], text: str, men
     return HostError(f"GitHub refused ({status}): {message}", where=where)
 
 
-def _requester(auth: Auth | None, api_url: str, proxy: str | None, ca_bundle: str | None) -> Requester:
-    """PyGithub's requester, its own retries and pauses off, over sessions that read nothing from the environment."""
+def new_session(proxy: str | None) -> Session:
+    """Connections that read nothing from the environment, keep no cookies and repeat nothing. Threads may share it."""
+    from http.cookiejar import DefaultCookiePolicy
+
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies = {} if proxy is None else {"http": proxy, "https": proxy}
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
+    return session
+
+
+def _requester(auth: Auth | None, api_url: str, session: Session, ca_bundle: str | None) -> Requester:
+    """PyGithub's requester, its own retries and pauses off, over the connections of ``session``."""
     from github import Github
     from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
-
-    def detach(session: Session) -> None:
-        session.trust_env = False
-        if proxy is not None:
-            session.proxies = {"http": proxy, "https": proxy}
 
     # each thread has its own: PyGithub keeps a request in its connection until the answer is read
     class Plain(threading.local, HTTPRequestsConnectionClass):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            detach(self.session)
+            self.session = session
 
     class Secure(threading.local, HTTPSRequestsConnectionClass):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             super().__init__(*arguments, **options)
-            detach(self.session)
+            self.session = session
 
     logging.getLogger("github.Requester").disabled = True  # it logs whole answers, tokens among them
     Requester.injectConnectionClasses(Plain, Secure)

@@ -16,6 +16,7 @@ from schemas.host import Annotation, CheckRun, HostedCheck, RequiredCheck, Sha
 
 if TYPE_CHECKING:
     from github.Auth import Auth
+    from requests import Session
 
 ANNOTATIONS_A_REQUEST = 50
 LEVELS = {"error": "failure", "warning": "warning"}
@@ -37,10 +38,11 @@ class AppHost(GitHubHost):
         deadline_s: float = 180.0,
         sleep: Callable[[float], None] = time.sleep,
         renew: Callable[[], None] | None = None,
+        session: Session | None = None,
     ) -> None:
         super().__init__(
             repository, auth, api_url=api_url, login=login, proxy=proxy, ca_bundle=ca_bundle, deadline_s=deadline_s,
-            sleep=sleep, mending=APP, renew=renew,
+            sleep=sleep, mending=APP, renew=renew, session=session,
         )  # fmt: skip
         self._app_id = app_id
 

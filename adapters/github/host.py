@@ -17,6 +17,7 @@ from schemas.host import Artifact, Comment, CommitState, CommitStatus, HostedPul
 
 if TYPE_CHECKING:
     from github.Auth import Auth
+    from requests import Session
 
 ACTIONS_LOGIN = "github-actions[bot]"
 PUBLIC_API = "https://api.github.com"
@@ -45,13 +46,14 @@ class GitHubHost:
         sleep: Callable[[float], None] = time.sleep,
         mending: Mending = ACTION,
         renew: Callable[[], None] | None = None,
+        session: Session | None = None,
     ) -> None:
         self.repository = repository
         self.login = login
         self._at = f"/repos/{repository}"
         self._calls = Calls(
             auth, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, deadline_s=deadline_s, sleep=sleep,
-            mending=mending, renew=renew,
+            mending=mending, renew=renew, session=session,
         )  # fmt: skip
 
     @classmethod

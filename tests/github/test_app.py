@@ -333,6 +333,14 @@ def test_twenty_threads_share_one_token_and_their_answers_are_their_own(github, 
     assert github.count("POST", "/access_tokens$") == 1
 
 
+def test_hosts_of_one_app_share_its_connections(github, app, registered):
+    for _ in range(5):
+        app.host(registered[1], "acme/shop").commit("main")
+    pools = app._session.get_adapter(github.api_url).poolmanager.pools
+    servers = pools.keys()
+    assert [pools[server].num_connections for server in servers] == [1]
+
+
 def test_neither_the_key_nor_a_token_is_logged_or_shown(github, app, host, registered, caplog):
     for name in (None, "github", "github.Requester", "urllib3", "requests"):
         caplog.set_level(logging.DEBUG, logger=name)
