@@ -16,8 +16,8 @@ from engine.gate.weights import by_unit, weights
 from schemas.scorecard import CostEffect, Interval
 
 LEVEL = 0.05
-INPUT, OUTPUT, USD = 0, 1, 2
-"""Indices of ``Ledger.usage``."""
+USD = 2
+"""Index of the cost in ``Ledger.usage``."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def cost_effect(course: Course, usd: Floats | None = None) -> CostEffect:
         return no_cost(limit)
     means = [by_unit(design, share * np.nan_to_num(usd[arm])) for arm in (BASELINE, CANDIDATE)]
     totals = [float(of_arm.sum()) for of_arm in means]
-    bounds = ratio(means[0], means[1], by_unit(design, share), tail(course.tail(LEVEL)))
+    bounds = ratio(means[0], means[1], by_unit(design, share), tail(course.critical(LEVEL)))
     high = None if bounds is None or math.isinf(bounds.high) else bounds.high - 1
     return CostEffect(
         baseline_per_1000=_usd(totals[0]),

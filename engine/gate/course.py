@@ -66,7 +66,7 @@ class Course:
         self._looks: tuple[float, ...] = ()
 
     @cached_property
-    def exact(self) -> bool:
+    def plain(self) -> bool:
         """The plain design: one look, nothing added."""
         return self.design.gate.mode is GateMode.FIXED
 
@@ -118,7 +118,7 @@ class Course:
         """What the block test may have spent by now."""
         return spent(self.design.alpha, self._looks[-1])
 
-    def tail(self, total: float) -> float:
+    def critical(self, total: float) -> float:
         """The critical normal value of a test that is taken at every look so far and spends ``total`` over all."""
         return boundary(self._looks, total)
 

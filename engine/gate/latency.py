@@ -47,7 +47,7 @@ def latency_effect(course: Course) -> LatencyEffect:
     medians = [float(np.median(seconds[arm][pairs])) for arm in (BASELINE, CANDIDATE)]
     if not gating:
         return LatencyEffect(baseline_s=medians[0], candidate_s=medians[1], pairs=count, p=p, reading="advisory")
-    level = tail(course.tail(LEVEL))
+    level = tail(course.critical(LEVEL))
     passes = single_p(beyond, design.unit_names, seed, design.flips) <= level
     said = "fails" if p <= level else "passes" if passes else "cant_tell"
     return LatencyEffect(baseline_s=medians[0], candidate_s=medians[1], pairs=count, p=p, reading=said)

@@ -80,7 +80,7 @@ def _look(course: Course) -> Stage:
         return True
     course.certify()
     last = course.look == len(course.design.looks)
-    if last and not course.exact and course.undecided():
+    if last and not course.plain and course.undecided():
         yield from _steady(course)
         course.certify()
     if (yield from _harm(course)) or course.too_much_missing():
@@ -116,7 +116,7 @@ def _harm(course: Course) -> Stage:
     """The block test, with replication of what disagrees and the fresh lock."""
     ledger, design = course.ledger, course.design
     certain = course.alpha * CERTAIN
-    if not course.exact and certain < course.suspicion() <= REPLICATE_AT:
+    if not course.plain and certain < course.suspicion() <= REPLICATE_AT:
         apart = (np.abs(np.nan_to_num(ledger.differences())) >= CASE_MARGIN).any(axis=1) & (
             ledger.runs == ledger.planned
         )
@@ -129,7 +129,7 @@ def _harm(course: Course) -> Stage:
         if feared <= course.alpha:
             course.found.append(findings.of_doubt(course, "the comparison"))
         return bool(course.found)
-    held = True if course.exact else (yield from lock(course))
+    held = True if course.plain else (yield from lock(course))
     if held:
         course.blocking = result.rejected
     elif held is None:

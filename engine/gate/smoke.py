@@ -28,7 +28,7 @@ def smoke(course: Course) -> Generator[Batch, Observations, tuple[tuple[int, ...
     (5% flake): 1 in 10,000.
     """
     design = course.design
-    if design.history is None or course.exact or not design.paired:
+    if design.history is None or course.plain or not design.paired:
         return (), False
     stable = design.history.stable() & design.counted & ~design.identical
     cases = [int(i) for i in design.looks[0] if stable[i]]

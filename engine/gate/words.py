@@ -7,9 +7,9 @@ from functools import wraps
 from typing import ParamSpec
 
 from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN
+from engine.gate.hypotheses import CLASS_PREFIX
 from schemas.scorecard import Effect, Interval
 
-CLASS_PREFIX = "class "
 NAMED = 5
 """Cases that a sentence names."""
 P = ParamSpec("P")

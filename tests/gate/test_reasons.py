@@ -404,3 +404,22 @@ def test_nothing_that_could_differ():
     assert (decision.overall.change, decision.overall.reading) == (0.0, "same")
     assert decision.overall.interval == Interval(low=0.0, high=0.0)
     assert (decision.sureness.looks, decision.sureness.repetitions, decision.sureness.can_rule_out) == (0, 0.0, 0.0)
+
+
+# Which hypotheses say what
+
+
+def test_the_evidence_of_a_slice_lies_in_the_slice():
+    """40 edge cases break, and 4 typical ones, of which the slice says nothing."""
+    plan = plan_of(300, slices=parts(edge=100, typical=200), gate=GateConfig(**FIXED))
+    found = {r.get("slice"): r["cases"] for r in reasons(plan, breaks({*range(40), 200, 210, 220, 230}))}
+    assert found["edge"] == tuple(f"c{c}" for c in range(40))
+    assert len(found[None]) == 44
+
+
+def test_a_contract_keeps_no_other_slice_from_being_certified_and_what_holds_names_no_cases():
+    """One typical case of 290 falls; `adversarial`, which comes first, certifies nothing."""
+    plan = plan_of(300, slices=parts(adversarial=10, typical=290), gate=GateConfig(**FIXED))
+    found = reasons(plan, breaks({100}))
+    assert [(r["code"], r.get("slice")) for r in found] == [("no_drop", None), ("no_drop", "typical")]
+    assert all("cases" not in r for r in found)
