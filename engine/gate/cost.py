@@ -39,7 +39,8 @@ def cost_effect(course: Course, usd: Floats | None = None) -> CostEffect:
     limit = None if design.gate.max_cost_increase is None else float(design.gate.max_cost_increase)
     share = weights(design, None, np.asarray(~np.isnan(usd).any(axis=0)))
     if not share.any():
-        return no_cost(limit)
+        called = bool((design.counted & ~design.identical).any())
+        return no_cost(limit if called else None)  # what is sent unchanged costs what it did
     means = [by_unit(design, share * np.nan_to_num(usd[arm])) for arm in (BASELINE, CANDIDATE)]
     totals = [float(of_arm.sum()) for of_arm in means]
     bounds = ratio(means[0], means[1], by_unit(design, share), tail(course.critical(LEVEL)))

@@ -69,6 +69,7 @@ def test_unequal_numbers_of_runs_are_no_problem():
 def test_without_runs_there_is_no_evidence():
     assert label_p([], 1) == 1.0
     assert label_p([(np.zeros(0), runs(0, 6))], 1) == 1.0
+    assert label_p([(np.full(2, 0.5), np.zeros(0))], 1) == 1.0
 
 
 def lattice(values, seed):

@@ -246,3 +246,51 @@ def test_the_others_stand_for_a_stratum_of_which_nothing_is_present():
     overall = weights(plan, None, np.array([i >= 10 for i in range(40)]))
     assert overall[10:] == pytest.approx(np.full(30, 1 / 30))
     assert weights(plan, "edge", np.zeros(40, bool)).sum() == 0
+
+
+# Small slices of a large test set, and how far a run must go
+
+
+def test_few_cases_of_a_slice_are_few_however_many_others_there_are():
+    """8 that held could hide a break of 25 points in one of ten tries."""
+    gate = GateConfig(mode="fixed", margin=Margins(slices={"edge": 0.25}))
+    effects = shown(plan_of(108, slices=parts(edge=8, typical=100), gate=gate), same)
+    assert (effects["edge"].reading, effects["typical"].reading) == ("cant_tell", "same")
+    assert effects["edge"].interval.low == pytest.approx(-(1 - 0.04 ** (1 / 8)))
+
+
+def test_how_many_more_cases_is_not_said_of_a_slice_that_was_not_run_to_its_end():
+    plan = plan_of(1000, slices=parts(edge=500, typical=500))
+    decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case >= 500))
+    typical = decision.slices[1]
+    assert decision.sureness.looks < 4
+    assert (typical.reading, typical.more_cases) == ("cant_tell", None)
+    assert typical.interval.low < 0
+
+
+def test_a_floor_that_clearly_holds_takes_no_further_look():
+    without, _ = play(plan_of(1000), same)
+    floored, _ = play(plan_of(1000, gate=GateConfig(floor=Floor(overall=0.5))), same)
+    assert floored.sureness.looks == without.sureness.looks < 4
+
+
+def test_a_floor_of_a_slice_is_judged_once_the_slice_is_complete():
+    """27 of 30 pass, a floor of 90: nothing is left to see of it after the first look."""
+    gate = GateConfig(floor=Floor(slices={"edge": 0.9}))
+    plan = plan_of(1030, slices=parts(edge=30, typical=1000), gate=gate)
+    without, _ = play(plan_of(1030, slices=parts(edge=30, typical=1000)), lambda case, arm, r: float(case > 2))
+    floored, _ = play(plan, lambda case, arm, r: float(case > 2))
+    assert (floored.status, floored.sureness.looks) == (VerdictStatus.APPROVED, without.sureness.looks)
+    assert floored.sureness.looks < 4
+
+
+def test_a_floor_of_everything_can_be_shown():
+    """A case exactly at its floor doesn't lie below it."""
+    gate = GateConfig(floor=Floor(overall=1.0))
+    assert play(plan_of(200, paired=False, gate=gate), same)[0].status is VerdictStatus.APPROVED
+
+
+def test_the_floor_of_a_slice_may_hide_what_the_margin_of_the_slice_allows():
+    gate = GateConfig(floor=Floor(slices={"edge": 0.9}))
+    plan = plan_of(520, slices=parts(edge=20, typical=500), paired=False, gate=gate)
+    assert play(plan, same)[0].status is VerdictStatus.APPROVED

@@ -103,3 +103,10 @@ def test_smoke_needs_ten_different_clusters():
     plan = plan_of(60, clusters=[f"k{i // 10}" for i in range(60)], history=steady_history(60))
     _, batches = play(plan, lambda case, arm, r: 1.0)
     assert all(b.purpose != "smoke" for b in batches)
+
+
+def test_where_only_added_cases_are_called_nothing_of_the_test_set_can_have_changed():
+    plan = plan_of(60, identical=[i < 50 for i in range(60)], added=[i >= 50 for i in range(60)])
+    decision, batches = play(plan, lambda case, arm, r: 1.0)
+    assert decision.status is APPROVED
+    assert {case for batch in batches for case in batch.cases.tolist()} == set(range(50, 60))

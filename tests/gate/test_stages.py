@@ -62,7 +62,7 @@ def ran(batches):
 # Watched slices
 
 
-@pytest.mark.parametrize(("cases", "breaks"), [(1, 2), (20, 2), (21, 3), (30, 3), (31, 4), (200, 20)])
+@pytest.mark.parametrize(("cases", "breaks"), [(1, 2), (20, 2), (21, 3), (30, 3), (31, 4), (200, 20), (1010, 101)])
 def test_a_tenth_of_a_watched_slice_is_remarkable_but_one_case_never(cases, breaks):
     assert threshold(cases) == breaks
 
@@ -238,6 +238,7 @@ def test_a_protected_case_is_run_again_only_if_it_fell():
         (lambda case, arm, run: 0.0 if arm else None, "possible"),
         (lambda case, arm, run: 1.0 if arm else None, "holds"),
         (lambda case, arm, run: None if arm else 0.0, "holds"),
+        (lambda case, arm, run: 0.95 if arm else None, "holds"),
     ],
 )
 def test_every_fresh_run_must_lie_below_every_run_of_the_baseline(again, outcome):
@@ -293,6 +294,19 @@ def test_a_contract_whose_baseline_gave_nothing_is_no_evidence_but_could_be():
 def test_a_missing_candidate_counts_as_a_failure_in_the_worst_case():
     found, _ = held(breaks(2), lambda case, arm, run: None if arm else 1.0)
     assert (found["edge"].p, found["edge"].worst_p) == (1.0, pytest.approx(1 / 924))
+
+
+def test_the_worst_case_of_two_cases_is_exact_too():
+    found, _ = held(breaks(2, 3), lambda case, arm, run: None if arm else 1.0)
+    assert found["edge"].worst_p == pytest.approx(1 / 924**2)
+
+
+def test_the_worst_case_of_fractional_runs_is_the_same_every_time():
+    def again(case, arm, run):
+        return None if arm and run == 0 else chance(3, case, arm, run) * 0.8 + 0.15 * (arm == 0)
+
+    worst = [held(breaks(2, 3, 4), again)[0]["edge"].worst_p for _ in range(2)]
+    assert worst[0] == worst[1] < 1
 
 
 @pytest.mark.parametrize(("passes", "broken"), [(1, True), (2, False)])
@@ -382,6 +396,28 @@ def test_a_lock_adds_up_the_cases_of_a_cluster():
     assert lead(lock(signalled(plan, breaks(*range(0, 10, 2)))), breaks(*range(10)))[0] is True
 
 
+def test_a_fall_and_half_a_rise_in_one_cluster_are_half_a_fall():
+    """In each of four clusters: p = 1 / 16."""
+    plan = plan_of(60, clusters=[f"k{i // 2}" for i in range(60)])
+
+    def again(case, arm, run):
+        return (float(arm == 0) if case % 2 == 0 else 0.5 + 0.5 * arm) if case < 8 else 1.0
+
+    assert lead(lock(signalled(plan, breaks(*range(8)))), again)[0] is True
+
+
+def test_a_missing_run_counts_as_one_failure_and_no_more():
+    """Four fall and one rises, p = 6 / 32; with the missing one 7 / 64, which is still over 10%."""
+    course = signalled(plan_of(60), breaks(*range(6)))
+
+    def again(case, arm, run):
+        if case == 5:
+            return None
+        return float(arm == 1) if case == 4 else float(arm == 0 or case > 3)
+
+    assert lead(lock(course), again)[0] is False
+
+
 def test_a_lock_of_missing_runs_is_in_doubt():
     course = signalled(plan_of(60), breaks(*range(6)))
     assert lead(lock(course), lambda c, a, run: None if a and c < 6 else 1.0)[0] is None
@@ -460,6 +496,13 @@ def test_each_hypothesis_is_looked_at_by_itself():
     gate = GateConfig(margin=Margins(slices={"edge": 0.05}))
     course = started(plan_of(100, slices=parts(edge=50, typical=50), gate=gate), breaks(*range(3)))
     assert [course.may_hold(h) for h in course.design.hypotheses] == [True, False, True]
+
+
+def test_other_designs_flip_other_signs():
+    courses = [started(plan_of(60, digest=d * 64), breaks(*range(20))) for d in "ab"]
+    mixed = [started(plan_of(60, digest=d * 64), lambda c, a: float(a == c % 2) if c < 30 else 1.0) for d in "ab"]
+    assert courses[0].suspicion() == courses[1].suspicion() == 1 / 1000
+    assert mixed[0].suspicion() != mixed[1].suspicion()
 
 
 def test_the_fewest_cases_are_a_whole_number():
