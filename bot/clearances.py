@@ -99,14 +99,17 @@ def as_clearance(entry: AuditEntry) -> Clearance:
 def shown_since(
     shown: Sequence[KeptVerdict], card: Scorecard, content_digest: str, *, commit: Sha | None = None
 ) -> datetime | None:
-    """Since when this content has shown this very verdict (on ``commit``, if given); ``None``: it never did."""
+    """Since when this content has shown this very verdict (on ``commit``, if given); ``None``: it never did.
+
+    A fork that still waits to be measured shows nothing that could be accepted, though its status is the same.
+    """
     times = [
         kept.run.shown_at
         for kept in shown
         if kept.run.shown_at is not None
         and kept.content_digest == content_digest
         and kept.scorecard.status is card.status
-        and not kept.scorecard.passes
+        and not_overridable(kept.scorecard) is None
         and commit in (None, kept.run.head_sha)
     ]
     return min(times, default=None)

@@ -444,6 +444,18 @@ def test_a_review_survives_an_unrelated_push_and_dies_with_the_next_change_that_
     assert not town.accepted(needs_approval(), "d2").passes
 
 
+def test_a_review_of_a_fork_that_waits_isnt_one_of_what_is_measured_later(town):
+    """Both say «needs approval», of the same content."""
+    town.shows(needs_approval().model_copy(update={"reasons": (WAITS,)}))
+    town.clock.forward(seconds=60)
+    town.host.reviewed(1, "mia", HEAD)
+    town.clock.forward(seconds=60)
+    town.shows(needs_approval())
+    assert not town.accepted(needs_approval()).passes
+    town.host.reviewed(1, "mia", HEAD)
+    assert town.accepted(needs_approval()).passes
+
+
 def test_github_is_asked_only_where_a_review_could_help(town):
     town.accepted(blocked())
     town.accepted(blocked().model_copy(update={"passes": True}))

@@ -163,7 +163,7 @@ def machine(template):
         def teardown(self):
             try:
                 self.town.settle()
-                assert self.town.broken == []
+                assert not self.town.broken, self.town.broken
                 self.town.check_all()
                 TOTALS.update(self.town.counted)
                 TOTALS["schedules"] += 1
@@ -173,7 +173,7 @@ def machine(template):
 
         @invariant()
         def no_success_without_a_reason(self):
-            assert self.town.broken == []
+            assert not self.town.broken, self.town.broken
             self.town.clock.forward(seconds=1)
 
         @initialize(content=contents, fork=st.sampled_from([False, False, True]), base=bases)
