@@ -21,6 +21,7 @@ from bot.metrics import Metrics
 from bot.publishing import Publishing
 from bot.store.records import Records
 from engine.clearing import moment
+from schemas.config import CommentPolicy
 from schemas.errors import HostUnavailable, NotFound
 from schemas.host import CheckConclusion, Comment, HostedCheck, ReviewState, Role
 from schemas.pullrequests import Trust
@@ -539,7 +540,7 @@ class Stub:
         town.measured.setdefault((pull.number, pull.head_sha, pull.base_ref), []).append((self.content_digest, name))
         return Evaluated(
             Scorecard(
-                status=status, passes=status is VerdictStatus.APPROVED, title=name, reasons=reasons,
+                status=status, passes=status is VerdictStatus.APPROVED, title=name, reasons=reasons, comment=CommentPolicy.ALWAYS,
                 summary=f"content {self.content_digest} is {name}",
                 base=CommitRef(ref=pull.base_ref, sha=pull.base_sha), merge_base=pull.base_sha,
                 head=CommitRef(ref=pull.head_ref, sha=pull.head_sha),
