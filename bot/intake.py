@@ -51,24 +51,28 @@ class Intake:
 
     async def run(self) -> None:
         """Until it is cancelled. A failing database is waited for."""
-        while True:
-            self._wake.clear()
-            try:
-                handled = await self.once()
-            except PromptVerdictError as error:
-                log.error("deliveries can't be read", why=str(error))
-                handled = 0
-                await self._clock.sleep(FIRST_PAUSE_S)
-            if not handled:
-                await self._pause()
+        busy: set[asyncio.Task[None]] = set()
+        async with asyncio.TaskGroup() as hands:
+            while True:
+                self._wake.clear()
+                claimed = await self._claim(TOGETHER - len(busy))
+                for delivery in claimed:
+                    task = hands.create_task(self._deal(delivery))
+                    busy.add(task)
+                    task.add_done_callback(busy.discard)
+                if len(busy) >= TOGETHER:
+                    await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+                elif not claimed:
+                    await self._pause()
 
-    async def once(self) -> int:
-        """Handles what is there, several at a time; how many deliveries that were."""
-        claimed = await asyncio.to_thread(self._records.claim, self._worker, TOGETHER, LEASE_S, self._clock.utc())
-        async with asyncio.TaskGroup() as group:
-            for delivery in claimed:
-                group.create_task(self._deal(delivery))
-        return len(claimed)
+    async def _claim(self, limit: int) -> list[Delivery]:
+        """What is there for free hands: one that waits for GitHub keeps no other waiting."""
+        try:
+            return await asyncio.to_thread(self._records.claim, self._worker, limit, LEASE_S, self._clock.utc())
+        except PromptVerdictError as error:
+            log.error("deliveries can't be read", why=str(error))
+            await self._clock.sleep(FIRST_PAUSE_S)
+            return []
 
     async def _pause(self) -> None:
         try:
@@ -78,6 +82,12 @@ class Intake:
             return
 
     async def _deal(self, delivery: Delivery) -> None:
+        try:
+            await self._dealt(delivery)
+        except PromptVerdictError as error:  # how it went can't be noted: when the lease ends it is handled again
+            log.error("left until its lease ends", delivery=delivery.id, why=str(error))
+
+    async def _dealt(self, delivery: Delivery) -> None:
         intent = read_body(delivery.event, delivery.body)
         try:
             await self._handle(intent)

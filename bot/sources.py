@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,11 +76,13 @@ class Sources:
                     shutil.rmtree(copy, ignore_errors=True)
                     total -= size
 
-    def forget(self, repository_id: int) -> None:
-        """Removes the copy: the App was removed from the repository."""
-        copy = self._folder / f"{repository_id}.git"
-        with _locked(copy):
-            shutil.rmtree(copy, ignore_errors=True)
+    def keep_only(self, repository_ids: Collection[int]) -> None:
+        """Removes every other copy: the App was removed from its repository. One that is in use goes the next time."""
+        for copy in self._folder.glob("*.git"):
+            if copy.stem not in {str(number) for number in repository_ids}:
+                with _locked(copy, wait=False) as mine:
+                    if mine:
+                        shutil.rmtree(copy, ignore_errors=True)
 
 
 @contextmanager

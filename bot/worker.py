@@ -102,6 +102,8 @@ class Worker:
         from bot.store.retention import keep_house
 
         await keep_house(self._records, self._evaluation.store, self._settings.retention, at)
+        covered = await asyncio.to_thread(self._records.covered)
+        await asyncio.to_thread(self._sources.keep_only, covered)
 
 
 def make_worker(settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event) -> Worker:

@@ -35,6 +35,11 @@ class HistoryRecords:
             rows = session.exec(of.order_by(col(Repositories.name))).all()
         return [Place(installation_id=row.installation_id, repository_id=row.id, repository=row.name) for row in rows]
 
+    def covered(self) -> frozenset[int]:
+        """Every repository that something is kept of."""
+        with self._database.reading() as session:
+            return frozenset(session.exec(select(Repositories.id)))
+
     def lineages(self, repository_id: int) -> dict[str, UseCase]:
         """Every lineage that was ever looked at, by name."""
         of = select(Lineages).where(col(Lineages.repository_id) == repository_id).order_by(col(Lineages.name))
