@@ -14,6 +14,8 @@ from schemas.prompts import UseCase
 from schemas.scorecard import VerdictStatus
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
     from bot.store.database import Database
 
 
@@ -24,9 +26,11 @@ class HistoryRecords:
 
     def installations(self) -> list[int]:
         """Where the App is installed and not suspended."""
-        present = (col(Installations.removed_at).is_(None), col(Installations.suspended_at).is_(None))
-        with self._database.reading() as session:
-            return list(session.exec(select(Installations.id).where(*present).order_by(col(Installations.id))))
+        return self._installations(col(Installations.suspended_at).is_(None))
+
+    def suspended_installations(self) -> list[int]:
+        """Where the App is installed and may do nothing."""
+        return self._installations(col(Installations.suspended_at).is_not(None))
 
     def repositories(self, installation_id: int) -> list[Place]:
         """What was seen of an installation, by name."""
@@ -71,6 +75,11 @@ class HistoryRecords:
         )  # fmt: skip
         with self._database.reading() as session:
             return [_point(*row) for row in session.exec(wanted).all()]
+
+    def _installations(self, which: ColumnElement[bool]) -> list[int]:
+        present = select(Installations.id).where(col(Installations.removed_at).is_(None), which)
+        with self._database.reading() as session:
+            return list(session.exec(present.order_by(col(Installations.id))))
 
 
 def _point(experiment: Experiments, run: Runs, verdict: Verdicts, overall: Comparisons | None) -> LineagePoint:

@@ -238,9 +238,12 @@ def test_a_suspended_installation_keeps_everything_and_comes_back(records):
     records.installed(7, "acme", NOW)
     records.repository(OURS, NOW)
     records.suspended(7, NOW)
-    assert (records.installations(), records.repositories(7)) == ([], [OURS])
+    assert (records.installations(), records.suspended_installations(), records.repositories(7)) == ([], [7], [OURS])
     records.installed(7, "acme", NOW)
-    assert records.installations() == [7]
+    assert (records.installations(), records.suspended_installations()) == ([7], [])
+    records.suspended(7, NOW)
+    records.uninstalled(7, NOW)
+    assert (records.installations(), records.suspended_installations()) == ([], [])
 
 
 def test_whoever_adds_a_table_says_whether_it_is_content():

