@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from action.events import (
 from action.evidence import take_over
 from action.exits import Exit, exit_of, exit_of_error, told
 from action.publish import CONTEXT, Publisher, shown_since, write_reports
+from adapters.loop import run_async
 from engine.clearing import clearance, cleared, may_be_cleared
 from engine.render.annotations import scorecard_annotations, workflow_command
 from engine.render.limits import JOB_SUMMARY
@@ -269,7 +269,7 @@ class Job:
         """A fork that nobody approved gets what can be said without a secret and without a call."""
         if pull_request.trust is Trust.FORK or not preparation.runs:
             return preparation.static()
-        return asyncio.run(preparation.measure(self.runner.say))
+        return run_async(preparation.measure(self.runner.say))
 
     def _cleared(self, scorecard: Scorecard, preparation: Preparation, pull_request: PullRequest) -> Scorecard:
         number = pull_request.number

@@ -11,7 +11,7 @@ import numpy as np
 
 from schemas.outcomes import Arm, Outcome
 
-PLAIN = 6_144
+PLAIN = 2_048
 """So many are kept as they are: a run of usual size is never packed."""
 
 WINDOW, MEMORY = 13, 5

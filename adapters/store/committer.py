@@ -34,6 +34,8 @@ class CommittedStore:
         self._writer = threading.Thread(target=self._commit_all, name="store-writer", daemon=True)
         self._writer.start()
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
+        self._owed: set[CallKey] = set()
+        """Claims of ours that nobody needs any more."""
         self._closed = False
 
     async def get(self, keys: Sequence[CallKey]) -> Mapping[CallKey, StoredCompletion]:
@@ -50,11 +52,16 @@ class CommittedStore:
 
     async def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
         """The keys that nobody living held."""
+        if self._owed:
+            await self.release([])
         return await self._write(lambda write: write.claim(keys))
 
     async def release(self, keys: Sequence[CallKey]) -> None:
-        """Gives up our claims of these keys."""
-        await self._write(lambda write: write.release(keys))
+        """Gives up our claims of these keys; what could not be given up is when next a claim is made."""
+        self._owed.update(keys)
+        owed = list(self._owed)
+        await self._write(lambda write: write.release(owed))
+        self._owed.difference_update(owed)
 
     async def history(self, digests: Sequence[str]) -> Mapping[str, tuple[StoredCompletion, ...]]:
         """Every row of each request, oldest first."""

@@ -150,6 +150,17 @@ async def test_claims_end_with_the_life_of_the_process_that_held_them(store, whe
     assert await store.claim([("a" * 64, 0)]) == {("a" * 64, 0)}
 
 
+async def test_a_claim_that_could_not_be_given_up_is_before_the_next_is_made(file_store, path):
+    await file_store.claim([("a" * 64, 0)])
+    file_store._backend._writer.execute("PRAGMA busy_timeout = 50")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError):
+            await file_store.release([("a" * 64, 0)])
+        other.execute("ROLLBACK")
+    assert await file_store.claim([("a" * 64, 0)])
+
+
 async def test_closing_gives_claims_up_and_leaves_nothing_behind(store, where):
     other = open_store(where)
     await other.claim([("a" * 64, 0)])
