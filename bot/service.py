@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -95,6 +97,8 @@ class Service:
 
         self._listen_to_signals()
         _open_folder(self._settings)
+        if self._make_worker and self._settings.workflows_url.startswith("sqlite"):
+            check_sqlite(sys.version_info[:2], sqlite3.sqlite_version_info)
         records = Records(self._settings.database_url)
         try:
             await asyncio.to_thread(records.migrate)
@@ -184,6 +188,19 @@ def _leave(code: int) -> None:
     """Something hangs. Nothing that counts is lost by going: see above."""
     log.warning("left before everything had ended", after_s=LAST_S)
     os._exit(code)
+
+
+def check_sqlite(python: tuple[int, int], sqlite: tuple[int, ...]) -> None:
+    """The durable engine asks SQLite for fractions of a second from Python 3.12 on; an older SQLite answers nothing.
+
+    Raises UsageError.
+    """
+    if python >= (3, 12) and sqlite < (3, 42):
+        raise UsageError(
+            f"this Python's SQLite is {'.'.join(map(str, sqlite))}, and work needs 3.42 or newer",
+            where="DATABASE_URL",
+            mend="use the image or another Python, or DATABASE_URL=postgresql://…",
+        )
 
 
 def _open_folder(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from bot import service
 from bot.listener import listen
 from bot.service import Service
 from bot.store.records import Records
-from schemas.errors import StoreError
+from schemas.errors import StoreError, UsageError
 from tests.bot.running import command, running
 from tests.bot.served import SECRET, headers_for, settings_for
 
@@ -113,6 +113,14 @@ def test_a_database_that_can_not_be_reached_is_one_line_and_exit_code_3(tmp_path
     assert "the bot's database failed" in done.stderr
     assert "pass-word" not in done.stderr + done.stdout
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_sqlite_that_the_durable_engine_can_not_use_is_refused():
+    for python, sqlite in (((3, 11), (3, 40, 1)), ((3, 12), (3, 42, 0)), ((3, 14), (4, 0, 0))):
+        service.check_sqlite(python, sqlite)
+    with pytest.raises(UsageError, match=r"SQLite is 3\.40\.1, and work needs 3\.42") as refusal:
+        service.check_sqlite((3, 13), (3, 40, 1))
+    assert "postgresql://" in str(refusal.value)
 
 
 class Part:
