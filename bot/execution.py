@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from bot.evaluation import Evaluated
 from bot.logs import logger
 from bot.publishing import place_of
+from bot.standing import conclusion_of
 from bot.store.values import Run, RunKind, RunState
 from engine.assemble import scorecard
 from engine.surfaces import outdated
 from engine.trust import pull_request_of
 from schemas.config import CommentPolicy, Mode
 from schemas.errors import HostUnavailable, NotFound, PromptVerdictError, StoreError
+from schemas.host import CheckConclusion
 from schemas.pullrequests import PullRequest, Trust
 from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
 
@@ -117,6 +119,9 @@ class Execution:
         await asyncio.to_thread(self._records.shown, run_id, at)
         failed = kept.content_digest == UNMEASURED
         await asyncio.to_thread(self._records.finish, run_id, RunState.FAILED if failed else RunState.DONE, at)
+        self._metrics.runs.labels(conclusion_of(kept.scorecard).value).inc()
+        if run.started_at is not None:
+            self._metrics.run_time.observe((at - run.started_at).total_seconds())
         log.info("published", run=run_id, verdict=kept.scorecard.status.value)
 
     async def _evaluate(self, run: Run) -> tuple[Evaluated, str]:
@@ -133,10 +138,15 @@ class Execution:
         if reused is not None:
             return Evaluated(reused), digest
         told = Told()
-        async with asyncio.TaskGroup() as group:
-            telling = group.create_task(self._tell(run, told))
-            evaluated = await preparation.measure(told.hear)
-            telling.cancel()
+        with self._metrics.open_runs.track_inprogress():
+            telling = asyncio.create_task(self._tell(run, told))
+            try:
+                evaluated = await preparation.measure(told.hear)
+            finally:
+                telling.cancel()
+                await asyncio.wait([telling])
+        spent = evaluated.scorecard.spending
+        self._metrics.spent.inc(float(spent.cost_usd + spent.judge_cost_usd))
         return evaluated, digest
 
     async def _now(self, run: Run) -> HostedPullRequest | None:
@@ -198,6 +208,7 @@ class Execution:
 
     async def _supersede(self, run: Run, why: str) -> None:
         log.info("superseded", run=run.id, why=why)
+        self._metrics.runs.labels(CheckConclusion.CANCELLED.value).inc()
         await asyncio.to_thread(self._publishing.cancelled, await self._fresh(run))
         await asyncio.to_thread(self._records.finish, run.id, RunState.CANCELLED, self._clock.utc())
         if run.number is not None and run.kind is RunKind.PULL_REQUEST:

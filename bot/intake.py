@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.events import Ignored, Intent, read_body
 from bot.logs import logger
+from bot.store.values import MOST_TRIES
 from schemas.errors import PromptVerdictError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.5
 """How soon a delivery is seen that another process stored."""
-LEASE_S = 300.0
+LEASE_S = 120.0
 """How long a worker may take over one delivery before somebody else does it."""
 TOGETHER = 8
 FIRST_PAUSE_S = 5.0
@@ -50,7 +51,8 @@ class Intake:
         self._metrics = metrics
 
     async def run(self) -> None:
-        """Until it is cancelled. A failing database is waited for."""
+        """Until it is cancelled. A failing database is waited for. What this slot held when it died is free at once."""
+        await asyncio.to_thread(self._records.give_back, self._worker, self._clock.utc())
         busy: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as hands:
             while True:
@@ -98,9 +100,11 @@ class Intake:
             await self._again(delivery, f"a bug: {type(bug).__name__}")
         else:
             note = intent.why if isinstance(intent, Ignored) else type(intent).__name__
+            self._metrics.handled.labels("ignored" if isinstance(intent, Ignored) else "done").inc()
             await asyncio.to_thread(self._records.handled, delivery, note, self._clock.utc())
 
     async def _again(self, delivery: Delivery, why: str) -> None:
         pause = timedelta(seconds=FIRST_PAUSE_S * 2.0 ** (delivery.tries - 1))
+        self._metrics.handled.labels("failed" if delivery.tries >= MOST_TRIES else "retried").inc()
         log.warning("to be handled again", delivery=delivery.id, tries=delivery.tries, why=why)
         await asyncio.to_thread(self._records.retry, delivery, self._clock.utc() + pause, why)

@@ -133,15 +133,14 @@ class Publishing:
         for number in known - pulls.keys():
             if number is not None:
                 pulls[number] = host.pull_request(number)
-        found = {one.run.number: one for one in self._records.verdicts_of_head(place.repository_id, now.head_sha)}
+        kept_here = self._records.verdicts_of_head(place.repository_id, now.head_sha)
+        found = {(one.run.number, one.run.base_ref): one for one in kept_here}
         verdicts: dict[int, KeptVerdict | None] = {}
         for number, pull in pulls.items():
             if pull.is_open and pull.head_sha == now.head_sha:
-                kept = found.get(number)
-                if kept is not None and kept.run.base_ref == pull.base_ref:
-                    verdicts[number] = kept.model_copy(update={"scorecard": self._accepted(kept, pull.author)})
-                else:
-                    verdicts[number] = None
+                kept = found.get((number, pull.base_ref))
+                card = None if kept is None else {"scorecard": self._accepted(kept, pull.author)}
+                verdicts[number] = None if kept is None else kept.model_copy(update=card)
         return verdicts
 
     def _accepted(self, kept: KeptVerdict, author: str | None) -> Scorecard:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.durable import Status
-from bot.events import Place
+from bot.events import InstallationChanged, InstallationState, Place, RepositoriesChanged
 from bot.logs import logger
 from bot.store.values import Run, RunKind
 from schemas.errors import NotFound, PromptVerdictError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.durable import Durable
     from bot.metrics import Metrics
     from bot.store.records import Records
-    from schemas.host import HookDelivery
+    from schemas.host import HookDelivery, Installation
     from schemas.ports import Clock
 
 BEAT_S = 5.0
@@ -92,7 +92,9 @@ class Sweep:
         await asyncio.to_thread(self._records.heartbeat, self._slot, at)
         for slot in await asyncio.to_thread(self._records.dead_slots, at - timedelta(seconds=DEAD_S)):
             resumed = await self._durable.recover(slot)
+            await asyncio.to_thread(self._records.give_back, slot, at)
             await asyncio.to_thread(self._records.forget_slot, slot)
+            self._metrics.repairs.labels("worker").inc()
             log.warning("dead worker", slot=slot, resumed=len(resumed))
 
     async def runs(self) -> None:
@@ -109,6 +111,7 @@ class Sweep:
     async def _revive(self, run: Run) -> None:
         """Not by itself: the pull request may have moved on since."""
         log.info("taken up again", run=run.id)
+        self._metrics.repairs.labels("run").inc()
         if run.kind is RunKind.PULL_REQUEST and run.number is not None:
             place = Place(
                 installation_id=run.installation_id, repository_id=run.repository_id, repository=run.repository
@@ -135,14 +138,15 @@ class Sweep:
             return
         body = json.dumps(payload).encode()
         await asyncio.to_thread(self._records.receive, lost.guid, lost.event, body, self._clock.utc())
+        self._metrics.repairs.labels("delivery").inc()
         log.info("lost delivery", delivery=lost.guid, kind=lost.event)
 
     async def heads(self) -> None:
         """Looks at open pull requests whose present head and base have no run."""
-        for installation in await asyncio.to_thread(self._app.installations):
-            if installation.suspended:
-                continue
-            for repository in await asyncio.to_thread(self._app.repositories, installation.id):
+        for installation in await self._installations():
+            covered = await asyncio.to_thread(self._app.repositories, installation.id)
+            await self._forget_repositories(installation.id, {repository.id for repository in covered})
+            for repository in covered:
                 place = Place(
                     installation_id=installation.id, repository_id=repository.id, repository=repository.full_name
                 )
@@ -151,11 +155,29 @@ class Sweep:
                 except PromptVerdictError as error:
                     log.warning("not swept", what="heads", repository=place.repository_id, why=str(error))
 
+    async def _installations(self) -> list[Installation]:
+        """The active ones. Those that are gone are forgotten: the event that said so may have got lost."""
+        found = await asyncio.to_thread(self._app.installations)
+        active = [installation for installation in found if not installation.suspended]
+        known = await asyncio.to_thread(self._records.installations)
+        for number in set(known) - {one.id for one in active}:
+            await self._desk.handle(
+                InstallationChanged(installation_id=number, account="", state=InstallationState.REMOVED)
+            )
+        return active
+
+    async def _forget_repositories(self, installation_id: int, covered: set[int]) -> None:
+        known = await asyncio.to_thread(self._records.repositories, installation_id)
+        gone = tuple(place for place in known if place.repository_id not in covered)
+        if gone:
+            await self._desk.handle(RepositoriesChanged(installation_id=installation_id, added=(), removed=gone))
+
     async def _heads_of(self, place: Place) -> None:
         host = await asyncio.to_thread(self._app.host, place.installation_id, place.repository)
         for pull in await asyncio.to_thread(host.open_pull_requests):
             run = await asyncio.to_thread(self._records.current_run, place.repository_id, pull.number)
             if run is None or (run.head_sha, run.base_ref) != (pull.head_sha, pull.base_ref):
+                self._metrics.repairs.labels("head").inc()
                 await self._desk.look(place, pull.number, "sweep")
 
     async def house(self) -> None:

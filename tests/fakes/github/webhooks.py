@@ -67,13 +67,13 @@ class Webhooks:
     def emit(self, event: str, payload: Json, *, wait: bool = True) -> list[Delivery]:
         """Sends ``payload`` to every hook that listens for ``event``; an App's says for which installation."""
         return [
-            self._attempt(event, self._body(payload, app), app, hook, str(uuid.uuid4()), redelivery=False, wait=wait)
+            self._attempt(event, self.body_for(payload, app), app, hook, str(uuid.uuid4()), redelivery=False, wait=wait)
             for app, hook in self.github.hooks
             if event in hook.events
         ]
 
     @staticmethod
-    def _body(payload: Json, app: App | None) -> bytes:
+    def body_for(payload: Json, app: App | None) -> bytes:
         name = payload.get("repository", {}).get("full_name")
         covering = [number for number, names in app.installations.items() if name in names] if app else []
         installation = {"installation": {"id": covering[0], "node_id": "I_1"}} if covering else {}
@@ -98,12 +98,12 @@ class Webhooks:
         if event in self.drop:
             made.status_code = 502
         elif wait:
-            self._send(made)
+            self.send(made)
         else:
-            threading.Thread(target=self._send, args=(made,), daemon=True).start()
+            threading.Thread(target=self.send, args=(made,), daemon=True).start()
         return made
 
-    def _send(self, delivery: Delivery) -> None:
+    def send(self, delivery: Delivery) -> None:
         headers = {
             "content-type": "application/json", "user-agent": "GitHub-Hookshot/fake", "x-github-event": delivery.event,
             "x-github-delivery": delivery.guid, "x-hub-signature-256": signature(delivery.hook.secret, delivery.body),
