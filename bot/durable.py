@@ -16,15 +16,16 @@ import sqlite3
 from contextlib import closing
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from schemas.errors import PromptVerdictError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dbos import DBOSConfig
 
+T = TypeVar("T")
 VERSION = "1"
 """Of the order of steps, to be raised with it: what another version left pending isn't gone on with."""
 NAME = "prompt-verdict"
@@ -84,31 +85,31 @@ class Durable:
     async def start(self) -> None:
         """Connects, takes back what this slot left pending, and begins to work. Off this loop: runs have one of their
         own, so that requests are answered while something is computed."""
-        await asyncio.to_thread(self._launch)
+        await _outside(self._launch)
 
     async def stop(self) -> None:
         """Ends; what is under way is taken up by the next worker in this slot, or by the sweep of another."""
-        await asyncio.to_thread(self._destroy)
+        await _outside(self._destroy)
 
     async def enqueue(self, run_id: str) -> None:
         """Has the run executed, if it isn't waiting or running: may be repeated. One that ended is executed again."""
-        await asyncio.to_thread(self._enqueue, run_id)
+        await _outside(self._enqueue, run_id)
 
     async def cancel(self, run_id: str) -> None:
         """Stops the run within a second, calls under way included. May be repeated, and for one that never was."""
-        await asyncio.to_thread(self._cancel, run_id)
+        await _outside(self._cancel, run_id)
 
     async def statuses(self, run_ids: Sequence[str]) -> dict[str, Status]:
         """What the executor knows of each."""
-        return await asyncio.to_thread(self._statuses, list(run_ids))
+        return await _outside(self._statuses, list(run_ids))
 
     async def recover(self, slot: str) -> list[str]:
         """Puts what a dead worker left pending back on the queue; which runs. Never call it for one that lives."""
-        return await asyncio.to_thread(self._recover, slot)
+        return await _outside(self._recover, slot)
 
     async def forget(self, before: datetime) -> None:
         """Drops what the executor remembers of runs that ended before: their records say everything."""
-        await asyncio.to_thread(self._forget, before)
+        await _outside(self._forget, before)
 
     # -- in a thread: the library's own asynchronous calls take over the loop's thread pool
 
@@ -188,6 +189,11 @@ class Durable:
             DBOS.delete_workflows([one.workflow_id for one in ended])
 
 
+async def _outside(work: Callable[..., T], *arguments: object) -> T:
+    """In a thread that doesn't know on behalf of which step it is asked: what a step starts is no child of its run."""
+    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+
+
 def _register(work: Work) -> None:
     from dbos import DBOS
 
@@ -209,7 +215,8 @@ def _expected(record: logging.LogRecord) -> bool:
     """Whether the library's message is shown: of runs that were cancelled, or wait for an outage to end, we tell."""
     failure = record.exc_info[1] if record.exc_info else None
     ours = isinstance(failure, PromptVerdictError) or "Cancel" in type(failure).__name__
-    return not ours and "was cancelled" not in record.getMessage() and "task cancelled" not in record.getMessage()
+    said = record.getMessage()
+    return not ours and not any(words in said for words in ("was cancelled", "task cancelled", "no longer owned"))
 
 
 def _write_ahead(url: str) -> None:
