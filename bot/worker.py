@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -67,7 +68,7 @@ class Worker:
 
     async def start(self) -> None:
         """Says that this slot is alive, then takes up what it left behind."""
-        await self.sweep.beat()
+        await asyncio.to_thread(self._records.heartbeat, self._settings.slot, self._clock.utc())
         await self.durable.start()
 
     async def run(self) -> None:
@@ -114,9 +115,16 @@ def make_worker(settings: Settings, records: Records, metrics: Metrics, wake: as
 
 
 def assemble(
-    settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event, evaluation: MakeEvaluation
+    settings: Settings,
+    records: Records,
+    metrics: Metrics,
+    wake: asyncio.Event,
+    evaluation: MakeEvaluation,
+    *,
+    clock: Clock | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Worker:
-    """A worker with the evaluation that ``evaluation`` makes."""
+    """A worker with what ``evaluation`` makes; ``sleep`` is how calls to GitHub wait for their next try."""
     from adapters.clock import SystemClock
     from adapters.github.app import GitHubApp
     from bot.sources import Sources
@@ -127,8 +135,9 @@ def assemble(
         api_url=settings.api_url,
         proxy=settings.proxy,
         ca_bundle=settings.ca_bundle,
+        sleep=sleep,
     )
-    clock = SystemClock()
+    clock = clock or SystemClock()
     sources = Sources(
         settings.data / "sources", app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle
     )

@@ -12,32 +12,39 @@ from tests.bot.whole import Whole
 from tests.fakes.github import FakeGitHub
 
 
-@pytest.fixture
-def github(tmp_path):
-    with FakeGitHub(tmp_path) as fake:
-        yield fake
-    assert fake.violations == []
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    """One bot for all tests here, without its sweep."""
+    folder = tmp_path_factory.mktemp("bot")
+    with FakeGitHub(folder, writes_a_minute=10_000) as github:
+        made = Whole(github, folder / "data")
+
+        def evaluation(*given):
+            made.evaluation = Scripted(*given)
+            return made.evaluation
+
+        with made.web(), made.working(partial(assemble, evaluation=evaluation), sweeping=False):
+            yield made
+        made.records.close()
 
 
 @pytest.fixture
-def bot(github, tmp_path):
-    made = Whole(github, tmp_path / "data", FILES)
-
-    def evaluation(*given):
-        made.evaluation = Scripted(*given)
-        return made.evaluation
-
-    with made.web(), made.working(partial(assemble, evaluation=evaluation)):
-        yield made
-    made.records.close()
+def bot(stage, request):
+    """A repository of its own for each test."""
+    stage.move_to(f"acme/{request.node.name[5:].replace('_', '-')}", FILES)
+    stage.evaluation.calls, stage.evaluation.call_s, stage.evaluation.trouble = 4, 0.0, None
+    stage.evaluation.made.clear()
+    yield stage
+    assert stage.github.violations == []
 
 
-def prompt(words):
-    return {PROMPT: f"Sort the ticket, {words}.\n"}
+def prompt(bot, words):
+    """A prompt that no other repository has: what was paid for is shared."""
+    return {PROMPT: f"Sort the ticket of {bot.scene.repository.full_name}, {words}.\n"}
 
 
 def opened(bot, words="approved", **how):
-    pull, payload = bot.scene.open_pull(prompt(words), **how)
+    pull, payload = bot.scene.open_pull(prompt(bot, words), **how)
     bot.emit("pull_request", payload)
     return pull
 
@@ -58,7 +65,7 @@ def test_a_superseded_run_stops_within_two_seconds_of_the_push(bot):
     pull = opened(bot)
     old = pull.head_sha
     bot.until(lambda: len(bot.evaluation.made) > 3)
-    pushed = bot.scene.push(pull, prompt("better: approved"))
+    pushed = bot.scene.push(pull, prompt(bot, "better: approved"))
     at = time.monotonic()
     bot.emit("pull_request", pushed)
     bot.until(lambda: bot.conclusions(old) == ["cancelled"])
@@ -71,7 +78,7 @@ def test_a_superseded_run_stops_within_two_seconds_of_the_push(bot):
 def test_a_second_push_is_judged_and_the_one_comment_follows(bot):
     pull = judged(bot, "approved")
     first = pull.head_sha
-    bot.emit("pull_request", bot.scene.push(pull, prompt("blocked")))
+    bot.emit("pull_request", bot.scene.push(pull, prompt(bot, "blocked")))
     bot.until(lambda: bot.conclusions(pull.head_sha) == ["failure"])
     bot.quiet()
     assert bot.conclusions(first) == ["success"]
@@ -177,7 +184,7 @@ def test_the_worst_verdict_of_pull_requests_with_one_head_counts(bot):
 
 def test_nothing_on_a_shared_head_passes_before_all_are_judged(bot):
     bot.scene.git.commit("release", {PROMPT: "Sort it.\n"}, parents=(bot.scene.git.resolve("main"),))
-    good, payload = bot.scene.open_pull(prompt("approved"))
+    good, payload = bot.scene.open_pull(prompt(bot, "approved"))
     twin, _ = bot.scene.open_pull({}, branch="twin", base="release")
     twin.head_sha = good.head_sha
     bot.emit("pull_request", payload)

@@ -18,7 +18,8 @@ def github(tmp_path):
 
 @pytest.fixture
 def whole(github, tmp_path):
-    made = Whole(github, tmp_path / "data", FILES)
+    made = Whole(github, tmp_path / "data")
+    made.move_to("acme/shop", FILES)
     with made.web(), made.working():
         yield made
     made.records.close()

@@ -31,14 +31,11 @@ PATIENCE_S = 30
 
 
 class Whole:
-    """One repository, the App installed on it, and what stands there afterwards."""
+    """The App, installed on repositories that tests add, and what stands in the newest of them."""
 
-    def __init__(self, github: FakeGitHub, folder, files, *, url=None, slot="one", **settings):
+    def __init__(self, github: FakeGitHub, folder, *, url=None, slot="one", **settings):
         self.github = github
-        repository = github.repository("acme/shop", mia="maintain", max="write", ada="write", rob="read")
-        repository.git.commit("main", files)
-        self.scene = Scene(github, repository)
-        self.app, self.installation = github.app("prompt-verdict", [repository], **PERMISSIONS)
+        self.app, self.installation = github.app("prompt-verdict", [], **PERMISSIONS)
         self.settings = settings_for(
             folder,
             PROMPTVERDICT_APP_ID=str(self.app.id),
@@ -55,6 +52,13 @@ class Whole:
         self.loop = None
         self.worker = None
 
+    def move_to(self, name, files):
+        """A new repository, which the App covers: the stage from now on."""
+        repository = self.github.repository(name, mia="maintain", max="write", ada="write", rob="read")
+        repository.git.commit("main", files)
+        self.app.installations[self.installation] |= {name}
+        self.scene = Scene(self.github, repository)
+
     @contextmanager
     def web(self):
         """Listens; GitHub delivers there."""
@@ -65,8 +69,8 @@ class Whole:
             self.github.hooks.pop()
 
     @contextmanager
-    def working(self, make=make_worker):
-        """A worker in a thread of its own."""
+    def working(self, make=make_worker, *, sweeping=True):
+        """A worker in a thread of its own. Without ``sweeping`` nothing happens but what events lead to."""
         started = threading.Event()
         failure = []
 
@@ -74,7 +78,8 @@ class Whole:
             self.loop, self.wake = asyncio.get_running_loop(), asyncio.Event()
             self.worker = make(self.settings, self.records, Metrics(), self.wake)
             await self.worker.start()
-            self.task = asyncio.ensure_future(self.worker.run())
+            run = self.worker.run if sweeping else self.worker.intake.run
+            self.task = asyncio.ensure_future(run())
             started.set()
             with suppress(asyncio.CancelledError):
                 await self.task
@@ -105,8 +110,12 @@ class Whole:
             self.loop.call_soon_threadsafe(self.wake.set)
 
     def emit(self, event, payload):
-        """As GitHub delivers it: with the installation."""
-        return self.github.webhooks.emit(event, payload | {"installation": {"id": self.installation}})
+        """As GitHub delivers it."""
+        return self.github.webhooks.emit(event, payload)
+
+    def do(self, coroutine):
+        """Runs something in the worker's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
 
     def until(self, true, patience_s=PATIENCE_S):
         """Waits for something to become true."""
