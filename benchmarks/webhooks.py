@@ -68,6 +68,8 @@ PRELOADED = [
     "github",
     "psycopg",
 ]
+LIFE_S = 5.0
+"""A worker that has begun to work is killed within so many seconds."""
 NEW_SLOT = 0.2
 """So many of the killed workers never come back under their name: another must take over what they left."""
 
@@ -115,6 +117,8 @@ class Storm:
     kills: int
     workers: int
     rate: float
+    new_slot: float = NEW_SLOT
+    life_s: float = LIFE_S
     scenes: list[Scene] = field(default_factory=list)
     sent: list[Delivery] = field(default_factory=list)
     acks: list[float] = field(default_factory=list)
@@ -281,11 +285,11 @@ class Storm:
                 slot = luck.choice(sorted(living))
                 process, working = living.pop(slot)
                 working.wait(60)
-                stopping.wait(luck.uniform(0.2, 5.0))
+                stopping.wait(luck.uniform(0.2, self.life_s))
                 os.kill(process.pid, signal.SIGKILL)
                 process.join()
                 done["kills"] += 1
-                if luck.random() < NEW_SLOT:
+                if luck.random() < self.new_slot:
                     done["took over"] += 1
                     slot = f"slot-{self.workers + done['took over']}"
                 living[slot] = self.spawn(slot)
@@ -396,7 +400,8 @@ def paid_twice(outcomes: str) -> tuple[int, int]:
 
 def campaign(
     folder: Path, *, url: str | None = None, deliveries: int = 10_000, pulls: int = 300, kills: int = 50,
-    workers: int = 1, rate: float = 50.0, seed: int = 1, patience_s: float = 600.0,
+    workers: int = 1,
+    rate: float = 50.0, new_slot: float = NEW_SLOT, life_s: float = LIFE_S, seed: int = 1, patience_s: float = 600.0,
 ) -> dict[str, Any]:  # fmt: skip
     """One storm; the figures. ``wrong`` is empty when everything stands as it should."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -420,6 +425,8 @@ def campaign(
             kills=kills,
             workers=workers,
             rate=rate,
+            new_slot=new_slot,
+            life_s=life_s,
         )
         storm.town(app)
         github.fault_for = storm.fault_for  # type: ignore[method-assign]
@@ -431,6 +438,7 @@ def campaign(
         records.migrate()
         server = storm.context.Process(target=web, args=(variables, listening), daemon=True)
         server.start()
+        listening.close()
         began = time.monotonic()
         with storm.killing() as done:
             storm.blow()
@@ -446,6 +454,7 @@ def campaign(
                 time.sleep(0.5)
             ended = time.monotonic()
         server.kill()
+        server.join()
         late = storm.published_late()
         stored, again = paid_twice(settings.outcomes_url)
         unique = {one.guid for one in storm.sent}

@@ -7,6 +7,7 @@ from decimal import Decimal
 from adapters.store import open_store
 from bot.evaluation import Evaluated
 from bot.store.outcomes import NotedOutcomes
+from schemas.config import CommentPolicy
 from schemas.outcomes import Completion, Finish, StoredCompletion, Usage
 from schemas.pullrequests import Trust
 from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
@@ -62,7 +63,7 @@ class ScriptedPreparation:
         return Scorecard(
             status=status, passes=good, title=f"{status.value}: a title", summary="A sentence.",
             base=CommitRef(ref=pr.base_ref, sha=pr.base_sha), head=CommitRef(ref=pr.head_ref, sha=pr.head_sha),
-            merge_base=None, spending=Spending(planned=self.evaluation.calls, made=made), **more,
+            merge_base=None, comment=CommentPolicy.ALWAYS, spending=Spending(planned=self.evaluation.calls, made=made), **more,
         )  # fmt: skip
 
     def static(self):
