@@ -103,9 +103,10 @@ class Desk:
         return run
 
     async def again(self, place: Place, number: int, *, why: str, approved_sha: str | None = None) -> Run | None:
-        """A new attempt at the present head, unless one is under way; the same ``why`` twice is the same attempt.
+        """A new attempt at the present head; one that is under way gives way to it, and nothing is paid again.
 
-        ``None``: the pull request is closed, or its head isn't ``approved_sha`` any more.
+        The same ``why`` twice is the same attempt. ``None``: the pull request is closed, or its head isn't
+        ``approved_sha`` any more.
         """
         now = await self._now(place, number)
         if now is None or not now.is_open or approved_sha not in (None, now.head_sha):

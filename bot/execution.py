@@ -15,7 +15,7 @@ from engine.assemble import scorecard
 from engine.surfaces import outdated
 from engine.trust import pull_request_of
 from schemas.config import CommentPolicy, Mode
-from schemas.errors import HostUnavailable, NotFound, PromptVerdictError, StoreError
+from schemas.errors import HostError, HostUnavailable, NotFound, PromptVerdictError, StoreError
 from schemas.host import CheckConclusion
 from schemas.pullrequests import PullRequest, Trust
 from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
@@ -33,6 +33,7 @@ EVERY_S = 20.0
 """Seconds between two writings of progress."""
 UNMEASURED = "unmeasured"
 """The content digest of a run that came to no content: nobody's approval names it."""
+BUG = "this is a bug in Prompt Verdict, and the operator finds its traceback in the log under {}"
 QUEUE_HEAD = "merge queue"
 
 log = logger("execution")
@@ -86,8 +87,7 @@ class Execution:
             evaluated, digest = Evaluated(_error(run, str(error))), UNMEASURED
         except Exception:
             log.exception("bug", run=run_id)
-            said = f"This is a bug in Prompt Verdict; the operator finds its traceback in the log under {run_id}"
-            evaluated, digest = Evaluated(_error(run, said)), UNMEASURED
+            evaluated, digest = Evaluated(_error(run, BUG.format(run_id))), UNMEASURED
         await asyncio.to_thread(
             self._records.keep_verdict,
             run_id, evaluated.scorecard, digest, at=self._clock.utc(), measured=evaluated.measured,
@@ -111,9 +111,10 @@ class Execution:
         except (HostUnavailable, StoreError) as error:
             log.warning("not now", run=run_id, why=str(error))
             raise
-        except Exception:
+        except Exception as trouble:
             log.exception("not published", run=run_id)
-            await asyncio.to_thread(self._records.finish, run_id, RunState.FAILED, self._clock.utc())
+            why = str(trouble) if isinstance(trouble, PromptVerdictError) else BUG.format(run_id)
+            await self.give_up(run, f"The verdict could not be shown: {why}.")
             return
         at = self._clock.utc()
         await asyncio.to_thread(self._records.shown, run_id, at)
@@ -123,6 +124,16 @@ class Execution:
         if run.started_at is not None:
             self._metrics.run_time.observe((at - run.started_at).total_seconds())
         log.info("published", run=run_id, verdict=kept.scorecard.status.value)
+
+    async def give_up(self, run: Run, why: str) -> None:
+        """Ends a run without a verdict. Its check fails, if GitHub lets us say so."""
+        try:
+            await asyncio.to_thread(self._publishing.broken, run, why)
+        except HostUnavailable:
+            raise
+        except HostError as error:
+            log.error("check not written", run=run.id, why=str(error))
+        await asyncio.to_thread(self._records.finish, run.id, RunState.FAILED, self._clock.utc())
 
     async def _evaluate(self, run: Run) -> tuple[Evaluated, str]:
         now = await self._now(run)

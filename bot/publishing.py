@@ -89,6 +89,11 @@ class Publishing:
         except NotFound:
             return
 
+    def broken(self, run: Run, why: str) -> None:
+        """The run came to no verdict that could be shown: its check fails and says why."""
+        wanted = _check(run, CheckConclusion.FAILURE, "error: nothing was decided", why)
+        self.host(run).create_check(wanted)
+
     def publish(self, kept: KeptVerdict, now: HostedPullRequest | None) -> None:
         """A verdict on its surfaces. ``now``: the pull request as it was just read; ``None`` where the merge queue asks
         about a merge, which carries what was accepted of the pull request with the same content."""

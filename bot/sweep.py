@@ -36,6 +36,8 @@ OVERLAP = timedelta(minutes=10)
 """GitHub shows a delivery late: so much of what was looked at is looked at again."""
 KEPT_FOR = timedelta(days=3)
 """How long GitHub keeps deliveries."""
+EXPIRES_SEEN = timedelta(days=1)
+"""How long after an override's end somebody must have looked."""
 GIVEN_UP = timedelta(days=1)
 """A run that came to nothing for so long is ended as an error."""
 
@@ -54,6 +56,7 @@ class Sweep:
         *,
         slot: str,
         clock: Clock,
+        give_up: Callable[[Run, str], Awaitable[None]],
         keep_house: Callable[[datetime], Awaitable[None]],
         metrics: Metrics,
     ) -> None:
@@ -63,9 +66,12 @@ class Sweep:
         self._desk = desk
         self._slot = slot
         self._clock = clock
+        self._give_up = give_up
         self._keep_house = keep_house
         self._metrics = metrics
         self._seen_until: datetime | None = None
+        self._expired: set[tuple[str, datetime]] = set()
+        """Overrides that ended, by run and end: shown as ended already."""
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -104,7 +110,8 @@ class Sweep:
         for run in runs:
             if self._clock.utc() - run.opened_at > GIVEN_UP:
                 log.error("given up", run=run.id)
-                await self._desk.cancel([run])
+                await self._durable.cancel(run.id)
+                await self._give_up(run, "Nobody could bring this run to an end within a day: the log says why.")
             elif statuses[run.id] in (Status.UNKNOWN, Status.ENDED):
                 await self._revive(run)
 
@@ -179,6 +186,21 @@ class Sweep:
             if run is None or (run.head_sha, run.base_ref) != (pull.head_sha, pull.base_ref):
                 self._metrics.repairs.labels("head").inc()
                 await self._desk.look(place, pull.number, "sweep")
+            else:
+                await self._expire(place, run)
+
+    async def _expire(self, place: Place, run: Run) -> None:
+        """Takes back what an override accepted that counts no more."""
+        kept = await asyncio.to_thread(self._records.verdict, run.id)
+        if kept is None or kept.scorecard.passes or run.number is None:
+            return
+        at = self._clock.utc()
+        of = (run.repository_id, run.number, kept.content_digest)
+        before = await asyncio.to_thread(self._records.overrides, *of, at - EXPIRES_SEEN)
+        ended = {(run.id, one.expires_at) for one in before if one.expires_at is not None and one.expires_at <= at}
+        if ended - self._expired:
+            await self._desk.restate(place, run.number)
+            self._expired |= ended
 
     async def house(self) -> None:
         """Lets go of what need not be kept any longer."""

@@ -62,8 +62,8 @@ class Worker:
         self.desk = Desk(records, app, publishing, self.durable, answer=self._answer, clock=clock)
         self.intake = Intake(records, self.desk.handle, worker=settings.slot, wake=wake, clock=clock, metrics=metrics)
         self.sweep = Sweep(
-            records, app, self.durable, self.desk, slot=settings.slot, clock=clock, keep_house=self._keep_house,
-            metrics=metrics,
+            records, app, self.durable, self.desk, slot=settings.slot, clock=clock, give_up=execution.give_up,
+            keep_house=self._keep_house, metrics=metrics,
         )  # fmt: skip
 
     async def start(self) -> None:

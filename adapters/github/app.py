@@ -97,6 +97,7 @@ class GitHubApp:
     def repositories(self, installation_id: int) -> tuple[HostedRepository, ...]:
         """What the installation covers."""
         auth, forget = self._installed((installation_id, None, tuple(LISTING.items())))
+        forget()  # what was covered when an older token was made says nothing about now, and content is removed by this
         rows = self._open(auth, forget).pages("/installation/repositories", "repositories")
         return tuple(answers.repository(an_object(row)) for row in rows)
 

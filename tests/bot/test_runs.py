@@ -221,3 +221,34 @@ def test_a_bug_ends_as_an_error_that_names_the_run(bot):
     run = bot.records.current_run(bot.scene.repository.id, pull.number)
     assert run.id in check["output"]["summary"].replace("&#58;", ":")
     assert bot.records.verdict(run.id).scorecard.status is VerdictStatus.ERROR
+
+
+def test_a_bug_while_publishing_fails_the_check_too(bot, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("bot.publishing.check_text", broken)
+    pull = judged(bot)
+    (check,) = bot.checks(pull.head_sha)
+    assert (check["conclusion"], check["output"]["title"]) == ("failure", "error: nothing was decided")
+    assert "a bug in Prompt Verdict" in check["output"]["summary"]
+    assert bot.records.current_run(bot.scene.repository.id, pull.number).state == "failed"
+
+
+def test_a_locked_conversation_changes_no_verdict(bot):
+    pull, payload = bot.scene.open_pull(prompt(bot, "approved"))
+    pull.locked = True
+    bot.emit("pull_request", payload)
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
+    bot.quiet()
+    assert bot.comments == []
+
+
+def test_lost_answers_and_refusals_leave_one_comment_and_one_check(bot):
+    bot.github.fail("POST", "check-runs", lost=True)
+    bot.github.fail("PATCH", "check-runs", status=502)
+    bot.github.fail("POST", "comments", lost=True)
+    bot.github.fail("POST", "comments", status=500, skip=1)
+    pull = judged(bot)
+    assert len(bot.checks(pull.head_sha)) == 1
+    assert len(bot.comments) == 1
