@@ -7,7 +7,7 @@ import pytest
 from bot.clearances import accepted
 from bot.commands.answers import Room, answer
 from bot.commands.replies import ANSWER
-from bot.events import CommandPosted
+from bot.events import CommandPosted, Ignored, read_event
 from bot.store.records import Records
 from bot.store.values import AuditAction, RunKind, RunState
 from engine.render.markdown import MARKER
@@ -392,6 +392,30 @@ def test_a_deleted_comment_is_no_command(town):
     del town.host.comments[posted.comment_id]
     assert town.handle(posted) == "the comment was deleted"
     assert not town.accepted(blocked()).passes
+
+
+PAYLOAD = {
+    "installation": {"id": 7}, "repository": {"id": 42, "full_name": "acme/shop", "default_branch": "main"},
+    "issue": {"number": 1, "pull_request": {}},
+    "comment": {
+        "id": 9, "body": "/verdict approve fine", "html_url": "https://github.com/c", "created_at": "2026-11-21T12:00:00Z",
+        "user": {"login": "mia", "type": "User"},
+    },
+}  # fmt: skip
+
+
+def test_only_what_a_comment_said_when_it_was_made_is_a_command():
+    assert isinstance(read_event("issue_comment", {**PAYLOAD, "action": "created"}), CommandPosted)
+    for action in ("edited", "deleted"):
+        assert isinstance(read_event("issue_comment", {**PAYLOAD, "action": action}), Ignored)
+
+
+@pytest.mark.parametrize("event", ["pull_request_review", "pull_request_review_comment", "commit_comment", "issues"])
+def test_a_command_anywhere_else_is_none(event):
+    review = {"state": "approved", "body": "/verdict approve fine"}
+    about = {**PAYLOAD, "pull_request": {"number": 1, "state": "open"}, "review": review, "number": 1}
+    for action in ("created", "submitted", "opened"):
+        assert not isinstance(read_event(event, {**about, "action": action}), CommandPosted)
 
 
 def test_a_command_in_a_review_clears_nothing_that_only_a_command_clears(town):
