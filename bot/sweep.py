@@ -166,8 +166,10 @@ class Sweep:
         """The active ones. Those that are gone are forgotten: the event that said so may have got lost."""
         found = await asyncio.to_thread(self._app.installations)
         active = [installation for installation in found if not installation.suspended]
-        known = await asyncio.to_thread(self._records.installations)
-        for number in set(known) - {one.id for one in active}:
+        shown = set(await asyncio.to_thread(self._records.installations))
+        hidden = set(await asyncio.to_thread(self._records.suspended_installations))
+        gone = (shown | hidden) - {one.id for one in found}
+        for number in gone | (shown & {one.id for one in found if one.suspended}):
             await self._desk.handle(
                 InstallationChanged(installation_id=number, account="", state=InstallationState.REMOVED)
             )
