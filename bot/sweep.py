@@ -163,13 +163,13 @@ class Sweep:
                     log.warning("not swept", what="heads", repository=place.repository_id, why=str(error))
 
     async def _installations(self) -> list[Installation]:
-        """The active ones. Those that are gone are forgotten: the event that said so may have got lost."""
+        """The active ones. What changed is taken in: the event that said so may have got lost."""
         found = await asyncio.to_thread(self._app.installations)
         active = [installation for installation in found if not installation.suspended]
-        shown = set(await asyncio.to_thread(self._records.installations))
-        hidden = set(await asyncio.to_thread(self._records.suspended_installations))
-        gone = (shown | hidden) - {one.id for one in found}
-        for number in gone | (shown & {one.id for one in found if one.suspended}):
+        known = set(await asyncio.to_thread(self._records.installations))
+        suspended = set(await asyncio.to_thread(self._records.suspended_installations))
+        working, there = {one.id for one in active}, {one.id for one in found}
+        for number in (known - working) | (suspended & working) | (suspended - there):
             await self._desk.handle(
                 InstallationChanged(installation_id=number, account="", state=InstallationState.REMOVED)
             )

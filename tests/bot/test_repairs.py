@@ -130,6 +130,18 @@ def test_an_app_that_was_removed_unheard_is_forgotten(bot):
     assert bot.records.current_run(bot.scene.repository.id, pull.number) is None
 
 
+def test_a_suspension_that_ended_unheard_is_noticed_whichever_way_it_ended(bot):
+    at = bot.clock.utc()
+    opened(bot)
+    bot.quiet()
+    bot.records.installed(999, "acme", at)
+    for number in (999, bot.installation):
+        bot.records.suspended(number, at)
+    bot.do(bot.worker.sweep.heads())
+    assert bot.records.suspended_installations() == []
+    assert bot.records.installations() == [bot.installation]
+
+
 def test_after_an_hour_without_github_one_round_of_the_sweep_gives_every_open_head_its_verdict(bot):
     running = opened(bot)
     bot.until(lambda: bot.conclusions(running.head_sha) == ["success"])
