@@ -294,3 +294,14 @@ def test_the_floor_of_a_slice_may_hide_what_the_margin_of_the_slice_allows():
     gate = GateConfig(floor=Floor(slices={"edge": 0.9}))
     plan = plan_of(520, slices=parts(edge=20, typical=500), paired=False, gate=gate)
     assert play(plan, same)[0].status is VerdictStatus.APPROVED
+
+
+def test_margins_are_those_that_are_written_for_the_slice_or_the_class():
+    gate = GateConfig(margin=Margins(slices={"edge": 0.07}, classes={"a": 0.06}))
+    plan = plan_of(20, slices=parts(edge=10, typical=10), labels=["a"] * 5 + ["b"] * 15, gate=gate)
+    assert {h.slice: (h.margin, h.written, h.policy) for h in plan.hypotheses} == {
+        None: (0.25, False, SlicePolicy.POPULATION),
+        "class a": (0.06, True, SlicePolicy.POPULATION),
+        "edge": (0.07, True, SlicePolicy.POPULATION),
+        "typical": (0.25, False, SlicePolicy.WATCH),
+    }
