@@ -100,7 +100,7 @@ class Worker:
             return await answer(command, Room(self._records, host, desk, tree, self._clock.utc))
 
     async def _keep_house(self, at: datetime) -> None:
-        from bot.store.retention import keep_house
+        from bot.store.housekeeping import keep_house
 
         await keep_house(self._records, self._evaluation.store, self._settings.retention, at)
         covered = await asyncio.to_thread(self._records.covered)

@@ -1,12 +1,9 @@
-"""How long what is kept: old deliveries and old texts go, figures and the audit log stay; removed installations leave
-nothing behind, in the shared outcome store neither."""
+"""How long what is kept: old deliveries and old texts go, figures and the audit log stay."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 from sqlalchemy import delete, update
@@ -27,10 +24,7 @@ from schemas.values import Value
 
 if TYPE_CHECKING:
     from bot.store.database import Database
-    from bot.store.records import Records
 
-UNDER_WAY = timedelta(hours=1)
-"""A call that was paid when the App was removed may still be written: so long its row is looked for again."""
 LONGEST_RUN = timedelta(days=7)
 """An outcome may be so much younger than the note that it is used."""
 TOGETHER = 500
@@ -43,18 +37,6 @@ class Retention(Value):
     """Webhooks and commands that were dealt with. GitHub redelivers for three days."""
     texts_days: int = Field(default=365, ge=30)
     """Scorecards, records, prompts, test sets and model outputs. Their figures stay."""
-
-
-class ForgettingStore(Protocol):
-    """An outcome store that can let go (``adapters.store``)."""
-
-    async def forget(self, digests: Collection[str]) -> int:
-        """Deletes everything of these requests, and the plans of these contents; how many rows."""
-        ...
-
-    async def prune(self, *, older_than: str) -> int:
-        """Deletes what was made before (UTC, ISO 8601); how many rows."""
-        ...
 
 
 class RetentionRecords:
@@ -107,23 +89,3 @@ class RetentionRecords:
             session.exec(update(Deliveries).where(*late, col(Deliveries.state) != WAITING).values(body=None, note=""))
             unused_outcomes = col(Outcomes.used_at) < before - LONGEST_RUN
             return deleted + session.exec(delete(Outcomes).where(unused_outcomes)).rowcount
-
-
-async def keep_house(records: Records, store: ForgettingStore, retention: Retention, at: datetime) -> int:
-    """What a sweep does now and then: retention in both stores, and the outcomes of removed repositories. How many rows
-    went. Raises StoreError; what was not done then is done the next time."""
-    went = await asyncio.to_thread(records.prune, retention, at)
-    oldest = at - timedelta(days=retention.texts_days)
-    went += await store.prune(older_than=oldest.isoformat(timespec="microseconds"))
-    return went + await forget_orphans(records, store, at)
-
-
-async def forget_orphans(records: Records, store: ForgettingStore, at: datetime) -> int:
-    """Deletes from the outcome store what only removed repositories used; how many rows. To be called by every sweep.
-    Raises StoreError; what was not done then is done the next time."""
-    deleted, last = 0, ""
-    while digests := await asyncio.to_thread(records.orphaned_outcomes, after=last, limit=TOGETHER):
-        deleted += await store.forget(digests)
-        await asyncio.to_thread(records.outcomes_deleted, digests, before=at - UNDER_WAY)
-        last = digests[-1]
-    return deleted

@@ -31,7 +31,7 @@ class World:
         self.app.events = EVENTS
         self.hook = Hook(HOOK, SECRET, frozenset(EVENTS))
         github.hooks.append((self.app, self.hook))
-        github.webhooks._send = lambda delivery: setattr(delivery, "status_code", self.status)
+        github.webhooks.send = lambda delivery: setattr(delivery, "status_code", self.status)
         self.status = 202
         self.repository.required_checks["main"] = [{"context": "prompt-verdict", "integration_id": self.app.id}]
         self.database = f"sqlite:///{folder / 'bot.sqlite3'}"

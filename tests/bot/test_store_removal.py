@@ -12,8 +12,9 @@ from adapters.git import GitRepository
 from adapters.store import open_store
 from bot.events import Place
 from bot.evidence import measured_of
+from bot.store.housekeeping import UNDER_WAY, keep_house
 from bot.store.outcomes import NotedOutcomes
-from bot.store.retention import UNDER_WAY, Retention, keep_house
+from bot.store.retention import Retention
 from bot.store.tables import CONTENT, OrphanedOutcomes, Table
 from bot.store.values import AuditAction, AuditEntry, RunKind, RunState
 from engine.access import Access

@@ -21,7 +21,8 @@ def github(tmp_path):
 
 @pytest.fixture
 def whole(github, tmp_path):
-    made = Whole(github, tmp_path / "data", FILES)
+    made = Whole(github, tmp_path / "data")
+    made.move_to("acme/shop", FILES)
     yield made
     made.records.close()
 

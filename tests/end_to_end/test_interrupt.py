@@ -39,6 +39,7 @@ async def test_an_interrupted_run_keeps_every_finished_answer_and_says_how_to_go
         async with asyncio.timeout(60):
             while fake.answered < 9:  # noqa: ASYNC110 - the fake has no event for it
                 await asyncio.sleep(0.02)
+            fake.latency_s = 30.0  # so that it can't end before the signal, however busy this machine is
             process.send_signal(signal.SIGINT)
             _, err = await process.communicate()
         lines = err.decode().splitlines()
