@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from engine.gate.cells import Bools, Floats, Ints
 
 FLIPS = 9_999
-CHUNK = 2_048
-"""Clusters whose signs are in memory at a time (about 2,048 × 10,000 × 9 bytes)."""
+CHUNK = 256
+"""Clusters whose signs are in memory at a time (about 256 × 10,000 × 9 bytes)."""
 TIE = 1e-5
 """Statistics closer than this are ties; ties count against rejection."""
 
@@ -34,6 +34,13 @@ def coins(seed: str, clusters: Sequence[str], flips: int) -> Signs:
     raw = b"".join(hashlib.shake_256(f"{seed}\0{name}".encode()).digest(width) for name in clusters)
     bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8).reshape(len(clusters), width), axis=1, count=flips)
     return bits.view(np.int8)
+
+
+def coins_in_chunks(seed: str, clusters: Sequence[str], flips: int) -> Iterator[tuple[slice, Signs]]:
+    """The rows of ``coins``, few enough at a time for any number of clusters."""
+    for start in range(0, len(clusters), CHUNK):
+        some = clusters[start : start + CHUNK]
+        yield slice(start, start + len(some)), coins(seed, some, flips)
 
 
 def every_sign(clusters: int) -> Signs:
@@ -93,8 +100,9 @@ def single_p(differences: Floats, names: Sequence[str], seed: str, flips: int) -
     if len(moved) <= EXACT_UP_TO:
         return exact_p(differences)
     values = whole(differences[moved])
-    kept = values @ coins(seed, [names[i] for i in moved], flips).astype(np.float64)
-    totals = values.sum() - 2 * kept
+    totals = np.full(flips, values.sum())
+    for rows, chunk in coins_in_chunks(seed, [names[i] for i in moved], flips):
+        totals -= 2 * (values[rows] @ chunk.astype(np.float64))
     return float((1 + (totals >= -values.sum() - TIE).sum()) / (flips + 1))
 
 
@@ -144,16 +152,9 @@ class SignFlipTest:
     def _maxima(self, sums: Floats) -> Floats:
         if self._latest is None or not np.array_equal(self._latest[0], sums):
             moved: Ints = np.flatnonzero((sums != 0).any(axis=1))
-            self._latest = sums, flipped_maxima(sums[moved], self._chunks(moved), self.flips)
+            chunks = coins_in_chunks(self.seed, [self.names[i] for i in moved], self.flips)
+            self._latest = sums, flipped_maxima(sums[moved], chunks, self.flips)
         return self._latest[1]
-
-    def _chunks(self, moved: Ints) -> Iterator[tuple[slice, Signs]]:
-        for start in range(0, len(moved), CHUNK):
-            rows = moved[start : start + CHUNK]
-            yield (
-                slice(start, start + len(rows)),
-                coins(self.seed, [self.names[i] for i in rows], self.flips),
-            )
 
 
 @dataclass(frozen=True)
