@@ -9,7 +9,7 @@ from engine.gate.cost import careful_cost, no_cost
 from engine.gate.course import Course
 from engine.gate.decision import Decision
 from engine.gate.effects import effects
-from engine.gate.latency import latency_effect
+from engine.gate.latency import latency_effect, latency_gates
 from engine.gate.readings import readings
 from engine.verdict import SEVERITY, combine
 from schemas.scorecard import (
@@ -34,7 +34,6 @@ def nothing_measured(course: Course, code: ReasonCode, status: VerdictStatus, se
 
 def conclude(course: Course) -> Decision:
     """The decision on what was measured. Where something blocks, what was merely not shown yet is left out."""
-    gate = course.design.gate
     broken = frozenset(n for n, c in course.contracts.items() if c.p <= course.contract_level)
     shown = effects(course, broken)
     cost, latency = careful_cost(course), latency_effect(course)
@@ -46,7 +45,7 @@ def conclude(course: Course) -> Decision:
         *findings.of_absence(course),
         *findings.of_floors(course),
         *findings.of_cost(cost),
-        *findings.of_latency(latency, gate.max_latency_increase, gating=gate.latency == "gate"),
+        *findings.of_latency(latency, course.design.gate.max_latency_increase, gating=latency_gates(course)),
     ]
     status = combine(reason.status for reason in found)
     kept = [r for r in found if r.status in DECIDED or _worth_saying(r.status, status)]

@@ -22,6 +22,13 @@ SIDE_BY_SIDE_S = 600.0
 rows themselves say so, so that the same outcomes give the same decision, whether they were called or stored."""
 
 
+def latency_gates(course: Course) -> bool:
+    """Whether the limit is to be kept: the policy says so, and a gating case is called at all. What is sent unchanged
+    takes as long as it did."""
+    design = course.design
+    return design.gate.latency == "gate" and bool((design.counted & ~design.identical).any())
+
+
 def latency_effect(course: Course) -> LatencyEffect:
     """Median seconds of the pairs that were called side by side, and how sure it is that the candidate is slower.
 
@@ -34,7 +41,7 @@ def latency_effect(course: Course) -> LatencyEffect:
     pairs = (apart <= SIDE_BY_SIDE_S) & (np.nan_to_num(seconds).min(axis=0) > 0)
     pairs &= (np.arange(pairs.shape[1]) < ledger.planned[:, None]) & design.counted[:, None]
     count = int(pairs.sum())
-    gating = design.gate.latency == "gate"
+    gating = latency_gates(course)
     if not count:
         return LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading="no_data")
     ratios = np.where(pairs, np.log(np.where(pairs, seconds[CANDIDATE] / seconds[BASELINE], 1.0)), 0.0)

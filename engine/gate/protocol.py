@@ -15,7 +15,7 @@ from engine.gate.cost import careful_cost
 from engine.gate.course import Course
 from engine.gate.decision import Decision
 from engine.gate.design import Design
-from engine.gate.latency import latency_effect
+from engine.gate.latency import latency_effect, latency_gates
 from engine.gate.ledger import REPLICATES
 from engine.gate.lock import lock
 from engine.gate.protected import protected
@@ -147,7 +147,7 @@ def _settled(course: Course, *, last: bool) -> Stage:
         *findings.of_latency(
             latency_effect(course),
             course.design.gate.max_latency_increase,
-            gating=course.design.gate.latency == "gate",
+            gating=latency_gates(course),
         ),
     ]
     if any(r.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR) for r in limits):

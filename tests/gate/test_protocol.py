@@ -594,6 +594,15 @@ def test_a_latency_gate_without_calls_side_by_side_does_not_pass(apart_s):
     assert (decision.latency.reading, decision.status) == ("no_data", UNDERPOWERED)
 
 
+def test_a_latency_gate_asks_nothing_of_what_is_sent_unchanged():
+    """Only cases that the head adds are called here."""
+    kept = [i < 100 for i in range(110)]
+    plan = plan_of(110, identical=kept, added=[not k for k in kept], gate=LATENCY)
+    assert play(plan, Answers(same, seconds=lambda case, arm, r: 1.0 + 9 * arm))[0].status is APPROVED
+    part = plan_of(110, identical=[i < 10 for i in range(110)], gate=LATENCY)
+    assert play(part, Answers(same, made_at=601.0))[0].status is UNDERPOWERED
+
+
 def levels(baseline, candidate):
     return lambda case, arm, r: float((case * 37 % 100) < 100 * (candidate if arm else baseline))
 
