@@ -12,6 +12,7 @@ from typing import Protocol
 
 from bot.store.values import AuditAction, AuditEntry, KeptVerdict
 from engine.clearing import clearance, cleared, may_be_cleared, not_overridable, standing_override
+from engine.verdict import SEVERITY
 from schemas.host import Review, Sha
 from schemas.scorecard import Clearance, Scorecard
 
@@ -63,14 +64,15 @@ def accepted(
     """
     if number is None or card.passes:
         return card
+    shown = records.verdicts_shown(repository_id, number)
     if not_overridable(card) is None:
-        overrides = [as_clearance(entry) for entry in records.overrides(repository_id, number, content_digest, now)]
+        entries = records.overrides(repository_id, number, content_digest, now)
+        overrides = [as_clearance(entry) for entry in entries if _faced(entry, shown, card)]
         found = standing_override(card, overrides, author=author, content_digest=content_digest, now=iso(now))
         if found is not None:
             return cleared(card, found)
     if not may_be_cleared(card):
         return card
-    shown = records.verdicts_shown(repository_id, number)
     by = clearance(
         card,
         host.reviews(number),
@@ -113,6 +115,20 @@ def shown_since(
         and commit in (None, kept.run.head_sha)
     ]
     return min(times, default=None)
+
+
+def _faced(entry: AuditEntry, shown: Sequence[KeptVerdict], card: Scorecard) -> bool:
+    """Whether a verdict as bad as this one, or worse, of the same content was shown before the override: who accepted
+    a suspicion did not accept the block that running it again made of it."""
+    as_bad = SEVERITY[: SEVERITY.index(card.status) + 1]
+    return any(
+        kept.run.shown_at is not None
+        and kept.run.shown_at <= entry.at
+        and kept.content_digest == entry.content_digest
+        and kept.scorecard.status in as_bad
+        and not_overridable(kept.scorecard) is None
+        for kept in shown
+    )
 
 
 def _since(shown: Sequence[KeptVerdict], card: Scorecard, content_digest: str) -> Callable[[Sha], str | None]:

@@ -385,6 +385,36 @@ def test_an_approval_of_one_verdict_isnt_one_of_another_on_the_same_content(town
     assert not town.accepted(blocked()).passes
 
 
+def test_an_override_of_a_suspicion_doesnt_accept_the_block_that_another_run_makes_of_it(town):
+    suspicious = blocked().model_copy(update={"status": VerdictStatus.SUSPICIOUS})
+    town.shows(suspicious)
+    town.says("/verdict approve known flake")
+    assert town.accepted(suspicious).passes
+    town.clock.forward(seconds=60)
+    town.shows(blocked())
+    assert not town.accepted(blocked()).passes
+    town.says("/verdict approve seen, and still fine")
+    assert town.accepted(blocked()).passes
+
+
+def test_an_override_of_a_block_accepts_what_is_no_worse(town):
+    town.shows(blocked())
+    town.says("/verdict approve known flake")
+    assert town.accepted(blocked().model_copy(update={"status": VerdictStatus.SUSPICIOUS})).passes
+
+
+def test_what_an_override_could_not_accept_says_nothing_of_what_it_was_given_for(town):
+    """An error is worse than a doubt, but nobody accepts it."""
+    suspicious = blocked().model_copy(update={"status": VerdictStatus.SUSPICIOUS})
+    town.shows(blocked().model_copy(update={"status": VerdictStatus.ERROR}))
+    town.clock.forward(seconds=60)
+    town.shows(suspicious)
+    town.says("/verdict approve fine")
+    needs = suspicious.model_copy(update={"status": VerdictStatus.NEEDS_APPROVAL})
+    assert town.accepted(suspicious).passes
+    assert not town.accepted(needs).passes
+
+
 def test_a_deleted_comment_is_no_command(town):
     town.shows(blocked())
     town.clock.forward(seconds=60)
