@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.gate.cells import Floats
+from engine.gate.cells import Bools, Floats
 
 ALPHA = 0.05
 """Chance to block anything of a pull request that changes nothing, over everything that is tested."""
@@ -43,20 +43,27 @@ def cases_for(margin: float, variance: float) -> int:
     return high
 
 
-def largest_drop(sums: Floats, weights: Floats, z: float) -> float:
-    """Upper bound of the drop −ΣE (Bonett & Price 2012, weighted).
+def largest_drop(sums: Floats, weights: Floats, z: float, sampled: Bools) -> float:
+    """Upper bound of the drop −ΣE (Bonett & Price 2012, weighted and stratified).
 
-    ``sums`` are the clusters' shares E of the mean difference, ``weights`` their shares of the mean (their sum is 1).
-    One success and one failure of average weight are added, so that a slice without any discordance keeps an honest
-    uncertainty.
-    For equal weights and binary pairs this is their interval exactly.
+    ``sums`` are the clusters' shares E of the mean difference, ``weights`` their shares of the mean; what is missing to
+    1 can't fall. ``sampled``: clusters that stand for others too; they and the rest are two samples. One success and
+    one failure of average weight are added to each, so that what shows no discordance keeps an honest uncertainty. For
+    equal weights, binary pairs and one sample this is their interval exactly.
     """
     live = weights > 0
-    size = 1.0 / float((weights[live] ** 2).sum())
-    shrink = size / (size + 2)
-    mean = shrink * float(sums[live].sum())
-    share = 1.0 / (size + 2)
-    variance = float(((shrink * sums[live]) ** 2).sum()) + 2 * share**2 - mean**2 * share
+    mean = variance = 0.0
+    for sample in (live & sampled, live & ~sampled):
+        if not sample.any():
+            continue
+        part = float(weights[sample].sum())
+        size = part**2 / float((weights[sample] ** 2).sum())
+        shrink = size / (size + 2)
+        share = part / (size + 2)
+        inside = shrink * sums[sample]
+        change = float(inside.sum())
+        mean += change
+        variance += float((inside**2).sum()) + 2 * share**2 - change**2 / (size + 2)
     return -mean + z * math.sqrt(max(variance, 0.0))
 
 

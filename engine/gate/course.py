@@ -159,22 +159,32 @@ class Course:
             if self.design.identical[inside].all():
                 self.bounds[k] = 0.0
             else:
-                seen = self._share(~np.isnan(differences[:, h.metric]), inside)
-                self.bounds[k] = self._bound(k, sums[:, k], by_unit(self.design, shares[k]), seen)
+                self.bounds[k] = self._bound(k, sums[:, k], shares[k], ~np.isnan(differences[:, h.metric]))
             self.certified[k] = h.certifies and bool(self.bounds[k] <= h.margin)
 
-    def _bound(self, k: int, sums: Floats, weights: Floats, seen: float) -> float:
-        """The largest drop of a hypothesis that its clusters, of a share ``seen`` of the cases, don't rule out.
+    def sampled(self, name: str | None, known: Bools) -> Bools:
+        """``[clusters]``: those of strata of which a part was seen. Complete strata say nothing about them: they would
+        make a few cases of a large stratum look like many."""
+        waiting = np.unique(self.design.strata[self.design.inside(name) & ~known])
+        return by_unit(self.design, (known & np.isin(self.design.strata, waiting)).astype(np.float64)) > 0
+
+    def _bound(self, k: int, sums: Floats, share: Floats, known: Bools) -> float:
+        """The largest drop of a hypothesis that its clusters don't rule out. ``share`` is each case's part of the mean;
+        what isn't called can't fall, and doesn't stand for what is.
 
         The approve bound is too bold for a handful of clusters: there must be so many without a fall that a break of
         the margin's size would have shown in one of them.
         """
-        h = self.design.hypotheses[k]
+        h, design = self.design.hypotheses[k], self.design
+        seen = self._share(known, design.inside(h.slice))
         if not self._shares[k] or seen > self._shares[k][-1]:
             self._shares[k] = (*self._shares[k], seen)
-        bound = largest_drop(sums, weights, boundary(self._shares[k], BETA))
-        held = int(((weights > 0) & (sums >= 0)).sum())
-        hidden = hidden_drop(held, spent(BETA, seen))
+        weights, sampled = by_unit(design, np.where(design.identical, 0.0, share)), self.sampled(h.slice, known)
+        bound = largest_drop(sums, weights, boundary(self._shares[k], BETA), sampled)
+        held = [(weights > 0) & (sums >= 0) & (sampled == kind) for kind in (False, True)]
+        parts = [float(weights[sampled == kind].sum()) for kind in (False, True)]
+        beta = spent(BETA, seen)
+        hidden = max(part * hidden_drop(int(kind.sum()), beta) for part, kind in zip(parts, held, strict=True))
         return max(bound, hidden) if h.certifies and hidden > h.margin else bound
 
     def _share(self, known: Bools, inside: Bools) -> float:

@@ -52,10 +52,11 @@ def _floor(course: Course, name: str | None, floor: float) -> FloorEffect:
         return FloorEffect(name, floor, None, "no_data", cases)
     estimate = float((careful * np.nan_to_num(scores)).sum())
     above = by_unit(design, share * (np.nan_to_num(scores) - floor))
-    if largest_drop(-above, by_unit(design, share), course.critical(design.alpha)) < 0:
+    sampled = course.sampled(name, asked)
+    if largest_drop(-above, by_unit(design, share), course.critical(design.alpha), sampled) < 0:
         return FloorEffect(name, floor, estimate, "fails", cases)
     short = by_unit(design, careful * (np.nan_to_num(scores) - floor))
-    lacking = largest_drop(short, by_unit(design, careful), course.critical(BETA))
+    lacking = largest_drop(short, by_unit(design, careful), course.critical(BETA), sampled)
     complete = bool(asked[design.inside(name)].all())
     margin = next(h.margin for h in design.hypotheses if h.slice == name and h.metric == 0)
     if complete:

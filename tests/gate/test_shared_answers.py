@@ -1,9 +1,9 @@
-"""Requests that both arms share and cases that share an answer: what was not asked, or asked once, is no evidence."""
+"""Requests that both arms share, slices that are complete and cases that share an answer: no evidence about the rest."""
 
 import numpy as np
 import pytest
 
-from schemas.config import Floor, GateConfig, SlicePolicy
+from schemas.config import Floor, GateConfig, Margins, SlicePolicy
 from schemas.scorecard import ReasonCode, VerdictStatus
 from tests.gate.play import chance, noisy, plan_of, play, steady_history
 
@@ -44,6 +44,27 @@ def test_unchanged_requests_spend_no_error_before_the_changed_ones_are_there():
     assert decision.sureness.looks > 1
 
 
+@pytest.mark.parametrize("broken", [0, 3])
+def test_what_is_called_among_unchanged_requests_is_judged_as_the_sample_that_it_is(broken):
+    """The unchanged three quarters can't fall, but they say nothing about the others."""
+    fallen = set(range(200 - broken, 200))
+    gate = GateConfig(mode="fixed", repetitions=1, margin=Margins(overall=0.25))
+    among, _ = play(
+        plan_of(200, identical=changed_from(150, 200), gate=gate), lambda c, arm, r: c not in fallen or not arm
+    )
+    alone, _ = play(plan_of(50, gate=gate), lambda c, arm, r: c + 150 not in fallen or not arm)
+    assert among.overall.interval.low == pytest.approx(alone.overall.interval.low / 4)
+    assert among.sureness.can_rule_out == pytest.approx(alone.sureness.can_rule_out / 4)
+
+
+def test_a_drop_at_its_margin_is_not_approved_because_most_requests_are_unchanged():
+    """16 of the 50 that are called break, 8 points of all: none of the five that the first look sees."""
+    plan = plan_of(200, identical=changed_from(150, 200), gate=GateConfig(margin=Margins(overall=0.08)))
+    early = set(plan.looks[0].tolist())
+    late = [i for i in range(150, 200) if i not in early][:16]
+    assert play(plan, lambda case, arm, r: float(arm == 0 or case not in late))[0].status is BLOCKED
+
+
 def test_a_floor_over_unchanged_requests_of_which_nothing_is_stored_is_not_shown_to_hold():
     gate = GateConfig(floor=Floor(overall=0.8))
     same = changed_from(95, 100)
@@ -52,6 +73,33 @@ def test_a_floor_over_unchanged_requests_of_which_nothing_is_stored_is_not_shown
     assert [r.code for r in unknown.reasons if r.status is UNDERPOWERED] == [ReasonCode.FLOOR]
     stored = plan_of(100, identical=same, gate=gate, history=steady_history(100))
     assert play(stored, lambda case, arm, r: 1.0)[0].status is APPROVED
+
+
+# Slices that are complete before the others are
+
+
+def half_in_small_slices(n):
+    """The second half has slices of 25, which the first look runs completely; the first half has none."""
+    return [() if i < n // 2 else (f"s{i % (n // 50)}",) for i in range(n)]
+
+
+def test_complete_slices_do_not_stand_for_cases_of_which_a_tenth_was_seen():
+    """16 of the 100 cases without a slice break, 8 points of all where 8 are allowed: none that the first look sees."""
+    plan = plan_of(200, slices=half_in_small_slices(200), gate=GateConfig(margin=Margins(overall=0.08)))
+    early = set(plan.looks[0].tolist())
+    late = [i for i in range(100) if i not in early][:16]
+    assert play(plan, lambda case, arm, r: float(arm == 0 or case not in late))[0].status is BLOCKED
+
+
+def test_nor_do_they_hold_a_floor_for_them():
+    """A fifth of the 200 cases without a slice fails in both arms: 90 points, and the floor is at 95."""
+    gate = GateConfig(margin=Margins(overall=0.2), floor=Floor(overall=0.95))
+    plan = plan_of(400, slices=half_in_small_slices(400), gate=gate)
+    early = set(plan.looks[0].tolist())
+    low = [i for i in range(200) if i not in early][:40]
+    decision, _ = play(plan, lambda case, arm, r: float(case not in low))
+    assert decision.status is not APPROVED
+    assert decision.sureness.looks > 1
 
 
 # Cases that may be one draw
