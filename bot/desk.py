@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from bot.currency import Superseded
 from bot.events import (
     CommandPosted,
     InstallationChanged,
@@ -90,7 +91,10 @@ class Desk:
         """Brings the runs of a pull request to its newest state: one for its head and base, none besides."""
         now = await self._now(place, number)
         if now is None or not now.is_open:
-            await self.cancel(await self._open_runs(place, number))
+            runs = await self._open_runs(place, number)
+            if runs and now is not None:
+                await asyncio.to_thread(self._publishing.comments.mend, runs[-1])
+            await self.cancel(runs)
             if now is not None:
                 await self._resettle(place, now)
             return None
@@ -122,8 +126,12 @@ class Desk:
             return
         found = await asyncio.to_thread(self._records.verdicts_of_head, place.repository_id, now.head_sha)
         kept = next((one for one in found if (one.run.number, one.run.base_ref) == (number, now.base_ref)), None)
-        if kept is not None and kept.run.shown_at is not None:
+        if kept is None or kept.run.shown_at is None:
+            return
+        try:
             await asyncio.to_thread(self._publishing.publish, kept, now)
+        except Superseded:
+            await asyncio.to_thread(self._publishing.comments.mend, kept.run)
 
     async def cancel(self, runs: Iterable[Run]) -> None:
         """Ends runs whose answer nobody needs: first their calls, then their checks, then their rows, so that a kill in

@@ -12,10 +12,13 @@ from bot.store.outcomes import NotedOutcomes
 from engine.content import content_digest
 from engine.pipeline import World, measure, prepare, static, waiting
 from engine.render.progress import progress_line, progress_of
+from engine.render.progress import running as running_comment
 from engine.trust import budget_usd
 from schemas.pullrequests import Trust
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from adapters.store import CommittedStore
     from bot.events import Place
     from bot.settings import Settings
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from engine.access import Access
     from engine.experiment import Progress
     from engine.pipeline import Prepared
+    from schemas.config import CommentPolicy
     from schemas.experiments import Experiment
     from schemas.host import Sha
     from schemas.ports import Clock
@@ -54,8 +58,17 @@ class Preparation(Protocol):
         """Of everything that a verdict or its acceptance depends on."""
         ...
 
+    @property
+    def comment(self) -> CommentPolicy:
+        """When the comment is written, from base."""
+        ...
+
     def static(self) -> Scorecard:
         """The scorecard without a single call."""
+        ...
+
+    def running(self) -> str | None:
+        """The comment while it is measured; ``None`` where nothing is."""
         ...
 
     async def measure(self, tell: Callable[[str], None]) -> Evaluated:
@@ -147,23 +160,39 @@ class LivePreparation:
             return waiting(self.prepared, WAITS.format(sha=pull_request.head_sha))
         return static(self.prepared)
 
+    @property
+    def comment(self) -> CommentPolicy:
+        """From base's configuration."""
+        return self.prepared.detection.comment
+
+    @property
+    def _cap(self) -> Decimal:
+        return budget_usd(self.prepared.detection.budget_usd, self.prepared.pull_request.trust)
+
+    @property
+    def _calls(self) -> bool:
+        return bool(self.prepared.runs) and self.prepared.pull_request.trust is not Trust.FORK
+
+    def running(self) -> str | None:
+        """What is planned, and that it is under way."""
+        return running_comment(progress_of(self.prepared, 0, 0.0, self._cap)) if self._calls else None
+
     async def measure(self, tell: Callable[[str], None]) -> Evaluated:
         """Runs what is planned, where anything is and its author may have it run."""
-        if self.prepared.pull_request.trust is Trust.FORK or not self.prepared.runs:
+        if not self._calls:
             return Evaluated(self.static(), measured_of(self.prepared, ()))
         evaluation = self.evaluation
-        cap = budget_usd(self.prepared.detection.budget_usd, self.prepared.pull_request.trust)
         found: list[Experiment] = []
 
         def on_progress(progress: Progress) -> None:
-            tell(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, cap)))
+            tell(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, self._cap)))
 
         scorecard = await measure(
             self.prepared,
             access=evaluation.access,
             store=NotedOutcomes(evaluation.store, evaluation.records, self.repository_id, evaluation.clock),
             clock=evaluation.clock,
-            budget_usd=cap,
+            budget_usd=self._cap,
             on_progress=on_progress,
             on_record=found.append,
         )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.currency import Superseded
 from bot.evaluation import Evaluated
 from bot.logs import logger
 from bot.publishing import place_of
 from bot.standing import conclusion_of
-from bot.store.values import Run, RunKind, RunState
+from bot.store.values import KeptVerdict, Run, RunKind, RunState
 from engine.assemble import scorecard
-from engine.surfaces import outdated
 from engine.trust import pull_request_of
 from schemas.config import CommentPolicy, Mode
-from schemas.errors import HostError, HostUnavailable, NotFound, PromptVerdictError, StoreError
+from schemas.errors import HostError, HostUnavailable, PromptVerdictError, StoreError
 from schemas.host import CheckConclusion
 from schemas.pullrequests import PullRequest, Trust
 from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
@@ -39,8 +42,13 @@ QUEUE_HEAD = "merge queue"
 log = logger("execution")
 
 
-class Superseded(Exception):  # noqa: N818 - named after what happened
-    """The run is no longer the pull request's."""
+@dataclass
+class Step:
+    """How a step ended."""
+
+    superseded: bool = False
+    trouble: str | None = None
+    """Why there is nothing to go on with."""
 
 
 class Execution:
@@ -74,23 +82,15 @@ class Execution:
             return
         if await asyncio.to_thread(self._records.verdict, run_id) is not None:
             return
-        try:
-            evaluated, digest = await self._evaluate(run)
-        except Superseded as superseded:
-            await self._supersede(run, str(superseded))
-            return
-        except (HostUnavailable, StoreError) as error:
-            log.warning("not now", run=run_id, why=str(error))
-            raise
-        except PromptVerdictError as error:
-            log.warning("error", run=run_id, why=str(error))
-            evaluated, digest = Evaluated(_error(run, str(error))), UNMEASURED
-        except Exception:
-            log.exception("bug", run=run_id)
-            evaluated, digest = Evaluated(_error(run, BUG.format(run_id))), UNMEASURED
+        async with self._step(run) as step:
+            await self._keep(run, *await self._evaluate(run))
+        if step.trouble is not None:
+            await self._keep(run, Evaluated(_error(run, step.trouble)), UNMEASURED)
+
+    async def _keep(self, run: Run, evaluated: Evaluated, digest: str) -> None:
         await asyncio.to_thread(
             self._records.keep_verdict,
-            run_id, evaluated.scorecard, digest, at=self._clock.utc(), measured=evaluated.measured,
+            run.id, evaluated.scorecard, digest, at=self._clock.utc(), measured=evaluated.measured,
         )  # fmt: skip
 
     async def publish(self, run_id: str) -> None:
@@ -102,28 +102,42 @@ class Execution:
         kept = await asyncio.to_thread(self._records.verdict, run_id)
         if run is None or kept is None or not run.state.is_open:
             return
-        try:
+        async with self._step(run) as step:
             now = await self._now(run)
             await asyncio.to_thread(self._publishing.publish, kept, now)
+        if step.trouble is not None:
+            await self.give_up(run, f"The verdict could not be shown: {step.trouble}.")
+        elif not step.superseded:
+            await self._published(run, kept)
+
+    @asynccontextmanager
+    async def _step(self, run: Run) -> AsyncIterator[Step]:
+        """What may end either step early. Raises HostUnavailable and StoreError: then it is done again."""
+        step = Step()
+        try:
+            yield step
         except Superseded as superseded:
+            step.superseded = True
             await self._supersede(run, str(superseded))
-            return
         except (HostUnavailable, StoreError) as error:
-            log.warning("not now", run=run_id, why=str(error))
+            log.warning("not now", run=run.id, why=str(error))
             raise
-        except Exception as trouble:
-            log.exception("not published", run=run_id)
-            why = str(trouble) if isinstance(trouble, PromptVerdictError) else BUG.format(run_id)
-            await self.give_up(run, f"The verdict could not be shown: {why}.")
-            return
+        except PromptVerdictError as error:
+            log.warning("error", run=run.id, why=str(error))
+            step.trouble = str(error)
+        except Exception:
+            log.exception("bug", run=run.id)
+            step.trouble = BUG.format(run.id)
+
+    async def _published(self, run: Run, kept: KeptVerdict) -> None:
         at = self._clock.utc()
-        await asyncio.to_thread(self._records.shown, run_id, at)
+        await asyncio.to_thread(self._records.shown, run.id, at)
         failed = kept.content_digest == UNMEASURED
-        await asyncio.to_thread(self._records.finish, run_id, RunState.FAILED if failed else RunState.DONE, at)
+        await asyncio.to_thread(self._records.finish, run.id, RunState.FAILED if failed else RunState.DONE, at)
         self._metrics.runs.labels(conclusion_of(kept.scorecard).value).inc()
         if run.started_at is not None:
             self._metrics.run_time.observe((at - run.started_at).total_seconds())
-        log.info("published", run=run_id, verdict=kept.scorecard.status.value)
+        log.info("published", run=run.id, verdict=kept.scorecard.status.value)
 
     async def give_up(self, run: Run, why: str) -> None:
         """Ends a run without a verdict. Its check fails, if GitHub lets us say so."""
@@ -148,6 +162,9 @@ class Execution:
         reused = await asyncio.to_thread(self._judged_before, run, pull_request, digest)
         if reused is not None:
             return Evaluated(reused), digest
+        running = preparation.running()
+        if now is not None and running is not None:
+            await asyncio.to_thread(self._publishing.comments.running, run, running, preparation.comment)
         told = Told()
         with self._metrics.open_runs.track_inprogress():
             telling = asyncio.create_task(self._tell(run, told))
@@ -155,7 +172,9 @@ class Execution:
                 evaluated = await preparation.measure(told.hear)
             finally:
                 telling.cancel()
-                await asyncio.wait([telling])
+                told.over = True
+            async with told.writing:  # what is on its way arrives before the verdict
+                pass
         spent = evaluated.scorecard.spending
         self._metrics.spent.inc(float(spent.cost_usd + spent.judge_cost_usd))
         return evaluated, digest
@@ -164,16 +183,7 @@ class Execution:
         """The pull request as it is now; ``None`` for a merge of the queue. Raises Superseded."""
         if run.kind is RunKind.QUEUE or run.number is None:
             return None
-        try:
-            now = await asyncio.to_thread(self._publishing.host(run).pull_request, run.number)
-        except NotFound:
-            raise Superseded("the pull request isn't there any more") from None
-        if not now.is_open:
-            raise Superseded("the pull request is closed")
-        why = outdated(run.head_sha, run.base_ref, now)
-        if why is not None:
-            raise Superseded(why)
-        return now
+        return await asyncio.to_thread(self._publishing.current, run)
 
     def _pull_request(self, run: Run, now: HostedPullRequest | None) -> PullRequest:
         if now is not None:
@@ -215,12 +225,16 @@ class Execution:
             await self._clock.sleep(EVERY_S)
             if told.line != shown:
                 shown = told.line
-                await asyncio.to_thread(self._publishing.progress, run, check_run_id, shown)
+                await asyncio.shield(
+                    told.write(partial(self._publishing.progress, run, check_run_id, shown, told.unless_over))
+                )
 
     async def _supersede(self, run: Run, why: str) -> None:
         log.info("superseded", run=run.id, why=why)
         self._metrics.runs.labels(CheckConclusion.CANCELLED.value).inc()
         await asyncio.to_thread(self._publishing.cancelled, await self._fresh(run))
+        if run.number is not None and run.kind is RunKind.PULL_REQUEST:
+            await asyncio.to_thread(self._publishing.comments.mend, run)
         await asyncio.to_thread(self._records.finish, run.id, RunState.CANCELLED, self._clock.utc())
         if run.number is not None and run.kind is RunKind.PULL_REQUEST:
             await self._moved(place_of(run), run.number, why)
@@ -234,10 +248,28 @@ class Told:
 
     def __init__(self) -> None:
         self.line = ""
+        self.writing = asyncio.Lock()
+        """Held while it is written."""
+        self.over = False
 
     def hear(self, line: str) -> None:
         """Takes a line."""
         self.line = line
+
+    def unless_over(self) -> None:
+        """Raises Superseded where nothing is measured any more."""
+        if self.over:
+            raise Superseded("it was measured")
+
+    def write(self, work: Callable[[], None]) -> asyncio.Task[None]:
+        """Has it written, to the end whoever stops waiting."""
+
+        async def written() -> None:
+            async with self.writing:
+                with suppress(Superseded):
+                    await asyncio.to_thread(work)
+
+        return asyncio.ensure_future(written())
 
 
 def _error(run: Run, what: str) -> Scorecard:

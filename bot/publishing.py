@@ -1,26 +1,31 @@
 """Writing verdicts where people look: one check run for each run, one comment for each pull request.
 
-Every writing may be repeated: the newest state is read first, and the same thing is written again.
+Every writing may be repeated: the newest state is read first, and the same thing is written again. Reading and writing
+aren't one act at GitHub, so the pull request is read right before each try of a write, and once more when all is
+written: what then stands on a superseded head is taken back, and the comment follows the newest run.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.clearances import accepted
+from bot.comments import Comments
+from bot.currency import Superseded, current, still_open
 from bot.events import CHECK_NAME, RERUN, Place
 from bot.logs import logger
 from bot.standing import Standing, conclusion_of, standing
-from bot.store.values import KeptVerdict, Run
+from bot.store.values import KeptVerdict, Run, RunKind
 from engine.render.annotations import scorecard_annotations
 from engine.render.check_text import check_text
-from engine.render.markdown import MARKER, Links, markdown
-from engine.surfaces import wants_comment
 from schemas.errors import HostError, HostUnavailable, NotFound
 from schemas.host import CheckAction, CheckConclusion, CheckRun, HostedPullRequest
 from schemas.scorecard import Scorecard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from adapters.github.app import GitHubApp
     from adapters.github.checks import AppHost
     from bot.store.records import Records
@@ -46,6 +51,7 @@ class Publishing:
         self._app = app
         self._server_url = server_url
         self._clock = clock
+        self.comments = Comments(records, app, server_url, self._accepted)
 
     def host(self, run: Run) -> AppHost:
         """The run's repository on GitHub."""
@@ -54,6 +60,10 @@ class Publishing:
     def pull_request(self, place: Place, number: int) -> HostedPullRequest:
         """The pull request as it is now. Raises NotFound."""
         return self._app.host(place.installation_id, place.repository).pull_request(number)
+
+    def current(self, run: Run) -> HostedPullRequest:
+        """The pull request as it is now, while the run is still its own. Raises Superseded."""
+        return current(self._records, self.host(run), run)
 
     def begin(self, run: Run) -> bool:
         """Shows that the run is under way. False: it was cancelled meanwhile, and its check says so.
@@ -67,10 +77,16 @@ class Publishing:
         self.cancelled(run.model_copy(update={"check_run_id": check_run_id}))
         return False
 
-    def progress(self, run: Run, check_run_id: int, line: str) -> None:
-        """How far it is. Nothing depends on it, so nothing is raised."""
+    def progress(self, run: Run, check_run_id: int, line: str, unless_over: Callable[[], object]) -> None:
+        """How far it is. Nothing depends on it, so no outage is raised. Raises Superseded, and what ``unless_over``
+        raises: it is called right before each try, as one that came late would stand there instead of the verdict."""
+
+        def look() -> None:
+            unless_over()
+            still_open(self._records, run)
+
         try:
-            self.host(run).update_check(check_run_id, _check(run, None, "measuring", line))
+            self.host(run).update_check(check_run_id, _check(run, None, "measuring", line), look)
         except HostError as error:
             log.info("progress not shown", run=run.id, why=str(error))
 
@@ -90,17 +106,24 @@ class Publishing:
             return
 
     def broken(self, run: Run, why: str) -> None:
-        """The run came to no verdict that could be shown: its check fails and says why."""
+        """The run came to no verdict that could be shown: its check fails and says why, and a comment that stands."""
         wanted = _check(run, CheckConclusion.FAILURE, "error: nothing was decided", why)
         self.host(run).create_check(wanted)
+        if run.kind is RunKind.PULL_REQUEST:
+            self.comments.broken(run, why)
 
     def publish(self, kept: KeptVerdict, now: HostedPullRequest | None) -> None:
         """A verdict on its surfaces. ``now``: the pull request as it was just read; ``None`` where the merge queue asks
-        about a merge, which carries what was accepted of the pull request with the same content."""
+        about a merge, which carries what was accepted of the pull request with the same content.
+
+        Raises Superseded where the pull request moved on before the last writing, or during it: who called then says so
+        on the check and has the comment mended.
+        """
         if now is not None:
             scorecard = self.settle(place_of(kept.run), now)
             if scorecard is not None:
-                self._write_comment(kept.run, scorecard, now.number)
+                self.comments.verdict(kept.run, scorecard)
+            self.current(kept.run)
             return
         author = None if kept.run.number is None else self.host(kept.run).pull_request(kept.run.number).author
         scorecard = self._accepted(kept, author)
@@ -110,7 +133,8 @@ class Publishing:
         """Brings the checks of every open pull request with this head to the worst verdict among them.
 
         Gives back what stands for ``now`` itself. The runs may end at the same moment: each has kept its verdict before
-        it comes here, and looks again after it has written, so that whoever writes last has seen all.
+        it comes here, and looks again after it has written, so that whoever writes last has seen all. Raises Superseded
+        where ``now`` isn't the newest state any more.
         """
         written: dict[str, tuple[Scorecard, Standing]] = {}
         cards: dict[int, Scorecard | None] = {}
@@ -122,10 +146,16 @@ class Publishing:
                 if one is None:
                     continue
                 wanted = (one.scorecard, standing(number, cards))
-                if written.get(one.run.id) != wanted:
+                if written.get(one.run.id) == wanted:
+                    continue
+                try:
                     self._write_check(one.run, *wanted)
-                    written[one.run.id] = wanted
-                    changed += 1
+                except Superseded:
+                    if number == now.number:
+                        raise
+                    continue  # it decides no more: the next look leaves it out
+                written[one.run.id] = wanted
+                changed += 1
             if len(verdicts) <= 1 or not changed:
                 break
         return cards.get(now.number)
@@ -173,38 +203,15 @@ class Publishing:
             update={"text": shown.text, "annotations": scorecard_annotations(scorecard), "actions": (BUTTON,)}
         )
         host = self.host(run)
+        look = partial(self.current, run) if run.kind is RunKind.PULL_REQUEST else None
         if run.check_run_id is not None:
             try:
-                host.update_check(run.check_run_id, wanted)
+                host.update_check(run.check_run_id, wanted, look)
             except NotFound:
                 pass
             else:
                 return
-        self._records.start(run.id, host.create_check(wanted), self._clock.utc())
-
-    def _write_comment(self, run: Run, scorecard: Scorecard, number: int) -> None:
-        """A comment that may not be written (a locked conversation, a missing permission) changes no verdict."""
-        host = self.host(run)
-        known = self._records.comment_of(run.repository_id, number)
-        try:
-            standing_comment = known or host.find_comment(number, MARKER)
-            if not wants_comment(scorecard, lambda: standing_comment is not None):
-                return
-            links = Links(report=self._report(run))
-            comment = host.write_comment(number, markdown(scorecard, links=links), MARKER, standing_comment)
-        except HostUnavailable:
-            raise
-        except HostError as error:
-            log.warning("comment not written", run=run.id, why=str(error))
-            return
-        self._records.keep_comment(run.repository_id, number, comment)
-
-    def _report(self, run: Run) -> str | None:
-        """The check's page: its text is the full report."""
-        fresh = self._records.run(run.id)
-        if fresh is None or fresh.check_run_id is None:
-            return None
-        return f"{self._server_url}/{run.repository}/runs/{fresh.check_run_id}"
+        self._records.start(run.id, host.create_check(wanted, look), self._clock.utc())
 
 
 def _check(run: Run, conclusion: CheckConclusion | None, title: str, summary: str) -> CheckRun:

@@ -25,6 +25,13 @@ def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
     return wanted or has_one()
 
 
+def wants_running(policy: CommentPolicy, has_one: Callable[[], bool]) -> bool:
+    """Whether the comment says that a head is being measured: an old verdict may not stand there as if current."""
+    if policy is CommentPolicy.OFF:
+        return False
+    return policy is not CommentPolicy.FAILURES or has_one()
+
+
 def says_something(scorecard: Scorecard) -> bool:
     """Whether the pull request changes anything that we look at, or leaves something ungated."""
     told = any(reason.code is not ReasonCode.NOTHING_CHANGED for reason in scorecard.reasons)

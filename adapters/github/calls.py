@@ -32,6 +32,8 @@ MOST_PAGES = 100
 MOST_CONNECTIONS = 32
 """That are kept for the next call; GitHub serves a hundred at a time."""
 LONGEST_ERROR = 300
+Look = Callable[[], object]
+"""Looks whether a write is still wanted; what it raises ends the write. A pause before a second try may be long."""
 
 
 class AnswerLost(HostUnavailable):
@@ -122,20 +124,25 @@ class Calls:
             raise HostError("GitHub didn't say where the download lies, or not safely", where=path)
         return headers["location"]
 
-    def put(self, method: str, path: str, body: Mapping[str, JsonValue] | None = None) -> JsonValue:
-        """A write that may be repeated as it is (an update)."""
-        return self._repeat(method, path, {}, body)[1]
+    def put(
+        self, method: str, path: str, body: Mapping[str, JsonValue] | None = None, *, look: Look | None = None
+    ) -> JsonValue:
+        """A write that may be repeated as it is (an update). ``look`` is called right before each try."""
+        return self._repeat(method, path, {}, body, look=look)[1]
 
     def delete(self, path: str) -> None:
         """Removes it; NotFound where it is gone already."""
         self._repeat("DELETE", path, {}, None)
 
-    def once(self, method: str, path: str, body: Mapping[str, JsonValue] | None = None) -> JsonValue:
+    def once(
+        self, method: str, path: str, body: Mapping[str, JsonValue] | None = None, *, look: Look | None = None
+    ) -> JsonValue:
         """A write that would show if it happened twice: not repeated after a lost answer, which raises AnswerLost.
 
-        Refusals by a rate limit were not carried out, so they are waited for and repeated.
+        Refusals by a rate limit were not carried out, so they are waited for and repeated. ``look`` is called right
+        before each try.
         """
-        return self._repeat(method, path, {}, body, writes_once=True)[1]
+        return self._repeat(method, path, {}, body, writes_once=True, look=look)[1]
 
     def _repeat(
         self,
@@ -145,14 +152,16 @@ class Calls:
         body: Mapping[str, JsonValue] | None,
         *,
         writes_once: bool = False,
+        look: Look | None = None,
     ) -> tuple[dict[str, str], JsonValue]:
+        look = look or _wanted
         try:
-            return self._try(method, path, query, body, writes_once=writes_once)
+            return self._try(method, path, query, body, writes_once=writes_once, look=look)
         except TokenUnknown:
             if self._renew is None:
                 raise
             self._renew()
-            return self._try(method, path, query, body, writes_once=writes_once)
+            return self._try(method, path, query, body, writes_once=writes_once, look=look)
 
     def _try(
         self,
@@ -162,6 +171,7 @@ class Calls:
         body: Mapping[str, JsonValue] | None,
         *,
         writes_once: bool,
+        look: Look,
     ) -> tuple[dict[str, str], JsonValue]:
         import requests
 
@@ -169,6 +179,7 @@ class Calls:
         limited = 0
         for attempt in range(1, TRIES + MOST_REFUSALS + 1):
             trouble, wait = "", 0.0
+            look()
             try:
                 status, headers, text = self._requester.requestJson(
                     method, path, dict(query), {}, dict(body) if body is not None else None
@@ -215,6 +226,10 @@ class Calls:
                     return data
             except requests.RequestException as error:
                 raise HostError(f"the download broke off ({type(error).__name__})") from None
+
+
+def _wanted() -> None:
+    """Nobody looks: it is wanted."""
 
 
 def _parsed(text: str, path: str) -> JsonValue:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from adapters.github import answers
 from adapters.github.answers import Json, an_object, optional
-from adapters.github.calls import APP, AnswerLost
+from adapters.github.calls import APP, AnswerLost, Look
 from adapters.github.host import PUBLIC_API, REPEATS, GitHubHost
 from schemas.errors import NotFound
 from schemas.host import Annotation, CheckRun, HostedCheck, RequiredCheck, Sha
@@ -55,10 +55,10 @@ class AppHost(GitHubHost):
         ours = (check for check in found if check.app_id in (self._app_id, None) and check.name == name)
         return tuple(sorted(ours, key=lambda check: check.id, reverse=True))
 
-    def create_check(self, run: CheckRun) -> int:
+    def create_check(self, run: CheckRun, look: Look | None = None) -> int:
         """The id of the check run with ``run.external_id``, made as ``run`` wants it or updated to it.
 
-        It looks before each writing: there is one however many answers get lost and however often a worker dies.
+        There is one however many answers get lost and however often a worker dies. ``look`` as for ``update_check``.
         """
         first = run.annotations[:ANNOTATIONS_A_REQUEST]
         body = {**_body(run, first), "name": run.name, "head_sha": run.head_sha, "external_id": run.external_id}
@@ -66,10 +66,10 @@ class AppHost(GitHubHost):
             there = self.checks(run.head_sha, run.name)
             known = next((check for check in there if check.external_id == run.external_id), None)
             if known is not None:
-                self.update_check(known.id, run)
+                self.update_check(known.id, run, look)
                 return known.id
             try:
-                made = answers.check(an_object(self._calls.once("POST", f"{self._at}/check-runs", body)))
+                made = answers.check(an_object(self._calls.once("POST", f"{self._at}/check-runs", body, look=look)))
             except AnswerLost:
                 if not left:
                     raise
@@ -78,9 +78,12 @@ class AppHost(GitHubHost):
                 return made.id
         raise AssertionError("unreachable: the last try returns or raises")
 
-    def update_check(self, number: int, run: CheckRun) -> None:
-        """Makes the check run stand as ``run`` wants it. Repeating it changes nothing. NotFound where it is gone."""
-        answer = self._calls.put("PATCH", f"{self._at}/check-runs/{number}", _body(run, ()))
+    def update_check(self, number: int, run: CheckRun, look: Look | None = None) -> None:
+        """Makes the check run stand as ``run`` wants it. Repeating it changes nothing. NotFound where it is gone.
+
+        ``look`` is called right before each try of the write; what it raises ends it.
+        """
+        answer = self._calls.put("PATCH", f"{self._at}/check-runs/{number}", _body(run, ()), look=look)
         self._annotate(number, run, answers.check(an_object(answer)).annotations)
 
     def _annotate(self, number: int, run: CheckRun, sent: int) -> None:

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from adapters.github import answers
 from adapters.github.answers import Json, an_object, optional, text
-from adapters.github.calls import ACTION, AnswerLost, Calls, Mending
+from adapters.github.calls import ACTION, AnswerLost, Calls, Look, Mending
 from schemas.errors import HostError, NotFound
 from schemas.host import Artifact, Comment, CommitState, CommitStatus, HostedPullRequest, Review, ReviewState, Role, Sha
 
@@ -179,22 +179,29 @@ class GitHubHost:
             if answers.login(r.get("user")) == self.login and _is_marked(r.get("body"), marker)
         ]
 
-    def write_comment(self, number: int, body: str, marker: str, known: Comment | None) -> Comment:
-        """Updates ``known`` where it still stands, else makes it anew, exactly once however many answers get lost."""
+    def write_comment(
+        self, number: int, body: str, marker: str, known: Comment | None, look: Look | None = None
+    ) -> Comment:
+        """Updates ``known`` where it still stands, else makes it anew, exactly once however many answers get lost.
+
+        ``look`` is called right before each try of the write; what it raises ends it.
+        """
         if not _is_marked(body, marker):
             raise ValueError("a comment of ours starts with its marker")
         if known is not None:
             try:
-                return self._update(known, body)
+                return self._update(known, body, look)
             except NotFound:
                 pass  # somebody deleted it: it comes back
         for left in reversed(range(REPEATS)):
             try:
-                answer = an_object(self._calls.once("POST", f"{self._at}/issues/{number}/comments", {"body": body}))
+                answer = an_object(
+                    self._calls.once("POST", f"{self._at}/issues/{number}/comments", {"body": body}, look=look)
+                )
             except AnswerLost:
                 written = self.find_comment(number, marker)
                 if written is not None:
-                    return self._update(written, body)
+                    return self._update(written, body, look)
                 if not left:
                     raise
             else:
@@ -224,10 +231,9 @@ class GitHubHost:
             return made
         return made if oldest == made.id else self._update(every[oldest], body)
 
-    def _update(self, comment: Comment, body: str) -> Comment:
-        return answers.comment(
-            an_object(self._calls.put("PATCH", f"{self._at}/issues/comments/{comment.id}", {"body": body}))
-        )
+    def _update(self, comment: Comment, body: str, look: Look | None = None) -> Comment:
+        path = f"{self._at}/issues/comments/{comment.id}"
+        return answers.comment(an_object(self._calls.put("PATCH", path, {"body": body}, look=look)))
 
     def artifacts(self, name: str) -> tuple[Artifact, ...]:
         """Unexpired artifacts of this name, newest first; one page."""

@@ -57,6 +57,11 @@ def progress_line(progress: Progress) -> str:
     return " · ".join(parts)
 
 
+def notice(head_sha: str, heading: str, sentence: str) -> str:
+    """The comment where there is no verdict to show: ``heading`` with its sign, and why in plain words."""
+    return f"{MARKER} {head_sha} -->\n## {heading}\n\n{prose(sentence)}\n"
+
+
 def running(progress: Progress) -> str:
     """The comment while the run is under way: what is measured and how far it is."""
     names = [prose(name, 80) for name in progress.lineages[:10]]

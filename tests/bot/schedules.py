@@ -21,6 +21,7 @@ from bot.metrics import Metrics
 from bot.publishing import Publishing
 from bot.store.records import Records
 from engine.clearing import moment
+from engine.render.progress import notice
 from schemas.config import CommentPolicy
 from schemas.errors import HostUnavailable, NotFound
 from schemas.host import CheckConclusion, Comment, HostedCheck, ReviewState, Role
@@ -103,16 +104,18 @@ class CheckedHost(MemoryHost):
             title=run.title, url="https://x.test", started_at=None, annotations=0,
         )  # fmt: skip
 
-    def create_check(self, run):
+    def create_check(self, run, look=None):
         self._ask("create_check")
+        self._look(look)
         known = next((n for n, one in self.checks_of.items() if one.external_id == run.external_id), None)
         found = known or 5_000 + len(self.checks_of)
         self._write(found, run)
         self._ask("create_check done")
         return found
 
-    def update_check(self, number, run):
+    def update_check(self, number, run, look=None):
         self._ask("update_check")
+        self._look(look)
         if number not in self.checks_of:
             raise NotFound("Not Found")
         self._write(number, run)
@@ -123,6 +126,11 @@ class CheckedHost(MemoryHost):
         self.checks_of[number] = run
         self.seen(run)
 
+    @staticmethod
+    def _look(look):
+        if look is not None:
+            look()
+
     def find_comment(self, number, marker):
         self._ask("find_comment")
         return next(
@@ -131,8 +139,9 @@ class CheckedHost(MemoryHost):
             None,
         )  # fmt: skip
 
-    def write_comment(self, number, body, marker, known):
+    def write_comment(self, number, body, marker, known, look=None):
         self._ask("write_comment")
+        self._look(look)
         known = (known if known and known.id in self.comments else None) or self.find_comment(number, marker)
         found = known.id if known else self.posted(number, self.login, body)
         self.comments[found] = (number, self.login, body)
@@ -499,8 +508,11 @@ class Town:
             assert current.conclusion is not None, (pull, "still under way")
             success = current.conclusion is CheckConclusion.SUCCESS
             assert deserved if success else not passes, (pull, current.title, deserved)
-            verdicts = [body for body in self.host.ours(pull.number) if body.startswith("<!-- prompt-verdict ")]
-            assert len(verdicts) == 1
+            (comment,) = [body for body in self.host.ours(pull.number) if body.startswith("<!-- prompt-verdict ")]
+            assert comment.startswith(f"<!-- prompt-verdict {pull.head_sha} -->"), (pull, comment)
+            digest, status = self.measured[pull.number, pull.head_sha, pull.base_ref][-1]
+            said = html.unescape(re.sub("</?code>", "", comment))
+            assert f"content {digest} is {status}" in said, (pull, comment)
         ours = [body.split("\n")[0] for _, author, body in self.host.comments.values() if author == self.host.login]
         answers = [line for line in ours if line.startswith("<!-- prompt-verdict-answer")]
         asked = [found for found, (_, author, _) in self.host.comments.items() if author != self.host.login]
@@ -518,6 +530,13 @@ class Stub:
 
     def static(self):
         raise AssertionError("measure says it")
+
+    @property
+    def comment(self):
+        return CommentPolicy.ALWAYS
+
+    def running(self):
+        return notice(self.pull_request.head_sha, "⏳ Prompt Verdict: running", "Measuring.")
 
     async def measure(self, tell):
         town, pull = self.town, self.pull_request

@@ -7,6 +7,7 @@ from decimal import Decimal
 from adapters.store import open_store
 from bot.evaluation import Evaluated
 from bot.store.outcomes import NotedOutcomes
+from engine.render.progress import notice
 from schemas.config import CommentPolicy
 from schemas.outcomes import Completion, Finish, StoredCompletion, Usage
 from schemas.pullrequests import Trust
@@ -71,6 +72,15 @@ class ScriptedPreparation:
             return self.card(VerdictStatus.NOT_APPLICABLE)
         why = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence="A fork.")
         return self.card(VerdictStatus.NEEDS_APPROVAL, reasons=(why,))
+
+    @property
+    def comment(self):
+        return CommentPolicy.ALWAYS
+
+    def running(self):
+        if self.pull_request.trust is Trust.FORK or not self.runs:
+            return None
+        return notice(self.pull_request.head_sha, "⏳ Prompt Verdict: running", "Measuring.")
 
     async def measure(self, tell):
         if self.pull_request.trust is Trust.FORK or not self.runs:

@@ -1,10 +1,12 @@
 """What events lead to, with a scripted evaluation: which runs there are, what they pay and what they show."""
 
+import re
 import time
 from functools import partial
 
 import pytest
 
+from adapters.github import AppHost
 from bot.worker import assemble
 from schemas.scorecard import VerdictStatus
 from tests.bot.scripted import FILES, PROMPT, Scripted
@@ -31,7 +33,7 @@ def stage(tmp_path_factory):
 @pytest.fixture
 def bot(stage, request):
     """A repository of its own for each test."""
-    stage.move_to(f"acme/{request.node.name[5:].replace('_', '-')}", FILES)
+    stage.move_to(f"acme/{re.sub('[^a-z]', '-', request.node.name[5:])}", FILES)
     stage.evaluation.calls, stage.evaluation.call_s, stage.evaluation.trouble = 4, 0.0, None
     stage.evaluation.made.clear()
     yield stage
@@ -72,7 +74,12 @@ def test_a_superseded_run_stops_within_two_seconds_of_the_push(bot):
     bot.until(lambda: heads_with_calls(bot)[-1] == pull.head_sha)
     assert max(when for head, when in bot.evaluation.made if head == old) < at + 2
     bot.evaluation.calls = 0
-    assert bot.comments == []
+    bot.until(lambda: [of_head(comment) for comment in bot.comments] == [pull.head_sha])
+
+
+def of_head(comment):
+    """The head that a comment says it is about."""
+    return comment.splitlines()[0].removeprefix("<!-- prompt-verdict ").removesuffix(" -->")
 
 
 def test_a_second_push_is_judged_and_the_one_comment_follows(bot):
@@ -83,7 +90,102 @@ def test_a_second_push_is_judged_and_the_one_comment_follows(bot):
     bot.quiet()
     assert bot.conclusions(first) == ["success"]
     (comment,) = bot.comments
-    assert pull.head_sha in comment.splitlines()[0]
+    assert of_head(comment) == pull.head_sha
+
+
+def test_the_comment_says_that_a_head_is_being_measured(bot):
+    pull = judged(bot, "approved")
+    bot.evaluation.calls, bot.evaluation.call_s = 1000, 0.05
+    bot.emit("pull_request", bot.scene.push(pull, prompt(bot, "better: blocked")))
+    bot.until(lambda: "Prompt Verdict: running" in bot.comments[0] and of_head(bot.comments[0]) == pull.head_sha)
+    bot.evaluation.calls = 0
+    pull.state = "closed"
+    bot.emit("pull_request", bot.scene.pull_event("closed", pull))
+    bot.quiet()
+    (comment,) = bot.comments
+    assert "The pull request was closed before its newest head was evaluated" in comment
+
+
+@pytest.mark.parametrize("written", ["check", "comment"])
+def test_a_push_while_a_verdict_is_written_takes_it_back(bot, monkeypatch, written):
+    """GitHub can't write only if the head is still the same: what stands then on the old one is mended at once."""
+    pull, payload = bot.scene.open_pull(prompt(bot, "approved"))
+    old = pull.head_sha
+    shown = pushes_after(bot, monkeypatch, pull, lambda asked: is_verdict(asked, written))
+    bot.emit("pull_request", payload)
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["failure"])
+    bot.quiet()
+    assert shown[old][-1] == bot.conclusions(old)[-1] == "cancelled"
+    (comment,) = bot.comments
+    assert of_head(comment) == pull.head_sha
+    assert "blocked" in comment
+
+
+def test_a_push_between_two_tries_of_a_write_leaves_it_unwritten(bot, monkeypatch):
+    pull, payload = bot.scene.open_pull(prompt(bot, "approved"))
+    old = pull.head_sha
+    bot.github.fail("PATCH", "check-runs", status=502)
+    shown = pushes_after(bot, monkeypatch, pull, lambda asked: False)
+    answer = bot.github.fault_for
+
+    def pushed(method, path):
+        fault = answer(method, path)
+        if fault is not None and pull.head_sha == old:
+            bot.scene.push(pull, prompt(bot, "blocked"))
+        return fault
+
+    monkeypatch.setattr(bot.github, "fault_for", pushed)
+    bot.emit("pull_request", payload)
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["failure"])
+    bot.quiet()
+    assert set(shown[old]) == {"cancelled"}
+    assert [of_head(comment) for comment in bot.comments] == [pull.head_sha]
+
+
+def test_an_older_run_that_writes_last_leaves_the_newest_verdict(bot, monkeypatch):
+    """It looked before the push, and its comment arrives when the newer head has its verdict."""
+    pull, payload = bot.scene.open_pull(prompt(bot, "approved"))
+    old = pull.head_sha
+    write = AppHost.write_comment
+
+    def late(host, number, body, marker, known, look=None):
+        if of_head(body) == old and "running" not in body and pull.head_sha == old:
+            bot.emit("pull_request", bot.scene.push(pull, prompt(bot, "blocked")))
+            bot.until(lambda: bot.conclusions(pull.head_sha) == ["failure"])
+            bot.until(lambda: of_head(bot.comments[0]) == pull.head_sha and "blocked" in bot.comments[0])
+            look = None
+        return write(host, number, body, marker, known, look)
+
+    monkeypatch.setattr(AppHost, "write_comment", late)
+    bot.emit("pull_request", payload)
+    bot.until(lambda: pull.head_sha != old)
+    bot.quiet()
+    bot.until(lambda: of_head(bot.comments[0]) == pull.head_sha and "blocked" in bot.comments[0])
+    assert len(bot.comments) == 1
+
+
+def is_verdict(asked, written):
+    body = asked.json_or_none() or {}
+    if written == "check":
+        return body.get("conclusion") == "success"
+    return "approved" in body.get("body", "")
+
+
+def pushes_after(bot, monkeypatch, pull, matches):
+    """The head moves the moment after a request that matches, and no event says so. What is written on checks, by head."""
+    answer, old, shown = bot.github.answer, pull.head_sha, {}
+
+    def answered(request):
+        reply = answer(request)
+        conclusion = (request.json_or_none() or {}).get("conclusion")
+        if conclusion is not None and reply.status < 300:
+            shown.setdefault(reply.body["head_sha"], []).append(conclusion)
+        if reply.status < 300 and pull.head_sha == old and matches(request):
+            bot.scene.push(pull, prompt(bot, "blocked"))
+        return reply
+
+    monkeypatch.setattr(bot.github, "answer", answered)
+    return shown
 
 
 def test_a_redelivery_changes_nothing(bot):
@@ -103,7 +205,6 @@ def test_a_closed_pull_request_ends_its_run(bot):
     bot.emit("pull_request", bot.scene.pull_event("closed", pull))
     bot.quiet()
     assert bot.conclusions(pull.head_sha) == ["cancelled"]
-    assert bot.comments == []
 
 
 def test_another_base_starts_again_and_going_back_does_too(bot):
