@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.events import Ignored, Intent, read_body
 from bot.logs import logger
 from bot.store.values import MOST_TRIES
-from schemas.errors import PromptVerdictError
+from schemas.errors import HostUnavailable, PromptVerdictError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,6 +26,9 @@ LEASE_S = 120.0
 TOGETHER = 8
 FIRST_PAUSE_S = 5.0
 """After the first failure; twice as long after each further one: ten minutes in all."""
+OUTAGE_PAUSE_S = 30.0
+OUTAGE = timedelta(days=1)
+"""So long a delivery waits for GitHub to come back; its tries don't count meanwhile."""
 
 log = logger("intake")
 
@@ -93,6 +96,8 @@ class Intake:
         intent = read_body(delivery.event, delivery.body)
         try:
             await self._handle(intent)
+        except HostUnavailable as outage:
+            await self._again(delivery, str(outage), counts=self._clock.utc() - delivery.received_at > OUTAGE)
         except PromptVerdictError as error:
             await self._again(delivery, str(error))
         except Exception as bug:
@@ -103,8 +108,8 @@ class Intake:
             self._metrics.handled.labels("ignored" if isinstance(intent, Ignored) else "done").inc()
             await asyncio.to_thread(self._records.handled, delivery, note, self._clock.utc())
 
-    async def _again(self, delivery: Delivery, why: str) -> None:
-        pause = timedelta(seconds=FIRST_PAUSE_S * 2.0 ** (delivery.tries - 1))
-        self._metrics.handled.labels("failed" if delivery.tries >= MOST_TRIES else "retried").inc()
+    async def _again(self, delivery: Delivery, why: str, *, counts: bool = True) -> None:
+        pause = timedelta(seconds=FIRST_PAUSE_S * 2.0 ** (delivery.tries - 1) if counts else OUTAGE_PAUSE_S)
+        self._metrics.handled.labels("failed" if counts and delivery.tries >= MOST_TRIES else "retried").inc()
         log.warning("to be handled again", delivery=delivery.id, tries=delivery.tries, why=why)
-        await asyncio.to_thread(self._records.retry, delivery, self._clock.utc() + pause, why)
+        await asyncio.to_thread(self._records.retry, delivery, self._clock.utc() + pause, why, counts=counts)

@@ -27,10 +27,15 @@ class DeliveryRecords:
     _database: Database
 
     def receive(self, delivery_id: str, event: str, body: bytes, at: datetime) -> bool:
-        """Stores a delivery, synced. False: it was there already (a redelivery)."""
+        """Stores a delivery, synced. False: it was there already (a redelivery). One that was given up is tried anew:
+        somebody had GitHub send it again."""
         row = Rows(id=delivery_id, event=event, body=body, received_at=at, state=WAITING, next_at=at)
+        failed = (col(Rows.id) == delivery_id, col(Rows.state) == FAILED)
+        anew = {"state": WAITING, "event": event, "body": body, "received_at": at, "next_at": at, "ended_at": None}
         with self._database.writing() as session:
-            return add_once(session, row)
+            return add_once(session, row) or bool(
+                session.exec(update(Rows).where(*failed).values(**anew, tries=0)).rowcount
+            )
 
     def claim(self, worker: str, limit: int, lease_s: float, at: datetime) -> list[Delivery]:
         """Up to ``limit`` deliveries that nobody handles, oldest first, for ``lease_s`` seconds. Who is killed
@@ -57,15 +62,18 @@ class DeliveryRecords:
         """It is done, whoever holds it by now; its body is dropped, its id stays known."""
         self._end(delivery.id, HANDLED, note, at, body=None)
 
-    def retry(self, delivery: Delivery, at: datetime, note: str) -> bool:
-        """Gives it back until ``at``; after ``MOST_TRIES`` tries it has failed. False: somebody else holds it by now
-        (the lease had ended), so it is left to them."""
+    def retry(self, delivery: Delivery, at: datetime, note: str, *, counts: bool = True) -> bool:
+        """Gives it back until ``at``; after ``MOST_TRIES`` tries that count it has failed. False: the lease had ended
+        and somebody else holds it by now."""
         mine = (col(Rows.id) == delivery.id, col(Rows.state) == WAITING, col(Rows.tries) == delivery.tries)
-        failed = delivery.tries >= MOST_TRIES
+        failed = counts and delivery.tries >= MOST_TRIES
+        tries = delivery.tries if counts else delivery.tries - 1
         ending = {"state": FAILED, "ended_at": at} if failed else {}
         with self._database.writing() as session:
             done = session.exec(
-                update(Rows).where(*mine).values(next_at=at, worker=None, note=note[:LONGEST_NOTE], **ending)
+                update(Rows)
+                .where(*mine)
+                .values(next_at=at, worker=None, note=note[:LONGEST_NOTE], tries=tries, **ending)
             )
             return done.rowcount == 1
 

@@ -79,6 +79,27 @@ def test_a_delivery_that_kills_every_worker_fails_too(records):
     assert records.failed_count() == 1
 
 
+def test_what_an_outage_kept_from_being_handled_is_not_given_up(records):
+    records.receive("d", "push", b"{}", NOW)
+    for attempt in range(20):
+        (claimed,) = records.claim("w", 1, 5, later(10 * attempt))
+        assert claimed.tries == 1
+        assert records.retry(claimed, later(10 * attempt + 10), "GitHub is down", counts=False)
+    assert (records.unhandled_count(), records.failed_count()) == (1, 0)
+
+
+def test_what_was_given_up_is_tried_anew_when_somebody_has_it_delivered_again(records):
+    records.receive("d", "push", b"{}", NOW)
+    for attempt in range(9):
+        records.claim("w", 1, 5, later(10 * attempt))
+    assert records.failed_count() == 1
+    assert records.receive("d", "push", b"{1}", later(200))
+    assert not records.receive("d", "push", b"{2}", later(201))
+    (claimed,) = records.claim("w", 1, 5, later(202))
+    assert (claimed.tries, claimed.body, claimed.received_at) == (1, b"{1}", later(200))
+    assert records.failed_count() == 0
+
+
 def test_who_lost_the_lease_does_not_take_the_delivery_from_who_holds_it_now(records):
     records.receive("d", "push", b"{}", NOW)
     (slow,) = records.claim("slow", 1, 5, NOW)

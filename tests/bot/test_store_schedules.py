@@ -49,8 +49,9 @@ class Ledger(Stored):
 
     @rule(name=NAMES)
     def receive(self, name):
-        assert self.records.receive(name, "push", b"{}", self.now) == (name not in self.known)
-        if name not in self.known:
+        fresh = self.known.get(name, "failed") == "failed"
+        assert self.records.receive(name, "push", b"{}", self.now) == fresh
+        if fresh:
             self.known[name], self.tries[name], self.free_at[name] = "waiting", 0, self.now
 
     @rule(limit=st.integers(1, 3), lease=st.integers(1, 15))
@@ -75,16 +76,17 @@ class Ledger(Stored):
             if self.known[one.id] == "waiting":
                 self.known[one.id] = "handled"
 
-    @rule(data=st.data(), pause=st.integers(0, 15))
-    def give_back(self, data, pause):
+    @rule(data=st.data(), pause=st.integers(0, 15), counts=st.booleans())
+    def give_back(self, data, pause, counts):
         if self.claims:
             one = data.draw(st.sampled_from(self.claims))
             mine = self.known[one.id] == "waiting" and self.tries[one.id] == one.tries
             until = self.now + timedelta(seconds=pause)
-            assert self.records.retry(one, until, "") == mine
+            assert self.records.retry(one, until, "", counts=counts) == mine
             if mine:
                 self.free_at[one.id] = until
-                self.known[one.id] = "failed" if one.tries == MOST_TRIES else "waiting"
+                self.known[one.id] = "failed" if counts and one.tries == MOST_TRIES else "waiting"
+                self.tries[one.id] -= not counts
 
     @invariant()
     def counts(self):

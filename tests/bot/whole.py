@@ -49,6 +49,7 @@ class Whole:
         folder.mkdir(exist_ok=True, parents=True)
         self.records = Records(self.settings.database_url)
         self.records.migrate()
+        self.clock = SystemClock()
         self.loop = None
         self.worker = None
 
@@ -62,7 +63,7 @@ class Whole:
     @contextmanager
     def web(self):
         """Listens; GitHub delivers there."""
-        app = create_app(self.records, self.settings, clock=SystemClock(), metrics=Metrics(), wake=self._wake)
+        app = create_app(self.records, self.settings, clock=self.clock, metrics=Metrics(), wake=self._wake)
         with served(app) as address:
             self.github.hooks.append((self.app, Hook(f"{address}/webhook", SECRET, EVENTS)))
             yield address

@@ -45,6 +45,22 @@ def test_the_comment_is_made_once_and_then_updated(host, scene, pull):
     assert ours(scene) == [body("approved")]
 
 
+def test_right_before_each_try_it_is_looked_whether_the_write_is_still_wanted(github, host, scene, pull):
+    """A pause between two tries may be long: what was true before the first need not be before the second."""
+    looks = []
+
+    def look():
+        looks.append(1)
+        if len(looks) == 3:
+            raise LookupError("not wanted any more")
+
+    known = host.write_comment(pull.number, body("running"), MARKER, None, look)
+    github.fail("PATCH", "comments", status=502, times=2)
+    with pytest.raises(LookupError):
+        host.write_comment(pull.number, body("approved"), MARKER, known, look)
+    assert ours(scene) == [body("running")]
+
+
 def test_of_two_comments_made_at_once_the_older_one_stays_and_nobody_elses_is_touched(host, scene, pull):
     scene.comment(pull.number, "eve", body("hers"))
     assert host.find_comment(pull.number, MARKER) is None
