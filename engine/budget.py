@@ -24,6 +24,7 @@ class Budget:
         self.where = where
         self.reserved = Decimal(0)
         """The worst case of the calls under way."""
+        self.under_way = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._chain: tuple[Budget, ...] = (self,) if within is None else (self, within)
 
@@ -31,7 +32,7 @@ class Budget:
         """Sets ``worst`` aside; waits while calls in flight may still free enough. Raises BudgetExceeded when only
         more money would help."""
         while (short := next((one for one in self._chain if one.lacks(worst)), None)) is not None:
-            if not short.reserved:
+            if not short.under_way:
                 raise BudgetExceeded(
                     f"the budget of ${short.cap} does not allow another call: ${short.spent:.4f} is spent and the next"
                     f" one may cost up to ${worst:.4f}",
@@ -41,6 +42,7 @@ class Budget:
             await short.settled()
         for one in self._chain:
             one.reserved += worst
+            one.under_way += 1
 
     def lacks(self, worst: Decimal) -> bool:
         """Whether ``worst`` does not fit into it now."""
@@ -59,7 +61,8 @@ class Budget:
 
     def book(self, worst: Decimal, spent: Decimal, made: int) -> None:
         """``settle``, for this one alone."""
-        self.reserved -= worst
+        self.under_way -= 1
+        self.reserved = self.reserved - worst if self.under_way else Decimal(0)  # sums of many digits are rounded
         self.spent += spent
         self.made += made
         waiting, self._waiting = self._waiting, []

@@ -56,6 +56,8 @@ class Calls:
         self._budget = budget
         self._slots = slots
         self._ended: BudgetExceeded | ProviderError | None = None
+        self._dearer = Decimal(1)
+        """How many times its upper bound a call has cost at most: some servers don't keep to the limit that is sent."""
         self._timeout_s = settings.timeout_s
         self._deadline_s = settings.deadline_s
         self._deadline = clock.monotonic() + settings.deadline_s
@@ -122,10 +124,11 @@ class Calls:
         """Tries until there is an answer on disk, or an error that is final."""
         provider = self._access.provider(endpoint.model)
         limiter = self._access.limiter(endpoint.model)
-        worst = worst_case(request, endpoint.price)
+        bound = worst_case(request, endpoint.price)
         left_s, tries = self._timeout_s, 0
         while True:
             self._check_goes_on()
+            worst = bound * self._dearer
             await self._budget.reserve(worst)
             spent, made = Decimal(0), 0
             try:
@@ -139,6 +142,8 @@ class Calls:
                     limiter.succeeded(number, answer.allowance, answer.usage.input + answer.usage.output)
                     row = self._row(request, repetition, endpoint, answer, tries)
                     spent = row.cost_usd
+                    if spent > worst > 0:
+                        self._dearer = max(self._dearer, spent / bound)
                     await self._store.put([row])
                     made = 1
                     return row

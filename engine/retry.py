@@ -28,8 +28,11 @@ def may_retry(error: CompletionError, tries: int) -> bool:
 
 def wait_s(error: CompletionError, tries: int, seed: str) -> float:
     """Seconds to wait after the ``tries``-th failed try: what the provider asked for, else exponential with full jitter
-    (AWS Architecture Blog, «Exponential Backoff And Jitter»), with a seed of the call so that it can be reproduced."""
+    (AWS Architecture Blog, «Exponential Backoff And Jitter»), with a seed of the call so that it can be reproduced.
+
+    Who asks for next to nothing, by a date in the past say, and refuses again is not asked again at once for ever."""
     share = int.from_bytes(hashlib.sha256(f"{seed}:{tries}".encode()).digest()[:8], "big") / 2**64
-    if error.retry_after_s is not None:
-        return error.retry_after_s * (1 + 0.1 * share)
-    return float(min(CAP_S, BASE_S * 2 ** min(tries - 1, 10)) * share)
+    asked = error.retry_after_s or 0.0
+    if asked >= BASE_S:
+        return asked * (1 + 0.1 * share)
+    return max(asked, float(min(CAP_S, BASE_S * 2 ** min(tries - 1, 10)) * share))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 from pydantic import ValidationError
 
-from adapters.providers.transport import AnswerTooLongError, BoundTransport
+from adapters.providers.transport import BoundTransport, UnreadableAnswerError
 from adapters.providers.wire import (
     FILTER_CODES,
     MalformedError,
@@ -114,7 +114,7 @@ class SdkProvider(ABC):
         if isinstance(response, httpx2.Response):
             return self._refusal(response.status_code, response.content, response.headers, model)
         cause = error.__cause__ or error
-        if isinstance(cause, AnswerTooLongError):
+        if isinstance(cause, UnreadableAnswerError):
             return self._malformed(str(cause))
         sent = not isinstance(cause, httpx2.ConnectError | httpx2.UnsupportedProtocol)
         message = safe_message(str(cause) or type(cause).__name__, self._key)

@@ -8,6 +8,7 @@ elsewhere or add headers; what they may not decide is decided here, below them.
 from __future__ import annotations
 
 import ssl
+import zlib
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -23,8 +24,8 @@ HEADERS = {
 """What may be sent: nothing that a variable of the environment or a file added."""
 
 
-class AnswerTooLongError(httpx2.RemoteProtocolError):
-    """More bytes than any answer has."""
+class UnreadableAnswerError(httpx2.RemoteProtocolError):
+    """More bytes than any answer has, or packed as nobody asked for."""
 
 
 class BoundTransport(httpx2.AsyncBaseTransport):
@@ -47,9 +48,13 @@ class BoundTransport(httpx2.AsyncBaseTransport):
                 request.method, url, headers=headers, data=request.content, allow_redirects=False, proxy=self._proxy
             ) as answer:
                 if (answer.content_length or 0) > MOST_BYTES:
-                    raise AnswerTooLongError(f"the answer has {answer.content_length} bytes")
+                    raise UnreadableAnswerError(f"the answer has {answer.content_length} bytes")
                 body = await answer.content.read(-1) if answer.content_length is not None else await _bounded(answer)
-                return httpx2.Response(answer.status, headers=answer.raw_headers, content=body)
+                got = answer.raw_headers
+                if (packing := answer.headers.get("Content-Encoding")) is not None:
+                    body = _unpacked(body, packing)
+                    got = tuple(pair for pair in got if pair[0].lower() != b"content-encoding")
+                return httpx2.Response(answer.status, headers=got, content=body)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise httpx2.ConnectError(f"no connection to {request.url.host}: {error}") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -92,8 +97,24 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
     async for chunk in answer.content.iter_any():
         body += chunk
         if len(body) > MOST_BYTES:
-            raise AnswerTooLongError(f"the answer has more than {MOST_BYTES} bytes")
+            raise UnreadableAnswerError(f"the answer has more than {MOST_BYTES} bytes")
     return bytes(body)
+
+
+def _unpacked(body: bytes, packing: str) -> bytes:
+    """The bytes that a gateway packed although we asked for none of it; a small answer may hold gigabytes."""
+    if packing.strip().lower() == "identity":
+        return body
+    if packing.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        raise UnreadableAnswerError(f"the answer is packed with {packing[:20]!r}, which was not asked for")
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # tells gzip from zlib by itself
+    try:
+        whole = unpacker.decompress(body, MOST_BYTES)
+    except zlib.error as error:
+        raise UnreadableAnswerError(f"the answer can't be unpacked: {error}") from None
+    if not unpacker.eof:
+        raise UnreadableAnswerError(f"the answer is cut off or has more than {MOST_BYTES} bytes")
+    return whole
 
 
 def _place(url: str) -> tuple[str, str | None, int | None]:

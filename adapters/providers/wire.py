@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote
 
+from adapters.masking import encodings
 from schemas.outcomes import Allowance, ErrorKind
 
 MESSAGE_LENGTH = 300
 QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}
 FILTER_CODES = {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
+NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 MOST_WAIT_S = 600.0
 """A provider that asks for more than this is not obeyed further: the run's deadline decides."""
@@ -26,17 +26,26 @@ class MalformedError(ValueError):
 
 
 def strict_json(body: bytes, content_type: str) -> dict[str, Any]:
-    """The object in ``body``. Raises MalformedError for another content type, duplicate keys, NaN, infinities,
-    bottomless nesting, text after the end, bytes that aren't UTF-8."""
+    """The object in ``body``; half a character (an answer cut off within an emoji) becomes U+FFFD.
+
+    Raises MalformedError for another content type, duplicate keys, NaN, infinities, bottomless nesting, text after the
+    end, bytes that aren't UTF-8."""
     if "json" not in content_type.lower():
         raise MalformedError(f"the answer is {content_type[:60] or 'of no type'}, not JSON")
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refused)
+        if b"\\ud" in body.lower():
+            value = json.loads(_whole(json.dumps(value, ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
         raise MalformedError(f"the answer is not strict JSON: {str(error)[:120]}") from None
     if not isinstance(value, dict):
         raise MalformedError("the answer is not a JSON object")
     return value
+
+
+def _whole(text: str) -> str:
+    """``text`` with U+FFFD for lone surrogates, which no file, database or terminal takes."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -81,19 +90,20 @@ def error_details(body: bytes) -> tuple[frozenset[str], str]:
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
     """Seconds that the provider asks to wait: ``Retry-After-Ms``; ``Retry-After`` as seconds or a date (RFC 9110)."""
-    text = headers.get("retry-after", "").strip()
+    text, exact = headers.get("retry-after", "").strip(), headers.get("retry-after-ms", "").strip()
     try:
-        if "retry-after-ms" in headers:
-            seconds = float(headers["retry-after-ms"]) / 1000
-        elif re.fullmatch(r"\d+(\.\d+)?", text):
+        if NUMBER.fullmatch(exact):
+            seconds = float(exact) / 1000
+        elif NUMBER.fullmatch(text):
             seconds = float(text)
         elif text:
-            seconds = (parsedate_to_datetime(text).replace(tzinfo=UTC) - now).total_seconds()
+            then = parsedate_to_datetime(text)
+            seconds = ((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds()
         else:
             return None
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), MOST_WAIT_S) if seconds == seconds else None  # noqa: PLR0124 - NaN
+    return min(max(seconds, 0.0), MOST_WAIT_S)
 
 
 def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
@@ -138,8 +148,7 @@ def _until(text: str | None, now: datetime) -> float | None:
 
 def safe_message(text: str, secret: str) -> str:
     """A provider's words, fit to be shown: one bounded line without the key in any spelling."""
-    raw = secret.encode()
-    for spelling in (secret, base64.b64encode(raw).decode(), raw.hex(), quote(secret, safe="")):
+    for spelling in (*encodings(secret), secret.encode().hex().upper()):
         text = text.replace(spelling, "•••")
-    line = " ".join(text.split())
+    line = " ".join(_whole(text).split())
     return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 1] + "…"

@@ -14,6 +14,7 @@ from engine.access import Access
 from engine.budget import Budget
 from engine.cost import bill, worst_case
 from engine.run import run
+from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded
 from schemas.outcomes import CompletionError, ErrorKind, Usage
 from tests.run.laboratory import PRICE, HandClock, Scripted, asked, completion, experiment, run_one
@@ -36,6 +37,18 @@ async def test_only_more_money_would_help():
     budget.settle(Decimal(6), Decimal(5))
     with pytest.raises(BudgetExceeded, match=r"\$10 .* \$5\.0000 is spent .* \$6\.0000.*raise the budget"):
         await budget.reserve(Decimal(6))
+
+
+async def test_sums_that_are_rounded_leave_nobody_waiting():
+    third = Decimal(1) / 3
+    budget = Budget(Decimal(1))
+    for worst in (third, third / 7):
+        await budget.reserve(worst)
+    for worst in (third, third / 7):
+        budget.settle(worst, worst)
+    async with asyncio.timeout(1):
+        with pytest.raises(BudgetExceeded):
+            await budget.reserve(Decimal(1))
 
 
 async def test_a_waiter_that_is_cancelled_is_forgotten():
@@ -79,6 +92,21 @@ async def test_the_provider_never_bills_more_than_the_cap(tmp_path_factory, cap,
     await store.aclose()
     assert sum(billed) <= cap
     assert (result.stopped is None) == (result.decision is not None)
+
+
+async def test_a_server_that_ignores_the_limit_that_is_sent_is_believed_once(store):
+    bills = []
+
+    def reply(request, repetition, nth):
+        usage = Usage(input=50, output=400)
+        bills.append(bill(usage, PRICE))
+        return completion(usage=usage)
+
+    cap = Decimal("0.1")
+    few = RunConfig(max_concurrency=4)
+    result = await run_one(experiment(200), Scripted(reply), store, budget_usd=cap, settings=few)
+    assert isinstance(result.stopped, BudgetExceeded)
+    assert cap - bills[0] < sum(bills) <= cap
 
 
 def test_the_worst_case_bounds_what_any_tokeniser_can_make_of_a_request():
