@@ -19,7 +19,7 @@ from schemas.pullrequests import Trust
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from engine.experiment import Progress
+    from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
     from schemas.host import Sha
     from schemas.ports import SourceTree
@@ -95,7 +95,7 @@ class LivePreparation:
         """Runs what is planned, with the outcome store in the action's home."""
         from adapters.clock import SystemClock
         from adapters.providers.registry import provider_for
-        from engine.access import Access
+        from engine.runner.access import Access
 
         clock = SystemClock()
         store = open_kept(Path(self.pipeline.store), log)

@@ -24,11 +24,11 @@ from typing import TypeVar, overload
 from adapters.clock import SystemClock
 from adapters.store import open_store
 from benchmarks.soak_kill import LABELS, experiment
-from engine.access import Access
-from engine.experiment import ArmPlan
 from engine.gate.design import design
 from engine.gate.protocol import protocol
-from engine.run import run
+from engine.runner.access import Access
+from engine.runner.experiment import ArmPlan
+from engine.runner.run import run
 from schemas.config import GateConfig
 from schemas.outcomes import Completion, Finish, Usage
 from schemas.prompts import Message, Parameters, Request

@@ -37,12 +37,12 @@ import openai  # noqa: F401 - before the fork: its import takes longer than a li
 from adapters.clock import SystemClock
 from adapters.providers.registry import provider_for
 from adapters.store import open_store
-from engine.access import Access
-from engine.experiment import ArmPlan, Endpoint, Experiment
 from engine.gate.decision import Decision
 from engine.gate.design import design
 from engine.gate.protocol import protocol
-from engine.run import run
+from engine.runner.access import Access
+from engine.runner.experiment import ArmPlan, Endpoint, Experiment
+from engine.runner.run import run
 from evaluators.registry import evaluator_for
 from schemas.config import GateConfig, LineageConfig, ModelConfig, Price, RunConfig
 from schemas.outcomes import Arm

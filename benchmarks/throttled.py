@@ -25,8 +25,8 @@ from adapters.clock import SystemClock
 from adapters.providers.registry import provider_for
 from adapters.store import open_store
 from benchmarks.soak_kill import experiment
-from engine.access import Access
-from engine.run import run
+from engine.runner.access import Access
+from engine.runner.run import run
 from schemas.config import RunConfig
 from tests.fakes.llm import FakeLlm
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from bot.sources import Sources
     from bot.store.records import Records
     from bot.store.values import Measured
-    from engine.access import Access
-    from engine.experiment import Progress
     from engine.pipeline import Prepared
+    from engine.runner.access import Access
+    from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
     from schemas.experiments import Experiment
     from schemas.host import Sha
@@ -109,7 +109,7 @@ class LiveEvaluation:
         """Providers, and one limiter for each key."""
         if self._access is None:
             from adapters.providers.registry import provider_for
-            from engine.access import Access
+            from engine.runner.access import Access
 
             self._access = Access(lambda model: provider_for(model, self.settings.variables_for(model)), self.clock)
         return self._access

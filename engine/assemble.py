@@ -31,9 +31,9 @@ from schemas.values import digest_of
 
 if TYPE_CHECKING:
     from engine.calibrate import Graded
-    from engine.experiment import ExperimentResult
     from engine.gate.decision import Decision
     from engine.plan import Plan
+    from engine.runner.experiment import ExperimentResult
     from schemas.detection import LineageChange
 
 

@@ -6,14 +6,14 @@ import dataclasses
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.access import Access
-from engine.budget import Budget
-from engine.calls import Calls
-from engine.drive import MEND
-from engine.experiment import Endpoint
 from engine.plan import Plan, with_evaluator
 from engine.readers.labels import read_labels
-from engine.retry import HOPELESS
+from engine.runner.access import Access
+from engine.runner.budget import Budget
+from engine.runner.calls import Calls
+from engine.runner.drive import MEND
+from engine.runner.experiment import Endpoint
+from engine.runner.retry import HOPELESS
 from evaluators.calibration import Calibration, calibrate
 from evaluators.generation import RubricJudge
 from evaluators.registry import evaluator_for

@@ -8,7 +8,7 @@ from schemas.outcomes import Arm
 from schemas.prompts import Finding
 
 if TYPE_CHECKING:
-    from engine.experiment import Decision, ExperimentResult
+    from engine.runner.experiment import Decision, ExperimentResult
 
 SHOWN = 3
 

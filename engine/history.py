@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from pydantic import JsonValue, TypeAdapter
 
-from engine.experiment import DRAW
 from engine.plan import Plan
+from engine.runner.experiment import DRAW
 from schemas.experiments import CaseHistory
 from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, Score, StoredCompletion
 from schemas.ports import OutcomeStore

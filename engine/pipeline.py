@@ -22,12 +22,12 @@ from schemas.pullrequests import PullRequest
 from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
 
 if TYPE_CHECKING:
-    from engine.access import Access
     from engine.calibrate import Graded
-    from engine.experiment import Experiment, Progress
     from engine.gate.decision import Decision
     from engine.gate.design import Design
     from engine.plan import Plan
+    from engine.runner.access import Access
+    from engine.runner.experiment import Experiment, Progress
     from schemas.experiments import Experiment as Record
 
 
@@ -170,7 +170,7 @@ async def measure(
     from engine.history import history_of
     from engine.record import completed, designed
     from engine.replay import design_of
-    from engine.run import run
+    from engine.runner.run import run
 
     started = clock.monotonic()
     detection = prepared.detection
@@ -225,8 +225,8 @@ async def measure(
 
 
 def _experiment(plan: Plan, design: Design, change: LineageChange, budget_usd: Decimal) -> Experiment[Decision]:
-    from engine.experiment import Experiment
     from engine.gate.protocol import protocol
+    from engine.runner.experiment import Experiment
 
     return Experiment(
         lineage=plan.lineage,

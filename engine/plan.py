@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.cost import DEFAULT_OUTPUT_LIMIT, Estimate, estimate
-from engine.experiment import ArmPlan, Endpoint
+from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import GateConfig, LineageConfig, ModelConfig
 from schemas.outcomes import Arm
 from schemas.ports import Evaluator, PriceTable, RenderFailure, RenderJob, TemplateRenderer

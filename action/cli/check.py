@@ -128,7 +128,7 @@ async def _measured(prepared: Prepared, options: CheckOptions) -> tuple[Scorecar
     from adapters.clock import SystemClock
     from adapters.providers.registry import provider_for
     from adapters.store import open_store
-    from engine.access import Access
+    from engine.runner.access import Access
 
     clock = SystemClock()
     records: list[Record] = []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
-    from engine.experiment import Progress
+    from engine.runner.experiment import Progress
 
 PLAIN_EVERY_S = 5.0
 

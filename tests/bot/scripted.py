@@ -96,7 +96,7 @@ class ScriptedPreparation:
         return Evaluated(self.card(known[0] if known else VerdictStatus.APPROVED, made=made))
 
     async def call(self, store, key):
-        """Looked up, else claimed, paid and stored: as engine/calls.py does."""
+        """Looked up, else claimed, paid and stored: as engine/runner/calls.py does."""
         while key not in await store.get([key]):
             if key not in await store.claim([key]):
                 await asyncio.sleep(0.05)

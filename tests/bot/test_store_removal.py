@@ -17,8 +17,8 @@ from bot.store.outcomes import NotedOutcomes
 from bot.store.retention import Retention
 from bot.store.tables import CONTENT, OrphanedOutcomes, Table
 from bot.store.values import AuditAction, AuditEntry, RunKind, RunState
-from engine.access import Access
 from engine.pipeline import World, measure, prepare
+from engine.runner.access import Access
 from schemas.errors import StoreError
 from schemas.host import Comment
 from schemas.outcomes import StoredCompletion

@@ -9,8 +9,8 @@ import pytest
 from action.cli.check import prices, renderer
 from adapters.git import GitRepository
 from adapters.store import open_store
-from engine.access import Access
 from engine.pipeline import World, measure, prepare
+from engine.runner.access import Access
 from schemas.errors import PromptVerdictError, SourceError, StoreError
 from schemas.outcomes import CompletionError, ErrorKind
 from schemas.pullrequests import PullRequest, Trust

@@ -9,9 +9,9 @@ import pytest
 from action.cli.check import prices, renderer
 from adapters.git import GitRepository
 from adapters.store import open_store
-from engine.access import Access
 from engine.pipeline import World, measure, prepare, static
 from engine.render.json import scorecard_json
+from engine.runner.access import Access
 from schemas.errors import UsageError
 from schemas.outcomes import CompletionError, ErrorKind, Finish
 from schemas.pullrequests import PullRequest, Trust

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import numpy as np
 
-from engine.access import Access
-from engine.experiment import ArmPlan, Endpoint, Experiment
 from engine.gate.cells import Batch
-from engine.run import run
+from engine.runner.access import Access
+from engine.runner.experiment import ArmPlan, Endpoint, Experiment
+from engine.runner.run import run
 from schemas.config import ModelConfig, Price, RunConfig
 from schemas.outcomes import Arm, Completion, Finish, MetricSpec, Score, Usage
 from schemas.prompts import Message, Parameters, Request

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.store import open_store
-from engine.access import Access
-from engine.budget import Budget
 from engine.cost import bill, worst_case
-from engine.run import run
+from engine.runner.access import Access
+from engine.runner.budget import Budget
+from engine.runner.run import run
 from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded
 from schemas.outcomes import CompletionError, ErrorKind, Usage

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from engine.drift import drift
-from engine.experiment import ArmPlan, Endpoint
+from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.outcomes import Arm
 from tests.run.laboratory import MODEL, PRICE, Scripted, completion, experiment, run_one
 

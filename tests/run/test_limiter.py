@@ -7,10 +7,10 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.providers.registry import provider_for
-from engine.access import Access
-from engine.experiment import ArmPlan, Endpoint
-from engine.limiter import START, Limiter
-from engine.run import run
+from engine.runner.access import Access
+from engine.runner.experiment import ArmPlan, Endpoint
+from engine.runner.limiter import START, Limiter
+from engine.runner.run import run
 from schemas.config import ModelConfig
 from schemas.outcomes import Allowance
 from tests.fakes.llm import FakeLlm

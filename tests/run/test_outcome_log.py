@@ -3,7 +3,7 @@
 import random
 from decimal import Decimal
 
-from engine.outcome_log import PLAIN, OutcomeLog
+from engine.runner.outcome_log import PLAIN, OutcomeLog
 from schemas.outcomes import Arm, Cell, CompletionError, ErrorKind, EvaluatorFailure, Outcome, Score
 from tests.run.laboratory import completion
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.retry import CAP_S, may_retry, wait_s
+from engine.runner.retry import CAP_S, may_retry, wait_s
 from schemas.outcomes import CompletionError, ErrorKind
 from tests.run.laboratory import HandClock, Scripted, asked, completion, experiment, run_one
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from adapters.clock import SystemClock
-from engine.access import Access
-from engine.experiment import ArmPlan, Endpoint, Progress
 from engine.gate.cells import Batch
-from engine.run import run
+from engine.runner.access import Access
+from engine.runner.experiment import ArmPlan, Endpoint, Progress
+from engine.runner.run import run
 from schemas.config import Price, RunConfig
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError, StoreError
 from schemas.outcomes import (

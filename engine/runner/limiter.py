@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from engine.slots import Slots
+from engine.runner.slots import Slots
 from schemas.outcomes import Allowance
 from schemas.ports import Clock
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.limiter import Limiter
+from engine.runner.limiter import Limiter
 from schemas.config import ModelConfig
 from schemas.ports import Clock, ModelProvider
 

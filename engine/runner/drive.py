@@ -10,13 +10,13 @@ from typing import Generic
 
 import numpy as np
 
-from engine.access import Access
-from engine.calls import Calls
 from engine.cost import bill, neutral
-from engine.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
 from engine.gate.cells import Batch, Observations
-from engine.outcome_log import OutcomeLog
-from engine.retry import HOPELESS
+from engine.runner.access import Access
+from engine.runner.calls import Calls
+from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
+from engine.runner.outcome_log import OutcomeLog
+from engine.runner.retry import HOPELESS
 from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import (

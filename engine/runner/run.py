@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from engine.access import Access
-from engine.budget import Budget
-from engine.calls import Calls, deadline_passed
-from engine.drive import Drive
-from engine.experiment import Decision, Experiment, ExperimentResult, Progress
-from engine.slots import Slots
+from engine.runner.access import Access
+from engine.runner.budget import Budget
+from engine.runner.calls import Calls, deadline_passed
+from engine.runner.drive import Drive
+from engine.runner.experiment import Decision, Experiment, ExperimentResult, Progress
+from engine.runner.slots import Slots
 from schemas.config import RunConfig
 from schemas.ports import Clock, OutcomeStore
 

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 
-from engine.access import Access
-from engine.budget import Budget
 from engine.cost import bill, neutral, worst_case
-from engine.experiment import Endpoint
-from engine.limiter import Limiter
-from engine.retry import may_retry, wait_s
-from engine.slots import Slots
+from engine.runner.access import Access
+from engine.runner.budget import Budget
+from engine.runner.experiment import Endpoint
+from engine.runner.limiter import Limiter
+from engine.runner.retry import may_retry, wait_s
+from engine.runner.slots import Slots
 from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion
