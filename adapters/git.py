@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from schemas.errors import SourceError, UsageError
-from schemas.ports import TreeChange, TreeEntry
+from schemas.trees import TreeChange, TreeEntry
 
 LARGEST_BLOB = 16 * 2**20
 """Bytes. Readers refuse far smaller files; this only keeps a hostile blob out of memory."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from adapters.git import GitRepository, batches
 from schemas.errors import HostUnavailable, SourceError
-from schemas.ports import TreeEntry
+from schemas.trees import TreeEntry
 
 FILE_MODES = ("100644", "100755", "120000")
 TRIES = 3

@@ -13,6 +13,7 @@ from schemas.host import Artifact, Comment, CommitStatus, HostedPullRequest, Rev
 from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
 from schemas.prompts import Dialect, Finding, Message, Request
 from schemas.testsets import TestCase
+from schemas.trees import TreeChange, TreeEntry
 from schemas.values import Value
 
 CallKey = tuple[str, int]
@@ -20,23 +21,6 @@ CallKey = tuple[str, int]
 
 Ask = Callable[[Request, int], Awaitable[Completion | CompletionError]]
 """Asks a judge: request and repetition in, answer out. Stored, paid and limited like every other call."""
-
-
-class TreeEntry(Value):
-    """One path of a commit's tree."""
-
-    path: str
-    mode: str
-    """``100644``, ``100755``, ``120000`` (link), ``160000`` (submodule) or ``040000`` (folder)."""
-    blob: str
-    size: int | None = None
-
-
-class TreeChange(Value):
-    """A path whose entry differs between two trees; renames are followed by content, not by name."""
-
-    before: TreeEntry | None
-    after: TreeEntry | None
 
 
 class SourceTree(Protocol):

@@ -16,15 +16,14 @@ from action.cli.local import default_store, left_out, local_pull_request, open_r
 from action.cli.progress import ProgressReport
 from action.cli.streams import put
 from action.exits import Exit, exit_of
-from engine.pipeline import Prepared, World, measure, prepare, static
 from schemas.errors import UsageError
-from schemas.scorecard import ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from adapters.jail import JailedRenderer
     from adapters.prices import GenaiPrices
+    from engine.pipeline import Prepared
     from schemas.experiments import Experiment as Record
     from schemas.scorecard import Scorecard
 
@@ -66,7 +65,7 @@ def check(options: CheckOptions) -> Exit:
     if card.status.outcome == "not_applicable" and not card.lineages:
         hint = left_out(open_repository(options.repo), options.head, worktree=options.worktree)
         sys.stderr.write(f"{hint}\n" if hint else "")
-    if any(reason.code is ReasonCode.ADOPTION for reason in card.reasons):
+    if any(reason.code == "adoption" for reason in card.reasons):
         sys.stderr.write(NOT_YET)
     try:
         write(card, records, options.output)
@@ -90,11 +89,17 @@ def _make(folder: Path) -> None:
 def evaluate(options: CheckOptions) -> tuple[Scorecard, list[Record]]:
     """The main job, without printing its result: the scorecard, and the record of each experiment.
 
+    The engine is imported when the first line is out: a command that says nothing for a second looks dead.
     Raises UsageError when the user doesn't want to spend the money."""
     repository = open_repository(options.repo)
     pull_request, merge_base = local_pull_request(
         repository, base=options.base, head=options.head, worktree=options.worktree
     )
+    head, base = (sha[:7] for sha in (pull_request.head_sha, pull_request.base_sha))
+    sys.stderr.write(f"comparing {pull_request.head_ref} ({head}) with {pull_request.base_ref} ({base})\n")
+    sys.stderr.flush()
+    from engine.pipeline import World, prepare, static
+
     with closing(renderer()) as jail:
         world = World(repository, jail, prices(options.prices_at))
         prepared = prepare(pull_request, merge_base, world, only=options.lineages)
@@ -128,6 +133,7 @@ async def _measured(prepared: Prepared, options: CheckOptions) -> tuple[Scorecar
     from adapters.clock import SystemClock
     from adapters.providers.registry import provider_for
     from adapters.store import open_store
+    from engine.pipeline import measure
     from engine.runner.access import Access
 
     clock = SystemClock()

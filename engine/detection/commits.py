@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from engine.detection.files import PAIRED, REGULAR, Files, folder_of
-from schemas.ports import SourceTree, TreeChange
+from schemas.ports import SourceTree
+from schemas.trees import TreeChange
 
 
 class Changes:

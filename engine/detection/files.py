@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.readers.bounded import MAX_BYTES, shown
-from schemas.ports import SourceTree, TreeEntry
+from schemas.ports import SourceTree
 from schemas.prompts import Finding
+from schemas.trees import TreeEntry
 
 REGULAR = ("100644", "100755")
 FOLDER = "040000"

@@ -18,7 +18,7 @@ from bot.store.values import KeptVerdict, Run, RunKind, RunState
 from schemas.config import GateConfig
 from schemas.experiments import CellOutcome, Experiment, ExperimentCase
 from schemas.outcomes import MetricSpec
-from schemas.ports import TreeEntry
+from schemas.trees import TreeEntry
 from tests.bot.hosting import START
 from tests.render import scorecards
 from tests.render.surfaces import GFM, hostile_texts, page

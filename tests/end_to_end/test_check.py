@@ -186,4 +186,7 @@ def test_a_lineage_is_named_as_the_monorepo_knows_it_affected_or_not(project):
     assert project.check("mail", "--lineage", "chat").card["lineages"] == []
     assert [each["lineage"] for each in project.check("mail", "--lineage", "mail").card["lineages"]] == ["mail"]
     ran = project.check("mail", "--lineage", "male")
-    assert (ran.code, ran.err.strip()) == (2, "promptverdict: there is no lineage 'male' (there are: chat, mail)")
+    assert (ran.code, ran.err.splitlines()[1]) == (
+        2,
+        "promptverdict: there is no lineage 'male' (there are: chat, mail)",
+    )

@@ -1,0 +1,46 @@
+"""The command answers at once: help and the first line of a check come before anything heavy is imported."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.job import repository
+from tests.end_to_end.conftest import PATH
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"aiohttp", "anthropic", "asyncio", "engine", "evaluators", "genai_prices", "jinja2", "numpy", "openai", "rich"}
+
+
+@pytest.mark.parametrize(
+    ("modules", "never"),
+    [
+        ("action.__main__, action.cli", {*HEAVY, "pydantic", "adapters"}),
+        ("action.__main__, action.cli, action.cli.check", HEAVY),
+    ],
+    ids=["help", "first line"],
+)
+def test_little_is_imported_before_the_first_word(modules, never):
+    code = f"import {modules}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert not {name.partition(".")[0] for name in done.stdout.split()} & never
+
+
+def test_a_check_of_a_thousand_cases_says_its_first_word_at_once(tmp_path):
+    """0.2 s and 0.7 s on two quiet cores; the bound is for the busiest machine that runs these tests."""
+    repository(tmp_path / "repository", 1000, provider="openai", url="http://127.0.0.1:9/v1", concurrency=4)
+    command = [sys.executable, "-m", "action", "check", "--repo", str(tmp_path / "repository"), "--base", "base"]
+    env = {"PATH": PATH, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "FAKE_KEY": "k"}
+    started = time.monotonic()
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL) as program:
+        assert program.stderr is not None
+        first, said_s = program.stderr.readline(), time.monotonic() - started
+        second, planned_s = program.stderr.readline(), time.monotonic() - started
+        program.kill()
+    assert first.startswith(b"comparing HEAD (")
+    assert b"with base (" in first
+    assert second == b"measuring triage: at most 2000 first calls, about $0.14\n"
+    assert said_s < 2
+    assert planned_s < 6
