@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from engine.gate import findings, words
-from engine.gate.cost import careful_cost, no_cost
+from engine.gate.cost import careful_cost, cost_in_doubt, no_cost
 from engine.gate.course import Course
 from engine.gate.decision import Decision
 from engine.gate.effects import effects
-from engine.gate.latency import latency_effect, latency_gates
+from engine.gate.latency import latency_effect, latency_gates, latency_in_doubt
 from engine.gate.readings import readings
 from engine.verdict import SEVERITY, combine
 from schemas.scorecard import (
@@ -47,6 +47,8 @@ def conclude(course: Course) -> Decision:
         *findings.of_cost(cost),
         *findings.of_latency(latency, course.design.gate.max_latency_increase, gating=latency_gates(course)),
     ]
+    doubts = {"the cost": cost_in_doubt(course), "the latency": latency_in_doubt(course)}
+    found += [findings.of_doubt(course, limit) for limit, doubt in doubts.items() if doubt]
     status = combine(reason.status for reason in found)
     kept = [r for r in found if r.status in DECIDED or _worth_saying(r.status, status)]
     return _decision(course, kept, shown, cost, latency)

@@ -62,18 +62,32 @@ def no_cost(limit: float | None) -> CostEffect:
 
 
 def careful_cost(course: Course) -> CostEffect:
-    """The same; but it passes only if it also would, had every missing candidate cell cost twice the dearest one and
-    every missing baseline cell nothing."""
+    """The same; but it passes only if it also would, had the missing cells cost the most."""
     effect = cost_effect(course)
-    gaps = course.ledger.gaps().any(axis=2)
-    if effect.reading != "passes" or not gaps.any():
+    if effect.reading != "passes" or not course.ledger.gaps().any():
         return effect
-    usd = course.ledger.paired_usage(USD)
-    dearest = 2 * float(np.nanmax(usd[CANDIDATE]))
-    usd[CANDIDATE, gaps.any(axis=0)] = dearest
-    usd[BASELINE, gaps.any(axis=0)] = 0.0
-    worst = cost_effect(course, usd)
+    worst = cost_effect(course, _at_worst(course))
     return effect if worst.reading == "passes" else effect.model_copy(update={"reading": "cant_tell"})
+
+
+def cost_in_doubt(course: Course) -> bool:
+    """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
+    effect = cost_effect(course)
+    if effect.limit is None or effect.reading != "cant_tell" or not course.ledger.gaps().any():
+        return False
+    usd = _at_worst(course)
+    share = weights(course.design, None, np.asarray(~np.isnan(usd).any(axis=0)))
+    baseline, candidate = (float((share * np.nan_to_num(of_arm)).sum()) for of_arm in usd)
+    return candidate > (1 + effect.limit) * baseline
+
+
+def _at_worst(course: Course) -> Floats:
+    """Costs ``[arms, cases]``, had every missing candidate cell cost twice the dearest one and every missing baseline
+    cell nothing."""
+    usd = course.ledger.paired_usage(USD)
+    missing = course.ledger.gaps().any(axis=(0, 2))
+    usd[:, missing] = [[0.0], [2 * float(np.nan_to_num(usd[CANDIDATE]).max())]]
+    return usd
 
 
 def ratio(baseline: Floats, candidate: Floats, weights: Floats, level: float) -> Ratio | None:

@@ -48,12 +48,12 @@ def _floor(course: Course, name: str | None, floor: float) -> FloorEffect:
     known = ~np.isnan(scores)
     asked = ledger.asked[CANDIDATE].any(axis=1) | known
     share, careful = weights(design, name, known), weights(design, name, asked)
-    if not share.any():
+    if not careful.any():
         return FloorEffect(name, floor, None, "no_data", cases)
     estimate = float((careful * np.nan_to_num(scores)).sum())
     above = by_unit(design, share * (np.nan_to_num(scores) - floor))
     sampled = course.sampled(name, asked)
-    if largest_drop(-above, by_unit(design, share), course.critical(design.alpha), sampled) < 0:
+    if share.any() and largest_drop(-above, by_unit(design, share), course.critical(design.alpha), sampled) < 0:
         return FloorEffect(name, floor, estimate, "fails", cases)
     short = by_unit(design, careful * (np.nan_to_num(scores) - floor))
     lacking = largest_drop(short, by_unit(design, careful), course.critical(BETA), sampled)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from engine.gate.cells import BASELINE, CANDIDATE
+from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
 from engine.gate.course import Course
 from engine.gate.signflip import single_p
 from engine.gate.spending import tail
@@ -33,28 +33,58 @@ def latency_effect(course: Course) -> LatencyEffect:
     """Median seconds of the pairs that were called side by side, and how sure it is that the candidate is slower.
 
     Advisory: p of «not slower at all». As a gate: p of «not slower than the limit»; it passes when the opposite is as
-    sure.
+    sure, and would be had the missing cells been the slowest.
     """
-    design, ledger = course.design, course.ledger
-    seconds = ledger.usage[SECONDS]
-    apart = np.abs(ledger.usage[MADE_AT][CANDIDATE] - ledger.usage[MADE_AT][BASELINE])
-    pairs = (apart <= SIDE_BY_SIDE_S) & (np.nan_to_num(seconds).min(axis=0) > 0)
-    pairs &= (np.arange(pairs.shape[1]) < ledger.planned[:, None]) & design.counted[:, None]
-    count = int(pairs.sum())
-    gating = latency_gates(course)
-    if not count:
+    seconds, pairs = course.ledger.usage[SECONDS], _side_by_side(course)
+    if not pairs.any():
         return LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading="no_data")
+    beyond = _beyond(course)
+    p = _p(course, -beyond)
+    medians = [float(np.median(seconds[arm][pairs])) for arm in (BASELINE, CANDIDATE)]
+    common = LatencyEffect(
+        baseline_s=medians[0], candidate_s=medians[1], pairs=int(pairs.sum()), p=p, reading="advisory"
+    )
+    if not latency_gates(course):
+        return common
+    level = tail(course.critical(LEVEL))
+    passes = _p(course, _at_worst(course, beyond)) <= level
+    return common.model_copy(update={"reading": "fails" if p <= level else "passes" if passes else "cant_tell"})
+
+
+def latency_in_doubt(course: Course) -> bool:
+    """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
+    if not latency_gates(course) or not course.ledger.gaps().any() or not _side_by_side(course).any():
+        return False
+    beyond, level = _beyond(course), tail(course.critical(LEVEL))
+    open_still = min(_p(course, beyond), _p(course, -beyond)) > level
+    return open_still and bool(_at_worst(course, beyond).sum() > 0)
+
+
+def _side_by_side(course: Course) -> Bools:
+    """``[cases, runs]``: planned pairs of gating cases that can be compared."""
+    design, ledger = course.design, course.ledger
+    apart = np.abs(ledger.usage[MADE_AT][CANDIDATE] - ledger.usage[MADE_AT][BASELINE])
+    pairs = (apart <= SIDE_BY_SIDE_S) & (np.nan_to_num(ledger.usage[SECONDS]).min(axis=0) > 0)
+    return np.asarray(pairs & (np.arange(pairs.shape[1]) < ledger.planned[:, None]) & design.counted[:, None])
+
+
+def _beyond(course: Course) -> Floats:
+    """By case: mean log ratio of its pairs, less that of the limit if there is one; 0 without a pair."""
+    seconds, pairs, gate = course.ledger.usage[SECONDS], _side_by_side(course), course.design.gate
     ratios = np.where(pairs, np.log(np.where(pairs, seconds[CANDIDATE] / seconds[BASELINE], 1.0)), 0.0)
     runs = pairs.sum(axis=1)
     of_case = np.divide(ratios.sum(axis=1), runs, out=np.zeros(len(runs)), where=runs > 0)
-    limit = math.log1p(design.gate.max_latency_increase) if gating else 0.0
-    beyond = by_unit(design, np.where(runs > 0, of_case - limit, 0.0))
-    seed = f"{design.seed} latency"
-    p = single_p(-beyond, design.unit_names, seed, design.flips)
-    medians = [float(np.median(seconds[arm][pairs])) for arm in (BASELINE, CANDIDATE)]
-    if not gating:
-        return LatencyEffect(baseline_s=medians[0], candidate_s=medians[1], pairs=count, p=p, reading="advisory")
-    level = tail(course.critical(LEVEL))
-    passes = single_p(beyond, design.unit_names, seed, design.flips) <= level
-    said = "fails" if p <= level else "passes" if passes else "cant_tell"
-    return LatencyEffect(baseline_s=medians[0], candidate_s=medians[1], pairs=count, p=p, reading=said)
+    limit = math.log1p(gate.max_latency_increase) if latency_gates(course) else 0.0
+    return np.where(runs > 0, of_case - limit, 0.0)
+
+
+def _at_worst(course: Course, beyond: Floats) -> Floats:
+    """The same, had every case with a missing cell been twice as slow as the slowest."""
+    missing = course.ledger.gaps().any(axis=(0, 2)) & course.design.counted
+    return np.where(missing, max(float(beyond.max()), 0.0) + math.log(2), beyond)
+
+
+def _p(course: Course, changes: Floats) -> float:
+    """One-sided p of a fall, from the changes by case."""
+    design = course.design
+    return single_p(by_unit(design, changes), design.unit_names, f"{design.seed} latency", design.flips)

@@ -565,6 +565,18 @@ def test_a_missing_cell_may_have_been_dear():
     assert play(plan_of(60), costs)[0].cost.reading == "cant_tell"
 
 
+@pytest.mark.parametrize(("rise", "status"), [(0.05, UNDERPOWERED), (0.19, ERROR)])
+def test_a_missing_cell_that_could_hide_a_broken_cost_limit_is_an_error(rise, status):
+    """Costs that can't be told from their limit; with the missing cell at its dearest they lie beyond it, or don't."""
+    swing = Answers(
+        lambda case, arm, r: None if arm and case == 1 else 1.0,
+        cost=lambda case, arm, r: 1 + arm * (rise + (2 if case % 8 == 0 else -2 / 7)),
+    )
+    decision, _ = play(plan_of(120), swing)
+    assert (decision.status, decision.cost.reading) == (status, "cant_tell")
+    assert ("the cost would block" in decision.reasons[0].sentence) is (status is ERROR)
+
+
 LATENCY = GateConfig(latency="gate", max_latency_increase=0.5)
 
 
@@ -592,6 +604,44 @@ def test_a_latency_gate_has_three_outcomes(factor, reading, status):
 def test_a_latency_gate_without_calls_side_by_side_does_not_pass(apart_s):
     decision, _ = play(plan_of(100, gate=LATENCY), Answers(same, made_at=apart_s))
     assert (decision.latency.reading, decision.status) == ("no_data", UNDERPOWERED)
+
+
+def lost_and_slow(factor, wobble=1.0):
+    """The candidate's answer to one case is missing; the others are slower by ``factor``, more or less."""
+    return Answers(
+        lambda case, arm, r: None if arm and case == 1 else 1.0,
+        seconds=lambda case, arm, r: factor * (wobble if case % 2 else 1 / wobble) if arm else 1.0,
+    )
+
+
+def test_a_latency_gate_passes_only_if_the_missing_cells_could_have_been_slow():
+    """Of 9 cases that are 1.45 times as slow where 1.5 are allowed, in 8 known ones beyond chance."""
+    plan = plan_of(9, gate=LATENCY.model_copy(update={"mode": GateMode.FIXED}))
+    assert play(plan, Answers(same, seconds=lambda case, arm, r: 1 + 0.45 * arm))[0].latency.reading == "passes"
+    decision, _ = play(plan, lost_and_slow(1.45))
+    assert (decision.latency.reading, decision.latency.p) == ("cant_tell", 1.0)
+    assert decision.status is UNDERPOWERED
+    assert play(plan, lost_and_slow(0.5))[0].latency.reading == "passes"
+
+
+@pytest.mark.parametrize(("factor", "status"), [(1.4, UNDERPOWERED), (1.499, ERROR)])
+def test_a_missing_cell_that_could_hide_a_broken_latency_limit_is_an_error(factor, status):
+    plan = plan_of(60, gate=LATENCY.model_copy(update={"mode": GateMode.FIXED}))
+    decision, _ = play(plan, lost_and_slow(factor, wobble=1.6))
+    assert (decision.latency.reading, decision.status) == ("cant_tell", status)
+    assert ("the latency would block" in decision.reasons[0].sentence) is (status is ERROR)
+
+
+def test_a_floor_whose_only_case_is_missing_counts_it_as_failed():
+    plan = plan_of(
+        100, slices=[("one",) if i == 1 else () for i in range(100)], gate=GateConfig(floor=Floor(slices={"one": 0.5}))
+    )
+    decision, _ = play(plan, lambda case, arm, r: None if arm and case == 1 else 1.0)
+    assert (decision.status, decision.reasons[0].code, decision.reasons[0].slice) == (
+        SUSPICIOUS,
+        ReasonCode.FLOOR,
+        "one",
+    )
 
 
 def test_a_latency_gate_asks_nothing_of_what_is_sent_unchanged():
