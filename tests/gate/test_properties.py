@@ -11,12 +11,19 @@ from hypothesis import strategies as st
 
 from engine.gate.design import design
 from engine.verdict import SEVERITY, passes
-from schemas.config import GateConfig
+from schemas.config import Floor, GateConfig, GateMode, Margins, SlicePolicy
 from schemas.scorecard import VerdictStatus
 from tests.gate.play import EXACT, Answers, chance, play, steady_history
 
 NAMES = ("typical", "edge", "adversarial", "rare")
 APPROVED = VerdictStatus.APPROVED
+POLICIES = (
+    GateConfig(),
+    GateConfig(max_cost_increase=None, latency="gate", max_latency_increase=0.2),
+    GateConfig(max_cost_increase=None, floor=Floor(overall=0.8, slices={"edge": 0.7})),
+    GateConfig(max_cost_increase=None, slices={"typical": SlicePolicy.CONTRACT, "edge": SlicePolicy.WATCH}),
+    GateConfig(max_cost_increase=None, mode=GateMode.FIXED, margin=Margins(overall=0.2)),
+)
 MANY = settings(max_examples=int(os.environ.get("GATE_EXAMPLES", "20")), deadline=None)
 
 
@@ -32,8 +39,10 @@ class Comparison:
     score: object
     """``score(id, arm, repetition)``; the arms may be swapped."""
     names: dict
+    dearer: float
+    """By how much the candidate costs more and takes longer; both waver."""
 
-    def play(self, *, ids=None, lost=frozenset(), swapped=False):
+    def play(self, *, ids=None, spoilt=frozenset(), by=None, swapped=False):
         ids = self.ids if ids is None else ids
         n = len(ids)
         plan = design(
@@ -50,11 +59,15 @@ class Comparison:
         )
 
         def answer(case, arm, repetition):
-            if (ids[case], arm, min(repetition, 1000 + repetition % 1000)) in lost:
-                return None
+            if (ids[case], arm, min(repetition, 1000 + repetition % 1000)) in spoilt:
+                return by
             return self.score(ids[case], 1 - arm if swapped else arm, min(repetition, 1000 + repetition % 1000))
 
-        decision, batches = play(plan, Answers(answer))
+        def spent(case, arm, repetition):
+            wavers = 0.8 + 0.4 * chance(self.dearer, ids[case], arm, min(repetition, 1000 + repetition % 1000))
+            return wavers * (1 + self.dearer * arm)
+
+        decision, batches = play(plan, Answers(answer, cost=spent, seconds=spent))
         cells = [
             (ids[case], arm, min(repetition, 1000 + repetition % 1000))
             for b in batches
@@ -65,7 +78,8 @@ class Comparison:
 
 @st.composite
 def comparisons(draw):
-    """6 to 45 cases, pass or fail or fractions, with slices, clusters, protected cases and a history or none."""
+    """6 to 45 cases, pass or fail or fractions, with slices, clusters, protected cases, a history or none, costs and one
+    of several policies."""
     n = draw(st.integers(6, 45))
     seed = draw(st.integers(0, 10**6))
     ids = [f"c{i}" for i in range(n)]
@@ -90,9 +104,10 @@ def comparisons(draw):
         },
         protected={i: k in guarded for k, i in enumerate(ids)},
         history=draw(st.booleans()),
-        gate=GateConfig(),
+        gate=draw(st.sampled_from(POLICIES)),
         score=score,
         names={i: f"k{k // 3}" if clustered else None for k, i in enumerate(ids)},
+        dearer=draw(st.sampled_from((0.0, 0.1, 0.2, 0.5))),
     )
 
 
@@ -107,8 +122,8 @@ def moved_toward_approval(before, after):
 @given(comparisons(), st.data())
 def test_removing_or_corrupting_outcomes_never_moves_toward_approval(comparison, data):
     before, cells = comparison.play()
-    lost = frozenset(data.draw(st.lists(st.sampled_from(cells), min_size=1, max_size=3), label="lost"))
-    after, _ = comparison.play(lost=lost)
+    spoilt = frozenset(data.draw(st.lists(st.sampled_from(cells), min_size=1, max_size=3), label="spoilt"))
+    after, _ = comparison.play(spoilt=spoilt, by=data.draw(st.sampled_from((None, float("nan"), 7.0)), label="by"))
     assert not moved_toward_approval(before, after), (before.reasons, after.reasons)
 
 
