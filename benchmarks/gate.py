@@ -166,6 +166,30 @@ def tables(rows: Iterable[dict]) -> str:
     return "\n".join(lines)
 
 
+IN_README = (
+    (100, "ours", "**Prompt Verdict**"),
+    (100, "fixed, 3 runs", "three fixed runs, same test"),
+    (100, "raw thresholds", "raw thresholds"),
+    (100, "any drop", "any drop of the mean"),
+    (200, "ours", "**Prompt Verdict**"),
+    (200, "ours, all small slices watched", "the same, small slices watched"),
+    (1000, "ours", "**Prompt Verdict**"),
+)
+
+
+def readme_rows(rows: Iterable[dict]) -> list[str]:
+    """The rows of the README's table."""
+    found = merged(rows)
+    return [
+        f"| {n:,} | {name} | "
+        + " | ".join(
+            figure(found["main", rule, n, s]).replace("/", " / ") for s in ("identical", "neutral", "−10", "slice −30")
+        )
+        + " |"
+        for n, rule, name in IN_README
+    ]
+
+
 def pulls_of(rows: Iterable[dict], table: str) -> str:
     """How many pull requests the figures of a table rest on: «2,000», or «500 to 2,000»."""
     counts = {sum(row["outcomes"].values()) for key, row in merged(rows).items() if key[0] == table} or {0}
@@ -195,6 +219,7 @@ def main() -> None:
     if rows and not given.short:
         preface = PREFACE.format(main=pulls_of(rows, "main"), variants=pulls_of(rows, "variants"), flips=FLIPS)
         RESULTS.with_suffix(".md").write_text(f"{preface}\n{text}\n")
+        print("\nThe README's rows:", *readme_rows(rows), sep="\n")
         figures = [{"figure": list(key), **row} for key, row in sorted(merged(rows).items())]
         RESULTS.with_suffix(".json").write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n")
 
