@@ -43,19 +43,18 @@ def floors(course: Course) -> tuple[FloorEffect, ...]:
 
 def _floor(course: Course, name: str | None, floor: float) -> FloorEffect:
     design, ledger = course.design, course.ledger
-    scores = ledger.levels(CANDIDATE)[:, 0]
+    scores, cautious = ledger.levels(CANDIDATE)[:, 0], ledger.levels(CANDIDATE, missing=0.0)[:, 0]
     cases = int(design.inside(name).sum())
-    known = ~np.isnan(scores)
-    asked = ledger.asked[CANDIDATE].any(axis=1) | known
-    share, careful = weights(design, name, known), weights(design, name, asked)
+    asked = ~np.isnan(cautious)
+    share, careful = weights(design, name, ~np.isnan(scores)), weights(design, name, asked)
     if not careful.any():
         return FloorEffect(name, floor, None, "no_data", cases)
-    estimate = float((careful * np.nan_to_num(scores)).sum())
+    estimate = float((careful * np.nan_to_num(cautious)).sum())
     above = by_unit(design, share * (np.nan_to_num(scores) - floor))
     sampled = course.sampled(name, asked)
     if share.any() and largest_drop(-above, by_unit(design, share), course.critical(design.alpha), sampled) < 0:
         return FloorEffect(name, floor, estimate, "fails", cases)
-    short = by_unit(design, careful * (np.nan_to_num(scores) - floor))
+    short = by_unit(design, careful * (np.nan_to_num(cautious) - floor))
     lacking = largest_drop(short, by_unit(design, careful), course.critical(BETA), sampled)
     complete = bool(asked[design.inside(name)].all())
     margin = next(h.margin for h in design.hypotheses if h.slice == name and h.metric == 0)

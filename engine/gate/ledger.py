@@ -115,10 +115,12 @@ class Ledger:
             np.asarray(self.asked.all(axis=0)) & (np.arange(self.asked.shape[2]) < self.planned[:, None])
         )
 
-    def levels(self, arm: int) -> Floats:
-        """``[cases, metrics]``: mean of an arm over planned runs; of stored runs where nothing had to be called."""
-        inside = np.arange(self.asked.shape[2]) < self.planned[:, None]
-        result = mean_over_runs(np.where(inside[:, :, None], self.scores[arm], np.nan))
+    def levels(self, arm: int, *, missing: float = np.nan) -> Floats:
+        """``[cases, metrics]``: mean of an arm over planned runs; of stored runs where nothing had to be called.
+        ``missing`` stands for what was asked for and gave nothing."""
+        inside = self.asked[arm] & (np.arange(self.asked.shape[2]) < self.planned[:, None])
+        scores = np.nan_to_num(self.scores[arm], nan=missing)
+        result = mean_over_runs(np.where(inside[:, :, None], scores, np.nan))
         history = self.design.history
         if history is not None:
             same = self.design.identical

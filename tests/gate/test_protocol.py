@@ -644,6 +644,14 @@ def test_a_floor_whose_only_case_is_missing_counts_it_as_failed():
     )
 
 
+def test_a_run_that_is_missing_counts_as_failed_for_a_floor():
+    """9 of 10 cases pass all 3 runs; the tenth would too, but one run is missing: 96.7 points, not 100."""
+    gate = GateConfig(mode=GateMode.FIXED, repetitions=3, floor=Floor(overall=0.98))
+    decision, _ = play(plan_of(10, gate=gate), lambda case, arm, r: None if (case, arm, r) == (3, 1, 2) else 1.0)
+    floor = next(r for r in decision.reasons if r.code is ReasonCode.FLOOR)
+    assert (floor.status, floor.estimate) == (SUSPICIOUS, pytest.approx(29 / 30))
+
+
 def test_a_latency_gate_asks_nothing_of_what_is_sent_unchanged():
     """Only cases that the head adds are called here."""
     kept = [i < 100 for i in range(110)]
