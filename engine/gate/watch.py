@@ -7,8 +7,9 @@ from collections.abc import Generator, Sequence
 import numpy as np
 
 from engine.gate.bounds import CASE_MARGIN
-from engine.gate.cells import BASELINE, CANDIDATE, Batch, Observations
+from engine.gate.cells import BASELINE, CANDIDATE, Batch, Bools, Observations
 from engine.gate.course import Course
+from engine.gate.hypotheses import Hypothesis
 from schemas.config import SlicePolicy
 
 PAIRS = 6
@@ -19,7 +20,7 @@ SHARE = 0.10
 
 
 def threshold(cases: int) -> int:
-    """How many breaks in a slice of so many cases are remarkable."""
+    """How many breaks among so many cases of a slice are remarkable."""
     return max(2, -(-cases * int(SHARE * 100) // 100))
 
 
@@ -46,8 +47,11 @@ def _suspects(course: Course) -> dict[str | None, tuple[list[int], list[int], in
     design = course.design
     differences = np.nan_to_num(course.ledger.imputed()[:, 0])
     groups: dict[str | None, tuple[list[int], list[int], int]] = {}
-    watched = [h for h in design.hypotheses if h.policy is SlicePolicy.WATCH and h.metric == 0 and h.slice is not None]
-    places = [(h.slice, design.inside(h.slice), threshold(h.cases)) for h in watched]
+    watched = {h.slice: design.inside(h.slice) for h in design.hypotheses if _is_watched(h)}
+    known = course.ledger.seen | design.identical  # a run may end before all of a large slice was seen
+    places: list[tuple[str | None, Bools, int]] = [
+        (name, inside, threshold(int((inside & known).sum()))) for name, inside in watched.items()
+    ]
     if design.added.any():
         places.append((None, design.added, 1))
     for name, inside, least in places:
@@ -55,6 +59,10 @@ def _suspects(course: Course) -> dict[str | None, tuple[list[int], list[int], in
         if len(worse) >= least:
             groups[name] = (worse, better, least)
     return groups
+
+
+def _is_watched(h: Hypothesis) -> bool:
+    return h.policy is SlicePolicy.WATCH and h.metric == 0 and h.slice is not None
 
 
 def _confirm(course: Course, suspects: Sequence[int]) -> Generator[Batch, Observations, frozenset[int]]:

@@ -652,6 +652,21 @@ def test_a_run_that_is_missing_counts_as_failed_for_a_floor():
     assert (floor.status, floor.estimate) == (SUSPICIOUS, pytest.approx(29 / 30))
 
 
+def test_a_large_watched_slice_is_judged_by_what_was_seen_of_it():
+    """A fifth of it breaks, two of the ten that the first look sees; the overall mean is certain before the rest is."""
+    gate = GateConfig(slices={"large": SlicePolicy.WATCH})
+    plan = plan_of(2000, slices=[("large",) if i < 100 else () for i in range(2000)], gate=gate)
+    early = [i for i in plan.looks[0].tolist() if i < 100]
+    late = [i for i in range(100) if i not in early]
+    decision, _ = play(plan, breaks({*early[:2], *late[:18]}))
+    assert decision.sureness.looks < 4
+    assert (decision.status, decision.reasons[0].code, decision.reasons[0].slice) == (
+        SUSPICIOUS,
+        ReasonCode.WATCH,
+        "large",
+    )
+
+
 def test_a_latency_gate_asks_nothing_of_what_is_sent_unchanged():
     """Only cases that the head adds are called here."""
     kept = [i < 100 for i in range(110)]
