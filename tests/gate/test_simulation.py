@@ -1,11 +1,14 @@
 """The simulation of benchmarks/gate.py in small: wide bounds that only a broken gate leaves."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import gate_models as models
+from benchmarks.gate import readme_rows
 from benchmarks.gate_drive import ours
 from benchmarks.gate_rivals import RIVALS
 from schemas.config import GateConfig
@@ -48,3 +51,13 @@ def test_raw_thresholds_block_unchanged_prompts():
 @pytest.mark.parametrize("rule", sorted(RIVALS))
 def test_every_rival_sees_a_broken_prompt(rule):
     assert outcomes(models.falls(0.40), 100, RIVALS[rule])[0]["blocked"] >= PULLS - 3
+
+
+def test_the_readmes_rows_are_those_of_the_kept_results():
+    root = Path(__file__).parents[2]
+    kept = json.loads((root / "benchmarks/results/gate.json").read_text(encoding="utf-8"))
+    rows = readme_rows([{**row, "key": row["figure"]} for row in kept])
+    readme = (root / "README.md").read_text(encoding="utf-8").splitlines()
+    assert rows == [row for row in rows if row in readme]
+    table = readme[readme.index(rows[0]) :]
+    assert table[: len(rows) + 1] == [*rows, ""]
