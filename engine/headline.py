@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 
 from engine.cost import causes
@@ -21,6 +22,8 @@ TITLE = 255
 """Characters of a title, by GitHub's limit."""
 SPOKEN = 3
 """Lineages that the summary speaks of, and reasons of one lineage."""
+QUOTED = 60
+"""Characters of an answer in a sentence."""
 NOTEWORTHY = 0.01
 """A smaller change of the cost is not worth a word."""
 
@@ -62,13 +65,17 @@ def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
 def explained(
     reasons: Sequence[Reason], cost: CostEffect, cases: Sequence[CaseEffect], labels: Collection[str]
 ) -> tuple[Reason, ...]:
-    """The reasons with what only the whole run knows: why the cost rose, and which label took another's place."""
+    """The reasons with what only the whole run knows: why the cost rose, which label took another's place, and what is
+    said where everything fails."""
     said = {case.id: swap for case in cases if (swap := _swap(case, labels))}
-    return tuple(_explained(reason, causes(cost.parts), said) for reason in reasons)
+    failure = next((told for case in cases if (told := _failure(case))), "")
+    return tuple(_explained(reason, causes(cost.parts), said, failure) for reason in reasons)
 
 
-def _explained(reason: Reason, why: str, swaps: Mapping[str, str]) -> Reason:
+def _explained(reason: Reason, why: str, swaps: Mapping[str, str], failure: str) -> Reason:
     sentence = reason.sentence
+    if reason.code is ReasonCode.ALWAYS_FAILS and failure:
+        sentence = f"{_bare(sentence)} ({failure})."
     if reason.code is ReasonCode.COST and reason.status is VerdictStatus.BLOCKED and why:
         sentence = f"{_bare(sentence)}: {why}."
     elif reason.code in (ReasonCode.CONTRACT, ReasonCode.PROTECTED):
@@ -84,6 +91,23 @@ def _swap(case: CaseEffect, labels: Collection[str]) -> str:
     if len(most) < 2 or most[0] == most[1] or most[0] not in labels:
         return ""
     return f"{most[0]} → {most[1] if most[1] in labels else 'no label'}"
+
+
+def _failure(case: CaseEffect) -> str:
+    """«`t-7` expects “refunds”, the candidate says “Label: refunds”»; empty for a case without an answer."""
+    if not case.candidate:
+        return ""
+    said = _quoted(max(case.candidate, key=lambda answer: answer.count).text)
+    if case.expected is None:
+        return f"to `{case.id}` the candidate says {said}"
+    expected = case.expected if isinstance(case.expected, str) else json.dumps(case.expected, ensure_ascii=False)
+    return f"`{case.id}` expects {_quoted(expected)}, the candidate says {said}"
+
+
+def _quoted(text: str) -> str:
+    """A foreign text in a sentence: short, on one line, and nothing of it set as code."""
+    line = " ".join(text[: 4 * QUOTED].split()).replace("`", "'")
+    return f"“{line if len(line) <= QUOTED else line[: QUOTED - 1] + '…'}”"
 
 
 def _brief(card: LineageCard) -> str:

@@ -59,6 +59,7 @@ class ReasonCode(StrEnum):
     ESTIMATED_DROP = "estimated_drop"
     UNDERPOWERED = "underpowered"
     NO_DROP = "no_drop"
+    ALWAYS_FAILS = "always_fails"
     IDENTICAL = "identical"
     NEW_LINEAGE = "new_lineage"
     DELETED_LINEAGE = "deleted_lineage"

@@ -42,6 +42,7 @@ def conclude(course: Course) -> Decision:
         *course.found,
         *findings.of_contracts(course, shown),
         *findings.of_effects(course, shown),
+        *findings.of_failure(shown),
         *findings.of_absence(course),
         *findings.of_floors(course),
         *findings.of_cost(cost),

@@ -52,6 +52,8 @@ class Course:
         """Hypotheses whose harm the lock has confirmed."""
         self.bounds: Floats = np.full(count, np.nan)
         """Upper bound of the drop, at the look where it was last computed."""
+        self.spread: Floats = np.full(count, np.nan)
+        """The same by the spread of the differences alone: where a drop is certain, a hidden one is no question."""
         self.certified: Bools = np.zeros(count, dtype=np.bool_)
         self.contracts: Mapping[str, Contract] = {}
         """What fresh runs said about contracts in which something looked worse."""
@@ -157,9 +159,10 @@ class Course:
                 continue
             inside = self.design.inside(h.slice)
             if self.design.identical[inside].all():
-                self.bounds[k] = 0.0
+                self.bounds[k] = self.spread[k] = 0.0
             else:
-                self.bounds[k] = self._bound(k, sums[:, k], shares[k], ~np.isnan(differences[:, h.metric]))
+                known = ~np.isnan(differences[:, h.metric])
+                self.bounds[k], self.spread[k] = self._bound(k, sums[:, k], shares[k], known)
             self.certified[k] = h.certifies and bool(self.bounds[k] <= h.margin)
 
     def sampled(self, name: str | None, known: Bools) -> Bools:
@@ -168,9 +171,10 @@ class Course:
         waiting = np.unique(self.design.strata[self.design.inside(name) & ~known])
         return by_unit(self.design, (known & np.isin(self.design.strata, waiting)).astype(np.float64)) > 0
 
-    def _bound(self, k: int, sums: Floats, share: Floats, known: Bools) -> float:
-        """The largest drop of a hypothesis that its clusters don't rule out. ``share`` is each case's part of the mean;
-        what isn't called can't fall, and doesn't stand for what is.
+    def _bound(self, k: int, sums: Floats, share: Floats, known: Bools) -> tuple[float, float]:
+        """The largest drop of a hypothesis that its clusters don't rule out, and the largest that the spread of their
+        differences doesn't. ``share`` is each case's part of the mean; what isn't called can't fall, and doesn't stand
+        for what is.
 
         The approve bound is too bold for a handful of clusters: there must be so many without a fall that a break of
         the margin's size would have shown in one of them.
@@ -185,7 +189,7 @@ class Course:
         parts = [float(weights[sampled == kind].sum()) for kind in (False, True)]
         beta = spent(BETA, seen)
         hidden = max(part * hidden_drop(int(kind.sum()), beta) for part, kind in zip(parts, held, strict=True))
-        return max(bound, hidden) if h.certifies and hidden > h.margin else bound
+        return max(bound, hidden) if h.certifies and hidden > h.margin else bound, bound
 
     def _share(self, known: Bools, inside: Bools) -> float:
         """How much of what is called inside a slice is known, in steps of 1%, rounded down: nothing is spent early."""

@@ -20,9 +20,10 @@ EffectReading = Literal["better", "worse", "same", "cant_tell", "no_data"]
 def effects(course: Course, broken: frozenset[str] = frozenset()) -> tuple[Effect, ...]:
     """One for each hypothesis of the design, in its order. ``broken``: contracts that block.
 
-    The change is estimated from planned runs only. The interval's low end is the approve bound (the largest drop that
-    is not ruled out), its high end comes from the block test's critical value: it lies below 0 exactly where that test
-    blocks, and at most at 0 where a contract does.
+    The change is estimated from planned runs only. The interval's low end is the approve bound, the largest drop that
+    is not ruled out (without what guards against a hidden drop where the drop is certain anyway); its high end comes
+    from the block test's critical value: it lies below 0 exactly where that test blocks, and at most at 0 where a
+    contract does.
     """
     design = course.design
     if not design.hypotheses:  # nothing gates, so there is nothing to compare
@@ -76,7 +77,8 @@ def effects(course: Course, broken: frozenset[str] = frozenset()) -> tuple[Effec
 def _interval(course: Course, k: int, change: float, sums: Floats, *, worse: bool) -> Interval:
     if course.design.identical[course.design.inside(course.design.hypotheses[k].slice)].all():
         return Interval(low=0.0, high=0.0)
-    low = None if math.isnan(course.bounds[k]) else -float(course.bounds[k])
+    bound = float(course.spread[k] if worse else course.bounds[k])
+    low = None if math.isnan(bound) else -bound
     high = None
     if course.result is not None and math.isfinite(course.result.critical):
         high = float(sums.sum()) + course.result.critical * math.sqrt(float((sums**2).sum()))

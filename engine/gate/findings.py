@@ -68,6 +68,16 @@ def of_effects(course: Course, shown: Sequence[Effect]) -> list[Reason]:
     return found
 
 
+def of_failure(shown: Sequence[Effect]) -> list[Reason]:
+    """Both arms score nothing at all: what can't fall says nothing about the candidate."""
+    overall = next((effect for effect in shown if effect.slice is None), None)
+    if overall is None or overall.baseline != 0 or overall.candidate != 0:
+        return []
+    return [
+        Reason(code=ReasonCode.ALWAYS_FAILS, status=UNDERPOWERED, sentence=words.always_fails(), metric=overall.metric)
+    ]
+
+
 def of_absence(course: Course) -> list[Reason]:
     """Slices that the policy names and that have no case: not judged, so not passed."""
     return [

@@ -177,6 +177,12 @@ def no_drop(effect: Effect, metric: str | None) -> str:
     return f"no drop over {in_points(effect.margin or 0.0)} {place}{why}"
 
 
+@_sentence
+def always_fails() -> str:
+    """Inconclusive: both arms score 0 on everything."""
+    return "both versions fail every case that ran, so no drop could show: check what is expected against what they say"
+
+
 def adapted(effect: Effect) -> bool:
     """Whether a default margin was widened to what the test set can certify."""
     default = OVERALL_MARGIN if effect.slice is None else SLICE_MARGIN

@@ -93,6 +93,13 @@ def test_the_interval_is_made_of_both_bounds():
     assert [effects[name].reading for name in (None, "edge", "typical")] == ["worse", "worse", "same"]
 
 
+def test_where_everything_fell_the_interval_is_as_wide_as_the_falls_differ():
+    """Not as wide as a break that hides among no cases that held: 100 points."""
+    effect = shown(plan_of(40, gate=FIXED), lambda case, arm, r: 0.7 if arm == 0 else 0.5)[None]
+    assert effect.reading == "worse"
+    assert -0.35 < effect.interval.low < -0.2
+
+
 def test_a_clear_improvement_is_better():
     effects = shown(plan_of(100, gate=FIXED), lambda case, arm, r: float(arm == 1 or case >= 30))
     assert effects[None].reading == "better"

@@ -49,6 +49,31 @@ def ids(*cases):
     return tuple(f"c{case}" for case in sorted(cases))
 
 
+# Nothing to lose
+
+
+@pytest.mark.parametrize("gate", [GateConfig(), GateConfig(**FIXED)])
+def test_what_always_fails_can_not_fall_and_is_not_approved(gate):
+    plan = plan_of(120, slices=parts(edge=40, typical=80), gate=gate)
+    assert only(plan, lambda case, arm, r: 0.0) == {
+        "code": "always_fails",
+        "status": VerdictStatus.UNDERPOWERED,
+        "sentence": (
+            "Both versions fail every case that ran, so no drop could show: "
+            "check what is expected against what they say."
+        ),
+        "metric": "exact",
+    }
+
+
+@pytest.mark.parametrize("right", [(0, 5), (1, 5)])
+def test_one_right_answer_of_either_version_is_something(right):
+    arm_right, case_right = right
+    plan = plan_of(120, gate=GateConfig(**FIXED))
+    found = reasons(plan, lambda case, arm, r: float(arm == arm_right and case == case_right))
+    assert "always_fails" not in [reason["code"] for reason in found]
+
+
 # Drops
 
 

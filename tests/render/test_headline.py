@@ -56,6 +56,29 @@ def test_an_approval_says_what_it_costs():
     assert "costs 2% less" in summary([card.model_copy(update={"cost": resume().cost})], ())
 
 
+FAILURE = reason(ReasonCode.ALWAYS_FAILS, VerdictStatus.UNDERPOWERED, sentence="Both versions fail every case.")
+
+
+def always(text, expected="refunds"):
+    said = (Answer(text=text, count=1, of=1, score=0.0),)
+    return CaseEffect(id="t-7", slices=(), expected=expected, baseline=said, candidate=said, reading="same")
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        (always("Label: refund"), " (`t-7` expects “refunds”, the candidate says “Label: refund”)"),
+        (always("x", {"total": 5}), ' (`t-7` expects “{"total": 5}”, the candidate says “x”)'),
+        (always("an\n`odd`  answer", None), " (to `t-7` the candidate says “an 'odd' answer”)"),
+        (always("word " * 500), f" (`t-7` expects “refunds”, the candidate says “{'word ' * 11}word…”)"),
+        (CaseEffect(id="t-7", slices=(), expected="refunds", reading="not_run"), ""),
+    ],
+)
+def test_where_everything_fails_an_example_shows_why(case, told):
+    (said,) = explained([FAILURE], triage().cost, [case], ())
+    assert said.sentence == f"Both versions fail every case{told}."
+
+
 def test_a_block_says_first_what_is_good():
     assert summary([blocked(CONTRACT)], ()) == (
         "`outreach` may be better on average, but 3 of the 21 `adversarial` cases, which must all hold, break."
