@@ -23,6 +23,8 @@ from schemas.scorecard import (
     VerdictStatus,
 )
 
+_POLICIES = {SlicePolicy.POPULATION: "", SlicePolicy.CONTRACT: " · contract", SlicePolicy.WATCH: " · only watched"}
+
 
 @dataclass(frozen=True)
 class CaseGroups:
@@ -86,12 +88,14 @@ def effect_reading(effect: Effect) -> str:
     """An effect in words: ``no drop over 5 points``, ``worse · contract``; ``can't tell a drop of 10: 90 more cases
     would`` where more cases are what is missing."""
     words = READING_WORDS[effect.reading]
-    if effect.reading == "same" and effect.margin is not None:
+    if effect.baseline == effect.candidate == 0 and effect.reading in ("same", "cant_tell"):
+        words = "both fail every case"
+    elif effect.reading == "same" and effect.margin is not None:
         words = f"no drop over {figures.points(effect.margin).removesuffix('.0')} points"
     elif effect.reading == "cant_tell" and effect.more_cases is not None:
         drop = "" if effect.margin is None else f" a drop of {figures.points(effect.margin).removesuffix('.0')}"
         words = f"{words}{drop}: {figures.plural(effect.more_cases, 'more case')} would"
-    return words if effect.policy is SlicePolicy.POPULATION else f"{words} · {effect.policy.value}"
+    return f"{words}{_POLICIES[effect.policy]}"
 
 
 def expected_text(expected: JsonValue) -> str:

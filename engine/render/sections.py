@@ -37,6 +37,9 @@ from schemas.scorecard import (
     Sureness,
 )
 
+READING_CHARACTERS = 24
+"""A longer reading takes several lines."""
+
 
 @dataclass(frozen=True)
 class Detail:
@@ -125,25 +128,34 @@ def reasons_list(reasons: Sequence[Reason], detail: Detail) -> str:
     return "\n".join(shown) + left_out(len(reasons) - detail.reasons, "reason")
 
 
+def reading_cell(effect: Effect) -> str:
+    """An effect in words, on lines that are short enough for a phone."""
+    words = effect_reading(effect)
+    lines = words if len(words) <= READING_CHARACTERS else words.replace(": ", ":\n").replace(" · ", "\n")
+    return "<br>".join(unbroken(prose(line)) for line in lines.split("\n"))
+
+
 def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
-    """Slices or metrics: both arms, the change with its interval, and how to read it. Worse ones first if cut."""
+    """Slices or metrics: how to read it, the change with its interval, both arms. Worse ones first if cut.
+
+    The reading stands where a phone shows it: what is right of the change is scrolled to.
+    """
     order = {"worse": 0, "no_data": 1, "cant_tell": 2}
     kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.reading, 3))
     rows = []
     for effect in kept[: detail.effects]:
-        reading = "<br>".join(unbroken(prose(part)) for part in effect_reading(effect).replace(": ", ":\n").split("\n"))
+        reading = reading_cell(effect)
         rows.append(
             (
                 prose((effect.slice if head == "slice" else effect.metric) or "all cases", 60),
-                figures.count(effect.cases),
-                figures.points(effect.baseline),
-                figures.points(effect.candidate),
-                unbroken(change_text(effect)),
                 f"**{reading}**" if READING_TONES[effect.reading] == "bad" else reading,
+                unbroken(change_text(effect)),
+                unbroken(figures.arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
+                figures.count(effect.cases),
             )
         )
-    heads = (head, "cases", "baseline", "candidate", unbroken("change (interval)"), "reading")
-    return table(heads, "lrrrrl", rows) + left_out(len(effects) - detail.effects, head)
+    heads = (head, "reading", unbroken("change (interval)"), "score", "cases")
+    return table(heads, "llrrr", rows) + left_out(len(effects) - detail.effects, head)
 
 
 def answers_cell(answers: Sequence[Answer], detail: Detail) -> str:

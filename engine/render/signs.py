@@ -15,7 +15,7 @@ VERDICT_WORDS: dict[VerdictStatus, str] = {
     VerdictStatus.ERROR: "error",
     VerdictStatus.NEEDS_APPROVAL: "needs approval",
     VerdictStatus.SUSPICIOUS: "inconclusive, suspicious",
-    VerdictStatus.UNDERPOWERED: "inconclusive, too few cases",
+    VerdictStatus.UNDERPOWERED: "inconclusive",
     VerdictStatus.NOT_APPLICABLE: "not measured",
 }
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _STYLES: dict[Tone, str] = {"good": "green", "bad": "bold red", "doubt": "yellow", "calm": "default"}
 _MOST_CASES, _MOST_DIFF_LINES, _MOST_EFFECTS = 10, 40, 30
+_NARROW = 72
+"""Columns below which a table would squeeze names and words to nothing: then each row is a paragraph."""
 
 
 def terminal(scorecard: Scorecard, width: int = 80, colour: bool = False) -> str:
@@ -46,7 +48,7 @@ def terminal(scorecard: Scorecard, width: int = 80, colour: bool = False) -> str
         legacy_windows=False,
         _environ={},
     )
-    for part in _parts(scorecard):
+    for part in _parts(scorecard, width):
         console.print(part)
     text = console.file.getvalue() if isinstance(console.file, StringIO) else ""
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
@@ -64,10 +66,12 @@ def _sentence(text: str, style: str = "") -> Text:
     return _text(text.replace("`", ""), style)
 
 
-def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[Text]]) -> RenderableType:
+def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[Text]], width: int) -> RenderableType:
     from rich import box
     from rich.table import Table
 
+    if width < _NARROW:
+        return _paragraphs(head, rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     for name, side in zip(head, align, strict=True):
         table.add_column(name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=side == "r")
@@ -76,7 +80,20 @@ def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[Text]]) -> R
     return table
 
 
-def _parts(scorecard: Scorecard) -> Iterator[RenderableType]:
+def _paragraphs(head: Sequence[str], rows: Iterable[Sequence[Text]]) -> RenderableType:
+    """The rows of a table one below the other: the name, then what the other columns say of it."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for row in rows:
+        told = [Text(f"{name} ", "dim") + cell for name, cell in zip(head[1:], row[1:], strict=True) if cell.plain]
+        parts += [row[0], Padding(Text(" · ").join(told), (0, 0, 0, 2))]
+    return Group(*parts)
+
+
+def _parts(scorecard: Scorecard, width: int) -> Iterator[RenderableType]:
     tone = _STYLES[VERDICT_TONES[scorecard.status]]
     yield _sentence(f"{VERDICT_SIGNS[scorecard.status]} {full_title(scorecard)}", f"bold {tone}")
     yield _sentence(scorecard.summary)
@@ -86,12 +103,13 @@ def _parts(scorecard: Scorecard) -> Iterator[RenderableType]:
     if scorecard.lineages:
         yield ""
         yield _table(
-            ("lineage", "verdict", "score", "change (interval)", "per 1,000"),
+            ("lineage", "verdict", "score", "change (interval)", "cost per 1,000"),
             "llrrr",
             map(_overview_row, scorecard.lineages),
+            width,
         )
     for card in scorecard.lineages:
-        yield from _lineage(card)
+        yield from _lineage(card, width)
     for finding in scorecard.warnings:
         yield _sentence(f"warning: {finding}", "yellow")
     yield ""
@@ -139,7 +157,7 @@ def _hanging(sign: str, text: Text) -> RenderableType:
     return grid
 
 
-def _lineage(card: LineageCard) -> Iterator[RenderableType]:
+def _lineage(card: LineageCard, width: int) -> Iterator[RenderableType]:
     quiet = card.status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
     yield ""
     name = f"{VERDICT_SIGNS[card.status]} {card.lineage} · {swapped(card)}: {VERDICT_WORDS[card.status]}"
@@ -148,14 +166,14 @@ def _lineage(card: LineageCard) -> Iterator[RenderableType]:
     groups = case_groups(card)
     if card.slices:
         yield ""
-        yield _effects(card.slices, "slice")
+        yield _effects(card.slices, "slice", width)
     if len(card.metrics) > 1:
         yield ""
-        yield _effects(card.metrics, "metric")
+        yield _effects(card.metrics, "metric", width)
     yield ""
     if groups.worse:
         yield _sentence(f"{figures.plural(len(groups.worse), 'case')} got worse", "bold")
-        yield _cases(groups.worse)
+        yield _cases(groups.worse, width)
         yield ""
     if groups.better:
         yield _sentence(f"{figures.plural(len(groups.better), 'case')} got better")
@@ -177,7 +195,7 @@ def _why(card: LineageCard) -> Iterator[RenderableType]:
         yield from _numbered(sentences)
 
 
-def _effects(effects: Sequence[Effect], head: str) -> RenderableType:
+def _effects(effects: Sequence[Effect], head: str, width: int) -> RenderableType:
     rows: list[tuple[Text, ...]] = [
         (
             _text((effect.slice if head == "slice" else effect.metric) or "all cases", limit=40),
@@ -190,12 +208,12 @@ def _effects(effects: Sequence[Effect], head: str) -> RenderableType:
     ]
     if len(effects) > _MOST_EFFECTS:
         rows.append((_text(f"and {len(effects) - _MOST_EFFECTS:,} more"), *[_text("")] * 4))
-    return _table((head, "cases", "score", "change (interval)", "reading"), "lrrrl", rows)
+    return _table((head, "cases", "score", "change (interval)", "reading"), "lrrrl", rows, width)
 
 
-def _cases(cases: Sequence[CaseEffect]) -> RenderableType:
+def _cases(cases: Sequence[CaseEffect], width: int) -> RenderableType:
     if all(case.expected is None for case in cases):
-        return _graded(cases)
+        return _graded(cases, width)
     rows: list[tuple[Text, ...]] = [
         (
             _text(case.id + (" (protected)" if case.protected else ""), limit=40),
@@ -207,10 +225,10 @@ def _cases(cases: Sequence[CaseEffect]) -> RenderableType:
     ]
     if len(cases) > _MOST_CASES:
         rows.append((_text(f"and {len(cases) - _MOST_CASES:,} more"), *[_text("")] * 3))
-    return _table(("case", "expected", "baseline said", "candidate says"), "llll", rows)
+    return _table(("case", "expected", "baseline said", "candidate says"), "llll", rows, width)
 
 
-def _graded(cases: Sequence[CaseEffect]) -> RenderableType:
+def _graded(cases: Sequence[CaseEffect], width: int) -> RenderableType:
     """Cases without an expectation: their answers are whole texts, which the other renderings show."""
     rows: list[tuple[Text, ...]] = [
         (
@@ -222,7 +240,7 @@ def _graded(cases: Sequence[CaseEffect]) -> RenderableType:
     ]
     if len(cases) > _MOST_CASES:
         rows.append((_text(f"and {len(cases) - _MOST_CASES:,} more"), *[_text("")] * 2))
-    return _table(("case", "score", "why the candidate's worst answer lost points"), "lrl", rows)
+    return _table(("case", "score", "why the candidate's worst answer lost points"), "lrl", rows, width)
 
 
 def _answers(answers: Sequence[Answer]) -> Text:

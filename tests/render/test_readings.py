@@ -38,7 +38,11 @@ def effect(**changes) -> Effect:
         ({"reading": "cant_tell"}, "can't tell"),
         ({"reading": "not_needed"}, "not needed"),
         ({"reading": "worse", "policy": SlicePolicy.CONTRACT}, "worse · contract"),
-        ({"reading": "no_data", "policy": SlicePolicy.WATCH}, "no data · watch"),
+        ({"reading": "no_data", "policy": SlicePolicy.WATCH}, "no data · only watched"),
+        ({"baseline": 0.0, "candidate": 0.0, "margin": 0.1}, "both fail every case"),
+        ({"baseline": 0.0, "candidate": 0.0, "reading": "cant_tell", "more_cases": 9}, "both fail every case"),
+        ({"baseline": 0.0, "candidate": 0.0, "reading": "not_needed"}, "not needed"),
+        ({"baseline": 0.0, "candidate": 0.1, "margin": 0.05}, "no drop over 5 points"),
     ],
 )
 def test_an_effect_reads_in_words(changes, words):

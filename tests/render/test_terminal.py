@@ -14,11 +14,21 @@ def test_the_text_of_every_state_at_80_columns(state):
     check_golden(f"{state}.txt", terminal(STATES[state]()))
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_no_line_is_wider_than_the_terminal(width):
     from rich.cells import cell_len
 
     assert all(cell_len(line) <= width for line in terminal(blocked(), width).splitlines())
+
+
+@pytest.mark.parametrize("width", [40, 56, 71])
+def test_a_narrow_terminal_squeezes_no_name_and_no_verdict(width):
+    lines = terminal(blocked(), width).splitlines()
+    at = lines.index("support-triage")
+    assert lines[at + 1 : at + 3] == ["claude-haiku-4-5", lines[at + 2]]
+    assert lines[at + 2].startswith("  verdict ❌ blocked · score")
+    at = lines.index("adversarial")
+    assert lines[at + 1].startswith("  cases 12 · score 83.3 → 50.0")
 
 
 def test_without_colour_there_is_no_escape_sequence():
