@@ -137,11 +137,13 @@ class Course:
         return [weights(self.design, h.slice, known[:, h.metric]) for h in self.design.hypotheses]
 
     def suspicion(self) -> float:
-        """The smallest p of the block test as things stand; nothing is spent."""
-        return float(self._test.peek(self.sums(self.ledger.differences())).min())
+        """The smallest p of the block test as things stand, or had the missing cells gone against the candidate: a
+        missing cell must not buy runs that the whole would not have had. Nothing is spent."""
+        known = float(self._test.peek(self.sums(self.ledger.differences())).min())
+        return min(known, self.worst_suspicion()) if self.ledger.gaps().any() else known
 
     def worst_suspicion(self) -> float:
-        """The same if every missing candidate had failed and every missing baseline passed."""
+        """The smallest p if every missing candidate had failed and every missing baseline passed."""
         return float(self._test.peek(self.sums(self.ledger.imputed())).min())
 
     def test_harm(self) -> LookResult:

@@ -484,6 +484,18 @@ def test_a_missing_cell_that_could_hide_a_block_is_an_error():
         assert "would block had it gone against the candidate" in decision.reasons[0].sentence
 
 
+def test_a_missing_cell_buys_no_runs_that_the_whole_would_not_have_had():
+    """5 of 30 break, p = 1 / 32: certain enough to run nothing more than what disagrees. 4 and a gap are no better."""
+
+    def looks(lost):
+        _, batches = play(
+            plan_of(30), lambda case, arm, r: None if lost == (case, arm, r) else float(not arm or case > 4)
+        )
+        return [b.purpose for b in batches].count("look")
+
+    assert looks(lost=None) == looks(lost=(0, 0, 0)) == looks(lost=(0, 1, 0)) == 1
+
+
 @pytest.mark.parametrize("purpose", ["contract", "protected", "lock", "smoke"])
 def test_missing_fresh_runs_never_approve_what_they_would_have_blocked(purpose):
     plan = {
