@@ -98,6 +98,8 @@ def _entries(change: LineageChange, world: World) -> list[Entry]:
         return without_plan(Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence))
     if change.candidate is None or not change.models or change.tests is None:
         return without_plan()
+    if change.config.rubric and change.rubric is None:
+        return without_plan()  # why it can't be read is among the change's reasons
     gating = change.tests.cases
     entries = []
     for pair in change.models:

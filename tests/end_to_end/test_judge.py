@@ -108,3 +108,14 @@ def test_the_plan_tells_the_judges_calls_from_the_arms(project):
     assert judge["calls"] == 2 * (40 + 40 + 40)  # both arms and the sample answers, in two blind calls
     assert 0 < float(judge["cost_usd"]) < float(judge["worst_usd"])
     assert "judge     offline-large: 240 calls" in project.run("plan", "--head", "longer", "--base", "main").out
+
+
+def test_a_rubric_that_can_not_be_read_is_the_reason_and_not_that_there_is_none(project):
+    files = {"promptverdict.yaml": CONFIG.replace(", labels: labels.jsonl", ""), "letter.txt": PROMPT}
+    broken = {"cases.jsonl": CASES, "rubric.yaml": "dimensions:\n  - brevity\n"}
+    project.base = project.repository.commit({**files, **broken}, branch="main")
+    project.branch("longer", {"letter.txt": LONGER})
+    card = project.check("longer", "--base", "main", "--yes").card
+    assert card["status"] == "error"
+    assert card["lineages"][0]["headline"].startswith("letters: rubric.yaml:2:3: dimensions can't be a list")
+    assert "nothing to score" not in json.dumps(card)
