@@ -28,8 +28,9 @@ def decide(path: Path, *, output_format: str) -> Exit:
         raise UsageError(f"can't be read: {error.strerror}", where=str(path), mend="check the path") from error
     except ValidationError as error:
         first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
         raise UsageError(
-            f"is no recorded experiment: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            f"is no recorded experiment: {place and f'{place}: '}{first['msg']}",
             where=str(path),
             mend="promptverdict check --output DIR writes them to DIR/experiments",
         ) from error

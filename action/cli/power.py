@@ -14,7 +14,8 @@ from engine.gate.design import design
 from engine.gate.power import Power
 from engine.gate.power import power as power_of
 from engine.render.encode import log_line
-from schemas.config import GateConfig
+from engine.render.figures import plural
+from schemas.config import GateConfig, SlicePolicy
 from schemas.outcomes import MetricSpec
 
 if TYPE_CHECKING:
@@ -66,5 +67,12 @@ def _sentence(row: Power) -> str:
         seen = f"a drop of {100 * row.detects:.0f} points is blocked in 80 of 100 runs"
     wanted = row.margin if row.written else OVERALL_MARGIN if row.slice is None else SLICE_MARGIN
     more = f"; {row.more_cases} more cases would rule out {100 * wanted:.0f} points" if row.more_cases else ""
-    rules_out = f"can rule out a drop of {100 * row.can_rule_out:.1f} points"
-    return f"  {name} ({row.policy}): {row.cases} cases{clusters} {rules_out}; {seen}{more}"
+    size = f"  {name} ({row.policy}): {plural(row.cases, 'case')}{clusters}"
+    if row.policy is SlicePolicy.CONTRACT:
+        return f"{size}; each of them must hold, however few they are"
+    rules_out = (
+        f"can rule out a drop of {100 * row.can_rule_out:.1f} points"
+        if row.can_rule_out < 1
+        else "can rule out no drop"
+    )
+    return f"{size} {rules_out}; {seen}{more}"
