@@ -18,6 +18,8 @@ from schemas.values import Value
 
 GATE_EXAMPLE = "gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: contract, max_cost_increase: 0.20}"
 
+_EVERYWHERE = {"prompt", "prompts", "test", "tests", "txt", "yml", "yaml", "json", "jinja", "system", "user"}
+"""Words in paths that say nothing about which prompt it is."""
 MAX_LABELS = 40
 """More distinct expected texts than this are no label set."""
 
@@ -46,24 +48,26 @@ def propose(
 ) -> tuple[ProposedLineage, ...]:
     """Pairs every prompt with the test set that fits it best.
 
-    ``variables`` holds the names that each prompt (by path) uses; a test set fits when its cases have all of them.
+    ``variables`` holds the names that each prompt (by path) uses; a test set fits when most of its cases have all of
+    them (``tests lint`` names the others).
     """
     names: Counter[str] = Counter()
     lineages = []
     for prompt in prompts:
         wanted = variables.get(prompt.path, frozenset())
         tests = _best_fit(prompt, wanted, test_sets)
+        near = None if tests or prompt.test_data else _near_miss(prompt, wanted, test_sets)
         name = _name_of(prompt.path)
         names[name] += 1
         if names[name] > 1:
             name = f"{name}-{names[name]}"
-        lineages.append(_lineage(name, prompt, tests))
+        lineages.append(_lineage(name, prompt, tests, near))
     return tuple(lineages)
 
 
-def _lineage(name: str, prompt: PromptFile, tests: TestSet | None) -> ProposedLineage:
+def _lineage(name: str, prompt: PromptFile, tests: TestSet | None, near: str | None) -> ProposedLineage:
     expected: list[JsonValue] = []
-    cases, where = 0, "no test set was found"
+    cases, where = 0, near or "no test set was found"
     if tests is not None:
         expected = [case.expected for case in tests.cases]
         cases, where = len(tests.cases), f"the variables are in {tests.path}"
@@ -80,7 +84,7 @@ def _lineage(name: str, prompt: PromptFile, tests: TestSet | None) -> ProposedLi
         labels=labels,
         fields=fields,
         model=prompt.model,
-        why=f"{where}; {kind}",
+        why=f"{where}; {kind}" if cases else where,
     )
 
 
@@ -114,15 +118,27 @@ def _fields(maps: Sequence[Mapping[str, JsonValue]]) -> dict[str, FieldRule]:
 
 
 def _best_fit(prompt: PromptFile, wanted: frozenset[str], test_sets: Sequence[TestSet]) -> TestSet | None:
-    def similarity(tests: TestSet) -> float:
-        return difflib.SequenceMatcher(None, prompt.path.lower(), tests.path.lower()).ratio()
-
     fitting = [
         tests
         for tests in test_sets
-        if tests.cases and wanted and all(wanted <= case.inputs.keys() for case in tests.cases)
+        if wanted and 2 * sum(wanted <= case.inputs.keys() for case in tests.cases) > len(tests.cases)
     ]
-    return max(fitting, key=similarity, default=None)
+    return max(fitting, key=lambda tests: _similarity(prompt, tests), default=None)
+
+
+def _near_miss(prompt: PromptFile, wanted: frozenset[str], test_sets: Sequence[TestSet]) -> str | None:
+    """The test set that is named like the prompt, and what its cases lack, if there is one."""
+    stems = {part for part in re.split(r"[^a-z0-9]+", prompt.path.lower()) if len(part) > 2} - _EVERYWHERE
+    named = [tests for tests in test_sets if tests.cases and stems & set(re.split(r"[^a-z0-9]+", tests.path.lower()))]
+    if not wanted or not named:
+        return None
+    tests = max(named, key=lambda tests: _similarity(prompt, tests))
+    given = sorted({key for case in tests.cases for key in case.inputs})[:5]
+    return f"most cases of {tests.path} lack the input {', '.join(sorted(wanted))} (they have {', '.join(given)})"
+
+
+def _similarity(prompt: PromptFile, tests: TestSet) -> float:
+    return difflib.SequenceMatcher(None, prompt.path.lower(), tests.path.lower()).ratio()
 
 
 def _name_of(path: str) -> str:
@@ -153,7 +169,7 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
     ]
     for lineage in lineages:
         lines += [
-            f"  {lineage.name}:  # {lineage.why}",
+            f"  {lineage.name}:  # {_comment(lineage.why)}",
             f"    use_case: {lineage.use_case}",
             f"    prompt: {_quoted(lineage.prompt)}",
         ]
@@ -173,6 +189,11 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
             "    # gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: contract, max_cost_increase: 0.20}"
         )
     return "\n".join(lines) + "\n"
+
+
+def _comment(text: str) -> str:
+    """Text with foreign names in it, on one line."""
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 def _quoted(text: str) -> str:

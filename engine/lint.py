@@ -20,16 +20,19 @@ RARE_LABEL = 0.1
 """A label with less than this part of an equal share is called rare."""
 
 
-def lint_tests(test_set: TestSet, lineage: LineageConfig | None = None) -> tuple[Finding, ...]:
+def lint_tests(
+    test_set: TestSet, lineage: LineageConfig | None = None, *, variables: frozenset[str] = frozenset()
+) -> tuple[Finding, ...]:
     """What is wrong or weak about the cases, the gravest first; empty when there is nothing to say.
 
     ``lineage`` tells the use case, the labels and how slices are judged; without it only what holds for all is checked.
+    ``variables`` are the names that the prompt fills in.
     """
     if not test_set.cases:
         return (
             Finding(what="the test set has no cases", where=test_set.path, mend="nothing can be measured: add cases"),
         )
-    found = [*test_set.warnings, *_duplicates(test_set)]
+    found = [*test_set.warnings, *_inputs(test_set, variables), *_duplicates(test_set)]
     if lineage is not None:
         found += _expectations(test_set, lineage)
         if lineage.use_case is UseCase.CLASSIFICATION:
@@ -90,6 +93,23 @@ def _text(case: TestCase) -> str:
     )
 
 
+def _inputs(test_set: TestSet, variables: frozenset[str]) -> Iterator[Finding]:
+    """Variables of the prompt that cases have no value for: such a case can't be run."""
+    for name in sorted(variables):
+        lacking = [case for case in test_set.cases if name not in case.inputs]
+        if lacking:
+            others = sorted({key for case in lacking for key in case.inputs} - variables)
+            near = nearest(name, others) or (others[0] if len(others) == 1 else None)
+            yield _finding(
+                test_set,
+                lacking,
+                f"{_count(lacking)} without the input {shown(name)}, which the prompt fills in",
+                f"rename {shown(near)}: a column input.{shown(name)} in CSV, inputs: {{{shown(name)}: …}} elsewhere"
+                if near
+                else "add it to inputs",
+            )
+
+
 def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
     cases = test_set.cases
     if lineage.use_case is not UseCase.GENERATION:
@@ -141,8 +161,8 @@ def _labels(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
             yield _finding(
                 test_set,
                 holders,
-                f"the label {shown(label)} is not in the set",
-                f"did you mean {shown(near)}?" if near else "add it to labels:, or mend the cases",
+                f"the label {_legible(label)} is not in the set",
+                f"did you mean {_legible(near)}?" if near else "add it to labels:, or mend the cases",
             )
     labels = lineage.labels or tuple(counts)
     for label in labels:
@@ -169,6 +189,11 @@ def _labels_of(case: TestCase, lineage: LineageConfig) -> list[str]:
     if lineage.multi_label and isinstance(case.expected, list):
         return [str(label) for label in case.expected]
     return [] if case.expected is None else [str(case.expected)]
+
+
+def _legible(label: str) -> str:
+    """The label as it is, between quotes where blanks at its ends would not be seen."""
+    return shown(label) if label == label.strip() and label else f"«{shown(label)}»"
 
 
 def _slices(cases: Iterable[TestCase]) -> list[tuple[str, list[TestCase]]]:

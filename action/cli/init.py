@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from engine.adoption import ProposedLineage, configuration_text, propose
 from engine.readers.config import read_config
 from engine.readers.prompts import find_prompts, is_prompt_path
 from engine.readers.testsets import read_test_set
+from engine.render.encode import log_line
 from engine.templates import variables_of
 from schemas.errors import SourceError, UsageError
 
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 CONFIG = "promptverdict.yaml"
 WORKFLOW = ".github/workflows/prompt-verdict.yml"
-TEST_SUFFIXES = (".jsonl", ".csv")
+TEST_LINES = (".jsonl", ".csv")
+TEST_LISTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden|examples?|fixtures?)(?:[/_.-]).*\.(?:ya?ml|json)$")
+"""Lists in YAML and JSON are many things: those are looked at whose path says that they are cases."""
+CALLED_TESTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden)(?:[/_.-])")
 PROSE = {"readme", "changelog", "contributing", "license", "code_of_conduct", "security", "agents", "claude"}
 
 
@@ -48,7 +52,7 @@ def init(repo: Path, *, dry_run: bool) -> Exit:
     say = sys.stderr.write
     for lineage in lineages:
         tests = lineage.tests or ("its own testData" if lineage.cases else "no tests yet")
-        say(f"found {lineage.prompt} -> {lineage.use_case}, {tests} ({lineage.why})\n")
+        say(log_line(f"found {lineage.prompt} -> {lineage.use_case}, {tests} ({lineage.why})") + "\n")
     if not lineages:
         say("found no prompt with variables: add yours under lineages: by hand\n")
     for target, content in zip(targets, (text, _workflow()), strict=True):
@@ -68,7 +72,7 @@ def init(repo: Path, *, dry_run: bool) -> Exit:
 
 def _lineages(repository: GitRepository) -> tuple[ProposedLineage, ...]:
     entries = repository.entries(repository.worktree_snapshot())
-    wanted = [path for path in entries if path.endswith(TEST_SUFFIXES) or _may_be_prompt(path)]
+    wanted = [path for path in entries if _may_be_tests(path) or _may_be_prompt(path)]
     contents = repository.read([entries[path].blob for path in wanted])
     files = {path: contents[entries[path].blob] for path in wanted}
     prompts = [
@@ -78,10 +82,17 @@ def _lineages(repository: GitRepository) -> tuple[ProposedLineage, ...]:
     ]
     test_sets: list[TestSet] = []
     for path in wanted:
-        if path.endswith(TEST_SUFFIXES):
-            with contextlib.suppress(SourceError):
+        if _may_be_tests(path):
+            try:
                 test_sets.append(read_test_set(path, files[path]))
+            except SourceError as error:
+                if path.endswith(TEST_LINES) and CALLED_TESTS.search(path):
+                    sys.stderr.write(log_line(f"not read: {error}") + "\n")
     return propose(prompts, test_sets, {prompt.path: variables_of(prompt) for prompt in prompts})
+
+
+def _may_be_tests(path: str) -> bool:
+    return path.endswith(TEST_LINES) or TEST_LISTS.search(path) is not None
 
 
 def _may_be_prompt(path: str) -> bool:

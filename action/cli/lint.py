@@ -3,71 +3,127 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from action.cli.folder import Folder
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
 from engine.lint import lint_tests
 from engine.readers.config import read_config
-from engine.readers.testsets import read_test_set
-from schemas.errors import UsageError
+from engine.readers.prompts import read_prompt
+from engine.readers.testsets import inline_test_set, read_test_set
+from engine.templates import variables_of
+from schemas.errors import SourceError, UsageError
+from schemas.prompts import Finding
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from schemas.config import LineageConfig
-    from schemas.prompts import Finding
+    from schemas.prompts import PromptFile
     from schemas.testsets import TestSet
 
 CONFIG_NAMES = ("promptverdict.yaml", ".github/promptverdict.yaml")
 
 
+@dataclass(frozen=True)
+class Linted:
+    """A test set and what was found; ``cases`` is ``None`` where it can't be read."""
+
+    path: str
+    cases: int | None
+    findings: tuple[Finding, ...]
+
+
 def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
     """Prints what is wrong with the test sets on disk; exit 1 when there is anything.
 
-    Raises SourceError for a test set that can't be read, UsageError when there is none to read.
+    Raises UsageError when there is no test set to read.
     """
-    found: list[tuple[str, int, tuple[Finding, ...]]] = []
-    for tests, lineage in configured_tests(repo, paths):
-        found.append((tests.path, len(tests.cases), (*tests.warnings, *lint_tests(tests, lineage))))
-    total = sum(len(findings) for _, _, findings in found)
+    found = [_of_file(path) for path in paths] if paths else list(_of_lineages(repo))
     if output_format == "json":
         document = [
-            {"path": path, "cases": cases, "findings": [finding.model_dump() for finding in findings]}
-            for path, cases, findings in found
+            {"path": one.path, "cases": one.cases, "findings": [finding.model_dump() for finding in one.findings]}
+            for one in found
         ]
         put(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     else:
         from engine.render.encode import log_line
+        from engine.render.figures import plural
 
-        for path, cases, findings in found:
-            put(log_line(f"{path}: {cases} cases, {len(findings) or 'no'} finding(s)") + "\n")
-            for finding in findings:
+        for one in found:
+            size = "can't be read" if one.cases is None else plural(one.cases, "case")
+            said = plural(len(one.findings), "finding") if one.findings else "no finding"
+            put(log_line(f"{one.path}: {size}, {said}") + "\n")
+            for finding in one.findings:
                 put(log_line(f"  {finding}") + "\n")
-    return Exit.BLOCKED if total else Exit.PASS
+    return Exit.BLOCKED if any(one.findings for one in found) else Exit.PASS
+
+
+def _of_file(path: Path) -> Linted:
+    data = Folder(Path()).content(str(path))
+    try:
+        tests = read_test_set(str(path), data)
+    except SourceError as error:
+        return Linted(str(path), None, (_finding(error),))
+    return Linted(str(path), len(tests.cases), lint_tests(tests))
+
+
+def _of_lineages(repo: Path) -> Iterator[Linted]:
+    """The test set of every lineage, of its file or inline; what can't be read doesn't hide the others."""
+    for folder, lineage in _lineages(repo):
+        prompt: PromptFile | None = None
+        unreadable: tuple[Finding, ...] = ()
+        try:
+            prompt = read_prompt(lineage.prompt, folder)
+        except SourceError as error:
+            unreadable = (_finding(error),)
+        path = lineage.tests or lineage.prompt
+        if prompt is None and not lineage.tests:
+            yield Linted(path, None, unreadable)
+            continue
+        try:
+            tests = _tests(folder, lineage, prompt)
+        except (SourceError, UsageError) as error:
+            yield Linted(path, None, (_finding(error), *unreadable))
+            continue
+        wanted = variables_of(prompt) if prompt else frozenset()
+        yield Linted(path, len(tests.cases), (*unreadable, *lint_tests(tests, lineage, variables=wanted)))
+
+
+def _tests(folder: Folder, lineage: LineageConfig, prompt: PromptFile | None = None) -> TestSet:
+    """The lineage's test set: its file, else the inline cases of its prompt."""
+    if lineage.tests:
+        return read_test_set(lineage.tests, folder.content(lineage.tests))
+    return inline_test_set(prompt or read_prompt(lineage.prompt, folder))
+
+
+def _finding(error: SourceError | UsageError) -> Finding:
+    return Finding(what=error.what, where=error.where, mend=error.mend)
 
 
 def configured_tests(repo: Path, paths: tuple[Path, ...]) -> list[tuple[TestSet, LineageConfig | None]]:
-    """The named test sets, else those of the worktree's configuration. Raises UsageError when there is none."""
+    """The named test sets, else those of the worktree's configuration, inline ones too.
+
+    Raises SourceError for one that can't be read, UsageError when there is none.
+    """
     if paths:
-        return [(read_test_set(str(path), _bytes(path)), None) for path in paths]
+        here = Folder(Path())
+        return [(read_test_set(str(path), here.content(str(path))), None) for path in paths]
+    return [(_tests(folder, lineage), lineage) for folder, lineage in _lineages(repo)]
+
+
+def _lineages(repo: Path) -> list[tuple[Folder, LineageConfig]]:
     root = open_repository(repo).worktree_root()
     for name in CONFIG_NAMES:
         if (root / name).is_file():
             config = read_config(name, (root / name).read_bytes())
-            return [
-                (read_test_set(lineage.tests, _bytes(root / lineage.tests)), lineage)
-                for lineage in config.lineages.values()
-                if lineage.tests
-            ]
+            if not config.lineages:
+                raise UsageError(f"{name} has no lineage", mend="add one under lineages:")
+            return [(Folder(root), lineage) for lineage in config.lineages.values()]
     raise UsageError(
         "no test set to look at",
         mend="name files, or write promptverdict.yaml (promptverdict init)",
     )
-
-
-def _bytes(path: Path) -> bytes:
-    if not path.is_file():
-        raise UsageError(f"{path} is not a file", mend="check the path")
-    return path.read_bytes()

@@ -41,6 +41,29 @@ def test_of_two_fitting_test_sets_the_one_with_the_nearer_name_is_taken():
     assert lineage.tests == "tests/triage.jsonl"
 
 
+def test_a_test_set_fits_when_most_of_its_cases_do():
+    """A misspelt input in one case is for the linter to find."""
+    good = cases("tests/t.jsonl", "a", "b", "a")
+    odd = TestCase(id="odd", inputs={"tikcet": "t"}, expected="b")
+    (lineage,) = propose([prompt()], [good.model_copy(update={"cases": (*good.cases, odd)})], WANTS_TICKET)
+    assert lineage.tests == "tests/t.jsonl"
+    half = good.model_copy(update={"cases": (good.cases[0], odd)})
+    assert propose([prompt()], [half], WANTS_TICKET)[0].tests is None
+
+
+def test_a_test_set_that_is_named_like_the_prompt_and_does_not_fit_is_pointed_out():
+    near, other = cases("tests/triage.csv", "a", "b", input="x"), cases("tests/mail.csv", "a", "b", input="x")
+    (lineage,) = propose([prompt()], [other, near], WANTS_TICKET)
+    assert lineage.why == "most cases of tests/triage.csv lack the input ticket (they have input)"
+    assert propose([prompt()], [other], WANTS_TICKET)[0].why == "no test set was found"
+
+
+def test_no_name_of_a_repository_breaks_out_of_a_comment():
+    near = cases("tests/triage\nmode: inform\n.csv", "a", input="x")
+    text = configuration_text(propose([prompt()], [near], WANTS_TICKET), "m", ["provider: offline", "model: m"])
+    assert "mode: inform\n" not in text.replace("mode: inform                  # first", "")
+
+
 def test_few_distinct_texts_are_labels():
     (lineage,) = propose([prompt()], [cases("t.jsonl", "b", "a", "a", "b")], WANTS_TICKET)
     assert (lineage.use_case, lineage.labels) == (UseCase.CLASSIFICATION, ("a", "b"))

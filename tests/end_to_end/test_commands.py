@@ -65,6 +65,23 @@ def test_init_pairs_prompts_with_test_sets_and_what_it_writes_works(adopting):
     assert (adopting.repository.path / ".github/workflows/prompt-verdict.yml").is_file()
 
 
+def test_init_says_what_keeps_a_test_set_from_its_prompt(adopting):
+    """One that can't be read, and one whose inputs have other names; a YAML list is a test set too."""
+    listed = "".join(f"- {{inputs: {{addressee: Ann {n}}}, expected: x}}\n" for n in range(4))
+    adopting.repository.commit(
+        {
+            "tests/person.jsonl": '{"id": 1, "cv": }\n', "tests/help.csv": "id,text,expected\n1,please,yes\n",
+            "tests/prompts/letter.yaml": listed,
+        },
+        branch="main",
+    )  # fmt: skip
+    adopting.repository.checkout("main")
+    ran = adopting.run("init", "--dry-run")
+    assert "not read: tests/person.jsonl:1:" in ran.err
+    assert "no tests yet (most cases of tests/help.csv lack the input ticket (they have " in ran.err
+    assert "tests: tests/prompts/letter.yaml  # 4 cases" in ran.out
+
+
 def test_init_never_writes_over_a_file(project):
     project.repository.checkout("main")
     ran = project.run("init")
@@ -165,6 +182,53 @@ def test_lint_says_what_is_wrong_with_the_test_sets(project):
     assert found["findings"]
 
 
+def test_lint_looks_on_where_one_test_set_can_not_be_read(project):
+    second = CONFIG.split("lineages:\n")[1].replace("triage", "second")
+    third = second.replace("second", "third").replace("    tests: tests/third.jsonl\n", "")
+    inline = PROMPT + "testData:\n  - {ticket: a refund, expected: refund}\n"
+    project.repository.commit(
+        {
+            "promptverdict.yaml": CONFIG + second + third, "tests/triage.jsonl": cases(4) + "{broken\n",
+            "prompts/second.prompt.yml": PROMPT, "tests/second.jsonl": cases(4).replace('"ticket"', '"tickets"'),
+            "prompts/third.prompt.yml": inline,
+        },
+        branch="main",
+    )  # fmt: skip
+    project.repository.checkout("main")
+    ran = project.run("tests", "lint")
+    assert ran.code == 1
+    for said in (
+        "tests/triage.jsonl: can't be read, 1 finding\n  tests/triage.jsonl:5:2: not valid JSON",
+        "tests/second.jsonl:1: 4 cases without the input ticket, which the prompt fills in: t-000, t-001, t-002",
+        "(rename tickets: a column input.ticket in CSV, inputs: {ticket: …} elsewhere)",
+        "prompts/third.prompt.yml: 1 case",
+        "the label refund is not in the set: ",
+    ):
+        assert said in ran.out, said
+    rows = json.loads(project.run("tests", "lint", "--format", "json").out)
+    assert [row["cases"] for row in rows] == [None, 4, 1]
+
+
+def test_lint_says_where_a_prompt_is_what_can_not_be_read(project):
+    project.repository.commit({PATH: "messages: 5\n"}, branch="main")
+    project.repository.checkout("main")
+    ran = project.run("tests", "lint")
+    assert (ran.code, f"  {PATH}:1" in ran.out, "60 cases" in ran.out) == (1, True, True)
+
+
+def test_lint_reports_what_reading_warned_of_once(project, tmp_path):
+    path = tmp_path / "cases.jsonl"
+    path.write_text("\ufeff" + cases())
+    assert project.run("tests", "lint", path).out.count("byte order mark") == 1
+
+
+def test_lint_of_a_configuration_without_lineages_says_so(project):
+    project.repository.commit({"promptverdict.yaml": "version: 1\n"}, branch="main")
+    project.repository.checkout("main")
+    ran = project.run("tests", "lint")
+    assert (ran.code, "promptverdict.yaml has no lineage" in ran.err) == (2, True)
+
+
 def test_lint_of_a_file_needs_no_repository(project, tmp_path):
     path = tmp_path / "cases.jsonl"
     path.write_text(cases())
@@ -184,6 +248,14 @@ def test_power_says_what_a_test_set_can_tell_without_a_run(project):
     assert "can rule out a drop of" in ran.out
     (found,) = json.loads(project.run("power", "--format", "json").out)
     assert [row["slice"] for row in found["slices"]] == [None, "typical"]
+
+
+def test_power_of_a_contract_is_that_every_case_must_hold(project, tmp_path):
+    path = tmp_path / "cases.jsonl"
+    path.write_text(cases(2).replace("typical", "adversarial"))
+    out = project.run("power", path).out
+    assert "  overall (population): 2 cases can rule out no drop; no drop is sure to be seen" in out
+    assert "  adversarial (contract): 2 cases; each of them must hold, however few they are\n" in out
 
 
 def test_the_store_is_counted_exported_and_pruned(project):
@@ -210,6 +282,8 @@ def test_decide_refuses_what_is_no_record(project, tmp_path):
     ran = project.run("decide", tmp_path / "x.json")
     assert (ran.code, "is no recorded experiment" in ran.err) == (2, True)
     assert project.run("decide", tmp_path / "nowhere.json").code == 2
+    (tmp_path / "x.json").write_text("version: 1")
+    assert "is no recorded experiment: Invalid JSON" in project.run("decide", tmp_path / "x.json").err
 
 
 def test_decide_prints_the_verdict_and_its_reasons(project, tmp_path):

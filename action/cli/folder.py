@@ -1,0 +1,39 @@
+"""The user's own folder, as readers of prompts and test sets see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from schemas.errors import UsageError
+
+
+class Folder(Mapping[str, bytes]):
+    """The regular files below a root, by path with slashes; read when they are asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __getitem__(self, path: str) -> bytes:
+        """Raises KeyError for what is no file."""
+        if not self._is_there(path):
+            raise KeyError(path)
+        return (self.root / path).read_bytes()
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, str) and self._is_there(path)
+
+    def __iter__(self) -> Iterator[str]:
+        return (found.relative_to(self.root).as_posix() for found in self.root.rglob("*") if found.is_file())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def content(self, path: str) -> bytes:
+        """Raises UsageError for what is no file."""
+        if path not in self:
+            raise UsageError(f"{path} is not a file", mend="check the path")
+        return self[path]
+
+    def _is_there(self, path: str) -> bool:
+        return "\0" not in path and (self.root / path).is_file()
