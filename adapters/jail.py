@@ -88,7 +88,7 @@ class JailedRenderer:
                 answered += 1
                 if isinstance(reply, str):
                     kills[key] += 1
-                    yield index, RenderFailure(message=reply)
+                    yield index, RenderFailure(message=reply, gone=True)
                 else:
                     yield index, _result(job, reply)
             waiting = waiting[answered:]
@@ -99,7 +99,9 @@ class JailedRenderer:
                     if _template_key(job) in stopped:
                         yield (
                             index,
-                            RenderFailure(message=f"the template was stopped {MAX_KILLS} times, no more is tried"),
+                            RenderFailure(
+                                message=f"the template was stopped {MAX_KILLS} times, no more is tried", gone=True
+                            ),
                         )
                     else:
                         left.append((index, job))
@@ -261,4 +263,5 @@ def _result(job: RenderJob, reply: _Reply) -> Result:
         return RenderFailure(
             message=f"the variable {reply.variable} has no value (the case has: {has})", variable=reply.variable
         )
-    return RenderFailure(message=" ".join((reply.failure or "the template failed").split())[:300])
+    gone = reply.fatal or reply.failure is None
+    return RenderFailure(message=" ".join((reply.failure or "the template failed").split())[:300], gone=gone)

@@ -96,15 +96,20 @@ def plan_experiment(
         return _problem(ReasonCode.NO_CASES, f"There is no test case: {where} is empty, so nothing was measured.")
     rendered = {arm: _rendered(source, cases, renderer) for arm, source in _sources(baseline, candidate)}
     warnings: list[Finding] = []
-    if isinstance(failure := rendered[Arm.CANDIDATE], str):
-        return _problem(ReasonCode.UNREADABLE, f"The candidate prompt can't be filled in: {failure}.")
+    if isinstance(failure := rendered[Arm.CANDIDATE], _Unfilled):
+        return _problem(ReasonCode.UNREADABLE, f"The candidate prompt can't be filled in: {failure.why}.")
     arms = {}
     for arm, source in _sources(baseline, candidate):
         messages = rendered[arm]
-        if isinstance(messages, str):
+        if isinstance(messages, _Unfilled):
+            if messages.gone or messages.first >= len(tests):
+                mend = "run it again" if messages.gone else "give the added case the inputs that it needs"
+                return _problem(
+                    ReasonCode.UNREADABLE, f"The baseline prompt can't be filled in: {messages.why} ({mend})."
+                )
             warnings.append(
                 Finding(
-                    what=f"the baseline prompt can't be filled in: {messages}",
+                    what=f"the baseline prompt can't be filled in: {messages.why}",
                     where=source.prompt.path,
                     mend="the candidate is judged as a new prompt, without a baseline",
                 )
@@ -151,10 +156,22 @@ def _sources(baseline: ArmSource | None, candidate: ArmSource) -> list[tuple[Arm
     return [*both, (Arm.CANDIDATE, candidate)]
 
 
+@dataclass(frozen=True)
+class _Unfilled:
+    """A prompt that can't be filled in for every case."""
+
+    why: str
+    """One sentence about the first failure and how many there are."""
+    first: int
+    """The first case that it concerns."""
+    gone: bool
+    """The renderer was lost, which may not be the prompt's fault: a baseline is not given up for that."""
+
+
 def _rendered(
     source: ArmSource, cases: Sequence[TestCase], renderer: TemplateRenderer
-) -> list[tuple[Message, ...]] | str:
-    """The messages of every case, or one sentence about the first failure and how many there are."""
+) -> list[tuple[Message, ...]] | _Unfilled:
+    """The messages of every case, or why there are none."""
     jobs = [
         RenderJob(
             dialect=source.prompt.dialect,
@@ -165,17 +182,18 @@ def _rendered(
         for case in cases
     ]
     done: list[tuple[Message, ...]] = []
-    failures: list[tuple[TestCase, RenderFailure]] = []
-    for case, result in zip(cases, renderer.render(jobs), strict=True):
+    failures: list[tuple[int, RenderFailure]] = []
+    for index, result in enumerate(renderer.render(jobs)):
         if isinstance(result, RenderFailure):
-            failures.append((case, result))
+            failures.append((index, result))
         else:
             done.append(result)
     if not failures:
         return done
-    case, failure = failures[0]
+    first, failure = failures[0]
     others = f" (and {len(failures) - 1} more cases)" if len(failures) > 1 else ""
-    return f"case {case.id}{others}: {failure.message}"
+    why = f"case {cases[first].id}{others}: {failure.message}"
+    return _Unfilled(why, first, gone=any(failure.gone for _, failure in failures))
 
 
 def _identical(arms: Mapping[Arm, ArmPlan], cases: int) -> tuple[bool, ...]:

@@ -67,6 +67,8 @@ class RenderFailure(Value):
     message: str
     variable: str | None = None
     """The missing variable, if that is why."""
+    gone: bool = False
+    """The renderer died or was stopped: by this template, or by a machine that was too busy."""
 
 
 class TemplateRenderer(Protocol):

@@ -66,6 +66,18 @@ def test_a_baseline_that_can_not_be_filled_in_is_said_and_the_candidate_judged_a
     assert "the baseline prompt can't be filled in" in json.dumps(ran.card["lineages"][0]["warnings"])
 
 
+def test_a_case_that_the_head_adds_does_not_do_away_with_the_baseline(project):
+    """With a floor the candidate would be judged by that alone, however far it fell."""
+    row = {"id": "odd", "inputs": {"other": "x"}, "expected": "billing", "slices": ["typical"]}
+    config = CONFIG.replace("triage.prompt.yml", "triage.txt") + "gate: {floor: {overall: 0.5}}\n"
+    text = "Sort tickets.\n- billing: invoices, charges, payments, cards\n- refunds: money back\n\nTicket: {{ ticket%s }}\n"
+    base = {"promptverdict.yaml": config, "prompts/triage.txt": text % " | trim"}
+    head = {"prompts/triage.txt": text % " | default('none')", "tests/triage.jsonl": cases() + json.dumps(row) + "\n"}
+    ran = proposed(project, head, base)
+    assert (ran.code, ran.card["status"]) == (3, "error")
+    assert "give the added case the inputs" in ran.card["lineages"][0]["headline"]
+
+
 def test_a_deleted_prompt_needs_approval_and_costs_nothing(project):
     ran = proposed(project, {PATH: None})
     assert (ran.code, ran.card["status"], ran.card["spending"]["made"]) == (5, "needs_approval", 0)

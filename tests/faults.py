@@ -1,0 +1,35 @@
+"""Each operation on the outside world fails once, in each way in which it can.
+
+The tests walk a share of that: a few operations for each way. ``make soak`` walks all of it (FAULTS=all).
+"""
+
+import os
+import threading
+
+ALL = os.environ.get("FAULTS") == "all"
+
+
+class Nth:
+    """Counts operations, from any thread; true for the ``nth``."""
+
+    def __init__(self, nth=0):
+        self.nth, self.count = nth, 0
+        self._lock = threading.Lock()
+
+    def __call__(self):
+        with self._lock:
+            self.count += 1
+            return self.count == self.nth
+
+    @property
+    def came(self):
+        return self.count >= self.nth > 0
+
+
+def moments(count, way, ways, share=3):
+    """Which of ``count`` operations are to fail in this way: all; in short ``share`` of them, others for each way."""
+    if ALL:
+        return range(1, count + 1)
+    step = max(1, -(-count // share))
+    start = list(ways).index(way) * step // len(ways)
+    return range(1 + start, count + 1, step)
