@@ -1,8 +1,11 @@
 """What goes wrong at each request of a run: a surface that fails never changes the verdict, and no fault ends in a pass."""
 
+import errno
 import io
+import os
 import re
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from action.outputs import Runner
 from schemas.errors import PromptVerdictError
 from schemas.scorecard import VerdictStatus
 from tests.action.stage import ALL, PROMPT
+from tests.faults import Nth, moments
 
 KINDS = {
     "403 permission": {"status": 403, "message": "Resource not accessible by integration", "headers": {"x-accepted-github-permissions": "statuses=write"}},
@@ -24,6 +28,7 @@ KINDS = {
 }  # fmt: skip
 PASSING = ("403 secondary limit", "429", "500", "lost answer", "cut line")
 """What a repetition mends."""
+FILE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.EMFILE)
 FEW = ("403 permission", "404", "429", "500")
 SURFACES = {
     "the status": ("POST", "/statuses/"),
@@ -153,6 +158,49 @@ def test_a_locked_conversation_costs_the_comment_only(stage, scene, pull):
     assert (stage.state(pull.head_sha), stage.comments) == ("success", [])
 
 
+# -- every request, in order
+
+
+@pytest.fixture
+def every_request(stage, github, scene):
+    """Runs it with one fault planned and whoever asks next; what came of it."""
+
+    github.writes_a_minute = 10**6
+
+    def run(nth=None, way=None, times=1):
+        branch = f"change-{len(scene.repository.pulls)}"
+        pull, event = scene.open_pull({PROMPT: f"Sort the ticket badly, {branch}.\n"}, branch=branch)
+        before = github.count() + len(github.git_requests)
+        if way is not None:
+            github.fail("*", "", **KINDS[way], times=times, skip=nth - 1)
+        stage.script.status = VerdictStatus.BLOCKED
+        try:
+            ran = stage.run("pull_request", event)
+            code, verdict, log = ran.code, ran.outputs["verdict"], ran.log
+        except PromptVerdictError as error:  # action/start.py says it
+            code, verdict, log = int(exit_of_error(error)), "error", f"::error::{error}"
+        github.faults.clear()
+        asked = github.count() + len(github.git_requests) - before
+        comments = len(scene.repository.comments_of(pull.number))
+        return code, verdict, stage.states(pull.head_sha), log, comments, asked
+
+    return run
+
+
+@pytest.mark.parametrize("times", [1, 999], ids=["once", "from then on"])
+@pytest.mark.parametrize("way", KINDS)
+def test_no_request_that_fails_lets_a_blocked_verdict_pass(every_request, way, times):
+    code, verdict, states, _, _, asked = every_request()
+    assert (code, verdict, states) == (0, "blocked", ["pending", "failure"])
+    for nth in moments(asked, way, KINDS, share=2):
+        code, verdict, states, log, comments, _ = every_request(nth, way, times)
+        assert verdict in ("blocked", "error"), log
+        assert "success" not in states
+        assert code != 0 or states[-1] in ("failure", "error"), log  # green only where the status is the gate
+        assert comments <= 1
+        assert verdict == "blocked" or "::error" in log
+
+
 # -- the machine
 
 
@@ -172,6 +220,38 @@ def test_a_full_disk_costs_summary_outputs_and_reports_and_no_verdict(stage, sce
     assert (ran.code, stage.state(pull.head_sha), len(stage.comments)) == (0, "failure", 1)
     for what in ("the reports", "the job summary", "the outputs"):
         assert len(re.findall(f"::warning title=Prompt Verdict::{what} can't be written", ran.log)) == 1
+
+
+@pytest.mark.parametrize("number", FILE, ids=errno.errorcode.get)
+def test_no_file_that_can_not_be_written_changes_a_verdict(stage, scene, monkeypatch, number):
+    turn = Nth()
+
+    def failing(real):
+        def write(self, *given, **more):
+            ours = self.is_relative_to(stage.home) or self.name in ("output", "summary")
+            if ours and more.get("mode") != "r" and turn():
+                raise OSError(number, os.strerror(number), str(self))
+            return real(self, *given, **more)
+
+        return write
+
+    for name in ("open", "mkdir"):
+        monkeypatch.setattr(Path, name, failing(getattr(Path, name)))
+
+    def judged(nth):
+        nonlocal turn
+        pull, event = scene.open_pull({PROMPT: f"Sort the ticket badly, {nth}.\n"}, branch=f"change-{nth}")
+        stage.script.status = VerdictStatus.BLOCKED
+        turn = Nth(nth)
+        ran = stage.run("pull_request", event)
+        assert (ran.code, stage.states(pull.head_sha)) == (0, ["pending", "failure"])
+        return ran.log
+
+    judged(0)
+    count = turn.count
+    assert count >= 6
+    for nth in moments(count, number, FILE, share=2):
+        assert os.strerror(number) in judged(nth)
 
 
 def test_a_full_disk_is_said_without_a_path_from_anybody(tmp_path):
