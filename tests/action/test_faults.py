@@ -247,6 +247,7 @@ def test_no_file_that_can_not_be_written_changes_a_verdict(stage, scene, monkeyp
         assert (ran.code, stage.states(pull.head_sha)) == (0, ["pending", "failure"])
         return ran.log
 
+    (stage.home / "prompt-verdict").mkdir(parents=True)  # as in every run but the first
     judged(0)
     count = turn.count
     assert count >= 6
