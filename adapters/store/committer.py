@@ -125,7 +125,9 @@ class CommittedStore:
             raise StoreError("the outcome store is closed already")
         done: Future[T] = Future()
         self._writes.put((work, done))
-        return await asyncio.shield(asyncio.wrap_future(done))
+        waiting = asyncio.wrap_future(done)
+        waiting.add_done_callback(_heard)
+        return await asyncio.shield(waiting)
 
     def _commit_all(self) -> None:
         ended = False
@@ -151,6 +153,12 @@ class CommittedStore:
         else:
             for (_, done), result in zip(writes, results, strict=True):
                 done.set_result(result)
+
+
+def _heard(done: asyncio.Future[Any]) -> None:
+    """Who waited may have been cancelled since: a failure that nobody asks for any more is no traceback on stderr."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _understood(row: tuple[Any, ...]) -> StoredCompletion:

@@ -62,7 +62,8 @@ class Calls:
         self._deadline_s = settings.deadline_s
         self._deadline = clock.monotonic() + settings.deadline_s
         age = timedelta(seconds=int(settings.max_age[:-1]) * UNITS[settings.max_age[-1]])
-        self._oldest = (clock.utc() - age).isoformat(timespec="microseconds")
+        self._began = clock.utc()
+        self._oldest = (self._began - age).isoformat(timespec="microseconds")
 
     @property
     def made(self) -> int:
@@ -184,7 +185,8 @@ class Calls:
             price=endpoint.price.model_dump(mode="json", exclude_none=True),
             provider=request.provider,
             model=request.model,
-            created_at=self._clock.utc().isoformat(timespec="microseconds"),
+            # a clock that was set back must not make an answer too old for the run that has paid for it
+            created_at=max(self._began, self._clock.utc()).isoformat(timespec="microseconds"),
         )
 
     def _check_goes_on(self) -> None:
