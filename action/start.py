@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from action.environment import Environment, read_environment, secrets
 from action.exits import exit_of_error, told
 from action.outputs import Runner
+from adapters.masking import masked
 from schemas.errors import PromptVerdictError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run_action(variables: Mapping[str, str], stream: TextIO) -> int:
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - the last resort: shown encoded, so that nothing in it is taken for a command
         runner.fail("a bug in Prompt Verdict; please report the lines below")
-        for line in traceback.format_exc().splitlines():
+        for line in masked(traceback.format_exc(), secrets(variables)).splitlines():
             runner.say(line)
         return BUG
 

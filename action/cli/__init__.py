@@ -355,6 +355,9 @@ def _code() -> int:
         sys.stderr.write(f"promptverdict: {place}{error.strerror or error}\n")
         return Exit.ERROR
     except Exception:  # noqa: BLE001 - Python's own exit code for it would say: blocked
-        traceback.print_exc()
+        from action.environment import secrets
+        from adapters.masking import masked
+
+        sys.stderr.write(masked(traceback.format_exc(), secrets(os.environ)))
         return Exit.ERROR
     return Exit.PASS

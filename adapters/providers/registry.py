@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -84,5 +85,11 @@ def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
     if not key:
         raise ProviderError(
             f"there is no key for {model.origin}", where=where, mend=f"set the environment variable {variable}"
+        )
+    if not re.fullmatch("[!-~]+", key):
+        raise ProviderError(
+            f"the key for {model.origin} holds a blank, a line break or a letter that no header takes",
+            where=where,
+            mend=f"paste it again, alone, into the environment variable {variable}",
         )
     return key

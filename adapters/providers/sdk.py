@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 from pydantic import ValidationError
 
+from adapters.masking import encodings
 from adapters.providers.transport import BoundTransport, UnreadableAnswerError
 from adapters.providers.wire import (
     FILTER_CODES,
@@ -47,6 +48,7 @@ class SdkProvider(ABC):
         transport = BoundTransport(origin, proxy=proxy, ca_bundle=ca_bundle)
         self._http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
         self._key = key
+        self._key_forms = [form.encode() for form in sorted(encodings(key), key=len, reverse=True)]
         self._client = self.open(origin, key, self._http)
         self._client._custom_headers = {}  # noqa: SLF001 - the environment's: ANTHROPIC_CUSTOM_HEADERS replaces the key
         for name in ("openai", "anthropic", "httpx2"):
@@ -90,10 +92,11 @@ class SdkProvider(ABC):
         return self._understood(answer, time.monotonic() - started)
 
     def _understood(self, answer: httpx2.Response, latency_s: float) -> Completion | CompletionError:
+        body = self._without_key(answer.content)
         try:
-            value = strict_json(answer.content, answer.headers.get("content-type", ""))
+            value = strict_json(body, answer.headers.get("content-type", ""))
             if value.get("error"):
-                return self._refused_in_200(answer.content)
+                return self._refused_in_200(body)
             completion = self.read(value, latency_s)
         except MalformedError as error:
             return self._malformed(str(error))
@@ -103,6 +106,13 @@ class SdkProvider(ABC):
             return self._malformed(f"the answer's {place}: {first['msg']}")
         left = allowance(answer.headers, datetime.now(UTC))
         return completion if left is None else completion.model_copy(update={"allowance": left})
+
+    def _without_key(self, body: bytes) -> bytes:
+        """What a gateway answers may stand in a comment: one that quotes the key doesn't get it there."""
+        for form in self._key_forms:
+            if form in body:
+                body = body.replace(form, "•••".encode())
+        return body
 
     async def aclose(self) -> None:
         """Closes all connections."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from adapters.masking import encodings
+from adapters.masking import masked
 from schemas.outcomes import Allowance, ErrorKind
 
 MESSAGE_LENGTH = 300
@@ -148,7 +148,5 @@ def _until(text: str | None, now: datetime) -> float | None:
 
 def safe_message(text: str, secret: str) -> str:
     """A provider's words, fit to be shown: one bounded line without the key in any spelling."""
-    for spelling in (*encodings(secret), secret.encode().hex().upper()):
-        text = text.replace(spelling, "•••")
-    line = " ".join(_whole(text).split())
+    line = " ".join(_whole(masked(text, [secret])).split())
     return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 1] + "…"

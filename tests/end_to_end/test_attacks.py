@@ -3,6 +3,7 @@ provider or a judge that says nothing, two of them at once. Documented exit code
 
 import asyncio
 import json
+import re
 import resource
 import signal
 import sqlite3
@@ -229,7 +230,7 @@ async def test_a_provider_that_gives_nothing_is_an_error_that_names_the_case(hou
     assert (ran.code, ran.card["status"], ran.card["passes"]) == (3, "error", False)
     text = json.dumps(ran.card, ensure_ascii=False)
     assert says in text
-    assert any(f'"{case}"' in text or f"'{case}'" in text for case in ("c0", "c1", "c11"))
+    assert re.search(r"""['"]c[0-9]+['"]""", text)
 
 
 @pytest.mark.parametrize(

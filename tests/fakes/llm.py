@@ -3,20 +3,22 @@
     python -m tests.fakes.llm --port 8123 --latency-ms 50
 
 A fault is asked for by the text of the request itself, so that order doesn't matter: ``[[reset x2]]`` in a message makes the
-first two tries of that very body end with a reset. Without ``xN`` every try does. ``[[say …]]`` fixes the answer; else the
-answer is the last word of the last message. Usage is counted honestly: one token for four bytes, rounded up.
+first two tries of that very body end with a reset. Without ``xN`` every try does. ``[[say …]]`` fixes the answer,
+``[[say-key]]`` makes it the key that came with the request, as it is and in three encodings; else the answer is the last word of the last message. Usage is counted honestly: one token for four bytes, rounded up.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import random
 import re
 import time
 from collections import Counter
 from email.utils import formatdate
+from urllib.parse import quote
 
 DIRECTIVE = re.compile(r"\[\[([a-z0-9-]+)(?: (.*?))?\]\]")
 TIMES = re.compile(r"^x(\d+)$")
@@ -147,6 +149,10 @@ class Connection(asyncio.Protocol):
         for name, rest in DIRECTIVE.findall(everything):
             if name == "say":
                 say = rest
+            elif name == "say-key":
+                key = self.headers.get("x-api-key") or self.headers["authorization"].removeprefix("Bearer ")
+                raw = key.encode()
+                say = " ".join([key, base64.b64encode(raw).decode(), raw.hex(), quote(key, safe="")])
             elif not (times := TIMES.match(rest)) or fake.tries[body] <= int(times[1]):
                 fault, argument = name, rest
                 break

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import os
+import shutil
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -68,6 +69,52 @@ async def test_a_whole_run_shows_the_key_nowhere(fake, tmp_path, fault):
     assert not [path for path in written if leaks(path.read_bytes())]
     if fault == "echo-key":
         assert b"api_key_env" in said
+
+
+async def test_an_answer_that_quotes_the_key(provider):
+    answer = await provider.complete(request_of("[[say-key]]"), repetition=0, timeout_s=5)
+    assert answer.text.count("•••") == 4
+    assert len(answer.text) < 20  # of base64 a letter or two may be left, which say nothing
+
+
+BUG = """
+import sys
+from adapters.providers.openai import OpenAiProvider
+def read(self, answer, latency_s):
+    raise RuntimeError({spellings!r})
+OpenAiProvider.read = read
+from action.cli import main
+main()
+"""
+SHIM = """#!/bin/sh
+env > "{folder}/$$"
+exec {git} "$@"
+"""
+
+
+@pytest.mark.slow
+async def test_neither_our_own_bug_nor_gits_environment_shows_the_key(fake, tmp_path):
+    repository(tmp_path / "repository", 2, provider="openai", url=f"{fake.url}/v1", concurrency=4)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "seen").mkdir()
+    shim = tmp_path / "bin" / "git"
+    shim.write_text(SHIM.format(folder=tmp_path / "seen", git=shutil.which("git")))
+    shim.chmod(0o755)
+    where = ["--repo", str(tmp_path / "repository"), "--base", "base", "--store", str(tmp_path / "o.db")]
+    bug = BUG.format(spellings=" ".join(spelling.decode() for spelling in SPELLINGS[:-1]))
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", bug, "check", *where, "--yes",
+        env={**os.environ, "FAKE_KEY": KEY, "HOME": str(tmp_path), "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await program.communicate()
+    assert program.returncode == 3
+    assert b"RuntimeError: " in said
+    assert b"\xe2\x80\xa2\xe2\x80\xa2\xe2\x80\xa2" in said
+    assert not leaks(said)
+    seen = [file.read_bytes() for file in (tmp_path / "seen").iterdir()]
+    assert len(seen) > 5
+    assert all(b"FAKE_KEY" not in environment and not leaks(environment) for environment in seen)
 
 
 def test_the_jail_does_not_inherit_the_key(monkeypatch):
