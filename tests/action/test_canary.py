@@ -19,7 +19,7 @@ MODEL = "{{provider: openai, model: m, base_url: '{url}/v1', api_key_env: HOUSE_
 
 @pytest.mark.parametrize(
     ("prompt", "shown"),
-    [("[[echo-key]] You", "Incorrect API key"), ("[[say-key]] You", "••• •••")],
+    [("[[echo-key]] You", "Incorrect API key"), ("[[say-key]] You", "blocked")],
     ids=["in a refusal", "in every answer"],
 )
 async def test_a_whole_run_of_the_action_shows_the_key_nowhere(github, stage, monkeypatch, prompt, shown):
@@ -45,4 +45,5 @@ async def test_a_whole_run_of_the_action_shows_the_key_nowhere(github, stage, mo
     assert not leaks(log.encode())
     written = [path for path in (*stage.home.rglob("*"), *stage.folder.glob("run-*/*")) if path.is_file()]
     assert {"report.html", "scorecard.json", "outcomes.sqlite3", "summary", "output"} <= {path.name for path in written}
+    assert any("•••".encode() in path.read_bytes() for path in written)
     assert not [path for path in written if leaks(path.read_bytes())]
