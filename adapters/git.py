@@ -234,8 +234,11 @@ class GitRepository:
         contents: dict[str, bytes] = {}
         at = 0
         for blob in wanted:
-            start = answer.index(b"\n", at) + 1
-            at = start + int(answer[at:start].split()[2]) + 1
+            start = answer.find(b"\n", at) + 1
+            named, kind, *size = answer[at:start].split() or [b"", b""]
+            if named != blob.encode() or kind != b"blob":  # a partial clone whose other side is gone
+                raise SourceError(f"blob {blob} can't be read", where=str(self.path), mend="git fetch --refetch origin")
+            at = start + int(size[0]) + 1
             contents[blob] = answer[start : at - 1]
         return contents
 

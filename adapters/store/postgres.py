@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -31,6 +31,11 @@ CREATE TABLE IF NOT EXISTS promptverdict_claims (
     PRIMARY KEY (request_digest, repetition));
 CREATE TABLE IF NOT EXISTS promptverdict_plans (content_digest TEXT PRIMARY KEY, plan TEXT NOT NULL);
 """
+TABLES = {
+    "promptverdict_completions": {"id", *COLUMNS},
+    "promptverdict_claims": {"request_digest", "repetition", "owner"},
+    "promptverdict_plans": {"content_digest", "plan"},
+}
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM promptverdict_completions"  # noqa: S608 - our own names
 CLAIM = """
 INSERT INTO promptverdict_claims AS held
@@ -61,12 +66,31 @@ class PostgresBackend:
         self._where = f"{urlsplit(url).hostname or 'local'}{urlsplit(url).path}"
         self._owner = secrets.randbits(62)
         self._reading = threading.Lock()
-        with self._told():
+        with self._told(), ExitStack() as undo:
             self._writer: Connection = self._claimant()
+            undo.callback(self._writer.close)
             self._reader: Connection = self._connect()
+            undo.callback(self._reader.close)
             with self._writer.transaction():
                 self._writer.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
+                self._recognise()
                 self._writer.execute(SCHEMA)
+            undo.pop_all()
+
+    def _recognise(self) -> None:
+        """Raises StoreError for tables of our names that are somebody else's or another version's, before anything is
+        written."""
+        for table, columns in TABLES.items():
+            found = self._writer.execute(
+                "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
+                [table],
+            ).fetchall()
+            if found and {name for (name,) in found} != columns:
+                raise StoreError(
+                    f"{table} has other columns than a table of outcomes of this version",
+                    where=self._where,
+                    mend="name another database, or upgrade",
+                )
 
     def rows(self, digests: Sequence[str]) -> list[Row]:
         """Every row of these requests, oldest first."""
