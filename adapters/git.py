@@ -235,10 +235,10 @@ class GitRepository:
         at = 0
         for blob in wanted:
             start = answer.find(b"\n", at) + 1
-            named, kind, *size = answer[at:start].split() or [b"", b""]
-            if named != blob.encode() or kind != b"blob":  # a partial clone whose other side is gone
+            facts = answer[at:start].split()
+            if facts[:2] != [blob.encode(), b"blob"]:  # a partial clone whose other side is gone
                 raise SourceError(f"blob {blob} can't be read", where=str(self.path), mend="git fetch --refetch origin")
-            at = start + int(size[0]) + 1
+            at = start + int(facts[2]) + 1
             contents[blob] = answer[start : at - 1]
         return contents
 
