@@ -56,8 +56,8 @@ class Calls:
         self._budget = budget
         self._slots = slots
         self._ended: BudgetExceeded | ProviderError | None = None
-        self._dearer = Decimal(1)
-        """How many times its upper bound a call has cost at most: some servers don't keep to the limit that is sent."""
+        self._dearer: dict[tuple[str, str], Decimal] = {}
+        """How many times its upper bound a call has cost, by origin and model: some servers ignore the limit sent."""
         self._timeout_s = settings.timeout_s
         self._deadline_s = settings.deadline_s
         self._deadline = clock.monotonic() + settings.deadline_s
@@ -125,11 +125,11 @@ class Calls:
         """Tries until there is an answer on disk, or an error that is final."""
         provider = self._access.provider(endpoint.model)
         limiter = self._access.limiter(endpoint.model)
-        bound = worst_case(request, endpoint.price)
+        bound, served_by = worst_case(request, endpoint.price), (request.origin, request.model)
         left_s, tries = self._timeout_s, 0
         while True:
             self._check_goes_on()
-            worst = bound * self._dearer
+            worst = bound * self._dearer.get(served_by, Decimal(1))
             await self._budget.reserve(worst)
             spent, made = Decimal(0), 0
             try:
@@ -144,7 +144,7 @@ class Calls:
                     row = self._row(request, repetition, endpoint, answer, tries)
                     spent = row.cost_usd
                     if spent > worst > 0:
-                        self._dearer = max(self._dearer, spent / bound)
+                        self._dearer[served_by] = max(self._dearer.get(served_by, Decimal(1)), spent / bound)
                     await self._store.put([row])
                     made = 1
                     return row
