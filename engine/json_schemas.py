@@ -7,21 +7,24 @@ from typing import Literal
 from pydantic import JsonValue
 
 from schemas.config import Config
+from schemas.rubrics import Rubric
 from schemas.scorecard import Scorecard
 from schemas.testsets import TestCase
 
-Kind = Literal["config", "tests", "scorecard"]
+Kind = Literal["config", "tests", "rubric", "scorecard"]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TEXTS: JsonValue = {"anyOf": [{"type": "string"}, {"items": {"type": "string"}, "type": "array"}]}
 
 
 def json_schema(kind: Kind) -> dict[str, JsonValue]:
-    """The schema of ``promptverdict.yaml``, of one test case or a list of them, or of ``scorecard.json``."""
+    """The schema of ``promptverdict.yaml``, of test cases, of a rubric or of ``scorecard.json``."""
     match kind:
         case "config":
             return {"$schema": DIALECT, **_config()}
         case "tests":
             return {"$schema": DIALECT, **_tests()}
+        case "rubric":
+            return {"$schema": DIALECT, **Rubric.model_json_schema()}
         case "scorecard":
             return {"$schema": DIALECT, **Scorecard.model_json_schema(mode="serialization")}
 

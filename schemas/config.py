@@ -30,7 +30,9 @@ class Price(Value):
     """USD per million tokens. What is ``None`` is charged as its nearest kin (cached and cache writes as input)."""
 
     input: Usd
+    """Tokens of the request."""
     output: Usd
+    """Tokens of the answer, reasoning included."""
     cached_input: Usd | None = None
     cache_write: Usd | None = None
     input_audio: Usd | None = None
@@ -50,13 +52,19 @@ class ModelConfig(Value):
     """A model that lineages name."""
 
     provider: ProviderName
+    """Whose API it speaks."""
     model: str = Field(min_length=1)
+    """As the provider calls it."""
     api: Literal["chat", "responses", "messages"] | None = None
     """OpenAI only: Chat Completions (default) or Responses."""
     parameters: Parameters = Parameters()
+    """What is sent with every request; what a prompt file says goes before it."""
     base_url: str | None = None
+    """Another origin that speaks the same API: https, or http on this machine. It needs a key of its own."""
     api_key_env: str | None = Field(default=None, pattern="^[A-Za-z_][A-Za-z0-9_]*$")
+    """The environment variable with the key for ``base_url``."""
     price: Price | None = None
+    """USD per million tokens; without it the public price table. A model without a price is an error."""
     recording: str | None = None
     """``replay`` only: the operator's file of recorded outcomes."""
 
@@ -75,6 +83,7 @@ class Defaults(Value):
     """What a lineage gets that doesn't say."""
 
     model: str | tuple[str, ...] | None = None
+    """A name under ``models``, or several: an experiment each."""
 
 
 class RunConfig(Value):
@@ -87,12 +96,14 @@ class RunConfig(Value):
     deadline_s: float = Field(default=3600, gt=0)
     """Seconds for the whole run."""
     max_age: str = Field(default="72h", pattern=r"^[1-9][0-9]*(m|h|d)$")
+    """How long a stored answer stands for a new call: minutes, hours or days."""
 
 
 class Budget(Value):
     """What a run may cost at most; a lineage's own cap lies within it."""
 
     per_run_usd: Usd = Decimal("5.00")
+    """A hard cap; calls under way count at their worst case."""
 
 
 class Mode(StrEnum):
@@ -136,36 +147,51 @@ class Margins(Value):
     """Largest drops that are still acceptable, as fractions (0.05 = 5 points). What is written is never widened."""
 
     overall: Fraction | None = None
+    """Of the whole test set. Not written: 0.05, or the least that the cases can tell, up to 0.25."""
     slice: Fraction | None = None
+    """Of every slice. Not written: 0.10, or the least that its cases can tell, up to 0.25."""
     slices: dict[str, Fraction] = {}
+    """Of single slices, by name."""
     metrics: dict[str, Fraction] = {}
+    """Of single metrics, by name: a dimension of the rubric, say."""
     classes: dict[str, Fraction] = {}
+    """Of the cases that expect a label, by label: they are judged as a slice then."""
     fields: dict[str, Fraction] = {}
+    """Of single fields of an extraction, by name."""
 
 
 class Floor(Value):
     """Absolute minima for the candidate, as fractions."""
 
     overall: Fraction | None = None
+    """Of the whole test set; ``floor: 0.8`` is short for this."""
     slices: dict[str, Fraction] = {}
+    """Of single slices, by name."""
 
 
 class GateConfig(Value):
     """The policy of one lineage. α, β and the looks are not options."""
 
     mode: GateMode = GateMode.SEQUENTIAL
+    """``sequential`` stops as soon as the verdict is certain; ``fixed`` runs every case so many times, one look."""
     repetitions: int = Field(default=1, ge=1, le=25)
     """``mode: fixed`` only."""
     margin: Margins = Margins()
+    """How large a drop must be ruled out."""
     adversarial: SlicePolicy | None = None
     """Short for ``slices: {adversarial: …}``; a contract unless said otherwise."""
     slices: dict[str, SlicePolicy] = {}
+    """How single slices are judged; the rest by their size."""
     max_cost_increase: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Decimal("0.20")
     """Share by which the cost per case may rise; ``null`` switches the cost gate off."""
     latency: Literal["advisory", "gate"] = "advisory"
+    """Whether slower answers block or are only shown."""
     max_latency_increase: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
+    """Share by which the median latency may rise, where latency gates."""
     floor: Floor = Floor()
+    """What the candidate must reach whatever the baseline is."""
     inconclusive: Literal["pass", "block"] = "pass"
+    """Whether the check passes where the cases can't tell."""
 
     @field_validator("floor", mode="before")
     @classmethod
@@ -189,6 +215,7 @@ class FieldRule(Value):
     """The rule of one extracted field."""
 
     kind: FieldKind = FieldKind.NORMALISED
+    """How the values are compared."""
     tolerance: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """``number``: absolute; ``date``: days."""
     match: Literal["exact", "normalised", "fuzzy"] = "normalised"
@@ -201,6 +228,7 @@ class JudgeConfig(Value):
     """Who grades generated text."""
 
     model: str
+    """A name under ``models``."""
     labels: str | None = None
     """People's grades of sample answers, for calibration."""
 
@@ -209,47 +237,74 @@ class Check(Value):
     """A deterministic rule on the output, of any use case; exactly one kind is set."""
 
     name: str
+    """How the scorecard calls it."""
     equals: str | None = None
+    """The whole output, blanks around it aside."""
     contains: str | None = None
+    """A text that must occur, whatever its case."""
     not_contains: str | None = None
+    """A text that must not occur, whatever its case."""
     regex: str | None = None
     """RE2 syntax."""
     max_words: int | None = Field(default=None, gt=0)
+    """Words of the output, at most."""
     json_schema: dict[str, JsonValue] | None = None
+    """The output is JSON that this JSON Schema allows."""
 
 
 class LineageConfig(Value):
     """One lineage: a prompt, its tests and how it is judged. Paths are relative to the configuration's folder."""
 
     use_case: UseCase
+    """How it is scored."""
     prompt: str
+    """A file, or a folder with ``system.md`` and ``user.md``."""
     tests: str | None = None
     """``None``: the prompt's inline ``testData``."""
     model: str | tuple[str, ...] | None = None
+    """A name under ``models``, or several; before what the prompt file and ``defaults`` name."""
     labels: tuple[str, ...] = ()
+    """Classification: every label there is."""
     multi_label: bool = False
+    """Classification: a case may have several labels."""
     fields: dict[str, FieldRule] = {}
+    """Extraction: a rule for each field; ``address.city`` is the city inside the address."""
     rubric: str | None = None
+    """Generation: what a judge grades by (``promptverdict schema rubric``)."""
     judge: JudgeConfig | None = None
+    """Who grades by the rubric."""
     checks: tuple[Check, ...] = ()
+    """Rules on the output that need no judge."""
     partials: tuple[str, ...] = ()
     """Shared partials this prompt may include; globs are allowed."""
     reference: str | None = None
     """A prompt that a new lineage is compared with."""
     gate: GateConfig | None = None
+    """Laid over the ``gate`` of the whole file."""
     run: RunConfig | None = None
+    """Laid over the ``run`` of the whole file."""
     budget: Budget | None = None
+    """Its own cap within the cap of the run."""
 
 
 class Config(Value):
     """One ``promptverdict.yaml``."""
 
     version: Literal[1]
+    """Of this format."""
     models: dict[Name, ModelConfig] = {}
+    """The models that lineages and judges may use, by a name of yours."""
     defaults: Defaults = Defaults()
+    """What a lineage gets that doesn't say."""
     run: RunConfig = RunConfig()
+    """How calls are made."""
     budget: Budget = Budget()
+    """What a pull request may cost."""
     gate: GateConfig = GateConfig()
+    """How strict it is, for every lineage that doesn't say."""
     mode: Mode = Mode.ENFORCE
+    """Whether the check blocks, or passes whatever the verdict is."""
     comment: CommentPolicy = CommentPolicy.CHANGES
+    """When a pull request gets a comment."""
     lineages: dict[Name, LineageConfig] = {}
+    """The prompts that are gated, by name."""

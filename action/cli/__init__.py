@@ -54,6 +54,7 @@ class SchemaName(StrEnum):
 
     CONFIG = "config"
     TESTS = "tests"
+    RUBRIC = "rubric"
     SCORECARD = "scorecard"
 
 
@@ -264,7 +265,7 @@ def demo(
 
 
 @app.command()
-def schema(name: Annotated[SchemaName, typer.Argument(help="config, tests or scorecard.")]) -> None:
+def schema(name: Annotated[SchemaName, typer.Argument(help="config, tests, rubric or scorecard.")]) -> None:
     """Print a JSON Schema, for editors and for machines."""
     from action.cli.schema import schema as run
 

@@ -10,7 +10,7 @@ from engine.json_schemas import Kind
 
 
 def schema(name: Kind) -> Exit:
-    """Prints the JSON Schema of ``config``, ``tests`` or ``scorecard``."""
+    """Prints the JSON Schema of ``config``, ``tests``, ``rubric`` or ``scorecard``."""
     from engine.json_schemas import json_schema
 
     put(json.dumps(json_schema(name), indent=2, ensure_ascii=False) + "\n")

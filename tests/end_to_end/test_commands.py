@@ -270,7 +270,7 @@ def test_the_store_is_counted_exported_and_pruned(project):
     assert project.check("pr").card["spending"]["made"] == made
 
 
-@pytest.mark.parametrize("name", ["config", "tests", "scorecard"])
+@pytest.mark.parametrize("name", ["config", "tests", "rubric", "scorecard"])
 def test_schemas_are_json_schemas(project, name):
     found = json.loads(project.run("schema", name).out)
     assert found["$schema"].startswith("https://json-schema.org/")
