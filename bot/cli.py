@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -137,6 +138,7 @@ def _plain(markdown: str) -> str:
 
 
 def _serve(*, web: bool, worker: bool) -> NoReturn:
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # until the service listens there is nothing to tidy up
     from bot.settings import read_settings
 
     read = read_settings(os.environ)  # before the rest is loaded, which takes a second

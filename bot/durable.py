@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import threading
 from contextlib import closing
 from datetime import datetime
 from enum import StrEnum
@@ -81,6 +82,9 @@ class Durable:
         self._slot = slot
         self._concurrency = concurrency
         self._work = work
+        self._turn = threading.Lock()
+        """Who is asked to stop while it starts does one after the other."""
+        self._stopped = False
 
     async def start(self) -> None:
         """Connects, takes back what this slot left pending, and begins to work. Off this loop: runs have one of their
@@ -116,15 +120,18 @@ class Durable:
     def _launch(self) -> None:
         from dbos import DBOS
 
-        _write_ahead(self._url)
-        DBOS(config=self._config())
-        _register(self._work)
-        DBOS.listen_queues([QUEUE])
-        logging.getLogger("dbos").addFilter(_expected)
-        DBOS.launch()
-        DBOS.register_queue(
-            QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=POLL_S, on_conflict="always_update"
-        )
+        with self._turn:
+            if self._stopped:
+                return
+            _write_ahead(self._url)
+            DBOS(config=self._config())
+            _register(self._work)
+            DBOS.listen_queues([QUEUE])
+            logging.getLogger("dbos").addFilter(_expected)
+            DBOS.launch()
+            DBOS.register_queue(
+                QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=POLL_S, on_conflict="always_update"
+            )
 
     def _config(self) -> DBOSConfig:
         from dbos import DBOSPortableJSONSerializer
@@ -144,7 +151,9 @@ class Durable:
     def _destroy(self) -> None:
         from dbos import DBOS
 
-        DBOS.destroy(destroy_registry=True)
+        with self._turn:
+            self._stopped = True
+            DBOS.destroy(destroy_registry=True)
 
     def _enqueue(self, run_id: str) -> None:
         from dbos import DBOS

@@ -17,8 +17,9 @@ from bot.listener import listen
 from bot.service import Service
 from bot.store.records import Records
 from schemas.errors import StoreError, UsageError
-from tests.bot.running import command, running
+from tests.bot.running import ROOT, command, running
 from tests.bot.served import SECRET, headers_for, settings_for
+from tests.fakes.github import FakeGitHub
 
 BODY = b'{"zen": "Keep it logically awesome."}'
 
@@ -58,6 +59,28 @@ def test_three_settings_start_everything_and_a_signal_stops_it(tmp_path):
     assert "webhook refused" in said
     assert SECRET not in said
     assert tmp_path.joinpath("data").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("loading", "code"), [("typer", 143), ("structlog", 0)])
+def test_who_is_stopped_while_it_is_being_loaded_is_gone_at_once(tmp_path, loading, code):
+    """As process 1 of a container it would not even be killed, if it didn't listen."""
+    (tmp_path / f"{loading}.py").write_text('import time\nprint(\'{"event": "loading"}\')\ntime.sleep(30)\n')
+    with running(tmp_path, PYTHONPATH=f"{tmp_path}:{ROOT}") as bot:
+        bot.until("loading")
+        assert bot.stop()[0] == code
+        assert bot.process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.15, 0.3])
+def test_who_is_stopped_while_it_starts_to_work_ends_in_order(tmp_path, after_s):
+    with FakeGitHub(tmp_path) as github, running(tmp_path, PROMPTVERDICT_API_URL=github.api_url) as bot:
+        bot.until("listening")
+        time.sleep(after_s)
+        code, took = bot.stop()
+        assert (code, took < 10) == (0, True)
+        assert bot.process.stderr.read() == ""
+        assert not [line for line in bot.lines if line["level"] == "error"]
+        assert bot.lines[-1]["event"] == "stopped"
 
 
 def test_what_was_acknowledged_survives_a_kill_in_the_next_moment(tmp_path):
