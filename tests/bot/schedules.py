@@ -7,8 +7,11 @@ import re
 import shutil
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from bot.commands.answers import Room, answer
@@ -49,8 +52,28 @@ VERDICTS = {
 }
 """What measuring a content against a base's policy gives. ``broken`` is an error only until somebody mends it."""
 CONTENTS = tuple(dict.fromkeys(content for content, _ in VERDICTS))
+GAP = "between the last look and the write"
 WAITING = "waiting"
 """The status of a fork that nobody approved, in the oracle's words."""
+
+
+@contextmanager
+def stores(template):
+    """Gives an empty store each time it is called, of one engine: it compiles each statement once for all schedules."""
+    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+        path = Path(folder) / "bot.db"
+        shutil.copy(template, path)
+        store = Records(f"sqlite:///{path}")
+
+        def empty():
+            store.close()
+            for old in Path(folder).iterdir():
+                old.unlink()
+            shutil.copy(template, path)
+            return store
+
+        yield empty
+        store.close()
 
 
 class KilledError(BaseException):
@@ -66,16 +89,19 @@ class Fault:
     """``kill``, ``lose`` (an answer of the host) or ``meanwhile``."""
     meanwhile: object = None
     """What happens in between: called without arguments."""
+    at: str = ""
+    """Counts only steps of this name."""
 
 
 class CheckedHost(MemoryHost):
     """The host with check runs, and an eye on what is written on them."""
 
-    def __init__(self, now, seen):
+    def __init__(self, now, seen, published):
         super().__init__(now)
         self.checks_of = {}
         """id → CheckRun as it stands"""
         self.seen = seen
+        self.published = published
 
     def merge_base(self, base, head):
         self._ask("merge_base")
@@ -106,30 +132,35 @@ class CheckedHost(MemoryHost):
 
     def create_check(self, run, look=None):
         self._ask("create_check")
-        self._look(look)
+        looked = self._look(look)
         known = next((n for n, one in self.checks_of.items() if one.external_id == run.external_id), None)
         found = known or 5_000 + len(self.checks_of)
-        self._write(found, run)
+        self._write(found, run, looked)
         self._ask("create_check done")
         return found
 
     def update_check(self, number, run, look=None):
         self._ask("update_check")
-        self._look(look)
+        looked = self._look(look)
         if number not in self.checks_of:
             raise NotFound("Not Found")
-        self._write(number, run)
+        self._write(number, run, looked)
         self._ask("update_check done")
 
-    def _write(self, number, run):
+    def _write(self, number, run, looked):
         assert run.name == CHECK_NAME
         self.checks_of[number] = run
         self.seen(run)
+        if run.conclusion is not None and said(run.summary):
+            self.published(int(run.external_id.split(":")[2]), run.head_sha, looked)
 
-    @staticmethod
-    def _look(look):
+    def _look(self, look):
+        """The heads as they were at the last look; then it may happen that somebody pushes before the write arrives."""
         if look is not None:
             look()
+        heads = {number: pull.head_sha for number, pull in self.pulls.items()}
+        self._ask(GAP)
+        return heads
 
     def find_comment(self, number, marker):
         self._ask("find_comment")
@@ -141,7 +172,9 @@ class CheckedHost(MemoryHost):
 
     def write_comment(self, number, body, marker, known, look=None):
         self._ask("write_comment")
-        self._look(look)
+        looked = self._look(look)
+        if said(body):
+            self.published(number, body.split()[2], looked)
         known = (known if known and known.id in self.comments else None) or self.find_comment(number, marker)
         found = known.id if known else self.posted(number, self.login, body)
         self.comments[found] = (number, self.login, body)
@@ -205,11 +238,10 @@ class Said:
 class Town:
     """Everything that outlives a process, and what people and the machine do."""
 
-    def __init__(self, folder, template):
-        shutil.copy(template, folder / "bot.db")
-        self.store = Records(f"sqlite:///{folder / 'bot.db'}")
+    def __init__(self, store):
+        self.store = store
         self.clock = Ticking()
-        self.host = CheckedHost(self.clock, self._saw)
+        self.host = CheckedHost(self.clock, self._saw, self._published)
         self.host.trouble = self._step
         self.host.roles = {"ada": Role.WRITE, "mia": Role.WRITE, "max": Role.ADMIN, "rob": Role.READ, "eve": Role.READ}
         self.store.repository(PLACE, self.clock())
@@ -220,6 +252,7 @@ class Town:
         """sha → content"""
         self.policy = dict.fromkeys(BASES, 0)
         self.mended = False
+        self.rests = False
         self.fault = Fault()
         self.steps = 0
         # what the oracle knows
@@ -236,9 +269,6 @@ class Town:
         """What happened, so that nobody takes a machine for thorough in which nothing does."""
         self.disturbed = False
         """Something happened in the middle of an operation: what it had read may be old by now."""
-
-    def close(self):
-        self.store.close()
 
     # -- one process, until it is killed
 
@@ -273,7 +303,7 @@ class Town:
         await asyncio.Event().wait()
 
     def _step(self, name):
-        if self.fault.kind == "none":
+        if self.fault.kind == "none" or self.fault.at not in ("", name):
             return
         self.steps += 1
         if self.steps < self.fault.after:
@@ -322,9 +352,9 @@ class Town:
         """The oracle notes the role that somebody has when the bot may ask for it."""
         if isinstance(intent, CommandPosted):
             role = self.host.roles.get(intent.author, Role.NONE)
-            for said in self.approvals:
-                if said.posted is intent:
-                    said.handled.append((role, self.clock()))
+            for one in self.approvals:
+                if one.posted is intent:
+                    one.handled.append((role, self.clock()))
             self.runs_approved += [
                 (intent.number, found[1], intent.author, role)
                 for found in [re.fullmatch(r"/verdict approve-run ([0-9a-f]{40})", intent.body)]
@@ -358,7 +388,10 @@ class Town:
         self.run(work, fault)
 
     def settle(self):
-        """Everything that is under way comes to its end, and what stands is stated anew."""
+        """Everything that is under way comes to its end. Where nothing happened since the last time it is so already."""
+        if self.rests:
+            return
+        self.rests = True
         for _ in range(12):
             while self.mail:
                 self.deliver(0)
@@ -371,8 +404,10 @@ class Town:
                 break
         else:
             raise AssertionError("it never comes to rest")
-        for pull in list(self.host.pulls.values()):
-            assert self.run(lambda desk, _, number=pull.number: desk.restate(PLACE, number))
+
+    def restate(self, number, fault=None):
+        """What stands is stated anew."""
+        return self.run(lambda desk, _: desk.restate(PLACE, number), fault)
 
     # -- what the stub of the engine says
 
@@ -433,7 +468,7 @@ class Town:
 
     def _saw(self, run):
         """A check was written: what it shows, and whether it may."""
-        found = re.search(r"content ([0-9a-f]{64}) is (\w+)", html.unescape(re.sub("</?code>", "", run.summary)))
+        found = said(run.summary)
         _, _, number, head, _, _ = run.external_id.split(":")
         number = int(number)
         if run.conclusion is not None and found:
@@ -453,6 +488,10 @@ class Town:
                 if other.is_open and other.head_sha == head and not self.disturbed:
                     self.must(self.justified(other.number, head, other.base_ref, any_of_them=True), other, run.title)
 
+    def _published(self, number, head, looked):
+        """A verdict was written: of the head that was there at the last look. What moves after it is mended: see below."""
+        self.must(self.disturbed or looked[number] == head, number, head, "is published as current and isn't")
+
     def must(self, holds, *about):
         """What doesn't hold is noted: an exception here could be taken for one of the host's."""
         if not holds:
@@ -470,9 +509,9 @@ class Town:
         author = self.host.pulls[number].author
         if status in (WAITING, "error"):
             return False
-        for said in self.approvals:
-            fresh = [at for role, at in said.handled if role in WRITERS and self.clock() < at + WEEK]
-            if said.number == number and said.author != author and fresh and (digest, status) in said.seen:
+        for one in self.approvals:
+            fresh = [at for role, at in one.handled if role in WRITERS and self.clock() < at + WEEK]
+            if one.number == number and one.author != author and fresh and (digest, status) in one.seen:
                 return True
         if status not in ("needs_approval", "suspicious"):
             return False
@@ -510,13 +549,18 @@ class Town:
             assert deserved if success else not passes, (pull, current.title, deserved)
             (comment,) = [body for body in self.host.ours(pull.number) if body.startswith("<!-- prompt-verdict ")]
             assert comment.startswith(f"<!-- prompt-verdict {pull.head_sha} -->"), (pull, comment)
-            digest, status = self.measured[pull.number, pull.head_sha, pull.base_ref][-1]
-            said = html.unescape(re.sub("</?code>", "", comment))
-            assert f"content {digest} is {status}" in said, (pull, comment)
+            found = said(comment)
+            assert found is not None, (pull, comment)
+            assert found.groups() == self.measured[pull.number, pull.head_sha, pull.base_ref][-1], (pull, comment)
         ours = [body.split("\n")[0] for _, author, body in self.host.comments.values() if author == self.host.login]
         answers = [line for line in ours if line.startswith("<!-- prompt-verdict-answer")]
         asked = [found for found, (_, author, _) in self.host.comments.items() if author != self.host.login]
         assert sorted(answers) == sorted(f"<!-- prompt-verdict-answer {found} -->" for found in asked)
+
+
+def said(text):
+    """The verdict in a text of ours, if it holds one: which content has which status."""
+    return re.search(r"content ([0-9a-f]{64}) is (\w+)", html.unescape(re.sub("</?code>", "", text)))
 
 
 class Stub:
