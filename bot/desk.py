@@ -22,7 +22,7 @@ from bot.events import (
     ReviewGiven,
 )
 from bot.logs import logger
-from bot.publishing import Publishing
+from bot.publishing import Publishing, place_of
 from bot.store.values import Run, RunKind, RunState
 from schemas.errors import NotFound
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
     from bot.durable import Durable
     from bot.store.records import Records
-    from schemas.host import HostedPullRequest
+    from schemas.host import HostedPullRequest, Sha
     from schemas.ports import Clock
 
 log = logger("desk")
@@ -96,8 +96,11 @@ class Desk:
                 await asyncio.to_thread(self._publishing.comments.mend, runs[-1])
             await self.cancel(runs)
             if now is not None:
-                await self._resettle(place, now)
+                await self._resettle(place, now.head_sha, number)
             return None
+        before = await asyncio.to_thread(self._records.current_run, place.repository_id, number)
+        if before is not None and before.head_sha != now.head_sha:
+            await self._resettle(place, before.head_sha, number)
         run = await self._open(place, now, why, raise_attempt=False)
         last = await asyncio.to_thread(self._records.current_run, place.repository_id, number)
         if last is not None and last.id != run.id and not run.state.is_open:
@@ -118,6 +121,12 @@ class Desk:
         run = await self._open(place, now, why, raise_attempt=True, approved_sha=approved_sha)
         await self._go(run)
         return run
+
+    async def superseded(self, run: Run, why: str) -> None:
+        """A run of a pull request found that it isn't the newest any more, in case no event says so."""
+        assert run.number is not None
+        await self._resettle(place_of(run), run.head_sha, run.number)
+        await self.look(place_of(run), run.number, why)
 
     async def restate(self, place: Place, number: int) -> None:
         """Shows the verdict of the present head as it stands now: accepted, or not any more."""
@@ -180,12 +189,21 @@ class Desk:
         runs = await asyncio.to_thread(self._records.open_runs)
         return [run for run in runs if (run.repository_id, run.number) == (place.repository_id, number)]
 
-    async def _resettle(self, place: Place, gone: HostedPullRequest) -> None:
-        """A closed pull request decides no more about others with its head."""
-        runs = await asyncio.to_thread(self._records.runs_of_head, place.repository_id, gone.head_sha)
-        for number in {run.number for run in runs if run.kind is RunKind.PULL_REQUEST} - {gone.number, None}:
-            assert number is not None
-            await self.restate(place, number)
+    async def _resettle(self, place: Place, head_sha: Sha, gone: int) -> None:
+        """A pull request that was closed or moved on decides no more about others with the head that it left.
+
+        GitHub goes by the newest check of a commit: where that is of the one that is gone, the others get new ones.
+        """
+        runs = await asyncio.to_thread(self._records.runs_of_head, place.repository_id, head_sha)
+        newest = max(runs, key=lambda run: run.check_run_id or 0, default=None)
+        for number in sorted({run.number or gone for run in runs if run.kind is RunKind.PULL_REQUEST} - {gone}):
+            now = await self._now(place, number)
+            if now is None or not now.is_open or now.head_sha != head_sha:
+                continue
+            if newest is not None and newest.number == gone:
+                await self.again(place, number, why=f"after {newest.id}")
+            else:
+                await self.restate(place, number)
 
     async def _rerun(self, asked: RerunAsked) -> None:
         place = asked.place

@@ -25,7 +25,6 @@ from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictS
 
 if TYPE_CHECKING:
     from bot.evaluation import Evaluation
-    from bot.events import Place
     from bot.metrics import Metrics
     from bot.publishing import Publishing
     from bot.store.records import Records
@@ -52,8 +51,8 @@ class Step:
 
 
 class Execution:
-    """``bot.durable.Work``. ``moved`` looks at a pull request anew: called where a run finds itself superseded, in case
-    the event that said so got lost."""
+    """``bot.durable.Work``. ``superseded`` looks at a pull request anew: called where a run finds itself superseded, in
+    case the event that said so got lost."""
 
     def __init__(
         self,
@@ -62,14 +61,14 @@ class Execution:
         publishing: Publishing,
         clock: Clock,
         *,
-        moved: Callable[[Place, int, str], Awaitable[None]],
+        superseded: Callable[[Run, str], Awaitable[None]],
         metrics: Metrics,
     ) -> None:
         self._records = records
         self._evaluation = evaluation
         self._publishing = publishing
         self._clock = clock
-        self._moved = moved
+        self._superseded = superseded
         self._metrics = metrics
 
     async def measure(self, run_id: str) -> None:
@@ -237,7 +236,7 @@ class Execution:
             await asyncio.to_thread(self._publishing.comments.mend, run)
         await asyncio.to_thread(self._records.finish, run.id, RunState.CANCELLED, self._clock.utc())
         if run.number is not None and run.kind is RunKind.PULL_REQUEST:
-            await self._moved(place_of(run), run.number, why)
+            await self._superseded(run, why)
 
     async def _fresh(self, run: Run) -> Run:
         return await asyncio.to_thread(self._records.run, run.id) or run

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
     from adapters.remote import RemoteRepository
     from bot.evaluation import Evaluation
-    from bot.events import CommandPosted, Place
+    from bot.events import CommandPosted
     from bot.metrics import Metrics
     from bot.settings import Settings
     from bot.sources import Sources
     from bot.store.records import Records
+    from bot.store.values import Run
     from schemas.host import Sha
     from schemas.ports import Clock, SourceTree
 
@@ -55,7 +56,7 @@ class Worker:
         self._sources = sources
         self._clock = clock
         publishing = Publishing(records, app, settings.server_url, clock)
-        execution = Execution(records, evaluation, publishing, clock, moved=self._moved, metrics=metrics)
+        execution = Execution(records, evaluation, publishing, clock, superseded=self._superseded, metrics=metrics)
         self.durable = Durable(
             settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, work=execution
         )
@@ -82,8 +83,8 @@ class Worker:
         await self.durable.stop()
         await self._evaluation.aclose()
 
-    async def _moved(self, place: Place, number: int, why: str) -> None:
-        await self.desk.look(place, number, why)
+    async def _superseded(self, run: Run, why: str) -> None:
+        await self.desk.superseded(run, why)
 
     async def _answer(self, command: CommandPosted, desk: Desk) -> str:
         host = await asyncio.to_thread(self._app.host, command.place.installation_id, command.place.repository)

@@ -290,10 +290,7 @@ class Town:
 
         desk = Desk(records, App, publishing, self.queue, answer=reply, clock=clock)
 
-        async def moved(place, number, why):
-            await desk.look(place, number, why)
-
-        execution = Execution(records, self, publishing, clock, moved=moved, metrics=METRICS)
+        execution = Execution(records, self, publishing, clock, superseded=desk.superseded, metrics=METRICS)
         return desk, execution
 
     def utc(self):

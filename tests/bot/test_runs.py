@@ -9,7 +9,7 @@ import pytest
 from adapters.github import AppHost
 from bot.worker import assemble
 from schemas.scorecard import VerdictStatus
-from tests.bot.scripted import FILES, PROMPT, Scripted
+from tests.bot.scripted import FILES, GATE, PROMPT, Scripted
 from tests.bot.whole import Whole
 from tests.fakes.github import FakeGitHub
 
@@ -296,6 +296,28 @@ def test_nothing_on_a_shared_head_passes_before_all_are_judged(bot):
     assert check["output"]["title"].startswith("#2 with the same head has no verdict yet; ")
     bot.emit("pull_request", bot.scene.pull_event("opened", twin))
     bot.until(lambda: bot.conclusions(good.head_sha) == ["success", "success"])
+
+
+@pytest.mark.parametrize("how", ["pushes on", "is closed"])
+def test_who_leaves_a_shared_head_holds_up_nobody_there(bot, how):
+    """The newest check of a commit is the one that counts at GitHub: it may not be that of who has gone."""
+    bot.scene.git.commit("release", {PROMPT: "Sort it.\n"}, parents=(bot.scene.git.resolve("main"),))
+    good = judged(bot, "approved")
+    head = good.head_sha
+    bot.evaluation.calls, bot.evaluation.call_s = 1000, 0.05
+    twin, _ = bot.scene.open_pull({GATE: "version: 1 # other\n"}, branch="twin", base="release")
+    twin.head_sha = head
+    bot.emit("pull_request", bot.scene.pull_event("opened", twin))
+    bot.until(lambda: bot.conclusions(head) in (["success", None], [None, None]))
+    bot.evaluation.calls = 4
+    if how == "pushes on":
+        bot.emit("pull_request", bot.scene.push(twin, prompt(bot, "better: blocked")))
+    else:
+        twin.state = "closed"
+        bot.emit("pull_request", bot.scene.pull_event("closed", twin))
+    bot.until(lambda: bot.conclusions(head)[-1] == "success")
+    bot.quiet()
+    assert bot.conclusions(head)[-1] == "success"
 
 
 def test_a_fork_waits_and_pays_nothing(bot):
