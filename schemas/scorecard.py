@@ -66,6 +66,7 @@ class ReasonCode(StrEnum):
     MOVED_OUT = "moved_out"
     POLICY_CHANGED = "policy_changed"
     TESTS_CHANGED = "tests_changed"
+    QUOTED_CASES = "quoted_cases"
     RUBRIC_CHANGED = "rubric_changed"
     WORKFLOW_CHANGED = "workflow_changed"
     ADOPTION = "adoption"

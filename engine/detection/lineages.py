@@ -20,6 +20,7 @@ from engine.detection.prompts import (
     read_at,
     versions_of,
 )
+from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
 from engine.prompt_diff import diff_prompts
 from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
@@ -67,6 +68,8 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
     chosen_anew = entry.models_changed or (old and old.model) != (new and new.model)
     if not changes and not (refused and chosen_anew):
         return None
+    cases = (*gating.tests.cases, *gating.cases.added) if gating.tests else gating.cases.added
+    quoted, few_quoted = judged(newly_quoted(old, new, cases) if new else (), len(cases))
     judge, unknown_judge, other_judge = _judge(entry, versions.judge, pairs)
     gate, run, budget = _settings(entry)
     return LineageChange(
@@ -95,11 +98,13 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
             *(approval(ReasonCode.POLICY_CHANGED, f"{entry.name}: {why}.") for why in (*refused, *unknown_judge)),
             *gating.reasons,
             *grading.reasons,
+            *quoted,
         ),
         warnings=(
             *prompt_warnings(entry, versions, commits, base_ref),
             *(gating.tests.warnings if gating.tests else ()),
             *other_judge,
+            *few_quoted,
         ),
         diff=_diff(versions, commits),
         measured=not entry.adopted,
