@@ -26,7 +26,7 @@ class Nth:
         return self.count >= self.nth > 0
 
 
-def moments(count, way, ways, share=3):
+def moments(count, way, ways, share=2):
     """Which of ``count`` operations are to fail in this way: all; in short ``share`` of them, others for each way."""
     if ALL:
         return range(1, count + 1)

@@ -192,7 +192,7 @@ def every_request(stage, github, scene):
 def test_no_request_that_fails_lets_a_blocked_verdict_pass(every_request, way, times):
     code, verdict, states, _, _, asked = every_request()
     assert (code, verdict, states) == (0, "blocked", ["pending", "failure"])
-    for nth in moments(asked, way, KINDS, share=2):
+    for nth in moments(asked, way, KINDS):
         code, verdict, states, log, comments, _ = every_request(nth, way, times)
         assert verdict in ("blocked", "error"), log
         assert "success" not in states
@@ -251,7 +251,7 @@ def test_no_file_that_can_not_be_written_changes_a_verdict(stage, scene, monkeyp
     judged(0)
     count = turn.count
     assert count >= 6
-    for nth in moments(count, number, FILE, share=2):
+    for nth in moments(count, number, FILE):
         log = judged(nth)
         assert os.strerror(number) in log or not turn.came
 

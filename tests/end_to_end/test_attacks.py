@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import PATH, Ran
+from tests.end_to_end.conftest import PATH, Ran, run_command
 from tests.end_to_end.test_check import comparable
 from tests.end_to_end.test_judge import CASES, LONGER, PROMPT, RUBRIC, labels, like_the_judge
 from tests.fakes.llm import FakeLlm
@@ -92,9 +92,12 @@ class House:
         first = self.repository.commit(base, branch="main")
         self.repository.commit(head, branch="head", parent=first)
 
-    def triage(self, prompt, *, number=60, timeout_s=20):
+    def triage(self, prompt, *, number=60, timeout_s=20, more=""):
         model = MODEL.format(url=self.fake.url)
-        files = {"promptverdict.yaml": CONFIG.format(model=model, timeout_s=timeout_s), "tests.jsonl": cases(number)}
+        files = {
+            "promptverdict.yaml": CONFIG.format(model=model, timeout_s=timeout_s) + more,
+            "tests.jsonl": cases(number),
+        }
         before, after = TRIAGE.format("Sort the ticket"), TRIAGE.format(prompt)
         self.commit({**files, "triage.prompt.yml": before}, {"triage.prompt.yml": after})
 
@@ -108,8 +111,15 @@ class House:
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
 
-    async def check(self, *arguments, **how):
-        return await self.end(await self.start(*arguments, **how))
+    async def check(self, *arguments, before="", store="store"):
+        """In a process of its own where that process is to be prepared, else in this one, which is quicker."""
+        if before:
+            return await self.end(await self.start(*arguments, before=before, store=store))
+        given = ("check", "--head", "head", "--base", "main", "--format", "json", *arguments)
+        more = {"XDG_CACHE_HOME": str(self.home / store), "HOUSE_KEY": "sk-test"}
+        ran = await asyncio.to_thread(run_command, *given, cwd=self.repository.path, home=self.home, **more)
+        assert "Traceback" not in ran.err, ran.err
+        return ran
 
     async def end(self, process):
         async with asyncio.timeout(600 if ALL else 60):
@@ -220,7 +230,6 @@ async def test_a_clock_that_is_set_back_pays_for_nothing_again(house):
     ("prompt", "says"),
     [
         ("[[hang]] Sort", "no answer: timeout"),
-        ("[[nan]] Sort", "no answer: malformed"),
         ("[[401]] Sort", "api_key_env"),
     ],
 )
@@ -238,11 +247,9 @@ async def test_a_provider_that_gives_nothing_is_an_error_that_names_the_case(hou
     [
         ("[[hang]]", 3, "no answer within 1 s"),
         ("[[close]]", 3, "transport"),
-        ("[[nan]]", 3, "NaN is not a number"),
         ('[[say {\\"brevity\\": {\\"reason\\": \\"x\\", \\"grade\\": NaN}}]]', 5, "over 0 answers"),
-        ("[[empty]]", 5, "over 0 answers"),
     ],
-    ids=["silent", "hangs up", "malformed", "NaN", "empty"],
+    ids=["silent", "hangs up", "NaN"],
 )
 async def test_a_judge_that_gives_no_grades_decides_nothing(house, rubric, code, says):
     config = JUDGED.format(model=MODEL.format(url=house.fake.url), timeout_s=1)
@@ -257,9 +264,11 @@ async def test_a_judge_that_gives_no_grades_decides_nothing(house, rubric, code,
 
 @pytest.mark.skipif(not ALL, reason="a minute: make soak runs it (FAULTS=all)")
 async def test_twenty_thousand_cases(house):
-    house.triage("Order it by team", number=20_000)
-    ran = await house.check()
+    every = "gate: {mode: fixed, repetitions: 1}\nbudget: {per_run_usd: 100}\n"
+    house.triage("Order it by team", number=20_000, more=every)
+    ran = await house.end(await house.start())
     assert (ran.code, ran.card["status"]) == (0, "approved")
+    assert house.fake.requests == house.stored() == 40_000
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     sys.stdout.write(f"{ran.card['seconds']} s, {house.fake.requests} calls, {peak_mb:.0f} MB\n")
     assert peak_mb < 700
