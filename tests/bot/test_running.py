@@ -2,17 +2,20 @@
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot.cli import app
 from bot.metrics import Metrics
 from bot.settings import read_settings
 from bot.variables import VARIABLES
 from tests.bot.running import ROOT
-from tests.bot.served import KEY
+from tests.bot.served import KEY, Ledger, app_for, served
 
 RUNNING = (ROOT / "docs" / "running.md").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -89,6 +92,40 @@ def test_the_settings_of_the_composition_are_enough(service, tmp_path):
     assert (settings.app_id, settings.host, settings.port, str(settings.data)) == (7, "0.0.0.0", 8080, "/data")
     assert settings.outcomes_url == settings.database_url == secrets["database-url"]
     assert set(service["secrets"]) <= set(COMPOSE["secrets"])
+
+
+def test_the_composition_starts_what_exists_from_what_it_declares():
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    services = COMPOSE["services"]
+    for service in BOTS:
+        assert service["command"][0] == "bot"
+        assert service["command"][1] in commands
+    for service in services.values():
+        for needed, how in service.get("depends_on", {}).items():
+            assert how == {"condition": "service_healthy"}
+            assert "healthcheck" in services[needed]
+        assert set(service.get("secrets", [])) <= COMPOSE["secrets"].keys()
+        assert {volume.partition(":")[0] for volume in service.get("volumes", [])} <= COMPOSE["volumes"].keys()
+        assert not {"entrypoint", "network_mode", "pid", "devices"} & service.keys()
+    environment = {**services["web"]["environment"], **services["worker"]["environment"]}
+    files = {value.removeprefix("/run/secrets/") for name, value in environment.items() if name.endswith("_FILE")}
+    assert files <= set(services["web"]["secrets"]) & set(services["worker"]["secrets"])
+    _, _, database = RUNNING.partition("printf '")[2].partition("'")[0].partition("://")
+    assert database.startswith(f"{services['database']['environment']['POSTGRES_USER']}:%s@database/")
+    assert database.endswith(f"/{services['database']['environment']['POSTGRES_DB']}")
+
+
+@pytest.mark.parametrize("webhook", [True, False], ids=["web", "worker"])
+@pytest.mark.parametrize("troubles", [(), ("starting",)])
+def test_the_health_check_asks_for_what_the_process_answers(webhook, troubles):
+    checks = [service["healthcheck"]["test"] for service in BOTS]
+    assert checks[0] == checks[1]
+    *command, code = checks[0]
+    assert command == ["CMD", "python", "-I", "-c"]
+    with served(app_for(Ledger(), webhook=webhook, troubles=lambda: troubles)) as address:
+        asked = code.replace("8080", address.rpartition(":")[2])
+        done = subprocess.run([sys.executable, "-I", "-c", asked], timeout=20, check=False)
+    assert done.returncode == (1 if troubles else 0)
 
 
 def test_the_unit_and_the_command_start_what_exists():
