@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from bot.currency import Superseded
-from bot.events import (
+from bot.intents import (
     CommandPosted,
     InstallationChanged,
     Intent,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from adapters.store import CommittedStore
-    from bot.events import Place
+    from bot.intents import Place
     from bot.settings import Settings
     from bot.sources import Sources
     from bot.store.records import Records

@@ -1,37 +1,44 @@
-"""What a webhook says happened, reduced to what is to be done. Pure, and a hint only: the truth is read again."""
+"""What a webhook says happened, reduced to what is to be done. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from enum import StrEnum
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
+from bot.intents import (
+    CommandPosted,
+    Ignored,
+    InstallationChanged,
+    InstallationState,
+    Intent,
+    Ping,
+    Place,
+    PullRequestClosed,
+    PullRequestMoved,
+    Pushed,
+    QueueEntered,
+    QueueLeft,
+    RepositoriesChanged,
+    RerunAsked,
+    ReviewGiven,
+)
 from bot.payloads import (
-    Body,
-    Branch,
     CheckRunEvent,
     CheckSuiteEvent,
     CommentEvent,
     Here,
-    Id,
     InstallationEvent,
-    Instant,
-    Login,
     MergeGroupEvent,
     NamedPull,
     PullRequestEvent,
     PushEvent,
     RepositoriesEvent,
     Repository,
-    RepositoryName,
     ReviewEvent,
-    Sha,
-    Url,
 )
-from schemas.values import Value
 
 CHECK_NAME = "prompt-verdict"
 """Our check run: a re-run of any other is not for us."""
@@ -40,139 +47,6 @@ RERUN = "rerun"
 COMMAND = "/verdict"
 QUEUE_REF = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([0-9]{1,18})-[0-9a-f]+")
 BRANCHES = "refs/heads/"
-
-
-class Place(Value):
-    """One repository of one installation of the App."""
-
-    installation_id: Id
-    repository_id: Id
-    repository: RepositoryName
-    """``owner/name`` of the moment: repositories are renamed, their ids stay."""
-
-
-class PullRequestMoved(Value):
-    """A pull request has a new head or a new base, or is open again."""
-
-    place: Place
-    number: Id
-    why: str
-
-
-class PullRequestClosed(Value):
-    """Merged or given up: nothing needs to be measured any more."""
-
-    place: Place
-    number: Id
-
-
-class ReviewGiven(Value):
-    """Somebody approved, asked for changes, or a review was dismissed."""
-
-    place: Place
-    number: Id
-
-
-class RerunAsked(Value):
-    """Somebody pressed a button of the check."""
-
-    place: Place
-    number: Id | None
-    """The pull request, where the payload names exactly one of this repository (a fork's is never named)."""
-    head_sha: Sha
-    by: Login
-    check_run_id: Id | None = None
-    """None: the whole suite was asked for."""
-
-
-class CommandPosted(Value):
-    """A new comment below a pull request that may be a command."""
-
-    place: Place
-    number: Id
-    comment_id: Id
-    author: Login
-    body: Body
-    url: Url
-    posted_at: Instant
-
-
-class QueueEntered(Value):
-    """The merge queue asks about a merge that it made."""
-
-    place: Place
-    base_ref: Branch
-    base_sha: Sha
-    head_ref: Branch
-    head_sha: Sha
-    number: Id | None
-    """The pull request that was merged last into the group."""
-
-
-class QueueLeft(Value):
-    """The merge queue has no use for the answer any more."""
-
-    place: Place
-    head_sha: Sha
-
-
-class Pushed(Value):
-    """The default branch moved."""
-
-    place: Place
-    branch: Branch
-    sha: Sha
-
-
-class InstallationState(StrEnum):
-    """What an installation may expect of us."""
-
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    REMOVED = "removed"
-
-
-class InstallationChanged(Value):
-    """The App was installed, suspended or removed, or was given other permissions."""
-
-    installation_id: Id
-    account: str
-    """Empty where the payload doesn't say."""
-    state: InstallationState
-
-
-class RepositoriesChanged(Value):
-    """An installation covers other repositories than before."""
-
-    installation_id: Id
-    added: tuple[Place, ...]
-    removed: tuple[Place, ...]
-
-
-class Ping(Value):
-    """GitHub tries the webhook."""
-
-
-class Ignored(Value):
-    """Nothing is to be done, and why."""
-
-    why: str
-
-
-Intent = (
-    PullRequestMoved
-    | PullRequestClosed
-    | ReviewGiven
-    | RerunAsked
-    | CommandPosted
-    | QueueEntered
-    | QueueLeft
-    | Pushed
-    | InstallationChanged
-    | RepositoriesChanged
-    | Ping
-    | Ignored
-)
 
 
 def read_body(name: str, body: bytes) -> Intent:

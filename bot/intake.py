@@ -6,7 +6,8 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.events import Ignored, Intent, read_body
+from bot.events import read_body
+from bot.intents import Ignored, Intent
 from bot.logs import logger
 from bot.store.values import MOST_TRIES
 from schemas.errors import HostUnavailable, PromptVerdictError

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from bot.clearances import accepted
 from bot.comments import Comments
 from bot.currency import Superseded, current, still_open
-from bot.events import CHECK_NAME, RERUN, Place
+from bot.events import CHECK_NAME, RERUN
+from bot.intents import Place
 from bot.logs import logger
 from bot.standing import Standing, conclusion_of, standing
 from bot.store.values import KeptVerdict, Run, RunKind

@@ -14,7 +14,7 @@ from adapters.remote import RemoteRepository
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
-    from bot.events import Place
+    from bot.intents import Place
 
 MOST_BYTES = 4 * 2**30
 """Of all copies together."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.durable import Status
-from bot.events import InstallationChanged, InstallationState, Place, RepositoriesChanged
+from bot.intents import InstallationChanged, InstallationState, Place, RepositoriesChanged
 from bot.logs import logger
 from bot.store.values import Run, RunKind
 from schemas.errors import NotFound, PromptVerdictError

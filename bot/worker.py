@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
     from adapters.remote import RemoteRepository
     from bot.evaluation import Evaluation
-    from bot.events import CommandPosted
+    from bot.intents import CommandPosted
     from bot.metrics import Metrics
     from bot.settings import Settings
     from bot.sources import Sources

@@ -18,7 +18,7 @@ from bot.commands.authority import Action, Origin, Refused, may
 from bot.commands.cases import explanation, ready_patch
 from bot.commands.grammar import AddCase, Approve, ApproveRun, Command, Explain, Help, Protect, Rerun, read_command
 from bot.commands.replies import answer_body, approved, help_text, marker, said
-from bot.events import CommandPosted, Place
+from bot.intents import CommandPosted, Place
 from bot.store.values import AuditAction, AuditEntry, KeptVerdict, Run
 from engine.clearing import moment, not_overridable
 from engine.readers.bounded import did_you_mean

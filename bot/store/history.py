@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from bot.events import Place
+from bot.intents import Place
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Installations, Lineages, Repositories, Runs, Verdicts
 from bot.store.values import LineagePoint, Run

@@ -19,7 +19,7 @@ from schemas.errors import StoreError
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from bot.events import Place
+    from bot.intents import Place
     from bot.store.database import Database
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
 
-    from bot.events import Place
+    from bot.intents import Place
     from bot.store.database import Database
 
 OPEN = tuple(state.value for state in RunState if state.is_open)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.events import Place
+from bot.intents import Place
 from schemas.errors import NotFound
 from schemas.host import Comment, HostedPullRequest, Review, ReviewState, Role
 

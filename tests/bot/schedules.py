@@ -18,8 +18,9 @@ from bot.commands.answers import Room, answer
 from bot.desk import Desk
 from bot.durable import Status
 from bot.evaluation import Evaluated
-from bot.events import CHECK_NAME, CommandPosted, PullRequestClosed, PullRequestMoved, RerunAsked, ReviewGiven
+from bot.events import CHECK_NAME
 from bot.execution import Execution
+from bot.intents import CommandPosted, PullRequestClosed, PullRequestMoved, RerunAsked, ReviewGiven
 from bot.metrics import Metrics
 from bot.publishing import Publishing
 from bot.store.records import Records

@@ -7,7 +7,8 @@ import pytest
 from bot.clearances import accepted
 from bot.commands.answers import Room, answer
 from bot.commands.replies import ANSWER
-from bot.events import CommandPosted, Ignored, read_event
+from bot.events import read_event
+from bot.intents import CommandPosted, Ignored
 from bot.store.records import Records
 from bot.store.values import AuditAction, RunKind, RunState
 from engine.render.markdown import MARKER

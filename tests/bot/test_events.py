@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.events import (
-    EVENTS,
+from bot.events import EVENTS, read_body, read_event
+from bot.intents import (
     CommandPosted,
     Ignored,
     InstallationChanged,
@@ -24,8 +24,6 @@ from bot.events import (
     RepositoriesChanged,
     RerunAsked,
     ReviewGiven,
-    read_body,
-    read_event,
 )
 from tests.fakes.github.openapi import MISSING
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.clock import SystemClock
-from bot.events import Ping
 from bot.intake import TOGETHER, Intake
+from bot.intents import Ping
 from bot.metrics import Metrics
 from bot.store.records import Records
 from schemas.errors import HostError, StoreError

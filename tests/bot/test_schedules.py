@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from bot.clearances import accepted
 from bot.commands.authority import may
-from bot.events import PullRequestMoved
+from bot.intents import PullRequestMoved
 from bot.standing import standing
 from bot.store.records import Records
 from bot.store.values import AuditAction

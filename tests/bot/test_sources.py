@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from bot.events import Place
+from bot.intents import Place
 from bot.sources import Sources
 
 FIRST = Place(installation_id=1, repository_id=11, repository="acme/one")

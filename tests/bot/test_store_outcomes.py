@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlmodel import select
 
-from bot.events import Place
+from bot.intents import Place
 from bot.store.outcomes import NotedOutcomes
 from bot.store.tables import Outcomes
 from schemas.errors import StoreError

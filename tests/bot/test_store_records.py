@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from bot.events import Place
+from bot.intents import Place
 from bot.store.values import AuditAction, AuditEntry, CommandSeen, RunKind, RunState
 from schemas.errors import StoreError
 from schemas.host import Comment

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from action.cli.check import prices, renderer
 from adapters.git import GitRepository
 from adapters.store import open_store
-from bot.events import Place
 from bot.evidence import measured_of
+from bot.intents import Place
 from bot.store.housekeeping import UNDER_WAY, keep_house
 from bot.store.outcomes import NotedOutcomes
 from bot.store.retention import Retention

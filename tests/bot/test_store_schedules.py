@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bot.events import Place
+from bot.intents import Place
 from bot.store.records import Records
 from bot.store.values import MOST_TRIES, RunKind, RunState
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from bot.events import Place
+from bot.intents import Place
 from bot.store.columns import Instant, Money
 from bot.store.retention import Retention
 from bot.store.values import Measured, PromptVersion, RunKind, RunState, TestSetSnapshot

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from bot import listener, web
-from bot.events import Ignored, read_body
+from bot.events import read_body
+from bot.intents import Ignored
 from bot.signature import signature
 from bot.store.records import Records
 from schemas.errors import StoreError, UsageError
