@@ -1,7 +1,7 @@
 """Commits as data, read by the git program: trees and blobs, never a worktree.
 
 Nothing that a commit holds is run: no hooks, no filters, no text conversion, no external diff. The caller's variables
-but ``PASSED_ON``, the home and the global and system configuration are not read.
+but a few, the home and the global and system configuration are not read.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
+from adapters.git_program import HARMLESS, environment, run_git, text
 from schemas.errors import SourceError, UsageError
 from schemas.trees import TreeChange, TreeEntry
 
@@ -23,49 +24,12 @@ LARGEST_BLOB = 16 * 2**20
 """Bytes. Readers refuse far smaller files; this only keeps a hostile blob out of memory."""
 LARGEST_UNTRACKED = 8 * 2**20
 """Bytes. Untracked files above this are no prompts and are left out of a snapshot of the worktree."""
-PATIENCE_S = 120
-"""Seconds for one git command: a partial clone may have to fetch a blob."""
 RENAME_LIMIT = 200
 """Similar files are searched among at most this many added and deleted ones; identical ones always are."""
 EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
-PASSED_ON = ("PATH", "TMPDIR", "TZ", "SSH_AUTH_SOCK")
-"""All that git gets of the caller's environment: keys, proxies and what steers it stay out. The agent's socket is for a
-laptop's partial clone, whose blobs may have to come over ssh."""
-HARMLESS = {
-    "core.fsmonitor": "false",
-    "core.hooksPath": os.devnull,
-    "core.untrackedCache": "false",
-    "diff.external": "",
-    # The owner of a folder decides what git runs on its behalf; with the keys above, reading runs nothing.
-    "safe.directory": "*",
-}
-
-
-def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The variables for git: those of the caller's that it needs, and ``settings`` as configuration of the command."""
-    env = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
-    env |= {
-        "HOME": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_CONFIG_COUNT": str(len(settings)),
-        "LC_ALL": "C",
-    }
-    for index, (key, value) in enumerate(settings.items()):
-        env |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
-    return env
-
-
-def text(raw: bytes) -> str:
-    """A path as text. What isn't UTF-8 is escaped: such a file can be named, never configured."""
-    return raw.decode(errors="backslashreplace")
 
 
 def batches(paths: Iterable[str], size: int = 500) -> Iterator[list[str]]:
@@ -100,13 +64,9 @@ class GitRepository:
     @staticmethod
     def start(folder: Path) -> None:
         """Makes an empty bare repository. Raises SourceError."""
-        command = ["git", "init", "--quiet", "--bare", "--template=", "--", str(folder)]
-        try:
-            done = subprocess.run(  # noqa: S603 - a fixed program; the path follows «--»
-                command, capture_output=True, env=environment(HARMLESS), timeout=PATIENCE_S, check=False
-            )
-        except FileNotFoundError as error:
-            raise SourceError("the git program is missing", mend="install git 2.31 or later") from error
+        done = run_git(
+            "init", "--quiet", "--bare", "--template=", "--", str(folder), env=environment(HARMLESS), where=str(folder)
+        )
         if done.returncode:
             raise SourceError(f"git can't start a repository: {text(done.stderr)[-300:]}", where=str(folder))
 
@@ -311,20 +271,7 @@ class GitRepository:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
-        try:
-            done = subprocess.run(  # noqa: S603 - a fixed program; ids are checked, paths follow «--»
-                ["git", "--no-pager", *command],  # noqa: S607 - the caller's PATH decides which git
-                input=stdin,
-                capture_output=True,
-                env=env or self._env,
-                cwd=cwd,
-                timeout=PATIENCE_S,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise SourceError("the git program is missing", mend="install git 2.31 or later") from error
-        except subprocess.TimeoutExpired as error:
-            raise SourceError(f"git did not answer within {PATIENCE_S} s", where=str(self.path)) from error
+        done = run_git(*command, stdin=stdin, env=env or self._env, cwd=cwd, where=str(self.path))
         if check and done.returncode:
             raise self._failure(done)
         return done

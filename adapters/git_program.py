@@ -1,0 +1,69 @@
+"""The git program: started without anything that could steer it, bounded in time."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+
+from schemas.errors import SourceError
+
+PATIENCE_S = 120
+"""Seconds for one git command: a partial clone may have to fetch a blob."""
+PASSED_ON = ("PATH", "TMPDIR", "TZ", "SSH_AUTH_SOCK")
+"""All that git gets of the caller's environment: keys, proxies and what steers it stay out. The agent's socket is for a
+laptop's partial clone, whose blobs may have to come over ssh."""
+HARMLESS = {
+    "core.fsmonitor": "false",
+    "core.hooksPath": os.devnull,
+    "core.untrackedCache": "false",
+    "diff.external": "",
+    # The owner of a folder decides what git runs on its behalf; with the keys above, reading runs nothing.
+    "safe.directory": "*",
+}
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """The variables for git: those of the caller's that it needs, and ``settings`` as configuration of the command."""
+    env = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
+    env |= {
+        "HOME": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_CONFIG_COUNT": str(len(settings)),
+        "LC_ALL": "C",
+    }
+    for index, (key, value) in enumerate(settings.items()):
+        env |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
+    return env
+
+
+def run_git(
+    *command: str, env: Mapping[str, str], where: str, stdin: bytes = b"", cwd: str | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs one command to its end, whatever its exit code. ``where``: the repository, for the reader of an error.
+
+    Raises SourceError when git is missing or takes too long."""
+    try:
+        return subprocess.run(  # noqa: S603 - a fixed program; ids are checked, paths follow «--»
+            ["git", "--no-pager", *command],  # noqa: S607 - the caller's PATH decides which git
+            input=stdin,
+            capture_output=True,
+            env=env,
+            cwd=cwd,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise SourceError("the git program is missing", mend="install git 2.31 or later") from error
+    except subprocess.TimeoutExpired as error:
+        raise SourceError(f"git did not answer within {PATIENCE_S} s", where=where) from error
+
+
+def text(raw: bytes) -> str:
+    """A path as text. What isn't UTF-8 is escaped: such a file can be named, never configured."""
+    return raw.decode(errors="backslashreplace")
