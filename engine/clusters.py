@@ -17,7 +17,8 @@ def clusters_of(plan: Plan) -> tuple[str | None, ...]:
 
     Cases that send the same requests in every arm share their stored answers: one draw, however often it is listed.
     Counted one by one they would let a handful of answers rule out anything. A written cluster that such a case
-    belongs to takes the others in.
+    belongs to takes the others in. A case that the head adds may join base's cases but never makes two of them one: a
+    copy of every case in one cluster would leave base's test set a single draw, which can show nothing.
     """
     first: dict[Sign, int] = {}
     leader = list(range(len(plan.cases)))
@@ -31,7 +32,8 @@ def clusters_of(plan: Plan) -> tuple[str | None, ...]:
     for index in range(len(plan.cases)):
         for sign in _signs(plan, index):
             one, other = lead(first.setdefault(sign, index)), lead(index)
-            leader[max(one, other)] = min(one, other)
+            if not plan.added[index] or plan.added[max(one, other)]:  # base's come first, so they lead their groups
+                leader[max(one, other)] = min(one, other)
     leaders = [lead(index) for index in range(len(plan.cases))]
     sizes = Counter(leaders)
     return tuple(

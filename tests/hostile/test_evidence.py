@@ -54,6 +54,19 @@ def test_a_copied_case_joins_the_written_cluster_of_its_twin(project):
     )
 
 
+@pytest.mark.parametrize("copies", [["X"], ["X", "Y"], ["X", None]])
+def test_copies_that_the_head_adds_do_not_make_bases_cases_one(project, copies):
+    """Else what blocks would be a single draw, from which nothing can be told."""
+    added = [
+        {**row, "id": f"{number}{row['id']}"} | ({"cluster": cluster} if cluster else {})
+        for number, cluster in enumerate(copies)
+        for row in rows()
+    ]
+    ran = checked(project, {}, {TRIAGE: BROKEN, TESTS: lines([*rows(), *added])})
+    assert (ran.code, ran.card["status"]) == (1, "blocked")
+    assert ran.card["lineages"][0]["overall"]["interval"]["high"] < 0
+
+
 def fresh(base_gate, own="", prompt=PROMPT, number=60):
     return (
         {"promptverdict.yaml": CONFIG + base_gate, "prompts/bad.prompt.yml": BROKEN},
