@@ -5,12 +5,13 @@
     python -m benchmarks.gate --show             the tables from what is there
 
 Results are kept batch by batch in ``benchmarks/results/gate.jsonl``, so that a run that was stopped goes on where it
-was; the tables are ``gate.md`` and ``gate.json`` beside it.
+was, as long as the gate is the same; the tables are ``gate.md`` and ``gate.json`` beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -24,7 +25,8 @@ from benchmarks.gate_drive import Tally, ours
 from benchmarks.gate_rivals import RIVALS
 from schemas.config import GateConfig, GateMode, SlicePolicy
 
-RESULTS = Path(__file__).parent / "results" / "gate.jsonl"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "gate.jsonl"
 FLIPS = 999
 """The product uses 9,999; a figure over 2,000 pull requests is no more precise for it."""
 PULLS, BATCHES = 500, 4
@@ -128,8 +130,16 @@ def run(job: tuple[Key, int]) -> dict:
     }
 
 
-def known() -> list[dict]:
-    return [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+def code() -> str:
+    """What the figures are of: a run that was stopped goes on only with the same gate and the same simulation."""
+    files = [*ROOT.glob("engine/gate/*.py"), *ROOT.glob("benchmarks/gate*.py"), ROOT / "engine" / "verdict.py"]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:12]
+
+
+def known(version: str) -> list[dict]:
+    """What a stopped run of this very code has found."""
+    rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
+    return [row for row in rows if row["code"] == version]
 
 
 def merged(rows: Iterable[dict]) -> dict[tuple, dict]:
@@ -202,7 +212,8 @@ def main() -> None:
     parser.add_argument("--show", action="store_true", help="only print what is there")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    rows = [] if given.short else known()
+    version = code()
+    rows = [] if given.short else known(version)
     done = {tuple(row["key"]) for row in rows}
     pulls = 20 if given.short else PULLS
     todo = [(key, pulls) for key in cells() if key not in done and not (given.short and key[-1])]
@@ -213,7 +224,7 @@ def main() -> None:
                 rows.append(row)
                 if not given.short:
                     with RESULTS.open("a") as file:
-                        file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                        file.write(json.dumps(row | {"code": version}, ensure_ascii=False) + "\n")
     text = tables(rows)
     print(text)
     if rows and not given.short:
