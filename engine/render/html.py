@@ -164,6 +164,7 @@ def _environment() -> Environment:
         "strip": plots.strip,
         "sureness_sentences": readings.sureness_sentences,
         "swapped": readings.swapped,
+        "unsure_title": readings.unsure_title,
         "unusual_answers": readings.unusual_answers,
         "what_clears": what_clears_text,
     }

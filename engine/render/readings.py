@@ -41,7 +41,8 @@ class CaseGroups:
 
 
 def case_groups(card: LineageCard) -> CaseGroups:
-    """Protected cases first, then by the size of the change, then in the test set's order."""
+    """Protected cases first, then by the size of the change (of those that moved without certainty the drops first),
+    then in the test set's order."""
     by_reading: dict[str, list[CaseEffect]] = {}
     for case in card.cases:
         by_reading.setdefault(case.reading, []).append(case)
@@ -49,16 +50,22 @@ def case_groups(card: LineageCard) -> CaseGroups:
     def group(reading: str) -> tuple[CaseEffect, ...]:
         return tuple(sorted(by_reading.get(reading, []), key=lambda c: (not c.protected, -abs(c.change or 0.0))))
 
-    return CaseGroups(
-        group("regressed"), group("improved"), group("flaky"), group("missing"), group("not_run"), group("same")
-    )
+    unsure = tuple(sorted(group("flaky"), key=lambda c: (not c.protected, c.change or 0.0)))
+    return CaseGroups(group("regressed"), group("improved"), unsure, group("missing"), group("not_run"), group("same"))
+
+
+def unsure_title(groups: CaseGroups) -> str:
+    """«8 cases moved, none of them certain by itself: 7 down, 1 up»: what a mean that fell is made of."""
+    changes = [case.change or 0.0 for case in groups.flaky]
+    down, up = sum(change < 0 for change in changes), sum(change > 0 for change in changes)
+    one = len(changes) == 1
+    certain = "not certain by itself" if one else "none of them certain by itself"
+    return f"{figures.plural(len(changes), 'case')} moved, {certain}: {down:,} down, {up:,} up"
 
 
 def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
-    """A sentence for each kind of case that is neither better, worse nor the same, and for each unusual finish."""
+    """A sentence for each kind of case that has no answers to show, and for each unusual finish."""
     said = []
-    if groups.flaky:
-        said.append(f"{figures.plural(len(groups.flaky), 'case')} moved, but not reliably (flaky).")
     if groups.not_run:
         number = figures.plural(len(groups.not_run), "case")
         certain = card.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED)

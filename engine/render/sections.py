@@ -18,6 +18,7 @@ from engine.render.readings import (
     label_moves,
     sureness_sentences,
     swapped,
+    unsure_title,
     unusual_answers,
 )
 from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_WORDS
@@ -35,6 +36,7 @@ from schemas.scorecard import (
     Reason,
     ReasonCode,
     Sureness,
+    VerdictStatus,
 )
 
 READING_CHARACTERS = 24
@@ -282,22 +284,32 @@ def findings_list(findings: Sequence[Finding], detail: Detail) -> str:
     return "\n".join(shown) + left_out(len(findings) - detail.notes, "warning")
 
 
-def _cases_parts(groups: CaseGroups, detail: Detail) -> tuple[str, str]:
-    """The folds of worse and of better cases; titles alone where the rung shows no rows, else empty."""
+def _cases_parts(card: LineageCard, groups: CaseGroups, detail: Detail) -> tuple[str, str, str]:
+    """The folds of worse, of uncertain and of better cases; titles alone where the rung shows no rows, else empty.
+
+    Where a mean fell and no case is certain by itself, the uncertain ones are what is to be looked at.
+    """
+    approved = card.status is VerdictStatus.APPROVED
     folds = []
-    for cases, shown, what in ((groups.worse, detail.worse, "worse"), (groups.better, detail.better, "better")):
-        title = f"{figures.plural(len(cases), 'case')} got {what}"
-        whole = (
-            fold(f"<b>{title}</b>" if what == "worse" else title, cases_table(cases, shown, detail)) if shown else title
-        )
+    for cases, shown, title, matters in (
+        (groups.worse, detail.worse, f"{figures.plural(len(groups.worse), 'case')} got worse", True),
+        (
+            groups.flaky,
+            detail.better if approved else detail.worse,
+            unsure_title(groups),
+            not approved and not groups.worse,
+        ),
+        (groups.better, detail.better, f"{figures.plural(len(groups.better), 'case')} got better", False),
+    ):
+        whole = fold(f"<b>{title}</b>" if matters else title, cases_table(cases, shown, detail)) if shown else title
         folds.append(whole if cases else "")
-    return folds[0], folds[1]
+    return folds[0], folds[1], folds[2]
 
 
 def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
     """The body of a lineage's section, most needed first."""
     groups = case_groups(card)
-    worse, better = _cases_parts(groups, detail)
+    worse, unsure, better = _cases_parts(card, groups, detail)
     diff = ""
     if card.diff and (card.diff.hunks or card.diff.settings):
         title = prose(diff_title(card.diff))
@@ -312,6 +324,7 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
         effects_table(card.metrics, "metric", detail) if len(card.metrics) > 1 and detail.effects else "",
         prose(moved) if card.cost and not costly and (moved := cost_sentence(card.cost)) else "",
         worse,
+        unsure,
         classes_part(card, detail),
         diff,
         better,

@@ -63,7 +63,7 @@ READING_WORDS: dict[str, str] = {
     "advisory": "advisory",
     "improved": "better",
     "regressed": "worse",
-    "flaky": "flaky",
+    "flaky": "not certain",
     "missing": "no answer",
     "not_run": "not run",
 }

@@ -17,6 +17,7 @@ from engine.render.readings import (
     expected_text,
     score_text,
     swapped,
+    unsure_title,
     unusual_answers,
 )
 from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
@@ -175,6 +176,12 @@ def _lineage(card: LineageCard, width: int) -> Iterator[RenderableType]:
         yield _sentence(f"{figures.plural(len(groups.worse), 'case')} got worse", "bold")
         yield _cases(groups.worse, width)
         yield ""
+    if groups.flaky:
+        telling = not quiet and not groups.worse  # what a mean that fell is made of
+        yield _sentence(unsure_title(groups), "bold" if telling else "")
+        if telling:
+            yield _cases(groups.flaky, width)
+            yield ""
     if groups.better:
         yield _sentence(f"{figures.plural(len(groups.better), 'case')} got better")
     for sentence in unusual_answers(card, groups):

@@ -15,8 +15,10 @@ from engine.render.readings import (
     effect_reading,
     label_moves,
     swapped,
+    unsure_title,
     unusual_answers,
 )
+from engine.render.terminal import terminal
 from schemas.config import SlicePolicy
 from schemas.scorecard import CaseEffect, CostPart, Effect, Interval, PromptDiff, VerdictStatus
 from tests.render.scorecards import lineage, scorecard, triage
@@ -120,6 +122,25 @@ def test_cases_whose_turn_never_came_are_told_from_those_without_an_answer():
     ]
     stopped = lineage(status=VerdictStatus.ERROR, cases=cases[:3])
     assert unusual_answers(stopped, case_groups(stopped)) == ["3 cases did not run."]
+
+
+def moved(*changes):
+    cases = [CaseEffect(id=f"c{n}", slices=(), change=change, reading="flaky") for n, change in enumerate(changes)]
+    return lineage(status=VerdictStatus.BLOCKED, cases=tuple(cases))
+
+
+def test_what_moved_without_certainty_is_counted_by_direction_and_drops_come_first():
+    groups = case_groups(moved(0.5, -0.2, 0.0, -1.0))
+    assert [case.change for case in groups.flaky] == [-1.0, -0.2, 0.0, 0.5]
+    assert unsure_title(groups) == "4 cases moved, none of them certain by itself: 2 down, 1 up"
+    assert unsure_title(case_groups(moved(-1.0))) == "1 case moved, not certain by itself: 1 down, 0 up"
+
+
+def test_a_block_without_a_certain_case_shows_the_cases_that_its_mean_is_made_of():
+    text = markdown(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0, -1.0),)))
+    assert "<details><summary><b>2 cases moved, none of them certain by itself: 2 down, 0 up</b></summary>" in text
+    assert "| <code>c0</code> |" in text
+    assert "case" in terminal(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0),))).split("by itself")[1]
 
 
 def test_the_cells_of_the_matrix_that_moved_most_come_first():
