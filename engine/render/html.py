@@ -157,6 +157,7 @@ def _environment() -> Environment:
         "interval_text": readings.interval_text,
         "full_title": full_title,
         "heat": plots.heat,
+        "moves_text": readings.moves_text,
         "ordered_cases": ordered_cases,
         "side_by_side": side_by_side,
         "signs": signs,

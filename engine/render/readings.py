@@ -63,6 +63,13 @@ def unsure_title(groups: CaseGroups) -> str:
     return f"{figures.plural(len(changes), 'case')} moved, {certain}: {down:,} down, {up:,} up"
 
 
+def moves_text(card: LineageCard) -> str:
+    """``13 / 5``: cases that scored higher and lower, as the reasons count them, whether or not each is certain."""
+    if not card.cases or card.overall is None or card.overall.change is None:
+        return figures.NONE
+    return f"{card.overall.better:,} / {card.overall.worse:,}"
+
+
 def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
     """A sentence for each kind of case that has no answers to show, and for each unusual finish."""
     said = []

@@ -16,6 +16,7 @@ from engine.render.readings import (
     effect_reading,
     expected_text,
     label_moves,
+    moves_text,
     sureness_sentences,
     swapped,
     unsure_title,
@@ -102,7 +103,6 @@ def cost_cell(cost: CostEffect | None) -> str:
 
 def overview_row(card: LineageCard) -> tuple[str, ...]:
     """The lineage's row of the overview."""
-    groups = case_groups(card)
     overall = card.overall
     score = (
         figures.arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE
@@ -113,7 +113,7 @@ def overview_row(card: LineageCard) -> tuple[str, ...]:
         unbroken(score),
         unbroken(change_text(overall)),
         unbroken(cost_cell(card.cost)),
-        f"{len(groups.better)} / {len(groups.worse)}" if card.cases else figures.NONE,
+        moves_text(card),
     )
 
 

@@ -14,6 +14,7 @@ from engine.render.readings import (
     diff_title,
     effect_reading,
     label_moves,
+    moves_text,
     swapped,
     unsure_title,
     unusual_answers,
@@ -141,6 +142,16 @@ def test_a_block_without_a_certain_case_shows_the_cases_that_its_mean_is_made_of
     assert "<details><summary><b>2 cases moved, none of them certain by itself: 2 down, 0 up</b></summary>" in text
     assert "| <code>c0</code> |" in text
     assert "case" in terminal(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0),))).split("by itself")[1]
+
+
+def test_the_overview_counts_what_the_reasons_count():
+    """«8 cases scored lower» and «0 / 0» stood beside each other."""
+    fell = effect(slice=None, change=-0.1, better=1, worse=8)
+    card = moved(*[-1.0] * 8).model_copy(update={"overall": fell})
+    assert moves_text(card) == "1 / 8"
+    assert "| 1 / 8 |" in markdown(scorecard(lineages=(card,)))
+    assert moves_text(card.model_copy(update={"overall": None})) == "–"
+    assert moves_text(card.model_copy(update={"cases": ()})) == "–"
 
 
 def test_the_cells_of_the_matrix_that_moved_most_come_first():
