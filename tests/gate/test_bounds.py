@@ -77,7 +77,7 @@ def test_the_cases_for_a_margin_are_the_fewest(margin, variance):
 
 
 def test_the_observed_variance_is_the_mean_square():
-    differences, weights = np.array([1.0, -1.0, 0.0, 0.0]), np.array([0.25] * 4)
+    differences, weights = np.array([1.0, -1.0, 0.0, 0.0, 1.0]), np.array([0.25, 0.25, 0.25, 0.25, 0.0])
     assert observed_variance(differences * weights, weights) == pytest.approx(0.5)
 
 

@@ -87,5 +87,10 @@ def test_too_little_is_nothing():
 
 def test_a_wildly_varying_baseline_has_no_upper_bound():
     bounds = ratio(np.array([100.0, 0, 0, 0]), np.array([1.0, 1, 1, 1]), np.full(4, 0.25), 0.001)
-    assert math.isinf(bounds.high)
-    assert bounds.low == 0
+    assert (bounds.estimate, bounds.low, bounds.high) == (pytest.approx(0.04), 0, math.inf)
+
+
+def test_clusters_of_which_nothing_was_seen_do_not_count():
+    b, c = np.array([1.0, 2.0, 3.0, 2.0]) / 4, np.array([1.1, 2.0, 3.5, 2.0]) / 4
+    padded = [np.append(x, [0.0, 0.0]) for x in (b, c, np.full(4, 0.25))]
+    assert ratio(*padded, 0.05) == ratio(b, c, np.full(4, 0.25), 0.05)
