@@ -211,6 +211,21 @@ def test_one_metric_is_not_listed_beside_itself():
     assert decision.sureness.flip_rate is None
 
 
+def test_a_contract_that_breaks_while_its_mean_rises_shows_no_interval_above_nothing():
+    """Of 39 cases 4 break for good and 30 are mended: the mean rose beyond chance, and the contract blocks."""
+    plan = plan_of(100, slices=parts(adversarial=39, typical=61))
+
+    def answer(case, arm, r):
+        return float(arm == 0) if case < 4 else float(arm == 1) if case < 34 else 1.0
+
+    decision, _ = play(plan, answer)
+    effect = decision.slices[0]
+    assert decision.status is VerdictStatus.BLOCKED
+    assert effect.change == pytest.approx(26 / 39)
+    assert effect.reading == "worse"
+    assert effect.interval.low is None or effect.interval.low <= effect.interval.high == 0.0
+
+
 def test_the_whole_error_rate_is_said_contracts_included():
     decision, _ = play(plan_of(100, slices=parts(adversarial=10, typical=90)), same)
     assert decision.sureness.alpha == pytest.approx(0.05)

@@ -357,6 +357,18 @@ def test_certified_slices_are_not_sampled_further():
     assert all(max(cases) >= 1900 for cases in later)
 
 
+def test_what_is_certified_stays_certified():
+    """At the second look the slice moves by more than would be certified now, and the overall mean is certain."""
+    gate = GateConfig(margin=Margins(overall=0.041, slices={"moves": 0.066}))
+    plan = plan_of(2000, slices=[("moves",) if i < 1000 else () for i in range(2000)], gate=gate)
+    first, second = (look.tolist() for look in plan.looks[:2])
+    others, moving = [i for i in first if i >= 1000], [i for i in second if i < 1000]
+    worse, better = {*others[:3], *moving[:12]}, {*others[3:6], *moving[12:18]}
+    decision, _ = play(plan, lambda c, arm, r: float(arm == 0 if c in worse else arm == 1 if c in better else 1))
+    assert (decision.status, decision.sureness.looks) == (APPROVED, 2)
+    assert decision.slices[0].interval.low > -0.066
+
+
 def test_the_arms_of_a_case_are_neighbours():
     _, batches = play(plan_of(50), same)
     assert (batches[0].arms == np.tile([0, 1], len(batches[0]) // 2)).all()

@@ -57,6 +57,16 @@ def test_what_is_called_among_unchanged_requests_is_judged_as_the_sample_that_it
     assert among.sureness.can_rule_out == pytest.approx(alone.sureness.can_rule_out / 4)
 
 
+def test_a_slice_that_is_sent_unchanged_holds_even_a_margin_of_nothing():
+    same = changed_from(60, 200)
+    gate = GateConfig(margin=Margins(slices={"kept": 0.0, "other": 0.2}))
+    plan = plan_of(200, identical=same, slices=[("kept",) if s else ("other",) for s in same], gate=gate)
+    decision, _ = play(plan, lambda case, arm, r: 1.0)
+    assert decision.status is APPROVED
+    kept = decision.slices[0]
+    assert (kept.slice, kept.reading, kept.interval.low, kept.interval.high) == ("kept", "same", 0.0, 0.0)
+
+
 def test_a_drop_at_its_margin_is_not_approved_because_most_requests_are_unchanged():
     """16 of the 50 that are called break, 8 points of all: none of the five that the first look sees."""
     plan = plan_of(200, identical=changed_from(150, 200), gate=GateConfig(margin=Margins(overall=0.08)))
