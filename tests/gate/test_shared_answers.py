@@ -85,6 +85,18 @@ def test_a_floor_over_unchanged_requests_of_which_nothing_is_stored_is_not_shown
     assert play(stored, lambda case, arm, r: 1.0)[0].status is APPROVED
 
 
+def test_a_floor_of_a_slice_is_judged_by_its_own_cases_and_says_which_it_is():
+    """Its cases pass, the others fail; nothing is stored of five requests that stay the same."""
+    gate = GateConfig(floor=Floor(slices={"good": 0.8}))
+    groups = [("good",) if i < 60 else () for i in range(120)]
+    whole, _ = play(plan_of(120, slices=groups, gate=gate), lambda case, arm, r: float(case < 60))
+    part, _ = play(
+        plan_of(120, slices=groups, gate=gate, identical=changed_from(5, 120)), lambda c, arm, r: float(c < 60)
+    )
+    floors = [next(r for r in decision.reasons if r.code is ReasonCode.FLOOR) for decision in (whole, part)]
+    assert [(r.slice, r.status) for r in floors] == [("good", APPROVED)] * 2
+
+
 # Slices that are complete before the others are
 
 
