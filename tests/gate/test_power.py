@@ -4,7 +4,7 @@ import pytest
 
 from engine.gate.power import cases_to_detect, detectable, power
 from schemas.config import GateConfig, Margins, SlicePolicy
-from tests.gate.play import plan_of, steady_history
+from tests.gate.play import plan_of
 
 TARGETS = (0.05, 0.10)
 
@@ -52,9 +52,3 @@ def test_a_margin_of_zero_needs_no_number():
 def test_clusters_count_once():
     row = power(plan_of(100, clusters=[f"k{i // 4}" for i in range(100)]), TARGETS)[0]
     assert (row.cases, row.clusters) == (100, 25)
-
-
-def test_a_history_without_flips_certifies_a_narrower_margin():
-    unknown, steady = plan_of(100).hypotheses[0], plan_of(100, history=steady_history(100)).hypotheses[0]
-    assert (unknown.variance, steady.variance) == (pytest.approx(0.1), 0.0)
-    assert steady.margin == 0.05 < unknown.margin

@@ -110,6 +110,13 @@ def test_coins_are_fair_and_independent():
     assert np.abs(together).max() < 0.05
 
 
+@pytest.mark.parametrize("flips", [1, 7, 8, 9, 9_999])
+def test_every_flip_is_tossed_the_last_ones_too(flips):
+    shares = coins("seed", [f"c{i}" for i in range(200)], flips)[:, -16:].mean(axis=0)
+    assert len(shares) == min(flips, 16)
+    assert (np.abs(shares - 0.5) < 0.2).all()
+
+
 def test_many_clusters_are_flipped_in_chunks():
     names = [f"c{i}" for i in range(CHUNK + 100)]
     sums = np.where(np.arange(len(names)) % 2, 1.0, -1.0)[:, None]
