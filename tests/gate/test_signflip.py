@@ -117,6 +117,43 @@ def test_every_flip_is_tossed_the_last_ones_too(flips):
     assert (np.abs(shares - 0.5) < 0.2).all()
 
 
+def test_a_random_p_counts_what_was_seen_as_one_of_the_flips():
+    names = [f"c{i}" for i in range(40)]
+    assert single_p(-np.ones(40), names, "s", 999) == 1 / 1000
+    assert single_p(np.ones(40), names, "s", 999) == 1.0
+
+
+def test_other_seeds_toss_other_coins():
+    names = [f"c{i}" for i in range(30)]
+    falls = np.where(np.arange(30) < 18, -1.0, 1.0)
+    assert single_p(falls, names, "a", 999) != single_p(falls, names, "b", 999)
+    one, other = (SignFlipTest(seed, names, 999).peek(falls[:, None]) for seed in ("a", "b"))
+    assert one != other
+
+
+@pytest.mark.parametrize("worse", range(16, 26))
+def test_a_look_rejects_exactly_where_p_is_at_most_what_may_be_spent(worse):
+    names, sums = [f"c{i}" for i in range(30)], np.where(np.arange(30) < worse, -1.0, 1.0)[:, None] / 30
+    p = float(SignFlipTest("s", names, 999).peek(sums)[0])
+    assert SignFlipTest("s", names, 999).look(sums, p).rejected.all()
+    assert not SignFlipTest("s", names, 999).look(sums, p - 0.0005).rejected.any()
+
+
+def test_a_look_that_may_spend_nothing_rejects_nothing_and_has_its_p():
+    names = [f"c{i}" for i in range(30)]
+    result = SignFlipTest("s", names, 999).look(-np.ones((30, 1)), 0.0005)
+    assert (result.critical, result.rejected.any(), result.p.tolist()) == (math.inf, False, [0.001])
+
+
+def test_what_was_flipped_before_answers_only_for_itself():
+    names = [f"c{i}" for i in range(30)]
+    test, falls = SignFlipTest("s", names, 999), -np.ones((30, 1))
+    mixed = np.where(np.arange(30) % 2, 1.0, -1.0)[:, None]
+    both = np.hstack([falls, mixed])
+    alone = [SignFlipTest("s", names, 999).peek(x).tolist() for x in (falls, both, falls)]
+    assert [test.peek(x).tolist() for x in (falls, both, falls)] == alone
+
+
 def test_many_clusters_are_flipped_in_chunks():
     names = [f"c{i}" for i in range(CHUNK + 100)]
     sums = np.where(np.arange(len(names)) % 2, 1.0, -1.0)[:, None]
