@@ -188,6 +188,18 @@ def pushes_after(bot, monkeypatch, pull, matches):
     return shown
 
 
+def test_a_run_asks_github_so_often(bot):
+    """Of the seven looks at the pull request three are right before a write that says something, and one is after all.
+    Four writes: the check made and completed, the comment running and with the verdict (GitHub permits 80 a minute)."""
+    judged(bot)
+    first = len(bot.github.asked)
+    pull = judged(bot)
+    asked = [one for one in bot.github.asked[first:] if "access_tokens" not in one.path]
+    looks = [one for one in asked if one.method == "GET" and one.path.endswith(f"/pulls/{pull.number}")]
+    writes = [one for one in asked if one.method != "GET"]
+    assert (len(looks), len(writes), len(asked)) == (7, 4, 16)
+
+
 def test_a_redelivery_changes_nothing(bot):
     pull = judged(bot)
     writes = bot.github.count("POST", "check-runs|comments")
@@ -356,6 +368,9 @@ def test_a_bug_while_publishing_fails_the_check_too(bot, monkeypatch):
     assert (check["conclusion"], check["output"]["title"]) == ("failure", "error: nothing was decided")
     assert "a bug in Prompt Verdict" in check["output"]["summary"]
     assert bot.records.current_run(bot.scene.repository.id, pull.number).state == "failed"
+    (comment,) = bot.comments
+    assert "Prompt Verdict: error" in comment
+    assert "a bug in Prompt Verdict" in comment
 
 
 def test_a_locked_conversation_changes_no_verdict(bot):

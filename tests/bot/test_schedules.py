@@ -33,7 +33,7 @@ SCHEDULES = int(os.environ.get("SCHEDULES", "25"))
 WALKS = int(os.environ.get("SCHEDULE_WALKS", "1"))
 """Seeds: the schedules are shared among them, so that several processors can walk."""
 STEPS = 30
-SEEN_WITHIN = 150
+SEEN_WITHIN = 500
 """Schedules until a broken rule is seen."""
 PASSES, FAILS, BLOCKED = CheckConclusion.SUCCESS, CheckConclusion.FAILURE, VerdictStatus.BLOCKED
 PEOPLE = ("mia", "mia", "max", "ada", "rob", "eve")
@@ -132,7 +132,10 @@ def fault_in(town, data):
     kind = data.draw(st.sampled_from(["none", "none", "kill", "lose", "meanwhile", "gap"]))
     meanwhile, most = None, 3 if kind == "gap" else 40
     if kind in ("meanwhile", "gap"):
-        what = data.draw(st.sampled_from(["push", "retarget", "dismiss", "close", "deliver", "execute"]))
+        moves = (
+            ["push", "retarget"] if kind == "gap" else ["push", "retarget", "dismiss", "close", "deliver", "execute"]
+        )
+        what = data.draw(st.sampled_from(moves))
 
         drawn = Drawn(data.draw(st.integers(0, 2**32)))
 
@@ -218,6 +221,20 @@ def machine(empty):
             self.town.clock.forward(seconds=1)
             self.town.deliver(len(self.town.mail) - 1, fault_in(self.town, data))
 
+        @precondition(lambda self: len(self.town.host.pulls) < MOST_PULLS)
+        @rule(data=st.data(), base=bases)
+        def another_has_the_same_head(self, data, base):
+            heads = [pull.head_sha for pull in self.town.host.pulls.values()]
+            self.town.rests = False
+            self.town.opened("ada", None, fork=False, base_ref=base, head=heads[data.draw(some) % len(heads)])
+
+        @precondition(lambda self: self.town.queue.waiting)
+        @rule(data=st.data(), what=st.sampled_from(["push", "retarget", "close"]))
+        def what_is_measured_moves_on(self, data, what):
+            """And nobody has heard of it yet."""
+            person_acts(self.town, data, what)
+            self.town.execute(data.draw(some) % len(self.town.queue.waiting), fault_in(self.town, data))
+
         @precondition(lambda self: self.town.counted["overridden"] or self.town.counted["accepted"])
         @rule(data=st.data(), what=st.sampled_from(["push", "retarget", "move the policy", "wait long", "dismiss"]))
         def what_was_accepted_changes(self, data, what):
@@ -265,6 +282,7 @@ def an_approval_outlives_its_content(patch):
         return [one.model_copy(update={"content_digest": content_digest}) for one in stand]
 
     patch.setattr(Records, "overrides", overrides)
+    patch.setattr("bot.clearances._faced", lambda *_: True)
 
 
 def authors_approve_their_own(patch):
