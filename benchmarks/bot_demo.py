@@ -198,7 +198,7 @@ def play(stage: Stage, *, short: bool) -> None:
 
 def finished(body: str | None) -> str | None:
     """The comment, once it holds the verdict."""
-    return body if body is not None and "measuring" not in body.split("\n", 2)[1].lower() else None
+    return body if body is not None and "running" not in body.split("\n", 2)[1] else None
 
 
 def passed(check: dict[str, Any] | None) -> dict[str, Any] | None:
