@@ -98,7 +98,7 @@ def test_the_comment_says_that_a_head_is_being_measured(bot):
     bot.evaluation.calls, bot.evaluation.call_s = 1000, 0.05
     bot.emit("pull_request", bot.scene.push(pull, prompt(bot, "better: blocked")))
     bot.until(lambda: "Prompt Verdict: running" in bot.comments[0] and of_head(bot.comments[0]) == pull.head_sha)
-    bot.evaluation.calls = 0
+    bot.until(lambda: pull.head_sha in heads_with_calls(bot))
     pull.state = "closed"
     bot.emit("pull_request", bot.scene.pull_event("closed", pull))
     bot.quiet()
