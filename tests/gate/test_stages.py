@@ -134,6 +134,13 @@ def test_populations_and_contracts_are_not_watched():
     assert watched(breaks(0, 1, 20, 21), breaks(0, 1), plan) == ({}, [])
 
 
+def test_few_breaks_in_a_larger_watched_slice_are_not_remarkable():
+    """A tenth of 30 is 3."""
+    plan = plan_of(60, slices=parts(rare=30, typical=30), gate=GateConfig(slices={"rare": SlicePolicy.WATCH}))
+    assert watched(breaks(0, 1), breaks(0, 1), plan) == ({}, [])
+    assert watched(breaks(0, 1, 2), breaks(0, 1, 2), plan)[0] == {"rare": (0, 1, 2)}
+
+
 def test_another_metric_is_not_watched():
     plan = plan_of(60, slices=parts(rare=12, typical=48), metrics=(MetricSpec(name="a"), MetricSpec(name="b")))
     assert lead(watch(started(plan, lambda c, a: (1.0, float(a == 0 or c > 1)))), same, 2) == ({}, [])
@@ -157,6 +164,16 @@ def smoked(candidate, baseline=same, plan=SMOKE):
 
 def first_fail(k, score=0.0):
     return lambda at: score if at < k else 1.0
+
+
+def test_smoke_is_ten_runs_of_the_candidate_and_ten_of_the_baseline():
+    _, batches = smoked(first_fail(10), first_fail(0))
+    assert [(len(b), set(b.arms.tolist())) for b in batches] == [(10, {1}), (10, {0})]
+
+
+def test_the_plain_design_smokes_nothing():
+    plan = plan_of(39, history=steady_history(39), gate=GateConfig(mode="fixed"))
+    assert smoked(first_fail(10), plan=plan) == (((), False), [])
 
 
 @pytest.mark.parametrize(("failed", "found"), [(4, 0), (5, 5), (10, 10)])
