@@ -139,7 +139,7 @@ def code() -> str:
 def known(version: str) -> list[dict]:
     """What a stopped run of this very code has found."""
     rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
-    return [row for row in rows if row["code"] == version]
+    return [row for row in rows if row.get("code") == version]
 
 
 def merged(rows: Iterable[dict]) -> dict[tuple, dict]:
