@@ -169,8 +169,8 @@ def test_swapping_the_arms_turns_every_change_round(comparison):
 def test_a_case_that_the_candidate_breaks_never_helps(comparison, name):
     """It approves nothing and opens no check. One thing it can do, in about 1 of 10,000 comparisons: where the only
     block was just within the error rate, a case that moves another slice makes one more hypothesis to answer for, and
-    what was blocked is suspicious then."""
-    comparison.gate = GateConfig(mode="fixed")
+    what was blocked is suspicious then. Without a limit of costs: what the case costs is evidence, as any other's is."""
+    comparison.gate = GateConfig(mode="fixed", max_cost_increase=None)
     before, _ = comparison.play()
     score = comparison.score
     comparison.ids.append("broken")
