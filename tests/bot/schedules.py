@@ -469,7 +469,7 @@ class Town:
         found = said(run.summary)
         _, _, number, head, _, _ = run.external_id.split(":")
         number = int(number)
-        if run.conclusion is not None and found:
+        if found:  # also while a twin has no verdict yet: the check is under way then, but says what this one's is
             self.shown.setdefault(number, []).append((self.clock(), head, found[1], found[2]))
         if run.conclusion is CheckConclusion.SUCCESS:
             how = (
