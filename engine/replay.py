@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from engine.gate.cells import Batch, Observations
-from engine.gate.decision import Decision
+from engine.gate.decision import Conversation, Decision
 from engine.gate.design import Design, History, design
-from engine.gate.protocol import Conversation, protocol
+from engine.gate.protocol import protocol
 from schemas.errors import SourceError
 from schemas.experiments import CellOutcome, Experiment
 

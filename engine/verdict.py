@@ -9,6 +9,8 @@ from schemas.scorecard import VerdictStatus
 
 SEVERITY = tuple(VerdictStatus)
 """Worst first."""
+DECIDED = (VerdictStatus.BLOCKED, VerdictStatus.ERROR)
+"""Nothing that is still open matters beside these."""
 
 
 def combine(statuses: Iterable[VerdictStatus]) -> VerdictStatus:

@@ -39,7 +39,7 @@ class Observations:
     """Answers to a batch, in its order."""
 
     scores: Floats
-    """``[cells, metrics]`` in [0, 1]; NaN is a metric that could not be computed."""
+    """``[cells, metrics]`` in [0, 1]; NaN is a metric that could not be computed, or no answer."""
     missing: Bools
     """No answer at all (a transport failure)."""
     input_tokens: Floats

@@ -11,7 +11,7 @@ from engine.gate.decision import Decision
 from engine.gate.effects import effects
 from engine.gate.latency import latency_effect, latency_gates, latency_in_doubt
 from engine.gate.readings import readings
-from engine.verdict import SEVERITY, combine
+from engine.verdict import DECIDED, SEVERITY, combine
 from schemas.scorecard import (
     CostEffect,
     Effect,
@@ -21,8 +21,6 @@ from schemas.scorecard import (
     Sureness,
     VerdictStatus,
 )
-
-DECIDED = (VerdictStatus.BLOCKED, VerdictStatus.ERROR)
 
 
 def nothing_measured(course: Course, code: ReasonCode, status: VerdictStatus, sentence: str) -> Decision:

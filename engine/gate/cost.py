@@ -64,7 +64,7 @@ def no_cost(limit: float | None) -> CostEffect:
 def careful_cost(course: Course) -> CostEffect:
     """The same; but it passes only if it also would, had the missing cells cost the most."""
     effect = cost_effect(course)
-    if effect.reading != "passes" or not course.ledger.gaps().any():
+    if effect.reading != "passes" or not course.ledger.unmeasured().any():
         return effect
     worst = cost_effect(course, _at_worst(course))
     return effect if worst.reading == "passes" else effect.model_copy(update={"reading": "cant_tell"})
@@ -73,7 +73,7 @@ def careful_cost(course: Course) -> CostEffect:
 def cost_in_doubt(course: Course) -> bool:
     """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
     effect = cost_effect(course)
-    if effect.limit is None or effect.reading != "cant_tell" or not course.ledger.gaps().any():
+    if effect.limit is None or effect.reading != "cant_tell" or not course.ledger.unmeasured().any():
         return False
     usd = _at_worst(course)
     share = weights(course.design, None, np.asarray(~np.isnan(usd).any(axis=0)))
@@ -85,7 +85,7 @@ def _at_worst(course: Course) -> Floats:
     """Costs ``[arms, cases]``, had every missing candidate cell cost twice the dearest one and every missing baseline
     cell nothing."""
     usd = course.ledger.paired_usage(USD)
-    missing = course.ledger.gaps().any(axis=(0, 2))
+    missing = course.ledger.unmeasured().any(axis=(0, 2))
     usd[:, missing] = [[0.0], [2 * float(np.nan_to_num(usd[CANDIDATE]).max())]]
     return usd
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.gate.cells import Batch, Observations
 from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, Sureness, VerdictStatus
 
 CaseReading = Literal["improved", "regressed", "flaky", "same", "missing", "not_run"]
@@ -43,3 +45,7 @@ class Decision:
     """Cells that the design would have asked for without stopping early."""
     digest: str
     """Of the design."""
+
+
+Conversation = Generator[Batch, Observations, Decision]
+"""The gate asks for cells, is told what they gave, and in the end decides."""

@@ -53,7 +53,7 @@ def latency_effect(course: Course) -> LatencyEffect:
 
 def latency_in_doubt(course: Course) -> bool:
     """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
-    if not latency_gates(course) or not course.ledger.gaps().any() or not _side_by_side(course).any():
+    if not latency_gates(course) or not course.ledger.unmeasured().any() or not _side_by_side(course).any():
         return False
     beyond, level = _beyond(course), tail(course.critical(LEVEL))
     open_still = min(_p(course, beyond), _p(course, -beyond)) > level
@@ -80,7 +80,7 @@ def _beyond(course: Course) -> Floats:
 
 def _at_worst(course: Course, beyond: Floats) -> Floats:
     """The same, had every case with a missing cell been twice as slow as the slowest."""
-    missing = course.ledger.gaps().any(axis=(0, 2)) & course.design.counted
+    missing = course.ledger.unmeasured().any(axis=(0, 2)) & course.design.counted
     return np.where(missing, max(float(beyond.max()), 0.0) + math.log(2), beyond)
 
 

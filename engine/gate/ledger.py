@@ -35,6 +35,8 @@ class Ledger:
         self.asked: Bools = np.zeros((2, n, deepest), dtype=np.bool_)
         self.usage: Floats = np.full((5, 2, n, deepest), np.nan)
         """Input tokens, output tokens, USD, seconds, and when the answer came."""
+        self.unanswered: Bools = np.zeros_like(self.asked)
+        """Calls that failed, whether or not a score is assumed in their place: nobody knows what they cost."""
         self.fresh: dict[int, tuple[list[Floats], list[Floats]]] = {}
         self.cells = 0
         self._used: dict[tuple[str, int], list[int]] = {}
@@ -74,6 +76,7 @@ class Ledger:
         where = (asked.arms, asked.cases, asked.repetitions)
         self.asked[where] = True
         self.scores[where] = self._scores(given)
+        self.unanswered[where] = given.missing
         self.usage[:, *where] = np.where(
             given.missing,
             np.nan,
@@ -138,6 +141,10 @@ class Ledger:
         """``[2, cases, runs]``: cells that were asked for and lack a metric that gates."""
         return np.asarray(self.asked & np.isnan(self.scores).any(axis=3))
 
+    def unmeasured(self) -> Bools:
+        """The same, and the calls that failed."""
+        return self.gaps() | self.unanswered
+
     def missing(self) -> int:
         """How many cells gave no usable answer so far, fresh ones included."""
         fresh = sum(int(np.isnan(run).any()) for arms in self.fresh.values() for runs in arms for run in runs)
@@ -151,7 +158,7 @@ class Ledger:
 
     def _scores(self, given: Observations) -> Floats:
         """Scores of the metrics that gate. What is not a score (missing, not finite, outside [0, 1]) is NaN."""
-        scores = np.where(given.missing[:, None], np.nan, given.scores)[:, list(self.design.columns)]
+        scores = given.scores[:, list(self.design.columns)]
         return np.where((scores >= 0) & (scores <= 1), scores, np.nan)
 
     def _batch(self, cases: Ints, start: Ints, end: Ints, purpose: str) -> Batch:

@@ -13,8 +13,9 @@ from engine.gate.conclude import conclude, new_lineage, nothing_measured
 from engine.gate.contracts import contracts
 from engine.gate.cost import careful_cost
 from engine.gate.course import Course
-from engine.gate.decision import Decision
+from engine.gate.decision import Conversation
 from engine.gate.design import Design
+from engine.gate.gaps import with_gaps
 from engine.gate.latency import latency_effect, latency_gates
 from engine.gate.ledger import REPLICATES
 from engine.gate.lock import lock
@@ -28,7 +29,6 @@ REPLICATE_AT = 0.3
 CERTAIN = 0.25
 """Where p is below this part of what may be spent, replication would only cost: the lock follows anyway."""
 
-Conversation = Generator[Batch, Observations, Decision]
 Stage = Generator[Batch, Observations, bool]
 """A part of the conversation; true when the verdict is certain."""
 
@@ -36,8 +36,13 @@ Stage = Generator[Batch, Observations, bool]
 def protocol(design: Design) -> Conversation:
     """Decides one comparison. Yields batches of cells, is sent their observations, returns the decision.
 
-    The same design and the same answers give the same decision, byte for byte.
+    The same design and the same answers give the same decision, byte for byte. Missing cells make it stricter, if
+    anything.
     """
+    return with_gaps(design, lambda: _comparison(design))
+
+
+def _comparison(design: Design) -> Conversation:
     course = Course(design)
     if not design.counted.any():
         return nothing_measured(course, ReasonCode.NO_CASES, VerdictStatus.ERROR, words.no_cases(None))

@@ -210,6 +210,13 @@ def missing_doubt(missing: int, test: str) -> str:
 
 
 @_sentence
+def missing_choice(missing: int) -> str:
+    """Error: for some answers that the missing cells may have given, the candidate would be blocked."""
+    whose = "its answer" if missing == 1 else "their answers"
+    return f"{count(missing, 'call')} gave no usable answer, and whether this blocks hangs on {whose}"
+
+
+@_sentence
 def cost(increase: float | None, limit: float) -> str:
     """Blocked: the cost rose beyond its limit."""
     if increase is None:

@@ -1,0 +1,184 @@
+"""Missing cells: a comparison with gaps is decided no milder than it would have been without them.
+
+What was seen decides what is run next, so that a gap can change the whole course: it may buy runs over which a break
+looks unsteady, or end the run before one is seen. To count every gap as the worst is therefore not enough. The
+comparison is decided with its gaps first, each counted against the candidate, and then again for what they may have
+been; the strictest of these decisions stands. The whole comparison is one of them where the missing scores lie on the
+scale of those that were seen (passes and failures, a judge's grades) and there are few enough ways to fill the gaps:
+then its verdict is a bound by construction. Else the nearest ways stand for it.
+
+Where nothing is missing, nothing of this happens.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+
+import numpy as np
+
+from engine.gate import words
+from engine.gate.cells import Batch, Bools, Floats, Observations
+from engine.gate.decision import Conversation, Decision
+from engine.gate.design import Design
+from engine.verdict import DECIDED, SEVERITY
+from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+
+STEPS = 9
+"""More different scores than a judge's averaged grades have are no scale: eighths stand for them."""
+WAYS = 128
+"""So many ways to fill the gaps are tried at most …"""
+EFFORT = 100_000
+"""… and fewer where there are many cells, so that it takes seconds: ways times cells. The two extremes always."""
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Observations))
+
+Cell = tuple[int, int, int]
+"""Case, arm, repetition."""
+Answers = Generator[Batch, Observations, Observations]
+Filling = tuple[float, ...]
+"""Scores of the gaps, in the order in which they are met; the last one for all that follow."""
+
+
+def with_gaps(design: Design, begin: Callable[[], Conversation]) -> Conversation:
+    """Leads a comparison, which ``begin`` starts anew as often as it is called, and decides it.
+
+    No cell is asked for twice, and more than the comparison itself asks for only where a gap changed its course.
+    """
+    heard = _Heard(design)
+    decision = yield from _led(begin(), heard.ask)
+    if not heard.missing() or decision.status in DECIDED:
+        return decision
+    strictest, scale = decision, heard.scale()
+    ways: deque[Filling] = deque((score,) for score in scale)
+    for _ in range(max(min(WAYS, EFFORT // heard.cells), 2)):
+        filled = _Filled(heard, ways.popleft())
+        other = yield from _led(begin(), filled.answers)
+        strictest = min(strictest, other, key=lambda each: SEVERITY.index(each.status))
+        ways.extend(filled.others(scale))
+        if not ways or strictest.status in DECIDED:
+            break
+    if strictest is not decision:
+        decision = _stricter(decision, strictest, heard.missing())
+    return dataclasses.replace(decision, cells=heard.cells)
+
+
+def _led(conversation: Conversation, answers: Callable[[Batch], Answers]) -> Conversation:
+    """Leads a conversation to its end by the answers of somebody who may have to ask for them."""
+    given = None
+    while True:
+        try:
+            asked = next(conversation) if given is None else conversation.send(given)
+        except StopIteration as end:
+            decision: Decision = end.value
+            return decision
+        given = yield from answers(asked)
+
+
+def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:
+    """``decision``, and what speaks against the candidate in a stricter one."""
+    if other.status in DECIDED:  # nobody is blocked for what was not seen
+        status, sentence = VerdictStatus.ERROR, words.missing_choice(missing)
+        doubt = Reason(code=ReasonCode.MISSING_CELLS, status=status, sentence=sentence, look=decision.sureness.looks)
+        return dataclasses.replace(decision, status=status, reasons=(doubt,))
+    found = [reason for reason in other.reasons if reason.status is other.status]
+    judged = {(reason.slice, reason.metric) for reason in found if reason.metric is not None}
+    kept = [
+        reason
+        for reason in decision.reasons
+        if reason.status is not VerdictStatus.APPROVED and (reason.slice, reason.metric) not in judged
+    ]
+    return dataclasses.replace(decision, status=other.status, reasons=(*found, *kept))
+
+
+class _Heard:
+    """Every cell that was asked for, and its answer."""
+
+    def __init__(self, design: Design) -> None:
+        self._columns = list(design.columns)
+        self._answers: list[Observations] = []
+        self._batches: list[Batch] = []
+        self._places: dict[Cell, int] = {}
+        self._indexed = 0
+
+    @property
+    def cells(self) -> int:
+        """How many there are."""
+        return sum(len(batch) for batch in self._batches)
+
+    def ask(self, asked: Batch) -> Answers:
+        """Asks for cells that were not asked for before."""
+        given = yield asked
+        self._batches.append(asked)
+        self._answers.append(given)
+        return given
+
+    def recall(self, asked: Batch) -> Answers:
+        """Copies of what is known of these cells; the others are asked for."""
+        self._index()
+        cells = _cells(asked)
+        new = np.array([cell not in self._places for cell in cells], dtype=np.bool_)
+        if new.any():
+            yield from self.ask(Batch(asked.cases[new], asked.arms[new], asked.repetitions[new], asked.purpose))
+            self._index()
+        rows = np.array([self._places[cell] for cell in cells], dtype=np.int64)
+        (known,) = self._answers
+        return Observations(*(getattr(known, name)[rows] for name in FIELDS))
+
+    def missing(self) -> int:
+        """How many cells gave no usable answer."""
+        return sum(int(self.unusable(given).sum()) for given in self._answers)
+
+    def scale(self) -> Filling:
+        """What a missing cell may have scored: 0, 1, and what others did."""
+        scores = np.concatenate([given.scores[:, self._columns].ravel() for given in self._answers])
+        between = np.unique(scores[(scores > 0) & (scores < 1)]).tolist()
+        return (0.0, 1.0, *(between if len(between) <= STEPS - 2 else np.linspace(0, 1, STEPS)[1:-1].tolist()))
+
+    def unusable(self, given: Observations) -> Bools:
+        """Cells without an answer, or without a score that gates."""
+        return np.asarray(given.missing | ~_in_range(given.scores[:, self._columns]).all(axis=1))
+
+    def _index(self) -> None:
+        """Puts all answers into one table and notes where each stands."""
+        for batch in self._batches[self._indexed :]:
+            for cell in _cells(batch):
+                self._places[cell] = len(self._places)
+        self._indexed = len(self._batches)
+        if len(self._answers) > 1:
+            columns = ([getattr(given, name) for given in self._answers] for name in FIELDS)
+            self._answers = [Observations(*map(np.concatenate, columns))]
+
+
+class _Filled:
+    """The answers as they are known, and scores in place of those that are missing."""
+
+    def __init__(self, heard: _Heard, filling: Filling) -> None:
+        self._heard = heard
+        self._filling = filling
+        self._met: Filling = ()
+
+    def answers(self, asked: Batch) -> Answers:
+        """Answers in which every score that gates is one. What a call cost and took stays unknown."""
+        given = yield from self._heard.recall(asked)
+        for row in np.flatnonzero(self._heard.unusable(given)).tolist():
+            score = self._filling[: len(self._met) + 1][-1]
+            usable = _in_range(given.scores[row]) & ~given.missing[row]
+            given.scores[row] = np.where(usable, given.scores[row], score)
+            self._met += (score,)
+        return given
+
+    def others(self, scale: Filling) -> Iterator[Filling]:
+        """The fillings that first differ from this one in a gap that it had no score of its own for. With theirs in
+        turn, every filling is met once."""
+        for k in range(len(self._filling), len(self._met)):
+            yield from ((*self._met[:k], score) for score in scale if score != self._met[k])
+
+
+def _cells(batch: Batch) -> list[Cell]:
+    return list(zip(batch.cases.tolist(), batch.arms.tolist(), batch.repetitions.tolist(), strict=True))
+
+
+def _in_range(scores: Floats) -> Bools:
+    return np.asarray((scores >= 0) & (scores <= 1))
