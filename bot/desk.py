@@ -27,7 +27,7 @@ from bot.store.values import Run, RunKind, RunState
 from schemas.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from adapters.github.app import GitHubApp
     from bot.durable import Durable
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from schemas.host import HostedPullRequest, Sha
     from schemas.ports import Clock
 
-log = logger("desk")
+REOPENED = "reopened"
+"""Why GitHub says that a pull request moved, where it was closed before."""
 
+log = logger("desk")
 
 Answer = Callable[[CommandPosted, "Desk"], Awaitable[str]]
 """The room of commands: acknowledges, does and answers one, once, however often it is called."""
@@ -65,8 +67,8 @@ class Desk:
     async def handle(self, intent: Intent) -> None:
         """Does what is to be done. Raises HostError and StoreError: then it is to be handled again, later."""
         match intent:
-            case PullRequestMoved(place=place, number=number, why=why):
-                await self.look(place, number, why)
+            case PullRequestMoved(place=place, number=number, why=why, left=left):
+                await self.look(place, number, why, left=left)
             case PullRequestClosed(place=place, number=number):
                 await self.look(place, number, "closed")
             case ReviewGiven(place=place, number=number):
@@ -87,26 +89,33 @@ class Desk:
             case _:  # a push to the default branch: what was measured is in the shared store already
                 return
 
-    async def look(self, place: Place, number: int, why: str) -> Run | None:
-        """Brings the runs of a pull request to its newest state: one for its head and base, none besides."""
+    async def look(self, place: Place, number: int, why: str, *, left: Sha | None = None) -> Run | None:
+        """Brings the runs of a pull request to its newest state: one for its head and base, none besides.
+
+        ``left``: a head that it had for a while, maybe unheard of here; others that have it may have waited for it.
+        """
         now = await self._now(place, number)
+        before = await asyncio.to_thread(self._records.current_run, place.repository_id, number)
+        heads = {head for head in (left, before.head_sha if before else None) if head is not None}
         if now is None or not now.is_open:
             runs = await self._open_runs(place, number)
             if runs and now is not None:
                 await asyncio.to_thread(self._publishing.comments.mend, runs[-1])
             await self.cancel(runs)
-            if now is not None:
-                await self._resettle(place, now.head_sha, number)
+            for head_sha in sorted(heads | ({now.head_sha} if now else set())):
+                await self._left(place, head_sha, number)
             return None
-        before = await asyncio.to_thread(self._records.current_run, place.repository_id, number)
-        if before is not None and before.head_sha != now.head_sha:
-            await self._resettle(place, before.head_sha, number)
+        for head_sha in sorted(heads - {now.head_sha}):
+            await self._left(place, head_sha, number)
         run = await self._open(place, now, why, raise_attempt=False)
         last = await asyncio.to_thread(self._records.current_run, place.repository_id, number)
-        if last is not None and last.id != run.id and not run.state.is_open:
-            # Back to a head or a base that was judged before: what is shown meanwhile is about another.
+        if last is not None and not run.state.is_open and (last.id != run.id or why == REOPENED):
+            # What is shown meanwhile is about another head or base, or was said while nobody listened: who accepted it
+            # may have taken that back, and others with this head were judged without it.
             run = await self._open(place, now, f"{why} after {last.id}", raise_attempt=True)
         await self._go(run)
+        if not run.state.is_open and await self._sharing(place, now.head_sha, number):
+            await self.restate(place, number)  # in between it may have been elsewhere, and the others waited for it
         return run
 
     async def again(self, place: Place, number: int, *, why: str, approved_sha: str | None = None) -> Run | None:
@@ -123,9 +132,13 @@ class Desk:
         return run
 
     async def superseded(self, run: Run, why: str) -> None:
-        """A run of a pull request found that it isn't the newest any more, in case no event says so."""
-        assert run.number is not None
-        await self._resettle(place_of(run), run.head_sha, run.number)
+        """Ends a run that found, and said on its check, that it isn't the newest any more. A pull request is looked at
+        anew, in case no event says so."""
+        if run.kind is not RunKind.PULL_REQUEST or run.number is None:
+            await asyncio.to_thread(self._records.finish, run.id, RunState.CANCELLED, self._clock.utc())
+            return
+        await self._left(place_of(run), run.head_sha, run.number)
+        await asyncio.to_thread(self._records.finish, run.id, RunState.CANCELLED, self._clock.utc())
         await self.look(place_of(run), run.number, why)
 
     async def restate(self, place: Place, number: int) -> None:
@@ -139,21 +152,46 @@ class Desk:
             return
         try:
             await asyncio.to_thread(self._publishing.publish, kept, now)
-        except Superseded:
+        except Superseded as superseded:
             await asyncio.to_thread(self._publishing.comments.mend, kept.run)
+            await self.look(place, number, str(superseded))
 
-    async def cancel(self, runs: Iterable[Run]) -> None:
-        """Ends runs whose answer nobody needs: first their calls, then their checks, then their rows, so that a kill in
-        between is repaired by whoever does it again."""
+    async def cancel(self, runs: Iterable[Run], *, still_on: Sha | None = None) -> None:
+        """Ends runs whose answer nobody needs: first their calls, then their checks, then what these hid of others with
+        the same head, then their rows, so that a kill in between is repaired by whoever does it again.
+
+        ``still_on``: the head that their pull request has now, if it is open.
+        """
         for run in runs:
             if run.state.is_open:
                 await self._durable.cancel(run.id)
-                await asyncio.to_thread(self._end, run)
+                await self._end(run, left=run.head_sha != still_on)
+
+    async def uncover(self, place: Place, pulls: Sequence[HostedPullRequest]) -> bool:
+        """Whether the newest check of the one head of these open pull requests, by which GitHub goes, is of a run of
+        theirs. Else each gets a new one.
+
+        GitHub is asked: a check that was made when its worker died, or whose answer got lost, isn't in our records.
+        """
+        newest = await asyncio.to_thread(self._publishing.newest, place, pulls[0].head_sha)
+        if newest is None:
+            return True
+        run = await asyncio.to_thread(self._records.run, newest)
+        if run is not None and run.state is not RunState.CANCELLED and run.number in {pull.number for pull in pulls}:
+            return True
+        for pull in pulls:
+            fresh = await self._open(place, pull, f"after {newest}", raise_attempt=True)
+            older = await asyncio.to_thread(self._records.older_runs, fresh)
+            # Those of other heads are ended by whoever hears of the push: two that change places would do it for ever.
+            await self.cancel((one for one in older if one.head_sha == pull.head_sha), still_on=pull.head_sha)
+            if fresh.state.is_open:
+                await self._durable.enqueue(fresh.id)
+        return False
 
     # -- steps
 
     async def _go(self, run: Run) -> None:
-        await self.cancel(await asyncio.to_thread(self._records.older_runs, run))
+        await self.cancel(await asyncio.to_thread(self._records.older_runs, run), still_on=run.head_sha)
         if run.state.is_open:
             await self._durable.enqueue(run.id)
 
@@ -171,13 +209,18 @@ class Desk:
             kind=RunKind.PULL_REQUEST, raise_attempt=raise_attempt, at=self._clock.utc(), approved_sha=approved_sha,
         )  # fmt: skip
 
-    def _end(self, run: Run) -> None:
-        current = self._records.run(run.id) or run
-        self._publishing.cancelled(current)
-        self._records.finish(run.id, RunState.CANCELLED, self._clock.utc())
-        ended = self._records.run(run.id)
+    async def _end(self, run: Run, *, left: bool) -> None:
+        current = await asyncio.to_thread(self._records.run, run.id) or run
+        await self._take_back(current, left=left)
+        await asyncio.to_thread(self._records.finish, run.id, RunState.CANCELLED, self._clock.utc())
+        ended = await asyncio.to_thread(self._records.run, run.id)
         if ended is not None and ended.check_run_id not in (None, current.check_run_id):
-            self._publishing.cancelled(ended)  # the check was made while we looked
+            await self._take_back(ended, left=left)  # the check was made while we looked
+
+    async def _take_back(self, run: Run, *, left: bool) -> None:
+        await asyncio.to_thread(self._publishing.cancelled, run)
+        if left and run.kind is RunKind.PULL_REQUEST and run.number is not None:
+            await self._left(place_of(run), run.head_sha, run.number)
 
     async def _now(self, place: Place, number: int) -> HostedPullRequest | None:
         try:
@@ -189,21 +232,19 @@ class Desk:
         runs = await asyncio.to_thread(self._records.open_runs)
         return [run for run in runs if (run.repository_id, run.number) == (place.repository_id, number)]
 
-    async def _resettle(self, place: Place, head_sha: Sha, gone: int) -> None:
-        """A pull request that was closed or moved on decides no more about others with the head that it left.
+    async def _left(self, place: Place, head_sha: Sha, gone: int) -> None:
+        """A pull request that was closed or moved on decides no more about others with the head that it left."""
+        there = await self._sharing(place, head_sha, gone)
+        if there and await self.uncover(place, there):
+            for now in there:
+                await self.restate(place, now.number)
 
-        GitHub goes by the newest check of a commit: where that is of the one that is gone, the others get new ones.
-        """
+    async def _sharing(self, place: Place, head_sha: Sha, besides: int) -> list[HostedPullRequest]:
+        """The other open pull requests with this head, as far as they had a run there."""
         runs = await asyncio.to_thread(self._records.runs_of_head, place.repository_id, head_sha)
-        newest = max(runs, key=lambda run: run.check_run_id or 0, default=None)
-        for number in sorted({run.number or gone for run in runs if run.kind is RunKind.PULL_REQUEST} - {gone}):
-            now = await self._now(place, number)
-            if now is None or not now.is_open or now.head_sha != head_sha:
-                continue
-            if newest is not None and newest.number == gone:
-                await self.again(place, number, why=f"after {newest.id}")
-            else:
-                await self.restate(place, number)
+        numbers = {run.number for run in runs if run.kind is RunKind.PULL_REQUEST and run.number is not None}
+        found = [await self._now(place, number) for number in sorted(numbers - {besides})]
+        return [now for now in found if now is not None and now.is_open and now.head_sha == head_sha]
 
     async def _rerun(self, asked: RerunAsked) -> None:
         place = asked.place

@@ -96,7 +96,8 @@ def _pull_request(payload: object) -> Intent:
         return Ignored(why="the pull request has the same head and the same base")
     if event.pull_request.state != "open":
         return Ignored(why="the pull request is closed")
-    return PullRequestMoved(place=_place(event), number=number, why="the base was changed" if rebased else event.action)
+    why = "the base was changed" if rebased else event.action
+    return PullRequestMoved(place=_place(event), number=number, why=why, left=event.before)
 
 
 def _review(payload: object) -> Intent:

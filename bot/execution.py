@@ -51,8 +51,8 @@ class Step:
 
 
 class Execution:
-    """``bot.durable.Work``. ``superseded`` looks at a pull request anew: called where a run finds itself superseded, in
-    case the event that said so got lost."""
+    """``bot.durable.Work``. ``superseded`` ends a run that finds itself superseded, and looks at its pull request anew,
+    in case the event that said so got lost."""
 
     def __init__(
         self,
@@ -234,9 +234,7 @@ class Execution:
         await asyncio.to_thread(self._publishing.cancelled, await self._fresh(run))
         if run.number is not None and run.kind is RunKind.PULL_REQUEST:
             await asyncio.to_thread(self._publishing.comments.mend, run)
-        await asyncio.to_thread(self._records.finish, run.id, RunState.CANCELLED, self._clock.utc())
-        if run.number is not None and run.kind is RunKind.PULL_REQUEST:
-            await self._superseded(run, why)
+        await self._superseded(run, why)
 
     async def _fresh(self, run: Run) -> Run:
         return await asyncio.to_thread(self._records.run, run.id) or run

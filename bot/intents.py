@@ -23,6 +23,8 @@ class PullRequestMoved(Value):
     place: Place
     number: Id
     why: str
+    left: Sha | None = None
+    """The head that it had before, after a push."""
 
 
 class PullRequestClosed(Value):

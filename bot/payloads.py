@@ -96,6 +96,8 @@ class PullRequestEvent(Here):
     action: str
     pull_request: Pull
     changes: Changes = Changes()
+    before: Sha | None = None
+    """The head before a push."""
 
 
 class Review(Part):

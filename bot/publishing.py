@@ -21,7 +21,7 @@ from bot.store.values import KeptVerdict, Run, RunKind
 from engine.render.annotations import scorecard_annotations
 from engine.render.check_text import check_text
 from schemas.errors import HostError, HostUnavailable, NotFound
-from schemas.host import CheckAction, CheckConclusion, CheckRun, HostedPullRequest
+from schemas.host import CheckAction, CheckConclusion, CheckRun, HostedPullRequest, Sha
 from schemas.scorecard import Scorecard
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Publishing:
     def current(self, run: Run) -> HostedPullRequest:
         """The pull request as it is now, while the run is still its own. Raises Superseded."""
         return current(self._records, self.host(run), run)
+
+    def newest(self, place: Place, head_sha: Sha) -> str | None:
+        """The id of the run whose check is the newest on a commit; ``None``: there is no check of ours."""
+        found = self._app.host(place.installation_id, place.repository).checks(head_sha, CHECK_NAME)
+        return found[0].external_id if found else None
 
     def begin(self, run: Run) -> bool:
         """Shows that the run is under way. False: it was cancelled meanwhile, and its check says so.

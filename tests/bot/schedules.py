@@ -254,6 +254,8 @@ class Town:
         self.policy = dict.fromkeys(BASES, 0)
         self.mended = False
         self.rests = False
+        self.unheard = False
+        """Something changed that GitHub sends no event about: what is shown may be old until it is stated anew."""
         self.fault = Fault()
         self.steps = 0
         # what the oracle knows
@@ -426,10 +428,11 @@ class Town:
         self.mail.append(PullRequestMoved(place=PLACE, number=number, why="opened"))
 
     def moved(self, number, why, **fields):
+        left = self.host.pulls[number].head_sha if "head_sha" in fields else None
         self.host.changed(number, **fields)
         pull = self.host.pulls[number]
         self.mail.append(
-            PullRequestMoved(place=PLACE, number=number, why=why) if pull.is_open
+            PullRequestMoved(place=PLACE, number=number, why=why, left=left) if pull.is_open
             else PullRequestClosed(place=PLACE, number=number)
         )  # fmt: skip
 

@@ -45,6 +45,11 @@ def test_a_new_head_is_measured(action):
     assert read_event("pull_request", pull_request(action)) == PullRequestMoved(place=PLACE, number=7, why=action)
 
 
+def test_a_push_says_which_head_it_left():
+    pushed = pull_request("synchronize", before="b" * 40, after="c" * 40)
+    assert read_event("pull_request", pushed).left == "b" * 40
+
+
 def test_a_new_base_is_measured_and_a_new_title_is_not():
     moved = read_event("pull_request", pull_request("edited", changes={"base": {"ref": {"from": "main"}}}))
     assert moved == PullRequestMoved(place=PLACE, number=7, why="the base was changed")

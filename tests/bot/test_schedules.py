@@ -107,12 +107,14 @@ def person_acts(town, data, what):
             town.pressed(number, "mia")
         case "change roles":
             town.host.roles[data.draw(st.sampled_from(["mia", "max", "eve"]))] = data.draw(st.sampled_from(list(Role)))
+            town.unheard = True
         case "mend":
             town.mended = not town.mended
         case "wait":
             town.clock.forward(minutes=5)
         case "wait long":
             town.clock.forward(days=data.draw(st.sampled_from([1, 4, 8])))
+            town.unheard = True
 
 
 class Drawn:
@@ -167,6 +169,7 @@ def machine_acts(town, data, what):
             intent = town.mail[pick % len(town.mail)]
             if isinstance(intent, PullRequestMoved):  # the sweep of deliveries brings all others again
                 town.mail.remove(intent)
+                town.unheard = True
 
 
 def machine(empty):
@@ -178,9 +181,8 @@ def machine(empty):
             self.town = Town(empty())
 
         def teardown(self):
-            self.town.settle()
-            for number in sorted(self.town.host.pulls):
-                assert self.town.restate(number)
+            self.everything_comes_to_rest()
+            self.everything_is_stated_anew()
             assert not self.town.broken, self.town.broken
             self.town.check_all()
             TOTALS.update(self.town.counted)
@@ -211,6 +213,14 @@ def machine(empty):
         @rule()
         def everything_comes_to_rest(self):
             self.town.settle()
+            if not self.town.unheard:
+                self.town.check_all()
+
+        def everything_is_stated_anew(self):
+            """After what GitHub sends no event about."""
+            for number in sorted(self.town.host.pulls):
+                assert self.town.restate(number)
+            self.town.unheard = False
 
         @rule(data=st.data(), way=st.sampled_from(["approve", "approve", "approve", "review", "review", "approve-run"]))
         def somebody_accepts_what_is_shown(self, data, way):
@@ -241,8 +251,7 @@ def machine(empty):
             """An acceptance is of a content, of a person, and of a week."""
             person_acts(self.town, data, what)
             self.town.settle()
-            for number in sorted(self.town.host.pulls):
-                assert self.town.restate(number)
+            self.everything_is_stated_anew()
 
     return Schedule
 
