@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.durable import Durable
     from bot.metrics import Metrics
     from bot.store.records import Records
-    from schemas.host import HookDelivery, Installation
+    from schemas.host import HookDelivery, HostedPullRequest, Installation
     from schemas.ports import Clock
 
 BEAT_S = 5.0
@@ -72,6 +72,8 @@ class Sweep:
         self._seen_until: datetime | None = None
         self._expired: set[tuple[str, datetime]] = set()
         """Overrides that ended, by run and end: shown as ended already."""
+        self._seen: set[str] = set()
+        """Runs that ended, with the newest check of their head looked at since."""
 
     async def run(self) -> None:
         """Until it is cancelled."""
@@ -183,13 +185,26 @@ class Sweep:
 
     async def _heads_of(self, place: Place) -> None:
         host = await asyncio.to_thread(self._app.host, place.installation_id, place.repository)
-        for pull in await asyncio.to_thread(host.open_pull_requests):
+        pulls = await asyncio.to_thread(host.open_pull_requests)
+        for pull in pulls:
             run = await asyncio.to_thread(self._records.current_run, place.repository_id, pull.number)
             if run is None or (run.head_sha, run.base_ref) != (pull.head_sha, pull.base_ref):
                 self._metrics.repairs.labels("head").inc()
                 await self._desk.look(place, pull.number, "sweep")
             else:
                 await self._expire(place, run)
+                await self._uncover(place, run, [one for one in pulls if one.head_sha == pull.head_sha])
+
+    async def _uncover(self, place: Place, run: Run, sharing: list[HostedPullRequest]) -> None:
+        """Looks once, after a run of a head that had others, whether a check that nobody brings to an end hides it: its
+        worker may have died when the run had been cancelled already."""
+        if run.state.is_open or run.id in self._seen:
+            return
+        runs = await asyncio.to_thread(self._records.runs_of_head, place.repository_id, run.head_sha)
+        if len(runs) > 1 and not await self._desk.uncover(place, sharing):
+            self._metrics.repairs.labels("check").inc()
+            log.warning("hidden check", run=run.id)
+        self._seen.add(run.id)
 
     async def _expire(self, place: Place, run: Run) -> None:
         """Takes back what an override accepted that counts no more."""

@@ -9,9 +9,11 @@ from functools import partial
 import pytest
 
 from adapters.clock import SystemClock
+from bot.events import CHECK_NAME
 from bot.publishing import place_of
 from bot.store.values import MOST_TRIES, AuditAction, AuditEntry, RunState
 from bot.worker import assemble
+from schemas.host import CheckRun
 from tests.bot.scripted import FILES, PROMPT, Scripted
 from tests.bot.whole import Whole
 from tests.fakes.github import FakeGitHub
@@ -89,6 +91,27 @@ def test_a_head_without_a_run_is_found(bot):
     bot.do(bot.worker.sweep.heads())
     bot.until(lambda: bot.conclusions(pull.head_sha) == ["failure"])
     bot.quiet()
+
+
+def test_a_check_that_nobody_ends_hides_no_verdict(bot):
+    """Its run was cancelled while its worker made it, and died: GitHub goes by the newest check."""
+    pull = opened(bot)
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
+    bot.quiet()
+    place = place_of(bot.records.current_run(bot.scene.repository.id, pull.number))
+    bot.do(bot.worker.desk.again(place, pull.number, why="a test"))
+    bot.quiet()
+    host = bot.worker.desk._publishing.host(bot.records.current_run(place.repository_id, pull.number))
+    orphan = CheckRun(name=CHECK_NAME, head_sha=pull.head_sha, external_id="exp:gone", title="measuring", summary="…")
+    host.create_check(orphan)
+    assert bot.conclusions(pull.head_sha) == ["success", "success", None]
+    bot.do(bot.worker.sweep.heads())
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["success", "success", None, "success"])
+    bot.quiet()
+    bot.do(bot.worker.sweep.heads())
+    asked = bot.github.count("GET", "check-runs")
+    bot.do(bot.worker.sweep.heads())
+    assert bot.github.count("GET", "check-runs") == asked, "it looks once"
 
 
 def test_a_run_that_met_an_outage_is_taken_up_again(bot):
