@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from bot.clearances import shown_since
-from bot.commands.authority import Action, Origin, Refused, may
+from bot.commands.authority import Action, Origin, Refused, at_least, may
 from bot.commands.cases import explanation, ready_patch
 from bot.commands.grammar import AddCase, Approve, ApproveRun, Command, Explain, Help, Protect, Rerun, read_command
-from bot.commands.replies import answer_body, approved, help_text, marker, said
+from bot.commands.replies import ENOUGH, answer_body, approved, help_text, marker, said
 from bot.intents import CommandPosted, Place
 from bot.store.values import AuditAction, AuditEntry, KeptVerdict, Run
 from engine.clearing import moment, not_overridable
@@ -32,14 +32,17 @@ if TYPE_CHECKING:
 STANDS = timedelta(days=7)
 """How long an override counts."""
 EYES = "eyes"
+MOST_ANSWERS = 10
+"""So many answers gets a person who may not write below one pull request: anybody can make comments without end."""
 
-_ACTIONS: dict[type[Command], tuple[Action, AuditAction]] = {
+_ACTIONS: dict[type[Command] | type[Help], tuple[Action, AuditAction]] = {
     Rerun: (Action.RERUN, AuditAction.RERUN),
     Approve: (Action.APPROVE, AuditAction.APPROVE),
     ApproveRun: (Action.APPROVE_RUN, AuditAction.APPROVE_RUN),
     Protect: (Action.PROTECT, AuditAction.PROTECT),
     AddCase: (Action.ADD_CASE, AuditAction.ADD_CASE),
     Explain: (Action.EXPLAIN, AuditAction.EXPLAIN),
+    Help: (Action.HELP, AuditAction.HELP),
 }
 
 
@@ -100,7 +103,8 @@ class Room:
 
 
 async def answer(posted: CommandPosted, room: Room) -> str:
-    """Does what the comment commands and answers it; what happened, for the log. May be repeated.
+    """Does what the comment commands and answers it; what happened, for the log. May be repeated. After the last answer
+    that a person gets nothing is done.
 
     Raises HostError, SourceError and StoreError: then nothing was answered yet, and the delivery is tried again.
     """
@@ -118,18 +122,21 @@ async def answer(posted: CommandPosted, room: Room) -> str:
         await asyncio.to_thread(room.host.react, posted.comment_id, EYES)
     except NotFound:
         return "the comment was deleted"
-    text = help_text(command) if isinstance(command, Help) else await _done(posted, command, room)
+    text = await _done(posted, command, room)
+    if text is None:
+        return "answered often enough"
     body = answer_body(posted.comment_id, posted.author, posted.url, text)
     made = await asyncio.to_thread(room.host.comment, posted.number, body, marker(posted.comment_id))
     await asyncio.to_thread(room.records.end_command, posted.comment_id, made.id, room.now())
     return f"answered {type(command).__name__}"
 
 
-async def _done(posted: CommandPosted, command: Command, room: Room) -> str:
+async def _done(posted: CommandPosted, command: Command | Help, room: Room) -> str | None:
+    """What is answered; ``None``: nothing any more."""
     pull = await asyncio.to_thread(room.host.pull_request, posted.number)
     role = await asyncio.to_thread(room.host.role, posted.author)
     before = await asyncio.to_thread(room.records.audited, posted.comment_id)
-    action, noted = _ACTIONS[type(command)]
+    _, noted = _ACTIONS[type(command)]
     entry = AuditEntry(
         repository_id=posted.place.repository_id,
         number=posted.number,
@@ -141,15 +148,36 @@ async def _done(posted: CommandPosted, command: Command, room: Room) -> str:
         comment_id=posted.comment_id,
         head_sha=pull.head_sha,
     )
+    earlier = 0 if at_least(role, Role.WRITE) else await asyncio.to_thread(_earlier, posted, room)
+    if earlier >= MOST_ANSWERS and before is None:
+        return None
+    asked = _Asked(posted, pull, entry, before)
+    if isinstance(command, Help):
+        await _note(room, entry)
+        text = help_text(command)
+    else:
+        text = await _effect(asked, command, room)
+    return f"{text}\n\n{ENOUGH}" if earlier == MOST_ANSWERS - 1 else text
+
+
+def _earlier(posted: CommandPosted, room: Room) -> int:
+    """How many other commands of this person were answered below this pull request."""
+    log = room.records.audit_log(posted.place.repository_id, posted.number)
+    return sum(1 for one in log if one.by == posted.author and one.comment_id != posted.comment_id)
+
+
+async def _effect(asked: _Asked, command: Command, room: Room) -> str:
+    posted, pull, entry, before = asked.posted, asked.pull, asked.entry, asked.before
+    action, _ = _ACTIONS[type(command)]
     origin = Origin.SAME_REPOSITORY if pull.head_repository == posted.place.repository else Origin.FORK
     if before is None:
-        allowed = may(action, role, origin, author=posted.author == pull.author)
+        allowed = may(action, Role(entry.role), origin, author=posted.author == pull.author)
         if isinstance(allowed, Refused):
             before = entry.model_copy(update={"permitted": False, "reason": allowed.sentence})
             await _note(room, before)
     if before is not None and not before.permitted:  # what was decided stays decided when it comes again
         return said(before.reason, "Nothing was done.")
-    asked = _Asked(posted, pull, entry, before)
+    asked = replace(asked, before=before)
     match command:
         case Approve():
             return await _approve(command, asked, room)

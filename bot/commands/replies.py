@@ -22,6 +22,7 @@ ANSWER = "<!-- prompt-verdict-answer"
 """How the first line of an answer starts; the command's comment id follows. It isn't the scorecard's marker."""
 MOST_RUNS = 12
 """Runs of one case that are listed."""
+ENOUGH = "Further commands of yours are acknowledged here, and not answered: ask somebody with write permission."
 _DETAIL = Detail(20, 20, 20, worse=20, better=20, text=1_500, effects=20, labels=10, diff_lines=40, reasons=10, notes=5)
 
 

@@ -142,6 +142,8 @@ class AuditAction(StrEnum):
     PROTECT = "protect"
     ADD_CASE = "add_case"
     EXPLAIN = "explain"
+    HELP = "help"
+    """Was told what there is: asked for it, or wrote what is no command."""
     REVIEW = "review"
     """Accepted what a person may accept, by an approving review."""
 

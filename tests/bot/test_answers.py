@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from bot.clearances import accepted
-from bot.commands.answers import Room, answer
-from bot.commands.replies import ANSWER
+from bot.commands.answers import MOST_ANSWERS, Room, answer
+from bot.commands.replies import ANSWER, ENOUGH
 from bot.events import read_event
 from bot.intents import CommandPosted, Ignored
 from bot.store.records import Records
@@ -29,7 +29,9 @@ class Town:
         self.records = records
         self.clock = Ticking()
         self.host = MemoryHost(self.clock)
-        self.host.roles = {"ada": Role.WRITE, "mia": Role.WRITE, "rob": Role.READ, "tri": Role.TRIAGE}
+        self.host.roles = {
+            "ada": Role.WRITE, "mia": Role.WRITE, "max": Role.ADMIN, "rob": Role.READ, "tri": Role.TRIAGE,
+        }  # fmt: skip
         self.host.opened(1, HEAD)
         self.again_asked, self.restated = [], []
         self.files = {}
@@ -298,6 +300,40 @@ def test_what_was_refused_stays_refused_when_it_is_handled_again(town):
     assert not town.accepted(blocked()).passes
 
 
+@pytest.mark.parametrize("author", ["rob", "eve"])
+@pytest.mark.parametrize("command", ["approve fine", "help", "no such thing", "explain x"])
+def test_who_may_not_write_is_answered_so_often_and_no_more(town, author, command):
+    town.host.opened(2, OTHER)
+    answers = [town.says(f"/verdict {command}", author) for _ in range(MOST_ANSWERS + 3)]
+    assert [ENOUGH in (text or "") for text in answers] == [False] * (MOST_ANSWERS - 1) + [True] + [False] * 3
+    assert answers[MOST_ANSWERS:] == [None] * 3
+    assert len(town.host.reactions) == MOST_ANSWERS + 3
+    assert len(town.records.audit_log(PLACE.repository_id, 1)) == MOST_ANSWERS
+    assert town.says("/verdict help", author, number=2) is not None, "elsewhere it is another matter"
+    assert town.says("/verdict help", "tri") is not None, "and so it is for others"
+
+
+def test_the_last_answer_of_a_person_is_found_when_its_delivery_comes_again(town):
+    for _ in range(MOST_ANSWERS - 1):
+        town.says("/verdict help", "rob")
+    posted = town.post("/verdict help", "rob")
+
+    def lose(name):
+        if name == "comment":
+            raise HostError("the line is dead")
+
+    town.host.trouble = lose
+    with pytest.raises(HostError):
+        town.handle(posted)
+    town.host.trouble = None
+    assert town.handle(posted) == "answered Help"
+    assert ENOUGH in town.host.ours(1)[-1]
+
+
+def test_who_may_write_is_always_answered(town):
+    assert None not in [town.says("/verdict help", "max") for _ in range(MOST_ANSWERS + 3)]
+
+
 def test_when_the_role_cant_be_asked_nothing_is_done(town):
     town.shows(blocked())
 
@@ -350,7 +386,7 @@ def test_what_only_looks_like_an_approval_accepts_nothing(town, body):
     town.shows(blocked())
     town.says(body)
     assert not town.accepted(blocked()).passes
-    assert town.records.audit_log(PLACE.repository_id, 1) == []
+    assert {entry.action for entry in town.records.audit_log(PLACE.repository_id, 1)} <= {AuditAction.HELP}
 
 
 def test_a_bot_gives_no_commands_and_neither_do_we(town):
