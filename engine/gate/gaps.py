@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterator
 import numpy as np
 
 from engine.gate import words
-from engine.gate.cells import Batch, Bools, Floats, Observations
+from engine.gate.cells import Batch, Bools, Floats, Ints, Observations
 from engine.gate.decision import Conversation, Decision
 from engine.gate.design import Design
 from engine.verdict import DECIDED, SEVERITY
@@ -34,8 +34,6 @@ EFFORT = 100_000
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Observations))
 
-Cell = tuple[int, int, int]
-"""Case, arm, repetition."""
 Answers = Generator[Batch, Observations, Observations]
 Filling = tuple[float, ...]
 """Scores of the gaps, in the order in which they are met; the last one for all that follow."""
@@ -97,58 +95,44 @@ class _Heard:
 
     def __init__(self, design: Design) -> None:
         self._columns = list(design.columns)
-        self._answers: list[Observations] = []
-        self._batches: list[Batch] = []
-        self._places: dict[Cell, int] = {}
-        self._indexed = 0
+        self._cells: Ints = np.zeros(0, dtype=np.int64)
+        self._given: list[Observations] = []
 
     @property
     def cells(self) -> int:
         """How many there are."""
-        return sum(len(batch) for batch in self._batches)
+        return len(self._cells)
 
     def ask(self, asked: Batch) -> Answers:
         """Asks for cells that were not asked for before."""
         given = yield asked
-        self._batches.append(asked)
-        self._answers.append(given)
+        self._cells = np.concatenate([self._cells, _numbers(asked)])
+        self._given.append(given)
         return given
 
     def recall(self, asked: Batch) -> Answers:
         """Copies of what is known of these cells; the others are asked for."""
-        self._index()
-        cells = _cells(asked)
-        new = np.array([cell not in self._places for cell in cells], dtype=np.bool_)
+        wanted = _numbers(asked)
+        new = ~np.isin(wanted, self._cells)
         if new.any():
             yield from self.ask(Batch(asked.cases[new], asked.arms[new], asked.repetitions[new], asked.purpose))
-            self._index()
-        rows = np.array([self._places[cell] for cell in cells], dtype=np.int64)
-        (known,) = self._answers
-        return Observations(*(getattr(known, name)[rows] for name in FIELDS))
+        order = np.argsort(self._cells)
+        rows = order[np.searchsorted(self._cells, wanted, sorter=order)]
+        return Observations(*(np.concatenate([getattr(g, name) for g in self._given])[rows] for name in FIELDS))
 
     def missing(self) -> int:
         """How many cells gave no usable answer."""
-        return sum(int(self.unusable(given).sum()) for given in self._answers)
+        return sum(int(self.unusable(given).sum()) for given in self._given)
 
     def scale(self) -> Filling:
         """What a missing cell may have scored: 0, 1, and what others did."""
-        scores = np.concatenate([given.scores[:, self._columns].ravel() for given in self._answers])
+        scores = np.concatenate([given.scores[:, self._columns].ravel() for given in self._given])
         between = np.unique(scores[(scores > 0) & (scores < 1)]).tolist()
         return (0.0, 1.0, *(between if len(between) <= STEPS - 2 else np.linspace(0, 1, STEPS)[1:-1].tolist()))
 
     def unusable(self, given: Observations) -> Bools:
         """Cells without an answer, or without a score that gates."""
         return np.asarray(given.missing | ~_in_range(given.scores[:, self._columns]).all(axis=1))
-
-    def _index(self) -> None:
-        """Puts all answers into one table and notes where each stands."""
-        for batch in self._batches[self._indexed :]:
-            for cell in _cells(batch):
-                self._places[cell] = len(self._places)
-        self._indexed = len(self._batches)
-        if len(self._answers) > 1:
-            columns = ([getattr(given, name) for given in self._answers] for name in FIELDS)
-            self._answers = [Observations(*map(np.concatenate, columns))]
 
 
 class _Filled:
@@ -176,8 +160,9 @@ class _Filled:
             yield from ((*self._met[:k], score) for score in scale if score != self._met[k])
 
 
-def _cells(batch: Batch) -> list[Cell]:
-    return list(zip(batch.cases.tolist(), batch.arms.tolist(), batch.repetitions.tolist(), strict=True))
+def _numbers(batch: Batch) -> Ints:
+    """One number for each cell: repetitions lie below 2^31."""
+    return (batch.cases * 2 + batch.arms) << 31 | batch.repetitions
 
 
 def _in_range(scores: Floats) -> Bools:
