@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import ast
+import inspect
+import itertools
+import textwrap
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from pydantic import JsonValue
 
@@ -10,6 +15,7 @@ from schemas.config import Config
 from schemas.rubrics import Rubric
 from schemas.scorecard import Scorecard
 from schemas.testsets import TestCase
+from schemas.values import Value
 
 Kind = Literal["config", "tests", "rubric", "scorecard"]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,13 +30,47 @@ def json_schema(kind: Kind) -> dict[str, JsonValue]:
         case "tests":
             return {"$schema": DIALECT, **_tests()}
         case "rubric":
-            return {"$schema": DIALECT, **Rubric.model_json_schema()}
+            return {"$schema": DIALECT, **_explained(Rubric)}
         case "scorecard":
-            return {"$schema": DIALECT, **Scorecard.model_json_schema(mode="serialization")}
+            return {"$schema": DIALECT, **_explained(Scorecard, mode="serialization")}
+
+
+def _explained(model: type[Value], **given: Any) -> dict[str, JsonValue]:
+    """The schema of ``model``, with the text under each field as its description.
+
+    pydantic can do so itself when a class is made, but then every start of the program reads all of these sources."""
+    schema: dict[str, JsonValue] = model.model_json_schema(**given)
+    definitions = _at(schema, "$defs") if "$defs" in schema else {}
+    for one in _values(Value):
+        part = schema if one is model else definitions.get(one.__name__)
+        properties = part.get("properties") if isinstance(part, dict) else None
+        if not isinstance(properties, dict):
+            continue
+        for name, text in _field_texts(one):
+            if isinstance(field := properties.get(name), dict):
+                field.setdefault("description", text)
+    return schema
+
+
+def _values(root: type[Value]) -> Iterator[type[Value]]:
+    for one in root.__subclasses__():
+        yield one
+        yield from _values(one)
+
+
+def _field_texts(model: type[Value]) -> Iterator[tuple[str, str]]:
+    """Each field of a class that a text follows, and the text."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    assert isinstance(definition, ast.ClassDef)
+    for field, below in itertools.pairwise(definition.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            match below:
+                case ast.Expr(value=ast.Constant(value=str(text))):
+                    yield field.target.id, inspect.cleandoc(text)
 
 
 def _config() -> dict[str, JsonValue]:
-    schema: dict[str, JsonValue] = Config.model_json_schema()
+    schema: dict[str, JsonValue] = _explained(Config)
     floor = _at(schema, "$defs", "GateConfig", "properties", "floor")
     floor["anyOf"] = [{"$ref": floor.pop("$ref")}, {"minimum": 0, "maximum": 1, "type": "number"}]
     return schema
@@ -38,7 +78,7 @@ def _config() -> dict[str, JsonValue]:
 
 def _tests() -> dict[str, JsonValue]:
     """As engine/readers/cases.py reads a case: short forms included, ``id`` optional, texts for lists of one."""
-    case: dict[str, JsonValue] = TestCase.model_json_schema()
+    case: dict[str, JsonValue] = _explained(TestCase)
     definitions = case.pop("$defs", {})
     properties = _at(case, "properties")
     del properties["line"]
