@@ -14,7 +14,7 @@ import httpx2
 from pydantic import ValidationError
 
 from adapters.masking import encodings
-from adapters.providers.transport import BoundTransport, UnreadableAnswerError
+from adapters.providers.transport import BoundClient, BoundTransport, UnreadableAnswerError
 from adapters.providers.wire import (
     FILTER_CODES,
     MalformedError,
@@ -45,8 +45,8 @@ class SdkProvider(ABC):
     """
 
     def __init__(self, origin: str, key: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> None:
-        transport = BoundTransport(origin, proxy=proxy, ca_bundle=ca_bundle)
-        self._http = httpx2.AsyncClient(transport=transport, trust_env=False, follow_redirects=False)
+        self._http = BoundClient(BoundTransport(origin, proxy=proxy, ca_bundle=ca_bundle))
+        self._origin = origin.rstrip("/")
         self._key = key
         self._key_forms = [form.encode() for form in sorted(encodings(key), key=len, reverse=True)]
         self._client = self.open(origin, key, self._http)
@@ -82,7 +82,10 @@ class SdkProvider(ABC):
         try:
             async with asyncio.timeout(timeout_s):
                 answer = await self._client.post(
-                    path, body=body, cast_to=httpx2.Response, options={"headers": headers} if headers else {}
+                    self._origin + path,
+                    body=body,
+                    cast_to=httpx2.Response,
+                    options={"headers": headers} if headers else {},
                 )
         except TimeoutError:
             message = f"no answer within {timeout_s:g} s"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 import zlib
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -90,6 +91,29 @@ class BoundTransport(httpx2.AsyncBaseTransport):
         if self._ca_bundle:
             context.load_verify_locations(self._ca_bundle)
         return context
+
+
+class BoundClient(httpx2.AsyncClient):
+    """What the SDKs take for httpx2's client. Settings, cookies, authentication, redirects and hooks of a client's own,
+    which we have none of, cost a fifth of each call: a request is built from what the SDK says, and sent."""
+
+    def __init__(self, transport: BoundTransport) -> None:
+        super().__init__(transport=transport, trust_env=False, follow_redirects=False)
+        self._bound = transport
+        self._urls: dict[str, httpx2.URL] = {}
+
+    def build_request(self, method: str, url: httpx2.URL | str, **given: Any) -> httpx2.Request:
+        """A request with exactly these headers and this body."""
+        address = str(url)
+        if address not in self._urls:
+            self._urls[address] = httpx2.URL(address)
+        return httpx2.Request(method, self._urls[address], headers=given["headers"], content=given["content"])
+
+    async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
+        """Its answer, read to the end."""
+        response = await self._bound.handle_async_request(request)
+        response.request = request
+        return response
 
 
 async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
