@@ -94,12 +94,13 @@ class LivePreparation:
     async def measure(self, log: Callable[[str], None]) -> Scorecard:
         """Runs what is planned, with the outcome store in the action's home."""
         from adapters.clock import SystemClock
-        from adapters.providers.registry import provider_for
+        from adapters.providers.caller import Caller
         from engine.runner.access import Access
 
         clock = SystemClock()
         store = open_kept(Path(self.pipeline.store), log)
-        access = Access(lambda model: provider_for(model, self.pipeline.variables), clock)
+        caller = Caller()
+        access = Access(lambda model: caller.provider(model, self.pipeline.variables), clock)
         last = clock.monotonic()
 
         def tell(progress: Progress) -> None:

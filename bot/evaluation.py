@@ -108,10 +108,11 @@ class LiveEvaluation:
     def access(self) -> Access:
         """Providers, and one limiter for each key."""
         if self._access is None:
-            from adapters.providers.registry import provider_for
+            from adapters.providers.caller import Caller
             from engine.runner.access import Access
 
-            self._access = Access(lambda model: provider_for(model, self.settings.variables_for(model)), self.clock)
+            caller = Caller()  # one for the worker: a key has one limiter in it, and one client
+            self._access = Access(lambda model: caller.provider(model, self.settings.variables_for(model)), self.clock)
         return self._access
 
     @property

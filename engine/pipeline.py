@@ -66,12 +66,22 @@ class Prepared:
         return any(entry.plan is not None for entry in self.entries)
 
 
-def prepare(pull_request: PullRequest, merge_base: str | None, world: World, *, only: Sequence[str] = ()) -> Prepared:
-    """Detects what changed and plans its experiments; spends nothing. ``only``: names of lineages to look at.
+def prepare(
+    pull_request: PullRequest,
+    merge_base: str | None,
+    world: World,
+    *,
+    only: Sequence[str] = (),
+    on_detected: Callable[[Detection], None] | None = None,
+) -> Prepared:
+    """Detects what changed and plans its experiments; spends nothing. ``only``: names of lineages to look at;
+    ``on_detected`` is told what will be measured while it is still being planned.
 
     Raises SourceError, ConfigError, and UsageError for a name in ``only`` that there is not.
     """
     detection = detect(world.tree, pull_request, merge_base)
+    if on_detected is not None:
+        on_detected(detection)
     known = detection.names
     for name in only:
         if known is not None and name not in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -110,6 +111,9 @@ def check(
     color: Colour = None,
 ) -> None:
     """Run baseline and candidate prompts on the committed test sets and give the verdict."""
+    from adapters.providers.process import started_for
+
+    calling = started_for(os.environ)  # it imports what it needs while we import what we need
     from action.cli.check import CheckOptions
     from action.cli.check import check as run
 
@@ -128,7 +132,8 @@ def check(
                 store=store,
                 color=color,
                 prices_at=prices_at.date() if prices_at else None,
-            )
+            ),
+            calling,
         )
     )
 
@@ -336,6 +341,7 @@ def _exit(code: Exit) -> NoReturn:
 def main() -> None:
     """The console script: a mistake of the user is one line on stderr; only our own bugs print a traceback."""
     gc.set_threshold(100_000, 20, 20)  # imports and calls make many objects and little garbage: a tenth of the CPU
+    atexit.register(gc.freeze)  # or Python goes through all of them once more when it ends
     prepare()
     sys.exit(_code())
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from adapters.jail import JailedRenderer
     from adapters.prices import GenaiPrices
+    from adapters.providers.process import CallingProcess
     from engine.pipeline import Prepared
+    from engine.runner.access import Access
     from schemas.experiments import Experiment as Record
     from schemas.scorecard import Scorecard
 
@@ -51,14 +53,14 @@ class CheckOptions:
     prices_at: date | None = None
 
 
-def check(options: CheckOptions) -> Exit:
-    """Runs the main job and prints the scorecard.
+def check(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
+    """Runs the main job and prints the scorecard. ``calling``: the process for its calls, where it was started already.
 
     Raises PromptVerdictError for what can't be gone on from.
     """
     if options.output:
         _make(options.output)
-    card, records = evaluate(options)
+    card, records = evaluate(options, calling)
     put(rendered(card, options.format, color=options.color))
     if card.passes and card.status.outcome in ("blocked", "error", "needs_approval"):
         sys.stderr.write("mode: inform lets everything through, so the exit code is 0\n")
@@ -86,7 +88,7 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def evaluate(options: CheckOptions) -> tuple[Scorecard, list[Record]]:
+def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tuple[Scorecard, list[Record]]:
     """The main job, without printing its result: the scorecard, and the record of each experiment.
 
     The engine is imported when the first line is out: a command that says nothing for a second looks dead.
@@ -98,18 +100,24 @@ def evaluate(options: CheckOptions) -> tuple[Scorecard, list[Record]]:
     head, base = (sha[:7] for sha in (pull_request.head_sha, pull_request.base_sha))
     sys.stderr.write(f"comparing {pull_request.head_ref} ({head}) with {pull_request.base_ref} ({base})\n")
     sys.stderr.flush()
-    from engine.pipeline import World, prepare, static
+    from adapters.providers.caller import Caller
 
-    with closing(renderer()) as jail:
-        world = World(repository, jail, prices(options.prices_at))
-        prepared = prepare(pull_request, merge_base, world, only=options.lineages)
-    if not prepared.runs:
-        return static(prepared), []
-    if not options.yes and not _agreed(prepared):
-        raise UsageError("nothing was run", mend="promptverdict plan shows what it would cost; --yes doesn't ask")
-    from adapters.loop import run_async
+    with closing(Caller(calling)) as caller:
+        from adapters.clock import SystemClock
+        from engine.pipeline import World, prepare, static
+        from engine.runner.access import Access
 
-    return run_async(_measured(prepared, options))
+        access = Access(lambda model: caller.provider(model, os.environ), SystemClock())
+        with closing(renderer()) as jail:
+            world = World(repository, jail, prices(options.prices_at))
+            prepared = prepare(pull_request, merge_base, world, only=options.lineages, on_detected=access.expect)
+        if not prepared.runs:
+            return static(prepared), []
+        if not options.yes and not _agreed(prepared):
+            raise UsageError("nothing was run", mend="promptverdict plan shows what it would cost; --yes doesn't ask")
+        from adapters.loop import run_async
+
+        return run_async(_measured(prepared, options, access))
 
 
 def renderer() -> JailedRenderer:
@@ -127,19 +135,16 @@ def prices(at: date | None = None) -> GenaiPrices:
     return GenaiPrices(at)
 
 
-async def _measured(prepared: Prepared, options: CheckOptions) -> tuple[Scorecard, list[Record]]:
+async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -> tuple[Scorecard, list[Record]]:
     from asyncio import CancelledError
 
     from adapters.clock import SystemClock
-    from adapters.providers.registry import provider_for
     from adapters.store import open_store
     from engine.pipeline import measure
-    from engine.runner.access import Access
 
     clock = SystemClock()
     records: list[Record] = []
     store = open_store(options.store or default_store(os.environ))
-    access = Access(lambda model: provider_for(model, os.environ), clock)
     try:
         with ProgressReport() as report:
             report.line(_what_runs(prepared))

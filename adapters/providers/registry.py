@@ -60,6 +60,11 @@ def recording_of(model: ModelConfig, environment: Mapping[str, str]) -> Path:
     return Path(folder) / name
 
 
+def key_name(model: ModelConfig) -> str:
+    """The variable that holds the key of a model that needs one."""
+    return model.api_key_env or KEYS[model.provider]
+
+
 def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
     """The key that may go to the model's origin. Raises ConfigError or ProviderError."""
     own = KEYS[model.provider]
@@ -80,7 +85,7 @@ def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
                 where=where,
                 mend="name the variable with this origin's key: api_key_env: HOUSE_LLM_KEY",
             )
-    variable = model.api_key_env or own
+    variable = key_name(model)
     key = environment.get(variable, "").strip()
     if not key:
         raise ProviderError(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from engine.runner.limiter import Limiter
 from schemas.config import ModelConfig
+from schemas.detection import Detection
+from schemas.errors import PromptVerdictError
 from schemas.ports import Clock, ModelProvider
 
 ProviderFor = Callable[[ModelConfig], ModelProvider]
@@ -28,6 +31,14 @@ class Access:
         if key not in self._providers:
             self._providers[key] = self._provider_for(model)
         return self._providers[key]
+
+    def expect(self, detection: Detection) -> None:
+        """Opens the providers of what will be measured, ahead of the first call. One that can't be opened is said
+        where it is needed."""
+        for change in detection.lineages:
+            for model in (pair.candidate for pair in change.models if change.measured):
+                with suppress(PromptVerdictError):
+                    self.provider(model)
 
     def limiter(self, model: ModelConfig) -> Limiter:
         """The slots of the key that pays for ``model``."""

@@ -78,11 +78,14 @@ async def test_an_answer_that_quotes_the_key(provider):
 
 
 BUG = """
-import sys
+from adapters.providers import process
+there = process.PROGRAM.replace("main(", '''
 from adapters.providers.openai import OpenAiProvider
 def read(self, answer, latency_s):
     raise RuntimeError({spellings!r})
 OpenAiProvider.read = read
+main(''')
+process.PROGRAM = there
 from action.cli import main
 main()
 """
