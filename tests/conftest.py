@@ -1,4 +1,4 @@
-"""What tests of several rooms need: a Postgres."""
+"""What tests of several rooms need: a place in memory, workers enough, a Postgres."""
 
 import os
 import secrets
@@ -11,13 +11,24 @@ import pytest
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30
-"""Bytes that a server may take at most: its log, and the databases of the tests that run."""
+"""Bytes that all tests' folders and a server for each worker take at most: logs, and the databases of the tests that run."""
 
 
 def _in_memory():
     """Where files cost nothing to make and to delete; on a disk that takes up to a minute and a half at the end."""
     usable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
     return MEMORY if usable else None
+
+
+def pytest_configure():
+    """Each test's folder lies in memory: on a disk, making and deleting them took two minutes of the whole suite."""
+    if memory := _in_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+
+
+def pytest_xdist_auto_num_workers():
+    """Half as many again as there are cores: a third of the tests' time is waiting for processes and timers."""
+    return (os.cpu_count() or 1) * 3 // 2 or 1
 
 
 @pytest.fixture(scope="session")

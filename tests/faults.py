@@ -33,3 +33,9 @@ def moments(count, way, ways, share=2):
     step = max(1, -(-count // share))
     start = list(ways).index(way) * step // len(ways)
     return range(1 + start, count + 1, step)
+
+
+def pairs(places, kinds):
+    """Each place with each kind of fault; in short every other of them, like the black squares of a chess board."""
+    table = [(row + column, place, kind) for row, place in enumerate(places) for column, kind in enumerate(kinds)]
+    return [(place, kind) for square, place, kind in table if ALL or square % 2 == 0]

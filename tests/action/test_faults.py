@@ -14,7 +14,7 @@ from action.outputs import Runner
 from schemas.errors import PromptVerdictError
 from schemas.scorecard import VerdictStatus
 from tests.action.stage import ALL, PROMPT
-from tests.faults import Nth, moments
+from tests.faults import Nth, moments, pairs
 
 KINDS = {
     "403 permission": {"status": 403, "message": "Resource not accessible by integration", "headers": {"x-accepted-github-permissions": "statuses=write"}},
@@ -65,8 +65,7 @@ def judged(stage, scene, pull):
     return run
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("where", SURFACES)
+@pytest.mark.parametrize(("where", "kind"), pairs(SURFACES, KINDS))
 def test_a_surface_that_fails_for_good_leaves_the_verdict_and_a_gate(stage, github, judged, where, kind):
     method, path = SURFACES[where]
     github.fail(method, path, **KINDS[kind], times=999)
@@ -79,8 +78,7 @@ def test_a_surface_that_fails_for_good_leaves_the_verdict_and_a_gate(stage, gith
     assert len(stage.comments) <= 1
 
 
-@pytest.mark.parametrize("kind", PASSING)
-@pytest.mark.parametrize("where", SURFACES)
+@pytest.mark.parametrize(("where", "kind"), pairs(SURFACES, PASSING))
 def test_a_fault_that_passes_leaves_no_trace(stage, github, scene, pull, judged, where, kind):
     method, path = SURFACES[where]
     github.fail(method, path, **KINDS[kind])
@@ -90,8 +88,7 @@ def test_a_fault_that_passes_leaves_no_trace(stage, github, scene, pull, judged,
     assert "::warning" not in log
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("where", EVIDENCE)
+@pytest.mark.parametrize(("where", "kind"), pairs(EVIDENCE, KINDS))
 def test_without_evidence_there_is_an_error_and_never_a_pass(github, judged, where, kind):
     method, path, skip = EVIDENCE[where]
     github.fail(method, path, **KINDS[kind], times=999, skip=skip)

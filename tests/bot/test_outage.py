@@ -8,8 +8,6 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import func, or_
@@ -66,18 +64,11 @@ class Still:
 
 
 @pytest.fixture
-def folder():
-    """In memory where there is such a place: in an hour a thousand signs of life are synced to it."""
-    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        yield Path(folder)
-
-
-@pytest.fixture
-def bot(folder, monkeypatch):
+def bot(tmp_path, monkeypatch):
     """A bot with all its timers on such a clock. What GitHub refuses isn't tried again at once, but by those timers."""
     monkeypatch.setattr("adapters.github.calls.TRIES", 1)
-    with FakeGitHub(folder, strict=False, writes_a_minute=10**6) as github:
-        made = Whole(github, folder / "data")
+    with FakeGitHub(tmp_path, strict=False, writes_a_minute=10**6) as github:
+        made = Whole(github, tmp_path / "data")
         made.clock = Still()
 
         def evaluation(*given):
@@ -109,7 +100,7 @@ def rest(bot):
     bot._wake()  # who looks for deliveries twice a second does so on the real clock
     while bot.clock.timers() < TIMERS or works(bot):
         assert time.monotonic() < end, "it never comes to rest"
-        time.sleep(0.003)
+        time.sleep(0.01)
 
 
 def live(bot, seconds, until=lambda: False):

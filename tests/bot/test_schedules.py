@@ -29,7 +29,7 @@ from schemas.host import CheckConclusion, ReviewState, Role
 from schemas.scorecard import VerdictStatus
 from tests.bot.schedules import BASES, CONTENTS, GAP, WEEK, Fault, Town, stores
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "25"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "12"))
 WALKS = int(os.environ.get("SCHEDULE_WALKS", "1"))
 """Seeds: the schedules are shared among them, so that several processors can walk."""
 STEPS = 30
