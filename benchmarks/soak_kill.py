@@ -35,7 +35,7 @@ from pathlib import Path
 import openai  # noqa: F401 - before the fork: its import takes longer than a life lasts
 
 from adapters.clock import SystemClock
-from adapters.providers.registry import provider_for
+from adapters.providers.caller import Caller
 from adapters.store import open_store
 from engine.gate.decision import Decision
 from engine.gate.design import design
@@ -96,7 +96,8 @@ def experiment(cases: int, url: str) -> Experiment[Decision]:
 async def live(one: Experiment[Decision], path: Path, concurrency: int) -> str:
     """One life of the process under test; the verdict, if it lives to see it."""
     store, clock = open_store(str(path)), SystemClock()
-    access = Access(lambda model: provider_for(model, {"FAKE_KEY": "k"}), clock, max_concurrency=concurrency)
+    caller = Caller()
+    access = Access(lambda model: caller.provider(model, {"FAKE_KEY": "k"}), clock, max_concurrency=concurrency)
     settings = RunConfig(max_concurrency=concurrency)
     (result,) = await run([one], access=access, store=store, clock=clock, settings=settings, budget_usd=Decimal(100))
     assert result.decision is not None, result.stopped
