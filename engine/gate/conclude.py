@@ -49,6 +49,8 @@ def conclude(course: Course) -> Decision:
     doubts = {"the cost": cost_in_doubt(course), "the latency": latency_in_doubt(course)}
     found += [findings.of_doubt(course, limit) for limit, doubt in doubts.items() if doubt]
     status = combine(reason.status for reason in found)
+    if status is VerdictStatus.UNDERPOWERED and (falls := findings.of_chance(course, shown)):
+        found, status = [*found, *falls], VerdictStatus.SUSPICIOUS
     kept = [r for r in found if r.status in DECIDED or _worth_saying(r.status, status)]
     return _decision(course, kept, shown, cost, latency)
 

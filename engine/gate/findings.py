@@ -68,6 +68,31 @@ def of_effects(course: Course, shown: Sequence[Effect]) -> list[Reason]:
     return found
 
 
+def of_chance(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+    """Falls that the block test would have called harm, had there been nothing else to test. With more cases elsewhere
+    there is more to answer for; without this a broken case more could make a block pass. Not where fresh runs have
+    answered the signal."""
+    if course.result is None or course.locked:
+        return []
+    return [
+        Reason(
+            code=ReasonCode.ESTIMATED_DROP,
+            status=SUSPICIOUS,
+            sentence=words.lone_drop(effect, effect.metric if h.metric else None, course.alpha),
+            slice=h.slice,
+            metric=effect.metric,
+            estimate=effect.change,
+            interval=effect.interval,
+            margin=h.margin,
+            p=float(course.result.alone[k]),
+            look=course.look,
+            cases=_evidence(course, k),
+        )
+        for k, (h, effect) in enumerate(zip(course.design.hypotheses, shown, strict=True))
+        if course.result.alone[k] <= course.alpha
+    ]
+
+
 def of_failure(shown: Sequence[Effect]) -> list[Reason]:
     """Both arms score nothing at all: what can't fall says nothing about the candidate."""
     overall = next((effect for effect in shown if effect.slice is None), None)

@@ -66,19 +66,19 @@ def statistics(sums: Floats) -> Floats:
     return result
 
 
-def flipped_maxima(sums: Floats, chunks: Iterable[tuple[slice, Signs]], flips: int) -> Floats:
-    """max_h T_h under each flip. ``chunks`` yields coins for rows of ``sums``: 1 keeps a sign, 0 flips it."""
+def flipped(sums: Floats, chunks: Iterable[tuple[slice, Signs]], flips: int) -> Floats:
+    """``[hypotheses, flips]``: T_h under each flip; 0 where nothing differs. ``chunks`` yields coins for rows of
+    ``sums``: 1 keeps a sign, 0 flips it."""
     scale = np.sqrt((sums**2).sum(axis=0))
     live = scale > 0
-    if not live.any():
-        return np.zeros(flips)
-    scaled = whole(sums[:, live] / scale[live])
-    totals = np.zeros((int(live.sum()), flips))
-    for rows, chunk in chunks:
-        totals -= scaled[rows].T @ chunk.astype(np.float64)
-    totals = 2 * totals + scaled.sum(axis=0)[:, None]
-    result: Floats = totals.max(axis=0)
-    return result if live.all() else np.maximum(result, 0.0)
+    result: Floats = np.zeros((sums.shape[1], flips))
+    if live.any():
+        scaled = whole(sums[:, live] / scale[live])
+        totals = np.zeros((int(live.sum()), flips))
+        for rows, chunk in chunks:
+            totals -= scaled[rows].T @ chunk.astype(np.float64)
+        result[live] = 2 * totals + scaled.sum(axis=0)[:, None]
+    return result
 
 
 def exact_p(differences: Floats) -> float:
@@ -115,8 +115,8 @@ class SignFlipTest:
     """One for each cluster."""
     flips: int = FLIPS
     _alive: Bools = field(init=False)
-    _latest: tuple[Floats, Floats] | None = field(init=False, default=None)
-    """What was flipped last, and its maxima: a look often follows a peek at the same data."""
+    _latest: tuple[Floats, Floats, Floats] | None = field(init=False, default=None)
+    """What was flipped last, and what came of it: a look often follows a peek at the same data."""
 
     def __post_init__(self) -> None:
         self._alive = np.ones(self.flips, dtype=np.bool_)
@@ -133,28 +133,31 @@ class SignFlipTest:
 
         Rejects h when its p, which counts the paths that crossed at earlier looks, is at most ``alpha``.
         """
-        observed, maxima, p = self._ranked(sums)
+        observed, maxima, p, alone = self._ranked(sums)
         alive = np.sort(maxima[self._alive])[::-1]
         allowed = math.floor(alpha * (self.flips + 1) + 1e-9) - 1 - int(self.flips - self._alive.sum())
         if allowed < 0:
-            return LookResult(observed, p, math.inf)
+            return LookResult(observed, p, alone, math.inf)
         critical = max(float(alive[allowed]) + TIE, 0.0) if allowed < len(alive) else 0.0
         self._alive &= maxima <= critical
-        return LookResult(observed, p, critical)
+        return LookResult(observed, p, alone, critical)
 
-    def _ranked(self, sums: Floats) -> tuple[Floats, Floats, Floats]:
+    def _ranked(self, sums: Floats) -> tuple[Floats, Floats, Floats, Floats]:
         observed = statistics(sums)
-        maxima = self._maxima(sums)
+        maxima, alone = self._flipped(sums, observed)
         alive = np.sort(maxima[self._alive])
         as_large = len(alive) - np.searchsorted(alive, observed - TIE, side="left")
-        return observed, maxima, (1 + int(self.flips - self._alive.sum()) + as_large) / (self.flips + 1)
+        return observed, maxima, (1 + int(self.flips - self._alive.sum()) + as_large) / (self.flips + 1), alone
 
-    def _maxima(self, sums: Floats) -> Floats:
+    def _flipped(self, sums: Floats, observed: Floats) -> tuple[Floats, Floats]:
+        """max_h T_h under each flip, and the p of each hypothesis by itself."""
         if self._latest is None or not np.array_equal(self._latest[0], sums):
             moved: Ints = np.flatnonzero((sums != 0).any(axis=1))
             chunks = coins_in_chunks(self.seed, [self.names[i] for i in moved], self.flips)
-            self._latest = sums, flipped_maxima(sums[moved], chunks, self.flips)
-        return self._latest[1]
+            each = flipped(sums[moved], chunks, self.flips)
+            alone = (1 + (each >= observed[:, None] - TIE).sum(axis=1)) / (self.flips + 1)
+            self._latest = sums, each.max(axis=0), alone
+        return self._latest[1:]
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,8 @@ class LookResult:
     statistics: Floats
     p: Floats
     """Adjusted for all hypotheses and all looks so far."""
+    alone: Floats
+    """p at this look if it were the only hypothesis: never above ``p``."""
     critical: float
     """Reject where the statistic is larger. Infinity: nothing may be spent yet."""
 

@@ -161,6 +161,15 @@ def estimated_drop(effect: Effect, metric: str | None) -> str:
 
 
 @_sentence
+def lone_drop(effect: Effect, metric: str | None, alpha: float) -> str:
+    """Suspicious: beyond chance by itself, but not among everything that is tested."""
+    return (
+        f"{subject(effect.slice, metric)} seems to have fallen by {in_points(-(effect.change or 0.0))}: by itself that "
+        f"would be beyond chance (p ≤ {alpha:.2g}), among all that is tested here it is not"
+    )
+
+
+@_sentence
 def underpowered(effect: Effect, metric: str | None) -> str:
     """Inconclusive: the margin can't be certified."""
     more = f"; {effect.more_cases:,} more would" if effect.more_cases else ""

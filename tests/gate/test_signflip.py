@@ -17,7 +17,7 @@ from engine.gate.signflip import (
     coins,
     every_sign,
     exact_p,
-    flipped_maxima,
+    flipped,
     single_p,
     statistics,
     whole,
@@ -51,7 +51,7 @@ def test_max_t_over_all_flips_is_what_enumeration_gives(sums):
     flips = [np.array(signs) for signs in itertools.product((1, -1), repeat=rows)]
     by_hand = sorted(round(float(statistics(sums * signs[:, None]).max()), 4) for signs in flips)
     both = (every_sign(rows) + 1) / 2
-    ours = flipped_maxima(sums, [(slice(0, rows), both.astype(np.float32))], 2**rows)
+    ours = flipped(sums, [(slice(0, rows), both.astype(np.float32))], 2**rows).max(axis=0)
     live = (sums != 0).any()
     assert np.sort(ours.round(4)).tolist() == pytest.approx(by_hand if live else [0.0] * 2**rows, abs=2e-4)
 
@@ -139,6 +139,17 @@ def test_a_look_rejects_exactly_where_p_is_at_most_what_may_be_spent(worse):
     assert not SignFlipTest("s", names, 999).look(sums, p - 0.0005).rejected.any()
 
 
+@FEW
+@given(tables())
+def test_alone_a_hypothesis_answers_for_itself_only(sums):
+    """As if nothing else were tested: never above the p that answers for all."""
+    names = [f"c{i}" for i in range(len(sums))]
+    result = SignFlipTest("s", names, 199).look(sums, 0.05)
+    single = [SignFlipTest("s", names, 199).look(sums[:, [k]], 0.05).p[0] for k in range(sums.shape[1])]
+    assert result.alone.tolist() == single
+    assert (result.alone <= result.p).all()
+
+
 def test_a_look_that_may_spend_nothing_rejects_nothing_and_has_its_p():
     names = [f"c{i}" for i in range(30)]
     result = SignFlipTest("s", names, 999).look(-np.ones((30, 1)), 0.0005)
@@ -165,10 +176,10 @@ def test_in_whatever_order_a_processor_adds_the_sums_are_the_same():
     sums = np.random.default_rng(7).normal(0, 1e-3, (300, 4))
     tossed = coins("seed", [f"c{i}" for i in range(300)], 999)
 
-    def maxima(width):
-        return flipped_maxima(sums, [(slice(k, k + width), tossed[k : k + width]) for k in range(0, 300, width)], 999)
+    def each(width):
+        return flipped(sums, [(slice(k, k + width), tossed[k : k + width]) for k in range(0, 300, width)], 999)
 
-    assert (maxima(300) == maxima(7)).all()
+    assert (each(300) == each(7)).all()
     backwards = [f"c{i}" for i in range(300)][::-1]
     assert single_p(sums[:, 0], backwards[::-1], "s", 999) == single_p(sums[::-1, 0], backwards, "s", 999)
 

@@ -360,7 +360,8 @@ def signalled(plan, first, hypothesis=0):
     course = started(plan, first)
     scores = np.zeros(len(plan.hypotheses))
     scores[hypothesis] = 9.0
-    course.result = LookResult(statistics=scores, p=np.ones(len(scores)), critical=2.0)
+    ones = np.ones(len(scores))
+    course.result = LookResult(statistics=scores, p=ones, alone=ones, critical=2.0)
     return course
 
 

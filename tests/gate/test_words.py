@@ -56,6 +56,15 @@ def test_a_drop():
     assert words.drop(effect(slice=None, baseline=None, worse=1), "date").startswith("`date` fell (−33.3, interval")
 
 
+def test_a_drop_that_is_certain_only_by_itself():
+    assert words.lone_drop(effect(slice="edge", change=-0.25), None, 0.05) == (
+        "Slice `edge` seems to have fallen by 25 points: by itself that would be beyond chance (p ≤ 0.05), among all "
+        "that is tested here it is not."
+    )
+    assert words.lone_drop(effect(slice=None, change=-0.25), None, 0.05 / 3).startswith("The overall score seems")
+    assert "(p ≤ 0.017)" in words.lone_drop(effect(slice=None, change=-0.25), None, 0.05 / 3)
+
+
 def test_a_contract():
     ids = [f"inject-{number}" for number in range(1, 8)]
     assert words.contract("adversarial", 21, ids[:3], ids[1:2]) == (
@@ -126,6 +135,8 @@ def test_missing_cells():
     assert words.missing_doubt(1, "the comparison") == (
         "1 call gave no usable answer, and the comparison would block had it gone against the candidate."
     )
+    assert words.missing_choice(1) == "1 call gave no usable answer, and whether this blocks hangs on its answer."
+    assert words.missing_choice(2) == "2 calls gave no usable answer, and whether this blocks hangs on their answers."
 
 
 def test_costs():
