@@ -1,11 +1,12 @@
-"""GitHub goes by the newest check of a commit: whoever is there shows what is theirs, also where others came and went, and
-whatever our records missed of it. In the town of the schedules, at rest and without anybody stating anything anew."""
+"""What happens in between: a check belongs to a commit, and GitHub goes by its newest. Whoever is there shows what is theirs,
+also where others came and went, whatever our records missed of it and whoever wrote meanwhile. In the town of the
+schedules, at rest, and without anybody stating anything anew."""
 
 import pytest
 
 from bot.store.records import Records
 from schemas.host import CheckConclusion, ReviewState
-from tests.bot.schedules import Fault, Town, stores
+from tests.bot.schedules import GAP, Fault, Town, stores
 
 SUCCESS = CheckConclusion.SUCCESS
 
@@ -50,13 +51,14 @@ def leaves(town, how):
         town.moved(2, "closed", is_open=False)
 
 
-def cut_short(town, step, times=1):
-    """The run of #2 is executed until its worker is killed at this step."""
-    assert not town.run(lambda _, execution: execution.measure(run_of(town).id), Fault(times, "kill", at=step))
+def cut_short(town, step, *, number=2):
+    """The oldest run of #2 is executed until its worker is killed at this step."""
+    run = next(run for run in town.store.open_runs() if run.number == number)
+    assert not town.run(lambda _, execution: execution.measure(run.id), Fault(1, "kill", at=step))
 
 
-def run_of(town):
-    (run,) = (run for run in town.store.open_runs() if run.number == 2)
+def run_of(town, number=2):
+    (run,) = (run for run in town.store.open_runs() if run.number == number)
     return run
 
 
@@ -154,3 +156,61 @@ def test_what_was_taken_back_while_it_was_closed_does_not_count_when_it_is_open_
     town.moved(1, "reopened", is_open=True)
     heard(town)
     assert town.host.current(head).conclusion is CheckConclusion.ACTION_REQUIRED
+
+
+def test_a_push_while_a_verdict_is_stated_anew_leaves_nothing_of_it(town):
+    """Before anybody hears of the push, and before the run that it leads to has begun."""
+    town.opened("ada", "plain", fork=False, base_ref="main")
+    heard(town)
+    pushes = Fault(2, "meanwhile", lambda: town.moved(1, "synchronize", head_sha=town.commit("better")), GAP)
+    assert town.restate(1, pushes)
+    assert town.counted["meanwhile"] == 1
+    (comment,) = town.host.ours(1)
+    assert comment.startswith(f"<!-- prompt-verdict {town.host.pulls[1].head_sha} -->")
+    assert run_of(town, 1).head_sha == town.host.pulls[1].head_sha
+
+
+def test_what_is_mended_while_another_writes_is_looked_at_again(town):
+    """Who found nothing newer than a run under way writes so over its verdict, and sees it."""
+    town.opened("ada", "plain", fork=False, base_ref="main")
+    town.deliver(0)
+    old = run_of(town, 1).id
+    assert town.run(lambda _, execution: execution.measure(old))
+    town.moved(1, "synchronize", head_sha=town.commit("better"))
+
+    def the_newer_one_ends():
+        town.deliver(0)
+        town.queue.waiting.pop(old, None)
+        town.execute(0)
+        assert "is approved" in town.host.ours(1)[0]
+
+    assert town.run(lambda _, execution: execution.publish(old), Fault(2, "meanwhile", the_newer_one_ends, GAP))
+    assert town.counted["meanwhile"] == 1
+    assert "is approved" in town.host.ours(1)[0]
+    assert town.host.pulls[1].head_sha in town.host.ours(1)[0]
+
+
+def test_two_with_one_head_that_end_together_see_each_other(town, head):
+    """The one writes its check, which waits for the other, when that has ended already."""
+    town.deliver(0)
+    town.says(1, "mia", "/verdict rerun")
+    town.deliver(0)
+    runs = {run.number: run.id for run in town.store.open_runs()}
+    assert town.run(lambda _, execution: execution.measure(runs[1]))
+    ends = Fault(1, "meanwhile", lambda: town.execute(list(town.queue.waiting).index(runs[2])), GAP)
+    assert town.run(lambda _, execution: execution.publish(runs[1]), ends)
+    assert town.counted["meanwhile"] == 1
+    shown = {check.external_id: check.conclusion for check in town.host.checks_of.values()}
+    assert [shown[runs[number]] for number in (1, 2)] == [CheckConclusion.FAILURE] * 2
+
+
+def test_a_check_that_was_made_while_its_run_was_cancelled_is_taken_back(town):
+    """Whoever cancels it had asked GitHub for its check already, and found none."""
+    town.opened("ada", "plain", fork=False, base_ref="main")
+    town.deliver(0)
+    old = run_of(town, 1).id
+    begins = Fault(1, "meanwhile", lambda: cut_short(town, "digest", number=1), "finish")
+    town.says(1, "mia", "/verdict rerun")
+    town.deliver(0, begins)
+    (check,) = town.host.checks_of.values()
+    assert (check.external_id, check.conclusion) == (old, CheckConclusion.CANCELLED)
