@@ -214,3 +214,20 @@ def test_a_check_that_was_made_while_its_run_was_cancelled_is_taken_back(town):
     town.deliver(0, begins)
     (check,) = town.host.checks_of.values()
     assert (check.external_id, check.conclusion) == (old, CheckConclusion.CANCELLED)
+
+
+def test_a_run_that_says_too_late_that_it_is_under_way_leaves_the_newer_verdict(town):
+    town.opened("ada", "plain", fork=False, base_ref="main")
+    town.deliver(0)
+    old = run_of(town, 1).id
+
+    def the_newer_one_ends():
+        town.moved(1, "synchronize", head_sha=town.commit("better"))
+        town.deliver(0)
+        town.execute(0)
+
+    assert town.run(lambda _, execution: execution.measure(old), Fault(2, "meanwhile", the_newer_one_ends, GAP))
+    assert town.counted["meanwhile"] == 1
+    (comment,) = town.host.ours(1)
+    assert "is approved" in comment
+    assert town.host.pulls[1].head_sha in comment
