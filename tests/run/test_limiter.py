@@ -173,12 +173,13 @@ async def test_headers_that_leave_enough_hold_nobody_up():
     assert one._clock.now_s == 0
 
 
-async def throughput(calls, *, share=0.0, rate=None, latency_s=0.5, retry_after_s=1.0):
-    """Seconds that many calls take, waits told by 429s included, and the most tries of one; on the hand clock. The
-    provider refuses ``share`` at random and whatever exceeds ``rate`` a second."""
+async def throughput(calls, *, share=0.0, rate=None, latency_s=0.5, retry_after_s=1.0, processes=1):
+    """Seconds that many calls take, waits told by 429s included, the most tries of one, and how many each of the
+    ``processes`` made that know nothing of each other; on the hand clock. The provider refuses ``share`` at random and
+    whatever exceeds ``rate`` a second."""
     clock = HandClock()
     clock.horizon_s = 1e9
-    one, dice = Limiter(clock, 16), random.Random(1)
+    dice, made = random.Random(1), [0] * processes
     left, filled, most = float(rate or 0), 0.0, 0
     queue = iter(range(calls))
 
@@ -191,7 +192,7 @@ async def throughput(calls, *, share=0.0, rate=None, latency_s=0.5, retry_after_
             left -= 1
         return dice.random() >= share
 
-    async def work():
+    async def work(process, one):
         nonlocal most
         for _ in queue:
             tries, done = 0, False
@@ -206,27 +207,38 @@ async def throughput(calls, *, share=0.0, rate=None, latency_s=0.5, retry_after_
                     one.throttled(number, retry_after_s)
                     await clock.sleep(retry_after_s)
             most = max(most, tries)
+            made[process] += 1
 
-    await asyncio.gather(*(work() for _ in range(64)))
-    return clock.now_s, most
+    limiters = [Limiter(clock, 16) for _ in made]
+    await asyncio.gather(*(work(*one) for _ in range(64) for one in enumerate(limiters)))
+    return clock.now_s, most, made
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4])
 async def test_a_provider_that_refuses_at_random_is_used_as_if_it_did_not(share):
-    took, tries = await throughput(1500, share=share, retry_after_s=0.25)
+    took, tries, _ = await throughput(1500, share=share, retry_after_s=0.25)
     slots = 1500 * 0.5 / 16
     assert took <= 1.3 * slots
     assert tries <= 12  # 1 in 40,000 calls needs more of its own bad luck
 
 
 async def test_a_rate_that_refuses_what_exceeds_it_is_used_up():
-    took, tries = await throughput(300, rate=10)
+    took, tries, _ = await throughput(300, rate=10)
     assert took <= 1.3 * (300 - 10) / 10
     assert tries <= 8
 
 
+@pytest.mark.parametrize("processes", [2, 4])
+async def test_processes_that_know_nothing_of_each_other_share_what_a_key_permits(processes):
+    """Each gives way when it is refused, as connections that share a line do."""
+    took, tries, made = await throughput(600, rate=10, processes=processes)
+    assert took <= 1.3 * (600 - 10) / 10
+    assert tries <= 16
+    assert min(made) >= 0.5 * 600 / processes
+
+
 async def test_a_rate_and_refusals_at_random_together():
-    took, _ = await throughput(300, rate=10, share=0.4)
+    took, _, _ = await throughput(300, rate=10, share=0.4)
     assert took <= 1.3 * (300 / 0.6 - 10) / 10
 
 
