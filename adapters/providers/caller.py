@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from pydantic import ValidationError
@@ -48,6 +49,7 @@ class Caller:
         self._child = None if process is None else Child(process)
         self._deaths = 0
         self._died_at = 0.0
+        self._closed = False
 
     def provider(self, model: ModelConfig, environment: Mapping[str, str]) -> ModelProvider:
         """``provider_for`` in the calling process; what needs no key answers in this one.
@@ -56,8 +58,9 @@ class Caller:
         if model.provider in (ProviderName.OFFLINE, ProviderName.REPLAY):
             return provider_for(model, environment)
         key_for(model, environment)
-        names = (key_name(model), PROXY, CA_BUNDLE)
-        variables = {name: environment[name] for name in names if name in environment}
+        variables = {name: environment[name] for name in (key_name(model), PROXY, CA_BUNDLE) if name in environment}
+        if variables.get(CA_BUNDLE):
+            variables[CA_BUNDLE] = str(Path(variables[CA_BUNDLE]).absolute())  # the child is elsewhere
         opening = Opening(provider=len(self._openings), model=model, variables=variables)
         child = self._living()
         self._openings.append(opening)
@@ -66,7 +69,10 @@ class Caller:
         return CalledProvider(self, opening.provider)
 
     def _living(self) -> Child | None:
-        """The living child, else a new one with everything open again; none while there is a rest or it can't start."""
+        """The living child, else a new one with everything open again; none while there is a rest, when it can't start,
+        and when all is over."""
+        if self._closed:
+            return None
         child = self._child
         if child is not None and not child.gone:
             return child
@@ -97,8 +103,12 @@ class Caller:
             Question(number=number, provider=provider, request=request, repetition=repetition, timeout_s=timeout_s)
         )
         try:
-            async with asyncio.timeout(timeout_s + GRACE_S):
-                reply = await answer
+            try:
+                async with asyncio.timeout(timeout_s + GRACE_S / 2):
+                    reply = await asyncio.shield(answer)
+            except TimeoutError:  # it may be us who stood still: then what it said meanwhile is not read yet
+                async with asyncio.timeout(GRACE_S / 2):
+                    reply = await answer
         except TimeoutError:
             child.end("it did not answer")
             return CompletionError(kind=ErrorKind.TIMEOUT, message=f"no answer within {timeout_s:g} s", billed=True)
@@ -115,10 +125,10 @@ class Caller:
         return reply.error
 
     def close(self) -> None:
-        """Ends the child."""
+        """Ends the child, for good: who tries a call again that this has ended has nowhere to keep the answer."""
+        self._closed = True
         if self._child is not None:
             self._child.end("it was closed")
-            self._child = None
 
     def _died(self) -> None:
         self._child = None

@@ -68,4 +68,5 @@ def started_for(environment: Mapping[str, str]) -> CallingProcess | None:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
-    process.wait()
+    with suppress(KeyboardInterrupt):  # who is in a hurry gets no traceback for it
+        process.wait()

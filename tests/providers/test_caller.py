@@ -3,11 +3,13 @@ vain and never outlives us."""
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
 from pathlib import Path
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,6 +169,22 @@ async def test_a_process_that_hangs_is_ended_when_its_time_is_over(called, monke
     assert (await ask(called, "ticket billing")).text == "billing"
 
 
+async def test_a_process_that_answered_in_time_is_not_ended_because_we_stood_still(fake, monkeypatch):
+    monkeypatch.setattr(room, "GRACE_S", 0.6)
+    caller = Caller()
+    provider = caller.provider(model_at(fake.url, "chat"), ENVIRONMENT)
+    await ask(provider, "warm")
+    pid, seen = pid_of(provider), fake.answered
+    call = asyncio.create_task(ask(provider, "ticket billing", timeout_s=0.3))
+    fake.latency_s = 0.0
+    while fake.answered == seen:  # noqa: ASYNC110 - no later than that
+        await asyncio.sleep(0)
+    time.sleep(1.2)  # noqa: ASYNC251 - a loop that stands still is what this is about
+    assert isinstance(await call, Completion)
+    assert pid_of(provider) == pid
+    await provider.aclose()
+
+
 @pytest.mark.parametrize(
     "program",
     [
@@ -276,6 +294,9 @@ async def test_who_closes_it_leaves_nothing(fake):
     await provider.aclose()
     assert (await call).kind is ErrorKind.TRANSPORT
     assert not alive(pid)
+    again = await ask(provider, "ticket billing")
+    assert (again.kind, again.billed) == (ErrorKind.TRANSPORT, False)
+    assert fake.requests == 2
 
 
 async def test_it_may_be_closed_from_another_loop_than_that_of_its_calls(fake):
@@ -289,11 +310,34 @@ async def test_it_may_be_closed_from_another_loop_than_that_of_its_calls(fake):
     assert not alive(pid)
 
 
+def test_a_second_interrupt_while_it_ends_shows_nothing(monkeypatch):
+    ending = CallingProcess()
+    wait, interrupts = ending._process.wait, iter([KeyboardInterrupt])
+
+    def interrupted():
+        for interrupt in interrupts:
+            raise interrupt
+        return wait()
+
+    monkeypatch.setattr(ending._process, "wait", interrupted)
+    assert ending.end() == -signal.SIGKILL
+    ending.line.close()
+
+
 def test_a_key_is_checked_before_anything_is_started(monkeypatch):
     monkeypatch.setattr(room, "CallingProcess", lambda: pytest.fail("started"))
     with pytest.raises(ProviderError, match="OPENAI_API_KEY"):
         Caller().provider(ModelConfig(provider="openai", model="m"), {})
     Caller().provider(ModelConfig(provider="offline", model="m"), {})
+
+
+async def test_certificates_are_found_by_a_name_that_means_something_here(tmp_path, monkeypatch):
+    shutil.copy(certifi.where(), tmp_path / "company.pem")
+    monkeypatch.chdir(tmp_path)
+    environment = ENVIRONMENT | {"PROMPTVERDICT_CA_BUNDLE": "company.pem"}
+    provider = Caller().provider(model_at("https://127.0.0.1:9", "chat"), environment)
+    assert "no connection to 127.0.0.1" in (await ask(provider, "x")).message
+    await provider.aclose()
 
 
 def test_it_is_started_early_only_where_a_providers_own_key_is(monkeypatch):
