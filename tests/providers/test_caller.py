@@ -302,7 +302,13 @@ async def test_who_closes_it_leaves_nothing(fake):
 async def test_it_may_be_closed_from_another_loop_than_that_of_its_calls(fake):
     caller = Caller()
     provider = caller.provider(model_at(fake.url, "chat"), ENVIRONMENT)
-    runs = asyncio.create_task(asyncio.to_thread(asyncio.run, ask(provider, "[[hang]]")))
+
+    async def call():
+        answer = await ask(provider, "[[hang]]")
+        await asyncio.sleep(0.05)  # the loop of a worker's runs goes on, too
+        return answer
+
+    runs = asyncio.create_task(asyncio.to_thread(asyncio.run, call()))
     await until(lambda: fake.requests == 1)
     pid = pid_of(provider)
     await provider.aclose()
