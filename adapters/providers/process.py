@@ -7,6 +7,8 @@ ends, however we end.
 
 from __future__ import annotations
 
+import os
+import site
 import socket
 import subprocess
 import sys
@@ -15,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-PROGRAM = "import sys; sys.path.append(sys.argv[1]); from adapters.providers.calling import main; main(sys.argv[2:])"
+PATHS = "import os, site, sys; sys.path += sys.argv[1].split(os.pathsep); site.main(); "
+"""After Python's own modules and before what else is installed: ours is this ``adapters``."""
+PROGRAM = PATHS + "from adapters.providers.calling import main; main(sys.argv[2:])"
 ENVIRONMENT = {"PYDANTIC_DISABLE_PLUGINS": "1", "SSL_CERT_FILE": "/dev/null"}
 """No plugin beside the keys, no certificates but those that the transport names (reading the system's takes 50 ms)."""
 ROOT = Path(__file__).parents[2]
@@ -31,7 +35,7 @@ class CallingProcess:
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - our own program and names of ours
-                    [sys.executable, "-I", *unwritten, "-c", PROGRAM, str(ROOT), *sdks],
+                    [sys.executable, "-I", "-S", *unwritten, "-c", PROGRAM, os.pathsep.join(_folders()), *sdks],
                     stdin=theirs.fileno(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -64,6 +68,12 @@ def started_for(environment: Mapping[str, str]) -> CallingProcess | None:
     with suppress(OSError):  # tried again when it is needed
         return CallingProcess(sdks) if sdks else None
     return None
+
+
+def _folders() -> list[str]:
+    """Where our modules are found, and those that the user installed without an environment (``pip install --user``):
+    an isolated Python leaves them out, and would take the system's older ones."""
+    return [str(ROOT), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

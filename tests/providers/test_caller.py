@@ -5,6 +5,7 @@ import asyncio
 import os
 import shutil
 import signal
+import site
 import sys
 import time
 from pathlib import Path
@@ -235,7 +236,7 @@ async def test_it_knows_no_secret_but_its_keys_and_shows_none(called, fake):
 
 
 BUG = """
-import sys; sys.path.append(sys.argv[1])
+{paths}
 from adapters.providers.openai import OpenAiProvider
 from adapters.providers import calling
 def read(self, answer, latency_s):
@@ -247,7 +248,7 @@ calling.main([])
 
 @pytest.mark.parametrize("name", ["read", "open"])
 async def test_a_bug_there_is_a_bug_here_without_the_key(fake, monkeypatch, name):
-    monkeypatch.setattr(process, "PROGRAM", BUG.format(name=name))
+    monkeypatch.setattr(process, "PROGRAM", BUG.format(paths=process.PATHS, name=name))
     provider = Caller().provider(model_at(fake.url, "chat"), ENVIRONMENT)
     with pytest.raises(RuntimeError, match=r"(?s)in the calling process: Traceback.*calling\.py") as told:
         await ask(provider, "x")
@@ -343,6 +344,19 @@ async def test_certificates_are_found_by_a_name_that_means_something_here(tmp_pa
     environment = ENVIRONMENT | {"PROMPTVERDICT_CA_BUNDLE": "company.pem"}
     provider = Caller().provider(model_at("https://127.0.0.1:9", "chat"), environment)
     assert "no connection to 127.0.0.1" in (await ask(provider, "x")).message
+    await provider.aclose()
+
+
+async def test_what_the_user_installed_without_an_environment_is_found_but_nothing_instead_of_ours(
+    fake, tmp_path, monkeypatch
+):
+    (tmp_path / "openai.py").write_text("raise RuntimeError('the user has installed it')")
+    (tmp_path / "adapters.py").write_text("raise RuntimeError('not ours')")
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", True)
+    monkeypatch.setattr(site, "getusersitepackages", lambda: str(tmp_path))
+    provider = Caller().provider(model_at(fake.url, "chat"), ENVIRONMENT)
+    with pytest.raises(RuntimeError, match="the user has installed it"):
+        await ask(provider, "x")
     await provider.aclose()
 
 
