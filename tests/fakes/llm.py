@@ -42,6 +42,7 @@ class FakeLlm:
         self.throttled = 0
         self.busiest = 0
         self.under_way = 0
+        self.connections: set[asyncio.Transport] = set()
         self.tries: Counter[bytes] = Counter()
         self.answers: Counter[bytes] = Counter()
         self.heads: list[tuple[str, dict[str, str]]] = []
@@ -70,6 +71,10 @@ class FakeLlm:
     async def __aexit__(self, *exc: object) -> None:
         assert self._server is not None
         self._server.close()
+        for transport in self.connections:  # whose other end may have died in this very moment
+            transport.abort()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     def permitted(self) -> bool:
         if self.rate is None:
@@ -92,6 +97,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
+        self.fake.connections.add(self.transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.fake.connections.discard(self.transport)
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
