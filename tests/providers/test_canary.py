@@ -79,7 +79,7 @@ async def test_an_answer_that_quotes_the_key(provider):
 
 BUG = """
 from adapters.providers import process
-there = process.PROGRAM.replace("main(", '''
+there = process.PROGRAM.replace(" main(", '''
 from adapters.providers.openai import OpenAiProvider
 def read(self, answer, latency_s):
     raise RuntimeError({spellings!r})
