@@ -33,8 +33,12 @@ check: $(READY) ## Lint, format, types, architecture
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: $(READY) ## Tests with coverage
-	$(BIN)/python -m pytest -n auto --cov --cov-report=term
+test: $(READY) ## All tests that are fast
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+PURE := detect evaluators examples formats gate hostile offline pipeline render run
+coverage: $(READY) ## What the pure packages' own tests reach of them, by branches: 95% at least
+	$(BIN)/python -m pytest -q -n auto --dist worksteal --cov --cov-report=term $(addprefix tests/,$(PURE))
 
 container-test: $(READY) ## Build the image and run it as a runner does (where a container engine can be had)
 	PROMPT_VERDICT_CONTAINER=1 $(BIN)/python -m pytest -p no:cacheprovider tests/container

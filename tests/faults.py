@@ -1,6 +1,6 @@
 """Each operation on the outside world fails once, in each way in which it can.
 
-The tests walk a share of that: a few operations for each way. ``make soak`` walks all of it (FAULTS=all).
+The tests walk a share of that: one operation for each way. ``make soak`` walks all of it (FAULTS=all).
 """
 
 import os
@@ -26,13 +26,11 @@ class Nth:
         return self.count >= self.nth > 0
 
 
-def moments(count, way, ways, share=2):
-    """Which of ``count`` operations are to fail in this way: all; in short ``share`` of them, others for each way."""
+def moments(count, way, ways):
+    """Which of ``count`` operations are to fail in this way: all; in short one, another for each way."""
     if ALL:
         return range(1, count + 1)
-    step = max(1, -(-count // share))
-    start = list(ways).index(way) * step // len(ways)
-    return range(1 + start, count + 1, step)
+    return [1 + list(ways).index(way) * count // len(ways)]
 
 
 def pairs(places, kinds):

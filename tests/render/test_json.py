@@ -20,7 +20,7 @@ def test_nothing_is_lost():
     assert Scorecard.model_validate_json(scorecard_json(blocked())) == blocked()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(hostile_texts)
 def test_no_text_becomes_a_command_of_the_runner_in_a_log(text):
     card = blocked().model_copy(update={"summary": text})

