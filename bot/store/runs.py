@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlmodel import col, select
+from sqlmodel import and_, col, not_, select
 
 from bot.store.installations import gone, seen
 from bot.store.tables import Repositories
@@ -91,7 +91,11 @@ class RunRecords:
     def older_runs(self, run: Run) -> list[Run]:
         """The other runs of the same pull request (or head in the queue) that are still open: to be cancelled.
 
-        Not by age: after a push back to an old head, the run of the newer head is the one that is superseded."""
+        Not by age: after a push back to an old head, the run of the newer head is the one that is superseded. But a
+        later attempt at the same stays: what asked for ``run`` was only heard again."""
+        later = and_(
+            col(Rows.head_sha) == run.head_sha, col(Rows.base_ref) == run.base_ref, col(Rows.attempt) > run.attempt
+        )
         same = col(Rows.number) == run.number if run.number is not None else col(Rows.head_sha) == run.head_sha
         return self._runs(
             select(Rows).where(
@@ -100,6 +104,7 @@ class RunRecords:
                 same,
                 col(Rows.state).in_(OPEN),
                 col(Rows.id) != run.id,
+                not_(later),
             )
         )
 

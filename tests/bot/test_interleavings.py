@@ -106,6 +106,32 @@ def test_who_pushed_unheard_and_was_closed_holds_up_nobody(town, head):
     assert town.host.current(head).conclusion is SUCCESS
 
 
+def test_what_is_heard_again_ends_no_later_attempt(town, head):
+    """The attempt that the closed one's end asked for gave way to a command; then that end is heard again."""
+    heard(town)
+    leaves(town, "is closed")
+    town.deliver(0, again=True)
+    town.says(1, "mia", "/verdict rerun")
+    town.deliver(1)
+    asked = run_of(town, 1)
+    town.deliver(0)
+    assert run_of(town, 1) == asked
+    heard(town)
+    assert town.host.current(head).conclusion is SUCCESS
+
+
+def test_a_command_that_is_heard_again_ends_no_later_attempt(town):
+    town.opened("ada", "better", fork=False, base_ref="main")
+    heard(town)
+    town.says(1, "mia", "/verdict rerun")
+    town.deliver(0, Fault(1, "kill", at="end_command"))
+    town.says(1, "max", "/verdict rerun")
+    town.deliver(1)
+    asked = run_of(town, 1)
+    town.deliver(0)
+    assert run_of(town, 1) == asked
+
+
 @pytest.mark.parametrize("how", ["pushes on", "is closed"])
 def test_who_had_a_head_for_a_moment_only_holds_up_nobody_there(town, head, how):
     """Meanwhile the others were judged together with it, and it had no verdict there."""
