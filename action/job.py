@@ -136,13 +136,14 @@ class Job:
         assert event.number is not None
         hosted = self.host.pull_request(event.number)
         approved = event.head_sha if isinstance(event, Dispatched) else None
-        pull_request = pull_request_of(hosted, self.environment.repository, approved)
         if not hosted.is_open:
             self.runner.say(f"Nothing to do: #{hosted.number} is closed.")
             return self._unjudged(hosted.head_sha)
         if isinstance(event, PullRequestChanged) and event.head_sha != hosted.head_sha:
             self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has a run of its own.")
             return self._unjudged(event.head_sha)
+        tip = self.host.branch(hosted.base_ref)
+        pull_request = pull_request_of(hosted, self.environment.repository, tip, approved)
         if isinstance(event, Dispatched):
             self._bring(event.number)
         why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"

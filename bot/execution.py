@@ -187,7 +187,8 @@ class Execution:
     def _pull_request(self, run: Run, now: HostedPullRequest | None) -> PullRequest:
         if now is not None:
             approved = self._records.approved_head(run.repository_id, now.number, now.head_sha)
-            return pull_request_of(now, run.repository, now.head_sha if approved else None)
+            tip = self._publishing.host(run).branch(now.base_ref)
+            return pull_request_of(now, run.repository, tip, now.head_sha if approved else None)
         author = None if run.number is None else self._publishing.host(run).pull_request(run.number).author
         return PullRequest(
             base_ref=run.base_ref,

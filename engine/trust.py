@@ -5,15 +5,19 @@ from __future__ import annotations
 from decimal import Decimal
 
 from schemas.errors import UsageError
-from schemas.host import HostedPullRequest
+from schemas.host import HostedPullRequest, Sha
 from schemas.pullrequests import PullRequest, Trust
 
 FORKS_SHARE = 4
 """An approved fork may spend a quarter of the configured cap: one commit was looked at, its author is a stranger."""
 
 
-def pull_request_of(hosted: HostedPullRequest, repository: str, approved_sha: str | None = None) -> PullRequest:
-    """The value that the pipeline takes. ``approved_sha`` is the head that a maintainer approved for a run.
+def pull_request_of(
+    hosted: HostedPullRequest, repository: str, base_sha: Sha, approved_sha: str | None = None
+) -> PullRequest:
+    """Returns the value that the pipeline takes.
+
+    ``base_sha`` is the tip of the base branch; ``approved_sha`` is the head that a maintainer approved for a run.
 
     Raises UsageError when that isn't the head any more.
     """
@@ -28,7 +32,7 @@ def pull_request_of(hosted: HostedPullRequest, repository: str, approved_sha: st
         trust = Trust.FORK if approved_sha is None else Trust.FORK_APPROVED
     return PullRequest(
         base_ref=hosted.base_ref,
-        base_sha=hosted.base_sha,
+        base_sha=base_sha,
         head_ref=hosted.head_ref,
         head_sha=hosted.head_sha,
         trust=trust,

@@ -35,15 +35,16 @@ class CommitStatus(Value):
 
 
 class HostedPullRequest(Value):
-    """A pull request as it is now."""
+    """A pull request as it is now.
+
+    GitHub's ``base.sha`` is left out on purpose: it is not kept current. Ask for the tip of ``base_ref`` instead.
+    """
 
     number: int
     is_open: bool
     merged: bool
     author: str
     base_ref: str
-    base_sha: Sha
-    """Tip of the base ref."""
     head_ref: str
     head_sha: Sha
     head_repository: str | None

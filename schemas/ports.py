@@ -187,6 +187,10 @@ class PullRequestHost(Protocol):
         """The commit that a branch, a tag or an id names."""
         ...
 
+    def branch(self, name: str) -> Sha:
+        """Returns the tip of a branch. Raises NotFound."""
+        ...
+
     def pull_requests_of(self, sha: Sha) -> tuple[HostedPullRequest, ...]:
         """Pull requests whose head or merge commit is ``sha``."""
         ...

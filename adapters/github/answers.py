@@ -92,7 +92,6 @@ def pull_request(row: Json) -> HostedPullRequest:
         merged=row.get("merged_at") is not None,
         author=login(row.get("user")),
         base_ref=text(base, "ref"),
-        base_sha=text(base, "sha"),
         head_ref=text(head, "ref"),
         head_sha=text(head, "sha"),
         merge_commit_sha=optional(row, "merge_commit_sha"),

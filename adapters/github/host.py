@@ -79,6 +79,11 @@ class GitHubHost:
         """The commit that a branch, a tag or an id names."""
         return text(an_object(self._calls.get(f"{self._at}/commits/{quote(name, safe='/')}")), "sha")
 
+    def branch(self, name: str) -> Sha:
+        """Returns the tip of a branch, never of a tag of the same name. Raises NotFound."""
+        answer = an_object(self._calls.get(f"{self._at}/git/ref/heads/{quote(name, safe='/')}"))
+        return text(an_object(answer.get("object")), "sha")
+
     def open_pull_requests(self) -> tuple[HostedPullRequest, ...]:
         """Every open pull request, newest first."""
         rows = self._calls.pages(f"{self._at}/pulls", state="open")

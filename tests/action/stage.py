@@ -40,6 +40,8 @@ class Script:
     """Calls made so far, over all runs."""
     during: list = field(default_factory=list)
     """What happens on GitHub while the calls are made."""
+    bases: list[str] = field(default_factory=list)
+    """Base commits that were judged by."""
     stored: set[str] = field(default_factory=set)
     """Content that was measured: it costs nothing again."""
 
@@ -96,6 +98,7 @@ class ScriptedPipeline:
     script: Script
 
     def prepare(self, pull_request, merge_base):
+        self.script.bases.append(pull_request.base_sha)
         here = self.tree.lookup(pull_request.head_sha, [PROMPT, GATE])
         there = self.tree.lookup(merge_base or pull_request.base_sha, [PROMPT, GATE])
         blobs = {path: entry.blob for path, entry in here.items()}

@@ -28,7 +28,7 @@ def digest(github, scene, tmp_path):
     tree = RemoteRepository(tmp_path / "copy.git", f"{github.server_url}/acme/shop.git", token)
 
     def of(pull):
-        pull_request = pull_request_of(host.pull_request(pull.number), "acme/shop")
+        pull_request = pull_request_of(host.pull_request(pull.number), "acme/shop", host.branch("main"))
         merge_base = host.merge_base(pull_request.base_sha, pull_request.head_sha)
         tree.fetch((pull_request.base_sha, pull_request.head_sha, merge_base))
         return LivePipeline(tree, str(tmp_path / "store"), {}).prepare(pull_request, merge_base).content_digest

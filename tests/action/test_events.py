@@ -22,7 +22,7 @@ from schemas.pullrequests import Trust
 HEAD, OTHER = "a" * 40, "b" * 40
 PULL = {"number": 7, "state": "open", "head": {"sha": HEAD}}
 HOSTED = HostedPullRequest(
-    number=7, is_open=True, merged=False, author="ada", base_ref="main", base_sha=OTHER, head_ref="change", head_sha=HEAD,
+    number=7, is_open=True, merged=False, author="ada", base_ref="main", head_ref="change", head_sha=HEAD,
     head_repository="acme/shop",
 )  # fmt: skip
 
@@ -127,16 +127,16 @@ def test_any_other_event_is_named():
 def test_trust_follows_from_where_the_head_lies():
     fork = HOSTED.model_copy(update={"head_repository": "eve/shop"})
     deleted = HOSTED.model_copy(update={"head_repository": None})
-    assert pull_request_of(HOSTED, "acme/shop").trust is Trust.SAME_REPOSITORY
-    assert pull_request_of(fork, "acme/shop").trust is Trust.FORK
-    assert pull_request_of(deleted, "acme/shop").trust is Trust.FORK
-    assert pull_request_of(fork, "acme/shop", HEAD).trust is Trust.FORK_APPROVED
-    assert pull_request_of(HOSTED, "acme/shop", HEAD).trust is Trust.SAME_REPOSITORY
+    assert pull_request_of(HOSTED, "acme/shop", OTHER).trust is Trust.SAME_REPOSITORY
+    assert pull_request_of(fork, "acme/shop", OTHER).trust is Trust.FORK
+    assert pull_request_of(deleted, "acme/shop", OTHER).trust is Trust.FORK
+    assert pull_request_of(fork, "acme/shop", OTHER, HEAD).trust is Trust.FORK_APPROVED
+    assert pull_request_of(HOSTED, "acme/shop", OTHER, HEAD).trust is Trust.SAME_REPOSITORY
 
 
 def test_an_approval_of_another_head_is_no_approval():
     with pytest.raises(UsageError, match="isn't bbbbbbbbbbbb any more"):
-        pull_request_of(HOSTED, "acme/shop", OTHER)
+        pull_request_of(HOSTED, "acme/shop", OTHER, OTHER)
 
 
 JUNK = st.sampled_from(

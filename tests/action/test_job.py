@@ -37,8 +37,8 @@ def test_a_run_that_ends_in_one_comment_and_one_status_takes_the_requests_that_t
     stage, scene, github, pull
 ):
     stage.run("pull_request", opened(scene, pull))
-    assert len(github.asked) == 10
-    assert "takes 10 requests" in README.read_text()
+    assert len(github.asked) == 11
+    assert "takes 11 requests" in README.read_text()
     bodies = [a.body["body"] for a in github.asked if a.method in ("POST", "PATCH") and "comments" in a.path]
     assert len(bodies) == 2
 
@@ -50,8 +50,8 @@ def test_a_clearing_run_too(stage, scene, github, pull):
     before = len(github.asked)
     stage.run("pull_request_review", event)
     assert stage.state(pull.head_sha) == "success"
-    assert len(github.asked) - before == 12
-    assert "12 with a review that clears it" in README.read_text()
+    assert len(github.asked) - before == 13
+    assert "13 with a review that clears it" in README.read_text()
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,18 @@ def test_a_retargeted_base_starts_again(stage, scene, pull):
     stage.run("pull_request", scene.retarget(pull, "release"))
     assert stage.states(pull.head_sha) == ["pending", "success"] * 2
     assert stage.script.paid == 40  # the content is the same, so nothing is paid twice
+
+
+@pytest.mark.parametrize(
+    "moved", [{GATE: "version: 1 # stricter\n"}, {"tests/triage.jsonl": "{}\n"}, {"README.md": "x\n"}]
+)
+def test_what_judges_is_the_tip_of_base_and_not_where_it_was_when_the_pull_request_was_opened(
+    stage, scene, pull, moved
+):
+    stage.run("pull_request", opened(scene, pull))
+    tip = scene.git.commit("main", moved)
+    stage.run("pull_request", scene.push(pull, {"src/new.py": "x = 1\n"}))
+    assert stage.script.bases[-1] == tip != stage.script.bases[0]
 
 
 def renamed(scene, pull):

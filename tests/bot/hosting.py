@@ -52,7 +52,7 @@ class MemoryHost:
 
     def opened(self, number, head, *, author="ada", fork=False, base_ref="main"):
         self.pulls[number] = HostedPullRequest(
-            number=number, is_open=True, merged=False, author=author, base_ref=base_ref, base_sha=BASE,
+            number=number, is_open=True, merged=False, author=author, base_ref=base_ref,
             head_ref="change", head_sha=head, head_repository=f"{author}/shop" if fork else PLACE.repository,
         )  # fmt: skip
 
@@ -85,6 +85,10 @@ class MemoryHost:
     def pull_request(self, number):
         self._ask("pull_request")
         return self.pulls[number]
+
+    def branch(self, name):
+        self._ask("branch")
+        return BASE
 
     def reviews(self, number):
         self._ask("reviews")

@@ -26,6 +26,8 @@ class Scripted:
         self.calls, self.call_s = calls, call_s
         self.made = []
         """(head, time) of each call that was begun."""
+        self.bases = []
+        """Base commits that were judged by."""
         self.trouble = None
         self._store = None
 
@@ -36,6 +38,7 @@ class Scripted:
         return self._store
 
     def prepare(self, place, pull_request, merge_base):
+        self.bases.append(pull_request.base_sha)
         with self.sources.open(place) as tree:
             tree.fetch([pull_request.base_sha, pull_request.head_sha])
             entries = {sha: tree.lookup(sha, [PROMPT, GATE]) for sha in (pull_request.base_sha, pull_request.head_sha)}

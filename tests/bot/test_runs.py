@@ -197,7 +197,7 @@ def test_a_run_asks_github_so_often(bot):
     asked = [one for one in bot.github.asked[first:] if "access_tokens" not in one.path]
     looks = [one for one in asked if one.method == "GET" and one.path.endswith(f"/pulls/{pull.number}")]
     writes = [one for one in asked if one.method != "GET"]
-    assert (len(looks), len(writes), len(asked)) == (7, 4, 16)
+    assert (len(looks), len(writes), len(asked)) == (7, 4, 17)
 
 
 def test_a_redelivery_changes_nothing(bot):
@@ -390,3 +390,13 @@ def test_lost_answers_and_refusals_leave_one_comment_and_one_check(bot):
     pull = judged(bot)
     assert len(bot.checks(pull.head_sha)) == 1
     assert len(bot.comments) == 1
+
+
+@pytest.mark.parametrize("moved", [{GATE: "version: 1 # stricter\n"}, {"tests/triage.jsonl": "{}\n"}])
+def test_what_judges_is_the_tip_of_base_and_not_where_it_was_when_the_pull_request_was_opened(bot, moved):
+    pull = judged(bot)
+    tip = bot.scene.git.commit("main", moved)
+    bot.emit("pull_request", bot.scene.push(pull, {"README.md": "x\n"}))
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
+    bot.quiet()
+    assert bot.evaluation.bases[-1] == tip

@@ -109,7 +109,8 @@ def test_a_pull_request_reads_the_same(host, pull):
     assert (found.head_sha, found.author, found.is_open) == (pull.head.sha, "ada", True)
     assert found.head_repository == "ada/shop"
     assert host.commit("change") == pull.head.sha
-    assert host.merge_base(found.base_sha, found.head_sha) == found.base_sha
+    tip = host.branch(found.base_ref)
+    assert host.merge_base(tip, found.head_sha) == tip
 
 
 def test_one_comment_over_several_pages(url, host, pull):

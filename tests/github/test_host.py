@@ -6,6 +6,7 @@ from github import Auth
 from adapters.github import GitHubHost
 from schemas.errors import HostError, NotFound, PermissionMissing
 from schemas.host import CommitState, CommitStatus, ReviewState
+from tests.fakes.github.routes import pull_json
 
 MARKER = "<!-- prompt-verdict"
 GREEN = CommitStatus(context="prompt-verdict", state=CommitState.SUCCESS, description="#1 approved")
@@ -232,3 +233,25 @@ def test_the_environments_proxies_are_not_used(host, pull, monkeypatch):
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     assert host.pull_request(1).number == 1
+
+
+def test_the_base_of_a_pull_request_stays_where_it_was_and_the_branch_is_read(github, host, scene, pull):
+    """GitHub does not keep ``base.sha`` current, so we never take it for the tip."""
+    before = scene.git.resolve("refs/heads/main")
+    tip = scene.git.commit("main", {"README.md": "moved\n"})
+    assert pull_json(github, scene.repository, pull)["base"]["sha"] == before
+    assert host.branch("main") == tip
+    scene.git.commit("release", {"README.md": "release\n"}, parents=(tip,))
+    scene.retarget(pull, "release")
+    assert pull_json(github, scene.repository, pull)["base"]["sha"] == host.branch("release")
+
+
+@pytest.mark.parametrize("name", ["main", "release/2026.1", "a b#c%d"])
+def test_a_tag_of_the_same_name_is_no_branch(host, scene, name):
+    if name != "a b#c%d":
+        tip = scene.git.commit(name, {"README.md": "tip\n"}, parents=(scene.git.resolve("refs/heads/main"),))
+        scene.git.set_ref(f"refs/tags/{name}", scene.git.commit("other", {"README.md": "tag\n"}))
+        assert host.branch(name) == tip
+    else:
+        with pytest.raises(NotFound):
+            host.branch(name)

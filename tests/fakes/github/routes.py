@@ -169,13 +169,14 @@ def repository_json(github: FakeGitHub, name: str | None) -> Json | None:
 
 def pull_json(github: FakeGitHub, repository: Repository, pull: Pull) -> Json:
     name = repository.full_name
+    pull.base_sha = pull.base_sha or repository.git.resolve(f"refs/heads/{pull.base_ref}")
     return {
         "id": 5000 + pull.number, "node_id": f"PR_{pull.number}", "number": pull.number, "title": pull.title, "body": None,
         "state": pull.state, "locked": pull.locked, "draft": pull.draft, "merged_at": timestamp(github.clock()) if pull.merged else None, "user": user(pull.author),
         "author_association": pull.author_association, "merge_commit_sha": pull.merge_commit_sha,
         "url": f"{github.api_url}/repos/{name}/pulls/{pull.number}", "html_url": f"{github.server_url}/{name}/pull/{pull.number}",
         "base": {
-            "ref": pull.base_ref, "sha": repository.git.resolve(f"refs/heads/{pull.base_ref}"), "label": f"acme:{pull.base_ref}",
+            "ref": pull.base_ref, "sha": pull.base_sha, "label": f"acme:{pull.base_ref}",
             "repo": repository_json(github, name), "user": user(name.split("/")[0]),
         },
         "head": {

@@ -57,7 +57,7 @@ class Scene:
         return self.pull_event("synchronize", pull, before=before, after=pull.head_sha)
 
     def retarget(self, pull: Pull, base: str) -> Json:
-        before, pull.base_ref = pull.base_ref, base
+        before, pull.base_ref, pull.base_sha = pull.base_ref, base, ""
         changes = {"base": {"ref": {"from": before}, "sha": {"from": self.git.resolve(before)}}}
         return self.pull_event("edited", pull, changes=changes)
 

@@ -34,6 +34,8 @@ class Pull:
     merge_commit_sha: str | None = None
     locked: bool = False
     author_association: str = "CONTRIBUTOR"
+    base_sha: str = ""
+    """Base's tip when the pull request was opened or got another base: GitHub does not keep it current."""
 
 
 @dataclass
