@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action.evidence import open_kept
-from engine.content import content_digest
+from engine.content import changed_paths, content_digest
 from engine.pipeline import Prepared, World, measure, prepare, static, waiting
 from engine.render.progress import progress_line, progress_of
 from engine.render.progress import running as running_comment
@@ -73,7 +73,8 @@ class LivePreparation:
     @property
     def content_digest(self) -> str:
         """Of every request, test, policy and reason, and of the changed files that the gate lies in."""
-        return content_digest(self.prepared, self.pipeline.tree)
+        prepared = self.prepared
+        return content_digest(prepared, changed_paths(self.pipeline.tree, prepared.pull_request, prepared.merge_base))
 
     def static(self) -> Scorecard:
         """Without a call. A fork's scorecard says how a maintainer has it measured."""

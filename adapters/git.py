@@ -42,12 +42,18 @@ def batches(paths: Iterable[str], size: int = 500) -> Iterator[list[str]]:
 class GitRepository:
     """A repository on disk: with a worktree, bare, linked, shallow or partial; SHA-1 or SHA-256.
 
-    ``settings`` are configuration for every command. Raises SourceError if ``path`` is not in a repository or git is
-    missing.
+    ``settings`` are configuration for every command; ``held`` is as in ``run_git``. Raises SourceError if ``path`` is
+    not in a repository or git is missing.
     """
 
-    def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, str] | None = None) -> None:
+    failed = False
+    """Whether git failed, or missed an object that must be there: whoever caught that may not know it."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], settings: Mapping[str, str] | None = None, *, held: Sequence[int] = ()
+    ) -> None:
         self.path = Path(path)
+        self._held = held
         self._env = environment({**HARMLESS, **(settings or {})})
         self._snapshots: list[str] = []
         if not self.path.is_dir():
@@ -185,6 +191,7 @@ class GitRepository:
         for line in self._in("cat-file", "--batch-check", stdin=names).stdout.decode().splitlines():
             blob, kind, *size = line.split()
             if kind != "blob":
+                self.failed = True
                 raise SourceError(
                     f"blob {blob} isn't in this clone", where=str(self.path), mend="git fetch --refetch origin"
                 )
@@ -197,6 +204,7 @@ class GitRepository:
             start = answer.find(b"\n", at) + 1
             facts = answer[at:start].split()
             if facts[:2] != [blob.encode(), b"blob"]:  # a partial clone whose other side is gone
+                self.failed = True
                 raise SourceError(f"blob {blob} can't be read", where=str(self.path), mend="git fetch --refetch origin")
             at = start + int(facts[2]) + 1
             contents[blob] = answer[start : at - 1]
@@ -271,7 +279,11 @@ class GitRepository:
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
-        done = run_git(*command, stdin=stdin, env=env or self._env, cwd=cwd, where=str(self.path))
+        try:
+            done = run_git(*command, stdin=stdin, env=env or self._env, cwd=cwd, where=str(self.path), held=self._held)
+        except SourceError:
+            self.failed = True
+            raise
         if check and done.returncode:
             raise self._failure(done)
         return done
@@ -280,6 +292,7 @@ class GitRepository:
         return self._git(f"--git-dir={self.git_dir}", *command, stdin=stdin, check=check, cwd=str(self.git_dir))
 
     def _failure(self, done: subprocess.CompletedProcess[bytes]) -> SourceError:
+        self.failed = True
         said = " ".join(text(done.stderr).split())[-300:] or f"exit code {done.returncode}"
         return SourceError(f"git failed: {said}", where=str(self.path))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from schemas.errors import SourceError
 
@@ -43,11 +43,17 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_git(
-    *command: str, env: Mapping[str, str], where: str, stdin: bytes = b"", cwd: str | None = None
+    *command: str,
+    env: Mapping[str, str],
+    where: str,
+    stdin: bytes = b"",
+    cwd: str | None = None,
+    held: Sequence[int] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs one command to its end, whatever its exit code. ``where``: the repository, for the reader of an error.
 
-    Raises SourceError when git is missing or takes too long."""
+    ``held``: open files that git keeps open while it runs. A lock on one of them lasts until git has ended, also when
+    this process is killed before. Raises SourceError when git is missing or takes too long."""
     try:
         return subprocess.run(  # noqa: S603 - a fixed program; ids are checked, paths follow «--»
             ["git", "--no-pager", *command],  # noqa: S607 - the caller's PATH decides which git
@@ -57,6 +63,7 @@ def run_git(
             cwd=cwd,
             timeout=PATIENCE_S,
             check=False,
+            pass_fds=held,
         )
     except FileNotFoundError as error:
         raise SourceError("the git program is missing", mend="install git 2.31 or later") from error

@@ -8,19 +8,24 @@ in with templates and jobs; one goes out for each job: ``{"texts": [...]}`` or `
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import json
 import math
+import os
 import re
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-NEEDED = ("jinja2.debug", "jinja2.loaders", "jinja2.sandbox", "pprint", "textwrap", "unicodedata", "urllib.parse")
+NEEDED = (
+    "encodings.ascii", "encodings.latin_1", "encodings.utf_8", "html", "jinja2.debug", "jinja2.loaders",
+    "jinja2.sandbox", "pprint", "textwrap", "unicodedata", "urllib.parse",
+)  # fmt: skip
 """What Jinja and Python would import later, when no file can be opened any more."""
 WARM_UP = (
     "{% include 'partial' %}{% macro m() %}é {{ 'é' }}{% endmacro %}{{ m() }}",
@@ -31,9 +36,11 @@ WARM_UP = (
 """Rendered before the limits hold, for what is imported on the way."""
 
 
-def main(site: str, memory: int, seconds: float, max_output: int) -> None:
-    """``site`` is the folder that holds jinja2; limits are bytes, CPU seconds for one job, and characters."""
+def main(site: str, memory: int, seconds: float, max_output: int, nice: int) -> None:
+    """``site`` is the folder that holds jinja2; limits are bytes, CPU seconds for one job, and characters. ``nice`` is
+    how much this process steps back for others."""
     sys.path.append(site)
+    os.nice(nice)
     import resource
 
     for module in NEEDED:
@@ -134,19 +141,112 @@ def _failure(error: Exception) -> dict[str, Any]:
             return {"failure": f"line {error.lineno}: {error.message}"}
         case RecursionError():
             return {"failure": "it is nested too deeply"}
+        case TypeError():
+            return {"failure": str(error)}
         case _:
             return {"failure": f"{type(error).__name__}: {error}"}
 
 
 def _environment(partials: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
     from jinja2 import DictLoader, StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(loader=DictLoader(dict(partials)), undefined=StrictUndefined)
+    environment = _sandbox()(loader=DictLoader(dict(partials)), undefined=StrictUndefined, finalize=_put_out)
     environment.globals.clear()
     del environment.filters["random"]  # the same case must give the same prompt
+    environment.filters = {name: _plainly(one) for name, one in environment.filters.items()}
     return environment
 
 
+class _Function:
+    """A function in a template: it can be called, but not become text, which would hold its address in memory and
+    differ from run to run."""
+
+    def __init__(self, function: Callable[..., Any], what: str) -> None:
+        self.function = function
+        self.what = what
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.function(*arguments, **named)
+
+    def __str__(self) -> str:
+        raise TypeError(self.what)
+
+    __repr__ = __str__
+
+    def __format__(self, _: str) -> str:
+        raise TypeError(self.what)
+
+
+def _plain(value: Any, what: str = "it is a function, not a value") -> Any:
+    """``value``; a function so that it can't become text, an iterator as the list of what it gives."""
+    if value is None or isinstance(value, str | int | float | list | dict | tuple | _Function):
+        return value
+    if callable(value):
+        return _Function(value, what)
+    return list(value) if hasattr(value, "__next__") else value
+
+
+def _plainly(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def plain(*arguments: Any, **named: Any) -> Any:
+        return _plain(function(*arguments, **named))
+
+    return plain
+
+
+def _put_out(value: Any) -> Any:
+    """What an expression gives, if it is a JSON value. Raises TypeError."""
+    for part in _no_json(value):
+        name = type(part).__name__
+        hint = ": add | list" if name.startswith("dict_") else ""
+        raise TypeError(part.what if isinstance(part, _Function) else f"{name} is no JSON value{hint}")
+    return value
+
+
+def _no_json(value: Any) -> Iterator[Any]:
+    """The parts of a value that aren't JSON."""
+    from jinja2 import Undefined
+
+    if value is None or isinstance(value, str | int | float | Undefined):
+        return
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _no_json(key)
+            yield from _no_json(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _no_json(inner)
+    else:
+        yield value
+
+
+@functools.cache
+def _sandbox() -> type[ImmutableSandboxedEnvironment]:
+    from jinja2 import sandbox
+
+    class Sandbox(sandbox.ImmutableSandboxedEnvironment):
+        """Functions of values can be called and nothing else."""
+
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            return _plain(super().getattr(obj, attribute), _instead(obj, attribute))
+
+        def getitem(self, obj: Any, argument: Any) -> Any:
+            return _plain(super().getitem(obj, argument), _instead(obj, argument))
+
+        def call(__self, __context: Any, __obj: Any, *arguments: Any, **named: Any) -> Any:  # noqa: N805
+            function = __obj.function if isinstance(__obj, _Function) else __obj
+            return _plain(super().call(__context, function, *arguments, **named))
+
+    return Sandbox
+
+
+def _instead(obj: Any, name: object) -> str:
+    """What to write where a function was meant to be a value."""
+    kind = type(obj).__name__
+    if isinstance(obj, dict) and name in obj:
+        return f"{name} is a function of every {kind}: write [{name!r}] for the value of that name"
+    return f"{name} is a function of a {kind}, not a value"
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))

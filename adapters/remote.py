@@ -7,6 +7,7 @@ that become configuration, so it is on no command line and in no file.
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,12 +25,19 @@ REFUSED = re.compile(
     r"authentication failed|could not read username|returned error: 40[13]|repository (?:'\S*' )?not found"
 )
 """What git says, not what an address or a commit id may happen to hold."""
+NETWORK = re.compile(
+    r"unable to access|could not resolve|timed out|rpc failed|hung up|early eof|unexpected disconnect|remote error"
+    r"|connection (?:reset|refused)|curl \d|expected flush|bad line length|protocol error"
+)
+"""The other side or the way to it, and not this folder."""
 
 
 class RemoteRepository(GitRepository):
     """``SourceTree`` over a bare, partial copy in ``folder``, which is made.
 
-    ``url`` is the repository's https address; ``proxy`` and ``ca_bundle`` come from the operator. Raises SourceError.
+    ``url`` is the repository's https address; ``proxy`` and ``ca_bundle`` come from the operator; ``held`` is as in
+    ``run_git``. What a copy that was there before can't do is not tried again (``failed``): it may be damaged. Raises
+    SourceError.
     """
 
     def __init__(
@@ -41,14 +49,16 @@ class RemoteRepository(GitRepository):
         proxy: str | None = None,
         ca_bundle: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        held: Sequence[int] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._kept = any(folder.iterdir())
         self._sleep = sleep
         self._here: set[str] = set()
         self._url = url
         settings = transport_settings(url, token, proxy=proxy, ca_bundle=ca_bundle) | {"remote.origin.url": url}
         GitRepository.start(folder)
-        super().__init__(folder, settings)
+        super().__init__(folder, settings, held=held)
 
     def fetch(self, commits: Sequence[str]) -> None:
         """Brings commits and their trees, without history and without file contents."""
@@ -66,7 +76,13 @@ class RemoteRepository(GitRepository):
     def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
         """As in a whole repository; what is missing is brought in one request."""
         self._bring(TreeEntry(path="", mode=FILE_MODES[0], blob=blob) for blob in blobs)
-        return super().read(blobs)
+        contents = super().read(blobs)
+        for blob, content in contents.items():
+            algorithm = hashlib.sha1 if len(blob) == 40 else hashlib.sha256
+            if algorithm(b"blob %d\0%b" % (len(content), content)).hexdigest() != blob:
+                self.failed = True
+                raise SourceError(f"blob {blob} is damaged", where=str(self.path), mend="remove that folder")
+        return contents
 
     def _bring(self, entries: Iterable[TreeEntry]) -> None:
         missing = {entry.blob for entry in entries if entry.mode in FILE_MODES} - self._here
@@ -76,7 +92,8 @@ class RemoteRepository(GitRepository):
             self._here |= missing
 
     def _fetch(self, *arguments: str, stdin: bytes = b"") -> None:
-        """One fetch; repeated after a fault of the network, not after a refusal."""
+        """One fetch; repeated after a fault of the network, not after a refusal and not in a copy that may be
+        damaged."""
         command = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", *arguments)
         said = ""
         for attempt in range(1, TRIES + 1):
@@ -96,6 +113,8 @@ class RemoteRepository(GitRepository):
                     where=self._url,
                     mend="add `contents: read` to `permissions:`",
                 )
+            if self._kept and not NETWORK.search(said.lower()):
+                raise self._failure(done)
             if attempt < TRIES:
                 self._sleep(2.0**attempt)
         raise HostUnavailable(

@@ -113,7 +113,7 @@ class Desk:
             # What is shown meanwhile is about another head or base, or was said while nobody listened: who accepted it
             # may have taken that back, and others with this head were judged without it.
             run = await self._open(place, now, f"{why} after {last.id}", raise_attempt=True)
-        await self._go(run)
+        await self._go(run, now)
         if not run.state.is_open and await self._sharing(place, now.head_sha, number):
             await self.restate(place, number)  # in between it may have been elsewhere, and the others waited for it
         return run
@@ -128,7 +128,7 @@ class Desk:
         if now is None or not now.is_open or approved_sha not in (None, now.head_sha):
             return None
         run = await self._open(place, now, why, raise_attempt=True, approved_sha=approved_sha)
-        await self._go(run)
+        await self._go(run, now)
         return run
 
     async def superseded(self, run: Run, why: str) -> None:
@@ -184,16 +184,23 @@ class Desk:
             older = await asyncio.to_thread(self._records.older_runs, fresh)
             # Those of other heads are ended by whoever hears of the push: two that change places would do it for ever.
             await self.cancel((one for one in older if one.head_sha == pull.head_sha), still_on=pull.head_sha)
-            if fresh.state.is_open:
-                await self._durable.enqueue(fresh.id)
+            await self._enqueue(fresh, pull)
         return False
 
     # -- steps
 
-    async def _go(self, run: Run) -> None:
+    async def _go(self, run: Run, now: HostedPullRequest | None) -> None:
         await self.cancel(await asyncio.to_thread(self._records.older_runs, run), still_on=run.head_sha)
-        if run.state.is_open:
-            await self._durable.enqueue(run.id)
+        await self._enqueue(run, now)
+
+    async def _enqueue(self, run: Run, now: HostedPullRequest | None) -> None:
+        if not run.state.is_open:
+            return
+        stranger = now is not None and now.head_repository != run.repository
+        if now is not None and stranger:
+            of = (run.repository_id, now.number, run.head_sha)
+            stranger = not await asyncio.to_thread(self._records.approved_head, *of)
+        await self._durable.enqueue(run.id, stranger=stranger)
 
     async def _open(
         self,
@@ -257,7 +264,7 @@ class Desk:
                 continue
             why = f"re-run of {run.id} by {asked.by}"
             if kind is RunKind.QUEUE:
-                await self._go(await asyncio.to_thread(self._queued, place, run, why))
+                await self._go(await asyncio.to_thread(self._queued, place, run, why), None)
             elif number is not None:
                 await self.again(place, number, why=why)
         if not newest and asked.number is not None:
@@ -272,7 +279,7 @@ class Desk:
         )  # fmt: skip
         if run.base_sha is None:
             await asyncio.to_thread(self._records.digest, run.id, asked.base_sha, None, "")
-        await self._go(run)
+        await self._go(run, None)
 
     def _queued(self, place: Place, run: Run, why: str) -> Run:
         fresh = self._records.open_run(

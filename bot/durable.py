@@ -32,6 +32,8 @@ VERSION = "1"
 NAME = "prompt-verdict"
 WORKFLOW = "run"
 QUEUE = "runs"
+STRANGERS_QUEUE = "strangers"
+"""Runs of forks that nobody has approved: they only render, one at a time, and keep nobody else waiting."""
 SCHEMA = "promptverdict_workflows"
 """Where the tables lie in Postgres; SQLite has a file of their own."""
 THREADS = 16
@@ -95,9 +97,12 @@ class Durable:
         """Ends; what is under way is taken up by the next worker in this slot, or by the sweep of another."""
         await _outside(self._destroy)
 
-    async def enqueue(self, run_id: str) -> None:
-        """Has the run executed, if it isn't waiting or running: may be repeated. One that ended is executed again."""
-        await _outside(self._enqueue, run_id)
+    async def enqueue(self, run_id: str, *, stranger: bool = False) -> None:
+        """Has the run executed, if it isn't waiting or running: may be repeated. One that ended is executed again.
+
+        ``stranger``: it stands in a line of its own, in which one at a time is executed.
+        """
+        await _outside(self._enqueue, run_id, STRANGERS_QUEUE if stranger else QUEUE)
 
     async def cancel(self, run_id: str) -> None:
         """Stops the run within a second, calls under way included. May be repeated, and for one that never was."""
@@ -126,12 +131,13 @@ class Durable:
             _write_ahead(self._url)
             DBOS(config=self._config())
             _register(self._work)
-            DBOS.listen_queues([QUEUE])
+            DBOS.listen_queues([QUEUE, STRANGERS_QUEUE])
             logging.getLogger("dbos").addFilter(_expected)
             DBOS.launch()
-            DBOS.register_queue(
-                QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=POLL_S, on_conflict="always_update"
-            )
+            for queue, concurrency in ((QUEUE, self._concurrency), (STRANGERS_QUEUE, 1)):
+                DBOS.register_queue(
+                    queue, worker_concurrency=concurrency, polling_interval_sec=POLL_S, on_conflict="always_update"
+                )
 
     def _config(self) -> DBOSConfig:
         from dbos import DBOSPortableJSONSerializer
@@ -155,13 +161,13 @@ class Durable:
             self._stopped = True
             DBOS.destroy(destroy_registry=True)
 
-    def _enqueue(self, run_id: str) -> None:
+    def _enqueue(self, run_id: str, queue: str) -> None:
         from dbos import DBOS
 
         if self._statuses([run_id])[run_id] is Status.ENDED:
             DBOS.delete_workflows([run_id])
         DBOS.enqueue_workflow_with_options(
-            {"workflow_name": WORKFLOW, "queue_name": QUEUE, "workflow_id": run_id, "app_version": VERSION}, run_id
+            {"workflow_name": WORKFLOW, "queue_name": queue, "workflow_id": run_id, "app_version": VERSION}, run_id
         )
 
     def _cancel(self, run_id: str) -> None:
@@ -183,10 +189,11 @@ class Durable:
         pending = DBOS.list_workflows(
             status="PENDING", executor_id=slot, name=WORKFLOW, load_input=False, load_output=False
         )
-        ids = [one.workflow_id for one in pending]
-        if ids:
-            DBOS.resume_workflows(ids, queue_name=QUEUE)
-        return ids
+        for queue in (QUEUE, STRANGERS_QUEUE):
+            ids = [one.workflow_id for one in pending if (one.queue_name == STRANGERS_QUEUE) == (queue != QUEUE)]
+            if ids:
+                DBOS.resume_workflows(ids, queue_name=queue)
+        return [one.workflow_id for one in pending]
 
     def _forget(self, before: datetime) -> None:
         from dbos import DBOS

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from bot.evidence import measured_of
 from bot.store.outcomes import NotedOutcomes
-from engine.content import content_digest
-from engine.pipeline import World, measure, prepare, static, waiting
+from engine.content import changed_paths, content_digest
+from engine.pipeline import look, measure, plan, static, waiting
 from engine.render.progress import progress_line, progress_of
 from engine.render.progress import running as running_comment
 from engine.trust import budget_usd
@@ -19,6 +19,7 @@ from schemas.pullrequests import Trust
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from adapters.remote import RemoteRepository
     from adapters.store import CommittedStore
     from bot.intents import Place
     from bot.settings import Settings
@@ -29,11 +30,13 @@ if TYPE_CHECKING:
     from engine.runner.access import Access
     from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
+    from schemas.detection import Detection
     from schemas.experiments import Experiment
     from schemas.host import Sha
     from schemas.ports import Clock
     from schemas.pullrequests import PullRequest
     from schemas.scorecard import Scorecard
+    from schemas.trees import TreeChange
 
 WAITS = (
     "This comes from a fork, so nothing was called: a maintainer who has looked at it has exactly this commit measured "
@@ -125,17 +128,22 @@ class LiveEvaluation:
         return self._store
 
     def prepare(self, place: Place, pull_request: PullRequest, merge_base: Sha | None) -> LivePreparation:
-        """Fetches, detects and plans; spends nothing."""
-        from adapters.jail import JailedRenderer
+        """Fetches, detects and plans; spends nothing. While it plans, others may use the copy of the repository."""
+        from adapters.jail import ORDINARY, STRANGERS, JailedRenderer
         from adapters.prices import GenaiPrices
         from engine.templates import fill_in
 
         commits = (pull_request.base_sha, pull_request.head_sha)
-        with self.sources.open(place) as tree:
+
+        def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
             tree.fetch(commits if merge_base is None else (*commits, merge_base))
-            with closing(JailedRenderer(fill_in)) as jail:
-                prepared = prepare(pull_request, merge_base, World(tree, jail, GenaiPrices()))
-            return LivePreparation(prepared, content_digest(prepared, tree), place.repository_id, self)
+            return look(tree, pull_request, merge_base), changed_paths(tree, pull_request, merge_base)
+
+        detection, changes = self.sources.read(place, read)
+        bounds = STRANGERS if pull_request.trust is Trust.FORK else ORDINARY
+        with closing(JailedRenderer(fill_in, bounds=bounds)) as jail:
+            prepared = plan(pull_request, merge_base, detection, jail, GenaiPrices())
+        return LivePreparation(prepared, content_digest(prepared, changes), place.repository_id, self)
 
     async def aclose(self) -> None:
         """Closes providers and store."""

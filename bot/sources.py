@@ -1,27 +1,35 @@
-"""Partial copies of repositories, kept between runs: commits and blobs that were brought once are there."""
+"""Partial copies of repositories, kept between runs. A copy is a cache: one that is damaged is thrown away."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import shutil
-from collections.abc import Collection, Iterator
+import uuid
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from adapters.remote import RemoteRepository
+from bot.logs import logger
+from schemas.errors import HostUnavailable, PromptVerdictError, StoreError
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
     from bot.intents import Place
 
+T = TypeVar("T")
 MOST_BYTES = 4 * 2**30
 """Of all copies together."""
 LARGEST = 2**29
 """Bytes of one copy. Nothing is ever removed from a copy, so one that grew beyond this is begun anew."""
 MOST_PACKS = 300
 """Each fetch leaves a pack; git looks through all of them."""
+GONE = ".gone"
+"""The ending of what is being removed."""
+
+log = logger("sources")
 
 
 class Sources:
@@ -44,22 +52,55 @@ class Sources:
         self._ca_bundle = ca_bundle
         self._most_bytes = most_bytes
 
-    @contextmanager
-    def open(self, place: Place) -> Iterator[RemoteRepository]:
-        """The copy of one repository, for one reader at a time: two fetches in one folder get in each other's way.
+    def read(self, place: Place, work: Callable[[RemoteRepository], T]) -> T:
+        """What ``work`` reads of a repository. It is the only one to work in that copy, so it should only read.
 
-        Raises SourceError and HostError.
+        Where a copy from an earlier run fails, ``work`` is called again with a new one. Raises SourceError and
+        HostError, and StoreError where no copy can be kept at all.
         """
         token = self._app.token(place.installation_id, place.repository)
         url = f"{self._server_url}/{place.repository}.git"
-        self._folder.mkdir(parents=True, exist_ok=True)
         copy = self._folder / f"{place.repository_id}.git"
-        with _locked(copy):
-            yield RemoteRepository(copy, url, token, proxy=self._proxy, ca_bundle=self._ca_bundle)
-            os.utime(copy)
-            if _bytes(copy) > LARGEST or len(list(copy.glob("objects/pack/*.pack"))) > MOST_PACKS:
-                shutil.rmtree(copy, ignore_errors=True)
-        self._trim()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with _locked(copy) as lock:
+                assert lock is not None
+                result = self._read(copy, url, token, lock, work)
+                os.utime(copy)
+                if _bytes(copy) > LARGEST or len(list(copy.glob("objects/pack/*.pack"))) > MOST_PACKS:
+                    _remove(copy)
+            self._trim()
+        except OSError as error:
+            raise StoreError(
+                f"the copies of repositories can't be kept: {error.strerror or error}",
+                where=str(self._folder),
+                mend="free the disk, or make the folder writable for this user",
+            ) from error
+        return result
+
+    def _read(self, copy: Path, url: str, token: str | None, lock: IO[str], work: Callable[[RemoteRepository], T]) -> T:
+        if os.path.lexists(copy):
+            tree = None
+            try:
+                tree = self._open(copy, url, token, lock)
+                result = work(tree)
+                if not tree.failed:
+                    return result
+                why = "git failed"
+            except HostUnavailable:
+                _remove(copy)  # the network, most likely; the next try begins anew, in case it was the copy
+                raise
+            except Exception as error:
+                # What was read from a damaged copy may look like anything; an error of ours was well-founded.
+                if isinstance(error, PromptVerdictError) and tree is not None and not tree.failed:
+                    raise
+                why = str(error)
+            log.warning("copy begun anew", copy=copy.name, why=why)
+            _remove(copy)
+        return work(self._open(copy, url, token, lock))
+
+    def _open(self, copy: Path, url: str, token: str | None, lock: IO[str]) -> RemoteRepository:
+        return RemoteRepository(copy, url, token, proxy=self._proxy, ca_bundle=self._ca_bundle, held=(lock.fileno(),))
 
     def _trim(self) -> None:
         """Removes the copies that were used longest ago, but none that is in use."""
@@ -73,7 +114,7 @@ class Sources:
                 return
             with _locked(copy, wait=False) as mine:
                 if mine:
-                    shutil.rmtree(copy, ignore_errors=True)
+                    _remove(copy)
                     total -= size
 
     def keep_only(self, repository_ids: Collection[int]) -> None:
@@ -82,20 +123,49 @@ class Sources:
             if copy.stem not in {str(number) for number in repository_ids}:
                 with _locked(copy, wait=False) as mine:
                     if mine:
-                        shutil.rmtree(copy, ignore_errors=True)
+                        _remove(copy)
+        for rest in self._folder.glob(f"*{GONE}"):  # whoever removed it was killed meanwhile
+            _remove(rest)
 
 
 @contextmanager
-def _locked(copy: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Holds the lock beside a copy, which the system drops when its holder dies; whether it was got."""
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    with copy.with_suffix(".lock").open("w") as lock:
+def _locked(copy: Path, *, wait: bool = True) -> Iterator[IO[str] | None]:
+    """Holds the lock beside a copy, which the system drops when its last holder dies; ``None``: another has it."""
+    path = copy.with_suffix(".lock")
+    try:
+        lock = path.open("w")
+    except OSError:
+        _remove(path)  # a file that can't be opened locks nobody out
+        lock = path.open("w")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            yield False
+            yield None
             return
-        yield True
+        yield lock
+
+
+def _remove(path: Path) -> None:
+    """Removes a folder or a file, whatever its mode. First under another name: a git that outlived its worker writes
+    where it began to, and not into what comes next."""
+    gone = path.with_name(f"{uuid.uuid4().hex}{GONE}")
+    try:
+        path.rename(gone)
+    except FileNotFoundError:
+        return
+    if gone.is_symlink() or not gone.is_dir():
+        gone.unlink()
+        return
+    shutil.rmtree(gone, ignore_errors=True)
+    if gone.exists():
+        for folder, _, _ in os.walk(gone, onerror=None):
+            with suppress(OSError):
+                Path(folder).chmod(0o700)
+                for inner in Path(folder).iterdir():
+                    if inner.is_dir() and not inner.is_symlink():
+                        inner.chmod(0o700)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _bytes(folder: Path) -> int:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
 from datetime import datetime
-from functools import cache
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.commands.answers import Room, answer
@@ -20,7 +19,6 @@ from bot.sweep import Sweep
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
-    from adapters.remote import RemoteRepository
     from bot.evaluation import Evaluation
     from bot.intents import CommandPosted
     from bot.metrics import Metrics
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
     from bot.sources import Sources
     from bot.store.records import Records
     from bot.store.values import Run
-    from schemas.host import Sha
-    from schemas.ports import Clock, SourceTree
+    from schemas.ports import Clock
 
     MakeEvaluation = Callable[[Settings, Records, Sources, Clock], Evaluation]
 
@@ -88,17 +85,8 @@ class Worker:
 
     async def _answer(self, command: CommandPosted, desk: Desk) -> str:
         host = await asyncio.to_thread(self._app.host, command.place.installation_id, command.place.repository)
-        with ExitStack() as copies:
-
-            @cache
-            def copy() -> RemoteRepository:
-                return copies.enter_context(self._sources.open(command.place))
-
-            def tree(commits: Sequence[Sha]) -> SourceTree:
-                copy().fetch(commits)
-                return copy()
-
-            return await answer(command, Room(self._records, host, desk, tree, self._clock.utc))
+        read = partial(self._sources.read, command.place)
+        return await answer(command, Room(self._records, host, desk, read, self._clock.utc))
 
     async def _keep_house(self, at: datetime) -> None:
         from bot.store.housekeeping import keep_house

@@ -7,22 +7,23 @@ from typing import TYPE_CHECKING
 from schemas.values import digest_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from engine.pipeline import Prepared
     from schemas.ports import SourceTree
+    from schemas.pullrequests import PullRequest
     from schemas.scorecard import Reason
+    from schemas.trees import TreeChange
 
 WORKFLOWS = ".github/"
 CONFIGURATIONS = ("promptverdict.yaml", "promptverdict.yml")
 
 
-def content_digest(prepared: Prepared, tree: SourceTree) -> str:
-    """Of every request, test, policy and reason, and of the changed files that the gate lies in. Raises SourceError."""
+def content_digest(prepared: Prepared, changes: Iterable[TreeChange]) -> str:
+    """Of every request, test, policy and reason, and of the changed files that the gate lies in. ``changes``: what
+    differs between the merge base and the head (``changed_paths``)."""
     named = {change.path for entry in prepared.entries for change in entry.change.changes if change.path}
-    start = prepared.merge_base or prepared.pull_request.base_sha
-    sides = (
-        (change.before if change.after is None else change.after, change.after is None)
-        for change in tree.changes(start, prepared.pull_request.head_sha)
-    )
+    sides = ((change.before if change.after is None else change.after, change.after is None) for change in changes)
     blobs = sorted(
         (entry.path, entry.mode, "" if removed else entry.blob)
         for entry, removed in sides
@@ -34,6 +35,11 @@ def content_digest(prepared: Prepared, tree: SourceTree) -> str:
     ]
     policy = [change.sentence for change in prepared.detection.policy]
     return digest_of([entries, policy, _dumped(prepared.detection.reasons), blobs])
+
+
+def changed_paths(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) -> tuple[TreeChange, ...]:
+    """What the head changes. Raises SourceError."""
+    return tree.changes(merge_base or pull_request.base_sha, pull_request.head_sha)
 
 
 def _dumped(reasons: tuple[Reason, ...]) -> list[object]:

@@ -1,6 +1,6 @@
 """The main job: a pull request in, a scorecard out. Both shells call this.
 
-prepare   detection and planning: reads commits, renders prompts, calls nothing
+prepare   detection and planning: reads commits, renders prompts, calls nothing; ``look`` and ``plan`` are its halves
 measure   runs the experiments and puts the scorecard together
 static    the scorecard without a single call: forks before approval, adoption
 """
@@ -79,19 +79,38 @@ def prepare(
 
     Raises SourceError, ConfigError, and UsageError for a name in ``only`` that there is not.
     """
-    detection = detect(world.tree, pull_request, merge_base)
+    detection = look(world.tree, pull_request, merge_base, only=only)
     if on_detected is not None:
         on_detected(detection)
+    return plan(pull_request, merge_base, detection, world.renderer, world.prices, only=only)
+
+
+def look(tree: SourceTree, pull_request: PullRequest, merge_base: str | None, *, only: Sequence[str] = ()) -> Detection:
+    """Detects what changed: all that is read of the commits. Raises as ``prepare`` does."""
+    detection = detect(tree, pull_request, merge_base)
     known = detection.names
     for name in only:
         if known is not None and name not in known:
             raise UsageError(f"there is no lineage {name!r}", mend=f"there are: {', '.join(known) or 'none'}")
+    return detection
+
+
+def plan(
+    pull_request: PullRequest,
+    merge_base: str | None,
+    detection: Detection,
+    renderer: TemplateRenderer,
+    prices: PriceTable,
+    *,
+    only: Sequence[str] = (),
+) -> Prepared:
+    """Plans the experiments of what was detected. Renders every prompt for every case, which may take long."""
     changes = [change for change in detection.lineages if not only or change.name in only]
-    entries = [entry for change in changes for entry in _entries(change, world)]
+    entries = [entry for change in changes for entry in _entries(change, renderer, prices)]
     return Prepared(pull_request=pull_request, merge_base=merge_base, detection=detection, entries=tuple(entries))
 
 
-def _entries(change: LineageChange, world: World) -> list[Entry]:
+def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[Entry]:
     from engine.plan import ArmSource, plan_experiment
     from evaluators.registry import check_expectations, evaluator_for
 
@@ -132,8 +151,8 @@ def _entries(change: LineageChange, world: World) -> list[Entry]:
                 added=change.added_cases,
                 evaluator=evaluator,
                 judges=[change.judge] if change.judge else [],
-                renderer=world.renderer,
-                prices=world.prices,
+                renderer=renderer,
+                prices=prices,
             )
         except ConfigError as error:
             sentence = f"It can't be measured: {error}."

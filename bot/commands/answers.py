@@ -11,11 +11,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from bot.clearances import shown_since
 from bot.commands.authority import Action, Origin, Refused, at_least, may
-from bot.commands.cases import explanation, ready_patch
+from bot.commands.cases import Fetching, explanation, ready_patch
 from bot.commands.grammar import AddCase, Approve, ApproveRun, Command, Explain, Help, Protect, Rerun, read_command
 from bot.commands.replies import ENOUGH, answer_body, approved, help_text, marker, said
 from bot.intents import CommandPosted, Place
@@ -24,7 +25,6 @@ from engine.clearing import moment, not_overridable
 from engine.readers.bounded import did_you_mean
 from schemas.errors import NotFound
 from schemas.host import Comment, HostedPullRequest, Role, Sha
-from schemas.ports import SourceTree
 
 if TYPE_CHECKING:
     from bot.store.records import Records
@@ -97,8 +97,8 @@ class Room:
     records: Records
     host: Host
     desk: Desk
-    tree: Callable[[Sequence[Sha]], SourceTree]
-    """Fetches commits of the repository (blocking)."""
+    read: Callable[[Callable[[Fetching], str]], str]
+    """What a function finds in the repository (blocking); it may be called twice."""
     now: Callable[[], datetime]
 
 
@@ -191,7 +191,8 @@ async def _effect(asked: _Asked, command: Command, room: Room) -> str:
             kept = _current(shown, pull) or (shown[-1] if shown else None)
             if isinstance(command, Explain):
                 return await asyncio.to_thread(explanation, command, kept, room.records.experiments)
-            return await asyncio.to_thread(ready_patch, command, kept, room.tree, pull.head_sha)
+            patch = partial(ready_patch, command, kept, pull.head_sha)
+            return await asyncio.to_thread(room.read, patch)
         case _:
             assert_never(command)
 

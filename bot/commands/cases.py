@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from bot.commands.grammar import AddCase, Explain, Protect
 from bot.commands.patches import INLINE, NoPatch, Patch, add, protect
@@ -36,11 +37,17 @@ def explanation(command: Explain, kept: KeptVerdict | None, records: Callable[[s
     return explained(found, records(kept.run.id), kept.run.head_sha)
 
 
-def ready_patch(
-    command: Protect | AddCase, kept: KeptVerdict | None, tree: Callable[[Sequence[Sha]], SourceTree], head: Sha
-) -> str:
+class Fetching(SourceTree, Protocol):
+    """Commits of a repository that may have to be fetched first."""
+
+    def fetch(self, commits: Sequence[Sha]) -> None:
+        """Brings commits and their trees."""
+        ...
+
+
+def ready_patch(command: Protect | AddCase, kept: KeptVerdict | None, head: Sha, source: Fetching) -> str:
     """The answer with a patch against the head, or why there is none. Raises SourceError when it can't be fetched."""
-    source = tree([head])
+    source.fetch([head])
     files = Files(source, head)
     cards = kept.scorecard.lineages if kept else ()
     try:

@@ -213,7 +213,7 @@ class Queue:
 
     waiting: dict = field(default_factory=dict)
 
-    async def enqueue(self, run_id):
+    async def enqueue(self, run_id, *, stranger=False):
         self.waiting.setdefault(run_id)
 
     async def cancel(self, run_id):

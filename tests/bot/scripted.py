@@ -39,13 +39,15 @@ class Scripted:
 
     def prepare(self, place, pull_request, merge_base):
         self.bases.append(pull_request.base_sha)
-        with self.sources.open(place) as tree:
+
+        def read(tree):
             tree.fetch([pull_request.base_sha, pull_request.head_sha])
             entries = {sha: tree.lookup(sha, [PROMPT, GATE]) for sha in (pull_request.base_sha, pull_request.head_sha)}
             here, base = entries[pull_request.head_sha], entries[pull_request.base_sha]
             prompt = here[PROMPT].blob
-            text = tree.read([prompt])[prompt].decode()
-            runs = prompt != base[PROMPT].blob
+            return base, prompt, tree.read([prompt])[prompt].decode(), prompt != base[PROMPT].blob
+
+        base, prompt, text, runs = self.sources.read(place, read)
         if self.trouble is not None:
             raise self.trouble
         return ScriptedPreparation(self, place, pull_request, text, digest_of([prompt, base[GATE].blob]), runs)

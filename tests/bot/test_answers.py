@@ -35,7 +35,7 @@ class Town:
         self.host.opened(1, HEAD)
         self.again_asked, self.restated = [], []
         self.files = {}
-        self.room = Room(records=records, host=self.host, desk=self, tree=self.tree, now=self.clock)
+        self.room = Room(records=records, host=self.host, desk=self, read=self.read, now=self.clock)
 
     async def again(self, place, number, *, why, approved_sha=None):
         self.again_asked.append((why, approved_sha))
@@ -48,7 +48,7 @@ class Town:
     async def restate(self, place, number):
         self.restated.append(number)
 
-    def tree(self, commits):
+    def read(self, work):
         raise AssertionError("no file is asked for here")
 
     def shows(self, card, digest="d1", number=1):

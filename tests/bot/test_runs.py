@@ -1,6 +1,7 @@
 """What events lead to, with a scripted evaluation: which runs there are, what they pay and what they show."""
 
 import re
+import threading
 import time
 from functools import partial
 
@@ -8,6 +9,7 @@ import pytest
 
 from adapters.github import AppHost
 from bot.worker import assemble
+from schemas.pullrequests import Trust
 from schemas.scorecard import VerdictStatus
 from tests.bot.scripted import FILES, GATE, PROMPT, Scripted
 from tests.bot.whole import Whole
@@ -400,3 +402,30 @@ def test_what_judges_is_the_tip_of_base_and_not_where_it_was_when_the_pull_reque
     bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
     bot.quiet()
     assert bot.evaluation.bases[-1] == tip
+
+
+def test_forks_that_take_long_keep_no_other_pull_request_waiting(bot, monkeypatch):
+    """They stand in a line of their own, one at a time."""
+    go_on, there, most = threading.Event(), [], []
+    real = bot.evaluation.prepare
+
+    def slow(place, pull_request, merge_base):
+        if pull_request.trust is Trust.FORK:
+            there.append(pull_request.head_sha)
+            most.append(len(there))
+            assert go_on.wait(30)
+            there.pop()
+        return real(place, pull_request, merge_base)
+
+    monkeypatch.setattr(bot.evaluation, "prepare", slow)
+    forks = [opened(bot, f"fork {n}", fork=f"stranger{n}/shop", branch=f"f{n}") for n in range(6)]
+    bot.until(lambda: there)
+    pulls = [opened(bot, f"pull {n}", branch=f"p{n}") for n in range(3)]
+    bot.until(lambda: all(bot.conclusions(pull.head_sha) == ["success"] for pull in pulls))
+    assert not [fork for fork in forks if None not in bot.conclusions(fork.head_sha) and bot.checks(fork.head_sha)]
+    bot.emit("issue_comment", bot.scene.comment(forks[5].number, "mia", f"/verdict approve-run {forks[5].head_sha}"))
+    bot.until(lambda: bot.conclusions(forks[5].head_sha)[-1:] == ["success"])  # approved: in the line of the others
+    go_on.set()
+    bot.quiet()
+    assert [bot.conclusions(fork.head_sha)[-1] for fork in forks[:5]] == ["action_required"] * 5
+    assert set(most) == {1}

@@ -1,11 +1,12 @@
 """Templates come from strangers: they are filled in where they can do no harm."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from adapters.jail import MAX_OUTPUT, JailedRenderer
+from adapters.jail import MAX_OUTPUT, Bounds, JailedRenderer
 from engine.templates import fill_in
 from schemas.ports import RenderFailure, RenderJob
 from schemas.prompts import Dialect, Message, Role
@@ -140,3 +141,98 @@ def test_dialects_without_logic_need_no_child():
         jobs = [job("{{ a }}", dialect=Dialect.GITHUB, a=1), job('{"x": {a}}', dialect=Dialect.BRACES, a=[1])]
         assert [result[0].content for result in renderer.render(jobs)] == ["1", '{"x": [1]}']
         assert renderer._child is None
+
+
+NO_VALUES = [
+    ("{{ o.items }}", "items is a function of every dict: write ['items']"),
+    ("{{ o.items ~ '' }}", "write ['items']"),
+    ("{{ o['keys'] }}", "keys is a function of a dict, not a value"),
+    ("{{ o|attr('items') }}", "write ['items']"),
+    ("{{ [o.items] }}", "write ['items']"),
+    ("{{ {'a': o.get}|string }}", "get is a function of a dict, not a value"),
+    ("{{ [o]|map(attribute='values')|join }}", "values is a function"),
+    ("{{ '%s' % o.items }}", "write ['items']"),
+    ("{{ '{0.items}'.format(o) }}", "write ['items']"),
+    ("{{ o.items|string|length }}", "write ['items']"),
+    ("{{ o.items|pprint }}", "write ['items']"),
+    ("{{ [o.items]|tojson }}", "not JSON serializable"),
+    ("{{ t.upper }}", "upper is a function of a str"),
+    ("{{ o.items() }}", "dict_items is no JSON value: add | list"),
+    ("{% macro m() %}{% endmacro %}{{ m }}", "Macro is no JSON value"),
+    ("{% for x in xs %}{{ loop.cycle }}{% endfor %}", "cycle is a function"),
+    ("{% for x in xs %}{{ loop }}{% endfor %}", "LoopContext is no JSON value"),
+    ("{% block b %}{{ self.b ~ '' }}{% endblock %}", "is a function"),
+    ("{{ t.encode() }}", "bytes is no JSON value"),
+]
+
+
+@pytest.mark.parametrize(("template", "why"), NO_VALUES)
+def test_what_is_no_json_value_is_not_put_out(jail, template, why):
+    assert why in failure(jail, template, o={"items": [1]}, t="ab", xs=[1]).message
+
+
+def test_iterators_are_put_out_as_the_lists_that_they_give(jail):
+    assert rendered(jail, "{{ xs|map('upper') }}{{ xs|reverse ~ '' }}", xs=["a", "b"]) == "['A', 'B']['b', 'a']"
+    assert rendered(jail, "{{ o.items()|list }}{{ o['items'] }}", o={"items": 1}) == "[('items', 1)]1"
+    macros = "{% macro m(a) %}<{{ a }}>{% endmacro %}{% macro n() %}[{{ caller() }}]{% endmacro %}"
+    template = (
+        "{% import 'p' as p %}{{ p.m('x') }}{% call p.n() %}y{% endcall %}{% block b %}z{% endblock %}{{ self.b() }}"
+    )
+    (result,) = jail.render([job(template, partials={"p": macros})])
+    assert result[0].content == "<x>[y]zz"
+
+
+FILTERS = {
+    "attr": ("'x'",), "batch": (2,), "default": ("d",), "format": ("b",), "groupby": ("'a'",), "join": ("','",),
+    "map": ("'string'",), "replace": ("'a'", "'b'"), "round": (1,), "slice": (2,), "sum": (), "indent": (2,),
+    "select": (), "selectattr": ("'a'",), "rejectattr": ("'a'",),
+}  # fmt: skip
+VALUES = ("<b>a &amp; é</b> http://x.example", 3.5, ["b", "a"], {"a": 1}, [{"a": 2}, {"a": 1}])
+
+
+def test_every_filter_gives_in_the_jail_what_it_gives_outside(jail):
+    """Some import what they need when they are first used, and in there no file can be opened."""
+    from jinja2 import Environment
+
+    from adapters.jailed import _environment
+
+    outside = _environment({})
+    jobs = [
+        job(f"{{{{ v|{name}({', '.join(map(str, FILTERS.get(name, ())))}) }}}}", v=value)
+        for name in sorted(Environment().filters.keys() - {"random"})
+        for value in VALUES
+    ]
+    for one, result in zip(jobs, jail.render(jobs), strict=True):
+        wanted = None
+        with suppress(Exception):
+            wanted = outside.from_string(one.messages[0].content).render(one.variables)
+        if wanted is not None:
+            assert not isinstance(result, RenderFailure), (one, result)
+            assert result[0].content == wanted, one
+        else:
+            assert isinstance(result, RenderFailure), (one, result)
+            assert "open files" not in result.message
+    accents = "{{ t.encode('ascii', 'ignore').decode() }}{{ t|striptags }}"
+    assert rendered(jail, accents, t="<i>é</i>x") == "<i></i>xéx"
+
+
+@pytest.mark.parametrize("template", ["{% for a in t %}{% for b in t %}{% endfor %}{% endfor %}", "{{ 9**9999999 }}"])
+def test_all_jobs_together_are_bounded_in_time(template):
+    bounds = Bounds(seconds=1.0, seconds_per_job=0.0, characters=2**20, nice=19)
+    begin = time.monotonic()
+    with JailedRenderer(fill_in, bounds=bounds, deadline_s=30) as renderer:
+        results = renderer.render([job(template + str(n), t="x" * 2000) for n in range(3000)])
+        assert "longer than 1 s" in results[-1].message
+        assert results[-1].gone
+        assert "longer than 1 s" in renderer.render([job("x"), job("x", dialect=Dialect.GITHUB)])[1].message
+    assert time.monotonic() - begin < 20  # not 3,000 times the deadline
+
+
+@pytest.mark.parametrize("dialect", [Dialect.JINJA, Dialect.BRACES])
+def test_all_jobs_together_are_bounded_in_length(dialect):
+    bounds = Bounds(seconds=60.0, seconds_per_job=0.0, characters=1000, nice=0)
+    text = "{{ t }}" if dialect is Dialect.JINJA else "{t}"
+    with JailedRenderer(fill_in, bounds=bounds) as renderer:
+        results = renderer.render([job(text, dialect=dialect, t="x" * 300)] * 1000)
+    assert [isinstance(one, RenderFailure) for one in results[:5]] == [False, False, False, True, True]
+    assert all("of all cases are longer than" in one.message for one in results[3:])
