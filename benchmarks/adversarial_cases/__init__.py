@@ -1,0 +1,1 @@
+"""Adversarial pull requests, a module for each kind: ``KIND`` names it, ``ATTACKS`` lists them."""
