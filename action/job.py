@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from action.outputs import Runner
     from schemas.host import Sha
     from schemas.ports import PullRequestHost
-    from schemas.scorecard import Scorecard
+    from schemas.scorecard import Clearance, Scorecard
 
 REPORTS = ("scorecard.json", "scorecard.md", "report.html")
 PASS = Exit.PASS.value
@@ -277,19 +277,24 @@ class Job:
         if number is None or not may_be_cleared(scorecard):
             return scorecard
         try:
-            reviews = self.host.reviews(number)
+            found = self._clearance(scorecard, preparation, pull_request, number)
         except HostError as error:
             self.runner.warn(f"reviews can't be read, so none clears this: {error}")
             return scorecard
-        found = clearance(
+        return scorecard if found is None else cleared(scorecard, found)
+
+    def _clearance(
+        self, scorecard: Scorecard, preparation: Preparation, pull_request: PullRequest, number: int
+    ) -> Clearance | None:
+        return clearance(
             scorecard,
-            reviews,
+            self.host.reviews(number),
             author=pull_request.author,
             content_digest=preparation.content_digest,
+            authorship=lambda: self.host.authorship(number),
             may_write=self.host.may_write,
             shown_since=lambda commit: shown_since(self.host, commit, number, preparation.content_digest),
         )
-        return scorecard if found is None else cleared(scorecard, found)
 
     def _superseded(self, pull_request: PullRequest, number: int) -> str | None:
         """Why this verdict is no longer the pull request's: an old head's result is never shown as current.

@@ -13,7 +13,7 @@ from typing import Protocol
 from bot.store.values import AuditAction, AuditEntry, KeptVerdict
 from engine.clearing import clearance, cleared, may_be_cleared, not_overridable, standing_override
 from engine.verdict import SEVERITY
-from schemas.host import Review, Sha
+from schemas.host import Authorship, Review, Sha
 from schemas.scorecard import Clearance, Scorecard
 
 
@@ -34,6 +34,10 @@ class Host(Protocol):
 
     def reviews(self, number: int) -> tuple[Review, ...]:
         """Every review, oldest first."""
+        ...
+
+    def authorship(self, number: int) -> Authorship:
+        """Who opened, committed to and pushed to this pull request."""
         ...
 
     def may_write(self, login: str) -> bool:
@@ -68,7 +72,14 @@ def accepted(
     if not_overridable(card) is None:
         entries = records.overrides(repository_id, number, content_digest, now)
         overrides = [as_clearance(entry) for entry in entries if _faced(entry, shown, card)]
-        found = standing_override(card, overrides, author=author, content_digest=content_digest, now=iso(now))
+        found = standing_override(
+            card,
+            overrides,
+            author=author,
+            content_digest=content_digest,
+            authorship=lambda: host.authorship(number),
+            now=iso(now),
+        )
         if found is not None:
             return cleared(card, found)
     if not may_be_cleared(card):
@@ -78,6 +89,7 @@ def accepted(
         host.reviews(number),
         author=author,
         content_digest=content_digest,
+        authorship=lambda: host.authorship(number),
         may_write=host.may_write,
         shown_since=_since(shown, card, content_digest),
     )

@@ -1,17 +1,20 @@
 """What a person may clear: by an approving review, or by an override with a reason (the bot's ``/verdict approve``).
 
-Both come from somebody else than the author who may write and saw the verdict. ``needs_approval`` and ``suspicious``
-are for people to decide, so that a review clears them; ``blocked`` needs the override; ``error`` is never cleared:
-nothing was measured. A clearance is bound to the content digest: it survives unrelated commits and the merge queue,
-and dies with the next change that matters.
+Both come from people who may write, saw the verdict and did not take part in the head: they neither opened it, nor
+committed to it, nor pushed to it. Where a bot may hide such a person, two people must accept.
+
+``needs_approval`` and ``suspicious`` are for people to decide, so that a review clears them; ``blocked`` needs the
+override; ``error`` is never cleared: nothing was measured. A clearance is bound to the content digest: it survives
+unrelated commits and the merge queue, and dies with the next change that matters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
-from schemas.host import Review, ReviewState, Sha
+from engine.authorship import contributors, is_bot
+from schemas.host import Authorship, Review, ReviewState, Sha
 from schemas.scorecard import Clearance, ReasonCode, Scorecard, VerdictStatus
 
 CLEARABLE = (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS)
@@ -42,7 +45,7 @@ def _waits(scorecard: Scorecard) -> bool:
 
 
 def standing_approvals(reviews: Sequence[Review], author: str | None) -> tuple[Review, ...]:
-    """Each person's last word where it is an approval, newest first; the author's own doesn't count.
+    """Each person's last word where it is an approval, newest first; the author's own and bots' don't count.
 
     ``reviews`` come oldest first. A mere comment takes nothing back.
     """
@@ -50,7 +53,10 @@ def standing_approvals(reviews: Sequence[Review], author: str | None) -> tuple[R
     standing = [
         review
         for review in last.values()
-        if review.state is ReviewState.APPROVED and review.reviewer not in ("", author) and review.commit is not None
+        if review.state is ReviewState.APPROVED
+        and review.reviewer not in ("", author)
+        and not is_bot(review.reviewer)
+        and review.commit is not None
     ]
     return tuple(sorted(standing, key=lambda review: review.submitted_at, reverse=True))
 
@@ -61,39 +67,56 @@ def clearance(
     *,
     author: str | None,
     content_digest: str,
+    authorship: Callable[[], Authorship],
     may_write: Callable[[str], bool],
     shown_since: Callable[[Sha], str | None],
 ) -> Clearance | None:
-    """The newest approval that accepts this scorecard, or ``None``.
+    """The newest approval that accepts this scorecard, or ``None``. Two people are named where two must accept.
 
+    ``authorship`` is asked only where an approval stands; what it raises is passed on.
     ``shown_since`` gives the time (UTC, ISO 8601) from which on the reviewed commit showed a verdict of this very
     content that a person may clear (``None``: never): who approved before that, or saw other reasons on another base,
     accepted something else.
     """
     if not may_be_cleared(scorecard):
         return None
+    accepting: list[Review] = []
+    work: Authorship | None = None
     for review in standing_approvals(reviews, author):
         commit = review.commit or ""
         shown = shown_since(commit)
         after = None if shown is None else _seconds(shown, review.submitted_at)
         if after is None or after < 0 or not may_write(review.reviewer):
             continue
-        return Clearance(
-            by=review.reviewer,
-            commit=commit,
-            at=review.submitted_at,
-            url=review.url or None,
-            content_digest=content_digest,
-        )
+        work = work or authorship()
+        found = contributors(work, review.commit)
+        if found.include(review.reviewer):
+            continue
+        accepting.append(review)
+        if len(accepting) >= found.approvals:
+            newest = accepting[0]
+            return Clearance(
+                by=_named(one.reviewer for one in accepting),
+                commit=newest.commit or "",
+                at=newest.submitted_at,
+                url=newest.url or None,
+                content_digest=content_digest,
+            )
     return None
 
 
 def standing_override(
-    scorecard: Scorecard, overrides: Sequence[Clearance], *, author: str | None, content_digest: str, now: str
+    scorecard: Scorecard,
+    overrides: Sequence[Clearance],
+    *,
+    author: str | None,
+    content_digest: str,
+    authorship: Callable[[], Authorship],
+    now: str,
 ) -> Clearance | None:
     """The newest override that accepts this scorecard, or ``None``. ``now`` is UTC, ISO 8601, as all times here.
 
-    Whether the person might write was asked when the override was given.
+    Whether the person might write was asked when the override was given. ``authorship`` as for ``clearance``.
     """
     if not_overridable(scorecard) is not None:
         return None
@@ -105,7 +128,22 @@ def standing_override(
         and one.reason
         and (_seconds(now, one.expires_at or "") or 0) > 0
     ]
-    return max(standing, key=lambda one: moment(one.at), default=None)
+    accepting: dict[str, Clearance] = {}
+    work: Authorship | None = None
+    for one in sorted(standing, key=lambda one: moment(one.at), reverse=True):
+        work = work or authorship()
+        found = contributors(work, one.commit)
+        if found.include(one.by) or is_bot(one.by):
+            continue
+        accepting.setdefault(one.by.casefold(), one)
+        if len(accepting) >= found.approvals:
+            newest, *_ = accepting.values()
+            return newest.model_copy(update={"by": _named(given.by for given in accepting.values())})
+    return None
+
+
+def _named(people: Iterable[str]) -> str:
+    return " and ".join(people)
 
 
 def _seconds(start: str, end: str) -> float | None:

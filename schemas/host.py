@@ -74,6 +74,35 @@ class Review(Value):
     url: str
 
 
+class HeadCommit(Value):
+    """One commit of a pull request."""
+
+    sha: Sha
+    parents: tuple[Sha, ...]
+    people: tuple[str, ...]
+    """Logins of its author, committer and co-authors, as far as they can be told."""
+
+
+class Push(Value):
+    """One push to the branch of a pull request."""
+
+    by: str
+    """Login; empty where GitHub doesn't say. A bot's ends in ``[bot]``."""
+    before: Sha
+    after: Sha
+
+
+class Authorship(Value):
+    """Who made the head of a pull request."""
+
+    author: str
+    """Login of whoever opened it. A bot's ends in ``[bot]``."""
+    commits: tuple[HeadCommit, ...]
+    pushes: tuple[Push, ...]
+    complete: bool = True
+    """False: GitHub did not show every commit, or not who pushed."""
+
+
 class Role(StrEnum):
     """What a person may do in a repository, lowest first."""
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from schemas.config import ModelConfig, Price
-from schemas.host import Artifact, Comment, CommitStatus, HostedPullRequest, Review, Sha
+from schemas.host import Artifact, Authorship, Comment, CommitStatus, HostedPullRequest, Review, Sha
 from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
 from schemas.prompts import Dialect, Finding, Message, Request
 from schemas.testsets import TestCase
@@ -197,6 +197,10 @@ class PullRequestHost(Protocol):
 
     def reviews(self, number: int) -> tuple[Review, ...]:
         """Every review, oldest first."""
+        ...
+
+    def authorship(self, number: int) -> Authorship:
+        """Who opened, committed to and pushed to this pull request."""
         ...
 
     def may_write(self, login: str) -> bool:

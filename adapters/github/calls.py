@@ -117,6 +117,20 @@ class Calls:
         following = re.search(r'[?&]cursor=([^&>]+)[^>]*>;\s*rel="next"', headers.get("link", ""))
         return rows, unquote(following[1]) if following else ""
 
+    def following(self, path: str, most: int, **query: str | int) -> list[JsonValue]:
+        """The rows of a list whose pages GitHub links by an ``after`` cursor, newest first, at most about ``most``."""
+        rows: list[JsonValue] = []
+        after: dict[str, str] = {}
+        while True:
+            headers, part = self._repeat("GET", path, {**query, "per_page": 100, **after}, None)
+            if not isinstance(part, list):
+                raise HostError("GitHub's answer isn't a list", where=path)
+            rows += part
+            found = re.search(r'[?&]after=([^&>]+)[^>]*>;\s*rel="next"', headers.get("link", ""))
+            if found is None or not part or len(rows) >= most:
+                return rows
+            after = {"after": unquote(found[1])}
+
     def location(self, path: str) -> str:
         """Where a download that GitHub redirects to lies."""
         headers, _ = self._repeat("GET", path, {}, None)

@@ -11,9 +11,21 @@ from pydantic import JsonValue
 
 from adapters.github import answers
 from adapters.github.answers import Json, an_object, optional, text
+from adapters.github.authorship import read_authorship
 from adapters.github.calls import ACTION, AnswerLost, Calls, Look, Mending
 from schemas.errors import HostError, NotFound
-from schemas.host import Artifact, Comment, CommitState, CommitStatus, HostedPullRequest, Review, ReviewState, Role, Sha
+from schemas.host import (
+    Artifact,
+    Authorship,
+    Comment,
+    CommitState,
+    CommitStatus,
+    HostedPullRequest,
+    Review,
+    ReviewState,
+    Role,
+    Sha,
+)
 
 if TYPE_CHECKING:
     from github.Auth import Auth
@@ -107,6 +119,10 @@ class GitHubHost:
             )
             for row in rows
         )
+
+    def authorship(self, number: int) -> Authorship:
+        """Returns who opened, committed to and pushed to this pull request."""
+        return read_authorship(self._calls, self._at, number)
 
     def may_write(self, login: str) -> bool:
         """Whether this person may push, now. Deleted people and refused questions count as no."""

@@ -21,10 +21,11 @@ from bot.commands.grammar import AddCase, Approve, ApproveRun, Command, Explain,
 from bot.commands.replies import ENOUGH, answer_body, approved, help_text, marker, said
 from bot.intents import CommandPosted, Place
 from bot.store.values import AuditAction, AuditEntry, KeptVerdict, Run
+from engine.authorship import contributors
 from engine.clearing import moment, not_overridable
 from engine.readers.bounded import did_you_mean
 from schemas.errors import NotFound
-from schemas.host import Comment, HostedPullRequest, Role, Sha
+from schemas.host import Authorship, Comment, HostedPullRequest, Role, Sha
 
 if TYPE_CHECKING:
     from bot.store.records import Records
@@ -55,6 +56,10 @@ class Host(Protocol):
 
     def role(self, login: str) -> Role:
         """What this person may do here, now. Any doubt is ``none``."""
+        ...
+
+    def authorship(self, number: int) -> Authorship:
+        """Who opened, committed to and pushed to this pull request."""
         ...
 
     def react(self, comment_id: int, reaction: str) -> None:
@@ -171,7 +176,8 @@ async def _effect(asked: _Asked, command: Command, room: Room) -> str:
     action, _ = _ACTIONS[type(command)]
     origin = Origin.SAME_REPOSITORY if pull.head_repository == posted.place.repository else Origin.FORK
     if before is None:
-        allowed = may(action, Role(entry.role), origin, author=posted.author == pull.author)
+        took_part = action is Action.APPROVE and await _took_part(asked, room)
+        allowed = may(action, Role(entry.role), origin, author=took_part)
         if isinstance(allowed, Refused):
             before = entry.model_copy(update={"permitted": False, "reason": allowed.sentence})
             await _note(room, before)
@@ -197,6 +203,14 @@ async def _effect(asked: _Asked, command: Command, room: Room) -> str:
             assert_never(command)
 
 
+async def _took_part(asked: _Asked, room: Room) -> bool:
+    """Whether the person opened, committed to or pushed to the pull request. GitHub is asked only if they may write."""
+    if asked.posted.author == asked.pull.author or not at_least(Role(asked.entry.role), Role.WRITE):
+        return asked.posted.author == asked.pull.author
+    work = await asyncio.to_thread(room.host.authorship, asked.pull.number)
+    return contributors(work, asked.pull.head_sha).include(asked.posted.author)
+
+
 async def _shown(asked: _Asked, room: Room) -> list[KeptVerdict]:
     place, number = asked.posted.place, asked.posted.number
     return await asyncio.to_thread(room.records.verdicts_shown, place.repository_id, number)
@@ -220,7 +234,9 @@ async def _approve(command: Approve, asked: _Asked, room: Room) -> str:
         noted = asked.entry.model_copy(update=change)
         await _note(room, noted)
     await room.desk.restate(asked.posted.place, asked.posted.number)
-    return approved(noted.reason, noted.head_sha or "", noted.expires_at or noted.at)
+    work = await asyncio.to_thread(room.host.authorship, asked.posted.number)
+    hidden = contributors(work, noted.head_sha).hidden
+    return approved(noted.reason, noted.head_sha or "", noted.expires_at or noted.at, second=hidden)
 
 
 def _current(shown: Sequence[KeptVerdict], pull: HostedPullRequest) -> KeptVerdict | None:

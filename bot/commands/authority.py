@@ -46,7 +46,7 @@ class Refused(Value):
 
 @dataclass(frozen=True)
 class _Rule:
-    """``least``: the lowest role that may. ``author``: whether the pull request's author may. ``origins``: where."""
+    """``least``: the lowest role that may. ``author``: whether people who took part may. ``origins``: where."""
 
     least: Role
     author: bool = True
@@ -74,7 +74,7 @@ def at_least(role: Role, least: Role) -> bool:
 def may(action: Action, role: Role, origin: Origin, *, author: bool) -> Permitted | Refused:
     """Whether somebody with ``role`` may do this to a pull request of this ``origin``.
 
-    ``author``: it is their own pull request. A person who has no right at all learns only that.
+    ``author``: they opened it, committed to it or pushed to it. A person who has no right at all learns only that.
     """
     rule = _TABLE[action]
     if not at_least(role, rule.least):
@@ -84,5 +84,6 @@ def may(action: Action, role: Role, origin: Origin, *, author: bool) -> Permitte
     if origin not in rule.origins:
         return Refused(sentence="This pull request isn't from a fork: it is measured without an approval.")
     if author and not rule.author:
-        return Refused(sentence="Nobody accepts the verdict on their own pull request: ask somebody else.")
+        took_part = "You opened this pull request, committed to it or pushed to it"
+        return Refused(sentence=f"{took_part}: somebody else has to accept it.")
     return Permitted()

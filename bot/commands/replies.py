@@ -58,7 +58,7 @@ def help_text(asked: Help) -> str:
 _MEANS = {
     "rerun": "evaluate the head once more (write permission); what is stored isn't paid again",
     "approve": "accept the verdict that is shown, for 7 days or until something that matters changes "
-    "(write permission, not the author); an error is never accepted",
+    "(write permission, without a part in the pull request); an error is never accepted",
     "approve-run": "measure exactly this head of a fork (write permission)",
     "protect": "get the patch that marks a case: a confirmed failure of it blocks by itself",
     "add-case": "get the patch that adds a case to a test set",
@@ -67,11 +67,13 @@ _MEANS = {
 }
 
 
-def approved(reason: str, sha: str, until: datetime) -> str:
-    """An override was noted."""
+def approved(reason: str, sha: str, until: datetime, *, second: bool = False) -> str:
+    """An override was noted. ``second``: another person has to accept as well."""
+    more = "A bot may hide one of the people behind this pull request, so a second person has to accept it too. "
     return said(
+        *([more] if second else []),
         f"Accepted for `{sha[:12]}` until {until:%Y-%m-%d %H:%M} UTC, as long as nothing that matters changes: "
-        f"the check says so, and the audit log keeps who, when and why. Reason: {reason}"
+        f"the check says so, and the audit log keeps who, when and why. Reason: {reason}",
     )
 
 

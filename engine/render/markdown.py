@@ -168,7 +168,8 @@ def what_clears_text(scorecard: Scorecard) -> str:
     if clearable and all(reason.code is not ReasonCode.UNTRUSTED for reason in scorecard.reasons):
         said.append(
             f"An approving review of `{scorecard.head.sha[:7]}` accepts this: "
-            "by somebody with write permission who isn't its author."
+            "by somebody with write permission who did not open it, commit to it or push to it "
+            "(two people if a bot opened it or pushed to it)."
         )
     if scorecard.mode is Mode.INFORM and scorecard.status not in _QUIET:
         said.append("This repository only informs (`mode: inform`): the check passes whatever the verdict is.")

@@ -11,7 +11,7 @@ from engine.clearing import (
     standing_override,
 )
 from engine.render.markdown import markdown
-from schemas.host import Review, ReviewState
+from schemas.host import Authorship, HeadCommit, Push, Review, ReviewState
 from schemas.scorecard import Clearance, CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
 from tests.render.scorecards import lineage
 
@@ -26,10 +26,10 @@ def review(by="mia", state=ReviewState.APPROVED, commit=HEAD, at="2026-11-21T12:
     return Review(reviewer=by, state=state, commit=commit, submitted_at=at, url="https://example.com/review")
 
 
-def decide(*reviews, card=CARD, author="ada", writers=("mia",), shown=None):
+def decide(*reviews, card=CARD, author="ada", writers=("mia",), shown=None, made=None, asking=None):
     since = {HEAD: "2026-11-21T11:00:00Z"} if shown is None else shown
     return clearance(
-        card, reviews, author=author, content_digest="d1", may_write=lambda login: login in writers,
+        card, reviews, author=author, content_digest="d1", authorship=asking or (lambda: made or work()), may_write=lambda login: login in writers,
         shown_since=since.get,
     )  # fmt: skip
 
@@ -111,8 +111,9 @@ OVERRIDE = Clearance(
 BLOCKED = CARD.model_copy(update={"status": VerdictStatus.BLOCKED, "title": "blocked"})
 
 
-def overriding(*overrides, card=BLOCKED, author="ada", digest="d1", now="2026-11-22T12:00:00Z"):
-    return standing_override(card, overrides, author=author, content_digest=digest, now=now)
+def overriding(*overrides, card=BLOCKED, author="ada", digest="d1", now="2026-11-22T12:00:00Z", made=None, asking=None):
+    asking = asking or (lambda: made or work())
+    return standing_override(card, overrides, author=author, content_digest=digest, authorship=asking, now=now)
 
 
 def test_an_override_clears_what_a_review_does_not_and_says_who_and_why():
@@ -164,3 +165,80 @@ def error(status=VerdictStatus.ERROR, code=ReasonCode.MISSING_CELLS):
 def test_what_no_override_clears(what, card):
     assert not_overridable(card), what
     assert overriding(OVERRIDE, card=card) is None
+
+
+ZERO = "0" * 40
+
+
+def commit(sha=HEAD, *people, parents=()):
+    return HeadCommit(sha=sha, parents=parents, people=people or ("ada",))
+
+
+def push(by="ada", after=HEAD, before=ZERO):
+    return Push(by=by, before=before, after=after)
+
+
+def work(*commits, pushes=None, author="ada", **more):
+    pushes = (push(),) if pushes is None else pushes
+    return Authorship(author=author, commits=commits or (commit(),), pushes=pushes, **more)
+
+
+TWO = (commit(EARLIER), commit(HEAD, parents=(EARLIER,)))
+
+
+@pytest.mark.parametrize(
+    ("what", "made"),
+    [
+        ("who wrote a commit", work(commit(HEAD, "ada", "mia"))),
+        ("who wrote an earlier commit", work(commit(EARLIER, "mia"), TWO[1])),
+        ("in another spelling", work(commit(HEAD, "MIA"))),
+        ("who pushed", work(pushes=(push("mia"),))),
+        ("who pushed what the head builds on", work(*TWO, pushes=(push("mia", EARLIER), push("ada", HEAD, EARLIER)))),
+        ("who forced a rebased head in", work(*TWO, pushes=(push("ada", "d" * 40), push("mia", HEAD, "d" * 40)))),
+        ("who opened it", work(author="mia")),
+    ],
+)  # fmt: skip
+def test_people_who_took_part_accept_nothing(what, made):
+    assert decide(review(), made=made) is None, what
+    assert overriding(OVERRIDE, made=made) is None, what
+    assert decide(review("max"), made=made, writers=("max",)).by == "max", what
+
+
+@pytest.mark.parametrize(
+    ("what", "made"),
+    [
+        ("a bot opened it", work(author="github-actions[bot]")),
+        ("another bot opened it", work(author="Copilot[bot]")),
+        ("a bot pushed", work(pushes=(push("pre-commit-ci[bot]"),))),
+        ("a deleted account pushed", work(pushes=(push(""),))),
+        ("nothing says who pushed", work(pushes=())),
+        ("a part of it came from an unknown push", work(*TWO, pushes=(push("ada", HEAD, EARLIER),))),
+        ("GitHub doesn't show all of it", work(complete=False)),
+    ],
+)  # fmt: skip
+def test_where_a_person_may_be_hidden_two_must_accept(what, made):
+    two = {"made": made, "writers": ("mia", "max")}
+    assert decide(review(), **two) is None, what
+    assert decide(review(), review(), **two) is None, "one person twice"
+    assert decide(review(), review("rob"), **two) is None, "a reader is no second person"
+    assert decide(review(), review("renovate[bot]"), made=made, writers=("mia", "renovate[bot]")) is None, what
+    assert decide(review(), review("max"), **two).by == "mia and max"
+    assert overriding(OVERRIDE, OVERRIDE, made=made) is None, what
+    other = OVERRIDE.model_copy(update={"by": "max", "at": "2026-11-21T11:00:00Z"})
+    assert overriding(OVERRIDE, other, made=made).by == "mia and max"
+
+
+def test_what_was_pushed_after_an_approval_takes_nothing_from_it():
+    """The content is the same, or the approval would be void: who then brings the branch up to date took no part."""
+    made = work(*TWO, pushes=(push("ada", EARLIER), push("mia", HEAD, EARLIER)))
+    since = dict.fromkeys((HEAD, EARLIER), "2026-11-21T11:00:00Z")
+    assert decide(review(commit=EARLIER), made=made, shown=since).by == "mia"
+    assert decide(review(commit=HEAD), made=made, shown=since) is None
+
+
+def test_who_took_part_is_asked_only_where_an_approval_stands():
+    def asked():
+        raise AssertionError("asked")
+
+    assert decide(review("rob"), asking=asked) is None
+    assert overriding(OVERRIDE.model_copy(update={"by": "ada"}), asking=asked) is None

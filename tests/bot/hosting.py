@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.intents import Place
 from schemas.errors import NotFound
-from schemas.host import Comment, HostedPullRequest, Review, ReviewState, Role
+from schemas.host import Authorship, Comment, HeadCommit, HostedPullRequest, Push, Review, ReviewState, Role
 
 PLACE = Place(installation_id=7, repository_id=42, repository="acme/shop")
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -36,6 +36,8 @@ class MemoryHost:
         self.now = now
         self.pulls = {}
         self.roles = {}
+        self.pushers = {}
+        """number → who pushed, if not the author"""
         self.comments = {}
         """id → (number, author, body)"""
         self.reactions = []
@@ -93,6 +95,15 @@ class MemoryHost:
     def reviews(self, number):
         self._ask("reviews")
         return tuple(review for n, review in self.given if n == number)
+
+    def authorship(self, number):
+        self._ask("authorship")
+        pull = self.pulls[number]
+        commit = HeadCommit(sha=pull.head_sha, parents=(), people=(pull.author,))
+        pushes = tuple(
+            Push(by=by, before="0" * 40, after=pull.head_sha) for by in self.pushers.get(number, [pull.author])
+        )
+        return Authorship(author=pull.author, commits=(commit,), pushes=pushes)
 
     def role(self, login):
         self._ask("role")

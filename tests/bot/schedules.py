@@ -626,7 +626,7 @@ async def at_once(work, *args, **kwargs):
 
 METRICS = Metrics()
 LOSABLE = {
-    "pull_request", "branch", "reviews", "role", "react", "merge_base", "pull_requests_of", "checks", "create_check", "create_check done",
+    "pull_request", "branch", "authorship", "reviews", "role", "react", "merge_base", "pull_requests_of", "checks", "create_check", "create_check done",
     "update_check", "update_check done", "find_comment", "write_comment", "write_comment done", "comment", "comment was written",
 }  # fmt: skip
 

@@ -153,7 +153,7 @@ def test_an_approval_survives_an_unrelated_push_and_dies_with_the_next_change_th
 
 
 @pytest.mark.parametrize(
-    ("author", "why"), [("ada", "Nobody accepts"), ("rob", "yours is read"), ("eve", "can't be told")]
+    ("author", "why"), [("ada", "somebody else has to accept it"), ("rob", "yours is read"), ("eve", "can't be told")]
 )
 def test_who_may_not_approve_is_told_so_and_it_is_noted(town, author, why):
     town.shows(blocked())

@@ -429,3 +429,25 @@ def test_forks_that_take_long_keep_no_other_pull_request_waiting(bot, monkeypatc
     bot.quiet()
     assert [bot.conclusions(fork.head_sha)[-1] for fork in forks[:5]] == ["action_required"] * 5
     assert set(most) == {1}
+
+
+@pytest.mark.parametrize(
+    ("how", "reviewers", "conclusion"),
+    [
+        ({"by": "mia"}, ["mia"], "action_required"),
+        ({"wrote": "Mia <1+mia@users.noreply.github.com>"}, ["mia"], "action_required"),
+        ({"message": "x\n\nCo-authored-by: mia <m@x.example>"}, ["mia"], "action_required"),
+        ({"message": "x\n\nCo-authored-by: mia <m@x.example>"}, ["mia", "max"], "success"),
+        ({"author": "github-actions[bot]"}, ["max"], "action_required"),
+        ({"by": "renovate[bot]"}, ["max"], "action_required"),
+        ({"by": "renovate[bot]"}, ["max", "mia"], "success"),
+    ],
+)
+def test_only_people_without_a_part_in_the_head_accept_it(bot, how, reviewers, conclusion):
+    pull = judged(bot, "needs_approval", **how)
+    assert bot.conclusions(pull.head_sha) == ["action_required"]
+    time.sleep(1.1)  # reviews have whole seconds
+    for reviewer in reviewers:
+        bot.emit("pull_request_review", bot.scene.review(pull, reviewer))
+    bot.quiet()
+    assert bot.conclusions(pull.head_sha) == [conclusion]

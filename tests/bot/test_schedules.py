@@ -25,6 +25,7 @@ from bot.intents import PullRequestMoved
 from bot.standing import standing
 from bot.store.records import Records
 from bot.store.values import AuditAction
+from engine.authorship import Contributors
 from schemas.host import CheckConclusion, ReviewState, Role
 from schemas.scorecard import VerdictStatus
 from tests.bot.schedules import BASES, CONTENTS, GAP, WEEK, Fault, Town, stores
@@ -296,9 +297,15 @@ def an_approval_outlives_its_content(patch):
     patch.setattr("bot.clearances._faced", lambda *_: True)
 
 
+async def _took_no_part(*_):
+    return False
+
+
 def authors_approve_their_own(patch):
     patch.setattr("bot.commands.answers.may", lambda *asked, author: may(*asked, author=False))
     patch.setattr("bot.publishing.accepted", lambda card, **given: accepted(card, **given | {"author": None}))
+    patch.setattr("engine.clearing.contributors", lambda *_: Contributors(frozenset(), hidden=False))
+    patch.setattr("bot.commands.answers._took_part", _took_no_part)
 
 
 def readers_approve(patch):

@@ -42,13 +42,22 @@ class BareRepository:
     def git(self, *arguments: str, data: bytes | None = None) -> str:
         return self.run("--git-dir", str(self.path), *arguments, data=data).decode().strip()
 
-    def commit(self, branch: str, files: Files, *, parents: tuple[str, ...] = (), message: str = "change") -> str:
+    def commit(
+        self,
+        branch: str,
+        files: Files,
+        *,
+        parents: tuple[str, ...] = (),
+        message: str = "change",
+        wrote: str = "Somebody <somebody@example.com>",
+    ) -> str:
         """One commit on ``branch`` (created where it isn't there); its sha. Without ``parents``: on top of the branch."""
         ref = f"refs/heads/{branch}"
         existing = self.find(ref)
         above = parents or ((existing,) if existing else ())
         text = message.encode()
-        lines = [b"commit %s\n" % ref.encode(), b"committer Somebody <somebody@example.com> 1790000000 +0000\n"]
+        lines = [b"commit %s\nauthor %s 1790000000 +0000\n" % (ref.encode(), wrote.encode())]
+        lines.append(b"committer Somebody <somebody@example.com> 1790000000 +0000\n")
         lines.append(b"data %d\n%s\n" % (len(text), text))
         lines += [(b"from " if n == 0 else b"merge ") + parent.encode() + b"\n" for n, parent in enumerate(above)]
         for path, content in files.items():

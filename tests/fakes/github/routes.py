@@ -217,6 +217,47 @@ def list_pulls_of_commit(github: FakeGitHub, request: Request, repository: Repos
     return request.page([pull_json(github, repository, p) for p in pulls])
 
 
+@route("GET", "/repos/{owner}/{repo}/pulls/{number}/commits", "pull_requests")
+def list_commits_of_pull(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
+    """Oldest first, at most 250. Who wrote one is known by an address at users.noreply.github.com."""
+    pull, git = the_pull(repository, number), repository.git
+    shape = "--format=%H%x00%P%x00%an%x00%ae%x00%cn%x00%ce%x00%B%x01"
+    base = git.resolve(f"refs/heads/{pull.base_ref}")
+    text = git.git("log", "--reverse", "--topo-order", shape, f"{base}..{pull.head_sha}")
+    rows = []
+    for row in filter(None, (one.strip("\n") for one in text.split("\x01"))):
+        sha, parents, name, email, committer, address, message = row.split("\0")
+        rows.append({
+            "sha": sha, "parents": [{"sha": one} for one in parents.split()],
+            **({"author": known(email)} if known(email) else {}), **({"committer": known(address)} if known(address) else {}),
+            "commit": {
+                "message": message.strip(), "author": {"name": name, "email": email},
+                "committer": {"name": committer, "email": address},
+            },
+        })  # fmt: skip
+    return request.page(rows[:250])
+
+
+def known(email: str) -> Json | None:
+    login, _, host = email.partition("@")
+    return user(login.rpartition("+")[2]) if host == "users.noreply.github.com" else None
+
+
+@route("GET", "/repos/{owner}/{repo}/activity", "contents")
+def list_activities(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
+    rows = [one for one in reversed(repository.activities) if request.query("ref") in ("", one["ref"])]
+    size, start = min(100, int(request.query("per_page", "30"))), int(request.query("after", "0"))
+    more = {"link": f'<{request.url}{request.path}?per_page={size}&after={start + size}>; rel="next"'}
+    shown = [
+        {
+            **one, "id": 1, "node_id": "PSH_1", "timestamp": timestamp(github.clock()), "activity_type": "push",
+            "actor": user(one["actor"]) if one["actor"] else None,
+        }
+        for one in rows[start : start + size]
+    ]  # fmt: skip
+    return Reply(200, shown, more if start + size < len(rows) else {})
+
+
 @route("GET", "/repos/{owner}/{repo}/pulls/{number}/reviews", "pull_requests")
 def list_reviews(github: FakeGitHub, request: Request, repository: Repository, number: str) -> Reply:
     the_pull(repository, number)

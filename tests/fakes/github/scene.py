@@ -28,33 +28,47 @@ class Scene:
         return self._payload(sender or pull.author, action=action, number=pull.number, pull_request=shown, **parts)
 
     def open_pull(
-        self, files: Files, *, author: str = "ada", branch: str = "change", base: str = "main", fork: str | None = None
+        self,
+        files: Files,
+        *,
+        author: str = "ada",
+        branch: str = "change",
+        base: str = "main",
+        fork: str | None = None,
+        by: str | None = None,
+        **commit: str,
     ) -> tuple[Pull, Json]:
-        """A pull request with one commit on top of ``base``; from ``fork`` (``owner/name``) when given."""
+        """A pull request with one commit on top of ``base``; from ``fork`` (``owner/name``) when given.
+
+        ``by``: who pushed it, if not its author; ``commit``: its ``message`` and who ``wrote`` it (name and address).
+        """
         number = max(self.repository.pulls, default=0) + 1
         place = branch if fork is None else f"fork-{number}-{branch}"
         sha = self.git.commit(
-            place, files, parents=() if self.git.find(f"refs/heads/{place}") else (self.git.resolve(base),)
+            place, files, parents=() if self.git.find(f"refs/heads/{place}") else (self.git.resolve(base),), **commit
         )
         if fork is not None:
             self.git.set_ref(f"refs/heads/{place}", None)
+        else:
+            self.repository.pushed(branch, None, sha, by or author)
         self.git.set_ref(f"refs/pull/{number}/head", sha)
         pull = Pull(number, "A change", author, base, branch, sha, fork or self.repository.full_name)
         self.repository.pulls[number] = pull
         return pull, self.pull_event("opened", pull)
 
-    def push(self, pull: Pull, files: Files) -> Json:
-        """A further commit on the pull request."""
+    def push(self, pull: Pull, files: Files, *, by: str | None = None, **commit: str) -> Json:
+        """A further commit on the pull request, by its author or by ``by``; ``commit`` as for ``open_pull``."""
         before = pull.head_sha
         place = f"refs/pull/{pull.number}/push"
         self.git.set_ref(place, before)
-        pull.head_sha = self.git.commit(f"push-{pull.number}", files, parents=(before,))
+        pull.head_sha = self.git.commit(f"push-{pull.number}", files, parents=(before,), **commit)
         self.git.set_ref(place, None)
         self.git.set_ref(f"refs/heads/push-{pull.number}", None)
         self.git.set_ref(f"refs/pull/{pull.number}/head", pull.head_sha)
         if pull.head_repository == self.repository.full_name:
             self.git.set_ref(f"refs/heads/{pull.head_ref}", pull.head_sha)
-        return self.pull_event("synchronize", pull, before=before, after=pull.head_sha)
+            self.repository.pushed(pull.head_ref, before, pull.head_sha, by or pull.author)
+        return self.pull_event("synchronize", pull, by or pull.author, before=before, after=pull.head_sha)
 
     def retarget(self, pull: Pull, base: str) -> Json:
         before, pull.base_ref, pull.base_sha = pull.base_ref, base, ""

@@ -63,6 +63,8 @@ class Repository:
     pulls: dict[int, Pull] = field(default_factory=dict)
     comments: list[Json] = field(default_factory=list)
     reviews: list[Json] = field(default_factory=list)
+    activities: list[Json] = field(default_factory=list)
+    """Pushes, oldest first: ``ref``, ``before``, ``after``, ``actor`` (a login)."""
     statuses: list[Json] = field(default_factory=list)
     check_runs: list[Json] = field(default_factory=list)
     artifacts: list[Json] = field(default_factory=list)
@@ -77,6 +79,11 @@ class Repository:
         """The coarse level that GitHub's old ``permission`` field shows."""
         role = self.roles.get(login, "none" if self.private else "read")
         return {"maintain": "write", "triage": "read"}.get(role, role)
+
+    def pushed(self, ref: str, before: str | None, after: str, actor: str) -> None:
+        """Remembers who brought a branch to a commit."""
+        push = {"ref": f"refs/heads/{ref}", "before": before or "0" * 40, "after": after, "actor": actor}
+        self.activities.append(push)
 
     def statuses_of(self, sha: str) -> list[Json]:
         """Newest first, as GitHub lists them."""

@@ -66,11 +66,20 @@ class Webhooks:
 
     def emit(self, event: str, payload: Json, *, wait: bool = True) -> list[Delivery]:
         """Sends ``payload`` to every hook that listens for ``event``; an App's says for which installation."""
+        self._note_pusher(event, payload)
         return [
             self._attempt(event, self.body_for(payload, app), app, hook, str(uuid.uuid4()), redelivery=False, wait=wait)
             for app, hook in self.github.hooks
             if event in hook.events
         ]
+
+    def _note_pusher(self, event: str, payload: Json) -> None:
+        """Whoever the event of a push names is who pushed."""
+        repository = self.github.repositories.get(payload.get("repository", {}).get("full_name", ""))
+        if event == "pull_request" and payload.get("action") == "synchronize" and repository is not None:
+            for push in repository.activities:
+                if push["after"] == payload.get("after"):
+                    push["actor"] = payload["sender"]["login"]
 
     @staticmethod
     def body_for(payload: Json, app: App | None) -> bytes:
