@@ -23,6 +23,7 @@ def content_digest(prepared: Prepared, changes: Iterable[TreeChange]) -> str:
     """Of every request, test, policy and reason, and of the changed files that the gate lies in. ``changes``: what
     differs between the merge base and the head (``changed_paths``)."""
     named = {change.path for entry in prepared.entries for change in entry.change.changes if change.path}
+    named |= set(prepared.detection.calling)
     sides = ((change.before if change.after is None else change.after, change.after is None) for change in changes)
     blobs = sorted(
         (entry.path, entry.mode, "" if removed else entry.blob)

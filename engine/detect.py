@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from engine.detection.commits import Commits
-from engine.detection.configurations import NAME, Place, find_configurations
+from engine.detection.configurations import NAME, Place, find_configurations, mode_of
 from engine.detection.entries import Entry
 from engine.detection.files import folder_of
 from engine.detection.inline import inline_entries, replaced_reasons
 from engine.detection.lineages import lineage_change, may_be_affected
-from engine.detection.workflows import workflow_reasons
+from engine.detection.workflows import workflow_changes, workflow_reasons
 from engine.policy import compare_policies, counterparts, policy_reasons
 from engine.readers.bounded import shown
 from engine.readers.prompts import is_prompt_path
-from schemas.config import Budget, CommentPolicy, Config, Mode
+from schemas.config import Budget, CommentPolicy, Config
 from schemas.detection import Detection, LineageChange, PolicyChange
 from schemas.ports import SourceTree
 from schemas.prompts import Finding
@@ -62,6 +62,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
     ]
     lineages = tuple(change for _, change in sorted(changed, key=lambda pair: pair[0].name))
     gone = {f"lineages.{entry.key}" for entry, change in changed if _is_deleted(change)}
+    calling = workflow_changes(commits.ancestor, commits.head, commits.changes.all, adoption=adoption)
     reasons = [
         *([_adopted(places)] if adoption else []),
         *(reason for place in places for reason in _place_reasons(place, adoption=adoption)),
@@ -71,7 +72,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
             for reason in policy_reasons(change for change in policy if change.key not in gone)
         ),
         *replaced_reasons(commits, configured),
-        *workflow_reasons(commits, adoption=adoption),
+        *workflow_reasons(calling),
     ]
     unaffected = sum(not entry.new for entry in entries) - sum(not entry.new for entry, _ in changed)
     if not lineages and not reasons:
@@ -81,7 +82,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
     concerned = concerned or [place.base for place in places if place.base and not place.root]
     return Detection(
         config=next((config for config in concerned if any(config is place.base for place in places)), None),
-        mode=Mode.INFORM if concerned and all(config.mode is Mode.INFORM for config in concerned) else Mode.ENFORCE,
+        mode=mode_of(places, concerned, calling=bool(calling)),
         comment=concerned[0].comment if concerned else CommentPolicy.CHANGES,
         budget_usd=_cap(concerned, lineages),
         lineages=lineages,
@@ -89,6 +90,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
         unaffected=unaffected,
         adoption=adoption,
         policy=tuple(change for policy in policies for change in policy),
+        calling=tuple(path for pair in calling for path in pair if path),
         reasons=tuple(reasons),
         warnings=(*warnings, *found, *_ungated(commits, entries, lineages)),
     )

@@ -125,6 +125,8 @@ class Detection(Value):
     adoption: bool = False
     """Base has no configuration and the head brings one."""
     policy: tuple[PolicyChange, ...] = ()
+    calling: tuple[str, ...] = ()
+    """Changed files that lead a workflow to this gate."""
     reasons: tuple[Reason, ...] = ()
     """Reasons of the pull request as a whole."""
     warnings: tuple[Finding, ...] = ()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from engine.detection.commits import Commits
 from engine.detection.files import Files, below
 from engine.readers.bounded import shown
 from engine.readers.config import read_config
-from schemas.config import Config
+from schemas.config import Config, Mode
 from schemas.errors import ConfigError
 from schemas.ports import SourceTree
 from schemas.prompts import Finding
@@ -81,6 +81,28 @@ def find_configurations(tree: SourceTree, commits: Commits) -> tuple[tuple[Place
         old = _read_if_possible(commits.ancestor, ancestor) if changed and ancestor else None
         places.append(Place(root, path, base_config, head_config, old, changed, broken))
     return tuple(places), tuple(warnings)
+
+
+def configuration_around(path: str, places: Sequence[Place]) -> Config:
+    """Base's configuration of the innermost folder around ``path``; the defaults where there is none."""
+    around = [place for place in places if place.base and (not place.root or path.startswith(f"{place.root}/"))]
+    innermost = max(around, key=lambda place: len(place.root), default=None)
+    return (innermost and innermost.base) or Config(version=1)
+
+
+def mode_of(places: Sequence[Place], concerned: Sequence[Config], *, calling: bool, about: Iterable[str] = ()) -> Mode:
+    """Whether the pull request is only informed about: every configuration that judges a part of it must say so.
+
+    ``concerned`` judge its lineages and settings. A configuration that is new in the head is judged by the one around
+    it, as is each path in ``about``, which a reason of the whole pull request is about. How workflows call us
+    (``calling``) is every configuration's concern. What can't be read enforces.
+    """
+    paths = [*about, *(place.path for place in places if place.base is None)]
+    judging = [*concerned, *(configuration_around(path, places) for path in paths)]
+    if calling:
+        judging += [place.base for place in places if place.base] or [Config(version=1)]
+    informs = bool(judging) and all(config.mode is Mode.INFORM for config in judging)
+    return Mode.INFORM if informs and not any(place.broken for place in places) else Mode.ENFORCE
 
 
 def _by_folder(paths: Iterable[str]) -> dict[str, str]:

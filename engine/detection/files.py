@@ -49,6 +49,10 @@ class Files(Mapping[str, bytes]):
         missing = [blob for blob in dict.fromkeys(blobs) if blob not in self._contents]
         self._contents |= self._tree.read(missing)
 
+    def find(self, globs: Iterable[str]) -> tuple[str, ...]:
+        """Paths of files that match a glob or lie in a folder of that name."""
+        return tuple(entry.path for entry in self._tree.find(self.commit, tuple(globs)))
+
     def fetch_prompts(self, paths: Iterable[str]) -> None:
         """``fetch`` for what may be files or folders that hold a pair of files."""
         paths = list(paths)

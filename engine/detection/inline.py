@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from engine.detection.commits import Commits
-from engine.detection.configurations import Place
+from engine.detection.configurations import Place, configuration_around
 from engine.detection.entries import Entry
 from engine.detection.files import Files
 from engine.detection.prompts import approval, read_at
 from engine.readers.bounded import MAX_BYTES, shown
-from schemas.config import Config, LineageConfig
+from schemas.config import LineageConfig
 from schemas.prompts import PromptFile, UseCase
 from schemas.scorecard import Reason, ReasonCode
 
@@ -33,7 +33,7 @@ def inline_entries(commits: Commits, places: Sequence[Place], configured: Sequen
     for path, new in found.items():
         folder, _, file = path.rpartition("/")
         name = _name(file) if stems[_name(file)] == 1 else _name(f"{folder.rpartition('/')[2]}-{file}")
-        config = _config_around(path, places)
+        config = configuration_around(path, places)
         lineage = LineageConfig(use_case=UseCase.GENERATION, prompt=path)
         entries.append(Entry(name, name, "", config, lineage, config, lineage, new=new))
     return tuple(entries)
@@ -84,10 +84,3 @@ def _name(text: str) -> str:
     """A lineage's name from a file's."""
     stem = next((text.removesuffix(suffix) for suffix in SUFFIXES if text.endswith(suffix)), text)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip("._-")[:64] or "prompt"
-
-
-def _config_around(path: str, places: Sequence[Place]) -> Config:
-    """Base's configuration of the innermost folder around ``path``."""
-    around = [place for place in places if place.base and (not place.root or path.startswith(f"{place.root}/"))]
-    innermost = max(around, key=lambda place: len(place.root), default=None)
-    return (innermost and innermost.base) or Config(version=1)

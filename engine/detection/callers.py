@@ -1,0 +1,195 @@
+r"""Which files of a tree lead a workflow to this gate: workflows, local actions, and the scripts that they run.
+
+A workflow's meaning is in its YAML, not in its bytes: ``"prompt\u002dverdict"`` and ``./tools/gate`` call us as well.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from engine.detection.files import FOLDER, Files
+from engine.readers.bounded import MAX_BYTES, Source
+from engine.readers.nodes import Node
+from engine.readers.yaml_nodes import read_yaml
+from schemas.errors import SourceError
+
+ROOTS = (".github/workflows", ".github/actions")
+ACTIONS = ("action.yml", "action.yaml")
+MENTION = re.compile(r"prompt[\W_]{0,2}verdict", re.IGNORECASE)
+MOST_FILES = 2_000
+"""Files that are followed. A repository with more is judged by those."""
+MOST_SCRIPT = 64 * 1024
+"""Bytes of a script in which further scripts are looked for."""
+MOST_WORDS = 2_000
+"""Of one file: words that may be paths."""
+YAML = (".yml", ".yaml")
+BUILDERS = {
+    "make": ("Makefile", "makefile", "GNUmakefile"),
+    "just": ("justfile", "Justfile"),
+    "npm": ("package.json",),
+    "pnpm": ("package.json",),
+    "yarn": ("package.json",),
+}
+"""Commands with the file that says what they do."""
+ENTRIES = ("main", "pre", "post", "image", "entrypoint", "pre-entrypoint", "post-entrypoint")
+"""Keys by which an action names its own files."""
+OWN_FOLDER = re.compile(r"\$\{\{\s*github\.action_path\s*\}\}|\$\{?GITHUB_ACTION_PATH\}?")
+WORKSPACE = re.compile(r"\$\{\{\s*github\.workspace\s*\}\}/?|\$\{?GITHUB_WORKSPACE\}?/?")
+WORD = re.compile(r"[\w.@+/-]+")
+MODULE = re.compile(r"(?:^|\s)-m\s+([\w.]+)")
+ELSEWHERE = re.compile(r"[\w.-]+/[\w.-]+/(.+)@[^@]+")
+
+
+class Read(NamedTuple):
+    """One file, read."""
+
+    mentions: bool
+    refers: tuple[tuple[str, ...], ...] = ()
+    """For each file that it may use: paths of which the first that is there counts."""
+
+
+class Callers:
+    """The files of one tree that lead a workflow to us.
+
+    ``also`` are actions that no workflow of this tree need use; ``known`` is shared by trees whose files are mostly
+    the same, so that each is read once.
+    """
+
+    def __init__(self, files: Files, also: frozenset[str], known: dict[tuple[str, str], Read]) -> None:
+        self._files = files
+        self._known = known
+        roots = {path for path in files.find(ROOTS) if path.endswith(YAML)}
+        self._uses: dict[str, set[str]] = {}
+        self._mentioning: set[str] = set()
+        self._follow({*roots, *(path for path in also if path in files)})
+        self.paths = self._calling()
+
+    def _follow(self, roots: set[str]) -> None:
+        waiting = sorted(roots)
+        while waiting and len(self._uses) < MOST_FILES:
+            self._files.fetch(waiting)
+            read = {path: self._read(path) for path in waiting}
+            self._files.fetch({path for one in read.values() for paths in one.refers for path in paths})
+            found: set[str] = set()
+            for path, one in read.items():
+                self._uses[path] = {there for paths in one.refers if (there := self._first(paths))}
+                found |= self._uses[path]
+                if one.mentions:
+                    self._mentioning.add(path)
+            waiting = sorted(found - self._uses.keys())
+
+    def _first(self, paths: tuple[str, ...]) -> str | None:
+        """The first that is a file; or a link or submodule, which may hold anything."""
+        for path in paths:
+            entry = self._files.entry(path)
+            if entry is not None and entry.mode != FOLDER:
+                return path
+        return None
+
+    def _read(self, path: str) -> Read:
+        entry = self._files.entry(path)
+        if entry is None or path not in self._files:
+            return Read(mentions=True)  # a link, a submodule or a giant: it may call anything
+        key = (path, entry.blob)
+        if key not in self._known:
+            self._known[key] = _read(path, self._files[path])
+        return self._known[key]
+
+    def _calling(self) -> frozenset[str]:
+        users: dict[str, set[str]] = {}
+        for path, used in self._uses.items():
+            for one in used:
+                users.setdefault(one, set()).add(path)
+        calling: set[str] = set()
+        waiting = list(self._mentioning)
+        while waiting:
+            path = waiting.pop()
+            if path not in calling:
+                calling.add(path)
+                waiting += users.get(path, ())
+        return frozenset(calling)
+
+
+def _read(path: str, raw: bytes) -> Read:
+    if len(raw) > MAX_BYTES:
+        return Read(mentions=True)
+    text = raw.decode("utf-8", "replace")
+    named = MENTION.search(text) is not None
+    if not path.endswith(YAML):
+        folder = path.rpartition("/")[0]
+        return Read(named, tuple(_run(text, ("", folder))) if len(raw) <= MOST_SCRIPT else ())
+    try:
+        document = read_yaml(Source(path, text))
+    except SourceError:
+        return Read(mentions=True)  # GitHub may understand what we don't
+    return Read(named or any(MENTION.search(one) for one in _texts(document)), tuple(_refers(path, document)))
+
+
+def _nodes(document: Node) -> Iterator[Node]:
+    """Every value. Aliases are met as often as they are used; the parser bounds them."""
+    waiting = [document]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node.value, dict):
+            waiting += node.value.values()
+        elif isinstance(node.value, list):
+            waiting += node.value
+
+
+def _texts(document: Node) -> Iterator[str]:
+    for node in _nodes(document):
+        if isinstance(node.value, dict):
+            yield from node.value
+        elif node.text is not None:
+            yield node.text
+
+
+def _refers(path: str, document: Node) -> Iterator[tuple[str, ...]]:
+    folder = path.rpartition("/")[0] if path.rpartition("/")[2] in ACTIONS else ""
+    maps = [node.value for node in _nodes(document) if isinstance(node.value, dict)]
+    places = {one["working-directory"].text or "" for one in maps if "working-directory" in one}
+    for one in maps:
+        if "uses" in one:
+            yield from _used(one["uses"].text or "")
+        if "run" in one:
+            yield from _run(OWN_FOLDER.sub(folder or ".", one["run"].text or ""), ("", folder, *sorted(places)))
+        if folder:
+            for name in ENTRIES:
+                if name in one and (text := one[name].text):
+                    yield _inside(f"{folder}/{text}")
+
+
+def _used(text: str) -> Iterator[tuple[str, ...]]:
+    """Where a local action or a reusable workflow may lie. A checkout below a folder puts that folder before it."""
+    local = text if text.startswith((".", "/")) else ""
+    if elsewhere := ELSEWHERE.fullmatch(text):
+        local = elsewhere[1]  # an action of a repository, maybe of this one
+    for place in _inside(local) if local else ():
+        steps = place.split("/")
+        while steps:
+            rest = "/".join(steps)
+            yield (rest,) if rest.endswith(YAML) else (*(f"{rest}/{name}" for name in ACTIONS), f"{rest}/Dockerfile")
+            yield (rest,)
+            steps.pop(0)
+
+
+def _run(text: str, places: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The files of the repository that a script may run."""
+    words = dict.fromkeys(WORD.findall(WORKSPACE.sub("", text)))
+    for module in MODULE.findall(text):
+        name = module.replace(".", "/")
+        words |= dict.fromkeys((f"{name}.py", f"{name}/__main__.py"))
+    for word in list(words)[:MOST_WORDS]:
+        for name in BUILDERS.get(word, (word,) if "." in word or "/" in word else ()):
+            for place in dict.fromkeys(places):
+                yield _inside(f"{place}/{name}")
+
+
+def _inside(path: str) -> tuple[str, ...]:
+    """The path within the repository, or nothing where it leads out of it."""
+    found = posixpath.normpath(path.lstrip("/"))
+    return () if found == "." or found.startswith("..") else (found,)
