@@ -18,6 +18,7 @@ from bot.intents import Place
 from bot.logs import logger
 from bot.standing import Standing, conclusion_of, standing
 from bot.store.values import KeptVerdict, Run, RunKind
+from engine.clearing import may_be_cleared
 from engine.render.annotations import scorecard_annotations
 from engine.render.check_text import check_text
 from schemas.errors import HostError, HostUnavailable, NotFound
@@ -138,9 +139,9 @@ class Publishing:
     def settle(self, place: Place, now: HostedPullRequest) -> Scorecard | None:
         """Brings the checks of every open pull request with this head to the worst verdict among them.
 
-        Gives back what stands for ``now`` itself. The runs may end at the same moment: each has kept its verdict before
-        it comes here, and looks again after it has written, so that whoever writes last has seen all. Raises Superseded
-        where ``now`` isn't the newest state any more.
+        Gives back what stands for ``now`` itself. Runs may end, and reviews come, at the same moment: each has kept its
+        verdict before it comes here, and looks again after it has written, so that whoever writes last has seen all.
+        Raises Superseded where ``now`` isn't the newest state any more.
         """
         written: dict[str, tuple[Scorecard, Standing]] = {}
         cards: dict[int, Scorecard | None] = {}
@@ -162,7 +163,7 @@ class Publishing:
                     continue  # it decides no more: the next look leaves it out
                 written[one.run.id] = wanted
                 changed += 1
-            if len(verdicts) <= 1 or not changed:
+            if not changed or (len(verdicts) <= 1 and not any(map(_accepts_people, cards.values()))):
                 break
         return cards.get(now.number)
 
@@ -218,6 +219,11 @@ class Publishing:
             else:
                 return
         self._records.start(run.id, host.create_check(wanted, look), self._clock.utc())
+
+
+def _accepts_people(card: Scorecard | None) -> bool:
+    """Whether what people accept can change how this verdict is shown."""
+    return card is not None and (card.clearance is not None or may_be_cleared(card))
 
 
 def _check(run: Run, conclusion: CheckConclusion | None, title: str, summary: str) -> CheckRun:

@@ -394,7 +394,7 @@ def test_lost_answers_and_refusals_leave_one_comment_and_one_check(bot):
     assert len(bot.comments) == 1
 
 
-@pytest.mark.parametrize("moved", [{GATE: "version: 1 # stricter\n"}, {"tests/triage.jsonl": "{}\n"}])
+@pytest.mark.parametrize("moved", [{GATE: "version: 1 # stricter\n"}, {"tests/triage.jsonl": "{}\n"}], ids="ab")
 def test_what_judges_is_the_tip_of_base_and_not_where_it_was_when_the_pull_request_was_opened(bot, moved):
     pull = judged(bot)
     tip = bot.scene.git.commit("main", moved)
@@ -442,6 +442,7 @@ def test_forks_that_take_long_keep_no_other_pull_request_waiting(bot, monkeypatc
         ({"by": "renovate[bot]"}, ["max"], "action_required"),
         ({"by": "renovate[bot]"}, ["max", "mia"], "success"),
     ],
+    ids="abcdefg",  # a repository for each
 )
 def test_only_people_without_a_part_in_the_head_accept_it(bot, how, reviewers, conclusion):
     pull = judged(bot, "needs_approval", **how)
