@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from engine.gate.bounds import PLANNING_VARIANCE, WIDEST, cases_for, certifiable
 from engine.near_duplicates import near_duplicates, normalised
 from engine.readers.bounded import nearest, shown
+from evaluators.extraction import unexpected
 from schemas.config import GateConfig, LineageConfig, SlicePolicy
 from schemas.prompts import Finding, UseCase
 from schemas.testsets import TestCase, TestSet
@@ -123,13 +124,22 @@ def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding
                 test_set, flat, f"{_count(flat)} whose expectation is no map of fields", "expected: {field: value}"
             )
         fields = {name for case in cases if isinstance(case.expected, dict) for name in case.expected}
-        for name in sorted(lineage.fields.keys() - fields):
+        for name in sorted(unexpected(lineage.fields, (case.expected for case in cases))):
             yield Finding(
                 what=f"no case says what the field {shown(name)} should be",
                 where=test_set.path,
                 mend=f"did you mean {near}?"
                 if (near := nearest(name, fields))
                 else "add it to expected, or drop its rule",
+            )
+        ruled = {part for name in lineage.fields for part in (name, name.partition(".")[0])}
+        for name in sorted(fields - ruled) if lineage.fields else ():
+            holders = [case for case in cases if isinstance(case.expected, dict) and name in case.expected]
+            yield _finding(
+                test_set,
+                holders,
+                f"{_count(holders)} that expect {shown(name)}, which has no rule and is not compared",
+                "add it under fields:, or drop it from expected",
             )
     unarmed = [
         case

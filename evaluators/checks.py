@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from evaluators.json_schema import schema_check
 from evaluators.parts import Scores
 from evaluators.patterns import compile_pattern
-from evaluators.text import contains, shown
+from evaluators.placeholders import placeholder
+from evaluators.text import contains, one_line, shown
 from schemas.config import Check
 from schemas.errors import ConfigError
 from schemas.outcomes import MetricSpec, Score
@@ -52,6 +53,11 @@ class Checks:
         """It asks nobody."""
         return False
 
+    @property
+    def ignores_case(self) -> bool:
+        """A check looks at the answer alone."""
+        return True
+
     def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - checks expect nothing of a case
         """Nothing: every case can be checked."""
         return None
@@ -82,7 +88,42 @@ def rule_of(check: Check) -> Rule:
     if len(given) != 1:
         what = "has no rule" if not given else f"has several rules ({', '.join(given)})"
         raise ConfigError(f"{where} {what}", mend=f"give it one of {', '.join(kinds)}")
+    _refuse_pointless(check, where)
     return kinds[given[0]]()
+
+
+def _refuse_pointless(check: Check, where: str) -> None:
+    """Raises ConfigError for a text that nobody fills in, and for a check that holds whatever the answer says."""
+    texts = {"equals": check.equals, "contains": check.contains, "regex": check.regex}
+    given = next(((kind, text) for kind, text in texts.items() if text is not None), None)
+    kind, text = given or ("not_contains", check.not_contains)
+    if text is None:
+        return
+    if found := placeholder(text, any_name=kind != "not_contains"):
+        raise ConfigError(
+            f"{where} looks for {found} itself: checks compare with the text as it is written",
+            mend="write the text, or compare with `expected` by use_case: classification or extraction",
+        )
+    if kind != "regex" and not one_line(text):
+        raise ConfigError(f"the `{kind}` of {where} is blank", mend="write the text that it looks for")
+    if kind == "regex" and all(map(compile_pattern(text, where), _ANY_ANSWER)):
+        raise ConfigError(
+            f"the regex of {where} matches every answer, so it checks nothing",
+            mend="write what a right answer looks like; an empty answer fails anyway",
+        )
+
+
+_ANY_ANSWER = (
+    "x",
+    "7",
+    "?!",
+    "\u6f22\u5b57",
+    "No.",
+    "I can't help with that.\nSorry!",
+    "\u2026" * 40,
+    "lorem ipsum " * 60,
+)
+"""Answers that have nothing in common."""
 
 
 def _equals(text: str) -> Rule:

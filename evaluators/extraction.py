@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
@@ -48,12 +48,17 @@ class Extraction:
         """It asks nobody."""
         return False
 
+    @property
+    def ignores_case(self) -> bool:
+        """It compares with what the case expects."""
+        return False
+
     def problem(self, case: TestCase) -> Finding | None:
         """A case whose expectation isn't a map, names none of the fields, or breaks a field's rule."""
         if not isinstance(case.expected, dict):
             what = "it expects nothing" if case.expected is None else "expected is not a map of fields"
             return finding(case, what, "write `expected: {field: value, …}`; `null` for a field that must be absent")
-        if not any(_lookup(case.expected, name) is not None for name in self.fields) and case.expected:
+        if not any(holds(case.expected, name) for name in self.fields) and case.expected:
             names = ", ".join(list(self.fields)[:8])
             return finding(case, "expected holds none of the lineage's fields", f"the fields are {names}")
         for name, rule in self.fields.items():
@@ -113,14 +118,34 @@ def _only(kinds: set[FieldKind]) -> FieldKind:
     return next(iter(kinds)) if len(kinds) == 1 else FieldKind.NORMALISED
 
 
+def unexpected(fields: Mapping[str, FieldRule], expectations: Iterable[JsonValue]) -> tuple[str, ...]:
+    """Returns the fields that no expectation holds, not even as null: whatever an answer says there, and mostly it says
+    nothing, would be right. A field that must be absent needs no expectation."""
+    maps = [expected for expected in expectations if isinstance(expected, dict)]
+    return tuple(
+        name
+        for name, rule in fields.items()
+        if rule.kind is not FieldKind.ABSENT and not any(holds(expected, name) for expected in maps)
+    )
+
+
+def holds(fields: Mapping[str, JsonValue], name: str) -> bool:
+    """Whether the field is there, as a key or at the dotted path; null counts."""
+    return _found(fields, name) is not None
+
+
 def _lookup(fields: Mapping[str, JsonValue], name: str) -> JsonValue:
     """The field's value: the key itself, else the dotted path; ``None`` when there is none."""
-    if name in fields or "." not in name:
-        return fields.get(name)
-    steps: Sequence[str] = name.split(".")
+    found = _found(fields, name)
+    return None if found is None else found[0]
+
+
+def _found(fields: Mapping[str, JsonValue], name: str) -> tuple[JsonValue] | None:
+    if name in fields:
+        return (fields[name],)
     value: JsonValue = dict(fields)
-    for step in steps:
+    for step in name.split("."):
         if not isinstance(value, dict) or step not in value:
             return None
         value = value[step]
-    return value
+    return (value,)

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from evaluators.json_answers import read_json, read_object
 from evaluators.patterns import compile_pattern
+from evaluators.schema_keywords import unapplied
 from evaluators.text import shown
 from schemas.errors import ConfigError
 
@@ -26,8 +27,8 @@ def schema_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[str],
     """A function from an output to what is wrong with it (empty: nothing). The output's JSON is its whole text, or the
     object in it.
 
-    Raises ConfigError, located at ``where``, for a schema that is not valid, refers to anything outside itself, or uses
-    ``patternProperties``.
+    Raises ConfigError, located at ``where``, for a schema that is not valid, refers to anything outside itself, uses
+    ``patternProperties``, or holds a keyword that would check nothing (``format``, say).
     """
     _refuse_the_world(dict(schema), where)
     validator = _validator(schema, where)
@@ -76,6 +77,12 @@ def _validator(schema: Mapping[str, JsonValue], where: str) -> Validator:
         raise ConfigError(what, where=where, mend="mend the schema") from None
     except (Unresolvable, RecursionError):
         raise ConfigError("a `$ref` of the schema leads nowhere", where=where, mend="define it under `$defs`") from None
+    if found := unapplied(
+        schema,
+        draft.VALIDATORS,
+        siblings_of_ref="$dynamicRef" in draft.VALIDATORS or "$recursiveRef" in draft.VALIDATORS,
+    ):
+        raise ConfigError(found[0], where=where, mend=found[1])
     return validator
 
 

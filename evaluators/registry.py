@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 
 from evaluators.checks import Checks
 from evaluators.classification import Classification
-from evaluators.extraction import Extraction, rules_by_example
+from evaluators.extraction import Extraction, rules_by_example, unexpected
 from evaluators.generation import RubricJudge
 from evaluators.inline import InlineEvaluators
 from evaluators.lineage_evaluator import LineageEvaluator
@@ -85,5 +86,12 @@ def _extraction(lineage: LineageConfig, cases: Sequence[TestCase]) -> Part:
     if not fields:
         raise ConfigError(
             "an extraction needs fields", mend="list them under `fields:`, or let `expected` be a map of fields"
+        )
+    if cases and (idle := unexpected(fields, (case.expected for case in cases))):
+        known = sorted({name for case in cases if isinstance(case.expected, dict) for name in case.expected})
+        near = get_close_matches(idle[0], known, 1)
+        raise ConfigError(
+            f"no case says what the field «{idle[0]}» should be, so every answer would be right about it",
+            mend=f"did you mean {near[0]}?" if near else "add it to `expected` (`a.b` is b inside a), or drop its rule",
         )
     return Extraction(fields)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from typing import TypeAlias
 
 from engine.readers.bounded import did_you_mean, shown, source_of
 from engine.readers.nodes import find
 from engine.readers.patterns import regex_mistake, schema_mistake
+from engine.readers.unapplied import Mistake as _Mistake
+from engine.readers.unapplied import Place as _Place
+from engine.readers.unapplied import of_gate, of_lineage, of_model
 from engine.readers.validation import validated
 from engine.readers.yaml_nodes import read_yaml
+from evaluators.checks import rule_of
 from schemas.config import Check, Config, LineageConfig, ModelConfig, ProviderName
 from schemas.errors import ConfigError
 from schemas.prompts import UseCase
@@ -24,15 +27,14 @@ OWN_ORIGINS = {
 }
 
 _URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?:/[\w.~/-]*)?")
-_Place: TypeAlias = tuple[str | int, ...]
 
 
 def read_config(path: str, data: bytes) -> Config:
     """The configuration in ``data``.
 
     Raises ConfigError with ``path:line:column``: unknown keys (with the nearest known one), names of models that aren't
-    there, regular expressions that RE2 refuses, JSON Schemas that are wrong or point elsewhere, addresses that a key
-    must not be sent to.
+    there, regular expressions that RE2 refuses, JSON Schemas that are wrong or point elsewhere, settings that nothing
+    would apply, addresses that a key must not be sent to.
     """
     source = source_of(path, data, failure=ConfigError)
     root = read_yaml(source)
@@ -45,12 +47,10 @@ def read_config(path: str, data: bytes) -> Config:
     return config
 
 
-_Mistake: TypeAlias = tuple[_Place, str, str]
-
-
 def _mistakes(config: Config) -> Iterator[_Mistake]:
     for name, model in config.models.items():
         yield from _model_mistakes(("models", name), model)
+        yield from of_model(("models", name), model)
     yield from _unknown_models(config, ("defaults", "model"), config.defaults.model)
     for name, lineage in config.lineages.items():
         place: _Place = ("lineages", name)
@@ -60,6 +60,8 @@ def _mistakes(config: Config) -> Iterator[_Mistake]:
         if lineage.judge is not None:
             yield from _unknown_models(config, (*place, "judge", "model"), lineage.judge.model)
         yield from _lineage_mistakes(place, name, lineage)
+        yield from of_lineage(place, name, lineage, config)
+    yield from of_gate(config)
 
 
 def _unknown_models(config: Config, place: _Place, named: str | tuple[str, ...] | None) -> Iterator[_Mistake]:
@@ -179,6 +181,11 @@ def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
         yield (*place, "regex"), f"RE2 refuses the regex of {shown(check.name)}: {mistake}", "use RE2 syntax"
     elif check.json_schema is not None and (mistake := schema_mistake(check.json_schema)):
         yield (*place, "json_schema"), f"json_schema of {shown(check.name)}: {mistake}", "mend the schema"
+    else:
+        try:
+            rule_of(check)
+        except ConfigError as error:
+            yield (*place, kinds[0]), error.what, error.mend or "change it, or remove the check"
 
 
 def path_mistake(path: str) -> str | None:

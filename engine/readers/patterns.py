@@ -29,7 +29,8 @@ def regex_mistake(pattern: str) -> str | None:
 
 
 def schema_mistake(schema: JsonValue) -> str | None:
-    """Why ``schema`` can't be used as a JSON Schema (draft 2020-12), or ``None``. No reference may leave it."""
+    """Why ``schema`` can't be used as a JSON Schema (draft 2020-12, or the one that it names), or ``None``. No
+    reference may leave it."""
     if not isinstance(schema, dict | bool):
         return "it is not a map"
     outside = _outside_reference(schema)
@@ -38,9 +39,10 @@ def schema_mistake(schema: JsonValue) -> str | None:
     if (pattern := _bad_pattern(schema)) is not None:
         return pattern
     from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
 
     try:
-        Draft202012Validator.check_schema(schema)
+        validator_for(schema, default=Draft202012Validator).check_schema(schema)  # type: ignore[arg-type] # or a bool
     except SchemaError as error:
         path = "/".join(str(step) for step in error.absolute_path)
         return f"{f'{shown(path)}: ' if path else ''}{shown(error.message, 120)}"

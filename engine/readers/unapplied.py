@@ -1,0 +1,106 @@
+"""Settings that could be read and would never be applied: each is a mistake of the configuration, not a silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from engine.readers.bounded import did_you_mean, shown
+from schemas.config import Config, FieldKind, FieldRule, GateConfig, GateMode, LineageConfig, ModelConfig, ProviderName
+from schemas.prompts import UseCase
+
+Place: TypeAlias = tuple[str | int, ...]
+Mistake: TypeAlias = tuple[Place, str, str]
+"""Where, what, and how to fix it."""
+
+_OPTIONS = {
+    "tolerance": (FieldKind.NUMBER, FieldKind.DATE),
+    "match": (FieldKind.SET,),
+    "threshold": (FieldKind.FUZZY, FieldKind.SET),
+}
+"""Kinds of fields that an option belongs to."""
+
+
+def of_model(place: Place, model: ModelConfig) -> Iterator[Mistake]:
+    """Yields the settings of a model that its provider never sees."""
+    if model.recording is not None and model.provider is not ProviderName.REPLAY:
+        yield (*place, "recording"), f"a recording is for replay, the provider is {model.provider}", "remove it"
+    of_provider = {ProviderName.OPENAI: ("chat", "responses"), ProviderName.ANTHROPIC: ("messages",)}
+    if model.api is not None and model.api not in of_provider.get(model.provider, ()):
+        yield (*place, "api"), f"the provider {model.provider} has no api {model.api}", "remove it"
+
+
+def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) -> Iterator[Mistake]:
+    """Yields the settings of a lineage that its use case, its fields or its gate never look at."""
+    if lineage.use_case is not UseCase.CLASSIFICATION:
+        for key in ("labels", "multi_label"):
+            if getattr(lineage, key):
+                yield (
+                    (*place, key),
+                    f"{key} is for classification, {name} is {lineage.use_case}",
+                    "use_case: classification, or remove it",
+                )
+    if lineage.judge is not None and lineage.rubric is None:
+        if lineage.use_case is not UseCase.GENERATION:
+            yield (*place, "judge"), f"{name} has a judge and no rubric to judge by", "add rubric:, or remove it"
+        elif lineage.judge.labels is not None:
+            yield (*place, "judge", "labels"), "people's grades need the rubric that they graded by", "add rubric:"
+    for field, rule in lineage.fields.items():
+        yield from _of_field((*place, "fields", field), field, rule)
+    if lineage.gate is not None:
+        yield from _of_gate((*place, "gate"), lineage.gate, config.gate)
+        yield from _unknown((*place, "gate", "margin", "classes"), "class", lineage.gate.margin.classes, lineage.labels)
+        if lineage.fields or lineage.use_case is not UseCase.EXTRACTION:
+            fields = lineage.gate.margin.fields
+            yield from _unknown((*place, "gate", "margin", "fields"), "field", fields, tuple(lineage.fields))
+
+
+def of_gate(config: Config) -> Iterator[Mistake]:
+    """Yields the settings of the whole file's gate that no lineage can apply."""
+    lineages = config.lineages.values()
+    if not lineages:
+        return
+    fixed = any(lineage.gate is not None and lineage.gate.mode is GateMode.FIXED for lineage in lineages)
+    if not fixed:
+        yield from _of_gate(("gate",), config.gate, None)
+    labels = tuple(label for lineage in lineages for label in lineage.labels)
+    yield from _unknown(("gate", "margin", "classes"), "class", config.gate.margin.classes, labels)
+    by_example = any(lineage.use_case is UseCase.EXTRACTION and not lineage.fields for lineage in lineages)
+    if not by_example:
+        fields = tuple(field for lineage in lineages for field in lineage.fields)
+        yield from _unknown(("gate", "margin", "fields"), "field", config.gate.margin.fields, fields)
+
+
+def _of_field(place: Place, name: str, rule: FieldRule) -> Iterator[Mistake]:
+    for option in sorted(rule.model_fields_set - {"kind"}):
+        kinds = _OPTIONS[option]
+        if rule.kind not in kinds:
+            named = " and ".join(kinds)
+            yield (
+                (*place, option),
+                f"{option} is for {named}, the field {shown(name)} is {rule.kind}",
+                f"kind: {kinds[0]}, or remove {option}",
+            )
+    if rule.kind is FieldKind.SET and "threshold" in rule.model_fields_set and rule.match != "fuzzy":
+        yield (
+            (*place, "threshold"),
+            f"threshold is for a fuzzy match, the set {shown(name)} is matched {rule.match}",
+            "match: fuzzy",
+        )
+
+
+def _of_gate(place: Place, gate: GateConfig, default: GateConfig | None) -> Iterator[Mistake]:
+    own = gate if default is None or "mode" in gate.model_fields_set else default
+    if "repetitions" in gate.model_fields_set and gate.repetitions > 1 and own.mode is not GateMode.FIXED:
+        yield (
+            (*place, "repetitions"),
+            "repetitions are for mode: fixed; a sequential gate repeats what it needs",
+            "mode: fixed, or remove it",
+        )
+
+
+def _unknown(place: Place, what: str, named: dict[str, float], known: tuple[str, ...]) -> Iterator[Mistake]:
+    for name in named:
+        if name not in known:
+            mend = did_you_mean(name, known) if known else "remove it"
+            yield (*place, name), f"the margin of the {what} {shown(name)} belongs to nothing", mend

@@ -1,0 +1,23 @@
+"""Placeholders in texts that are compared as they are written: nobody fills them in, so they match nothing."""
+
+from __future__ import annotations
+
+import re
+
+_PARTS = r"(?:expected|reference|inputs?|outputs?|answers?|completion|response)(?:[._]\w+)?"
+_ANY = re.compile(r"\{\{-?\s*[^\W\d][\w .\[\]'\"|()-]*\}\}")
+_OF_A_CASE = re.compile(
+    rf"\{{\{{-?\s*{_PARTS}\b[^{{}}]*\}}\}}|\$?\{{\s*{_PARTS}\s*\}}|\$\(\s*{_PARTS}\s*\)|%\(\s*{_PARTS}\s*\)s"
+)
+_WHOLE = re.compile(r"(?:[$@%]|<{1,2}|\[)(?:expected|reference)(?:[%\]]|>{1,2})?")
+
+
+def placeholder(text: str, *, any_name: bool = True) -> str | None:
+    """Returns the placeholder in ``text``, or ``None``.
+
+    ``{{name}}``; ``{expected}``, ``${expected}``, ``%(expected)s`` with a name that means a part of a case or the
+    answer; ``$expected`` or ``<expected>`` where it is the whole text. Without ``any_name`` a ``{{name}}`` needs such a
+    name too: what looks for ``{{customer}}`` may look for a prompt that was not filled in.
+    """
+    found = (any_name and _ANY.search(text)) or _OF_A_CASE.search(text) or _WHOLE.fullmatch(text.strip())
+    return found[0] if found else None

@@ -1,0 +1,193 @@
+"""What would be read and never applied is a mistake of the configuration."""
+
+import pytest
+
+from engine.readers.config import read_config
+from evaluators.extraction import Extraction, unexpected
+from evaluators.registry import evaluator_for
+from schemas.config import FieldRule, LineageConfig
+from schemas.errors import ConfigError
+from schemas.prompts import UseCase
+from schemas.testsets import TestCase
+
+EXTRACTION = "use_case: extraction, prompt: p.md"
+GENERATION = "use_case: generation, prompt: p.md"
+CLASSIFICATION = "use_case: classification, prompt: p.md, labels: [a, b]"
+
+
+def read(lineage, model="{provider: offline, model: o}", more=""):
+    text = f"version: 1\nmodels:\n  m: {model}\n{more}lineages:\n  l: {{{lineage}}}\n"
+    return read_config("promptverdict.yaml", text.encode())
+
+
+def mistake(*arguments, **more):
+    with pytest.raises(ConfigError) as caught:
+        read(*arguments, **more)
+    assert caught.value.where.startswith("promptverdict.yaml:")
+    assert caught.value.mend
+    return str(caught.value)
+
+
+def checked(rule):
+    return f"{GENERATION}, checks: [{{name: c, {rule}}}]"
+
+
+@pytest.mark.parametrize(
+    ("schema", "what"),
+    [
+        ("{properties: {due: {type: string, format: date}}}", "`format` is not checked at /properties/due"),
+        ("{items: {format: email}}", "`format` is not checked at /items"),
+        ("{allOf: [{$ref: '#/$defs/n'}], $defs: {n: {format: uri}}}", "`format` is not checked at /$defs/n"),
+        ("{type: string, contentEncoding: base64}", "`contentEncoding` is not checked"),
+        ("{type: object, requird: [a]}", "`requird` is no keyword of its draft"),
+        ("{type: object, requird: [a]}", "did you mean required?"),
+        ("{properties: {a: {type: string, nullable: true}}}", "`nullable` is no keyword"),
+        ("{properties: {a: {dependencies: {b: [c]}}}}", "`dependencies` is no keyword"),
+        ("{type: integer, minLength: 3}", "`minLength` is for a value of type string, but `type` is integer"),
+        ("{type: [string, 'null'], minimum: 3}", "`minimum` is for a value of type number"),
+        ("{then: {required: [a]}}", "`then` does nothing without `if`"),
+        ("{type: array, minContains: 2}", "`minContains` does nothing without `contains`"),
+        ("{const: '{{expected}}'}", "`const` holds {{expected}}, which is not filled in"),
+        ("{enum: [a, '{{label}}']}", "`enum` holds {{label}}"),
+        (
+            "{$schema: 'http://json-schema.org/draft-07/schema#', properties: {a: {$ref: '#/definitions/b', maxLength: 3}}, definitions: {b: {}}}",
+            "this draft ignores the schema's `maxLength` beside `$ref`",
+        ),
+        ("{patternProperties: {a: {}}}", "uses `patternProperties`"),
+    ],
+)
+def test_a_keyword_that_checks_nothing(schema, what):
+    assert what in mistake(checked(f"json_schema: {schema}"))
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "{type: object, properties: {format: {type: string}, requird: {}}, required: [format]}",
+        "{title: t, description: d, $comment: c, x-order: 1, default: {format: date}, examples: [{nullable: 1}]}",
+        "{const: {format: date}}",
+        "{type: [integer, 'null'], minimum: 3, enum: [3, null]}",
+        "{type: string, minLength: 1, pattern: '^V'}",
+        "{$ref: '#/$defs/a', maxLength: 3, $defs: {a: {type: string}}}",
+        "{if: {required: [a]}, then: {required: [b]}}",
+        "{$schema: 'http://json-schema.org/draft-07/schema#', dependencies: {b: [c]}, items: [{type: string}], additionalItems: false}",
+        "{properties: {a: true, b: {not: false}}}",
+    ],
+)
+def test_what_a_schema_may_hold(schema):
+    assert read(checked(f"json_schema: {schema}"))
+
+
+def test_the_schema_of_a_request_is_the_providers_business():
+    model = "{provider: openai, model: o, parameters: {response_format: json_schema, json_schema: {name: n, schema: {type: object, properties: {d: {type: string, format: date}}}}}}"
+    assert read(CLASSIFICATION, model)
+
+
+@pytest.mark.parametrize(
+    ("rule", "what"),
+    [
+        ("equals: '{{expected}}'", "looks for {{expected}} itself"),
+        ("contains: 'Dear {{ customer.name }},'", "looks for {{ customer.name }} itself"),
+        ("contains: '${expected}'", "looks for ${expected} itself"),
+        ("equals: '{expected}'", "looks for {expected} itself"),
+        ("equals: '$expected'", "looks for $expected itself"),
+        ("regex: '^{{label}}$'", "looks for {{label}} itself"),
+        ("not_contains: '{{expected}}'", "looks for {{expected}} itself"),
+        ("contains: ' '", "the `contains` of check «c» is blank"),
+        ('not_contains: "\\u200b"', "the `not_contains` of check «c» is blank"),
+        ("equals: ''", "the `equals` of check «c» is blank"),
+        (r"regex: '\S'", "matches every answer"),
+        ("regex: '.'", "matches every answer"),
+        ("regex: '(?s).*'", "matches every answer"),
+        ("regex: '^'", "matches every answer"),
+        ("regex: '[^a]|a'", "matches every answer"),
+    ],
+)
+def test_a_check_that_compares_with_nothing(rule, what):
+    assert what in mistake(checked(rule))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "not_contains: '{{'",
+        "not_contains: '{{name}}'",
+        "contains: '{\"a\": 1}'",
+        "contains: '<answer>'",
+        r"regex: '\{\{\w+\}\}'",
+        r"regex: '^\d{3}$'",
+        r"regex: '^\w+$'",
+        "equals: expected",
+    ],
+)
+def test_a_check_that_compares_with_something(rule):
+    assert read(checked(rule))
+
+
+@pytest.mark.parametrize(
+    ("lineage", "what"),
+    [
+        (f"{EXTRACTION}, fields: {{a: {{kind: exact, tolerance: 1}}}}", "tolerance is for number and date, the field a is exact"),
+        (f"{EXTRACTION}, fields: {{a: {{tolerance: 1}}}}", "tolerance is for number and date, the field a is normalised"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: number, threshold: 0.5}}}}", "threshold is for fuzzy and set, the field a is number"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: fuzzy, match: exact}}}}", "match is for set, the field a is fuzzy"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: set, threshold: 0.5}}}}", "threshold is for a fuzzy match"),
+        (f"{GENERATION}, labels: [a, b]", "labels is for classification, l is generation"),
+        (f"{EXTRACTION}, multi_label: true", "multi_label is for classification, l is extraction"),
+        (f"{CLASSIFICATION}, judge: {{model: m}}", "l has a judge and no rubric to judge by"),
+        (f"{GENERATION}, judge: {{model: m, labels: g.jsonl}}", "people's grades need the rubric"),
+        (f"{CLASSIFICATION}, gate: {{repetitions: 3}}", "repetitions are for mode: fixed"),
+        (f"{CLASSIFICATION}, gate: {{margin: {{classes: {{A: 0.1}}}}}}", "the margin of the class A belongs to nothing"),
+        (f"{EXTRACTION}, fields: {{a: {{}}}}, gate: {{margin: {{fields: {{b: 0.1}}}}}}", "the margin of the field b belongs to nothing"),
+    ],
+)  # fmt: skip
+def test_an_option_of_another_kind(lineage, what):
+    assert what in mistake(lineage)
+
+
+def test_options_of_a_model_and_of_the_whole_file():
+    assert "a recording is for replay" in mistake(CLASSIFICATION, "{provider: offline, model: o, recording: r}")
+    assert "anthropic has no api responses" in mistake(
+        CLASSIFICATION, "{provider: anthropic, model: o, api: responses}"
+    )
+    assert "repetitions are for mode: fixed" in mistake(CLASSIFICATION, more="gate: {repetitions: 3}\n")
+    assert "class c belongs to nothing" in mistake(CLASSIFICATION, more="gate: {margin: {classes: {c: 0.1}}}\n")
+    assert read(
+        f"{CLASSIFICATION}, gate: {{mode: fixed}}", more="gate: {repetitions: 3, margin: {classes: {a: 0.1}}}\n"
+    )
+    assert read(f"{CLASSIFICATION}, gate: {{repetitions: 3}}", more="gate: {mode: fixed}\n")
+
+
+def fields(names, *expected, kind="normalised"):
+    rules = {name: FieldRule(kind=kind) for name in names}
+    lineage = LineageConfig(use_case=UseCase.EXTRACTION, prompt="p", fields=rules)
+    cases = [TestCase(id=f"c{n}", inputs={}, expected=one) for n, one in enumerate(expected)]
+    return evaluator_for(lineage, None, None, None, cases=cases)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected", "what"),
+    [
+        (["totl", "vendor"], {"total": 1, "vendor": "x"}, "«totl» should be, so every answer would be right about it (did you mean total?)"),
+        (["vendor.nam"], {"vendor": {"name": "x"}}, "«vendor.nam»"),
+        (["lines[].price", "total"], {"lines": [{"price": 1}], "total": 2}, "«lines[].price»"),
+        (["Total"], {"total": 1}, "did you mean total?"),
+    ],
+)  # fmt: skip
+def test_a_field_that_no_case_expects_stops_the_plan(names, expected, what):
+    with pytest.raises(ConfigError) as caught:
+        fields(names, expected, expected)
+    assert what in str(caught.value)
+
+
+def test_a_field_that_one_case_expects_or_expects_to_be_absent_is_fine():
+    assert fields(["a", "b.c"], {"a": 1}, {"b": {"c": None}}, {})
+    assert fields(["a"], {}, kind="absent")
+    rules = {"a": FieldRule(kind="absent"), "b": FieldRule()}
+    assert unexpected(rules, [{"x": 1}, None, "y"]) == ("b",)
+
+
+def test_a_case_whose_fields_must_all_be_absent_is_scored():
+    part = Extraction({"total": FieldRule(kind="number"), "due": FieldRule(kind="date")})
+    assert part.problem(TestCase(id="c", inputs={}, expected={"total": None, "due": None})) is None
+    assert part.problem(TestCase(id="c", inputs={}, expected={"ttl": None})) is not None
