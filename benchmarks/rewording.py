@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from dataclasses import replace
 
 from benchmarks.staged import Staged
-from engine.verdict import passes
+from engine.verdict import SEVERITY, combine, passes
 
 REWORDING = ("reworded-triage", "support-triage")
 OTHERS = (
@@ -37,13 +38,19 @@ def main() -> None:
     for name, lineage in (REWORDING, *OTHERS) if chosen.all else (REWORDING,):
         staged = Staged(name, lineage)
         started = time.perf_counter()
-        decisions = [staged.decide(seed) for seed in range(chosen.seeds)]
+        decisions = []
+        for seed in range(chosen.seeds):
+            decision = staged.decide(seed)
+            reasons = (*decision.reasons, *staged.drift())
+            status = combine(reason.status for reason in reasons)
+            ordered = tuple(sorted(reasons, key=lambda reason: SEVERITY.index(reason.status)))
+            decisions.append(replace(decision, status=status, reasons=ordered))
         seconds = (time.perf_counter() - started) / chosen.seeds
         passing = sum(passes(decision.status, "pass") for decision in decisions)
         blocked = sum(decision.status.value == "blocked" for decision in decisions)
         calls = sum(decision.cells for decision in decisions) / chosen.seeds
-        reasons = Counter(" ".join(filter(None, (d.reasons[0].code, d.reasons[0].slice))) for d in decisions)
-        why = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common(3))
+        firsts = Counter(" ".join(filter(None, (d.reasons[0].code, d.reasons[0].slice))) for d in decisions)
+        why = ", ".join(f"{reason} {count}" for reason, count in firsts.most_common(3))
         print(f"{name:<18} {passing:>6} {blocked:>7} {calls:>6.0f} {seconds:>8.2f}  {why}", flush=True)
 
 

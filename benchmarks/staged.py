@@ -12,6 +12,7 @@ import yaml
 
 from adapters.providers.offline import answer
 from engine.cost import neutral
+from engine.form_drift import form_drift
 from engine.gate.cells import Batch, Observations
 from engine.gate.decision import Decision
 from engine.gate.design import design
@@ -23,10 +24,11 @@ from engine.replay import converse
 from engine.templates import fill_in
 from evaluators.registry import evaluator_for
 from schemas.config import Config, LineageConfig, Price
-from schemas.outcomes import Completion, Score
+from schemas.outcomes import Arm, Cell, Completion, Outcome, Score
 from schemas.ports import Evaluator, RenderJob
 from schemas.prompts import PromptFile, Request
 from schemas.rubrics import Rubric
+from schemas.scorecard import Reason
 from schemas.testsets import TestCase
 from schemas.values import digest_of
 
@@ -51,6 +53,8 @@ class Staged:
         self.config: Config = read_config("promptverdict.yaml", blobs()["promptverdict.yaml"])
         self.lineage: LineageConfig = self.config.lineages[lineage]
         assert self.lineage.tests
+        self.outcomes: list[Outcome] = []
+        """What the cells of the latest decision gave."""
         self.cases: tuple[TestCase, ...] = read_test_set(self.lineage.tests, blobs()[self.lineage.tests]).cases
         self.prompts: tuple[PromptFile, PromptFile] = (
             read_prompt(self.lineage.prompt, blobs()),
@@ -93,6 +97,7 @@ class Staged:
 
     def decide(self, seed: int, flips: int = 9_999) -> Decision:
         """The gate's decision where chance falls as ``seed`` says."""
+        self.outcomes = []
         arms = self.requests(seed)
         plan = design(
             [case.id for case in self.cases],
@@ -107,14 +112,21 @@ class Staged:
         )
         return converse(protocol(plan), lambda batch: asyncio.run(self._observe(arms, batch)))
 
+    def drift(self) -> tuple[Reason, ...]:
+        """What the latest decision's answers say about their form."""
+        return form_drift(self.cases, self.outcomes, self.lineage.labels)
+
     async def _observe(self, arms: tuple[list[Request], list[Request]], batch: Batch) -> Observations:
-        rows = []
+        rows: list[tuple[list[float], Completion]] = []
         for case, arm, repetition in zip(batch.cases, batch.arms, batch.repetitions, strict=True):
-            rows.append(await self.cell(arms[arm][case], self.cases[case], int(repetition)))
-        scores, completions = [row[0] for row in rows], [row[1] for row in rows]
+            scores, completion = await self.cell(arms[arm][case], self.cases[case], int(repetition))
+            rows.append((scores, completion))
+            cell = Cell(case=int(case), arm=tuple(Arm)[arm], repetition=int(repetition))
+            self.outcomes.append(Outcome(cell=cell, result=completion))
+        table, completions = [row[0] for row in rows], [row[1] for row in rows]
         costs = [float(neutral(each.usage, self._prices[each.model])) for each in completions]
         return Observations(
-            scores=np.array(scores, dtype=np.float64).reshape(len(rows), len(self.evaluator.metrics)),
+            scores=np.array(table, dtype=np.float64).reshape(len(rows), len(self.evaluator.metrics)),
             missing=np.zeros(len(rows), dtype=np.bool_),
             input_tokens=np.array([each.usage.input for each in completions], dtype=np.float64),
             output_tokens=np.array([each.usage.output for each in completions], dtype=np.float64),

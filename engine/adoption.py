@@ -35,6 +35,8 @@ class ProposedLineage(Value):
     use_case: UseCase
     labels: tuple[str, ...] = ()
     fields: dict[str, FieldRule] = {}
+    scored: bool = False
+    """The prompt file has evaluators of its own."""
     model: str | None = None
     """As the prompt file names it."""
     why: str
@@ -83,6 +85,7 @@ def _lineage(name: str, prompt: PromptFile, tests: TestSet | None, near: str | N
         use_case=use_case,
         labels=labels,
         fields=fields,
+        scored=bool(prompt.evaluators),
         model=prompt.model,
         why=f"{where}; {kind}" if cases else where,
     )
@@ -183,8 +186,8 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
             lines.append("    fields:")
             lines += [f"      {_quoted(name)}: {{kind: {rule.kind}}}" for name, rule in lineage.fields.items()]
         if lineage.use_case is UseCase.GENERATION:
-            lines.append(r"    checks: [{name: answers, regex: '\S'}]   # say here what every answer must hold")
-            lines.append("    # rubric: path/to/rubric.yaml            # or what a judge looks for")
+            unscored = [line.replace("MODEL", model) for line in _UNSCORED]
+            lines += ["    # scored by the prompt's own evaluators"] if lineage.scored else unscored
         lines.append(
             "    # gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: contract, max_cost_increase: 0.20}"
         )
@@ -204,4 +207,10 @@ def _quoted(text: str) -> str:
     )
 
 
+_UNSCORED = (
+    "    # Nothing scores this text yet, so nothing can be approved. Say what is right, by a judge or by rules:",
+    "    # rubric: path/to/rubric.yaml   # what a judge looks for (promptverdict schema rubric), and who judges:",
+    "    # judge: {model: MODEL, labels: path/to/labels.jsonl}   # people's grades of 30 or more answers",
+    "    # checks: [{name: signed, contains: Kind regards}]   # what every answer must hold",
+)
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}

@@ -10,6 +10,7 @@ from engine.cases import case_effects, finishes
 from engine.cost import decompose
 from engine.drift import drift
 from engine.headline import explained, summary, title
+from engine.scoring_doubts import scoring_doubts, shown_only
 from engine.verdict import SEVERITY, combine, passes
 from schemas.config import CommentPolicy, Mode
 from schemas.outcomes import Arm, Completion, Outcome, Usage
@@ -51,7 +52,8 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             plan=plan,
             spending=spending.model_copy(update={"identical": shared}),
         )
-    status = combine([decision.status, *(reason.status for reason in change.reasons)])
+    doubts = scoring_doubts(plan, result.outcomes, change.config.labels, decision.status)
+    status = combine([decision.status, *(reason.status for reason in (*change.reasons, *doubts))])
     classes, confusion = _classes(change, plan, result.outcomes)
     usages = {
         arm: [one.result.usage for one in result.outcomes if one.cell.arm is arm and isinstance(one.result, Completion)]
@@ -67,7 +69,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     )
     cases = case_effects(plan.cases, decision.readings, result.outcomes)
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
-    reasons = tuple(sorted((*found, *change.reasons), key=lambda reason: SEVERITY.index(reason.status)))
+    reasons = tuple(sorted((*found, *change.reasons, *doubts), key=lambda reason: SEVERITY.index(reason.status)))
     return LineageCard(
         lineage=change.name,
         model=plan.model,
@@ -97,7 +99,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             }
         ),
         finishes=finishes(result.outcomes),
-        warnings=(*change.warnings, *plan.warnings, *drift(result)),
+        warnings=(*change.warnings, *plan.warnings, *shown_only(plan, result.outcomes), *drift(result)),
         content_digest=plan.digest,
     )
 

@@ -48,6 +48,11 @@ class Classification:
         """It asks nobody."""
         return False
 
+    @property
+    def ignores_case(self) -> bool:
+        """It compares with what the case expects."""
+        return False
+
     def problem(self, case: TestCase) -> Finding | None:
         """A case without expectation (unless it forbids something), or with a label that isn't in the set."""
         if case.expected is None:

@@ -71,6 +71,11 @@ class RubricJudge:
         """It asks the judge."""
         return True
 
+    @property
+    def ignores_case(self) -> bool:
+        """The judge sees the task."""
+        return False
+
     def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - a rubric needs nothing of a case
         """Nothing: every case can be graded."""
         return None

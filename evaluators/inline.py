@@ -49,6 +49,7 @@ class _Single(Protocol):
     """One inline evaluator."""
 
     asks: bool
+    ignores_case: bool
 
     def problem(self, case: TestCase) -> Finding | None: ...
 
@@ -84,6 +85,11 @@ class InlineEvaluators:
     def asks(self) -> bool:
         """Whether one of them asks a judge."""
         return any(single.asks for _, single in self._singles)
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether all of them compare with a text that is the same for every case."""
+        return all(single.ignores_case for _, single in self._singles)
 
     def problem(self, case: TestCase) -> Finding | None:
         """A variable that the case doesn't have."""
@@ -123,6 +129,7 @@ class _String:
         self._name = one.name
         self._kind = next(kind for kind in _STRING_KINDS if getattr(one, kind))
         self._template: str = getattr(one, self._kind)
+        self.ignores_case = _VARIABLE.search(self._template) is None
 
     def problem(self, case: TestCase) -> Finding | None:
         return _missing_variable(self._template, case, self._name)
@@ -149,6 +156,7 @@ class _BuiltIn:
     """``github/similarity`` and its kin: one dimension, graded from 1 to 5."""
 
     asks = True
+    ignores_case = False
 
     def __init__(self, one: InlineEvaluator, judge: ModelConfig) -> None:
         self._name = one.name
@@ -171,6 +179,7 @@ class _Chooser:
     """``llm``: a prompt of the user's own, whose reply is one of the choices."""
 
     asks = True
+    ignores_case = False
 
     def __init__(self, one: InlineEvaluator, judge: ModelConfig, where: str) -> None:
         self._name = one.name

@@ -57,6 +57,11 @@ class LineageEvaluator:
         settings = [[part.version for part in self._parts], self._forbidden_gates]
         return f"evaluator-1-{digest_of(settings)[:32]}"
 
+    @property
+    def ignores_case(self) -> bool:
+        """Whether the overall score looks at the answer alone, whatever the case asks or expects."""
+        return self._parts[0].ignores_case
+
     def problem(self, case: TestCase) -> Finding | None:
         """Why ``case`` can't be scored, found before any call."""
         if not all(map(one_line, case.must_not)):

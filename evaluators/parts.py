@@ -30,6 +30,11 @@ class Part(Protocol):
         """Whether it asks a judge: those need no asking about an answer that has failed already."""
         ...
 
+    @property
+    def ignores_case(self) -> bool:
+        """Whether its scores look at the answer alone, whatever the case asks or expects."""
+        ...
+
     def problem(self, case: TestCase) -> Finding | None:
         """Why ``case`` can't be scored, found before any call."""
         ...

@@ -104,6 +104,11 @@ class Evaluator(Protocol):
         """Differs whenever scores may differ: part of the content digest."""
         ...
 
+    @property
+    def ignores_case(self) -> bool:
+        """Whether the overall score looks at the answer alone, whatever the case asks or expects."""
+        ...
+
     def problem(self, case: TestCase) -> Finding | None:
         """Why ``case`` can't be scored (a wrong expectation), found before any call."""
         ...

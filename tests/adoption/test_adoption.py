@@ -5,7 +5,7 @@ import yaml
 from engine.adoption import configuration_text, propose
 from engine.readers.config import read_config
 from schemas.config import FieldKind
-from schemas.prompts import Dialect, Message, PromptFile, Role, UseCase
+from schemas.prompts import Dialect, InlineEvaluator, Message, PromptFile, Role, UseCase
 from schemas.testsets import TestCase, TestSet
 
 
@@ -99,12 +99,20 @@ def test_one_label_is_nothing_to_classify():
     assert (lineage.use_case, lineage.labels) == (UseCase.GENERATION, ())
 
 
-def test_a_proposal_for_generated_text_can_be_measured_at_once():
-    proposed = propose([prompt(test_data=({"ticket": "x"},))], [], {})
-    text = configuration_text(proposed, "haiku", ["provider: anthropic", "model: claude-haiku-4-5"])
-    (check,) = read_config("promptverdict.yaml", text.encode()).lineages["triage"].checks
-    assert re.search(check.regex, "an answer")
-    assert not re.search(check.regex, " \n")
+def test_generated_text_is_not_scored_by_a_check_that_every_answer_passes():
+    """The configuration says what is missing instead; a prompt's own evaluators need nothing."""
+    for evaluators, said in (
+        ((), "Nothing scores this text yet"),
+        ((InlineEvaluator(name="said", contains="x"),), "by the prompt's own evaluators"),
+    ):
+        proposed = propose([prompt(test_data=({"ticket": "x"},), evaluators=evaluators)], [], {})
+        text = configuration_text(proposed, "haiku", ["provider: anthropic", "model: claude-haiku-4-5"])
+        assert read_config("promptverdict.yaml", text.encode()).lineages["triage"].checks == ()
+        assert said in text
+        uncommented = re.sub(r"^    # (rubric|judge|checks):", r"    \1:", text, flags=re.MULTILINE)
+        if not evaluators:
+            (check,) = read_config("promptverdict.yaml", uncommented.encode()).lineages["triage"].checks
+            assert check.contains == "Kind regards"
 
 
 def test_two_prompts_of_one_name_get_two_lineages():

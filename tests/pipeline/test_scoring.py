@@ -1,0 +1,165 @@
+"""What keeps a verdict from being approved although no score fell: who scored it, by what, and in which form."""
+
+import json
+
+import pytest
+
+from schemas.scorecard import ReasonCode, VerdictStatus
+from tests.end_to_end.conftest import FILES
+from tests.pipeline.test_measure import (
+    CASES,
+    EDITED,
+    JUDGED,
+    LETTERS,
+    PATH,
+    label_of,
+    measured,
+    prepared,
+    store,
+)
+from tests.run.laboratory import completion
+
+__all__ = ["store"]
+
+UNLABELLED = JUDGED.replace(", labels: labels.jsonl", "")
+LONGER = {"letter.txt": "Write a letter to {{name}}.\n"}
+RULES = """\
+version: 1
+models:
+  toy: {provider: offline, model: m, price: {input: 1, output: 4}}
+defaults: {model: toy}
+lineages:
+  letters: {use_case: generation, prompt: letter.txt, tests: cases.jsonl, checks: [CHECKS]}
+"""
+
+
+def edited(request):
+    """Whether it is the candidate that is asked."""
+    return any(word in request.messages[0].content for word in ("You assign", "a letter"))
+
+
+def codes(card):
+    return {reason.code for reason in card.lineages[0].reasons if reason.status is not VerdictStatus.APPROVED}
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ("{}", "approved"),
+        ("{}.", "approved"),
+        ("After reading it all I would say {}", "suspicious"),
+        ('{{"team": "{}"}}', "suspicious"),
+        ("\u2060{}", "suspicious"),
+    ],
+)
+async def test_right_labels_in_another_form_are_suspicious(tmp_path, store, form, status):
+    def reply(request, repetition, nth):
+        return completion(form.format(label_of(request)) if edited(request) else label_of(request))
+
+    card, _ = await measured(prepared(tmp_path, FILES, {PATH: EDITED}), reply, store)
+    assert card.status == status
+    assert (ReasonCode.FORM_DRIFT in codes(card)) is (status == "suspicious")
+    if status == "suspicious":
+        assert card.title.startswith("inconclusive, suspicious: 30 of 30 answers have another form")
+
+
+def letters_of(judge):
+    def reply(request, repetition, nth):
+        if request.model == "j":
+            return completion(json.dumps({"kind": {"reason": "so", "grade": judge(request.messages[-1].content)}}))
+        return completion("Rude words, all of them, to you." if edited(request) else "Kind words, all of them, to you.")
+
+    return reply
+
+
+@pytest.mark.parametrize("beside", ["{name: brief, max_words: 50}", "{name: to, contains: to you}"])
+async def test_a_judge_that_does_not_gate_leaves_nothing_to_approve_by(tmp_path, store, beside):
+    config = UNLABELLED.replace("model: judge}}", f"model: judge}}, checks: [{beside}]}}")
+    honest = letters_of(lambda text: 1 if "Rude" in text else 5)
+    card, _ = await measured(prepared(tmp_path, LETTERS | {"promptverdict.yaml": config}, LONGER), honest, store)
+    assert (card.status, card.passes) == ("needs_approval", False)
+    assert codes(card) == {ReasonCode.NOT_JUDGED}
+    (reason,) = (one for one in card.lineages[0].reasons if one.code is ReasonCode.NOT_JUDGED)
+    assert "`overall` (100 → 0)" in reason.sentence
+    assert any("overall 100 → 0; kind 100 → 0" in warning.what for warning in card.lineages[0].warnings)
+
+
+async def test_a_rubric_beside_labels_may_be_without_people(tmp_path, store):
+    """The labels decide there, and what the judge says is shown."""
+    config = FILES["promptverdict.yaml"].replace(
+        "defaults:", "  judge: {provider: offline, model: j, price: {input: 1, output: 4}}\ndefaults:"
+    )
+    config += "    rubric: rubric.yaml\n    judge: {model: judge}\n"
+    files = FILES | {"promptverdict.yaml": config, "rubric.yaml": LETTERS["rubric.yaml"]}
+
+    def reply(request, repetition, nth):
+        if request.model == "j":
+            return completion('{"kind": {"reason": "so", "grade": 5}}')
+        return completion(label_of(request))
+
+    card, _ = await measured(prepared(tmp_path, files, {PATH: EDITED}), reply, store)
+    assert card.status == "approved"
+    assert any("rubric 100 → 100" in warning.what for warning in card.lineages[0].warnings)
+
+
+@pytest.mark.parametrize(
+    ("check", "status"),
+    [
+        ("{name: brief, max_words: 50}", "needs_approval"),
+        ("{name: clean, not_contains: zebra}", "needs_approval"),
+        ("{name: any, json_schema: {}}", "needs_approval"),
+        ("{name: some, regex: '[a-z]'}", "needs_approval"),
+        ("{name: kind, contains: kind}", "blocked"),
+    ],
+)
+async def test_checks_that_every_answer_passes_approve_nothing(tmp_path, store, check, status):
+    files = {
+        "promptverdict.yaml": RULES.replace("CHECKS", check),
+        "cases.jsonl": CASES,
+        "letter.txt": LETTERS["letter.txt"],
+    }
+
+    def reply(request, repetition, nth):
+        if "json_schema" in check:
+            return completion('{"a": 1}')
+        return letters_of(None)(request, repetition, nth)
+
+    card, _ = await measured(prepared(tmp_path, files, LONGER), reply, store)
+    assert card.status == status
+    assert (ReasonCode.NEVER_FAILS in codes(card)) is (status == "needs_approval")
+
+
+async def test_a_check_that_sometimes_fails_can_approve(tmp_path, store):
+    files = {
+        "promptverdict.yaml": RULES.replace("CHECKS", "{name: even, regex: '[02468]'}"),
+        "cases.jsonl": CASES,
+        "letter.txt": LETTERS["letter.txt"],
+    }
+
+    def reply(request, repetition, nth):
+        return completion(f"To you, {request.messages[0].content.split()[-1].strip('.')}, with all my love.")
+
+    card, _ = await measured(prepared(tmp_path, files, LONGER), reply, store)
+    assert card.status == "approved"
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "status"),
+    [("string: {contains: '{{expected}}'}", "approved"), ("string: {contains: 'e'}", "needs_approval")],
+)
+async def test_evaluators_of_a_prompt_file_that_know_the_case_can_approve(tmp_path, store, evaluator, status):
+    def prompt(text):
+        rows = "".join(f"  - {{name: '{n}', expected: 'hello {n}'}}\n" for n in range(40))
+        return (
+            f"messages:\n  - {{role: user, content: '{text} {{{{name}}}}'}}\ntestData:\n{rows}"
+            f"evaluators:\n  - name: said\n    {evaluator}\n"
+        )
+
+    config = RULES.replace(", tests: cases.jsonl, checks: [CHECKS]", "").replace("letter.txt", "letter.prompt.yml")
+    files = {"promptverdict.yaml": config, "letter.prompt.yml": prompt("Greet")}
+
+    def reply(request, repetition, nth):
+        return completion(f"Well then, hello {request.messages[0].content.split()[-1]}")
+
+    card, _ = await measured(prepared(tmp_path, files, {"letter.prompt.yml": prompt("Do greet")}), reply, store)
+    assert card.status == status
