@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from schemas.config import ModelConfig, Price, ProviderName
+from schemas.config import ModelConfig, Price, ProviderName, TokenPrices
 from schemas.errors import ConfigError
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelPrice
 
 OFFLINE = Price(input=Decimal("1.00"), output=Decimal("5.00"))
 """The simulated model's, so that cost gates can be tried without a key."""
@@ -19,14 +23,15 @@ class GenaiPrices:
         self._at = datetime.combine(at, time(12), UTC) if at else None
 
     def price(self, model: ModelConfig) -> Price:
-        """USD per million tokens. Where a table has tiers by length, the price of the first tier.
+        """What ``model`` costs, with the prices of long requests.
 
         Raises ConfigError, with the line to paste, for a model whose price isn't known."""
         if model.price is not None:
-            return model.price
+            return _with_cache_writes(model.price, model)
         if model.provider is ProviderName.OFFLINE:
             return OFFLINE
-        return self._looked_up(model) or _unknown(model)
+        found = self._looked_up(model)
+        return _with_cache_writes(found, model) if found else _unknown(model)
 
     def _looked_up(self, model: ModelConfig) -> Price | None:
         from genai_prices.data_snapshot import get_snapshot
@@ -38,23 +43,61 @@ class GenaiPrices:
         except LookupError:
             return None
         table = found.get_prices(self._at or datetime.now(UTC))
-        price_in, price_out = _base(table.input_mtok), _base(table.output_mtok)
-        if price_in is None or price_out is None:
+        if any(getattr(table, key) is not None for key in UNCOUNTED) or None in (table.input_mtok, table.output_mtok):
             return None
-        return Price(
-            input=price_in,
-            output=price_out,
-            cached_input=_base(table.cache_read_mtok),
-            cache_write=_base(table.cache_write_mtok),
-            input_audio=_base(table.input_audio_mtok),
-            output_audio=_base(table.output_audio_mtok),
-        )
+        price = _tokens(table, 0) | {
+            "input_audio": _at(table.input_audio_mtok, 0),
+            "output_audio": _at(table.output_audio_mtok, 0),
+            "per_1000_searches": _at(table.web_searches_kcount, 0),
+            "per_1000_calls": _at(table.requests_kcount, 0),
+            "tiers": [{"above": above} | _tokens(table, above + 1) for above in _starts(table)],
+        }
+        return Price.model_validate(price)
 
 
-def _base(price: object) -> Decimal | None:
-    """The first tier of a price that may have tiers."""
-    first = getattr(price, "base", price)
-    return first if isinstance(first, Decimal) else None
+UNCOUNTED = ("output_reasoning_mtok", "output_citation_mtok")
+"""Where a table has these prices, a bill has parts that ``Usage`` doesn't tell apart."""
+TOKENS = {
+    "input": "input_mtok",
+    "output": "output_mtok",
+    "cached_input": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
+}
+WRITE, WRITE_1H = Decimal("1.25"), Decimal(2)
+"""What Claude's cache writes cost, as multiples of the input (Anthropic's pricing page)."""
+
+
+def _with_cache_writes(price: Price, model: ModelConfig) -> Price:
+    """The price with those of Claude's cache writes, which cost more than what is read."""
+    if model.provider is not ProviderName.ANTHROPIC and "claude" not in model.model.lower():
+        return price
+    tiers = tuple(tier.model_copy(update=_cache_writes(tier)) for tier in price.tiers)
+    return price.model_copy(update={**_cache_writes(price), "tiers": tiers})
+
+
+def _cache_writes(price: TokenPrices) -> dict[str, Decimal]:
+    return {
+        "cache_write": price.input * WRITE if price.cache_write is None else price.cache_write,
+        "cache_write_1h": price.input * WRITE_1H if price.cache_write_1h is None else price.cache_write_1h,
+    }
+
+
+def _tokens(table: ModelPrice, read: int) -> dict[str, Decimal | None]:
+    """The prices of a request with ``read`` tokens."""
+    return {ours: _at(getattr(table, theirs), read) for ours, theirs in TOKENS.items()}
+
+
+def _starts(table: ModelPrice) -> list[int]:
+    prices = [getattr(table, theirs) for theirs in TOKENS.values()]
+    return sorted({tier.start for price in prices for tier in getattr(price, "tiers", ())})
+
+
+def _at(price: object, read: int) -> Decimal | None:
+    """A price that may have tiers by the length of the request: the highest that it exceeds holds for all of it."""
+    tiers = getattr(price, "tiers", ())
+    amount = next((tier.price for tier in reversed(tiers) if read > tier.start), getattr(price, "base", price))
+    return amount if isinstance(amount, Decimal) else None
 
 
 def _unknown(model: ModelConfig) -> Price:

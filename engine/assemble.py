@@ -56,7 +56,11 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     status = combine([decision.status, *(reason.status for reason in (*change.reasons, *doubts))])
     classes, confusion = _classes(change, plan, result.outcomes)
     usages = {
-        arm: [one.result.usage for one in result.outcomes if one.cell.arm is arm and isinstance(one.result, Completion)]
+        arm: [
+            one.result.usage
+            for one in result.outcomes
+            if one.cell.arm is arm and isinstance(one.result, Completion) and one.result.usage is not None
+        ]
         for arm in Arm
     }
     cost = decision.cost

@@ -7,16 +7,20 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
-from schemas.config import Price
-from schemas.outcomes import Usage
+from schemas.config import Price, TokenPrices
+from schemas.outcomes import Completion, Usage
 from schemas.prompts import Request
 from schemas.scorecard import CostPart
 from schemas.values import Value, canonical_json
 
 MILLION = Decimal(1_000_000)
+THOUSAND = Decimal(1_000)
 NANO = 1_000_000_000
-DEFAULT_OUTPUT_LIMIT = 4096
-"""Tokens that are assumed (and sent, see engine/plan.py) where a prompt sets no output limit."""
+USUAL_OUTPUT = 1024
+"""Tokens that an answer is expected to have, at most, while nothing is known about it."""
+UNLIMITED_OUTPUT = 16_384
+"""Tokens that an answer is taken to have at worst where no limit is sent. A longer one raises the bound of the calls
+after it (engine/runner/calls.py)."""
 BYTES_PER_TOKEN = 4
 """Of English text, roughly; replaced by what the provider counted as soon as there is history."""
 MESSAGE_OVERHEAD = 16
@@ -28,28 +32,63 @@ TOOL_OVERHEAD = 1024
 
 
 def bill(usage: Usage, price: Price) -> Decimal:
-    """What the provider charges for ``usage``: cached tokens, cache writes and audio at their own prices."""
-    cached = price.input if price.cached_input is None else price.cached_input
-    written = price.input if price.cache_write is None else price.cache_write
-    audio_in = price.input if price.input_audio is None else price.input_audio
-    audio_out = price.output if price.output_audio is None else price.output_audio
+    """What the provider charges for ``usage``: cached tokens, cache writes, audio and searches at their own prices, and
+    all tokens of a long request at the prices of its tier."""
+    of = tier_of(price, usage.input)
+    cached = of.input if of.cached_input is None else of.cached_input
+    written = of.input if of.cache_write is None else of.cache_write
+    kept = written if of.cache_write_1h is None else of.cache_write_1h
+    audio_in = of.input if price.input_audio is None else price.input_audio
+    audio_out = of.output if price.output_audio is None else price.output_audio
     plain_in = max(0, usage.input - usage.cached_input - usage.cache_write - usage.input_audio)
     plain_out = max(0, usage.output - usage.output_audio)
-    return (
-        plain_in * price.input
+    tokens = (
+        plain_in * of.input
         + usage.cached_input * cached
-        + usage.cache_write * written
+        + (usage.cache_write - usage.cache_write_1h) * written
+        + usage.cache_write_1h * kept
         + usage.input_audio * audio_in
-        + plain_out * price.output
+        + plain_out * of.output
         + usage.output_audio * audio_out
     ) / MILLION
+    if price.per_1000_calls is None and not usage.web_searches:
+        return tokens
+    return tokens + (usage.web_searches * (price.per_1000_searches or 0) + (price.per_1000_calls or 0)) / THOUSAND
+
+
+def tier_of(price: Price, read: int) -> TokenPrices:
+    """The prices of a request with ``read`` tokens."""
+    reached = [tier for tier in price.tiers if read > tier.above]
+    return max(reached, key=lambda tier: tier.above) if reached else price
+
+
+def is_free(price: Price) -> bool:
+    """Whether nothing costs anything, whatever is used."""
+    return not any(amount for part in (price, *price.tiers) for name, amount in part if isinstance(amount, Decimal))
+
+
+def unpriced(completion: Completion, price: Price) -> str:
+    """Why an answer can't be billed at ``price``; empty where it can, and where nothing is said about its usage."""
+    usage = completion.usage
+    if is_free(price):
+        return ""
+    if usage is None:
+        return completion.usage_problem
+    if usage.rate != price.rate:
+        served, priced = (f"the {rate!r} rate" if rate else "the usual rate" for rate in (usage.rate, price.rate))
+        return f"it was served at {served}, and its price is for {priced}"
+    if usage.web_searches and price.per_1000_searches is None:
+        return f"{usage.web_searches} web searches are charged, and its price has no per_1000_searches"
+    if usage.cache_write_1h and tier_of(price, usage.input).cache_write_1h is None:
+        return f"{usage.cache_write_1h} tokens were kept in a cache for an hour, and its price has no cache_write_1h"
+    return ""
 
 
 def neutral(usage: Usage, price: Price) -> Decimal:
     """The same call as if no token had come from or gone to a cache: which arm ran first must not decide the price."""
     if not (usage.cached_input or usage.cache_write):
         return bill(usage, price)
-    return bill(usage.model_copy(update={"cached_input": 0, "cache_write": 0}), price)
+    return bill(usage.model_copy(update={"cached_input": 0, "cache_write": 0, "cache_write_1h": 0}), price)
 
 
 def input_bytes(request: Request) -> int:
@@ -63,13 +102,16 @@ def input_bytes(request: Request) -> int:
 
 def worst_case(request: Request, price: Price) -> Decimal:
     """An upper bound of ``bill``: a byte-level tokeniser never makes more tokens than there are bytes, and no answer is
-    longer than the limit that is sent."""
+    longer than the limit that is sent. Where none is sent, and for searches by the provider, it is a guess."""
     overhead = MESSAGE_OVERHEAD * (len(request.messages) + 1)
     if request.parameters.tools or request.parameters.json_schema:
         overhead += TOOL_OVERHEAD
-    dearest = max(price.input, price.cache_write or price.input)
-    limit = request.parameters.max_tokens or DEFAULT_OUTPUT_LIMIT
-    return ((input_bytes(request) + overhead) * dearest + limit * price.output) / MILLION
+    read = input_bytes(request) + overhead
+    tiers = (price, *(tier for tier in price.tiers if read > tier.above))
+    dearest = max(max(tier.input, tier.cache_write or 0, tier.cache_write_1h or 0) for tier in tiers)
+    written = request.parameters.max_tokens or UNLIMITED_OUTPUT
+    tokens = (read * dearest + written * max(tier.output for tier in tiers)) / MILLION
+    return tokens + (price.per_1000_calls or 0) / THOUSAND
 
 
 class Estimate(Value):
@@ -87,14 +129,14 @@ class Estimate(Value):
 
 def estimate(requests: Sequence[Request], price: Price, *, seen: Sequence[Usage] = ()) -> Estimate:
     """Expected cost of one call of each request. ``seen``: usage of earlier answers to the same prompt; without any, an
-    answer is taken to be a quarter of its limit."""
+    answer is taken to be a quarter of its limit, and no longer than ``USUAL_OUTPUT``."""
     mean_output = Decimal(sum(usage.output for usage in seen)) / len(seen) if seen else None
     worst = total_out = Decimal(0)
     total_in = 0
     for request in requests:
         total_in += input_bytes(request) // BYTES_PER_TOKEN + MESSAGE_OVERHEAD // 4 * len(request.messages)
-        limit = request.parameters.max_tokens or DEFAULT_OUTPUT_LIMIT
-        total_out += Decimal(limit) / 4 if mean_output is None else min(mean_output, Decimal(limit))
+        limit = Decimal(request.parameters.max_tokens or UNLIMITED_OUTPUT)
+        total_out += min(limit / 4, Decimal(USUAL_OUTPUT)) if mean_output is None else min(mean_output, limit)
         worst += worst_case(request, price)
     return Estimate(
         calls=len(requests),
@@ -110,23 +152,28 @@ def decompose(
 ) -> tuple[CostPart, ...]:
     """Why the candidate costs more or less, per 1,000 cases; empty when an arm has no usage.
 
-    Longer input and longer answers are counted at the baseline's price, the rest is the price itself: these three add
-    up to the cache-neutral difference. ``cache`` is what caching adds to or takes from the real bill beyond that.
-    Counted in whole nano-dollars: the parts add up exactly, and what did not change is exactly 0."""
+    Longer input, longer answers and more searches are counted at the baseline's price, the rest is the price itself:
+    these four add up to the cache-neutral difference. ``cache`` is what caching adds to or takes from the real bill
+    beyond that. Counted in whole nano-dollars: the parts add up exactly, and what did not change is exactly 0."""
     if not baseline or not candidate:
         return ()
     in_before, out_before = _mean_tokens(baseline)
     in_after, out_after = _mean_tokens(candidate)
     longer_input = (in_after - in_before) * Fraction(baseline_price.input) / 1000
     longer_output = (out_after - out_before) * Fraction(baseline_price.output) / 1000
+    searches = (_searches(candidate) - _searches(baseline)) * Fraction(baseline_price.per_1000_searches or 0)
     neutral_change = _mean_cost(candidate, candidate_price, neutral) - _mean_cost(baseline, baseline_price, neutral)
     real_change = _mean_cost(candidate, candidate_price, bill) - _mean_cost(baseline, baseline_price, bill)
-    sums = accumulate([longer_input, longer_output, neutral_change - longer_input - longer_output], initial=Fraction(0))
+    rest = neutral_change - longer_input - longer_output - searches
+    sums = accumulate([longer_input, longer_output, searches, rest], initial=Fraction(0))
     nano = [round(total * NANO) for total in (*sums, real_change)]
-    by_input, by_output, by_price, by_cache = (Decimal(end - start).scaleb(-9) for start, end in pairwise(nano))
+    by_input, by_output, by_search, by_price, by_cache = (
+        Decimal(end - start).scaleb(-9) for start, end in pairwise(nano)
+    )
     return (
         CostPart(cause="input", usd_per_1000=by_input, tokens_per_case=float(in_after - in_before)),
         CostPart(cause="output", usd_per_1000=by_output, tokens_per_case=float(out_after - out_before)),
+        CostPart(cause="search", usd_per_1000=by_search),
         CostPart(cause="price", usd_per_1000=by_price),
         CostPart(cause="cache", usd_per_1000=by_cache),
     )
@@ -152,6 +199,8 @@ def _cause(part: CostPart) -> str:
         return f"a token costs {'more' if more else 'less'}"
     if part.cause == "cache":
         return f"caching {'adds to' if more else 'takes from'} the bill"
+    if part.cause == "search":
+        return f"{'more' if more else 'fewer'} web searches"
     what = "the prompt is" if part.cause == "input" else "answers are"
     if part.tokens_per_case is None:
         return f"{what} {'longer' if more else 'shorter'}"
@@ -163,6 +212,10 @@ def _cause(part: CostPart) -> str:
 def _mean_tokens(usages: Sequence[Usage]) -> tuple[Fraction, Fraction]:
     count = len(usages)
     return Fraction(sum(usage.input for usage in usages), count), Fraction(sum(usage.output for usage in usages), count)
+
+
+def _searches(usages: Sequence[Usage]) -> Fraction:
+    return Fraction(sum(usage.web_searches for usage in usages), len(usages))
 
 
 def _mean_cost(usages: Sequence[Usage], price: Price, of: Callable[[Usage, Price], Decimal]) -> Fraction:

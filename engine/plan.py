@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from engine.cost import DEFAULT_OUTPUT_LIMIT, Estimate, estimate
+from engine.cost import Estimate, estimate
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import GateConfig, LineageConfig, ModelConfig
 from schemas.outcomes import Arm
@@ -49,14 +49,15 @@ class Plan:
 
 
 def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
-    """The call that a rendered prompt becomes. The prompt's own parameters win over its model's; an output limit is
-    always sent, so that both arms can be bounded."""
+    """The call that a rendered prompt becomes. The prompt's own parameters win over its model's; an output limit that
+    nobody wrote is sent only where the API wants one."""
     own = {
         name: value
         for name, value in source.prompt.parameters.model_dump(exclude_unset=True).items()
-        if value not in (None, ())
+        if value not in (None, (), {})
     }
-    parameters = Parameters.model_validate({"max_tokens": DEFAULT_OUTPUT_LIMIT} | _given(source.model.parameters) | own)
+    default = {} if source.model.default_limit is None else {"max_tokens": source.model.default_limit}
+    parameters = Parameters.model_validate(default | _given(source.model.parameters) | own)
     return Request(
         provider=source.model.provider.value,
         origin=source.model.origin,
@@ -68,7 +69,7 @@ def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
 
 
 def _given(parameters: Parameters) -> dict[str, object]:
-    return {name: value for name, value in parameters.model_dump().items() if value not in (None, ())}
+    return {name: value for name, value in parameters.model_dump().items() if value not in (None, (), {})}
 
 
 def plan_experiment(

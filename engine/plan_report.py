@@ -6,7 +6,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from engine.cost import BYTES_PER_TOKEN, DEFAULT_OUTPUT_LIMIT, estimate, worst_case
+from engine.cost import BYTES_PER_TOKEN, UNLIMITED_OUTPUT, estimate, worst_case
 from engine.readers.labels import read_labels
 from evaluators.generation import BLIND_CALLS, RubricJudge
 from schemas.config import Usd
@@ -143,24 +143,24 @@ def _judge(entry: Entry, plan: Plan) -> JudgeReport | None:
         return None
     judge = RubricJudge(change.rubric, change.judge, gates=False)
     expected: list[Request] = []
-    longest: list[Request] = []
+    worst = Decimal(0)
+    price = plan.judges[0].price
     for arm, arm_plan in plan.arms.items():
         tokens = plan.estimates[arm].output_tokens // max(1, plan.estimates[arm].calls)
         for case, request, same in zip(plan.cases, arm_plan.requests, plan.identical, strict=True):
             if request is None or same:
                 continue
-            limit = request.parameters.max_tokens or DEFAULT_OUTPUT_LIMIT
+            limit = request.parameters.max_tokens or UNLIMITED_OUTPUT
             for call in range(BLIND_CALLS):
                 expected.append(judge.request(case, "x" * (tokens * BYTES_PER_TOKEN), call=call))
-                longest.append(judge.request(case, "x" * (limit * BYTES_PER_TOKEN), call=call))
+                worst += worst_case(judge.request(case, "x" * (limit * BYTES_PER_TOKEN), call=call), price)
     path = change.config.judge.labels if change.config.judge else None
     with suppress(ConfigError):  # said by the run, which then doesn't ask about any of them
         for answer in read_labels(path or "", (change.judge_labels or "").encode(), change.rubric):
             case = TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
             graded = [judge.request(case, answer.output, call=call) for call in range(BLIND_CALLS)]
             expected += graded
-            longest += graded
-    price = plan.judges[0].price
+            worst += sum((worst_case(request, price) for request in graded), Decimal(0))
     found = estimate(expected, price)
     return JudgeReport(
         model=change.judge.model,
@@ -168,5 +168,5 @@ def _judge(entry: Entry, plan: Plan) -> JudgeReport | None:
         input_tokens=found.input_tokens,
         output_tokens=found.output_tokens,
         cost_usd=found.cost_usd,
-        worst_usd=sum((worst_case(request, price) for request in longest), Decimal(0)),
+        worst_usd=worst,
     )

@@ -58,13 +58,14 @@ def _cell(outcome: Outcome, names: Sequence[str]) -> CellOutcome:
     if not isinstance(outcome.result, Completion):
         return CellOutcome.model_validate(key | {"scores": None})
     values = {score.metric: score.value for score in outcome.scores if isinstance(score, Score)}
+    usage = outcome.result.usage
     return CellOutcome.model_validate(
         key
         | {
             "scores": tuple(values.get(name) for name in names),
-            "input_tokens": outcome.result.usage.input,
-            "output_tokens": outcome.result.usage.output,
-            "cost_usd": float(outcome.neutral_cost_usd),
+            "input_tokens": usage and usage.input,
+            "output_tokens": usage and usage.output,
+            "cost_usd": None if usage is None and outcome.neutral_cost_usd else float(outcome.neutral_cost_usd),
             "latency_s": outcome.result.latency_s,
             "made_at": outcome.made_at,
         }

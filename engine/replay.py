@@ -67,12 +67,16 @@ def observations(found: list[CellOutcome], metrics: int) -> Observations:
             [[np.nan if s is None else s for s in cell.scores or nothing] for cell in found], dtype=np.float64
         ).reshape(len(found), metrics),
         missing=np.array([cell.scores is None for cell in found], dtype=np.bool_),
-        input_tokens=np.array([cell.input_tokens for cell in found], dtype=np.float64),
-        output_tokens=np.array([cell.output_tokens for cell in found], dtype=np.float64),
-        cost_usd=np.array([cell.cost_usd for cell in found], dtype=np.float64),
+        input_tokens=np.array([_known(cell.input_tokens) for cell in found], dtype=np.float64),
+        output_tokens=np.array([_known(cell.output_tokens) for cell in found], dtype=np.float64),
+        cost_usd=np.array([_known(cell.cost_usd) for cell in found], dtype=np.float64),
         latency_s=np.array([cell.latency_s for cell in found], dtype=np.float64),
-        made_at=np.array([np.nan if cell.made_at is None else cell.made_at for cell in found], dtype=np.float64),
+        made_at=np.array([_known(cell.made_at) for cell in found], dtype=np.float64),
     )
+
+
+def _known(number: float | None) -> float:
+    return np.nan if number is None else number
 
 
 def _answers(experiment: Experiment, cells: Mapping[Cell, CellOutcome], asked: Batch) -> Observations:

@@ -26,7 +26,7 @@ class ProviderName(StrEnum):
     REPLAY = "replay"
 
 
-class Price(Value):
+class TokenPrices(Value):
     """USD per million tokens. What is ``None`` is charged as its nearest kin (cached and cache writes as input)."""
 
     input: Usd
@@ -34,9 +34,33 @@ class Price(Value):
     output: Usd
     """Tokens of the answer, reasoning included."""
     cached_input: Usd | None = None
+    """Tokens of the request that came from a cache."""
     cache_write: Usd | None = None
+    """Tokens of the request that went to a cache."""
+    cache_write_1h: Usd | None = None
+    """Those of them that are kept for an hour."""
+
+
+class PriceTier(TokenPrices):
+    """What all tokens of a long request cost."""
+
+    above: int = Field(ge=0)
+    """Requests with more tokens than this."""
+
+
+class Price(TokenPrices):
+    """What a model costs."""
+
     input_audio: Usd | None = None
     output_audio: Usd | None = None
+    per_1000_searches: Usd | None = None
+    """USD per 1,000 web searches by the provider."""
+    per_1000_calls: Usd | None = None
+    """USD per 1,000 calls, beside the tokens."""
+    tiers: tuple[PriceTier, ...] = ()
+    """Other prices for long requests; the highest tier that a request reaches holds for all of it."""
+    rate: str | None = None
+    """The service tier that these prices are for, where it isn't the usual one: ``priority``, ``flex``, ``fast``."""
 
 
 ORIGINS = {
@@ -46,6 +70,10 @@ ORIGINS = {
     ProviderName.REPLAY: "replay:",
 }
 """Where calls go when no ``base_url`` is written."""
+
+
+ANTHROPIC_LIMIT = 4096
+"""Tokens of an answer by Anthropic's API, which wants a limit, where nobody sets one."""
 
 
 class ModelConfig(Value):
@@ -72,6 +100,11 @@ class ModelConfig(Value):
     def origin(self) -> str:
         """Where calls go, and the one place that the key is sent to; for a recording its file."""
         return self.base_url.rstrip("/") if self.base_url else ORIGINS[self.provider] + (self.recording or "")
+
+    @property
+    def default_limit(self) -> int | None:
+        """The output limit that is sent where nobody sets one: none, unless the API wants one."""
+        return ANTHROPIC_LIMIT if self.provider is ProviderName.ANTHROPIC else None
 
     @property
     def unusual_api(self) -> str | None:

@@ -47,10 +47,10 @@ class CellOutcome(Value):
     repetition: int = Field(ge=0)
     scores: tuple[Fraction | None, ...] | None
     """By metric; ``None`` for one that could not be computed, or for all when there was no answer."""
-    input_tokens: float = Field(default=0, ge=0, allow_inf_nan=False)
-    output_tokens: float = Field(default=0, ge=0, allow_inf_nan=False)
-    cost_usd: float = Field(default=0, ge=0, allow_inf_nan=False)
-    """Cache-neutral."""
+    input_tokens: float | None = Field(default=0, ge=0, allow_inf_nan=False)
+    output_tokens: float | None = Field(default=0, ge=0, allow_inf_nan=False)
+    cost_usd: float | None = Field(default=0, ge=0, allow_inf_nan=False)
+    """Cache-neutral. ``None``, as for the tokens: the provider said nothing about it."""
     latency_s: float = Field(default=0, ge=0, allow_inf_nan=False)
     made_at: float | None = Field(default=None, allow_inf_nan=False)
     """When the answer came, in seconds since 1970."""

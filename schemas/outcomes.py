@@ -30,15 +30,21 @@ class Cell(Value):
 
 class Usage(Value):
     """Tokens as the provider counted them. ``input`` is everything read, cached and cache writes included; ``output``
-    is everything written, reasoning included; the others are parts of them."""
+    is everything written, reasoning included; the other tokens are parts of them."""
 
     input: int = Field(ge=0)
     output: int = Field(ge=0)
     cached_input: int = Field(default=0, ge=0)
     cache_write: int = Field(default=0, ge=0)
+    cache_write_1h: int = Field(default=0, ge=0)
+    """Of the cache writes, those that are kept for an hour."""
     reasoning: int = Field(default=0, ge=0)
     input_audio: int = Field(default=0, ge=0)
     output_audio: int = Field(default=0, ge=0)
+    web_searches: int = Field(default=0, ge=0)
+    """Searches that the provider made and charges for."""
+    rate: str | None = None
+    """The service tier, where it has prices of its own: ``priority``, ``flex``, ``fast``."""
 
 
 class Finish(StrEnum):
@@ -80,7 +86,10 @@ class Completion(Value):
 
     text: str
     finish: Finish
-    usage: Usage
+    usage: Usage | None
+    """``None``: not said, or not to be billed from."""
+    usage_problem: str = ""
+    """Why what is said about the usage can't be billed from."""
     tool_calls: tuple[ToolCall, ...] = ()
     model: str
     """As the provider reports it."""
@@ -103,6 +112,8 @@ class ErrorKind(StrEnum):
     BAD_REQUEST = "bad_request"
     AUTHENTICATION = "authentication"
     REDIRECT = "redirect"
+    UNPRICED = "unpriced"
+    """There is an answer, but what it costs can't be told."""
     BUDGET = "budget"
     CANCELLED = "cancelled"
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from functools import cached_property
 
-from pydantic import Field, JsonValue
+from pydantic import (
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from schemas.values import Value, digest_of
 
@@ -44,6 +51,17 @@ class Message(Value):
     content: str
 
 
+LIMIT_NAMES = ("max_completion_tokens", "max_output_tokens")
+"""What some APIs call ``max_tokens``."""
+NOT_EXTRA = frozenset({
+    "model", "messages", "input", "system", "instructions", "prompt", "stream", "stream_options", "n",
+    "best_of", "background", "store", "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens",
+    "max_output_tokens", "seed", "stop", "stop_sequences", "frequency_penalty", "presence_penalty",
+    "response_format", "json_schema", "tools", "reasoning",
+})  # fmt: skip
+"""What ``extra`` may not say: it has a place of its own, or an answer could not be read or paid for."""
+
+
 class Parameters(Value):
     """What is sent beside the messages. ``None`` means: not sent."""
 
@@ -62,6 +80,33 @@ class Parameters(Value):
     """Tool definitions, passed through as they are."""
     reasoning: dict[str, JsonValue] | None = None
     """Provider-specific reasoning or thinking settings, passed through as they are."""
+    extra: dict[str, JsonValue] = {}
+    """What else the API knows, put into the body as it is: ``{verbosity: low}``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name_for_the_limit(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        named = [name for name in ("max_tokens", *LIMIT_NAMES) if name in given]
+        if len(named) > 1:
+            raise ValueError(f"{' and '.join(named)} are one setting: keep one of them")
+        return {"max_tokens" if name in named else name: value for name, value in given.items()}
+
+    @field_validator("extra")
+    @classmethod
+    def _has_no_other_place(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        if taken := sorted(NOT_EXTRA & extra.keys()):
+            raise ValueError(f"extra can't hold {taken[0]}: write it beside extra, if it can be set at all")
+        return extra
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Requests without ``extra`` have the digests that they had before there was one."""
+        written: dict[str, object] = write(self)
+        if not self.extra:
+            written.pop("extra", None)
+        return written
 
 
 class ChoiceScore(Value):

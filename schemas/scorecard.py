@@ -150,7 +150,7 @@ class Confusion(Value):
 class CostPart(Value):
     """One cause of a cost difference, USD per 1,000 cases."""
 
-    cause: Literal["input", "output", "price", "cache"]
+    cause: Literal["input", "output", "search", "price", "cache"]
     usd_per_1000: Decimal
     tokens_per_case: float | None = None
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, JsonValue, NonNegativeInt
+from pydantic import BaseModel, JsonValue
 
-from adapters.providers.sdk import SdkProvider, UnsupportedParameterError, refuse
+from adapters.providers.sdk import SdkProvider, UnsupportedParameterError, refuse, with_extra
+from adapters.providers.usage import MessageUsage, message_usage
 from adapters.providers.wire import MalformedError
-from schemas.outcomes import Completion, Finish, ToolCall, Usage
+from schemas.config import ANTHROPIC_LIMIT
+from schemas.outcomes import Completion, Finish, ToolCall
 from schemas.prompts import Request, Role
 
 if TYPE_CHECKING:
     import httpx2
     from anthropic import AsyncAnthropic
 
-DEFAULT_LIMIT = 4096
-"""The API wants a limit; engine/plan.py sends this one for both arms where a prompt has none."""
 SAMPLING = {"temperature", "top_p", "top_k"}
 WITH_SAMPLING = {"anthropic-version": "2023-06-01"}
 FINISHES = {
@@ -47,9 +47,9 @@ class AnthropicProvider(SdkProvider):
         body = messages_body(request)
         return "/v1/messages", body, WITH_SAMPLING if body.keys() & SAMPLING else {}
 
-    def read(self, answer: dict[str, Any], latency_s: float) -> Completion:
+    def read(self, answer: dict[str, Any], latency_s: float, request: Request) -> Completion:
         """The completion in an answer."""
-        return read_message(answer, latency_s)
+        return read_message(answer, latency_s, asked=request.model)
 
 
 def messages_body(request: Request) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def messages_body(request: Request) -> dict[str, Any]:
     ]
     body: dict[str, Any] = {
         "model": request.model,
-        "max_tokens": parameters.max_tokens or DEFAULT_LIMIT,
+        "max_tokens": parameters.max_tokens or ANTHROPIC_LIMIT,
         "messages": turns or [{"role": "user", "content": system}],
         "system": system if system and turns else None,
         "temperature": parameters.temperature,
@@ -80,19 +80,7 @@ def messages_body(request: Request) -> dict[str, Any]:
     if parameters.response_format == "json_schema" and parameters.json_schema:
         schema = parameters.json_schema.get("schema", {})
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
-    return {name: value for name, value in body.items() if value is not None}
-
-
-class _OutputDetails(BaseModel):
-    thinking_tokens: NonNegativeInt | None = None
-
-
-class _Usage(BaseModel):
-    input_tokens: NonNegativeInt
-    output_tokens: NonNegativeInt
-    cache_creation_input_tokens: NonNegativeInt | None = None
-    cache_read_input_tokens: NonNegativeInt | None = None
-    output_tokens_details: _OutputDetails | None = None
+    return with_extra({name: value for name, value in body.items() if value is not None}, parameters)
 
 
 class _Block(BaseModel):
@@ -103,13 +91,13 @@ class _Block(BaseModel):
 
 
 class _Message(BaseModel):
-    model: str
+    model: str | None = None
     content: list[_Block]
     stop_reason: str
-    usage: _Usage
+    usage: MessageUsage | None = None
 
 
-def read_message(answer: dict[str, Any], latency_s: float) -> Completion:
+def read_message(answer: dict[str, Any], latency_s: float, *, asked: str = "") -> Completion:
     """A Messages answer. Thinking is not part of the text."""
     message = _Message.model_validate(answer)
     text = "".join(block.text for block in message.content if block.type == "text")
@@ -123,20 +111,13 @@ def read_message(answer: dict[str, Any], latency_s: float) -> Completion:
         raise MalformedError(f"the stop reason {message.stop_reason[:40]!r} is unknown")
     if finish is Finish.STOP and not text.strip() and not calls:
         finish = Finish.EMPTY
-    usage = message.usage
-    cached, written = usage.cache_read_input_tokens or 0, usage.cache_creation_input_tokens or 0
-    details = usage.output_tokens_details
+    usage, problem = message_usage(message.usage)
     return Completion(
         text=text,
         finish=finish,
-        usage=Usage(
-            input=usage.input_tokens + cached + written,
-            output=usage.output_tokens,
-            cached_input=cached,
-            cache_write=written,
-            reasoning=(details.thinking_tokens or 0) if details else 0,
-        ),
+        usage=usage,
+        usage_problem=problem,
         tool_calls=calls,
-        model=message.model,
+        model=message.model or asked,
         latency_s=latency_s,
     )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import json
+import re
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, NonNegativeInt
+from pydantic import BaseModel, Field, JsonValue
 
-from adapters.providers.sdk import SdkProvider, refuse
-from adapters.providers.wire import MalformedError
-from schemas.outcomes import Completion, Finish, ToolCall, Usage
+from adapters.providers.sdk import SdkProvider, refuse, with_extra
+from adapters.providers.usage import ChatUsage, ResponseUsage, chat_usage, response_usage
+from adapters.providers.wire import BrokenOffError, MalformedError
+from schemas.outcomes import Completion, Finish, ToolCall
 from schemas.prompts import Parameters, Request
 
 if TYPE_CHECKING:
@@ -17,13 +20,27 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 FINISHES = {
-    "stop": Finish.STOP,
-    "length": Finish.LENGTH,
-    "content_filter": Finish.FILTER,
-    "tool_calls": Finish.TOOL,
-    "function_call": Finish.TOOL,
+    name: finish
+    for finish, names in {
+        Finish.STOP: "stop eos eos_token end_turn stop_sequence complete completed",
+        Finish.LENGTH: "length max_tokens max_length max_output_tokens model_length token_limit "
+        "model_context_window_exceeded",
+        Finish.FILTER: "content_filter content_filtered safety recitation blocklist prohibited_content spii sensitive",
+        Finish.REFUSAL: "refusal",
+        Finish.TOOL: "tool_calls tool_call tool_use function_call",
+    }.items()
+    for name in names.split()
 }
-Count = Annotated[int | None, Field(ge=0)]
+"""By what servers say, in small letters: OpenAI's words, and those that others put in their place."""
+BROKEN_OFF = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted", "overloaded"})
+"""The server gave up in the middle of an answer: another try may succeed."""
+OWN_HOSTS = ("api.openai.com", ".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
+LIMITS = ("max_tokens", "max_completion_tokens")
+REASONING_MODEL = re.compile(r"(?:^|[/.:@])(?:o[1-9][0-9]*|gpt-(?:[5-9]|[1-9][0-9]+)|codex)(?:[-.:@]|$)")
+"""Models that know the newer name of the limit only, whatever gateway they are behind."""
+NO_SUCH = re.compile(
+    r"unsupported|not supported|unknown|unrecogni[sz]ed|not permitted|not allowed|unexpected|extra inputs"
+)
 
 
 class OpenAiProvider(SdkProvider):
@@ -41,7 +58,10 @@ class OpenAiProvider(SdkProvider):
         super().__init__(origin, key, proxy=proxy, ca_bundle=ca_bundle)
         self._responses = responses
         host = urlsplit(origin).hostname or ""
-        self._own = host == "api.openai.com" or host.endswith(".openai.azure.com")
+        self._own = host.endswith(OWN_HOSTS)
+        self._google = host.endswith("googleapis.com")
+        self._learned: dict[str, str] = {}
+        """What the limit is called, by model, where the server has said so."""
 
     def open(self, origin: str, key: str, http: httpx2.AsyncClient) -> AsyncOpenAI:
         """The SDK's client, without retries of its own."""
@@ -55,27 +75,57 @@ class OpenAiProvider(SdkProvider):
         """Path and body."""
         if self._responses:
             return "/responses", responses_body(request), {}
-        return "/chat/completions", chat_body(request, own=self._own), {}
+        return "/chat/completions", chat_body(request, own=self._own, limit=self._limit(request.model)), {}
 
-    def read(self, answer: dict[str, Any], latency_s: float) -> Completion:
+    def read(self, answer: dict[str, Any], latency_s: float, request: Request) -> Completion:
         """The completion in an answer."""
-        return read_response(answer, latency_s) if self._responses else read_chat(answer, latency_s)
+        of = read_response if self._responses else read_chat
+        completion = of(answer, latency_s, asked=request.model, google=self._google)
+        usage = completion.usage
+        if usage is None or usage.web_searches or not _searches(request):
+            return completion
+        return completion.model_copy(update={"usage": usage.model_copy(update={"web_searches": 1})})
+
+    def learns(self, request: Request, refusal: str) -> bool:
+        """Notes the other name of the limit, where the server refuses the one that was sent."""
+        sent = self._limit(request.model)
+        other = LIMITS[LIMITS[0] == sent]
+        said = refusal.lower()
+        if self._responses or request.parameters.max_tokens is None or request.model in self._learned:
+            return False
+        if not re.search(rf"\b{sent}\b", said) or not (other in said or NO_SUCH.search(said)):
+            return False
+        self._learned[request.model] = other
+        return True
+
+    def _limit(self, model: str) -> str:
+        newer = self._own or REASONING_MODEL.search(model.lower()) is not None
+        return self._learned.get(model, LIMITS[newer])
 
 
-def chat_body(request: Request, *, own: bool) -> dict[str, Any]:
-    """The body for ``POST /chat/completions``. ``own``: OpenAI's servers, which call the limit
-    ``max_completion_tokens``; compatible ones know ``max_tokens``."""
+def _searches(request: Request) -> bool:
+    """Whether every call is charged a search, without a word about it in the usage."""
+    name = request.model.lower()
+    return (
+        "search-preview" in name
+        or name.endswith(("search-api", ":online"))
+        or bool({"web_search_options", "plugins"} & request.parameters.extra.keys())
+    )
+
+
+def chat_body(request: Request, *, own: bool, limit: str) -> dict[str, Any]:
+    """The body for ``POST /chat/completions``. ``own``: a server of OpenAI's or Azure's; ``limit``: what it calls the
+    output limit."""
     parameters = request.parameters
     reasoning = parameters.reasoning
     effort = reasoning["effort"] if own and reasoning and set(reasoning) == {"effort"} else None
-    return _set(
+    body = _set(
         model=request.model,
         messages=[{"role": message.role.value, "content": message.content} for message in request.messages],
         temperature=parameters.temperature,
         top_p=parameters.top_p,
         top_k=parameters.top_k,
-        max_completion_tokens=parameters.max_tokens if own else None,
-        max_tokens=None if own else parameters.max_tokens,
+        **{limit: parameters.max_tokens},
         seed=parameters.seed,
         stop=list(parameters.stop) or None,
         frequency_penalty=parameters.frequency_penalty,
@@ -85,6 +135,7 @@ def chat_body(request: Request, *, own: bool) -> dict[str, Any]:
         reasoning_effort=effort,
         reasoning=reasoning if effort is None else None,
     )
+    return with_extra(body, parameters)
 
 
 def _chat_format(parameters: Parameters) -> dict[str, Any] | None:
@@ -102,7 +153,7 @@ def responses_body(request: Request) -> dict[str, Any]:
     form: dict[str, Any] | None = {"type": parameters.response_format} if parameters.response_format else None
     if parameters.response_format == "json_schema":
         form = {"type": "json_schema", **(parameters.json_schema or {})}
-    return _set(
+    body = _set(
         model=request.model,
         input=[{"role": message.role.value, "content": message.content} for message in request.messages],
         temperature=parameters.temperature,
@@ -113,86 +164,96 @@ def responses_body(request: Request) -> dict[str, Any]:
         reasoning=parameters.reasoning,
         store=False,
     )
+    return with_extra(body, parameters)
 
 
 def _set(**values: Any) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-class _Details(BaseModel):
-    cached_tokens: Count = None
-    cache_write_tokens: Count = None
-    audio_tokens: Count = None
-    reasoning_tokens: Count = None
-
-
-class _ChatUsage(BaseModel):
-    prompt_tokens: NonNegativeInt
-    completion_tokens: NonNegativeInt
-    prompt_tokens_details: _Details | None = None
-    completion_tokens_details: _Details | None = None
-
-
 class _Function(BaseModel):
     name: str
-    arguments: str
+    arguments: str | dict[str, JsonValue] | None = None
 
 
 class _ChatToolCall(BaseModel):
     function: _Function
 
 
+class _Chunk(BaseModel):
+    """A part of a content list; what a model thinks is a part of its own and no text."""
+
+    type: str = "text"
+    text: str | None = None
+    refusal: str | None = None
+
+
 class _ChatMessage(BaseModel):
-    content: str | None = None
+    content: str | list[_Chunk | str] | None = None
     refusal: str | None = None
     tool_calls: list[_ChatToolCall] | None = None
 
 
 class _Choice(BaseModel):
-    message: _ChatMessage
+    message: _ChatMessage = _ChatMessage()
     finish_reason: str | None = None
 
 
 class _Chat(BaseModel):
-    model: str
+    model: str | None = None
     choices: list[_Choice] = Field(min_length=1)
-    usage: _ChatUsage
+    usage: ChatUsage | None = None
     system_fingerprint: str | None = None
+    service_tier: str | None = None
 
 
-def read_chat(answer: dict[str, Any], latency_s: float) -> Completion:
-    """A Chat Completions answer."""
+def read_chat(answer: dict[str, Any], latency_s: float, *, asked: str = "", google: bool = False) -> Completion:
+    """A Chat Completions answer. ``asked``: the model that was asked for; ``google``: by a server of Google's."""
     chat = _Chat.model_validate(answer)
     choice = chat.choices[0]
     message = choice.message
-    text = message.content or ""
-    calls = tuple(ToolCall(name=c.function.name, arguments=c.function.arguments) for c in message.tool_calls or ())
-    finish = FINISHES.get(choice.finish_reason or "stop")
+    text, refusal = _content(message)
+    calls = tuple(
+        ToolCall(name=call.function.name, arguments=_arguments(call.function.arguments))
+        for call in message.tool_calls or ()
+    )
+    reason = (choice.finish_reason or "stop").lower()
+    finish = FINISHES.get(reason)
+    if reason in BROKEN_OFF:
+        raise BrokenOffError(f"the server broke the answer off: its finish reason is {reason!r}")
     if finish is None:
-        raise MalformedError(f"the finish reason {str(choice.finish_reason)[:40]!r} is unknown")
-    if message.refusal:
-        finish, text = Finish.REFUSAL, message.refusal
+        raise MalformedError(f"the finish reason {reason[:40]!r} is unknown")
+    if refusal:
+        finish, text = Finish.REFUSAL, refusal
+    model = chat.model or asked
+    usage, problem = chat_usage(chat.usage, tier=chat.service_tier, thinks_apart=google or _gemini(asked, model))
     return Completion(
         text=text,
         finish=_named(finish, text, calls),
-        usage=_usage(
-            chat.usage.prompt_tokens,
-            chat.usage.completion_tokens,
-            chat.usage.prompt_tokens_details,
-            chat.usage.completion_tokens_details,
-        ),
+        usage=usage,
+        usage_problem=problem,
         tool_calls=calls,
-        model=chat.model,
+        model=model,
         fingerprint=chat.system_fingerprint,
         latency_s=latency_s,
     )
 
 
-class _ResponseUsage(BaseModel):
-    input_tokens: NonNegativeInt
-    output_tokens: NonNegativeInt
-    input_tokens_details: _Details | None = None
-    output_tokens_details: _Details | None = None
+def _content(message: _ChatMessage) -> tuple[str, str]:
+    """Text and refusal."""
+    if not isinstance(message.content, list):
+        return message.content or "", message.refusal or ""
+    chunks = [_Chunk(text=chunk) if isinstance(chunk, str) else chunk for chunk in message.content]
+    text = "".join(chunk.text or "" for chunk in chunks if chunk.type in ("text", "output_text"))
+    return text, message.refusal or "".join(chunk.refusal or "" for chunk in chunks)
+
+
+def _arguments(given: str | dict[str, JsonValue] | None) -> str:
+    return given if isinstance(given, str) else json.dumps(given or {}, ensure_ascii=False)
+
+
+def _gemini(*names: str) -> bool:
+    return any("gemini" in name.lower() for name in names)
 
 
 class _Part(BaseModel):
@@ -205,7 +266,7 @@ class _Item(BaseModel):
     type: str
     content: list[_Part] | None = None
     name: str = ""
-    arguments: str = ""
+    arguments: str | dict[str, JsonValue] | None = None
 
 
 class _Incomplete(BaseModel):
@@ -213,21 +274,29 @@ class _Incomplete(BaseModel):
 
 
 class _Response(BaseModel):
-    model: str
+    model: str | None = None
     status: str
     output: list[_Item]
-    usage: _ResponseUsage
+    usage: ResponseUsage | None = None
     incomplete_details: _Incomplete | None = None
+    service_tier: str | None = None
 
 
-def read_response(answer: dict[str, Any], latency_s: float) -> Completion:
+OURS = frozenset({"message", "reasoning", "function_call", "custom_tool_call", "web_search_call"})
+FREE = frozenset({"mcp_call", "mcp_list_tools", "mcp_approval_request"})
+"""Items of an answer that cost their tokens and nothing else."""
+
+
+def read_response(answer: dict[str, Any], latency_s: float, *, asked: str = "", google: bool = False) -> Completion:
     """A Responses answer."""
     response = _Response.model_validate(answer)
     parts = [part for item in response.output if item.type == "message" for part in item.content or ()]
     text = "".join(part.text for part in parts if part.type == "output_text")
     refusal = "".join(part.refusal for part in parts if part.type == "refusal")
     calls = tuple(
-        ToolCall(name=item.name, arguments=item.arguments) for item in response.output if item.type == "function_call"
+        ToolCall(name=item.name, arguments=_arguments(item.arguments))
+        for item in response.output
+        if item.type == "function_call"
     )
     if refusal:
         finish, text = Finish.REFUSAL, refusal
@@ -238,13 +307,23 @@ def read_response(answer: dict[str, Any], latency_s: float) -> Completion:
         finish = Finish.FILTER if filtered else Finish.LENGTH
     else:
         raise MalformedError(f"the answer's status is {response.status[:40]!r}")
-    usage = response.usage
+    model = response.model or asked
+    usage, problem = response_usage(
+        response.usage, tier=response.service_tier, thinks_apart=google or _gemini(asked, model)
+    )
+    charged = next((item.type for item in response.output if item.type not in OURS | FREE), None)
+    if charged is not None:
+        usage, problem = None, f"{charged[:60]} is charged beside the tokens, at a price that isn't known"
+    searches = sum(item.type == "web_search_call" for item in response.output)
+    if usage is not None and searches > usage.web_searches:
+        usage = usage.model_copy(update={"web_searches": searches})
     return Completion(
         text=text,
         finish=_named(finish, text, calls),
-        usage=_usage(usage.input_tokens, usage.output_tokens, usage.input_tokens_details, usage.output_tokens_details),
+        usage=usage,
+        usage_problem=problem,
         tool_calls=calls,
-        model=response.model,
+        model=model,
         latency_s=latency_s,
     )
 
@@ -252,16 +331,3 @@ def read_response(answer: dict[str, Any], latency_s: float) -> Completion:
 def _named(finish: Finish, text: str, calls: tuple[ToolCall, ...]) -> Finish:
     """An answer that stopped by itself and says nothing is empty."""
     return Finish.EMPTY if finish is Finish.STOP and not text.strip() and not calls else finish
-
-
-def _usage(read: int, written: int, of_read: _Details | None, of_written: _Details | None) -> Usage:
-    of_read, of_written = of_read or _Details(), of_written or _Details()
-    return Usage(
-        input=read,
-        output=written,
-        cached_input=of_read.cached_tokens or 0,
-        cache_write=of_read.cache_write_tokens or 0,
-        input_audio=of_read.audio_tokens or 0,
-        reasoning=of_written.reasoning_tokens or 0,
-        output_audio=of_written.audio_tokens or 0,
-    )

@@ -17,6 +17,7 @@ from adapters.masking import encodings
 from adapters.providers.transport import BoundClient, BoundTransport, UnreadableAnswerError
 from adapters.providers.wire import (
     FILTER_CODES,
+    BrokenOffError,
     MalformedError,
     allowance,
     error_details,
@@ -26,7 +27,7 @@ from adapters.providers.wire import (
     strict_json,
 )
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish, Usage
-from schemas.prompts import Request
+from schemas.prompts import Parameters, Request
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -63,8 +64,12 @@ class SdkProvider(ABC):
         """Path, body and headers beside the SDK's own. Raises UnsupportedParameterError."""
 
     @abstractmethod
-    def read(self, answer: dict[str, Any], latency_s: float) -> Completion:
-        """Raises MalformedError or pydantic's ValidationError."""
+    def read(self, answer: dict[str, Any], latency_s: float, request: Request) -> Completion:
+        """Raises MalformedError, BrokenOffError or pydantic's ValidationError."""
+
+    def learns(self, request: Request, refusal: str) -> bool:  # noqa: ARG002 - for those that have something to learn
+        """Whether a refused request would now be written otherwise. ``refusal``: the provider's words."""
+        return False
 
     async def complete(
         self,
@@ -74,6 +79,15 @@ class SdkProvider(ABC):
         timeout_s: float,
     ) -> Completion | CompletionError:
         """One attempt. The timeout is total: a body that drips doesn't prolong it."""
+        started = time.monotonic()
+        answer = await self._attempt(request, timeout_s)
+        if isinstance(answer, CompletionError) and answer.kind is ErrorKind.BAD_REQUEST:
+            left_s = timeout_s - (time.monotonic() - started)
+            if left_s > 0 and self.learns(request, answer.message):
+                return await self._attempt(request, left_s)
+        return answer
+
+    async def _attempt(self, request: Request, timeout_s: float) -> Completion | CompletionError:
         try:
             path, body, headers = self.written(request)
         except UnsupportedParameterError as error:
@@ -92,15 +106,17 @@ class SdkProvider(ABC):
             return CompletionError(kind=ErrorKind.TIMEOUT, message=message, billed=True)
         except Exception as error:  # noqa: BLE001 - each SDK has its own tree; what it isn't, is told by its shape
             return self._failure(error, request.model)
-        return self._understood(answer, time.monotonic() - started)
+        return self._understood(answer, time.monotonic() - started, request)
 
-    def _understood(self, answer: httpx2.Response, latency_s: float) -> Completion | CompletionError:
+    def _understood(self, answer: httpx2.Response, latency_s: float, request: Request) -> Completion | CompletionError:
         body = self._without_key(answer.content)
         try:
             value = strict_json(body, answer.headers.get("content-type", ""))
             if value.get("error"):
                 return self._refused_in_200(body)
-            completion = self.read(value, latency_s)
+            completion = self.read(value, latency_s, request)
+        except BrokenOffError as error:
+            return CompletionError(kind=ErrorKind.SERVER, message=safe_message(str(error), self._key), billed=True)
         except MalformedError as error:
             return self._malformed(str(error))
         except ValidationError as error:
@@ -164,3 +180,16 @@ def refuse(parameters: Mapping[str, object], api: str, *names: str) -> None:
     for name in names:
         if parameters.get(name) not in (None, ()):
             raise UnsupportedParameterError(f"{api} has no parameter {name}")
+
+
+def with_extra(body: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
+    """The body with what the API knows and we don't. Raises UnsupportedParameterError where ours would be replaced."""
+    for name, value in parameters.extra.items():
+        ours = body.get(name)
+        if ours is None:
+            body[name] = value
+        elif isinstance(ours, dict) and isinstance(value, dict) and not ours.keys() & value.keys():
+            body[name] = ours | value
+        else:
+            raise UnsupportedParameterError(f"extra can't replace {name}, which is sent already")
+    return body

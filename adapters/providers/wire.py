@@ -25,6 +25,10 @@ class MalformedError(ValueError):
     """An answer that is not what the provider documents."""
 
 
+class BrokenOffError(ValueError):
+    """An answer that the server broke off."""
+
+
 def strict_json(body: bytes, content_type: str) -> dict[str, Any]:
     """The object in ``body``; half a character (an answer cut off within an emoji) becomes U+FFFD.
 

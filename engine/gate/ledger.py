@@ -36,7 +36,8 @@ class Ledger:
         self.usage: Floats = np.full((5, 2, n, deepest), np.nan)
         """Input tokens, output tokens, USD, seconds, and when the answer came."""
         self.unanswered: Bools = np.zeros_like(self.asked)
-        """Calls that failed, whether or not a score is assumed in their place: nobody knows what they cost."""
+        """Calls that failed, whether or not a score is assumed in their place, and answers without a word about their
+        usage: nobody knows what they cost."""
         self.fresh: dict[int, tuple[list[Floats], list[Floats]]] = {}
         self.cells = 0
         self._used: dict[tuple[str, int], list[int]] = {}
@@ -76,7 +77,7 @@ class Ledger:
         where = (asked.arms, asked.cases, asked.repetitions)
         self.asked[where] = True
         self.scores[where] = self._scores(given)
-        self.unanswered[where] = given.missing
+        self.unanswered[where] = given.missing | np.isnan(given.cost_usd)
         self.usage[:, *where] = np.where(
             given.missing,
             np.nan,

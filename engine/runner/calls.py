@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 
-from engine.cost import bill, neutral, worst_case
+from engine.cost import bill, neutral, unpriced, worst_case
 from engine.runner.access import Access
 from engine.runner.budget import Budget
 from engine.runner.experiment import Endpoint
@@ -16,7 +16,7 @@ from engine.runner.retry import may_retry, wait_s
 from engine.runner.slots import Slots
 from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded, ProviderError
-from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion
+from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion, Usage
 from schemas.ports import CallKey, Clock, OutcomeStore
 from schemas.prompts import Request
 
@@ -32,6 +32,17 @@ def deadline_passed(deadline_s: float) -> ProviderError:
         where="run.deadline_s",
         mend="run again: what is finished is kept and not paid again",
     )
+
+
+def priced(row: StoredCompletion, endpoint: Endpoint) -> StoredCompletion | CompletionError:
+    """The answer, or an error where what it costs can't be told: it would be compared with a bill that is too low."""
+    if why := unpriced(row.completion, endpoint.price):
+        return CompletionError(kind=ErrorKind.UNPRICED, message=why, billed=True)
+    return row
+
+
+def _tokens(usage: Usage | None) -> int:
+    return 0 if usage is None else usage.input + usage.output
 
 
 class Calls:
@@ -106,7 +117,7 @@ class Calls:
         key = (request.digest, repetition)
         while not claimed:
             if row := (await self.stored([key])).get(key):
-                return row, False
+                return priced(row, endpoint), False
             if key in await self.claimed([key]):
                 break
             self._check_goes_on()
@@ -119,7 +130,7 @@ class Calls:
         if isinstance(row_or_error, CompletionError):
             await self._store.release([key])
             return row_or_error, False
-        return row_or_error, True
+        return priced(row_or_error, endpoint), True
 
     async def _pay(self, request: Request, repetition: int, endpoint: Endpoint) -> StoredCompletion | CompletionError:
         """Tries until there is an answer on disk, or an error that is final."""
@@ -140,8 +151,10 @@ class Calls:
                     answer = await provider.complete(request, repetition=repetition, timeout_s=left_s)
                 tries += 1
                 if isinstance(answer, Completion):
-                    limiter.succeeded(number, answer.allowance, answer.usage.input + answer.usage.output)
-                    row = self._row(request, repetition, endpoint, answer, tries)
+                    limiter.succeeded(number, answer.allowance, _tokens(answer.usage))
+                    if tries > 1:
+                        answer = answer.model_copy(update={"attempts": tries})
+                    row = self._row(request, repetition, endpoint, answer, worst)
                     spent = row.cost_usd
                     if spent > worst > 0:
                         self._dearer[served_by] = max(self._dearer.get(served_by, Decimal(1)), spent / bound)
@@ -174,15 +187,18 @@ class Calls:
                 slots.release()
 
     def _row(
-        self, request: Request, repetition: int, endpoint: Endpoint, answer: Completion, tries: int
+        self, request: Request, repetition: int, endpoint: Endpoint, answer: Completion, worst: Decimal
     ) -> StoredCompletion:
+        """``worst``: what is taken for the cost of an answer whose usage isn't known."""
+        usage, price = answer.usage, endpoint.price
+        known = usage is not None and not unpriced(answer, price)
         return StoredCompletion(
             request_digest=request.digest,
             repetition=repetition,
-            completion=answer if tries == 1 else answer.model_copy(update={"attempts": tries}),
-            cost_usd=bill(answer.usage, endpoint.price),
-            neutral_cost_usd=neutral(answer.usage, endpoint.price),
-            price=endpoint.price.model_dump(mode="json", exclude_none=True),
+            completion=answer,
+            cost_usd=bill(usage, price) if usage is not None and known else worst,
+            neutral_cost_usd=neutral(usage, price) if usage is not None and known else worst,
+            price=price.model_dump(mode="json", exclude_none=True),
             provider=request.provider,
             model=request.model,
             # a clock that was set back must not make an answer too old for the run that has paid for it

@@ -10,10 +10,10 @@ from typing import Generic
 
 import numpy as np
 
-from engine.cost import bill, neutral
+from engine.cost import bill, is_free, neutral
 from engine.gate.cells import Batch, Observations
 from engine.runner.access import Access
-from engine.runner.calls import Calls
+from engine.runner.calls import Calls, priced
 from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
 from engine.runner.outcome_log import OutcomeLog
 from engine.runner.retry import HOPELESS
@@ -202,7 +202,7 @@ class Drive(Generic[Decision]):
         self, cell: Cell, request: Request | None, row: StoredCompletion | None, *, claimed: bool
     ) -> tuple[StoredCompletion | CompletionError, bool]:
         if row is not None:
-            return row, False
+            return self._unless_hopeless(priced(row, self._experiment.arms[cell.arm].endpoint), cell), False
         if request is None:
             return CompletionError(kind=ErrorKind.BAD_REQUEST, message="the prompt could not be rendered"), False
         try:
@@ -211,14 +211,24 @@ class Drive(Generic[Decision]):
             )
         except (BudgetExceeded, ProviderError) as stop:
             return self._stop(stop), False
+        return self._unless_hopeless(result, cell), paid
+
+    def _unless_hopeless(
+        self, result: StoredCompletion | CompletionError, cell: Cell
+    ) -> StoredCompletion | CompletionError:
+        """The result; one that every other call would have too ends the experiment."""
         if isinstance(result, CompletionError) and result.kind in HOPELESS:
             self._stop(self._hopeless(result, cell))
-        return result, paid
+        return result
 
     async def _outcome(self, cell: Cell, result: StoredCompletion | CompletionError, *, paid: bool) -> Outcome:
         if isinstance(result, CompletionError):
             return Outcome(cell=cell, result=result)
-        completion, price = result.completion, self._experiment.arms[cell.arm].endpoint.price
+        completion, usage, price = (
+            result.completion,
+            result.completion.usage,
+            self._experiment.arms[cell.arm].endpoint.price,
+        )
         self._served_by.add((cell.arm, completion.model, completion.fingerprint))
         if paid:
             self._made += 1
@@ -254,8 +264,9 @@ class Drive(Generic[Decision]):
             cell=cell,
             result=completion,
             scores=scores,
-            cost_usd=bill(completion.usage, price),  # not what was paid once: both arms at one day's prices
-            neutral_cost_usd=neutral(completion.usage, price),
+            # not what was paid once: both arms at one day's prices
+            cost_usd=result.cost_usd if usage is None else bill(usage, price),
+            neutral_cost_usd=result.neutral_cost_usd if usage is None else neutral(usage, price),
             judge_cost_usd=judged,
             origin="call" if paid else "store",
             made_at=datetime.fromisoformat(result.created_at).timestamp(),
@@ -267,9 +278,10 @@ class Drive(Generic[Decision]):
         values = {score.metric: score.value for score in outcome.scores if isinstance(score, Score)}
         seen.scores[at] = [values.get(name, np.nan) for name in self._metrics]
         seen.missing[at] = False
-        seen.input_tokens[at] = outcome.result.usage.input
-        seen.output_tokens[at] = outcome.result.usage.output
-        seen.cost_usd[at] = float(outcome.neutral_cost_usd)
+        if (usage := outcome.result.usage) is not None:
+            seen.input_tokens[at], seen.output_tokens[at] = usage.input, usage.output
+        if usage is not None or is_free(self._experiment.arms[outcome.cell.arm].endpoint.price):
+            seen.cost_usd[at] = float(outcome.neutral_cost_usd)
         seen.latency_s[at] = outcome.result.latency_s
         seen.made_at[at] = np.nan if outcome.made_at is None else outcome.made_at
 

@@ -81,7 +81,7 @@ BUG = """
 from adapters.providers import process
 there = process.PROGRAM.replace(" main(", '''
 from adapters.providers.openai import OpenAiProvider
-def read(self, answer, latency_s):
+def read(self, answer, latency_s, request):
     raise RuntimeError({spellings!r})
 OpenAiProvider.read = read
 main(''')

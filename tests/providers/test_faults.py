@@ -30,7 +30,6 @@ FAULTS = {
     "nan": ErrorKind.MALFORMED,
     "html": ErrorKind.MALFORMED,
     "wrong-type": ErrorKind.MALFORMED,
-    "no-usage": ErrorKind.MALFORMED,
     "negative-usage": ErrorKind.MALFORMED,
     "huge": ErrorKind.MALFORMED,
     "deep": ErrorKind.MALFORMED,

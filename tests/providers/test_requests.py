@@ -23,7 +23,7 @@ def test_chat():
         presence_penalty=0.2, response_format="json_schema", json_schema=SCHEMA, tools=({"type": "function"},),
         reasoning={"effort": "low"},
     )  # fmt: skip
-    own = chat_body(request, own=True)
+    own = chat_body(request, own=True, limit="max_completion_tokens")
     assert own == {
         "model": "small",
         "messages": [{"role": "system", "content": "Sort tickets."}, {"role": "user", "content": "hello"}],
@@ -31,12 +31,12 @@ def test_chat():
         "frequency_penalty": 0.1, "presence_penalty": 0.2, "reasoning_effort": "low", "tools": [{"type": "function"}],
         "response_format": {"type": "json_schema", "json_schema": SCHEMA},
     }  # fmt: skip
-    compatible = chat_body(request, own=False)
+    compatible = chat_body(request, own=False, limit="max_tokens")
     assert compatible["max_tokens"] == 7
     assert compatible["reasoning"] == {"effort": "low"}
-    assert chat_body(request_of("x", response_format="json_object"), own=True)["response_format"] == {
-        "type": "json_object"
-    }
+    assert chat_body(request_of("x", response_format="json_object"), own=True, limit="max_tokens")[
+        "response_format"
+    ] == {"type": "json_object"}
 
 
 def test_responses():
@@ -102,7 +102,7 @@ async def test_a_refused_parameter_is_a_bad_request(provider, api):
 def test_classes_of_tokens_are_told_apart():
     chat = answer_of("/chat/completions", {"model": "m"}, "yes", "hello")
     chat["usage"] |= {
-        "prompt_tokens": 100, "completion_tokens": 50,
+        "prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150,
         "prompt_tokens_details": {"cached_tokens": 64, "audio_tokens": 3, "cache_write_tokens": 5},
         "completion_tokens_details": {"reasoning_tokens": 40, "audio_tokens": 2},
     }  # fmt: skip

@@ -11,6 +11,7 @@ PARAMETERS = {
     "temperature": 0.5, "top_p": 0.5, "top_k": 5, "max_tokens": 5, "seed": 5, "stop": ("END",),
     "frequency_penalty": 0.5, "presence_penalty": 0.5, "response_format": "json_object",
     "json_schema": {"name": "ticket"}, "tools": ({"name": "refund"},), "reasoning": {"effort": "low"},
+    "extra": {"verbosity": "low"},
 }  # fmt: skip
 MODEL = {
     "provider": "anthropic", "model": "other", "api": "responses", "base_url": "https://llm.example.com/v1",

@@ -14,15 +14,15 @@ from engine.readers.nodes import Fields, find
 from engine.readers.prompts.partials import included
 from engine.readers.prompts.parts import Blobs, front_matter, parameters_of, prompt_source, role_of
 from engine.templates import variables_of
-from schemas.prompts import Dialect, Message, Parameters, PromptFile, Role
+from schemas.prompts import LIMIT_NAMES, Dialect, Message, Parameters, PromptFile, Role
 
 JINJA_SUFFIXES = (".j2", ".jinja", ".jinja2")
 SUFFIXES = (".md", ".markdown", ".txt", *JINJA_SUFFIXES)
 PARAMETERS = {
     name: name
     for name in Parameters.model_fields
-    if name not in ("json_schema", "response_format", "tools", "reasoning")
-}
+    if name not in ("json_schema", "response_format", "tools", "reasoning", "extra")
+} | dict.fromkeys(LIMIT_NAMES, "max_tokens")
 _LOGIC = re.compile(r"\{%-?[ \t]*[a-z]|\{\{-?\s*\w+\s*[.|(\[]")
 """What only Jinja understands. Bare ``{{ name }}`` is filled in the same way without it."""
 

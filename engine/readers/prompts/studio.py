@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from engine.readers.nodes import Fields
 from engine.readers.prompts.parts import YAML_SUFFIXES, Blobs, document, parameters_of, prompt_source, top_level
-from schemas.prompts import Dialect, Message, Parameters, PromptFile, Role
+from schemas.prompts import LIMIT_NAMES, Dialect, Message, Parameters, PromptFile, Role
 
 PARAMETERS = {name: name for name in ("temperature", "max_tokens", "top_p", "top_k", "seed", "stop")}
+PARAMETERS |= dict.fromkeys(LIMIT_NAMES, "max_tokens")
 
 
 class StudioReader:
