@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from engine.cases import case_effects, finishes
 from engine.cost import decompose
 from engine.drift import drift
-from engine.headline import explained, summary, title
+from engine.headline import explained, summary, title, with_cause
+from engine.runner.failures import findings, fix_for, lost
+from engine.runner.retry import HOPELESS
 from engine.scoring_doubts import scoring_doubts, shown_only
+from engine.truncation import cut_off
 from engine.verdict import SEVERITY, combine, passes
 from schemas.config import CommentPolicy, Mode
 from schemas.outcomes import Arm, Completion, Outcome, Usage
@@ -72,7 +75,9 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         reading.reading == "not_run" for reading in decision.readings
     )
     cases = case_effects(plan.cases, decision.readings, result.outcomes)
+    failed = lost(result.outcomes, _origins(plan), plan.judges[0].model.origin if plan.judges else "")
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
+    found = tuple(with_cause(reason, failed, change.run) for reason in found)
     reasons = tuple(sorted((*found, *change.reasons, *doubts), key=lambda reason: SEVERITY.index(reason.status)))
     return LineageCard(
         lineage=change.name,
@@ -103,7 +108,14 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             }
         ),
         finishes=finishes(result.outcomes),
-        warnings=(*change.warnings, *plan.warnings, *shown_only(plan, result.outcomes), *drift(result)),
+        warnings=(
+            *change.warnings,
+            *plan.warnings,
+            *findings(failed, change.run),
+            *cut_off(result.outcomes, plan),
+            *shown_only(plan, result.outcomes),
+            *drift(result),
+        ),
         content_digest=plan.digest,
     )
 
@@ -156,7 +168,18 @@ def _stopped(result: ExperimentResult[Decision]) -> Reason:
     code = ReasonCode.BUDGET if type(error).__name__ == "BudgetExceeded" else ReasonCode.MISSING_CELLS
     done = sum(isinstance(outcome.result, Completion) for outcome in result.outcomes)
     kept = f"; {done} of {result.spending.planned} planned answers are kept" if done else ""
-    return Reason(code=code, status=VerdictStatus.ERROR, sentence=f"Nothing was decided: {error}{kept}.")
+    cause = next(iter(result.tries.causes()), None)
+    if cause is None:
+        why = ""
+    elif cause.error.kind in HOPELESS:
+        why = f"; {cause.count} {'call' if cause.count == 1 else 'calls'} ended so"
+    else:
+        why = f"; {cause.said()} ({fix_for(cause.error, result.experiment.settings)})"
+    return Reason(code=code, status=VerdictStatus.ERROR, sentence=f"Nothing was decided: {error}{why}{kept}.")
+
+
+def _origins(plan: Plan) -> dict[Arm, str]:
+    return {arm: arm_plan.endpoint.model.origin for arm, arm_plan in plan.arms.items()}
 
 
 def _told(effect: Effect, *, early: bool) -> Effect:

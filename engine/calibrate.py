@@ -11,15 +11,16 @@ from engine.readers.labels import read_labels
 from engine.runner.access import Access
 from engine.runner.budget import Budget
 from engine.runner.calls import Calls
-from engine.runner.drive import MEND
 from engine.runner.experiment import Endpoint
+from engine.runner.failures import Cause, fix_for, host_of
 from engine.runner.retry import HOPELESS
 from evaluators.calibration import Calibration, calibrate
 from evaluators.generation import RubricJudge
 from evaluators.registry import evaluator_for
+from schemas.config import RunConfig
 from schemas.detection import LineageChange
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
-from schemas.outcomes import Completion, CompletionError
+from schemas.outcomes import Completion, CompletionError, ErrorKind
 from schemas.ports import Clock, OutcomeStore
 from schemas.prompts import Finding, Request
 from schemas.scorecard import Reason, ReasonCode, VerdictStatus
@@ -75,28 +76,33 @@ async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> 
     path = change.config.judge.labels if change.config.judge else None
     labels = read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
     unanswered: list[CompletionError] = []
+    stops: list[BudgetExceeded | ProviderError] = []
 
     async def ask(request: Request, repetition: int) -> Completion | CompletionError:
-        answer, _ = await calls.answer(request, repetition, endpoint)
+        try:
+            answer, _ = await calls.grade(request, repetition, endpoint)
+        except (BudgetExceeded, ProviderError) as stop:
+            stops.append(stop)
+            calls.end(stop)
+            return CompletionError(kind=ErrorKind.CANCELLED, message=stop.what, attempts=0)
         if not isinstance(answer, CompletionError):
             return answer.completion
-        if answer.kind in HOPELESS:
-            raise _unreached(answer)
         unanswered.append(answer)
+        if answer.kind in HOPELESS:  # what is under way is finished: nobody knows what a call costs that is broken off
+            calls.end(_unreached(answer, endpoint, change.run))
         return answer
 
-    try:
-        found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
+    found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
+    if stops:
+        raise stops[0]
     if unanswered and not found.calibrated:
-        raise _unreached(unanswered[0])
+        raise _unreached(unanswered[0], endpoint, change.run, len(unanswered))
     return found
 
 
-def _unreached(error: CompletionError) -> ProviderError:
-    mend = MEND.get(error.kind, "run again: what is finished is kept and not paid again")
-    return ProviderError(f"the judge answered {error.kind.value}: {error.message}", mend=mend)
+def _unreached(error: CompletionError, endpoint: Endpoint, settings: RunConfig, times: int = 1) -> ProviderError:
+    cause = Cause(times, host_of(endpoint.model.origin), True, error)
+    return ProviderError(cause.said(), mend=fix_for(error, settings))
 
 
 def _unfinished(error: BudgetExceeded | ProviderError) -> Reason:
@@ -108,8 +114,10 @@ def _unfinished(error: BudgetExceeded | ProviderError) -> Reason:
 
 
 def _disagreement(found: Calibration) -> str:
-    if all(one.sufficient for one in found.dimensions.values()):
-        return f"it gave no grades to {found.missing} of the sample answers, so its grades decide nothing"
+    most = max((one.pairs for one in found.dimensions.values()), default=0)
+    if found.missing > most or all(one.sufficient for one in found.dimensions.values()):
+        lost = f"it gave no grades to {found.missing} of the sample answers"
+        return f"{lost} ({found.problem}), so its grades decide nothing"
     weak = {name: one for name, one in found.dimensions.items() if not one.sufficient}
     told = ", ".join(
         f"{name} (κ {'unknown' if one.kappa is None else f'{one.kappa:.2f}'} over {one.pairs} answers)"

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from engine.cost import causes
 from engine.gate import words
+from engine.runner.failures import Failures, fix_for
+from schemas.config import RunConfig
 from schemas.scorecard import CaseEffect, CostEffect, LineageCard, Reason, ReasonCode, VerdictStatus
 
 WORDS = {
@@ -70,6 +72,15 @@ def explained(
     said = {case.id: swap for case in cases if (swap := _swap(case, labels))}
     failure = next((told for case in cases if (told := _failure(case))), "")
     return tuple(_explained(reason, causes(cost.parts), said, failure) for reason in reasons)
+
+
+def with_cause(reason: Reason, failures: Failures, settings: RunConfig) -> Reason:
+    """The reason with what most of the missing answers have in common, where it is about them."""
+    cause = next(iter(failures.causes()), None)
+    if reason.code is not ReasonCode.MISSING_CELLS or cause is None:
+        return reason
+    sentence = f"{_bare(reason.sentence)}: {cause.said()} ({fix_for(cause.error, settings)})."
+    return reason.model_copy(update={"sentence": sentence})
 
 
 def _explained(reason: Reason, why: str, swaps: Mapping[str, str], failure: str) -> Reason:

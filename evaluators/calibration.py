@@ -59,6 +59,8 @@ class Calibration(Value):
     dimensions: dict[str, Agreement]
     missing: int = 0
     """Answers that the judge gave no grades to."""
+    problem: str = ""
+    """Why not, of the first one."""
 
     @property
     def calibrated(self) -> bool:
@@ -141,14 +143,16 @@ async def calibrate(judge: RubricJudge, answers: Sequence[LabelledAnswer], ask: 
             for case, answer in zip(cases, answers, strict=True)
         ]
     given: dict[str, list[tuple[float, float]]] = {}
-    missing = 0
+    missing, problem = 0, ""
     for answer, scores in zip(answers, (task.result() for task in tasks), strict=True):
-        missing += any(isinstance(score, EvaluatorFailure) for score in scores)
+        failed = next((score for score in scores if isinstance(score, EvaluatorFailure)), None)
+        missing += failed is not None
+        problem = problem or (failed.message if failed else "")
         for score in scores:
             if isinstance(score, Score) and score.metric in answer.grades:
                 grade = WORST + score.value * (BEST - WORST)
                 given.setdefault(score.metric, []).append((grade, answer.grades[score.metric]))
-    return Calibration(dimensions=_by_dimension(judge, given), missing=missing)
+    return Calibration(dimensions=_by_dimension(judge, given), missing=missing, problem=problem)
 
 
 def _by_dimension(judge: RubricJudge, given: Mapping[str, Sequence[tuple[float, float]]]) -> dict[str, Agreement]:

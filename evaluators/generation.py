@@ -9,6 +9,7 @@ belongs to them, the task and the answer between tags ``<task-…>`` and ``<answ
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 from pydantic import JsonValue
@@ -16,7 +17,7 @@ from pydantic import JsonValue
 from evaluators.json_answers import read_json
 from evaluators.judging import Fence, Reading, ask_judge, judge_request
 from evaluators.parts import Scores
-from evaluators.text import shown
+from evaluators.text import shown, without_reasoning
 from schemas.config import ModelConfig
 from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
 from schemas.ports import Ask
@@ -87,7 +88,8 @@ class RubricJudge:
             request = self.request(case, output, call=call)
             reading = await ask_judge(request, ask, self._read, call=call)
             if reading.value is None:
-                return tuple(EvaluatorFailure(metric=spec.name, message=reading.problem) for spec in self.metrics)
+                failed = EvaluatorFailure(metric=self._name, message=reading.problem, kind=reading.kind)
+                return tuple(failed.model_copy(update={"metric": spec.name}) for spec in self.metrics)
             calls.append(reading.value)
         values = {
             name: sum((grades[name][0] - WORST) / (BEST - WORST) for grades in calls) / BLIND_CALLS
@@ -135,9 +137,13 @@ class RubricJudge:
         return read_grades(text, tuple(self._rubric.dimensions))
 
 
+_GRADE = re.compile(rf"([{WORST}-{BEST}])(?:\.0+)?(?:\s*/\s*{BEST})?")
+
+
 def read_grades(text: str, names: tuple[str, ...]) -> Reading[Grades]:
-    """The grades in a judge's reply: one JSON object, alone or in a fence, with exactly these dimensions."""
-    reading = read_json(text)
+    """The grades in a judge's reply: one JSON object, alone or in a fence, with exactly these dimensions. What a model
+    thinks aloud before it is left out."""
+    reading = read_json(without_reasoning(text))
     if not isinstance(reading.value, dict):
         return Reading(None, f"the judge's reply is no JSON object: {reading.problem or shown(text, 40)}")
     if reading.value.keys() != set(names):
@@ -156,10 +162,10 @@ def read_grades(text: str, names: tuple[str, ...]) -> Reading[Grades]:
 
 
 def _grade(value: JsonValue) -> int | None:
-    if isinstance(value, str) and value.strip() in {str(grade) for grade in range(WORST, BEST + 1)}:
-        return int(value)
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if whole and isinstance(value, int) and WORST <= value <= BEST else None
+    """``4``, ``4.0``, ``"4"``, ``"4/5"``."""
+    text = f"{value}" if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
+    match = _GRADE.fullmatch(text.strip())
+    return int(match[1]) if match else None
 
 
 def _schema(names: list[str]) -> dict[str, JsonValue]:

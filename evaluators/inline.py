@@ -100,7 +100,8 @@ class InlineEvaluators:
         scores = [await single.score(case, output.strip(), ask) for _, single in self._singles]
         failed = next((score for score in scores if isinstance(score, EvaluatorFailure)), None)
         if failed is not None:
-            return (EvaluatorFailure(metric=METRIC, message=f"{failed.metric}: {failed.message}"), *scores)
+            why = f"{failed.metric}: {failed.message}"
+            return (EvaluatorFailure(metric=METRIC, message=why, kind=failed.kind), *scores)
         values = [score.value for score in scores if isinstance(score, Score)]
         reasons = [f"{score.metric}: {score.reason}" for score in scores if isinstance(score, Score) and score.reason]
         mean = sum(values) / len(values)
@@ -207,7 +208,7 @@ class _Chooser:
         request = judge_request(self._judge, system, _filled(self._template, variables))
         reading = await ask_judge(request, ask, self._read, call=0)
         if reading.value is None:
-            return EvaluatorFailure(metric=self._name, message=reading.problem)
+            return EvaluatorFailure(metric=self._name, message=reading.problem, kind=reading.kind)
         return Score(metric=self._name, value=self._scores[reading.value], reason=f"the judge chose {reading.value}")
 
     def _read(self, text: str) -> Reading[str]:

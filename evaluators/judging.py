@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from evaluators.text import output_text, shown
 from schemas.config import ModelConfig
-from schemas.outcomes import CompletionError
+from schemas.outcomes import CompletionError, ErrorKind
 from schemas.ports import Ask
 from schemas.prompts import Message, Request, Role
 from schemas.values import digest_of
@@ -30,6 +30,8 @@ class Reading(Generic[T]):
 
     value: T | None
     problem: str = ""
+    kind: ErrorKind = ErrorKind.MALFORMED
+    """Of the problem."""
 
 
 class Fence:
@@ -79,7 +81,7 @@ async def ask_judge(request: Request, ask: Ask, read: Callable[[str], Reading[T]
     for attempt in range(ATTEMPTS):
         reply = await ask(request, call * ATTEMPTS + attempt)
         if isinstance(reply, CompletionError):
-            return Reading(None, f"the judge gave no answer: {shown(reply.message, 120)}")
+            return Reading(None, f"the judge gave no answer: {shown(reply.message, 120)}", reply.kind)
         if reply.finish.scores_zero:
             reading = Reading(None, f"the judge's reply ended with {reply.finish.value}")
             continue

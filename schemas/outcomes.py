@@ -124,6 +124,8 @@ class CompletionError(Value):
     kind: ErrorKind
     message: str
     """Safe to show: no secrets, no unbounded provider text."""
+    hint: str = ""
+    """What to do about it, where that doesn't follow from the kind."""
     attempts: int = Field(default=1, ge=0)
     retry_after_s: float | None = None
     billed: bool = False
@@ -145,6 +147,8 @@ class EvaluatorFailure(Value):
 
     metric: str
     message: str
+    kind: ErrorKind | None = None
+    """Of what the judge did; ``None`` where none was asked."""
 
 
 class StoredCompletion(Value):

@@ -14,7 +14,7 @@ import httpx2
 from pydantic import ValidationError
 
 from adapters.masking import encodings
-from adapters.providers.transport import BoundClient, BoundTransport, UnreadableAnswerError
+from adapters.providers.transport import BoundClient, BoundTransport, NoConnectionError, UnreadableAnswerError
 from adapters.providers.wire import (
     FILTER_CODES,
     BrokenOffError,
@@ -32,6 +32,9 @@ from schemas.prompts import Parameters, Request
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
     from openai import AsyncOpenAI
+
+
+NOT_FOUND = "check base_url (it often ends in /v1) and the model's name"
 
 
 class UnsupportedParameterError(ValueError):
@@ -147,7 +150,8 @@ class SdkProvider(ABC):
             return self._malformed(str(cause))
         sent = not isinstance(cause, httpx2.ConnectError | httpx2.UnsupportedProtocol)
         message = safe_message(str(cause) or type(cause).__name__, self._key)
-        return CompletionError(kind=ErrorKind.TRANSPORT, message=message, billed=sent)
+        hint = cause.hint if isinstance(cause, NoConnectionError) else ""
+        return CompletionError(kind=ErrorKind.TRANSPORT, message=message, hint=hint, billed=sent)
 
     def _refusal(
         self, status: int, body: bytes, headers: Mapping[str, str], model: str
@@ -160,7 +164,8 @@ class SdkProvider(ABC):
             message = f"redirected to {headers.get('location', 'nowhere')}"
         return CompletionError(
             kind=kind,
-            message=safe_message(f"{status} {message}", self._key),
+            message=safe_message(f"{status} {message}".strip(), self._key),
+            hint=NOT_FOUND if status == 404 else "",
             retry_after_s=retry_after_s(headers, datetime.now(UTC)) if status in (429, 503, 529) else None,
         )
 

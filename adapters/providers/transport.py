@@ -29,6 +29,32 @@ class UnreadableAnswerError(httpx2.RemoteProtocolError):
     """More bytes than any answer has, or packed as nobody asked for."""
 
 
+class NoConnectionError(httpx2.ConnectError):
+    """There is no connection. ``hint``: what to do about it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def _why_not(error: aiohttp.ClientError, host: str) -> tuple[str, str]:
+    """What stands in the way, and what to do about it."""
+    behind = "behind a proxy set PROMPTVERDICT_PROXY"
+    if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
+        said = f"{error.status} {error.message}" if isinstance(error, aiohttp.ClientHttpProxyError) else str(error)
+        return f"no connection to {host}: the proxy didn't let us through: {said}", "check PROMPTVERDICT_PROXY"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return (
+            f"no connection to {host}: its certificate is not trusted: {error}",
+            "check base_url; where a host or proxy has its own authority, add that to PROMPTVERDICT_CA_BUNDLE",
+        )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"no connection to {host}: its name can't be resolved: {error}", f"check base_url; {behind}"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return f"no connection to {host} within {CONNECT_S:g} s", f"check base_url and the firewall; {behind}"
+    return f"no connection to {host}: {error}", f"check that the server runs and that base_url is right; {behind}"
+
+
 class BoundTransport(httpx2.AsyncBaseTransport):
     """Sends to ``origin`` and nowhere else. ``proxy`` and ``ca_bundle`` (a file of certificates) are the operator's."""
 
@@ -56,8 +82,8 @@ class BoundTransport(httpx2.AsyncBaseTransport):
                     body = _unpacked(body, packing)
                     got = tuple(pair for pair in got if pair[0].lower() != b"content-encoding")
                 return httpx2.Response(answer.status, headers=got, content=body)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise httpx2.ConnectError(f"no connection to {request.url.host}: {error}") from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError) as error:
+            raise NoConnectionError(*_why_not(error, request.url.host)) from error
         except (aiohttp.ClientError, OSError) as error:
             raise httpx2.ReadError(f"the connection broke: {type(error).__name__}") from error
 

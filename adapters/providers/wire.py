@@ -15,6 +15,25 @@ from schemas.outcomes import Allowance, ErrorKind
 MESSAGE_LENGTH = 300
 QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}
 FILTER_CODES = {"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"}
+BY_STATUS = dict.fromkeys((408, 409, 425), ErrorKind.SERVER) | {
+    401: ErrorKind.AUTHENTICATION,
+    403: ErrorKind.AUTHENTICATION,
+    429: ErrorKind.RATE_LIMITED,
+}
+EXHAUSTED = re.compile(
+    r"(exceed|exhaust|insufficient|used (up|all)|run out|reached|too low|no remaining|not enough|depleted)\w*\W.{0,80}"
+    r"\b(quota|credits?|balance|budget|funds|spending|usage limits?|spend limit|monthly)\b"
+    r"|\b(quota|credits?|balance|budget|spending limit|usage limits?)\b.{0,80}"
+    r"(exceed|exhaust|used up|reached|too low|insufficient|depleted|empty)"
+    r"|per[ _-]?(day|month)|\b(daily|monthly) (\w+ )?(limit|quota)"
+)
+"""A quota that waiting a little doesn't bring back."""
+SOON = re.compile(
+    r"per[ _-]?(minute|second|hour)|/ ?(min|sec)|\b[rt]p[ms]\b|(retry|try again|wait).{0,20} [0-9.]+ ?(ms|s|m)\b"
+)
+"""… unless it comes back by itself, and soon."""
+GOOGLE_QUOTA = re.compile(r'"quotaId": ?"([A-Za-z_-]{1,80})"')
+MARKUP = re.compile(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>")
 NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 MOST_WAIT_S = 600.0
@@ -65,17 +84,14 @@ def _refused(name: str) -> float:
 
 def error_kind(status: int, codes: frozenset[str], message: str) -> ErrorKind:
     """What a refusal means. ``codes``: the ``type`` and ``code`` of its body."""
-    if status in (401, 403):
-        return ErrorKind.AUTHENTICATION
-    if status == 402 or codes & QUOTA_CODES or "credit balance is too low" in message:
+    said = message.lower()
+    if status == 402 or codes & QUOTA_CODES:
         return ErrorKind.QUOTA
-    if status == 429:
-        return ErrorKind.RATE_LIMITED
+    if status in (400, 403, 429) and EXHAUSTED.search(said) and not (status == 429 and SOON.search(said)):
+        return ErrorKind.QUOTA
     if 300 <= status < 400:
         return ErrorKind.REDIRECT
-    if status >= 500 or status in (408, 409, 425):
-        return ErrorKind.SERVER
-    return ErrorKind.BAD_REQUEST
+    return BY_STATUS.get(status, ErrorKind.SERVER if status >= 500 else ErrorKind.BAD_REQUEST)
 
 
 def error_details(body: bytes) -> tuple[frozenset[str], str]:
@@ -83,13 +99,25 @@ def error_details(body: bytes) -> tuple[frozenset[str], str]:
     try:
         value = json.loads(body[:100_000])
     except (ValueError, RecursionError):
-        return frozenset(), body[:MESSAGE_LENGTH].decode(errors="replace")
+        return frozenset(), _plain(body[:20_000].decode(errors="replace"))
+    if isinstance(value, list) and value:  # Google's
+        value = value[0]
     error = value.get("error", value) if isinstance(value, dict) else value
     if not isinstance(error, dict):
         return frozenset(), str(error)
     inner = error.get("innererror")
     codes = [error.get("type"), error.get("code"), inner.get("code") if isinstance(inner, dict) else None]
-    return frozenset(str(code) for code in codes if code is not None), str(error.get("message", ""))
+    message = error.get("message") or error.get("detail") or ""
+    quota = GOOGLE_QUOTA.search(json.dumps(error.get("details", "")))
+    named = f"{message} ({quota[1]})" if quota else str(message)
+    return frozenset(str(code) for code in codes if code is not None), named
+
+
+def _plain(text: str) -> str:
+    """What a page of HTML says, without its markup."""
+    if "<" not in text:
+        return text[:MESSAGE_LENGTH]
+    return " ".join(MARKUP.sub(" ", text).split())[:MESSAGE_LENGTH]
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:

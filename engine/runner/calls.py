@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -11,6 +12,7 @@ from engine.cost import bill, neutral, unpriced, worst_case
 from engine.runner.access import Access
 from engine.runner.budget import Budget
 from engine.runner.experiment import Endpoint
+from engine.runner.failures import Failures, host_of
 from engine.runner.limiter import Limiter
 from engine.runner.retry import may_retry, wait_s
 from engine.runner.slots import Slots
@@ -20,6 +22,8 @@ from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompl
 from schemas.ports import CallKey, Clock, OutcomeStore
 from schemas.prompts import Request
 
+SCHEMA_WORDS = re.compile("response_format|json_schema|output_config|text.format|structured|schema")
+"""What a server speaks of that has no JSON Schemas."""
 POLL_S = 0.05
 """How often a call that somebody else has claimed is looked for."""
 UNITS = {"m": 60, "h": 3600, "d": 86400}
@@ -69,6 +73,10 @@ class Calls:
         self._ended: BudgetExceeded | ProviderError | None = None
         self._dearer: dict[tuple[str, str], Decimal] = {}
         """How many times its upper bound a call has cost, by origin and model: some servers ignore the limit sent."""
+        self._schemaless: set[tuple[str, str]] = set()
+        """Judges that take no JSON Schema, by origin and model."""
+        self.tries = Failures()
+        """Every try that failed, whatever became of its call."""
         self._timeout_s = settings.timeout_s
         self._deadline_s = settings.deadline_s
         self._deadline = clock.monotonic() + settings.deadline_s
@@ -117,7 +125,7 @@ class Calls:
         key = (request.digest, repetition)
         while not claimed:
             if row := (await self.stored([key])).get(key):
-                return priced(row, endpoint), False
+                return row, False
             if key in await self.claimed([key]):
                 break
             self._check_goes_on()
@@ -130,7 +138,27 @@ class Calls:
         if isinstance(row_or_error, CompletionError):
             await self._store.release([key])
             return row_or_error, False
-        return priced(row_or_error, endpoint), True
+        return row_or_error, True
+
+    async def grade(
+        self, request: Request, repetition: int, endpoint: Endpoint
+    ) -> tuple[StoredCompletion | CompletionError, bool]:
+        """``answer``, of a judge. A judge whose server refuses a JSON Schema is asked without one: its reply is read
+        with the same care."""
+        plain = request.model_copy(
+            update={"parameters": request.parameters.model_copy(update={"response_format": None, "json_schema": None})}
+        )
+        served_by = (request.origin, request.model)
+        if served_by in self._schemaless:
+            request = plain
+        answer, new = await self.answer(request, repetition, endpoint)
+        if isinstance(answer, StoredCompletion):
+            return priced(answer, endpoint), new
+        refused = answer.kind is ErrorKind.BAD_REQUEST and SCHEMA_WORDS.search(answer.message.lower())
+        if request.parameters.json_schema is None or not refused:
+            return answer, new
+        self._schemaless.add(served_by)
+        return await self.grade(plain, repetition, endpoint)
 
     async def _pay(self, request: Request, repetition: int, endpoint: Endpoint) -> StoredCompletion | CompletionError:
         """Tries until there is an answer on disk, or an error that is final."""
@@ -164,9 +192,12 @@ class Calls:
                 spent = worst if answer.billed else Decimal(0)
             finally:
                 self._budget.settle(worst, spent, made=made)
+            self.tries.add(host_of(request.origin), answer)
             wait = wait_s(answer, tries, f"{request.digest}:{repetition}")
             if answer.kind is ErrorKind.RATE_LIMITED:
                 limiter.throttled(number, answer.retry_after_s)
+            elif answer.kind is ErrorKind.TIMEOUT and limiter.timed_out(number):
+                left_s = self._timeout_s  # it may have waited in the server's queue: with fewer beside it, it won't
             else:
                 left_s -= self._clock.monotonic() - started + wait
             if not may_retry(answer, tries) or left_s <= 0:

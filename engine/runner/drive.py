@@ -15,6 +15,7 @@ from engine.gate.cells import Batch, Observations
 from engine.runner.access import Access
 from engine.runner.calls import Calls, priced
 from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
+from engine.runner.failures import fix_for, host_of
 from engine.runner.outcome_log import OutcomeLog
 from engine.runner.retry import HOPELESS
 from schemas.config import RunConfig
@@ -39,13 +40,6 @@ CHUNK = 256
 """Cells that are looked up in the store and claimed at once."""
 WORKERS_PER_SLOT = 4
 """A call that was told to wait holds a worker but no slot: others go on meanwhile."""
-MEND = {
-    ErrorKind.QUOTA: "the account's credit is used up: top it up, then run again; what is finished is kept",
-    ErrorKind.AUTHENTICATION: "check the key in the environment variable that the model's api_key_env names",
-    ErrorKind.BAD_REQUEST: "mend the model's name or parameters, or shorten the case",
-    ErrorKind.REDIRECT: "write the final address as base_url; redirects are not followed with a key",
-}
-"""What to do about an error that ends an experiment."""
 
 
 class Drive(Generic[Decision]):
@@ -62,6 +56,7 @@ class Drive(Generic[Decision]):
         self._experiment = experiment
         self._calls = calls
         self._limiter = access.limiter(experiment.arms[Arm.CANDIDATE].endpoint.model)
+        self._settings = settings
         self._workers = WORKERS_PER_SLOT * settings.max_concurrency
         self._on_progress = on_progress
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
@@ -104,6 +99,7 @@ class Drive(Generic[Decision]):
             ),
             stopped=self._stopped,
             served_by=frozenset(self._served_by),
+            tries=self._calls.tries,
         )
 
     def expire(self, why: ProviderError) -> None:
@@ -202,7 +198,7 @@ class Drive(Generic[Decision]):
         self, cell: Cell, request: Request | None, row: StoredCompletion | None, *, claimed: bool
     ) -> tuple[StoredCompletion | CompletionError, bool]:
         if row is not None:
-            return self._unless_hopeless(priced(row, self._experiment.arms[cell.arm].endpoint), cell), False
+            return self._usable(row, cell, paid=False), False
         if request is None:
             return CompletionError(kind=ErrorKind.BAD_REQUEST, message="the prompt could not be rendered"), False
         try:
@@ -211,15 +207,23 @@ class Drive(Generic[Decision]):
             )
         except (BudgetExceeded, ProviderError) as stop:
             return self._stop(stop), False
-        return self._unless_hopeless(result, cell), paid
+        return self._usable(result, cell, paid=paid), paid
 
-    def _unless_hopeless(
-        self, result: StoredCompletion | CompletionError, cell: Cell
+    def _usable(
+        self, result: StoredCompletion | CompletionError, cell: Cell, *, paid: bool
     ) -> StoredCompletion | CompletionError:
-        """The result; one that every other call would have too ends the experiment."""
-        if isinstance(result, CompletionError) and result.kind in HOPELESS:
-            self._stop(self._hopeless(result, cell))
-        return result
+        """The result, or an error where its cost can't be told. What every call would have ends the experiment."""
+        usable = result if isinstance(result, CompletionError) else self._priced(result, cell, paid=paid)
+        if isinstance(usable, CompletionError) and usable.kind in HOPELESS:
+            self._stop(self._hopeless(usable, cell))
+        return usable
+
+    def _priced(self, row: StoredCompletion, cell: Cell, *, paid: bool) -> StoredCompletion | CompletionError:
+        usable = priced(row, self._experiment.arms[cell.arm].endpoint)
+        if isinstance(usable, CompletionError) and paid:  # it was made and costs something, at most what the row says
+            self._made += 1
+            self._cost += row.cost_usd
+        return usable
 
     async def _outcome(self, cell: Cell, result: StoredCompletion | CompletionError, *, paid: bool) -> Outcome:
         if isinstance(result, CompletionError):
@@ -240,7 +244,7 @@ class Drive(Generic[Decision]):
         async def ask(request: Request, repetition: int) -> Completion | CompletionError:
             nonlocal judged
             try:
-                answer, new = await self._calls.answer(request, repetition, self._judge(request))
+                answer, new = await self._calls.grade(request, repetition, self._judge(request))
             except (BudgetExceeded, ProviderError) as stop:
                 return self._stop(stop)
             if isinstance(answer, CompletionError):
@@ -299,11 +303,13 @@ class Drive(Generic[Decision]):
 
     def _hopeless(self, error: CompletionError, cell: Cell, *, judge: bool = False) -> ProviderError:
         case = self._experiment.cases[cell.case].id
-        who = "the judge, asked about" if judge else "the provider, asked for"
+        endpoint = self._experiment.judges[0] if judge else self._experiment.arms[cell.arm].endpoint
+        host = host_of(endpoint.model.origin)
+        who = f"the judge at {host}, asked about" if judge else f"{host}, asked for"
         return ProviderError(
             f"{who} case {case!r} ({cell.arm.value}), answered {error.kind.value}: {error.message}",
             where=f"{self._experiment.lineage} · {self._experiment.name}",
-            mend=MEND[error.kind],
+            mend=fix_for(error, self._settings),
         )
 
     def _stop(self, why: BudgetExceeded | ProviderError) -> CompletionError:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Generic, TypeVar
 
 from engine.gate.cells import Batch, Observations
+from engine.runner.failures import Failures
 from schemas.config import ModelConfig, Price, RunConfig
 from schemas.errors import PromptVerdictError
 from schemas.outcomes import Arm, Outcome
@@ -100,3 +101,5 @@ class ExperimentResult(Generic[Decision]):
     served_by: frozenset[tuple[Arm, str, str | None]] = frozenset()
     """Models and fingerprints as the provider reported them: more than one of an arm, or different ones between arms,
     means that the model changed under the run."""
+    tries: Failures = field(default_factory=Failures)
+    """Every try that failed, those that were made again included."""

@@ -78,6 +78,15 @@ class Limiter(Slots):
         """The provider said 429 to the call."""
         self._count(number, 1, retry_after_s)
 
+    def timed_out(self, number: int) -> bool:
+        """No answer came to the call in time. Servers that queue instead of refusing say in this way that there are too
+        many: halve the limit, once for all calls of a round. Whether fewer are under way now than beside that call."""
+        if number > self._cut_at and self.limit > LEAST:
+            self._cut_at, self._refused_at = self._begun, self._limit
+            self._limit = max(LEAST, self._limit / 2)
+            self._begin(None)
+        return number <= self._cut_at
+
     def _count(self, number: int, refused: int, retry_after_s: float | None) -> None:
         """Takes what became of a call into account, unless it belongs to the round before the last cut.
 

@@ -13,7 +13,9 @@ BASE_S = 0.5
 CAP_S = 20.0
 
 TRANSIENT = frozenset({ErrorKind.TIMEOUT, ErrorKind.SERVER, ErrorKind.TRANSPORT})
-HOPELESS = frozenset({ErrorKind.QUOTA, ErrorKind.AUTHENTICATION, ErrorKind.BAD_REQUEST, ErrorKind.REDIRECT})
+HOPELESS = frozenset(
+    {ErrorKind.QUOTA, ErrorKind.AUTHENTICATION, ErrorKind.BAD_REQUEST, ErrorKind.REDIRECT, ErrorKind.UNPRICED}
+)
 """The next call would fail in the same way: the experiment stops and says what to do."""
 
 

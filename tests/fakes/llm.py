@@ -15,6 +15,7 @@ import base64
 import json
 import random
 import re
+import ssl
 import time
 from collections import Counter
 from email.utils import formatdate
@@ -28,8 +29,15 @@ class FakeLlm:
     """The server and what it saw."""
 
     def __init__(
-        self, *, latency_s: float = 0.0, rate: float | None = None, refused: float = 0.0, retry_after: str = "1"
+        self,
+        *,
+        latency_s: float = 0.0,
+        rate: float | None = None,
+        refused: float = 0.0,
+        retry_after: str = "1",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self.tls = tls
         self.latency_s = latency_s
         self.rate = rate
         """Requests a second that are permitted; beyond it 429."""
@@ -61,7 +69,7 @@ class FakeLlm:
 
     async def start(self, port: int = 0) -> FakeLlm:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", port, backlog=4096)
+        self._server = await loop.create_server(lambda: Connection(self), "127.0.0.1", port, backlog=4096, ssl=self.tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -182,7 +182,7 @@ async def test_a_call_that_fails_lets_nothing_pass(plan, tmp_path, kind):
         if card.status.outcome == "error":
             assert kind is ErrorKind.QUOTA
             assert "scripted" in card.lineages[0].headline
-            assert "top it up" in card.lineages[0].headline
+            assert "raise it" in card.lineages[0].headline
         else:
             assert card.status == calm.status
         assert sorted(await kept(path)) == sorted(answered)

@@ -117,7 +117,7 @@ async def test_a_provider_that_takes_no_more_calls_decides_nothing(tmp_path, sto
 
     card, _ = await measured(prepared(tmp_path, FILES, {PATH: EDITED}), reply, store)
     assert (card.status, card.lineages[0].reasons[0].code) == (VerdictStatus.ERROR, ReasonCode.MISSING_CELLS)
-    assert "top it up" in card.lineages[0].headline
+    assert "raise it, then run again" in card.lineages[0].headline
 
 
 def seconds_of(request):
@@ -184,8 +184,14 @@ async def test_a_judge_that_agrees_with_people_gates(tmp_path, store):
 @pytest.mark.parametrize(
     ("judge", "said"),
     [
-        (lambda request: CompletionError(kind=ErrorKind.AUTHENTICATION, message="bad key"), "authentication: bad key"),
-        (lambda request: CompletionError(kind=ErrorKind.MALFORMED, message="half a reply"), "malformed: half a reply"),
+        (
+            lambda request: CompletionError(kind=ErrorKind.AUTHENTICATION, message="bad key"),
+            "failed (authentication): bad key",
+        ),
+        (
+            lambda request: CompletionError(kind=ErrorKind.MALFORMED, message="half a reply"),
+            "failed (malformed): half a reply",
+        ),
     ],
     ids=["for good", "for now"],
 )

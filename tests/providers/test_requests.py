@@ -7,7 +7,7 @@ import pytest
 from adapters.providers.anthropic import messages_body, read_message
 from adapters.providers.openai import chat_body, read_chat, read_response, responses_body
 from adapters.providers.sdk import UnsupportedParameterError
-from adapters.providers.wire import MalformedError, allowance, error_kind, retry_after_s
+from adapters.providers.wire import MalformedError, allowance, error_details, error_kind, retry_after_s
 from schemas.outcomes import Allowance, Completion, ErrorKind, Usage
 from schemas.prompts import Message, Request
 from tests.fakes.llm import answer_of
@@ -175,6 +175,38 @@ def test_retry_after(headers, seconds):
     ("status", "codes", "message", "kind"),
     [
         (402, set(), "", ErrorKind.QUOTA),
+        (429, set(), "You exceeded your current quota, please check your plan and billing details.", ErrorKind.QUOTA),
+        (
+            429,
+            {"RESOURCE_EXHAUSTED"},
+            "Quota exceeded (GenerateRequestsPerDayPerProjectPerModel-FreeTier)",
+            ErrorKind.QUOTA,
+        ),
+        (
+            429,
+            set(),
+            "Your team has used all available credits or reached its monthly spending limit.",
+            ErrorKind.QUOTA,
+        ),
+        (429, set(), "Rate limit exceeded: free-models-per-day", ErrorKind.QUOTA),
+        (400, set(), "You have reached your specified API usage limits.", ErrorKind.QUOTA),
+        (400, set(), "Budget has been exceeded! Current cost: 10.1, Max budget: 10.0", ErrorKind.QUOTA),
+        (403, set(), "Key limit exceeded (monthly limit)", ErrorKind.QUOTA),
+        (
+            429,
+            set(),
+            "Quota exceeded (GenerateRequestsPerMinutePerProject). Please retry in 38s.",
+            ErrorKind.RATE_LIMITED,
+        ),
+        (
+            429,
+            set(),
+            "Rate limit reached on tokens per minute (TPM): Limit 6000. Try again in 7.2s.",
+            ErrorKind.RATE_LIMITED,
+        ),
+        (429, set(), "Requests have exceeded call rate limit. Retry after 6 seconds.", ErrorKind.RATE_LIMITED),
+        (400, set(), "max_tokens exceeds the model's limit", ErrorKind.BAD_REQUEST),
+        (403, set(), "You are not allowed to use this model", ErrorKind.AUTHENTICATION),
         (429, {"insufficient_quota"}, "", ErrorKind.QUOTA),
         (422, set(), "", ErrorKind.BAD_REQUEST),
         (425, set(), "", ErrorKind.SERVER),
@@ -190,3 +222,18 @@ async def test_sampling_parameters_go_to_the_version_of_the_api_that_has_them(pr
         assert isinstance(answer, Completion), answer
     versions = [headers.get("anthropic-version") for _, headers in fake.heads]
     assert versions == (["2023-06-01", "2026-10-21"] if api == "messages" else [None, None])
+
+
+@pytest.mark.parametrize(
+    ("body", "codes", "message"),
+    [
+        ('[{"error": {"code": 429, "message": "used up", "details": [{"quotaId": "PerDay"}]}}]', {"429"}, "used up (PerDay)"),
+        ('{"error": "down"}', set(), "down"),
+        ('{"detail": "Not Found"}', set(), "Not Found"),
+        ("<html><head><style>b {}</style></head><body><h1>502</h1> Bad <b>gateway</b></body></html>", set(), "502 Bad gateway"),
+        ("no such page", set(), "no such page"),
+        ("[]", set(), "[]"),
+    ],
+)  # fmt: skip
+def test_the_words_of_an_error_whatever_its_form(body, codes, message):
+    assert error_details(body.encode()) == (frozenset(codes), message)

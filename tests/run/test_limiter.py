@@ -11,10 +11,10 @@ from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan, Endpoint
 from engine.runner.limiter import START, Limiter
 from engine.runner.run import run
-from schemas.config import ModelConfig
-from schemas.outcomes import Allowance
+from schemas.config import ModelConfig, RunConfig
+from schemas.outcomes import Allowance, CompletionError
 from tests.fakes.llm import FakeLlm
-from tests.run.laboratory import PRICE, HandClock, experiment
+from tests.run.laboratory import PRICE, HandClock, Scripted, completion, experiment, run_one
 
 
 def limiter(most=64, busy=0):
@@ -270,3 +270,48 @@ async def test_a_key_with_a_low_limit_is_used_to_its_limit(store):
     assert (
         took <= 1.3 * permitted + 1.0
     )  # a pause of a second may fall at the end; benchmarks/throttled.py measures longer
+
+
+async def test_timeouts_halve_once_for_all_calls_of_a_round_and_say_whether_fewer_are_under_way():
+    one = limiter()
+    first = [one.began() for _ in range(16)]
+    assert [one.timed_out(number) for number in first] == [True] * 16
+    assert one.limit == 8
+    gone_through(one)
+    assert one.limit == 8  # after a cut it climbs slowly
+    assert one.timed_out(one.began())
+    assert one.limit == 4
+    assert one.timed_out(one.began())
+    assert one.limit == 2
+    assert not one.timed_out(one.began())  # with two under way the server's queue is not what takes so long
+    assert one.timed_out(first[0])
+
+
+class Queueing(Scripted):
+    """A server that works on two calls at a time, a second each, and lets the others wait instead of refusing them."""
+
+    def __init__(self, clock):
+        super().__init__(clock=clock)
+        self.free_at = [0.0, 0.0]
+
+    async def complete(self, request, *, repetition, timeout_s):
+        now = self.clock.monotonic()
+        start = max(now, min(self.free_at))
+        if start + 1 > now + timeout_s:
+            self.takes_s = timeout_s
+            self.reply = lambda *_: CompletionError(kind="timeout", message=f"no answer within {timeout_s:g} s")
+        else:
+            self.free_at[self.free_at.index(min(self.free_at))] = start + 1
+            self.takes_s, self.reply = start + 1 - now, lambda *_: completion()
+        reply, takes_s = self.reply, self.takes_s
+        await self.clock.sleep(takes_s)
+        return reply()
+
+
+async def test_a_slow_server_with_a_queue_loses_no_calls(store):
+    clock = HandClock()
+    result = await run_one(
+        experiment(150), Queueing(clock), store, clock=clock, settings=RunConfig(timeout_s=10, max_concurrency=64)
+    )
+    seen, _ = result.decision
+    assert not seen.missing.any()

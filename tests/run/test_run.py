@@ -128,7 +128,7 @@ async def test_a_metric_that_could_not_be_computed_is_missing_not_zero(store):
 @pytest.mark.parametrize(
     ("kind", "mend"),
     [
-        (ErrorKind.QUOTA, "top it up"),
+        (ErrorKind.QUOTA, "raise it"),
         (ErrorKind.AUTHENTICATION, "check the key"),
         (ErrorKind.BAD_REQUEST, "shorten the case"),
         (ErrorKind.REDIRECT, "base_url"),

@@ -1,0 +1,110 @@
+"""Why calls gave no answer: counted by host and cause, and what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from schemas.config import RunConfig
+from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, EvaluatorFailure, Outcome
+from schemas.prompts import Finding
+
+RUN_AGAIN = "run again; finished answers are kept and not paid for twice"
+FIXES = {
+    ErrorKind.RATE_LIMITED: f"lower run.max_concurrency, or raise the key's rate limit or run.deadline_s; {RUN_AGAIN}",
+    ErrorKind.QUOTA: f"the account's credit or quota is used up: raise it, then {RUN_AGAIN}",
+    ErrorKind.TIMEOUT: "it was a timeout: lower run.max_concurrency{concurrency} or raise run.timeout_s{timeout}",
+    ErrorKind.SERVER: f"look at the provider's status page or the server's log, then {RUN_AGAIN}",
+    ErrorKind.TRANSPORT: "check base_url and the network; behind a proxy set PROMPTVERDICT_PROXY, and"
+    " PROMPTVERDICT_CA_BUNDLE where it has certificates of its own",
+    ErrorKind.MALFORMED: "check that base_url is the API's own address (it often ends in /v1) and that no proxy answers"
+    " in its place",
+    ErrorKind.BAD_REQUEST: "correct the model's name or parameters, or shorten the case",
+    ErrorKind.AUTHENTICATION: "check the key in the environment variable that the model's api_key_env names, and that"
+    " it may use this model",
+    ErrorKind.REDIRECT: "write the final address as base_url; redirects are not followed with a key",
+    ErrorKind.UNPRICED: "add what is missing to the model's `price` in promptverdict.yaml; the answers are kept",
+}
+"""What to do about a kind of error, unless the error itself knows better."""
+JUDGE_FIX = "choose a judge that keeps to the form of the reply, or raise its max_tokens"
+SHOWN = 200
+"""Characters of a provider's message in a sentence."""
+_VARYING = re.compile(r"[0-9a-f]*[0-9][0-9a-f-]*")
+"""Ids and counts, by which messages of one cause differ."""
+
+
+def host_of(origin: str) -> str:
+    """``api.example.com``, ``127.0.0.1:8080``; what has no host as it is."""
+    return urlsplit(origin).netloc or origin
+
+
+def fix_for(error: CompletionError, settings: RunConfig | None = None) -> str:
+    """What to do about an error. ``settings``: those that a timeout's numbers are quoted from."""
+    if error.hint:
+        return error.hint
+    return FIXES.get(error.kind, RUN_AGAIN).format(
+        concurrency=f" (now {settings.max_concurrency})" if settings else "",
+        timeout=f" (now {settings.timeout_s:g})" if settings else "",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One cause: who failed how, the first one's words, and how often."""
+
+    count: int
+    host: str
+    judge: bool
+    error: CompletionError
+
+    def said(self) -> str:
+        """«40 calls to 127.0.0.1:9 failed (transport): connection refused»."""
+        host = f"the judge at {self.host}" if self.judge else self.host
+        calls = f"{self.count:,} {'call' if self.count == 1 else 'calls'} to {host}"
+        message = self.error.message.rstrip(". ")
+        short = message if len(message) <= SHOWN else message[: SHOWN - 1] + "…"
+        return f"{calls} failed ({self.error.kind.value.replace('_', ' ')}): {short}"
+
+
+class Failures:
+    """Failed calls by cause."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, bool, ErrorKind, str]] = Counter()
+        self._first: dict[tuple[str, bool, ErrorKind, str], CompletionError] = {}
+
+    def add(self, host: str, error: CompletionError, *, judge: bool = False) -> None:
+        """Counts one; what we ended ourselves is no cause."""
+        if error.kind is ErrorKind.CANCELLED:
+            return
+        status, rest = error.message[:4], error.message[4:]
+        key = (host, judge, error.kind, status + _VARYING.sub("#", rest.lower()))
+        self._counts[key] += 1
+        self._first.setdefault(key, error)
+
+    def causes(self) -> list[Cause]:
+        """The commonest first."""
+        return [Cause(n, key[0], key[1], self._first[key]) for key, n in self._counts.most_common()]
+
+
+def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) -> Failures:
+    """Cells without an answer or a score. ``origins`` of the arms' models and of the ``judge``."""
+    found = Failures()
+    for outcome in outcomes:
+        if not isinstance(outcome.result, Completion):
+            found.add(host_of(origins[outcome.cell.arm]), outcome.result)
+            continue
+        failed = next((score for score in outcome.scores if isinstance(score, EvaluatorFailure)), None)
+        if failed is not None and failed.kind is not None:
+            hint = JUDGE_FIX if failed.kind is ErrorKind.MALFORMED else ""
+            error = CompletionError(kind=failed.kind, message=failed.message, hint=hint)
+            found.add(host_of(judge), error, judge=True)
+    return found
+
+
+def findings(failures: Failures, settings: RunConfig | None) -> tuple[Finding, ...]:
+    """A warning for each cause."""
+    return tuple(Finding(what=cause.said(), mend=fix_for(cause.error, settings)) for cause in failures.causes())
