@@ -15,6 +15,7 @@ MAX_CHARACTERS = 4 * 1024 * 1024
 MAX_DEPTH = 64
 
 _FENCED_OBJECT = re.compile(r"```[A-Za-z]{0,16}[ \t]*\r?\n\s*(?=\{)")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 _OBJECT_START = re.compile(r"\{(?=\s*([\"}]))")
 
 
@@ -77,7 +78,18 @@ def _decode(text: str, start: int, *, whole: bool) -> JsonReading:
         return JsonReading(False, problem="not valid JSON: text follows it")
     if _too_deep(value):
         return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}")
-    return JsonReading(True, value)
+    return JsonReading(True, _encodable(value) if _SURROGATE.search(text) else value)
+
+
+def _encodable(value: JsonValue) -> JsonValue:
+    """``value`` with U+FFFD for each half of a character that stands alone: no pattern or store takes one."""
+    if isinstance(value, str):
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if isinstance(value, list):
+        return [_encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {str(_encodable(key)): _encodable(item) for key, item in value.items()}
+    return value
 
 
 def read_json(text: str) -> JsonReading:

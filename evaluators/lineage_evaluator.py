@@ -78,7 +78,7 @@ class LineageEvaluator:
         if forbidden is not None:
             why = f"the answer holds «{shown(forbidden, 40)}», which this case forbids"
             return await self._score_forbidden(case, completion, why, ask)
-        scored = [score for part in self._parts for score in await part.score(case, output_text(completion), ask)]
+        scored = [score for part in self._parts for score in await _scored(part, case, completion, ask)]
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=1))
         failed = next((score for spec, score in zip(self._metrics, scored, strict=True) if _failed(spec, score)), None)
@@ -93,11 +93,20 @@ class LineageEvaluator:
             if part.asks:
                 scored += [Score(metric=spec.name, value=0, reason=why) for spec in part.metrics]
             else:
-                scored += await part.score(case, output_text(completion), ask)
+                scored += await _scored(part, case, completion, ask)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=0, reason=why))
         kinds = [spec.kind for spec in self._metrics]
         return tuple(score if kind == "check" else _zero(score, why) for kind, score in zip(kinds, scored, strict=True))
+
+
+async def _scored(part: Part, case: TestCase, completion: Completion, ask: Ask) -> Scores:
+    """The part's scores. An answer that it can't take is a missing value: one answer must not end a whole run."""
+    try:
+        return await part.score(case, output_text(completion), ask)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        why = f"this answer can't be scored: {type(error).__name__}: {shown(str(error), 100)}"
+        return tuple(EvaluatorFailure(metric=spec.name, message=why) for spec in part.metrics)
 
 
 def _zero(score: Score | EvaluatorFailure, why: str) -> Score:

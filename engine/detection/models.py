@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from engine.readers.bounded import shown
 from schemas.config import Config, LineageConfig, ModelConfig, ProviderName
 from schemas.detection import ModelPair
-from schemas.prompts import Finding, PromptFile
+from schemas.prompts import Finding, Parameters, PromptFile
 
 PUBLISHERS = {
     "openai": ProviderName.OPENAI,
@@ -59,7 +60,7 @@ def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Fi
 
     A model that both versions name is paired with itself; what replaces a model is paired with what it replaces. The
     head's model may have other parameters than base's, never another provider, id, address or key: then it is refused,
-    and base's models run instead.
+    and base's models run instead. What would have the provider do more than base's has it do, runs as base's.
     """
     olds = {name: model for name in base.names if (model := model_of(name, base.config))}
     allowed = [*base.config.models.values(), *olds.values()]
@@ -71,8 +72,14 @@ def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Fi
             refused.append(_unknown(name))
             continue
         own = next((model for model in allowed if _same_model(model, asked)), None)
-        if own is not None:
+        known = own.parameters if own is not None else Parameters()
+        if own is not None and (found := _at_the_provider(name, asked.parameters, known)):
+            refused.append(found)
+            news[name] = own
+        elif own is not None:
             news[name] = own.model_copy(update={"parameters": asked.parameters})
+        elif found := _at_the_provider(name, asked.parameters, known):
+            refused.append(found)
         elif not base.config.models and _own_origin(asked):
             news[name] = asked
         else:
@@ -93,6 +100,34 @@ def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Fi
             )
         )
     return tuple(pairs), tuple(refused)
+
+
+FUNCTIONS = (None, "function", "custom")
+"""Types of tools that the model may ask for and that nobody runs."""
+HARMLESS = frozenset({
+    "chat_template_kwargs", "enable_thinking", "logit_bias", "logprobs", "min_p", "parallel_tool_calls",
+    "reasoning_effort", "repetition_penalty", "text", "thinking", "thinking_budget", "tool_choice", "top_logprobs",
+    "typical_p", "verbosity",
+})  # fmt: skip
+"""What ``extra`` may hold without approval: how an answer is written. What is left may search, call or cost."""
+
+
+def _at_the_provider(name: str, asked: Parameters, known: Parameters) -> Finding | None:
+    """What the head would have the provider do with our key that base doesn't: tools of its own, unknown settings."""
+    foreign = [tool for tool in asked.tools if tool.get("type") not in FUNCTIONS and tool not in known.tools]
+    extra = [
+        f"extra.{key}"
+        for key, value in asked.extra.items()
+        if key not in HARMLESS and (key not in known.extra or known.extra[key] != value)
+    ]
+    if not foreign and not extra:
+        return None
+    what = ", ".join(shown(each) for each in (*(str(tool.get("type")) for tool in foreign), *extra))
+    return Finding(
+        what=f"the model {name!r} would have its provider use {what} with our key, which base does not allow;"
+        " it was not sent",
+        mend="add it in a pull request of its own; what a person approved and merged is sent from then on",
+    )
 
 
 def _same_model(base: ModelConfig, asked: ModelConfig) -> bool:

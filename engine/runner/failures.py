@@ -30,6 +30,7 @@ FIXES = {
 }
 """What to do about a kind of error, unless the error itself knows better."""
 JUDGE_FIX = "choose a judge that keeps to the form of the reply, or raise its max_tokens"
+SCORER_FIX = "this is a bug of Prompt Verdict's: please report the answer"
 SHOWN = 200
 """Characters of a provider's message in a sentence."""
 _VARYING = re.compile(r"[0-9a-f]*[0-9][0-9a-f-]*")
@@ -98,10 +99,12 @@ def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) ->
             found.add(host_of(origins[outcome.cell.arm]), outcome.result)
             continue
         failed = next((score for score in outcome.scores if isinstance(score, EvaluatorFailure)), None)
-        if failed is not None and failed.kind is not None:
-            hint = JUDGE_FIX if failed.kind is ErrorKind.MALFORMED else ""
-            error = CompletionError(kind=failed.kind, message=failed.message, hint=hint)
-            found.add(host_of(judge), error, judge=True)
+        if failed is None:
+            continue
+        kind, judged = failed.kind or ErrorKind.MALFORMED, failed.kind is not None
+        hint = "" if kind is not ErrorKind.MALFORMED else JUDGE_FIX if judged else SCORER_FIX
+        error = CompletionError(kind=kind, message=failed.message, hint=hint)
+        found.add(host_of(judge if judged else origins[outcome.cell.arm]), error, judge=judged)
     return found
 
 

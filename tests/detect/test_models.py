@@ -116,3 +116,54 @@ def test_a_lineage_without_any_model_says_how_to_name_one(repository):
     change = only(detected(repository, {"prompts/triage.md": PROMPT + "!"}, base={"promptverdict.yaml": config}))
     assert change.models == ()
     assert "no model is named" in change.reasons[0].sentence
+
+
+def described(parameters):
+    return {"promptverdict.yaml": CONFIG.replace("model: gpt-small}", f"model: gpt-small, parameters: {parameters}}}")}
+
+
+SEARCH = "{type: web_search}"
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "named"),
+    [
+        ("{}", f"{{tools: [{SEARCH}]}}", "web_search"),
+        ("{}", "{tools: [{type: mcp, server_url: 'https://collector.example/mcp', require_approval: never}]}", "mcp"),
+        ("{}", "{tools: [{type: function, function: {name: f}}, {type: code_interpreter}]}", "code_interpreter"),
+        (f"{{tools: [{SEARCH}]}}", "{tools: [{type: web_search, search_context_size: high}]}", "web_search"),
+        ("{}", "{extra: {plugins: [{id: web}]}}", "extra.plugins"),
+        ("{}", "{extra: {mcp_servers: [{url: 'https://collector.example'}]}}", "extra.mcp_servers"),
+        ("{extra: {service_tier: flex}}", "{extra: {service_tier: priority}}", "extra.service_tier"),
+    ],
+)
+def test_what_the_provider_would_do_with_our_key_is_not_sent_before_it_is_in_base(repository, base, head, named):
+    change = only(detected(repository, described(head), base=described(base)))
+    (pair,) = change.models
+    assert pair.candidate.parameters == pair.baseline.parameters
+    assert codes(change) == ["policy_changed: needs_approval"]
+    assert named in change.reasons[0].sentence
+
+
+@pytest.mark.parametrize(
+    ("base", "head"),
+    [
+        ("{}", "{tools: [{type: function, function: {name: f}}, {name: g, input_schema: {}}]}"),
+        ("{}", "{extra: {verbosity: low, chat_template_kwargs: {enable_thinking: false}}}"),
+        (f"{{tools: [{SEARCH}], extra: {{plugins: []}}}}", f"{{temperature: 0, tools: [{SEARCH}], extra: {{plugins: []}}}}"),
+    ],
+)  # fmt: skip
+def test_functions_and_what_base_has_already_are_measured(repository, base, head):
+    change = only(detected(repository, described(head), base=described(base)))
+    (pair,) = change.models
+    assert pair.candidate.parameters != pair.baseline.parameters
+    assert codes(change) == []
+
+
+def test_a_head_that_describes_the_only_model_may_not_have_the_provider_act_either(repository):
+    bare = "version: 1\nlineages:\n" + CONFIG.partition("lineages:\n")[2].replace("triage.md", "triage.prompt.yml")
+    base = {"promptverdict.yaml": bare, "prompts/triage.prompt.yml": PROMPT_FILE.format("gpt-4o")}
+    models = f"version: 1\nmodels: {{small: {{provider: openai, model: gpt-4o, parameters: {{tools: [{SEARCH}]}}}}}}\n"
+    change = only(detected(repository, {"promptverdict.yaml": bare.replace("version: 1\n", models)}, base=base))
+    assert not any(pair.candidate.parameters.tools for pair in change.models)
+    assert "policy_changed: needs_approval" in codes(change)
