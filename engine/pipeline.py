@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from engine.assemble import measured_card, scorecard, unmeasured_card
 from engine.detect import detect
+from engine.render.figures import usd
 from schemas.detection import Detection, LineageChange
 from schemas.errors import ConfigError, UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
+from schemas.prompts import Finding
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
 
@@ -177,6 +179,32 @@ def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
     return _scorecard(prepared, cards, [why] if why else [], budget_usd=None, dry_run=True)
 
 
+def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[Finding, ...]:
+    """A warning for each budget that is expected to be too small for one run of every case, before anything is spent.
+
+    ``budget_usd`` as in ``measure``. Answers that are in the store already cost nothing, which nobody knows here."""
+    cap = prepared.detection.budget_usd
+    run_cap = cap if budget_usd is None else min(cap, budget_usd)
+    plans = [entry.plan for entry in prepared.entries if entry.plan is not None and entry.change.measured]
+    expected = {plan.lineage: Decimal(0) for plan in plans}
+    for plan in plans:
+        expected[plan.lineage] += sum((one.cost_usd for one in plan.estimates.values()), Decimal(0))
+    budgets = [("budget.per_run_usd", run_cap, sum(expected.values(), Decimal(0)))]
+    for change in (entry.change for entry in prepared.entries):
+        own = change.budget.per_run_usd
+        if change.name in expected and own < run_cap:
+            budgets.append((f"lineages.{change.name}.budget.per_run_usd", own, expected[change.name]))
+    return tuple(
+        Finding(
+            what=f"one run of every case is expected to cost {usd(cost)}, more than the budget of {usd(limit)}",
+            where=where,
+            mend="raise it, set a lower max_tokens, or take fewer cases; stored answers cost nothing",
+        )
+        for where, limit, cost in dict.fromkeys(budgets)
+        if cost > limit
+    )
+
+
 def waiting(prepared: Prepared, sentence: str) -> Scorecard:
     """The scorecard of a fork that nobody approved; ``sentence`` says how a maintainer has it measured."""
     return static(prepared, Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence))
@@ -252,7 +280,8 @@ async def measure(
         for entry in prepared.entries
         if entry.plan is None or not entry.change.measured
     ]
-    return _scorecard(prepared, cards, [], budget_usd=cap, seconds=clock.monotonic() - started)
+    short = over_budget(prepared, budget_usd)
+    return _scorecard(prepared, cards, [], budget_usd=cap, seconds=clock.monotonic() - started, warnings=short)
 
 
 def _experiment(plan: Plan, design: Design, change: LineageChange, budget_usd: Decimal) -> Experiment[Decision]:
@@ -280,6 +309,7 @@ def _scorecard(
     budget_usd: Decimal | None,
     seconds: float | None = None,
     dry_run: bool = False,
+    warnings: Sequence[Finding] = (),
 ) -> Scorecard:
     detection, pull_request = prepared.detection, prepared.pull_request
     return scorecard(
@@ -290,7 +320,7 @@ def _scorecard(
         comment=detection.comment,
         cards=cards,
         reasons=(*detection.reasons, *reasons),
-        warnings=detection.warnings,
+        warnings=(*detection.warnings, *warnings),
         budget_usd=budget_usd,
         seconds=seconds,
         dry_run=dry_run,

@@ -140,7 +140,7 @@ async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -
 
     from adapters.clock import SystemClock
     from adapters.store import open_store
-    from engine.pipeline import measure
+    from engine.pipeline import measure, over_budget
 
     clock = SystemClock()
     records: list[Record] = []
@@ -148,6 +148,8 @@ async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -
     try:
         with ProgressReport() as report:
             report.line(_what_runs(prepared))
+            for short in over_budget(prepared, options.budget_usd):
+                report.line(f"warning: {short}")
             try:
                 card = await measure(
                     prepared,
@@ -168,11 +170,13 @@ async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -
 
 
 def _what_runs(prepared: Prepared) -> str:
+    from engine.render.figures import usd
+
     plans = [entry.plan for entry in prepared.entries if entry.plan is not None]
     names = ", ".join(dict.fromkeys(plan.lineage for plan in plans))
     calls = sum(one.calls for plan in plans for one in plan.estimates.values())
     expected = sum((one.cost_usd for plan in plans for one in plan.estimates.values()), Decimal(0))
-    return f"measuring {names}: at most {calls} first calls, about ${expected:.2f}"
+    return f"measuring {names}: at most {calls} first calls, about {usd(expected)}"
 
 
 def _agreed(prepared: Prepared) -> bool:
@@ -186,7 +190,9 @@ def _agreed(prepared: Prepared) -> bool:
         return True
     expected = sum((one.cost_usd for plan in paid for one in plan.estimates.values()), Decimal(0))
     cap = prepared.detection.budget_usd
-    sys.stderr.write(f"This will cost about ${expected:.2f}, and never more than ${cap:.2f}. Go on? [y/N] ")
+    from engine.render.figures import usd
+
+    sys.stderr.write(f"This will cost about {usd(expected)}, and never more than {usd(cap)}. Go on? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -15,7 +15,7 @@ from action.exits import Exit
 from engine.pipeline import World, prepare
 from engine.plan_report import ExperimentReport, PlanReport, plan_report
 from engine.render.encode import log_line
-from engine.render.figures import plural
+from engine.render.figures import plural, usd
 from schemas.scorecard import Reason
 
 
@@ -57,16 +57,17 @@ def _lines(report: PlanReport) -> Iterator[str]:
     for experiment in report.experiments:
         yield ""
         yield from _experiment_lines(experiment)
+    short = " (too little)" if report.cost_usd > report.budget_usd else ""
     others = "1 other lineage is" if report.unaffected == 1 else f"{report.unaffected} other lineages are"
     if report.experiments:
         yield ""
         yield (
-            f"in all about ${report.cost_usd:.4f} for one run of every case, at most ${report.worst_usd:.4f}; "
-            f"the hard cap is ${report.budget_usd:.2f}; {others} unaffected"
+            f"in all about {usd(report.cost_usd)} for one run of every case, at most {usd(report.worst_usd)}; "
+            f"the hard cap is {usd(report.budget_usd)}{short}; {others} unaffected"
         )
         yield (
-            "assumed: an answer takes a quarter of its limit, and a token is four bytes; what answers really take is "
-            "known after a run"
+            "assumed: an answer takes a quarter of its limit and 1,024 tokens at most, and a token is four bytes; what "
+            "answers really take is known after a run"
         )
         yield "the run stops when the verdict is certain, and repeats cases to tell chance from change"
     for warning in report.warnings:
@@ -91,12 +92,12 @@ def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
     for arm in experiment.arms:
         yield (
             f"  {arm.arm:<9} {arm.model}: {plural(arm.calls, 'call')}, about {arm.input_tokens:,} tokens in and "
-            f"{arm.output_tokens:,} out, ${arm.cost_usd:.4f} (at most ${arm.worst_usd:.4f})"
+            f"{arm.output_tokens:,} out, {usd(arm.cost_usd)} (at most {usd(arm.worst_usd)})"
         )
     if judge := experiment.judge:
         yield (
             f"  judge     {judge.model}: {plural(judge.calls, 'call')}, about {judge.input_tokens:,} tokens in and "
-            f"{judge.output_tokens:,} out, ${judge.cost_usd:.4f} (at most ${judge.worst_usd:.4f})"
+            f"{judge.output_tokens:,} out, {usd(judge.cost_usd)} (at most {usd(judge.worst_usd)})"
         )
     for warning in experiment.warnings:
         yield f"  warning: {warning}"

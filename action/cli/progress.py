@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class ProgressReport:
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("${task.fields[spent]:.4f}", markup=False),
+                TextColumn("{task.fields[spent]}", markup=False),
                 TimeRemainingColumn(),
                 console=Console(file=self._stream),
                 transient=True,
@@ -65,8 +66,10 @@ class ProgressReport:
         if self._live:
             if key not in self._tasks:
                 name = f"{progress.lineage} · {progress.model}"
-                self._tasks[key] = self._live.add_task(name, total=progress.asked, spent=0.0)
-            self._live.update(self._tasks[key], total=progress.asked, completed=progress.done, spent=progress.spent_usd)
+                self._tasks[key] = self._live.add_task(name, total=progress.asked, spent=_usd(0.0))
+            self._live.update(
+                self._tasks[key], total=progress.asked, completed=progress.done, spent=_usd(progress.spent_usd)
+            )
         elif time.monotonic() - self._last_line >= PLAIN_EVERY_S:
             self._last_line = time.monotonic()
             self.line(self.state())
@@ -76,4 +79,11 @@ class ProgressReport:
         done = sum(one.done for one in self._latest.values())
         asked = sum(one.asked for one in self._latest.values())
         spent = max((one.spent_usd for one in self._latest.values()), default=0.0)
-        return f"{done} of {asked} answers, ${spent:.4f} spent"
+        return f"{done} of {asked} answers, {_usd(spent)} spent"
+
+
+def _usd(amount: float) -> str:
+    """Dollars with the digits that small money needs."""
+    from engine.render.figures import usd
+
+    return usd(Decimal(str(amount)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+from engine.render.figures import usd
 from schemas.errors import BudgetExceeded
 
 
@@ -34,8 +35,8 @@ class Budget:
         while (short := next((one for one in self._chain if one.lacks(worst)), None)) is not None:
             if not short.under_way:
                 raise BudgetExceeded(
-                    f"the budget of ${short.cap} does not allow another call: ${short.spent:.4f} is spent and the next"
-                    f" one may cost up to ${worst:.4f}",
+                    f"the budget of {usd(short.cap)} does not allow another call: {usd(short.spent)} is spent and the"
+                    f" next one may cost up to {usd(worst)}",
                     where=short.where,
                     mend="raise the budget or lower max_tokens; what is finished is kept and not paid again",
                 )

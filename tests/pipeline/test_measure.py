@@ -1,15 +1,17 @@
 """The main job with a provider that misbehaves on purpose: what is missing, failed or cut off is said and never a pass."""
 
 import json
+import re
 from contextlib import closing
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from action.cli.check import prices, renderer
 from adapters.git import GitRepository
 from adapters.store import open_store
-from engine.pipeline import World, measure, prepare, static
+from engine.pipeline import World, measure, over_budget, prepare, static
 from engine.render.json import scorecard_json
 from engine.runner.access import Access
 from schemas.errors import UsageError
@@ -240,3 +242,17 @@ async def test_a_lineages_own_budget_is_a_cap_of_its_own(tmp_path, store):
     assert (card.status, card.passes) == (VerdictStatus.ERROR, False)
     assert "$0.0001" in card.lineages[0].headline
     assert provider.calls < 10
+
+
+def test_a_budget_that_one_run_of_every_case_exceeds_is_said_before_the_first_call(tmp_path):
+    dear = FILES | {
+        "promptverdict.yaml": CONFIG.replace("price: {input: 1, output: 4}", "price: {input: 1, output: 400}")
+    }
+    what = prepared(tmp_path, dear, {PATH: EDITED})
+    (short,) = over_budget(what)
+    assert re.fullmatch(
+        r"one run of every case is expected to cost \$[0-9.]+, more than the budget of \$5\.00", short.what
+    )
+    assert short.where == "budget.per_run_usd"
+    assert over_budget(what, Decimal("0.001"))[0].what.endswith("the budget of $0.0010")
+    assert over_budget(prepared(tmp_path / "cheap", FILES, {PATH: EDITED})) == ()

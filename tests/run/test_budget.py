@@ -35,7 +35,7 @@ async def test_only_more_money_would_help():
     budget = Budget(Decimal(10))
     await budget.reserve(Decimal(6))
     budget.settle(Decimal(6), Decimal(5))
-    with pytest.raises(BudgetExceeded, match=r"\$10 .* \$5\.0000 is spent .* \$6\.0000.*raise the budget"):
+    with pytest.raises(BudgetExceeded, match=r"\$10\.00 .* \$5\.00 is spent .* \$6\.00.*raise the budget"):
         await budget.reserve(Decimal(6))
 
 
@@ -121,7 +121,7 @@ async def test_what_a_lineage_spends_is_spent_of_the_run_and_neither_cap_is_pass
     other = Budget(Decimal(9), within=run)
     await one.reserve(Decimal(4))
     one.settle(Decimal(4), Decimal(3), made=1)
-    with pytest.raises(BudgetExceeded, match=r"lineages\.one\.budget.*\$4 "):
+    with pytest.raises(BudgetExceeded, match=r"lineages\.one\.budget.*\$4\.00 "):
         await one.reserve(Decimal(2))
     await other.reserve(Decimal(7))
     waiting = asyncio.create_task(one.reserve(Decimal(1)))
