@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from schemas.config import RunConfig
 from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, EvaluatorFailure, Outcome
@@ -39,7 +38,7 @@ _VARYING = re.compile(r"[0-9a-f]*[0-9][0-9a-f-]*")
 
 def host_of(origin: str) -> str:
     """``api.example.com``, ``127.0.0.1:8080``; what has no host as it is."""
-    return urlsplit(origin).netloc or origin
+    return origin.partition("://")[2].partition("/")[0] or origin
 
 
 def fix_for(error: CompletionError, settings: RunConfig | None = None) -> str:
