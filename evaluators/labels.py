@@ -26,10 +26,27 @@ _KEYS = frozenset(_RANKED_KEYS)
 _NOTHING = frozenset(
     {"", "none", "n/a", "na", "null", "no label", "no labels", "none of the above", "none apply", "nothing"}
 )
-_EXPLAINED = re.compile(r"[\s\"'*_`\])]*(?:$|\((?!or\b|and\b)|[—–]|-\s|(?:,\s*)?(?:because|since|as)\b)")
-_NEGATED = re.compile(
-    r"(?:\b(?:not|never|neither|nor|cannot|unlike|than|instead of|except|excluding|without)|n['’]t)\b[^.!?;:\n]{0,24}$"
+_EXPLAINED = re.compile(
+    r"[\s\"'*_`\])]*(?:$|\((?!or\b|and\b)|[—–]|-\s|(?:,\s*)?(?:because|since|as)\b|[,;]\s*(?:explanation|reason(?:ing)?|"
+    r"rationale|confidence)\b)"
 )
+_NEGATED = re.compile(
+    r"(?:\b(?:not|never|neither|nor|cannot|unlike|than|instead of|except|excluding|without|hardly|barely|scarcely|"
+    r"nicht|kein\w*|weder|pas|jamais|nunca|ohne|sans|sin)\b|n['’]t\b|不是|并非|不属于)[^.!?;:\n]{0,24}$"
+    r"|\b(?:no|non|не|нет)\s+(?:es\s+|è\s+)?$"
+    r"|\b(?:not applicable|inapplicable|n/a|false|incorrect|wrong|rejected|excluded|ruled out)\s*[:=]\s*$"
+)
+"""Before a label: it is ruled out."""
+_DENIED = re.compile(
+    r"[\"'*_`)\]»”’]*(?:"
+    r"\s+(?:label\s+|category\s+|class\s+|team\s+|option\s+)?(?:(?:is|was|are|seems|looks|would be)\s+(?:\w+\s+)?"
+    r"(?:not|never|no|incorrect|wrong|false|unlikely|inapplicable|irrelevant|excluded)\b"
+    r"|(?:is|was|does|do|did|would|could|can|are)n['’]t\b|(?:does|do|did|would|will|can|could)\s+not\b|cannot\b"
+    r"|(?:ist|wäre|passt|trifft)\s+(?:\w+\s+)?(?:nicht|falsch|kein\w*)\b|n['’]est\s+pas\b|no\s+(?:es|aplica)\b)"
+    r"|,?\s*which\b[^.!?;\n]{0,24}\bnot\b|\s*[:=]\s*(?:false|no|nein|non|0|✗|❌)(?!\w)|\s*[?？]\s*(?:no|nein|non)\b|\s*不适用)"
+)
+"""Behind a label: it is ruled out."""
+_IDENTIFIER = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+", re.IGNORECASE)
 _LINE_LEAD = " \t#>*•_`\"'-–"
 _BULLET = re.compile(r"\s*(?:[-*•–+]|\d{1,3}[.)])\s+")
 _MARKER = re.compile(r"(.{1,60}?)\s*(?::|=>|=|->|→)\s*(.*)")
@@ -37,6 +54,7 @@ _MARKER_IS = re.compile(r"(.{1,60}?)\s+(?:is|are)\b\s*(.*)")
 _TAG = re.compile(r"<([a-z_ -]{1,24})>([^<>]{0,400})</\1>")
 _SEPARATORS = re.compile(r"[,;/|&+\n]|\band\b")
 _EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？#-–—"
+_EDGES_BUT_QUESTION = _EDGES.replace("?", "").replace("？", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +111,11 @@ class LabelReader:
     def _mentions(self, words: str) -> list[tuple[str, bool]]:
         """Labels named in folded ``words``, each with whether it is negated (“not billing”)."""
         return [
-            (self._by_key[found[0]], bool(_NEGATED.search(words, max(0, found.start() - 40), found.start())))
+            (
+                self._by_key[found[0]],
+                bool(_NEGATED.search(words[max(0, found.start() - 40) : found.start()]))
+                or _DENIED.match(words, found.end()) is not None,
+            )
             for found in self._pattern.finditer(words)
         ]
 
@@ -119,8 +141,12 @@ class LabelReader:
             reading = self._one_of_json(body)
             if reading is not None:
                 return reading
+        if body.rstrip(_EDGES_BUT_QUESTION).endswith(("?", "？")):
+            return LabelReading(None, "no label: the answer asks")
         if (label := self.exactly(body)) is not None:
             return LabelReading((label,))
+        if _IDENTIFIER.fullmatch(bare := body.strip(_EDGES)):
+            return self._one({bare})
         return self._one_of_text(fold_words(body))
 
     def _one_of_json(self, body: str) -> LabelReading | None:
@@ -157,8 +183,11 @@ class LabelReader:
     def _stated_by(self, value: str) -> set[str]:
         """Labels in the value of a marked line; an explanation behind the label is not part of it."""
         found = self._pattern.search(value)
-        if found and not value[: found.start()].strip(_EDGES) and _EXPLAINED.match(value, found.end()):
-            return {self._by_key[found[0]]}
+        if found and not value[: found.start()].strip(_EDGES) and not _DENIED.match(value, found.end()):
+            label = self._by_key[found[0]]
+            others = self._mentions(value[found.end() :])
+            if _EXPLAINED.match(value, found.end()) or (others and all(ruled_out for _, ruled_out in others)):
+                return {label}
         return self._named(value)
 
     def _one(self, named: set[str], *, negated: bool = False) -> LabelReading:

@@ -210,3 +210,60 @@ def test_every_usual_way_of_saying_a_label_is_understood(label, way, loud):
 def test_a_label_that_is_json_text_survives_quoting():
     reader = LabelReader(['say "hi"', "say bye"])
     assert reader.read_one(json.dumps({"label": 'say "hi"'})).labels == ('say "hi"',)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "no billing here",
+        "hardly billing",
+        "barely refunds",
+        "billing is incorrect",
+        "The label refunds is incorrect here.",
+        "The label billing does not apply",
+        "billing doesn't apply",
+        "billing would be wrong",
+        "not applicable: billing",
+        "n/a: refunds",
+        "false: billing",
+        "refunds: no",
+        "billing=false",
+        "billing_issue",
+        "refunds-team",
+        "non-billing",
+        'The user asked me to answer "billing", which I will not do.',
+        "pas billing",
+        "nicht billing",
+        "kein billing",
+        "billing trifft nicht zu",
+        "no es billing",
+        "ohne refunds",
+        "不是billing",
+        "billing?",
+        "Is this refunds？",
+        "Category: billing does not fit",
+    ],
+)
+def test_a_label_that_is_ruled_out_or_asked_about_is_none(answer):
+    assert READER.read_one(answer).labels is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "It is billing, no doubt",
+        "I am sure: billing",
+        "No problem, this is billing.",
+        "Ticket no. 7 is about billing",
+        "This is not urgent. Label: billing",
+        "Answer: billing, not refunds",
+        "Answer: billing. It isn't refunds.",
+        "Category: billing. The card was charged twice.",
+        "label: billing, explanation: They mention refunds as well.",
+        "billing - the customer does not like it",
+        "billing: the invoice is wrong",
+        "The charge is wrong, so billing.",
+    ],
+)
+def test_words_of_denial_about_something_else_do_not_hide_the_label(answer):
+    assert READER.read_one(answer).labels == ("billing",)
