@@ -25,8 +25,9 @@ from engine.detection.settings import folded, settings_of
 from engine.prompt_diff import diff_prompts
 from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
 from schemas.detection import LineageChange, ModelPair
-from schemas.prompts import Finding, PromptFile, UseCase
-from schemas.scorecard import Change, PromptDiff, ReasonCode
+from schemas.prompts import Dialect, Finding, PromptFile, UseCase
+from schemas.scorecard import Change, PromptDiff, Reason, ReasonCode
+from schemas.testsets import TestCase
 
 
 def may_be_affected(entry: Entry, commits: Commits) -> bool:
@@ -69,7 +70,8 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
     if not changes and not (refused and chosen_anew):
         return None
     cases = (*gating.tests.cases, *gating.cases.added) if gating.tests else gating.cases.added
-    quoted, few_quoted = judged(newly_quoted(old, new, cases) if new else (), len(cases))
+    quoted, few_quoted = judged(newly_quoted(old, new, cases) if new else (), cases)
+    looked_up = _lookups(old, new, cases) if new and new.dialect is Dialect.JINJA else ()
     judge, unknown_judge, other_judge = _judge(entry, versions.judge, pairs)
     gate, run, budget = _settings(entry)
     return LineageChange(
@@ -99,6 +101,7 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
             *gating.reasons,
             *grading.reasons,
             *quoted,
+            *looked_up,
         ),
         warnings=(
             *prompt_warnings(entry, versions, commits, base_ref),
@@ -109,6 +112,12 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
         diff=_diff(versions, commits),
         measured=not entry.adopted,
     )
+
+
+def _lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) -> tuple[Reason, ...]:
+    from engine.detection.lookups import lookups  # Jinja's parser, that most prompts don't need
+
+    return lookups(old, new, cases)
 
 
 def _diff(versions: Versions, commits: Commits) -> PromptDiff | None:

@@ -1,69 +1,218 @@
-"""Test cases that a prompt holds as examples: what it says to those is no evidence about any other."""
+"""Test cases that a prompt holds as examples: what it says to those is no evidence about any other.
+
+Texts are compared by their letters and digits alone, in one spelling: blanks, punctuation, markup, entities, escapes,
+invisible characters, accents, case and look-alike letters hide nothing.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import html
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
-from engine.near_duplicates import normalised
-from schemas.prompts import Finding, PromptFile
+from pydantic import JsonValue
+
+from evaluators.text import INVISIBLE
+from schemas.prompts import Dialect, Finding, PromptFile
 from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
 
 WORDS = 5
-"""An input of fewer words may stand in a prompt by chance."""
+"""An input of fewer words may stand in a prompt by chance; several of them don't."""
+FEW = 5
+FEW_SHARE = 0.1
+"""So many shorter inputs, and this share of the cases, count all the same."""
+PART = 0.6
+"""Share of an input's letters that is as good as all of it, and the letters that are enough of a long one."""
+ENOUGH = 60
+LEAST = 20
+GRAM = 9
+COMMON = 0.05
+"""What more inputs hold than this share (and than three) is nobody's own."""
+SAMPLE = 500
+"""Inputs by which it is told what is common."""
+BUSY = 50
+"""Inputs that share a piece, up to which each is compared."""
 SHARE = 0.02
-"""From this part of the cases on, what they add to the score could hide a drop: nothing is approved by it."""
+"""From this part of the cases, or of a slice's, on, what they add to the score could hide a drop."""
 NAMED = 3
-CHARACTERS = 64 * 1024
-"""Of a prompt that are looked through: enough for examples, and bounded for any number of cases."""
+
+_MARKUP = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]{0,200}>", re.DOTALL)
+_TEMPLATE_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
+_ALIKE = str.maketrans("аеорсхукмтнвіјѕԁһοανρτυικ", "aeopcxykmthbijsdhoavptuik")
+"""Cyrillic and Greek letters that look like Latin ones; both sides are spelled so."""
 
 
 def newly_quoted(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) -> tuple[TestCase, ...]:
-    """The cases with an input of their own, of five words or more, that stands in ``new`` and not in ``old``.
+    """Returns the cases with an input of their own, or most of one, that stands in ``new`` and not in ``old``.
 
-    An input that half of the cases share is no case's own. Case and blanks don't matter.
+    An input that half of the cases share is no case's own, nor is a part that several share.
     """
-    texts = [[value for value in case.inputs.values() if isinstance(value, str)] for case in cases]
-    shared = Counter(text for of in texts for text in set(of))
-    before, after = _Text(old), _Text(new)
-    return tuple(
-        case
-        for case, of in zip(cases, texts, strict=True)
-        if any(2 * shared[text] <= len(cases) and after.holds(text) and not before.holds(text) for text in of)
-    )
+    inputs = _Inputs(cases)
+    before = inputs.standing_in(_text_of(old)) if old else frozenset()
+    found = inputs.standing_in(_text_of(new)) - before
+    long = {case for case, short in found if not short}
+    few = {case for case, short in found if short} - long
+    if len(few) >= max(FEW, FEW_SHARE * len(cases)):
+        long |= few
+    return tuple(case for index, case in enumerate(cases) if index in long)
 
 
-class _Text:
-    """What a prompt's author wrote, searchable for many texts."""
-
-    def __init__(self, prompt: PromptFile | None) -> None:
-        parts = [*(message.content for message in prompt.messages), *prompt.included.values()] if prompt else []
-        self._whole = f" {normalised(' '.join(parts)[:CHARACTERS])} "
-        words = self._whole.split()
-        self._runs = {tuple(words[start : start + WORDS - 2]) for start in range(len(words))}
-
-    def holds(self, text: str) -> bool:
-        words = normalised(text).split()
-        # its first and last word may stand between quotes in the prompt: the run is from the inside
-        return len(words) >= WORDS and tuple(words[1 : WORDS - 1]) in self._runs and " ".join(words) in self._whole
+def letters(text: str) -> str:
+    """The letters and digits of a text in one spelling."""
+    plain = html.unescape(text)
+    if not plain.isascii():
+        plain = unicodedata.normalize("NFKD", INVISIBLE.sub("", plain)).casefold()
+        plain = unicodedata.normalize("NFKD", plain).translate(_ALIKE)
+    return "".join(filter(str.isalnum, plain.casefold()))
 
 
-def judged(quoted: Sequence[TestCase], cases: int) -> tuple[tuple[Reason, ...], tuple[Finding, ...]]:
-    """What is said of quoted cases among so many: a reason where they weigh, else a warning; nothing of none."""
+def _text_of(prompt: PromptFile) -> str:
+    """The letters of all that an author wrote and a model gets to read; once more without markup and escapes."""
+    parts = [*(message.content for message in prompt.messages), *prompt.included.values()]
+    settings = prompt.parameters.model_dump(mode="json", include={"tools", "json_schema"})
+    text = "\n".join([*parts, *_texts_in(settings)])
+    if prompt.dialect is Dialect.JINJA:
+        text = _TEMPLATE_COMMENT.sub("", text)
+    bare = _MARKUP.sub("", _ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)), text))
+    return letters(text) if bare == text else f"{letters(text)}\n{letters(bare)}"
+
+
+def _texts_in(value: JsonValue | Mapping[str, JsonValue]) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts_in(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts_in(item)
+
+
+def _is_long(text: str) -> bool:
+    """Five words or more, or as much in a script that writes none."""
+    return len(re.findall(r"\w+", text)) >= WORDS or sum("\u0e00" <= c <= "\ua4cf" for c in text) >= 2 * WORDS
+
+
+def _is_telling(text: str) -> bool:
+    """Whether a short input is more than a common word: several words, or a number of something."""
+    words = re.findall(r"\w+", text)
+    return len("".join(words)) >= 8 and (len(words) > 1 or any(map(str.isdigit, text)))
+
+
+def _whole_numbers(spelled: str, start: int, end: int, before: str, after: str) -> str:
+    """The run of an input between two places, without the digits of a number that goes on beyond it, here or there."""
+    run = spelled[start:end]
+    if _digit(after) or _digit(spelled[end : end + 1]):
+        run = run.rstrip("0123456789")
+    if _digit(before) or (start and _digit(spelled[start - 1])):
+        run = run.lstrip("0123456789")
+    return run
+
+
+def _digit(text: str) -> bool:
+    return "0" <= text <= "9"
+
+
+def _stands_whole(spelled: str, text: str) -> bool:
+    left = r"(?<!\d)" if _digit(spelled[:1]) else ""
+    right = r"(?!\d)" if _digit(spelled[-1:]) else ""
+    return re.search(f"{left}{re.escape(spelled)}{right}", text, re.ASCII) is not None
+
+
+class _Inputs:
+    """The inputs of all cases, to be looked for in a text in one pass over it."""
+
+    def __init__(self, cases: Sequence[TestCase]) -> None:
+        self._of = len(cases)
+        texts = [dict.fromkeys(_texts_in(case.inputs)) for case in cases]
+        holders = Counter(text for of in texts for text in of)
+        self._inputs: list[tuple[int, str, bool]] = []
+        """Case, letters, and whether the input is short."""
+        self._grams: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        """Pieces of inputs at every ninth letter: a common run of 17 letters holds one whole."""
+        for case, of in enumerate(texts):
+            for text in of:
+                own = self._of == 1 or 2 * holders[text] <= self._of
+                if own and ((long := _is_long(text)) or _is_telling(text)):
+                    self._inputs.append((case, letters(text), not long))
+        self._sample = self._inputs[:: 1 + len(self._inputs) // SAMPLE]
+        self._rare: dict[str, bool] = {}
+        for number, (_, spelled, _) in enumerate(self._inputs):
+            for start in range(0, max(1, len(spelled) - GRAM + 1), GRAM):
+                self._grams[spelled[start : start + GRAM]].append((number, start))
+        busy = {gram for gram, places in self._grams.items() if len(places) > max(BUSY, COMMON * self._of)}
+        told = {number for gram, places in self._grams.items() if gram not in busy for number, _ in places}
+        self._untold = [number for number in range(len(self._inputs)) if number not in told]
+        """Inputs that no piece tells from many others."""
+        for gram in busy:
+            del self._grams[gram]
+
+    def standing_in(self, text: str) -> frozenset[tuple[int, bool]]:
+        """Cases of which an input stands in ``text``, each with whether it is a short one."""
+        whole = (self._inputs[number] for number in self._untold)
+        found = {(case, short) for case, spelled, short in whole if _stands_whole(spelled, text)}
+        for size in {len(gram) for gram in self._grams}:
+            for at in range(len(text) - size + 1):
+                for number, start in self._grams.get(text[at : at + size], ()):
+                    case, spelled, short = self._inputs[number]
+                    if (case, short) not in found and self._stands(text, at, spelled, start, short=short):
+                        found.add((case, short))
+        return frozenset(found)
+
+    def _stands(self, text: str, at: int, spelled: str, start: int, *, short: bool) -> bool:
+        """Whether the input, or enough of it, stands in ``text``, where its piece at ``start`` stands ``at`` there."""
+        low, high, size = 0, min(len(spelled), GRAM), len(spelled)
+        while low < start and low < at and spelled[start - low - 1] == text[at - low - 1]:
+            low += 1
+        while start + high < size and at + high < len(text) and spelled[start + high] == text[at + high]:
+            high += 1
+        sides = text[max(0, at - low - 1) : at - low], text[at + high : at + high + 1]
+        run = _whole_numbers(spelled, start - low, start + high, *sides)
+        if len(run) == size:
+            return True
+        return not short and len(run) >= max(LEAST, min(ENOUGH, PART * size)) and self._is_own(run)
+
+    def _is_own(self, run: str) -> bool:
+        """Whether at least half of the run is nobody else's: one letter more than a common phrase is still common."""
+        pieces = [run[at : at + GRAM] for at in range(0, len(run) - GRAM + 1, GRAM // 2)]
+        return 2 * sum(map(self._is_rare, pieces)) >= len(pieces)
+
+    def _is_rare(self, piece: str) -> bool:
+        if piece not in self._rare:
+            holders = {case for case, spelled, _ in self._sample if piece in spelled}
+            self._rare[piece] = len(holders) <= max(3, COMMON * len(self._sample))
+        return self._rare[piece]
+
+
+def judged(quoted: Sequence[TestCase], cases: Sequence[TestCase]) -> tuple[tuple[Reason, ...], tuple[Finding, ...]]:
+    """What is said of quoted cases: a reason where they weigh, in all or in a slice, else a warning; none: nothing."""
     if not quoted:
         return (), ()
     names = ", ".join(f"`{case.id}`" for case in quoted[:NAMED]) + (", …" if len(quoted) > NAMED else "")
-    one = len(quoted) == 1
-    what = f"the prompt holds {len(quoted)} of its {cases} test {'case' if cases == 1 else 'cases'} as text ({names})"
+    one, of = len(quoted) == 1, len(cases)
+    what = f"the prompt holds {len(quoted)} of its {of} test {'case' if of == 1 else 'cases'} as text ({names})"
     why = f"what it says to {'that one tells' if one else 'those tells'} nothing about others"
-    if len(quoted) <= SHARE * cases:
+    if not _weighs(quoted, cases):
         return (), (Finding(what=f"{what}: {why}", mend="give it other examples"),)
     sentence = f"{what[0].upper()}{what[1:]}: {why}; give it other examples."
     reason = Reason(
         code=ReasonCode.QUOTED_CASES,
-        status=VerdictStatus.UNDERPOWERED,
+        status=VerdictStatus.SUSPICIOUS,
         sentence=sentence,
         cases=tuple(case.id for case in quoted),
     )
     return (reason,), ()
+
+
+def _weighs(quoted: Sequence[TestCase], cases: Sequence[TestCase]) -> bool:
+    sizes = Counter(name for case in cases for name in set(case.slices))
+    held = Counter(name for case in quoted for name in set(case.slices))
+    return (
+        len(quoted) > SHARE * len(cases)
+        or any(case.protected for case in quoted)
+        or any(number > SHARE * sizes[name] for name, number in held.items())
+    )

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from engine.detection.quoted import judged, newly_quoted
-from schemas.prompts import Dialect, Message, PromptFile, Role
+from schemas.prompts import Dialect, Message, Parameters, PromptFile, Role
 from schemas.scorecard import ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
 from tests.end_to_end.conftest import PROMPT, project
@@ -39,6 +39,16 @@ def ids(old, new, cases=CASES):
         f'"{TICKET}" is billing',
         "i was CHARGED twice\n   in march 2024. -> billing",
         f"- ticket: «{TICKET}»",
+        "I was **charged** _twice_ in `March` 2024.",
+        "I was char\u200bged twice in Ma\u00adrch 2024.",
+        "I was cha<!-- -->rged twice in <b>March</b> 2024.",
+        "I was &#99;harged twice&nbsp;in March 2024.",
+        "I was \\u0063harged twice in \\x4darch 2024.",
+        "Ｉ ｗａｓ ｃｈａｒｇｅｄ ｔｗｉｃｅ ｉｎ Ｍａｒｃｈ ２０２４",
+        "I w a s c h a r g e d t w i c e i n M a r c h 2 0 2 4",
+        "I wаs сhаrgеd twiсe in Mаrсh 2024.",
+        "I-was-charged-twice-in-March-2024",
+        f"{'word ' * 30_000}{TICKET}",
     ],
 )
 def test_a_case_that_stands_in_the_prompt_is_found_whatever_is_around_it(text):
@@ -62,25 +72,81 @@ def test_an_input_that_most_cases_share_is_no_cases_own():
     assert ids(None, prompt(policy), cases) == []
 
 
-@pytest.mark.parametrize(("quoted", "cases", "status"), [(1, 49, "reason"), (1, 50, "warning"), (5, 200, "reason")])
-def test_a_few_of_many_are_a_warning_and_more_are_inconclusive(quoted, cases, status):
-    reasons, warnings = judged([case(number) for number in range(quoted)], cases)
-    assert (len(reasons), len(warnings)) == ((1, 0) if status == "reason" else (0, 1))
+def test_a_comment_of_the_template_and_what_tools_describe():
+    hidden = prompt("Sort. I was cha{# no #}rged twice in March 2024.").model_copy(update={"dialect": Dialect.JINJA})
+    assert ids(prompt("Sort."), hidden) == ["t0"]
+    tools = Parameters(tools=({"name": "sort", "description": f"{TICKET} is billing"},))
+    assert ids(prompt("Sort."), prompt("Sort.", parameters=tools)) == ["t0"]
+
+
+LONG = "My parcel to Leeds never came and nobody at the depot picks up the phone, so please send the money back today."
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("My parcel to Leeds never came and nobody at the depot picks up the phone", ["long"]),
+        ("parcel to Leeds never came and nobody at the depot picks up the phone, so please send the money", ["long"]),
+        ("nobody at the depot picks up the phone", []),
+        ("so please send the money back today", []),
+    ],
+)
+def test_most_of_an_input_is_as_good_as_all_of_it(text, found):
+    cases = [TestCase(id="long", inputs={"mail": {"body": [LONG]}}), *CASES[1:]]
+    assert ids(prompt("Sort."), prompt(text), cases) == found
+
+
+def test_a_part_that_several_cases_share_is_nobodys_own():
+    cases = [
+        TestCase(id=f"t{n}", inputs={"ticket": f"{n} thousand thanks for your kind help with this order {n}"})
+        for n in range(9)
+    ]
+    assert ids(prompt("Sort."), prompt("Many thanks for your kind help with this order"), cases) == []
+    assert ids(prompt("Sort."), prompt("3 thousand thanks for your kind help with this order 3"), cases) == ["t3"]
+
+
+@pytest.mark.parametrize(("quoted", "found"), [(4, 0), (6, 6)])
+def test_several_short_inputs_don_t_stand_there_by_chance(quoted, found):
+    words = ("apple", "banana", "cherry", "damson", "elder", "figs")
+    cases = [TestCase(id=word, inputs={"q": f"where is {word}"}) for word in words] + CASES
+    text = "\n".join(f"where is {word} -> shelf" for word in words[:quoted])
+    assert len(ids(prompt("Sort."), prompt(text), cases)) == found
+
+
+def test_scripts_without_blanks_are_found_too():
+    chinese = TestCase(id="zh", inputs={"ticket": "我在三月被收取了两次费用请退款"})
+    assert ids(prompt("分类"), prompt("例子：我在三月，被收取了两次费用，请退款 → 账单"), [chinese, *CASES]) == ["zh"]
+
+
+@pytest.mark.parametrize(
+    ("quoted", "cases", "status"), [(1, 49, "reason"), (1, 50, "warning"), (5, 200, "reason"), (0, 9, "nothing")]
+)
+def test_a_few_of_many_are_a_warning_and_more_are_suspicious(quoted, cases, status):
+    every = [case(number) for number in range(cases)]
+    reasons, warnings = judged(every[:quoted], every)
+    assert (len(reasons), len(warnings)) == {"reason": (1, 0), "warning": (0, 1), "nothing": (0, 0)}[status]
+
+
+@pytest.mark.parametrize(("more", "status"), [({}, 0), ({"protected": True}, 1), ({"slices": ("rare",)}, 1)])
+def test_one_of_many_weighs_in_its_slice_or_where_it_is_protected(more, status):
+    every = [case(number).model_copy(update={"slices": ("typical",)}) for number in range(200)]
+    every[0] = every[0].model_copy(update=more)
+    assert len(judged(every[:1], every)[0]) == status
 
 
 def test_what_is_said():
-    (reason,), _ = judged(CASES[:4], 9)
+    (reason,), _ = judged(CASES[:4], CASES)
     assert reason.model_dump(exclude_defaults=True) == {
         "code": ReasonCode.QUOTED_CASES,
-        "status": VerdictStatus.UNDERPOWERED,
+        "status": VerdictStatus.SUSPICIOUS,
         "sentence": (
             "The prompt holds 4 of its 9 test cases as text (`t0`, `t1`, `t2`, …): what it says to those tells nothing "
             "about others; give it other examples."
         ),
         "cases": ("t0", "t1", "t2", "t3"),
     }
-    assert judged([], 9) == ((), ())
-    _, (finding,) = judged(CASES[:1], 100)
+    assert judged([], CASES) == ((), ())
+    _, (finding,) = judged(CASES[:1], [*CASES, *map(case, range(9, 100))])
     assert str(finding) == (
         "the prompt holds 1 of its 100 test cases as text (`t0`): what it says to that one tells nothing about others "
         "(give it other examples)"
@@ -89,9 +155,9 @@ def test_what_is_said():
 
 def test_twenty_thousand_cases_against_a_long_prompt_are_soon_looked_up():
     text = " ".join(f"{TICKET} Order {number}" for number in range(20_000, 40_000))
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(newly_quoted(None, prompt(text), [case(number) for number in range(20_000)])) == 0
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 10
 
 
 def test_a_pull_request_that_copies_its_test_cases_into_the_prompt_is_not_approved(project):
@@ -101,5 +167,6 @@ def test_a_pull_request_that_copies_its_test_cases_into_the_prompt_is_not_approv
         "copied", {"prompts/triage.prompt.yml": PROMPT.replace("  - role: user", f"{examples}  - role: user")}
     )
     card = project.check("copied").card
-    assert card["status"] != "approved"
+    assert not card["passes"]
+    assert ("quoted_cases", "suspicious") in [(one["code"], one["status"]) for one in card["lineages"][0]["reasons"]]
     assert "9 of its 60 test cases" in " ".join(reason["sentence"] for reason in card["lineages"][0]["reasons"])
