@@ -55,7 +55,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             plan=plan,
             spending=spending.model_copy(update={"identical": shared}),
         )
-    doubts = scoring_doubts(plan, result.outcomes, change.config.labels, decision.status)
+    doubts = (*graded.doubts, *scoring_doubts(plan, result.outcomes, change.config.labels, decision.status))
     status = combine([decision.status, *(reason.status for reason in (*change.reasons, *doubts))])
     classes, confusion = _classes(change, plan, result.outcomes)
     usages = {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from engine.judge_probes import probe, salt_of
 from engine.plan import Plan, with_evaluator
 from engine.readers.labels import read_labels
 from engine.runner.access import Access
@@ -20,7 +22,7 @@ from evaluators.registry import evaluator_for
 from schemas.config import RunConfig
 from schemas.detection import LineageChange
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
-from schemas.outcomes import Completion, CompletionError, ErrorKind
+from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome
 from schemas.ports import Clock, OutcomeStore
 from schemas.prompts import Finding, Request
 from schemas.scorecard import Reason, ReasonCode, VerdictStatus
@@ -37,6 +39,8 @@ class Graded:
     """What the judge's answers cost now; nothing where they were in the store."""
     stopped: Reason | None = None
     """Why the calibration could not be finished: then nothing is to be measured either."""
+    doubts: tuple[Reason, ...] = ()
+    """What the judge's probes speak against."""
 
 
 async def calibrated(
@@ -68,6 +72,25 @@ async def calibrated(
         change.config, change.judged_by, change.rubric, change.judge, cases=gating, calibrated=True
     )
     return Graded(with_evaluator(plan, evaluator, change.config), found.agreement, calls.spent_usd)
+
+
+async def probed(
+    graded: Graded,
+    change: LineageChange,
+    outcomes: Sequence[Outcome],
+    *,
+    access: Access,
+    store: OutcomeStore,
+    clock: Clock,
+    budget_usd: Decimal | None,
+) -> Graded:
+    """Probes a judge that gates beside the answers that it graded, and says what speaks against its grades."""
+    decides = any(spec.kind == "dimension" and spec.gates for spec in graded.plan.evaluator.metrics)
+    if not decides or change.judge_labels is None:
+        return graded
+    calls = Calls(access, store, clock, Budget(budget_usd), change.run)
+    doubts = await probe(change, graded.plan.judges[0], calls, outcomes, salt_of(graded.plan.digest))
+    return dataclasses.replace(graded, doubts=doubts, cost_usd=graded.cost_usd + calls.spent_usd)
 
 
 async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> Calibration:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from engine.assemble import measured_card, scorecard, unmeasured_card
 from engine.detect import detect
 from engine.render.figures import usd
+from engine.verdict import DECIDED
 from schemas.detection import Detection, LineageChange
 from schemas.errors import ConfigError, UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from engine.runner.access import Access
     from engine.runner.experiment import Experiment, Progress
     from schemas.experiments import Experiment as Record
+
+
+NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True)
@@ -225,7 +229,7 @@ async def measure(
     ``budget_usd`` can only lower the configured cap; ``on_record`` is given each experiment's record.
     Raises StoreError when evidence can't be kept.
     """
-    from engine.calibrate import calibrated
+    from engine.calibrate import calibrated, probed
     from engine.history import history_of
     from engine.record import completed, designed
     from engine.replay import design_of
@@ -272,9 +276,21 @@ async def measure(
     if on_record is not None:
         for record, result in zip(records, results, strict=True):
             on_record(completed(record, result.outcomes))
-    cards += [
-        measured_card(entry.change, graded, result) for (entry, graded), result in zip(planned, results, strict=True)
-    ]
+    left -= sum((one.spending.cost_usd + one.spending.judge_cost_usd for one in results), NOTHING)
+    for (entry, graded), result in zip(planned, results, strict=True):
+        seen = graded
+        if result.decision is not None and result.decision.status not in DECIDED:
+            seen = await probed(
+                graded,
+                entry.change,
+                result.outcomes,
+                access=access,
+                store=store,
+                clock=clock,
+                budget_usd=max(left, NOTHING),
+            )
+            left -= seen.cost_usd - graded.cost_usd
+        cards.append(measured_card(entry.change, seen, result))
     cards += [
         unmeasured_card(entry.change, entry.model, (*entry.reasons, *entry.change.reasons), plan=entry.plan)
         for entry in prepared.entries

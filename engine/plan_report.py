@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.cost import BYTES_PER_TOKEN, UNLIMITED_OUTPUT, estimate, worst_case
+from engine.judge_probes import PROBES
 from engine.readers.labels import read_labels
 from evaluators.generation import BLIND_CALLS, RubricJudge
 from schemas.config import Usd
@@ -38,7 +39,7 @@ class ArmReport(Value):
 
 
 class JudgeReport(Value):
-    """One grading of every answer of both arms, and of the sample answers that people graded."""
+    """One grading of every answer of both arms, of the sample answers that people graded, and of the probes."""
 
     model: str
     calls: int
@@ -156,11 +157,12 @@ def _judge(entry: Entry, plan: Plan) -> JudgeReport | None:
                 worst += worst_case(judge.request(case, "x" * (limit * BYTES_PER_TOKEN), call=call), price)
     path = change.config.judge.labels if change.config.judge else None
     with suppress(ConfigError):  # said by the run, which then doesn't ask about any of them
-        for answer in read_labels(path or "", (change.judge_labels or "").encode(), change.rubric):
+        for number, answer in enumerate(read_labels(path or "", (change.judge_labels or "").encode(), change.rubric)):
             case = TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
             graded = [judge.request(case, answer.output, call=call) for call in range(BLIND_CALLS)]
-            expected += graded
-            worst += sum((worst_case(request, price) for request in graded), Decimal(0))
+            times = 2 if number < PROBES else 1
+            expected += graded * times
+            worst += times * sum((worst_case(request, price) for request in graded), Decimal(0))
     found = estimate(expected, price)
     return JudgeReport(
         model=change.judge.model,

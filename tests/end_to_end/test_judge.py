@@ -105,9 +105,9 @@ def test_the_plan_tells_the_judges_calls_from_the_arms(project):
     (experiment,) = project.run("plan", "--head", "longer", "--base", "main", "--format", "json").card["experiments"]
     assert [arm["calls"] for arm in experiment["arms"]] == [40, 40]
     judge = experiment["judge"]
-    assert judge["calls"] == 2 * (40 + 40 + 40)  # both arms and the sample answers, in two blind calls
+    assert judge["calls"] == 2 * (40 + 40 + 40 + 5)  # both arms, the sample answers and the probes, in two blind calls
     assert 0 < float(judge["cost_usd"]) < float(judge["worst_usd"])
-    assert "judge     offline-large: 240 calls" in project.run("plan", "--head", "longer", "--base", "main").out
+    assert "judge     offline-large: 250 calls" in project.run("plan", "--head", "longer", "--base", "main").out
 
 
 def test_a_rubric_that_can_not_be_read_is_the_reason_and_not_that_there_is_none(project):

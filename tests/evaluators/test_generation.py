@@ -143,6 +143,13 @@ def test_one_failed_call_of_two_is_not_averaged_away(case, scores):
     assert all(isinstance(score, EvaluatorFailure) for score in scores(generation(), case(), "Hi!", ask=judge).values())
 
 
+@pytest.mark.parametrize("wrapped", ["<think>4 or 5? {no}</think>\n{}", "{}"])
+@pytest.mark.parametrize("grade", [4, 4.0, "4"])
+def test_reasoning_before_the_grades_and_a_point_behind_them_are_read(wrapped, grade):
+    text = wrapped.replace("{}", grades(brevity=grade, tone=2))
+    assert [given for given, _ in read_grades(text, ("brevity", "tone")).value.values()] == [4, 2]
+
+
 def test_a_grade_may_be_written_as_text_and_fenced():
     text = f"```json\n{grades(brevity='4', tone=2)}\n```"
     assert {name: grade for name, (grade, _) in read_grades(text, ("brevity", "tone")).value.items()} == {
