@@ -41,7 +41,7 @@ class Classification:
     @property
     def version(self) -> str:
         """The algorithm's number and a digest of the labels."""
-        return f"classification-1-{digest_of([self.labels, self.several])[:16]}"
+        return f"classification-2-{digest_of([self.labels, self.several])[:16]}"
 
     @property
     def asks(self) -> bool:

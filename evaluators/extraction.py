@@ -41,7 +41,7 @@ class Extraction:
     def version(self) -> str:
         """The algorithm's number and a digest of the rules."""
         rules = [[name, rule.model_dump(mode="json")] for name, rule in self.fields.items()]
-        return f"extraction-1-{digest_of(rules)[:16]}"
+        return f"extraction-2-{digest_of(rules)[:16]}"
 
     @property
     def asks(self) -> bool:

@@ -84,11 +84,12 @@ def _wrong(expected: JsonValue, given: JsonValue, why: str = "") -> FieldResult:
 
 
 def _plain(value: JsonValue) -> str:
-    """One spelling of a value for the forgiving comparisons."""
+    """One spelling of a value for the forgiving comparisons; a key with null is as good as none."""
     if isinstance(value, str):
         return normalised(value)
     if isinstance(value, dict):
-        return "{" + ",".join(f"{normalised(key)}:{_plain(value[key])}" for key in sorted(value)) + "}"
+        there = sorted(key for key, item in value.items() if item is not None)
+        return "{" + ",".join(f"{normalised(key)}:{_plain(value[key])}" for key in there) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_plain, value)) + "]"
     if isinstance(value, float) and value.is_integer():
@@ -161,7 +162,13 @@ def _as_members(value: JsonValue) -> Sequence[JsonValue]:
 
 
 def _typed(value: JsonValue) -> str:
-    return json.dumps(value, sort_keys=True)
+    return json.dumps(_without_nulls(value), sort_keys=True)
+
+
+def _without_nulls(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def _match_fuzzily(wanted: Sequence[str], got: Sequence[str], threshold: float) -> dict[str, str]:

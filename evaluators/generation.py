@@ -65,7 +65,7 @@ class RubricJudge:
             self._judge.parameters.model_dump(mode="json"),
         ]
         settings = [self._rubric.model_dump(mode="json"), list(self._rubric.dimensions), judge]
-        return f"rubric-1-{digest_of(settings)[:16]}"
+        return f"rubric-2-{digest_of(settings)[:16]}"
 
     @property
     def asks(self) -> bool:

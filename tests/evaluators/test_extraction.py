@@ -314,3 +314,17 @@ def test_days_within_the_tolerance_are_the_same(tolerance, apart):
     rule = FieldRule(kind=DATE, tolerance=tolerance)
     same = compare_field(rule, day.isoformat(), (day + timedelta(days=apart)).isoformat()).value
     assert same == (abs(apart) <= tolerance)
+
+
+@pytest.mark.parametrize("match", ["normalised", "exact"])
+@pytest.mark.parametrize(
+    ("expected", "given", "value"),
+    [
+        ([{"sku": "A", "note": None}], [{"sku": "A"}], 1),
+        ([{"sku": "A"}], [{"sku": "A", "note": None, "of": {"x": None}}], 0),
+        ([{"sku": "A", "of": {"x": 1}}], [{"sku": "A", "of": {"x": 1, "y": None}}], 1),
+        ([{"sku": "A"}], [{"sku": "A", "note": "x"}], 0),
+    ],
+)
+def test_null_inside_an_object_of_a_list_is_as_good_as_none(match, expected, given, value):
+    assert compare_field(FieldRule(kind=SET, match=match), expected, given).value == value
