@@ -19,6 +19,8 @@ from schemas.ports import Ask
 from schemas.prompts import Message, Request, Role
 from schemas.values import digest_of
 
+MAX_TOKENS = 2_048
+"""Of a reply, where the API wants a limit and nobody sets one."""
 ATTEMPTS = 2
 
 T = TypeVar("T")
@@ -58,7 +60,8 @@ def judge_request(
     judge: ModelConfig, system: str, user: str, *, schema: dict[str, JsonValue] | None = None, name: str = "grades"
 ) -> Request:
     """The request to ``judge``; with ``schema`` the reply is JSON of that shape."""
-    fixed: dict[str, object] = {"max_tokens": judge.parameters.max_tokens or judge.default_limit, "tools": ()}
+    default = None if judge.default_limit is None else MAX_TOKENS
+    fixed: dict[str, object] = {"max_tokens": judge.parameters.max_tokens or default, "tools": ()}
     if schema is not None:
         fixed |= {"response_format": "json_schema", "json_schema": {"name": name, "schema": schema}}
     return Request(

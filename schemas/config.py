@@ -73,7 +73,7 @@ ORIGINS = {
 
 
 ANTHROPIC_LIMIT = 4096
-"""Tokens of an answer by Anthropic's API, which wants a limit, where nobody sets one."""
+"""Tokens of an answer by Anthropic's API, which wants a limit, where nobody sets one; the toy does as it does."""
 
 
 class ModelConfig(Value):
@@ -104,7 +104,8 @@ class ModelConfig(Value):
     @property
     def default_limit(self) -> int | None:
         """The output limit that is sent where nobody sets one: none, unless the API wants one."""
-        return ANTHROPIC_LIMIT if self.provider is ProviderName.ANTHROPIC else None
+        wants = self.provider in (ProviderName.ANTHROPIC, ProviderName.OFFLINE)
+        return ANTHROPIC_LIMIT if wants else None
 
     @property
     def unusual_api(self) -> str | None:
