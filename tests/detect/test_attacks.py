@@ -107,7 +107,11 @@ def test_an_executable_prompt_is_a_prompt_and_is_not_executed(repository, tmp_pa
 @pytest.mark.parametrize(
     ("before", "after", "key"),
     [
-        ("use_case: classification", "use_case: generation", "lineages.triage.use_case"),
+        (
+            CONFIG.partition("    use_case:")[2],
+            " generation\n    prompt: prompts/triage.md\n    tests: tests/triage.jsonl\n",
+            "lineages.triage.use_case",
+        ),
         ("labels: [billing, refunds]", "labels: [billing, refunds, other]", "lineages.triage.labels"),
         ("version: 1\n", "version: 1\nmode: inform\n", "mode"),
         ("version: 1\n", "version: 1\ngate: {max_cost_increase: null}\n", "gate.max_cost_increase"),
@@ -122,8 +126,8 @@ def test_a_gate_that_its_own_pull_request_edits_needs_approval_and_base_decides(
         "prompts/harmless.md": "Something else entirely, never used in production. {{ input }}",
     }
     found = detected(repository, head)
-    assert codes(found) == ["policy_changed: needs_approval"]
-    assert key in found.reasons[0].sentence
+    assert set(codes(found)) == {"policy_changed: needs_approval"}
+    assert any(key in reason.sentence for reason in found.reasons)
     assert found.config.mode == "enforce"
     change = only(found)
     assert change.config.use_case == "classification"
