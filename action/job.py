@@ -23,6 +23,7 @@ from action.evidence import take_over
 from action.exits import Exit, exit_of, exit_of_error, told
 from action.publish import CONTEXT, Publisher, shown_since, write_reports
 from adapters.loop import run_async
+from engine.check_names import check_name
 from engine.clearing import clearance, cleared, may_be_cleared
 from engine.render.annotations import scorecard_annotations, workflow_command
 from engine.render.limits import JOB_SUMMARY
@@ -144,16 +145,25 @@ class Job:
             return self._unjudged(event.head_sha)
         tip = self.host.branch(hosted.base_ref)
         pull_request = pull_request_of(hosted, self.environment.repository, tip, approved)
+        context = check_name(hosted.base_ref, hosted.default_branch, self._requires)
         if isinstance(event, Dispatched):
             self._bring(event.number)
         why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"
-        return self._evaluate(pull_request, why, number=hosted.number)
+        return self._evaluate(pull_request, why, number=hosted.number, context=context)
 
     def _carries(self, sha: Sha) -> bool:
         """Whether a commit status of ours is the gate there, whatever this job's own result is."""
         try:
             return self.environment.status and bool(self.host.statuses(sha, CONTEXT))
         except HostError:
+            return False
+
+    def _requires(self, branch: str) -> bool:
+        """Whether a branch requires our status. What can't be told doesn't: then the status names the base."""
+        try:
+            return any(check.name == CONTEXT for check in self.host.required_checks(branch))
+        except HostError as error:
+            self.runner.warn(f"what the branch requires can't be read, so the status names it: {error}")
             return False
 
     def _unjudged(self, sha: Sha) -> int:
@@ -226,13 +236,14 @@ class Job:
 
     # -- the verdict
 
-    def _evaluate(self, pull_request: PullRequest, why: str, *, number: int | None) -> int:
+    def _evaluate(self, pull_request: PullRequest, why: str, *, number: int | None, context: str = CONTEXT) -> int:
         publisher = Publisher(
             self.host,
             self.runner,
             self.environment,
             number=number,
             sha=pull_request.head_sha,
+            context=context,
             may_write=pull_request.trust is not Trust.FORK,
         )
         self.runner.say(f"Prompt Verdict on {pull_request.head_sha[:12]} ({why}).")

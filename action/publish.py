@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.check_names import NAME
 from engine.render.encode import excerpt, visible
 from engine.render.markdown import MARKER, Links, markdown
 from engine.surfaces import wants_comment
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from action.outputs import Runner
     from schemas.ports import PullRequestHost
 
-CONTEXT = "prompt-verdict"
+CONTEXT = NAME
 """The name that a repository makes a required check."""
 WORST_FIRST = (CommitState.ERROR, CommitState.FAILURE, CommitState.PENDING, CommitState.SUCCESS)
 LONGEST_DESCRIPTION = 140
@@ -30,7 +31,7 @@ of it accepts."""
 
 
 class Publisher:
-    """The surfaces of one run. ``number`` is the pull request's, ``sha`` the commit that carries the status.
+    """The surfaces of one run. ``number`` is the pull request's, ``sha`` the commit that carries status ``context``.
 
     ``may_write`` is false in the run of a fork, whose token only reads whatever the workflow says.
     """
@@ -43,6 +44,7 @@ class Publisher:
         *,
         number: int | None,
         sha: Sha,
+        context: str = CONTEXT,
         may_write: bool = True,
     ) -> None:
         self._host = host
@@ -50,6 +52,7 @@ class Publisher:
         self._environment = environment
         self._number = number
         self._sha = sha
+        self._context = context
         self._missing: dict[str, str] = {}
         self._comment: Comment | None = None
         self._looked = False
@@ -116,7 +119,7 @@ class Publisher:
         mark = f"#pull-{self._number}={(own or state).value}" if self._number is not None else ""
         description = visible(excerpt(name + text, LONGEST_DESCRIPTION - 20).text)[:LONGEST_DESCRIPTION]
         url = self._environment.run_url + mark + (f";accepts={accepts}" if mark and accepts else "")
-        status = CommitStatus(context=CONTEXT, state=state, description=description, target_url=url)
+        status = CommitStatus(context=self._context, state=state, description=description, target_url=url)
         return self._try("the status", lambda: self._host.set_status(self._sha, status))
 
     def _settle(self, own: CommitState, text: str, accepts: str | None) -> bool:

@@ -107,6 +107,8 @@ class Desk:
             return None
         for head_sha in sorted(heads - {now.head_sha}):
             await self._left(place, head_sha, number)
+        if before is not None and not before.state.is_open and before.base_ref != now.base_ref:
+            await self._rebased(place, before, now)
         run = await self._open(place, now, why, raise_attempt=False)
         last = await asyncio.to_thread(self._records.current_run, place.repository_id, number)
         if last is not None and not run.state.is_open and (last.id != run.id or why == REOPENED):
@@ -173,7 +175,13 @@ class Desk:
 
         GitHub is asked: a check that was made when its worker died, or whose answer got lost, isn't in our records.
         """
-        newest = await asyncio.to_thread(self._publishing.newest, place, pulls[0].head_sha)
+        named: dict[str, list[HostedPullRequest]] = {}
+        for pull in pulls:
+            named.setdefault(await asyncio.to_thread(self._publishing.check_name, place, pull), []).append(pull)
+        return all([await self._uncover(place, name, those) for name, those in named.items()])
+
+    async def _uncover(self, place: Place, name: str, pulls: Sequence[HostedPullRequest]) -> bool:
+        newest = await asyncio.to_thread(self._publishing.newest, place, pulls[0].head_sha, name)
         if newest is None:
             return True
         run = await asyncio.to_thread(self._records.run, newest)
@@ -188,6 +196,15 @@ class Desk:
         return False
 
     # -- steps
+
+    async def _rebased(self, place: Place, before: Run, now: HostedPullRequest) -> None:
+        """Takes back a verdict that says nothing about the new base. Where its check goes by another name from now on,
+        it may hide those of others with the same head."""
+        await asyncio.to_thread(self._publishing.cancelled, before)
+        earlier = now.model_copy(update={"base_ref": before.base_ref})
+        names = [await asyncio.to_thread(self._publishing.check_name, place, pull) for pull in (earlier, now)]
+        if names[0] != names[1]:
+            await self._left(place, before.head_sha, now.number)
 
     async def _go(self, run: Run, now: HostedPullRequest | None) -> None:
         await self.cancel(await asyncio.to_thread(self._records.older_runs, run), still_on=run.head_sha)

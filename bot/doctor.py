@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 
 from adapters.masking import encodings
 from adapters.providers.registry import KEYS, provider_for
-from bot.events import CHECK_NAME
 from bot.findings import Finding, Level, as_json, as_text, worst
 from bot.registration import missing_events, missing_permissions
 from bot.settings import Settings, read_settings
 from bot.variables import KEY_ORIGINS
+from engine.check_names import NAME
 from schemas.config import ModelConfig, ProviderName
 from schemas.errors import PromptVerdictError
 from schemas.outcomes import CompletionError, ErrorKind
@@ -233,19 +233,19 @@ def _installation(one: Installation, settings: Settings) -> Iterator[Finding]:
 def _pinned(app: GitHubApp, installation: Installation, repository: HostedRepository) -> Iterator[Finding]:
     name, branch = repository.full_name, repository.default_branch
     required = app.host(installation.id, name).required_checks(branch)
-    owners = {check.app_id for check in required if check.name == CHECK_NAME}
+    owners = {check.app_id for check in required if check.name == NAME}
     where = f"{name}, branch {branch}: Settings, Rules, Rulesets"
     mend = "import ruleset.json of `promptverdict bot setup` there, or choose this App as the check's source"
     if app.app_id in owners:
-        yield Finding(area="ruleset", level=Level.OK, what=f"{name} requires {CHECK_NAME} of this App", where=where)
+        yield Finding(area="ruleset", level=Level.OK, what=f"{name} requires {NAME} of this App", where=where)
     elif owners - {None}:
-        what = f"{name} requires {CHECK_NAME} of another App"
+        what = f"{name} requires {NAME} of another App"
         yield Finding(area="ruleset", level=Level.PROBLEM, what=what, where=where, mend=mend)
     elif owners:
-        what = f"{name} requires {CHECK_NAME} of anybody: whoever may write can report it as passed"
+        what = f"{name} requires {NAME} of anybody: whoever may write can report it as passed"
         yield Finding(area="ruleset", level=Level.PROBLEM, what=what, where=where, mend=mend)
     else:
-        what = f"{name} doesn't require {CHECK_NAME}: what it blocks can be merged"
+        what = f"{name} doesn't require {NAME}: what it blocks can be merged"
         yield Finding(area="ruleset", level=Level.WARNING, what=what, where=where, mend=mend)
 
 

@@ -39,9 +39,8 @@ from bot.payloads import (
     Repository,
     ReviewEvent,
 )
+from engine.check_names import is_ours
 
-CHECK_NAME = "prompt-verdict"
-"""Our check run: a re-run of any other is not for us."""
 RERUN = "rerun"
 """The identifier of the check run's button."""
 COMMAND = "/verdict"
@@ -115,7 +114,7 @@ def _check_run(payload: object) -> Intent:
     pressed = event.requested_action is not None and event.requested_action.identifier == RERUN
     if event.action != "rerequested" and not (event.action == "requested_action" and pressed):
         return Ignored(why="nobody asks for a re-run")
-    if event.check_run.name != CHECK_NAME:
+    if not is_ours(event.check_run.name):
         return Ignored(why="a check run that is not ours")
     return RerunAsked(
         place=_place(event),

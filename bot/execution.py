@@ -150,7 +150,7 @@ class Execution:
 
     async def _evaluate(self, run: Run) -> tuple[Evaluated, str]:
         now = await self._now(run)
-        if not await asyncio.to_thread(self._publishing.begin, run):
+        if not await asyncio.to_thread(self._publishing.begin, run, now):
             raise Superseded("it was cancelled")
         pull_request = await asyncio.to_thread(self._pull_request, run, now)
         host = self._publishing.host(run)

@@ -7,17 +7,19 @@ written: what then stands on a superseded head is taken back, and the comment fo
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.clearances import accepted
 from bot.comments import Comments
 from bot.currency import Superseded, current, still_open
-from bot.events import CHECK_NAME, RERUN
+from bot.events import RERUN
 from bot.intents import Place
 from bot.logs import logger
 from bot.standing import Standing, conclusion_of, standing
 from bot.store.values import KeptVerdict, Run, RunKind
+from engine.check_names import NAME, check_name
 from engine.clearing import may_be_cleared
 from engine.render.annotations import scorecard_annotations
 from engine.render.check_text import check_text
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from schemas.ports import Clock
 
 BUTTON = CheckAction(label="Re-run", description="Measure this head again", identifier=RERUN)
+KNOWN_FOR = timedelta(minutes=1)
 SETTLES = 8
 """Others with the same head may end while we write: so often we look again whether what we wrote still holds."""
 
@@ -53,6 +56,8 @@ class Publishing:
         self._app = app
         self._server_url = server_url
         self._clock = clock
+        self._required: dict[tuple[int, str], tuple[datetime, bool]] = {}
+        """Repository and branch → when it was asked whether the branch requires our check, and the answer."""
         self.comments = Comments(records, app, server_url, self._accepted)
 
     def host(self, run: Run) -> AppHost:
@@ -67,17 +72,30 @@ class Publishing:
         """The pull request as it is now, while the run is still its own. Raises Superseded."""
         return current(self._records, self.host(run), run)
 
-    def newest(self, place: Place, head_sha: Sha) -> str | None:
-        """The id of the run whose check is the newest on a commit; ``None``: there is no check of ours."""
-        found = self._app.host(place.installation_id, place.repository).checks(head_sha, CHECK_NAME)
+    def check_name(self, place: Place, pull: HostedPullRequest) -> str:
+        """What the check of a pull request is called. What its base requires is asked again after ``KNOWN_FOR``."""
+        return check_name(pull.base_ref, pull.default_branch, partial(self._requires, place))
+
+    def _requires(self, place: Place, branch: str) -> bool:
+        at, key = self._clock.utc(), (place.repository_id, branch)
+        known = self._required.get(key)
+        if known is None or at - known[0] > KNOWN_FOR:
+            host = self._app.host(place.installation_id, place.repository)
+            known = self._required[key] = at, any(check.name == NAME for check in host.required_checks(branch))
+        return known[1]
+
+    def newest(self, place: Place, head_sha: Sha, name: str) -> str | None:
+        """The id of the run whose check of this name is the newest on a commit; ``None``: there is none."""
+        found = self._app.host(place.installation_id, place.repository).checks(head_sha, name)
         return found[0].external_id if found else None
 
-    def begin(self, run: Run) -> bool:
+    def begin(self, run: Run, now: HostedPullRequest | None) -> bool:
         """Shows that the run is under way. False: it was cancelled meanwhile, and its check says so.
 
         After a kill it finds the check that it made before.
         """
-        shown = _check(run, None, "measuring", "This head is being evaluated; the verdict replaces this.")
+        text = "This head is being evaluated; the verdict replaces this."
+        shown = _check(run, None, "measuring", text, self._name(run, now))
         check_run_id = self.host(run).create_check(shown)
         if self._records.start(run.id, check_run_id, self._clock.utc()):
             return True
@@ -102,7 +120,7 @@ class Publishing:
         host = self.host(run)
         check_run_id = run.check_run_id
         if check_run_id is None:
-            made = (check for check in host.checks(run.head_sha, CHECK_NAME) if check.external_id == run.id)
+            made = (check for check in host.checks(run.head_sha) if check.external_id == run.id)
             check_run_id = next((check.id for check in made), None)
         if check_run_id is None:
             return
@@ -114,7 +132,8 @@ class Publishing:
 
     def broken(self, run: Run, why: str) -> None:
         """The run came to no verdict that could be shown: its check fails and says why, and a comment that stands."""
-        wanted = _check(run, CheckConclusion.FAILURE, "error: nothing was decided", why)
+        now = None if run.kind is RunKind.QUEUE or run.number is None else self.host(run).pull_request(run.number)
+        wanted = _check(run, CheckConclusion.FAILURE, "error: nothing was decided", why, self._name(run, now))
         self.host(run).create_check(wanted)
         if run.kind is RunKind.PULL_REQUEST:
             self.comments.broken(run, why)
@@ -134,7 +153,7 @@ class Publishing:
             return
         author = None if kept.run.number is None else self.host(kept.run).pull_request(kept.run.number).author
         scorecard = self._accepted(kept, author)
-        self._write_check(kept.run, scorecard, Standing(conclusion=conclusion_of(scorecard)))
+        self._write_check(kept.run, scorecard, Standing(conclusion=conclusion_of(scorecard)), NAME)
 
     def settle(self, place: Place, now: HostedPullRequest) -> Scorecard | None:
         """Brings the checks of every open pull request with this head to the worst verdict among them.
@@ -153,10 +172,11 @@ class Publishing:
                 if one is None:
                     continue
                 wanted = (one.scorecard, standing(number, cards))
+                name = self.check_name(place, now.model_copy(update={"base_ref": one.run.base_ref}))
                 if written.get(one.run.id) == wanted:
                     continue
                 try:
-                    self._write_check(one.run, *wanted)
+                    self._write_check(one.run, *wanted, name)
                 except Superseded:
                     if number == now.number:
                         raise
@@ -204,9 +224,12 @@ class Publishing:
             log.warning("acceptances can't be read", run=kept.run.id, why=str(error))
             return kept.scorecard
 
-    def _write_check(self, run: Run, scorecard: Scorecard, stands: Standing) -> None:
+    def _name(self, run: Run, now: HostedPullRequest | None) -> str:
+        return NAME if now is None else self.check_name(place_of(run), now)
+
+    def _write_check(self, run: Run, scorecard: Scorecard, stands: Standing, name: str) -> None:
         shown = check_text(scorecard)
-        wanted = _check(run, stands.conclusion, stands.title(shown.title), shown.summary).model_copy(
+        wanted = _check(run, stands.conclusion, stands.title(shown.title), shown.summary, name).model_copy(
             update={"text": shown.text, "annotations": scorecard_annotations(scorecard), "actions": (BUTTON,)}
         )
         host = self.host(run)
@@ -226,9 +249,10 @@ def _accepts_people(card: Scorecard | None) -> bool:
     return card is not None and (card.clearance is not None or may_be_cleared(card))
 
 
-def _check(run: Run, conclusion: CheckConclusion | None, title: str, summary: str) -> CheckRun:
+def _check(run: Run, conclusion: CheckConclusion | None, title: str, summary: str, name: str = NAME) -> CheckRun:
+    """``name`` counts only for a check that is made: one that is there keeps its own."""
     return CheckRun(
-        name=CHECK_NAME,
+        name=name,
         head_sha=run.head_sha,
         external_id=run.id,
         conclusion=conclusion,

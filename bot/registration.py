@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import JsonValue
 
-from bot.events import CHECK_NAME
+from engine.check_names import NAME
 from schemas.values import Value
 
 PERMISSIONS = {
@@ -52,7 +52,7 @@ def manifest(registration: Registration) -> dict[str, JsonValue]:
 
 def ruleset(app_id: int) -> dict[str, JsonValue]:
     """The ruleset that lets nothing into the default branch without our check, by this App and by nobody else."""
-    check: dict[str, JsonValue] = {"context": CHECK_NAME, "integration_id": app_id}
+    check: dict[str, JsonValue] = {"context": NAME, "integration_id": app_id}
     return {
         "name": "Prompt Verdict",
         "target": "branch",

@@ -45,6 +45,8 @@ class HostedPullRequest(Value):
     merged: bool
     author: str
     base_ref: str
+    default_branch: str
+    """Of the repository that it goes to."""
     head_ref: str
     head_sha: Sha
     head_repository: str | None

@@ -9,7 +9,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from schemas.config import ModelConfig, Price
-from schemas.host import Artifact, Authorship, Comment, CommitStatus, HostedPullRequest, Review, Sha
+from schemas.host import Artifact, Authorship, Comment, CommitStatus, HostedPullRequest, RequiredCheck, Review, Sha
 from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
 from schemas.prompts import Dialect, Finding, Message, Request
 from schemas.testsets import TestCase
@@ -221,7 +221,11 @@ class PullRequestHost(Protocol):
         ...
 
     def statuses(self, sha: Sha, context: str) -> tuple[CommitStatus, ...]:
-        """The statuses of one context, newest first."""
+        """The statuses of one context and of those that add a base to it (``context (base)``), newest first."""
+        ...
+
+    def required_checks(self, branch: str) -> tuple[RequiredCheck, ...]:
+        """What must pass before anything is merged into the branch."""
         ...
 
     def find_comment(self, number: int, marker: str) -> Comment | None:

@@ -92,6 +92,7 @@ def pull_request(row: Json) -> HostedPullRequest:
         merged=row.get("merged_at") is not None,
         author=login(row.get("user")),
         base_ref=text(base, "ref"),
+        default_branch=text(an_object(base.get("repo")), "default_branch"),
         head_ref=text(head, "ref"),
         head_sha=text(head, "sha"),
         merge_commit_sha=optional(row, "merge_commit_sha"),

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from adapters.github import answers
-from adapters.github.answers import Json, an_object, optional
+from adapters.github.answers import Json, an_object
 from adapters.github.calls import APP, AnswerLost, Look
 from adapters.github.host import PUBLIC_API, REPEATS, GitHubHost
-from schemas.errors import NotFound
-from schemas.host import Annotation, CheckRun, HostedCheck, RequiredCheck, Sha
+from schemas.host import Annotation, CheckRun, HostedCheck, Sha
 
 if TYPE_CHECKING:
     from github.Auth import Auth
@@ -46,13 +44,14 @@ class AppHost(GitHubHost):
         )  # fmt: skip
         self._app_id = app_id
 
-    def checks(self, sha: Sha, name: str) -> tuple[HostedCheck, ...]:
-        """Our check runs of this name on the commit, newest first, superseded ones too."""
+    def checks(self, sha: Sha, name: str | None = None) -> tuple[HostedCheck, ...]:
+        """Our check runs on the commit, newest first, superseded ones too; of one name, where it is given."""
+        named = {} if name is None else {"check_name": name}
         rows = self._calls.pages(
-            f"{self._at}/commits/{sha}/check-runs", "check_runs", check_name=name, app_id=self._app_id, filter="all"
+            f"{self._at}/commits/{sha}/check-runs", "check_runs", app_id=self._app_id, filter="all", **named
         )
         found = [answers.check(an_object(row)) for row in rows]
-        ours = (check for check in found if check.app_id in (self._app_id, None) and check.name == name)
+        ours = (check for check in found if check.app_id in (self._app_id, None) and name in (None, check.name))
         return tuple(sorted(ours, key=lambda check: check.id, reverse=True))
 
     def create_check(self, run: CheckRun, look: Look | None = None) -> int:
@@ -63,7 +62,7 @@ class AppHost(GitHubHost):
         first = run.annotations[:ANNOTATIONS_A_REQUEST]
         body = {**_body(run, first), "name": run.name, "head_sha": run.head_sha, "external_id": run.external_id}
         for left in reversed(range(REPEATS)):
-            there = self.checks(run.head_sha, run.name)
+            there = self.checks(run.head_sha)
             known = next((check for check in there if check.external_id == run.external_id), None)
             if known is not None:
                 self.update_check(known.id, run, look)
@@ -99,30 +98,6 @@ class AppHost(GitHubHost):
                     raise
                 answer = self._calls.get(path)
             sent = answers.check(an_object(answer)).annotations
-
-    def required_checks(self, branch: str) -> tuple[RequiredCheck, ...]:
-        """What the branch requires, by rulesets and by classic protection."""
-        where = quote(branch, safe="")
-        found: list[RequiredCheck] = []
-        for rule in map(an_object, self._calls.pages(f"{self._at}/rules/branches/{where}")):
-            if rule.get("type") == "required_status_checks":
-                found += _required(an_object(rule.get("parameters")).get("required_status_checks"), "integration_id")
-        try:
-            shown = an_object(self._calls.get(f"{self._at}/branches/{where}"))
-        except NotFound:
-            return tuple(found)
-        protection = shown.get("protection")
-        classic = protection.get("required_status_checks") if isinstance(protection, dict) else None
-        return (*found, *_required(classic.get("checks") if isinstance(classic, dict) else None, "app_id"))
-
-
-def _required(rows: object, owner: str) -> list[RequiredCheck]:
-    found = []
-    for row in map(an_object, rows if isinstance(rows, list) else []):
-        name, app = optional(row, "context"), row.get(owner)
-        if name is not None:
-            found.append(RequiredCheck(name=name, app_id=app if isinstance(app, int) and app > 0 else None))
-    return found
 
 
 def _body(run: CheckRun, annotations: tuple[Annotation, ...]) -> Json:

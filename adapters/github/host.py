@@ -21,6 +21,7 @@ from schemas.host import (
     CommitState,
     CommitStatus,
     HostedPullRequest,
+    RequiredCheck,
     Review,
     ReviewState,
     Role,
@@ -164,7 +165,7 @@ class GitHubHost:
             try:
                 answer = an_object(self._calls.once("POST", f"{self._at}/statuses/{sha}", body))
             except AnswerLost:
-                written = self.statuses(sha, status.context)[:1]
+                written = [one for one in self.statuses(sha, status.context) if one.context == status.context]
                 if written and written[0].model_copy(update={"created_at": status.created_at}) == status:
                     return
                 if not left:
@@ -174,18 +175,18 @@ class GitHubHost:
                 return
 
     def statuses(self, sha: Sha, context: str) -> tuple[CommitStatus, ...]:
-        """The statuses of one context, newest first."""
+        """The statuses of one context and of those that add a base to it (``context (base)``), newest first."""
         rows = map(an_object, self._calls.pages(f"{self._at}/commits/{sha}/statuses"))
         return tuple(
             CommitStatus(
-                context=context,
+                context=text(row, "context"),
                 state=CommitState(text(row, "state")),
                 description=(optional(row, "description") or "")[:140],
                 target_url=optional(row, "target_url"),
                 created_at=optional(row, "created_at"),
             )
             for row in rows
-            if row.get("context") == context
+            if _is_of(row.get("context"), context)
         )
 
     def find_comment(self, number: int, marker: str) -> Comment | None:
@@ -256,6 +257,21 @@ class GitHubHost:
         path = f"{self._at}/issues/comments/{comment.id}"
         return answers.comment(an_object(self._calls.put("PATCH", path, {"body": body}, look=look)))
 
+    def required_checks(self, branch: str) -> tuple[RequiredCheck, ...]:
+        """What the branch requires, by rulesets and by classic protection."""
+        where = quote(branch, safe="")
+        found: list[RequiredCheck] = []
+        for rule in map(an_object, self._calls.pages(f"{self._at}/rules/branches/{where}")):
+            if rule.get("type") == "required_status_checks":
+                found += _required(an_object(rule.get("parameters")).get("required_status_checks"), "integration_id")
+        try:
+            shown = an_object(self._calls.get(f"{self._at}/branches/{where}"))
+        except NotFound:
+            return tuple(found)
+        protection = shown.get("protection")
+        classic = protection.get("required_status_checks") if isinstance(protection, dict) else None
+        return (*found, *_required(classic.get("checks") if isinstance(classic, dict) else None, "app_id"))
+
     def artifacts(self, name: str) -> tuple[Artifact, ...]:
         """Unexpired artifacts of this name, newest first; one page."""
         answer = an_object(self._calls.get(f"{self._at}/actions/artifacts", name=name, per_page=100))
@@ -269,7 +285,20 @@ class GitHubHost:
         return self._calls.fetch(url, max_bytes=max_bytes)
 
 
+def _is_of(found: JsonValue, context: str) -> bool:
+    return isinstance(found, str) and (found == context or found.startswith(f"{context} ("))
+
+
 def _is_marked(body: JsonValue, marker: str) -> bool:
     """Whether the first line is an HTML comment that starts with the marker: ``<!-- prompt-verdict … -->``."""
     line = body.split("\n", 1)[0].rstrip("\r") if isinstance(body, str) else ""
     return line.startswith(f"{marker} ") and line.endswith(" -->")
+
+
+def _required(rows: object, owner: str) -> list[RequiredCheck]:
+    found = []
+    for row in map(an_object, rows if isinstance(rows, list) else []):
+        name, app = optional(row, "context"), row.get(owner)
+        if name is not None:
+            found.append(RequiredCheck(name=name, app_id=app if isinstance(app, int) and app > 0 else None))
+    return found

@@ -22,6 +22,7 @@ def github(tmp_path):
 def scene(github):
     repository = github.repository("acme/shop", mia="maintain", max="write", ada="write", rob="read")
     repository.git.commit("main", {PROMPT: "Sort the ticket.\n", GATE: "version: 1\n", "README.md": "shop\n"})
+    repository.required_checks["release"] = [{"context": "prompt-verdict"}]
     return Scene(github, repository)
 
 

@@ -22,7 +22,7 @@ from schemas.pullrequests import Trust
 HEAD, OTHER = "a" * 40, "b" * 40
 PULL = {"number": 7, "state": "open", "head": {"sha": HEAD}}
 HOSTED = HostedPullRequest(
-    number=7, is_open=True, merged=False, author="ada", base_ref="main", head_ref="change", head_sha=HEAD,
+    number=7, is_open=True, merged=False, author="ada", base_ref="main", default_branch="main", head_ref="change", head_sha=HEAD,
     head_repository="acme/shop",
 )  # fmt: skip
 

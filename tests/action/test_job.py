@@ -166,6 +166,27 @@ def test_a_retargeted_base_starts_again(stage, scene, pull):
     assert stage.script.paid == 40  # the content is the same, so nothing is paid twice
 
 
+@pytest.mark.parametrize("base", ["lax", "ada/own"])
+def test_a_base_that_no_ruleset_guards_is_named_and_its_success_is_nobody_elses(stage, scene, github, base):
+    scene.git.commit(base, {"README.md": "lax\n"}, parents=(scene.git.resolve("main"),))
+    pull, event = scene.open_pull(BETTER, base=base, branch="other")
+    assert stage.run("pull_request", event).code == 0
+    newest = scene.repository.statuses_of(pull.head_sha)[0]
+    assert (newest["context"], newest["state"]) == (f"prompt-verdict ({base})", "success")
+    assert stage.state(pull.head_sha) is None
+    assert stage.run("pull_request", renamed(scene, pull)).code == 0
+    stage.run("pull_request", scene.retarget(pull, "main"))
+    assert stage.states(pull.head_sha) == ["pending", "success"]
+
+
+def test_a_base_whose_rules_can_not_be_read_is_named(stage, scene, github):
+    scene.git.commit("release", {"README.md": "x\n"}, parents=(scene.git.resolve("main"),))
+    pull, event = scene.open_pull(BETTER, base="release", branch="other")
+    github.fail("GET", "rules/branches", status=403, message="Resource not accessible by integration")
+    stage.run("pull_request", event)
+    assert stage.state(pull.head_sha) is None
+
+
 @pytest.mark.parametrize(
     "moved", [{GATE: "version: 1 # stricter\n"}, {"tests/triage.jsonl": "{}\n"}, {"README.md": "x\n"}]
 )

@@ -130,7 +130,7 @@ def newest_after(verdicts, schedule):
     turns, written = Turns(len(verdicts)), []
     pulls = tuple(
         HostedPullRequest(
-            number=n, is_open=True, merged=False, author="ada", base_ref="main", head_ref="x",
+            number=n, is_open=True, merged=False, author="ada", base_ref="main", default_branch="main", head_ref="x",
             head_sha=SHA, head_repository="acme/shop",
         )
         for n in range(1, len(verdicts) + 1)

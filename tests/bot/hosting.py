@@ -4,7 +4,17 @@ from datetime import UTC, datetime, timedelta
 
 from bot.intents import Place
 from schemas.errors import NotFound
-from schemas.host import Authorship, Comment, HeadCommit, HostedPullRequest, Push, Review, ReviewState, Role
+from schemas.host import (
+    Authorship,
+    Comment,
+    HeadCommit,
+    HostedPullRequest,
+    Push,
+    RequiredCheck,
+    Review,
+    ReviewState,
+    Role,
+)
 
 PLACE = Place(installation_id=7, repository_id=42, repository="acme/shop")
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -54,7 +64,7 @@ class MemoryHost:
 
     def opened(self, number, head, *, author="ada", fork=False, base_ref="main"):
         self.pulls[number] = HostedPullRequest(
-            number=number, is_open=True, merged=False, author=author, base_ref=base_ref,
+            number=number, is_open=True, merged=False, author=author, base_ref=base_ref, default_branch="main",
             head_ref="change", head_sha=head, head_repository=f"{author}/shop" if fork else PLACE.repository,
         )  # fmt: skip
 
@@ -91,6 +101,10 @@ class MemoryHost:
     def branch(self, name):
         self._ask("branch")
         return BASE
+
+    def required_checks(self, branch):
+        self._ask("required_checks")
+        return (RequiredCheck(name="prompt-verdict", app_id=1),)
 
     def reviews(self, number):
         self._ask("reviews")

@@ -18,12 +18,12 @@ from bot.commands.answers import MOST_ANSWERS, Room, answer
 from bot.desk import Desk
 from bot.durable import Status
 from bot.evaluation import Evaluated
-from bot.events import CHECK_NAME
 from bot.execution import Execution
 from bot.intents import CommandPosted, PullRequestClosed, PullRequestMoved, RerunAsked, ReviewGiven
 from bot.metrics import Metrics
 from bot.publishing import Publishing
 from bot.store.records import Records
+from engine.check_names import NAME
 from engine.clearing import moment
 from engine.render.progress import notice
 from schemas.config import CommentPolicy
@@ -116,7 +116,7 @@ class CheckedHost(MemoryHost):
         self._ask("open_pull_requests")
         return tuple(pull for pull in self.pulls.values() if pull.is_open)
 
-    def checks(self, sha, name):
+    def checks(self, sha, name=None):
         self._ask("checks")
         return tuple(
             self._hosted(found)
@@ -149,7 +149,7 @@ class CheckedHost(MemoryHost):
         self._ask("update_check done")
 
     def _write(self, number, run, looked):
-        assert run.name == CHECK_NAME
+        assert run.name == NAME
         self.checks_of[number] = run
         self.seen(run)
         if run.conclusion is not None and said(run.summary):
@@ -626,7 +626,7 @@ async def at_once(work, *args, **kwargs):
 
 METRICS = Metrics()
 LOSABLE = {
-    "pull_request", "branch", "authorship", "reviews", "role", "react", "merge_base", "pull_requests_of", "checks", "create_check", "create_check done",
+    "pull_request", "branch", "required_checks", "authorship", "reviews", "role", "react", "merge_base", "pull_requests_of", "checks", "create_check", "create_check done",
     "update_check", "update_check done", "find_comment", "write_comment", "write_comment done", "comment", "comment was written",
 }  # fmt: skip
 

@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 
 from adapters.clock import SystemClock
-from bot.events import CHECK_NAME
 from bot.publishing import place_of
 from bot.store.values import MOST_TRIES, AuditAction, AuditEntry, RunState
 from bot.worker import assemble
+from engine.check_names import NAME
 from schemas.host import CheckRun
 from tests.bot.scripted import FILES, PROMPT, Scripted
 from tests.bot.whole import Whole
@@ -102,7 +102,7 @@ def test_a_check_that_nobody_ends_hides_no_verdict(bot):
     bot.do(bot.worker.desk.again(place, pull.number, why="a test"))
     bot.quiet()
     host = bot.worker.desk._publishing.host(bot.records.current_run(place.repository_id, pull.number))
-    orphan = CheckRun(name=CHECK_NAME, head_sha=pull.head_sha, external_id="exp:gone", title="measuring", summary="…")
+    orphan = CheckRun(name=NAME, head_sha=pull.head_sha, external_id="exp:gone", title="measuring", summary="…")
     host.create_check(orphan)
     assert bot.conclusions(pull.head_sha) == ["success", "success", None]
     bot.do(bot.worker.sweep.heads())

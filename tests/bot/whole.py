@@ -58,6 +58,8 @@ class Whole:
         repository = self.github.repository(name, mia="maintain", max="write", ada="write", rob="read")
         repository.git.commit("main", files)
         self.app.installations[self.installation] |= {name}
+        required = {"context": "prompt-verdict", "integration_id": self.app.id}
+        repository.required_checks = {"main": [required], "release": [required]}
         self.scene = Scene(self.github, repository)
 
     @contextmanager
