@@ -112,11 +112,16 @@ def doctor(
 ) -> None:
     """Check an installation: permissions, events, webhooks, rulesets, keys (a token each), database, workers.
 
-    It reads the same settings as the bot, changes nothing, and shows no secret.
+    It reads the same settings as the bot, changes nothing, and shows no secret. For the Action alone, without a bot:
+    --repository, and a token that reads the repository in GITHUB_TOKEN.
     """
+    from bot.action_doctor import TOKEN, action_doctor
     from bot.doctor import doctor as run
+    from bot.variables import APP_ID
 
     as_document = output_format is DoctorFormat.JSON
+    if repository is not None and os.environ.get(TOKEN) and not os.environ.get(APP_ID.name):
+        raise typer.Exit(action_doctor(os.environ, sys.stdout, repository, as_document=as_document))
     code = run(os.environ, sys.stdout, now=datetime.now(UTC), as_document=as_document, only=repository)
     raise typer.Exit(code)
 

@@ -15,6 +15,7 @@ from bot.intents import (
     Place,
     PullRequestClosed,
     PullRequestMoved,
+    Pushed,
     QueueEntered,
     QueueLeft,
     RepositoriesChanged,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from adapters.github.app import GitHubApp
+    from bot.base_moves import BaseMoves
     from bot.durable import Durable
     from bot.store.records import Records
     from schemas.host import HostedPullRequest, Sha
@@ -55,12 +57,14 @@ class Desk:
         durable: Durable,
         *,
         answer: Answer,
+        moves: BaseMoves,
         clock: Clock,
     ) -> None:
         self._records = records
         self._publishing = publishing
         self._durable = durable
         self._answer = answer
+        self._moves = moves
         self._app = app
         self._clock = clock
 
@@ -82,12 +86,10 @@ class Desk:
             case QueueLeft(place=place, head_sha=head_sha):
                 runs = await asyncio.to_thread(self._records.runs_of_head, place.repository_id, head_sha)
                 await self.cancel(run for run in runs if run.kind is RunKind.QUEUE)
-            case InstallationChanged():
-                await self._installation(intent)
-            case RepositoriesChanged():
-                await self._repositories(intent)
-            case _:  # a push to the default branch: what was measured is in the shared store already
-                return
+            case InstallationChanged() | RepositoriesChanged():
+                await self._covered(intent)
+            case Pushed(place=place, branch=branch):
+                await self.base_moved(place, branch)
 
     async def look(self, place: Place, number: int, why: str, *, left: Sha | None = None) -> Run | None:
         """Brings the runs of a pull request to its newest state: one for its head and base, none besides.
@@ -157,6 +159,21 @@ class Desk:
         except Superseded as superseded:
             await asyncio.to_thread(self._publishing.comments.mend, kept.run)
             await self.look(place, number, str(superseded))
+
+    async def base_moved(
+        self, place: Place, branch: str, pulls: list[HostedPullRequest] | None = None
+    ) -> list[HostedPullRequest]:
+        """Evaluates the open pull requests to a branch again where its move concerns their verdicts; which these are.
+
+        The earlier verdict is taken back at once: until the new run has its turn nothing stands there as passed.
+        """
+        concerned = await self._moves.concerned(place, branch, pulls)
+        for pull, run, tip in concerned:
+            fresh = await self._open(place, pull, f"base moved to {tip}", raise_attempt=True)
+            if not run.state.is_open and fresh.id != run.id:
+                await asyncio.to_thread(self._publishing.cancelled, run)
+            await self._go(fresh, pull)
+        return [pull for pull, _, _ in concerned]
 
     async def cancel(self, runs: Iterable[Run], *, still_on: Sha | None = None) -> None:
         """Ends runs whose answer nobody needs: first their calls, then their checks, then what these hid of others with
@@ -305,6 +322,12 @@ class Desk:
         )  # fmt: skip
         self._records.digest(fresh.id, run.base_sha or "", None, "")
         return fresh
+
+    async def _covered(self, changed: InstallationChanged | RepositoriesChanged) -> None:
+        if isinstance(changed, InstallationChanged):
+            await self._installation(changed)
+        else:
+            await self._repositories(changed)
 
     async def _installation(self, changed: InstallationChanged) -> None:
         """Asks GitHub first: the event's name and id aren't signed, and a removal can't be taken back."""

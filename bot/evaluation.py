@@ -14,7 +14,8 @@ from engine.pipeline import look, measure, plan, static, waiting
 from engine.render.progress import progress_line, progress_of
 from engine.render.progress import running as running_comment
 from engine.trust import budget_usd
-from schemas.pullrequests import Trust
+from schemas.errors import ConfigError, SourceError
+from schemas.pullrequests import PullRequest, Trust
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from schemas.experiments import Experiment
     from schemas.host import Sha
     from schemas.ports import Clock
-    from schemas.pullrequests import PullRequest
     from schemas.scorecard import Scorecard
     from schemas.trees import TreeChange
 
@@ -84,6 +84,10 @@ class Evaluation(Protocol):
 
     def prepare(self, place: Place, pull_request: PullRequest, merge_base: Sha | None) -> Preparation:
         """Fetches, detects and plans; spends nothing. Blocks."""
+        ...
+
+    def concerns(self, place: Place, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
+        """Names of the lineages that differ between two tips of a base branch; ``None``: any may. Blocks."""
         ...
 
     @property
@@ -144,6 +148,26 @@ class LiveEvaluation:
         with closing(JailedRenderer(fill_in, bounds=bounds)) as jail:
             prepared = plan(pull_request, merge_base, detection, jail, GenaiPrices())
         return LivePreparation(prepared, content_digest(prepared, changes), place.repository_id, self)
+
+    def concerns(self, place: Place, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
+        """Names of the lineages that differ between two tips of a base branch; ``None``: any may, or it can't be told.
+
+        Raises HostError.
+        """
+        from engine.base_moves import concerned_lineages
+
+        move = PullRequest(
+            base_ref=base_ref, base_sha=before, head_ref=base_ref, head_sha=after, trust=Trust.SAME_REPOSITORY
+        )
+
+        def read(tree: RemoteRepository) -> Detection:
+            tree.fetch((before, after))
+            return look(tree, move, before)
+
+        try:
+            return concerned_lineages(self.sources.read(place, read))
+        except (ConfigError, SourceError):  # a configuration that can't be read, or a tip that was forced away
+            return None
 
     async def aclose(self) -> None:
         """Closes providers and store."""

@@ -184,11 +184,11 @@ def _merge_group(payload: object) -> Intent:
 
 def _push(payload: object) -> Intent:
     event = PushEvent.model_validate(payload)
-    if event.ref != BRANCHES + event.repository.default_branch:
-        return Ignored(why="only the default branch keeps what was measured")
+    if not event.ref.startswith(BRANCHES):
+        return Ignored(why="a tag is nobody's base")
     if event.deleted:
         return Ignored(why="the branch was deleted")
-    return Pushed(place=_place(event), branch=event.repository.default_branch, sha=event.after)
+    return Pushed(place=_place(event), branch=event.ref.removeprefix(BRANCHES), sha=event.after)
 
 
 def _installation(payload: object) -> Intent:

@@ -85,7 +85,7 @@ class QueueLeft(Value):
 
 
 class Pushed(Value):
-    """The default branch moved."""
+    """A branch moved. Pull requests may have it as their base."""
 
     place: Place
     branch: Branch

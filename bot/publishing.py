@@ -124,7 +124,7 @@ class Publishing:
             check_run_id = next((check.id for check in made), None)
         if check_run_id is None:
             return
-        why = "A newer push, another base or the end of the pull request made this run unnecessary."
+        why = "A newer push, another base, a change of the base or the end of the pull request took this back."
         try:
             host.update_check(check_run_id, _check(run, CheckConclusion.CANCELLED, "superseded", why))
         except NotFound:

@@ -186,7 +186,14 @@ class Sweep:
     async def _heads_of(self, place: Place) -> None:
         host = await asyncio.to_thread(self._app.host, place.installation_id, place.repository)
         pulls = await asyncio.to_thread(host.open_pull_requests)
+        again: set[int] = set()
+        for branch in sorted({pull.base_ref for pull in pulls}):
+            to_it = [pull for pull in pulls if pull.base_ref == branch]
+            again |= {pull.number for pull in await self._desk.base_moved(place, branch, to_it)}
+        self._metrics.repairs.labels("base").inc(len(again))
         for pull in pulls:
+            if pull.number in again:
+                continue
             run = await asyncio.to_thread(self._records.current_run, place.repository_id, pull.number)
             if run is None or (run.head_sha, run.base_ref) != (pull.head_sha, pull.base_ref):
                 self._metrics.repairs.labels("head").inc()

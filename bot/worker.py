@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bot.base_moves import BaseMoves
 from bot.commands.answers import Room, answer
 from bot.desk import Desk
 from bot.durable import Durable
@@ -57,7 +58,10 @@ class Worker:
         self.durable = Durable(
             settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, work=execution
         )
-        self.desk = Desk(records, app, publishing, self.durable, answer=self._answer, clock=clock)
+        self.desk = Desk(
+            records, app, publishing, self.durable, answer=self._answer,
+            moves=BaseMoves(records, app, evaluation), clock=clock,
+        )  # fmt: skip
         self.intake = Intake(records, self.desk.handle, worker=settings.slot, wake=wake, clock=clock, metrics=metrics)
         self.sweep = Sweep(
             records, app, self.durable, self.desk, slot=settings.slot, clock=clock, give_up=execution.give_up,

@@ -276,3 +276,7 @@ class RequiredCheck(Value):
     name: str
     app_id: int | None
     """Only this App may report it; ``None``: anybody with write access may."""
+    up_to_date: bool | None = None
+    """Whether a branch must be up to date with its base as well; ``None``: GitHub doesn't show it."""
+    queued: bool = False
+    """Whether the branch has a merge queue, which measures what is merged."""

@@ -88,6 +88,10 @@ class GitHubHost:
         """The pull request as it is now."""
         return answers.pull_request(an_object(self._calls.get(f"{self._at}/pulls/{number}")))
 
+    def default_branch(self) -> str:
+        """Returns the name of the default branch."""
+        return text(an_object(self._calls.get(self._at)), "default_branch")
+
     def commit(self, name: str) -> Sha:
         """The commit that a branch, a tag or an id names."""
         return text(an_object(self._calls.get(f"{self._at}/commits/{quote(name, safe='/')}")), "sha")
@@ -97,9 +101,10 @@ class GitHubHost:
         answer = an_object(self._calls.get(f"{self._at}/git/ref/heads/{quote(name, safe='/')}"))
         return text(an_object(answer.get("object")), "sha")
 
-    def open_pull_requests(self) -> tuple[HostedPullRequest, ...]:
-        """Every open pull request, newest first."""
-        rows = self._calls.pages(f"{self._at}/pulls", state="open")
+    def open_pull_requests(self, base: str | None = None) -> tuple[HostedPullRequest, ...]:
+        """Every open pull request, or those to one branch, newest first."""
+        to = {} if base is None else {"base": base}
+        rows = self._calls.pages(f"{self._at}/pulls", state="open", **to)
         return tuple(answers.pull_request(an_object(row)) for row in rows)
 
     def pull_requests_of(self, sha: Sha) -> tuple[HostedPullRequest, ...]:
@@ -261,9 +266,16 @@ class GitHubHost:
         """What the branch requires, by rulesets and by classic protection."""
         where = quote(branch, safe="")
         found: list[RequiredCheck] = []
-        for rule in map(an_object, self._calls.pages(f"{self._at}/rules/branches/{where}")):
+        rules = [an_object(rule) for rule in self._calls.pages(f"{self._at}/rules/branches/{where}")]
+        queued = any(rule.get("type") == "merge_queue" for rule in rules)
+        for rule in rules:
             if rule.get("type") == "required_status_checks":
-                found += _required(an_object(rule.get("parameters")).get("required_status_checks"), "integration_id")
+                parameters = an_object(rule.get("parameters"))
+                strict = parameters.get("strict_required_status_checks_policy") is True
+                found += [
+                    check.model_copy(update={"up_to_date": strict, "queued": queued})
+                    for check in _required(parameters.get("required_status_checks"), "integration_id")
+                ]
         try:
             shown = an_object(self._calls.get(f"{self._at}/branches/{where}"))
         except NotFound:

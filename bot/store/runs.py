@@ -161,6 +161,16 @@ class RunRecords:
             .order_by(col(Rows.sequence).desc())
         )
 
+    def is_base(self, repository_id: int, branch: str) -> bool:
+        """Whether a pull request to this branch was ever evaluated."""
+        wanted = (
+            col(Rows.repository_id) == repository_id,
+            col(Rows.kind) == RunKind.PULL_REQUEST.value,
+            col(Rows.base_ref) == branch,
+        )
+        with self._database.reading() as session:
+            return session.exec(select(Rows.sequence).where(*wanted).limit(1)).first() is not None
+
     def runs_of_head(self, repository_id: int, head_sha: str) -> list[Run]:
         """Every run of a head, of pull requests and of the queue, in the order in which they were asked for."""
         return self._runs(select(Rows).where(col(Rows.repository_id) == repository_id, col(Rows.head_sha) == head_sha))

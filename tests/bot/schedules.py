@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
+from bot.base_moves import BaseMoves
 from bot.commands.answers import MOST_ANSWERS, Room, answer
 from bot.desk import Desk
 from bot.durable import Status
@@ -112,7 +113,7 @@ class CheckedHost(MemoryHost):
         self._ask("pull_requests_of")
         return tuple(pull for pull in self.pulls.values() if pull.head_sha == sha)
 
-    def open_pull_requests(self):
+    def open_pull_requests(self, base=None):
         self._ask("open_pull_requests")
         return tuple(pull for pull in self.pulls.values() if pull.is_open)
 
@@ -291,7 +292,9 @@ class Town:
         async def reply(posted, desk):
             return await answer(posted, Room(records, self.host, desk, None, self.clock))
 
-        desk = Desk(records, App, publishing, self.queue, answer=reply, clock=clock)
+        desk = Desk(
+            records, App, publishing, self.queue, answer=reply, moves=BaseMoves(records, App, self), clock=clock
+        )
 
         execution = Execution(records, self, publishing, clock, superseded=desk.superseded, metrics=METRICS)
         return desk, execution

@@ -26,6 +26,8 @@ class Scripted:
         self.calls, self.call_s = calls, call_s
         self.made = []
         """(head, time) of each call that was begun."""
+        self.compared = []
+        """Tips of a base that were compared."""
         self.bases = []
         """Base commits that were judged by."""
         self.trouble = None
@@ -36,6 +38,19 @@ class Scripted:
         if self._store is None:
             self._store = open_store(self.settings.outcomes_url)
         return self._store
+
+    def concerns(self, place, base_ref, before, after):
+        """As the real one: a changed gate concerns all, a changed prompt its lineage."""
+        self.compared.append((before, after))
+
+        def read(tree):
+            tree.fetch([before, after])
+            return [tree.lookup(sha, [PROMPT, GATE]) for sha in (before, after)]
+
+        old, new = self.sources.read(place, read)
+        if old[GATE].blob != new[GATE].blob:
+            return None
+        return frozenset() if old[PROMPT].blob == new[PROMPT].blob else frozenset({"triage"})
 
     def prepare(self, place, pull_request, merge_base):
         self.bases.append(pull_request.base_sha)

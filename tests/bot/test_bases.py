@@ -7,7 +7,7 @@ import pytest
 
 from bot.worker import assemble
 from engine.check_names import NAME, check_name, is_ours
-from tests.bot.scripted import FILES, PROMPT, Scripted
+from tests.bot.scripted import FILES, GATE, PROMPT, Scripted
 from tests.bot.whole import Whole
 from tests.fakes.github import FakeGitHub
 from tests.fakes.github.state import Pull
@@ -138,3 +138,68 @@ def test_what_a_check_is_called(base, shown):
     else:
         assert name == shown
     assert not is_ours("prompt-verdict-of-another")
+
+
+STRICTER = {GATE: "version: 1 # stricter\n"}
+
+
+def moves(bot, base, files):
+    """A push to a base branch, and its event."""
+    before = bot.scene.git.resolve(f"refs/heads/{base}")
+    tip = bot.scene.git.commit(base, files)
+    pushed = {"ref": f"refs/heads/{base}", "before": before, "after": tip, "deleted": False}
+    bot.emit("push", bot.scene._payload("mia", **pushed))
+    bot.quiet()
+    return tip
+
+
+@pytest.mark.parametrize("base", ["main", "release"], ids="ab")
+def test_a_stricter_base_has_its_open_heads_evaluated_again(bot, base):
+    if base != "main":
+        bot.scene.git.commit(base, {"README.md": "x\n"}, parents=(bot.scene.git.resolve("main"),))
+    pull = opened(bot, base)
+    made = len(bot.evaluation.made)
+    tip = moves(bot, base, STRICTER)
+    assert bot.conclusions(pull.head_sha) == ["cancelled", "success"]
+    assert bot.evaluation.bases[-1] == tip
+    assert bot.records.current_run(bot.scene.repository.id, pull.number).base_sha == tip
+    assert len(bot.evaluation.made) >= made
+    asked = len(bot.github.asked)
+    bot.emit("push", bot.scene._payload("mia", ref=f"refs/heads/{base}", before=tip, after=tip, deleted=False))
+    bot.quiet()
+    assert bot.conclusions(pull.head_sha) == ["cancelled", "success"], "heard again"
+    assert len(bot.github.asked) - asked <= 3
+
+
+@pytest.mark.parametrize("files", [{"README.md": "other\n"}, {"src/new.py": "x = 1\n"}], ids="ab")
+def test_a_move_of_base_that_no_verdict_depends_on_costs_no_run(bot, files):
+    pull = opened(bot, "main")
+    moves(bot, "main", files)
+    assert bot.conclusions(pull.head_sha) == ["success"]
+    compared = len(bot.evaluation.compared)
+    bot.do(bot.worker.sweep.heads())
+    assert len(bot.evaluation.compared) == compared, "the sweep remembers what was compared"
+
+
+def test_only_pull_requests_to_the_branch_that_moved_are_looked_at(bot):
+    bot.scene.git.commit("release", {"README.md": "x\n"}, parents=(bot.scene.git.resolve("main"),))
+    pull = opened(bot, "main")
+    moves(bot, "release", STRICTER)
+    assert bot.conclusions(pull.head_sha) == ["success"]
+    before = len(bot.github.asked)
+    moves(bot, "change", {"README.md": "y\n"})
+    assert not [one for one in bot.github.asked[before:] if "access_tokens" not in one.path]
+
+
+@pytest.mark.parametrize("words", ["approved", "needs_approval"], ids="ab")
+def test_a_lost_push_is_found_by_the_sweep(bot, words):
+    pull = opened(bot, "main", words)
+    tip = bot.scene.git.commit("main", STRICTER)
+    bot.do(bot.worker.sweep.heads())
+    bot.quiet()
+    assert bot.conclusions(pull.head_sha)[0] == "cancelled"
+    assert bot.records.current_run(bot.scene.repository.id, pull.number).base_sha == tip
+    count = len(bot.checks(pull.head_sha))
+    bot.do(bot.worker.sweep.heads())
+    bot.quiet()
+    assert len(bot.checks(pull.head_sha)) == count == 2

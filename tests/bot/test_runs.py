@@ -277,12 +277,13 @@ def test_a_merge_of_other_content_is_measured(bot):
     assert len(bot.evaluation.made) == made + bot.evaluation.calls
 
 
-def test_a_push_to_the_default_branch_costs_nothing(bot):
+def test_a_push_to_the_default_branch_pays_nothing_and_asks_for_its_tip_and_its_pull_requests(bot):
     pull = judged(bot)
-    made, asked = len(bot.evaluation.made), len(bot.github.asked)
+    made, before = len(bot.evaluation.made), len(bot.github.asked)
     bot.emit("push", bot.scene.merge(pull))
     bot.quiet()
-    assert (len(bot.evaluation.made), len(bot.github.asked)) == (made, asked)
+    asked = [one.path.rpartition("/")[2] for one in bot.github.asked[before:] if "access_tokens" not in one.path]
+    assert (len(bot.evaluation.made), asked) == (made, ["main", "pulls"])
 
 
 def test_the_worst_verdict_of_pull_requests_with_one_head_counts(bot):

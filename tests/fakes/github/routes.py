@@ -207,7 +207,8 @@ def get_pull(github: FakeGitHub, request: Request, repository: Repository, numbe
 @route("GET", "/repos/{owner}/{repo}/pulls", "pull_requests")
 def list_pulls(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
     state = request.query("state", "open")
-    pulls = [p for p in repository.pulls.values() if state in ("all", p.state)]
+    base = request.query("base")
+    pulls = [p for p in repository.pulls.values() if state in ("all", p.state) and base in ("", p.base_ref)]
     return request.page([pull_json(github, repository, p) for p in sorted(pulls, key=lambda p: -p.number)])
 
 
@@ -570,12 +571,13 @@ def get_contents(github: FakeGitHub, request: Request, repository: Repository, p
 @route("GET", "/repos/{owner}/{repo}/rules/branches/{branch}", "metadata")
 def list_rules(github: FakeGitHub, request: Request, repository: Repository, branch: str) -> Reply:
     checks = repository.required_checks.get(branch, [])
-    parameters = {"required_status_checks": checks, "strict_required_status_checks_policy": False}
+    parameters = {"required_status_checks": checks, "strict_required_status_checks_policy": repository.up_to_date}
     rule = {
         "type": "required_status_checks", "parameters": parameters, "ruleset_source_type": "Repository",
         "ruleset_source": repository.full_name, "ruleset_id": 1,
     }  # fmt: skip
-    return request.page([rule] if checks else [])
+    queue = {**rule, "type": "merge_queue", "parameters": {"merge_method": "MERGE"}}
+    return request.page([*([rule] if checks else []), *([queue] if repository.merge_queue else [])])
 
 
 @route("GET", "/repos/{owner}/{repo}/branches/{branch}", "contents")

@@ -72,6 +72,9 @@ class Repository:
     reactions: list[Json] = field(default_factory=list)
     required_checks: dict[str, list[Json]] = field(default_factory=dict)
     """Branch → checks that a ruleset requires: ``{"context": …, "integration_id": …}``."""
+    up_to_date: bool = False
+    """Whether the ruleset wants branches to be up to date."""
+    merge_queue: bool = False
     protected_checks: dict[str, list[Json]] = field(default_factory=dict)
     """Branch → checks that classic protection requires: ``{"context": …, "app_id": …}``."""
 
