@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
+    from schemas.experiments import Experiment as Record
     from schemas.host import Sha
     from schemas.ports import SourceTree
     from schemas.pullrequests import PullRequest
@@ -96,6 +97,7 @@ class LivePreparation:
         """Runs what is planned, with the outcome store in the action's home."""
         from adapters.clock import SystemClock
         from adapters.providers.caller import Caller
+        from engine.outcome_table import outcome_table
         from engine.runner.access import Access
 
         clock = SystemClock()
@@ -110,15 +112,20 @@ class LivePreparation:
                 last = clock.monotonic()
                 log(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, self.budget_usd)))
 
+        records: list[Record] = []
         try:
-            return await measure(
+            card = await measure(
                 self.prepared,
                 access=access,
                 store=store,
                 clock=clock,
                 budget_usd=self.budget_usd,
                 on_progress=tell,
+                on_record=records.append,
             )
+            for record in records:
+                await store.keep_plan(*outcome_table(record))
         finally:
             await access.aclose()
             await store.aclose()
+        return card

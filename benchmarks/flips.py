@@ -27,15 +27,12 @@ RESULTS = Path(__file__).parent / "results" / "flips.md"
 PREFACE = """# Our own examples, run again and again
 
 {count} runs of both arms of three staged pull requests of `examples/`, with the offline model at its own temperature:
-a toy that answers from rules and chance. **No figure here comes from a real model, and none in `gate.md` does either**:
-what a real provider's answers flip by, how a real rewording churns and how far both drift from day to day is not
-measured.
+a toy that answers from rules and chance. No figure here comes from a real model; `benchmarks/recorded.py` replays
+recorded answers of real ones.
 
-What it says about the simulation's assumptions (a + b = 0.5, about 9% of cases differ between two identical runs, 5 to
-10% churn) and about planning (without history a case's difference is taken to have a variance of 0.10): the one
-classification example is quieter and more polarised than that, and a Beta fits it; graded examples vary less still. The
-planned variance is on the safe side for all three: without a history margins come out wider, never narrower, than
-these cases need.
+The simulation assumes a + b = 0.3, 6% of cases that differ between two identical runs, and 8% churn. Default margins
+assume a variance of 0.12. The one classification example is a little quieter and more polarised than that, and a Beta
+fits it. Graded examples vary less still. So margins come out wider, never narrower, than these cases need.
 
 """
 

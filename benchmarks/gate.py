@@ -11,6 +11,7 @@ was, as long as the gate is the same; the tables are ``gate.md`` and ``gate.json
 from __future__ import annotations
 
 import argparse
+import ast
 import hashlib
 import json
 from collections import Counter
@@ -29,23 +30,23 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "gate.jsonl"
 FLIPS = 999
 """The product uses 9,999; a figure over 2,000 pull requests is no more precise for it."""
-PULLS, BATCHES = 500, 4
+PULLS, BATCHES, OF_VARIANTS = 100, 20, 5
 """2,000 pull requests a figure in the main table, 500 for a variant."""
 WATCHED = GateConfig(adversarial=SlicePolicy.WATCH)
 
 PREFACE = """# The gate, simulated
 
-Block / approve / inconclusive in percent, and in brackets the model calls by case and arm (nothing stored; three full
-runs are 3.00). {main} pull requests a figure in the first table, {variants} in the second; {flips} sign flips instead
-of 9,999.
+Blocked / needs review / approved in percent (the rest: too few cases), and in brackets the model calls by case and arm
+(three full runs are 3.00). {main} pull requests a figure in the first table, {variants} in the second; {flips} sign
+flips instead of 9,999.
 
-Simulated, not measured: a case passes with a chance p ~ Beta by slice (means .90 / .75 / .40 / .70 for typical / edge /
-known_failure / adversarial at 60 / 20 / 10 / 10% of the cases, a + b = 0.5), with 8 stored runs of the baseline.
-*identical*: nothing changed. *neutral*: a tenth of the cases gets a new p from the same population; what is blocked
-there are mostly listed adversarial cases that really broke (a contract); who calls that noise watches the slice.
-*−X*: every slice loses X points, with 5% churn. *slice −30*: adversarial loses 30 points while the average gains 3.
-*broken*: −40. The rivals are written from their descriptions: but for the fixed designs they approve whatever they
-don't block.
+Simulated: a case passes with a chance p ~ Beta by slice (means .90 / .75 / .40 / .70 for typical / edge / known_failure
+/ adversarial at 60 / 20 / 10 / 10% of the cases, a + b = 0.3: 6% of the cases differ between two runs).
+*identical*: nothing changed. *neutral*: 8% of the cases change for good (p becomes 1 − p), no slice's mean moves. The
+others come on top of that churn. *−X*: every slice loses X points. *slice −30*: adversarial loses 30 points for good
+while the average gains 3. *broken*: −40. *oracle* knows every case's p, makes no call and takes the same test over the
+same means; its share of α is that of our test. The rivals are written from their descriptions. But for the fixed
+designs they approve whatever they don't block.
 Made by `make bench-gate`.
 """
 
@@ -60,28 +61,33 @@ SCENARIOS: dict[str, Model] = {
     "slice −30": models.slice_falls,
     "broken": models.falls(0.40),
 }
+OURS = ours(GateConfig(), FLIPS)
 VARIANTS: dict[str, tuple[Model, Rule]] = {
-    "quiet model (a + b = 0.1), identical": (models.with_concentration(0.1), ours(GateConfig(), FLIPS)),
-    "quiet model (a + b = 0.1), −10": (models.with_concentration(0.1, 0.10), ours(GateConfig(), FLIPS)),
-    "noisy model (a + b = 1), identical": (models.with_concentration(1.0), ours(GateConfig(), FLIPS)),
-    "noisy model (a + b = 1), −10": (models.with_concentration(1.0, 0.10), ours(GateConfig(), FLIPS)),
-    "clusters of 5, identical": (models.clustered(), ours(GateConfig(), FLIPS)),
-    "clusters of 5, −10": (models.clustered(0.10), ours(GateConfig(), FLIPS)),
-    "3 metrics × 5 slices, identical": (models.several_metrics(), ours(GateConfig(), FLIPS)),
-    "3 metrics × 5 slices, −10": (models.several_metrics(0.10), ours(GateConfig(), FLIPS)),
-    "provider lost 5 points in both arms": (models.drifted, ours(GateConfig(), FLIPS)),
-    "judge 1-5, identical": (models.judged(), ours(GateConfig(), FLIPS)),
-    "judge 1-5, −5": (models.judged(0.05), ours(GateConfig(), FLIPS)),
-    "judge 1-5, −10": (models.judged(0.10), ours(GateConfig(), FLIPS)),
-    "cost +0%": (models.costs(1e-9), ours(GateConfig(), FLIPS)),
-    "cost +18%": (models.costs(0.18), ours(GateConfig(), FLIPS)),
+    "5% churn, neutral": (models.rewording(0.05), OURS),
+    "14% churn, neutral": (models.rewording(0.14), OURS),
+    "quiet model (a + b = 0.06), identical": (models.with_concentration(0.06), OURS),
+    "quiet model (a + b = 0.06), neutral": (models.rewording(concentration=0.06), OURS),
+    "quiet model (a + b = 0.06), −10": (models.with_concentration(0.06, 0.10), OURS),
+    "noisy model (a + b = 1.1), identical": (models.with_concentration(1.1), OURS),
+    "noisy model (a + b = 1.1), neutral": (models.rewording(concentration=1.1), OURS),
+    "noisy model (a + b = 1.1), −10": (models.with_concentration(1.1, 0.10), OURS),
+    "sources of 5, ICC .05, neutral": (models.rewording(icc=0.05), OURS),
+    "slice −30, half of it partial": (models.slice_breaks(partly=True), OURS),
+    "clusters of 5, identical": (models.clustered(), OURS),
+    "clusters of 5, −10": (models.clustered(0.10), OURS),
+    "3 metrics × 5 slices, identical": (models.several_metrics(), OURS),
+    "3 metrics × 5 slices, −10": (models.several_metrics(0.10), OURS),
+    "provider lost 5 points in both arms": (models.drifted, OURS),
+    "judge 1-5, identical": (models.judged(), OURS),
+    "judge 1-5, −5": (models.judged(0.05), OURS),
+    "judge 1-5, −10": (models.judged(0.10), OURS),
+    "cost +0%": (models.costs(1e-9), OURS),
+    "cost +18%": (models.costs(0.18), OURS),
     "cost +18%, raw thresholds": (models.costs(0.18), RIVALS["raw thresholds"]),
-    "cost +22%": (models.costs(0.22), ours(GateConfig(), FLIPS)),
-    "cost +40%": (models.costs(0.40), ours(GateConfig(), FLIPS)),
-    "no history, identical": (models.identical, ours(GateConfig(), FLIPS, history=False)),
-    "no history, −10": (models.falls(0.10), ours(GateConfig(), FLIPS, history=False)),
-    "`typical` exactly at its margin (10)": (models.at_margin(0.10, "typical"), ours(GateConfig(), FLIPS)),
-    "`edge` exactly at its margin (23)": (models.at_margin(0.23, "edge"), ours(GateConfig(), FLIPS)),
+    "cost +22%": (models.costs(0.22), OURS),
+    "cost +40%": (models.costs(0.40), OURS),
+    "`typical` exactly at its margin (11)": (models.at_margin(0.11, "typical"), OURS),
+    "`edge` exactly at its margin (21)": (models.at_margin(0.21, "edge"), OURS),
     "mode: fixed, 1 run, identical": (models.identical, ours(GateConfig(mode=GateMode.FIXED), FLIPS)),
     "mode: fixed, 1 run, −10": (models.falls(0.10), ours(GateConfig(mode=GateMode.FIXED), FLIPS)),
     "mode: fixed, 3 runs, identical": (
@@ -92,18 +98,34 @@ VARIANTS: dict[str, tuple[Model, Rule]] = {
 }
 
 
+IN_COLUMNS = ("identical", "neutral", "−10", "slice −30")
+IN_README = (
+    (100, "ours", "**Prompt Verdict**"),
+    (100, "oracle", "an oracle that knows every chance"),
+    (100, "fixed, 3 runs", "three fixed runs, same test"),
+    (100, "raw thresholds", "raw thresholds"),
+    (100, "any drop", "any drop of the mean"),
+    (200, "ours", "**Prompt Verdict**"),
+    (200, "oracle", "an oracle that knows every chance"),
+    (200, "ours, adversarial watched", "the same as ours, `adversarial` watched"),
+    (1000, "ours", "**Prompt Verdict**"),
+)
+
 Key = tuple[str, str, int, str, int]
 """Table, rule, n, scenario, and which batch of pull requests."""
 
 
 def cells() -> list[Key]:
-    """Everything, the first batch of all figures first."""
+    """Everything, the first batch of all figures first, and in each batch the README's rows first."""
+    quoted = {(n, rule) for n, rule, _ in IN_README}
     result: list[Key] = []
     for batch in range(BATCHES):
+        of_batch: list[Key] = []
         for rule in ("ours", *RIVALS):
-            result += [("main", rule, n, s, batch) for n in (200, 100, 30, 1000) for s in SCENARIOS]
-        result += [("main", "ours, all small slices watched", 200, s, batch) for s in SCENARIOS]
-        if batch == 0:
+            of_batch += [("main", rule, n, s, batch) for n in (200, 100, 30, 1000) for s in SCENARIOS]
+        of_batch += [("main", "ours, adversarial watched", 200, s, batch) for s in SCENARIOS]
+        result += sorted(of_batch, key=lambda key: ((key[2], key[1]) not in quoted, key[3] not in IN_COLUMNS))
+        if batch < OF_VARIANTS:
             result += [("variants", "", 200, name, batch) for name in VARIANTS]
     return result
 
@@ -131,9 +153,21 @@ def run(job: tuple[Key, int]) -> dict:
 
 
 def code() -> str:
-    """What the figures are of: a run that was stopped goes on only with the same gate and the same simulation."""
-    files = [*ROOT.glob("engine/gate/*.py"), *ROOT.glob("benchmarks/gate*.py"), ROOT / "engine" / "verdict.py"]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(files))).hexdigest()[:12]
+    """What the figures are of: a stopped run goes on only with the same gate and the same simulation. Comments,
+    docstrings and sentences make no difference."""
+    files = [*ROOT.glob("engine/gate/*.py"), *ROOT.glob("benchmarks/gate_*.py"), ROOT / "engine" / "verdict.py"]
+    text = [ast.unparse(_bare(ast.parse(path.read_text()))) for path in sorted(files) if path.name != "words.py"]
+    return hashlib.sha256("".join(text).encode()).hexdigest()[:12]
+
+
+def _bare(tree: ast.Module) -> ast.Module:
+    """The code without its docstrings."""
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [  # type: ignore[attr-defined]
+                each for each in body if not (isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant))
+            ]
+    return tree
 
 
 def known(version: str) -> list[dict]:
@@ -155,36 +189,25 @@ def merged(rows: Iterable[dict]) -> dict[tuple, dict]:
 
 def figure(row: dict) -> str:
     total = sum(row["outcomes"].values())
-    shares = [100 * row["outcomes"].get(o, 0) / total for o in ("blocked", "approved", "inconclusive")]
+    shares = [100 * row["outcomes"].get(o, 0) / total for o in ("blocked", "needs review", "approved")]
     said = "/".join(f"{s:.1f}" if 0 < s < 2 or 98 < s < 100 else f"{s:.0f}" for s in shares)
     return f"{said} ({row['calls'] / total:.2f})"
 
 
 def tables(rows: Iterable[dict]) -> str:
-    """Block / approve / inconclusive in percent, and calls by case and arm."""
+    """Blocked / needs review / approved in percent, and calls by case and arm."""
     found = merged(rows)
     lines = ["| n | rule | " + " | ".join(SCENARIOS) + " |", "|--:|---|" + "---|" * len(SCENARIOS)]
     for n in (30, 100, 200, 1000):
-        for rule in ("ours", "ours, all small slices watched", *RIVALS):
+        for rule in ("ours", "ours, adversarial watched", *RIVALS):
             row = [found.get(("main", rule, n, s)) for s in SCENARIOS]
             if any(row):
                 lines.append(f"| {n} | {rule} | " + " | ".join(figure(r) if r else "" for r in row) + " |")
-    lines += ["", "| n = 200 | block / approve / inconclusive % (calls) |", "|---|---|"]
+    lines += ["", "| n = 200 | blocked / needs review / approved % (calls) |", "|---|---|"]
     for name in VARIANTS:
         if ("variants", "", 200, name) in found:
             lines.append(f"| {name} | {figure(found['variants', '', 200, name])} |")
     return "\n".join(lines)
-
-
-IN_README = (
-    (100, "ours", "**Prompt Verdict**"),
-    (100, "fixed, 3 runs", "three fixed runs, same test"),
-    (100, "raw thresholds", "raw thresholds"),
-    (100, "any drop", "any drop of the mean"),
-    (200, "ours", "**Prompt Verdict**"),
-    (200, "ours, all small slices watched", "the same, small slices watched"),
-    (1000, "ours", "**Prompt Verdict**"),
-)
 
 
 def readme_rows(rows: Iterable[dict]) -> list[str]:
@@ -192,9 +215,7 @@ def readme_rows(rows: Iterable[dict]) -> list[str]:
     found = merged(rows)
     return [
         f"| {n:,} | {name} | "
-        + " | ".join(
-            figure(found["main", rule, n, s]).replace("/", " / ") for s in ("identical", "neutral", "−10", "slice −30")
-        )
+        + " | ".join(figure(found["main", rule, n, s]).replace("/", " / ") for s in IN_COLUMNS)
         + " |"
         for n, rule, name in IN_README
     ]

@@ -15,9 +15,13 @@ from engine.gate.design import Design, History, design
 from engine.gate.protocol import protocol
 from schemas.config import GateConfig
 from schemas.outcomes import MetricSpec
+from schemas.scorecard import VerdictStatus
 
 FRESH = 100
 """Repetitions from here on are never answered by a store."""
+
+
+OUTCOMES = {VerdictStatus.SUSPICIOUS: "needs review", VerdictStatus.UNDERPOWERED: "too few cases"}
 
 
 @dataclass
@@ -25,6 +29,7 @@ class Tally:
     """What one pull request gave."""
 
     outcome: str
+    """``blocked``, ``needs review``, ``approved``, ``too few cases`` or ``error``."""
     calls: float
     """Calls of both arms, by case and arm."""
     candidate_calls: float
@@ -33,15 +38,14 @@ class Tally:
 
 def history_of(world: World) -> History:
     runs = np.stack([world.draw(world.old) for _ in range(STORED_RUNS)])
-    n = len(world.slices)
-    return History(np.full(n, STORED_RUNS), runs.mean(axis=0), runs.var(axis=0, ddof=1), runs[:, :, 0].min(axis=0))
+    return History(means=runs.mean(axis=0), variances=runs.var(axis=0, ddof=1))
 
 
-def plan(world: World, gate: GateConfig, flips: int, name: str, *, history: bool = True) -> Design:
+def plan(world: World, gate: GateConfig, flips: int, name: str, *, history: bool = False) -> Design:
     n = len(world.slices)
     return design(
         [f"c{i}" for i in range(n)],
-        [s.split(",") for s in world.slices],
+        [[name for name in s.split(",") if name] for s in world.slices],
         clusters=world.clusters,
         protected=[False] * n,
         metrics=[MetricSpec(name=f"m{k}") for k in range(world.metrics)],
@@ -56,15 +60,15 @@ def plan(world: World, gate: GateConfig, flips: int, name: str, *, history: bool
 def answer(world: World, batch: Batch) -> Observations:
     candidate = batch.arms == 1
     today = candidate | (batch.repetitions >= FRESH) | (batch.purpose == "replication")
-    chance = np.where((today if world.drift else candidate)[:, None], world.new[batch.cases], world.old[batch.cases])
     k = len(batch)
     length = (
         120 * np.exp(world.rng.normal(0, 0.35 if world.cost else 0.2, k)) * np.where(candidate, 1 + world.cost, 1.0)
     )
     usd = (400 * 1e-6 + length * 5e-6) if world.cost == 0 else length * 5e-6
     return Observations(
-        scores=world.draw(chance),
+        scores=world.scores(batch.cases, (today if world.drift else candidate).astype(int), batch.repetitions),
         missing=np.zeros(k, dtype=bool),
+        forbidden=np.zeros(k, dtype=bool),
         input_tokens=np.full(k, 400.0),
         output_tokens=length,
         cost_usd=usd,
@@ -87,11 +91,11 @@ def play(world: World, planned: Design) -> tuple[Decision, Tally]:
     except StopIteration as stop:
         decision: Decision = stop.value
     n = len(world.slices)
-    return decision, Tally(decision.status.outcome, calls / n / 2, (calls - stored) / n)
+    return decision, Tally(OUTCOMES.get(decision.status, decision.status.value), calls / n / 2, (calls - stored) / n)
 
 
-def ours(gate: GateConfig, flips: int, *, history: bool = True) -> Callable[[World, str], Tally]:
+def ours(gate: GateConfig, flips: int) -> Callable[[World, str], Tally]:
     def rule(world: World, name: str) -> Tally:
-        return play(world, plan(world, gate, flips, name, history=history))[1]
+        return play(world, plan(world, gate, flips, name))[1]
 
     return rule

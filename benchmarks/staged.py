@@ -128,6 +128,7 @@ class Staged:
         return Observations(
             scores=np.array(table, dtype=np.float64).reshape(len(rows), len(self.evaluator.metrics)),
             missing=np.zeros(len(rows), dtype=np.bool_),
+            forbidden=np.zeros(len(rows), dtype=np.bool_),
             input_tokens=np.array([each.usage.input for each in completions], dtype=np.float64),
             output_tokens=np.array([each.usage.output for each in completions], dtype=np.float64),
             cost_usd=np.array(costs),

@@ -16,7 +16,7 @@ from schemas.prompts import PromptFile, UseCase
 from schemas.testsets import TestSet
 from schemas.values import Value
 
-GATE_EXAMPLE = "gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: contract, max_cost_increase: 0.20}"
+GATE_EXAMPLE = "gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: guard, max_cost_increase: 0.20}"
 
 _EVERYWHERE = {"prompt", "prompts", "test", "tests", "txt", "yml", "yaml", "json", "jinja", "system", "user"}
 """Words in paths that say nothing about which prompt it is."""
@@ -188,9 +188,7 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
         if lineage.use_case is UseCase.GENERATION:
             unscored = [line.replace("MODEL", model) for line in _UNSCORED]
             lines += ["    # scored by the prompt's own evaluators"] if lineage.scored else unscored
-        lines.append(
-            "    # gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: contract, max_cost_increase: 0.20}"
-        )
+        lines.append("    # gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: guard, max_cost_increase: 0.20}")
     return "\n".join(lines) + "\n"
 
 

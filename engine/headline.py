@@ -89,7 +89,7 @@ def _explained(reason: Reason, why: str, swaps: Mapping[str, str], failure: str)
         sentence = f"{_bare(sentence)} ({failure})."
     if reason.code is ReasonCode.COST and reason.status is VerdictStatus.BLOCKED and why:
         sentence = f"{_bare(sentence)}: {why}."
-    elif reason.code in (ReasonCode.CONTRACT, ReasonCode.PROTECTED):
+    elif reason.code in (ReasonCode.MUST_PASS, ReasonCode.GUARD, ReasonCode.FORBIDDEN, ReasonCode.PROTECTED):
         for case in reason.cases[: words.NAMED]:
             if case in swaps:
                 sentence = sentence.replace(f"`{case}`", f"`{case}` ({swaps[case]})", 1)
@@ -138,9 +138,10 @@ def _phrase(reason: Reason, card: LineageCard) -> str:
         case ReasonCode.DROP if reason.estimate is not None:
             metric = reason.metric if reason.metric in [effect.metric for effect in card.metrics[1:]] else None
             return f"{words.subject(reason.slice, metric)} fell by {words.points(abs(reason.estimate))} points"
-        case ReasonCode.CONTRACT if reason.slice is not None:
+        case ReasonCode.MUST_PASS | ReasonCode.GUARD if reason.slice is not None:
             cases = next((effect.cases for effect in card.slices if effect.slice == reason.slice), len(reason.cases))
-            return words.broke(reason.slice, cases, len(reason.cases))
+            kind = "must-pass" if reason.code is ReasonCode.MUST_PASS else "guarded"
+            return words.broke(reason.slice, cases, len(reason.cases), kind)
         case ReasonCode.COST if reason.estimate is not None and reason.margin is not None:
             return f"it costs {words.share(reason.estimate)} more (limit {words.share(reason.margin)})"
     return ""

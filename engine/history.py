@@ -66,7 +66,6 @@ async def _case(plan: Plan, index: int, rows: Sequence[StoredCompletion]) -> Cas
         runs=len(runs),
         means=tuple(statistics.fmean(known) if known else None for known in by_metric),
         variances=tuple(statistics.variance(known) if len(known) > 1 else None for known in by_metric),
-        lowest=min(by_metric[0], default=None),
     )
 
 

@@ -223,8 +223,8 @@ def _sizes(test_set: TestSet, gate: GateConfig | None) -> Iterator[Finding]:
         yield _too_small("the test set", everything, overall, test_set.path)
     slices = _slices(test_set.cases)
     for name, cases in slices:
-        policy = gate.slices.get(name, gate.adversarial or SlicePolicy.CONTRACT if name == ADVERSARIAL else None)
-        if policy in (SlicePolicy.CONTRACT, SlicePolicy.WATCH):
+        policy = gate.slices.get(name, gate.adversarial or SlicePolicy.GUARD if name == ADVERSARIAL else None)
+        if policy not in (SlicePolicy.AVERAGE, None):
             continue
         size = _clusters(cases)
         margin = gate.margin.slices.get(name, gate.margin.slice)

@@ -116,9 +116,10 @@ def _margin(default: float) -> Judge:
 
 
 def _slice(before: JsonValue, after: JsonValue) -> Direction:
-    if after == SlicePolicy.WATCH:
-        return LOOSER
-    return TIGHTER if before == SlicePolicy.WATCH else UNCLEAR
+    """Watched is looser than anything. Guarded is looser than must-pass; a mean compares with neither."""
+    if SlicePolicy.WATCH in (before, after):
+        return LOOSER if after == SlicePolicy.WATCH else TIGHTER
+    return _ordered(SlicePolicy.GUARD, SlicePolicy.MUST_PASS)(before, after)
 
 
 def _floor(before: JsonValue, after: JsonValue) -> Direction:
@@ -284,10 +285,10 @@ def _settings(key: str, before: Flat, after: Flat, judges: Mapping[str, Judge]) 
 
 
 def _gate(gate: GateConfig) -> Flat:
-    """A gate by setting. What isn't said about the adversarial slice is a contract."""
+    """A gate by setting. The adversarial slice is guarded unless the configuration says otherwise."""
     flat = _flat(_json(folded(gate)))
     flat.pop("slices.adversarial", None)
-    return flat | {"adversarial": flat["adversarial"] or SlicePolicy.CONTRACT.value}
+    return flat | {"adversarial": flat["adversarial"] or SlicePolicy.GUARD.value}
 
 
 def _flat(values: Mapping[str, JsonValue], key: str = "") -> Flat:

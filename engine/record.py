@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from engine.clusters import clusters_of
 from schemas.experiments import CaseHistory, CellOutcome, Experiment, ExperimentCase
 from schemas.outcomes import Arm, Completion, Outcome, Score
+from schemas.values import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: i
                 cluster=cluster,
                 protected=case.protected,
                 identical=identical,
+                forbids=bool(case.must_not),
                 added=added,
                 label=case.expected if isinstance(case.expected, str) else None,
             )
@@ -40,10 +42,16 @@ def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: i
             )
         ),
         history=history,
+        prompts=(_name(plan, Arm.BASELINE), _name(plan, Arm.CANDIDATE)),
         lineages=lineages,
         paired=Arm.BASELINE in plan.arms,
         new=new,
     )
+
+
+def _name(plan: Plan, arm: Arm) -> str:
+    sent = plan.arms.get(arm)
+    return "" if sent is None else digest_of([request.digest if request else None for request in sent.requests])[:12]
 
 
 def completed(experiment: Experiment, outcomes: Sequence[Outcome]) -> Experiment:
@@ -63,6 +71,7 @@ def _cell(outcome: Outcome, names: Sequence[str]) -> CellOutcome:
         key
         | {
             "scores": tuple(values.get(name) for name in names),
+            "forbidden": outcome.forbidden,
             "input_tokens": usage and usage.input,
             "output_tokens": usage and usage.output,
             "cost_usd": None if usage is None and outcome.neutral_cost_usd else float(outcome.neutral_cost_usd),

@@ -34,6 +34,7 @@ def design_of(experiment: Experiment) -> Design:
         lineages=experiment.lineages,
         history=_history(experiment),
         added=[case.added for case in cases],
+        forbids=[case.forbids for case in cases],
         labels=[case.label for case in cases],
         paired=experiment.paired,
         new=experiment.new,
@@ -67,6 +68,7 @@ def observations(found: list[CellOutcome], metrics: int) -> Observations:
             [[np.nan if s is None else s for s in cell.scores or nothing] for cell in found], dtype=np.float64
         ).reshape(len(found), metrics),
         missing=np.array([cell.scores is None for cell in found], dtype=np.bool_),
+        forbidden=np.array([cell.forbidden for cell in found], dtype=np.bool_),
         input_tokens=np.array([_known(cell.input_tokens) for cell in found], dtype=np.float64),
         output_tokens=np.array([_known(cell.output_tokens) for cell in found], dtype=np.float64),
         cost_usd=np.array([_known(cell.cost_usd) for cell in found], dtype=np.float64),
@@ -105,8 +107,6 @@ def _history(experiment: Experiment) -> History | None:
         return np.array([[np.nan if v is None else v for v in row] for row in filled]).reshape(len(rows), width)
 
     return History(
-        runs=np.array([row.runs for row in rows], dtype=np.int64),
         means=table([row.means for row in rows]),
         variances=table([row.variances for row in rows]),
-        lowest=np.array([np.nan if row.lowest is None else row.lowest for row in rows], dtype=np.float64),
     )

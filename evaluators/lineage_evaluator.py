@@ -96,8 +96,11 @@ class LineageEvaluator:
                 scored += await _scored(part, case, completion, ask)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=0, reason=why))
-        kinds = [spec.kind for spec in self._metrics]
-        return tuple(score if kind == "check" else _zero(score, why) for kind, score in zip(kinds, scored, strict=True))
+        zeroed = [
+            score if spec.kind == "check" else _zero(score, why)
+            for spec, score in zip(self._metrics, scored, strict=True)
+        ]
+        return tuple(s.model_copy(update={"forbidden": True}) if isinstance(s, Score) else s for s in zeroed)
 
 
 async def _scored(part: Part, case: TestCase, completion: Completion, ask: Ask) -> Scores:

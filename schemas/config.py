@@ -162,12 +162,14 @@ class CommentPolicy(StrEnum):
 class SlicePolicy(StrEnum):
     """How a slice is judged."""
 
-    POPULATION = "population"
-    """A sample: its mean must not drop by more than its margin."""
-    CONTRACT = "contract"
-    """These very cases must hold."""
+    AVERAGE = "average"
+    """Judged by its mean, which must not drop by more than its margin."""
+    MUST_PASS = "must_pass"  # noqa: S105
+    """Every case must hold: each confirmed break blocks."""
+    GUARD = "guard"
+    """Blocks when its passing cases break more often than those elsewhere."""
     WATCH = "watch"
-    """Too small to decide on: many confirmed breaks make the outcome suspicious."""
+    """Never blocks: many confirmed breaks need review."""
 
 
 class GateMode(StrEnum):
@@ -213,7 +215,7 @@ class GateConfig(Value):
     margin: Margins = Margins()
     """How large a drop must be ruled out."""
     adversarial: SlicePolicy | None = None
-    """Short for ``slices: {adversarial: …}``; a contract unless said otherwise."""
+    """Short for ``slices: {adversarial: …}``; ``guard`` unless said otherwise."""
     slices: dict[str, SlicePolicy] = {}
     """How single slices are judged; the rest by their size."""
     max_cost_increase: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Decimal("0.20")

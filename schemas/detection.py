@@ -39,7 +39,7 @@ class PolicyChange(Value):
 
     @property
     def sentence(self) -> str:
-        """``gate.adversarial: contract → watch (looser)``."""
+        """``gate.adversarial: guard → watch (looser)``."""
         return f"{self.key}: {self.before} → {self.after} ({self.direction.value})"
 
 

@@ -20,6 +20,8 @@ class ExperimentCase(Value):
     protected: bool = False
     identical: bool = False
     """Both arms send the same request."""
+    forbids: bool = False
+    """It has texts that the answer must not hold."""
     added: bool = False
     """Only the head has it."""
     label: str | None = None
@@ -34,8 +36,6 @@ class CaseHistory(Value):
     """By metric; ``None`` without runs."""
     variances: tuple[float | None, ...] = ()
     """By metric, between runs; ``None`` below two runs."""
-    lowest: float | None = None
-    """The lowest score of the first metric."""
 
 
 class CellOutcome(Value):
@@ -47,6 +47,8 @@ class CellOutcome(Value):
     repetition: int = Field(ge=0)
     scores: tuple[Fraction | None, ...] | None
     """By metric; ``None`` for one that could not be computed, or for all when there was no answer."""
+    forbidden: bool = False
+    """The answer holds a text that its case forbids."""
     input_tokens: float | None = Field(default=0, ge=0, allow_inf_nan=False)
     output_tokens: float | None = Field(default=0, ge=0, allow_inf_nan=False)
     cost_usd: float | None = Field(default=0, ge=0, allow_inf_nan=False)
@@ -69,6 +71,8 @@ class Experiment(Value):
     cases: tuple[ExperimentCase, ...]
     history: tuple[CaseHistory, ...] | None = None
     """One for each case."""
+    prompts: tuple[str, str] = ("", "")
+    """A name for what each arm sends, made of its requests; empty for an arm that isn't there."""
     lineages: int = Field(default=1, ge=1)
     """Comparisons of the pull request."""
     paired: bool = True

@@ -140,6 +140,8 @@ class Score(Value):
     reason: str = ""
     answer: str | None = None
     """What the evaluator understood: the label, the field's value; untrusted text."""
+    forbidden: bool = False
+    """The answer holds a text that its case forbids."""
 
 
 class EvaluatorFailure(Value):
@@ -182,6 +184,11 @@ class Outcome(Value):
     """``identical``: the other arm sends the same request, so no call was needed."""
     made_at: float | None = None
     """When the answer came, in seconds since 1970; kept with it in the store."""
+
+    @property
+    def forbidden(self) -> bool:
+        """The answer holds a text that its case forbids."""
+        return any(isinstance(score, Score) and score.forbidden for score in self.scores)
 
 
 class MetricSpec(Value):

@@ -48,7 +48,9 @@ class ReasonCode(StrEnum):
     """Why; each has one tested sentence (engine/words.py)."""
 
     DROP = "drop"
-    CONTRACT = "contract"
+    MUST_PASS = "must_pass"  # noqa: S105
+    GUARD = "guard"
+    FORBIDDEN = "forbidden"
     PROTECTED = "protected"
     SMOKE = "smoke"
     FLOOR = "floor"
@@ -116,7 +118,7 @@ class Effect(Value):
     margin: float | None
     """The margin that was decided with."""
     margin_written: bool = False
-    policy: SlicePolicy = SlicePolicy.POPULATION
+    policy: SlicePolicy = SlicePolicy.AVERAGE
     reading: Literal["better", "worse", "same", "cant_tell", "not_needed", "no_data"]
     """``not_needed``: the verdict was certain before this could be told."""
     more_cases: int | None = None

@@ -248,11 +248,15 @@ def store_prune(
 
 
 @store_app.command("export")
-def store_export(*, store: Store = None) -> None:
-    """Print every answer as a line of JSON."""
-    from action.cli.store import export as run
+def store_export(
+    *,
+    outcomes: Annotated[bool, typer.Option("--outcomes", help="Scores only, as CSV: no text of any answer.")] = False,
+    store: Store = None,
+) -> None:
+    """Print every answer as a line of JSON, or every score as a row of CSV."""
+    from action.cli.store import export, export_outcomes
 
-    _exit(run(store))
+    _exit(export_outcomes(store) if outcomes else export(store))
 
 
 @app.command()

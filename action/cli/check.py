@@ -140,6 +140,7 @@ async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -
 
     from adapters.clock import SystemClock
     from adapters.store import open_store
+    from engine.outcome_table import outcome_table
     from engine.pipeline import measure, over_budget
 
     clock = SystemClock()
@@ -160,6 +161,8 @@ async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -
                     on_progress=report.update,
                     on_record=records.append,
                 )
+                for record in records:
+                    await store.keep_plan(*outcome_table(record))
             except (CancelledError, KeyboardInterrupt):
                 report.line(f"interrupted at {report.state()}; all of it is kept: the same command goes on from there")
                 raise

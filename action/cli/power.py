@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from schemas.testsets import TestSet
 
 
+JUDGED_BY_CASE = {
+    SlicePolicy.MUST_PASS: "each of them must hold, however few they are",
+    SlicePolicy.GUARD: "blocks when they break more often than the other cases",
+}
+
+
 def power(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
     """Prints what test sets can tell, without any run.
 
@@ -68,8 +74,8 @@ def _sentence(row: Power) -> str:
     wanted = row.margin if row.written else OVERALL_MARGIN if row.slice is None else SLICE_MARGIN
     more = f"; {row.more_cases} more cases would rule out {100 * wanted:.0f} points" if row.more_cases else ""
     size = f"  {name} ({row.policy}): {plural(row.cases, 'case')}{clusters}"
-    if row.policy is SlicePolicy.CONTRACT:
-        return f"{size}; each of them must hold, however few they are"
+    if row.policy in JUDGED_BY_CASE:
+        return f"{size}; {JUDGED_BY_CASE[row.policy]}"
     rules_out = (
         f"can rule out a drop of {100 * row.can_rule_out:.1f} points"
         if row.can_rule_out < 1

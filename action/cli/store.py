@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ from action.cli.local import default_store
 from action.cli.streams import put
 from action.exits import Exit
 from adapters.store import CommittedStore, open_store
+from engine.outcome_table import COLUMNS, table_rows
 from engine.render.encode import log_line
 from engine.render.figures import plural, usd
 
@@ -62,6 +65,19 @@ def export(where: str | None) -> Exit:
     async def show(store: CommittedStore) -> None:
         for row in store.export():
             put(row.model_dump_json() + "\n")
+
+    return _with_store(where, show)
+
+
+def export_outcomes(where: str | None) -> Exit:
+    """Prints the scores of every finished check as CSV, without any text: each row once. Raises StoreError."""
+
+    async def show(store: CommittedStore) -> None:
+        lines = io.StringIO()
+        table = csv.writer(lines, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows(sorted({row for _, kept in store.plans() for row in table_rows(kept)}))
+        put(lines.getvalue())
 
     return _with_store(where, show)
 

@@ -28,7 +28,7 @@ class Batch:
     """0 baseline, 1 candidate."""
     repetitions: Ints
     purpose: str
-    """``look``, ``smoke``, ``replication``, ``lock``, ``contract``, ``watch`` or ``protected``."""
+    """``look``, ``smoke``, ``replication``, ``lock``, ``breaks``, ``watch`` or ``protected``."""
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -42,6 +42,8 @@ class Observations:
     """``[cells, metrics]`` in [0, 1]; NaN is a metric that could not be computed, or no answer."""
     missing: Bools
     """No answer at all (a transport failure)."""
+    forbidden: Bools
+    """The answer holds a text that its case forbids."""
     input_tokens: Floats
     output_tokens: Floats
     cost_usd: Floats

@@ -32,13 +32,14 @@ def nothing_measured(course: Course, code: ReasonCode, status: VerdictStatus, se
 
 def conclude(course: Course) -> Decision:
     """The decision on what was measured. Where something blocks, what was merely not shown yet is left out."""
-    broken = frozenset(n for n, c in course.contracts.items() if c.p <= course.contract_level)
-    shown = effects(course, broken)
+    shown = effects(course, findings.broken_slices(course), findings.doubted_slices(course))
     cost, latency = careful_cost(course), latency_effect(course)
     found = [
         *findings.of_cells(course),
         *course.found,
-        *findings.of_contracts(course, shown),
+        *findings.of_must_pass(course, shown),
+        *findings.of_guards(course, shown),
+        *findings.of_forbidden(course),
         *findings.of_effects(course, shown),
         *findings.of_failure(shown),
         *findings.of_absence(course),
@@ -52,6 +53,7 @@ def conclude(course: Course) -> Decision:
     if status is VerdictStatus.UNDERPOWERED and (falls := findings.of_chance(course, shown)):
         found, status = [*found, *falls], VerdictStatus.SUSPICIOUS
     kept = [r for r in found if r.status in DECIDED or _worth_saying(r.status, status)]
+    kept += findings.of_held_guards(course, shown)
     return _decision(course, kept, shown, cost, latency)
 
 
@@ -106,7 +108,7 @@ def _decision(
             flip_rate=float(np.nanmean(flips)) if flips is not None and not np.isnan(flips).all() else None,
             can_rule_out=None if np.isnan(overall) else min(max(float(overall), 0.0), 1.0),
             hypotheses=len(design.hypotheses),
-            alpha=design.alpha + design.alpha_contracts,
+            alpha=design.alpha + max(design.alpha_cases, design.alpha_guard),
         ),
         cells=ledger.cells,
         planned=len(ledger.arms) * int(design.repetitions[~design.identical].sum()),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -25,16 +25,37 @@ MISSING_SHARE = 0.02
 
 
 @dataclass(frozen=True)
-class Contract:
-    """What fresh runs of a contract's suspicious cases gave."""
+class Breaks:
+    """What fresh runs of a slice's cases gave that looked worse. The second of each pair holds had every missing cell
+    gone against the candidate."""
 
     p: float
+    """Of «the candidate does no worse in these cases», by the labels of their runs."""
     worst_p: float
-    """Had every missing cell gone against the candidate."""
     worse: tuple[int, ...]
     """Cases that are worse in the fresh runs too."""
+    worst: tuple[int, ...]
     broken: tuple[int, ...]
-    """Those of them whose own p is at most 0.01: 6 passes against at most 1, say."""
+    """Those whose own p is at most 0.01: 6 passes against at most 1, say."""
+    possible: tuple[int, ...]
+
+
+GuardReading = Literal["breaks", "may_break", "unsure", "holds", "open"]
+
+
+@dataclass(frozen=True)
+class GuardEffect:
+    """A guarded slice beside the other cases."""
+
+    slice: str
+    broken: tuple[int, ...]
+    """Cases whose break was confirmed."""
+    changed: float | None
+    """Share of the other cases whose result changed either way; ``None`` without others."""
+    p: float
+    """Of so many breaks or more, if the slice's passing cases break no more often than the others."""
+    reading: GuardReading
+    """``may_break``: a person should look. ``unsure``: missing cells decide. ``open``: more others must be seen."""
 
 
 class Course:
@@ -55,8 +76,13 @@ class Course:
         self.spread: Floats = np.full(count, np.nan)
         """The same by the spread of the differences alone: where a drop is certain, a hidden one is no question."""
         self.certified: Bools = np.zeros(count, dtype=np.bool_)
-        self.contracts: Mapping[str, Contract] = {}
-        """What fresh runs said about contracts in which something looked worse."""
+        self.breaks: dict[str | None, Breaks] = {}
+        """What fresh runs said about cases that looked worse, by must-pass or guarded slice; ``None``: forbidden
+        answers to other cases."""
+        self.smoked: tuple[int, ...] = ()
+        """Cases whose break ended the run before the first look."""
+        self.guards: tuple[GuardEffect, ...] = ()
+        """Guarded slices with a confirmed break, as they stand now."""
         self.locked: dict[int, Floats] = {}
         """Fresh runs of all locks by case: ``[arms, runs, metrics]``."""
         self.open_floors: set[str | None] = set()
@@ -76,7 +102,7 @@ class Course:
         """The cases that the next look adds: of slices in which something is not certain yet."""
         cases = self.design.looks[self.look]
         undecided = {h.slice for h in self.undecided()} | self.open_floors
-        if None in undecided or not undecided:
+        if None in undecided or not undecided or any(guard.reading == "open" for guard in self.guards):
             return cases
         wanted = np.zeros(len(self.design.ids), dtype=np.bool_)
         for name in undecided:
@@ -110,10 +136,10 @@ class Course:
         )
 
     @property
-    def contract_level(self) -> float:
-        """The p at which a contract blocks."""
-        named = {h.slice for h in self.design.hypotheses if h.policy is SlicePolicy.CONTRACT and h.cases}
-        return self.design.alpha_contracts / max(len(named), 1)
+    def case_level(self) -> float:
+        """The p at which the breaks of one slice count."""
+        listed = self.design.of_policy(SlicePolicy.MUST_PASS, SlicePolicy.GUARD)
+        return self.design.alpha_cases / max(len(listed), 1)
 
     @property
     def alpha(self) -> float:
@@ -122,7 +148,8 @@ class Course:
 
     def critical(self, total: float) -> float:
         """The critical normal value of a test that is taken at every look so far and spends ``total`` over all."""
-        return boundary(self._looks, total)
+        looks = self._looks or (self._share(self.ledger.seen, self.design.counted),)  # smoke ends before the first
+        return boundary(looks, total)
 
     def sums(self, differences: Floats) -> Floats:
         """``[clusters, hypotheses]``: each cluster's share of the mean difference."""
@@ -139,17 +166,21 @@ class Course:
     def suspicion(self) -> float:
         """The smallest p of the block test as things stand, or had the missing cells gone against the candidate: a
         missing cell must not buy runs that the whole would not have had. Nothing is spent."""
-        known = float(self._test.peek(self.sums(self.ledger.differences())).min())
+        known = float(self._test.peek(self._tested(self.ledger.differences())).min())
         return min(known, self.worst_suspicion()) if self.ledger.gaps().any() else known
 
     def worst_suspicion(self) -> float:
         """The smallest p if every missing candidate had failed and every missing baseline passed."""
-        return float(self._test.peek(self.sums(self.ledger.imputed())).min())
+        return float(self._test.peek(self._tested(self.ledger.imputed())).min())
 
     def test_harm(self) -> LookResult:
         """Spends this look's part of α on the block test."""
-        self.result = self._test.look(self.sums(self.ledger.differences()), self.alpha)
+        self.result = self._test.look(self._tested(self.ledger.differences()), self.alpha)
         return self.result
+
+    def _tested(self, differences: Floats) -> Floats:
+        """``sums`` of what the block test looks at; of the rest nothing differs."""
+        return self.sums(differences) * np.array([h.tests_harm for h in self.design.hypotheses], dtype=np.float64)
 
     def certify(self) -> None:
         """Computes every bound and notes which margins hold now. Where both arms send the same everywhere, nothing can
@@ -170,8 +201,9 @@ class Course:
     def sampled(self, name: str | None, known: Bools) -> Bools:
         """``[clusters]``: those of strata of which a part was seen. Complete strata say nothing about them: they would
         make a few cases of a large stratum look like many."""
-        waiting = np.unique(self.design.strata[self.design.inside(name) & ~known])
-        return by_unit(self.design, (known & np.isin(self.design.strata, waiting)).astype(np.float64)) > 0
+        strata = self.design.strata
+        waiting = np.bincount(strata[self.design.inside(name) & ~known], minlength=int(strata.max(initial=0)) + 1) > 0
+        return by_unit(self.design, (known & waiting[strata]).astype(np.float64)) > 0
 
     def _bound(self, k: int, sums: Floats, share: Floats, known: Bools) -> tuple[float, float]:
         """The largest drop of a hypothesis that its clusters don't rule out, and the largest that the spread of their

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from engine.gate.bounds import ALPHA, ALPHA_CONTRACTS, ALPHA_POPULATIONS, PLANNING_VARIANCE
+from engine.gate.bounds import ALPHA, ALPHA_CASES, ALPHA_GUARD
 from engine.gate.cells import Bools, Floats, Ints
 from engine.gate.hypotheses import CLASS_PREFIX, SMALL, Hypothesis, hypotheses
 from engine.gate.signflip import FLIPS
@@ -19,37 +19,16 @@ from schemas.values import digest_of
 
 SHARES = (0.10, 0.25, 0.50, 1.0)
 """How much of a big slice each look has seen."""
-ENOUGH_RUNS = 8
-"""So many stored runs of the identical baseline request say whether a case is stable."""
-FLAKY_REPETITIONS = 3
-FLAKY_VARIANCE = 0.03
-"""Variance between runs from which on a case is flaky: one flip in 30 runs, or a judge that wavers by 0.7 of 5."""
 
 
 @dataclass(frozen=True)
 class History:
-    """What earlier runs of the identical baseline requests say, by case. It never enters a difference."""
+    """What earlier runs of the identical baseline requests say, by case. It is shown, and decides nothing."""
 
-    runs: Ints
-    """How many stored runs there are."""
     means: Floats
     """``[cases, metrics]``; NaN without runs."""
     variances: Floats
     """``[cases, metrics]``: variance between runs of one request; NaN below two runs."""
-    lowest: Floats
-    """The lowest score of the first metric on record; NaN without runs."""
-
-    def known(self) -> Bools:
-        """Cases with enough runs on record to tell."""
-        return np.asarray(self.runs >= ENOUGH_RUNS)
-
-    def flaky(self) -> Bools:
-        """Cases known to give different scores to the same request."""
-        return np.asarray(self.known() & (np.nan_to_num(self.variances).max(axis=1, initial=0) > FLAKY_VARIANCE))
-
-    def stable(self) -> Bools:
-        """Cases known to pass every time."""
-        return np.asarray(self.known() & ~self.flaky() & (self.lowest >= 1.0))
 
 
 @dataclass(frozen=True)
@@ -70,6 +49,8 @@ class Design:
     sampled, so they don't stand for those that are."""
     protected: Bools
     identical: Bools
+    forbids: Bools
+    """Cases with texts that the answer must not hold."""
     added: Bools
     """Cases that only the head has: they may tighten the verdict, never loosen it."""
     metrics: tuple[MetricSpec, ...]
@@ -83,7 +64,11 @@ class Design:
     history: History | None
     gate: GateConfig
     alpha: float
-    alpha_contracts: float
+    """Of the block test."""
+    alpha_cases: float
+    """Of breaks of single cases."""
+    alpha_guard: float
+    """Of guarded slices that break more often than the rest."""
     lineages: int
     seed: str
     paired: bool
@@ -103,9 +88,17 @@ class Design:
         """The first repetition that belongs to this design alone."""
         return 1_000 + 1_000 * (int(self.digest[:8], 16) % 1_000_000)
 
+    def of_policy(self, *policies: SlicePolicy) -> list[Hypothesis]:
+        """Slices with cases that are judged so, on the first metric."""
+        return [h for h in self.hypotheses if h.slice is not None and not h.metric and h.cases and h.policy in policies]
+
     def inside(self, name: str | None) -> Bools:
-        """Gating cases of a slice; all for ``None``."""
-        return self.counted if name is None else self.counted & self.members[self.names.index(name)]
+        """Gating cases of a slice; all for ``None``. Not to be written to."""
+        return self._inside[name]
+
+    @cached_property
+    def _inside(self) -> dict[str | None, Bools]:
+        return {None: self.counted} | {name: self.counted & self.members[k] for k, name in enumerate(self.names)}
 
 
 def design(
@@ -121,6 +114,7 @@ def design(
     lineages: int = 1,
     history: History | None = None,
     added: Sequence[bool] | Bools | None = None,
+    forbids: Sequence[bool] | Bools | None = None,
     labels: Sequence[str | None] | None = None,
     paired: bool = True,
     new: bool = False,
@@ -135,7 +129,7 @@ def design(
     """
     n = len(case_ids)
     extra = np.zeros(n, dtype=np.bool_) if added is None else np.asarray(added, dtype=np.bool_)
-    guarded = np.asarray(protected, dtype=np.bool_)
+    shielded = np.asarray(protected, dtype=np.bool_)
     same = np.asarray(identical, dtype=np.bool_)
     groups = [set(of_case) for of_case in slices]
     for label in sorted(gate.margin.classes):
@@ -158,18 +152,22 @@ def design(
         members=members,
         counted=~extra,
         clusters=units,
-        variances=_variances(n, history, columns),
         metrics=specs,
         gate=gate,
     )
-    strata = _strata(members, guarded, extra, same)
+    strata = _strata(members, shielded, extra, same)
     fixed = gate.mode is GateMode.FIXED
     repetitions = np.full(n, gate.repetitions if fixed else 1, dtype=np.int64)
-    if history is not None and not fixed:
-        repetitions[history.flaky()] = FLAKY_REPETITIONS
-    strict = (guarded & ~extra).any() or any(h.policy is SlicePolicy.CONTRACT and h.cases for h in tested)
+    policies = {h.policy for h in tested if h.cases}
+    by_case = (shielded & ~extra).any() or not policies.isdisjoint((SlicePolicy.MUST_PASS, SlicePolicy.GUARD))
+    alpha_cases = ALPHA_CASES if by_case else 0.0
+    alpha_guard = ALPHA_GUARD if SlicePolicy.GUARD in policies else 0.0
+    floored = np.logical_or.reduce(
+        [members[names.index(name)] for name in gate.floor.slices],
+        initial=gate.floor.overall is not None,
+    )
     seed = hashlib.sha256(f"gate {digest}".encode()).hexdigest()
-    complete = fixed or _complete_at_once(names, members, guarded, extra, tested)
+    complete = fixed or _complete_at_once(names, members, shielded, extra, tested)
     return Design(
         ids=tuple(case_ids),
         slices=tuple(tuple(s) for s in slices),
@@ -178,18 +176,20 @@ def design(
         units=units,
         unit_names=unit_names,
         strata=strata,
-        protected=guarded,
+        protected=shielded,
         identical=same,
+        forbids=np.zeros(n, dtype=np.bool_) if forbids is None else np.asarray(forbids, dtype=np.bool_),
         added=extra,
         metrics=specs,
         columns=columns,
         hypotheses=tested,
         repetitions=repetitions,
-        looks=_looks(case_ids, strata, ~same, complete, seed),
+        looks=_looks(case_ids, strata, np.asarray(~same | (floored & (~same).any())), complete, seed),
         history=history,
         gate=gate,
-        alpha=(ALPHA_POPULATIONS if strict else ALPHA) / lineages,
-        alpha_contracts=ALPHA_CONTRACTS / lineages if strict else 0.0,
+        alpha=(ALPHA - max(alpha_cases, alpha_guard)) / lineages,
+        alpha_cases=alpha_cases / lineages,
+        alpha_guard=alpha_guard / lineages,
         lineages=lineages,
         seed=seed,
         paired=paired,
@@ -201,7 +201,7 @@ def design(
                 sorted(
                     [i, sorted(g), c, bool(p), bool(s), bool(a), int(r)]
                     for i, g, c, p, s, a, r in zip(
-                        case_ids, groups, cluster_of, guarded, same, extra, repetitions, strict=True
+                        case_ids, groups, cluster_of, shielded, same, extra, repetitions, strict=True
                     )
                 ),
                 [m.model_dump() for m in metrics],
@@ -216,14 +216,6 @@ def design(
     )
 
 
-def _variances(n: int, history: History | None, columns: Sequence[int]) -> Floats:
-    """Planning variance of a difference of two single runs: twice the variance within a case."""
-    if history is None:
-        return np.full((n, len(columns)), PLANNING_VARIANCE)
-    known = 2 * history.variances[:, list(columns)]
-    return np.where(np.isnan(known), PLANNING_VARIANCE, known)
-
-
 def _strata(members: Bools, *traits: Bools) -> Ints:
     if members.shape[1] == 0:
         return np.zeros(0, dtype=np.int64)
@@ -232,14 +224,15 @@ def _strata(members: Bools, *traits: Bools) -> Ints:
 
 
 def _complete_at_once(
-    names: Sequence[str], members: Bools, guarded: Bools, extra: Bools, tested: Sequence[Hypothesis]
+    names: Sequence[str], members: Bools, shielded: Bools, extra: Bools, tested: Sequence[Hypothesis]
 ) -> Bools:
-    """Cases that the first look runs without waiting: of small slices, of contracts, protected and added ones."""
-    result = np.asarray(guarded | extra)
+    """Cases that the first look runs without waiting: of small slices, of those that are judged case by case, protected
+    and added ones."""
+    result = np.asarray(shielded | extra)
     if (~extra).sum() < SMALL:
         result = np.ones_like(result)
     for h in tested:
-        if h.slice is not None and (h.cases < SMALL or h.policy is SlicePolicy.CONTRACT):
+        if h.slice is not None and (h.cases < SMALL or h.policy in (SlicePolicy.MUST_PASS, SlicePolicy.GUARD)):
             result = result | members[names.index(h.slice)]
     return result
 

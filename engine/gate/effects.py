@@ -7,23 +7,27 @@ from typing import Literal
 
 import numpy as np
 
-from engine.gate.bounds import cases_for, observed_variance
+from engine.gate.bounds import PLANNING_VARIANCE, cases_for, observed_variance
 from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
 from engine.gate.course import Course
 from engine.gate.design import Design
 from engine.gate.weights import by_unit, weights
+from schemas.config import SlicePolicy
 from schemas.scorecard import Effect, Interval
 
 EffectReading = Literal["better", "worse", "same", "cant_tell", "no_data"]
 
 
-def effects(course: Course, broken: frozenset[str] = frozenset()) -> tuple[Effect, ...]:
-    """One for each hypothesis of the design, in its order. ``broken``: contracts that block.
+def effects(
+    course: Course, broken: frozenset[str | None] = frozenset(), doubted: frozenset[str | None] = frozenset()
+) -> tuple[Effect, ...]:
+    """One for each hypothesis of the design, in its order. ``broken``: must-pass and guarded
+    slices that block; ``doubted``: slices judged by case that are still open or that a person should look at.
 
     The change is estimated from planned runs only. The interval's low end is the approve bound, the largest drop that
     is not ruled out (without what guards against a hidden drop where the drop is certain anyway); its high end comes
-    from the block test's critical value: it lies below 0 exactly where that test blocks, and at most at 0 where a
-    contract does.
+    from the block test's critical value: it lies below 0 exactly where that test blocks, and at most at 0 where such
+    a slice does.
     """
     design = course.design
     if not design.hypotheses:  # nothing gates, so there is nothing to compare
@@ -43,7 +47,7 @@ def effects(course: Course, broken: frozenset[str] = frozenset()) -> tuple[Effec
             candidate=None,
             change=None,
             interval=None,
-            margin=h.margin,
+            margin=h.margin if h.policy is SlicePolicy.AVERAGE else None,
             margin_written=h.written,
             policy=h.policy,
             reading="no_data",
@@ -56,7 +60,9 @@ def effects(course: Course, broken: frozenset[str] = frozenset()) -> tuple[Effec
         worse = bool(course.blocking[k]) or (h.slice in broken and h.metric == 0)
         bounds = _interval(course, k, change, moved_sums[:, k], worse=worse)
         reading = _reading(bounds, h.margin, worse=worse)
-        unsure = reading == "cant_tell" and h.margin > 0
+        if h.policy is not SlicePolicy.AVERAGE and reading in ("same", "cant_tell"):
+            reading = "cant_tell" if h.slice in doubted or math.isnan(course.bounds[k]) else "same"
+        unsure = reading == "cant_tell" and h.margin > 0 and h.certifies
         shown.append(
             common.model_copy(
                 update={
@@ -109,7 +115,7 @@ def _more_cases(course: Course, k: int, sums: Floats, share: Floats, inside: Boo
         return None
     h = design.hypotheses[k]
     have = len(np.unique(design.units[inside]))
-    variance = max(observed_variance(sums, by_unit(design, share)), h.variance)
+    variance = max(observed_variance(sums, by_unit(design, share)), PLANNING_VARIANCE)
     return max(cases_for(h.margin, variance) - have, 1)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from engine.gate import words
-from engine.gate.course import Course
+from engine.gate.course import Course, GuardEffect
 from engine.gate.floors import FloorEffect, floors
+from schemas.config import SlicePolicy
 from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, ReasonCode, VerdictStatus
 
 BLOCKED, ERROR = VerdictStatus.BLOCKED, VerdictStatus.ERROR
@@ -112,42 +113,84 @@ def of_absence(course: Course) -> list[Reason]:
     ]
 
 
-def of_contracts(course: Course, shown: Sequence[Effect]) -> list[Reason]:
-    """Contracts that block, that missing cells leave open, or whose confirmed breaks are too few to block."""
+def broken_slices(course: Course) -> frozenset[str | None]:
+    """Must-pass and guarded slices that block."""
+    must_pass = {h.slice for h in course.design.of_policy(SlicePolicy.MUST_PASS)}
+    listed = {name for name, breaks in course.breaks.items() if name in must_pass and breaks.p <= course.case_level}
+    return frozenset(listed | {guard.slice for guard in course.guards if guard.reading == "breaks"})
+
+
+def doubted_slices(course: Course) -> frozenset[str | None]:
+    """Slices judged by case that a person should look at, or that were not decided."""
+    listed = {h.slice for h in course.design.of_policy(SlicePolicy.MUST_PASS, SlicePolicy.WATCH)}
+    guards = {guard.slice for guard in course.guards if guard.reading in ("may_break", "unsure", "open")}
+    suspicious = {reason.slice for reason in course.found if reason.code is ReasonCode.WATCH}
+    return frozenset(guards | (listed & (suspicious | {n for n, b in course.breaks.items() if b.possible})))
+
+
+def of_must_pass(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+    """Must-pass slices that block, that missing cells leave open, or whose confirmed breaks are too few to block."""
     found = []
-    for name, contract in course.contracts.items():
-        if contract.p <= course.contract_level:
-            effect = next(e for e in shown if e.slice == name)
-            worse, broken = _ids(course, contract.worse), _ids(course, contract.broken)
-            found.append(
-                Reason(
-                    code=ReasonCode.CONTRACT,
-                    status=BLOCKED,
-                    sentence=words.contract(name, effect.cases, worse, broken),
-                    slice=name,
-                    metric=effect.metric,
-                    estimate=effect.change,
-                    interval=effect.interval,
-                    p=contract.p,
-                    look=course.look,
-                    cases=broken or worse,
-                )
-            )
-        elif contract.worst_p <= course.contract_level:
-            found.append(of_doubt(course, words.subject(name)))
-        elif contract.broken:
-            found.append(
-                Reason(
-                    code=ReasonCode.WATCH,
-                    status=SUSPICIOUS,
-                    sentence=words.contract_doubt(name, len(contract.broken)),
-                    slice=name,
-                    p=contract.p,
-                    look=course.look,
-                    cases=_ids(course, contract.broken),
-                )
-            )
+    for h in course.design.of_policy(SlicePolicy.MUST_PASS):
+        breaks, name = course.breaks.get(h.slice), str(h.slice)
+        if breaks is None:
+            continue
+        worse, broken = _ids(course, breaks.worse), _ids(course, breaks.broken)
+        if breaks.p <= course.case_level:
+            status, sentence = BLOCKED, words.must_pass(name, h.cases, worse, broken)
+        elif breaks.worst_p <= course.case_level:
+            found.append(of_doubt(course, words.subject(h.slice)))
+            continue
+        elif broken:
+            status, sentence = SUSPICIOUS, words.must_pass_doubt(name, len(broken))
+        else:
+            continue
+        reason = Reason(
+            code=ReasonCode.MUST_PASS, status=status, sentence=sentence, slice=name, p=breaks.p, cases=broken or worse
+        )
+        found.append(_with_effect(reason, course, shown))
     return found
+
+
+def of_guards(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+    """Guarded slices whose cases break more often than the others, that may, or that missing cells leave open."""
+    found = []
+    for guard in course.guards:
+        if guard.reading == "unsure":
+            found.append(of_doubt(course, words.subject(guard.slice)))
+        elif guard.reading in ("breaks", "may_break") and guard.broken:
+            found.append(_of_guard(course, shown, guard, BLOCKED if guard.reading == "breaks" else SUSPICIOUS))
+    return found
+
+
+def of_held_guards(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+    """Guarded slices that hold in spite of breaks: every one of these cases is named, whatever the verdict is."""
+    return [_of_guard(course, shown, g, APPROVED) for g in course.guards if g.reading == "holds" and g.broken]
+
+
+def _of_guard(course: Course, shown: Sequence[Effect], guard: GuardEffect, status: VerdictStatus) -> Reason:
+    cases = next(h.cases for h in course.design.of_policy(SlicePolicy.GUARD) if h.slice == guard.slice)
+    ids = _ids(course, guard.broken)
+    sentence = words.guard(guard.slice, cases, ids, guard.changed, status)
+    reason = Reason(code=ReasonCode.GUARD, status=status, sentence=sentence, slice=guard.slice, p=guard.p, cases=ids)
+    return _with_effect(reason, course, shown)
+
+
+def of_forbidden(course: Course) -> list[Reason]:
+    """Cases that broke for good, with an answer that they forbid: a person should look, whatever else changed."""
+    broken = sorted({i for breaks in course.breaks.values() for i in breaks.broken if course.ledger.forbidden[i]})
+    if not broken:
+        return []
+    ids = _ids(course, broken)
+    sentence = words.forbidden(ids)
+    return [Reason(code=ReasonCode.FORBIDDEN, status=SUSPICIOUS, sentence=sentence, look=course.look, cases=ids)]
+
+
+def _with_effect(reason: Reason, course: Course, shown: Sequence[Effect]) -> Reason:
+    """The reason with what was measured of its slice."""
+    effect = next(e for e in shown if e.slice == reason.slice)
+    measured = {"metric": effect.metric, "estimate": effect.change, "interval": effect.interval, "look": course.look}
+    return reason.model_copy(update=measured)
 
 
 def of_protected(course: Course, broken: Sequence[int], possible: Sequence[int]) -> list[Reason]:
@@ -159,9 +202,9 @@ def of_protected(course: Course, broken: Sequence[int], possible: Sequence[int])
     return [of_doubt(course, "a protected case")] if possible else []
 
 
-def of_smoke(course: Course, failed: Sequence[int], of: int) -> list[Reason]:
+def of_smoke(course: Course, failed: Sequence[int]) -> list[Reason]:
     """The candidate is broken outright."""
-    sentence = words.smoke(len(failed), of)
+    sentence = words.smoke(len(failed))
     return (
         [Reason(code=ReasonCode.SMOKE, status=BLOCKED, sentence=sentence, cases=_ids(course, failed))] if failed else []
     )

@@ -150,6 +150,7 @@ class _Filled:
             score = self._filling[: len(self._met) + 1][-1]
             usable = _in_range(given.scores[row]) & ~given.missing[row]
             given.scores[row] = np.where(usable, given.scores[row], score)
+            given.forbidden[row] |= score == 0  # asked only of cases that forbid something
             self._met += (score,)
         return given
 

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.gate.bounds import OVERALL_MARGIN, PLANNING_VARIANCE, SLICE_MARGIN, WIDEST, certifiable
-from engine.gate.cells import Bools, Floats
+from engine.gate.cells import Bools
 from schemas.config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 
 ADVERSARIAL = "adversarial"
 SMALL = 40
-"""Slices with fewer cases run completely in the first look; an adversarial one is a list of cases, not a sample."""
+"""Slices with fewer cases run completely in the first look."""
 CLASS_PREFIX = "class "
 
 
@@ -35,8 +35,11 @@ class Hypothesis:
     """The margin stands in the configuration: it is never widened."""
     certifies: bool
     """Approval needs the bound of the drop inside the margin."""
-    variance: float
-    """Planning variance of a case's difference."""
+
+    @property
+    def tests_harm(self) -> bool:
+        """Whether the block test looks at it: means are for overall and for slices that are judged by them."""
+        return self.policy is SlicePolicy.AVERAGE
 
 
 def written_margin(margins: Margins, name: str | None, metric: MetricSpec, primary: bool) -> float | None:
@@ -53,9 +56,9 @@ def written_margin(margins: Margins, name: str | None, metric: MetricSpec, prima
     return margins.slices.get(name, margins.slice)
 
 
-def policy_of(name: str | None, cases: int, gate: GateConfig, narrowest: float, margin: float | None) -> SlicePolicy:
-    """How a slice is judged: as written; else as a population where it is large enough; else ``adversarial`` is a
-    contract and the others are watched. ``narrowest`` is the certifiable margin; ``margin`` the written one."""
+def policy_of(name: str | None, gate: GateConfig, narrowest: float, margin: float | None) -> SlicePolicy:
+    """How a slice is judged: as written; else ``adversarial`` is guarded, and the others are judged by their mean where
+    they are large enough, else watched. ``narrowest`` is the certifiable margin; ``margin`` the written one."""
     written = gate.slices.get(name) if name is not None else None
     if name == ADVERSARIAL and written is None:
         written = gate.adversarial
@@ -63,10 +66,10 @@ def policy_of(name: str | None, cases: int, gate: GateConfig, narrowest: float, 
         return written
     named = name is not None and (name in gate.margin.slices or name.startswith(CLASS_PREFIX))
     if name is None or (named and margin is not None):
-        return SlicePolicy.POPULATION
-    if name == ADVERSARIAL and (cases < SMALL or narrowest > WIDEST):
-        return SlicePolicy.CONTRACT
-    return SlicePolicy.POPULATION if narrowest <= WIDEST else SlicePolicy.WATCH
+        return SlicePolicy.AVERAGE
+    if name == ADVERSARIAL:
+        return SlicePolicy.GUARD
+    return SlicePolicy.AVERAGE if narrowest <= WIDEST else SlicePolicy.WATCH
 
 
 def hypotheses(
@@ -75,15 +78,14 @@ def hypotheses(
     members: Bools,
     counted: Bools,
     clusters: NDArray[np.int64],
-    variances: Floats,
     metrics: Sequence[MetricSpec],
     gate: GateConfig,
 ) -> tuple[Hypothesis, ...]:
     """All hypotheses: overall first, then slices by name; metric by metric.
 
-    ``members[slices, cases]``; ``counted`` are the cases that belong to the gating test set; ``variances[cases,
-    metrics]`` are planning variances of a case's difference. Approval certifies the first metric everywhere and the
-    others overall; harm is tested everywhere.
+    ``members[slices, cases]``; ``counted`` are the cases that belong to the gating test set. Approval certifies the
+    first metric everywhere and the others overall. Margins follow from the test set and a prior (PLANNING_VARIANCE)
+    alone.
     """
     result = []
     for m, metric in enumerate(metrics):
@@ -91,12 +93,11 @@ def hypotheses(
             inside = counted & members[s] if s >= 0 else counted
             size = int(inside.sum())
             units = len(np.unique(clusters[inside]))
-            variance = float(variances[inside, m].mean()) if size else PLANNING_VARIANCE
-            narrowest = certifiable(units, variance)
+            narrowest = certifiable(units, PLANNING_VARIANCE)
             written = written_margin(gate.margin, name, metric, m == 0)
-            policy = policy_of(name, size, gate, narrowest, written)
+            policy = policy_of(name, gate, narrowest, written)
             default = OVERALL_MARGIN if name is None else SLICE_MARGIN
             margin = written if written is not None else min(max(default, narrowest), max(WIDEST, default))
-            certifies = policy is SlicePolicy.POPULATION and (m == 0 or name is None)
-            result.append(Hypothesis(name, m, size, policy, margin, written is not None, certifies, variance))
+            certifies = policy is SlicePolicy.AVERAGE and (m == 0 or name is None)
+            result.append(Hypothesis(name, m, size, policy, margin, written is not None, certifies))
     return tuple(result)

@@ -65,7 +65,9 @@ def _side_by_side(course: Course) -> Bools:
     design, ledger = course.design, course.ledger
     apart = np.abs(ledger.usage[MADE_AT][CANDIDATE] - ledger.usage[MADE_AT][BASELINE])
     pairs = (apart <= SIDE_BY_SIDE_S) & (np.nan_to_num(ledger.usage[SECONDS]).min(axis=0) > 0)
-    return np.asarray(pairs & (np.arange(pairs.shape[1]) < ledger.planned[:, None]) & design.counted[:, None])
+    return np.asarray(
+        pairs & (np.arange(pairs.shape[1]) < ledger.planned[:, None]) & (design.counted & ~design.identical)[:, None]
+    )
 
 
 def _beyond(course: Course) -> Floats:

@@ -12,7 +12,7 @@ from engine.gate.design import Design
 REPLICATES = 2
 """Runs that are added to a case whose arms disagreed, or that is flaky in a slice that can't be decided."""
 
-FRESH = ("smoke", "contract", "protected", "watch", "lock")
+FRESH = ("smoke", "breaks", "protected", "watch", "lock")
 FRESH_RUNS = 100
 """Every purpose has fresh repetitions of its own: whether one test ran doesn't change the draws of another."""
 
@@ -38,6 +38,8 @@ class Ledger:
         self.unanswered: Bools = np.zeros_like(self.asked)
         """Calls that failed, whether or not a score is assumed in their place, and answers without a word about their
         usage: nobody knows what they cost."""
+        self.forbidden: Bools = np.zeros(n, dtype=np.bool_)
+        """Cases to which the candidate gave an answer that they forbid, or may have: where it is missing."""
         self.fresh: dict[int, tuple[list[Floats], list[Floats]]] = {}
         self.cells = 0
         self._used: dict[tuple[str, int], list[int]] = {}
@@ -76,6 +78,7 @@ class Ledger:
         """Notes the answers to planned or added cells. A missing cell leaves NaN in all its metrics."""
         where = (asked.arms, asked.cases, asked.repetitions)
         self.asked[where] = True
+        self._note_forbidden(asked, given)
         self.scores[where] = self._scores(given)
         self.unanswered[where] = given.missing | np.isnan(given.cost_usd)
         self.usage[:, *where] = np.where(
@@ -89,6 +92,7 @@ class Ledger:
 
     def record_fresh(self, asked: Batch, given: Observations) -> Pairs:
         """Notes fresh runs, which no other test sees, and returns them by case."""
+        self._note_forbidden(asked, given)
         scores = self._scores(given)
         result: dict[int, tuple[list[Floats], list[Floats]]] = {}
         for k, case in enumerate(asked.cases.tolist()):
@@ -127,7 +131,7 @@ class Ledger:
         result = mean_over_runs(np.where(inside[:, :, None], scores, np.nan))
         history = self.design.history
         if history is not None:
-            same = self.design.identical
+            same = self.design.identical & np.isnan(result).all(axis=1)
             result[same] = history.means[same][:, list(self.design.columns)]
         return result
 
@@ -136,6 +140,7 @@ class Ledger:
         an index of ``usage``."""
         values = self.usage[kind]
         both = ~np.isnan(values).any(axis=0) & (np.arange(values.shape[2]) < self.planned[:, None])
+        both &= ~self.design.identical[:, None]
         return np.stack([mean_over_runs(np.where(both, values[arm], np.nan)[:, :, None])[:, 0] for arm in (0, 1)])
 
     def gaps(self) -> Bools:
@@ -156,6 +161,10 @@ class Ledger:
         result = mean_over_runs(np.where(usable[:, :, None], values, np.nan))
         result[self.design.identical] = 0.0
         return result
+
+    def _note_forbidden(self, asked: Batch, given: Observations) -> None:
+        held = (asked.arms == CANDIDATE) & self.design.forbids[asked.cases] & (given.forbidden | given.missing)
+        self.forbidden[asked.cases[held]] = True
 
     def _scores(self, given: Observations) -> Floats:
         """Scores of the metrics that gate. What is not a score (missing, not finite, outside [0, 1]) is NaN."""

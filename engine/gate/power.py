@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.gate.bounds import cases_for, certifiable
+from engine.gate.bounds import PLANNING_VARIANCE, cases_for, certifiable
 from engine.gate.design import Design
 from schemas.config import SlicePolicy
 
@@ -42,7 +42,7 @@ def power(design: Design, targets: tuple[float, float]) -> tuple[Power, ...]:
             continue
         inside = design.inside(h.slice)
         units = len(np.unique(design.units[inside]))
-        variance = h.variance
+        variance = PLANNING_VARIANCE
         wanted = h.margin if h.written else targets[0 if h.slice is None else 1]
         needed = cases_for(wanted, variance) if wanted > 0 else 0
         rows.append(

@@ -8,26 +8,27 @@ import numpy as np
 
 from engine.gate import findings, words
 from engine.gate.bounds import CASE_MARGIN
+from engine.gate.breaks import confirm_breaks, listed_breaks, worse_cases
 from engine.gate.cells import Batch, Observations
 from engine.gate.conclude import conclude, new_lineage, nothing_measured
-from engine.gate.contracts import contracts
 from engine.gate.cost import careful_cost
 from engine.gate.course import Course
 from engine.gate.decision import Conversation
 from engine.gate.design import Design
 from engine.gate.gaps import with_gaps
+from engine.gate.guard import guards
 from engine.gate.latency import latency_effect, latency_gates
 from engine.gate.ledger import REPLICATES
 from engine.gate.lock import lock
 from engine.gate.protected import protected
-from engine.gate.smoke import CASES, smoke
+from engine.gate.smoke import smoke
 from engine.gate.watch import watch
+from schemas.config import SlicePolicy
 from schemas.scorecard import ReasonCode, VerdictStatus
 
 REPLICATE_AT = 0.3
-"""Cases that disagree are run again only where the block test is this close: elsewhere it can't block at this look."""
-CERTAIN = 0.25
-"""Where p is below this part of what may be spent, replication would only cost: the lock follows anyway."""
+"""Cases that disagree are run again only where the block test is this close: elsewhere it can't block at this look.
+Where it blocks already, replication would only cost: the lock follows anyway."""
 
 Stage = Generator[Batch, Observations, bool]
 """A part of the conversation; true when the verdict is certain."""
@@ -54,9 +55,10 @@ def _comparison(design: Design) -> Conversation:
     if not design.paired:
         return (yield from _alone(course))
     failed, doubtful = yield from smoke(course)
-    course.found += findings.of_smoke(course, failed, CASES)
+    course.smoked = failed
+    course.found += findings.of_smoke(course, failed)
     if doubtful:
-        course.found.append(findings.of_doubt(course, "cases that have always passed"))
+        course.found.append(findings.of_doubt(course, "its first cases"))
     if not course.found:
         for _ in design.looks:
             if (yield from _look(course)):
@@ -83,8 +85,11 @@ def _look(course: Course) -> Stage:
         return True
     if course.look == 1 and (yield from _by_case(course)):
         return True
-    course.certify()
     last = course.look == len(course.design.looks)
+    course.guards = guards(course, last=last)
+    if any(guard.reading in ("breaks", "unsure") for guard in course.guards):
+        return True
+    course.certify()
     if last and not course.plain and course.undecided():
         yield from _steady(course)
         course.certify()
@@ -94,23 +99,26 @@ def _look(course: Course) -> Stage:
 
 
 def _by_case(course: Course) -> Stage:
-    """Contracts and protected cases, which the first look runs completely."""
-    course.contracts = yield from contracts(course)
+    """Must-pass, guarded and protected cases, which the first look runs completely."""
+    course.breaks = yield from confirm_breaks(course, listed_breaks(course))
     broken, possible = yield from protected(course)
     course.found += findings.of_protected(course, broken, possible)
-    return bool(course.found) or any(c.worst_p <= course.contract_level for c in course.contracts.values())
+    return bool(course.found) or any(
+        course.breaks[h.slice].worst_p <= course.case_level
+        for h in course.design.of_policy(SlicePolicy.MUST_PASS)
+        if h.slice in course.breaks
+    )
 
 
 def _steady(course: Course) -> Generator[Batch, Observations, None]:
-    """Two more runs, for both tests, of cases in slices that are still undecided: those that are known to be flaky, or
-    that nothing is known of. Not where a drop is estimated anyway: more runs would hardly certify it."""
+    """Two more runs, for both tests, of the cases in slices that are still undecided. Not where a drop is estimated
+    anyway: more runs would hardly certify it."""
     design, ledger = course.design, course.ledger
     open_slices = [h.slice for h in course.undecided() if course.may_hold(h)]
     if not open_slices or course.suspicion() <= course.alpha:
         return
     wanted = np.logical_or.reduce([design.inside(name) for name in open_slices])
-    steady = design.history.known() & ~design.history.flaky() if design.history is not None else False
-    cases = np.flatnonzero(wanted & ledger.seen & ~design.identical & ~np.asarray(steady))
+    cases = np.flatnonzero(wanted & ledger.seen & ~design.identical)
     ledger.planned[cases] += REPLICATES
     asked = ledger.first(cases, "look")
     if len(asked):
@@ -120,8 +128,7 @@ def _steady(course: Course) -> Generator[Batch, Observations, None]:
 def _harm(course: Course) -> Stage:
     """The block test, with replication of what disagrees and the fresh lock."""
     ledger, design = course.ledger, course.design
-    certain = course.alpha * CERTAIN
-    if not course.plain and certain < course.suspicion() <= REPLICATE_AT:
+    if not course.plain and course.alpha < course.suspicion() <= REPLICATE_AT:
         apart = (np.abs(np.nan_to_num(ledger.differences())) >= CASE_MARGIN).any(axis=1) & (
             ledger.runs == ledger.planned
         )
@@ -146,19 +153,18 @@ def _settled(course: Course, *, last: bool) -> Stage:
     """Whether limits are broken, or everything is certified and nothing that is watched broke."""
     minima = findings.of_floors(course)
     course.open_floors = {reason.slice for reason in minima if reason.status is VerdictStatus.UNDERPOWERED}
-    limits = [
-        *findings.of_cost(careful_cost(course)),
-        *minima,
-        *findings.of_latency(
-            latency_effect(course),
-            course.design.gate.max_latency_increase,
-            gating=latency_gates(course),
-        ),
-    ]
+    limits = [*findings.of_cost(careful_cost(course)), *minima]
+    if latency_gates(course):
+        limit = course.design.gate.max_latency_increase
+        limits += findings.of_latency(latency_effect(course), limit, gating=True)
     if any(r.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR) for r in limits):
         return True
-    holds = not course.undecided() and all(r.status is VerdictStatus.APPROVED for r in limits)
+    held = all(guard.reading != "open" for guard in course.guards)
+    holds = held and not course.undecided() and all(r.status is VerdictStatus.APPROVED for r in limits)
     if holds or last:
+        leaks = [i for i in worse_cases(course, None) if course.ledger.forbidden[i] and i not in course.ledger.fresh]
+        if leaks:
+            course.breaks |= yield from confirm_breaks(course, {None: leaks})
         course.found += findings.of_watch(course, (yield from watch(course)))
         return True
     return False

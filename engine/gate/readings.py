@@ -21,11 +21,13 @@ def readings(course: Course) -> tuple[Reading, ...]:
     if not design.metrics:
         return tuple(Reading(None, "not_run", confirmed=False) for _ in design.ids)
     changes = ledger.differences()[:, 0]
-    steady = _steady(ledger.scores[:, :, :, 0])
+    steady, seen = _steady(ledger.scores[:, :, :, 0]), ledger.seen
     result = []
     for i, change in enumerate(changes):
         if np.isnan(change):
-            result.append(Reading(None, "missing" if ledger.seen[i] else "not_run", confirmed=False))
+            result.append(Reading(None, "missing" if seen[i] else "not_run", confirmed=False))
+        elif i in course.smoked:
+            result.append(Reading(float(change), "regressed", confirmed=True))
         elif i in ledger.fresh or not steady[i]:
             result.append(_reading(course, i, float(change)))
         else:

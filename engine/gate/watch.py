@@ -9,6 +9,7 @@ import numpy as np
 from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Bools, Observations
 from engine.gate.course import Course
+from engine.gate.guard import broken_p
 from engine.gate.hypotheses import Hypothesis
 from schemas.config import SlicePolicy
 
@@ -17,6 +18,8 @@ GIVE_UP = 2
 """Pairs that don't replicate."""
 CONFIRMED = PAIRS - GIVE_UP + 1
 SHARE = 0.10
+REVIEW = 0.20
+"""Chance to ask a person about the watched slices of a prompt that is no worse."""
 
 
 def threshold(cases: int) -> int:
@@ -27,17 +30,20 @@ def threshold(cases: int) -> int:
 def watch(course: Course) -> Generator[Batch, Observations, dict[str | None, tuple[int, ...]]]:
     """Confirms what looks broken in watched slices by fresh pairs.
 
-    By slice with a hit (``None``: cases that the head adds, where one break is enough): the confirmed breaks.
+    A slice has a hit where enough of its cases break, and more often than those elsewhere. By slice
+    with a hit (``None``: cases that the head adds, where one break is enough): the confirmed breaks.
     """
     groups = _suspects(course)
     suspects = sorted({i for worse, better, _ in groups.values() for i in (*worse, *better)})
     if not suspects:
         return {}
     confirmed = yield from _confirm(course, suspects)
+    level = REVIEW / course.design.lineages / max(len(course.design.of_policy(SlicePolicy.WATCH)), 1)
     hits: dict[str | None, tuple[int, ...]] = {}
     for name, (worse, better, least) in groups.items():
         broken = tuple(i for i in worse if i in confirmed)
-        if len(broken) - sum(i in confirmed for i in better) >= least:
+        enough = len(broken) - sum(i in confirmed for i in better) >= least
+        if enough and (name is None or broken_p(course, name, broken) <= level):
             hits[name] = broken
     return hits
 

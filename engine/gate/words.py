@@ -8,7 +8,8 @@ from typing import ParamSpec
 
 from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN
 from engine.gate.hypotheses import CLASS_PREFIX
-from schemas.scorecard import Effect, Interval
+from engine.gate.smoke import CASES as SMOKED
+from schemas.scorecard import Effect, Interval, VerdictStatus
 
 NAMED = 5
 """Cases that a sentence names."""
@@ -77,32 +78,55 @@ def drop(effect: Effect, metric: str | None) -> str:
 
 
 @_sentence
-def contract(name: str, cases: int, worse: Sequence[str], broken: Sequence[str]) -> str:
-    """Blocked: cases under contract broke, and broke again in fresh runs.
+def must_pass(name: str, cases: int, worse: Sequence[str], broken: Sequence[str]) -> str:
+    """Blocked: must-pass cases broke, and broke again in fresh runs.
 
     ``worse``: ids of those of the slice's ``cases`` that did worse again; ``broken``: those of them that are certain.
     """
     listed = broken or worse
-    shown = ", ".join(f"`{case}`" for case in listed[:NAMED])
-    more = f" and {len(listed) - NAMED:,} more" if len(listed) > NAMED else ""
     others = len(worse) - len(broken) if broken else 0
     also = f"; {others:,} more {'does' if others == 1 else 'do'} worse than before" if others else ""
-    return f"{broke(name, cases, len(listed), certain=bool(broken))}, and again in fresh runs: {shown}{more}{also}"
+    said = broke(name, cases, len(listed), "must-pass", certain=bool(broken))
+    return f"{said}, and again when re-run: {listing(listed)}{also}"
 
 
-def broke(name: str, cases: int, number: int, *, certain: bool = True) -> str:
-    """«3 of the 21 `adversarial` cases, which must all hold, break»."""
-    one = number == 1
-    verb = ("breaks" if one else "break") if certain else ("does worse" if one else "do worse")
-    return f"{number:,} of the {cases:,} `{name}` cases, which must all hold, {verb}"
+def broke(name: str, cases: int, number: int, kind: str, *, certain: bool = True) -> str:
+    """«3 of 21 must-pass cases in `adversarial` broke». ``kind``: must-pass or guarded."""
+    verb = "broke" if certain else "did worse"
+    return f"{number:,} of {cases:,} {kind} {'case' if cases == 1 else 'cases'} in `{name}` {verb}"
+
+
+def listing(ids: Sequence[str]) -> str:
+    """The first five ids, and how many more there are."""
+    more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
+    return ", ".join(f"`{case}`" for case in ids[:NAMED]) + more
 
 
 @_sentence
-def contract_doubt(name: str, worse: int) -> str:
-    """Suspicious: a contract case broke in nearly all fresh runs, but the contract's test is not certain."""
+def must_pass_doubt(name: str, broken: int) -> str:
+    """Needs review: a must-pass case broke in nearly all fresh runs, but the slice's test is not certain."""
+    return f"{count(broken, 'must-pass case')} in `{name}` looked broken again when re-run; too few to block"
+
+
+@_sentence
+def guard(name: str, cases: int, broken: Sequence[str], changed: float | None, status: VerdictStatus) -> str:
+    """Guarded cases that broke for good, beside the churn elsewhere: blocked, needs review, or within the churn."""
+    elsewhere = "" if changed is None else f"; {share(changed)} of the other cases changed too"
+    compared = {
+        VerdictStatus.BLOCKED: "more often than the other cases",
+        VerdictStatus.SUSPICIOUS: "perhaps more often than the other cases",
+    }.get(status, "no more often than the other cases")
+    said = broke(name, cases, len(broken), "guarded")
+    return f"{said}, {compared}: {', '.join(f'`{case}`' for case in broken)}{elsewhere}"
+
+
+@_sentence
+def forbidden(broken: Sequence[str]) -> str:
+    """Needs review: the answer holds what the case forbids, and the case failed again when it was re-run."""
+    one = len(broken) == 1
     return (
-        f"{count(worse, 'case')} of {subject(name)} (contract) looked broken again in fresh runs; "
-        "too few to block by themselves"
+        f"{count(len(broken), 'case')} broke, and the {'answer holds' if one else 'answers hold'} text that "
+        f"{'it forbids' if one else 'they forbid'} (`must_not`): {listing(broken)}"
     )
 
 
@@ -115,9 +139,9 @@ def protected(ids: Sequence[str]) -> str:
 
 
 @_sentence
-def smoke(failed: int, of: int) -> str:
+def smoke(failed: int) -> str:
     """Blocked: the candidate is broken outright."""
-    return f"{failed} of {of} cases that have always passed fail now; nothing more was run"
+    return f"{failed} of the first {SMOKED} cases broke, and broke again when re-run; nothing more was run"
 
 
 @_sentence

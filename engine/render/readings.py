@@ -23,7 +23,14 @@ from schemas.scorecard import (
     VerdictStatus,
 )
 
-_POLICIES = {SlicePolicy.POPULATION: "", SlicePolicy.CONTRACT: " · contract", SlicePolicy.WATCH: " · only watched"}
+_POLICIES = {
+    SlicePolicy.AVERAGE: "",
+    SlicePolicy.MUST_PASS: " · must-pass",
+    SlicePolicy.GUARD: " · guarded",
+    SlicePolicy.WATCH: " · watched",
+}
+_LISTED_WORDS = {"same": "holds", "cant_tell": "needs review"}
+"""Readings of slices that are judged case by case, not by their mean."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +106,11 @@ def change_text(effect: Effect | None) -> str:
 
 
 def effect_reading(effect: Effect) -> str:
-    """An effect in words: ``no drop over 5 points``, ``worse · contract``; ``can't tell a drop of 10: 90 more cases
+    """An effect in words: ``no drop over 5 points``, ``worse · guarded``; ``can't tell a drop of 10: 90 more cases
     would`` where more cases are what is missing."""
     words = READING_WORDS[effect.reading]
+    if effect.policy is not SlicePolicy.AVERAGE:
+        return f"{_LISTED_WORDS.get(effect.reading, words)}{_POLICIES[effect.policy]}"
     if effect.baseline == effect.candidate == 0 and effect.reading in ("same", "cant_tell"):
         words = "both fail every case"
     elif effect.reading == "same" and effect.margin is not None:
@@ -109,7 +118,7 @@ def effect_reading(effect: Effect) -> str:
     elif effect.reading == "cant_tell" and effect.more_cases is not None:
         drop = "" if effect.margin is None else f" a drop of {figures.points(effect.margin).removesuffix('.0')}"
         words = f"{words}{drop}: {figures.plural(effect.more_cases, 'more case')} would"
-    return f"{words}{_POLICIES[effect.policy]}"
+    return words
 
 
 def expected_text(expected: JsonValue) -> str:

@@ -116,6 +116,7 @@ class Drive(Generic[Decision]):
         seen = Observations(
             scores=np.full((size, len(self._metrics)), np.nan),
             missing=np.ones(size, dtype=np.bool_),
+            forbidden=np.zeros(size, dtype=np.bool_),
             input_tokens=np.full(size, np.nan),
             output_tokens=np.full(size, np.nan),
             cost_usd=np.full(size, np.nan),
@@ -282,6 +283,7 @@ class Drive(Generic[Decision]):
         values = {score.metric: score.value for score in outcome.scores if isinstance(score, Score)}
         seen.scores[at] = [values.get(name, np.nan) for name in self._metrics]
         seen.missing[at] = False
+        seen.forbidden[at] = outcome.forbidden
         if (usage := outcome.result.usage) is not None:
             seen.input_tokens[at], seen.output_tokens[at] = usage.input, usage.output
         if usage is not None or is_free(self._experiment.arms[outcome.cell.arm].endpoint.price):

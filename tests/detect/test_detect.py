@@ -370,11 +370,11 @@ def test_the_tighter_of_both_budgets_holds(repository):
 
 def test_a_lineages_gate_is_laid_over_the_defaults(repository):
     config = "gate: {margin: {overall: 0.04, slices: {edge: 0.2}}, adversarial: watch, inconclusive: block}\n" + CONFIG
-    config += "    gate: {margin: {slices: {typical: 0.1}}, adversarial: contract}\nrun: {timeout_s: 9}\n"
+    config += "    gate: {margin: {slices: {typical: 0.1}}, adversarial: must_pass}\nrun: {timeout_s: 9}\n"
     change = only(detected(repository, {"prompts/triage.md": "x {{ input }}"}, base={"promptverdict.yaml": config}))
     assert change.gate.margin.overall == 0.04
     assert change.gate.margin.slices == {"edge": 0.2, "typical": 0.1}
-    assert change.gate.adversarial == change.gate.slices["adversarial"] == "contract"
+    assert change.gate.adversarial == change.gate.slices["adversarial"] == "must_pass"
     assert (change.gate.inconclusive, change.run.timeout_s) == ("block", 9)
 
 

@@ -33,12 +33,14 @@ def directions(base, head, **options):
         ({"margin": {"slice": 0.02}}, {"margin": {"slice": 0.02, "slices": {"edge": 0.08}}}, "looser", "tighter"),
         ({"margin": {"metrics": {"f": 0.02}}}, {}, "looser", "tighter"),
         ({"margin": {"overall": 0.01}}, {"margin": {"overall": 0.01, "fields": {"f": 0.04}}}, "looser", "tighter"),
-        ({"adversarial": "contract"}, {"adversarial": "watch"}, "looser", "tighter"),
+        ({"adversarial": "guard"}, {"adversarial": "watch"}, "looser", "tighter"),
+        ({"adversarial": "must_pass"}, {}, "looser", "tighter"),
+        ({"adversarial": "must_pass"}, {"adversarial": "guard"}, "looser", "tighter"),
         ({}, {"adversarial": "watch"}, "looser", "tighter"),
-        ({"adversarial": "population"}, {}, "not comparable", "not comparable"),
-        ({"slices": {"edge": "population"}}, {"slices": {"edge": "watch"}}, "looser", "tighter"),
-        ({"slices": {"edge": "population"}}, {"slices": {"edge": "contract"}}, "not comparable", "not comparable"),
-        ({"slices": {"edge": "contract"}}, {}, "not comparable", "not comparable"),
+        ({"adversarial": "average"}, {}, "not comparable", "not comparable"),
+        ({"slices": {"edge": "average"}}, {"slices": {"edge": "watch"}}, "looser", "tighter"),
+        ({"slices": {"edge": "average"}}, {"slices": {"edge": "must_pass"}}, "not comparable", "not comparable"),
+        ({"slices": {"edge": "must_pass"}}, {}, "not comparable", "not comparable"),
         ({"floor": 0.8}, {"floor": 0.7}, "looser", "tighter"),
         ({"floor": 0.8}, {}, "looser", "tighter"),
         ({"floor": {"slices": {"edge": 0.5}}}, {}, "looser", "tighter"),
@@ -178,10 +180,10 @@ def test_what_base_changed_since_is_not_the_heads_doing():
 
 
 def test_reasons_are_sentences_for_what_a_person_has_to_accept():
-    base = config(gate={"floor": 0.5, "adversarial": "contract"})
+    base = config(gate={"floor": 0.5, "adversarial": "must_pass"})
     head = config(gate={"floor": 0.6, "adversarial": "watch"})
     (reason,) = policy_reasons(compare_policies(base, head))
-    assert reason.sentence == "This pull request loosens its own gate: gate.adversarial: contract → watch."
+    assert reason.sentence == "This pull request loosens its own gate: gate.adversarial: must_pass → watch."
     assert (reason.code.value, reason.status.value) == ("policy_changed", "needs_approval")
 
 

@@ -1,5 +1,7 @@
 """The commands beside check: what they print, what they write, how they end."""
 
+import csv
+import io
 import json
 
 import pytest
@@ -250,12 +252,12 @@ def test_power_says_what_a_test_set_can_tell_without_a_run(project):
     assert [row["slice"] for row in found["slices"]] == [None, "typical"]
 
 
-def test_power_of_a_contract_is_that_every_case_must_hold(project, tmp_path):
+def test_power_of_a_guarded_slice_is_that_it_is_compared_with_the_other_cases(project, tmp_path):
     path = tmp_path / "cases.jsonl"
     path.write_text(cases(2).replace("typical", "adversarial"))
     out = project.run("power", path).out
-    assert "  overall (population): 2 cases can rule out no drop; no drop is sure to be seen" in out
-    assert "  adversarial (contract): 2 cases; each of them must hold, however few they are\n" in out
+    assert "  overall (average): 2 cases can rule out no drop; no drop is sure to be seen" in out
+    assert "  adversarial (guard): 2 cases; blocks when they break more often than the other cases\n" in out
 
 
 def test_the_store_is_counted_exported_and_pruned(project):
@@ -265,6 +267,10 @@ def test_the_store_is_counted_exported_and_pruned(project):
     assert project.run("store", "stats").out.startswith(f"{made} answers to ")
     rows = [json.loads(line) for line in project.run("store", "export").out.splitlines()]
     assert len(rows) == made
+    table = list(csv.DictReader(io.StringIO(project.run("store", "export", "--outcomes").out)))
+    assert list(table[0]) == ["set", "prompt", "run", "item", "score", "source"]
+    assert (len(table), {row["score"] for row in table} <= {"0.0", "1.0"}) == (made, True)
+    assert len({row["prompt"] for row in table}) == 2
     assert project.run("store", "prune", "--older-than-days", "1").out == "0 answers forgotten\n"
     assert project.run("store", "prune", "--max-mib", "0").out == f"{made} answers forgotten\n"
     assert project.check("pr").card["spending"]["made"] == made

@@ -50,7 +50,7 @@ def test_the_average_rises_where_the_adversarial_slice_falls(staged):
     adversarial = next(effect for effect in lineage["slices"] if effect["slice"] == "adversarial")
     assert adversarial["change"] < -0.2
     others = {effect["reading"] for effect in lineage["slices"] if effect is not adversarial}
-    assert others == {"not_needed"}  # it stopped early: nobody is told to write more cases
+    assert "cant_tell" not in others  # it stopped early: nobody is told to write more cases
 
 
 def test_the_judge_that_decides_was_held_against_people(staged):

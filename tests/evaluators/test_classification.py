@@ -66,7 +66,8 @@ def test_a_forbidden_text_fails_the_answer_however_it_is_dressed(case, scores, s
     score = scores(classification(), case("billing", must_not=("Hacked",)), said)["label"]
     assert score.value == 0
     assert score.reason == "the answer holds «Hacked», which this case forbids"
-    assert score.answer == "billing"
+    assert (score.answer, score.forbidden) == ("billing", True)
+    assert not scores(classification(), case("billing", must_not=("Hacked",)), "refunds")["label"].forbidden
 
 
 def test_a_forbidden_text_in_a_tool_call_fails_the_answer(case, scores, output):

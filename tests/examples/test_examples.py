@@ -107,7 +107,7 @@ def test_the_looser_gate_differs_in_one_line():
     ours = BLOBS["promptverdict.yaml"].splitlines()
     looser = BLOBS["pull-requests/looser-gate/promptverdict.yaml"].splitlines()
     changed = [(before, after) for before, after in zip(ours, looser, strict=True) if before != after]
-    assert [(b"contract" in before, b"watch" in after) for before, after in changed] == [(True, True)]
+    assert [(b"guard" in before, b"watch" in after) for before, after in changed] == [(True, True)]
 
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in (EXAMPLES / "pull-requests").iterdir()))

@@ -25,7 +25,7 @@ lineages:
     labels: [billing, refunds, no, on]
     checks:
       - {name: short, max_words: 10}
-    gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: contract, max_cost_increase: 0.20, floor: 0.8}
+    gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: must_pass, max_cost_increase: 0.20, floor: 0.8}
 """
 
 
@@ -45,7 +45,7 @@ def test_the_example_of_the_design_reads():
     lineage = config.lineages["support-triage"]
     assert lineage.labels == ("billing", "refunds", "no", "on")
     assert lineage.gate.margin.slice == 0.1
-    assert lineage.gate.adversarial is SlicePolicy.CONTRACT
+    assert lineage.gate.adversarial is SlicePolicy.MUST_PASS
     assert lineage.gate.floor.overall == 0.8
     assert config.models["house"].price.input == Decimal("0.2")
 

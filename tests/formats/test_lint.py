@@ -83,9 +83,9 @@ def test_labels_outside_the_set_and_rare_ones():
 
 
 def test_a_slice_with_one_label_only():
-    cases = many() + [case(200 + 2 * i, slices=("edge",)) for i in range(30)]
+    cases = many() + [case(200 + 2 * i, slices=("edge",)) for i in range(31)]
     assert found(cases, labels=LABELS) == [
-        "t.jsonl: all 30 cases of the slice edge expect billing (add other labels: a prompt that always says so would pass)"
+        "t.jsonl: all 31 cases of the slice edge expect billing (add other labels: a prompt that always says so would pass)"
     ]
 
 
@@ -116,14 +116,14 @@ def test_adversarial_cases_must_be_able_to_fail():
 
 def test_slices_too_small_to_tell_anything():
     cases = many() + [case(200 + i, slices=("edge",)) for i in range(12)]
-    said = "t.jsonl: the slice edge has 12 cases: no drop under 43 points can be ruled out (16 more would rule out a drop of 25 points)"
+    said = "t.jsonl: the slice edge has 12 cases: no drop under 45 points can be ruled out (19 more would rule out a drop of 25 points)"
     assert found(cases) == [said]
     assert found(cases, gate=GateConfig(slices={"edge": SlicePolicy.WATCH})) == []
     strict = found(cases, gate=GateConfig(margin=Margins(slice=0.1)))
     assert strict == [
-        "t.jsonl: the slice edge has 12 cases: no drop under 43 points can be ruled out (118 more would rule out a drop of 10 points)"
+        "t.jsonl: the slice edge has 12 cases: no drop under 45 points can be ruled out (138 more would rule out a drop of 10 points)"
     ]
-    assert found(many(5))[0].startswith("t.jsonl: the test set has 5 cases: no drop under 77 points can be ruled out")
+    assert found(many(5))[0].startswith("t.jsonl: the test set has 5 cases: no drop under 78 points can be ruled out")
 
 
 def test_no_slices_at_all():

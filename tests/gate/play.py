@@ -16,11 +16,13 @@ EXACT = (MetricSpec(name="exact"),)
 
 @dataclass
 class Answers:
-    """Scores by cell: ``score(case, arm, repetition)`` gives a number, a tuple of numbers, or ``None`` for a missing cell."""
+    """Scores by cell: ``score(case, arm, repetition)`` gives a number, a tuple of numbers, or ``None`` for a missing cell.
+    ``forbidden`` tells likewise whether an answer holds what its case forbids."""
 
     score: object
     cost: object = field(default=lambda case, arm, repetition: 0.001)
     seconds: object = field(default=lambda case, arm, repetition: 1.0)
+    forbidden: object = field(default=lambda case, arm, repetition: False)
     made_at: float = 0.0
     """When the candidate answered; the baseline did at 0."""
 
@@ -35,6 +37,7 @@ class Answers:
         return Observations(
             scores=np.array(rows).reshape(k, metrics),
             missing=missing,
+            forbidden=np.array([bool(self.forbidden(*cell)) for cell in cells], dtype=bool),
             input_tokens=np.full(k, 100.0),
             output_tokens=np.full(k, 10.0),
             cost_usd=np.array([self.cost(*cell) for cell in cells], dtype=float),
@@ -75,10 +78,10 @@ def plan_of(
     )  # fmt: skip
 
 
-def steady_history(n, metrics=1, runs=10, score=1.0):
+def steady_history(n, metrics=1, score=1.0):
     """A baseline that has always given the same score."""
     shape = (n, metrics)
-    return History(np.full(n, runs), np.full(shape, score), np.zeros(shape), np.full(n, score))
+    return History(np.full(shape, score), np.zeros(shape))
 
 
 def chance(seed, case, arm, repetition):

@@ -10,6 +10,8 @@ from schemas.outcomes import MetricSpec
 from schemas.scorecard import Interval, VerdictStatus
 from tests.gate.play import Answers, plan_of, play, steady_history
 
+MUST_PASS = GateConfig(adversarial=SlicePolicy.MUST_PASS)
+QUARTER = GateConfig(margin=Margins(slices={"edge": 0.25}))
 FIXED = GateConfig(mode="fixed")
 
 
@@ -125,12 +127,13 @@ def test_the_interval_contains_the_change():
 
 
 def test_where_no_bound_was_computed_nothing_can_be_told():
-    """A contract blocks before the bounds are there."""
-    effects = shown(plan_of(100, slices=parts(adversarial=10, typical=90)), lambda c, arm, r: float(arm == 0 or c > 1))
+    """A must-pass slice blocks before the bounds are there."""
+    plan = plan_of(100, slices=parts(adversarial=10, typical=90), gate=MUST_PASS)
+    effects = shown(plan, lambda c, arm, r: float(arm == 0 or c > 1))
     assert (effects["adversarial"].reading, effects["adversarial"].interval) == ("worse", Interval(low=None, high=0.0))
     assert (effects["typical"].reading, effects["typical"].interval) == ("cant_tell", Interval(low=None, high=None))
     assert effects["typical"].more_cases is None
-    assert effects["adversarial"].policy is SlicePolicy.CONTRACT
+    assert effects["adversarial"].policy is SlicePolicy.MUST_PASS
 
 
 def test_few_cases_that_all_held_can_not_tell_and_the_interval_says_why():
@@ -162,11 +165,12 @@ def test_a_slice_whose_requests_are_all_unchanged_can_not_have_fallen():
 
 @pytest.mark.parametrize(
     ("breaks", "more"),
-    [(0, 24), (1, 46)],
-    ids=["planned variance 0.1: 28 would do", "observed variance 0.25: 50 would do"],
+    [(0, 27), (1, 46)],
+    ids=["prior variance 0.12: 31 would do", "observed variance 0.25: 50 would do"],
 )
 def test_more_cases_are_those_that_would_certify_the_margin(breaks, more):
-    effects = shown(plan_of(44, slices=parts(edge=4, typical=40)), lambda c, arm, r: float(arm == 0 or c >= breaks))
+    plan = plan_of(44, slices=parts(edge=4, typical=40), gate=QUARTER)
+    effects = shown(plan, lambda c, arm, r: float(arm == 0 or c >= breaks))
     assert (effects["edge"].reading, effects["edge"].more_cases) == ("cant_tell", more)
     assert effects["typical"].more_cases is None
 
@@ -179,8 +183,8 @@ def test_more_cases_are_at_least_one():
 
 
 def test_more_cases_are_counted_in_clusters():
-    plan = plan_of(44, slices=parts(edge=4, typical=40), clusters=[f"k{i // 2}" for i in range(44)])
-    assert shown(plan, same)["edge"].more_cases == 26
+    plan = plan_of(44, slices=parts(edge=4, typical=40), clusters=[f"k{i // 2}" for i in range(44)], gate=QUARTER)
+    assert shown(plan, same)["edge"].more_cases == 29
 
 
 # How sure it all is
@@ -188,7 +192,7 @@ def test_more_cases_are_counted_in_clusters():
 
 def test_repetitions_are_those_of_the_cases_that_were_called():
     plan = plan_of(1000, identical=[i < 100 for i in range(1000)], flips=9_999)
-    decision, _ = play(plan, lambda case, arm, r: float(arm == 0))
+    decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case % 8 > 0))
     assert decision.sureness.looks == 1
     assert decision.sureness.repetitions == 1.0
 
@@ -197,7 +201,7 @@ def test_the_flip_rate_is_that_of_the_first_metric_that_gates():
     """Twice the variance between runs: the share of pairs of runs that differ."""
     n = 50
     variances = np.column_stack([np.full(n, 0.3), np.full(n, 0.01), np.full(n, 0.02)])
-    history = History(np.full(n, 8), np.ones((n, 3)), variances, np.ones(n))
+    history = History(np.ones((n, 3)), variances)
     specs = (MetricSpec(name="note", gates=False), MetricSpec(name="exact"), MetricSpec(name="date", kind="field"))
     decision, _ = play(plan_of(n, metrics=specs, history=history), lambda case, arm, r: (1.0, 1.0, 1.0))
     assert decision.sureness.flip_rate == pytest.approx(0.02)
@@ -211,9 +215,9 @@ def test_one_metric_is_not_listed_beside_itself():
     assert decision.sureness.flip_rate is None
 
 
-def test_a_contract_that_breaks_while_its_mean_rises_shows_no_interval_above_nothing():
-    """Of 39 cases 4 break for good and 30 are mended: the mean rose beyond chance, and the contract blocks."""
-    plan = plan_of(100, slices=parts(adversarial=39, typical=61))
+def test_a_must_pass_slice_that_breaks_while_its_mean_rises_shows_no_interval_above_nothing():
+    """Of 39 cases 4 break for good and 30 are fixed: the mean rose beyond chance, and the must-pass slice blocks."""
+    plan = plan_of(100, slices=parts(adversarial=39, typical=61), gate=MUST_PASS)
 
     def answer(case, arm, r):
         return float(arm == 0) if case < 4 else float(arm == 1) if case < 34 else 1.0
@@ -226,7 +230,7 @@ def test_a_contract_that_breaks_while_its_mean_rises_shows_no_interval_above_not
     assert effect.interval.low is None or effect.interval.low <= effect.interval.high == 0.0
 
 
-def test_the_whole_error_rate_is_said_contracts_included():
+def test_the_whole_error_rate_is_said_guarded_slices_included():
     decision, _ = play(plan_of(100, slices=parts(adversarial=10, typical=90)), same)
     assert decision.sureness.alpha == pytest.approx(0.05)
     assert decision.sureness.hypotheses == 3
@@ -283,7 +287,7 @@ def test_few_cases_of_a_slice_are_few_however_many_others_there_are():
 
 def test_how_many_more_cases_is_not_said_of_a_slice_that_was_not_run_to_its_end():
     plan = plan_of(1000, slices=parts(edge=500, typical=500))
-    decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case >= 500))
+    decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case >= 500 or case % 3 > 0))
     typical = decision.slices[1]
     assert decision.sureness.looks < 4
     assert (typical.reading, typical.more_cases) == ("cant_tell", None)
@@ -322,8 +326,8 @@ def test_margins_are_those_that_are_written_for_the_slice_or_the_class():
     gate = GateConfig(margin=Margins(slices={"edge": 0.07}, classes={"a": 0.06}))
     plan = plan_of(20, slices=parts(edge=10, typical=10), labels=["a"] * 5 + ["b"] * 15, gate=gate)
     assert {h.slice: (h.margin, h.written, h.policy) for h in plan.hypotheses} == {
-        None: (0.25, False, SlicePolicy.POPULATION),
-        "class a": (0.06, True, SlicePolicy.POPULATION),
-        "edge": (0.07, True, SlicePolicy.POPULATION),
+        None: (0.25, False, SlicePolicy.AVERAGE),
+        "class a": (0.06, True, SlicePolicy.AVERAGE),
+        "edge": (0.07, True, SlicePolicy.AVERAGE),
         "typical": (0.25, False, SlicePolicy.WATCH),
     }

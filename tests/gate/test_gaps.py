@@ -11,7 +11,7 @@ from engine.gate.cells import Batch
 from engine.gate.gaps import with_gaps
 from engine.gate.ledger import Ledger
 from engine.verdict import SEVERITY
-from schemas.config import GateConfig, Margins
+from schemas.config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 from schemas.scorecard import ReasonCode, VerdictStatus
 from tests.gate.play import Answers, chance, plan_of, play
@@ -30,41 +30,21 @@ def luck(seed, case, arm, repetition):
     return chance(seed, f"c{case}", arm, min(repetition, 1000 + repetition % 1000))
 
 
-# The courses that gaps have changed for the better, each found by a search
+# A course that a gap has changed for the better, found by a search
 
 
-def test_runs_that_a_gap_buys_do_not_clear_a_watched_slice():
-    """Two cases of 7 break in a slice that is watched. A gap elsewhere makes the gate run them twice more, over which
-    they look unsteady."""
-    plan = plan_of(
-        7,
-        slices=[TYPICAL, EDGE, EDGE, TYPICAL, TYPICAL, EDGE, TYPICAL],
-        clusters=["k0", "k0", "k0", "k1", "k1", "k1", "k2"],
-        flips=199,
-    )
-
-    def score(case, arm, r):
-        level = 0.7 - 0.1 * arm
-        return round(min(1.0, max(0.0, level + (luck(249916, case, arm, r) - 0.5) * (4 - 4 * level))) * 4) / 4
-
-    whole, _ = play(plan, score)
-    assert (whole.status, whole.reasons[0].cases) == (SUSPICIOUS, ("c3", "c4"))
-    gap, _ = play(plan, without((0, 0, 1), score))
-    assert (gap.status, gap.reasons[0]) == (SUSPICIOUS, whole.reasons[0])
-    assert gap.reasons[1].code is ReasonCode.UNDERPOWERED
-
-
-@pytest.mark.parametrize("cell", [(4, 1, 0), (9, 1, 0), (5, 1, 2)])
+@pytest.mark.parametrize("cell", [(1, 0, 0), (1, 1, 0), (14, 1, 0)])
 def test_runs_that_a_gap_buys_do_not_turn_a_block_into_a_pass(cell):
-    """8 of 15 cases fall and none rises. Without one of them the gate runs the rest more often, and can't tell."""
+    """Without one of the cases that fall the gate runs the rest more often, and what looked certain is none any more."""
     names = (
         "typical adversarial rare adversarial adversarial adversarial edge edge typical rare edge edge rare edge rare"
     )
     slices = [(name, "extra") if i in (2, 3, 10) else (name,) for i, name in enumerate(names.split())]
-    plan = plan_of(15, slices=slices, gate=GateConfig(margin=Margins(overall=0.5)), flips=199)
+    gate = GateConfig(margin=Margins(overall=0.5), max_cost_increase=None)
+    plan = plan_of(15, slices=slices, gate=gate, flips=199)
 
     def score(case, arm, r):
-        return float(luck(521804534, case, arm, r) < 0.7 - 0.3 * arm)
+        return float(luck(9, case, arm, r) < 0.7 - 0.35 * arm)
 
     assert play(plan, score)[0].status is BLOCKED
     gap, _ = play(plan, without(cell, score))
@@ -242,14 +222,15 @@ def _courses(score, gating=1):
 
 
 def test_for_passes_and_failures_a_gap_is_never_milder_than_the_whole():
-    """A third of the cases fall: some of these comparisons are blocked, some are suspicious, some can't tell. Every
-    cell of the first look is taken away in turn. At worst a block is an error then."""
+    """Some of these comparisons are blocked, some are suspicious, some can't tell. Every cell of the first look is taken
+    away in turn. At worst a block is an error then."""
     before = set()
     for seed in range(4):
-        plan = plan_of(8, slices=[ADVERSARIAL, *[EDGE] * 3, *[RARE] * 4], flips=99, digest=f"{seed:064d}")
+        gate = GateConfig(slices={"edge": SlicePolicy.MUST_PASS})
+        plan = plan_of(8, slices=[ADVERSARIAL, *[EDGE] * 3, *[RARE] * 4], flips=99, digest=f"{seed:064d}", gate=gate)
 
         def score(case, arm, r, seed=seed):
-            return float(luck(seed, case, arm, r) < 0.9 - 0.4 * arm)
+            return float(luck(seed, case, arm, r) < 0.95 - 0.3 * seed * arm)
 
         whole, _ = play(plan, score)
         before.add(whole.status)

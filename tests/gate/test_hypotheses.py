@@ -7,7 +7,7 @@ from schemas.config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 from tests.gate.play import plan_of, steady_history
 
-POPULATION, CONTRACT, WATCH = SlicePolicy.POPULATION, SlicePolicy.CONTRACT, SlicePolicy.WATCH
+AVERAGE, GUARD, WATCH = SlicePolicy.AVERAGE, SlicePolicy.GUARD, SlicePolicy.WATCH
 MARGINS = Margins(
     overall=0.01,
     slice=0.02,
@@ -44,33 +44,32 @@ def test_a_field_without_a_margin_of_its_own_takes_the_metrics():
 
 
 @pytest.mark.parametrize(
-    ("name", "cases", "narrowest", "policy"),
+    ("name", "narrowest", "policy"),
     [
-        ("edge", 100, 0.25, POPULATION),
-        ("edge", 100, 0.26, WATCH),
-        ("adversarial", 40, 0.25, POPULATION),
-        ("adversarial", 39, 0.10, CONTRACT),
-        ("adversarial", 100, 0.26, CONTRACT),
-        (None, 3, 0.9, POPULATION),
+        ("edge", 0.25, AVERAGE),
+        ("edge", 0.26, WATCH),
+        ("adversarial", 0.10, GUARD),
+        ("adversarial", 0.26, GUARD),
+        (None, 0.9, AVERAGE),
     ],
 )
-def test_how_a_slice_is_judged_where_nothing_is_written(name, cases, narrowest, policy):
-    assert policy_of(name, cases, GateConfig(), narrowest, None) is policy
+def test_how_a_slice_is_judged_where_nothing_is_written(name, narrowest, policy):
+    assert policy_of(name, GateConfig(), narrowest, None) is policy
 
 
-def test_a_margin_for_all_slices_makes_no_population_of_a_small_one():
+def test_a_margin_for_all_slices_does_not_judge_a_small_one_by_its_mean():
     """One that is written for this very slice does: then it is meant."""
     gate = GateConfig(margin=Margins(slice=0.1, slices={"named": 0.1}))
-    assert policy_of("small", 10, gate, 0.4, 0.1) is WATCH
-    assert policy_of("named", 10, gate, 0.4, 0.1) is POPULATION
+    assert policy_of("small", gate, 0.4, 0.1) is WATCH
+    assert policy_of("named", gate, 0.4, 0.1) is AVERAGE
 
 
 def test_what_is_written_for_the_adversarial_slice_is_for_it_alone():
     gate = GateConfig(adversarial=WATCH)
-    assert policy_of("adversarial", 10, gate, 0.4, None) is WATCH
-    assert policy_of("edge", 100, gate, 0.1, None) is POPULATION
-    both = GateConfig(adversarial=WATCH, slices={"adversarial": POPULATION})
-    assert policy_of("adversarial", 10, both, 0.4, None) is POPULATION
+    assert policy_of("adversarial", gate, 0.4, None) is WATCH
+    assert policy_of("edge", gate, 0.1, None) is AVERAGE
+    both = GateConfig(adversarial=WATCH, slices={"adversarial": AVERAGE})
+    assert policy_of("adversarial", both, 0.4, None) is AVERAGE
 
 
 def test_default_margins_and_what_must_be_certified():
@@ -81,7 +80,11 @@ def test_default_margins_and_what_must_be_certified():
     assert said == [(None, 0, 0.05, True), ("edge", 0, 0.10, True), (None, 1, 0.05, True), ("edge", 1, 0.10, False)]
 
 
-def test_a_steady_history_makes_a_narrower_margin_certifiable():
-    unknown, steady = plan_of(100).hypotheses[0], plan_of(100, history=steady_history(100)).hypotheses[0]
-    assert (unknown.variance, steady.variance) == (pytest.approx(0.1), 0.0)
-    assert steady.margin == 0.05 < unknown.margin
+def test_what_a_store_holds_changes_no_margin_and_no_policy():
+    steady = plan_of(100, slices=[("edge",)] * 100, history=steady_history(100))
+    assert steady.hypotheses == plan_of(100, slices=[("edge",)] * 100).hypotheses
+
+
+def test_only_means_are_tested_for_harm():
+    plan = plan_of(300, slices=[("adversarial",)] * 100 + [("edge",)] * 200)
+    assert [(h.slice, h.tests_harm) for h in plan.hypotheses] == [(None, True), ("adversarial", False), ("edge", True)]

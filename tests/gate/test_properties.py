@@ -6,10 +6,11 @@
 import os
 from dataclasses import dataclass
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.gate.design import design
+from engine.gate.design import History, design
 from engine.verdict import SEVERITY, passes
 from schemas.config import Floor, GateConfig, GateMode, Margins, SlicePolicy
 from schemas.scorecard import VerdictStatus
@@ -21,7 +22,8 @@ POLICIES = (
     GateConfig(),
     GateConfig(max_cost_increase=None, latency="gate", max_latency_increase=0.2),
     GateConfig(max_cost_increase=None, floor=Floor(overall=0.8, slices={"edge": 0.7})),
-    GateConfig(max_cost_increase=None, slices={"typical": SlicePolicy.CONTRACT, "edge": SlicePolicy.WATCH}),
+    GateConfig(max_cost_increase=None, slices={"typical": SlicePolicy.MUST_PASS, "edge": SlicePolicy.WATCH}),
+    GateConfig(max_cost_increase=None, slices={"rare": SlicePolicy.GUARD, "edge": SlicePolicy.GUARD}),
     GateConfig(max_cost_increase=None, mode=GateMode.FIXED, margin=Margins(overall=0.2)),
 )
 MANY = settings(max_examples=int(os.environ.get("GATE_EXAMPLES", "20")), deadline=None)
@@ -34,10 +36,12 @@ class Comparison:
     ids: list
     slices: dict
     protected: dict
-    history: bool
+    history: object
     gate: GateConfig
     score: object
     """``score(id, arm, repetition)``; the arms may be swapped."""
+    leaks: bool
+    """Failing answers of the candidate hold what their case forbids."""
     names: dict
     dearer: float
     """By how much the candidate costs more and takes longer; both waver."""
@@ -52,9 +56,10 @@ class Comparison:
             protected=[self.protected[i] for i in ids],
             metrics=EXACT,
             identical=[False] * n,
+            forbids=[self.leaks] * n,
             gate=self.gate,
             digest="d" * 64,
-            history=steady_history(n) if self.history else None,
+            history=self.history(n) if self.history else None,
             flips=199,
         )
 
@@ -67,7 +72,10 @@ class Comparison:
             wavers = 0.8 + 0.4 * chance(self.dearer, ids[case], arm, min(repetition, 1000 + repetition % 1000))
             return wavers * (1 + self.dearer * arm)
 
-        decision, batches = play(plan, Answers(answer, cost=spent, seconds=spent))
+        def forbidden(case, arm, repetition):
+            return self.leaks and arm == 1 and answer(case, arm, repetition) == 0
+
+        decision, batches = play(plan, Answers(answer, cost=spent, seconds=spent, forbidden=forbidden))
         cells = [
             (ids[case], arm, min(repetition, 1000 + repetition % 1000))
             for b in batches
@@ -103,9 +111,10 @@ def comparisons(draw):
             i: (kind, "extra") if k in also else (kind,) for k, (i, kind) in enumerate(zip(ids, kinds, strict=True))
         },
         protected={i: k in guarded for k, i in enumerate(ids)},
-        history=draw(st.booleans()),
+        history=steady_history if draw(st.booleans()) else None,
         gate=draw(st.sampled_from(POLICIES)),
         score=score,
+        leaks=draw(st.booleans()),
         names={i: f"k{k // 3}" if clustered else None for k, i in enumerate(ids)},
         dearer=draw(st.sampled_from((0.0, 0.1, 0.2, 0.5))),
     )
@@ -150,6 +159,21 @@ def test_the_order_of_cases_and_of_slices_changes_nothing(comparison, random):
 @given(comparisons())
 def test_the_same_design_and_answers_give_the_same_decision(comparison):
     assert comparison.play() == comparison.play()
+
+
+@MANY
+@given(comparisons(), st.integers(0, 10**6))
+def test_what_the_store_held_before_changes_nothing(comparison, seed):
+    """Neither what is promised, nor what is asked for, nor what is decided."""
+    comparison.history = None
+    empty, cells = comparison.play()
+    rng = np.random.default_rng(seed)
+    holes = rng.random() / 2
+    comparison.history = lambda n: History(
+        *(np.where(rng.random((n, 1)) < holes, np.nan, rng.random((n, 1)) / scale) for scale in (1, 4))
+    )
+    stored, again = comparison.play()
+    assert (stored.status, stored.reasons, again) == (empty.status, empty.reasons, cells)
 
 
 @MANY

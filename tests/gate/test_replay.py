@@ -28,7 +28,7 @@ def experiment(n=80, *, history=True, paired=True, new=False):
         )
         for i in range(n)
     )
-    past = CaseHistory(runs=9, means=(1.0,), variances=(0.0,), lowest=1.0)
+    past = CaseHistory(runs=9, means=(1.0,), variances=(0.0,))
     none = CaseHistory(runs=0)
     return Experiment(
         lineage="triage",

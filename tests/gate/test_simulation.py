@@ -16,8 +16,8 @@ from schemas.config import GateConfig
 PULLS = 30
 
 
-def outcomes(model, n, rule=None, **settings):
-    rule = rule or ours(GateConfig(), 999, **settings)
+def outcomes(model, n, rule=None):
+    rule = rule or ours(GateConfig(), 999)
     tallies = [rule(model(n, np.random.default_rng([n, k])), f"test {n} {k}") for k in range(PULLS)]
     return Counter(t.outcome for t in tallies), float(np.mean([t.calls for t in tallies]))
 
@@ -29,12 +29,16 @@ def test_unchanged_prompts_are_approved_with_fewer_calls_than_three_runs(n):
     assert calls < {30: 2.2, 100: 2.0, 200: 1.6}[n]
 
 
-def test_unchanged_prompts_are_approved_without_a_history_too():
-    assert outcomes(models.identical, 100, history=False)[0]["approved"] >= PULLS - 3
+def test_a_rewording_of_equal_quality_is_seldom_blocked():
+    """8% of its cases change for good."""
+    seen, calls = outcomes(models.neutral, 200)
+    assert seen["blocked"] <= 6  # a gate that blocks at one broken case has 10
+    assert seen["approved"] >= 20
+    assert calls < 1.6
 
 
 @pytest.mark.parametrize(
-    ("model", "blocked"), [(models.falls(0.10), 20), (models.slice_falls, 20), (models.falls(0.40), 30)]
+    ("model", "blocked"), [(models.falls(0.10), 12), (models.slice_falls, 20), (models.falls(0.40), 30)]
 )
 def test_regressions_are_blocked(model, blocked):
     assert outcomes(model, 100)[0]["blocked"] >= blocked

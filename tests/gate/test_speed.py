@@ -33,7 +33,7 @@ def decide(n):
         scores = (rng.random(k) < chance[batch.cases] - 0.003 * batch.arms).astype(float)[:, None]
         ones = np.ones(k)
         cost_usd, latency_s = 1 + 0.1 * rng.random(k), 1 + 0.1 * rng.random(k)
-        given = Observations(scores, np.zeros(k, bool), ones, ones, cost_usd, latency_s, ones)
+        given = Observations(scores, np.zeros(k, bool), np.zeros(k, bool), ones, ones, cost_usd, latency_s, ones)
 
 
 def test_a_thousand_cases_eight_hypotheses_and_four_looks_take_less_than_a_second():

@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 
 from engine.gate.bounds import ALPHA, CASE_MARGIN, cases_for
-from engine.gate.cells import BASELINE, CANDIDATE
-from engine.gate.contracts import contracts, worse_cases
+from engine.gate.breaks import confirm_breaks, listed_breaks, worse_cases
 from engine.gate.course import Course
-from engine.gate.design import History
 from engine.gate.ledger import FRESH, FRESH_RUNS
 from engine.gate.lock import lock
 from engine.gate.protected import protected
@@ -129,14 +127,14 @@ def test_a_case_must_move_by_ten_points_to_look_broken():
     assert ran(wavers) == [0, 1]
 
 
-def test_populations_and_contracts_are_not_watched():
+def test_other_policies_are_not_watched():
     plan = plan_of(200, slices=parts(adversarial=10, typical=190))
     assert watched(breaks(0, 1, 20, 21), breaks(0, 1), plan) == ({}, [])
 
 
 def test_few_breaks_in_a_larger_watched_slice_are_not_remarkable():
     """A tenth of 30 is 3."""
-    plan = plan_of(60, slices=parts(rare=30, typical=30), gate=GateConfig(slices={"rare": SlicePolicy.WATCH}))
+    plan = plan_of(130, slices=parts(rare=30, typical=100), gate=GateConfig(slices={"rare": SlicePolicy.WATCH}))
     assert watched(breaks(0, 1), breaks(0, 1), plan) == ({}, [])
     assert watched(breaks(0, 1, 2), breaks(0, 1, 2), plan)[0] == {"rare": (0, 1, 2)}
 
@@ -148,82 +146,97 @@ def test_another_metric_is_not_watched():
 
 # Smoke
 
-SMOKE = plan_of(39, history=steady_history(39))
+SMOKE = plan_of(39)
 
 
-def smoked(candidate, baseline=same, plan=SMOKE):
-    """``candidate(k)`` and ``baseline(k)`` by the place among the ten."""
+def smoked(first, again=None, plan=SMOKE):
+    """``first(k, arm)`` and ``again(k, arm)`` by the place among the twenty; ``again`` is ``first`` unless given."""
     places = {}
 
     def answer(case, arm, run):
         at = places.setdefault(case, len(places))
-        return candidate(at) if arm else baseline(at)
+        return (again if again and seen else first)(at, arm)
 
-    return lead(smoke(Course(plan)), answer)
+    seen = []
+    stage, given, batches = smoke(Course(plan)), None, []
+    while True:
+        try:
+            batch = next(stage) if given is None else stage.send(given)
+        except StopIteration as end:
+            return end.value, batches
+        batches.append(batch)
+        given = Answers(answer)(batch, 1)
+        seen.append(batch)
 
 
 def first_fail(k, score=0.0):
-    return lambda at: score if at < k else 1.0
+    return lambda at, arm: score if arm and at < k else 1.0
 
 
-def test_smoke_is_ten_runs_of_the_candidate_and_ten_of_the_baseline():
-    _, batches = smoked(first_fail(10), first_fail(0))
-    assert [(len(b), set(b.arms.tolist())) for b in batches] == [(10, {1}), (10, {0})]
+def test_smoke_is_twenty_pairs_and_a_fresh_pair_of_what_broke():
+    (cases, doubt), batches = smoked(first_fail(9))
+    assert (len(cases), doubt) == (9, False)
+    assert [(len(b), sorted(set(b.arms.tolist()))) for b in batches] == [(40, [0, 1]), (18, [0, 1])]
+    assert batches[0].repetitions.tolist() == [0] * 40
 
 
 def test_the_plain_design_smokes_nothing():
-    plan = plan_of(39, history=steady_history(39), gate=GateConfig(mode="fixed"))
-    assert smoked(first_fail(10), plan=plan) == (((), False), [])
+    plan = plan_of(39, gate=GateConfig(mode="fixed"))
+    assert smoked(first_fail(20), plan=plan) == (((), False), [])
 
 
-@pytest.mark.parametrize(("failed", "found"), [(4, 0), (5, 5), (10, 10)])
-def test_five_failures_of_ten_are_smoke(failed, found):
-    (cases, doubt), batches = smoked(first_fail(failed), first_fail(0))
+def test_fewer_than_twenty_cases_smoke_nothing():
+    assert smoked(first_fail(20), plan=plan_of(19)) == (((), False), [])
+
+
+@pytest.mark.parametrize(("failed", "found"), [(7, 0), (8, 8), (20, 20)])
+def test_eight_breaks_of_twenty_are_smoke(failed, found):
+    (cases, doubt), batches = smoked(first_fail(failed))
+    assert (len(cases), doubt, len(batches)) == (found, False, 1 + bool(found))
+
+
+def test_one_case_that_gets_better_is_no_smoke():
+    assert smoked(lambda at, arm: float(arm) if at == 19 else float(not arm or at > 9))[0] == ((), False)
+
+
+@pytest.mark.parametrize(("repeated", "found"), [(5, 0), (6, 6)])
+def test_three_of_four_breaks_must_repeat(repeated, found):
+    (cases, doubt), _ = smoked(first_fail(8), first_fail(repeated))
     assert (len(cases), doubt) == (found, False)
-    assert [b.purpose for b in batches] == ["smoke"] * (2 if failed >= 5 else 1)
-    assert set(batches[0].arms.tolist()) == {CANDIDATE}
-    assert batches[0].repetitions.tolist() == [0] * 10
-    assert len(batches) == 1 or set(batches[1].arms.tolist()) == {BASELINE}
 
 
-@pytest.mark.parametrize(("failed", "smoke"), [(1, True), (2, False)])
-def test_the_fresh_baseline_may_fail_once(failed, smoke):
-    (cases, doubt), _ = smoked(first_fail(6), first_fail(failed))
-    assert (bool(cases), doubt) == (smoke, False)
-
-
-def test_half_a_score_is_no_failure():
-    assert smoked(first_fail(6, 0.5))[0] == ((), False)
-    assert smoked(first_fail(6, 0.49), first_fail(6, 0.5))[0][0]
+def test_half_a_score_is_no_break():
+    assert smoked(first_fail(9, 0.5))[0] == ((), False)
+    assert len(smoked(first_fail(9, 0.49))[0][0]) == 9
 
 
 def test_missing_cells_leave_smoke_in_doubt():
-    assert smoked(first_fail(5, None), first_fail(0))[0] == ((), True)
-    assert smoked(lambda at: 0.0 if at < 4 else None if at == 4 else 1.0, first_fail(1))[0] == ((), True)
-    assert smoked(lambda at: 0.0 if at < 4 else None if at == 4 else 1.0, first_fail(2))[0] == ((), False)
-    assert smoked(first_fail(5), first_fail(3, None))[0] == ((), True)
+    assert smoked(first_fail(8, None), first_fail(8))[0] == ((), True)
+    assert smoked(first_fail(8), first_fail(8, None))[0] == ((), True)
+    assert smoked(first_fail(7, None), first_fail(7))[0] == ((), False)
 
 
-@pytest.mark.parametrize("runs", [7, 8])
-def test_smoke_takes_cases_that_are_known_to_be_stable(runs):
-    history = History(np.full(39, runs), np.ones((39, 1)), np.zeros((39, 1)), np.ones(39))
-    assert len(smoked(first_fail(0), plan=plan_of(39, history=history))[1]) == (runs == 8)
-
-
-def test_smoke_takes_neither_added_nor_unchanged_nor_unstable_cases():
-    n = 39
-    lowest = np.where(np.arange(n) < 5, 0.0, 1.0)
-    history = History(np.full(n, 9), np.ones((n, 1)), np.zeros((n, 1)), lowest)
+def test_smoke_takes_neither_added_nor_unchanged_cases_nor_two_of_a_cluster():
+    n = 46
     plan = plan_of(
-        n, history=history, added=[5 <= i < 15 for i in range(n)], identical=[15 <= i < 29 for i in range(n)]
+        n,
+        added=[i < 10 for i in range(n)],
+        identical=[10 <= i < 20 for i in range(n)],
+        clusters=[f"k{i // 2}" if i < 32 else None for i in range(n)],
     )
     _, batches = smoked(first_fail(0), plan=plan)
-    assert ran(batches) == list(range(29, 39))
+    assert min(ran(batches)) >= 20
+    assert len({i // 2 if i < 32 else -i for i in ran(batches)}) == 20
 
 
 def test_smoke_takes_other_cases_for_another_change():
-    asked = [ran(smoked(first_fail(0), plan=plan_of(39, history=steady_history(39), digest=d * 64))[1]) for d in "ab"]
+    asked = [ran(smoked(first_fail(0), plan=plan_of(39, digest=d * 64))[1]) for d in "ab"]
     assert asked[0] != asked[1]
+
+
+def test_what_a_store_holds_changes_no_smoke():
+    known = plan_of(39, history=steady_history(39, score=0.0))
+    assert smoked(first_fail(9), plan=known)[0] == smoked(first_fail(9))[0]
 
 
 # Protected cases
@@ -263,46 +276,34 @@ def test_every_fresh_run_must_lie_below_every_run_of_the_baseline(again, outcome
     assert found == {"broken": ((7,), ()), "possible": ((), (7,)), "holds": ((), ())}[outcome]
 
 
-def test_a_bad_run_on_record_counts_too():
+def test_a_bad_planned_run_counts_too():
     planned = guard(lambda c, a: 0.5 if c == 7 and not a else float(not a), lambda case, arm, run: 0.5 if arm else 1.0)
     assert planned[0] == ((), ())
-    lowest = np.full(60, 0.3)
-    history = History(np.full(60, 3), np.ones((60, 1)), np.zeros((60, 1)), lowest)
-    plan = plan_of(60, protected=GUARDED.protected.tolist(), history=history)
-    found, batches = guard(breaks(7), lambda case, arm, run: 0.3 if arm else 1.0, plan)
-    assert found == ((), ())
-    assert (batches[0].arms == BASELINE).sum() == 6  # 3 stored, 1 planned
 
 
-def test_a_history_without_runs_is_no_record():
-    history = History(np.zeros(60, int), np.full((60, 1), np.nan), np.full((60, 1), np.nan), np.full(60, np.nan))
-    found, batches = guard(breaks(7), breaks(7), plan_of(60, protected=GUARDED.protected.tolist(), history=history))
-    assert found == ((7,), ())
-    assert (batches[0].arms == BASELINE).sum() == 9
+# Must-pass slices
+
+MUST_PASS_PLAN = plan_of(60, slices=parts(edge=10, typical=50), gate=GateConfig(slices={"edge": SlicePolicy.MUST_PASS}))
 
 
-# Contracts
-
-CONTRACT = plan_of(60, slices=parts(edge=10, typical=50), gate=GateConfig(slices={"edge": SlicePolicy.CONTRACT}))
-
-
-def held(first, again, plan=CONTRACT):
-    return lead(contracts(started(plan, first)), again)
+def held(first, again, plan=MUST_PASS_PLAN):
+    course = started(plan, first)
+    return lead(confirm_breaks(course, listed_breaks(course)), again)
 
 
-def test_only_cases_under_contract_that_fell_are_run_again():
+def test_only_must_pass_cases_that_fell_are_run_again():
     found, batches = held(breaks(2, 3, 30), breaks(2))
     assert ran(batches) == [2, 3]
     assert list(found) == ["edge"]
     assert (found["edge"].worse, found["edge"].broken) == ((2,), (2,))
-    assert worse_cases(started(CONTRACT, breaks(2, 30)), "edge") == [2]
+    assert worse_cases(started(MUST_PASS_PLAN, breaks(2, 30)), "edge") == [2]
 
 
 def test_nothing_that_fell_is_no_evidence():
     assert held(breaks(30), same) == ({}, [])
 
 
-def test_a_contract_whose_baseline_gave_nothing_is_no_evidence_but_could_be():
+def test_a_slice_whose_baseline_gave_nothing_is_no_evidence_but_could_be():
     found, _ = held(breaks(2), lambda case, arm, run: 0.0 if arm else None)
     assert (found["edge"].p, found["edge"].worse) == (1.0, ())
     assert found["edge"].worst_p == pytest.approx(1 / 924)
@@ -344,7 +345,7 @@ def test_permutations_of_fractional_runs_differ_from_design_to_design():
         return chance(3, case, arm, run) * 0.8 + 0.15 * (arm == 0)
 
     def p(digest):
-        gate = GateConfig(slices={"edge": SlicePolicy.CONTRACT})
+        gate = GateConfig(slices={"edge": SlicePolicy.MUST_PASS})
         plan = plan_of(60, slices=parts(edge=10, typical=50), gate=gate, digest=digest * 64)
         return held(breaks(2, 3, 4), again, plan)[0]["edge"].p
 
@@ -478,7 +479,7 @@ def test_later_looks_add_the_cases_of_every_slice_that_is_undecided():
     gate = GateConfig(margin=Margins(overall=0.25, slice=0.25, slices={"a": 0.02, "b": 0.02}))
     plan = plan_of(1500, slices=parts(a=500, b=500, c=500), gate=gate)
     _, batches = play(plan, same)
-    names = [{plan.slices[case][0] for case in batch.cases.tolist()} for batch in batches]
+    names = [{plan.slices[case][0] for case in batch.cases.tolist()} for batch in batches if batch.purpose == "look"]
     assert names[0] == {"a", "b", "c"}
     assert names[1] == {"a", "b"}
 
@@ -487,7 +488,7 @@ def test_a_floor_that_is_open_keeps_its_slice_going():
     gate = GateConfig(margin=Margins(overall=0.25, slice=0.25), floor={"slices": {"c": 0.97}})
     plan = plan_of(1500, slices=parts(a=500, b=500, c=500), gate=gate)
     _, batches = play(plan, same)
-    names = [{plan.slices[case][0] for case in batch.cases.tolist()} for batch in batches]
+    names = [{plan.slices[case][0] for case in batch.cases.tolist()} for batch in batches if batch.purpose == "look"]
     assert names[:2] == [{"a", "b", "c"}, {"c"}]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.gate import words
-from schemas.scorecard import Effect, Interval
+from schemas.scorecard import Effect, Interval, VerdictStatus
 
 
 def effect(**changed):
@@ -65,21 +65,47 @@ def test_a_drop_that_is_certain_only_by_itself():
     assert "(p ≤ 0.017)" in words.lone_drop(effect(slice=None, change=-0.25), None, 0.05 / 3)
 
 
-def test_a_contract():
+def test_must_pass_cases():
     ids = [f"inject-{number}" for number in range(1, 8)]
-    assert words.contract("adversarial", 21, ids[:3], ids[1:2]) == (
-        "1 of the 21 `adversarial` cases, which must all hold, breaks, and again in fresh runs: `inject-2`; "
-        "2 more do worse than before."
+    assert words.must_pass("adversarial", 21, ids[:3], ids[1:2]) == (
+        "1 of 21 must-pass cases in `adversarial` broke, and again when re-run: `inject-2`; 2 more do worse than before."
     )
-    assert words.contract("adversarial", 21, ids[:2], ids[:1]).endswith("`inject-1`; 1 more does worse than before.")
-    assert words.contract("adversarial", 21, ids, ids).endswith("break, and again in fresh runs: "
-        "`inject-1`, `inject-2`, `inject-3`, `inject-4`, `inject-5` and 2 more.")  # fmt: skip
+    assert words.must_pass("adversarial", 21, ids[:2], ids[:1]).endswith("`inject-1`; 1 more does worse than before.")
+    assert words.must_pass("adversarial", 21, ids, ids).endswith(
+        "`inject-1`, `inject-2`, `inject-3`, `inject-4`, `inject-5` and 2 more."
+    )
 
 
-def test_a_contract_where_no_single_case_is_certain():
-    assert words.contract("adversarial", 21, ["a", "b"], []) == (
-        "2 of the 21 `adversarial` cases, which must all hold, do worse, and again in fresh runs: `a`, `b`."
+def test_must_pass_cases_of_which_no_single_one_is_certain():
+    assert words.must_pass("adversarial", 21, ["a", "b"], []) == (
+        "2 of 21 must-pass cases in `adversarial` did worse, and again when re-run: `a`, `b`."
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "compared"),
+    [
+        (VerdictStatus.BLOCKED, "more often than the other cases"),
+        (VerdictStatus.SUSPICIOUS, "perhaps more often than the other cases"),
+        (VerdictStatus.APPROVED, "no more often than the other cases"),
+    ],
+)
+def test_guarded_cases_are_all_named_beside_the_churn_elsewhere(status, compared):
+    ids = [f"i-{number}" for number in range(7)]
+    said = words.guard("adversarial", 20, ids, 0.08, status)
+    assert said == (
+        f"7 of 20 guarded cases in `adversarial` broke, {compared}: "
+        "`i-0`, `i-1`, `i-2`, `i-3`, `i-4`, `i-5`, `i-6`; 8% of the other cases changed too."
+    )
+    assert (
+        words.guard("adversarial", 1, ["a"], None, status)
+        == f"1 of 1 guarded case in `adversarial` broke, {compared}: `a`."
+    )
+
+
+def test_forbidden_answers():
+    assert words.forbidden(["a"]) == "1 case broke, and the answer holds text that it forbids (`must_not`): `a`."
+    assert words.forbidden(["a", "b"]).startswith("2 cases broke, and the answers hold text that they forbid")
 
 
 def test_protected_cases():

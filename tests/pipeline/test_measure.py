@@ -1,5 +1,6 @@
 """The main job with a provider that misbehaves on purpose: what is missing, failed or cut off is said and never a pass."""
 
+import hashlib
 import json
 import re
 from contextlib import closing
@@ -158,8 +159,35 @@ async def test_earlier_answers_are_history_for_the_plan_and_never_enter_the_comp
         edited, access=Access(lambda model: provider, clock), store=store, clock=clock, on_record=records.append
     )
     known = [case for case in records[0].history if case.runs]
-    assert {(case.runs, case.means, case.lowest) for case in known} == {(1, (1.0,), 1.0)}
+    assert {(case.runs, case.means) for case in known} == {(1, (1.0,))}
     assert provider.calls == card.spending.made == len(records[0].outcomes)
+
+
+async def test_what_the_store_held_before_changes_no_verdict(tmp_path, store):
+    """Earlier answers to the same baseline: of every case some right and some wrong ones, drawn at random."""
+    earlier = prepared(tmp_path, FILES, {PATH: EDITED})
+    edited = prepared(tmp_path / "other", FILES, {PATH: PROMPT.replace("You sort", "You order")})
+
+    def wavers(seed, wrong):
+        def reply(request, repetition, nth):
+            luck = hashlib.sha256(f"{seed} {request.digest} {repetition}".encode()).digest()[0] / 256
+            return completion("nonsense" if luck < wrong else label_of(request))
+
+        return reply
+
+    clock = HandClock()
+    for k in range(6):
+        clock.offset = timedelta(hours=100 * k)
+        await measured(earlier, wavers(k, 0.3), store, clock)
+    clock.offset = timedelta(hours=1_000)
+    empty = open_store(str(tmp_path / "empty.sqlite"))
+    try:
+        cards = [(await measured(edited, wavers("now", 0.1), held, clock))[0].lineages[0] for held in (store, empty)]
+    finally:
+        await empty.aclose()
+    assert cards[0].sureness.flip_rate > 0.2 > (cards[1].sureness.flip_rate or 0)
+    assert (cards[0].status, cards[0].reasons) == (cards[1].status, cards[1].reasons)
+    assert cards[0].spending.made == cards[1].spending.made
 
 
 def graded(request):

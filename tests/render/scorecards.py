@@ -183,9 +183,10 @@ def triage() -> LineageCard:
         headline="Better on average, but `adversarial` cases fell by 33 points and it costs 89% more.",
         reasons=(
             Reason(
-                code=ReasonCode.CONTRACT,
+                code=ReasonCode.GUARD,
                 status=VerdictStatus.BLOCKED,
-                sentence="Slice `adversarial` fell from 83 to 50 (−33, interval −58 … −10; contract): 4 of 12 cases are worse.",
+                sentence="4 of 12 guarded cases in `adversarial` broke, more often than the other cases: `inject-01`, `inject-02`, "
+                "`inject-03`, `inject-04`; 9% of the other cases changed too.",
                 slice="adversarial",
                 metric="accuracy",
                 estimate=-0.333,
@@ -222,7 +223,7 @@ def triage() -> LineageCard:
                 change=candidate - baseline,
                 interval=Interval(low=low, high=high),
                 margin=0.10,
-                policy=SlicePolicy.CONTRACT if name == "adversarial" else SlicePolicy.POPULATION,
+                policy=SlicePolicy.GUARD if name == "adversarial" else SlicePolicy.AVERAGE,
                 reading=reading,
                 more_cases=90 if reading == "cant_tell" else None,
             )
@@ -456,7 +457,7 @@ def error() -> Scorecard:
 
 def needs_approval() -> Scorecard:
     """The gate itself is edited."""
-    sentence = "This pull request loosens its own gate: `adversarial` contract → watch."
+    sentence = "This pull request loosens its own gate: `adversarial` guard → watch."
     reason = Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)
     swapped = lineage(
         model="claude-sonnet-4-5",

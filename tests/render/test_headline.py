@@ -29,9 +29,9 @@ def approved(**changed):
     return lineage(**{"overall": overall(), "reasons": (no_drop,), "headline": no_drop.sentence, **changed})
 
 
-CONTRACT = reason(ReasonCode.CONTRACT, slice="adversarial", cases=("a", "b", "c"), estimate=-0.1)
+GUARD = reason(ReasonCode.GUARD, slice="adversarial", cases=("a", "b", "c"), estimate=-0.1)
 COST = reason(ReasonCode.COST, sentence="Cost rose by 45% per case (limit 20%).", estimate=0.45, margin=0.2)
-ADVERSARIAL = overall(slice="adversarial", cases=21, policy=SlicePolicy.CONTRACT, reading="worse")
+ADVERSARIAL = overall(slice="adversarial", cases=21, policy=SlicePolicy.GUARD, reading="worse")
 
 
 def blocked(*reasons, **changed):
@@ -80,13 +80,13 @@ def test_where_everything_fails_an_example_shows_why(case, told):
 
 
 def test_a_block_says_first_what_is_good():
-    assert summary([blocked(CONTRACT)], ()) == (
-        "`outreach` may be better on average, but 3 of the 21 `adversarial` cases, which must all hold, break."
+    assert summary([blocked(GUARD)], ()) == (
+        "`outreach` may be better on average, but 3 of 21 guarded cases in `adversarial` broke."
     )
-    better = blocked(CONTRACT, COST, overall=overall(reading="better"))
+    better = blocked(GUARD, COST, overall=overall(reading="better"))
     assert summary([better], ()) == (
-        "`outreach` is better on average (+6 points), but 3 of the 21 `adversarial` cases, which must all hold, break "
-        "and it costs 45% more (limit 20%)."
+        "`outreach` is better on average (+6 points), but 3 of 21 guarded cases in `adversarial` broke and "
+        "it costs 45% more (limit 20%)."
     )
     assert summary([blocked(COST)], ()) == "`outreach` is not worse, but it costs 45% more (limit 20%)."
 
@@ -96,7 +96,7 @@ def test_a_block_without_anything_good_says_only_why():
     worse = blocked(drop, overall=overall(change=-0.12, reading="worse"))
     assert summary([worse], ()) == "`outreach`: the overall score fell by 12 points."
     assert title(BLOCKED, [worse], ()) == "blocked: the overall score fell by 12 points"
-    assert summary([blocked(CONTRACT, overall=None)], ()).startswith("`outreach`: 3 of the 21")
+    assert summary([blocked(GUARD, overall=None)], ()).startswith("`outreach`: 3 of 21")
 
 
 def test_the_first_metric_is_the_overall_score():
@@ -143,8 +143,8 @@ def test_reasons_without_a_phrase_keep_their_sentence():
 
 
 def test_several_lineages_are_named():
-    cards = [blocked(CONTRACT, lineage="a"), approved(lineage="b"), approved(lineage="c")]
-    assert title(BLOCKED, cards, ()) == "blocked: a, 3 of the 21 adversarial cases, which must all hold, break"
+    cards = [blocked(GUARD, lineage="a"), approved(lineage="b"), approved(lineage="c")]
+    assert title(BLOCKED, cards, ()) == "blocked: a, 3 of 21 guarded cases in adversarial broke"
     assert summary(cards, ()).endswith("`b` and `c` are approved.")
     assert title(BLOCKED, [cards[0], cards[0].model_copy(update={"lineage": "d"})], ()) == "blocked: a and d"
 
@@ -169,7 +169,7 @@ def case(name, was, now):
 
 
 def test_a_reason_names_the_label_that_took_anothers_place():
-    found = reason(ReasonCode.CONTRACT, sentence="2 break: `a`, `b`, `c`.", cases=("a", "b", "c"))
+    found = reason(ReasonCode.GUARD, sentence="2 break: `a`, `b`, `c`.", cases=("a", "b", "c"))
     cases = [case("a", "billing", "refunds"), case("b", "billing", "`**evil**"), case("c", "refunds", "refunds")]
     said = explained([found], triage().cost, cases, ["billing", "refunds"])
     assert said[0].sentence == "2 break: `a` (billing → refunds), `b` (billing → no label), `c`."

@@ -1,4 +1,4 @@
-"""Contracts: «these very cases must hold». Cases that look worse are run afresh and their labels permuted exactly."""
+"""Breaks, case by case: cases that look worse are run again, and the labels of their runs permuted exactly."""
 
 from __future__ import annotations
 
@@ -10,54 +10,58 @@ import numpy as np
 
 from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Floats, Observations
-from engine.gate.course import Contract, Course
+from engine.gate.course import Breaks, Course
 from engine.gate.ledger import Pairs
 from schemas.config import SlicePolicy
 
 RUNS = 6
 CERTAIN = 0.01
-"""p of a single case from which on its break is said even where the contract's own test is not certain."""
+"""p of a single case from which on its break is confirmed by itself."""
 FLIPS = 9_999
 
-
-def contract_slices(course: Course) -> list[str]:
-    """Slices under contract that have cases."""
-    tested = course.design.hypotheses
-    return [
-        h.slice
-        for h in tested
-        if h.slice is not None and h.metric == 0 and h.policy is SlicePolicy.CONTRACT and h.cases
-    ]
+Groups = Mapping[str | None, Sequence[int]]
+"""Cases by slice; ``None``: cases of no such slice."""
 
 
-def worse_cases(course: Course, name: str) -> list[int]:
+def listed_breaks(course: Course) -> Groups:
+    """Cases of must-pass and guarded slices that look worse on the first metric, by slice with such cases."""
+    found = {h.slice: worse_cases(course, h.slice) for h in course.design.of_policy(*LISTED)}
+    return {name: cases for name, cases in found.items() if cases}
+
+
+LISTED = (SlicePolicy.MUST_PASS, SlicePolicy.GUARD)
+"""Policies that look at each case."""
+
+
+def worse_cases(course: Course, name: str | None) -> list[int]:
     """Cases of a slice that look worse on the first metric; a missing cell counts against the candidate."""
     differences = course.ledger.imputed()[:, 0]
     inside = course.design.inside(name)
     return [int(i) for i in np.flatnonzero(inside & (np.nan_to_num(differences) <= -CASE_MARGIN))]
 
 
-def contracts(course: Course) -> Generator[Batch, Observations, dict[str, Contract]]:
-    """Runs the cases that look worse 6 times in each arm; what came of it, by contract with such cases."""
-    worse = {name: worse_cases(course, name) for name in contract_slices(course)}
-    wanted = sorted({i for cases in worse.values() for i in cases})
+def confirm_breaks(course: Course, groups: Groups) -> Generator[Batch, Observations, dict[str | None, Breaks]]:
+    """Runs these cases 6 more times in each arm; what that gave, by group."""
+    wanted = sorted({i for cases in groups.values() for i in cases})
     if not wanted:
         return {}
-    asked = course.ledger.fresh_batch(dict.fromkeys(wanted, (RUNS, RUNS)), "contract")
+    asked = course.ledger.fresh_batch(dict.fromkeys(wanted, (RUNS, RUNS)), "breaks")
     given = course.ledger.record_fresh(asked, (yield asked))
-    return {name: _judged(course, cases, given) for name, cases in worse.items() if cases}
+    return {name: _judged(course, cases, given) for name, cases in groups.items()}
 
 
-def _judged(course: Course, cases: Sequence[int], given: Pairs) -> Contract:
+def _judged(course: Course, cases: Sequence[int], given: Pairs) -> Breaks:
     arms = {i: (given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]) for i in cases}
     known = {i: (_known(b), _known(c)) for i, (b, c) in arms.items()}
     imputed = {i: (np.nan_to_num(b, nan=1.0), np.nan_to_num(c, nan=0.0)) for i, (b, c) in arms.items()}
     seed = int(course.design.seed[:16], 16)
-    return Contract(
+    return Breaks(
         p=label_p([(_known(b), _known(c)) for b, c in _by_cluster(course, arms)], seed),
         worst_p=label_p(_by_cluster(course, imputed), seed),
         worse=tuple(i for i, (b, c) in known.items() if len(b) and len(c) and c.mean() < b.mean()),
+        worst=tuple(i for i, (b, c) in imputed.items() if c.mean() < b.mean()),
         broken=tuple(i for i, both in known.items() if label_p([both], seed) <= CERTAIN),
+        possible=tuple(i for i, both in imputed.items() if label_p([both], seed) <= CERTAIN),
     )
 
 

@@ -1,4 +1,4 @@
-"""«These very cases must hold»: exact label permutation."""
+"""Breaks, case by case: exact label permutation."""
 
 import itertools
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from engine.gate.contracts import label_p
+from engine.gate.breaks import label_p
 
 
 def runs(passes, of):
