@@ -87,7 +87,7 @@ class Preparation(Protocol):
 class Pipeline(Protocol):
     """The engine with the world plugged in (action/pipeline.py)."""
 
-    def prepare(self, pull_request: PullRequest, merge_base: Sha | None) -> Preparation:
+    def prepare(self, pull_request: PullRequest) -> Preparation:
         """Detects and plans; spends nothing."""
         ...
 
@@ -272,10 +272,8 @@ class Job:
         return self._tell(scorecard, links, comment_url=publisher.comment_url, gated=gated)
 
     def _prepared(self, pull_request: PullRequest) -> Preparation:
-        merge_base = self.host.merge_base(pull_request.base_sha, pull_request.head_sha)
-        commits = (pull_request.base_sha, pull_request.head_sha)
-        self.tree.fetch(commits if merge_base is None else (*commits, merge_base))
-        return self.pipeline.prepare(pull_request, merge_base)
+        self.tree.fetch((pull_request.base_sha, pull_request.head_sha))
+        return self.pipeline.prepare(pull_request)
 
     def _measured(self, preparation: Preparation, pull_request: PullRequest) -> Scorecard:
         """A fork that nobody approved gets what can be said without a secret and without a call."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
     from schemas.experiments import Experiment as Record
-    from schemas.host import Sha
     from schemas.ports import SourceTree
     from schemas.pullrequests import PullRequest
     from schemas.scorecard import Scorecard
@@ -43,14 +42,14 @@ class LivePipeline:
     store: str
     variables: Mapping[str, str]
 
-    def prepare(self, pull_request: PullRequest, merge_base: Sha | None) -> LivePreparation:
+    def prepare(self, pull_request: PullRequest) -> LivePreparation:
         """Detects and plans; spends nothing."""
         from adapters.jail import JailedRenderer
         from adapters.prices import GenaiPrices
         from engine.templates import fill_in
 
         with closing(JailedRenderer(fill_in)) as jail:
-            prepared = prepare(pull_request, merge_base, World(self.tree, jail, GenaiPrices()))
+            prepared = prepare(pull_request, World(self.tree, jail, GenaiPrices()))
         return LivePreparation(prepared, self)
 
 
@@ -75,7 +74,9 @@ class LivePreparation:
     def content_digest(self) -> str:
         """Of every request, test, policy and reason, and of the changed files that the gate lies in."""
         prepared = self.prepared
-        return content_digest(prepared, changed_paths(self.pipeline.tree, prepared.pull_request, prepared.merge_base))
+        return content_digest(
+            prepared, changed_paths(self.pipeline.tree, prepared.pull_request, prepared.detection.merge)
+        )
 
     def static(self) -> Scorecard:
         """Without a call. A fork's scorecard says how a maintainer has it measured."""

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from adapters.git_program import HARMLESS, environment, run_git, text
 from schemas.errors import SourceError, UsageError
-from schemas.trees import TreeChange, TreeEntry
+from schemas.trees import Merge, TreeChange, TreeEntry
 
 LARGEST_BLOB = 16 * 2**20
 """Bytes. Readers refuse far smaller files; this only keeps a hostile blob out of memory."""
@@ -55,7 +55,7 @@ class GitRepository:
         self.path = Path(path)
         self._held = held
         self._env = environment({**HARMLESS, **(settings or {})})
-        self._snapshots: list[str] = []
+        self._store: str | None = None
         if not self.path.is_dir():
             raise SourceError("no such folder", where=str(path), mend="pass the folder of your clone with --repo PATH")
         found = self._git("-C", str(self.path), "rev-parse", "--absolute-git-dir", "--is-bare-repository", check=False)
@@ -140,6 +140,57 @@ class GitRepository:
             )
         return None
 
+    def merge(self, base: str, head: str) -> Merge:
+        """What merging ``head`` into ``base`` gives, as ``git merge`` does it; nothing is written to the repository.
+
+        The tree is ``head``'s own where the two have no history in common. Raises SourceError where a shallow clone
+        hides the common ancestors, and for a git too old to merge without a worktree.
+        """
+        bases = self._merge_bases(self._id(base), self._id(head))
+        if not bases or bases == (base,):
+            return Merge(tree=self._tree(head), bases=bases)
+        if bases == (head,):
+            return Merge(tree=self._tree(base), bases=bases)
+        merged = self._in(
+            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", base, head,
+            check=False, env=self._scratch(),
+        )  # fmt: skip
+        if merged.returncode not in (0, 1):
+            if b"usage: git merge-tree" in merged.stderr:
+                raise SourceError(
+                    "this git is too old to merge without a worktree",
+                    where=str(self.path),
+                    mend="install git 2.38 or later, or merge the base branch into yours first",
+                )
+            raise self._failure(merged)
+        tree, *conflicts = merged.stdout.split(b"\0")[:-1]
+        return Merge(tree=tree.decode(), bases=bases, conflicts=tuple(text(path) for path in conflicts))
+
+    def _merge_bases(self, base: str, head: str) -> tuple[str, ...]:
+        """Every best common ancestor. Raises SourceError where a shallow clone hides them."""
+        if base == head:
+            return (base,)
+        found = self._in("merge-base", "--all", base, head, check=False)
+        if found.returncode not in (0, 1):
+            raise self._failure(found)
+        bases = tuple(found.stdout.decode().split())
+        if bases not in ((base,), (head,)) and self.is_shallow and self._is_cut(base, head, bases):
+            raise SourceError(
+                f"the common ancestor of {base[:12]} and {head[:12]} lies beyond this shallow clone",
+                where=str(self.path),
+                mend="git fetch --unshallow; in actions/checkout: fetch-depth: 0",
+            )
+        return bases
+
+    def _is_cut(self, base: str, head: str, bases: Sequence[str]) -> bool:
+        """Whether the history above the common ancestors is incomplete: others may then hide behind the cut."""
+        shallow = set((self.git_dir / "shallow").read_text().split())
+        between = self._in("rev-list", base, head, *(f"^{common}" for common in bases)).stdout.decode().split()
+        return not shallow.isdisjoint(between)
+
+    def _tree(self, commit: str) -> str:
+        return self._in("rev-parse", "--verify", f"{commit}^{{tree}}").stdout.decode().strip()
+
     @property
     def is_shallow(self) -> bool:
         """Whether history is cut off."""
@@ -219,31 +270,21 @@ class GitRepository:
         top = self._git("-C", str(self.path), "rev-parse", "--show-toplevel").stdout
         return Path(os.fsdecode(top).removesuffix("\n"))
 
-    def worktree_snapshot(self) -> str:
-        """A tree of the worktree as it is now: staged, unstaged and untracked files that aren't ignored.
+    def worktree_snapshot(self, parent: str | None = None) -> str:
+        """A commit of the worktree as it is now: staged, unstaged and untracked files that aren't ignored.
 
-        Neither the index nor the repository is written to: the tree and its blobs live in a temporary object store that
-        goes with this object. Raises SourceError without a worktree or in the middle of a merge.
+        Neither the index nor the repository is written to: the commit and what it holds live in a temporary object
+        store that goes with this object. Raises SourceError without a worktree or in the middle of a merge.
         """
         if self.is_bare:
             raise SourceError("a bare repository has no worktree", where=str(self.path), mend="leave --worktree out")
         top = str(self.worktree_root())
-        index, objects = (
-            Path(os.fsdecode(self._in("rev-parse", "--git-path", name).stdout).removesuffix("\n"))
-            for name in ("index", "objects")
-        )
-        store = tempfile.mkdtemp(prefix="promptverdict-")
-        weakref.finalize(self, shutil.rmtree, store, ignore_errors=True)
-        copy = Path(store, "index")
+        index = self._git_path("index")
+        scratch = self._scratch()
+        copy = Path(scratch["GIT_OBJECT_DIRECTORY"], "index")
         if (self.git_dir / index).exists():
             shutil.copy2(self.git_dir / index, copy)  # with its time, by which git knows what may have changed since
-        quoted = str(self.git_dir / objects).replace("\\", "\\\\").replace('"', '\\"')
-        env = {
-            **environment(HARMLESS | self._filters_off()),
-            "GIT_INDEX_FILE": str(copy),
-            "GIT_OBJECT_DIRECTORY": store,
-            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"',
-        }
+        env = {**scratch, **environment(HARMLESS | self._filters_off()), **_NOBODY, "GIT_INDEX_FILE": str(copy)}
 
         def inside(*command: str, stdin: bytes = b"") -> bytes:
             return self._git(
@@ -257,9 +298,24 @@ class GitRepository:
         changed += [path for path in untracked if _is_small_file(os.path.join(os.fsencode(top), path))]  # noqa: PTH118
         inside("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=b"\0".join(changed))
         tree = inside("write-tree").decode().strip()
-        self._snapshots.append(store)
-        self._env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = os.pathsep.join(f'"{kept}"' for kept in self._snapshots)
-        return tree
+        parents = ("-p", self._id(parent)) if parent else ()
+        return inside("commit-tree", self._id(tree), *parents, "-m", "worktree").decode().strip()
+
+    def _git_path(self, name: str) -> Path:
+        return Path(os.fsdecode(self._in("rev-parse", "--git-path", name).stdout).removesuffix("\n"))
+
+    def _scratch(self) -> dict[str, str]:
+        """Variables of a command whose new objects go to a temporary store, which every later command can read."""
+        if self._store is None:
+            self._store = tempfile.mkdtemp(prefix="promptverdict-")
+            weakref.finalize(self, shutil.rmtree, self._store, ignore_errors=True)
+            self._env["GIT_ALTERNATE_OBJECT_DIRECTORIES"] = f'"{self._store}"'
+        quoted = str(self.git_dir / self._git_path("objects")).replace("\\", "\\\\").replace('"', '\\"')
+        return {
+            **self._env,
+            "GIT_OBJECT_DIRECTORY": self._store,
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"',
+        }
 
     def _filters_off(self) -> dict[str, str]:
         """Settings that switch off every filter driver the repository's own configuration defines."""
@@ -288,8 +344,12 @@ class GitRepository:
             raise self._failure(done)
         return done
 
-    def _in(self, *command: str, stdin: bytes = b"", check: bool = True) -> subprocess.CompletedProcess[bytes]:
-        return self._git(f"--git-dir={self.git_dir}", *command, stdin=stdin, check=check, cwd=str(self.git_dir))
+    def _in(
+        self, *command: str, stdin: bytes = b"", check: bool = True, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        return self._git(
+            f"--git-dir={self.git_dir}", *command, stdin=stdin, check=check, env=env, cwd=str(self.git_dir)
+        )
 
     def _failure(self, done: subprocess.CompletedProcess[bytes]) -> SourceError:
         self.failed = True
@@ -329,6 +389,12 @@ class GitRepository:
             )
 
 
+_NOBODY = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "promptverdict"), ("EMAIL", "promptverdict"), ("DATE", "@0 +0000"))
+}
+"""Author of a snapshot: the same worktree gives the same commit."""
 _NOWHERE = TreeEntry(path="", mode="", blob="")
 
 

@@ -1,7 +1,7 @@
-"""A part of a remote repository: three commits by their ids, and the blobs that are asked for, in batches.
+"""A part of a remote repository: commits by their ids, as much history as a merge takes, and blobs in batches.
 
-No checkout and no clone: history and file contents stay where they are. The token goes to git by environment variables
-that become configuration, so it is on no command line and in no file.
+No checkout and no clone: file contents stay where they are until they are asked for. The token goes to git by
+environment variables that become configuration, so it is on no command line and in no file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ from adapters.git import GitRepository, batches
 from schemas.errors import HostUnavailable, SourceError
 from schemas.trees import TreeEntry
 
+DEPTHS = (100, 2_000, 2**31 - 1)
+"""Commits of history to bring before a merge, step by step; the last means all. A commit takes about 300 bytes."""
 FILE_MODES = ("100644", "100755", "120000")
 TRIES = 3
 GONE = ("not our ref", "couldn't find remote ref", "no such remote ref", "upload-pack: not our ref")
@@ -64,6 +67,35 @@ class RemoteRepository(GitRepository):
         """Brings commits and their trees, without history and without file contents."""
         wanted = [self._id(commit) for commit in dict.fromkeys(commits)]
         self._fetch("--depth=1", "--filter=blob:none", "origin", *wanted)
+
+    def _merge_bases(self, base: str, head: str) -> tuple[str, ...]:
+        """As in a whole repository; brings the history that it takes, without trees."""
+        if base == head:
+            return (base,)
+        for depth in DEPTHS[:-1]:
+            self._fetch(f"--depth={depth}", "--filter=tree:0", "origin", base, head)
+            with suppress(SourceError):  # the common ancestors lie deeper
+                return self._ready_to_merge(super()._merge_bases(base, head), base, head)
+        self._fetch(f"--depth={DEPTHS[-1]}", "--filter=tree:0", "origin", base, head)
+        return self._ready_to_merge(super()._merge_bases(base, head), base, head)
+
+    def _ready_to_merge(self, bases: tuple[str, ...], base: str, head: str) -> tuple[str, ...]:
+        """Brings the trees of the common ancestors, and the files that both sides changed, together."""
+        if bases not in ((base,), (head,), ()):
+            commits = [self._in("cat-file", "commit", common).stdout for common in bases]
+            self._fetch("--filter=blob:none", "origin", *(commit.split()[1].decode() for commit in commits))
+            for common in bases:
+                here, there = (self._changed(common, tip) for tip in (base, head))
+                self._bring(side[path] for side in (here, there) for path in here.keys() & there.keys())
+        return bases
+
+    def _changed(self, common: str, tip: str) -> dict[str, TreeEntry]:
+        sides = ((change.before, change.after) for change in self._compared(common, tip))
+        return {entry.path: entry for pair in sides for entry in pair if entry is not None}
+
+    def _scratch(self) -> dict[str, str]:
+        """New objects go into the copy: it is ours, and what a merge has to bring stays there."""
+        return dict(self._env)
 
     def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
         """As in a whole repository; the blobs behind the paths are brought together, because sizes need them."""

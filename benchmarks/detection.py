@@ -63,7 +63,7 @@ def detected(repository: Repository, branch: str) -> Detection:
     tree = GitRepository(repository.path)
     base, head = tree.resolve("main"), tree.resolve(branch)
     pull_request = PullRequest(base_ref="main", base_sha=base, head_ref=branch, head_sha=head, trust=Trust.OPERATOR)
-    return detect(tree, pull_request, tree.merge_base(base, head))
+    return detect(tree, pull_request, tree.merge(base, head))
 
 
 def seconds(action: Callable[[], object]) -> float:

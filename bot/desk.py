@@ -312,7 +312,7 @@ class Desk:
             kind=RunKind.QUEUE, raise_attempt=False, at=self._clock.utc(),
         )  # fmt: skip
         if run.base_sha is None:
-            await asyncio.to_thread(self._records.digest, run.id, asked.base_sha, None, "")
+            await asyncio.to_thread(self._records.digest, run.id, asked.base_sha, "")
         await self._go(run, None)
 
     def _queued(self, place: Place, run: Run, why: str) -> Run:
@@ -320,7 +320,7 @@ class Desk:
             place, run.number, run.head_sha, run.base_ref, why=why, kind=RunKind.QUEUE, raise_attempt=True,
             at=self._clock.utc(),
         )  # fmt: skip
-        self._records.digest(fresh.id, run.base_sha or "", None, "")
+        self._records.digest(fresh.id, run.base_sha or "", "")
         return fresh
 
     async def _covered(self, changed: InstallationChanged | RepositoriesChanged) -> None:

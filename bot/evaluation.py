@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from schemas.config import CommentPolicy
     from schemas.detection import Detection
     from schemas.experiments import Experiment
-    from schemas.host import Sha
     from schemas.ports import Clock
     from schemas.scorecard import Scorecard
     from schemas.trees import TreeChange
@@ -82,7 +81,7 @@ class Preparation(Protocol):
 class Evaluation(Protocol):
     """Pull requests in, scorecards out."""
 
-    def prepare(self, place: Place, pull_request: PullRequest, merge_base: Sha | None) -> Preparation:
+    def prepare(self, place: Place, pull_request: PullRequest) -> Preparation:
         """Fetches, detects and plans; spends nothing. Blocks."""
         ...
 
@@ -131,22 +130,21 @@ class LiveEvaluation:
             self._store = open_store(self.settings.outcomes_url)
         return self._store
 
-    def prepare(self, place: Place, pull_request: PullRequest, merge_base: Sha | None) -> LivePreparation:
+    def prepare(self, place: Place, pull_request: PullRequest) -> LivePreparation:
         """Fetches, detects and plans; spends nothing. While it plans, others may use the copy of the repository."""
         from adapters.jail import ORDINARY, STRANGERS, JailedRenderer
         from adapters.prices import GenaiPrices
         from engine.templates import fill_in
 
-        commits = (pull_request.base_sha, pull_request.head_sha)
-
         def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
-            tree.fetch(commits if merge_base is None else (*commits, merge_base))
-            return look(tree, pull_request, merge_base), changed_paths(tree, pull_request, merge_base)
+            tree.fetch((pull_request.base_sha, pull_request.head_sha))
+            detection = look(tree, pull_request)
+            return detection, changed_paths(tree, pull_request, detection.merge)
 
         detection, changes = self.sources.read(place, read)
         bounds = STRANGERS if pull_request.trust is Trust.FORK else ORDINARY
         with closing(JailedRenderer(fill_in, bounds=bounds)) as jail:
-            prepared = plan(pull_request, merge_base, detection, jail, GenaiPrices())
+            prepared = plan(pull_request, detection, jail, GenaiPrices())
         return LivePreparation(prepared, content_digest(prepared, changes), place.repository_id, self)
 
     def concerns(self, place: Place, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:

@@ -153,11 +153,9 @@ class Execution:
         if not await asyncio.to_thread(self._publishing.begin, run, now):
             raise Superseded("it was cancelled")
         pull_request = await asyncio.to_thread(self._pull_request, run, now)
-        host = self._publishing.host(run)
-        merge_base = await asyncio.to_thread(host.merge_base, pull_request.base_sha, pull_request.head_sha)
-        preparation = await asyncio.to_thread(self._evaluation.prepare, place_of(run), pull_request, merge_base)
+        preparation = await asyncio.to_thread(self._evaluation.prepare, place_of(run), pull_request)
         digest = preparation.content_digest
-        await asyncio.to_thread(self._records.digest, run.id, pull_request.base_sha, merge_base, digest)
+        await asyncio.to_thread(self._records.digest, run.id, pull_request.base_sha, digest)
         reused = await asyncio.to_thread(self._judged_before, run, pull_request, digest)
         if reused is not None:
             return Evaluated(reused), digest
@@ -277,7 +275,7 @@ def _error(run: Run, what: str) -> Scorecard:
     )
     return scorecard(
         base=CommitRef(ref=run.base_ref, sha=run.base_sha or ""),
-        merge_base=run.merge_base,
+        merge_base=None,
         head=CommitRef(ref=run.head_sha[:12], sha=run.head_sha),
         mode=Mode.ENFORCE,
         comment=CommentPolicy.CHANGES,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from schemas.ports import SourceTree
     from schemas.pullrequests import PullRequest
     from schemas.scorecard import Reason
-    from schemas.trees import TreeChange
+    from schemas.trees import Merge, TreeChange
 
 WORKFLOWS = ".github/"
 CONFIGURATIONS = ("promptverdict.yaml", "promptverdict.yml")
@@ -21,7 +21,7 @@ CONFIGURATIONS = ("promptverdict.yaml", "promptverdict.yml")
 
 def content_digest(prepared: Prepared, changes: Iterable[TreeChange]) -> str:
     """Of every request, test, policy and reason, and of the changed files that the gate lies in. ``changes``: what
-    differs between the merge base and the head (``changed_paths``)."""
+    the merge changes (``changed_paths``)."""
     named = {change.path for entry in prepared.entries for change in entry.change.changes if change.path}
     named |= set(prepared.detection.calling)
     sides = ((change.before if change.after is None else change.after, change.after is None) for change in changes)
@@ -38,9 +38,9 @@ def content_digest(prepared: Prepared, changes: Iterable[TreeChange]) -> str:
     return digest_of([entries, policy, _dumped(prepared.detection.reasons), blobs])
 
 
-def changed_paths(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) -> tuple[TreeChange, ...]:
-    """What the head changes. Raises SourceError."""
-    return tree.changes(merge_base or pull_request.base_sha, pull_request.head_sha)
+def changed_paths(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> tuple[TreeChange, ...]:
+    """What the merge changes of base. Raises SourceError."""
+    return tree.changes(pull_request.base_sha, merge.tree)
 
 
 def _dumped(reasons: tuple[Reason, ...]) -> list[object]:

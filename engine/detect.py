@@ -6,63 +6,54 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from engine.detection.commits import Commits
-from engine.detection.configurations import NAME, Place, find_configurations, mode_of
+from engine.detection.configurations import Place, find_configurations, mode_of
 from engine.detection.entries import Entry
-from engine.detection.files import folder_of
 from engine.detection.inline import inline_entries, replaced_reasons
-from engine.detection.lineages import lineage_change, may_be_affected
+from engine.detection.lineages import affected, lineage_change
+from engine.detection.sides import Sides
+from engine.detection.uncovered import missing_prompts, uncovered_files, uncovered_reasons, uncovered_warnings
 from engine.detection.workflows import workflow_changes, workflow_reasons
 from engine.policy import compare_policies, counterparts, policy_reasons
 from engine.readers.bounded import shown
-from engine.readers.prompts import is_prompt_path
 from schemas.config import Budget, CommentPolicy, Config
-from schemas.detection import Detection, LineageChange, PolicyChange
+from schemas.detection import Detection, Ending, LineageChange, PolicyChange
 from schemas.ports import SourceTree
 from schemas.prompts import Finding
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import Reason, ReasonCode, VerdictStatus
-
-NAMED = 5
-"""Files that a warning names before it counts."""
+from schemas.trees import Merge
 
 
-def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) -> Detection:
+def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detection:
     """The affected lineages of a pull request, the policy that judges them, and what already speaks for a verdict.
 
-    Baselines are read at ``merge_base`` (``None``: at the tip of the base ref, which is said), policy and gating cases
-    at the tip of the base ref, candidates at the head. Raises ConfigError for a configuration that can't be read, with
-    ``file:line``, and SourceError for commits that can't.
+    Compares the tip of the base branch with what the ``merge`` of the head would bring: first which watched files
+    differ, by blob id; then both versions of those are read. Policy and gating cases are base's. Raises ConfigError for
+    a configuration that can't be read, with ``file:line``, and SourceError for commits that can't.
     """
-    base_sha, head_sha = pull_request.base_sha, pull_request.head_sha
-    commits = Commits(tree, merge_base or base_sha, base_sha, head_sha)
+    sides = Sides(tree, pull_request.base_sha, merge)
     warnings = []
-    if merge_base is None and base_sha != head_sha:
+    if not merge.bases:
         what = f"the branches have no commit in common; compared with the tip of {shown(pull_request.base_ref)}"
         warnings.append(Finding(what=what, mend="fetch the whole history: git fetch --unshallow"))
-    if not commits.changes.all:
-        return Detection(config=None, reasons=(_nothing(0, settings=False),), warnings=tuple(warnings))
-    places, found = find_configurations(tree, commits)
+    if not sides.changes.all:
+        return Detection(merge=merge, config=None, reasons=(_nothing(0, settings=False),), warnings=tuple(warnings))
+    places, misnamed = find_configurations(tree, sides)
     adoption = bool(places) and not any(place.base or place.broken for place in places)
-    policies = [_policy(place, commits) for place in places]
-    configured = [
-        entry
-        for place, policy in zip(places, policies, strict=True)
-        for entry in _entries(place, policy, commits, adoption=adoption)
+    policies = [_policy(place, sides) for place in places]
+    entries = _all_entries(places, policies, sides, adoption=adoption)
+    read = [
+        (entry, lineage_change(entry, differing, sides), differing) for entry, differing in affected(entries, sides)
     ]
-    inline = inline_entries(commits, places, configured)
-    taken = {entry.prompt for entry in inline}
-    entries = _named([*(entry for entry in configured if not (entry.adopted and entry.prompt in taken)), *inline])
-    commits.ancestor.fetch_prompts(entry.prompt for entry in entries)
-    affected = [entry for entry in entries if may_be_affected(entry, commits)]
-    for files in (commits.base, commits.head):
-        files.fetch_prompts(path for entry in affected for path in entry.paths)
-    changed = [
-        (entry, change) for entry in affected if (change := lineage_change(entry, commits, pull_request.base_ref))
-    ]
+    changed = [(entry, change) for entry, change, _ in read if change.changes or change.reasons]
+    same = [change for _, change, _ in read if not (change.changes or change.reasons)]
     lineages = tuple(change for _, change in sorted(changed, key=lambda pair: pair[0].name))
+    harmless = tuple(ending for change in same for ending in change.endings)
+    watched = {side.path for _, _, found in read for each in found for side in (each.before, each.after) if side}
     gone = {f"lineages.{entry.key}" for entry, change in changed if _is_deleted(change)}
-    calling = workflow_changes(commits.ancestor, commits.head, commits.changes.all, adoption=adoption)
+    calling = workflow_changes(sides.base, sides.merged, sides.changes.all, adoption=adoption)
+    uncovered = uncovered_files(sides, entries, watched)
+    lost = missing_prompts(sides, entries) if uncovered else ()
     reasons = [
         *([_adopted(places)] if adoption else []),
         *(reason for place in places for reason in _place_reasons(place, adoption=adoption)),
@@ -71,29 +62,46 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge_base: str | None) 
             for policy in policies
             for reason in policy_reasons(change for change in policy if change.key not in gone)
         ),
-        *replaced_reasons(commits, configured),
+        *replaced_reasons(sides, entries),
         *workflow_reasons(calling),
+        *uncovered_reasons(uncovered, lost, places, adoption=adoption),
     ]
     unaffected = sum(not entry.new for entry in entries) - sum(not entry.new for entry, _ in changed)
     if not lineages and not reasons:
-        reasons.append(_nothing(unaffected, settings=any(policies)))
+        reasons.append(_nothing(unaffected, settings=any(policies), harmless=harmless))
     concerned = [entry.config for entry, _ in changed if not entry.adopted]
     concerned += [place.base for place in places if place.base and place.touched]
     concerned = concerned or [place.base for place in places if place.base and not place.root]
     return Detection(
+        merge=merge,
         config=next((config for config in concerned if any(config is place.base for place in places)), None),
         mode=mode_of(places, concerned, calling=bool(calling)),
         comment=concerned[0].comment if concerned else CommentPolicy.CHANGES,
         budget_usd=_cap(concerned, lineages),
         lineages=lineages,
+        harmless=harmless,
         names=tuple(sorted(entry.name for entry in entries)),
         unaffected=unaffected,
         adoption=adoption,
         policy=tuple(change for policy in policies for change in policy),
         calling=tuple(path for pair in calling for path in pair if path),
         reasons=tuple(reasons),
-        warnings=(*warnings, *found, *_ungated(commits, entries, lineages)),
+        warnings=(*warnings, *misnamed, *uncovered_warnings(uncovered, places)),
     )
+
+
+def _all_entries(
+    places: Sequence[Place], policies: Sequence[tuple[PolicyChange, ...]], sides: Sides, *, adoption: bool
+) -> list[Entry]:
+    """Every lineage that base or head configures, and the prompts that are lineages by themselves; each by its name."""
+    configured = [
+        entry
+        for place, policy in zip(places, policies, strict=True)
+        for entry in _entries(place, policy, sides, adoption=adoption)
+    ]
+    inline = inline_entries(sides, places, configured)
+    taken = {entry.prompt for entry in inline}
+    return _named([*(entry for entry in configured if not (entry.adopted and entry.prompt in taken)), *inline])
 
 
 def _cap(concerned: Sequence[Config], lineages: Sequence[LineageChange]) -> Decimal:
@@ -103,25 +111,25 @@ def _cap(concerned: Sequence[Config], lineages: Sequence[LineageChange]) -> Deci
     return min(cap, sum(together, Decimal(0))) if together else cap
 
 
-def _policy(place: Place, commits: Commits) -> tuple[PolicyChange, ...]:
+def _policy(place: Place, sides: Sides) -> tuple[PolicyChange, ...]:
     if not (place.touched and place.base and place.head):
         return ()
-    return compare_policies(place.base, place.head, moved=_moved(place, commits), ancestor=place.ancestor)
+    return compare_policies(place.base, place.head, moved=_moved(place, sides))
 
 
-def _moved(place: Place, commits: Commits) -> dict[str, str]:
+def _moved(place: Place, sides: Sides) -> dict[str, str]:
     """Renames within the configuration's folder, relative to it."""
     start = f"{place.root}/" if place.root else ""
     return {
         before.removeprefix(start): after.removeprefix(start)
-        for before, after in commits.changes.moves.items()
+        for before, after in sides.changes.moves.items()
         if before.startswith(start) and after.startswith(start)
     }
 
 
-def _entries(place: Place, policy: tuple[PolicyChange, ...], commits: Commits, *, adoption: bool) -> Iterator[Entry]:
+def _entries(place: Place, policy: tuple[PolicyChange, ...], sides: Sides, *, adoption: bool) -> Iterator[Entry]:
     root, base, head = place.root, place.base, place.head
-    names = counterparts(base, head, _moved(place, commits)) if base and head else {}
+    names = counterparts(base, head, _moved(place, sides)) if base and head else {}
     if base:
         for key, lineage in base.lineages.items():
             own = f"lineages.{key}"
@@ -181,36 +189,19 @@ def _adopted(places: Sequence[Place]) -> Reason:
     )
 
 
-def _nothing(unaffected: int, *, settings: bool) -> Reason:
+def _nothing(unaffected: int, *, settings: bool, harmless: Sequence[Ending] = ()) -> Reason:
     what = (
         "Settings change, and none of them loosens the gate"
         if settings
         else "No prompt, model, test set or gate changes"
     )
+    if harmless:
+        first = harmless[0]
+        others = f" (and {len(harmless) - 1} more)" if len(harmless) > 1 else ""
+        what = f"Nothing that a model would see changes: {shown(first.path)}{others}: {first.why}"
     untouched = "1 lineage is as it was" if unaffected == 1 else f"{unaffected} lineages are as they were"
     return Reason(
         code=ReasonCode.NOTHING_CHANGED,
         status=VerdictStatus.NOT_APPLICABLE,
         sentence=f"{what}{f'; {untouched}' if unaffected else ''}.",
     )
-
-
-def _ungated(commits: Commits, entries: Sequence[Entry], lineages: Sequence[LineageChange]) -> Iterator[Finding]:
-    """What looks like a prompt, is changed, and belongs to no lineage."""
-    claimed = {path for entry in entries for path in entry.paths}
-    for change in lineages:
-        for prompt in (change.baseline, change.candidate):
-            claimed |= {prompt.path, *prompt.partials} if prompt else set()
-    free = [
-        path
-        for change in commits.changes.all
-        if change.after and is_prompt_path(path := change.after.path) and not {path, folder_of(path)} & claimed
-    ]
-    if free:
-        more = f" and {len(free) - NAMED} more" if len(free) > NAMED else ""
-        looks = "looks like a prompt, but no lineage names it"
-        looks = looks if len(free) == 1 else "look like prompts, but no lineage names them"
-        yield Finding(
-            what=f"{', '.join(map(shown, free[:NAMED]))}{more} {looks}: not gated",
-            mend=f"add a lineage to {NAME}",
-        )

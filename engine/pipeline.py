@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from engine.assemble import measured_card, scorecard, unmeasured_card
 from engine.detect import detect
+from engine.readers.bounded import shown
 from engine.render.figures import usd
 from engine.verdict import DECIDED
-from schemas.detection import Detection, LineageChange
+from schemas.detection import Detection, End, Ending, LineageChange
 from schemas.errors import ConfigError, UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
 from schemas.prompts import Finding
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from engine.runner.access import Access
     from engine.runner.experiment import Experiment, Progress
     from schemas.experiments import Experiment as Record
+
+PLACES = 5
+"""Places that a sentence names."""
 
 
 NOTHING = Decimal(0)
@@ -62,7 +66,6 @@ class Prepared:
     """Everything that is known before the first call."""
 
     pull_request: PullRequest
-    merge_base: str | None
     detection: Detection
     entries: tuple[Entry, ...]
 
@@ -74,7 +77,6 @@ class Prepared:
 
 def prepare(
     pull_request: PullRequest,
-    merge_base: str | None,
     world: World,
     *,
     only: Sequence[str] = (),
@@ -85,15 +87,16 @@ def prepare(
 
     Raises SourceError, ConfigError, and UsageError for a name in ``only`` that there is not.
     """
-    detection = look(world.tree, pull_request, merge_base, only=only)
+    detection = look(world.tree, pull_request, only=only)
     if on_detected is not None:
         on_detected(detection)
-    return plan(pull_request, merge_base, detection, world.renderer, world.prices, only=only)
+    return plan(pull_request, detection, world.renderer, world.prices, only=only)
 
 
-def look(tree: SourceTree, pull_request: PullRequest, merge_base: str | None, *, only: Sequence[str] = ()) -> Detection:
+def look(tree: SourceTree, pull_request: PullRequest, *, only: Sequence[str] = ()) -> Detection:
     """Detects what changed: all that is read of the commits. Raises as ``prepare`` does."""
-    detection = detect(tree, pull_request, merge_base)
+    merge = tree.merge(pull_request.base_sha, pull_request.head_sha)
+    detection = detect(tree, pull_request, merge)
     known = detection.names
     for name in only:
         if known is not None and name not in known:
@@ -103,7 +106,6 @@ def look(tree: SourceTree, pull_request: PullRequest, merge_base: str | None, *,
 
 def plan(
     pull_request: PullRequest,
-    merge_base: str | None,
     detection: Detection,
     renderer: TemplateRenderer,
     prices: PriceTable,
@@ -113,7 +115,7 @@ def plan(
     """Plans the experiments of what was detected. Renders every prompt for every case, which may take long."""
     changes = [change for change in detection.lineages if not only or change.name in only]
     entries = [entry for change in changes for entry in _entries(change, renderer, prices)]
-    return Prepared(pull_request=pull_request, merge_base=merge_base, detection=detection, entries=tuple(entries))
+    return Prepared(pull_request=pull_request, detection=detection, entries=tuple(entries))
 
 
 def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[Entry]:
@@ -166,8 +168,31 @@ def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTab
         if isinstance(planned, Reason):
             entries.append(Entry(change=change, model=pair.name, plan=None, reasons=(planned,)))
         else:
-            entries.append(Entry(change=change, model=pair.name, plan=planned))
+            entries.append(Entry(change=_settled(change, planned), model=pair.name, plan=planned))
     return entries
+
+
+def _settled(change: LineageChange, plan: Plan) -> LineageChange:
+    """The change with what planning finds out: what was to be measured and reaches no request needs approval."""
+    path = change.candidate.path if change.candidate else change.name
+    if plan.unreached:
+        listed = ", ".join(plan.unreached[:PLACES]) + (", …" if len(plan.unreached) > PLACES else "")
+        why = f"no case reaches {listed}"
+    elif all(plan.identical) and any(_is_measured(ending) for ending in change.endings):
+        why = "no request differs"
+    else:
+        return change
+    endings = tuple(
+        ending.model_copy(update={"end": End.NEEDS_APPROVAL, "why": why}) if _is_measured(ending) else ending
+        for ending in change.endings
+    )
+    sentence = f"{change.name}: {shown(path)} changed, but not all of it was measured: {why}."
+    reason = Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)
+    return change.model_copy(update={"endings": endings, "reasons": (*change.reasons, reason)})
+
+
+def _is_measured(ending: Ending) -> bool:
+    return ending.end is End.MEASURED and ending.what in ("prompt", "partial") and ending.why != "test data"
 
 
 def _holds_back(reason: Reason) -> bool:
@@ -330,7 +355,7 @@ def _scorecard(
     detection, pull_request = prepared.detection, prepared.pull_request
     return scorecard(
         base=CommitRef(ref=pull_request.base_ref, sha=pull_request.base_sha),
-        merge_base=prepared.merge_base,
+        merge_base=prepared.detection.merge.base,
         head=CommitRef(ref=pull_request.head_ref, sha=pull_request.head_sha),
         mode=detection.mode,
         comment=detection.comment,

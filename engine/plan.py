@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.cost import Estimate, estimate
+from engine.inputs import mark_changed, unused_inputs
+from engine.reach import Side, unreached
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import GateConfig, LineageConfig, ModelConfig
 from schemas.outcomes import Arm
@@ -45,6 +47,8 @@ class Plan:
     """The content digest: requests of both arms, gating tests, policy, evaluator."""
     estimates: Mapping[Arm, Estimate]
     """One run of every case whose requests differ."""
+    unreached: tuple[str, ...] = ()
+    """Parts of the prompt's change that no case reaches."""
     warnings: tuple[Finding, ...] = ()
 
 
@@ -118,7 +122,10 @@ def plan_experiment(
             continue
         endpoint = Endpoint(model=source.model, price=prices.price(source.model))
         arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
+    if not config.static and (why := unused_inputs(_prompts(baseline, candidate), arms, cases)):
+        return _problem(ReasonCode.SAME_REQUESTS, why)
     identical = _identical(arms, len(cases))
+    cases = mark_changed(cases, identical)
     arms = {arm: replace(plan, draws=_draws(plan, arms)) for arm, plan in arms.items()}
     return Plan(
         lineage=lineage,
@@ -142,8 +149,30 @@ def plan_experiment(
             )
             for arm, plan in arms.items()
         },
+        unreached=_unreached(baseline, candidate, rendered, cases, renderer),
         warnings=tuple(warnings),
     )
+
+
+def _unreached(
+    baseline: ArmSource | None,
+    candidate: ArmSource,
+    rendered: Mapping[Arm, list[tuple[Message, ...]] | _Unfilled],
+    cases: Sequence[TestCase],
+    renderer: TemplateRenderer,
+) -> tuple[str, ...]:
+    """The parts of the change of the text that no case's messages show."""
+    before, after = rendered.get(Arm.BASELINE), rendered[Arm.CANDIDATE]
+    if baseline is None or before is None or isinstance(before, _Unfilled) or isinstance(after, _Unfilled):
+        return ()
+    if baseline.prompt.text == candidate.prompt.text:
+        return ()
+    found = unreached(Side(baseline.prompt, before), Side(candidate.prompt, after), cases, renderer)
+    return found or (("any of its text",) if before == after else ())
+
+
+def _prompts(baseline: ArmSource | None, candidate: ArmSource) -> tuple[PromptFile, ...]:
+    return tuple(source.prompt for _, source in _sources(baseline, candidate))
 
 
 def with_evaluator(plan: Plan, evaluator: Evaluator, config: LineageConfig) -> Plan:

@@ -92,7 +92,7 @@ def plan_report(prepared: Prepared) -> PlanReport:
     detection = prepared.detection
     return PlanReport(
         base=prepared.pull_request.base_sha,
-        merge_base=prepared.merge_base,
+        merge_base=prepared.detection.merge.base,
         head=prepared.pull_request.head_sha,
         experiments=experiments,
         unaffected=detection.unaffected,

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from engine.detection.settings import folded, settings_of
 from engine.readers.bounded import shown
-from schemas.config import Config, Defaults, FieldRule, GateConfig, LineageConfig, Mode, ModelConfig, SlicePolicy
+from schemas.config import Config, Defaults, FieldRule, GateConfig, LineageConfig, ModelConfig, SlicePolicy
 from schemas.detection import Direction, PolicyChange
 from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.values import Value, canonical_json
@@ -30,20 +30,13 @@ Judge = Callable[[JsonValue, JsonValue], Direction]
 """The direction of a change from a value to another, as JSON; ``None`` is a value that isn't written."""
 
 
-def compare_policies(
-    base: Config, head: Config, *, moved: Mapping[str, str] | None = None, ancestor: Config | None = None
-) -> tuple[PolicyChange, ...]:
+def compare_policies(base: Config, head: Config, *, moved: Mapping[str, str] | None = None) -> tuple[PolicyChange, ...]:
     """Every setting that ``head`` writes differently, by key.
 
     ``moved`` tells which paths were renamed in the same pull request (relative to the configuration's folder): a
-    setting that follows its file is neutral. With ``ancestor``, the configuration at the merge base, only what the
-    head changed itself is reported, and what base changed since is not.
+    setting that follows its file is neutral.
     """
-    changes = tuple(sorted(_changes(base, head, moved or {}), key=lambda change: change.key))
-    if ancestor is None:
-        return changes
-    own = {change.key for change in _changes(ancestor, head, moved or {})}
-    return tuple(change for change in changes if change.key in own)
+    return tuple(sorted(_changes(base, head, moved or {}), key=lambda change: change.key))
 
 
 def policy_reasons(changes: Iterable[PolicyChange]) -> tuple[Reason, ...]:
@@ -167,8 +160,8 @@ LINEAGE: Mapping[str, Judge] = {
     "multi_label": _always(UNCLEAR),
     "rubric": _entry,
     "judge": _always(UNCLEAR),
-    "partials": _always(NEUTRAL),  # what they say is part of the prompt, which is measured
     "reference": _always(UNCLEAR),
+    "static": _always(UNCLEAR),
 }
 FIELD: Mapping[str, Judge] = {
     "kind": _always(UNCLEAR),
@@ -182,14 +175,25 @@ MODEL: Mapping[str, Judge] = {
 }
 
 
+GENERAL_SETTINGS: Mapping[str, Judge] = {
+    "mode": _ordered("inform", "enforce"),
+    "comment": _always(NEUTRAL),
+    "uncovered": _ordered("ignore", "warn", "needs_approval"),
+}
+
+
 # -- the comparison
 
 
+def _general(base: Config, head: Config) -> Iterator[PolicyChange]:
+    for name, judge in GENERAL_SETTINGS.items():
+        old, new = getattr(base, name).value, getattr(head, name).value
+        if old != new:
+            yield _change(name, old, new, judge(old, new))
+
+
 def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[PolicyChange]:
-    if base.mode is not head.mode:
-        yield _change("mode", base.mode, head.mode, TIGHTER if head.mode is Mode.ENFORCE else LOOSER)
-    if base.comment is not head.comment:
-        yield _change("comment", base.comment, head.comment, NEUTRAL)
+    yield from _general(base, head)
     yield from _model_choice("defaults.model", base.defaults, head.defaults)
     caps = (base.budget.per_run_usd, head.budget.per_run_usd)
     if caps[0] != caps[1]:

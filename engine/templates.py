@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -54,6 +55,58 @@ def missing(name: str, variables: Mapping[str, JsonValue]) -> RenderFailure:
     """The failure for a variable that the case doesn't have."""
     has = ", ".join(sorted(variables)[:8]) or "none"
     return RenderFailure(message=f"the variable {name} has no value (the case has: {has})", variable=name)
+
+
+def without_comments(prompt: PromptFile) -> tuple[tuple[Message, ...], dict[str, str]]:
+    """Messages and partials without Jinja's comments, as far as a comment leaves the text around it alone."""
+    if prompt.dialect is not Dialect.JINJA:
+        return prompt.messages, prompt.included
+    messages = tuple(Message(role=each.role, content=_without_comments(each.content)) for each in prompt.messages)
+    return messages, {name: _without_comments(text) for name, text in prompt.included.items()}
+
+
+def _without_comments(text: str) -> str:
+    """A comment that strips the blanks beside it (``{#-``, ``-#}``) stays: it changes what is sent."""
+    kept: list[str] = []
+    comment: list[str] = []
+    for token in jinja_tokens(text) if "{#" in text else ():
+        (comment if token.kind.startswith("comment") else kept).append(token.value)
+        if token.kind == "comment_end":
+            if comment[0] != "{#" or token.value != "#}":
+                kept += comment
+            comment = []
+    return "".join([*kept, *comment]) if kept or comment else text
+
+
+class Token(NamedTuple):
+    """A piece of a Jinja template. All values together render as the template does: ``-%}`` has stripped its blanks."""
+
+    line: int
+    kind: str
+    """Jinja's name for it: ``data``, ``block_begin``, ``string`` …"""
+    value: str
+
+
+def jinja_tokens(text: str) -> tuple[Token, ...]:
+    """The template in tokens; as one piece of text where it can't be split."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    environment = Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701 - split, never rendered
+    try:
+        return tuple(Token(*token) for token in environment.lex(text))
+    except TemplateSyntaxError:
+        return (Token(1, "data", text),)
+
+
+def parses(text: str) -> bool:
+    """Whether Jinja can parse the template."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    try:
+        Environment(autoescape=False).parse(text)  # noqa: S701 - parsed, never rendered
+    except (TemplateSyntaxError, RecursionError, ValueError):
+        return False
+    return True
 
 
 def variables_of(prompt: PromptFile) -> frozenset[str]:

@@ -311,16 +311,24 @@ class LineageConfig(Value):
     """Who grades by the rubric."""
     checks: tuple[Check, ...] = ()
     """Rules on the output that need no judge."""
-    partials: tuple[str, ...] = ()
-    """Shared partials this prompt may include; globs are allowed."""
     reference: str | None = None
     """A prompt that a new lineage is compared with."""
+    static: bool = False
+    """Whether the prompt takes no inputs, so that every case sends the same request."""
     gate: GateConfig | None = None
     """Laid over the ``gate`` of the whole file."""
     run: RunConfig | None = None
     """Laid over the ``run`` of the whole file."""
     budget: Budget | None = None
     """Its own cap within the cap of the run."""
+
+
+class Uncovered(StrEnum):
+    """What a change of a prompt means that no lineage covers."""
+
+    WARN = "warn"
+    NEEDS_APPROVAL = "needs_approval"
+    IGNORE = "ignore"
 
 
 class Config(Value):
@@ -342,5 +350,7 @@ class Config(Value):
     """Whether the check blocks, or passes whatever the verdict is."""
     comment: CommentPolicy = CommentPolicy.CHANGES
     """When a pull request gets a comment."""
+    uncovered: Uncovered = Uncovered.WARN
+    """What a change of a file means that looks like a prompt and that no lineage names."""
     lineages: dict[Name, LineageConfig] = {}
     """The prompts that are gated, by name."""

@@ -10,6 +10,7 @@ from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.scorecard import Change, PromptDiff, Reason
 from schemas.testsets import TestCase, TestSet
+from schemas.trees import Merge
 from schemas.values import Value
 
 
@@ -21,6 +22,25 @@ class Direction(StrEnum):
     NEUTRAL = "neutral"
     """Measured by this very pull request, or without influence on a verdict."""
     UNCLEAR = "not comparable"
+
+
+class End(StrEnum):
+    """How something that differs between base and the merge ends. There is no fourth way."""
+
+    MEASURED = "measured"
+    HARMLESS = "harmless"
+    NEEDS_APPROVAL = "needs_approval"
+
+
+class Ending(Value):
+    """One thing that is watched and differs, and how that ends."""
+
+    what: str
+    """``prompt``, ``partial``, ``test set``, ``rubric``, ``people's grades`` or ``reference``."""
+    path: str
+    end: End
+    why: str
+    """What was measured, the rule by which it is harmless, or why it couldn't be measured."""
 
 
 class PolicyChange(Value):
@@ -78,9 +98,9 @@ class LineageChange(Value):
     budget: Budget
     """The configuration's defaults, tightened by the lineage."""
     baseline: PromptFile | None
-    """At the merge base; ``None``: there is none, the prompt is new."""
+    """At base; ``None``: there is none (the prompt is new), or it can't be read."""
     candidate: PromptFile | None
-    """At the head; ``None``: deleted, or ``unreadable``."""
+    """After the merge; ``None``: deleted, or ``unreadable``."""
     unreadable: Finding | None = None
     """Why the candidate can't be read."""
     judged_by: PromptFile | None = None
@@ -99,6 +119,8 @@ class LineageChange(Value):
     judge_labels: str | None = None
     """Text of the file with people's grades, from base."""
     changes: tuple[Change, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    """How everything watched that differs ends; planning looks again at what is to be measured."""
     reasons: tuple[Reason, ...] = ()
     """What already speaks for a verdict before any call."""
     warnings: tuple[Finding, ...] = ()
@@ -110,6 +132,8 @@ class LineageChange(Value):
 class Detection(Value):
     """The answer to "what does this pull request change?"."""
 
+    merge: Merge
+    """What the verdict is about: the head, merged into the tip of its base."""
     config: Config | None
     """Base's configuration: the repository's own, else the first one that has an affected lineage."""
     mode: Mode = Mode.ENFORCE
@@ -118,6 +142,8 @@ class Detection(Value):
     """The highest cap of the configurations concerned, for the whole run."""
     lineages: tuple[LineageChange, ...] = ()
     """The affected ones only, by name."""
+    harmless: tuple[Ending, ...] = ()
+    """What differs in the files of lineages that are not affected, with the rules by which that is harmless."""
     names: tuple[str, ...] | None = None
     """Every lineage that there is, affected or not; ``None``: no path differs, so nobody looked."""
     unaffected: int = 0

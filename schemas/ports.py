@@ -13,7 +13,7 @@ from schemas.host import Artifact, Authorship, Comment, CommitStatus, HostedPull
 from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
 from schemas.prompts import Dialect, Finding, Message, Request
 from schemas.testsets import TestCase
-from schemas.trees import TreeChange, TreeEntry
+from schemas.trees import Merge, TreeChange, TreeEntry
 from schemas.values import Value
 
 CallKey = tuple[str, int]
@@ -40,6 +40,10 @@ class SourceTree(Protocol):
 
     def find(self, commit: str, globs: Sequence[str]) -> tuple[TreeEntry, ...]:
         """Files that match a glob (``*`` within a folder, ``**/`` across folders) or lie in a folder of that name."""
+        ...
+
+    def merge(self, base: str, head: str) -> Merge:
+        """What merging ``head`` into ``base`` gives; ``head``'s own tree where they have no history in common."""
         ...
 
     def changes(self, before: str, after: str) -> tuple[TreeChange, ...]:
@@ -210,10 +214,6 @@ class PullRequestHost(Protocol):
 
     def may_write(self, login: str) -> bool:
         """Whether this person may push to the repository, now. Any doubt is a no."""
-        ...
-
-    def merge_base(self, base: Sha, head: Sha) -> Sha | None:
-        """The newest common ancestor; ``None`` when there is none."""
         ...
 
     def set_status(self, sha: Sha, status: CommitStatus) -> None:

@@ -163,7 +163,14 @@ class PromptFile(Value):
     """Paths of shared partials that were included."""
     included: dict[str, str] = {}
     """Text of every partial by the name that the template includes it with: what a RenderJob needs."""
+    unread: dict[str, JsonValue] = {}
+    """Values in the file that the reader has no use for, by where they stand: what changes there can't be measured."""
     warnings: tuple[Finding, ...] = ()
+
+    @property
+    def text(self) -> tuple[Dialect, tuple[Message, ...], dict[str, str]]:
+        """Everything that a template engine fills in."""
+        return self.dialect, self.messages, self.included
 
     @cached_property
     def digest(self) -> str:

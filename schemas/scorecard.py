@@ -84,6 +84,9 @@ class ReasonCode(StrEnum):
     UNTRUSTED = "untrusted"
     NOTHING_CHANGED = "nothing_changed"
     NOTHING_MEASURED = "nothing_measured"
+    UNMEASURED = "unmeasured"
+    SAME_REQUESTS = "same_requests"
+    UNCOVERED = "uncovered"
 
 
 class Reason(Value):
@@ -248,6 +251,7 @@ class Change(Value):
         "model",
         "parameters",
         "partial",
+        "unread",
         "tests",
         "rubric",
         "policy",

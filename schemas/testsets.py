@@ -49,4 +49,6 @@ class TestSet(Value):
 
     path: str
     cases: tuple[TestCase, ...]
+    unread: dict[str, dict[str, JsonValue]] = {}
+    """By case: the values of keys that no one reads."""
     warnings: tuple[Finding, ...] = ()

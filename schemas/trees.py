@@ -20,3 +20,19 @@ class TreeChange(Value):
 
     before: TreeEntry | None
     after: TreeEntry | None
+
+
+class Merge(Value):
+    """What merging a head into the tip of its base branch would give."""
+
+    tree: str
+    """Id of the merged tree. A file in ``conflicts`` holds conflict markers there."""
+    bases: tuple[str, ...] = ()
+    """Every best common ancestor: several after criss-cross merges, none for unrelated histories."""
+    conflicts: tuple[str, ...] = ()
+    """Paths that git can't merge."""
+
+    @property
+    def base(self) -> str | None:
+        """A best common ancestor, for people: no verdict depends on it."""
+        return self.bases[0] if self.bases else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,9 +78,13 @@ class Repository:
         branch: str | None = None,
         parent: str | None = None,
         orphan: bool = False,
+        merged: Sequence[str] = (),
         message: str = "A change",
     ) -> str:
-        """Commits ``files`` on top of ``branch`` (or of ``parent``, or of nothing) and returns the commit's id."""
+        """Commits ``files`` on top of ``branch`` (or of ``parent``, or of nothing) and returns the commit's id.
+
+        ``merged`` are further parents: nothing of their trees is taken.
+        """
         branch = branch or self.branch
         date = f"{WHO} {BORN + 60 * self.commits} +0000"
         ref = f"refs/heads/{branch}"
@@ -89,6 +93,8 @@ class Repository:
         parent = parent or (None if orphan else self.git("rev-parse", "--verify", "--quiet", ref, check=False)) or None
         if parent:
             stream += f"from {parent}\n".encode()
+        for other in merged:
+            stream += f"merge {other}\n".encode()
         for path, content in files.items():
             stream += change(path, content)
         stream += b"\nget-mark :1\ndone\n"

@@ -94,9 +94,7 @@ def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tu
     The engine is imported when the first line is out: a command that says nothing for a second looks dead.
     Raises UsageError when the user doesn't want to spend the money."""
     repository = open_repository(options.repo)
-    pull_request, merge_base = local_pull_request(
-        repository, base=options.base, head=options.head, worktree=options.worktree
-    )
+    pull_request = local_pull_request(repository, base=options.base, head=options.head, worktree=options.worktree)
     head, base = (sha[:7] for sha in (pull_request.head_sha, pull_request.base_sha))
     sys.stderr.write(f"comparing {pull_request.head_ref} ({head}) with {pull_request.base_ref} ({base})\n")
     sys.stderr.flush()
@@ -110,7 +108,7 @@ def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tu
         access = Access(lambda model: caller.provider(model, os.environ), SystemClock())
         with closing(renderer()) as jail:
             world = World(repository, jail, prices(options.prices_at))
-            prepared = prepare(pull_request, merge_base, world, only=options.lineages, on_detected=access.expect)
+            prepared = prepare(pull_request, world, only=options.lineages, on_detected=access.expect)
         if not prepared.runs:
             return static(prepared), []
         if not options.yes and not _agreed(prepared):

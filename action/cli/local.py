@@ -25,10 +25,8 @@ def open_repository(path: Path) -> GitRepository:
         raise UsageError(error.what, where=error.where, mend=error.mend) from error
 
 
-def local_pull_request(
-    repository: GitRepository, *, base: str | None, head: str, worktree: bool
-) -> tuple[PullRequest, str | None]:
-    """The two refs as a pull request by the operator, and their merge base (``None``: no common history)."""
+def local_pull_request(repository: GitRepository, *, base: str | None, head: str, worktree: bool) -> PullRequest:
+    """The two refs as a pull request by the operator."""
     if worktree and head != "HEAD":
         raise UsageError(
             "--worktree evaluates what lies in the folder, so --head can't be given", mend="drop one of them"
@@ -36,17 +34,13 @@ def local_pull_request(
     base_ref = base or repository.default_branch()
     base_sha = repository.resolve(base_ref)
     tip = repository.resolve(head)
-    merge_base = repository.merge_base(base_sha, tip)
-    head_sha = repository.worktree_snapshot() if worktree else tip
-    return (
-        PullRequest(
-            base_ref=base_ref,
-            base_sha=base_sha,
-            head_ref="uncommitted changes" if worktree else head,
-            head_sha=head_sha,
-            trust=Trust.OPERATOR,
-        ),
-        merge_base,
+    head_sha = repository.worktree_snapshot(tip) if worktree else tip
+    return PullRequest(
+        base_ref=base_ref,
+        base_sha=base_sha,
+        head_ref="uncommitted changes" if worktree else head,
+        head_sha=head_sha,
+        trust=Trust.OPERATOR,
     )
 
 

@@ -34,11 +34,9 @@ class PlanOptions:
 def plan(options: PlanOptions) -> Exit:
     """Prints what check would run. Raises PromptVerdictError for what can't be gone on from."""
     repository = open_repository(options.repo)
-    pull_request, merge_base = local_pull_request(
-        repository, base=options.base, head=options.head, worktree=options.worktree
-    )
+    pull_request = local_pull_request(repository, base=options.base, head=options.head, worktree=options.worktree)
     with closing(renderer()) as jail:
-        prepared = prepare(pull_request, merge_base, World(repository, jail, prices()), only=options.lineages)
+        prepared = prepare(pull_request, World(repository, jail, prices()), only=options.lineages)
     report = plan_report(prepared)
     if options.format == "json":
         put(report.model_dump_json(indent=2) + "\n")

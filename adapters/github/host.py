@@ -153,14 +153,6 @@ class GitHubHost:
             return Role.NONE
         return answers.role(an_object(answer))
 
-    def merge_base(self, base: Sha, head: Sha) -> Sha | None:
-        """The newest common ancestor; ``None`` when GitHub knows none."""
-        try:
-            answer = self._calls.get(f"{self._at}/compare/{base}...{head}", per_page=1, page=2)
-        except NotFound:
-            return None
-        return text(an_object(an_object(answer).get("merge_base_commit")), "sha")
-
     def set_status(self, sha: Sha, status: CommitStatus) -> None:
         """Makes ``status`` the newest of its context. After a lost answer it looks before it writes again."""
         body: Json = {"state": status.state.value, "context": status.context, "description": status.description}

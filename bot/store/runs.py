@@ -119,11 +119,11 @@ class RunRecords:
             row.check_run_id = check_run_id or row.check_run_id
             return True
 
-    def digest(self, run_id: str, base_sha: str, merge_base: str | None, content_digest: str) -> None:
+    def digest(self, run_id: str, base_sha: str, content_digest: str) -> None:
         """What was fetched."""
         with self._database.writing() as session:
             row = _row(session, run_id)
-            row.base_sha, row.merge_base, row.content_digest = base_sha, merge_base, content_digest
+            row.base_sha, row.content_digest = base_sha, content_digest
 
     def finish(self, run_id: str, state: RunState, at: datetime) -> bool:
         """It has ended so. False: it had ended before, and stays as it was (the first end counts)."""

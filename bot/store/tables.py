@@ -96,7 +96,6 @@ class Runs(Table, table=True):
     state: str = Field(sa_type=Text, index=True)
     check_run_id: int | None = Field(default=None, sa_type=Big, index=True)
     base_sha: str | None = Field(default=None, sa_type=Text)
-    merge_base: str | None = Field(default=None, sa_type=Text)
     content_digest: str | None = Field(default=None, sa_type=Text)
     opened_at: datetime = Field(sa_type=Instant)
     started_at: datetime | None = Field(default=None, sa_type=Instant)

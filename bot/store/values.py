@@ -79,7 +79,6 @@ class Run(Value):
     state: RunState
     check_run_id: int | None
     base_sha: str | None
-    merge_base: str | None
     content_digest: str | None
     opened_at: AwareDatetime
     started_at: AwareDatetime | None

@@ -12,27 +12,31 @@ class CaseChanges(Value):
     added: tuple[TestCase, ...] = ()
     removed: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Keys that nothing reads and whose values differ."""
 
     @property
     def words(self) -> str:
         """``cases: 2 added, 1 removed``; empty when nothing changes."""
         counts = {"added": len(self.added), "removed": len(self.removed), "edited": len(self.edited)}
         parts = [f"{count} {word}" for word, count in counts.items() if count]
+        if self.unread:
+            parts.append(f"changes of keys that are not read: {', '.join(self.unread)}")
         return f"cases: {', '.join(parts)}" if parts else ""
 
 
-def compare_cases(ancestor: TestSet | None, gating: TestSet | None, head: TestSet | None) -> CaseChanges:
-    """What the pull request does to the gating cases.
-
-    ``ancestor`` is the merge base's version: what base changed since is not its doing. Notes don't count.
-    """
-    before, base, after = (
-        {case.id: _content(case) for case in tests.cases} if tests else {} for tests in (ancestor, gating, head)
-    )
+def compare_cases(base: TestSet, head: TestSet | None) -> CaseChanges:
+    """What the merge does to the gating cases. Notes don't count."""
+    before, after = ({case.id: _content(case) for case in tests.cases} if tests else {} for tests in (base, head))
+    unread = head.unread if head else {}
+    kept = [name for name in (base.unread.keys() | unread.keys()) if name in before and name in after]
+    pairs = [(base.unread.get(name, {}), unread.get(name, {})) for name in kept]
+    keys = {key for old, new in pairs for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
     return CaseChanges(
-        added=tuple(case for case in (head.cases if head else ()) if case.id not in base and case.id not in before),
-        removed=tuple(name for name in base if name in before and name not in after),
-        edited=tuple(name for name in base if name in after and after[name] not in (base[name], before.get(name))),
+        added=tuple(case for case in (head.cases if head else ()) if case.id not in before),
+        removed=tuple(name for name in before if name not in after),
+        edited=tuple(name for name in before if name in after and after[name] != before[name]),
+        unread=tuple(sorted(keys)),
     )
 
 

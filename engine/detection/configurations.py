@@ -1,12 +1,12 @@
-"""The configurations of a repository, each for its folder: at base, at the merge base and at the head."""
+"""The configurations of a repository, each for its folder: at base, and after the merge."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from engine.detection.commits import Commits
 from engine.detection.files import Files, below
+from engine.detection.sides import Sides
 from engine.readers.bounded import shown
 from engine.readers.config import read_config
 from schemas.config import Config, Mode
@@ -27,8 +27,6 @@ class Place(NamedTuple):
     """Where it lies: at base, else at the head."""
     base: Config | None
     head: Config | None
-    ancestor: Config | None
-    """At the merge base, if the pull request touches it."""
     touched: bool = False
     """Whether the pull request changes it."""
     broken: ConfigError | None = None
@@ -41,14 +39,14 @@ def folder_for(path: str) -> str:
     return folder.removesuffix(".github").removesuffix("/") if folder.rpartition("/")[2] == ".github" else folder
 
 
-def find_configurations(tree: SourceTree, commits: Commits) -> tuple[tuple[Place, ...], tuple[Finding, ...]]:
+def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ...], tuple[Finding, ...]]:
     """Every folder that has a configuration at base or gets one in the head, by folder, and what is worth a warning.
 
     Raises ConfigError for a head that can't be read; for a base that can't be read, unless the head mends it or nothing
     of that folder is touched; for two configurations of one folder.
     """
-    changes = commits.changes
-    found = [entry.path for entry in tree.find(commits.base.commit, [f"**/{NAME}", f"**/{MISNAMED}"])]
+    changes = sides.changes
+    found = [entry.path for entry in tree.find(sides.base.commit, [f"**/{NAME}", f"**/{MISNAMED}"])]
     warnings = [
         Finding(what=f"this file isn't read: a configuration is named {NAME}", where=shown(path), mend="rename it")
         for path in found
@@ -56,30 +54,26 @@ def find_configurations(tree: SourceTree, commits: Commits) -> tuple[tuple[Place
     ]
     touched = {folder_for(path) for path in changes.touched if path.rpartition("/")[2] == NAME}
     roots = _by_folder(path for path in found if path.endswith(NAME))
-    commits.base.fetch(roots.values())
+    sides.base.fetch(roots.values())
     places = []
     for root in sorted(roots.keys() | touched):
-        ancestor, head = (
-            _there(files, root) if root in touched else None for files in (commits.ancestor, commits.head)
-        )
-        changed = root in touched and not _same(commits, ancestor, head)
+        head = _there(sides.merged, root) if root in touched else None
+        changed = root in touched and not _same(sides, roots.get(root), head)
         base_config, broken = None, None
         if root in roots:
             try:
-                base_config = _read(commits.base, roots[root])
+                base_config = _read(sides.base, roots[root])
             except ConfigError as error:
                 broken = error
-        head_config = _read(commits.head, head) if changed and head else None if changed else base_config
+        head_config = _read(sides.merged, head) if changed and head else None if changed else base_config
         if broken and not (changed and head_config):
             if changes.touches(root):
                 raise broken
             warnings.append(Finding(what=broken.what, where=broken.where, mend=broken.mend))
             continue
         path = roots.get(root) or head
-        if path is None:  # the head removes what base has removed as well
-            continue
-        old = _read_if_possible(commits.ancestor, ancestor) if changed and ancestor else None
-        places.append(Place(root, path, base_config, head_config, old, changed, broken))
+        assert path is not None  # touched: one of the sides has it
+        places.append(Place(root, path, base_config, head_config, changed, broken))
     return tuple(places), tuple(warnings)
 
 
@@ -122,10 +116,10 @@ def _there(files: Files, root: str) -> str | None:
     return next(iter(_by_folder(path for path in paths if files.entry(path)).values()), None)
 
 
-def _same(commits: Commits, ancestor: str | None, head: str | None) -> bool:
-    if ancestor is None or head is None:
-        return ancestor is head
-    return commits.ancestor.same(ancestor, commits.head, head)
+def _same(sides: Sides, base: str | None, head: str | None) -> bool:
+    if base is None or head is None:
+        return base is head
+    return sides.base.same(base, sides.merged, head)
 
 
 def _read(files: Files, path: str) -> Config:
@@ -134,10 +128,3 @@ def _read(files: Files, path: str) -> Config:
     if path not in files:
         raise ConfigError("this is a folder, not a configuration", where=shown(path), mend="rename the folder")
     return read_config(path, files[path])
-
-
-def _read_if_possible(files: Files, path: str) -> Config | None:
-    try:
-        return _read(files, path)
-    except ConfigError:
-        return None

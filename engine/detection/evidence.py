@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.detection.cases import CaseChanges, compare_cases
-from engine.detection.commits import Commits
 from engine.detection.entries import Entry
 from engine.detection.files import Files, below
+from engine.detection.harmless import harmless_rule
 from engine.detection.prompts import Versions, approval, attempt, failure
+from engine.detection.sides import Sides
+from engine.detection.snapshot import Difference
 from engine.readers.bounded import shown
 from engine.readers.rubrics import read_rubric
 from engine.readers.testsets import inline_test_set, read_test_set
 from schemas.config import LineageConfig
+from schemas.detection import End
 from schemas.errors import SourceError
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
@@ -38,18 +42,17 @@ class Grading(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
-def tests_of(entry: Entry, versions: Versions, commits: Commits) -> Gating:
+def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
     """Reads the gating cases, and compares them with the head's where the pull request touches them."""
     path = _path(entry, entry.lineage.tests)
-    gating = _test_set(commits.head if entry.new else commits.base, path, versions.judge)
+    gating = _test_set(sides.merged if entry.new else sides.base, path, versions.judge)
     tests = gating if isinstance(gating, TestSet) else None
     if versions.after is None and not entry.new:
         return Gating(tests, CaseChanges(), (), ())
     head_path = _path(entry, (entry.head_lineage or entry.lineage).tests)
-    if entry.new or not _touched(versions, commits, path, head_path):
+    if entry.new or not _touched(versions, sides, path, head_path):
         return Gating(tests, CaseChanges(), (), () if tests else (_no_tests(entry, gating),))
-    ancestor = _test_set(commits.ancestor, path, versions.old)
-    head = _test_set(commits.head, head_path, versions.new)
+    head = _test_set(sides.merged, head_path, versions.fresh)
     cases = CaseChanges()
     if isinstance(head, Finding):
         detail = "can't be read"
@@ -61,30 +64,40 @@ def tests_of(entry: Entry, versions: Versions, commits: Commits) -> Gating:
         )
         reason = reason if head else _no_tests(entry, gating)
     else:
-        cases = compare_cases(ancestor if isinstance(ancestor, TestSet) else None, tests, head)
+        cases = compare_cases(tests, head)
         detail = cases.words
         what = f"changes its test set ({detail})" if head else "removes its test set"
         reason = approval(ReasonCode.TESTS_CHANGED, f"{entry.name}: this pull request {what}; base's cases were run.")
     changes = (Change(kind="tests", detail=detail, path=head_path or path or versions.after),) if detail else ()
-    harmless = tests is not None and not isinstance(head, Finding) and not (cases.removed or cases.edited)
-    return Gating(tests, cases, changes, () if harmless else (reason,))
+    unchanged = tests is not None and not isinstance(head, Finding) and not (cases.removed or cases.edited)
+    return Gating(tests, cases, changes, () if unchanged and not cases.unread else (reason,))
 
 
-def grading_of(entry: Entry, commits: Commits) -> Grading:
-    """Reads rubric and grades from base, and says whether the head changes them."""
+def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
+    """How a change of the test set's file ends."""
+    if gating.reasons:
+        return End.NEEDS_APPROVAL, "it removes or edits cases, or can't be read"
+    if difference.moved_only:
+        return End.HARMLESS, "the same content at another path"
+    return (End.MEASURED, "added cases") if gating.cases.added else (End.HARMLESS, "only layout or notes differ")
+
+
+def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Grading:
+    """Reads rubric and grades from base, and says whether the head changes them. ``found``: what differs of them."""
     old, new = entry.lineage, entry.head_lineage or entry.lineage
-    files = commits.head if entry.new else commits.base
+    files = sides.merged if entry.new else sides.base
     rubric_path, labels_path = _path(entry, old.rubric), _labels(entry, old)
     rubric = attempt(lambda: read_rubric(rubric_path, _content(files, rubric_path))) if rubric_path else None
     labels = attempt(lambda: _content(files, labels_path).decode(errors="replace")) if labels_path else None
     broken = [found for found in (rubric, labels) if isinstance(found, Finding)]
     reasons = [failure(ReasonCode.UNREADABLE, f"{entry.name}: {found}.") for found in broken]
     changes = []
+    harmless = {what for what, *sides_of in found if harmless_rule(Difference(what, *sides_of), sides)}
     for what, path, head_path in (
         ("rubric", rubric_path, _path(entry, new.rubric)),
         ("people's grades", labels_path, _labels(entry, new)),
     ):
-        if entry.new or path is None or commits.ancestor.same(path, commits.head, head_path or ""):
+        if entry.new or path is None or sides.base.same(path, sides.merged, head_path or "") or what in harmless:
             continue
         changes.append(Change(kind="rubric", detail=f"{what}: {shown(head_path or path)}", path=head_path or path))
         sentence = f"{entry.name}: this pull request changes the {what} in {shown(path)}; base's were used."
@@ -105,12 +118,12 @@ def _labels(entry: Entry, lineage: LineageConfig) -> str | None:
     return _path(entry, lineage.judge.labels if lineage.judge else None)
 
 
-def _touched(versions: Versions, commits: Commits, path: str | None, head_path: str | None) -> bool:
+def _touched(versions: Versions, sides: Sides, path: str | None, head_path: str | None) -> bool:
     if path is None and head_path is None:
-        return (versions.old and versions.old.test_data) != (versions.new and versions.new.test_data)
+        return (versions.old and versions.old.test_data) != (versions.fresh and versions.fresh.test_data)
     if path is None or head_path is None:
         return True
-    return not commits.ancestor.same(path, commits.head, head_path)
+    return not sides.base.same(path, sides.merged, head_path)
 
 
 def _test_set(files: Files, path: str | None, prompt: PromptFile | None) -> TestSet | Finding | None:

@@ -1,4 +1,4 @@
-"""The files of one commit, read when they are asked for and not before."""
+"""The files of one tree, read when they are asked for and not before."""
 
 from __future__ import annotations
 
@@ -29,11 +29,15 @@ def folder_of(prompt: str) -> str:
 
 
 class Files(Mapping[str, bytes]):
-    """Regular files of a commit's tree by path. Links and submodules are not followed: they are not there."""
+    """Regular files of a tree by path. Links and submodules are not followed: they are not there.
 
-    def __init__(self, tree: SourceTree, commit: str) -> None:
+    ``conflicts`` are paths of a merge that git can't merge: there is no file to read.
+    """
+
+    def __init__(self, tree: SourceTree, commit: str, conflicts: Iterable[str] = ()) -> None:
         self.commit = commit
         self._tree = tree
+        self._conflicts = frozenset(conflicts)
         self._entries: dict[str, TreeEntry | None] = {}
         self._contents: dict[str, bytes] = {}
 
@@ -66,9 +70,21 @@ class Files(Mapping[str, bytes]):
             self._entries[path] = None if inside_a_file else self._tree.lookup(self.commit, [path]).get(path)
         return self._entries[path]
 
+    def conflict(self, path: str) -> Finding | None:
+        """That git can't merge the file, if it can't."""
+        if path not in self._conflicts:
+            return None
+        return Finding(
+            what="this branch and its base change this in ways that conflict",
+            where=shown(path, 4096),
+            mend="merge the base branch into this one and resolve the conflict",
+        )
+
     def obstacle(self, path: str) -> Finding | None:
         """Why there is no regular file or folder at ``path`` though something is; ``None``: there is, or nothing is."""
         entry = self.entry(path)
+        if conflict := self.conflict(path):
+            return conflict
         if entry is None or entry.mode == FOLDER:
             return None
         where = shown(path, 4096)
@@ -81,13 +97,18 @@ class Files(Mapping[str, bytes]):
             return Finding(what=f"the file has {size}", where=where, mend="a prompt has at most 1 MiB")
         return None
 
+    def link(self, path: str) -> str:
+        """Where the symbolic link at ``path`` points to, as it is written."""
+        entry = self.entry(path)
+        return "" if entry is None else self._tree.read([entry.blob])[entry.blob].decode("utf-8", "replace")
+
     def same(self, path: str, other: Files, other_path: str) -> bool:
         """Whether both commits hold the very same thing (or nothing) there."""
         mine, theirs = self.entry(path), other.entry(other_path)
         return (mine and (mine.mode, mine.blob)) == (theirs and (theirs.mode, theirs.blob))
 
     def _regular(self, path: str) -> TreeEntry | None:
-        entry = self.entry(path)
+        entry = None if path in self._conflicts else self.entry(path)
         return entry if entry and entry.mode in REGULAR and (entry.size or 0) <= LARGEST else None
 
     def __contains__(self, path: object) -> bool:

@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from engine.detection.commits import Commits
 from engine.detection.configurations import Place, configuration_around
 from engine.detection.entries import Entry
 from engine.detection.files import Files
 from engine.detection.prompts import approval, read_at
+from engine.detection.sides import Sides
 from engine.readers.bounded import MAX_BYTES, shown
 from schemas.config import LineageConfig
 from schemas.prompts import PromptFile, UseCase
@@ -19,7 +19,7 @@ from schemas.scorecard import Reason, ReasonCode
 SUFFIXES = (".prompt.yml", ".prompt.yaml")
 
 
-def inline_entries(commits: Commits, places: Sequence[Place], configured: Sequence[Entry]) -> tuple[Entry, ...]:
+def inline_entries(sides: Sides, places: Sequence[Place], configured: Sequence[Entry]) -> tuple[Entry, ...]:
     """An entry for each touched prompt of that kind that no configuration names.
 
     It exists at base or is new in the head. The configuration of its folder lends it models, gate and budget. One that
@@ -27,7 +27,7 @@ def inline_entries(commits: Commits, places: Sequence[Place], configured: Sequen
     """
     named_at_base = {entry.prompt for entry in configured if not entry.new}
     named = {path for entry in configured if not entry.adopted for path in (entry.prompt, entry.head_prompt)}
-    found = dict(_found(commits, named_at_base, named))
+    found = dict(_found(sides, named_at_base, named))
     stems = Counter(_name(path.rpartition("/")[2]) for path in found)
     entries = []
     for path, new in found.items():
@@ -39,12 +39,12 @@ def inline_entries(commits: Commits, places: Sequence[Place], configured: Sequen
     return tuple(entries)
 
 
-def replaced_reasons(commits: Commits, configured: Sequence[Entry]) -> Iterator[Reason]:
+def replaced_reasons(sides: Sides, configured: Sequence[Entry]) -> Iterator[Reason]:
     """A new lineage on a prompt that gates by itself at base puts other tests and another gate in their place."""
     taking = [entry for entry in configured if entry.new and not entry.adopted and entry.prompt.endswith(SUFFIXES)]
-    commits.base.fetch(entry.prompt for entry in taking)
+    sides.base.fetch(entry.prompt for entry in taking)
     for entry in taking:
-        if _is_whole(commits.base, entry.prompt):
+        if _is_whole(sides.base, entry.prompt):
             yield approval(
                 ReasonCode.POLICY_CHANGED,
                 f"{entry.name}: {shown(entry.prompt)} is gated by its own test data and evaluators; the lineage that "
@@ -52,20 +52,17 @@ def replaced_reasons(commits: Commits, configured: Sequence[Entry]) -> Iterator[
             )
 
 
-def _found(commits: Commits, named_at_base: set[str], named: set[str]) -> Iterator[tuple[str, bool]]:
+def _found(sides: Sides, named_at_base: set[str], named: set[str]) -> Iterator[tuple[str, bool]]:
     """Paths at base (at the head for what is new there), and whether they are new."""
-    paths = [
-        (change.before and change.before.path, change.after and change.after.path) for change in commits.changes.all
-    ]
+    paths = [(change.before and change.before.path, change.after and change.after.path) for change in sides.changes.all]
     paths = [pair for pair in paths if any(path and path.endswith(SUFFIXES) for path in pair)]
-    for files in (commits.ancestor, commits.base, commits.head):
+    for files in (sides.base, sides.merged):
         files.fetch(path for pair in paths for path in pair if path)
     for before, after in paths:
         old = before or after
-        gates = (commits.base, commits.ancestor)
-        if old and old not in named_at_base and any(_is_whole(files, old) for files in gates):
+        if old and old not in named_at_base and _is_whole(sides.base, old):
             yield old, False
-        elif after and not named & {before, after} and _is_whole(commits.head, after):
+        elif after and not named & {before, after} and _is_whole(sides.merged, after):
             yield after, True
 
 

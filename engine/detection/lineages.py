@@ -2,73 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from engine.detection.commits import Commits
 from engine.detection.entries import Entry
-from engine.detection.evidence import grading_of, tests_of
-from engine.detection.files import below, folder_of
+from engine.detection.evidence import Gating, grading_of, tests_ending, tests_of
+from engine.detection.files import below
+from engine.detection.harmless import harmless_rule
 from engine.detection.models import Side, model_of, pair_models
 from engine.detection.prompts import (
     Versions,
     approval,
     lines_changed,
-    path_before,
+    path_after,
     prompt_changes,
+    prompt_ends,
     prompt_reasons,
     prompt_warnings,
     read_at,
+    unmeasured_reasons,
     versions_of,
 )
 from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
+from engine.detection.sides import Sides
+from engine.detection.snapshot import Difference, Watched, configured_paths, differences, made_of
 from engine.prompt_diff import diff_prompts
 from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
-from schemas.detection import LineageChange, ModelPair
+from schemas.detection import End, Ending, LineageChange, ModelPair
 from schemas.prompts import Dialect, Finding, PromptFile, UseCase
 from schemas.scorecard import Change, PromptDiff, Reason, ReasonCode
 from schemas.testsets import TestCase
 
 
-def may_be_affected(entry: Entry, commits: Commits) -> bool:
-    """Whether reading it is worth while: a path of it is touched, a setting changes, or what its prompt includes."""
-    touches = commits.changes.touches
-    if entry.new or entry.policy or entry.models_changed or any(touches(folder_of(path)) for path in entry.paths):
-        return True
-    before = path_before(entry, commits)
-    if before is None:
-        return False
-    raw = commits.ancestor.get(before)
-    if touches(folder_of(before)) or (raw is not None and b"{%" not in raw):
-        return touches(folder_of(before))
-    prompt = read_at(commits.ancestor, before)
-    if not isinstance(prompt, PromptFile):
-        return False
-    # By name: a file that appears may take the place of the one that was included.
-    included = {name.rpartition("/")[2] for name in (*prompt.included, *prompt.partials)}
-    return bool(included & commits.changes.names)
+def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[Difference, ...]]]:
+    """The lineages that have to be read, each with what differs of its files.
+
+    Others differ neither in a file that is watched nor in a setting.
+    """
+    before = made_of({entry.prompt for entry in entries}, sides.base)
+    named = {entry.name: _watched(entry, before) for entry in entries}
+    reached = [
+        entry
+        for entry in entries
+        if entry.new or entry.policy or entry.models_changed or differences(named[entry.name], sides.changes)
+    ]
+    paths = {entry.name: path_after(entry, sides) or entry.head_prompt for entry in reached}
+    after = made_of(paths.values(), sides.merged)
+    return [(entry, differences({**after[paths[entry.name]], **named[entry.name]}, sides.changes)) for entry in reached]
 
 
-def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChange | None:
-    """What changes about the lineage; ``None`` if nothing that matters does."""
-    versions = versions_of(entry, commits)
-    old, new = versions.old, versions.new
+def _watched(entry: Entry, prompts: Mapping[str, Watched]) -> dict[str, str]:
+    """What base holds of a lineage, and the files that base or head name for it."""
+    sides = [lineage for lineage in (entry.lineage, entry.head_lineage) if lineage]
+    named = {path: what for lineage in sides for path, what in configured_paths(entry, lineage).items()}
+    return {**named, **prompts[entry.prompt], entry.head_prompt: "prompt"}
+
+
+def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> LineageChange:
+    """What changes about the lineage; without any ``changes`` if nothing that matters does."""
+    of_prompt = [difference for difference in found if difference.what in ("prompt", "partial")]
+    versions = versions_of(entry, sides, of_prompt)
+    old, new = versions.old, versions.fresh
     head_lineage = entry.head_lineage or entry.lineage
     pairs, refused = pair_models(
         Side(entry.config, entry.lineage, old), Side(entry.head_config, head_lineage, new or old)
     )
-    gating = tests_of(entry, versions, commits)
-    grading = grading_of(entry, commits)
+    gating = tests_of(entry, versions, sides)
+    grading = grading_of(entry, sides, found)
+    endings = tuple(_endings(entry, found, versions, gating, sides))
+    chosen_anew = entry.models_changed or (old and old.model) != (new and new.model)
+    matters = (
+        any(ending.end is not End.HARMLESS for ending in endings)
+        or any(difference.moved_only for difference in found)
+        or entry.new
+        or bool(refused and chosen_anew)
+    )
     changes = (
-        *prompt_changes(entry, versions),
+        *(prompt_changes(entry, versions, found) if matters else ()),
         *_model_changes(pairs),
         *gating.changes,
         *grading.changes,
         *(Change(kind="policy", detail=change.sentence) for change in entry.policy),
     )
-    chosen_anew = entry.models_changed or (old and old.model) != (new and new.model)
-    if not changes and not (refused and chosen_anew):
-        return None
     cases = (*gating.tests.cases, *gating.cases.added) if gating.tests else gating.cases.added
     quoted, few_quoted = judged(newly_quoted(old, new, cases) if new else (), cases)
     looked_up = _lookups(old, new, cases) if new and new.dialect is Dialect.JINJA else ()
@@ -86,7 +101,7 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
         candidate=new,
         unreadable=versions.candidate if isinstance(versions.candidate, Finding) else None,
         judged_by=versions.judge,
-        reference=_reference(entry, commits),
+        reference=_reference(entry, sides),
         tests=gating.tests,
         added_cases=gating.cases.added,
         removed_cases=gating.cases.removed,
@@ -95,8 +110,10 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
         judge=judge,
         judge_labels=grading.labels,
         changes=changes,
+        endings=endings,
         reasons=(
             *prompt_reasons(entry, versions),
+            *unmeasured_reasons(entry.name, endings, versions),
             *(approval(ReasonCode.POLICY_CHANGED, f"{entry.name}: {why}.") for why in (*refused, *unknown_judge)),
             *gating.reasons,
             *grading.reasons,
@@ -104,12 +121,12 @@ def lineage_change(entry: Entry, commits: Commits, base_ref: str) -> LineageChan
             *looked_up,
         ),
         warnings=(
-            *prompt_warnings(entry, versions, commits, base_ref),
+            *prompt_warnings(entry, versions),
             *(gating.tests.warnings if gating.tests else ()),
             *other_judge,
             *few_quoted,
         ),
-        diff=_diff(versions, commits),
+        diff=_diff(versions, sides),
         measured=not entry.adopted,
     )
 
@@ -120,11 +137,30 @@ def _lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase])
     return lookups(old, new, cases)
 
 
-def _diff(versions: Versions, commits: Commits) -> PromptDiff | None:
-    old, new = versions.old, versions.new
+def _endings(
+    entry: Entry, found: Sequence[Difference], versions: Versions, gating: Gating, sides: Sides
+) -> Iterator[Ending]:
+    """How each difference ends. What no rule here names needs approval."""
+    of_prompt = [difference for difference in found if difference.what in ("prompt", "partial")]
+    for end, path, why in prompt_ends(entry, versions, of_prompt, sides):
+        what = next((difference.what for difference in of_prompt if difference.path == path), "prompt")
+        yield Ending(what=what, path=path, end=end, why=why)
+    for difference in found:
+        if difference.what == "test set":
+            end, why = tests_ending(difference, gating)
+        elif difference not in of_prompt:
+            rule = harmless_rule(difference, sides)
+            end, why = (End.HARMLESS, rule) if rule else (End.NEEDS_APPROVAL, "base's was used")
+        else:
+            continue
+        yield Ending(what=difference.what, path=difference.path, end=end, why=why)
+
+
+def _diff(versions: Versions, sides: Sides) -> PromptDiff | None:
+    old, new = versions.old, versions.fresh
     if old is None and new is None:
         return None
-    return diff_prompts(old, new).model_copy(update={"file_lines": lines_changed(versions, commits)})
+    return diff_prompts(old, new).model_copy(update={"file_lines": lines_changed(versions, sides)})
 
 
 def _model_changes(pairs: Sequence[ModelPair]) -> Iterator[Change]:
@@ -177,9 +213,9 @@ def _judge(
     return model, (), (Finding(what=what, mend=f"{model.model} judges instead; add the model to models: in base"),)
 
 
-def _reference(entry: Entry, commits: Commits) -> PromptFile | None:
+def _reference(entry: Entry, sides: Sides) -> PromptFile | None:
     """What a new lineage is compared with: base's version, never the head's."""
     if entry.lineage.reference is None:
         return None
-    prompt = read_at(commits.base, below(entry.root, entry.lineage.reference))
+    prompt = read_at(sides.base, below(entry.root, entry.lineage.reference))
     return prompt if isinstance(prompt, PromptFile) else None

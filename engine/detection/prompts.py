@@ -1,34 +1,40 @@
-"""The versions of one lineage's prompt: where it lies at each commit, what changed, and what a person has to accept."""
+"""The two versions of a lineage's prompt: where each lies, what changed, and how each change ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
-from engine.detection.commits import Commits
 from engine.detection.entries import Entry
 from engine.detection.files import FOLDER, REGULAR, Files
+from engine.detection.harmless import harmless_rule
+from engine.detection.sides import Sides
+from engine.detection.snapshot import Difference
 from engine.prompt_diff import changed_lines, diff_prompts
 from engine.readers.bounded import shown
 from engine.readers.prompts import read_prompt
+from engine.templates import without_comments
 from schemas.config import Floor
+from schemas.detection import End, Ending
 from schemas.errors import PromptVerdictError
 from schemas.prompts import Finding, PromptFile
 from schemas.scorecard import Change, Reason, ReasonCode, VerdictStatus
 
 T = TypeVar("T")
+ABSENT = object()
 
 
 class Versions(NamedTuple):
-    """The prompt at three commits. A path is ``None`` where there is nothing, a Finding says why it can't be read."""
+    """The prompt on both sides. A path is ``None`` where there is nothing, a Finding says why it can't be read."""
 
     before: str | None
     after: str | None
     baseline: PromptFile | Finding | None
     candidate: PromptFile | Finding | None
-    judged_by: PromptFile | Finding | None
+    new: bool
+    """Whether base has no such lineage."""
     turned: Finding | None
-    """Set when the head puts a link or a submodule in place of a file."""
+    """Set when the merge puts a link or a submodule in place of a file."""
 
     @property
     def old(self) -> PromptFile | None:
@@ -36,14 +42,14 @@ class Versions(NamedTuple):
         return self.baseline if isinstance(self.baseline, PromptFile) else None
 
     @property
-    def new(self) -> PromptFile | None:
+    def fresh(self) -> PromptFile | None:
         """The candidate, if it can be read."""
         return self.candidate if isinstance(self.candidate, PromptFile) else None
 
     @property
     def judge(self) -> PromptFile | None:
         """The version whose inline evaluators and test data count: base's, else the candidate's."""
-        return self.judged_by if isinstance(self.judged_by, PromptFile) else self.new
+        return self.fresh if self.new or self.old is None else self.old
 
 
 def attempt(read: Callable[[], T]) -> T | Finding:
@@ -69,29 +75,29 @@ def has_floor(floor: Floor) -> bool:
     return floor.overall is not None or bool(floor.slices)
 
 
-def path_before(entry: Entry, commits: Commits) -> str | None:
-    """Where the prompt lay at the merge base: base may have renamed it since."""
-    if commits.ancestor.entry(entry.prompt) is not None:
-        return entry.prompt
-    return commits.origins.get(entry.prompt)
+def path_after(entry: Entry, sides: Sides) -> str | None:
+    """Where the prompt lies after the merge, followed through renames by content; ``None``: nowhere."""
+    after = entry.head_prompt
+    if sides.merged.entry(after) is not None:
+        return after
+    return sides.changes.moves.get(entry.prompt)
 
 
-def versions_of(entry: Entry, commits: Commits) -> Versions:
-    """Finds and reads the prompt, followed through renames by content."""
-    before = path_before(entry, commits)
-    after: str | None = entry.head_prompt if entry.head_prompt != entry.prompt else before or entry.prompt
-    if after is not None and commits.head.entry(after) is None:
-        after = commits.changes.moves.get(before) if before else None
-    entry_after = commits.head.entry(after) if after else None
+def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Versions:
+    """Finds and reads the prompt on both sides. ``found``: what differs of its files; a conflict can't be read."""
+    conflict = next((why for each in found if each.path and (why := sides.merged.conflict(each.path))), None)
+    before = entry.prompt if sides.base.entry(entry.prompt) is not None else None
+    after = path_after(entry, sides)
+    entry_after = sides.merged.entry(after) if after else None
     is_a_link = entry_after is not None and entry_after.mode not in (*REGULAR, FOLDER)
-    was_a_file = before is not None and commits.ancestor.obstacle(before) is None
+    was_a_file = before is not None and sides.base.obstacle(before) is None
     return Versions(
         before=before,
         after=after,
-        baseline=read_at(commits.ancestor, before),
-        candidate=read_at(commits.head, after),
-        judged_by=None if entry.new else read_at(commits.base, entry.prompt),
-        turned=commits.head.obstacle(after) if after and is_a_link and was_a_file else None,
+        baseline=read_at(sides.base, before),
+        candidate=conflict or read_at(sides.merged, after),
+        new=entry.new,
+        turned=sides.merged.obstacle(after) if after and is_a_link and was_a_file else None,
     )
 
 
@@ -105,9 +111,9 @@ def read_at(files: Files, path: str | None) -> PromptFile | Finding | None:
     return attempt(lambda: read_prompt(path, files))
 
 
-def prompt_changes(entry: Entry, versions: Versions) -> Iterator[Change]:
-    """What the pull request does to the prompt itself."""
-    before, after, old, new = versions.before, versions.after, versions.old, versions.new
+def prompt_changes(entry: Entry, versions: Versions, found: Sequence[Difference]) -> Iterator[Change]:
+    """What the pull request does to the prompt itself. ``found``: what differs of its files."""
+    before, after, old, new = versions.before, versions.after, versions.old, versions.fresh
     if entry.new:
         yield Change(kind="added", detail="a new lineage", path=entry.prompt)
     elif before is None and after is not None:
@@ -121,7 +127,7 @@ def prompt_changes(entry: Entry, versions: Versions) -> Iterator[Change]:
         yield Change(kind=kind, detail=f"{shown(before)} → {shown(after)}", path=after)
     if old and new:
         yield from _content_changes(old, new, after)
-    elif before is not None and versions.candidate != versions.baseline:
+    elif before is not None and found:
         detail = str(versions.candidate) if isinstance(versions.candidate, Finding) else "readable again"
         yield Change(kind="prompt", detail=detail, path=after)
 
@@ -141,6 +147,62 @@ def _content_changes(old: PromptFile, new: PromptFile, path: str) -> Iterator[Ch
         yield Change(kind="parameters", detail=detail, path=path)
     if old.evaluators != new.evaluators:
         yield Change(kind="policy", detail="the prompt's own evaluators", path=path)
+    if unread := unread_changes(old, new):
+        yield Change(kind="unread", detail=", ".join(unread), path=path)
+
+
+def unread_changes(old: PromptFile, new: PromptFile) -> tuple[str, ...]:
+    """Where values differ that the format's reader doesn't read: ``tools of the prompt file``."""
+    places = sorted(old.unread.keys() | new.unread.keys())
+    return tuple(place for place in places if old.unread.get(place, ABSENT) != new.unread.get(place, ABSENT))
+
+
+def prompt_ends(
+    entry: Entry, versions: Versions, found: Sequence[Difference], sides: Sides
+) -> Iterator[tuple[End, str, str]]:
+    """How each thing that differs in the prompt's files ends: the end, the path, and why.
+
+    What ends as measured is looked at again when the requests are known (engine/reach.py).
+    """
+    old, new = versions.old, versions.fresh
+    if found and (old is None or new is None):
+        # Gone, new or unreadable: prompt_reasons says so, and so does a floor for what is new.
+        end = End.MEASURED if new is not None and versions.baseline is None else End.NEEDS_APPROVAL
+        yield end, found[0].path, "it is not there, or can't be read, on both sides"
+        return
+    if not found or old is None or new is None:
+        return
+    path = versions.after or entry.prompt
+    said = [*_parts_that_differ(entry, old, new)]
+    yield from ((end, path, why) for end, why in said)
+    for difference in found:
+        rule = None if said else harmless_rule(difference, sides)
+        if rule is not None:
+            yield End.HARMLESS, difference.path, rule
+        elif not said:
+            yield End.NEEDS_APPROVAL, difference.path, "nothing that is read of it differs"
+
+
+def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterator[tuple[End, str]]:
+    if (old.dialect, without_comments(old)) != (new.dialect, without_comments(new)):
+        yield End.MEASURED, "text"
+    elif old.messages != new.messages or old.included != new.included:
+        yield End.HARMLESS, "only comments of the template differ"
+    if old.parameters != new.parameters:
+        yield End.MEASURED, "parameters"
+    if old.model != new.model:
+        if entry.lineage.model:
+            yield End.NEEDS_APPROVAL, "the model that it names is not used: the configuration names another"
+        else:
+            yield End.MEASURED, "model"
+    if old.test_data != new.test_data:
+        yield End.MEASURED, "test data"
+    if old.evaluators != new.evaluators:
+        yield End.NEEDS_APPROVAL, "its own evaluators differ; base's were used"
+    if unread := unread_changes(old, new):
+        yield End.NEEDS_APPROVAL, f"this format's reader does not read {', '.join(unread)}"
+    if (old.name, old.description) != (new.name, new.description):
+        yield End.HARMLESS, "only its name or description differs, which no request holds"
 
 
 def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
@@ -171,37 +233,36 @@ def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
         yield failure(ReasonCode.UNREADABLE, f"{name}: {versions.candidate}.")
     elif isinstance(versions.baseline, Finding):
         yield approval(ReasonCode.UNREADABLE, f"{name}: the baseline can't be read: {versions.baseline}.")
-    old, new = versions.old, versions.new
+    old, new = versions.old, versions.fresh
     if old and new and old.evaluators != new.evaluators and versions.judge is not new:
         yield approval(ReasonCode.POLICY_CHANGED, f"{name}: {path} changes its own evaluators; base's were used.")
 
 
-def lines_changed(versions: Versions, commits: Commits) -> tuple[tuple[int, int], ...]:
+def unmeasured_reasons(name: str, endings: Sequence[Ending], versions: Versions) -> Iterator[Reason]:
+    """A reason for each thing in a prompt's files that differs and can't be measured, unless one is given already."""
+    if versions.old is None or versions.fresh is None:
+        return
+    for ending in endings:
+        said = ending.why.startswith("its own evaluators")
+        if ending.end is End.NEEDS_APPROVAL and ending.what in ("prompt", "partial") and not said:
+            sentence = f"{name}: {shown(ending.path)} changed, but not all of it was measured: {ending.why}."
+            yield approval(ReasonCode.UNMEASURED, sentence)
+
+
+def lines_changed(versions: Versions, sides: Sides) -> tuple[tuple[int, int], ...]:
     """The stretches of the candidate's file that differ from the baseline's; none for what isn't one file."""
     before, after = versions.before, versions.after
-    if before is None or after is None or before not in commits.ancestor or after not in commits.head:
+    if before is None or after is None or before not in sides.base or after not in sides.merged:
         return ()
-    texts = (
-        files[path].decode(errors="replace") for files, path in ((commits.ancestor, before), (commits.head, after))
-    )
+    texts = (files[path].decode(errors="replace") for files, path in ((sides.base, before), (sides.merged, after)))
     return changed_lines(*texts)
 
 
-def prompt_warnings(entry: Entry, versions: Versions, commits: Commits, base_ref: str) -> Iterator[Finding]:
+def prompt_warnings(entry: Entry, versions: Versions) -> Iterator[Finding]:
     """What a person should know about the prompt."""
-    before, new = versions.before, versions.new
+    new = versions.fresh
     if new:
         yield from new.warnings
-    if (
-        before
-        and commits.base is not commits.ancestor
-        and not commits.ancestor.same(before, commits.base, entry.prompt)
-    ):
-        yield Finding(
-            what=f"{shown(before)} also changed on {shown(base_ref)} since this branch left it",
-            where=shown(entry.prompt),
-            mend="merge it into the branch to measure both together; a merge queue does",
-        )
     if new and new.model and entry.lineage.model and entry.lineage.model != new.model:
         yield Finding(
             what=f"the prompt names the model {shown(new.model)}, but the configuration's is used",

@@ -11,6 +11,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from pydantic import JsonValue
+
 from schemas.errors import ConfigError, SourceError
 from schemas.prompts import Finding
 
@@ -53,6 +55,8 @@ class Source:
         self.failure = failure
         self.first_line = first_line
         self.warnings: list[Finding] = []
+        self.unread: dict[str, JsonValue] = {}
+        """Values that the format's reader has no use for, by where they stand: ``tools of the prompt file``."""
 
     def where(self, line: int | None = None, column: int | None = None) -> str:
         """``path``, ``path:line`` or ``path:line:column``; lines and columns count from 1."""

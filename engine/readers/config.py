@@ -165,7 +165,6 @@ def _path_mistakes(place: _Place, lineage: LineageConfig) -> Iterator[_Mistake]:
         (("reference",), lineage.reference),
         (("judge", "labels"), lineage.judge.labels if lineage.judge else None),
     ]
-    paths += [(("partials", index), partial) for index, partial in enumerate(lineage.partials)]
     for steps, path in paths:
         if path is not None and (mistake := path_mistake(path)):
             mend = "write it relative to the configuration's folder"

@@ -152,10 +152,9 @@ class Fields:
         self._asked.update(keys)
 
     def report_unknown(self) -> None:
-        """Warns of every key that was never asked for. Call it last."""
+        """Notes every key that was never asked for as unread, and warns of it. Call it last."""
         for key in self.unknown():
-            if self.source.has_said_enough:
-                return
+            self.leave_unread(key)
             line, _ = self.node.keys.get(key, (self.node.line, 1))
             near = nearest(key, self._asked - self.entries.keys())
             self.source.warn(
@@ -163,6 +162,10 @@ class Fields:
                 line,
                 mend=did_you_mean(key, [near]) if near else None,
             )
+
+    def leave_unread(self, key: str) -> None:
+        """Notes that the key's value is not used: a change of it can't be measured."""
+        self.source.unread[f"{shown(key)} of {self.what}"] = plain(self.entries[key])
 
     def unknown(self) -> Iterator[str]:
         """Keys that were never asked for."""

@@ -68,6 +68,7 @@ def _test_set(source: Source, rows: Iterable[tuple[int, dict[str, JsonValue]]], 
     cases: list[TestCase] = []
     lines: dict[str, int] = {}
     unknown: Counter[str] = Counter()
+    unread: dict[str, dict[str, JsonValue]] = {}
     for line, row in rows:
         case, given = case_of(source, row, line if place == "line " else None, unknown)
         first = lines.setdefault(case.id, line)
@@ -85,9 +86,11 @@ def _test_set(source: Source, rows: Iterable[tuple[int, dict[str, JsonValue]]], 
         if len(cases) == MAX_CASES:
             raise source.error(f"more than {MAX_CASES:,} cases", mend="split the test set")
         cases.append(case)
+        if not row.keys() <= KNOWN:
+            unread[case.id] = {key: value for key, value in row.items() if key not in KNOWN}
     for key, count in unknown.items():
         source.warn(f"unknown key {shown(key)} of {count} case{'s' if count > 1 else ''} is ignored")
-    return TestSet(path=source.path, cases=tuple(cases), warnings=tuple(source.warnings))
+    return TestSet(path=source.path, cases=tuple(cases), unread=unread, warnings=tuple(source.warnings))
 
 
 def _json_lines(source: Source) -> Rows:

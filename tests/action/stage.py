@@ -49,7 +49,6 @@ class Script:
 @dataclass
 class Scripted:
     pull_request: object
-    merge_base: str | None
     script: Script
     blobs: dict
     policy: object
@@ -68,7 +67,7 @@ class Scripted:
         return Scorecard(
             status=status, passes=passes, title=status.value, summary="A sentence.", comment=self.script.comment,
             base=CommitRef(ref=pr.base_ref, sha=pr.base_sha), head=CommitRef(ref=pr.head_ref, sha=pr.head_sha),
-            merge_base=self.merge_base, spending=Spending(planned=self.script.calls, made=made), **more,
+            merge_base=None, spending=Spending(planned=self.script.calls, made=made), **more,
         )  # fmt: skip
 
     def static(self):
@@ -97,13 +96,13 @@ class ScriptedPipeline:
     tree: RemoteRepository
     script: Script
 
-    def prepare(self, pull_request, merge_base):
+    def prepare(self, pull_request):
         self.script.bases.append(pull_request.base_sha)
         here = self.tree.lookup(pull_request.head_sha, [PROMPT, GATE])
-        there = self.tree.lookup(merge_base or pull_request.base_sha, [PROMPT, GATE])
+        there = self.tree.lookup(pull_request.base_sha, [PROMPT, GATE])
         blobs = {path: entry.blob for path, entry in here.items()}
         policy = self.tree.lookup(pull_request.base_sha, [GATE])[GATE].blob
-        return Scripted(pull_request, merge_base, self.script, blobs, policy, here.get(PROMPT) != there.get(PROMPT))
+        return Scripted(pull_request, self.script, blobs, policy, here.get(PROMPT) != there.get(PROMPT))
 
 
 @dataclass

@@ -29,9 +29,8 @@ def digest(github, scene, tmp_path):
 
     def of(pull):
         pull_request = pull_request_of(host.pull_request(pull.number), "acme/shop", host.branch("main"))
-        merge_base = host.merge_base(pull_request.base_sha, pull_request.head_sha)
-        tree.fetch((pull_request.base_sha, pull_request.head_sha, merge_base))
-        return LivePipeline(tree, str(tmp_path / "store"), {}).prepare(pull_request, merge_base).content_digest
+        tree.fetch((pull_request.base_sha, pull_request.head_sha))
+        return LivePipeline(tree, str(tmp_path / "store"), {}).prepare(pull_request).content_digest
 
     return of
 

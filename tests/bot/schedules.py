@@ -105,10 +105,6 @@ class CheckedHost(MemoryHost):
         self.seen = seen
         self.published = published
 
-    def merge_base(self, base, head):
-        self._ask("merge_base")
-        return base
-
     def pull_requests_of(self, sha):
         self._ask("pull_requests_of")
         return tuple(pull for pull in self.pulls.values() if pull.head_sha == sha)
@@ -414,7 +410,7 @@ class Town:
 
     # -- what the stub of the engine says
 
-    def prepare(self, place, pull_request, merge_base):
+    def prepare(self, place, pull_request):
         assert place == PLACE
         return Stub(self, pull_request)
 
@@ -629,7 +625,7 @@ async def at_once(work, *args, **kwargs):
 
 METRICS = Metrics()
 LOSABLE = {
-    "pull_request", "branch", "required_checks", "authorship", "reviews", "role", "react", "merge_base", "pull_requests_of", "checks", "create_check", "create_check done",
+    "pull_request", "branch", "required_checks", "authorship", "reviews", "role", "react", "pull_requests_of", "checks", "create_check", "create_check done",
     "update_check", "update_check done", "find_comment", "write_comment", "write_comment done", "comment", "comment was written",
 }  # fmt: skip
 

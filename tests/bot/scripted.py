@@ -52,7 +52,7 @@ class Scripted:
             return None
         return frozenset() if old[PROMPT].blob == new[PROMPT].blob else frozenset({"triage"})
 
-    def prepare(self, place, pull_request, merge_base):
+    def prepare(self, place, pull_request):
         self.bases.append(pull_request.base_sha)
 
         def read(tree):

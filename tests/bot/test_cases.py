@@ -178,7 +178,7 @@ def kept_verdict(card):
     run = Run(
         id="exp:42:1:a:b:1", sequence=1, installation_id=7, repository_id=42, repository="acme/shop",
         kind=RunKind.PULL_REQUEST, number=1, head_sha=HEAD, base_ref="main", attempt=1, why="", approved_sha=None,
-        state=RunState.DONE, check_run_id=None, base_sha=None, merge_base=None, content_digest="d", opened_at=START,
+        state=RunState.DONE, check_run_id=None, base_sha=None, content_digest="d", opened_at=START,
         started_at=None, ended_at=None, shown_at=START,
     )  # fmt: skip
     return KeptVerdict(run=run, scorecard=card, content_digest="d", kept_at=START)

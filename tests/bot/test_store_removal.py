@@ -56,7 +56,7 @@ def evaluate(tmp_path, word):
     head = repository.commit({"prompts/triage.prompt.yml": edited}, branch="pr", parent=base)
     pull = PullRequest(base_ref="main", base_sha=base, head_ref="pr", head_sha=head, trust=Trust.SAME_REPOSITORY)
     with closing(renderer()) as jail:
-        return prepare(pull, base, World(GitRepository(repository.path), jail, prices()))
+        return prepare(pull, World(GitRepository(repository.path), jail, prices()))
 
 
 async def everything(records, store, place, prepared, word, at=NOW):

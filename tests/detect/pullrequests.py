@@ -59,7 +59,7 @@ def detected_between(repository: Repository, base_sha: str, head_sha: str) -> De
     pull_request = PullRequest(
         base_ref="main", base_sha=base_sha, head_ref="feature", head_sha=head_sha, trust=Trust.SAME_REPOSITORY
     )
-    return detect(tree, pull_request, tree.merge_base(base_sha, head_sha))
+    return detect(tree, pull_request, tree.merge(base_sha, head_sha))
 
 
 def only(detection: Detection) -> LineageChange:

@@ -2,8 +2,11 @@
 
 from decimal import Decimal
 
+import pytest
+
 from adapters.git import GitRepository
 from engine.detect import detect
+from schemas.errors import ConfigError
 from schemas.pullrequests import PullRequest, Trust
 from tests.detect.pullrequests import (
     CONFIG,
@@ -249,10 +252,10 @@ def test_a_removed_test_set_is_all_its_cases_removed(repository):
 
 
 def test_a_test_set_that_base_changed_since_is_not_the_heads_doing(repository):
-    more = TESTS + '{"id": "three", "input": "x"}\n'
+    more = '{"id": "three", "input": "x"}\n' + TESTS
     head = {"tests/triage.jsonl": TESTS + '{"id": "four", "input": "y"}\n'}
     change = only(detected(repository, head, **{"tests/triage.jsonl": more}))
-    assert [case.id for case in change.tests.cases] == ["one", "two", "three"]
+    assert [case.id for case in change.tests.cases] == ["three", "one", "two"]
     assert ([case.id for case in change.added_cases], change.removed_cases, change.reasons) == (["four"], (), ())
 
 
@@ -313,22 +316,54 @@ def test_a_rubric_that_is_not_there_is_an_error(repository):
     assert "rubric.yaml: there is no such file" in change.reasons[0].sentence
 
 
-def test_a_prompt_that_changed_on_base_as_well_is_said(repository):
+def test_a_prompt_that_changed_on_base_as_well_is_measured_merged(repository):
     head = {"prompts/triage.md": PROMPT + "Be brief.\n"}
     change = only(detected(repository, head, **{"prompts/triage.md": "Ours.\n" + PROMPT}))
+    assert change.baseline.messages[0].content == ("Ours.\n" + PROMPT).strip("\n")
+    assert change.candidate.messages[0].content == ("Ours.\n" + PROMPT + "Be brief.").strip("\n")
+
+
+@pytest.mark.parametrize(
+    "path", ["prompts/triage.md", "tests/triage.jsonl", "promptverdict.yaml", "prompts/part.md"]
+)  # fmt: skip
+def test_a_conflict_in_a_watched_file_is_an_error_that_says_how_to_go_on(repository, path):
+    files = {**FILES, "prompts/part.md": "one\n", "prompts/triage.md": PROMPT + "{% include 'prompts/part.md' %}\n"}
+    text = files[path]
+    try:
+        change = only(detected(repository, {path: text + "# x\n"}, base=files, **{path: text + "# y\n"}))
+        said = [reason.sentence for reason in change.reasons if reason.status.value == "error"]
+    except ConfigError as error:
+        said = [str(error)]
+    assert "conflict" in said[0]
+    assert "merge the base branch into this one" in said[0]
+
+
+def test_what_base_has_already_is_no_change_and_a_stale_branch_changes_nothing(repository):
+    better = {"prompts/triage.md": PROMPT + "Be brief.\n"}
+    assert detected(repository, {**better, "x.md": "1"}, **better).lineages == ()
+    assert detected(repository, {"x.md": "2"}, **better).lineages == ()
+
+
+def test_a_criss_cross_history_is_measured_as_it_would_be_merged(repository):
+    """Both commits before the fork are merge bases; a comparison with only one of them may hide a revert."""
+    first = repository.commit({**FILES, "prompts/triage.md": "Worse. {{ input }}\n"})
+    fixed = repository.commit({"prompts/triage.md": PROMPT})
+    side = repository.commit({"docs.md": "x"}, branch="side", parent=first)
+    base = repository.commit({"docs.md": "x"}, parent=fixed, merged=[side])
+    head = repository.commit({}, branch="feature", parent=side, merged=[fixed])
+    change = only(detected_between(repository, base, head))
+    assert change.candidate.messages[0].content == "Worse. {{ input }}"
     assert change.baseline.messages[0].content == PROMPT.strip("\n")
-    (warning,) = change.warnings
-    assert warning.what == "prompts/triage.md also changed on main since this branch left it"
 
 
-def test_a_prompt_that_base_renamed_since_is_found_where_the_branch_has_it(repository):
+def test_a_prompt_that_base_renamed_since_is_measured_where_base_has_it(repository):
     config = CONFIG.replace("prompts/triage.md", "prompts/sort.md")
     moved = {"prompts/triage.md": None, "prompts/sort.md": PROMPT, "promptverdict.yaml": config}
     change = only(detected(repository, {"prompts/triage.md": PROMPT + "Be brief.\n"}, **moved))
     assert kinds(change) == ["prompt"]
     assert (change.baseline.path, change.candidate.path, change.reasons) == (
-        "prompts/triage.md",
-        "prompts/triage.md",
+        "prompts/sort.md",
+        "prompts/sort.md",
         (),
     )
 
@@ -347,9 +382,9 @@ def test_uncommitted_edits_are_a_head_like_any_other(repository):
     (repository.path / "prompts/triage.md").write_text(PROMPT + "Be brief.\n")
     tree = GitRepository(repository.path)
     pull_request = PullRequest(
-        base_ref="main", base_sha=base, head_ref="worktree", head_sha=tree.worktree_snapshot(), trust=Trust.OPERATOR
+        base_ref="main", base_sha=base, head_ref="worktree", head_sha=tree.worktree_snapshot(base), trust=Trust.OPERATOR
     )
-    assert kinds(only(detect(tree, pull_request, base))) == ["prompt"]
+    assert kinds(only(detect(tree, pull_request, tree.merge(base, pull_request.head_sha)))) == ["prompt"]
 
 
 def test_what_looks_like_a_prompt_and_belongs_to_nobody_is_named(repository):

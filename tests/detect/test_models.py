@@ -35,7 +35,7 @@ def test_the_lineages_own_model_goes_before_the_files_and_that_is_said(repositor
     config = BY_FILE["promptverdict.yaml"] + "    model: small\n"
     head = {"prompts/triage.prompt.yml": PROMPT_FILE.format("openai/gpt-large")}
     found = detected(repository, head, base={**BY_FILE, "promptverdict.yaml": config})
-    assert found.lineages == ()
+    assert codes(only(found)) == ["unmeasured: needs_approval"]
     head = {"prompts/triage.prompt.yml": PROMPT_FILE.format("openai/gpt-large").replace("Sort", "Order")}
     change = only(detected(repository, head, base={**BY_FILE, "promptverdict.yaml": config}))
     assert pairs(change) == [("small", "small", "gpt-small", False)]

@@ -131,7 +131,7 @@ def test_what_is_allowed_about_origins(models):
         ("use_case: generation, rubric: r.yaml", "a has a rubric and nobody who judges by it (add judge: {model: …})"),
         ("use_case: generation, rubric: r.yaml, judge: {model: n}", "there is no model n (known: m)"),
         ("use_case: generation, judge: {model: m, labels: /etc/x}", "judge /etc/x is not a relative path with forward slashes (write it relative to the configuration's folder)"),
-        ("use_case: generation, partials: ['ok/*.md', 'a\\b']", "partials a\\b is not a relative path with forward slashes (write it relative to the configuration's folder)"),
+        ("use_case: generation, reference: 'a\\b'", "reference a\\b is not a relative path with forward slashes (write it relative to the configuration's folder)"),
         ("use_case: generation, tests: \"a\\u202eb\"", "tests a�b has unprintable characters (write it relative to the configuration's folder)"),
         ("use_case: generation, checks: [{name: a, contains: x}, {name: a, contains: y}]", "two checks of a have the same name (name each check differently)"),
         ("use_case: generation, checks: [{name: a}]", "the check a has nothing to check (give each check exactly one kind)"),

@@ -32,5 +32,10 @@ class ChatReader:
             raise source.error("the list of messages is empty", 1, mend="add a message")
         messages = messages_of(source, root.value, "message")
         return PromptFile(
-            path=path, format=self.name, dialect=Dialect.GITHUB, messages=messages, warnings=tuple(source.warnings)
+            path=path,
+            format=self.name,
+            dialect=Dialect.GITHUB,
+            messages=messages,
+            unread=source.unread,
+            warnings=tuple(source.warnings),
         )

@@ -76,12 +76,14 @@ class GitHubReader:
             ),
         )
         fields.report_unknown()
-        return prompt.model_copy(update={"warnings": tuple(source.warnings)})
+        return prompt.model_copy(update={"unread": source.unread, "warnings": tuple(source.warnings)})
 
 
 def _response_format(fields: Fields) -> dict[str, JsonValue]:
     name = fields.text("responseFormat")
     schema = fields.take("jsonSchema")
+    if schema is not None and name != "json_schema":
+        fields.leave_unread("jsonSchema")
     if name is None:
         return {}
     source = fields.source
@@ -171,6 +173,8 @@ def _string(source: Source, name: str, fields: Fields) -> InlineEvaluator:
         )
     if len(given) > 1:
         source.warn(f"evaluator {shown(name)} has several rules, only {given[0][0]} counts", fields.node.line)
+        for _, text in given[1:]:
+            source.unread[f"{shown(text)} of evaluator {shown(name)}"] = text
     return InlineEvaluator.model_validate({"name": name, given[0][0]: given[0][1]})
 
 

@@ -48,7 +48,8 @@ class PairReader:
             at_the_files = included(prompt.model_copy(update={"path": files[0]}), sources[0], blobs)
             prompt = at_the_files.model_copy(update={"path": folder})
         warnings = [warning for source in sources for warning in source.warnings]
-        return prompt.model_copy(update={"warnings": tuple(warnings)})
+        unread = {f"{what} ({source.path})": value for source in sources for what, value in source.unread.items()}
+        return prompt.model_copy(update={"unread": unread, "warnings": tuple(warnings)})
 
 
 def _pair(path: str, blobs: Blobs) -> tuple[str, str, str] | None:

@@ -13,7 +13,12 @@ from engine.readers.prompts.parts import Blobs
 from schemas.prompts import PromptFile
 
 MAX_PARTIALS = 100
-_INCLUDE = re.compile(r"""\{%-?\+?\s*(?:include|import|from|extends)\s+(?:"([^"\n]*)"|'([^'\n]*)'|([^\s%]+))""")
+_INCLUDE = re.compile(
+    r"\{%[-+]?\s{0,50}(?:include|import|from|extends)\b(?P<rest>(?:[^%]|%(?!\})){0,1000}?)[-+]?(?:%\}|\Z|(?=\{%))"
+)
+_NAME = re.compile(r"""\s*(?:"([^"\\\n]*)"|'([^'\\\n]*)')""")
+_PLAIN_REST = re.compile(r"\s*(?:ignore\s+missing\b)?\s*(?:with(?:out)?\s+context\b)?\s*|\s+(?:as|import)\s[^\"'%]*")
+"""What may follow a name in quotes; anything else computes the name."""
 
 
 def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
@@ -29,11 +34,12 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
     while waiting:
         includer, template = waiting.pop()
         for found in _INCLUDE.finditer(template):
-            if found[3] is not None:
+            name = _name(found)
+            if name is None:
                 raise includer.error(
-                    f"the included name {shown(found[3])} is computed", mend="include files by a name in quotes"
+                    f"the included name {shown(' '.join(found['rest'].split()))} is computed",
+                    mend="include files by a name in quotes",
                 )
-            name = found[1] if found[1] is not None else found[2]
             if name in texts:
                 continue
             if len(texts) >= MAX_PARTIALS:
@@ -48,6 +54,26 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
             paths[path] = None
             waiting.append((partial, partial.text))
     return prompt.model_copy(update={"included": texts, "partials": tuple(sorted(paths))})
+
+
+def watched_partials(prompt: str, template: str) -> tuple[frozenset[str], bool]:
+    """Every path that an include in the text may read, there or not, and whether a name is computed.
+
+    ``prompt`` is the path of the prompt that includes it, directly or through others. Never raises: it is for
+    templates that can't be read, too.
+    """
+    folder = PurePosixPath(prompt).parent
+    names = [_name(found) for found in _INCLUDE.finditer(template)]
+    paths = {_inside(start, name) for name in names if name is not None for start in (PurePosixPath(), folder)}
+    return frozenset(path for path in paths if path), None in names
+
+
+def _name(include: re.Match[str]) -> str | None:
+    """The name in an include; ``None`` where it is computed."""
+    quoted = _NAME.match(include["rest"])
+    if quoted is None or not _PLAIN_REST.fullmatch(include["rest"], quoted.end()):
+        return None
+    return quoted[1] if quoted[1] is not None else quoted[2]
 
 
 def _look_up(name: str, folder: PurePosixPath, blobs: Blobs, includer: Source) -> tuple[str, bytes]:

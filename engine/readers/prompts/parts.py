@@ -74,7 +74,9 @@ def parameters_of(fields: Fields | None, names: Mapping[str, str]) -> dict[str, 
     for theirs, ours in names.items():
         node = fields.take(theirs)
         if node is not None:
-            found.setdefault(ours, _parameter(fields, theirs, ours, node))
+            value = _parameter(fields, theirs, ours, node)
+            if found.setdefault(ours, value) is not value:
+                fields.leave_unread(theirs)
     fields.report_unknown()
     return found
 

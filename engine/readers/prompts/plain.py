@@ -47,7 +47,7 @@ class PlainReader:
         if message.role is Role.SYSTEM and "input" not in variables_of(prompt):
             asked = Message(role=Role.USER, content="{{ input }}")
             prompt = prompt.model_copy(update={"messages": (message, asked)})
-        return prompt.model_copy(update={"warnings": tuple(source.warnings)})
+        return prompt.model_copy(update={"unread": source.unread, "warnings": tuple(source.warnings)})
 
 
 def default_role(path: str) -> Role:

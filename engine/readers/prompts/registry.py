@@ -77,6 +77,25 @@ def is_prompt_path(path: str) -> bool:
     return bool(_BY_NAME.search(path) or _IN_FOLDER.search(path))
 
 
+_WORD = r"(?:[^/]*[_.-])?(?:sk)?prompts?(?:[_.-][^/]*)?"
+_TEXT_OR_CODE = r"(?:ya?ml|md|mdx|txt|j2|jinja2?|json|toml|xml|hbs|handlebars|mustache|liquid|py|[cm]?[jt]sx?|go|rb|java|kt|cs|php|rs)"
+_MAY_HOLD = re.compile(
+    rf"(?:^|/){_WORD}\.{_TEXT_OR_CODE}$|(?:^|/)(?:[\w-]*[_-])?prompts?/(?:.*/)?[^/]+\.{_TEXT_OR_CODE}$"
+    r"|\.(?:prompt|prompty|poml|promptl)$|(?:^|/)(?:system|user)(?:[_-](?:prompt|message))?\.(?:md|txt|j2|jinja2?)$",
+    re.IGNORECASE,
+)
+_NO_PROMPT = re.compile(
+    r"(?:^|/)(?:__init__\.py|(?:test_[^/]*|conftest)\.py|[^/]*[._](?:test|spec)\.[^/]+)$|(?:^|/)tests?/"
+)
+
+
+def may_hold_prompt(path: str) -> bool:
+    """Whether the name suggests that there are prompts in this file, in a format that is read or in another."""
+    if _NEVER.search(path) or _AN_EDITORS.search(path) or _NO_PROMPT.search(path):
+        return False
+    return is_prompt_path(path) or bool(_MAY_HOLD.search(path))
+
+
 def find_prompts(paths: Iterable[str], read: Callable[[str], bytes | None]) -> tuple[PromptFile, ...]:
     """The prompts among ``paths`` that can be read, by path: files whose name says so and whose content agrees.
 

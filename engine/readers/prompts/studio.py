@@ -47,4 +47,4 @@ class StudioReader:
             parameters=Parameters.model_validate(parameters_of(fields.fields("model_params"), PARAMETERS)),
         )
         fields.report_unknown()
-        return prompt.model_copy(update={"warnings": tuple(source.warnings)})
+        return prompt.model_copy(update={"unread": source.unread, "warnings": tuple(source.warnings)})

@@ -145,7 +145,6 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("check_run_id", BIG, nullable=True),
         sa.Column("base_sha", sa.Text(), nullable=True),
-        sa.Column("merge_base", sa.Text(), nullable=True),
         sa.Column("content_digest", sa.Text(), nullable=True),
         sa.Column("opened_at", MOMENT, nullable=False),
         sa.Column("started_at", MOMENT, nullable=True),

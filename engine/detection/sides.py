@@ -1,4 +1,4 @@
-"""The commits of a pull request, the paths that it touches, and where files went."""
+"""The two sides of a pull request, and the paths that differ between them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 
 from engine.detection.files import PAIRED, REGULAR, Files, folder_of
 from schemas.ports import SourceTree
-from schemas.trees import TreeChange
+from schemas.trees import Merge, TreeChange
 
 
 class Changes:
@@ -32,11 +32,6 @@ class Changes:
         return frozenset(folders)
 
     @cached_property
-    def names(self) -> frozenset[str]:
-        """Last parts of the touched paths."""
-        return frozenset(path.rpartition("/")[2] for path in self.touched)
-
-    @cached_property
     def moves(self) -> dict[str, str]:
         """Renamed regular files: before → after. Folders of a pair move with their files."""
         moves: dict[str, str] = {}
@@ -56,20 +51,13 @@ class Changes:
         return path in self.touched or path in self._folders or not path
 
 
-class Commits:
-    """The merge base, the tip of the base ref and the head, each as files; and what the head changes."""
+class Sides:
+    """The tip of the base branch, what merging the head into it gives, and what differs between the two.
 
-    def __init__(self, tree: SourceTree, ancestor: str, base: str, head: str) -> None:
-        self._tree = tree
-        self.ancestor = Files(tree, ancestor)
-        self.base = self.ancestor if base == ancestor else Files(tree, base)
-        self.head = self.ancestor if head == ancestor else Files(tree, head)
-        self.changes = Changes(tree.changes(ancestor, head))
+    Verdicts compare these and no other commits: they are what runs today and what would run after the merge.
+    """
 
-    @cached_property
-    def origins(self) -> dict[str, str]:
-        """Where base has renamed files since the merge base: after → before."""
-        if self.base is self.ancestor:
-            return {}
-        moves = Changes(self._tree.changes(self.ancestor.commit, self.base.commit)).moves
-        return {after: before for before, after in moves.items()}
+    def __init__(self, tree: SourceTree, base: str, merge: Merge) -> None:
+        self.base = Files(tree, base)
+        self.merged = Files(tree, merge.tree, conflicts=merge.conflicts)
+        self.changes = Changes(tree.changes(base, merge.tree))

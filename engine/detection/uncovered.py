@@ -1,0 +1,83 @@
+"""Changed files that look like prompts and that no lineage covers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from engine.detection.configurations import NAME, Place, configuration_around
+from engine.detection.entries import Entry
+from engine.detection.files import folder_of
+from engine.detection.prompts import approval, failure, path_after
+from engine.detection.sides import Sides
+from engine.readers.bounded import shown
+from engine.readers.prompts import may_hold_prompt
+from schemas.config import Uncovered
+from schemas.prompts import Finding
+from schemas.scorecard import Reason, ReasonCode
+
+NAMED = 5
+"""Files that a sentence names before it counts."""
+
+
+def uncovered_files(sides: Sides, entries: Sequence[Entry], watched: Collection[str]) -> tuple[str, ...]:
+    """Paths that look like prompts, differ, and belong to no lineage. ``watched``: what differs of lineages."""
+    claimed = {*watched, *(path for entry in entries for path in entry.paths)}
+    paths = []
+    for change in sides.changes.all:
+        both = [side.path for side in (change.before, change.after) if side]
+        if (
+            any(may_hold_prompt(path) for path in both)
+            and not {*both, *map(folder_of, both)} & claimed
+            and not (change.before and change.after and change.before.blob == change.after.blob)
+        ):
+            paths.append(both[-1])
+    return tuple(paths)
+
+
+def missing_prompts(sides: Sides, entries: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The lineages whose prompt is on neither side: what they were to gate may lie in an uncovered file."""
+    sides.base.fetch_prompts(entry.prompt for entry in entries)
+    return tuple(
+        entry
+        for entry in entries
+        if not entry.new and sides.base.entry(entry.prompt) is None and path_after(entry, sides) is None
+    )
+
+
+def uncovered_reasons(
+    uncovered: Sequence[str], lost: Sequence[Entry], places: Sequence[Place], *, adoption: bool
+) -> Iterator[Reason]:
+    """What doesn't pass: where the configuration says so, and where a lineage's prompt can't be found."""
+    if adoption:
+        return
+    asked = [path for path in uncovered if _policy(path, places) is Uncovered.NEEDS_APPROVAL]
+    if asked:
+        yield approval(ReasonCode.UNCOVERED, f"{_looks(asked)}: not measured.")
+    for entry in lost:
+        yield failure(
+            ReasonCode.UNREADABLE,
+            f"{entry.name}: there is no prompt {shown(entry.prompt)}, neither before nor after, and prompts change "
+            f"that no lineage names ({_listed(uncovered)}).",
+        )
+
+
+def uncovered_warnings(uncovered: Sequence[str], places: Sequence[Place]) -> Iterator[Finding]:
+    """A warning that names them, for those that the configuration doesn't ignore."""
+    free = [path for path in uncovered if _policy(path, places) is Uncovered.WARN]
+    if free:
+        yield Finding(what=f"{_looks(free)}: not gated", mend=f"add a lineage to {NAME}")
+
+
+def _policy(path: str, places: Sequence[Place]) -> Uncovered:
+    return configuration_around(path, places).uncovered
+
+
+def _looks(paths: Sequence[str]) -> str:
+    if len(paths) == 1:
+        return f"{_listed(paths)} looks like a prompt, but no lineage names it"
+    return f"{_listed(paths)} look like prompts, but no lineage names them"
+
+
+def _listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+    return f"{', '.join(map(shown, paths[:NAMED]))}{more}"
