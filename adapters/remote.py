@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from adapters.git import GitRepository, batches
 from schemas.errors import HostUnavailable, SourceError
-from schemas.trees import TreeEntry
+from schemas.trees import Merge, TreeEntry
 
 DEPTHS = (100, 2_000, 2**31 - 1)
 """Commits of history to bring before a merge, step by step; the last means all. A commit takes about 300 bytes."""
@@ -67,6 +67,15 @@ class RemoteRepository(GitRepository):
         """Brings commits and their trees, without history and without file contents."""
         wanted = [self._id(commit) for commit in dict.fromkeys(commits)]
         self._fetch("--depth=1", "--filter=blob:none", "origin", *wanted)
+
+    def merge(self, base: str, head: str) -> Merge:
+        """As in a whole repository. What git writes for files that both sides changed is here already."""
+        merge = super().merge(base, head)
+        news = (
+            {change.after.blob for change in self._compared(tip, merge.tree) if change.after} for tip in (base, head)
+        )
+        self._here |= set.intersection(*news)
+        return merge
 
     def _merge_bases(self, base: str, head: str) -> tuple[str, ...]:
         """As in a whole repository; brings the history that it takes, without trees."""

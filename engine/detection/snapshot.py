@@ -14,15 +14,18 @@ from engine.detection.files import FOLDER, PAIRED, Files, below, folder_of
 from engine.detection.sides import Changes
 from engine.readers.bounded import MAX_BYTES
 from engine.readers.prompts.partials import watched_partials
+from engine.readers.prompts.plain import SUFFIXES
 from schemas.config import LineageConfig
 from schemas.trees import TreeEntry
 
 LINK = "120000"
+PART_SUFFIXES = (*SUFFIXES, ".html", ".xml", ".yaml", ".yml", ".json")
+"""Of files in a folder that is watched as a whole, because the name of an include is computed."""
 MAX_DEPTH = 12
 """Levels of includes, and of links to links, that are followed."""
 
 Watched = Mapping[str, str]
-"""What is watched, by path. A path that ends in ``/`` is a folder with everything in it."""
+"""What is watched, by path. A path that ends in ``/`` is a folder with every text that may be a part of a prompt."""
 
 
 class Difference(NamedTuple):
@@ -122,7 +125,11 @@ def differences(watched: Watched, changes: Changes) -> tuple[Difference, ...]:
     for change in changes.all:
         paths = [side.path for side in (change.before, change.after) if side]
         what = next((watched[path] for path in paths if path in watched), None)
-        what = what or next((watched[f] for f in folders for path in paths if path.startswith(f.lstrip("/"))), None)
+        what = what or next((watched[folder] for folder in folders for path in paths if _inside(folder, path)), None)
         if what is not None:
             found.append(Difference(what, change.before, change.after))
     return tuple(found)
+
+
+def _inside(folder: str, path: str) -> bool:
+    return path.startswith(folder.lstrip("/")) and path.endswith(PART_SUFFIXES)

@@ -410,13 +410,13 @@ def test_forks_that_take_long_keep_no_other_pull_request_waiting(bot, monkeypatc
     go_on, there, most = threading.Event(), [], []
     real = bot.evaluation.prepare
 
-    def slow(place, pull_request, merge_base):
+    def slow(place, pull_request):
         if pull_request.trust is Trust.FORK:
             there.append(pull_request.head_sha)
             most.append(len(there))
             assert go_on.wait(30)
             there.pop()
-        return real(place, pull_request, merge_base)
+        return real(place, pull_request)
 
     monkeypatch.setattr(bot.evaluation, "prepare", slow)
     forks = [opened(bot, f"fork {n}", fork=f"stranger{n}/shop", branch=f"f{n}") for n in range(6)]

@@ -195,13 +195,6 @@ def test_reviews_come_with_their_commit(host, scene, pull):
     assert (review.reviewer, review.state, review.commit) == ("mia", ReviewState.APPROVED, pull.head_sha)
 
 
-def test_the_merge_base(host, scene, pull):
-    base = scene.git.resolve("main")
-    assert host.merge_base(base, pull.head_sha) == base
-    scene.git.commit("island", {"x": "y"})
-    assert host.merge_base(base, scene.git.resolve("island")) is None
-
-
 def test_statuses_of_our_context_come_newest_first(host, scene, pull):
     host.set_status(pull.head_sha, CommitStatus(context="other", state=CommitState.SUCCESS, description=""))
     host.set_status(pull.head_sha, GREEN.model_copy(update={"state": CommitState.PENDING}))

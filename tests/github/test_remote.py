@@ -110,3 +110,58 @@ def test_the_environment_steers_nothing(github, scene, tmp_path, url, pull, monk
     remote.fetch([pull.head_sha])
     assert not {"GIT_SSL_NO_VERIFY", "GIT_DIR"} & remote._env.keys() & os.environ.keys()
     assert "prompts/3.md" in remote.entries(pull.head_sha)
+
+
+def test_a_merge_brings_the_history_it_takes_and_no_more(github, scene, remote):
+    """The branches left each other far back; base moved on, and both changed one file in different places."""
+    git = scene.git
+    text = "".join(f"line {n}\n" for n in range(40))
+    start = git.commit("main", {"prompts/a.md": text, "prompts/b.md": "b\n"})
+    for n in range(120):
+        git.commit("main", {"log.txt": f"{n}\n"})
+    base = git.commit("main", {"prompts/a.md": text.replace("line 1\n", "base's\n")})
+    git.set_ref("refs/heads/old", start)
+    head = git.commit("old", {"prompts/a.md": text.replace("line 38\n", "head's\n"), "prompts/b.md": "better\n"})
+    remote.fetch([base, head])
+    merge = remote.merge(base, head)
+    assert (merge.bases, merge.conflicts) == ((start,), ())
+    found = remote.lookup(merge.tree, ["prompts/a.md", "prompts/b.md"])
+    contents = {path: remote.read([entry.blob])[entry.blob] for path, entry in found.items()}
+    assert b"base's\n" in contents["prompts/a.md"]
+    assert b"head's\n" in contents["prompts/a.md"]
+    assert contents["prompts/b.md"] == b"better\n"
+    assert {c.after.path for c in remote.changes(base, merge.tree)} == {"prompts/a.md", "prompts/b.md"}
+    assert remote.merge(base, head) == merge
+
+
+def test_a_merge_that_conflicts_names_the_files(scene, remote):
+    git = scene.git
+    start = git.commit("main", {"prompts/a.md": "one\n", "x.md": "x\n"})
+    base = git.commit("main", {"prompts/a.md": "two\n"})
+    git.set_ref("refs/heads/old", start)
+    head = git.commit("old", {"prompts/a.md": "three\n", "x.md": "y\n"})
+    remote.fetch([base, head])
+    assert remote.merge(base, head).conflicts == ("prompts/a.md",)
+
+
+def test_every_merge_base_of_a_criss_cross_history_counts(scene, remote):
+    git = scene.git
+    first = git.commit("main", {"prompts/a.md": "worse\n"})
+    fixed = git.commit("main", {"prompts/a.md": "good\n"})
+    git.set_ref("refs/heads/side", first)
+    side = git.commit("side", {"docs.md": "x\n"})
+    base = git.commit("main", {"docs.md": "x\n"}, parents=(fixed, side))
+    head = git.commit("side", {"docs.md": "x\n"}, parents=(side, fixed))
+    remote.fetch([base, head])
+    merge = remote.merge(base, head)
+    assert set(merge.bases) == {side, fixed}
+    assert [c.after.path for c in remote.changes(base, merge.tree)] == ["prompts/a.md"]
+
+
+def test_branches_without_a_common_history_merge_to_the_head_itself(scene, remote):
+    base = scene.git.commit("main", {"a.md": "a\n"})
+    island = scene.git.commit("island", {"b.md": "b\n"})
+    remote.fetch([base, island])
+    merge = remote.merge(base, island)
+    assert (merge.bases, merge.base) == ((), None)
+    assert [entry.path for entry in remote.entries(merge.tree).values()] == ["b.md"]

@@ -78,7 +78,10 @@ def is_prompt_path(path: str) -> bool:
 
 
 _WORD = r"(?:[^/]*[_.-])?(?:sk)?prompts?(?:[_.-][^/]*)?"
-_TEXT_OR_CODE = r"(?:ya?ml|md|mdx|txt|j2|jinja2?|json|toml|xml|hbs|handlebars|mustache|liquid|py|[cm]?[jt]sx?|go|rb|java|kt|cs|php|rs)"
+_TEXT_OR_CODE = (
+    r"(?:ya?ml|mdx?|txt|j2|jinja2?|json|toml|xml|hbs|handlebars|mustache|liquid"
+    r"|py|[cm]?[jt]sx?|go|rb|java|kt|cs|php|rs)"
+)
 _MAY_HOLD = re.compile(
     rf"(?:^|/){_WORD}\.{_TEXT_OR_CODE}$|(?:^|/)(?:[\w-]*[_-])?prompts?/(?:.*/)?[^/]+\.{_TEXT_OR_CODE}$"
     r"|\.(?:prompt|prompty|poml|promptl)$|(?:^|/)(?:system|user)(?:[_-](?:prompt|message))?\.(?:md|txt|j2|jinja2?)$",
