@@ -37,8 +37,8 @@ def test_a_run_that_ends_in_one_comment_and_one_status_takes_the_requests_that_t
     stage, scene, github, pull
 ):
     stage.run("pull_request", opened(scene, pull))
-    assert len(github.asked) == 11
-    assert "takes 11 requests" in README.read_text()
+    assert len(github.asked) == 10
+    assert "takes 10 requests" in README.read_text()
     bodies = [a.body["body"] for a in github.asked if a.method in ("POST", "PATCH") and "comments" in a.path]
     assert len(bodies) == 2
 
@@ -50,7 +50,7 @@ def test_a_clearing_run_too(stage, scene, github, pull):
     before = len(github.asked)
     stage.run("pull_request_review", event)
     assert stage.state(pull.head_sha) == "success"
-    assert len(github.asked) - before == 16
+    assert len(github.asked) - before == 15
     assert "16 with a review that clears it" in README.read_text()
 
 

@@ -494,26 +494,6 @@ def list_checks(github: FakeGitHub, request: Request, repository: Repository, sh
 # --- source
 
 
-@route("GET", "/repos/{owner}/{repo}/compare/{basehead}", "contents")
-def compare(github: FakeGitHub, request: Request, repository: Repository, basehead: str) -> Reply:
-    base, _, head = basehead.partition("...")
-    git = repository.git
-    if git.find(base) is None or git.find(head) is None:
-        raise Refusal(404, "Not Found")
-    merge_base = git.merge_base(base, head)
-    if merge_base is None:
-        raise Refusal(404, f"No common ancestor between {base} and {head}.")
-    behind, ahead = git.git("rev-list", "--left-right", "--count", f"{base}...{head}").split()
-    words = {(True, True): "diverged", (True, False): "ahead", (False, True): "behind", (False, False): "identical"}
-    commits = {
-        name: {"sha": git.resolve(sha)} for name, sha in (("base_commit", base), ("merge_base_commit", merge_base))
-    }
-    status = words[(ahead != "0", behind != "0")]
-    return Reply(
-        200, {**commits, "status": status, "ahead_by": int(ahead), "behind_by": int(behind), "commits": [], "files": []}
-    )
-
-
 @route("GET", "/repos/{owner}/{repo}/commits/{ref_path}", "contents")
 def get_commit(github: FakeGitHub, request: Request, repository: Repository, ref_path: str) -> Reply:
     sha = repository.git.find(ref_path) or repository.git.find(f"refs/heads/{ref_path}")
