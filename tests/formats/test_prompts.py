@@ -154,7 +154,7 @@ def test_partials_come_from_the_tree_and_are_part_of_the_prompt():
         ('{% include "/etc/passwd" %}', "a/p.j2: the partial /etc/passwd lies outside the repository (include a file of this repository, by its path from the root or from the prompt's folder)"),
         ("{% include 'nope.md' %}", "a/p.j2: the partial nope.md is not there (include a file of this repository, by its path from the root or from the prompt's folder)"),
         ("{%- include name %}", "a/p.j2: the included name name is computed (include files by a name in quotes)"),
-        ("{% include ['a.md', 'b.md'] %}", "a/p.j2: the included name ['a.md', is computed (include files by a name in quotes)"),
+        ("{% include ['a.md', 'b.md'] %}", "a/p.j2: the included name ['a.md', 'b.md'] is computed (include files by a name in quotes)"),
     ],
 )  # fmt: skip
 def test_a_partial_that_cant_be_had_is_named(include, said):

@@ -127,9 +127,9 @@ def test_the_job_summary_has_room_for_more():
 
 def test_five_hundred_lineages_take_seconds_at_most():
     card = many([VerdictStatus.BLOCKED] * 500, 60)
-    start = time.perf_counter()
+    start = time.process_time()
     markdown(card)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @settings(max_examples=10, deadline=None, phases=[Phase.generate])
