@@ -16,6 +16,7 @@ from engine.render.progress import running as running_comment
 from engine.trust import budget_usd
 from schemas.errors import ConfigError, SourceError
 from schemas.pullrequests import PullRequest, Trust
+from schemas.trees import Merge
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from schemas.config import CommentPolicy
     from schemas.detection import Detection
     from schemas.experiments import Experiment
+    from schemas.host import Sha
     from schemas.ports import Clock
     from schemas.scorecard import Scorecard
     from schemas.trees import TreeChange
@@ -153,6 +155,7 @@ class LiveEvaluation:
         Raises HostError.
         """
         from engine.base_moves import concerned_lineages
+        from engine.detect import detect
 
         move = PullRequest(
             base_ref=base_ref, base_sha=before, head_ref=base_ref, head_sha=after, trust=Trust.SAME_REPOSITORY
@@ -160,7 +163,7 @@ class LiveEvaluation:
 
         def read(tree: RemoteRepository) -> Detection:
             tree.fetch((before, after))
-            return look(tree, move, before)
+            return detect(tree, move, Merge(tree=after, bases=(before,)))
 
         try:
             return concerned_lineages(self.sources.read(place, read))
