@@ -54,6 +54,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     calling = workflow_changes(sides.base, sides.merged, sides.changes.all, adoption=adoption)
     uncovered = uncovered_files(sides, entries, watched)
     lost = missing_prompts(sides, entries) if uncovered else ()
+    unnamed = tuple(uncovered_reasons(uncovered, lost, places, adoption=adoption))
     reasons = [
         *([_adopted(places)] if adoption else []),
         *(reason for place in places for reason in _place_reasons(place, adoption=adoption)),
@@ -64,7 +65,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
         ),
         *replaced_reasons(sides, entries),
         *workflow_reasons(calling),
-        *uncovered_reasons(uncovered, lost, places, adoption=adoption),
+        *unnamed,
     ]
     unaffected = sum(not entry.new for entry in entries) - sum(not entry.new for entry, _ in changed)
     if not lineages and not reasons:
@@ -75,7 +76,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     return Detection(
         merge=merge,
         config=next((config for config in concerned if any(config is place.base for place in places)), None),
-        mode=mode_of(places, concerned, calling=bool(calling)),
+        mode=mode_of(places, concerned, calling=bool(calling), about=uncovered if unnamed else ()),
         comment=concerned[0].comment if concerned else CommentPolicy.CHANGES,
         budget_usd=_cap(concerned, lineages),
         lineages=lineages,

@@ -10,11 +10,9 @@ from engine.runner.experiment import ArmPlan
 from engine.templates import variables_of
 from schemas.outcomes import Arm
 from schemas.prompts import Dialect, PromptFile
-from schemas.testsets import TestCase
+from schemas.testsets import CHANGED_REQUESTS, TestCase
 from schemas.values import digest_of
 
-CHANGED = "changed requests"
-"""The slice of the cases whose requests a change reaches, where it reaches some and not all."""
 FORMS = (
     r"\{{\{{\s*\$?{0}\s*\}}\}}",
     r"\$?\{{\s*\$?{0}\s*\}}",
@@ -77,6 +75,6 @@ def mark_changed(cases: Sequence[TestCase], identical: Sequence[bool]) -> tuple[
     if all(identical) or not any(identical):
         return tuple(cases)
     return tuple(
-        case if same else case.model_copy(update={"slices": (*case.slices, CHANGED)})
+        case if same else case.model_copy(update={"slices": tuple(dict.fromkeys((*case.slices, CHANGED_REQUESTS)))})
         for case, same in zip(cases, identical, strict=True)
     )

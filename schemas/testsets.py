@@ -10,6 +10,9 @@ from pydantic import Field, JsonValue
 from schemas.prompts import Finding
 from schemas.values import Value
 
+CHANGED_REQUESTS = "changed requests"
+"""The slice of the cases whose requests a change reaches, where it reaches some and not all. Planning makes it."""
+
 
 class Source(StrEnum):
     """Where a case came from."""

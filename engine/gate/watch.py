@@ -12,6 +12,7 @@ from engine.gate.course import Course
 from engine.gate.guard import broken_p
 from engine.gate.hypotheses import Hypothesis
 from schemas.config import SlicePolicy
+from schemas.testsets import CHANGED_REQUESTS
 
 PAIRS = 6
 GIVE_UP = 2
@@ -56,7 +57,7 @@ def _suspects(course: Course) -> dict[str | None, tuple[list[int], list[int], in
     watched = {h.slice: design.inside(h.slice) for h in design.hypotheses if _is_watched(h)}
     known = course.ledger.seen | design.identical  # a run may end before all of a large slice was seen
     places: list[tuple[str | None, Bools, int]] = [
-        (name, inside, threshold(int((inside & known).sum()))) for name, inside in watched.items()
+        (name, inside, _least(name, int((inside & known).sum()))) for name, inside in watched.items()
     ]
     if design.added.any():
         places.append((None, design.added, 1))
@@ -65,6 +66,11 @@ def _suspects(course: Course) -> dict[str | None, tuple[list[int], list[int], in
         if len(worse) >= least:
             groups[name] = (worse, better, least)
     return groups
+
+
+def _least(name: str | None, cases: int) -> int:
+    """One break is enough where a change reaches a single case: nothing else can show what it does."""
+    return min(threshold(cases), max(cases, 1)) if name == CHANGED_REQUESTS else threshold(cases)
 
 
 def _is_watched(h: Hypothesis) -> bool:

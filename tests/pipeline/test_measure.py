@@ -284,3 +284,74 @@ def test_a_budget_that_one_run_of_every_case_exceeds_is_said_before_the_first_ca
     assert short.where == "budget.per_run_usd"
     assert over_budget(what, Decimal("0.001"))[0].what.endswith("the budget of $0.0010")
     assert over_budget(prepared(tmp_path / "cheap", FILES, {PATH: EDITED})) == ()
+
+
+MANY = "".join(
+    json.dumps({"id": f"c{n}", "inputs": {"ticket": f"Ticket {n} about {('billing', 'refunds')[n % 2]}"}, "expected": ("billing", "refunds")[n % 2], "slices": ["typical"]})
+    + "\n"
+    for n in range(120)
+)  # fmt: skip
+TEMPLATE = "Sort the ticket.\n{{ ticket }}"
+BRANCHING = {
+    "promptverdict.yaml": CONFIG.replace("prompts/triage.prompt.yml", "t.j2"), "t.j2": TEMPLATE, "tests/triage.jsonl": MANY,
+}  # fmt: skip
+
+
+def unless_told(request, repetition, nth):
+    text = request.messages[-1].content
+    return completion("sales" if "WRONG" in text else "refunds" if "refunds" in text else "billing")
+
+
+@pytest.mark.parametrize(("condition", "broken", "statuses"), [("'1 a' in ticket", 12, ("blocked",)), ("'11' in ticket", 11, ("blocked",)), ("'7 a' in ticket and '17' in ticket", 2, ("suspicious", "blocked")), ("'Ticket 24 ' in ticket", 1, ("suspicious", "blocked"))])  # fmt: skip
+async def test_a_branch_that_breaks_the_few_cases_it_touches_does_not_pass(
+    tmp_path, store, condition, broken, statuses
+):
+    head = {"t.j2": f"{{% if {condition} %}}WRONG {{{{ ticket }}}}{{% else %}}{TEMPLATE}{{% endif %}}"}
+    what = prepared(tmp_path, BRANCHING, head)
+    (entry,) = what.entries
+    touched = [case.id for case in entry.plan.cases if "changed requests" in case.slices]
+    assert len(touched) == broken == sum(not same for same in entry.plan.identical)
+    card, _ = await measured(what, unless_told, store)
+    assert card.status.value in statuses, card.summary
+    assert not card.passes
+
+
+@pytest.mark.parametrize(
+    "placeholder", ["{ticket}", "{{$ticket}}", "${ticket}", "%(ticket)s", "<%= ticket %>", "$(ticket)", "{{ $ticket }}"]
+)
+def test_a_placeholder_that_is_sent_as_it_stands_is_an_error_that_names_it(tmp_path, placeholder):
+    base = {
+        **BRANCHING,
+        "promptverdict.yaml": BRANCHING["promptverdict.yaml"].replace("t.j2", "t.txt"),
+        "t.txt": f"Sort.\n{placeholder}\n",
+    }
+    card = static(prepared(tmp_path, base, {"t.txt": f"Order.\n{placeholder}\n"}))
+    (reason,) = card.lineages[0].reasons
+    assert (reason.code, reason.status) == (ReasonCode.SAME_REQUESTS, VerdictStatus.ERROR)
+    assert placeholder in reason.sentence
+    assert "write {{ticket}}" in reason.sentence
+
+
+def test_a_prompt_without_its_inputs_is_an_error_unless_it_is_static(tmp_path):
+    config = BRANCHING["promptverdict.yaml"].replace("t.j2", "t.txt")
+    base = {**BRANCHING, "promptverdict.yaml": config, "t.txt": "Sort the ticket.\n"}
+    card = static(prepared(tmp_path, base, {"t.txt": "Order the ticket.\n"}))
+    assert "All 120 cases send the same request" in card.lineages[0].reasons[0].sentence
+    static_config = config.replace("    prompt: t.txt\n", "    prompt: t.txt\n    static: true\n")
+    assert static_config != config
+    planned = prepared(
+        tmp_path / "static", {**base, "promptverdict.yaml": static_config}, {"t.txt": "Order the ticket.\n"}
+    )
+    assert planned.runs
+
+
+def test_inputs_that_the_prompt_has_no_use_for_are_no_mistake(tmp_path):
+    rows = [
+        {**json.loads(line), "inputs": {**json.loads(line)["inputs"], "customer": n}}
+        for n, line in enumerate(MANY.splitlines())
+    ]
+    tests = "".join(json.dumps(row) + "\n" for row in rows)
+    what = prepared(
+        tmp_path, {**BRANCHING, "tests/triage.jsonl": tests}, {"t.j2": "Order the ticket {x}.\n{{ ticket }}"}
+    )
+    assert what.runs
