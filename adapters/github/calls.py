@@ -32,6 +32,8 @@ MOST_PAGES = 100
 MOST_CONNECTIONS = 32
 """That are kept for the next call; GitHub serves a hundred at a time."""
 LONGEST_ERROR = 300
+BEYOND = re.compile("[\U00010000-\U0010ffff]")
+"""Characters of four bytes in UTF-8: descriptions of statuses refuse them with 422."""
 Look = Callable[[], object]
 """Looks whether a write is still wanted; what it raises ends the write. A pause before a second try may be long."""
 
@@ -57,6 +59,10 @@ APP = Mending(
 
 class TokenUnknown(HostError):  # noqa: N818 - named after what it says
     """GitHub doesn't know the token, or no longer."""
+
+
+class NotAccepted(HostError):  # noqa: N818 - named after what it says
+    """GitHub doesn't take what was sent: it is invalid, too long, or has characters that it can't keep."""
 
 
 class Calls:
@@ -242,6 +248,11 @@ class Calls:
                 raise HostError(f"the download broke off ({type(error).__name__})") from None
 
 
+def three_bytes(text: str) -> str:
+    """``text`` with a sign for each character that GitHub's short fields can't keep."""
+    return BEYOND.sub("□", text)
+
+
 def _wanted() -> None:
     """Nobody looks: it is wanted."""
 
@@ -296,7 +307,8 @@ def _refusal(where: str, status: int, headers: Mapping[str, str], text: str, men
     if status == 403 and ("not accessible" in message or "Must have" in message):
         permission = wanted.replace("_", "-").replace("=", ": ") or "write"
         return PermissionMissing(permission, where=where, mend=mending.lacking.format(permission=permission))
-    return HostError(f"GitHub refused ({status}): {message}", where=where)
+    kind = NotAccepted if status in (400, 413, 422) else HostError
+    return kind(f"GitHub refused ({status}): {message}", where=where)
 
 
 def new_session(proxy: str | None) -> Session:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from adapters.github import answers
 from adapters.github.answers import Json, an_object
-from adapters.github.calls import APP, AnswerLost, Look
+from adapters.github.calls import APP, AnswerLost, Look, NotAccepted, three_bytes
 from adapters.github.host import PUBLIC_API, REPEATS, GitHubHost
 from schemas.host import Annotation, CheckRun, HostedCheck, Sha
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from github.Auth import Auth
     from requests import Session
 
+T = TypeVar("T")
 ANNOTATIONS_A_REQUEST = 50
 LEVELS = {"error": "failure", "warning": "warning"}
 
@@ -59,13 +60,16 @@ class AppHost(GitHubHost):
 
         There is one however many answers get lost and however often a worker dies. ``look`` as for ``update_check``.
         """
+        return _accepted(run, lambda one: self._create_check(one, look))
+
+    def _create_check(self, run: CheckRun, look: Look | None) -> int:
         first = run.annotations[:ANNOTATIONS_A_REQUEST]
         body = {**_body(run, first), "name": run.name, "head_sha": run.head_sha, "external_id": run.external_id}
         for left in reversed(range(REPEATS)):
             there = self.checks(run.head_sha)
             known = next((check for check in there if check.external_id == run.external_id), None)
             if known is not None:
-                self.update_check(known.id, run, look)
+                self._update_check(known.id, run, look)
                 return known.id
             try:
                 made = answers.check(an_object(self._calls.once("POST", f"{self._at}/check-runs", body, look=look)))
@@ -80,8 +84,12 @@ class AppHost(GitHubHost):
     def update_check(self, number: int, run: CheckRun, look: Look | None = None) -> None:
         """Makes the check run stand as ``run`` wants it. Repeating it changes nothing. NotFound where it is gone.
 
-        ``look`` is called right before each try of the write; what it raises ends it.
+        ``look`` is called right before each try of the write; what it raises ends it. Where GitHub doesn't take the
+        words, the conclusion is written without: a head must not stay under way.
         """
+        _accepted(run, lambda one: self._update_check(number, one, look))
+
+    def _update_check(self, number: int, run: CheckRun, look: Look | None) -> None:
         answer = self._calls.put("PATCH", f"{self._at}/check-runs/{number}", _body(run, ()), look=look)
         self._annotate(number, run, answers.check(an_object(answer)).annotations)
 
@@ -98,6 +106,19 @@ class AppHost(GitHubHost):
                     raise
                 answer = self._calls.get(path)
             sent = answers.check(an_object(answer)).annotations
+
+
+def _accepted(run: CheckRun, write: Callable[[CheckRun], T]) -> T:
+    """Writes ``run``; without annotations, then without its words, where GitHub doesn't take it."""
+    short, why = run.model_copy(update={"annotations": ()}), ""
+    for one in (run, short) if run.annotations else (run,):
+        try:
+            return write(one)
+        except NotAccepted as refused:
+            why = refused.what
+    state = "under way" if run.conclusion is None else run.conclusion.value
+    summary = f"GitHub did not take the report ({why.encode('ascii', 'replace').decode()})."
+    return write(short.model_copy(update={"title": state, "summary": summary, "text": ""}))
 
 
 def _body(run: CheckRun, annotations: tuple[Annotation, ...]) -> Json:
@@ -117,7 +138,7 @@ def _body(run: CheckRun, annotations: tuple[Annotation, ...]) -> Json:
 
 
 def _output(run: CheckRun, annotations: tuple[Annotation, ...]) -> Json:
-    output: Json = {"title": run.title, "summary": run.summary, "text": run.text}
+    output: Json = {"title": three_bytes(run.title), "summary": run.summary, "text": run.text}
     if annotations:
         output["annotations"] = [
             {

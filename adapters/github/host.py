@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from adapters.github import answers
 from adapters.github.answers import Json, an_object, optional, text
 from adapters.github.authorship import read_authorship
-from adapters.github.calls import ACTION, AnswerLost, Calls, Look, Mending
+from adapters.github.calls import ACTION, AnswerLost, Calls, Look, Mending, NotAccepted, three_bytes
 from schemas.errors import HostError, NotFound
 from schemas.host import (
     Artifact,
@@ -154,7 +154,21 @@ class GitHubHost:
         return answers.role(an_object(answer))
 
     def set_status(self, sha: Sha, status: CommitStatus) -> None:
-        """Makes ``status`` the newest of its context. After a lost answer it looks before it writes again."""
+        """Makes ``status`` the newest of its context. After a lost answer it looks before it writes again.
+
+        Where GitHub doesn't take its words or its link, its state is written without: a head must not stay pending.
+        """
+        status = status.model_copy(update={"description": three_bytes(status.description)})
+        plain = status.model_copy(update={"description": f"{status.state.value}: see the job"})
+        for one in (status, plain):
+            try:
+                self._set_status(sha, one)
+            except NotAccepted:
+                continue
+            return
+        self._set_status(sha, plain.model_copy(update={"target_url": None}))
+
+    def _set_status(self, sha: Sha, status: CommitStatus) -> None:
         body: Json = {"state": status.state.value, "context": status.context, "description": status.description}
         if status.target_url is not None:
             body["target_url"] = status.target_url

@@ -458,3 +458,21 @@ def test_a_code_of_the_manifest_flow_makes_an_app_once(github):
         convert_manifest("c0de", api_url=github.api_url)
     with pytest.raises(HostError, match="isn't a code"):
         convert_manifest("../../app", api_url=github.api_url)
+
+
+@pytest.mark.parametrize("annotated", [0, 3, 60])
+@pytest.mark.parametrize("times", [0, 1, 2])
+def test_a_check_gets_its_conclusion_whatever_its_words_are(github, host, scene, pull, annotated, times):
+    number = host.create_check(run(pull))
+    github.fail("PATCH", "/check-runs/", status=422, message="Invalid request", times=times)
+    wanted = run(pull, title="🔥 vip: blocked", annotations=notes(annotated), conclusion=CheckConclusion.FAILURE)
+    if times == 2 and not annotated:
+        with pytest.raises(HostError, match="422"):
+            host.update_check(number, wanted)
+        return
+    host.update_check(number, wanted)
+    (check,) = scene.repository.check_runs
+    assert (check["status"], check["conclusion"]) == ("completed", "failure")
+    plain = times == 2 or (times == 1 and not annotated)
+    assert check["output"]["title"] == ("failure" if plain else "□ vip: blocked")
+    assert ("did not take the report" in check["output"]["summary"]) == plain

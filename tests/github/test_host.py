@@ -248,3 +248,25 @@ def test_a_tag_of_the_same_name_is_no_branch(host, scene, name):
     else:
         with pytest.raises(NotFound):
             host.branch(name)
+
+
+@pytest.mark.parametrize("words", ["🔥 vip fell", "slice 𠀀", "𝛑 by 3 points", "é and ☃ stay", "x" * 139 + "🇩"])
+def test_a_status_gets_through_whatever_its_words_are(github, host, scene, pull, words):
+    """GitHub refuses characters of four bytes in a status; the head would stay pending for good."""
+    host.set_status(pull.head_sha, CommitStatus(context="prompt-verdict", state="failure", description=words))
+    (status,) = scene.repository.statuses
+    assert status["state"] == "failure"
+    assert status["description"] == "".join("□" if ord(sign) > 0xFFFF else sign for sign in words)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_status_that_is_refused_is_written_in_plain_words(github, host, scene, pull, times):
+    github.fail("POST", "/statuses/", status=422, times=times)
+    host.set_status(pull.head_sha, GREEN)
+    (status,) = scene.repository.statuses
+    assert (status["state"], status["description"]) == ("success", "success: see the job")
+    assert (status["target_url"] == GREEN.target_url) == (times == 1 or GREEN.target_url is None)
+    github.fail("POST", "/statuses/", status=403, times=1)
+    with pytest.raises(HostError):
+        host.set_status(pull.head_sha, GREEN)
+    assert len(scene.repository.statuses) == 1

@@ -370,6 +370,8 @@ def create_status(github: FakeGitHub, request: Request, repository: Repository, 
         raise Refusal(422, f"No commit found for SHA: {sha}")
     if body.get("state") not in {"error", "failure", "pending", "success"}:
         raise invalid("Status", "state", "State is not included in the list")
+    if any(ord(sign) > 0xFFFF for sign in body.get("description") or ""):
+        raise invalid("Status", "description", "description doesn't accept 4-byte Unicode")
     if len(body.get("description") or "") > 140:
         raise invalid("Status", "description", "Description is too long (maximum is 140 characters)")
     context = body.get("context", "default")
@@ -400,6 +402,8 @@ def checked_output(run: Json, body: Json, *, append: bool) -> None:
     for name in ("summary", "text"):
         if len(output.get(name) or "") > OUTPUT_LIMIT:
             raise invalid("CheckRun", name, f"{name} is too long (maximum is {OUTPUT_LIMIT} characters)")
+    if any(ord(sign) > 0xFFFF for sign in output.get("title") or ""):
+        raise invalid("CheckRun", "title", "title doesn't accept 4-byte Unicode")
     if len(output.get("title") or "") > 255:
         raise invalid("CheckRun", "title", "title is too long (maximum is 255 characters)")
     if len(output.get("annotations") or []) > 50:
