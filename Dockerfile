@@ -1,6 +1,7 @@
 # The Action's image, and the bot's. No WORKDIR and no USER: GitHub mounts its folders as root and sets its own workdir.
 # The bot is run as `bot`, with `--user 65532:65532`: /data is that user's.
-ARG BASE=python:3.13-slim
+# python:3.13-slim, by its digest; CONTRIBUTING.md says how to raise it.
+ARG BASE=python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 
 FROM ${BASE} AS build
 RUN python -m venv --without-pip /opt/prompt-verdict && python -m venv /build/tools

@@ -118,6 +118,27 @@ def test_the_sample_asks_for_no_permission_too_many():
     assert JOB["permissions"] == {"contents": "read", "pull-requests": "write", "statuses": "write", "actions": "read"}
 
 
+def test_outcomes_are_handed_on_only_where_not_everybody_can_download_them():
+    (hand_on,) = (step for step in JOB["steps"] if "upload" in step["uses"])
+    assert "github.event.repository.private &&" in hand_on["if"]
+
+
+def test_what_may_sign_or_write_runs_no_development_dependencies():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())["jobs"]
+    for name, job in jobs.items():
+        writes = {what for what, may in job["permissions"].items() if may == "write"}
+        runs = " ".join(step.get("run", "") for step in job["steps"])
+        assert (".ci/run" in runs) == (not writes) == (name == "test"), name
+        assert not {"id-token", "contents"} <= writes
+        assert not ("id-token" in writes and ("docker build" in runs or "actions/checkout" in str(job["steps"]))), name
+    order = {name: job.get("needs") for name, job in jobs.items()}
+    assert order == {"test": None, "image": "test", "attest": "image", "tag": ["image", "attest"]}
+
+
+def test_the_base_image_is_pinned_by_its_digest():
+    assert re.search(r"(?m)^ARG BASE=[\w.:-]+@sha256:[0-9a-f]{64}$", (ROOT / "Dockerfile").read_text())
+
+
 def test_the_sample_keeps_outcomes_where_the_action_has_them():
     place = f"${{{{ runner.temp }}}}/{RUNNER_HOME}/{FOLDER}/{FILE}"
     restore, save, hand_on = (
