@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 HEAD_S = 10.0
 """Seconds in which a request's head must be here, from the moment of the connection or of the last answer."""
 MOST_CONNECTIONS = 400
+MOST_WAITING = 300
+"""Connections whose request isn't here yet; the rest is for those whose is."""
 LAST_ANSWERS_S = 3
 """Seconds for requests that are being answered when the end comes."""
 
 
 class Impatient(H11Protocol):
-    """uvicorn's protocol, but who connects and doesn't ask is not waited for."""
+    """uvicorn's protocol, but who connects and doesn't ask is not waited for.
 
+    Of connections without a whole request there are at most ``MOST_WAITING``: one more ends the one that has waited
+    longest. So idle connections, however many, never keep a webhook out.
+    """
+
+    waiting: ClassVar[dict[Impatient, None]]
+    """Of one listener, the longest first."""
     cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None until something was asked
     _patience: asyncio.TimerHandle | None = None
 
@@ -33,9 +41,10 @@ class Impatient(H11Protocol):
         """The time begins."""
         super().connection_made(transport)
         self._patience = self.loop.call_later(HEAD_S, transport.close)
+        self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """A whole head stops the time; half a head doesn't start it anew."""
+        """A whole head stops the time; half a head doesn't start it anew. A whole request waits no more."""
         super().data_received(data)
         asked = self.cycle is not None and not self.cycle.response_complete
         if asked and self._patience is not None:
@@ -43,12 +52,29 @@ class Impatient(H11Protocol):
             self._patience = None
         elif not asked and self._patience is None:
             self._patience = self.loop.call_later(HEAD_S, self.transport.close)
+        if asked and self.cycle is not None and not self.cycle.more_body:
+            self.waiting.pop(self, None)
+
+    def on_response_complete(self) -> None:
+        """The next request is waited for."""
+        super().on_response_complete()
+        if not self.transport.is_closing():
+            self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody to wait for."""
         if self._patience is not None:
             self._patience.cancel()
+        self.waiting.pop(self, None)
         super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self.waiting.pop(self, None)
+        self.waiting[self] = None
+        if len(self.waiting) > MOST_WAITING:
+            longest = next(iter(self.waiting))
+            del self.waiting[longest]
+            longest.transport.abort()
 
 
 class Listener(uvicorn.Server):
@@ -58,7 +84,7 @@ class Listener(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Impatient,
+                http=type("Waiting", (Impatient,), {"waiting": {}}),
                 ws="none",
                 lifespan="off",
                 log_config=None,

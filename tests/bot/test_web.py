@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -372,3 +372,37 @@ def test_a_port_that_is_taken_is_named():
     with listener.listen("127.0.0.1", 0) as taken, pytest.raises(UsageError, match="can't listen on 127") as said:
         listener.listen("127.0.0.1", taken.getsockname()[1])
     assert "PROMPTVERDICT_PORT" in str(said.value)
+
+
+def delivered(address):
+    return httpx.post(
+        f"{address}/webhook", content=BODY, headers=headers_for(BODY), trust_env=False, timeout=10
+    ).status_code
+
+
+PARTS = {
+    "nothing": b"",
+    "half a head": b"POST /webhook HTTP/1.1\r\nhost: x\r\n",
+    "half a body": b"POST /webhook HTTP/1.1\r\nhost: x\r\nx-github-event: ping\r\ncontent-length: 99\r\n"
+    b"x-github-delivery: 12345678\r\nx-hub-signature-256: sha256=0\r\ncontent-type: application/json\r\n\r\nx",
+}
+
+
+@pytest.mark.parametrize("sent", PARTS)
+def test_connections_that_wait_keep_no_webhook_out(monkeypatch, sent):
+    """The one that has waited longest ends, and not the one that has just come."""
+    monkeypatch.setattr(listener, "MOST_WAITING", 20)
+    monkeypatch.setattr(listener, "MOST_CONNECTIONS", 30)
+    with served(app_for(Ledger())) as address, ExitStack() as held:
+        lines = []
+        for _ in range(3):
+            for _ in range(40):
+                line = held.enter_context(socket.create_connection(("127.0.0.1", urlsplit(address).port), timeout=5))
+                line.sendall(PARTS[sent])
+                lines.append(line)
+            assert delivered(address) == 202
+        with httpx.Client(base_url=address, trust_env=False) as client:  # one that is kept for the next webhook
+            assert [client.get("/healthz").status_code for _ in range(2)] == [200, 200]
+            for line in lines:
+                line.close()
+            assert client.get("/healthz").status_code == 200
