@@ -6,9 +6,10 @@ import statistics
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from engine.plan import Plan
+from engine.runner.calls import SKEW
 from engine.runner.experiment import DRAW
 from schemas.experiments import CaseHistory
 from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, Score, StoredCompletion
@@ -26,13 +27,16 @@ async def history_of(
     """The snapshot of history that this content was first planned with, by case; ``None``: none.
 
     The snapshot is kept in the store under the content digest, so that the same content gives the same plan, the same
-    order and the same verdict. Raises StoreError.
+    order and the same verdict. A snapshot that can't be read counts as none. Raises StoreError.
     """
     kept = await store.plan(plan.digest)
     if kept is None:
         taken = {"history": await _snapshot(plan, store, now=now, max_age=max_age)}
         kept = await store.keep_plan(plan.digest, taken)
-    return _ROWS.validate_python(kept["history"] if isinstance(kept, dict) else None)
+    try:
+        return _ROWS.validate_python(kept.get("history") if isinstance(kept, dict) else None)
+    except ValidationError:
+        return None
 
 
 async def _snapshot(plan: Plan, store: OutcomeStore, *, now: datetime, max_age: timedelta) -> JsonValue:
@@ -54,7 +58,8 @@ async def _snapshot(plan: Plan, store: OutcomeStore, *, now: datetime, max_age: 
 
 
 def _current(row: StoredCompletion, now: datetime, max_age: timedelta) -> bool:
-    return row.repetition % DRAW < SHARED_REPETITIONS and now - datetime.fromisoformat(row.created_at) <= max_age
+    age = now - datetime.fromisoformat(row.created_at)
+    return row.repetition % DRAW < SHARED_REPETITIONS and -SKEW <= age <= max_age
 
 
 async def _case(plan: Plan, index: int, rows: Sequence[StoredCompletion]) -> CaseHistory:

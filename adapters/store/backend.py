@@ -39,16 +39,16 @@ class Write(Protocol):
         """Gives up our claims of these keys."""
         ...
 
-    def keep_plan(self, content_digest: str, plan: str) -> str:
-        """The first plan of a digest."""
+    def keep_plan(self, row: Row) -> Row:
+        """The first plan of a digest that isn't damaged."""
         ...
 
     def forget(self, digests: Sequence[str]) -> int:
         """Deletes every row of these requests and the plans of these contents; how many."""
         ...
 
-    def prune(self, *, older_than: str | None, max_bytes: int | None) -> int:
-        """Deletes the oldest rows; how many."""
+    def prune(self, *, older_than: str | None, newer_than: str | None, max_bytes: int | None) -> int:
+        """Deletes the oldest rows, and those from the future; how many."""
         ...
 
 
@@ -64,8 +64,12 @@ class Backend(Protocol):
         """Every row of these requests, oldest first."""
         ...
 
-    def plan(self, content_digest: str) -> str | None:
+    def plan(self, content_digest: str) -> Row | None:
         """The plan that was kept."""
+        ...
+
+    def check(self) -> None:
+        """Raises StoreError where it can't be read, or isn't what was opened any more."""
         ...
 
     def stats(self) -> StoreStats:
@@ -76,8 +80,8 @@ class Backend(Protocol):
         """Every row, oldest first."""
         ...
 
-    def plans(self) -> Iterator[tuple[str, str]]:
-        """Every plan with its digest."""
+    def plans(self) -> Iterator[Row]:
+        """Every plan."""
         ...
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import queue
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import JsonValue
 
 from adapters.store.backend import Backend, StoreStats, Write
-from adapters.store.rows import from_row, to_row
+from adapters.store.rows import Row, from_row, is_sound, plan_row, to_row
 from schemas.errors import StoreError
 from schemas.outcomes import StoredCompletion
 from schemas.ports import CallKey
@@ -22,7 +23,9 @@ T = TypeVar("T")
 MOST_TOGETHER = 1000
 """Writes that one transaction takes at most."""
 
-UNREADABLE = "it was written by another version or damaged: move the file away and run again"
+UNREADABLE = "it was written by another version: upgrade, or move the file away and run again"
+
+log = logging.getLogger("outcomes")
 
 
 class CommittedStore:
@@ -42,8 +45,12 @@ class CommittedStore:
         """The newest row of each key."""
         wanted = frozenset(keys)
         rows = await self._read(lambda: self._backend.rows(list({digest for digest, _ in wanted})))
-        newest = {(row[0], row[1]): row for row in rows}
-        return {key: _understood(row) for key, row in newest.items() if key in wanted}
+        found: dict[CallKey, StoredCompletion] = {}
+        for row in reversed(rows):
+            key = (row[0], row[1])
+            if key in wanted and key not in found and (one := _understood(row)) is not None:
+                found[key] = one
+        return found
 
     async def put(self, rows: Sequence[StoredCompletion]) -> None:
         """Returns when the rows are synced."""
@@ -67,28 +74,34 @@ class CommittedStore:
         """Every row of each request, oldest first."""
         found: dict[str, list[StoredCompletion]] = {}
         for row in await self._read(lambda: self._backend.rows(list(dict.fromkeys(digests)))):
-            found.setdefault(row[0], []).append(_understood(row))
+            if (one := _understood(row)) is not None:
+                found.setdefault(one.request_digest, []).append(one)
         return {digest: tuple(rows) for digest, rows in found.items()}
 
     async def plan(self, content_digest: str) -> JsonValue:
         """The plan that was kept, or ``None``."""
-        text = await self._read(lambda: self._backend.plan(content_digest))
-        return None if text is None else _json(text)
+        row = await self._read(lambda: self._backend.plan(content_digest))
+        return None if row is None or not _is_whole(row) else _json(row[1])
 
     async def keep_plan(self, content_digest: str, plan: JsonValue) -> JsonValue:
         """Keeps the first plan of a digest."""
-        text = json.dumps(plan, sort_keys=True, separators=(",", ":"))
-        return _json(await self._write(lambda write: write.keep_plan(content_digest, text)))
+        row = plan_row(content_digest, json.dumps(plan, sort_keys=True, separators=(",", ":")))
+        kept = await self._write(lambda write: write.keep_plan(row))
+        return _json(kept[1])
 
     async def forget(self, digests: Collection[str]) -> int:
         """Deletes everything of these requests, and the plans of these contents; how many rows."""
         wanted = list(digests)
         return await self._write(lambda write: write.forget(wanted))
 
-    async def prune(self, *, older_than: str | None = None, max_bytes: int | None = None) -> int:
+    async def prune(
+        self, *, older_than: str | None = None, newer_than: str | None = None, max_bytes: int | None = None
+    ) -> int:
         """Deletes the oldest completions: those made before ``older_than`` (UTC, ISO 8601), and as many as bring the
-        database under ``max_bytes``. How many."""
-        return await self._write(lambda write: write.prune(older_than=older_than, max_bytes=max_bytes))
+        database under ``max_bytes``; and those dated after ``newer_than``, when a clock was wrong. How many."""
+        return await self._write(
+            lambda write: write.prune(older_than=older_than, newer_than=newer_than, max_bytes=max_bytes)
+        )
 
     async def stats(self) -> StoreStats:
         """What is in it."""
@@ -97,15 +110,20 @@ class CommittedStore:
     def export(self) -> Iterator[StoredCompletion]:
         """Every completion, oldest first. Blocks."""
         for row in self._backend.export():
-            yield _understood(row)
+            if (one := _understood(row)) is not None:
+                yield one
 
     def plans(self) -> Iterator[tuple[str, JsonValue]]:
         """Every plan with its content digest. Blocks."""
-        for content_digest, text in self._backend.plans():
-            try:
-                yield content_digest, _json(text)
-            except (TypeError, ValueError) as error:
-                raise StoreError("the outcome store holds a plan that can't be read", mend=UNREADABLE) from error
+        for row in self._backend.plans():
+            if _is_whole(row):
+                yield row[0], _json(row[1])
+
+    def check(self) -> None:
+        """Raises StoreError where nothing can be kept any more. Blocks."""
+        if self._closed:
+            raise StoreError("the outcome store is closed already")
+        self._backend.check()
 
     async def aclose(self) -> None:
         """Writes what is waiting, gives up all claims and closes."""
@@ -161,12 +179,24 @@ def _heard(done: asyncio.Future[Any]) -> None:
         done.exception()
 
 
-def _understood(row: tuple[Any, ...]) -> StoredCompletion:
+def _understood(row: Row) -> StoredCompletion | None:
+    """The row; ``None`` where it is damaged. Raises StoreError for one that is whole and can't be read."""
+    if not _is_whole(row):
+        return None
     try:
         return from_row(row)
     except (TypeError, ValueError) as error:
         what = f"the outcome store holds a row that can't be read (request {str(row[0])[:12]}…)"
         raise StoreError(what, mend=UNREADABLE) from error
+
+
+def _is_whole(row: Row) -> bool:
+    if is_sound(row):
+        return True
+    log.warning(
+        "the outcome store holds a damaged row (%s…): it is not used, and what it held is asked again", row[0][:12]
+    )
+    return False
 
 
 def _json(text: str) -> JsonValue:

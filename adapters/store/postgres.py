@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from adapters.store.backend import StoreStats
-from adapters.store.rows import COLUMNS, Row
+from adapters.store.rows import COLUMNS, CONTENT, PLAN_COLUMNS, Row, is_sound
 from schemas.errors import StoreError
 from schemas.ports import CallKey
 
@@ -23,19 +23,23 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS promptverdict_completions (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, request_digest TEXT NOT NULL, repetition BIGINT NOT NULL,
     created_at TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, completion TEXT NOT NULL,
-    cost_usd TEXT NOT NULL, neutral_cost_usd TEXT NOT NULL, price TEXT NOT NULL);
+    cost_usd TEXT NOT NULL, neutral_cost_usd TEXT NOT NULL, price TEXT NOT NULL, checksum TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS promptverdict_completions_by_request
     ON promptverdict_completions (request_digest, repetition, id);
 CREATE TABLE IF NOT EXISTS promptverdict_claims (
     request_digest TEXT NOT NULL, repetition BIGINT NOT NULL, owner BIGINT NOT NULL,
     PRIMARY KEY (request_digest, repetition));
-CREATE TABLE IF NOT EXISTS promptverdict_plans (content_digest TEXT PRIMARY KEY, plan TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS promptverdict_plans (
+    content_digest TEXT PRIMARY KEY, plan TEXT NOT NULL, checksum TEXT NOT NULL DEFAULT '');
 """
 TABLES = {
     "promptverdict_completions": {"id", *COLUMNS},
     "promptverdict_claims": {"request_digest", "repetition", "owner"},
-    "promptverdict_plans": {"content_digest", "plan"},
+    "promptverdict_plans": {*PLAN_COLUMNS},
 }
+CHECKSUM = "encode(sha256(convert_to(concat_ws(E'\\x1f', {}), 'UTF8')), 'hex')"
+"""``adapters.store.rows.checksum``, in the server."""
+SELECT_PLAN = f"SELECT {', '.join(PLAN_COLUMNS)} FROM promptverdict_plans"  # noqa: S608 - our own names
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM promptverdict_completions"  # noqa: S608 - our own names
 CLAIM = """
 INSERT INTO promptverdict_claims AS held
@@ -73,33 +77,49 @@ class PostgresBackend:
             undo.callback(self._reader.close)
             with self._writer.transaction():
                 self._writer.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
-                self._recognise()
+                older = self._recognise()
                 self._writer.execute(SCHEMA)
+                for table in older:
+                    self._add_checksums(table)
             undo.pop_all()
 
-    def _recognise(self) -> None:
-        """Raises StoreError for tables of our names that are somebody else's or another version's, before anything is
-        written."""
+    def _recognise(self) -> list[str]:
+        """The tables without checksums. Raises StoreError for tables of our names that are somebody else's or another
+        version's, before anything is written."""
+        older = []
         for table, columns in TABLES.items():
-            found = self._writer.execute(
+            rows = self._writer.execute(
                 "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
                 [table],
             ).fetchall()
-            if found and {name for (name,) in found} != columns:
+            found = {name for (name,) in rows}
+            if "checksum" in columns and found == columns - {"checksum"}:
+                older.append(table)
+            elif found and found != columns:
                 raise StoreError(
                     f"{table} has other columns than a table of outcomes of this version",
                     where=self._where,
                     mend="name another database, or upgrade",
                 )
+        return older
+
+    def _add_checksums(self, table: str) -> None:
+        made = CHECKSUM.format(", ".join(CONTENT[table.removeprefix("promptverdict_")]))
+        self._writer.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT NOT NULL DEFAULT ''".encode())
+        self._writer.execute(f"UPDATE {table} SET checksum = {made}".encode())  # noqa: S608 - our own names
+
+    def check(self) -> None:
+        """Raises StoreError where it can't be reached or read."""
+        self._read("SELECT count(*) FROM (SELECT 1 FROM promptverdict_completions LIMIT 1) AS one")
 
     def rows(self, digests: Sequence[str]) -> list[Row]:
         """Every row of these requests, oldest first."""
         return self._read(f"{SELECT} WHERE request_digest = ANY(%s) ORDER BY id", [list(digests)])
 
-    def plan(self, content_digest: str) -> str | None:
+    def plan(self, content_digest: str) -> Row | None:
         """The plan that was kept."""
-        found = self._read("SELECT plan FROM promptverdict_plans WHERE content_digest = %s", [content_digest])
-        return str(found[0][0]) if found else None
+        found = self._read(f"{SELECT_PLAN} WHERE content_digest = %s", [content_digest])
+        return found[0] if found else None
 
     def stats(self) -> StoreStats:
         """Counts and sizes."""
@@ -131,12 +151,9 @@ class PostgresBackend:
         ):
             yield from cursor.execute(f"{SELECT} ORDER BY id")
 
-    def plans(self) -> Iterator[tuple[str, str]]:
-        """Every plan with its digest."""
-        for digest, plan in self._read(
-            "SELECT content_digest, plan FROM promptverdict_plans ORDER BY content_digest", []
-        ):
-            yield str(digest), str(plan)
+    def plans(self) -> Iterator[Row]:
+        """Every plan."""
+        yield from self._read(f"{SELECT_PLAN} ORDER BY content_digest", [])
 
     def close(self) -> None:
         """Gives up all claims and closes."""
@@ -182,15 +199,18 @@ class PostgresBackend:
                 [[key[0] for key in keys], [key[1] for key in keys], self._owner],
             )
 
-    def keep_plan(self, content_digest: str, plan: str) -> str:
-        """The first plan of a digest."""
+    def keep_plan(self, row: Row) -> Row:
+        """The first plan of a digest that isn't damaged."""
         with self._cursor() as cursor:
+            found = cursor.execute(f"{SELECT_PLAN} WHERE content_digest = %s".encode(), row[:1]).fetchall()
+            if found and is_sound(found[0]):
+                return found[0]
             cursor.execute(
-                "INSERT INTO promptverdict_plans VALUES (%s, %s) ON CONFLICT DO NOTHING", [content_digest, plan]
+                "INSERT INTO promptverdict_plans (content_digest, plan, checksum) VALUES (%s, %s, %s)"
+                " ON CONFLICT (content_digest) DO UPDATE SET plan = EXCLUDED.plan, checksum = EXCLUDED.checksum",
+                row,
             )
-            cursor.execute("SELECT plan FROM promptverdict_plans WHERE content_digest = %s", [content_digest])
-            ((kept,),) = cursor.fetchall()
-            return str(kept)
+        return row
 
     def forget(self, digests: Sequence[str]) -> int:
         """Deletes every row of these requests and the plans of these contents."""
@@ -201,10 +221,13 @@ class PostgresBackend:
                 deleted += cursor.rowcount
         return deleted
 
-    def prune(self, *, older_than: str | None, max_bytes: int | None) -> int:
-        """Deletes the oldest rows; how many."""
+    def prune(self, *, older_than: str | None, newer_than: str | None, max_bytes: int | None) -> int:
+        """Deletes the oldest rows, and those from the future; how many."""
         deleted = 0
         with self._cursor() as cursor:
+            if newer_than is not None:
+                cursor.execute("DELETE FROM promptverdict_completions WHERE created_at > %s", [newer_than])
+                deleted += cursor.rowcount
             if older_than is not None:
                 cursor.execute("DELETE FROM promptverdict_completions WHERE created_at < %s", [older_than])
                 deleted += cursor.rowcount

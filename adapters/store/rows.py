@@ -1,8 +1,14 @@
-"""Rows as they lie in a database, and back."""
+"""Rows as they lie in a database, and back.
+
+Each row carries a checksum of its other columns: what a disk or a hand has changed since is no evidence.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
@@ -11,14 +17,33 @@ from schemas.outcomes import Completion, StoredCompletion
 
 COLUMNS = (
     "request_digest", "repetition", "created_at", "provider", "model", "completion", "cost_usd", "neutral_cost_usd",
-    "price",
+    "price", "checksum",
 )  # fmt: skip
+PLAN_COLUMNS = ("content_digest", "plan", "checksum")
+CONTENT = {"completions": COLUMNS[:-1], "plans": PLAN_COLUMNS[:-1]}
+"""What the checksum of a row is made of, by table."""
 Row = tuple[Any, ...]
+BETWEEN = "\x1f"
+
+
+def checksum(values: Iterable[object]) -> str:
+    """Of a row's columns, in their order: SHA-256 of their texts. Postgres computes the same."""
+    return hashlib.sha256(BETWEEN.join(map(str, values)).encode()).hexdigest()
+
+
+def is_sound(row: Row) -> bool:
+    """Whether the row is as it was written; the checksum comes last."""
+    return bool(checksum(row[:-1]) == row[-1])
+
+
+def plan_row(content_digest: str, plan: str) -> Row:
+    """In the order of ``PLAN_COLUMNS``."""
+    return content_digest, plan, checksum((content_digest, plan))
 
 
 def to_row(stored: StoredCompletion) -> Row:
     """In the order of ``COLUMNS``; money as exact text."""
-    return (
+    row = (
         stored.request_digest,
         stored.repetition,
         stored.created_at,
@@ -29,11 +54,15 @@ def to_row(stored: StoredCompletion) -> Row:
         str(stored.neutral_cost_usd),
         json.dumps(stored.price, separators=(",", ":")),
     )
+    return (*row, checksum(row))
 
 
 def from_row(row: Row) -> StoredCompletion:
     """Raises ValueError for a row that this version does not understand."""
     fields = dict(zip(COLUMNS, row, strict=True))
+    del fields["checksum"]
+    if datetime.fromisoformat(fields["created_at"]).tzinfo is None:
+        raise ValueError("a time without a zone")
     price: JsonValue = json.loads(fields["price"])
     completion = Completion.model_validate_json(fields["completion"])
     return StoredCompletion.model_validate(fields | {"completion": completion, "price": price})

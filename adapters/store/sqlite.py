@@ -14,26 +14,29 @@ from decimal import Decimal
 from pathlib import Path
 
 from adapters.store.backend import StoreStats
-from adapters.store.rows import COLUMNS, Row
+from adapters.store.rows import COLUMNS, CONTENT, PLAN_COLUMNS, Row, checksum, is_sound
 from schemas.errors import StoreError
 from schemas.ports import CallKey
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS completions (
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS completions (
     id INTEGER PRIMARY KEY, request_digest TEXT NOT NULL, repetition INTEGER NOT NULL, created_at TEXT NOT NULL,
     provider TEXT NOT NULL, model TEXT NOT NULL, completion TEXT NOT NULL, cost_usd TEXT NOT NULL,
-    neutral_cost_usd TEXT NOT NULL, price TEXT NOT NULL);
-CREATE INDEX IF NOT EXISTS completions_by_request ON completions (request_digest, repetition, id);
-CREATE TABLE IF NOT EXISTS claims (
+    neutral_cost_usd TEXT NOT NULL, price TEXT NOT NULL, checksum TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX IF NOT EXISTS completions_by_request ON completions (request_digest, repetition, id)",
+    """CREATE TABLE IF NOT EXISTS claims (
     request_digest TEXT NOT NULL, repetition INTEGER NOT NULL, owner TEXT NOT NULL,
-    PRIMARY KEY (request_digest, repetition)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS plans (content_digest TEXT PRIMARY KEY, plan TEXT NOT NULL) WITHOUT ROWID;
-"""
-VERSION = 1
+    PRIMARY KEY (request_digest, repetition)) WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS plans (
+    content_digest TEXT PRIMARY KEY, plan TEXT NOT NULL, checksum TEXT NOT NULL DEFAULT '') WITHOUT ROWID""",
+)
+VERSION = 2
+"""1: rows had no checksum."""
 APPLICATION = 0x50_56_64_74
 """SQLite's ``application_id`` of a store: a database of somebody else is never written to."""
 TABLES = {"completions", "claims", "plans"}
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM completions"  # noqa: S608 - our own names
+SELECT_PLAN = f"SELECT {', '.join(PLAN_COLUMNS)} FROM plans"  # noqa: S608
 FORGET = ("DELETE FROM completions WHERE request_digest = ?", "DELETE FROM plans WHERE content_digest = ?")
 BUSY_S = 30
 
@@ -55,11 +58,35 @@ class SqliteBackend:
             fcntl.flock(self._pulse, fcntl.LOCK_EX)
             self._writer = undo.enter_context(closing(self._connect()))
             self._reader = undo.enter_context(closing(self._connect()))
-            marks = f"PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};"
-            self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} {marks} COMMIT;")
-            self._bury_the_dead()
+            with self._transaction():
+                self._make_tables()
+                self._bury_the_dead()
+            self._file = self._identity()
             undo.pop_all()
         self._reading = threading.Lock()
+
+    def _make_tables(self) -> None:
+        for statement in SCHEMA:
+            self._writer.execute(statement)
+        for table, columns in CONTENT.items():
+            if "checksum" not in {name for _, name, *_ in self._writer.execute(f"PRAGMA table_info({table})")}:
+                self._writer.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT NOT NULL DEFAULT ''")
+                self._writer.execute(f"UPDATE {table} SET checksum = checksum_of({', '.join(columns)})")  # noqa: S608
+        for pragma in (f"application_id = {APPLICATION}", f"user_version = {VERSION}"):
+            self._writer.execute(f"PRAGMA {pragma}")
+
+    def check(self) -> None:
+        """Raises StoreError where it can't be read, or where the file isn't the one that was opened any more."""
+        with self._told(), self._reading:
+            self._reader.execute("SELECT count(*) FROM (SELECT 1 FROM completions LIMIT 1)").fetchone()
+            if self._identity() != self._file:
+                raise StoreError(
+                    "the outcome store was replaced while it was open", where=str(self.path), mend="start it again"
+                )
+
+    def _identity(self) -> tuple[int, int]:
+        found = self.path.stat()
+        return found.st_dev, found.st_ino
 
     def rows(self, digests: Sequence[str]) -> list[Row]:
         """Every row of these requests, oldest first."""
@@ -71,13 +98,13 @@ class SqliteBackend:
                 found += self._reader.execute(f"{SELECT} WHERE request_digest IN ({marks}) ORDER BY id", some)
         return found
 
-    def plan(self, content_digest: str) -> str | None:
+    def plan(self, content_digest: str) -> Row | None:
         """The plan that was kept."""
         with self._told(), self._reading:
-            found = self._reader.execute(
-                "SELECT plan FROM plans WHERE content_digest = ?", (content_digest,)
+            found: Row | None = self._reader.execute(
+                f"{SELECT_PLAN} WHERE content_digest = ?", (content_digest,)
             ).fetchone()
-        return None if found is None else str(found[0])
+        return found
 
     def stats(self) -> StoreStats:
         """Counts and sizes."""
@@ -107,10 +134,10 @@ class SqliteBackend:
             finally:
                 connection.close()
 
-    def plans(self) -> Iterator[tuple[str, str]]:
-        """Every plan with its digest."""
+    def plans(self) -> Iterator[Row]:
+        """Every plan."""
         with self._told(), self._reading:
-            found = self._reader.execute("SELECT content_digest, plan FROM plans ORDER BY content_digest").fetchall()
+            found = self._reader.execute(f"{SELECT_PLAN} ORDER BY content_digest").fetchall()
         yield from found
 
     def close(self) -> None:
@@ -164,11 +191,13 @@ class SqliteBackend:
             [(*key, self._owner) for key in keys],
         )
 
-    def keep_plan(self, content_digest: str, plan: str) -> str:
-        """The first plan of a digest."""
-        self._writer.execute("INSERT OR IGNORE INTO plans VALUES (?, ?)", (content_digest, plan))
-        kept = self._writer.execute("SELECT plan FROM plans WHERE content_digest = ?", (content_digest,)).fetchone()
-        return str(kept[0])
+    def keep_plan(self, row: Row) -> Row:
+        """The first plan of a digest that isn't damaged."""
+        kept: Row | None = self._writer.execute(f"{SELECT_PLAN} WHERE content_digest = ?", row[:1]).fetchone()
+        if kept is not None and is_sound(kept):
+            return kept
+        self._writer.execute("INSERT OR REPLACE INTO plans (content_digest, plan, checksum) VALUES (?, ?, ?)", row)
+        return row
 
     def forget(self, digests: Sequence[str]) -> int:
         """Deletes every row of these requests and the plans of these contents, and overwrites where they were."""
@@ -179,9 +208,11 @@ class SqliteBackend:
                 deleted += self._writer.execute(statement, (digest,)).rowcount
         return deleted
 
-    def prune(self, *, older_than: str | None, max_bytes: int | None) -> int:
-        """Deletes the oldest rows; how many."""
+    def prune(self, *, older_than: str | None, newer_than: str | None, max_bytes: int | None) -> int:
+        """Deletes the oldest rows, and those from the future; how many."""
         deleted = 0
+        if newer_than is not None:
+            deleted += self._writer.execute("DELETE FROM completions WHERE created_at > ?", (newer_than,)).rowcount
         if older_than is not None:
             deleted += self._writer.execute("DELETE FROM completions WHERE created_at < ?", (older_than,)).rowcount
         while max_bytes is not None and self._bytes(self._writer) > max_bytes:
@@ -217,6 +248,8 @@ class SqliteBackend:
             undo.callback(connection.close)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            connection.text_factory = lambda raw: raw.decode(errors="replace")  # the checksum says that it is damaged
+            connection.create_function("checksum_of", -1, lambda *values: checksum(values), deterministic=True)
             connection.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]  # the stub wants Any
             undo.pop_all()
         return connection

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 UNDER_WAY = timedelta(hours=1)
 """A call that was paid when the App was removed may still be written: so long its row is looked for again."""
+WRONG_CLOCK = timedelta(days=1)
+"""An outcome that is dated so far ahead was stored by a machine whose clock was wrong: its age can't be told."""
 TOGETHER = 500
 
 
@@ -24,8 +26,8 @@ class ForgettingStore(Protocol):
         """Deletes everything of these requests, and the plans of these contents; how many rows."""
         ...
 
-    async def prune(self, *, older_than: str) -> int:
-        """Deletes what was made before (UTC, ISO 8601); how many rows."""
+    async def prune(self, *, older_than: str, newer_than: str) -> int:
+        """Deletes what was made before, or is dated after (UTC, ISO 8601); how many rows."""
         ...
 
 
@@ -33,8 +35,11 @@ async def keep_house(records: Records, store: ForgettingStore, retention: Retent
     """What a sweep does now and then: retention in both stores, and the outcomes of removed repositories. How many rows
     went. Raises StoreError; what was not done then is done the next time."""
     went = await asyncio.to_thread(records.prune, retention, at)
-    oldest = at - timedelta(days=retention.texts_days)
-    went += await store.prune(older_than=oldest.isoformat(timespec="microseconds"))
+    oldest, newest = (
+        moment.isoformat(timespec="microseconds")
+        for moment in (at - timedelta(days=retention.texts_days), at + WRONG_CLOCK)
+    )
+    went += await store.prune(older_than=oldest, newer_than=newest)
     return went + await forget_orphans(records, store, at)
 
 

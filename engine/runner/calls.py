@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from engine.cost import bill, neutral, unpriced, worst_case
@@ -27,6 +27,8 @@ SCHEMA_WORDS = re.compile("response_format|json_schema|output_config|text.format
 POLL_S = 0.05
 """How often a call that somebody else has claimed is looked for."""
 UNITS = {"m": 60, "h": 3600, "d": 86400}
+SKEW = timedelta(minutes=10)
+"""How far clocks of several machines may differ. What is dated later has no age that can be told: it is not used."""
 
 
 def deadline_passed(deadline_s: float) -> ProviderError:
@@ -80,9 +82,8 @@ class Calls:
         self._timeout_s = settings.timeout_s
         self._deadline_s = settings.deadline_s
         self._deadline = clock.monotonic() + settings.deadline_s
-        age = timedelta(seconds=int(settings.max_age[:-1]) * UNITS[settings.max_age[-1]])
+        self._age = timedelta(seconds=int(settings.max_age[:-1]) * UNITS[settings.max_age[-1]])
         self._began = clock.utc()
-        self._oldest = (self._began - age).isoformat(timespec="microseconds")
 
     @property
     def made(self) -> int:
@@ -101,7 +102,12 @@ class Calls:
     async def stored(self, keys: list[CallKey]) -> dict[CallKey, StoredCompletion]:
         """Rows that are young enough to decide with."""
         rows = await self._store.get(keys)
-        return {key: row for key, row in rows.items() if row.created_at >= self._oldest}
+        latest = max(self._began, self._clock.utc()) + SKEW
+        return {
+            key: row
+            for key, row in rows.items()
+            if self._began - self._age <= datetime.fromisoformat(row.created_at) <= latest
+        }
 
     async def claimed(self, keys: list[CallKey]) -> frozenset[CallKey]:
         """The keys that are now ours to call: claimed, and not stored by somebody else a moment before that."""

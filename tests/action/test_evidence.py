@@ -90,8 +90,12 @@ STRANGE = {
     "is another program's": lambda good, folder: edited(b"", folder, "CREATE TABLE completions (x)", "CREATE TABLE plans (y)"),
     "has another row": lambda good, folder: edited(good, folder, "UPDATE completions SET price = 'free', completion = '{}'"),
     "has rows without values": lambda _, folder: edited(b"", folder, f"CREATE TABLE completions (id, {', '.join(COLUMNS)})", "INSERT INTO completions (repetition) VALUES (0)"),
-    "has another plan": lambda good, folder: edited(good, folder, "INSERT INTO plans VALUES ('a', 'no JSON')"),
+    "has another plan": lambda good, folder: edited(good, folder, "INSERT INTO plans VALUES ('a', 'no JSON', '')"),
 }  # fmt: skip
+
+
+QUIET = {"is empty", "has another row", "has another plan"}
+"""What is damaged in a sound file is left out."""
 
 
 @pytest.mark.parametrize("what", STRANGE)
@@ -102,11 +106,11 @@ def test_a_store_that_can_not_be_read_costs_calls_and_no_verdict(stage, scene, p
     scene.artifact(NAME, {"outcomes.sqlite3": STRANGE[what](outcomes(30), tmp_path)}, head_sha=pull.head_sha)
     event = scene.queue(pull)
     ran = stage.run("merge_group", event)
-    assert ("can't be reused" in ran.log) == (what != "is empty"), ran.log
+    assert ("can't be reused" in ran.log) == (what not in QUIET), ran.log
     assert (stage.state(event["merge_group"]["head_sha"]), stage.script.paid) == ("success", 40)
     assert len(kept(stage)[0]) >= 2
     ran = stage.run("push", scene.merge(pull))
-    assert (ran.code, "weren't adopted" in ran.log) == (0, what != "is empty")
+    assert (ran.code, "weren't adopted" in ran.log) == (0, what not in QUIET)
 
 
 def damaged():

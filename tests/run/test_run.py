@@ -84,6 +84,19 @@ async def test_stored_answers_that_are_too_old_serve_planning_only(store):
     assert len((await store.history([digest]))[digest]) == 2
 
 
+async def test_answers_from_the_future_are_not_used(store):
+    """Whoever stored them had a wrong clock: how old they are can't be told."""
+    clock, provider = HandClock(), Scripted()
+    clock.offset = timedelta(days=400)
+    await run_one(experiment(2), provider, store, clock=clock)
+    clock.offset = timedelta(minutes=-9)
+    await run_one(experiment(2), provider, store, clock=clock)
+    assert provider.calls == 8
+    clock.offset = timedelta(minutes=-18)  # of two machines one may be a little ahead
+    await run_one(experiment(2), provider, store, clock=clock)
+    assert provider.calls == 8
+
+
 @pytest.mark.parametrize("finish", [Finish.LENGTH, Finish.REFUSAL, Finish.FILTER, Finish.EMPTY])
 async def test_a_finish_that_is_no_answer_scores_zero_is_stored_and_is_named(store, finish):
     provider = Scripted(lambda *_: completion("yes", finish=finish))

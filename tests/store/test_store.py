@@ -11,6 +11,7 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.store import open_store
+from adapters.store.rows import checksum, to_row
 from adapters.store.sqlite import APPLICATION
 from schemas.errors import StoreError
 from schemas.outcomes import Completion, Finish, StoredCompletion, ToolCall, Usage
@@ -164,12 +165,20 @@ async def test_every_plan_is_listed_with_its_digest(store):
     assert list(store.plans()) == [("d", {"n": 1}), ("e", {"n": 2})]
 
 
-async def test_a_plan_that_cant_be_read_is_an_error(store, where):
-    await store.keep_plan("d", {"n": 1})
-    table = "plans" if "://" not in where else "promptverdict_plans"
-    store._backend._writer.execute(f"UPDATE {table} SET plan = '{{'")
-    with pytest.raises(StoreError, match="a plan that can't be read"):
-        list(store.plans())
+def table(where, name):
+    return name if "://" not in where else f"promptverdict_{name}"
+
+
+async def test_a_damaged_plan_is_none_and_gives_way_to_the_next(store, where):
+    damages = ["plan = '{'", "plan = '{}'", "plan = replace(plan, '1', '2')", "checksum = ''"]
+    for name, damage in enumerate(damages):
+        digest = f"d{name}"
+        await store.keep_plan(digest, {"n": 1})
+        store._backend._writer.execute(f"UPDATE {table(where, 'plans')} SET {damage} WHERE content_digest = '{digest}'")
+        assert digest not in dict(store.plans()), damage
+        assert await store.plan(digest) is None, damage
+        assert await store.keep_plan(digest, {"n": 3}) == {"n": 3}
+        assert await store.keep_plan(digest, {"n": 4}) == {"n": 3}
 
 
 async def test_stats_are_exact(store):
@@ -242,7 +251,7 @@ async def test_a_database_of_somebody_else_is_refused_and_left_alone(path, state
 
 async def test_a_store_of_a_newer_version_is_refused(file_store, path):
     await file_store.aclose()
-    before = database(path, "PRAGMA user_version = 2")
+    before = database(path, "PRAGMA user_version = 3")
     with pytest.raises(StoreError, match="written by a newer version"):
         open_store(str(path))
     assert path.read_bytes() == before
@@ -322,12 +331,90 @@ async def test_a_full_disk_fails_everyone_who_waits_and_keeps_what_was_there(fil
     assert not failed & stored  # who was told no has no row
 
 
-async def test_a_row_that_cant_be_read_is_an_error_not_a_miss(store, where):
-    await store.put([row()])
-    table = "completions" if "://" not in where else "promptverdict_completions"
-    store._backend._writer.execute(f"UPDATE {table} SET completion = '{{}}'")
-    with pytest.raises(StoreError, match="can't be read"):
-        await store.get([("a" * 64, 0)])
+DAMAGES = [
+    "completion = '{}'",
+    "completion = '{'",
+    "completion = replace(completion, 'new', 'newer')",
+    "created_at = 'soon'",
+    "created_at = '2027-01-01T00:00:00.000000+00:00'",
+    "cost_usd = '0'",
+    "price = '[]'",
+    "repetition = 1",
+    "model = 'x'",
+    "checksum = ''",
+]
+
+
+async def test_a_damaged_row_is_not_believed_and_makes_way_for_a_new_answer(store, where, caplog):
+    for number, damage in enumerate(DAMAGES):
+        digest = "0123456789abcdef"[number] * 64
+        old, new, newest = (
+            row().model_copy(update={"request_digest": digest, "completion": row(text=text).completion})
+            for text in ("old", "new", "newest")
+        )
+        await store.put([old])
+        await store.put([new, old.model_copy(update={"repetition": 2})])
+        store._backend._writer.execute(
+            f"UPDATE {table(where, 'completions')} SET {damage} WHERE completion LIKE '%new%'"
+            f" AND request_digest = '{digest}'"
+        )
+        found = await store.get([(digest, repetition) for repetition in range(3)])
+        assert {key[1]: one.completion.text for key, one in found.items()} == {0: "old", 2: "old"}, damage
+        assert [one.completion.text for one in (await store.history([digest]))[digest]] == ["old", "old"], damage
+        await store.put([newest])
+        assert (await store.get([(digest, 0)]))[digest, 0].completion.text == "newest"
+    assert len(list(store.export())) == 3 * len(DAMAGES)
+    assert "damaged row" in caplog.text
+
+
+async def test_bits_that_are_no_text_any_more_hide_no_other_row(file_store):
+    await file_store.put([row(), row(repetition=1)])
+    file_store._backend._writer.execute(
+        "UPDATE completions SET completion = CAST(x'ff' || completion AS TEXT) WHERE repetition = 1"
+    )
+    assert set(await file_store.get([("a" * 64, 0), ("a" * 64, 1)])) == {("a" * 64, 0)}
+
+
+async def test_a_whole_row_that_cant_be_read_is_an_error_not_a_miss(store):
+    for at, value in [(5, "{}"), (2, "yesterday"), (2, "2026-11-21T00:00:00"), (8, "[")]:
+        values = [*to_row(row())[:-1]]
+        values[at] = value
+        with store._backend.transaction() as write:
+            write.put([(*values, checksum(values))])
+        with pytest.raises(StoreError, match="can't be read"):
+            await store.get([("a" * 64, 0)])
+
+
+async def test_rows_without_checksums_get_them_when_the_store_is_opened(store, where):
+    await store.put([row(), row("b", text="it's ünï ☃")])
+    await store.keep_plan("d", {"n": 1})
+    writer = store._backend._writer
+    for name in ("completions", "plans"):
+        writer.execute(f"ALTER TABLE {table(where, name)} DROP COLUMN checksum")
+    if "://" not in where:
+        writer.execute("PRAGMA user_version = 1")
+    await store.aclose()
+    again = open_store(where)
+    assert [one.completion.text for one in again.export()] == ["yes", "it's ünï ☃"]
+    assert await again.plan("d") == {"n": 1}
+    await again.aclose()
+
+
+async def test_a_store_that_was_replaced_while_it_was_open_is_noticed(file_store, path):
+    file_store.check()
+    path.rename(path.with_suffix(".away"))
+    with pytest.raises(StoreError, match="failed"):
+        file_store.check()
+    path.write_bytes(b"")
+    with pytest.raises(StoreError, match="replaced while it was open"):
+        file_store.check()
+
+
+async def test_rows_from_the_future_are_pruned(store):
+    await store.put([row(), row("b", at="2031-01-01T00:00:00.000000+00:00")])
+    assert await store.prune(newer_than="2026-11-22T00:00:00.000000+00:00") == 1
+    assert [one.request_digest for one in store.export()] == ["a" * 64]
+    store.check()
 
 
 async def test_every_commit_is_synced(file_store):
