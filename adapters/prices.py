@@ -17,9 +17,14 @@ OFFLINE = Price(input=Decimal("1.00"), output=Decimal("5.00"))
 
 
 class GenaiPrices:
-    """``PriceTable``. ``at``: the day whose prices are used (``--prices-at``); today where it is ``None``."""
+    """``PriceTable``. ``at``: the day whose prices are used (``--prices-at``); today where it is ``None``.
 
-    def __init__(self, at: date | None = None) -> None:
+    ``at_least_listed``: a configured price below the public table's gives way to it. The bot's operator pays, and the
+    configuration is a repository's.
+    """
+
+    def __init__(self, at: date | None = None, *, at_least_listed: bool = False) -> None:
+        self._at_least_listed = at_least_listed
         self._at = datetime.combine(at, time(12), UTC) if at else None
 
     def price(self, model: ModelConfig) -> Price:
@@ -27,7 +32,9 @@ class GenaiPrices:
 
         Raises ConfigError, with the line to paste, for a model whose price isn't known."""
         if model.price is not None:
-            return _with_cache_writes(model.price, model)
+            listed = self._looked_up(model) if self._at_least_listed else None
+            below = listed is not None and _is_below(model.price, listed)
+            return _with_cache_writes(listed if below and listed else model.price, model)
         if model.provider is ProviderName.OFFLINE:
             return OFFLINE
         found = self._looked_up(model)
@@ -53,6 +60,14 @@ class GenaiPrices:
             "tiers": [{"above": above} | _tokens(table, above + 1) for above in _starts(table)],
         }
         return Price.model_validate(price)
+
+
+def _is_below(configured: Price, listed: Price) -> bool:
+    """Whether any figure is lower than the same one of the table, or prices of long requests are left out."""
+    figures = Price.model_fields.keys() - {"tiers", "rate"}
+    pairs = ((getattr(configured, name), getattr(listed, name)) for name in figures)
+    lower = any(one is not None and other is not None and one < other for one, other in pairs)
+    return lower or (bool(listed.tiers) and configured.tiers != listed.tiers)
 
 
 UNCOUNTED = ("output_reasoning_mtok", "output_citation_mtok")

@@ -14,12 +14,15 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from schemas.errors import PromptVerdictError
+from bot.logs import logger
+from schemas.errors import PromptVerdictError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,6 +42,8 @@ SCHEMA = "promptverdict_workflows"
 THREADS = 16
 POLL_S = 0.25
 """How soon a free worker sees a new run."""
+
+log = logger("durable")
 
 
 class Status(StrEnum):
@@ -116,6 +121,13 @@ class Durable:
         """Puts what a dead worker left pending back on the queue; which runs. Never call it for one that lives."""
         return await _outside(self._recover, slot)
 
+    def check(self) -> None:
+        """Raises StoreError where runs can't be put into the queue. Blocks."""
+        from dbos import DBOS
+
+        with _told():
+            DBOS.list_workflows(limit=1, load_input=False, load_output=False)
+
     async def forget(self, before: datetime) -> None:
         """Drops what the executor remembers of runs that ended before: their records say everything."""
         await _outside(self._forget, before)
@@ -128,6 +140,7 @@ class Durable:
         with self._turn:
             if self._stopped:
                 return
+            _begin_anew_where_damaged(self._url)
             _write_ahead(self._url)
             DBOS(config=self._config())
             _register(self._work)
@@ -206,8 +219,31 @@ class Durable:
 
 
 async def _outside(work: Callable[..., T], *arguments: object) -> T:
-    """In a thread that doesn't know on behalf of which step it is asked: what a step starts is no child of its run."""
-    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+    """In a thread that doesn't know on behalf of which step it is asked: what a step starts is no child of its run.
+
+    Raises StoreError where the executor's database fails.
+    """
+
+    def told() -> T:
+        with _told():
+            return work(*arguments)
+
+    return await asyncio.get_running_loop().run_in_executor(None, told)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns a failure of the executor's database into ours."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        raise StoreError(
+            f"the queue of runs failed: {first}",
+            mend="mend the database, or start the bot again: a damaged file is begun anew",
+        ) from error
 
 
 def _register(work: Work) -> None:
@@ -233,6 +269,22 @@ def _expected(record: logging.LogRecord) -> bool:
     ours = isinstance(failure, PromptVerdictError) or "Cancel" in type(failure).__name__
     said = record.getMessage()
     return not ours and not any(words in said for words in ("was cancelled", "task cancelled", "no longer owned"))
+
+
+def _begin_anew_where_damaged(url: str) -> None:
+    """Removes a damaged file: whatever is open in the records is put into the queue again."""
+    if not url.startswith("sqlite:///"):
+        return
+    path = Path(url.removeprefix("sqlite:///"))
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            sound = connection.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+    except sqlite3.DatabaseError:
+        sound = False
+    if not sound:
+        log.warning("queue of runs begun anew", file=path.name)
+        for rest in ("", "-wal", "-shm"):
+            path.with_name(path.name + rest).unlink(missing_ok=True)
 
 
 def _write_ahead(url: str) -> None:

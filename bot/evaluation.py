@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from bot.evidence import measured_of
+from bot.spending import Purse
 from bot.store.outcomes import NotedOutcomes
 from engine.content import changed_paths, content_digest
 from engine.pipeline import look, measure, plan, static, waiting
@@ -111,6 +113,8 @@ class LiveEvaluation:
         self.clock = clock
         self._access: Access | None = None
         self._store: CommittedStore | None = None
+        self._opening = threading.Lock()
+        self.purse = Purse(records, settings.caps, clock)
 
     @property
     def access(self) -> Access:
@@ -126,11 +130,12 @@ class LiveEvaluation:
     @property
     def store(self) -> CommittedStore:
         """The outcome store of all workers."""
-        if self._store is None:
-            from adapters.store import open_store
+        from adapters.store import open_store
 
-            self._store = open_store(self.settings.outcomes_url)
-        return self._store
+        with self._opening:
+            if self._store is None:
+                self._store = open_store(self.settings.outcomes_url)
+            return self._store
 
     def prepare(self, place: Place, pull_request: PullRequest) -> LivePreparation:
         """Fetches, detects and plans; spends nothing. While it plans, others may use the copy of the repository."""
@@ -146,8 +151,8 @@ class LiveEvaluation:
         detection, changes = self.sources.read(place, read)
         bounds = STRANGERS if pull_request.trust is Trust.FORK else ORDINARY
         with closing(JailedRenderer(fill_in, bounds=bounds)) as jail:
-            prepared = plan(pull_request, detection, jail, GenaiPrices())
-        return LivePreparation(prepared, content_digest(prepared, changes), place.repository_id, self)
+            prepared = plan(pull_request, detection, jail, GenaiPrices(at_least_listed=True))
+        return LivePreparation(prepared, content_digest(prepared, changes), place, self)
 
     def concerns(self, place: Place, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Names of the lineages that differ between two tips of a base branch; ``None``: any may, or it can't be told.
@@ -184,7 +189,7 @@ class LivePreparation:
 
     prepared: Prepared
     content_digest: str
-    repository_id: int
+    place: Place
     evaluation: LiveEvaluation
 
     def static(self) -> Scorecard:
@@ -200,8 +205,12 @@ class LivePreparation:
         return self.prepared.detection.comment
 
     @property
-    def _cap(self) -> Decimal:
+    def _configured(self) -> Decimal:
         return budget_usd(self.prepared.detection.budget_usd, self.prepared.pull_request.trust)
+
+    @property
+    def _cap(self) -> Decimal:
+        return min(self._configured, self.evaluation.settings.caps.run)
 
     @property
     def _calls(self) -> bool:
@@ -221,13 +230,15 @@ class LivePreparation:
         def on_progress(progress: Progress) -> None:
             tell(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, self._cap)))
 
-        scorecard = await measure(
-            self.prepared,
-            access=evaluation.access,
-            store=NotedOutcomes(evaluation.store, evaluation.records, self.repository_id, evaluation.clock),
-            clock=evaluation.clock,
-            budget_usd=self._cap,
-            on_progress=on_progress,
-            on_record=found.append,
-        )
+        async with evaluation.purse.open(self.place.repository_id) as budget:
+            scorecard = await measure(
+                self.prepared,
+                access=evaluation.access,
+                store=NotedOutcomes(evaluation.store, evaluation.records, self.place, evaluation.clock),
+                clock=evaluation.clock,
+                budget_usd=self._configured,
+                within=budget,
+                on_progress=on_progress,
+                on_record=found.append,
+            )
         return Evaluated(scorecard, measured_of(self.prepared, found))

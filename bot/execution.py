@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bot.currency import Superseded
 from bot.evaluation import Evaluated
+from bot.health import WAITING
 from bot.logs import logger
 from bot.publishing import place_of
 from bot.standing import conclusion_of
@@ -25,6 +26,7 @@ from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictS
 
 if TYPE_CHECKING:
     from bot.evaluation import Evaluation
+    from bot.health import Health
     from bot.metrics import Metrics
     from bot.publishing import Publishing
     from bot.store.records import Records
@@ -63,7 +65,9 @@ class Execution:
         *,
         superseded: Callable[[Run, str], Awaitable[None]],
         metrics: Metrics,
+        health: Health,
     ) -> None:
+        self._health = health
         self._records = records
         self._evaluation = evaluation
         self._publishing = publishing
@@ -120,6 +124,8 @@ class Execution:
             await self._supersede(run, str(superseded))
         except (HostUnavailable, StoreError) as error:
             log.warning("not now", run=run.id, why=str(error))
+            if isinstance(error, StoreError):
+                await self._wait(run, error)
             raise
         except PromptVerdictError as error:
             log.warning("error", run=run.id, why=str(error))
@@ -127,6 +133,16 @@ class Execution:
         except Exception:
             log.exception("bug", run=run.id)
             step.trouble = BUG.format(run.id)
+        self._health.works(run.id)
+
+    async def _wait(self, run: Run, error: StoreError) -> None:
+        """Says on the check what an operator must do: until then the run is executed again and again."""
+        self._health.fails(run.id, WAITING)
+        why = f"{error.what[:1].upper()}{error.what[1:]}." + (f" What to do: {error.mend}." if error.mend else "")
+        try:
+            await asyncio.to_thread(self._publishing.waiting, run, why)
+        except (Superseded, PromptVerdictError) as refused:
+            log.warning("waiting not shown", run=run.id, why=str(refused))
 
     async def _published(self, run: Run, kept: KeptVerdict) -> None:
         at = self._clock.utc()

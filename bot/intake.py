@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.events import read_body
 from bot.intents import Ignored, Intent
 from bot.logs import logger
+from bot.store.deliveries import COMMENT
 from bot.store.values import MOST_TRIES
 from schemas.errors import HostUnavailable, PromptVerdictError
 
@@ -25,6 +27,8 @@ POLL_S = 0.5
 LEASE_S = 120.0
 """How long a worker may take over one delivery before somebody else does it."""
 TOGETHER = 8
+MOST_COMMENTS = 4
+"""Hands for comments: anybody can write as many as they like, and checks must not wait for them."""
 FIRST_PAUSE_S = 5.0
 """After the first failure; twice as long after each further one: ten minutes in all."""
 OUTAGE_PAUSE_S = 30.0
@@ -58,23 +62,26 @@ class Intake:
         """Until it is cancelled. A failing database is waited for. What this slot held when it died is free at once."""
         await asyncio.to_thread(self._records.give_back, self._worker, self._clock.utc())
         busy: set[asyncio.Task[None]] = set()
+        comments: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as hands:
             while True:
                 self._wake.clear()
-                claimed = await self._claim(TOGETHER - len(busy))
+                claimed = await self._claim(TOGETHER - len(busy), MOST_COMMENTS - len(comments))
                 for delivery in claimed:
                     task = hands.create_task(self._deal(delivery))
-                    busy.add(task)
-                    task.add_done_callback(busy.discard)
+                    for tasks in (busy, comments) if delivery.event == COMMENT else (busy,):
+                        tasks.add(task)
+                        task.add_done_callback(tasks.discard)
                 if len(busy) >= TOGETHER:
                     await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
                 elif not claimed:
                     await self._pause()
 
-    async def _claim(self, limit: int) -> list[Delivery]:
+    async def _claim(self, limit: int, comments: int) -> list[Delivery]:
         """What is there for free hands: one that waits for GitHub keeps no other waiting."""
+        claim = partial(self._records.claim, comments=comments)
         try:
-            return await asyncio.to_thread(self._records.claim, self._worker, limit, LEASE_S, self._clock.utc())
+            return await asyncio.to_thread(claim, self._worker, limit, LEASE_S, self._clock.utc())
         except PromptVerdictError as error:
             log.error("deliveries can't be read", why=str(error))
             await self._clock.sleep(FIRST_PAUSE_S)

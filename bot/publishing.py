@@ -7,6 +7,7 @@ written: what then stands on a superseded head is taken back, and the comment fo
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ from engine.check_names import NAME, check_name
 from engine.clearing import may_be_cleared
 from engine.render.annotations import scorecard_annotations
 from engine.render.check_text import check_text
-from schemas.errors import HostError, HostUnavailable, NotFound
+from schemas.errors import HostError, HostUnavailable, NotFound, StoreError
 from schemas.host import CheckAction, CheckConclusion, CheckRun, HostedPullRequest, Sha
 from schemas.scorecard import Scorecard
 
@@ -114,6 +115,16 @@ class Publishing:
             self.host(run).update_check(check_run_id, _check(run, None, "measuring", line), look)
         except HostError as error:
             log.info("progress not shown", run=run.id, why=str(error))
+
+    def waiting(self, run: Run, why: str) -> None:
+        """The run can't go on before an operator has acted: its check says so. Raises HostError and Superseded."""
+
+        def look() -> None:
+            with suppress(StoreError):  # it may be what is broken
+                still_open(self._records, run)
+
+        shown = f"{why} The run goes on by itself then."
+        self.host(run).create_check(_check(run, None, "waiting for the operator of Prompt Verdict", shown), look)
 
     def cancelled(self, run: Run) -> None:
         """The check of a superseded run. One that was made in the moment of a kill is found by its external id."""

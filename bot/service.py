@@ -51,6 +51,10 @@ class Worker(Protocol):
         """Stops runs that are under way, closes everything."""
         ...
 
+    def troubles(self) -> tuple[str, ...]:
+        """What it needs and can't use, in a few words. Blocks."""
+        ...
+
 
 MakeWorker = Callable[["Settings", "Records", Metrics, asyncio.Event], Worker]
 """Settings, records, counters, and what is set after each new delivery."""
@@ -117,7 +121,7 @@ class Service:
             clock=SystemClock(),
             metrics=metrics,
             wake=wake.set,
-            troubles=self._troubles,
+            troubles=lambda: self._troubles(worker),
             webhook=self._web,
         )
         listener = Listener(app, self._listening)
@@ -152,10 +156,12 @@ class Service:
         finally:
             await worker.stop()
 
-    def _troubles(self) -> tuple[str, ...]:
+    def _troubles(self, worker: Worker | None) -> tuple[str, ...]:
         if self._stopping.is_set():
             return ("stopping",)
-        return ("starting",) if self._make_worker and self._starting else ()
+        if worker is None:
+            return ()
+        return ("starting",) if self._starting else worker.troubles()
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -18,6 +19,7 @@ from bot.variables import (
     CERTIFICATES,
     DATA,
     DATABASE_URL,
+    DAY_USD,
     FILE,
     HOST,
     KEEP_DELIVERIES,
@@ -29,6 +31,8 @@ from bot.variables import (
     PROXY_URL,
     PUBLIC_API,
     RECORDED,
+    REPOSITORY_USD,
+    RUN_USD,
     RUNS,
     SERVER_URL,
     SLOT_NAME,
@@ -53,6 +57,17 @@ VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 POSTGRES = ("postgresql://", "postgres://")
 
 
+class Caps(Value):
+    """The most that the operator lets be spent, in USD."""
+
+    run: Decimal
+    """What one run may cost."""
+    repository: Decimal
+    """What the runs of one repository may cost in a day (UTC)."""
+    day: Decimal
+    """What all runs may cost in a day (UTC)."""
+
+
 class Settings(Value):
     """One process of the bot. What is secret, or may hold a password, is never shown."""
 
@@ -70,6 +85,7 @@ class Settings(Value):
     slot: str
     concurrency: int
     """Runs at once in this worker."""
+    caps: Caps
     keep_deliveries_days: int
     keep_texts_days: int
     proxy: str | None = Field(repr=False)
@@ -152,6 +168,11 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         server_url=_address(_text(variables, SERVER_URL) or _server_of(api_url), SERVER_URL),
         slot=_slot(_text(variables, SLOT_NAME) or socket.gethostname()),
         concurrency=_number(variables, RUNS, 4, 1, 64),
+        caps=Caps(
+            run=_money(variables, RUN_USD, "25"),
+            repository=_money(variables, REPOSITORY_USD, "100"),
+            day=_money(variables, DAY_USD, "500"),
+        ),
         keep_deliveries_days=_number(variables, KEEP_DELIVERIES, 30, 7, 36_500),
         keep_texts_days=_number(variables, KEEP_TEXTS, 365, 30, 36_500),
         proxy=_whole(_secret(variables, PROXY_URL.name), PROXY_URL),
@@ -208,6 +229,13 @@ def _number(variables: Mapping[str, str], variable: Variable, default: int | Non
     if not re.fullmatch("[0-9]{1,19}", text) or not least <= int(text) <= most:
         raise UsageError(f"{text!r} is not a number from {least} to {most}", where=variable.name)
     return int(text)
+
+
+def _money(variables: Mapping[str, str], variable: Variable, default: str) -> Decimal:
+    text = _text(variables, variable) or default
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
+        raise UsageError(f"{text!r} is no amount of USD", where=variable.name, mend="write a number, such as 12.50")
+    return Decimal(text)
 
 
 def _private_key(text: str) -> str:

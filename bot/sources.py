@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -13,7 +14,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 from adapters.remote import RemoteRepository
 from bot.logs import logger
-from schemas.errors import HostUnavailable, PromptVerdictError, StoreError
+from schemas.errors import HostUnavailable, PromptVerdictError, SourceError, StoreError
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
@@ -26,6 +27,8 @@ LARGEST = 2**29
 """Bytes of one copy. Nothing is ever removed from a copy, so one that grew beyond this is begun anew."""
 MOST_PACKS = 300
 """Each fetch leaves a pack; git looks through all of them."""
+OURS = re.compile("no space left|disk quota|read-only file system|permission denied|input/output error")
+"""What git says where it is neither GitHub nor the copy: an operator must act."""
 GONE = ".gone"
 """The ending of what is being removed."""
 
@@ -71,12 +74,20 @@ class Sources:
                     _remove(copy)
             self._trim()
         except OSError as error:
-            raise StoreError(
-                f"the copies of repositories can't be kept: {error.strerror or error}",
-                where=str(self._folder),
-                mend="free the disk, or make the folder writable for this user",
-            ) from error
+            raise self._full(error.strerror or str(error)) from error
+        except (HostUnavailable, SourceError) as error:
+            found = OURS.search(str(error).lower())
+            if found is None:
+                raise
+            raise self._full(found[0]) from error
         return result
+
+    def _full(self, why: str) -> StoreError:
+        return StoreError(
+            f"the copies of repositories can't be kept: {why}",
+            where=str(self._folder),
+            mend="free the disk, or make the data folder writable for the bot",
+        )
 
     def _read(self, copy: Path, url: str, token: str | None, lock: IO[str], work: Callable[[RemoteRepository], T]) -> T:
         if os.path.lexists(copy):

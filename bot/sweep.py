@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.durable import Status
+from bot.health import WAITING
 from bot.intents import InstallationChanged, InstallationState, Place, RepositoriesChanged
 from bot.logs import logger
 from bot.store.values import Run, RunKind
-from schemas.errors import NotFound, PromptVerdictError
+from schemas.errors import NotFound, PromptVerdictError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
     from bot.desk import Desk
     from bot.durable import Durable
+    from bot.health import Health
     from bot.metrics import Metrics
     from bot.store.records import Records
     from schemas.host import HookDelivery, HostedPullRequest, Installation
@@ -29,6 +31,8 @@ BEAT_S = 5.0
 DEAD_S = 30.0
 """A worker that gave none for so long is dead: what it left pending goes back on the queue."""
 RUNS_S = 20.0
+LONGEST_PAUSE_S = 60.0
+"""Between two tries of a run that comes to nothing."""
 DELIVERIES_S = 60.0
 HEADS_S = 300.0
 HOUSE_S = 3600.0
@@ -59,7 +63,11 @@ class Sweep:
         give_up: Callable[[Run, str], Awaitable[None]],
         keep_house: Callable[[datetime], Awaitable[None]],
         metrics: Metrics,
+        health: Health,
     ) -> None:
+        self._health = health
+        self._revived: dict[str, tuple[int, float]] = {}
+        """How often a run was taken up again, and when it may be next: what fails at once must not fill GitHub."""
         self._records = records
         self._app = app
         self._durable = durable
@@ -88,8 +96,11 @@ class Sweep:
         while True:
             try:
                 await repair()
+                self._health.works(repair.__name__)
             except PromptVerdictError as error:
                 log.warning("not swept", what=repair.__name__, why=str(error))
+                if isinstance(error, StoreError):
+                    self._health.fails(repair.__name__, f"the sweep of {repair.__name__}")
             except Exception:
                 log.exception("bug", what=repair.__name__)
             await self._clock.sleep(seconds)
@@ -109,13 +120,24 @@ class Sweep:
         """Has runs executed that are open and in nobody's hands; ends those that can't be brought to an end."""
         runs = await asyncio.to_thread(self._records.open_runs)
         statuses = await self._durable.statuses([run.id for run in runs])
+        self._revived = {run.id: self._revived[run.id] for run in runs if run.id in self._revived}
+        self._health.only(WAITING, [run.id for run in runs])
         for run in runs:
             if self._clock.utc() - run.opened_at > GIVEN_UP:
                 log.error("given up", run=run.id)
                 await self._durable.cancel(run.id)
                 await self._give_up(run, "Nobody could bring this run to an end within a day: the log says why.")
-            elif statuses[run.id] in (Status.UNKNOWN, Status.ENDED):
+            elif statuses[run.id] in (Status.UNKNOWN, Status.ENDED) and self._may_revive(run):
                 await self._revive(run)
+
+    def _may_revive(self, run: Run) -> bool:
+        """Whether its pause is over, which doubles each time."""
+        times, next_at = self._revived.get(run.id, (0, 0.0))
+        now = self._clock.monotonic()
+        if times and now < next_at:
+            return False
+        self._revived[run.id] = (times + 1, now + min(RUNS_S * 2.0**times, LONGEST_PAUSE_S))
+        return True
 
     async def _revive(self, run: Run) -> None:
         """Not by itself: the pull request may have moved on since."""

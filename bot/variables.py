@@ -58,6 +58,17 @@ SLOT_NAME = Variable(
     name=f"{PREFIX}SLOT", meaning="This worker's name: its own, and the same after a restart", default="the host's name"
 )
 RUNS = Variable(name=f"{PREFIX}RUNS", meaning="Pull requests that a worker measures at once", default="`4`")
+RUN_USD = Variable(
+    name=f"{PREFIX}MAX_USD_PER_RUN", meaning="What one run may cost, whatever its repository's budget says",
+    default="`25`",
+)  # fmt: skip
+REPOSITORY_USD = Variable(
+    name=f"{PREFIX}MAX_USD_PER_REPOSITORY", meaning="What all runs of one repository may cost in a day (UTC)",
+    default="`100`",
+)  # fmt: skip
+DAY_USD = Variable(
+    name=f"{PREFIX}MAX_USD_PER_DAY", meaning="What all runs of this bot may cost in a day (UTC)", default="`500`"
+)
 KEEP_DELIVERIES = Variable(
     name=f"{PREFIX}KEEP_DELIVERIES_DAYS", meaning="Days that the ids of handled webhooks are kept", default="`30`"
 )
@@ -79,6 +90,7 @@ RECORDED = Variable(name=RECORDINGS, meaning="The folder of recorded answers, fo
 
 VARIABLES = (
     APP_ID, PRIVATE_KEY, WEBHOOK_SECRET, WEBHOOK_SECRET_2, DATABASE_URL, STORE, DATA, HOST, PORT, API_URL, SERVER_URL,
-    SLOT_NAME, RUNS, KEEP_DELIVERIES, KEEP_TEXTS, OPENAI, ANTHROPIC, KEY_ORIGINS, PROXY_URL, CERTIFICATES, RECORDED,
+    SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, DAY_USD, KEEP_DELIVERIES, KEEP_TEXTS, OPENAI, ANTHROPIC, KEY_ORIGINS,
+    PROXY_URL, CERTIFICATES, RECORDED,
 )  # fmt: skip
 """Every setting, in the order of the documentation."""

@@ -180,7 +180,7 @@ def create_app(
     """The application. ``webhook``: False leaves what a worker answers: is it alive, is it ready, what does it count.
 
     ``wake`` is called in the event loop after each new delivery; ``troubles`` says in a few words of ours what isn't
-    ready.
+    ready: it may block, in a thread.
     """
     secrets = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
     web = Web(records, secrets, clock, metrics, wake, troubles)
@@ -196,8 +196,8 @@ def create_app(
 
     @app.get("/readyz", response_class=Response, responses=_texts(200, 503))
     async def readyz() -> Response:
-        """Work can be taken: the database answers and every part runs."""
-        troubles = (*web.troubles(), *await _database_troubles(web))
+        """Work can be taken: the database answers, every part runs, and the worker has what it needs."""
+        troubles = (*await _worker_troubles(web), *await _database_troubles(web))
         return _text(503, "not ready: " + ", ".join(troubles)) if troubles else _text(200, "ready")
 
     @app.get("/metrics", response_class=Response, responses=_texts(200))
@@ -228,6 +228,15 @@ def create_app(
             return _text(202, "stored" if new else "known")
 
     return app
+
+
+async def _worker_troubles(web: Web) -> tuple[str, ...]:
+    try:
+        async with asyncio.timeout(CHECK_S):
+            return await anyio.to_thread.run_sync(web.troubles, limiter=web.readers, abandon_on_cancel=True)
+    except TimeoutError:
+        log.error("the worker's parts don't answer in time")
+        return ("the worker",)
 
 
 async def _database_troubles(web: Web) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bot.base_moves import BaseMoves
+from bot.commands.allowance import Allowance
 from bot.commands.answers import Room, answer
 from bot.desk import Desk
 from bot.durable import Durable
 from bot.execution import Execution
+from bot.health import Health, writable
 from bot.intake import Intake
 from bot.publishing import Publishing
 from bot.sweep import Sweep
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from schemas.ports import Clock
 
     MakeEvaluation = Callable[[Settings, Records, Sources, Clock], Evaluation]
+
+SOURCES = "sources"
+"""The folder of copies of repositories, in the data folder."""
 
 
 class Worker:
@@ -53,8 +58,20 @@ class Worker:
         self._evaluation = evaluation
         self._sources = sources
         self._clock = clock
+        self._allowance = Allowance()
+        self._health = Health(
+            clock.monotonic,
+            {
+                "the disk": partial(writable, settings.data),
+                "the copies of repositories": partial(writable, settings.data / SOURCES),
+                "the outcome store": lambda: evaluation.store.check(),  # noqa: PLW0108 - opened when it is needed
+                "the queue of runs": lambda: self.durable.check(),  # noqa: PLW0108 - made below
+            },
+        )
         publishing = Publishing(records, app, settings.server_url, clock)
-        execution = Execution(records, evaluation, publishing, clock, superseded=self._superseded, metrics=metrics)
+        execution = Execution(
+            records, evaluation, publishing, clock, superseded=self._superseded, metrics=metrics, health=self._health
+        )
         self.durable = Durable(
             settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, work=execution
         )
@@ -65,7 +82,7 @@ class Worker:
         self.intake = Intake(records, self.desk.handle, worker=settings.slot, wake=wake, clock=clock, metrics=metrics)
         self.sweep = Sweep(
             records, app, self.durable, self.desk, slot=settings.slot, clock=clock, give_up=execution.give_up,
-            keep_house=self._keep_house, metrics=metrics,
+            keep_house=self._keep_house, metrics=metrics, health=self._health,
         )  # fmt: skip
 
     async def start(self) -> None:
@@ -84,13 +101,17 @@ class Worker:
         await self.durable.stop()
         await self._evaluation.aclose()
 
+    def troubles(self) -> tuple[str, ...]:
+        """What it needs and can't use, in a few words. Blocks."""
+        return self._health.troubles()
+
     async def _superseded(self, run: Run, why: str) -> None:
         await self.desk.superseded(run, why)
 
     async def _answer(self, command: CommandPosted, desk: Desk) -> str:
         host = await asyncio.to_thread(self._app.host, command.place.installation_id, command.place.repository)
         read = partial(self._sources.read, command.place)
-        return await answer(command, Room(self._records, host, desk, read, self._clock.utc))
+        return await answer(command, Room(self._records, host, desk, read, self._clock.utc, self._allowance))
 
     async def _keep_house(self, at: datetime) -> None:
         from bot.store.housekeeping import keep_house
@@ -132,7 +153,7 @@ def assemble(
     )
     clock = clock or SystemClock()
     sources = Sources(
-        settings.data / "sources", app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle
+        settings.data / SOURCES, app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle
     )
     made = evaluation(settings, records, sources, clock)
     return Worker(settings, records, app, evaluation=made, sources=sources, clock=clock, metrics=metrics, wake=wake)

@@ -44,7 +44,14 @@ class Graded:
 
 
 async def calibrated(
-    plan: Plan, change: LineageChange, *, access: Access, store: OutcomeStore, clock: Clock, budget_usd: Decimal | None
+    plan: Plan,
+    change: LineageChange,
+    *,
+    access: Access,
+    store: OutcomeStore,
+    clock: Clock,
+    budget_usd: Decimal | None,
+    within: Budget | None = None,
 ) -> Graded:
     """Has the judge grade the sample answers that people graded, and lets it gate where it agrees with them.
 
@@ -58,7 +65,7 @@ async def calibrated(
         return Graded(
             _doubted(plan, "nobody has graded sample answers yet, so its grades are shown but decide nothing")
         )
-    calls = Calls(access, store, clock, Budget(budget_usd), change.run)
+    calls = Calls(access, store, clock, Budget(budget_usd, within=within), change.run)
     try:
         found = await _compared(change, calls, plan.judges[0])
     except ConfigError as mistake:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from engine.gate.design import Design
     from engine.plan import Plan
     from engine.runner.access import Access
+    from engine.runner.budget import Budget
     from engine.runner.experiment import Experiment, Progress
     from schemas.experiments import Experiment as Record
 
@@ -246,12 +247,14 @@ async def measure(
     store: OutcomeStore,
     clock: Clock,
     budget_usd: Decimal | None = None,
+    within: Budget | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
 ) -> Scorecard:
     """Runs everything that was planned and decides.
 
-    ``budget_usd`` can only lower the configured cap; ``on_record`` is given each experiment's record.
+    ``budget_usd`` can only lower the configured cap; ``within`` is a budget that other runs may spend of too;
+    ``on_record`` is given each experiment's record.
     Raises StoreError when evidence can't be kept.
     """
     from engine.calibrate import calibrated, probed
@@ -271,8 +274,9 @@ async def measure(
         if entry.plan is not None and entry.change.measured:
             name = entry.change.name
             graded = await calibrated(
-                entry.plan, entry.change, access=access, store=store, clock=clock, budget_usd=min(left, lineages[name])
-            )
+                entry.plan, entry.change, access=access, store=store, clock=clock,
+                budget_usd=min(left, lineages[name]), within=within,
+            )  # fmt: skip
             left -= graded.cost_usd
             lineages[name] -= graded.cost_usd
             if graded.stopped is None:
@@ -296,6 +300,7 @@ async def measure(
         clock=clock,
         settings=detection.config.run if detection.config else None,
         budget_usd=left,
+        within=within,
         on_progress=on_progress,
     )
     if on_record is not None:

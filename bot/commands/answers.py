@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from bot.clearances import shown_since
+from bot.commands.allowance import Allowance
 from bot.commands.authority import Action, Origin, Refused, at_least, may
 from bot.commands.cases import Fetching, explanation, ready_patch
 from bot.commands.grammar import AddCase, Approve, ApproveRun, Command, Explain, Help, Protect, Rerun, read_command
@@ -105,6 +106,8 @@ class Room:
     read: Callable[[Callable[[Fetching], str]], str]
     """What a function finds in the repository (blocking); it may be called twice."""
     now: Callable[[], datetime]
+    allowance: Allowance = field(default_factory=Allowance)
+    """For people who may not write."""
 
 
 async def answer(posted: CommandPosted, room: Room) -> str:
@@ -118,16 +121,27 @@ async def answer(posted: CommandPosted, room: Room) -> str:
         return "no command"
     if posted.author.endswith("[bot]"):
         return "bots give no commands"
+    return await _answer(posted, command, room)
+
+
+async def _answer(posted: CommandPosted, command: Command | Help, room: Room) -> str:
     repository = posted.place.repository_id
+    of = (posted.place.installation_id, repository, posted.author)
+    if room.allowance.refuses(*of, room.now()):
+        return "too many commands of people who may not write"
     await asyncio.to_thread(room.records.repository, posted.place, room.now())
     seen = await asyncio.to_thread(room.records.begin_command, repository, posted.comment_id, room.now())
     if seen.answer_id is not None:
         return "answered before"
+    pull = await asyncio.to_thread(room.host.pull_request, posted.number)
+    role = await asyncio.to_thread(room.host.role, posted.author)
+    if seen.first and not at_least(role, Role.WRITE) and not room.allowance.take(*of, room.now()):
+        return "too many commands of people who may not write"
     try:
         await asyncio.to_thread(room.host.react, posted.comment_id, EYES)
     except NotFound:
         return "the comment was deleted"
-    text = await _done(posted, command, room)
+    text = await _done(posted, command, pull, role, room)
     if text is None:
         return "answered often enough"
     body = answer_body(posted.comment_id, posted.author, posted.url, text)
@@ -136,10 +150,10 @@ async def answer(posted: CommandPosted, room: Room) -> str:
     return f"answered {type(command).__name__}"
 
 
-async def _done(posted: CommandPosted, command: Command | Help, room: Room) -> str | None:
+async def _done(
+    posted: CommandPosted, command: Command | Help, pull: HostedPullRequest, role: Role, room: Room
+) -> str | None:
     """What is answered; ``None``: nothing any more."""
-    pull = await asyncio.to_thread(room.host.pull_request, posted.number)
-    role = await asyncio.to_thread(room.host.role, posted.author)
     before = await asyncio.to_thread(room.records.audited, posted.comment_id)
     _, noted = _ACTIONS[type(command)]
     entry = AuditEntry(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST_NOTE = 500
 WAITING, HANDLED, FAILED = "waiting", "handled", "failed"
+COMMENT = "issue_comment"
 
 
 class DeliveryRecords:
@@ -37,18 +38,24 @@ class DeliveryRecords:
                 session.exec(update(Rows).where(*failed).values(**anew, tries=0)).rowcount
             )
 
-    def claim(self, worker: str, limit: int, lease_s: float, at: datetime) -> list[Delivery]:
-        """Up to ``limit`` deliveries that nobody handles, oldest first, for ``lease_s`` seconds. Who is killed
-        meanwhile loses them when the lease ends; what killed its worker ``MOST_TRIES`` times has failed."""
+    def claim(
+        self, worker: str, limit: int, lease_s: float, at: datetime, *, comments: int | None = None
+    ) -> list[Delivery]:
+        """Up to ``limit`` deliveries that nobody handles, oldest first, for ``lease_s`` seconds. Comments come last,
+        and at most ``comments`` of them. Who is killed meanwhile loses them when the lease ends; what killed its
+        worker ``MOST_TRIES`` times has failed."""
         until = at + timedelta(seconds=lease_s)
+        waiting = (
+            select(Rows)
+            .where(col(Rows.state) == WAITING, col(Rows.next_at) <= at)
+            .order_by(col(Rows.sequence))
+            .with_for_update(skip_locked=True)
+        )
         with self._database.writing() as session:
-            rows = session.exec(
-                select(Rows)
-                .where(col(Rows.state) == WAITING, col(Rows.next_at) <= at)
-                .order_by(col(Rows.sequence))
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            ).all()
+            rows = list(session.exec(waiting.where(col(Rows.event) != COMMENT).limit(limit)))
+            left = limit - len(rows)
+            if (left := left if comments is None else min(left, comments)) > 0:
+                rows += session.exec(waiting.where(col(Rows.event) == COMMENT).limit(left))
             lost = [row for row in rows if row.tries >= MOST_TRIES]
             for row in lost:
                 row.state, row.worker, row.ended_at, row.note = FAILED, None, at, "nobody who tried came back"

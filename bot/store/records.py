@@ -10,6 +10,7 @@ from bot.store.installations import InstallationRecords
 from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
 from bot.store.schema import check, migrate
+from bot.store.spending import SpendingRecords
 from bot.store.surfaces import SurfaceRecords
 from bot.store.verdicts import VerdictRecords
 
@@ -23,6 +24,7 @@ class Records(
     SurfaceRecords,
     HistoryRecords,
     RetentionRecords,
+    SpendingRecords,
 ):
     """The rooms of the store in one place."""
 

@@ -21,6 +21,7 @@ VERSIONS = "alembic_version"
 def migrate(database: Database) -> None:
     """To this version's tables, all or nothing; nothing happens where they are. Raises StoreError for a newer one."""
     config = _config()
+    database.check_file()
     with database.migrating() as connection:
         _refuse_newer(database, MigrationContext.configure(connection).get_current_revision())
         config.attributes["connection"] = connection

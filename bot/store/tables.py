@@ -281,6 +281,16 @@ class Commands(Table, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
+class Spending(Table, table=True):
+    """What was spent, for the operator's caps. No foreign keys: it outlives the repository."""
+
+    __tablename__ = "spending"
+    day: str = Field(sa_type=Text, primary_key=True)
+    """UTC, ISO 8601."""
+    repository_id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    usd: Decimal = Field(sa_type=Money)
+
+
 class Slots(Table, table=True):
     """Workers that say that they live."""
 

@@ -9,45 +9,61 @@ from decimal import Decimal
 from engine.render.figures import usd
 from schemas.errors import BudgetExceeded
 
+MEND = "raise the budget or lower max_tokens; what is finished is kept and not paid again"
+
 
 class Budget:
     """Money in USD. ``cap`` of ``None`` means: no cap. What is spent of a budget is also spent of the one that it is
-    ``within``, and neither cap is passed. ``where``: the setting that would raise it."""
+    ``within``, and neither cap is passed. ``where``: the setting that would raise it; ``mend``: what to do. ``shared``:
+    other runs spend of it too; ``least``: what a call counts at least, whatever its price is said to be."""
 
-    def __init__(self, cap: Decimal | None, *, within: Budget | None = None, where: str = "budget.per_run_usd") -> None:
+    def __init__(
+        self,
+        cap: Decimal | None,
+        *,
+        within: Budget | None = None,
+        where: str = "budget.per_run_usd",
+        mend: str = MEND,
+        shared: bool = False,
+        least: Decimal = Decimal(0),
+    ) -> None:
+        self.least = least
         self.cap = cap
-        self.whole: Budget = self if within is None else within
-        """The one that holds all the others."""
+        self.shared = shared
+        self.whole: Budget = self if within is None or within.shared else within.whole
+        """The run's, which holds those of all lineages."""
         self.spent = Decimal(0)
         """Known costs, and failed calls that may have been billed at their worst case."""
         self.made = 0
         """Calls that were answered and stored."""
         self.where = where
+        self.mend = mend
         self.reserved = Decimal(0)
         """The worst case of the calls under way."""
         self.under_way = 0
         self._waiting: list[asyncio.Future[None]] = []
-        self._chain: tuple[Budget, ...] = (self,) if within is None else (self, within)
+        self.chain: tuple[Budget, ...] = (self,) if within is None else (self, *within.chain)
+        """This one and all that it lies within."""
 
     async def reserve(self, worst: Decimal) -> None:
         """Sets ``worst`` aside; waits while calls in flight may still free enough. Raises BudgetExceeded when only
         more money would help."""
-        while (short := next((one for one in self._chain if one.lacks(worst)), None)) is not None:
+        while (short := next((one for one in self.chain if one.lacks(worst)), None)) is not None:
             if not short.under_way:
                 raise BudgetExceeded(
                     f"the budget of {usd(short.cap)} does not allow another call: {usd(short.spent)} is spent and the"
                     f" next one may cost up to {usd(worst)}",
                     where=short.where,
-                    mend="raise the budget or lower max_tokens; what is finished is kept and not paid again",
+                    mend=short.mend,
                 )
             await short.settled()
-        for one in self._chain:
-            one.reserved += worst
+        for one in self.chain:
+            one.reserved += max(worst, one.least)
             one.under_way += 1
 
     def lacks(self, worst: Decimal) -> bool:
         """Whether ``worst`` does not fit into it now."""
-        return self.cap is not None and self.spent + self.reserved + worst > self.cap
+        return self.cap is not None and self.spent + self.reserved + max(worst, self.least) > self.cap
 
     async def settled(self) -> None:
         """Waits for the end of a call under way."""
@@ -57,14 +73,15 @@ class Budget:
 
     def settle(self, worst: Decimal, spent: Decimal, *, made: int = 0) -> None:
         """Replaces a reservation by what the call did cost; ``made``: 1 where its answer is stored."""
-        for one in self._chain:
+        for one in self.chain:
             one.book(worst, spent, made)
 
     def book(self, worst: Decimal, spent: Decimal, made: int) -> None:
         """``settle``, for this one alone."""
         self.under_way -= 1
-        self.reserved = self.reserved - worst if self.under_way else Decimal(0)  # sums of many digits are rounded
-        self.spent += spent
+        left = self.reserved - max(worst, self.least)
+        self.reserved = left if self.under_way else Decimal(0)  # sums of many digits are rounded
+        self.spent += max(spent, self.least) if made or spent else spent
         self.made += made
         waiting, self._waiting = self._waiting, []
         for end in waiting:

@@ -24,9 +24,12 @@ async def run(
     clock: Clock,
     settings: RunConfig | None = None,
     budget_usd: Decimal | None = None,
+    within: Budget | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> tuple[ExperimentResult[Decision], ...]:
     """Runs all experiments side by side under one budget (USD; ``None``: no cap); a result for each, in their order.
+
+    ``within``: a budget that other runs may spend of too.
 
     ``settings`` hold for the run as a whole and for every experiment without its own: neither the calls under way nor
     the time nor the money of an experiment exceed the run's.
@@ -35,7 +38,7 @@ async def run(
     Cancelling it cancels what is in flight; everything that was finished is in the store, and a next run finds it.
     """
     settings = settings or RunConfig()
-    whole, slots = Budget(budget_usd), Slots(settings.max_concurrency)
+    whole, slots = Budget(budget_usd, within=within), Slots(settings.max_concurrency)
     budgets: dict[str, Budget] = {}
     drives, ends = [], []
     for one in experiments:

@@ -20,6 +20,7 @@ from bot.desk import Desk
 from bot.durable import Status
 from bot.evaluation import Evaluated
 from bot.execution import Execution
+from bot.health import Health
 from bot.intents import CommandPosted, PullRequestClosed, PullRequestMoved, RerunAsked, ReviewGiven
 from bot.metrics import Metrics
 from bot.publishing import Publishing
@@ -292,7 +293,9 @@ class Town:
             records, App, publishing, self.queue, answer=reply, moves=BaseMoves(records, App, self), clock=clock
         )
 
-        execution = Execution(records, self, publishing, clock, superseded=desk.superseded, metrics=METRICS)
+        execution = Execution(
+            records, self, publishing, clock, superseded=desk.superseded, metrics=METRICS, health=Health(lambda: 0.0)
+        )
         return desk, execution
 
     def utc(self):

@@ -106,7 +106,7 @@ class ScriptedPreparation:
         if self.pull_request.trust is Trust.FORK or not self.runs:
             return Evaluated(self.static())
         ours = self.evaluation
-        store = NotedOutcomes(ours.store, ours.records, self.place.repository_id, ours.clock)
+        store = NotedOutcomes(ours.store, ours.records, self.place, ours.clock)
         made = 0
         for number in range(ours.calls):
             tell(f"{number} of {ours.calls} calls")

@@ -552,3 +552,30 @@ def test_github_is_asked_only_where_a_review_could_help(town):
     town.accepted(blocked().model_copy(update={"passes": True}))
     town.accepted(needs_approval(), number=1)
     assert town.host.asked == ["reviews"]
+
+
+def test_a_flood_of_commands_of_strangers_is_answered_within_bounds_and_keeps_nobody_else_waiting(town):
+    """GitHub counts each answer as a write; checks need some too."""
+    for number in range(2, 40):
+        town.host.opened(number, HEAD)
+    said = [
+        town.says("/verdict help", f"eve{n % 7}", after=1, number=2 + n % 38) for n in range(300)
+    ]  # five minutes long
+    assert len([one for one in said if one]) == 50
+    assert len(town.host.reactions) == 50
+    while town.says("/verdict help", "eve1", after=1, number=3):
+        pass
+    town.host.asked.clear()
+    assert town.says("/verdict help", "eve1", after=1, number=4) is None
+    assert town.host.asked == []  # not even asked about
+    assert town.says("/verdict help", "mia", after=1)
+    town.clock.forward(hours=1)
+    assert town.says("/verdict help", "eve1", number=39)
+
+
+def test_one_stranger_leaves_something_for_others(town):
+    for number in range(2, 40):
+        town.host.opened(number, HEAD)
+    said = [town.says("/verdict help", "eve", after=10, number=2 + n % 38) for n in range(60)]
+    assert len([one for one in said if one]) == 20
+    assert town.says("/verdict help", "rob")

@@ -9,6 +9,7 @@ import pytest
 
 from adapters.github import AppHost
 from bot.worker import assemble
+from schemas.errors import StoreError
 from schemas.pullrequests import Trust
 from schemas.scorecard import VerdictStatus
 from tests.bot.scripted import FILES, GATE, PROMPT, Scripted
@@ -453,3 +454,21 @@ def test_only_people_without_a_part_in_the_head_accept_it(bot, how, reviewers, c
         bot.emit("pull_request_review", bot.scene.review(pull, reviewer))
     bot.quiet()
     assert bot.conclusions(pull.head_sha) == [conclusion]
+
+
+def test_a_store_that_fails_says_on_the_check_what_an_operator_must_do_until_it_works(bot):
+    bot.evaluation.trouble = StoreError("the disk is full", where="/srv/secret", mend="free the disk")
+    pull = opened(bot)
+    bot.until(lambda: "waiting" in bot.checks(pull.head_sha)[-1:].__str__())
+    shown = bot.checks(pull.head_sha)[-1]
+    assert (shown["status"], shown["output"]["title"]) == ("in_progress", "waiting for the operator of Prompt Verdict")
+    assert shown["output"]["summary"].startswith("The disk is full. What to do: free the disk.")
+    assert "secret" not in str(shown)
+    assert bot.worker.troubles() == ("runs that wait for the operator",)
+    bot.do(bot.worker.sweep.runs())
+    bot.until(lambda: not bot.worker.sweep._may_revive(bot.records.open_runs()[0]))  # not again and again at once
+    bot.evaluation.trouble = None
+    bot.worker.sweep._revived.clear()
+    bot.do(bot.worker.sweep.runs())
+    bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
+    bot.until(lambda: bot.worker.troubles() == ())

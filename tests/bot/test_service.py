@@ -153,6 +153,9 @@ class Part:
         self._start, self._run, self._stop = start, run, stop
         self.said = []
 
+    def troubles(self):
+        return ()
+
     async def start(self):
         self.said.append("start")
         await (self._start or asyncio.sleep)(0)
@@ -204,13 +207,14 @@ async def test_what_breaks_a_part_ends_the_service(tmp_path, when):
 
 async def test_until_the_worker_has_started_it_is_not_ready(tmp_path):
     never = asyncio.Event()
-    made = service_with(Part(start=lambda _: never.wait()), tmp_path)
-    assert made._troubles() == ("starting",)
+    worker = Part(start=lambda _: never.wait())
+    made = service_with(worker, tmp_path)
+    assert made._troubles(worker) == ("starting",)
     running = asyncio.create_task(made.run())
     await asyncio.sleep(0.1)
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.sleep(0.05)
-    assert made._troubles() == ("stopping",)
+    assert made._troubles(worker) == ("stopping",)
     await asyncio.wait_for(running, 8)
 
 

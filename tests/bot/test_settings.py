@@ -102,6 +102,7 @@ WRONG = [
     ({"PROMPTVERDICT_PORT": "65536"}, "PROMPTVERDICT_PORT: '65536' is not a number from 0 to 65535"),
     ({"PROMPTVERDICT_RUNS": "0"}, "PROMPTVERDICT_RUNS: '0' is not a number"),
     ({"PROMPTVERDICT_KEEP_DELIVERIES_DAYS": "6"}, "PROMPTVERDICT_KEEP_DELIVERIES_DAYS: '6' is not a number from 7"),
+    ({"PROMPTVERDICT_MAX_USD_PER_RUN": "-1"}, "PROMPTVERDICT_MAX_USD_PER_RUN: '-1' is no amount of USD"),
     ({"PROMPTVERDICT_KEEP_TEXTS_DAYS": "forever"}, "PROMPTVERDICT_KEEP_TEXTS_DAYS: 'forever' is not a number"),
     ({"PROMPTVERDICT_API_URL": "http://github.acme.example"}, "PROMPTVERDICT_API_URL: this is no https address"),
     ({"PROMPTVERDICT_API_URL": "https://me:pw@github.acme.example"}, "PROMPTVERDICT_API_URL: this is no https address"),

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 import pytest
 from sqlmodel import select
 
+from adapters.store import open_store
 from bot.intents import Place
 from bot.store.outcomes import NotedOutcomes
 from bot.store.tables import Outcomes
 from schemas.errors import StoreError
+from tests.bot.scripted import paid
 from tests.run.laboratory import HandClock
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -58,7 +60,7 @@ def watched(records):
 
 
 async def test_whatever_is_asked_for_was_noted_before(watched):
-    noted = NotedOutcomes(watched, watched, 11, HandClock())
+    noted = NotedOutcomes(watched, watched, PLACE, HandClock())
     await noted.claim([("a" * 64, 0), ("a" * 64, 1)])
     await noted.get([("b" * 64, 0)])
     await noted.plan("c" * 64)
@@ -68,7 +70,7 @@ async def test_whatever_is_asked_for_was_noted_before(watched):
 
 
 async def test_many_at_once_are_noted_in_few_transactions(watched):
-    noted = NotedOutcomes(watched, watched, 11, HandClock())
+    noted = NotedOutcomes(watched, watched, PLACE, HandClock())
     async with asyncio.TaskGroup() as group:
         for number in range(100):
             group.create_task(noted.get([(f"{number:064}", 0)]))
@@ -77,9 +79,30 @@ async def test_many_at_once_are_noted_in_few_transactions(watched):
 
 
 async def test_nothing_is_asked_for_once_the_app_was_removed(watched):
-    noted = NotedOutcomes(watched, watched, 11, HandClock())
+    noted = NotedOutcomes(watched, watched, PLACE, HandClock())
     watched.records.uninstalled(7, NOW)
     for _ in range(2):
         with pytest.raises(StoreError, match="the App was removed"):
             await noted.claim([("a" * 64, 0)])
     assert watched.asked == []
+
+
+async def test_what_one_account_paid_for_is_unknown_to_another(records, tmp_path):
+    """Else the figure «from the store» says which requests somebody else has made."""
+    store, key = open_store(str(tmp_path / "outcomes.sqlite3")), ("a" * 64, 0)
+    sibling = PLACE.model_copy(update={"repository_id": 12, "repository": "acme/other"})
+    stranger = PLACE.model_copy(update={"installation_id": 8, "repository_id": 13, "repository": "eve/guess"})
+    for place in (PLACE, sibling, stranger):
+        records.repository(place, NOW)
+    first, second, third = (NotedOutcomes(store, records, place, HandClock()) for place in (PLACE, sibling, stranger))
+    assert await first.claim([key]) == {key}
+    assert (await second.claim([key]), await third.claim([key])) == (set(), {key})
+    await first.put([paid(*key)])
+    await first.keep_plan("c" * 64, 1)
+    assert await first.get([key]) == await second.get([key]) == {key: paid(*key)}
+    assert await second.history([key[0]]) == {key[0]: (paid(*key),)}
+    assert await second.plan("c" * 64) == 1
+    assert (await third.get([key]), await third.history([key[0]]), await third.plan("c" * 64)) == ({}, {}, None)
+    await third.release([key])
+    assert await store.get([key]) == {}
+    await store.aclose()

@@ -291,3 +291,12 @@ def test_text_that_no_database_can_hold_is_kept_as_far_as_it_goes(records):
     records.repository(PLACE, NOW)
     records.audit(approval(reason="a\0b\ud800c"))
     assert records.audited(5).reason == "a�b?c"
+
+
+def test_comments_come_last_and_only_so_many_of_them(records):
+    for number in range(12):
+        records.receive(f"d{number}", "issue_comment" if number < 9 else "pull_request", b"{}", NOW)
+    claimed = records.claim("w", 8, 30, NOW, comments=4)
+    assert [one.id for one in claimed] == ["d9", "d10", "d11", "d0", "d1", "d2", "d3"]
+    assert records.claim("w", 8, 30, NOW, comments=0) == []
+    assert len(records.claim("w", 8, 30, NOW)) == 5

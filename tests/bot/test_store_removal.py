@@ -89,7 +89,7 @@ async def everything(records, store, place, prepared, word, at=NOW):
     provider = Scripted(lambda request, repetition, nth: completion("billing", fingerprint=word))
     card = await measure(
         prepared, access=Access(lambda model: provider, clock), clock=clock, on_record=found.append,
-        store=NotedOutcomes(store, records, place.repository_id, clock),
+        store=NotedOutcomes(store, records, place, clock),
     )  # fmt: skip
     assert records.keep_verdict(run.id, card, "d" * 64, at=at, measured=measured_of(prepared, found))
     records.finish(run.id, RunState.DONE, at)
@@ -169,16 +169,21 @@ async def test_after_an_uninstall_nothing_of_it_is_left_and_nothing_of_others_is
         assert file.is_dir() or CANARY not in file.read_bytes().decode(errors="replace").lower(), file
 
 
-async def test_an_outcome_that_two_installations_use_is_deleted_with_the_second(records, outcomes_url, tmp_path):
+async def test_an_outcome_that_two_repositories_use_is_deleted_with_the_second(records, outcomes_url, tmp_path):
     store = open_store(outcomes_url)
     prepared = evaluate(tmp_path, CANARY)
+    sibling = OURS.model_copy(update={"repository_id": 71, "repository": "ours/sibling"})
     _, paid = await everything(records, store, OURS, prepared, CANARY)
-    _, again = await everything(records, store, THEIRS, prepared, CANARY)
-    assert (paid > 0, again) == (True, 0), "the same call is not paid twice"
+    _, again = await everything(records, store, sibling, prepared, CANARY)
+    _, elsewhere = await everything(records, store, THEIRS, prepared, CANARY)
+    assert (paid > 0, again, elsewhere) == (True, 0, paid), "one account pays for the same call once"
+    records.repositories_removed(7, {70}, NOW)
+    await keep_house(records, store, Retention(), NOW)
+    assert len(list(store.export())) == 2 * paid
+    assert orphans(records) == 0
     records.uninstalled(7, NOW)
     await keep_house(records, store, Retention(), NOW)
     assert len(list(store.export())) == paid
-    assert orphans(records) == 0
     records.uninstalled(8, NOW)
     await keep_house(records, store, Retention(), NOW)
     assert list(store.export()) == []
@@ -248,5 +253,5 @@ def test_a_suspended_installation_keeps_everything_and_comes_back(records):
 
 
 def test_whoever_adds_a_table_says_whether_it_is_content():
-    kept = {"installations", "deliveries", "audit", "slots", "orphaned_outcomes"}
+    kept = {"installations", "deliveries", "audit", "slots", "spending", "orphaned_outcomes"}
     assert {table.__tablename__ for table in CONTENT} | kept == set(Table.metadata.tables)
