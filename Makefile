@@ -49,8 +49,10 @@ format: $(READY) ## Format the code
 pictures: $(READY) ## The README's pictures, from a run of the demo
 	$(BIN)/python -m benchmarks.pictures
 
-soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same; every operation fails in every way; the gate's properties and the bot's schedules at length
+soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is the same; kill and damage the bot; every operation fails in every way; the gate's properties and the bot's schedules at length
 	$(BIN)/python -m benchmarks.soak_kill
+	$(BIN)/python -m benchmarks.self_repair
+	$(BIN)/python -m benchmarks.slow_forks
 	$(BIN)/python -m benchmarks.webhooks
 	$(BIN)/python -m benchmarks.webhooks --postgres
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py
