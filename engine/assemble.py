@@ -19,6 +19,7 @@ from schemas.config import CommentPolicy, Mode
 from schemas.outcomes import Arm, Completion, Outcome, Usage
 from schemas.prompts import Finding, UseCase
 from schemas.scorecard import (
+    CaseEffect,
     ClassEffect,
     CommitRef,
     Confusion,
@@ -57,29 +58,23 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         )
     doubts = (*graded.doubts, *scoring_doubts(plan, result.outcomes, change.config.labels, decision.status))
     status = combine([decision.status, *(reason.status for reason in (*change.reasons, *doubts))])
-    classes, confusion = _classes(change, plan, result.outcomes)
-    usages = {
-        arm: [
-            one.result.usage
-            for one in result.outcomes
-            if one.cell.arm is arm and isinstance(one.result, Completion) and one.result.usage is not None
-        ]
-        for arm in Arm
-    }
+    baseline, candidate = _paired_usages(result.outcomes)
     cost = decision.cost
-    if usages[Arm.BASELINE] and usages[Arm.CANDIDATE]:
+    if baseline:
         prices = {arm: arm_plan.endpoint.price for arm, arm_plan in plan.arms.items()}
-        parts = decompose(usages[Arm.BASELINE], usages[Arm.CANDIDATE], prices[Arm.BASELINE], prices[Arm.CANDIDATE])
+        parts = decompose(baseline, candidate, prices[Arm.BASELINE], prices[Arm.CANDIDATE])
         cost = cost.model_copy(update={"parts": parts})
     early = decision.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED) and any(
         reading.reading == "not_run" for reading in decision.readings
     )
-    cases = case_effects(plan.cases, decision.readings, result.outcomes)
+    metric = decision.overall.metric if decision.overall else None
+    cases = case_effects(plan.cases, decision.readings, result.outcomes, metric=metric, added=plan.added)
+    classes, confusion = _classes(change, plan, cases, result.outcomes)
     failed = lost(result.outcomes, _origins(plan), plan.judges[0].model.origin if plan.judges else "")
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
     found = tuple(with_cause(reason, failed, change.run) for reason in found)
     reasons = tuple(sorted((*found, *change.reasons, *doubts), key=lambda reason: SEVERITY.index(reason.status)))
-    return LineageCard(
+    card = LineageCard(
         lineage=change.name,
         model=plan.model,
         baseline_model=_baseline_model(plan),
@@ -97,7 +92,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         cost=cost,
         latency=decision.latency,
         cases=cases,
-        diff=_with_tokens(change.diff, usages[Arm.BASELINE], usages[Arm.CANDIDATE]),
+        diff=_with_tokens(change.diff, baseline, candidate),
         changes=change.changes,
         sureness=decision.sureness.model_copy(update={"judge_agreement": graded.agreement}),
         spending=spending.model_copy(
@@ -118,16 +113,38 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         ),
         content_digest=plan.digest,
     )
+    return _without_figures(card) if status is VerdictStatus.ERROR else card
+
+
+def _without_figures(card: LineageCard) -> LineageCard:
+    """The card of an error: nothing was decided, so that no score, change or cost may read as a result. What stays is
+    which cases gave no answer."""
+    nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "sureness"))
+    without = tuple(case for case in card.cases if case.reading in ("missing", "not_run"))
+    return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
+
+
+def _paired_usages(outcomes: Sequence[Outcome]) -> tuple[list[Usage], list[Usage]]:
+    """Usage by arm of the runs that both arms answered: what one arm alone was asked can't be compared."""
+    answered: dict[Arm, dict[tuple[int, int], Usage]] = {arm: {} for arm in Arm}
+    for one in outcomes:
+        if isinstance(one.result, Completion) and one.result.usage is not None:
+            answered[one.cell.arm][one.cell.case, one.cell.repetition] = one.result.usage
+    before, after = answered[Arm.BASELINE], answered[Arm.CANDIDATE]
+    both = [run for run in before if run in after]
+    return [before[run] for run in both], [after[run] for run in both]
 
 
 def _classes(
-    change: LineageChange, plan: Plan, outcomes: Sequence[Outcome]
+    change: LineageChange, plan: Plan, cases: Sequence[CaseEffect], outcomes: Sequence[Outcome]
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
     if change.config.use_case is not UseCase.CLASSIFICATION or Arm.BASELINE not in plan.arms:
         return (), None
     from evaluators.classification_report import classification_report
 
-    return classification_report(plan.cases, outcomes, change.config.labels, several=change.config.multi_label)
+    compared = {place for place, case in enumerate(cases) if case.change is not None and not case.added}
+    labels, several = change.config.labels, change.config.multi_label
+    return classification_report(plan.cases, outcomes, labels, compared=compared, several=several)
 
 
 def unmeasured_card(
@@ -200,8 +217,8 @@ def _with_tokens(diff: PromptDiff | None, baseline: Sequence[Usage], candidate: 
         return diff
     return diff.model_copy(
         update={
-            "tokens_before": round(sum(usage.input for usage in baseline) / len(baseline)),
-            "tokens_after": round(sum(usage.input for usage in candidate) / len(candidate)),
+            "tokens_before": sum(usage.input for usage in baseline) / len(baseline),
+            "tokens_after": sum(usage.input for usage in candidate) / len(candidate),
         }
     )
 

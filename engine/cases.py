@@ -18,9 +18,15 @@ EXCERPT = 4_000
 
 
 def case_effects(
-    cases: Sequence[TestCase], readings: Sequence[Reading], outcomes: Iterable[Outcome]
+    cases: Sequence[TestCase],
+    readings: Sequence[Reading],
+    outcomes: Iterable[Outcome],
+    *,
+    metric: str | None,
+    added: Sequence[bool],
 ) -> tuple[CaseEffect, ...]:
-    """One entry for each case, in the test set's order."""
+    """One entry for each case, in the test set's order. ``metric``: the overall score; ``added``: cases that only the
+    head has."""
     by_cell: Mapping[tuple[int, Arm], list[Outcome]] = _by_case(outcomes)
     return tuple(
         CaseEffect(
@@ -28,10 +34,11 @@ def case_effects(
             slices=case.slices,
             protected=case.protected,
             expected=case.expected,
-            baseline=_answers(by_cell.get((index, Arm.BASELINE), ())),
-            candidate=_answers(by_cell.get((index, Arm.CANDIDATE), ())),
+            baseline=_answers(by_cell.get((index, Arm.BASELINE), ()), metric),
+            candidate=_answers(by_cell.get((index, Arm.CANDIDATE), ()), metric),
             change=reading.change,
             reading=reading.reading,
+            added=added[index],
             confirmed=reading.confirmed,
             reason=_why(by_cell.get((index, Arm.CANDIDATE), ())) if reading.reading in ("regressed", "flaky") else "",
         )
@@ -69,12 +76,11 @@ def _by_case(outcomes: Iterable[Outcome]) -> dict[tuple[int, Arm], list[Outcome]
     return found
 
 
-def _answers(outcomes: Sequence[Outcome]) -> tuple[Answer, ...]:
-    texts = [_text(outcome) for outcome in outcomes]
-    scores = dict(zip(texts, map(_score, outcomes), strict=True))
+def _answers(outcomes: Sequence[Outcome], metric: str | None) -> tuple[Answer, ...]:
+    """Equal answers with equal scores together, the most frequent first: their mean is the case's score."""
+    given = Counter((_text(outcome), _score(outcome, metric)) for outcome in outcomes)
     return tuple(
-        Answer(text=text, count=count, of=len(texts), score=scores[text])
-        for text, count in Counter(texts).most_common()
+        Answer(text=text, count=count, of=len(outcomes), score=score) for (text, score), count in given.most_common()
     )
 
 
@@ -87,9 +93,9 @@ def _text(outcome: Outcome) -> str:
     return outcome.result.text[:EXCERPT] or f"({_NAMES.get(outcome.result.finish, 'no text')})"
 
 
-def _score(outcome: Outcome) -> float | None:
-    first = outcome.scores[0] if outcome.scores else None
-    return first.value if isinstance(first, Score) else None
+def _score(outcome: Outcome, metric: str | None) -> float | None:
+    known = (score.value for score in outcome.scores if isinstance(score, Score) and score.metric == metric)
+    return next(known, None)
 
 
 def _why(outcomes: Sequence[Outcome]) -> str:

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from engine.cost import causes
 from engine.gate import words
+from engine.render import figures
 from engine.runner.failures import Failures, fix_for
 from schemas.config import RunConfig
-from schemas.scorecard import CaseEffect, CostEffect, LineageCard, Reason, ReasonCode, VerdictStatus
+from schemas.scorecard import CaseEffect, CostEffect, Effect, LineageCard, Reason, ReasonCode, VerdictStatus
 
 WORDS = {
     VerdictStatus.BLOCKED: "blocked",
@@ -131,20 +132,28 @@ def _brief(card: LineageCard) -> str:
 
 def _phrase(reason: Reason, card: LineageCard) -> str:
     """A reason in a few words that can follow «but»; empty for reasons that have only their sentence."""
-    where = "" if reason.slice is None else f" in {words.subject(reason.slice)}"
+    effect = _effect(reason, card)
+    metric = reason.metric if reason.metric in [effect.metric for effect in card.metrics[1:]] else None
     match reason.code:
-        case ReasonCode.NO_DROP if reason.margin is not None:
-            return f"no drop over {words.points(reason.margin)} points{where}"
-        case ReasonCode.DROP if reason.estimate is not None:
-            metric = reason.metric if reason.metric in [effect.metric for effect in card.metrics[1:]] else None
-            return f"{words.subject(reason.slice, metric)} fell by {words.points(abs(reason.estimate))} points"
-        case ReasonCode.MUST_PASS | ReasonCode.GUARD if reason.slice is not None:
-            cases = next((effect.cases for effect in card.slices if effect.slice == reason.slice), len(reason.cases))
+        case ReasonCode.NO_DROP if effect is not None:
+            return words.ruled_out(effect, metric).removesuffix(" overall")
+        case ReasonCode.DROP if effect is not None and words.fell(effect):
+            return f"{words.subject(reason.slice, metric)} fell by {figures.points(-(effect.change or 0.0))} points"
+        case ReasonCode.MUST_PASS | ReasonCode.GUARD if effect is not None and reason.slice is not None:
             kind = "must-pass" if reason.code is ReasonCode.MUST_PASS else "guarded"
-            return words.broke(reason.slice, cases, len(reason.cases), kind)
+            return words.broke(reason.slice, effect.cases, len(reason.cases), kind)
         case ReasonCode.COST if reason.estimate is not None and reason.margin is not None:
-            return f"it costs {words.share(reason.estimate)} more (limit {words.share(reason.margin)})"
+            return f"it costs {figures.percent(reason.estimate)} more (limit {figures.percent(reason.margin)})"
     return ""
+
+
+def _effect(reason: Reason, card: LineageCard) -> Effect | None:
+    """The effect that a reason speaks of."""
+    overall = [] if card.overall is None else [card.overall]
+    for effect in (*overall, *card.slices, *card.metrics):
+        if effect.slice == reason.slice and reason.metric in (None, effect.metric):
+            return effect
+    return None
 
 
 def _of_card(card: LineageCard) -> str:
@@ -164,7 +173,7 @@ def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
     if overall is None or overall.change is None:
         return ""
     if overall.reading == "better":
-        return f"is better on average ({words.points(overall.change, signed=True)} points)"
+        return f"is better on average ({figures.change(overall.change)} points)"
     if overall.reading != "worse" and overall.change > 0 and codes != {ReasonCode.COST}:
         return "may be better on average"
     return "is not worse" if overall.reading == "same" else ""
@@ -176,17 +185,19 @@ def _of_approved(card: LineageCard) -> str:
     if overall is None or overall.change is None or first is None or first.code is not ReasonCode.NO_DROP:
         return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
     if overall.reading == "better":
-        said = f"is better: {words.points(overall.change, signed=True)} points ({words.interval(overall.interval)})"
-    elif words.adapted(overall):
+        said = f"is better: {figures.change(overall.change)} points ({figures.interval(overall.interval)})"
+    elif overall.reading != "same":
+        return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
+    elif words.adapted(overall) and overall.interval is not None and overall.interval.low is not None:
+        worst = figures.points(max(-overall.interval.low, 0.0))
         said = (
-            f"is not worse as far as its {words.count(overall.cases, 'case')} can tell "
-            f"(they can't rule out drops under {words.points(overall.margin or 0.0)} points)"
+            f"is not worse as far as its {words.count(overall.cases, 'case')} can tell (at worst {worst} points lower)"
         )
     else:
         said = "is not worse"
     increase = card.cost.increase if card.cost else None
     if increase is not None and abs(increase) >= NOTEWORTHY:
-        said += f", and costs {words.share(abs(increase))} {'more' if increase > 0 else 'less'}"
+        said += f", and costs {figures.percent(abs(increase))} {'more' if increase > 0 else 'less'}"
     return f"`{card.lineage}` {said}."
 
 

@@ -6,7 +6,7 @@ two arms are compared on the same cases. Where there is nothing to divide by, th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,9 +40,15 @@ class _Class:
 
 
 def classification_report(
-    cases: Sequence[TestCase], outcomes: Sequence[Outcome], labels: Sequence[str], *, several: bool = False
+    cases: Sequence[TestCase],
+    outcomes: Sequence[Outcome],
+    labels: Sequence[str],
+    *,
+    compared: Container[int],
+    several: bool = False,
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
-    """The report on a lineage's outcomes, as ``report_by_class`` gives it; ``cases`` are what the cells point to."""
+    """The report on a lineage's outcomes, as ``report_by_class`` gives it; ``cases`` are what the cells point to, and
+    ``compared`` are the places of those that its scores are made of."""
     part = Classification(labels, several=several)
     said: dict[tuple[int, Arm], list[str | None]] = {}
     for outcome in outcomes:
@@ -56,7 +62,7 @@ def classification_report(
             candidate=tuple(said.get((position, Arm.CANDIDATE), ())),
         )
         for position, case in enumerate(cases)
-        if case.expected is not None
+        if case.expected is not None and position in compared
     ]
     return report_by_class(labels, answers, several=several)
 
@@ -64,13 +70,13 @@ def classification_report(
 def report_by_class(
     labels: Sequence[str], cases: Sequence[CaseAnswers], *, several: bool = False
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
-    """One ClassEffect for each label, in order, and the confusion matrix.
+    """One ClassEffect for each label, in order, and the confusion matrix; nothing where no case has both arms' answers.
 
     With ``several`` labels a case, each class is counted against the rest, and there is no matrix (``None``).
     """
-    paired = [case for case in cases if case.expected and case.baseline and case.candidate]
-    if several:
-        paired = [case for case in cases if case.baseline and case.candidate]
+    paired = [case for case in cases if (several or case.expected) and case.baseline and case.candidate]
+    if not paired:
+        return (), None
     expected = np.array([[label in case.expected for label in labels] for case in paired], dtype=float)
     expected = expected.reshape(len(paired), len(labels))
     arms = [

@@ -114,6 +114,9 @@ class Effect(Value):
     """``None``: all cases."""
     metric: str
     cases: int
+    compared: int | None = None
+    """Cases that the scores are made of, over all their runs: those with a score in both arms, and those that both arms
+    are sent unchanged. ``None``: all."""
     baseline: float | None
     candidate: float | None
     change: float | None
@@ -128,6 +131,7 @@ class Effect(Value):
     """How many more cases would certify the margin, when it can't tell."""
     better: int = 0
     worse: int = 0
+    """Compared cases whose mean score over all runs rose and fell."""
 
 
 class ClassEffect(Value):
@@ -144,7 +148,9 @@ class ClassEffect(Value):
 
 
 class Confusion(Value):
-    """Counts of answers by expected label (row) and given label (column); the last column is «no label»."""
+    """Compared cases by expected label (row) and given label (column), each shared among its answers.
+
+    The last column is «no label»."""
 
     labels: tuple[str, ...]
     columns: tuple[str, ...]
@@ -202,8 +208,10 @@ class CaseEffect(Value):
     baseline: tuple[Answer, ...] = ()
     candidate: tuple[Answer, ...] = ()
     change: float | None = None
-    reading: Literal["improved", "regressed", "flaky", "same", "missing", "not_run"]
-    """``not_run``: the verdict was certain before this case's turn came."""
+    reading: Literal["improved", "regressed", "flaky", "same", "alone", "missing", "not_run"]
+    """``alone``: there is no baseline. ``not_run``: the verdict was certain before this case's turn came."""
+    added: bool = False
+    """Only the head has it: no score of the lineage counts it."""
     confirmed: bool = False
     reason: str = ""
 
@@ -232,8 +240,9 @@ class PromptDiff(Value):
     path_after: str | None
     added: int
     removed: int
-    tokens_before: int | None = None
-    tokens_after: int | None = None
+    tokens_before: float | None = None
+    tokens_after: float | None = None
+    """Mean tokens of the whole request."""
     hunks: tuple[DiffHunk, ...] = ()
     omitted: int = 0
     """Changed lines that no hunk shows, since the diff is too long."""
@@ -320,7 +329,7 @@ class LineageCard(Value):
     cost: CostEffect | None = None
     latency: LatencyEffect | None = None
     cases: tuple[CaseEffect, ...] = ()
-    """All cases in the test set's order."""
+    """All cases in the test set's order; of an error only those without an answer."""
     diff: PromptDiff | None = None
     changes: tuple[Change, ...] = ()
     sureness: Sureness | None = None

@@ -41,9 +41,9 @@ def conclude(course: Course) -> Decision:
         *findings.of_guards(course, shown),
         *findings.of_forbidden(course),
         *findings.of_effects(course, shown),
-        *findings.of_failure(shown),
+        *findings.of_failure(course, shown),
         *findings.of_absence(course),
-        *findings.of_floors(course),
+        *findings.of_floors(course, shown),
         *findings.of_cost(cost),
         *findings.of_latency(latency, course.design.gate.max_latency_increase, gating=latency_gates(course)),
     ]
@@ -60,11 +60,12 @@ def conclude(course: Course) -> Decision:
 def new_lineage(course: Course) -> Decision:
     """A prompt without a baseline: its floors decide, and without floors a person."""
     cost, latency = careful_cost(course), latency_effect(course)
-    found = [*findings.of_cells(course), *findings.of_floors(course)]
+    shown = effects(course)
+    found = [*findings.of_cells(course), *findings.of_floors(course, shown)]
     judged = any(r.code is ReasonCode.FLOOR for r in found)
     status = VerdictStatus.APPROVED if judged else VerdictStatus.NEEDS_APPROVAL
     found.append(Reason(code=ReasonCode.NEW_LINEAGE, status=status, sentence=words.new_lineage(floors=judged)))
-    return _decision(course, found, effects(course), cost, latency)
+    return _decision(course, found, shown, cost, latency)
 
 
 def _worth_saying(status: VerdictStatus, verdict: VerdictStatus) -> bool:
@@ -92,21 +93,22 @@ def _decision(
     called = ~design.identical & (ledger.runs > 0)
     history = design.history
     flips = None if history is None else 2 * history.variances[:, list(design.columns)[:1]]
-    overall = course.bounds[0] if len(course.bounds) else np.nan
+    overall = next((e for h, e in pairs if h.slice is None), None)
+    lowest = overall.interval.low if overall is not None and overall.interval is not None else None
     return Decision(
         status=combine(reason.status for reason in found),
         reasons=tuple(sorted(found, key=lambda reason: SEVERITY.index(reason.status))),
-        overall=next((e for h, e in pairs if h.slice is None), None),
+        overall=overall,
         slices=tuple(e for h, e in pairs if h.slice is not None and h.metric == 0),
         metrics=tuple(e for h, e in pairs if h.slice is None) if len(design.metrics) > 1 else (),
         cost=cost,
         latency=latency,
-        readings=readings(course),
+        readings=readings(design, course.observed, course.smoked),
         sureness=Sureness(
             looks=course.look,
             repetitions=float(ledger.runs[called].mean()) if called.any() else 0.0,
             flip_rate=float(np.nanmean(flips)) if flips is not None and not np.isnan(flips).all() else None,
-            can_rule_out=None if np.isnan(overall) else min(max(float(overall), 0.0), 1.0),
+            can_rule_out=None if lowest is None else max(-lowest, 0.0),
             hypotheses=len(design.hypotheses),
             alpha=design.alpha + max(design.alpha_cases, design.alpha_guard),
         ),

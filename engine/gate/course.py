@@ -61,10 +61,12 @@ class GuardEffect:
 class Course:
     """Mutable, private to one run of the protocol."""
 
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: Design, observed: Ledger | None = None) -> None:
         count = len(design.hypotheses)
         self.design = design
         self.ledger = Ledger(design)
+        self.observed = observed or self.ledger
+        """What is shown: all that was answered, where this course goes by assumed answers."""
         self.look = 0
         """Looks taken."""
         self.result: LookResult | None = None

@@ -9,7 +9,7 @@ from typing import Literal
 from engine.gate.cells import Batch, Observations
 from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, Sureness, VerdictStatus
 
-CaseReading = Literal["improved", "regressed", "flaky", "same", "missing", "not_run"]
+CaseReading = Literal["improved", "regressed", "flaky", "same", "alone", "missing", "not_run"]
 
 
 @dataclass(frozen=True)

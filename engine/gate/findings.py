@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.gate import words
 from engine.gate.course import Course, GuardEffect
+from engine.gate.effects import fails_everywhere, planned_changes
 from engine.gate.floors import FloorEffect, floors
 from schemas.config import SlicePolicy
 from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, ReasonCode, VerdictStatus
@@ -36,7 +37,9 @@ def of_doubt(course: Course, test: str) -> Reason:
 def of_effects(course: Course, shown: Sequence[Effect]) -> list[Reason]:
     """What the block test and the approve bounds say about each hypothesis."""
     found = []
+    planned = planned_changes(course)
     for k, (h, effect) in enumerate(zip(course.design.hypotheses, shown, strict=True)):
+        fall = planned[k]
         metric = effect.metric if h.metric else None
         p = float(course.result.p[k]) if course.result is not None else None
         if course.blocking[k]:
@@ -47,7 +50,7 @@ def of_effects(course: Course, shown: Sequence[Effect]) -> list[Reason]:
             code, status, sentence = ReasonCode.NO_CASES, UNDERPOWERED, words.no_cases(h.slice)
         elif course.certified[k]:
             code, status, sentence = ReasonCode.NO_DROP, APPROVED, words.no_drop(effect, metric)
-        elif effect.change is not None and effect.change <= -h.margin:
+        elif fall is not None and fall <= -h.margin:
             code, status, sentence = ReasonCode.ESTIMATED_DROP, SUSPICIOUS, words.estimated_drop(effect, metric)
         else:
             code, status, sentence = ReasonCode.UNDERPOWERED, UNDERPOWERED, words.underpowered(effect, metric)
@@ -94,14 +97,13 @@ def of_chance(course: Course, shown: Sequence[Effect]) -> list[Reason]:
     ]
 
 
-def of_failure(shown: Sequence[Effect]) -> list[Reason]:
-    """Both arms score nothing at all: what can't fall says nothing about the candidate."""
+def of_failure(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+    """Both arms score nothing at all in planned runs: what can't fall says nothing about the candidate."""
     overall = next((effect for effect in shown if effect.slice is None), None)
-    if overall is None or overall.baseline != 0 or overall.candidate != 0:
+    if overall is None or not fails_everywhere(course):
         return []
-    return [
-        Reason(code=ReasonCode.ALWAYS_FAILS, status=UNDERPOWERED, sentence=words.always_fails(), metric=overall.metric)
-    ]
+    sentence = words.always_fails(nearly=bool(overall.baseline or overall.candidate))
+    return [Reason(code=ReasonCode.ALWAYS_FAILS, status=UNDERPOWERED, sentence=sentence, metric=overall.metric)]
 
 
 def of_absence(course: Course) -> list[Reason]:
@@ -248,14 +250,15 @@ def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Rea
     return [Reason(code=ReasonCode.LATENCY, status=status, sentence=sentence, p=effect.p, margin=limit)]
 
 
-def of_floors(course: Course) -> list[Reason]:
-    """The absolute minima."""
-    return [_of_floor(effect) for effect in floors(course)]
+def of_floors(course: Course, shown: Sequence[Effect] = ()) -> list[Reason]:
+    """The absolute minima. Sentences name the score that is ``shown`` of the slice."""
+    scores = {effect.slice: effect.candidate for effect in reversed(shown)}  # the first metric's stands
+    return [_of_floor(effect, scores.get(effect.slice)) for effect in floors(course)]
 
 
-def _of_floor(effect: FloorEffect) -> Reason:
-    estimate = effect.estimate
-    if estimate is None:
+def _of_floor(effect: FloorEffect, shown: float | None) -> Reason:
+    estimate = effect.estimate if shown is None else shown
+    if effect.estimate is None or estimate is None:
         status, sentence = UNDERPOWERED, words.no_cases(effect.slice)
     elif effect.reading in ("fails", "below"):
         certain = effect.reading == "fails"

@@ -22,8 +22,9 @@ from engine.gate import words
 from engine.gate.cells import Batch, Bools, Floats, Ints, Observations
 from engine.gate.decision import Conversation, Decision
 from engine.gate.design import Design
+from engine.gate.ledger import Ledger
 from engine.verdict import DECIDED, SEVERITY
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+from schemas.scorecard import Effect, Reason, ReasonCode, VerdictStatus
 
 STEPS = 9
 """More different scores than a judge's averaged grades have are no scale: eighths stand for them."""
@@ -39,25 +40,30 @@ Filling = tuple[float, ...]
 """Scores of the gaps, in the order in which they are met; the last one for all that follow."""
 
 
-def with_gaps(design: Design, begin: Callable[[], Conversation]) -> Conversation:
-    """Leads a comparison, which ``begin`` starts anew as often as it is called, and decides it.
+def with_gaps(design: Design, begin: Callable[[Ledger | None], Conversation]) -> Conversation:
+    """Leads a comparison, which ``begin`` starts anew as often as it is called, and decides it. ``begin`` is given what
+    is shown, if that is more than what the comparison itself heard.
 
     No cell is asked for twice, and more than the comparison itself asks for only where a gap changed its course.
     """
     heard = _Heard(design)
-    decision = yield from _led(begin(), heard.ask)
+    decision = yield from _led(begin(None), heard.ask)
     if not heard.missing() or decision.status in DECIDED:
         return decision
-    strictest, scale = decision, heard.scale()
+    strictest, way, scale = decision, None, heard.scale()
     ways: deque[Filling] = deque((score,) for score in scale)
     for _ in range(max(min(WAYS, EFFORT // heard.cells), 2)):
         filled = _Filled(heard, ways.popleft())
-        other = yield from _led(begin(), filled.answers)
-        strictest = min(strictest, other, key=lambda each: SEVERITY.index(each.status))
+        other = yield from _led(begin(None), filled.answers)
+        if SEVERITY.index(other.status) < SEVERITY.index(strictest.status):
+            strictest, way = other, filled.filling
         ways.extend(filled.others(scale))
         if not ways or strictest.status in DECIDED:
             break
-    if strictest is not decision:
+    observed = heard.ledger()
+    decision = yield from _led(begin(observed), heard.recall)
+    if way is not None:
+        strictest = yield from _led(begin(observed), _Filled(heard, way).answers)
         decision = _stricter(decision, strictest, heard.missing())
     return dataclasses.replace(decision, cells=heard.cells)
 
@@ -87,7 +93,27 @@ def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:
         for reason in decision.reasons
         if reason.status is not VerdictStatus.APPROVED and (reason.slice, reason.metric) not in judged
     ]
-    return dataclasses.replace(decision, status=other.status, reasons=(*found, *kept))
+    effects = {(effect.slice, effect.metric): effect for effect in _effects(other)}
+
+    def bounds_of(effect: Effect) -> Effect:
+        """The effect with the bounds of the decision whose reason speaks of it."""
+        key = (effect.slice, effect.metric)
+        return effects[key] if key in judged else effect
+
+    return dataclasses.replace(
+        decision,
+        status=other.status,
+        reasons=(*found, *kept),
+        overall=decision.overall and bounds_of(decision.overall),
+        slices=tuple(map(bounds_of, decision.slices)),
+        metrics=tuple(map(bounds_of, decision.metrics)),
+    )
+
+
+def _effects(decision: Decision) -> Iterator[Effect]:
+    if decision.overall is not None:
+        yield decision.overall
+    yield from (*decision.slices, *decision.metrics)
 
 
 class _Heard:
@@ -95,7 +121,9 @@ class _Heard:
 
     def __init__(self, design: Design) -> None:
         self._columns = list(design.columns)
+        self._design = design
         self._cells: Ints = np.zeros(0, dtype=np.int64)
+        self._asked: list[Batch] = []
         self._given: list[Observations] = []
 
     @property
@@ -107,8 +135,17 @@ class _Heard:
         """Asks for cells that were not asked for before."""
         given = yield asked
         self._cells = np.concatenate([self._cells, _numbers(asked)])
+        self._asked.append(asked)
         self._given.append(given)
         return given
+
+    def ledger(self) -> Ledger:
+        """All of it as one ledger."""
+        ledger = Ledger(self._design)
+        for asked, given in zip(self._asked, self._given, strict=True):
+            fresh = bool((asked.repetitions >= self._design.fresh_from).any())
+            (ledger.record_fresh if fresh else ledger.record)(asked, given)
+        return ledger
 
     def recall(self, asked: Batch) -> Answers:
         """Copies of what is known of these cells; the others are asked for."""
@@ -140,14 +177,14 @@ class _Filled:
 
     def __init__(self, heard: _Heard, filling: Filling) -> None:
         self._heard = heard
-        self._filling = filling
+        self.filling = filling
         self._met: Filling = ()
 
     def answers(self, asked: Batch) -> Answers:
         """Answers in which every score that gates is one. What a call cost and took stays unknown."""
         given = yield from self._heard.recall(asked)
         for row in np.flatnonzero(self._heard.unusable(given)).tolist():
-            score = self._filling[: len(self._met) + 1][-1]
+            score = self.filling[: len(self._met) + 1][-1]
             usable = _in_range(given.scores[row]) & ~given.missing[row]
             given.scores[row] = np.where(usable, given.scores[row], score)
             given.forbidden[row] |= score == 0  # asked only of cases that forbid something
@@ -157,7 +194,7 @@ class _Filled:
     def others(self, scale: Filling) -> Iterator[Filling]:
         """The fillings that first differ from this one in a gap that it had no score of its own for. With theirs in
         turn, every filling is met once."""
-        for k in range(len(self._filling), len(self._met)):
+        for k in range(len(self.filling), len(self._met)):
             yield from ((*self._met[:k], score) for score in scale if score != self._met[k])
 
 

@@ -135,6 +135,24 @@ class Ledger:
             result[same] = history.means[same][:, list(self.design.columns)]
         return result
 
+    def averages(self) -> Floats:
+        """``[2, cases, metrics]``: mean of each arm over every run, fresh ones included; of stored runs where nothing
+        had to be called. NaN without any."""
+        known = ~np.isnan(self.scores)
+        total, count = np.where(known, self.scores, 0.0).sum(axis=2), known.sum(axis=2)
+        for case, arms in self.fresh.items():
+            for arm, runs in enumerate(arms):
+                for run in runs:
+                    total[arm, case] += np.nan_to_num(run)
+                    count[arm, case] += ~np.isnan(run)
+        result: Floats = np.full(total.shape, np.nan)
+        np.divide(total, count, out=result, where=count > 0)
+        history = self.design.history
+        if history is not None:
+            same = self.design.identical
+            result[:, same] = history.means[same][:, list(self.design.columns)]
+        return result
+
     def paired_usage(self, kind: int) -> Floats:
         """``[2, cases]``: mean usage of both arms over planned runs that both answered; NaN without any. ``kind`` is
         an index of ``usage``."""

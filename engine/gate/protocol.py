@@ -18,7 +18,7 @@ from engine.gate.design import Design
 from engine.gate.gaps import with_gaps
 from engine.gate.guard import guards
 from engine.gate.latency import latency_effect, latency_gates
-from engine.gate.ledger import REPLICATES
+from engine.gate.ledger import REPLICATES, Ledger
 from engine.gate.lock import lock
 from engine.gate.protected import protected
 from engine.gate.smoke import smoke
@@ -40,11 +40,11 @@ def protocol(design: Design) -> Conversation:
     The same design and the same answers give the same decision, byte for byte. Missing cells make it stricter, if
     anything.
     """
-    return with_gaps(design, lambda: _comparison(design))
+    return with_gaps(design, lambda observed: _comparison(design, observed))
 
 
-def _comparison(design: Design) -> Conversation:
-    course = Course(design)
+def _comparison(design: Design, observed: Ledger | None) -> Conversation:
+    course = Course(design, observed)
     if not design.counted.any():
         return nothing_measured(course, ReasonCode.NO_CASES, VerdictStatus.ERROR, words.no_cases(None))
     if not design.looks:

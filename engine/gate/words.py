@@ -9,10 +9,13 @@ from typing import ParamSpec
 from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN
 from engine.gate.hypotheses import CLASS_PREFIX
 from engine.gate.smoke import CASES as SMOKED
-from schemas.scorecard import Effect, Interval, VerdictStatus
+from engine.render import figures
+from schemas.scorecard import Effect, VerdictStatus
 
 NAMED = 5
 """Cases that a sentence names."""
+SAME = 1e-9
+"""Scores that differ by less are equal."""
 P = ParamSpec("P")
 
 
@@ -27,27 +30,9 @@ def _sentence(write: Callable[P, str]) -> Callable[P, str]:
     return written
 
 
-def points(value: float, *, signed: bool = False) -> str:
-    """A fraction in points (0-100), to one decimal where it says something: 0.05 → «5», −0.333 → «−33.3»."""
-    shown = f"{abs(value) * 100:.1f}".removesuffix(".0")
-    sign = "" if shown == "0" else "−" if value < 0 else "+" if signed else ""
-    return f"{sign}{shown}"
-
-
-def in_points(value: float) -> str:
-    """«1 point», «4.5 points»."""
-    shown = points(value)
-    return f"{shown} point{'' if shown == '1' else 's'}"
-
-
 def count(number: int, noun: str) -> str:
     """«1 case», «4 cases»."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def share(value: float, *, signed: bool = False) -> str:
-    """A share in percent: 0.89 → «89%», with a typographic minus."""
-    return f"{value:{'+' if signed else ''}.0%}".replace("-", "−")
 
 
 def subject(name: str | None, metric: str | None = None) -> str:
@@ -59,22 +44,20 @@ def subject(name: str | None, metric: str | None = None) -> str:
     return f"`{metric}` in {place}" if metric else place
 
 
-def interval(bounds: Interval | None) -> str:
-    """«−58 … −10»; «≤ −10» where one side has no bound."""
-    low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
-    if low is None or high is None:
-        side, end = ("≤", high) if low is None else ("≥", low)
-        return "unknown" if end is None else f"{side} {points(end, signed=True)}"
-    return f"{points(low, signed=True)} … {points(high, signed=True)}"
-
-
 @_sentence
 def drop(effect: Effect, metric: str | None) -> str:
     """Blocked: a mean fell beyond chance."""
-    return (
-        f"{subject(effect.slice, metric)} fell{_levels(effect)} ({points(effect.change or 0.0, signed=True)}, "
-        f"interval {interval(effect.interval)}): {count(effect.worse, 'case')} scored lower, {effect.better:,} higher"
-    )
+    what = subject(effect.slice, metric)
+    cases = f"{count(effect.worse, 'case')} scored lower, {effect.better:,} higher"
+    change = f"{figures.change(effect.change)}, interval {figures.interval(effect.interval)}"
+    if not fell(effect):
+        return f"{what} fell beyond chance in planned runs, and again in fresh ones; over all runs: {change}; {cases}"
+    return f"{what} fell{_levels(effect)} ({change}): {cases}"
+
+
+def fell(effect: Effect) -> bool:
+    """Whether the score fell over all runs too, and not only in those that the test goes by."""
+    return effect.change is not None and effect.change < 0
 
 
 @_sentence
@@ -111,7 +94,7 @@ def must_pass_doubt(name: str, broken: int) -> str:
 @_sentence
 def guard(name: str, cases: int, broken: Sequence[str], changed: float | None, status: VerdictStatus) -> str:
     """Guarded cases that broke for good, beside the churn elsewhere: blocked, needs review, or within the churn."""
-    elsewhere = "" if changed is None else f"; {share(changed)} of the other cases changed too"
+    elsewhere = "" if changed is None else f"; {figures.percent(changed)} of the other cases changed too"
     compared = {
         VerdictStatus.BLOCKED: "more often than the other cases",
         VerdictStatus.SUSPICIOUS: "perhaps more often than the other cases",
@@ -134,8 +117,8 @@ def forbidden(broken: Sequence[str]) -> str:
 def protected(ids: Sequence[str]) -> str:
     """Blocked: protected cases fail."""
     if len(ids) == 1:
-        return f"protected case `{ids[0]}` fails every time now; the baseline passes every time"
-    return f"{len(ids):,} protected cases fail every time now; the baseline passes every time"
+        return f"protected case `{ids[0]}` fails in every fresh run; the baseline passes in every one"
+    return f"{len(ids):,} protected cases fail in every fresh run; the baseline passes in every one"
 
 
 @_sentence
@@ -147,20 +130,28 @@ def smoke(failed: int) -> str:
 @_sentence
 def floor(name: str | None, estimate: float, floor: float, *, certain: bool) -> str:
     """Below an absolute minimum: blocked when certain, else suspicious."""
-    said = f"{subject(name)} is {points(estimate)}, below its floor of {points(floor)}"
+    if estimate >= floor - SAME:
+        return (
+            f"{subject(name)} is {figures.points(estimate)} over all runs, but below its floor of "
+            f"{figures.limit(floor)} in planned runs, where a missing answer counts 0"
+        )
+    said = f"{subject(name)} is {figures.points(estimate)}, below its floor of {figures.limit(floor)}"
     return said if certain else f"{said}, but chance is not ruled out"
 
 
 @_sentence
 def floor_unproven(name: str | None, cases: int, floor: float) -> str:
     """Inconclusive: too few cases for the floor."""
-    return f"{count(cases, 'case')} can't show that {subject(name)} holds its floor of {points(floor)}"
+    return f"{count(cases, 'case')} can't show that {subject(name)} holds its floor of {figures.limit(floor)}"
 
 
 @_sentence
 def floor_holds(name: str | None, estimate: float, floor: float) -> str:
     """Approved: a floor that holds."""
-    return f"{subject(name)} is {points(estimate)}, above its floor of {points(floor)}"
+    said = f"its floor of {figures.limit(floor)}"
+    if estimate < floor - SAME:
+        return f"{subject(name)} is {figures.points(estimate)} over all runs, but held {said} in planned runs"
+    return f"{subject(name)} is {figures.points(estimate)}, not below {said}"
 
 
 @_sentence
@@ -178,17 +169,20 @@ def watch(name: str | None, broken: int) -> str:
 @_sentence
 def estimated_drop(effect: Effect, metric: str | None) -> str:
     """Suspicious: the estimate is beyond the margin, but chance is not ruled out."""
-    return (
-        f"{subject(effect.slice, metric)} seems to have fallen by {in_points(-(effect.change or 0.0))} "
-        f"(margin {points(effect.margin or 0.0)}), but {count(effect.cases, 'case')} can't tell that from chance"
-    )
+    what, margin = subject(effect.slice, metric), effect.margin or 0.0
+    unsure = f"but {_cases(effect)} can't tell that from chance"
+    if effect.change is None or effect.change > -margin:
+        return f"{what} may have fallen by {figures.in_points(margin)} or more, {unsure}"
+    fall = figures.points(-effect.change)
+    return f"{what} seems to have fallen by {fall} points (margin {figures.limit(margin)}), {unsure}"
 
 
 @_sentence
 def lone_drop(effect: Effect, metric: str | None, alpha: float) -> str:
     """Suspicious: beyond chance by itself, but not among everything that is tested."""
+    by = f"by {figures.points(-effect.change)} points" if effect.change and fell(effect) else "in planned runs"
     return (
-        f"{subject(effect.slice, metric)} seems to have fallen by {in_points(-(effect.change or 0.0))}: by itself that "
+        f"{subject(effect.slice, metric)} seems to have fallen {by}: by itself that "
         f"would be beyond chance (p ≤ {alpha:.2g}), among all that is tested here it is not"
     )
 
@@ -197,23 +191,37 @@ def lone_drop(effect: Effect, metric: str | None, alpha: float) -> str:
 def underpowered(effect: Effect, metric: str | None) -> str:
     """Inconclusive: the margin can't be certified."""
     more = f"; {effect.more_cases:,} more would" if effect.more_cases else ""
-    cases = f"{'this' if effect.cases == 1 else 'these'} {count(effect.cases, 'case')}"
-    drop = f"a {points(effect.margin or 0.0)}-point drop of {subject(effect.slice, metric)}"
-    return f"{cases} can't tell {drop} from chance{more}"
+    drop = f"a {figures.limit(effect.margin or 0.0)}-point drop of {subject(effect.slice, metric)}"
+    return f"{'this' if effect.cases == 1 else 'these'} {_cases(effect)} can't tell {drop} from chance{more}"
 
 
 @_sentence
 def no_drop(effect: Effect, metric: str | None) -> str:
     """Approved: what was ruled out, and why a default margin isn't smaller."""
+    said = ruled_out(effect, metric)
+    return f"{said}, the smallest that {count(effect.cases, 'case')} can rule out" if adapted(effect) else said
+
+
+def ruled_out(effect: Effect, metric: str | None) -> str:
+    """«no drop over 5 points overall». The margin is certified by planned runs; where all runs together say otherwise,
+    so does this."""
     place = "overall" if effect.slice is None and metric is None else f"in {subject(effect.slice, metric)}"
-    why = f", the smallest that {count(effect.cases, 'case')} can rule out" if adapted(effect) else ""
-    return f"no drop over {in_points(effect.margin or 0.0)} {place}{why}"
+    said = f"no drop over {figures.in_points(effect.margin or 0.0)} {place}"
+    beyond = effect.change is not None and effect.change < -(effect.margin or 0.0)
+    return f"planned runs show {said} (over all runs: {figures.change(effect.change)})" if beyond else said
+
+
+def _cases(effect: Effect) -> str:
+    """«14 cases», «10 of 14 cases»."""
+    return f"{figures.cases(effect)} case{'' if effect.cases == 1 else 's'}"
 
 
 @_sentence
-def always_fails() -> str:
-    """Inconclusive: both arms score 0 on everything."""
-    return "both versions fail every case that ran, so no drop could show: check what is expected against what they say"
+def always_fails(*, nearly: bool = False) -> str:
+    """Inconclusive: both arms score 0 in all planned runs; ``nearly``: not in every fresh one."""
+    every = "nearly every" if nearly else "every"
+    fail = f"both versions fail {every} case that ran"
+    return f"{fail}, so no drop could show: check what is expected against what they say"
 
 
 def adapted(effect: Effect) -> bool:
@@ -253,25 +261,26 @@ def missing_choice(missing: int) -> str:
 def cost(increase: float | None, limit: float) -> str:
     """Blocked: the cost rose beyond its limit."""
     if increase is None:
-        return f"calls that cost nothing cost something now (limit {share(limit, signed=True)})"
-    return f"cost rose by {share(increase)} per case (limit {share(limit)})"
+        return f"calls that cost nothing cost something now (limit {figures.share(limit)})"
+    return f"cost rose by {figures.percent(increase)} per case (limit {figures.percent(limit)})"
 
 
 @_sentence
 def cost_uncertain(increase: float | None, limit: float, *, measured: bool) -> str:
     """Inconclusive: the bounds of the cost enclose the limit, or nothing is known."""
     if not measured:
-        return f"the cost per case is unknown, so its limit of {share(limit, signed=True)} can't be checked"
-    change = "" if increase is None else f" (estimated {share(increase, signed=True)})"
-    return f"the change of cost per case{change} can't be told from its limit of {share(limit, signed=True)}"
+        return f"the cost per case is unknown, so its limit of {figures.share(limit)} can't be checked"
+    change = "" if increase is None else f" (estimated {figures.share(increase)})"
+    return f"the change of cost per case{change} can't be told from its limit of {figures.share(limit)}"
 
 
 @_sentence
 def latency(baseline_s: float | None, candidate_s: float | None, limit: float, *, certain: bool) -> str:
     """Blocked when certainly slower than the limit, else inconclusive."""
     if baseline_s is None or candidate_s is None:
-        return f"no pair of calls side by side could show that latency stays within {share(limit, signed=True)}"
-    seconds = f"median {baseline_s:.2f} s → {candidate_s:.2f} s, limit {share(limit, signed=True)}"
+        return f"no pair of calls side by side could show that latency stays within {figures.share(limit)}"
+    moved = figures.arrow(figures.seconds(baseline_s), figures.seconds(candidate_s))
+    seconds = f"median {moved}, limit {figures.share(limit)}"
     return (
         f"answers are slower than allowed ({seconds})"
         if certain
@@ -323,4 +332,4 @@ def new_unproven() -> str:
 def _levels(effect: Effect) -> str:
     if effect.baseline is None or effect.candidate is None:
         return ""
-    return f" from {points(effect.baseline)} to {points(effect.candidate)}"
+    return f" from {figures.points(effect.baseline)} to {figures.points(effect.candidate)}"

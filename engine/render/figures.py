@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from schemas.scorecard import Interval
+from schemas.scorecard import Effect, Interval
 
 NONE = "–"
 """Shown where there is no number."""
@@ -17,6 +17,17 @@ def _typographic(text: str) -> str:
 def points(fraction: float | None) -> str:
     """A score of 0 … 1 as points: ``84.5``."""
     return NONE if fraction is None else _typographic(f"{_round(fraction * 100, 1)}")
+
+
+def limit(fraction: float | None) -> str:
+    """A margin or a floor in points, which somebody set: ``5``, ``12.5``."""
+    return points(fraction).removesuffix(".0")
+
+
+def in_points(fraction: float) -> str:
+    """A margin with its unit: ``1 point``, ``4.5 points``."""
+    shown = limit(fraction)
+    return f"{shown} point{'' if shown == '1' else 's'}"
 
 
 def change(fraction: float | None) -> str:
@@ -56,13 +67,23 @@ def share(fraction: float | None) -> str:
     """A signed share: ``+89%``, ``−2%``; one decimal below ten percent."""
     if fraction is None:
         return NONE
-    value = _round(fraction * 100, 1 if abs(fraction) < 0.0995 else 0)
-    return "±0%" if not value else _typographic(f"{value:+,}%")
+    value = _percent(fraction)
+    return "±0%" if not value else _typographic(f"{value:+,f}%")
 
 
 def percent(fraction: float | None) -> str:
-    """An unsigned share: ``4.5%``, ``20%``."""
-    return NONE if fraction is None else f"{_round(fraction * 100, 1).normalize():f}%"
+    """The same without a plus: ``4.5%``, ``20%``."""
+    return NONE if fraction is None else _typographic(f"{_percent(fraction):,f}%")
+
+
+def _percent(fraction: float) -> Decimal:
+    return _round(fraction * 100, 1 if abs(fraction) < 0.0995 else 0).normalize()
+
+
+def cases(effect: Effect) -> str:
+    """How many cases an effect is made of: ``40``; ``130 of 208`` where not all of them ran."""
+    compared = effect.cases if effect.compared is None else effect.compared
+    return f"{effect.cases:,}" if compared == effect.cases else f"{compared:,} of {effect.cases:,}"
 
 
 def count(number: float) -> str:

@@ -130,6 +130,7 @@ def _environment() -> Environment:
         "change": figures.change,
         "interval": figures.interval,
         "usd": figures.usd,
+        "compared": figures.cases,
         "share": figures.share,
         "percent": figures.percent,
         "number": figures.count,
@@ -172,7 +173,7 @@ def _environment() -> Environment:
     return environment
 
 
-_CASE_ORDER = ("regressed", "missing", "flaky", "improved", "same", "not_run")
+_CASE_ORDER = ("regressed", "missing", "flaky", "improved", "same", "alone", "not_run")
 
 
 def ordered_cases(card: LineageCard) -> list[CaseEffect]:

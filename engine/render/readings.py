@@ -62,12 +62,15 @@ def case_groups(card: LineageCard) -> CaseGroups:
 
 
 def unsure_title(groups: CaseGroups) -> str:
-    """«8 cases moved, none of them certain by itself: 7 down, 1 up»: what a mean that fell is made of."""
+    """«8 cases wavered, none of them certain by itself: 6 down, 1 up, 1 the same on average»: what a mean that fell is
+    made of."""
     changes = [case.change or 0.0 for case in groups.flaky]
     down, up = sum(change < 0 for change in changes), sum(change > 0 for change in changes)
+    even = len(changes) - down - up
     one = len(changes) == 1
     certain = "not certain by itself" if one else "none of them certain by itself"
-    return f"{figures.plural(len(changes), 'case')} moved, {certain}: {down:,} down, {up:,} up"
+    same = f", {even:,} the same on average" if even else ""
+    return f"{figures.plural(len(changes), 'case')} wavered, {certain}: {down:,} down, {up:,} up{same}"
 
 
 def moves_text(card: LineageCard) -> str:
@@ -95,7 +98,8 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
 def interval_text(effect: Effect) -> str:
     """The interval of an effect's change, or why there is none."""
     unknown = effect.interval is None or (effect.interval.low is None and effect.interval.high is None)
-    return "stopped early" if unknown and effect.reading == "not_needed" else figures.interval(effect.interval)
+    early = effect.reading in ("not_needed", "worse")
+    return "stopped early" if unknown and early else figures.interval(effect.interval)
 
 
 def change_text(effect: Effect | None) -> str:
@@ -110,13 +114,15 @@ def effect_reading(effect: Effect) -> str:
     would`` where more cases are what is missing."""
     words = READING_WORDS[effect.reading]
     if effect.policy is not SlicePolicy.AVERAGE:
-        return f"{_LISTED_WORDS.get(effect.reading, words)}{_POLICIES[effect.policy]}"
+        rose = effect.reading == "worse" and (effect.change or 0.0) >= 0  # some cases broke while others rose
+        words = "cases broke" if rose else _LISTED_WORDS.get(effect.reading, words)
+        return f"{words}{_POLICIES[effect.policy]}"
     if effect.baseline == effect.candidate == 0 and effect.reading in ("same", "cant_tell"):
         words = "both fail every case"
     elif effect.reading == "same" and effect.margin is not None:
-        words = f"no drop over {figures.points(effect.margin).removesuffix('.0')} points"
+        words = f"no drop over {figures.in_points(effect.margin)}"
     elif effect.reading == "cant_tell" and effect.more_cases is not None:
-        drop = "" if effect.margin is None else f" a drop of {figures.points(effect.margin).removesuffix('.0')}"
+        drop = "" if effect.margin is None else f" a drop of {figures.limit(effect.margin)}"
         words = f"{words}{drop}: {figures.plural(effect.more_cases, 'more case')} would"
     return words
 
@@ -153,7 +159,7 @@ def label_moves(confusion: Confusion) -> list[LabelMove]:
         LabelMove(label, column, figures.count(before), figures.count(after), abs(after - before))
         for label, was, now in zip(confusion.labels, confusion.baseline, confusion.candidate, strict=True)
         for column, before, after in zip(confusion.columns, was, now, strict=True)
-        if before != after
+        if figures.count(before) != figures.count(after)
     ]
     return sorted(moves, key=lambda move: (-move.size, move.expected, move.said))
 

@@ -153,7 +153,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
                 f"**{reading}**" if READING_TONES[effect.reading] == "bad" else reading,
                 unbroken(change_text(effect)),
                 unbroken(figures.arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
-                figures.count(effect.cases),
+                unbroken(figures.cases(effect)),
             )
         )
     heads = (head, "reading", unbroken("change (interval)"), "score", "cases")
@@ -178,6 +178,7 @@ def cases_table(cases: Sequence[CaseEffect], shown: int, detail: Detail) -> str:
         (
             code(case.id, 60)
             + (" (protected)" if case.protected else "")
+            + (" (new)" if case.added else "")
             + (f"<br>{prose(case.reason, 120)}" if case.reason else ""),
             ", ".join(prose(name, 40) for name in case.slices[:4]) or figures.NONE,
             code(expected_text(case.expected), detail.text) if case.expected is not None else figures.NONE,
@@ -218,9 +219,10 @@ def confusion_part(confusion: Confusion, detail: Detail) -> str:
         return "\n".join(said) + more if said else "Nothing moved between classes."
 
     def cell(before: float, after: float) -> str:
-        if before != after:
-            return f"**{figures.arrow(figures.count(before), figures.count(after))}**"
-        return figures.count(before) if before else "·"
+        was, now = figures.count(before), figures.count(after)
+        if was != now:
+            return f"**{figures.arrow(was, now)}**"
+        return was if before else "·"
 
     rows = [
         (prose(label, 40), *map(cell, was, now))

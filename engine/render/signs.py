@@ -64,6 +64,7 @@ READING_WORDS: dict[str, str] = {
     "improved": "better",
     "regressed": "worse",
     "flaky": "not certain",
+    "alone": "no baseline",
     "missing": "no answer",
     "not_run": "not run",
 }
@@ -83,5 +84,6 @@ READING_TONES: dict[str, Tone] = {
     "not_needed": "calm",
     "not_gated": "calm",
     "not_run": "calm",
+    "alone": "calm",
     "advisory": "calm",
 }

@@ -206,7 +206,7 @@ def _effects(effects: Sequence[Effect], head: str, width: int) -> RenderableType
     rows: list[tuple[Text, ...]] = [
         (
             _text((effect.slice if head == "slice" else effect.metric) or "all cases", limit=40),
-            _text(figures.count(effect.cases)),
+            _text(figures.cases(effect)),
             _text(figures.arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
             _text(change_text(effect)),
             _text(effect_reading(effect), _STYLES[READING_TONES[effect.reading]]),
@@ -223,7 +223,7 @@ def _cases(cases: Sequence[CaseEffect], width: int) -> RenderableType:
         return _graded(cases, width)
     rows: list[tuple[Text, ...]] = [
         (
-            _text(case.id + (" (protected)" if case.protected else ""), limit=40),
+            _text(_name(case), limit=40),
             _text(figures.NONE if case.expected is None else expected_text(case.expected), limit=80),
             _answers(case.baseline),
             _answers(case.candidate),
@@ -239,7 +239,7 @@ def _graded(cases: Sequence[CaseEffect], width: int) -> RenderableType:
     """Cases without an expectation: their answers are whole texts, which the other renderings show."""
     rows: list[tuple[Text, ...]] = [
         (
-            _text(case.id + (" (protected)" if case.protected else ""), limit=40),
+            _text(_name(case), limit=40),
             _text(score_text(case)),
             _text(case.reason or figures.NONE, limit=160),
         )
@@ -248,6 +248,10 @@ def _graded(cases: Sequence[CaseEffect], width: int) -> RenderableType:
     if len(cases) > _MOST_CASES:
         rows.append((_text(f"and {len(cases) - _MOST_CASES:,} more"), *[_text("")] * 2))
     return _table(("case", "score", "why the candidate's worst answer lost points"), "lrl", rows, width)
+
+
+def _name(case: CaseEffect) -> str:
+    return case.id + (" (protected)" if case.protected else "") + (" (new)" if case.added else "")
 
 
 def _answers(answers: Sequence[Answer]) -> Text:

@@ -98,7 +98,7 @@ def test_a_new_lineage_needs_approval_unless_it_holds_its_floor(project):
         {"promptverdict.yaml": CONFIG, "prompts/second.prompt.yml": None},
     )
     assert ran.card["lineages"][0]["status"] == "needs_approval"
-    assert "is 100, above its floor of 50" in json.dumps(ran.card["lineages"][0]["reasons"])
+    assert "is 100.0, not below its floor of 50" in json.dumps(ran.card["lineages"][0]["reasons"])
 
 
 def test_a_lineage_may_name_several_models_and_each_is_an_experiment(project):

@@ -212,10 +212,9 @@ def test_what_there_is_nothing_to_divide_by_is_undefined_not_0():
     assert confusion.baseline == ((0, 0, 0), (0, 1, 0))
 
 
-def test_no_case_at_all_gives_an_empty_report():
-    effects, confusion = report_by_class(("a", "b"), [])
-    assert [effect.candidate_f1 for effect in effects] == [None, None]
-    assert confusion.candidate == ((0, 0, 0), (0, 0, 0))
+@pytest.mark.parametrize("several", [False, True])
+def test_where_no_case_has_answers_of_both_arms_nothing_is_reported(several):
+    assert report_by_class(("a", "b"), [answers("a", ("a",), ())], several=several) == ((), None)
 
 
 def test_repetitions_of_a_case_weigh_as_one_case():
@@ -268,7 +267,9 @@ def test_the_report_reads_outcomes(case, output):
         *(outcome(2, arm, "a") for arm in Arm),
         Outcome(cell=Cell(case=0, arm=Arm.BASELINE, repetition=1), result=CompletionError(kind="timeout", message="")),
     ]
-    (a, b), confusion = classification_report(cases, outcomes, ("a", "b"))
+    (a, b), confusion = classification_report(cases, outcomes, ("a", "b"), compared={0, 1, 2})
     assert (a.cases, b.cases) == (1, 1)
     assert confusion.baseline == ((1, 0, 0), (0, 1, 0))
     assert confusion.candidate == ((1, 0, 0), (0, 0, 1))
+    (a, b), _ = classification_report(cases, outcomes, ("a", "b"), compared={1})
+    assert (a.cases, b.cases) == (0, 1)

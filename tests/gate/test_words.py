@@ -15,30 +15,6 @@ def effect(**changed):
 
 
 @pytest.mark.parametrize(
-    ("value", "signed", "shown"),
-    [
-        (0.05, False, "5"), (-0.3333, False, "−33.3"), (0.04, True, "+4"), (0.0004, True, "0"), (-0.0004, True, "0"),
-        (1.0, False, "100"), (0.115, False, "11.5"),
-    ],
-)  # fmt: skip
-def test_points(value, signed, shown):
-    assert words.points(value, signed=signed) == shown
-
-
-def test_intervals():
-    assert words.interval(Interval(low=-0.58, high=-0.099)) == "−58 … −9.9"
-    assert words.interval(Interval(low=-0.02, high=None)) == "≥ −2"
-    assert words.interval(Interval(low=None, high=-0.02)) == "≤ −2"
-    assert words.interval(None) == "unknown"
-
-
-def test_shares():
-    assert words.share(0.89) == "89%"
-    assert words.share(-0.05, signed=True) == "−5%"
-    assert words.share(0.2, signed=True) == "+20%"
-
-
-@pytest.mark.parametrize(
     ("name", "metric", "said"),
     [
         (None, None, "the overall score"), (None, "date", "`date`"), ("edge", None, "slice `edge`"),
@@ -51,14 +27,36 @@ def test_subjects(name, metric, said):
 
 def test_a_drop():
     assert words.drop(effect(), None) == (
-        "Slice `adversarial` fell from 83.3 to 50 (−33.3, interval −58 … −9.9): 4 cases scored lower, 0 higher."
+        "Slice `adversarial` fell from 83.3 to 50.0 (−33.3, interval −58.0 … −9.9): 4 cases scored lower, 0 higher."
     )
     assert words.drop(effect(slice=None, baseline=None, worse=1), "date").startswith("`date` fell (−33.3, interval")
 
 
+def test_where_planned_runs_decided_and_all_runs_say_otherwise_both_are_said():
+    up = effect(change=0.02, interval=Interval(low=-0.1, high=0.02), better=3)
+    assert words.drop(up, None) == (
+        "Slice `adversarial` fell beyond chance in planned runs, and again in fresh ones; over all runs: +2.0, interval "
+        "−10.0 … +2.0; 4 cases scored lower, 3 higher."
+    )
+    assert words.lone_drop(up, None, 0.05).startswith("Slice `adversarial` seems to have fallen in planned runs: by")
+    assert words.estimated_drop(up, None) == (
+        "Slice `adversarial` may have fallen by 10 points or more, but 12 cases can't tell that from chance."
+    )
+    assert words.no_drop(effect(change=-0.12, margin_written=True), None) == (
+        "Planned runs show no drop over 10 points in slice `adversarial` (over all runs: −12.0)."
+    )
+    assert words.floor("edge", 0.95, 0.9, certain=False) == (
+        "Slice `edge` is 95.0 over all runs, but below its floor of 90 in planned runs, where a missing answer counts 0."
+    )
+    assert words.floor_holds("edge", 0.85, 0.9) == (
+        "Slice `edge` is 85.0 over all runs, but held its floor of 90 in planned runs."
+    )
+    assert words.always_fails(nearly=True).startswith("Both versions fail nearly every case")
+
+
 def test_a_drop_that_is_certain_only_by_itself():
     assert words.lone_drop(effect(slice="edge", change=-0.25), None, 0.05) == (
-        "Slice `edge` seems to have fallen by 25 points: by itself that would be beyond chance (p ≤ 0.05), among all "
+        "Slice `edge` seems to have fallen by 25.0 points: by itself that would be beyond chance (p ≤ 0.05), among all "
         "that is tested here it is not."
     )
     assert words.lone_drop(effect(slice=None, change=-0.25), None, 0.05 / 3).startswith("The overall score seems")
@@ -109,15 +107,15 @@ def test_forbidden_answers():
 
 
 def test_protected_cases():
-    assert words.protected(["a-1"]) == "Protected case `a-1` fails every time now; the baseline passes every time."
+    assert words.protected(["a-1"]).startswith("Protected case `a-1` fails in every fresh run; the baseline passes in")
     assert words.protected(["a", "b"]).startswith("2 protected cases fail")
 
 
 def test_floors():
-    assert words.floor("edge", 0.5, 0.9, certain=True) == "Slice `edge` is 50, below its floor of 90."
+    assert words.floor("edge", 0.5, 0.9, certain=True) == "Slice `edge` is 50.0, below its floor of 90."
     assert words.floor(None, 0.5, 0.9, certain=False).endswith("floor of 90, but chance is not ruled out.")
     assert words.floor_unproven(None, 1, 0.9) == "1 case can't show that the overall score holds its floor of 90."
-    assert words.floor_holds(None, 0.95, 0.9) == "The overall score is 95, above its floor of 90."
+    assert words.floor_holds(None, 0.95, 0.9) == "The overall score is 95.0, not below its floor of 90."
 
 
 def test_watched_slices():
@@ -142,13 +140,13 @@ def test_what_can_not_be_told():
 
 
 def test_what_was_ruled_out_and_why_a_default_margin_is_no_smaller():
-    assert words.no_drop(effect(margin=0.11), None) == (
+    assert words.no_drop(effect(margin=0.11, change=0.0), None) == (
         "No drop over 11 points in slice `adversarial`, the smallest that 12 cases can rule out."
     )
-    assert words.no_drop(effect(margin=0.11, margin_written=True), "date") == (
+    assert words.no_drop(effect(margin=0.11, margin_written=True, change=0.0), "date") == (
         "No drop over 11 points in `date` in slice `adversarial`."
     )
-    assert words.no_drop(effect(slice=None, margin=0.05), None) == "No drop over 5 points overall."
+    assert words.no_drop(effect(slice=None, margin=0.05, change=0.0), None) == "No drop over 5 points overall."
 
 
 def test_missing_cells():
@@ -177,7 +175,7 @@ def test_costs():
 
 def test_latencies():
     assert words.latency(1.0, 3.0, 0.5, certain=True) == (
-        "Answers are slower than allowed (median 1.00 s → 3.00 s, limit +50%)."
+        "Answers are slower than allowed (median 1.0 s → 3.0 s, limit +50%)."
     )
     assert words.latency(1.0, 1.5, 0.5, certain=False).startswith("Latency can't be told from its limit")
     assert words.latency(None, None, 0.5, certain=False).startswith("No pair of calls side by side")

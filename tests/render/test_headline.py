@@ -42,18 +42,18 @@ def blocked(*reasons, **changed):
 def test_an_approval_says_what_it_ruled_out_in_the_title_and_why_no_less_in_the_summary():
     assert title(APPROVED, [approved()], ()) == "approved: no drop over 7.7 points"
     assert summary([approved()], ()) == (
-        "`outreach` is not worse as far as its 208 cases can tell (they can't rule out drops under 7.7 points)."
+        "`outreach` is not worse as far as its 208 cases can tell (at worst 2.0 points lower)."
     )
     written = approved(overall=overall(margin_written=True))
     assert summary([written], ()) == "`outreach` is not worse."
     better = approved(overall=overall(reading="better", interval=Interval(low=0.01, high=0.15)))
-    assert summary([better], ()) == "`outreach` is better: +6 points (+1 … +15)."
+    assert summary([better], ()) == "`outreach` is better: +6.0 points (+1.0 … +15.0)."
 
 
 def test_an_approval_says_what_it_costs():
     card = approved(cost=triage().cost, overall=overall(margin_written=True))
     assert summary([card], ()) == "`outreach` is not worse, and costs 89% more."
-    assert "costs 2% less" in summary([card.model_copy(update={"cost": resume().cost})], ())
+    assert "costs 1.9% less" in summary([card.model_copy(update={"cost": resume().cost})], ())
 
 
 FAILURE = reason(ReasonCode.ALWAYS_FAILS, VerdictStatus.UNDERPOWERED, sentence="Both versions fail every case.")
@@ -85,7 +85,7 @@ def test_a_block_says_first_what_is_good():
     )
     better = blocked(GUARD, COST, overall=overall(reading="better"))
     assert summary([better], ()) == (
-        "`outreach` is better on average (+6 points), but 3 of 21 guarded cases in `adversarial` broke and "
+        "`outreach` is better on average (+6.0 points), but 3 of 21 guarded cases in `adversarial` broke and "
         "it costs 45% more (limit 20%)."
     )
     assert summary([blocked(COST)], ()) == "`outreach` is not worse, but it costs 45% more (limit 20%)."
@@ -94,16 +94,16 @@ def test_a_block_says_first_what_is_good():
 def test_a_block_without_anything_good_says_only_why():
     drop = reason(ReasonCode.DROP, estimate=-0.12)
     worse = blocked(drop, overall=overall(change=-0.12, reading="worse"))
-    assert summary([worse], ()) == "`outreach`: the overall score fell by 12 points."
-    assert title(BLOCKED, [worse], ()) == "blocked: the overall score fell by 12 points"
+    assert summary([worse], ()) == "`outreach`: the overall score fell by 12.0 points."
+    assert title(BLOCKED, [worse], ()) == "blocked: the overall score fell by 12.0 points"
     assert summary([blocked(GUARD, overall=None)], ()).startswith("`outreach`: 3 of 21")
 
 
 def test_the_first_metric_is_the_overall_score():
     drops = [reason(ReasonCode.DROP, metric=name, estimate=-0.12) for name in ("overall", "brevity")]
-    metrics = tuple(overall(metric=name) for name in ("overall", "brevity"))
+    metrics = tuple(overall(metric=name, change=-0.12) for name in ("overall", "brevity"))
     said = summary([blocked(*drops, overall=None, metrics=metrics)], ())
-    assert said == "`outreach`: the overall score fell by 12 points and `brevity` fell by 12 points."
+    assert said == "`outreach`: the overall score fell by 12.0 points and `brevity` fell by 12.0 points."
 
 
 def test_a_lineage_is_named_once():
@@ -132,8 +132,10 @@ def test_nothing_to_evaluate_is_said_once():
 
 
 def test_many_reasons_are_counted():
-    several = blocked(*[reason(ReasonCode.DROP, slice=f"s{n}", estimate=-0.12) for n in range(5)], overall=None)
-    assert summary([several], ()).endswith("slice `s2` fell by 12 points and 2 more reasons.")
+    slices = tuple(overall(slice=f"s{n}", change=-0.12) for n in range(5))
+    drops = [reason(ReasonCode.DROP, slice=f"s{n}", estimate=-0.12) for n in range(5)]
+    several = blocked(*drops, overall=None, slices=slices)
+    assert summary([several], ()).endswith("slice `s2` fell by 12.0 points and 2 more reasons.")
 
 
 def test_reasons_without_a_phrase_keep_their_sentence():

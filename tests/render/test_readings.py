@@ -40,7 +40,8 @@ def effect(**changes) -> Effect:
         ({"reading": "cant_tell", "more_cases": 90, "margin": 0.1}, "can't tell a drop of 10: 90 more cases would"),
         ({"reading": "cant_tell"}, "can't tell"),
         ({"reading": "not_needed"}, "not needed"),
-        ({"reading": "worse", "policy": SlicePolicy.GUARD}, "worse · guarded"),
+        ({"reading": "worse", "change": -0.1, "policy": SlicePolicy.GUARD}, "worse · guarded"),
+        ({"reading": "worse", "change": 0.1, "policy": SlicePolicy.GUARD}, "cases broke · guarded"),
         ({"reading": "same", "policy": SlicePolicy.GUARD}, "holds · guarded"),
         ({"reading": "cant_tell", "policy": SlicePolicy.MUST_PASS}, "needs review · must-pass"),
         ({"reading": "no_data", "policy": SlicePolicy.WATCH}, "no data · watched"),
@@ -70,7 +71,12 @@ def test_an_effect_reads_in_words(changes, words):
         (change_text(effect(change=0.04, interval=Interval(low=0.009, high=0.071))), "+4.0 (+0.9 … +7.1)"),
         (change_text(effect(change=0.04, reading="cant_tell")), "+4.0 (no interval)"),
         (change_text(effect(change=0.04, reading="not_needed")), "+4.0 (stopped early)"),
+        (change_text(effect(change=-0.04, reading="worse")), "−4.0 (stopped early)"),
         (change_text(effect(change=None)), "–"),
+        (figures.cases(effect(cases=208, compared=130)), "130 of 208"),
+        (figures.cases(effect(cases=1208)), "1,208"),
+        (figures.in_points(0.01), "1 point"),
+        (figures.percent(0.889), "89%"),
         (change_text(None), "–"),
         (figures.usd(None), "–"),
         (figures.usd(Decimal(0)), "$0.00"),
@@ -82,6 +88,7 @@ def test_an_effect_reads_in_words(changes, words):
         (figures.usd(Decimal("1.6E-28")), "$0.00"),
         (figures.share(0.89), "+89%"),
         (figures.share(-0.0195), "−1.9%"),
+        (figures.share(0.02), "+2%"),
         (figures.share(0.0), "±0%"),
         (figures.share(None), "–"),
         (figures.percent(0.045), "4.5%"),
@@ -135,13 +142,15 @@ def moved(*changes):
 def test_what_moved_without_certainty_is_counted_by_direction_and_drops_come_first():
     groups = case_groups(moved(0.5, -0.2, 0.0, -1.0))
     assert [case.change for case in groups.flaky] == [-1.0, -0.2, 0.0, 0.5]
-    assert unsure_title(groups) == "4 cases moved, none of them certain by itself: 2 down, 1 up"
-    assert unsure_title(case_groups(moved(-1.0))) == "1 case moved, not certain by itself: 1 down, 0 up"
+    assert (
+        unsure_title(groups) == "4 cases wavered, none of them certain by itself: 2 down, 1 up, 1 the same on average"
+    )
+    assert unsure_title(case_groups(moved(-1.0))) == "1 case wavered, not certain by itself: 1 down, 0 up"
 
 
 def test_a_block_without_a_certain_case_shows_the_cases_that_its_mean_is_made_of():
     text = markdown(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0, -1.0),)))
-    assert "<details><summary><b>2 cases moved, none of them certain by itself: 2 down, 0 up</b></summary>" in text
+    assert "<details><summary><b>2 cases wavered, none of them certain by itself: 2 down, 0 up</b></summary>" in text
     assert "| <code>c0</code> |" in text
     assert "case" in terminal(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0),))).split("by itself")[1]
 

@@ -1,0 +1,94 @@
+"""The one estimate of each arm and slice, from all runs. Everything that is shown follows from it; no test reads it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
+from engine.gate.design import Design
+from engine.gate.ledger import Ledger
+from engine.gate.weights import weights
+from schemas.scorecard import Effect, Interval
+
+SAME = 1e-9
+"""Means that differ by less than this are equal: they only added up in another order."""
+
+
+class Estimates:
+    """Mean scores over every run that was made: planned, replicated and fresh ones.
+
+    A case counts once however often it ran. A slice's score is the weighted mean over the cases that have a score in
+    both arms, so that candidate − baseline is the change. Missing answers are left out: nobody measured them.
+    """
+
+    def __init__(self, design: Design, ledger: Ledger) -> None:
+        self._design = design
+        self._levels = ledger.averages()
+        changes = self._levels[CANDIDATE] - self._levels[BASELINE]
+        changes[design.identical] = 0.0
+        self._changes: Floats = np.where(np.abs(changes) < SAME, 0.0, changes)
+        self._columns = {metric.name: column for column, metric in enumerate(design.metrics)}
+
+    def changes(self) -> Floats:
+        """``[cases]``: candidate − baseline on the first metric; NaN where an arm has no score."""
+        return self._changes[:, 0]
+
+    def shown(self, effect: Effect) -> Effect:
+        """``effect``, which holds the decision's own bounds, with the estimate of its slice and metric.
+
+        An estimate outside the bounds widens them: the bounds are made of planned runs only. Where no case has a score
+        in both arms, there is neither a change nor an interval.
+        """
+        design, column = self._design, self._columns[effect.metric]
+        changes = self._changes[:, column]
+        share = weights(design, effect.slice, ~np.isnan(changes))
+        levels = [self._level(effect.slice, share, arm, column) for arm in (BASELINE, CANDIDATE)]
+        known = {"baseline": levels[BASELINE], "candidate": levels[CANDIDATE]}
+        if not share.any():
+            nothing = {"change": None, "interval": None, "reading": "no_data", "more_cases": None, "compared": 0}
+            return effect.model_copy(update=known | nothing)
+        change = float((share * np.nan_to_num(changes)).sum())
+        inside = design.inside(effect.slice)
+        interval = _around(change, effect.interval)
+        reading = effect.reading if effect.reading == "worse" else _reading(interval, effect)
+        return effect.model_copy(
+            update=known
+            | {
+                "change": change,
+                "interval": interval,
+                "reading": reading,
+                "more_cases": effect.more_cases if reading == "cant_tell" else None,
+                "compared": int((~np.isnan(changes[inside])).sum()),
+                "better": int((changes[inside] > 0).sum()),
+                "worse": int((changes[inside] < 0).sum()),
+            }
+        )
+
+    def _level(self, name: str | None, share: Floats, arm: int, column: int) -> float | None:
+        """Mean of an arm over the compared cases, or over its own where none is compared. ``None`` without any, and
+        where a compared case has no score of its own: both arms send it the same and nothing was called."""
+        level = self._levels[arm][:, column]
+        if not share.any():
+            share = weights(self._design, name, ~np.isnan(level))
+        counts: Bools = share > 0
+        if not counts.any() or np.isnan(level[counts]).any():
+            return None
+        return float((share * np.nan_to_num(level)).sum())
+
+
+def _around(change: float, bounds: Interval | None) -> Interval:
+    """The bounds, widened to hold the change."""
+    low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
+    return Interval(
+        low=None if low is None else max(min(low, change), -1.0),
+        high=None if high is None else min(max(high, change), 1.0),
+    )
+
+
+def _reading(bounds: Interval, effect: Effect) -> str:
+    """By the bounds; where a slice is judged by its cases, as the decision reads it."""
+    if bounds.low is not None and bounds.low > 0:
+        return "better"
+    if effect.margin is None:
+        return effect.reading
+    return "cant_tell" if bounds.low is None or -bounds.low > effect.margin else "same"

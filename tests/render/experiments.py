@@ -1,0 +1,178 @@
+"""Random experiments as scorecards: the gate decides made-up answers, the card is put together as for real ones."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+from hypothesis import strategies as st
+
+from engine.assemble import measured_card
+from engine.assemble import scorecard as assembled
+from engine.calibrate import Graded
+from engine.gate.cells import Observations
+from engine.gate.design import History, design
+from engine.gate.protocol import protocol
+from engine.plan import Plan
+from engine.runner.experiment import ArmPlan, Endpoint, Experiment, ExperimentResult
+from schemas.config import (
+    Budget,
+    CommentPolicy,
+    Floor,
+    GateConfig,
+    LineageConfig,
+    Margins,
+    Mode,
+    RunConfig,
+    SlicePolicy,
+)
+from schemas.detection import LineageChange
+from schemas.outcomes import (
+    Arm,
+    Cell,
+    Completion,
+    CompletionError,
+    ErrorKind,
+    Finish,
+    MetricSpec,
+    Outcome,
+    Score,
+    Usage,
+)
+from schemas.prompts import UseCase
+from schemas.scorecard import CommitRef, Scorecard, Spending
+from schemas.testsets import TestCase
+from tests.gate.play import chance
+from tests.render.scorecards import BASE, HEAD
+from tests.run.laboratory import MODEL, PRICE
+
+LABELS = ("billing", "refunds", "access")
+SLICES = ("typical", "edge", "adversarial", "rare")
+GATES = (
+    GateConfig(),
+    GateConfig(max_cost_increase=None, floor=Floor(overall=0.8, slices={"edge": 0.7})),
+    GateConfig(slices={"typical": SlicePolicy.MUST_PASS, "edge": SlicePolicy.WATCH}),
+    GateConfig(mode="fixed", margin=Margins(overall=0.2)),
+    GateConfig(margin=Margins(overall=0.3, slice=0.3)),
+)
+ARMS = (Arm.BASELINE, Arm.CANDIDATE)
+
+
+class Answers:
+    """What both arms say: a label by chance, right with ``level`` less ``drop``; now and then nothing."""
+
+    def __init__(self, seed: int, level: float, drop: float, missing: float, cases: tuple[TestCase, ...]) -> None:
+        self.seed, self.level, self.drop, self.missing, self.cases = seed, level, drop, missing, cases
+        self.outcomes: list[Outcome] = []
+
+    def outcome(self, case: int, arm: int, repetition: int) -> Outcome:
+        cell = Cell(case=case, arm=ARMS[arm], repetition=repetition)
+        if chance(f"missing {self.seed}", case, arm, repetition) < self.missing:
+            return Outcome(cell=cell, result=CompletionError(kind=ErrorKind.TIMEOUT, message="no answer"))
+        expected = self.cases[case].expected
+        right = chance(self.seed, case, arm, repetition) < self.level - self.drop * arm
+        said = expected if right else LABELS[(LABELS.index(str(expected)) + 1) % 3]
+        usage = Usage(input=100 + 7 * arm + case % 5, output=5)
+        result = Completion(text=str(said), finish=Finish.STOP, usage=usage, model="m", latency_s=1.0)
+        return Outcome(
+            cell=cell, result=result, scores=(Score(metric="label", value=float(right), answer=str(said)),), made_at=0.0
+        )
+
+    def observe(self, batch) -> Observations:
+        cells = zip(batch.cases.tolist(), batch.arms.tolist(), batch.repetitions.tolist(), strict=True)
+        given = [self.outcome(*cell) for cell in cells]
+        self.outcomes += given
+        missing = np.array([isinstance(one.result, CompletionError) for one in given], dtype=bool)
+        numbers = [
+            (np.nan,) * 5
+            if isinstance(one.result, CompletionError)
+            else (one.scores[0].value, one.result.usage.input, 5.0, one.result.usage.input * 1e-6, 1.0)
+            for one in given
+        ]
+        scores, tokens_in, tokens_out, usd, seconds = np.array(numbers).reshape(len(given), 5).T
+        return Observations(scores[:, None], missing, tokens_in, tokens_out, usd, seconds, np.zeros(len(given)))
+
+
+@st.composite
+def experiments(draw) -> Scorecard:
+    """The scorecard of one classification with 4 to 90 cases: slices, protected and added cases, unchanged requests, a
+    history or none, missing answers, one of several gates."""
+    n = draw(st.integers(4, 90))
+    seed = draw(st.integers(0, 10**6))
+    kinds = [SLICES[int(chance("slice", seed, i, 0) ** 2 * 4)] for i in range(n)]
+    few = draw(st.booleans())
+    cases = tuple(
+        TestCase(
+            id=f"c{i}", inputs={"ticket": str(i)}, expected=LABELS[i % 3], slices=(kinds[i],),
+            protected=few and i % 17 == 3,
+        )
+        for i in range(n)
+    )  # fmt: skip
+    added = tuple(few and i > 3 and i % 13 == 5 for i in range(n))
+    unchanged = draw(st.sampled_from((False, False, True)))
+    identical = tuple(unchanged and i % 4 == 1 for i in range(n))
+    gate = draw(st.sampled_from(GATES))
+    answers = Answers(
+        seed,
+        draw(st.sampled_from((0.0, 0.5, 0.8, 0.95, 1.0))),
+        draw(st.sampled_from((-0.2, 0.0, 0.0, 0.05, 0.2, 0.5))),
+        draw(st.sampled_from((0.0, 0.0, 0.01, 0.1, 1.0))),
+        cases,
+    )
+    history = None
+    if draw(st.booleans()):
+        history = History(np.full(n, 10), np.ones((n, 1)), np.zeros((n, 1)), np.ones(n))
+    paired = draw(st.integers(0, 9)) > 0
+    plan = design(
+        [case.id for case in cases],
+        [case.slices for case in cases],
+        clusters=[None] * n,
+        protected=[case.protected for case in cases],
+        metrics=(MetricSpec(name="label"),),
+        identical=identical if paired else (False,) * n,
+        gate=gate,
+        digest=f"{seed:064x}",
+        history=history,
+        added=added,
+        paired=paired,
+        flips=199,
+    )
+    return _card(plan, answers, cases, gate)
+
+
+def _card(plan, answers: Answers, cases, gate: GateConfig) -> Scorecard:
+    conversation, given = protocol(plan), None
+    while True:
+        try:
+            batch = next(conversation) if given is None else conversation.send(given)
+        except StopIteration as end:
+            decision = end.value
+            break
+        given = answers.observe(batch)
+    arms = {arm: ArmPlan(Endpoint(MODEL, PRICE), [None] * len(cases)) for arm in ARMS[0 if plan.paired else 1 :]}
+    added, identical = tuple(plan.added.tolist()), tuple(plan.identical.tolist())
+    planned = Plan("triage", "toy", cases, added, arms, identical, None, (), gate, "d" * 64, {})
+    change = LineageChange(
+        name="triage",
+        root="",
+        config=LineageConfig(use_case=UseCase.CLASSIFICATION, prompt="p.md", labels=LABELS),
+        models=(),
+        gate=gate,
+        run=RunConfig(),
+        budget=Budget(),
+        baseline=None,
+        candidate=None,
+    )
+    experiment = Experiment("triage", "toy", cases, arms, None, lambda: protocol(plan))
+    result = ExperimentResult(experiment, decision, answers.outcomes, Spending(planned=decision.planned))
+    return assembled(
+        base=CommitRef(ref="main", sha=BASE),
+        merge_base=BASE,
+        head=CommitRef(ref="head", sha=HEAD),
+        mode=Mode.ENFORCE,
+        comment=CommentPolicy.ALWAYS,
+        cards=[measured_card(change, Graded(planned), result)],
+        reasons=(),
+        warnings=(),
+        budget_usd=Decimal(5),
+    )
