@@ -55,8 +55,8 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	$(BIN)/python -m benchmarks.slow_forks
 	$(BIN)/python -m benchmarks.webhooks
 	$(BIN)/python -m benchmarks.webhooks --postgres
-	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py
 	WATCHED=10000 $(BIN)/python -m pytest -q tests/pipeline/test_nothing_unmeasured.py
+	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py tests/render/test_figures.py
 	FAULTS=all $(BIN)/python -m pytest -q -n auto tests/pipeline/test_faults.py tests/action/test_faults.py tests/end_to_end/test_attacks.py
 	$(BIN)/python -m benchmarks.signatures
 	SCHEDULES=10000 SCHEDULE_WALKS=20 $(BIN)/python -m pytest -q -rP -n auto tests/bot/test_schedules.py

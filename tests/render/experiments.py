@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -93,51 +94,65 @@ class Answers:
         return Observations(scores[:, None], missing, tokens_in, tokens_out, usd, seconds, np.zeros(len(given)))
 
 
-@st.composite
-def experiments(draw) -> Scorecard:
-    """The scorecard of one classification with 4 to 90 cases: slices, protected and added cases, unchanged requests, a
-    history or none, missing answers, one of several gates."""
-    n = draw(st.integers(4, 90))
-    seed = draw(st.integers(0, 10**6))
-    kinds = [SLICES[int(chance("slice", seed, i, 0) ** 2 * 4)] for i in range(n)]
-    few = draw(st.booleans())
-    cases = tuple(
-        TestCase(
-            id=f"c{i}", inputs={"ticket": str(i)}, expected=LABELS[i % 3], slices=(kinds[i],),
-            protected=few and i % 17 == 3,
+@dataclass(frozen=True)
+class Made:
+    """One classification of up to 90 cases."""
+
+    cases: int
+    seed: int
+    level: float
+    drop: float
+    missing: float
+    gate: int
+    few: bool
+    """Some cases are protected, some are added by the head."""
+    unchanged: bool
+    """A quarter of the requests is the same in both arms."""
+    history: bool
+    paired: bool
+
+    def scorecard(self) -> Scorecard:
+        n = self.cases
+        cases = tuple(
+            TestCase(
+                id=f"c{i}",
+                inputs={"ticket": str(i)},
+                expected=LABELS[i % 3],
+                slices=(SLICES[int(chance("slice", self.seed, i, 0) ** 2 * 4)],),
+                protected=self.few and i % 17 == 3,
+            )
+            for i in range(n)
         )
-        for i in range(n)
-    )  # fmt: skip
-    added = tuple(few and i > 3 and i % 13 == 5 for i in range(n))
-    unchanged = draw(st.sampled_from((False, False, True)))
-    identical = tuple(unchanged and i % 4 == 1 for i in range(n))
-    gate = draw(st.sampled_from(GATES))
-    answers = Answers(
-        seed,
-        draw(st.sampled_from((0.0, 0.5, 0.8, 0.95, 1.0))),
-        draw(st.sampled_from((-0.2, 0.0, 0.0, 0.05, 0.2, 0.5))),
-        draw(st.sampled_from((0.0, 0.0, 0.01, 0.1, 1.0))),
-        cases,
-    )
-    history = None
-    if draw(st.booleans()):
-        history = History(np.full(n, 10), np.ones((n, 1)), np.zeros((n, 1)), np.ones(n))
-    paired = draw(st.integers(0, 9)) > 0
-    plan = design(
-        [case.id for case in cases],
-        [case.slices for case in cases],
-        clusters=[None] * n,
-        protected=[case.protected for case in cases],
-        metrics=(MetricSpec(name="label"),),
-        identical=identical if paired else (False,) * n,
-        gate=gate,
-        digest=f"{seed:064x}",
-        history=history,
-        added=added,
-        paired=paired,
-        flips=199,
-    )
-    return _card(plan, answers, cases, gate)
+        plan = design(
+            [case.id for case in cases],
+            [case.slices for case in cases],
+            clusters=[None] * n,
+            protected=[case.protected for case in cases],
+            metrics=(MetricSpec(name="label"),),
+            identical=[self.unchanged and self.paired and i % 4 == 1 for i in range(n)],
+            gate=GATES[self.gate],
+            digest=f"{self.seed:064x}",
+            history=History(np.full(n, 10), np.ones((n, 1)), np.zeros((n, 1)), np.ones(n)) if self.history else None,
+            added=[self.few and i > 3 and i % 13 == 5 for i in range(n)],
+            paired=self.paired,
+            flips=199,
+        )
+        return _card(plan, Answers(self.seed, self.level, self.drop, self.missing, cases), cases, GATES[self.gate])
+
+
+experiments = st.builds(
+    Made,
+    cases=st.integers(4, 90),
+    seed=st.integers(0, 10**6),
+    level=st.sampled_from((0.0, 0.5, 0.8, 0.95, 1.0)),
+    drop=st.sampled_from((-0.2, 0.0, 0.05, 0.2, 0.5)),
+    missing=st.sampled_from((0.0, 0.0, 0.01, 0.1, 1.0)),
+    gate=st.integers(0, len(GATES) - 1),
+    few=st.booleans(),
+    unchanged=st.booleans(),
+    history=st.booleans(),
+    paired=st.sampled_from((True, True, True, True, True, True, True, False)),
+)
 
 
 def _card(plan, answers: Answers, cases, gate: GateConfig) -> Scorecard:
