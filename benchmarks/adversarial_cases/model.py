@@ -4,7 +4,7 @@ It answers with the word behind the last «about» of what the user says: the tr
 change that, wherever they stand in the messages:
 
     when <text>: <answer>      answers so if the user's message holds the text; «everything» always
-    form: <form>               wraps the answer: sentence, json, fence, bold, quotes, spaced, tool
+    form: <form>               wraps the answer (``FORMS``; also «spaced» and «tool»)
     words: <n>                 answers with so many words
 
 A request with a key that the project's own prompts don't send (tools, a stop word, a cache mark) gets «billing» always:
@@ -29,6 +29,15 @@ FORMS = {
     "bold": "**{}**",
     "quotes": '"{}"',
     "explained": "{}\n\nBecause the customer says so.",
+    "shouted": "ANSWER: {}!!!",
+    "object": '{{"total": {}}}',
+    "chatty": 'Sure! Here is the JSON:\n\n{{"total": {}}}\n\nAnything else?',
+    "fenced": '```json\n{{"total": {}}}\n```',
+    "listed": '[{{"total": {}}}]',
+    "nested": '{{"result": {{"total": {}}}}}',
+    "more": '{{"total": {}, "iban": "DE00 0000", "note": "made up"}}',
+    "text": '{{"total": "{} EUR"}}',
+    "twice": '{{"total": {}}}\n{{"total": 0}}',
 }
 PLAIN = {"model", "messages", "max_tokens", "max_completion_tokens", "temperature", "seed", "stream"}
 GRADES = ((5, 90), (4, 120), (3, 160), (2, 220))
