@@ -108,7 +108,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             *plan.warnings,
             *findings(failed, change.run),
             *cut_off(result.outcomes, plan),
-            *shown_only(plan, result.outcomes),
+            *(() if status is VerdictStatus.ERROR else shown_only(plan, result.outcomes)),
             *drift(result),
         ),
         content_digest=plan.digest,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.form_drift import form_drift
-from engine.gate.words import count, points
+from engine.gate.words import count
+from engine.render import figures
 from engine.verdict import DECIDED
 from schemas.outcomes import Arm, Outcome, Score
 from schemas.prompts import Finding
@@ -86,5 +87,5 @@ def _levels(outcomes: Sequence[Outcome]) -> Levels:
 
 
 def _change(of: dict[Arm, list[float]]) -> str:
-    """«100 → 25»; of a new prompt the one level."""
-    return " → ".join(points(sum(of[arm]) / len(of[arm])) for arm in Arm if arm in of)
+    """«100.0 → 25.0»; of a new prompt the one level."""
+    return " → ".join(figures.points(sum(of[arm]) / len(of[arm])) for arm in Arm if arm in of)

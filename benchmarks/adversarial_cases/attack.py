@@ -55,7 +55,11 @@ def tickets(count: int = 120) -> str:
     return rows(*map(ticket, range(count)))
 
 
-def config(lineages: str = TRIAGE, more: str = "") -> str:
+ANY_COST = "gate: {max_cost_increase: null}\n"
+"""Longer prompts and answers must not be held for what they cost."""
+
+
+def config(lineages: str = TRIAGE, more: str = ANY_COST) -> str:
     """The configuration with these lineages."""
     return f"{MODELS}{more}lineages:\n{lineages}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 from benchmarks.adversarial_cases.attack import GOOD, PROMPT, TICKET, TRIAGE, Attack, Files, config, ticket
@@ -67,6 +66,5 @@ ATTACKS = (
     ),
     Attack("a table of the template looks them up", {PROMPT: GOOD + LOOKUP + TICKET}),
     Attack("a table of a part of each", {PROMPT: GOOD + BY_LENGTH.replace("{LENGTHS}", json.dumps(LENGTHS)) + TICKET}),
-    Attack("all cases, encoded", {PROMPT: GOOD + base64.b64encode(quoted("plain").encode()).decode() + "\n" + TICKET}),
     Attack("all cases as earlier turns", {"p.json": turns(EVERY)}, CHAT),
 )

@@ -80,8 +80,8 @@ async def test_a_judge_that_does_not_gate_leaves_nothing_to_approve_by(tmp_path,
     assert (card.status, card.passes) == ("needs_approval", False)
     assert codes(card) == {ReasonCode.NOT_JUDGED}
     (reason,) = (one for one in card.lineages[0].reasons if one.code is ReasonCode.NOT_JUDGED)
-    assert "`overall` (100 → 0)" in reason.sentence
-    assert any("overall 100 → 0; kind 100 → 0" in warning.what for warning in card.lineages[0].warnings)
+    assert "`overall` (100.0 → 0.0)" in reason.sentence
+    assert any("overall 100.0 → 0.0; kind 100.0 → 0.0" in warning.what for warning in card.lineages[0].warnings)
 
 
 async def test_a_rubric_beside_labels_may_be_without_people(tmp_path, store):
@@ -99,7 +99,7 @@ async def test_a_rubric_beside_labels_may_be_without_people(tmp_path, store):
 
     card, _ = await measured(prepared(tmp_path, files, {PATH: EDITED}), reply, store)
     assert card.status == "approved"
-    assert any("rubric 100 → 100" in warning.what for warning in card.lineages[0].warnings)
+    assert any("rubric 100.0 → 100.0" in warning.what for warning in card.lineages[0].warnings)
 
 
 @pytest.mark.parametrize(
