@@ -264,7 +264,7 @@ def _content_digest(
             evaluator.version,
             [spec.model_dump(mode="json") for spec in evaluator.metrics],
             canonical_json(
-                config.model_dump(mode="json", exclude={"gate", "run", "budget", "prompt", "tests"})
+                config.model_dump(mode="json", exclude={"gate", "run", "budget", "prompt", "tests", "static"})
             ).decode(),
         ]
     )

@@ -200,7 +200,7 @@ def test_a_run_asks_github_so_often(bot):
     asked = [one for one in bot.github.asked[first:] if "access_tokens" not in one.path]
     looks = [one for one in asked if one.method == "GET" and one.path.endswith(f"/pulls/{pull.number}")]
     writes = [one for one in asked if one.method != "GET"]
-    assert (len(looks), len(writes), len(asked)) == (7, 4, 17)
+    assert (len(looks), len(writes), len(asked)) == (7, 4, 16)
 
 
 def test_a_redelivery_changes_nothing(bot):

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from adapters.store import open_store
 from bot.store.records import Records
 from schemas.errors import StoreError
-from tests.bot.test_store_removal import NOW, OURS, THEIRS, evaluate, everything
+from tests.bot.test_store_removal import NOW, OURS, SECOND, evaluate, everything
 
 DOCUMENT = Path(__file__).parent.parent.parent / "docs" / "operating.md"
 
@@ -38,7 +38,7 @@ async def prove(before, url, outcomes, prepared, run):
     assert restored.known_deliveries(["70-handled", "after"]) == {"70-handled"}
     with pytest.raises(StoreError, match="never changed"), restored._database.writing() as session:
         session.execute(text("DELETE FROM audit"))
-    _, calls = await everything(restored, store, THEIRS, prepared, "canary", NOW + timedelta(minutes=1))
+    _, calls = await everything(restored, store, SECOND, prepared, "canary", NOW + timedelta(minutes=1))
     assert calls == 0
     await store.aclose()
     restored.close()

@@ -246,8 +246,8 @@ async def test_a_provider_that_gives_nothing_is_an_error_that_names_the_case(hou
     ("rubric", "code", "says"),
     [
         ("[[hang]]", 3, "no answer within 1 s"),
-        ("[[close]]", 3, "transport"),
-        ('[[say {\\"brevity\\": {\\"reason\\": \\"x\\", \\"grade\\": NaN}}]]', 5, "over 0 answers"),
+        ("[[close]]", 3, "WORDS"),
+        ('[[say {\\"brevity\\": {\\"reason\\": \\"x\\", \\"grade\\": NaN}}]]', 5, "NaN is not JSON"),
     ],
     ids=["silent", "hangs up", "NaN"],
 )

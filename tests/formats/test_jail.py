@@ -100,7 +100,7 @@ def test_a_bomb_fails_alone(jail, bomb):
 
 def test_a_template_that_keeps_hanging_is_not_tried_a_thousand_times():
     with JailedRenderer(fill_in, deadline_s=0.3) as renderer:
-        begin = time.process_time()
+        begin = time.perf_counter()
         results = renderer.render([job("{{ 9**99999999 }}", a=i) for i in range(1000)] + [job("fine")])
         assert time.perf_counter() - begin < 10
     assert all(isinstance(result, RenderFailure) for result in results[:-1])

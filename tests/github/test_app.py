@@ -252,8 +252,8 @@ def test_what_a_branch_requires_is_read_from_rulesets_and_from_classic_protectio
     ]
     scene.repository.protected_checks["main"] = [{"context": "build", "app_id": -1}]
     assert host.required_checks("main") == (
-        RequiredCheck(name="prompt-verdict", app_id=12),
-        RequiredCheck(name="lint", app_id=None),
+        RequiredCheck(name="prompt-verdict", app_id=12, up_to_date=False),
+        RequiredCheck(name="lint", app_id=None, up_to_date=False),
         RequiredCheck(name="build", app_id=None),
     )
 

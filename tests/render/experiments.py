@@ -91,7 +91,16 @@ class Answers:
             for one in given
         ]
         scores, tokens_in, tokens_out, usd, seconds = np.array(numbers).reshape(len(given), 5).T
-        return Observations(scores[:, None], missing, tokens_in, tokens_out, usd, seconds, np.zeros(len(given)))
+        return Observations(
+            scores[:, None],
+            missing,
+            np.zeros(len(given), bool),
+            tokens_in,
+            tokens_out,
+            usd,
+            seconds,
+            np.zeros(len(given)),
+        )
 
 
 @dataclass(frozen=True)
@@ -132,7 +141,7 @@ class Made:
             identical=[self.unchanged and self.paired and i % 4 == 1 for i in range(n)],
             gate=GATES[self.gate],
             digest=f"{self.seed:064x}",
-            history=History(np.full(n, 10), np.ones((n, 1)), np.zeros((n, 1)), np.ones(n)) if self.history else None,
+            history=History(np.ones((n, 1)), np.zeros((n, 1))) if self.history else None,
             added=[self.few and i > 3 and i % 13 == 5 for i in range(n)],
             paired=self.paired,
             flips=199,
