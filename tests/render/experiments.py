@@ -16,6 +16,7 @@ from engine.gate.design import History, design
 from engine.gate.protocol import protocol
 from engine.plan import Plan
 from engine.runner.experiment import ArmPlan, Endpoint, Experiment, ExperimentResult
+from evaluators.registry import evaluator_for
 from schemas.config import (
     Budget,
     CommentPolicy,
@@ -175,11 +176,13 @@ def _card(plan, answers: Answers, cases, gate: GateConfig) -> Scorecard:
         given = answers.observe(batch)
     arms = {arm: ArmPlan(Endpoint(MODEL, PRICE), [None] * len(cases)) for arm in ARMS[0 if plan.paired else 1 :]}
     added, identical = tuple(plan.added.tolist()), tuple(plan.identical.tolist())
-    planned = Plan("triage", "toy", cases, added, arms, identical, None, (), gate, "d" * 64, {})
+    config = LineageConfig(use_case=UseCase.CLASSIFICATION, prompt="p.md", labels=LABELS)
+    evaluator = evaluator_for(config, None, None, None, cases=cases)
+    planned = Plan("triage", "toy", cases, added, arms, identical, evaluator, (), gate, "d" * 64, {})
     change = LineageChange(
         name="triage",
         root="",
-        config=LineageConfig(use_case=UseCase.CLASSIFICATION, prompt="p.md", labels=LABELS),
+        config=config,
         models=(),
         gate=gate,
         run=RunConfig(),
