@@ -245,7 +245,7 @@ async def test_a_rate_and_refusals_at_random_together():
 @pytest.mark.slow
 async def test_a_key_with_a_low_limit_is_used_to_its_limit(store):
     """The campaign: a provider that permits ``rate`` requests a second and answers 429 with Retry-After: 1 beyond."""
-    rate, cases = 50, 80
+    rate, cases = 30, 60
     async with FakeLlm(latency_s=0.05, rate=rate) as fake:
         model = ModelConfig(
             provider="openai", model="m", base_url=f"{fake.url}/v1", api_key_env="KEY", price=PRICE
