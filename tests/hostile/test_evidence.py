@@ -8,7 +8,9 @@ from tests.end_to_end.conftest import CONFIG, PROMPT, cases
 
 TRIAGE, TESTS = "prompts/triage.prompt.yml", "tests/triage.jsonl"
 REWORDED = PROMPT.replace("You sort support tickets", "You assign support tickets")
-BROKEN = PROMPT.replace("money back, returns, refund requests", "zebra crossings")
+BROKEN = PROMPT.replace("money back, returns, refund requests", "zebra crossings").replace(
+    "payments, cards", "payments, cards, money back, returns, refund requests"
+)
 NEW = """\
   fresh:
     use_case: classification

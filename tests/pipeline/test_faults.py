@@ -209,7 +209,11 @@ def checked(project, tmp_path):
         "prompts/triage.txt": TEMPLATE.format("money back, returns, refund requests"),
     }
     base = project.repository.commit(files, branch="main")
-    broken = {"prompts/triage.txt": TEMPLATE.format("zebra crossings")}
+    broken = {
+        "prompts/triage.txt": TEMPLATE.format(
+            "zebra crossings\n- billing: money back, returns, refund requests, please refund"
+        )
+    }
     project.repository.commit(broken, branch="worse", parent=base)
 
     def check(name="calm", *, blocked=False):
