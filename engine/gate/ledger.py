@@ -137,7 +137,7 @@ class Ledger:
 
     def averages(self) -> Floats:
         """``[2, cases, metrics]``: mean of each arm over every run, fresh ones included; of stored runs where nothing
-        had to be called. NaN without any."""
+        was called. NaN without any."""
         known = ~np.isnan(self.scores)
         total, count = np.where(known, self.scores, 0.0).sum(axis=2), known.sum(axis=2)
         for case, arms in self.fresh.items():
@@ -149,7 +149,7 @@ class Ledger:
         np.divide(total, count, out=result, where=count > 0)
         history = self.design.history
         if history is not None:
-            same = self.design.identical
+            same = self.design.identical & np.isnan(result).all(axis=(0, 2))
             result[:, same] = history.means[same][:, list(self.design.columns)]
         return result
 

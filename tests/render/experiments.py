@@ -12,7 +12,7 @@ from engine.assemble import measured_card
 from engine.assemble import scorecard as assembled
 from engine.calibrate import Graded
 from engine.gate.cells import Observations
-from engine.gate.design import History, design
+from engine.gate.design import design
 from engine.gate.protocol import protocol
 from engine.plan import Plan
 from engine.runner.experiment import ArmPlan, Endpoint, Experiment, ExperimentResult
@@ -44,7 +44,7 @@ from schemas.outcomes import (
 from schemas.prompts import UseCase
 from schemas.scorecard import CommitRef, Scorecard, Spending
 from schemas.testsets import TestCase
-from tests.gate.play import chance
+from tests.gate.play import chance, steady_history
 from tests.render.scorecards import BASE, HEAD
 from tests.run.laboratory import MODEL, PRICE
 
@@ -63,12 +63,14 @@ ARMS = (Arm.BASELINE, Arm.CANDIDATE)
 class Answers:
     """What both arms say: a label by chance, right with ``level`` less ``drop``; now and then nothing."""
 
-    def __init__(self, seed: int, level: float, drop: float, missing: float, cases: tuple[TestCase, ...]) -> None:
-        self.seed, self.level, self.drop, self.missing, self.cases = seed, level, drop, missing, cases
+    def __init__(self, made: Made, cases: tuple[TestCase, ...], identical: tuple[bool, ...]) -> None:
+        self.seed, self.level, self.drop, self.missing = made.seed, made.level, made.drop, made.missing
+        self.cases, self.identical = cases, identical
         self.outcomes: list[Outcome] = []
 
     def outcome(self, case: int, arm: int, repetition: int) -> Outcome:
         cell = Cell(case=case, arm=ARMS[arm], repetition=repetition)
+        arm = 0 if self.identical[case] else arm  # the store answers the same request the same
         if chance(f"missing {self.seed}", case, arm, repetition) < self.missing:
             return Outcome(cell=cell, result=CompletionError(kind=ErrorKind.TIMEOUT, message="no answer"))
         expected = self.cases[case].expected
@@ -92,16 +94,8 @@ class Answers:
             for one in given
         ]
         scores, tokens_in, tokens_out, usd, seconds = np.array(numbers).reshape(len(given), 5).T
-        return Observations(
-            scores[:, None],
-            missing,
-            np.zeros(len(given), bool),
-            tokens_in,
-            tokens_out,
-            usd,
-            seconds,
-            np.zeros(len(given)),
-        )
+        forbidden, made_at = np.zeros(len(given), dtype=bool), np.zeros(len(given))
+        return Observations(scores[:, None], missing, forbidden, tokens_in, tokens_out, usd, seconds, made_at)
 
 
 @dataclass(frozen=True)
@@ -133,21 +127,22 @@ class Made:
             )
             for i in range(n)
         )
+        identical = tuple(self.unchanged and self.paired and i % 4 == 1 for i in range(n))
         plan = design(
             [case.id for case in cases],
             [case.slices for case in cases],
             clusters=[None] * n,
             protected=[case.protected for case in cases],
             metrics=(MetricSpec(name="label"),),
-            identical=[self.unchanged and self.paired and i % 4 == 1 for i in range(n)],
+            identical=identical,
             gate=GATES[self.gate],
             digest=f"{self.seed:064x}",
-            history=History(np.ones((n, 1)), np.zeros((n, 1))) if self.history else None,
+            history=steady_history(n) if self.history else None,
             added=[self.few and i > 3 and i % 13 == 5 for i in range(n)],
             paired=self.paired,
             flips=199,
         )
-        return _card(plan, Answers(self.seed, self.level, self.drop, self.missing, cases), cases, GATES[self.gate])
+        return _card(plan, Answers(self, cases, identical), cases, GATES[self.gate])
 
 
 experiments = st.builds(
@@ -190,7 +185,7 @@ def _card(plan, answers: Answers, cases, gate: GateConfig) -> Scorecard:
         baseline=None,
         candidate=None,
     )
-    experiment = Experiment("triage", "toy", cases, arms, None, lambda: protocol(plan))
+    experiment = Experiment("triage", "toy", cases, arms, evaluator, lambda: protocol(plan))
     result = ExperimentResult(experiment, decision, answers.outcomes, Spending(planned=decision.planned))
     return assembled(
         base=CommitRef(ref="main", sha=BASE),
