@@ -116,8 +116,14 @@ def mean(answers):
 
 
 def classes_add_up(card):
-    """The matrix holds the compared cases that were called, and its diagonal is their score."""
-    called = [case for case in card["cases"] if not case["added"] and case["change"] is not None and case["baseline"]]
+    """The matrix holds the compared cases that both arms answered, and its diagonal is their score."""
+    called = [
+        case
+        for case in card["cases"]
+        if not case["added"]
+        and case["change"] is not None
+        and None not in map(mean, (case["baseline"], case["candidate"]))
+    ]
     if not called:
         assert (card["classes"], card["confusion"]) == ([], None)
         return
