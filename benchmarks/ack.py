@@ -87,7 +87,9 @@ def main() -> None:
         with running(Path(folder), *part, DATABASE_URL=url, PROMPTVERDICT_API_URL=NOWHERE) as bot:
             port = urlsplit(bot.url).port or 0
             times, acknowledged, refused = asyncio.run(load(port, options.rate, options.seconds))
-            code, stopped_s = bot.stop()
+            began = time.monotonic()
+            code = bot.stop()
+            stopped_s = time.monotonic() - began
         records = Records(url)
         kept = records.known_deliveries(acknowledged)
         records.close()

@@ -124,7 +124,7 @@ class ScriptedPreparation:
             if key in await store.get([key]):
                 await store.release([key])
                 return 0
-            self.evaluation.made.append((self.pull_request.head_sha, self.evaluation.clock.monotonic()))
+            self.evaluation.made.append(self.pull_request.head_sha)
             await asyncio.sleep(self.evaluation.call_s)
             await store.put([paid(*key)])
             return 1

@@ -114,7 +114,6 @@ def test_a_pull_request_in_a_hostile_workspace(act, scene, capsys):
     assert (ran.home / "prompt-verdict/outcomes.sqlite3").exists()
     with capsys.disabled():
         print(f"\ncold start inside the image until the first useful line: {ran.first_line_s:.2f} s")  # noqa: T201
-    assert ran.first_line_s < 1.5 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def test_a_second_event_pays_nothing(act, scene):
