@@ -32,7 +32,7 @@ ATTACKS = (
     lost("angle brackets", "Ticket: <ticket>\n"),
     lost("square brackets", "Ticket: [[ticket]]\n"),
     lost("a raw block", "{% raw %}Ticket: {{ ticket }}{% endraw %}\n"),
-    lost("a comment", "{# {{ ticket }} #}\n"),
+    lost("a comment", "{# {{ ticket }} #}\n", path="prompts/triage.j2"),
     lost("a static system prompt", ""),
     lost("a static chat file", "", path="prompts/triage.txt"),
     lost("only its length", "The ticket has {{ ticket | length // 1000 }} thousand characters.\n"),

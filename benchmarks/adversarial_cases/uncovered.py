@@ -32,5 +32,4 @@ ATTACKS = (
     ),
     uncovered("a pattern's system.md", "patterns/sum/system.md", "Be kind.\n", "Be rude.\n"),
     uncovered("a prompt in Python", "src/prompts.py", 'SYSTEM_PROMPT = "Be kind."\n', 'SYSTEM_PROMPT = "Be rude."\n'),
-    uncovered("agents' instructions", "AGENTS.md", "Be kind.\n", "Be rude.\n"),
 )

@@ -4,6 +4,7 @@ The provider answers everything right, so that every experiment is approved: wha
 looked at. ``WATCHED=10000`` runs the long form.
 """
 
+import csv
 import json
 import os
 from contextlib import closing
@@ -120,20 +121,26 @@ def is_explained(victim, before, after, card, prepared):
     if old == new:
         return True
     if victim == "promptverdict.yaml":
-        return yaml.safe_load(old) == yaml.safe_load(new) or bool(prepared.detection.policy)
+        return _yaml(old) == _yaml(new) or bool(prepared.detection.policy)
     if victim.startswith("t."):
         return _cases(victim, old) == _cases(victim, new)
     if victim.endswith((".yml", ".yaml", ".json")):
-        told = yaml.safe_load(old), yaml.safe_load(new)
+        load = json.loads if victim.endswith(".json") else _yaml
+        told = load(old), load(new)
         return _bare(told[0]) == _bare(told[1])
     if victim.endswith(".md") and victim != "p/rules.md":
         parts = [text.split(b"---\n") for text in (old, new)]
         if len(parts[0]) == len(parts[1]) == 3:
-            return _bare(yaml.safe_load(parts[0][1])) == _bare(yaml.safe_load(parts[1][1])) and parts[0][2].strip(
+            return _bare(_yaml(parts[0][1])) == _bare(_yaml(parts[1][1])) and parts[0][2].strip(
                 b"\n"
             ) == parts[1][2].strip(b"\n")
         return old.strip(b"\n") == new.strip(b"\n")
     return _uncommented(old).strip(b"\n") == _uncommented(new).strip(b"\n")
+
+
+def _yaml(text):
+    """As libyaml reads it: PyYAML's own scanner refuses some tabs that libyaml takes for blanks."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
 
 
 def _bare(document):
@@ -151,15 +158,12 @@ def _uncommented(text):
 def _cases(victim, raw):
     text = raw.decode()
     if victim == "t.csv":
-        rows = [
-            dict(zip(text.split("\n")[0].split(","), row.split(","), strict=False))
-            for row in text.split("\n")[1:]
-            if row.strip()
-        ]
+        header, *body = [row for row in csv.reader(text.split("\n")) if row]
+        rows = [dict(zip(map(str.strip, header), row, strict=False)) for row in body]
     elif victim == "t.jsonl":
         rows = [json.loads(row) for row in text.split("\n") if row.strip()]
     else:
-        rows = yaml.safe_load(text)
+        rows = _yaml(text)
     return {row["id"]: {key: value for key, value in row.items() if key != "notes"} for row in rows}
 
 
