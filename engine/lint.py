@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.gate.bounds import PLANNING_VARIANCE, WIDEST, cases_for, certifiable
+from engine.gate.bounds import WIDEST, cases_for, certifiable, planning_sample
 from engine.near_duplicates import near_duplicates, normalised
 from engine.readers.bounded import nearest, shown
 from evaluators.extraction import unexpected
@@ -216,20 +216,20 @@ def _slices(cases: Iterable[TestCase]) -> list[tuple[str, list[TestCase]]]:
 
 def _sizes(test_set: TestSet, gate: GateConfig | None) -> Iterator[Finding]:
     """Slices too small to tell anything, by the gate's own reckoning (engine/gate/bounds.py)."""
-    everything = _clusters(test_set.cases)
+    everything = _cluster_sizes(test_set.cases)
     gate = gate or GateConfig()
     overall = gate.margin.overall
-    if certifiable(everything, PLANNING_VARIANCE) > (overall or WIDEST):
+    if certifiable(*planning_sample(everything)) > (overall or WIDEST):
         yield _too_small("the test set", everything, overall, test_set.path)
     slices = _slices(test_set.cases)
     for name, cases in slices:
         policy = gate.slices.get(name, gate.adversarial or SlicePolicy.GUARD if name == ADVERSARIAL else None)
         if policy not in (SlicePolicy.AVERAGE, None):
             continue
-        size = _clusters(cases)
+        sizes = _cluster_sizes(cases)
         margin = gate.margin.slices.get(name, gate.margin.slice)
-        if size < everything and certifiable(size, PLANNING_VARIANCE) > (margin or WIDEST):
-            yield _too_small(f"the slice {shown(name)}", size, margin, test_set.path)
+        if len(sizes) < len(everything) and certifiable(*planning_sample(sizes)) > (margin or WIDEST):
+            yield _too_small(f"the slice {shown(name)}", sizes, margin, test_set.path)
     if not slices and len(test_set.cases) >= 20:
         yield Finding(
             what="no case names a slice",
@@ -238,18 +238,19 @@ def _sizes(test_set: TestSet, gate: GateConfig | None) -> Iterator[Finding]:
         )
 
 
-def _clusters(cases: Sequence[TestCase]) -> int:
-    return len({(case.cluster is None, case.cluster or case.id) for case in cases})
+def _cluster_sizes(cases: Sequence[TestCase]) -> list[int]:
+    return list(Counter((case.cluster is None, case.cluster or case.id) for case in cases).values())
 
 
-def _too_small(what: str, cases: int, margin: float | None, path: str) -> Finding:
+def _too_small(what: str, sizes: Sequence[int], margin: float | None, path: str) -> Finding:
     """How many more cases until a run can tell anything: what the scorecard says of the same cases as well."""
     wanted = margin or WIDEST
-    able = certifiable(cases, PLANNING_VARIANCE)
-    enough = cases_for(wanted, PLANNING_VARIANCE)
+    cases, (effective, variance) = len(sizes), planning_sample(sizes)
+    able = certifiable(effective, variance)
+    enough = cases_for(wanted, variance)
     return Finding(
         what=f"{what} has {cases} case{'s' if cases > 1 else ''}: "
         + (f"no drop under {100 * able:.0f} points can be ruled out" if able < 1 else "nothing can be ruled out"),
         where=path,
-        mend=f"{enough - cases} more would rule out a drop of {100 * wanted:.0f} points",
+        mend=f"{max(enough - cases, 1)} more would rule out a drop of {100 * wanted:.0f} points",
     )

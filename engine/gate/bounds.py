@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from engine.gate.cells import Bools, Floats
 
@@ -33,6 +34,22 @@ FLIPS_BETWEEN_RUNS = 0.04
 """Share of the cases that differ between two runs of one request: 0.4 to 3.3% for single labels, more for JSON."""
 PLANNING_VARIANCE = CHURN + FLIPS_BETWEEN_RUNS
 """Prior variance of one case's difference. What a store holds never changes it: a promise doesn't depend on a cache."""
+ALIKE_IN_CLUSTERS = 0.05
+"""Prior correlation of the differences of two cases of one cluster: recorded prompts have 0.01 to 0.05."""
+
+
+def planning_sample(sizes: Iterable[int]) -> tuple[float, float]:
+    """The effective number of clusters (Kish 1965), and the prior variance of a cluster's mean difference.
+
+    ``sizes``: cases by cluster, each 1 or more. Clusters of one case each give their number and ``PLANNING_VARIANCE``.
+    The design effect of a cluster of m cases is 1 + (m − 1)·``ALIKE_IN_CLUSTERS``. Nothing gives (0, PLANNING_VARIANCE).
+    """
+    counts = list(sizes)
+    cases, squares = sum(counts), sum(size**2 for size in counts)
+    if not cases:
+        return 0.0, PLANNING_VARIANCE
+    spread = cases + ALIKE_IN_CLUSTERS * (squares - cases)
+    return cases**2 / squares, PLANNING_VARIANCE * spread / squares
 
 
 def certifiable(cases: float, variance: float) -> float:

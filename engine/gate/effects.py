@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from engine.gate.bounds import PLANNING_VARIANCE, cases_for, observed_variance
+from engine.gate.bounds import cases_for, observed_variance, planning_sample
 from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
 from engine.gate.course import Course
 from engine.gate.estimates import Estimates
@@ -96,6 +96,6 @@ def _more_cases(course: Course, k: int, sums: Floats, share: Floats, inside: Boo
     if math.isnan(course.bounds[k]) or not (course.ledger.seen | design.identical)[inside].all():
         return None
     h = design.hypotheses[k]
-    have = len(np.unique(design.units[inside]))
-    variance = max(observed_variance(sums, by_unit(design, share)), PLANNING_VARIANCE)
-    return max(cases_for(h.margin, variance) - have, 1)
+    sizes = np.unique(design.units[inside], return_counts=True)[1].tolist()
+    variance = max(observed_variance(sums, by_unit(design, share)), planning_sample(sizes)[1])
+    return max(cases_for(h.margin, variance) - len(sizes), 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.gate.bounds import OVERALL_MARGIN, PLANNING_VARIANCE, SLICE_MARGIN, WIDEST, certifiable
+from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN, WIDEST, certifiable, planning_sample
 from engine.gate.cells import Bools
 from schemas.config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
@@ -84,7 +84,7 @@ def hypotheses(
     """All hypotheses: overall first, then slices by name; metric by metric.
 
     ``members[slices, cases]``; ``counted`` are the cases that belong to the gating test set. Approval certifies the
-    first metric everywhere and the others overall. Margins follow from the test set and a prior (PLANNING_VARIANCE)
+    first metric everywhere and the others overall. Margins follow from the test set and a prior (``planning_sample``)
     alone.
     """
     result = []
@@ -92,8 +92,7 @@ def hypotheses(
         for s, name in [(-1, None), *enumerate(names)]:
             inside = counted & members[s] if s >= 0 else counted
             size = int(inside.sum())
-            units = len(np.unique(clusters[inside]))
-            narrowest = certifiable(units, PLANNING_VARIANCE)
+            narrowest = certifiable(*planning_sample(np.unique(clusters[inside], return_counts=True)[1].tolist()))
             written = written_margin(gate.margin, name, metric, m == 0)
             policy = policy_of(name, gate, narrowest, written)
             default = OVERALL_MARGIN if name is None else SLICE_MARGIN

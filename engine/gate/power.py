@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.gate.bounds import PLANNING_VARIANCE, cases_for, certifiable
+from engine.gate.bounds import cases_for, certifiable, planning_sample
 from engine.gate.design import Design
 from schemas.config import SlicePolicy
 
@@ -41,8 +41,8 @@ def power(design: Design, targets: tuple[float, float]) -> tuple[Power, ...]:
         if h.metric:
             continue
         inside = design.inside(h.slice)
-        units = len(np.unique(design.units[inside]))
-        variance = PLANNING_VARIANCE
+        sizes = np.unique(design.units[inside], return_counts=True)[1].tolist()
+        units, (effective, variance) = len(sizes), planning_sample(sizes)
         wanted = h.margin if h.written else targets[0 if h.slice is None else 1]
         needed = cases_for(wanted, variance) if wanted > 0 else 0
         rows.append(
@@ -53,8 +53,8 @@ def power(design: Design, targets: tuple[float, float]) -> tuple[Power, ...]:
                 policy=h.policy,
                 margin=h.margin,
                 written=h.written,
-                can_rule_out=min(certifiable(units, variance), 1.0),
-                detects=detectable(units, variance),
+                can_rule_out=min(certifiable(effective, variance), 1.0),
+                detects=detectable(effective, variance),
                 more_cases=max(needed - units, 0),
             )
         )
@@ -67,7 +67,7 @@ def cases_to_detect(drop: float, variance: float) -> int:
     return math.ceil(max(variance, drop) * Z_DETECT**2 / drop**2)
 
 
-def detectable(cases: int, variance: float) -> float | None:
+def detectable(cases: float, variance: float) -> float | None:
     """The smallest drop for which ``cases`` are enough: the inverse of ``cases_to_detect``."""
     if not cases:
         return None

@@ -164,7 +164,8 @@ def _cases(victim, raw):
         rows = [json.loads(row) for row in text.split("\n") if row.strip()]
     else:
         rows = _yaml(text)
-    return {row["id"]: {key: value for key, value in row.items() if key != "notes"} for row in rows}
+    names = {"input": "inputs"}
+    return {row["id"]: {names.get(key, key): row[key] for key in row if key != "notes"} for row in rows}
 
 
 def sends_something_else(prepared):
