@@ -212,7 +212,7 @@ def _written(
 ) -> tuple[int, str]:
     """Everything that was written, reasoning included; or why that can't be told."""
     read, answer = counts
-    total = said.total_tokens
+    total = said.total_tokens or None  # some local servers count none and say 0
     if answer is None and (total is None or total < read):
         return 0, f"there is no {names[1]} and no total_tokens to tell them from"
     if answer is None:  # Gemini's, where thinking has used up the limit

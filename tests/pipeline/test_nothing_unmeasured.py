@@ -131,9 +131,9 @@ def is_explained(victim, before, after, card, prepared):
     if victim.endswith(".md") and victim != "p/rules.md":
         parts = [text.split(b"---\n") for text in (old, new)]
         if len(parts[0]) == len(parts[1]) == 3:
-            return _bare(_yaml(parts[0][1])) == _bare(_yaml(parts[1][1])) and parts[0][2].strip(
-                b"\n"
-            ) == parts[1][2].strip(b"\n")
+            return _bare(_yaml(parts[0][1])) == _bare(_yaml(parts[1][1])) and parts[0][2].strip(b"\n") == parts[1][
+                2
+            ].strip(b"\n")
         return old.strip(b"\n") == new.strip(b"\n")
     return _uncommented(old).strip(b"\n") == _uncommented(new).strip(b"\n")
 

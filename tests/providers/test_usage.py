@@ -47,6 +47,7 @@ DOCUMENTED = {
                    of_completion={"reasoning_tokens": 250, "accepted_prediction_tokens": 0}), "gpt-5-mini",
         Usage(input=1000, output=300, cached_input=400, reasoning=250), "0.0044",  # 600·2 + 400·0.5 + 300·10
     ),
+    "a server that counts no total": (CHAT, chat(1000, 300, 0), "gpt-5-mini", Usage(input=1000, output=300), "0.005"),
     "OpenAI responses: cache writes, a search": (
         RESPONSES, {"input_tokens": 1000, "output_tokens": 300, "total_tokens": 1300,
                     "input_tokens_details": {"cached_tokens": 100, "cache_write_tokens": 200},
