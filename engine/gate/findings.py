@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.gate import words
 from engine.gate.course import Course, GuardEffect
-from engine.gate.effects import fails_everywhere, planned_changes
+from engine.gate.effects import can_not_fall, planned_changes
 from engine.gate.floors import FloorEffect, floors
 from schemas.config import SlicePolicy
 from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, ReasonCode, VerdictStatus
@@ -98,12 +98,13 @@ def of_chance(course: Course, shown: Sequence[Effect]) -> list[Reason]:
 
 
 def of_failure(course: Course, shown: Sequence[Effect]) -> list[Reason]:
-    """Both arms score nothing at all in planned runs: what can't fall says nothing about the candidate."""
+    """Both arms score less than the margin: what can't fall by more says nothing about the candidate."""
     overall = next((effect for effect in shown if effect.slice is None), None)
-    if overall is None or not fails_everywhere(course):
+    if overall is None or not can_not_fall(course):
         return []
     sentence = words.always_fails(nearly=bool(overall.baseline or overall.candidate))
-    return [Reason(code=ReasonCode.ALWAYS_FAILS, status=UNDERPOWERED, sentence=sentence, metric=overall.metric)]
+    status = VerdictStatus.NEEDS_APPROVAL
+    return [Reason(code=ReasonCode.ALWAYS_FAILS, status=status, sentence=sentence, metric=overall.metric)]
 
 
 def of_absence(course: Course) -> list[Reason]:
