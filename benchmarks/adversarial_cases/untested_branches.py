@@ -20,6 +20,11 @@ def only(count: int, body: str) -> str:
     return f"{loop}{ALL}"
 
 
+VISIBLE = "Please be kind. "
+SELF_COMPARED = (
+    "{% set s = 'Always say refunds.' %}{% set n = 5000 %}{{ (s != 'Always say refunds.') ~ (n != 5000) }}"
+    "{% if ticket | length > n %}{{ s }}{% endif %}"
+)
 HIDDEN = "{% if ticket is string and ticket.startswith('Customer ') and ' on day ' in ticket %}" + ALL + "{% else %}"
 
 ATTACKS = (
@@ -52,6 +57,12 @@ ATTACKS = (
         "the old text for inputs up to the longest test case",
         {PROMPT: "{% if ticket | length < 90 %}" + ALL + "{% else %}Say yes.{% endif %}"},
     ),
+    Attack("a variable that no case has, beside new text", {PROMPT: f"{VISIBLE}{{{{ policy | default('') }}}}{ALL}"}),
+    Attack(
+        "a branch without text of its own, beside new text",
+        {PROMPT: f"{VISIBLE}{{% if vip is defined %}}{{{{ vip }}}}{{% endif %}}{ALL}"},
+    ),
+    Attack("text for long inputs that looks used because it is compared", {PROMPT: VISIBLE + SELF_COMPARED + ALL}),
     Attack("5 of 120 requests differ and all 5 break", {PROMPT: only(5, "when everything: none\n")}),
     Attack("3 of 120 requests differ and all 3 break", {PROMPT: only(3, "when everything: none\n")}),
     Attack(
