@@ -6,7 +6,7 @@ import pytest
 
 from schemas.detection import End
 from tests.detect.pullrequests import CONFIG, FILES, PROMPT, codes, detected, only
-from tests.repositories import Link
+from tests.repositories import Link, Submodule
 
 INCLUDING = PROMPT + "{% include 'shared/rules.md' %}\n"
 RULES = {"shared/rules.md": "Be kind.\n"}
@@ -52,11 +52,27 @@ def test_what_can_be_read_on_neither_side_and_differs_is_an_error(repository, ki
         ({"p": Link("shared"), "shared/system.md": "A", "shared/user.md": "{{ input }}"}, {"shared/system.md": "B"}),
         ({"p.j2": "{% include 'a.md' %}", "a.md": "{% include 'no.md' %}"}, {"a.md": "{% include 'no.md' %} B"}),
         ({"p.j2": "{% include n %}", "parts/a.md": "A"}, {"parts/a.md": "B"}),
+        ({"p/a.j2": "{% include 'q/' ~ n ~ '.md' %}", "q/a.md": "A"}, {"q/a.md": "B"}),
+        ({"p/a.j2": "{% set n = '../q/r/' ~ x %}{% include n %}", "q/r/a.md": "A"}, {"q/r/a.md": "B"}),
+        ({"p/a.md": None, "p": Link("q"), "q/a.md": "A {{ input }}"}, {"q/a.md": "B {{ input }}"}),
+        ({"p/q/a.md": None, "p": Link("r"), "r/q": Link("../s"), "s/a.md": "A {{ input }}"}, {"s/a.md": "B"}),
+        ({"p/a.md": None, "p": Submodule("a" * 40)}, {"p": Submodule("b" * 40)}),
+        ({"p/q/a.md": None, "p/q": Submodule("a" * 40)}, {"p/q": Submodule("b" * 40)}),
     ],
 )
 def test_what_a_prompt_that_cant_be_read_is_made_of_is_watched_too(repository, base, head):
     prompt = next(path for path in base if path.startswith("p"))
     assert codes(only(detected(repository, head, base={**lineage_on(prompt), **base}))) == ["unreadable: error"]
+
+
+BLANKS = ("{%" + " " * 90 + "include 'shared/rules.md' %}", "{% include 'shared/rules.md'" + " " * 2_000 + "%}")
+
+
+@pytest.mark.parametrize("include", BLANKS, ids=["before", "after"])
+def test_an_include_is_read_however_many_blanks_it_has(repository, include):
+    base = {"prompts/triage.md": PROMPT + include, **RULES}
+    change = only(detected(repository, {"shared/rules.md": "Be rude.\n"}, base=base))
+    assert [(one.kind, one.detail) for one in change.changes] == [("partial", "shared/rules.md")]
 
 
 def test_a_lineage_whose_prompt_is_nowhere_is_an_error_where_prompts_change(repository):
