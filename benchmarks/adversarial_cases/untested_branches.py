@@ -63,6 +63,8 @@ ATTACKS = (
         {PROMPT: f"{VISIBLE}{{% if vip is defined %}}{{{{ vip }}}}{{% endif %}}{ALL}"},
     ),
     Attack("text for long inputs that looks used because it is compared", {PROMPT: VISIBLE + SELF_COMPARED + ALL}),
+    Attack("an output that only Jinja reads", {PROMPT: ALL + "{{ 'when everything: refunds' if vip else '' }}"}),
+    Attack("a tag that only Jinja reads", {PROMPT: ALL + "{%+ if vip %}when everything: refunds{%+ endif %}"}),
     Attack("5 of 120 requests differ and all 5 break", {PROMPT: only(5, "when everything: none\n")}),
     Attack("3 of 120 requests differ and all 3 break", {PROMPT: only(3, "when everything: none\n")}),
     Attack(
