@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.adversarial_cases.attack import HELD, PASSES, Attack
+from benchmarks.adversarial_cases.attack import CONFIG, HELD, PASSES, TRIAGE, Attack, config
 
 KIND = "uncovered files"
 
@@ -32,4 +32,14 @@ ATTACKS = (
     ),
     uncovered("a pattern's system.md", "patterns/sum/system.md", "Be kind.\n", "Be rude.\n"),
     uncovered("a prompt in Python", "src/prompts.py", 'SYSTEM_PROMPT = "Be kind."\n', 'SYSTEM_PROMPT = "Be rude."\n'),
+    Attack(
+        "the reference of a lineage",
+        {"prompts/old.md": "Be rude: {{ ticket }}\n"},
+        {
+            CONFIG: config(TRIAGE + "    reference: prompts/old.md\n"),
+            "prompts/old.md": "Be kind: {{ ticket }}\n",
+        },
+        acceptable=HELD | PASSES,
+        names="prompts/old.md",
+    ),
 )

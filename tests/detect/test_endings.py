@@ -193,6 +193,16 @@ def test_a_changed_prompt_that_no_lineage_covers_is_named(repository, path):
         assert warning.what == f"{path} looks like a prompt, but no lineage names it: not gated"
 
 
+def test_a_reference_is_covered_only_by_a_lineage_of_its_own(repository):
+    named = CONFIG.replace("    labels:", "    reference: prompts/old.md\n    labels:")
+    base = {"promptverdict.yaml": named, "prompts/old.md": "Old. {{ input }}"}
+    (warning,) = detected(repository, {"prompts/old.md": "New. {{ input }}"}, base=base).warnings
+    assert warning.what == "prompts/old.md looks like a prompt, but no lineage names it: not gated"
+    named += "  old: {use_case: generation, prompt: prompts/old.md, tests: tests/triage.jsonl}\n"
+    found = detected(repository, {"prompts/old.md": "New. {{ input }}"}, base={**base, "promptverdict.yaml": named})
+    assert (found.warnings, [change.name for change in found.lineages]) == ((), ["old"])
+
+
 def test_the_configuration_says_what_an_uncovered_prompt_means(repository):
     head = {"prompts/a.prompty": "Be rude."}
     strict = {"promptverdict.yaml": CONFIG + "uncovered: needs_approval\n"}
