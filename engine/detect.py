@@ -56,8 +56,8 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     gone = {f"lineages.{entry.key}" for entry, change in changed if _is_deleted(change)}
     calling = workflow_changes(sides.base, sides.merged, sides.changes.all, adoption=adoption)
     uncovered = uncovered_files(sides, entries, watched)
-    lost = missing_prompts(sides, entries) if uncovered else ()
-    unnamed = tuple(uncovered_reasons(uncovered, lost, places, adoption=adoption))
+    lost = missing_prompts(sides, entries)
+    unnamed = tuple(uncovered_reasons(uncovered, lost if uncovered else (), places, adoption=adoption))
     found = [
         *lax,
         *([_adopted(places)] if adoption else []),
@@ -92,7 +92,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
         policy=tuple(change for policy in policies for change in policy),
         calling=tuple(path for pair in calling for path in pair if path),
         reasons=tuple(found),
-        warnings=(*warnings, *misnamed, *uncovered_warnings(uncovered, places)),
+        warnings=(*warnings, *misnamed, *uncovered_warnings(uncovered, lost, places)),
     )
 
 

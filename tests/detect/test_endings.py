@@ -80,7 +80,11 @@ def test_a_lineage_whose_prompt_is_nowhere_is_an_error_where_prompts_change(repo
     found = detected(repository, {"prompts/triage.md": "Other. {{ input }}\n"}, base=base)
     assert codes(found) == ["unreadable: error"]
     assert "there is no prompt prompts/typo.md" in found.reasons[0].sentence
-    assert codes(detected(repository, {"src/main.py": "x"}, base=base)) == ["nothing_changed: not_applicable"]
+    found = detected(repository, {"src/main.py": "x"}, base=base)
+    assert codes(found) == ["nothing_changed: not_applicable"]
+    assert [warning.what for warning in found.warnings] == [
+        "there is no prompt prompts/typo.md, neither before nor after: triage gates nothing"
+    ]
 
 
 UNREAD = {
@@ -201,6 +205,21 @@ def test_a_reference_is_covered_only_by_a_lineage_of_its_own(repository):
     named += "  old: {use_case: generation, prompt: prompts/old.md, tests: tests/triage.jsonl}\n"
     found = detected(repository, {"prompts/old.md": "New. {{ input }}"}, base={**base, "promptverdict.yaml": named})
     assert (found.warnings, [change.name for change in found.lineages]) == ((), ["old"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("drafts/a.md", "prompts/a.md", ["prompts/a.md"]),
+        ("prompts/a.md", "old/a.md", ["prompts/a.md"]),
+        ("prompts/a.md", "prompts/b.md", []),
+    ],
+)
+def test_a_file_that_becomes_a_prompt_by_its_place_is_named(repository, before, after, named):
+    found = detected(repository, {before: None, after: "Be rude."}, base={before: "Be rude."})
+    assert [warning.what for warning in found.warnings] == [
+        f"{path} looks like a prompt, but no lineage names it: not gated" for path in named
+    ]
 
 
 def test_the_configuration_says_what_an_uncovered_prompt_means(repository):
