@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from engine.detection.attributes import attribute_reasons
 from engine.detection.configurations import Place, find_configurations, mode_of
 from engine.detection.entries import Entry
 from engine.detection.inline import inline_entries, replaced_reasons
@@ -69,6 +70,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
         ),
         *replaced_reasons(sides, entries),
         *workflow_reasons(calling),
+        *(attribute_reasons(sides) if entries else ()),
         *unnamed,
     ]
     unaffected = sum(not entry.new for entry in entries) - sum(not entry.new for entry, _ in changed)
