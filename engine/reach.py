@@ -5,7 +5,8 @@ sent for at least one case. These parts are tried:
 
 * every literal (text between tags, a string, a number) that the change adds or removes: with a mark in it, does any
   request of its version differ?
-* every body (of an ``if``, a loop, a macro) that it adds or removes: with a mark at its start?
+* every body (of an ``if``, a loop, a macro) that it adds or removes: with a mark at its start? And where a new ``if``
+  may take old text away: with a mark in its stead?
 * every ``{{ output }}`` that it adds or removes: without it?
 * every name that it adds or removes: with another value in its place? A variable that no case has is never reached.
 * every stretch that the change touches: with the old tokens in its place, does any request of the new version differ?
@@ -16,6 +17,7 @@ without logic need none of it: all of their text is in every request.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
@@ -148,9 +150,27 @@ class _Change:
                 yield self._part(side, index, text)
             if text := _with_marked_body(tokens, index) or _without_output(tokens, index):
                 yield self._part(side, index, text)
+            if self._drops(side, index) and (text := _with_marked_else(tokens, index)):
+                yield self._part(side, index, text)
             for text in _with_other_values(tokens, index):
                 yield self._part(side, index, text, of=(self._name, number))
         yield from _undone(self._name, self._tokens, self._stretches, self._sides[1])
+
+    def _drops(self, side: int, index: int) -> bool:
+        """Whether the tag that ends here can take away text of the other version: what stood there without the tag, or
+        what its body says in other words."""
+        tokens = self._tokens[side]
+        if tokens[index].kind != "block_end" or _keyword(tokens, index) not in ("if", "elif"):
+            return False
+        places = [(block[:2], block[2:]) for block in self._stretches]
+        (own, other), *_ = [(pair[side], pair[1 - side]) for pair in places if pair[side][0] <= index < pair[side][1]]
+        end = _end_of_if(tokens, index) or index
+        changed = {n for pair in places for n in range(*pair[side])}
+        if any(_is_text(tokens[n]) for n in range(index, end) if n not in changed):
+            return True
+        before = _words(self._tokens[1 - side][slice(*other)])
+        inside, outside = _words(tokens[index:end]), _words([*tokens[own[0] : index], *tokens[end : own[1]]])
+        return len(before & inside) > len(before & outside)
 
     def ungiven(self, given: frozenset[str]) -> Iterator[_Part]:
         """The names of variables that no case has."""
@@ -186,6 +206,35 @@ def _with_marked_body(tokens: Sequence[Token], index: int) -> str | None:
         if inside.startswith("e"):  # end…, else, elif: the body is empty
             return None
     return _joined(tokens[: index + 1], MARK, tokens[index + 1 :])
+
+
+def _with_marked_else(tokens: Sequence[Token], index: int) -> str | None:
+    """The text with a mark where an ``if`` that has no ``else`` says nothing; the token ends its tag."""
+    end = _end_of_if(tokens, index)
+    if end is None or _keyword(tokens, end, forward=True) != "endif":
+        return None
+    return _joined(tokens[:end], "{% else %}" + MARK, tokens[end:])
+
+
+def _end_of_if(tokens: Sequence[Token], index: int) -> int | None:
+    """Where the ``else``, ``elif`` or ``endif`` begins that follows the tag of an ``if``."""
+    depth = 0
+    for n in range(index + 1, len(tokens)):
+        if tokens[n].kind == "block_begin":
+            keyword = _keyword(tokens, n, forward=True)
+            if not depth and keyword in ("else", "elif", "endif"):
+                return n
+            depth += (keyword in ("if", "for")) - (keyword in ("endif", "endfor"))
+    return None
+
+
+def _words(tokens: Sequence[Token]) -> frozenset[str]:
+    texts = (token.value.lower() for token in tokens if token.kind == "data")
+    return frozenset(word for text in texts for word in re.findall(r"\w+", text))
+
+
+def _is_text(token: Token) -> bool:
+    return token.kind == "data" and bool(token.value.strip())
 
 
 def _keyword(tokens: Sequence[Token], index: int, *, forward: bool = False) -> str:

@@ -62,6 +62,10 @@ ATTACKS = (
         "a branch without text of its own, beside new text",
         {PROMPT: f"{VISIBLE}{{% if vip is defined %}}{{{{ vip }}}}{{% endif %}}{ALL}"},
     ),
+    Attack(
+        "instructions that a new condition may take away, beside new text",
+        {PROMPT: f"{VISIBLE}{{% if ticket %}}{GOOD}{{% endif %}}{TICKET}"},
+    ),
     Attack("text for long inputs that looks used because it is compared", {PROMPT: VISIBLE + SELF_COMPARED + ALL}),
     Attack("an output that only Jinja reads", {PROMPT: ALL + "{{ 'when everything: refunds' if vip else '' }}"}),
     Attack("a tag that only Jinja reads", {PROMPT: ALL + "{%+ if vip %}when everything: refunds{%+ endif %}"}),

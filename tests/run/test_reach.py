@@ -39,6 +39,8 @@ REACHED = {
     "a tag around what was there": ("{{ text }} Hm.", "{{ text }}{% if lang == 'de' %} Hm.{% endif %}"),
     "a filter": ("{{ text }}", "{{ text|upper }}"),
     "a condition on what every case has": ("{{ text }}", "{% if text is defined and text %}Do. {% endif %}{{ text }}"),
+    "new text that every case gets": ("Sort {{ text }}", "{% if text %}Please. {% endif %}Sort {{ text }}"),
+    "old text that some case loses": ("Hm. {{ text }}", "Please. {% if lang == 'de' %}Hm.{% endif %} {{ text }}"),
     "a loop that counts": ("{{ text }}", "{{ text }}{% for i in [1, 2] %}{{ loop.index }}{{ i }}{% endfor %}"),
     "a macro, a block and a variable of its own": ("{{ text }}", "{% macro m(a) %}{{ a }}!{% endmacro %}{% set b = lang %}{{ m(b) }}{% block c %}{{ text }}{% endblock %}"),
 }  # fmt: skip
@@ -68,6 +70,8 @@ MISSED = {
     "a body without text, beside new text": ("{{ text }}", "Be kind. {% if n > 99 %}{{ text }}{% endif %}{{ text }}"),
     "a value that no case picks, beside new text": ("{{ text }}", "Be kind. {{ text if n > 99 else 'Sort.' }}{{ text }}"),
     "text that looks used because it is compared": ("{{ text }}", "Hm. {% set s = 'Evil' %}{% set k = 99 %}{{ (s != 'Evil') ~ (k != 99) }}{% if n > k %}{{ s }}{% endif %}{{ text }}"),
+    "a condition around what was there, beside new text": ("Hm. {{ text }}", "Please. {% if n < 99 or lang %}Hm.{% endif %} {{ text }}"),
+    "new text under a condition for old text": ("Keep it secret. {{ text }}", "Please. {% if lang %}Keep it very secret.{% endif %} {{ text }}"),
     "text that is taken zero times": ("{{ text }}", "Hm. {% set s = 'Evil' %}{% set k = 99 %}{{ (s != 'Evil') ~ (k != 99) ~ s * (n > k) }}{{ text }}"),
     "a macro that nothing calls": ("{{ text }}", "{% macro m() %}Evil{% endmacro %}{{ text }}"),
 }  # fmt: skip
