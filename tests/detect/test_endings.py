@@ -145,6 +145,42 @@ def test_what_only_looks_like_a_comment_is_measured(repository, before, after):
     assert ends(change) == {("prompt", "p.j2", "measured")}
 
 
+LEFTOVERS = {
+    "a tag in YAML": ("p.prompt.yml", "Sort. {% if vip %}Pay.{% endif %}", "{% if vip %}"),
+    "a condition in YAML": ("p.prompt.yml", "Sort. {{ rules if vip }}", "{{ rules if vip }}"),
+    "a text under a condition in YAML": ("p.prompt.yml", "Sort. {{ 'x' if vip }}", "{{ 'x' if vip }}"),
+    "a section of Handlebars": ("p.md", "Sort. {{#if vip}}Pay.{{/if}}", "{{#if vip}}"),
+    "a partial of Mustache": ("p.md", "Sort. {{> rules}}", "{{> rules}}"),
+    "a variable of a shell": ("p.md", "Sort. ${policy}", "${policy}"),
+    "a variable of Python": ("p.j2", "Sort. %(policy)s", "%(policy)s"),
+    "text in a comment that is sent": ("p.md", "{# Sort. #}", "{# Sort. #}"),
+}
+
+
+@pytest.mark.parametrize("kind", LEFTOVERS)
+def test_what_another_template_language_would_fill_in_needs_approval_when_it_is_new(repository, kind):
+    path, text, named = LEFTOVERS[kind]
+
+    def written(body):
+        message = json.dumps(body + " {{ input }}")
+        return f"messages: [{{role: user, content: {message}}}]\n" if path.endswith(".yml") else body + " {{ input }}\n"
+
+    base = {**lineage_on(path), path: written("Sort.")}
+    change = only(detected(repository, {path: written(text)}, base=base))
+    assert codes(change) == ["unmeasured: needs_approval"]
+    assert f"now sends `{named}`" in change.reasons[0].sentence
+    kept = {**base, path: written(f"{text} Sort.")}  # what was there before is nothing new
+    assert codes(only(detected(repository, {path: written(f"{text} Sort. Please.")}, base=kept))) == []
+
+
+@pytest.mark.parametrize(
+    "text", ['{"label": {"a": 1}}', "{{label}}", "100% of {them} for $5", "{# new words #} {#id}", '{{"a": 1}}']
+)
+def test_braces_that_are_filled_in_or_mean_nothing_elsewhere_are_text(repository, text):
+    change = only(detected(repository, {"prompts/triage.md": f"{PROMPT}{text}\n"}))
+    assert codes(change) == []
+
+
 def test_several_differences_of_one_prompt_end_each_in_its_own_way(repository):
     base = {
         **lineage_on("p.prompt.yml"),
