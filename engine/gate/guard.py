@@ -6,6 +6,9 @@ hypergeometric distribution (Fisher's exact test, one-sided). For a few cases it
 nominal one, so what blocks is Boschloo's test (engine/gate/two_by_two.py): the same order of tables, with their exact
 chance. Breaks of the slice count only if they repeat in fresh runs. Those elsewhere count as they are first seen, so
 that both tests err towards passing.
+
+A change may reach hardly any other case: all others send the same request as before. What a rewording breaks then has
+to be assumed: 25 cases of which ``CHURN`` broke join the others.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.gate.bounds import CASE_MARGIN, GUARD_REVIEW
+from engine.gate.bounds import CASE_MARGIN, CHURN, GUARD_REVIEW
 from engine.gate.breaks import LISTED
 from engine.gate.cells import BASELINE, CANDIDATE, Bools
 from engine.gate.course import Course, GuardEffect, GuardReading
@@ -23,6 +26,8 @@ from schemas.config import SlicePolicy
 
 EARLY = 0.0005
 """What each look but the last may spend. The other cases are seen little by little, and a clear break need not wait."""
+ASSUMED = 25
+"""Cases that join the others where there are fewer of them; ``CHURN`` of these broke."""
 FUTILE = 0.5
 """From this p on a slice holds without waiting for more of the other cases."""
 
@@ -34,7 +39,7 @@ class Elsewhere:
     passing: int
     """Of the slice."""
     others: int
-    """That passed and were measured."""
+    """That passed and were measured, and those that are assumed."""
     broken: int
     """Of ``others``."""
     unseen: int
@@ -87,11 +92,13 @@ def elsewhere(course: Course, name: str | None, broken: tuple[int, ...]) -> Else
     others = called & ~listed if (called & ~listed).any() else called & ~inside
     others &= ~np.isin(design.units, design.units[inside])
     known, passes = others & ~np.isnan(change), baseline >= CASE_MARGIN  # NaN doesn't pass
+    measured, unseen = _clusters(course, known & passes), _clusters(course, others & np.isnan(change))
+    assumed = ASSUMED if measured + unseen < ASSUMED else 0
     return Elsewhere(
         passing=_clusters(course, (*np.flatnonzero(inside & called & passes).tolist(), *broken)),
-        others=_clusters(course, known & passes),
-        broken=_clusters(course, known & (change <= -CASE_MARGIN)),
-        unseen=_clusters(course, others & np.isnan(change)),
+        others=measured + assumed,
+        broken=_clusters(course, known & (change <= -CASE_MARGIN)) + round(CHURN * assumed),
+        unseen=unseen,
         changed=float((np.abs(change[known]) >= CASE_MARGIN).mean()) if known.any() else None,
     )
 

@@ -95,12 +95,10 @@ def must_pass_doubt(name: str, broken: int) -> str:
 def guard(name: str, cases: int, broken: Sequence[str], changed: float | None, status: VerdictStatus) -> str:
     """Guarded cases that broke for good, beside the churn elsewhere: blocked, needs review, or within the churn."""
     elsewhere = "" if changed is None else f"; {figures.percent(changed)} of the other cases changed too"
-    compared = {
-        VerdictStatus.BLOCKED: "more often than the other cases",
-        VerdictStatus.SUSPICIOUS: "perhaps more often than the other cases",
-    }.get(status, "no more often than the other cases")
+    more = {VerdictStatus.BLOCKED: "more", VerdictStatus.SUSPICIOUS: "perhaps more"}.get(status, "no more")
+    others = "any rewording breaks cases" if changed is None else "the other cases"
     said = broke(name, cases, len(broken), "guarded")
-    return f"{said}, {compared}: {', '.join(f'`{case}`' for case in broken)}{elsewhere}"
+    return f"{said}, {more} often than {others}: {', '.join(f'`{case}`' for case in broken)}{elsewhere}"
 
 
 @_sentence

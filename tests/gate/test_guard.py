@@ -153,7 +153,20 @@ def test_a_test_set_of_guarded_cases_alone_is_judged_by_its_mean():
     plan = plan_of(60, slices=[("adversarial",)] * 60)
     decision, _ = play(plan, breaks(*range(12)))
     assert decision.status is BLOCKED
-    assert of_guard(decision).status is APPROVED  # no more often than elsewhere: there is no elsewhere
+    assert decision.reasons[0].code is ReasonCode.DROP
+
+
+@pytest.mark.parametrize(
+    ("broken", "others", "status"),
+    [(1, 0, APPROVED), (2, 0, SUSPICIOUS), (3, 0, BLOCKED), (2, 4, SUSPICIOUS), (3, 4, BLOCKED)],
+)
+def test_a_change_that_reaches_hardly_any_other_case_is_held_against_what_rewordings_break(broken, others, status):
+    """Six guarded cases and so many others send something else; the rest of 120 send the same as before."""
+    plan = guarded(120, size=6, identical=[i >= 6 + others for i in range(120)])
+    decision, _ = play(plan, breaks(*range(broken)))
+    assert of_guard(decision).status is status
+    assert ("than any rewording breaks cases" in of_guard(decision).sentence) == (not others)
+    assert (decision.status is APPROVED) == (status is APPROVED)
 
 
 def test_clusters_break_once():

@@ -83,21 +83,21 @@ def test_must_pass_cases_of_which_no_single_one_is_certain():
 @pytest.mark.parametrize(
     ("status", "compared"),
     [
-        (VerdictStatus.BLOCKED, "more often than the other cases"),
-        (VerdictStatus.SUSPICIOUS, "perhaps more often than the other cases"),
-        (VerdictStatus.APPROVED, "no more often than the other cases"),
+        (VerdictStatus.BLOCKED, "more"),
+        (VerdictStatus.SUSPICIOUS, "perhaps more"),
+        (VerdictStatus.APPROVED, "no more"),
     ],
 )
 def test_guarded_cases_are_all_named_beside_the_churn_elsewhere(status, compared):
     ids = [f"i-{number}" for number in range(7)]
     said = words.guard("adversarial", 20, ids, 0.08, status)
     assert said == (
-        f"7 of 20 guarded cases in `adversarial` broke, {compared}: "
+        f"7 of 20 guarded cases in `adversarial` broke, {compared} often than the other cases: "
         "`i-0`, `i-1`, `i-2`, `i-3`, `i-4`, `i-5`, `i-6`; 8% of the other cases changed too."
     )
     assert (
         words.guard("adversarial", 1, ["a"], None, status)
-        == f"1 of 1 guarded case in `adversarial` broke, {compared}: `a`."
+        == f"1 of 1 guarded case in `adversarial` broke, {compared} often than any rewording breaks cases: `a`."
     )
 
 
