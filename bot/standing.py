@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.host import CheckConclusion
+from schemas.host import TITLE_LIMIT, CheckConclusion
 from schemas.scorecard import Scorecard, VerdictStatus
 from schemas.values import Value
-
-LONGEST_TITLE = 255
 
 
 class Standing(Value):
@@ -28,7 +26,7 @@ class Standing(Value):
         if self.decided_by is None:
             return own
         says = "has no verdict yet" if self.conclusion is None else "decides"
-        return f"#{self.decided_by} with the same head {says}; {own}"[:LONGEST_TITLE]
+        return f"#{self.decided_by} with the same head {says}; {own}"[:TITLE_LIMIT]
 
 
 def conclusion_of(scorecard: Scorecard) -> CheckConclusion:

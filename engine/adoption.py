@@ -11,12 +11,18 @@ from pathlib import PurePosixPath
 
 from pydantic import JsonValue
 
-from schemas.config import FieldKind, FieldRule
+from schemas.config import FieldKind, FieldRule, GateConfig
+from schemas.margins import OVERALL, SLICE
 from schemas.prompts import PromptFile, UseCase
 from schemas.testsets import TestSet
 from schemas.values import Value
 
-GATE_EXAMPLE = "gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: guard, max_cost_increase: 0.20}"
+
+def gate_example() -> str:
+    """Returns the line that shows the gate's defaults as a configuration would write them."""
+    margin = f"{{overall: {OVERALL:.2f}, slice: {SLICE:.2f}}}"
+    return f"gate: {{margin: {margin}, adversarial: guard, max_cost_increase: {GateConfig().max_cost_increase}}}"
+
 
 _EVERYWHERE = {"prompt", "prompts", "test", "tests", "txt", "yml", "yaml", "json", "jinja", "system", "user"}
 """Words in paths that say nothing about which prompt it is."""
@@ -188,7 +194,7 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
         if lineage.use_case is UseCase.GENERATION:
             unscored = [line.replace("MODEL", model) for line in _UNSCORED]
             lines += ["    # scored by the prompt's own evaluators"] if lineage.scored else unscored
-        lines.append("    # gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: guard, max_cost_increase: 0.20}")
+        lines.append(f"    # {gate_example()}")
     return "\n".join(lines) + "\n"
 
 

@@ -14,12 +14,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from engine.authorship import contributors, is_bot
-from schemas.host import Authorship, Review, ReviewState, Sha
+from schemas.host import TITLE_LIMIT, Authorship, Review, ReviewState, Sha
 from schemas.scorecard import Clearance, ReasonCode, Scorecard, VerdictStatus
 
 CLEARABLE = (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS)
 DECIDES = (ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISMISSED)
-LONGEST_TITLE = 255
 
 
 def may_be_cleared(scorecard: Scorecard) -> bool:
@@ -168,5 +167,5 @@ def moment(text: str) -> datetime:
 def cleared(scorecard: Scorecard, by: Clearance) -> Scorecard:
     """The scorecard as accepted by a person: the verdict stays what it is, the check passes, the title says who."""
     suffix = f" ({'overridden' if by.reason else 'accepted'} by {by.by})"
-    title = scorecard.title[: LONGEST_TITLE - len(suffix)] + suffix
+    title = scorecard.title[: TITLE_LIMIT - len(suffix)] + suffix
     return scorecard.model_copy(update={"passes": True, "clearance": by, "title": title})

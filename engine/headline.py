@@ -10,6 +10,7 @@ from engine.gate import words
 from engine.render import figures
 from engine.runner.failures import Failures, fix_for
 from schemas.config import RunConfig
+from schemas.host import TITLE_LIMIT
 from schemas.scorecard import CaseEffect, CostEffect, Effect, LineageCard, Reason, ReasonCode, VerdictStatus
 
 WORDS = {
@@ -21,8 +22,6 @@ WORDS = {
     VerdictStatus.APPROVED: "approved",
     VerdictStatus.NOT_APPLICABLE: "nothing to evaluate",
 }
-TITLE = 255
-"""Characters of a title, by GitHub's limit."""
 SPOKEN = 3
 """Lineages that the summary speaks of, and reasons of one lineage."""
 QUOTED = 60
@@ -46,7 +45,7 @@ def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence
     if status is VerdictStatus.NOT_APPLICABLE and any(reason.code is ReasonCode.ADOPTION for reason in reasons):
         return "gates after merge"
     text = f"{WORDS[status]}: {detail}".replace("`", "") if detail else WORDS[status]
-    return text if len(text) <= TITLE else text[: TITLE - 1] + "…"
+    return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1] + "…"
 
 
 def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:

@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from engine.gate.bounds import WIDEST, cases_for, certifiable, planning_sample
+from engine.gate.bounds import cases_for, certifiable, planning_sample
 from engine.near_duplicates import near_duplicates, normalised
 from engine.readers.bounded import nearest, shown
 from evaluators.extraction import unexpected
 from schemas.config import GateConfig, LineageConfig, SlicePolicy
+from schemas.margins import WIDEST
 from schemas.prompts import Finding, UseCase
 from schemas.testsets import TestCase, TestSet
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from engine.detect import detect
 from engine.readers.bounded import shown
 from engine.render.figures import usd
 from engine.verdict import DECIDED
+from schemas.config import duration
 from schemas.detection import Detection, End, Ending, LineageChange
 from schemas.errors import ConfigError, UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
@@ -371,9 +371,3 @@ def _scorecard(
         seconds=seconds,
         dry_run=dry_run,
     )
-
-
-def duration(text: str) -> timedelta:
-    """``72h``, ``30m`` or ``3d`` as a time span."""
-    units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-    return int(text[:-1]) * units[text[-1]]

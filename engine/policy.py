@@ -12,17 +12,14 @@ from pydantic import JsonValue
 
 from engine.detection.settings import folded, settings_of
 from engine.readers.bounded import shown
-from schemas.config import Config, Defaults, FieldRule, GateConfig, LineageConfig, ModelConfig, SlicePolicy
+from schemas.config import Config, Defaults, FieldRule, GateConfig, LineageConfig, ModelConfig, SlicePolicy, duration
 from schemas.detection import Direction, PolicyChange
+from schemas.margins import default_margin
 from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.values import Value, canonical_json
 
-MARGIN_OVERALL, MARGIN_SLICE = 0.05, 0.10
-"""What margins that aren't written start from (they may widen to what the test set can certify)."""
 NOTHING = "not set"
 LOOSER, TIGHTER, NEUTRAL, UNCLEAR = Direction.LOOSER, Direction.TIGHTER, Direction.NEUTRAL, Direction.UNCLEAR
-UNITS = {"m": 1, "h": 60, "d": 1440}
-"""Minutes."""
 
 Flat = dict[str, JsonValue]
 """Settings as JSON by their dotted keys."""
@@ -95,8 +92,9 @@ def _ordered(*from_loose_to_tight: JsonValue) -> Judge:
     return judge
 
 
-def _margin(default: float) -> Judge:
-    """A margin that isn't written is ``default``, or wider where the test set certifies no less."""
+def _margin(slice_name: str | None) -> Judge:
+    """A margin that isn't written is the default one, or wider where the test set certifies no less."""
+    default = default_margin(slice_name)
 
     def judge(before: JsonValue, after: JsonValue) -> Direction:
         if after is None:
@@ -120,8 +118,8 @@ def _floor(before: JsonValue, after: JsonValue) -> Direction:
 
 
 def _age(before: JsonValue, after: JsonValue) -> Direction:
-    minutes = [int(str(value)[:-1]) * UNITS[str(value)[-1]] for value in (before, after)]
-    return NEUTRAL if minutes[0] == minutes[1] else LOOSER if minutes[1] > minutes[0] else TIGHTER
+    old, new = duration(str(before)), duration(str(after))
+    return NEUTRAL if old == new else LOOSER if new > old else TIGHTER
 
 
 def _entry(before: JsonValue, after: JsonValue) -> Direction:
@@ -132,9 +130,9 @@ def _entry(before: JsonValue, after: JsonValue) -> Direction:
 GATE: Mapping[str, Judge] = {
     "mode": _always(UNCLEAR),
     "repetitions": _up_is(TIGHTER),
-    "margin": _margin(MARGIN_OVERALL),
-    "margin.slice": _margin(MARGIN_SLICE),
-    "margin.slices": _margin(MARGIN_SLICE),
+    "margin": _margin(None),
+    "margin.slice": _margin("any"),
+    "margin.slices": _margin("any"),
     "adversarial": _slice,
     "slices": _slice,
     "max_cost_increase": _up_is(LOOSER),

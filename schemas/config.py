@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, field_validator
 
+from schemas import margins
 from schemas.prompts import Parameters, UseCase
 from schemas.values import Fraction, Value
 
@@ -133,6 +135,12 @@ class RunConfig(Value):
     """How long a stored answer stands for a new call: minutes, hours or days."""
 
 
+def duration(text: str) -> timedelta:
+    """Returns ``72h``, ``30m`` or ``3d`` as a time span; ``text`` has the form of ``RunConfig.max_age``."""
+    unit = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[text[-1]]
+    return int(text[:-1]) * unit
+
+
 class Budget(Value):
     """What a run may cost at most; a lineage's own cap lies within it."""
 
@@ -182,10 +190,16 @@ class GateMode(StrEnum):
 class Margins(Value):
     """Largest drops that are still acceptable, as fractions (0.05 = 5 points). What is written is never widened."""
 
-    overall: Fraction | None = None
-    """Of the whole test set. Not written: 0.05, or the least that the cases can tell, up to 0.25."""
-    slice: Fraction | None = None
-    """Of every slice. Not written: 0.10, or the least that its cases can tell, up to 0.25."""
+    overall: Fraction | None = Field(
+        default=None,
+        description=f"Of the whole test set. Not written: {margins.OVERALL}, or the smallest drop that the cases can "
+        f"rule out, up to {margins.WIDEST}.",
+    )
+    slice: Fraction | None = Field(
+        default=None,
+        description=f"Of every slice. Not written: {margins.SLICE}, or the smallest drop that its cases can rule out, "
+        f"up to {margins.WIDEST}.",
+    )
     slices: dict[str, Fraction] = {}
     """Of single slices, by name."""
     metrics: dict[str, Fraction] = {}

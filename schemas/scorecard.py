@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from schemas.config import CommentPolicy, Mode, SlicePolicy, Usd
+from schemas.host import TITLE_LIMIT
 from schemas.prompts import Finding, UseCase
 from schemas.values import Value
 
@@ -370,7 +371,7 @@ class Scorecard(Value):
     status: VerdictStatus
     passes: bool
     """Whether the required check passes (mode ``inform`` always passes)."""
-    title: str = Field(max_length=255)
+    title: str = Field(max_length=TITLE_LIMIT)
     """One line: the verdict and what it could not rule out."""
     summary: str
     """One or two sentences that a non-statistician would say."""

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import ParamSpec
 
-from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN
 from engine.gate.hypotheses import CLASS_PREFIX
 from engine.gate.smoke import CASES as SMOKED
 from engine.render import figures
+from schemas.margins import default_margin
 from schemas.scorecard import Effect, VerdictStatus
 
 NAMED = 5
@@ -226,8 +226,7 @@ def always_fails(*, nearly: bool = False) -> str:
 
 def adapted(effect: Effect) -> bool:
     """Whether a default margin was widened to what the test set can certify."""
-    default = OVERALL_MARGIN if effect.slice is None else SLICE_MARGIN
-    return not effect.margin_written and (effect.margin or 0.0) > default
+    return not effect.margin_written and (effect.margin or 0.0) > default_margin(effect.slice)
 
 
 @_sentence

@@ -16,7 +16,7 @@ from engine.runner.failures import Failures, host_of
 from engine.runner.limiter import Limiter
 from engine.runner.retry import may_retry, wait_s
 from engine.runner.slots import Slots
-from schemas.config import RunConfig
+from schemas.config import RunConfig, duration
 from schemas.errors import BudgetExceeded, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion, Usage
 from schemas.ports import CallKey, Clock, OutcomeStore
@@ -26,7 +26,6 @@ SCHEMA_WORDS = re.compile("response_format|json_schema|output_config|text.format
 """What a server speaks of that has no JSON Schemas."""
 POLL_S = 0.05
 """How often a call that somebody else has claimed is looked for."""
-UNITS = {"m": 60, "h": 3600, "d": 86400}
 SKEW = timedelta(minutes=10)
 """How far clocks of several machines may differ. What is dated later has no age that can be told: it is not used."""
 
@@ -82,7 +81,7 @@ class Calls:
         self._timeout_s = settings.timeout_s
         self._deadline_s = settings.deadline_s
         self._deadline = clock.monotonic() + settings.deadline_s
-        self._age = timedelta(seconds=int(settings.max_age[:-1]) * UNITS[settings.max_age[-1]])
+        self._age = duration(settings.max_age)
         self._began = clock.utc()
 
     @property
