@@ -33,7 +33,7 @@ def conclusion_of(scorecard: Scorecard) -> CheckConclusion:
     """The conclusion of one verdict. Never neutral or skipped: GitHub counts both as passed."""
     if scorecard.passes:
         return CheckConclusion.SUCCESS
-    if scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS):
+    if scorecard.status is VerdictStatus.NEEDS_REVIEW:
         return CheckConclusion.ACTION_REQUIRED
     return CheckConclusion.FAILURE
 

@@ -3,9 +3,9 @@
 Both come from people who may write, saw the verdict and did not take part in the head: they neither opened it, nor
 committed to it, nor pushed to it. Where a bot may hide such a person, two people must accept.
 
-``needs_approval`` and ``suspicious`` are for people to decide, so that a review clears them; ``blocked`` needs the
-override; ``error`` is never cleared: nothing was measured. A clearance is bound to the content digest: it survives
-unrelated commits and the merge queue, and dies with the next change that matters.
+A review clears ``needs_review``; ``blocked`` needs the override; ``error`` is never cleared: nothing was measured. A
+clearance is bound to the content digest: it survives unrelated commits and the merge queue, and dies with the next
+change that matters.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from engine.authorship import contributors, is_bot
 from schemas.host import TITLE_LIMIT, Authorship, Review, ReviewState, Sha
 from schemas.scorecard import Clearance, ReasonCode, Scorecard, VerdictStatus
 
-CLEARABLE = (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS)
 DECIDES = (ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISMISSED)
 
 
 def may_be_cleared(scorecard: Scorecard) -> bool:
     """Whether a review could make this pass. A run that still waits for its approval has nothing to be accepted."""
-    return scorecard.status in CLEARABLE and not scorecard.passes and not _waits(scorecard)
+    return scorecard.status is VerdictStatus.NEEDS_REVIEW and not scorecard.passes and not _waits(scorecard)
 
 
 def not_overridable(scorecard: Scorecard) -> str | None:
@@ -37,6 +36,18 @@ def not_overridable(scorecard: Scorecard) -> str | None:
     if VerdictStatus.ERROR in statuses:
         return "Something was not measured (the verdict says what): an error is mended and run again, never accepted."
     return None
+
+
+def shows_as_much(shown: Scorecard, now: Scorecard) -> bool:
+    """Whether a person who saw ``shown`` saw every kind of reason for which ``now`` needs review."""
+    return now.status is not VerdictStatus.NEEDS_REVIEW or (
+        shown.status is not now.status or _review_codes(now) <= _review_codes(shown)
+    )
+
+
+def _review_codes(scorecard: Scorecard) -> set[ReasonCode]:
+    reasons = (*scorecard.reasons, *(reason for card in scorecard.lineages for reason in card.reasons))
+    return {reason.code for reason in reasons if reason.status is VerdictStatus.NEEDS_REVIEW}
 
 
 def _waits(scorecard: Scorecard) -> bool:

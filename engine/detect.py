@@ -178,7 +178,7 @@ def _place_reasons(place: Place, *, adoption: bool) -> Iterator[Reason]:
         what = f"This pull request adds {path}: its lineages are gated after the merge."
     else:
         return
-    yield Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_APPROVAL, sentence=what)
+    yield Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_REVIEW, sentence=what)
 
 
 def _adopted(places: Sequence[Place]) -> Reason:

@@ -22,7 +22,7 @@ NAMED = 3
 
 
 def form_drift(cases: Sequence[TestCase], outcomes: Iterable[Outcome], labels: Sequence[str]) -> tuple[Reason, ...]:
-    """Returns a suspicious reason where the candidate's answers have another form, else nothing.
+    """Returns a reason for review where the candidate's answers have another form, else nothing.
 
     Compares one answer a case and arm, of the cases that both arms answered. An answer has another form when it has
     what few of the baseline's have, or lacks a key that nearly all of them have. The baseline's own unusual answers
@@ -42,7 +42,7 @@ def form_drift(cases: Sequence[TestCase], outcomes: Iterable[Outcome], labels: S
     named = "; ".join(what for what, _ in most)
     sentence = f"{after:,} of {of:,} answers have another form{wanders}: {named}. What reads the answers may break."
     ids = tuple(cases[case].id for case in sorted(found))
-    return (Reason(code=ReasonCode.FORM_DRIFT, status=VerdictStatus.SUSPICIOUS, sentence=sentence, cases=ids),)
+    return (Reason(code=ReasonCode.FORM_DRIFT, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence, cases=ids),)
 
 
 def chance(before: int, after: int, of: int) -> float:

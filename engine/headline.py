@@ -8,20 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from engine.cost import causes
 from engine.gate import words
 from engine.render import figures
+from engine.render.signs import verdict_words
 from engine.runner.failures import Failures, fix_for
 from schemas.config import RunConfig
 from schemas.host import TITLE_LIMIT
 from schemas.scorecard import CaseEffect, CostEffect, Effect, LineageCard, Reason, ReasonCode, VerdictStatus
 
-WORDS = {
-    VerdictStatus.BLOCKED: "blocked",
-    VerdictStatus.ERROR: "could not be measured",
-    VerdictStatus.NEEDS_APPROVAL: "needs approval",
-    VerdictStatus.SUSPICIOUS: "inconclusive, suspicious",
-    VerdictStatus.UNDERPOWERED: "inconclusive",
-    VerdictStatus.APPROVED: "approved",
-    VerdictStatus.NOT_APPLICABLE: "nothing to evaluate",
-}
 SPOKEN = 3
 """Lineages that the summary speaks of, and reasons of one lineage."""
 QUOTED = 60
@@ -42,9 +34,10 @@ def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence
         detail = _listed([card.lineage for card in of_worst])
     else:
         detail = next((_bare(reason.sentence) for reason in reasons if reason.status is status), "")
+    words_of_status = verdict_words(status, cards, reasons)
     if status is VerdictStatus.NOT_APPLICABLE and any(reason.code is ReasonCode.ADOPTION for reason in reasons):
-        return "gates after merge"
-    text = f"{WORDS[status]}: {detail}".replace("`", "") if detail else WORDS[status]
+        return words_of_status
+    text = f"{words_of_status}: {detail}".replace("`", "") if detail else words_of_status
     return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1] + "…"
 
 

@@ -90,7 +90,7 @@ async def _reasons(
             "Among the answers that people graded there is no bad one and good one that the judge grades so too: "
             "whether it withstands what an answer tells it is not known."
         )
-        return (_reason(VerdictStatus.NEEDS_APPROVAL, sentence),)
+        return (_reason(VerdictStatus.NEEDS_REVIEW, sentence),)
     for answer, was in (bad, good):
         now = await _overall(judge, answer, answer.output, fresh)
         if now is None or abs(now - was) >= MOVED:
@@ -106,7 +106,7 @@ async def _reasons(
                 f"The judge does what an answer tells it: with “{_told(text)}” added, a sample answer that got "
                 f"{_grade(was)} gets {_grade(now)}. Its grades can't approve anything."
             )
-            return (_reason(VerdictStatus.NEEDS_APPROVAL, sentence),)
+            return (_reason(VerdictStatus.NEEDS_REVIEW, sentence),)
     return ()
 
 

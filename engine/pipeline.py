@@ -174,7 +174,7 @@ def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTab
 
 
 def _settled(change: LineageChange, plan: Plan) -> LineageChange:
-    """The change with what planning finds out: what was to be measured and reaches no request needs approval."""
+    """The change with what planning finds out: what was to be measured and reaches no request needs review."""
     path = change.candidate.path if change.candidate else change.name
     if plan.unreached:
         listed = ", ".join(plan.unreached[:PLACES]) + (", …" if len(plan.unreached) > PLACES else "")
@@ -184,11 +184,11 @@ def _settled(change: LineageChange, plan: Plan) -> LineageChange:
     else:
         return change
     endings = tuple(
-        ending.model_copy(update={"end": End.NEEDS_APPROVAL, "why": why}) if _is_measured(ending) else ending
+        ending.model_copy(update={"end": End.NEEDS_REVIEW, "why": why}) if _is_measured(ending) else ending
         for ending in change.endings
     )
     sentence = f"{change.name}: {shown(path)} changed, but not all of it was measured: {why}."
-    reason = Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)
+    reason = Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
     return change.model_copy(update={"endings": endings, "reasons": (*change.reasons, reason)})
 
 
@@ -197,7 +197,10 @@ def _is_measured(ending: Ending) -> bool:
 
 
 def _holds_back(reason: Reason) -> bool:
-    return reason.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_APPROVAL)
+    """Whether a reason explains why nothing was measured. A doubt about the prompt's text doesn't: without a
+    measurement it stays an error, which no review clears."""
+    doubt = reason.code is ReasonCode.QUOTED_CASES
+    return not doubt and reason.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)
 
 
 def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
@@ -237,7 +240,7 @@ def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[
 
 def waiting(prepared: Prepared, sentence: str) -> Scorecard:
     """The scorecard of a fork that nobody approved; ``sentence`` says how a maintainer has it measured."""
-    return static(prepared, Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence))
+    return static(prepared, Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence))
 
 
 async def measure(

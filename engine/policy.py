@@ -1,6 +1,6 @@
 """The monotone rule: what a head's configuration would loosen, tighten or leave as it is.
 
-Whoever adds a setting to schemas.config adds its direction here. What isn't known to be harmless needs approval.
+Whoever adds a setting to schemas.config adds its direction here. What isn't known to be harmless needs review.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def policy_reasons(changes: Iterable[PolicyChange]) -> tuple[Reason, ...]:
     return tuple(
         Reason(
             code=ReasonCode.POLICY_CHANGED,
-            status=VerdictStatus.NEEDS_APPROVAL,
+            status=VerdictStatus.NEEDS_REVIEW,
             sentence=f"This pull request {words[change.direction]}: {change.key}: {change.before} → {change.after}.",
         )
         for change in changes
-        if change.needs_approval
+        if change.needs_review
     )
 
 
@@ -176,7 +176,7 @@ MODEL: Mapping[str, Judge] = {
 GENERAL_SETTINGS: Mapping[str, Judge] = {
     "mode": _ordered("inform", "enforce"),
     "comment": _always(NEUTRAL),
-    "uncovered": _ordered("ignore", "warn", "needs_approval"),
+    "uncovered": _ordered("ignore", "warn", "needs_review"),
 }
 
 

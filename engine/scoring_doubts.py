@@ -56,7 +56,7 @@ def _undecided(plan: Plan, levels: Levels) -> tuple[Reason, ...]:
         f"What decides here is only {beside}: `{main.name}`{known} is graded by a judge that is not known to grade as "
         "people do. A person must approve it."
     )
-    return (Reason(code=ReasonCode.NOT_JUDGED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence),)
+    return (Reason(code=ReasonCode.NOT_JUDGED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
 
 
 def _never_fails(plan: Plan, levels: Levels) -> tuple[Reason, ...]:
@@ -74,7 +74,7 @@ def _never_fails(plan: Plan, levels: Levels) -> tuple[Reason, ...]:
         "answer to any other question would pass too. A person must approve it, unless a rubric or expected values "
         "score it."
     )
-    return (Reason(code=ReasonCode.NEVER_FAILS, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence),)
+    return (Reason(code=ReasonCode.NEVER_FAILS, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
 
 
 def _levels(outcomes: Sequence[Outcome]) -> Levels:

@@ -19,7 +19,7 @@ def combine(statuses: Iterable[VerdictStatus]) -> VerdictStatus:
 
 
 def passes(status: VerdictStatus, inconclusive: Literal["pass", "block"]) -> bool:
-    """Whether the required check passes. Suspicious never does; underpowered does unless the policy says ``block``."""
+    """Whether the required check passes. Underpowered does unless the policy says ``block``; ``needs_review`` never."""
     if status is VerdictStatus.UNDERPOWERED:
         return inconclusive == "pass"
     return status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)

@@ -341,7 +341,7 @@ class Uncovered(StrEnum):
     """What a change of a prompt means that no lineage covers."""
 
     WARN = "warn"
-    NEEDS_APPROVAL = "needs_approval"
+    NEEDS_REVIEW = "needs_review"
     IGNORE = "ignore"
 
 

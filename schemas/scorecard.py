@@ -23,16 +23,15 @@ class VerdictStatus(StrEnum):
 
     BLOCKED = "blocked"
     ERROR = "error"
-    NEEDS_APPROVAL = "needs_approval"
-    SUSPICIOUS = "suspicious"
+    NEEDS_REVIEW = "needs_review"
     UNDERPOWERED = "underpowered"
     APPROVED = "approved"
     NOT_APPLICABLE = "not_applicable"
 
     @property
     def outcome(self) -> str:
-        """The product's word: suspicious and underpowered are both ``inconclusive``."""
-        return "inconclusive" if self in (VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED) else self.value
+        """The word that outputs use: ``inconclusive`` for underpowered, else the status itself."""
+        return "inconclusive" if self is VerdictStatus.UNDERPOWERED else self.value
 
 
 class Interval(Value):

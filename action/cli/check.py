@@ -62,7 +62,7 @@ def check(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
         _make(options.output)
     card, records = evaluate(options, calling)
     put(rendered(card, options.format, color=options.color))
-    if card.passes and card.status.outcome in ("blocked", "error", "needs_approval"):
+    if card.passes and card.status.outcome in ("blocked", "error", "needs_review"):
         sys.stderr.write("mode: inform lets everything through, so the exit code is 0\n")
     if card.status.outcome == "not_applicable" and not card.lineages:
         hint = left_out(open_repository(options.repo), options.head, worktree=options.worktree)

@@ -16,6 +16,7 @@ from engine.pipeline import World, prepare
 from engine.plan_report import ExperimentReport, PlanReport, plan_report
 from engine.render.encode import log_line
 from engine.render.figures import plural, usd
+from engine.render.signs import verdict_words
 from schemas.scorecard import Reason
 
 
@@ -73,8 +74,7 @@ def _lines(report: PlanReport) -> Iterator[str]:
 
 
 def _outcome(reason: Reason) -> str:
-    outcome = reason.status.outcome
-    return "nothing to evaluate" if outcome == "not_applicable" else outcome.replace("_", " ")
+    return verdict_words(reason.status, (), (reason,))
 
 
 def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:

@@ -76,7 +76,7 @@ def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
 def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
     """How a change of the test set's file ends."""
     if gating.reasons:
-        return End.NEEDS_APPROVAL, "it removes or edits cases, or can't be read"
+        return End.NEEDS_REVIEW, "it removes or edits cases, or can't be read"
     if difference.moved_only:
         return End.HARMLESS, "the same content at another path"
     return (End.MEASURED, "added cases") if gating.cases.added else (End.HARMLESS, "only layout or notes differ")

@@ -140,7 +140,7 @@ def _lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase])
 def _endings(
     entry: Entry, found: Sequence[Difference], versions: Versions, gating: Gating, sides: Sides
 ) -> Iterator[Ending]:
-    """How each difference ends. What no rule here names needs approval."""
+    """How each difference ends. What no rule here names needs review."""
     of_prompt = [difference for difference in found if difference.what in ("prompt", "partial")]
     for end, path, why in prompt_ends(entry, versions, of_prompt, sides):
         what = next((difference.what for difference in of_prompt if difference.path == path), "prompt")
@@ -150,7 +150,7 @@ def _endings(
             end, why = tests_ending(difference, gating)
         elif difference not in of_prompt:
             rule = harmless_rule(difference, sides)
-            end, why = (End.HARMLESS, rule) if rule else (End.NEEDS_APPROVAL, "base's was used")
+            end, why = (End.HARMLESS, rule) if rule else (End.NEEDS_REVIEW, "base's was used")
         else:
             continue
         yield Ending(what=difference.what, path=difference.path, end=end, why=why)
@@ -185,7 +185,7 @@ def _settings(entry: Entry) -> tuple[GateConfig, RunConfig, Budget]:
 def _judge(
     entry: Entry, prompt: PromptFile | None, pairs: Sequence[ModelPair]
 ) -> tuple[ModelConfig | None, tuple[Finding, ...], tuple[Finding, ...]]:
-    """The judge's model, why it needs approval, and what is worth a warning. All of it by base's configuration.
+    """The judge's model, why it needs review, and what is worth a warning. All of it by base's configuration.
 
     The lineage's own judge; else the one that the prompt's evaluators name, where base configures that model or none at
     all; else base's default; else the model that the prompt itself runs on. A file can't have others pay for a model,

@@ -62,7 +62,7 @@ def attempt(read: Callable[[], T]) -> T | Finding:
 
 def approval(code: ReasonCode, sentence: str) -> Reason:
     """A person has to accept this."""
-    return Reason(code=code, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)
+    return Reason(code=code, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
 
 
 def failure(code: ReasonCode, sentence: str) -> Reason:
@@ -167,7 +167,7 @@ def prompt_ends(
     old, new = versions.old, versions.fresh
     if found and (old is None or new is None):
         # Gone, new or unreadable: prompt_reasons says so, and so does a floor for what is new.
-        end = End.MEASURED if new is not None and versions.baseline is None else End.NEEDS_APPROVAL
+        end = End.MEASURED if new is not None and versions.baseline is None else End.NEEDS_REVIEW
         yield end, found[0].path, "it is not there, or can't be read, on both sides"
         return
     if not found or old is None or new is None:
@@ -180,7 +180,7 @@ def prompt_ends(
         if rule is not None:
             yield End.HARMLESS, difference.path, rule
         elif not said:
-            yield End.NEEDS_APPROVAL, difference.path, "nothing that is read of it differs"
+            yield End.NEEDS_REVIEW, difference.path, "nothing that is read of it differs"
 
 
 def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterator[tuple[End, str]]:
@@ -192,15 +192,15 @@ def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterat
         yield End.MEASURED, "parameters"
     if old.model != new.model:
         if entry.lineage.model:
-            yield End.NEEDS_APPROVAL, "the model that it names is not used: the configuration names another"
+            yield End.NEEDS_REVIEW, "the model that it names is not used: the configuration names another"
         else:
             yield End.MEASURED, "model"
     if old.test_data != new.test_data:
         yield End.MEASURED, "test data"
     if old.evaluators != new.evaluators:
-        yield End.NEEDS_APPROVAL, "its own evaluators differ; base's were used"
+        yield End.NEEDS_REVIEW, "its own evaluators differ; base's were used"
     if unread := unread_changes(old, new):
-        yield End.NEEDS_APPROVAL, f"this format's reader does not read {', '.join(unread)}"
+        yield End.NEEDS_REVIEW, f"this format's reader does not read {', '.join(unread)}"
     if (old.name, old.description) != (new.name, new.description):
         yield End.HARMLESS, "only its name or description differs, which no request holds"
 
@@ -244,7 +244,7 @@ def unmeasured_reasons(name: str, endings: Sequence[Ending], versions: Versions)
         return
     for ending in endings:
         said = ending.why.startswith("its own evaluators")
-        if ending.end is End.NEEDS_APPROVAL and ending.what in ("prompt", "partial") and not said:
+        if ending.end is End.NEEDS_REVIEW and ending.what in ("prompt", "partial") and not said:
             sentence = f"{name}: {shown(ending.path)} changed, but not all of it was measured: {ending.why}."
             yield approval(ReasonCode.UNMEASURED, sentence)
 

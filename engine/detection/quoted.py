@@ -201,7 +201,7 @@ def judged(quoted: Sequence[TestCase], cases: Sequence[TestCase]) -> tuple[tuple
     sentence = f"{what[0].upper()}{what[1:]}: {why}; give it other examples."
     reason = Reason(
         code=ReasonCode.QUOTED_CASES,
-        status=VerdictStatus.SUSPICIOUS,
+        status=VerdictStatus.NEEDS_REVIEW,
         sentence=sentence,
         cases=tuple(case.id for case in quoted),
     )

@@ -50,7 +50,7 @@ def uncovered_reasons(
     """What doesn't pass: where the configuration says so, and where a lineage's prompt can't be found."""
     if adoption:
         return
-    asked = [path for path in uncovered if _policy(path, places) is Uncovered.NEEDS_APPROVAL]
+    asked = [path for path in uncovered if _policy(path, places) is Uncovered.NEEDS_REVIEW]
     if asked:
         yield approval(ReasonCode.UNCOVERED, f"{_looks(asked)}: not measured.")
     for entry in lost:

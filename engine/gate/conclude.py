@@ -51,7 +51,7 @@ def conclude(course: Course) -> Decision:
     found += [findings.of_doubt(course, limit) for limit, doubt in doubts.items() if doubt]
     status = combine(reason.status for reason in found)
     if status is VerdictStatus.UNDERPOWERED and (falls := findings.of_chance(course, shown)):
-        found, status = [*found, *falls], VerdictStatus.SUSPICIOUS
+        found, status = [*found, *falls], VerdictStatus.NEEDS_REVIEW
     kept = [r for r in found if r.status in DECIDED or _worth_saying(r.status, status)]
     kept += findings.of_held_guards(course, shown)
     return _decision(course, kept, shown, cost, latency)
@@ -63,7 +63,7 @@ def new_lineage(course: Course) -> Decision:
     shown = effects(course)
     found = [*findings.of_cells(course), *findings.of_floors(course, shown)]
     judged = any(r.code is ReasonCode.FLOOR for r in found)
-    status = VerdictStatus.APPROVED if judged else VerdictStatus.NEEDS_APPROVAL
+    status = VerdictStatus.APPROVED if judged else VerdictStatus.NEEDS_REVIEW
     found.append(Reason(code=ReasonCode.NEW_LINEAGE, status=status, sentence=words.new_lineage(floors=judged)))
     return _decision(course, found, shown, cost, latency)
 
@@ -81,7 +81,7 @@ def _unproven(found: list[Reason]) -> list[Reason]:
     if shown or status not in (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED):
         return []
     sentence = words.new_unproven()
-    return [Reason(code=ReasonCode.NEW_LINEAGE, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)]
+    return [Reason(code=ReasonCode.NEW_LINEAGE, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)]
 
 
 def _decision(

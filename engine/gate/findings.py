@@ -14,7 +14,7 @@ from schemas.config import SlicePolicy
 from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, ReasonCode, VerdictStatus
 
 BLOCKED, ERROR = VerdictStatus.BLOCKED, VerdictStatus.ERROR
-SUSPICIOUS, UNDERPOWERED = VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED
+NEEDS_REVIEW, UNDERPOWERED = VerdictStatus.NEEDS_REVIEW, VerdictStatus.UNDERPOWERED
 APPROVED = VerdictStatus.APPROVED
 
 
@@ -51,7 +51,7 @@ def of_effects(course: Course, shown: Sequence[Effect]) -> list[Reason]:
         elif course.certified[k]:
             code, status, sentence = ReasonCode.NO_DROP, APPROVED, words.no_drop(effect, metric)
         elif fall is not None and fall <= -h.margin:
-            code, status, sentence = ReasonCode.ESTIMATED_DROP, SUSPICIOUS, words.estimated_drop(effect, metric)
+            code, status, sentence = ReasonCode.ESTIMATED_DROP, NEEDS_REVIEW, words.estimated_drop(effect, metric)
         else:
             code, status, sentence = ReasonCode.UNDERPOWERED, UNDERPOWERED, words.underpowered(effect, metric)
         found.append(
@@ -66,7 +66,7 @@ def of_effects(course: Course, shown: Sequence[Effect]) -> list[Reason]:
                 margin=h.margin,
                 p=p,
                 look=course.look,
-                cases=_evidence(course, k) if status in (BLOCKED, SUSPICIOUS) else (),
+                cases=_evidence(course, k) if status in (BLOCKED, NEEDS_REVIEW) else (),
             )
         )
     return found
@@ -81,7 +81,7 @@ def of_chance(course: Course, shown: Sequence[Effect]) -> list[Reason]:
     return [
         Reason(
             code=ReasonCode.ESTIMATED_DROP,
-            status=SUSPICIOUS,
+            status=NEEDS_REVIEW,
             sentence=words.lone_drop(effect, effect.metric if h.metric else None, course.alpha),
             slice=h.slice,
             metric=effect.metric,
@@ -126,8 +126,8 @@ def doubted_slices(course: Course) -> frozenset[str | None]:
     """Slices judged by case that a person should look at, or that were not decided."""
     listed = {h.slice for h in course.design.of_policy(SlicePolicy.MUST_PASS, SlicePolicy.WATCH)}
     guards = {guard.slice for guard in course.guards if guard.reading in ("may_break", "unsure", "open")}
-    suspicious = {reason.slice for reason in course.found if reason.code is ReasonCode.WATCH}
-    return frozenset(guards | (listed & (suspicious | {n for n, b in course.breaks.items() if b.possible})))
+    doubted = {reason.slice for reason in course.found if reason.code is ReasonCode.WATCH}
+    return frozenset(guards | (listed & (doubted | {n for n, b in course.breaks.items() if b.possible})))
 
 
 def of_must_pass(course: Course, shown: Sequence[Effect]) -> list[Reason]:
@@ -144,7 +144,7 @@ def of_must_pass(course: Course, shown: Sequence[Effect]) -> list[Reason]:
             found.append(of_doubt(course, words.subject(h.slice)))
             continue
         elif broken:
-            status, sentence = SUSPICIOUS, words.must_pass_doubt(name, len(broken))
+            status, sentence = NEEDS_REVIEW, words.must_pass_doubt(name, len(broken))
         else:
             continue
         reason = Reason(
@@ -161,7 +161,7 @@ def of_guards(course: Course, shown: Sequence[Effect]) -> list[Reason]:
         if guard.reading == "unsure":
             found.append(of_doubt(course, words.subject(guard.slice)))
         elif guard.reading in ("breaks", "may_break") and guard.broken:
-            found.append(_of_guard(course, shown, guard, BLOCKED if guard.reading == "breaks" else SUSPICIOUS))
+            found.append(_of_guard(course, shown, guard, BLOCKED if guard.reading == "breaks" else NEEDS_REVIEW))
     return found
 
 
@@ -185,7 +185,7 @@ def of_forbidden(course: Course) -> list[Reason]:
         return []
     ids = _ids(course, broken)
     sentence = words.forbidden(ids)
-    return [Reason(code=ReasonCode.FORBIDDEN, status=SUSPICIOUS, sentence=sentence, look=course.look, cases=ids)]
+    return [Reason(code=ReasonCode.FORBIDDEN, status=NEEDS_REVIEW, sentence=sentence, look=course.look, cases=ids)]
 
 
 def _with_effect(reason: Reason, course: Course, shown: Sequence[Effect]) -> Reason:
@@ -217,7 +217,7 @@ def of_watch(course: Course, hits: Mapping[str | None, Sequence[int]]) -> list[R
     return [
         Reason(
             code=ReasonCode.WATCH,
-            status=SUSPICIOUS,
+            status=NEEDS_REVIEW,
             sentence=words.watch(name, len(broken)),
             slice=name,
             look=course.look,
@@ -262,7 +262,7 @@ def _of_floor(effect: FloorEffect, shown: float | None) -> Reason:
         status, sentence = UNDERPOWERED, words.no_cases(effect.slice)
     elif effect.reading in ("fails", "below"):
         certain = effect.reading == "fails"
-        status = BLOCKED if certain else SUSPICIOUS
+        status = BLOCKED if certain else NEEDS_REVIEW
         sentence = words.floor(effect.slice, estimate, effect.floor, certain=certain)
     elif effect.reading == "unproven":
         status, sentence = UNDERPOWERED, words.floor_unproven(effect.slice, effect.cases, effect.floor)

@@ -51,7 +51,7 @@ def _comparison(design: Design, observed: Ledger | None) -> Conversation:
         course.certify()
         return nothing_measured(course, ReasonCode.IDENTICAL, VerdictStatus.APPROVED, words.identical())
     if not design.metrics:
-        return nothing_measured(course, ReasonCode.NOTHING_MEASURED, VerdictStatus.NEEDS_APPROVAL, words.no_metric())
+        return nothing_measured(course, ReasonCode.NOTHING_MEASURED, VerdictStatus.NEEDS_REVIEW, words.no_metric())
     if not design.paired:
         return (yield from _alone(course))
     failed, doubtful = yield from smoke(course)

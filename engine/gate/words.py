@@ -97,7 +97,7 @@ def guard(name: str, cases: int, broken: Sequence[str], changed: float | None, s
     elsewhere = "" if changed is None else f"; {figures.percent(changed)} of the other cases changed too"
     compared = {
         VerdictStatus.BLOCKED: "more often than the other cases",
-        VerdictStatus.SUSPICIOUS: "perhaps more often than the other cases",
+        VerdictStatus.NEEDS_REVIEW: "perhaps more often than the other cases",
     }.get(status, "no more often than the other cases")
     said = broke(name, cases, len(broken), "guarded")
     return f"{said}, {compared}: {', '.join(f'`{case}`' for case in broken)}{elsewhere}"
@@ -129,7 +129,7 @@ def smoke(failed: int) -> str:
 
 @_sentence
 def floor(name: str | None, estimate: float, floor: float, *, certain: bool) -> str:
-    """Below an absolute minimum: blocked when certain, else suspicious."""
+    """Below an absolute minimum: blocked when certain, else needs review."""
     if estimate >= floor - SAME:
         return (
             f"{subject(name)} is {figures.points(estimate)} over all runs, but below its floor of "
@@ -156,7 +156,7 @@ def floor_holds(name: str | None, estimate: float, floor: float) -> str:
 
 @_sentence
 def watch(name: str | None, broken: int) -> str:
-    """Suspicious: confirmed breaks in a slice that is too small to decide on."""
+    """Needs review: confirmed breaks in a slice that is too small to decide on."""
     verb = "breaks" if broken == 1 else "break"
     if name is None:
         return f"{count(broken, 'case')} that this pull request adds {verb} with the candidate, and again in fresh runs"
@@ -168,7 +168,7 @@ def watch(name: str | None, broken: int) -> str:
 
 @_sentence
 def estimated_drop(effect: Effect, metric: str | None) -> str:
-    """Suspicious: the estimate is beyond the margin, but chance is not ruled out."""
+    """Needs review: the estimate is beyond the margin, but chance is not ruled out."""
     what, margin = subject(effect.slice, metric), effect.margin or 0.0
     unsure = f"but {_cases(effect)} can't tell that from chance"
     if effect.change is None or effect.change > -margin:
@@ -179,7 +179,7 @@ def estimated_drop(effect: Effect, metric: str | None) -> str:
 
 @_sentence
 def lone_drop(effect: Effect, metric: str | None, alpha: float) -> str:
-    """Suspicious: beyond chance by itself, but not among everything that is tested."""
+    """Needs review: beyond chance by itself, but not among everything that is tested."""
     by = f"by {figures.points(-effect.change)} points" if effect.change and fell(effect) else "in planned runs"
     return (
         f"{subject(effect.slice, metric)} seems to have fallen {by}: by itself that "

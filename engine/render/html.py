@@ -17,7 +17,6 @@ from engine.render.markdown import (
     full_title,
     saved_text,
     spending_text,
-    verdict_words,
     what_clears_text,
 )
 from engine.render.side_by_side import side_by_side
@@ -67,7 +66,7 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
             continue
         page = template.render(
             card=scorecard,
-            heading=verdict_words(scorecard).capitalize(),
+            heading=signs.verdict_words(scorecard.status, scorecard.lineages, scorecard.reasons).capitalize(),
             saved=saved_text(scorecard.spending),
             room=room,
             links=links,

@@ -104,7 +104,7 @@ def test_without_evidence_there_is_an_error_and_never_a_pass(github, judged, whe
     "path", ["/pulls/1/reviews$", "/collaborators/mia/permission$", "/commits/[0-9a-f]+/statuses$"]
 )
 def test_what_can_not_be_read_clears_nothing(stage, github, scene, pull, judged, path, kind):
-    judged(VerdictStatus.NEEDS_APPROVAL)
+    judged(VerdictStatus.NEEDS_REVIEW)
     event = scene.review(pull, "mia")
     github.fail("GET", path, **KINDS[kind], times=999)
     stage.run("pull_request_review", event)

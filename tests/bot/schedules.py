@@ -46,10 +46,10 @@ VERDICTS = {
     ("better", "release"): VerdictStatus.BLOCKED,
     ("worse", "main"): VerdictStatus.BLOCKED,
     ("worse", "release"): VerdictStatus.APPROVED,
-    ("loose", "main"): VerdictStatus.NEEDS_APPROVAL,
+    ("loose", "main"): VerdictStatus.NEEDS_REVIEW,
     ("loose", "release"): VerdictStatus.BLOCKED,
-    ("odd", "main"): VerdictStatus.SUSPICIOUS,
-    ("odd", "release"): VerdictStatus.NEEDS_APPROVAL,
+    ("odd", "main"): VerdictStatus.NEEDS_REVIEW,
+    ("odd", "release"): VerdictStatus.NEEDS_REVIEW,
     ("broken", "main"): VerdictStatus.ERROR,
     ("broken", "release"): VerdictStatus.ERROR,
 }
@@ -516,7 +516,7 @@ class Town:
             fresh = [at for role, at in one.handled if role in WRITERS and self.clock() < at + WEEK]
             if one.number == number and one.author != author and fresh and (digest, status) in one.seen:
                 return True
-        if status not in ("needs_approval", "suspicious"):
+        if status != "needs_review":
             return False
         last = {}
         for n, review in self.host.given:
@@ -597,7 +597,7 @@ class Stub:
         reasons = ()
         name = status.value
         if pull.trust is Trust.FORK:
-            status, name = VerdictStatus.NEEDS_APPROVAL, WAITING
+            status, name = VerdictStatus.NEEDS_REVIEW, WAITING
             reasons = (Reason(code=ReasonCode.UNTRUSTED, status=status, sentence="A fork."),)
         elif town.host.pulls[pull.number].head_repository != PLACE.repository:
             town.must(

@@ -189,7 +189,7 @@ def test_only_pull_requests_to_the_branch_that_moved_are_looked_at(bot):
     assert not [one for one in bot.github.asked[before:] if "access_tokens" not in one.path]
 
 
-@pytest.mark.parametrize("words", ["approved", "needs_approval"], ids="ab")
+@pytest.mark.parametrize("words", ["approved", "needs_review"], ids="ab")
 def test_a_lost_push_is_found_by_the_sweep(bot, words):
     pull = opened(bot, "main", words)
     tip = bot.scene.git.commit("main", STRICTER)

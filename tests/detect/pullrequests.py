@@ -74,5 +74,5 @@ def kinds(change: LineageChange) -> list[str]:
 
 
 def codes(found: Detection | LineageChange) -> list[str]:
-    """The reasons with what they'd give: ``moved_out: needs_approval``."""
+    """The reasons with what they'd give: ``moved_out: needs_review``."""
     return [f"{reason.code.value}: {reason.status.value}" for reason in found.reasons]

@@ -318,6 +318,6 @@ def test_the_plan_says_why_and_what_is_in_the_way(project):
     project.branch("deleted", {PATH: None})
     ran = project.run("plan", "--head", "deleted")
     assert ran.code == 0
-    assert "needs approval" in ran.out
+    assert "needs review" in ran.out
     project.branch("docs", {"README.md": "x"})
     assert "nothing to evaluate" in project.run("plan", "--head", "docs").out

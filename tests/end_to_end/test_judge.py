@@ -81,7 +81,7 @@ def test_its_grades_are_paid_once(project):
 )
 def test_any_other_judge_decides_nothing_and_the_scorecard_says_why(project, people, why):
     card = checked(project, people)
-    assert card["status"] == "needs_approval"
+    assert card["status"] == "needs_review"
     assert why in warnings(card)
 
 

@@ -6,7 +6,7 @@ from action.demo.staging import stage
 from schemas.scorecard import VerdictStatus
 from tests.end_to_end.conftest import run_command
 
-CODES = {VerdictStatus.APPROVED: 0, VerdictStatus.BLOCKED: 1, VerdictStatus.NEEDS_APPROVAL: 5}
+CODES = {VerdictStatus.APPROVED: 0, VerdictStatus.BLOCKED: 1, VerdictStatus.NEEDS_REVIEW: 5}
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from schemas.scorecard import ReasonCode, VerdictStatus
 from tests.gate.play import Answers, chance, plan_of, play
 
 APPROVED, BLOCKED, ERROR = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.ERROR
-SUSPICIOUS, UNDERPOWERED = VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED
+NEEDS_REVIEW, UNDERPOWERED = VerdictStatus.NEEDS_REVIEW, VerdictStatus.UNDERPOWERED
 TYPICAL, EDGE, ADVERSARIAL, RARE = ("typical",), ("edge",), ("adversarial",), ("rare",)
 
 
@@ -107,10 +107,10 @@ def test_a_comparison_without_gaps_is_led_once():
 
 @pytest.mark.parametrize("stricter_for", [0.0, 1.0])
 def test_the_strictest_of_what_a_gap_may_have_been_stands(stricter_for):
-    script = Script(lambda scores: SUSPICIOUS if scores[0, 0, 0] == stricter_for else UNDERPOWERED)
+    script = Script(lambda scores: NEEDS_REVIEW if scores[0, 0, 0] == stricter_for else UNDERPOWERED)
     decision, asked = script.decide(only((0, 0, 0)))
-    assert decision.status is SUSPICIOUS
-    assert [reason.status for reason in decision.reasons] == [SUSPICIOUS]
+    assert decision.status is NEEDS_REVIEW
+    assert [reason.status for reason in decision.reasons] == [NEEDS_REVIEW]
     assert asked == [(0, 0, 0), (1, 0, 0)]
 
 
@@ -169,10 +169,10 @@ def test_a_gap_that_only_another_course_meets_is_filled_in_every_way_too():
 
 def test_a_gap_may_have_scored_what_others_scored():
     """A judge's grades, say: what decides lies between the extremes."""
-    script = Script(lambda scores: SUSPICIOUS if scores[0, 0, 0] == 0.25 else APPROVED, cells=FOUR)
+    script = Script(lambda scores: NEEDS_REVIEW if scores[0, 0, 0] == 0.25 else APPROVED, cells=FOUR)
     decision, _ = script.decide(lambda case, arm, r: (None, 0.25, 0.75, 1.0)[case])
     assert [way[0] for way in filled(script)] == [0, 1, 0.25, 0.75]
-    assert decision.status is SUSPICIOUS
+    assert decision.status is NEEDS_REVIEW
 
 
 def test_scores_without_a_scale_are_filled_by_eighths():
@@ -223,7 +223,7 @@ def _courses(score, gating=1):
 
 
 def test_for_passes_and_failures_a_gap_is_never_milder_than_the_whole():
-    """Some of these comparisons are blocked, some are suspicious, some can't tell. Every cell of the first look is taken
+    """Some of these comparisons are blocked, some need review, some can't tell. Every cell of the first look is taken
     away in turn. At worst a block is an error then."""
     before = set()
     for seed in range(4):

@@ -15,7 +15,7 @@ from schemas.config import GateConfig, SlicePolicy
 from schemas.scorecard import ReasonCode, VerdictStatus
 from tests.gate.play import Answers, plan_of, play
 
-APPROVED, BLOCKED, SUSPICIOUS = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.SUSPICIOUS
+APPROVED, BLOCKED, NEEDS_REVIEW = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.NEEDS_REVIEW
 TABLES = st.integers(1, 25).flatmap(
     lambda passing: st.integers(0, 60).flatmap(
         lambda others: st.tuples(st.integers(0, passing), st.just(passing), st.integers(0, others), st.just(others))
@@ -113,7 +113,7 @@ def test_more_breaks_than_elsewhere_block():
 
 def test_between_the_two_levels_a_person_should_look():
     decision, _ = play(guarded(), churn(1, 3, every=50))
-    assert (decision.status, of_guard(decision).status) == (SUSPICIOUS, SUSPICIOUS)
+    assert (decision.status, of_guard(decision).status) == (NEEDS_REVIEW, NEEDS_REVIEW)
     assert "perhaps more often" in of_guard(decision).sentence
     assert decision.slices[0].reading == "cant_tell"
 
@@ -173,9 +173,9 @@ def leaking(cases, score):
 @pytest.mark.parametrize("case", [3, 50])
 def test_a_confirmed_break_with_a_forbidden_answer_needs_review_wherever_it_is(case):
     decision, _ = play(guarded(forbids=[True] * 200), leaking({case}, churn(case)))
-    assert decision.status is SUSPICIOUS
+    assert decision.status is NEEDS_REVIEW
     (reason,) = [r for r in decision.reasons if r.code is ReasonCode.FORBIDDEN]
-    assert (reason.status, reason.cases) == (SUSPICIOUS, (f"c{case}",))
+    assert (reason.status, reason.cases) == (NEEDS_REVIEW, (f"c{case}",))
 
 
 def test_a_forbidden_answer_once_is_no_confirmed_break():

@@ -130,7 +130,7 @@ def test_an_estimated_drop():
     assert 0.1 < reason.pop("p") < 0.16
     assert reason == {
         "code": "estimated_drop",
-        "status": VerdictStatus.SUSPICIOUS,
+        "status": VerdictStatus.NEEDS_REVIEW,
         "sentence": "`date` seems to have fallen by 1.0 points (margin 1), but 300 cases can't tell that from chance.",
         "metric": "date",
         "estimate": -0.01,
@@ -223,7 +223,7 @@ def test_a_must_pass_break_that_is_too_few():
     assert reason.pop("interval")
     assert reason == {
         "code": "must_pass",
-        "status": VerdictStatus.SUSPICIOUS,
+        "status": VerdictStatus.NEEDS_REVIEW,
         "sentence": "1 must-pass case in `adversarial` looked broken again when re-run; too few to block.",
         "slice": "adversarial",
         "metric": "exact",
@@ -274,7 +274,7 @@ def test_a_watched_slice():
     reason = only(plan_of(200, slices=parts(rare=12, typical=188)), breaks({0, 1}))
     assert reason == {
         "code": "watch",
-        "status": VerdictStatus.SUSPICIOUS,
+        "status": VerdictStatus.NEEDS_REVIEW,
         "sentence": "2 cases of slice `rare` break, and again in fresh runs; the slice is too small to block by itself.",
         "slice": "rare",
         "look": reason["look"],
@@ -286,7 +286,7 @@ def test_added_cases():
     reason = only(plan_of(101, added=[i == 100 for i in range(101)]), breaks({100}))
     assert reason == {
         "code": "watch",
-        "status": VerdictStatus.SUSPICIOUS,
+        "status": VerdictStatus.NEEDS_REVIEW,
         "sentence": "1 case that this pull request adds breaks with the candidate, and again in fresh runs.",
         "look": reason["look"],
         "cases": ids(100),
@@ -357,7 +357,7 @@ def test_latency_that_can_not_be_told_from_its_limit():
         (48, VerdictStatus.BLOCKED, "Slice `edge` is 48.0, below its floor of 90.", 0.48),
         (
             89,
-            VerdictStatus.SUSPICIOUS,
+            VerdictStatus.NEEDS_REVIEW,
             "Slice `edge` is 89.0, below its floor of 90, but chance is not ruled out.",
             0.89,
         ),
@@ -414,7 +414,7 @@ def test_a_slice_that_is_named_and_has_no_case():
 def test_a_new_prompt():
     assert only(plan_of(50, paired=False), same) == {
         "code": "new_lineage",
-        "status": VerdictStatus.NEEDS_APPROVAL,
+        "status": VerdictStatus.NEEDS_REVIEW,
         "sentence": "This prompt is new and there is nothing to compare it with: a person must approve it, or the base "
         "sets a floor or a reference.",
     }

@@ -96,7 +96,7 @@ def test_the_rule_for_new_prompts_is_replayed_too():
     live, stored = run(experiment(new=True).model_copy(update=no_floor), good)
     assert replay(Experiment.model_validate_json(stored.model_dump_json())) == live
     known, _ = run(experiment().model_copy(update=no_floor), good)
-    assert (known.status, live.status) == (VerdictStatus.APPROVED, VerdictStatus.NEEDS_APPROVAL)
+    assert (known.status, live.status) == (VerdictStatus.APPROVED, VerdictStatus.NEEDS_REVIEW)
 
 
 def test_the_order_of_stored_outcomes_does_not_matter():

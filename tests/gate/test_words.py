@@ -84,7 +84,7 @@ def test_must_pass_cases_of_which_no_single_one_is_certain():
     ("status", "compared"),
     [
         (VerdictStatus.BLOCKED, "more often than the other cases"),
-        (VerdictStatus.SUSPICIOUS, "perhaps more often than the other cases"),
+        (VerdictStatus.NEEDS_REVIEW, "perhaps more often than the other cases"),
         (VerdictStatus.APPROVED, "no more often than the other cases"),
     ],
 )

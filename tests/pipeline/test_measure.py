@@ -239,7 +239,7 @@ async def test_a_judge_that_gives_no_grades_to_some_answers_does_not_gate(tmp_pa
 
     what = prepared(tmp_path, LETTERS, {"letter.txt": "Write kindly to {{name}}.\n"})
     card, _ = await measured(what, judge_or_writer(judge), store)
-    assert card.status is VerdictStatus.NEEDS_APPROVAL
+    assert card.status is VerdictStatus.NEEDS_REVIEW
     assert "gave no grades to 11 of the sample answers" in card.lineages[0].warnings[-1].what
 
 
@@ -302,7 +302,7 @@ def unless_told(request, repetition, nth):
     return completion("sales" if "WRONG" in text else "refunds" if "refunds" in text else "billing")
 
 
-@pytest.mark.parametrize(("condition", "broken", "statuses"), [("'1 a' in ticket", 12, ("blocked",)), ("'11' in ticket", 11, ("blocked",)), ("'7 a' in ticket and '17' in ticket", 2, ("suspicious", "blocked")), ("'Ticket 24 ' in ticket", 1, ("suspicious", "blocked"))])  # fmt: skip
+@pytest.mark.parametrize(("condition", "broken", "statuses"), [("'1 a' in ticket", 12, ("blocked",)), ("'11' in ticket", 11, ("blocked",)), ("'7 a' in ticket and '17' in ticket", 2, ("needs_review", "blocked")), ("'Ticket 24 ' in ticket", 1, ("needs_review", "blocked"))])  # fmt: skip
 async def test_a_branch_that_breaks_the_few_cases_it_touches_does_not_pass(
     tmp_path, store, condition, broken, statuses
 ):

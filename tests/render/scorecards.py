@@ -418,18 +418,16 @@ def underpowered() -> Scorecard:
     )
 
 
-def suspicious() -> Scorecard:
+def possible_drop() -> Scorecard:
     """An estimated drop beyond its margin that isn't proved."""
     sentence = "`edge` looks 12 points worse, which is more than its margin of 10, but chance can't be excluded."
     card = lineage(
-        status=VerdictStatus.SUSPICIOUS,
+        status=VerdictStatus.NEEDS_REVIEW,
         passes=False,
         headline=sentence,
-        reasons=(Reason(code=ReasonCode.ESTIMATED_DROP, status=VerdictStatus.SUSPICIOUS, sentence=sentence),),
+        reasons=(Reason(code=ReasonCode.ESTIMATED_DROP, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),),
     )
-    return _quiet(
-        VerdictStatus.SUSPICIOUS, "inconclusive, an approving review is needed", sentence, False, lineages=(card,)
-    )
+    return _quiet(VerdictStatus.NEEDS_REVIEW, "needs review", sentence, False, lineages=(card,))
 
 
 def error() -> Scorecard:
@@ -455,16 +453,16 @@ def error() -> Scorecard:
     )
 
 
-def needs_approval() -> Scorecard:
+def needs_review() -> Scorecard:
     """The gate itself is edited."""
     sentence = "This pull request loosens its own gate: `adversarial` guard → watch."
-    reason = Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)
+    reason = Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
     swapped = lineage(
         model="claude-sonnet-4-5",
         baseline_model="claude-haiku-4-5",
         changes=(Change(kind="model", detail="claude-haiku-4-5 → claude-sonnet-4-5"),),
     )
-    return _quiet(VerdictStatus.NEEDS_APPROVAL, "needs approval", sentence, False, reason, lineages=(swapped,))
+    return _quiet(VerdictStatus.NEEDS_REVIEW, "needs review", sentence, False, reason, lineages=(swapped,))
 
 
 def not_applicable() -> Scorecard:
@@ -504,13 +502,13 @@ def fork_static() -> Scorecard:
     """A fork before a maintainer ran it."""
     sentence = "This head comes from a fork, so nothing was called: a maintainer runs it by dispatching the workflow with its head sha."
     return _quiet(
-        VerdictStatus.NEEDS_APPROVAL,
+        VerdictStatus.NEEDS_REVIEW,
         "a maintainer must run this",
         sentence,
         False,
-        Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence),
+        Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),
         lineages=(
-            lineage(status=VerdictStatus.NEEDS_APPROVAL, passes=False, headline="Not measured.", diff=TRIAGE_DIFF),
+            lineage(status=VerdictStatus.NEEDS_REVIEW, passes=False, headline="Not measured.", diff=TRIAGE_DIFF),
         ),
         spending=Spending(planned=400),
         dry_run=True,
@@ -528,9 +526,9 @@ STATES = {
         blocked,
         approved,
         underpowered,
-        suspicious,
+        possible_drop,
         error,
-        needs_approval,
+        needs_review,
         not_applicable,
         adoption,
         fork_static,

@@ -1,4 +1,4 @@
-"""Form drift: another form of the answers is suspicious, ordinary variation is not."""
+"""Form drift: another form of the answers needs review, ordinary variation is not."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def drift(baseline, candidate, labels=LABELS):
     ]
     cases = [TestCase(id=f"t{n}", inputs={}) for n in range(len(baseline))]
     found = form_drift(cases, outcomes, labels)
-    assert all(one.status is VerdictStatus.SUSPICIOUS and one.code is ReasonCode.FORM_DRIFT for one in found)
+    assert all(one.status is VerdictStatus.NEEDS_REVIEW and one.code is ReasonCode.FORM_DRIFT for one in found)
     assert all(len(one.cases) == int(one.sentence.split()[0]) for one in found)
     return found[0].sentence if found else ""
 
