@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from adapters.masking import masked
 from bot.findings import Finding, Level, as_json, as_text, worst
 from bot.variables import API_URL, PUBLIC_API
-from engine.check_names import NAME
+from engine.publishing.check_names import NAME
 from schemas.errors import PromptVerdictError
 
 if TYPE_CHECKING:

@@ -11,8 +11,15 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from bot.store.values import AuditAction, AuditEntry, KeptVerdict
-from engine.clearing import clearance, cleared, may_be_cleared, not_overridable, shows_as_much, standing_override
-from engine.verdict import SEVERITY
+from engine.approvals.acceptance import (
+    clearance,
+    cleared,
+    may_be_cleared,
+    not_overridable,
+    shows_as_much,
+    standing_override,
+)
+from engine.gate.verdict import SEVERITY
 from schemas.host import Authorship, Review, Sha
 from schemas.scorecard import Clearance, Scorecard
 

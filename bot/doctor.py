@@ -20,7 +20,7 @@ from bot.findings import Finding, Level, as_json, as_text, worst
 from bot.registration import missing_events, missing_permissions
 from bot.settings import Settings, read_settings
 from bot.variables import KEY_ORIGINS
-from engine.check_names import NAME
+from engine.publishing.check_names import NAME
 from schemas.config import ModelConfig, ProviderName
 from schemas.errors import PromptVerdictError
 from schemas.outcomes import CompletionError, ErrorKind

@@ -16,8 +16,8 @@ from bot.logs import logger
 from bot.publishing import place_of
 from bot.standing import conclusion_of
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
-from engine.assemble import scorecard
-from engine.trust import pull_request_of
+from engine.approvals.trust import pull_request_of
+from engine.scorecard.build_scorecard import scorecard
 from schemas.config import CommentPolicy, Mode
 from schemas.errors import HostError, HostUnavailable, PromptVerdictError, StoreError
 from schemas.host import CheckConclusion

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from engine.assemble import measured_card, scorecard, unmeasured_card
-from engine.detect import detect
+from engine.detection.detect import detect
+from engine.gate.verdict import DECIDED
 from engine.readers.bounded import shown
 from engine.render.figures import usd
-from engine.verdict import DECIDED
+from engine.scorecard.build_scorecard import measured_card, scorecard, unmeasured_card
 from schemas.config import duration
 from schemas.detection import Detection, End, Ending, LineageChange
 from schemas.errors import ConfigError, UsageError
@@ -26,10 +26,10 @@ from schemas.pullrequests import PullRequest
 from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
 
 if TYPE_CHECKING:
-    from engine.calibrate import Graded
+    from engine.doubts.calibrate import Graded
     from engine.gate.decision import Decision
     from engine.gate.design import Design
-    from engine.plan import Plan
+    from engine.planning.plan import Plan
     from engine.runner.access import Access
     from engine.runner.budget import Budget
     from engine.runner.experiment import Experiment, Progress
@@ -120,7 +120,7 @@ def plan(
 
 
 def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[Entry]:
-    from engine.plan import ArmSource, plan_experiment
+    from engine.planning.plan import ArmSource, plan_experiment
     from evaluators.registry import check_expectations, evaluator_for
 
     def without_plan(*reasons: Reason) -> list[Entry]:
@@ -260,10 +260,10 @@ async def measure(
     ``on_record`` is given each experiment's record.
     Raises StoreError when evidence can't be kept.
     """
-    from engine.calibrate import calibrated, probed
-    from engine.history import history_of
-    from engine.record import completed, designed
-    from engine.replay import design_of
+    from engine.doubts.calibrate import calibrated, probed
+    from engine.planning.earlier_runs import history_of
+    from engine.records.record import completed, designed
+    from engine.records.replay import design_of
     from engine.runner.run import run
 
     started = clock.monotonic()

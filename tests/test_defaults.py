@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engine.adoption import gate_example
+from engine.commands.init_config import gate_example
 
 ROOT = Path(__file__).parent.parent
 FOLLOWERS = """
@@ -12,10 +12,10 @@ import schemas.margins as margins
 margins.OVERALL, margins.SLICE, margins.WIDEST = 0.03, 0.07, 0.19
 import numpy as np
 from action.cli.power import _power
-from engine.adoption import gate_example
-from engine.gate import words
-from engine.json_schemas import json_schema
-from engine.policy import compare_policies
+from engine.commands.init_config import gate_example
+from engine.gate import reason_text
+from engine.commands.json_schemas import json_schema
+from engine.detection.policy import compare_policies
 from engine.readers.config import read_config
 from schemas.config import GateConfig
 from schemas.scorecard import Effect
@@ -43,8 +43,8 @@ assert margins_of(20)[None] == 0.19, margins_of(20)
 def effect(margin, slice=None):
     return Effect(slice=slice, metric="m", cases=9, baseline=1, candidate=1, change=0, interval=None, margin=margin, reading="same")
 
-assert words.adapted(effect(0.04)) and not words.adapted(effect(0.03))
-assert words.adapted(effect(0.08, "s")) and not words.adapted(effect(0.07, "s"))
+assert reason_text.adapted(effect(0.04)) and not reason_text.adapted(effect(0.03))
+assert reason_text.adapted(effect(0.08, "s")) and not reason_text.adapted(effect(0.07, "s"))
 assert "{overall: 0.03, slice: 0.07}" in gate_example()
 texts = json_schema("config")["$defs"]["Margins"]["properties"]
 assert "0.03" in texts["overall"]["description"] and "0.19" in texts["overall"]["description"]

@@ -111,7 +111,7 @@ def check(
     color: Colour = None,
 ) -> None:
     """Run baseline and candidate prompts on the committed test sets and give the verdict."""
-    from adapters.providers.process import started_for
+    from adapters.call_process.process import started_for
 
     calling = started_for(os.environ)  # it imports what it needs while we import what we need
     from action.cli.check import CheckOptions

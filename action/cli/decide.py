@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from action.cli.streams import put
 from action.exits import Exit, exit_of_status
+from engine.gate.verdict import passes
+from engine.records.replay import replay
 from engine.render.encode import log_line
-from engine.replay import replay
-from engine.verdict import passes
 from schemas.errors import UsageError
 from schemas.experiments import Experiment
 

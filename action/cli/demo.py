@@ -9,8 +9,8 @@ from pathlib import Path
 
 from action.cli.check import CheckOptions, evaluate, rendered, write
 from action.cli.streams import put
-from action.demo.staging import StagedPullRequest, stage
 from action.exits import Exit
+from demo.staging import StagedPullRequest, stage
 from schemas.errors import UsageError
 from schemas.scorecard import Scorecard
 

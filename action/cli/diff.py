@@ -11,7 +11,7 @@ from action.cli.check import colours
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from engine.prompt_diff import diff_prompts
+from engine.detection.prompt_diff import diff_prompts
 from engine.readers.config import read_config
 from engine.readers.prompts import read_prompt
 from engine.render.encode import visible, without_commands

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from engine.adoption import ProposedLineage, configuration_text, propose
+from engine.commands.init_config import ProposedLineage, configuration_text, propose
 from engine.readers.config import read_config
+from engine.readers.dialects import variables_of
 from engine.readers.prompts import find_prompts, is_prompt_path
 from engine.readers.testsets import read_test_set
 from engine.render.encode import log_line
-from engine.templates import variables_of
 from schemas.errors import SourceError, UsageError
 
 if TYPE_CHECKING:

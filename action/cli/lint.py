@@ -12,11 +12,11 @@ from action.cli.folder import Folder
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from engine.lint import lint_tests
+from engine.commands.lint import lint_tests
 from engine.readers.config import read_config
+from engine.readers.dialects import variables_of
 from engine.readers.prompts import read_prompt
 from engine.readers.testsets import inline_test_set, read_test_set
-from engine.templates import variables_of
 from schemas.errors import SourceError, UsageError
 from schemas.prompts import Finding
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from action.cli.lint import configured_tests
 from action.cli.streams import put
 from action.exits import Exit
+from engine.commands.power import Power
+from engine.commands.power import power as power_of
 from engine.gate.design import design
-from engine.gate.power import Power
-from engine.gate.power import power as power_of
 from engine.render.encode import log_line
 from engine.render.figures import plural
 from schemas.config import GateConfig, SlicePolicy

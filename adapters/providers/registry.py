@@ -28,7 +28,7 @@ def provider_for(model: ModelConfig, environment: Mapping[str, str]) -> ModelPro
     """
     match model.provider:
         case ProviderName.OFFLINE:
-            from adapters.providers.offline import OfflineProvider
+            from demo.toy_model import OfflineProvider
 
             return OfflineProvider()
         case ProviderName.REPLAY:

@@ -9,6 +9,7 @@ from engine.detection.evidence import Gating, grading_of, tests_ending, tests_of
 from engine.detection.files import below
 from engine.detection.harmless import harmless_rule
 from engine.detection.models import Side, model_of, pair_models
+from engine.detection.prompt_diff import diff_prompts
 from engine.detection.prompts import (
     Versions,
     approval,
@@ -26,7 +27,6 @@ from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference, Watched, configured_paths, differences, made_of
-from engine.prompt_diff import diff_prompts
 from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
 from schemas.prompts import Dialect, Finding, PromptFile, UseCase

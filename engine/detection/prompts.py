@@ -8,12 +8,12 @@ from typing import NamedTuple, TypeVar
 from engine.detection.entries import Entry
 from engine.detection.files import FOLDER, REGULAR, Files
 from engine.detection.harmless import harmless_rule
+from engine.detection.prompt_diff import changed_lines, diff_prompts
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference
-from engine.prompt_diff import changed_lines, diff_prompts
 from engine.readers.bounded import shown
+from engine.readers.dialects import without_comments
 from engine.readers.prompts import read_prompt
-from engine.templates import without_comments
 from schemas.config import Floor
 from schemas.detection import End, Ending
 from schemas.errors import PromptVerdictError
@@ -162,7 +162,7 @@ def prompt_ends(
 ) -> Iterator[tuple[End, str, str]]:
     """How each thing that differs in the prompt's files ends: the end, the path, and why.
 
-    What ends as measured is looked at again when the requests are known (engine/reach.py).
+    What ends as measured is looked at again when the requests are known (engine/planning/reach.py).
     """
     old, new = versions.old, versions.fresh
     if found and (old is None or new is None):

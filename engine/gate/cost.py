@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 
 from engine.gate.cells import BASELINE, CANDIDATE, Floats
-from engine.gate.course import Course
 from engine.gate.spending import normal_quantile, tail
+from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
 from schemas.scorecard import CostEffect, Interval
 
@@ -29,13 +29,13 @@ class Ratio:
     high: float
 
 
-def cost_effect(course: Course, usd: Floats | None = None) -> CostEffect:
+def cost_effect(state: ComparisonState, usd: Floats | None = None) -> CostEffect:
     """Cost per 1,000 cases over planned runs that both arms answered, and whether its increase is within the limit.
 
     ``usd[arms, cases]``: other costs than the measured ones.
     """
-    design = course.design
-    usd = course.ledger.paired_usage(USD) if usd is None else usd
+    design = state.design
+    usd = state.ledger.paired_usage(USD) if usd is None else usd
     limit = None if design.gate.max_cost_increase is None else float(design.gate.max_cost_increase)
     share = weights(design, None, np.asarray(~np.isnan(usd).any(axis=0)))
     if not share.any():
@@ -43,7 +43,7 @@ def cost_effect(course: Course, usd: Floats | None = None) -> CostEffect:
         return no_cost(limit if called else None)  # what is sent unchanged costs what it did
     means = [by_unit(design, share * np.nan_to_num(usd[arm])) for arm in (BASELINE, CANDIDATE)]
     totals = [float(of_arm.sum()) for of_arm in means]
-    bounds = ratio(means[0], means[1], by_unit(design, share), tail(course.critical(LEVEL)))
+    bounds = ratio(means[0], means[1], by_unit(design, share), tail(state.critical(LEVEL)))
     high = None if bounds is None or math.isinf(bounds.high) else bounds.high - 1
     return CostEffect(
         baseline_per_1000=_usd(totals[0]),
@@ -61,31 +61,31 @@ def no_cost(limit: float | None) -> CostEffect:
     return CostEffect(**nothing, limit=limit, reading="no_data")
 
 
-def careful_cost(course: Course) -> CostEffect:
+def careful_cost(state: ComparisonState) -> CostEffect:
     """The same; but it passes only if it also would, had the missing cells cost the most."""
-    effect = cost_effect(course)
-    if effect.reading != "passes" or not course.ledger.unmeasured().any():
+    effect = cost_effect(state)
+    if effect.reading != "passes" or not state.ledger.unmeasured().any():
         return effect
-    worst = cost_effect(course, _at_worst(course))
+    worst = cost_effect(state, _at_worst(state))
     return effect if worst.reading == "passes" else effect.model_copy(update={"reading": "cant_tell"})
 
 
-def cost_in_doubt(course: Course) -> bool:
+def cost_in_doubt(state: ComparisonState) -> bool:
     """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
-    effect = cost_effect(course)
-    if effect.limit is None or effect.reading != "cant_tell" or not course.ledger.unmeasured().any():
+    effect = cost_effect(state)
+    if effect.limit is None or effect.reading != "cant_tell" or not state.ledger.unmeasured().any():
         return False
-    usd = _at_worst(course)
-    share = weights(course.design, None, np.asarray(~np.isnan(usd).any(axis=0)))
+    usd = _at_worst(state)
+    share = weights(state.design, None, np.asarray(~np.isnan(usd).any(axis=0)))
     baseline, candidate = (float((share * np.nan_to_num(of_arm)).sum()) for of_arm in usd)
     return candidate > (1 + effect.limit) * baseline
 
 
-def _at_worst(course: Course) -> Floats:
+def _at_worst(state: ComparisonState) -> Floats:
     """Costs ``[arms, cases]``, had every missing candidate cell cost twice the dearest one and every missing baseline
     cell nothing."""
-    usd = course.ledger.paired_usage(USD)
-    missing = course.ledger.unmeasured().any(axis=(0, 2))
+    usd = state.ledger.paired_usage(USD)
+    missing = state.ledger.unmeasured().any(axis=(0, 2))
     usd[:, missing] = [[0.0], [2 * float(np.nan_to_num(usd[CANDIDATE]).max())]]
     return usd
 

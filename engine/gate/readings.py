@@ -11,7 +11,7 @@ from engine.gate.decision import CaseReading, Reading
 from engine.gate.design import Design
 from engine.gate.estimates import Estimates
 from engine.gate.ledger import Ledger
-from engine.gate.watch import CONFIRMED, PAIRS
+from engine.gate.watched_slices import CONFIRMED, PAIRS
 
 ENOUGH = 3
 """Runs an arm from which on «every run of one arm lies above every run of the other» says something."""

@@ -13,10 +13,10 @@ from pydantic import JsonValue
 from engine.readers.bounded import MAX_BYTES, MAX_TEST_SET_BYTES, Source, shown, source_of
 from engine.readers.cases import KNOWN, case_of
 from engine.readers.csv_cases import csv_rows
+from engine.readers.dialects import variables_of
 from engine.readers.json_nodes import json_line, read_json
 from engine.readers.nodes import Node, plain
 from engine.readers.yaml_nodes import read_yaml
-from engine.templates import variables_of
 from schemas.prompts import PromptFile
 from schemas.testsets import TestCase, TestSet
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from engine.cost import causes
+from engine.planning.call_cost import causes
 from engine.render import figures
 from engine.render.signs import READING_WORDS
 from schemas.config import SlicePolicy

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from engine.cost import bill, neutral, unpriced, worst_case
+from engine.planning.call_cost import bill, neutral, unpriced, worst_case
 from engine.runner.access import Access
 from engine.runner.budget import Budget
 from engine.runner.experiment import Endpoint

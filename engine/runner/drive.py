@@ -10,8 +10,8 @@ from typing import Generic
 
 import numpy as np
 
-from engine.cost import bill, is_free, neutral
 from engine.gate.cells import Batch, Observations
+from engine.planning.call_cost import bill, is_free, neutral
 from engine.runner.access import Access
 from engine.runner.calls import Calls, priced
 from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.clearing import (
+from engine.approvals.acceptance import (
     clearance,
     cleared,
     may_be_cleared,

@@ -14,7 +14,7 @@ from action.events import (
     QueueEntered,
     read_event,
 )
-from engine.trust import pull_request_of
+from engine.approvals.trust import pull_request_of
 from schemas.errors import UsageError
 from schemas.host import HostedPullRequest
 from schemas.pullrequests import Trust

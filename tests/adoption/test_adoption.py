@@ -2,7 +2,7 @@ import re
 
 import yaml
 
-from engine.adoption import configuration_text, propose
+from engine.commands.init_config import configuration_text, propose
 from engine.readers.config import read_config
 from schemas.config import FieldKind
 from schemas.prompts import Dialect, InlineEvaluator, Message, PromptFile, Role, UseCase

@@ -25,8 +25,8 @@ from bot.intents import CommandPosted, PullRequestClosed, PullRequestMoved, Reru
 from bot.metrics import Metrics
 from bot.publishing import Publishing
 from bot.store.records import Records
-from engine.check_names import NAME
-from engine.clearing import moment
+from engine.approvals.acceptance import moment
+from engine.publishing.check_names import NAME
 from engine.render.progress import notice
 from schemas.config import CommentPolicy
 from schemas.errors import HostUnavailable, NotFound

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from bot.worker import assemble
-from engine.check_names import NAME, check_name, is_ours
+from engine.publishing.check_names import NAME, check_name, is_ours
 from tests.bot.scripted import FILES, GATE, PROMPT, Scripted
 from tests.bot.whole import Whole
 from tests.fakes.github import FakeGitHub

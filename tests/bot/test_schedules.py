@@ -25,7 +25,7 @@ from bot.intents import PullRequestMoved
 from bot.standing import standing
 from bot.store.records import Records
 from bot.store.values import AuditAction
-from engine.authorship import Contributors
+from engine.approvals.contributors import Contributors
 from schemas.host import CheckConclusion, ReviewState, Role
 from schemas.scorecard import VerdictStatus
 from tests.bot.schedules import BASES, CONTENTS, GAP, WEEK, Fault, Town, stores
@@ -304,7 +304,7 @@ async def _took_no_part(*_):
 def authors_approve_their_own(patch):
     patch.setattr("bot.commands.answers.may", lambda *asked, author: may(*asked, author=False))
     patch.setattr("bot.publishing.accepted", lambda card, **given: accepted(card, **given | {"author": None}))
-    patch.setattr("engine.clearing.contributors", lambda *_: Contributors(frozenset(), hidden=False))
+    patch.setattr("engine.approvals.acceptance.contributors", lambda *_: Contributors(frozenset(), hidden=False))
     patch.setattr("bot.commands.answers._took_part", _took_no_part)
 
 

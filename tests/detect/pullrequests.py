@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adapters.git import GitRepository
-from engine.detect import detect
+from engine.detection.detect import detect
 from schemas.detection import Detection, LineageChange
 from schemas.pullrequests import PullRequest, Trust
 from tests.repositories import Content, Repository

@@ -1,11 +1,11 @@
-"""``engine.detect``: what a pull request changes, for a lineage that base configures."""
+"""``engine.detection.detect``: what a pull request changes, for a lineage that base configures."""
 
 from decimal import Decimal
 
 import pytest
 
 from adapters.git import GitRepository
-from engine.detect import detect
+from engine.detection.detect import detect
 from schemas.errors import ConfigError
 from schemas.pullrequests import PullRequest, Trust
 from tests.detect.pullrequests import (

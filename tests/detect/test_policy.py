@@ -1,9 +1,9 @@
-"""``engine.policy``: what a changed configuration loosens, tightens or leaves as it is."""
+"""``engine.detection.policy``: what a changed configuration loosens, tightens or leaves as it is."""
 
 import pytest
 
-from engine import policy
-from engine.policy import compare_policies, policy_reasons
+from engine.detection import policy
+from engine.detection.policy import compare_policies, policy_reasons
 from schemas.config import Config, FieldRule, GateConfig, LineageConfig, RunConfig
 
 MODELS = {"small": {"provider": "openai", "model": "gpt-small"}, "judge": {"provider": "openai", "model": "gpt-judge"}}

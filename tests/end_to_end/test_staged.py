@@ -2,7 +2,7 @@
 
 import pytest
 
-from action.demo.staging import stage
+from demo.staging import stage
 from schemas.scorecard import VerdictStatus
 from tests.end_to_end.conftest import run_command
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from action.demo.staging import stage
+from demo.staging import stage
 from schemas.errors import UsageError
 from schemas.scorecard import VerdictStatus
 

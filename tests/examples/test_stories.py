@@ -5,9 +5,9 @@ import asyncio
 import pytest
 import yaml
 
-from adapters.providers.offline import answer
 from benchmarks.rewording import OTHERS, REWORDING
 from benchmarks.staged import EXAMPLES, Staged
+from demo.toy_model import answer
 from schemas.scorecard import VerdictStatus
 
 STORIES = {story["name"]: story for story in yaml.safe_load((EXAMPLES / "pull-requests.yaml").read_text())}

@@ -3,8 +3,8 @@
 import random
 import time
 
-from engine.lint import lint_tests
-from engine.near_duplicates import near_duplicates
+from engine.commands.lint import lint_tests
+from engine.commands.near_duplicates import near_duplicates
 from schemas.config import FieldRule, GateConfig, LineageConfig, Margins, SlicePolicy
 from schemas.testsets import TestCase, TestSet
 

@@ -10,7 +10,7 @@ from engine.gate import gaps
 from engine.gate.cells import Batch
 from engine.gate.gaps import with_gaps
 from engine.gate.ledger import Ledger
-from engine.verdict import SEVERITY
+from engine.gate.verdict import SEVERITY
 from schemas.config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 from schemas.scorecard import ReasonCode, VerdictStatus
@@ -30,7 +30,7 @@ def luck(seed, case, arm, repetition):
     return chance(seed, f"c{case}", arm, min(repetition, 1000 + repetition % 1000))
 
 
-# A course that a gap has changed for the better, found by a search
+# A state that a gap has changed for the better, found by a search
 
 
 @pytest.mark.parametrize("cell", [(1, 0, 0), (1, 1, 0), (14, 1, 0)])
@@ -67,7 +67,7 @@ class Script:
 
     def begin(self, observed):
         seen = {}
-        if observed is None:  # else a course is led again, for what is shown
+        if observed is None:  # else a state is led again, for what is shown
             self.courses.append(seen)
         yield from self._ask(self.cells, seen)
         if more := self.more(seen):
@@ -148,8 +148,8 @@ FOUR = tuple((case, 0, 0) for case in range(4))
 
 
 def filled(script):
-    """What each course but the first saw, in the order of the script's cells."""
-    return [tuple(course[cell] for cell in script.cells) for course in script.courses[1:]]
+    """What each state but the first saw, in the order of the script's cells."""
+    return [tuple(state[cell] for cell in script.cells) for state in script.courses[1:]]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -202,7 +202,7 @@ def test_only_what_gates_can_be_a_gap():
 
 def test_the_other_scores_of_a_cell_stay_as_they_are():
     courses = _courses(lambda case, arm, r: (0.25, 7.0 if case else 0.5), gating=2)
-    assert [course[1, 0, 0] for course in courses] == [0.25] * 5
+    assert [state[1, 0, 0] for state in courses] == [0.25] * 5
 
 
 def test_what_a_call_cost_stays_unknown_where_its_score_is_assumed():

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.gate.design import History, design
-from engine.verdict import SEVERITY, passes
+from engine.gate.verdict import SEVERITY, passes
 from schemas.config import Floor, GateConfig, GateMode, Margins, SlicePolicy
 from schemas.scorecard import VerdictStatus
 from tests.gate.play import EXACT, Answers, chance, play, steady_history

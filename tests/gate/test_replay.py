@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.gate.protocol import protocol
-from engine.replay import converse, design_of, observations, replay
+from engine.records.replay import converse, design_of, observations, replay
 from schemas.config import Floor, GateConfig
 from schemas.errors import SourceError
 from schemas.experiments import CaseHistory, CellOutcome, Experiment, ExperimentCase

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from engine.verdict import combine, passes
+from engine.gate.verdict import combine, passes
 from schemas.scorecard import VerdictStatus
 
 WORST_FIRST = ["blocked", "error", "needs_review", "underpowered", "approved", "not_applicable"]

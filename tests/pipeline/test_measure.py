@@ -59,8 +59,8 @@ def prepared(tmp_path, base, head, only=()):
     first = repository.commit(base)
     last = repository.commit(head, branch="pr", parent=first)
     pull_request = PullRequest(base_ref="main", base_sha=first, head_ref="pr", head_sha=last, trust=Trust.OPERATOR)
-    with closing(renderer()) as jail:
-        return prepare(pull_request, World(GitRepository(repository.path), jail, prices()), only=only)
+    with closing(renderer()) as sandbox:
+        return prepare(pull_request, World(GitRepository(repository.path), sandbox, prices()), only=only)
 
 
 async def measured(what, reply, store, clock=None, takes_s=0.0):

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.call_process import client as room
+from adapters.call_process import process
+from adapters.call_process.client import MOST_DEATHS, Caller
+from adapters.call_process.process import CallingProcess, started_for
+from adapters.call_process.protocol import Lines, Opening
 from adapters.clock import SystemClock
-from adapters.providers import caller as room
-from adapters.providers import process
-from adapters.providers.caller import MOST_DEATHS, Caller
-from adapters.providers.exchange import Lines, Opening
-from adapters.providers.process import CallingProcess, started_for
 from adapters.providers.registry import provider_for
 from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan, Endpoint, Experiment
@@ -234,7 +234,7 @@ async def test_it_knows_no_secret_but_its_keys_and_shows_none(called, fake):
 BUG = """
 {paths}
 from adapters.providers.openai import OpenAiProvider
-from adapters.providers import calling
+from adapters.call_process import worker
 def read(self, answer, latency_s):
     raise RuntimeError("scripted, beside " + self._key)
 OpenAiProvider.{name} = read

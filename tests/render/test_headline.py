@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.headline import explained, summary, title
 from engine.render.markdown import full_title, markdown
+from engine.scorecard.headline import explained, summary, title
 from schemas.config import SlicePolicy
 from schemas.scorecard import Answer, CaseEffect, Effect, Interval, Reason, ReasonCode, VerdictStatus
 from tests.render.scorecards import lineage, resume, scorecard, triage

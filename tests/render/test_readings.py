@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.cost import causes
+from engine.planning.call_cost import causes
 from engine.render import figures
 from engine.render.markdown import markdown
 from engine.render.readings import (

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.store import open_store
-from engine.cost import bill, worst_case
+from engine.planning.call_cost import bill, worst_case
 from engine.runner.access import Access
 from engine.runner.budget import Budget
 from engine.runner.run import run

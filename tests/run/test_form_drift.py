@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.form_drift import chance, form_drift
+from engine.doubts.form_drift import chance, form_drift
 from schemas.outcomes import Arm, Cell, Finish, Outcome
 from schemas.scorecard import ReasonCode, VerdictStatus
 from schemas.testsets import TestCase

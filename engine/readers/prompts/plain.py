@@ -10,10 +10,10 @@ import re
 from pathlib import PurePosixPath
 
 from engine.readers.bounded import Source
+from engine.readers.dialects import variables_of
 from engine.readers.nodes import Fields, find
 from engine.readers.prompts.partials import included
 from engine.readers.prompts.parts import Blobs, front_matter, parameters_of, prompt_source, role_of
-from engine.templates import variables_of
 from schemas.prompts import LIMIT_NAMES, Dialect, Message, Parameters, PromptFile, Role
 
 JINJA_SUFFIXES = (".j2", ".jinja", ".jinja2")
