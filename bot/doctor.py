@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 from adapters.masking import encodings
-from adapters.providers.registry import KEYS, provider_for
+from adapters.providers.registry import provider_for
 from bot.findings import Finding, Level, as_json, as_text, worst
 from bot.registration import missing_events, missing_permissions
 from bot.settings import Settings, read_settings
 from bot.variables import KEY_ORIGINS
 from engine.publishing.check_names import NAME
-from schemas.config import ModelConfig, ProviderName
+from schemas.config import ModelConfig
 from schemas.errors import PromptVerdictError
 from schemas.outcomes import CompletionError, ErrorKind
 from schemas.prompts import Message, Parameters, Request, Role
+from schemas.providers import PROVIDERS, keys
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
@@ -37,8 +38,6 @@ DEAD = timedelta(minutes=2)
 SLOW = timedelta(minutes=10)
 MOST_REPOSITORIES = 100
 CALL_S = 30.0
-CHEAP = {ProviderName.OPENAI: "gpt-4.1-nano", ProviderName.ANTHROPIC: "claude-haiku-4-5"}
-"""Models that a token is asked of."""
 NO_MODEL = "prompt-verdict-doctor"
 """Of a server whose models we don't know: it says whether it knows the key all the same."""
 FINE, FOUND = 0, 1
@@ -250,16 +249,17 @@ def _pinned(app: GitHubApp, installation: Installation, repository: HostedReposi
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:
-    own = {name: provider for provider, name in KEYS.items()}
+    own = {name: provider for provider, name in keys().items()}
     if not settings.keys:
         yield Finding(
             area="provider", level=Level.WARNING, what="there is no key of any model provider", where="the environment",
             mend=f"set {', '.join(own)}, or name others in {KEY_ORIGINS.name}; without one nothing can be measured",
         )  # fmt: skip
     for name in settings.keys:
-        provider = own.get(name, ProviderName.OPENAI)
+        provider = own.get(name, "openai")
+        cheap = PROVIDERS[provider].cheap_model if name in own else None
         model = ModelConfig(
-            provider=provider, model=CHEAP[provider] if name in own else NO_MODEL, parameters=Parameters(max_tokens=1),
+            provider=provider, model=cheap or NO_MODEL, parameters=Parameters(max_tokens=1),
             base_url=None if name in own else settings.origins[name], api_key_env=None if name in own else name,
         )  # fmt: skip
         yield from _told("provider", name, partial(_asked, settings, model, name))
@@ -289,7 +289,7 @@ def _asked(settings: Settings, model: ModelConfig, key: str) -> Iterator[Finding
 async def _one_token(settings: Settings, model: ModelConfig) -> object:
     provider = provider_for(model, settings.variables_for(model))
     request = Request(
-        provider=model.provider.value, origin=model.origin, model=model.model, parameters=model.parameters,
+        provider=model.provider, origin=model.origin, model=model.model, parameters=model.parameters,
         messages=(Message(role=Role.USER, content="hi"),),
     )  # fmt: skip
     try:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr
 
-from adapters.providers.registry import CA_BUNDLE, KEYS, PROXY, RECORDINGS
+from adapters.providers.registry import CA_BUNDLE, PROXY, RECORDINGS
 from bot.variables import (
     API_URL,
     APP_ID,
@@ -42,8 +42,9 @@ from bot.variables import (
     WEBHOOK_SECRET_2,
     Variable,
 )
-from schemas.config import ORIGINS, ModelConfig
+from schemas.config import ModelConfig
 from schemas.errors import ProviderError, UsageError
+from schemas.providers import PROVIDERS
 from schemas.values import Value
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Settings(Value):
         """
         shared = {PROXY: self.proxy, CA_BUNDLE: self.ca_bundle, RECORDINGS: self.recordings}
         variables = {name: value for name, value in shared.items() if value}
-        name = model.api_key_env or KEYS.get(model.provider)
+        name = model.api_key_env or model.spec.key
         if name is None:
             return variables
         if self.origins.get(name) != model.origin:
@@ -330,7 +331,7 @@ def _slot(name: str) -> str:
 
 
 def _origins(text: str) -> dict[str, str]:
-    origins = {name: ORIGINS[provider] for provider, name in KEYS.items()}
+    origins = {spec.key: spec.origin for spec in PROVIDERS.values() if spec.key is not None}
     for binding in text.replace(",", " ").split():
         name, _, url = binding.partition("=")
         if not VARIABLE.fullmatch(name) or name in origins or name.startswith(PREFIX) or name == DATABASE_URL.name:

@@ -24,6 +24,7 @@ from pydantic import JsonValue
 from bot.registration import LONGEST_NAME, PERMISSIONS, Registration, manifest, ruleset
 from bot.variables import API_URL, APP_ID, FILE, PRIVATE_KEY, PUBLIC_API, WEBHOOK_SECRET
 from schemas.errors import HostError, UsageError
+from schemas.providers import keys
 from schemas.values import Value
 
 PUBLIC_SERVER = "https://github.com"
@@ -258,7 +259,7 @@ def _after(folder: Path, plan: Plan, app_id: int, slug: str) -> str:
         f"2. The App «{slug}» is registered; its id is {app_id}. In {folder}, for this user only:\n"
         f"   {KEY}, {SECRET}, {SETTINGS} (names the two), {RULESET}\n"
         f"3. Install it on the repositories that it shall gate: {installing}\n"
-        f"4. Give it the keys of your model providers (OPENAI_API_KEY, ANTHROPIC_API_KEY) and start it:\n"
+        f"4. Give it the keys of your model providers ({', '.join(keys().values())}) and start it:\n"
         f"   set -a; . {shlex.quote(str(folder / SETTINGS))}; set +a; promptverdict bot\n"
         "5. Pin the check to this App in each repository, so that nobody else can report it (needs an administrator):\n"
         f"   {gh} -X POST repos/OWNER/NAME/rulesets --input {shlex.quote(str(folder / RULESET))}\n"

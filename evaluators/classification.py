@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from evaluators.labels import LabelReader, label_key
-from evaluators.parts import Scores, finding
+from evaluators.parts import Part, Scores, Sources, finding
 from evaluators.text import shown
 from schemas.errors import ConfigError
 from schemas.outcomes import MetricSpec, Score
@@ -19,6 +19,11 @@ from schemas.testsets import TestCase
 from schemas.values import digest_of
 
 METRIC = "label"
+
+
+def part(sources: Sources) -> Part:
+    """Returns the evaluator of the lineage's labels. Raises ConfigError."""
+    return Classification(sources.lineage.labels, several=sources.lineage.multi_label)
 
 
 class Classification:

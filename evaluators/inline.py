@@ -66,7 +66,7 @@ class InlineEvaluators:
     def __init__(self, evaluators: Sequence[InlineEvaluator], judge: ModelConfig | None, *, gates: bool) -> None:
         self._singles: list[tuple[str, _Single]] = [(one.name, _single(one, judge)) for one in evaluators]
         self._gates = gates
-        asked = None if judge is None else [judge.provider.value, judge.origin, judge.model]
+        asked = None if judge is None else [judge.provider, judge.origin, judge.model]
         settings = [[one.model_dump(mode="json") for one in evaluators], asked if self.asks else None]
         self._version = f"inline-1-{digest_of(settings)[:16]}"
 

@@ -17,14 +17,6 @@ from pydantic import (
 from schemas.values import Value, digest_of
 
 
-class UseCase(StrEnum):
-    """How outputs of a lineage are scored."""
-
-    CLASSIFICATION = "classification"
-    EXTRACTION = "extraction"
-    GENERATION = "generation"
-
-
 class Role(StrEnum):
     """Who speaks a message."""
 

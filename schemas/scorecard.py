@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 
 from schemas.config import CommentPolicy, Mode, SlicePolicy, Usd
 from schemas.host import TITLE_LIMIT
-from schemas.prompts import Finding, UseCase
+from schemas.prompts import Finding
 from schemas.values import Value
 
 
@@ -313,7 +313,7 @@ class LineageCard(Value):
     """The candidate's model."""
     baseline_model: str | None = None
     """Set when the pull request swaps the model."""
-    use_case: UseCase
+    use_case: str
     prompt: str
     status: VerdictStatus
     passes: bool

@@ -11,7 +11,7 @@ MAY_IMPORT = {
     "schemas": {"schemas"},
     "evaluators": {"evaluators", "schemas"},
     "engine": {"engine", "evaluators", "schemas"},
-    "adapters": {"adapters", "demo", "schemas"},
+    "adapters": {"adapters", "schemas"},
     "demo": {"demo", "schemas"},
     "action": OURS - {"bot"},
     "bot": OURS - {"action"},

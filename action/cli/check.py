@@ -185,7 +185,7 @@ def _agreed(prepared: Prepared) -> bool:
     paid = [
         entry.plan
         for entry in prepared.entries
-        if entry.plan is not None and any(arm.endpoint.model.provider != "offline" for arm in entry.plan.arms.values())
+        if entry.plan is not None and any(arm.endpoint.model.spec.key for arm in entry.plan.arms.values())
     ]
     if not paid or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True

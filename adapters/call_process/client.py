@@ -1,7 +1,7 @@
 """The calling process: a child that makes the calls of this process, so that the SDKs' import, and their share of each
 call, which is more than ours, run on another core.
 
-What decides stays here: limiter, retries, budget, store, scores, cancellation. The child (calling.py) has the SDKs'
+What decides stays here: limiter, retries, budget, store, scores, cancellation. The child (worker.py) has the SDKs'
 clients with their keys. When it dies before us, the calls under way are transport failures, which the runner tries
 again, and the next call starts another child.
 """
@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from adapters.call_process.process import CallingProcess
 from adapters.call_process.protocol import Lines, Opening, Order, Question, Reply, line
 from adapters.providers.registry import CA_BUNDLE, PROXY, key_for, key_name, provider_for
-from schemas.config import ModelConfig, ProviderName
+from schemas.config import ModelConfig
 from schemas.outcomes import Completion, CompletionError, ErrorKind
 from schemas.ports import ModelProvider
 from schemas.prompts import Request
@@ -55,7 +55,7 @@ class Caller:
         """``provider_for`` in the calling process; what needs no key answers in this one.
 
         Raises ConfigError for an origin that may not have a key, ProviderError when the key isn't set."""
-        if model.provider in (ProviderName.OFFLINE, ProviderName.REPLAY):
+        if model.spec.key is None:
             return provider_for(model, environment)
         key_for(model, environment)
         variables = {name: environment[name] for name in (key_name(model), PROXY, CA_BUNDLE) if name in environment}

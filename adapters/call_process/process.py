@@ -17,13 +17,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from schemas.providers import PROVIDERS
+
 PATHS = "import os, site, sys; sys.path += sys.argv[1].split(os.pathsep); site.main(); "
 """After Python's own modules and before what else is installed: ours is this ``adapters``."""
 PROGRAM = PATHS + "from adapters.call_process.worker import main; main(sys.argv[2:])"
 ENVIRONMENT = {"PYDANTIC_DISABLE_PLUGINS": "1", "SSL_CERT_FILE": "/dev/null"}
 """No plugin beside the keys, no certificates but those that the transport names (reading the system's takes 50 ms)."""
 ROOT = Path(__file__).parents[2]
-SDKS = {"OPENAI_API_KEY": "openai", "ANTHROPIC_API_KEY": "anthropic"}
 
 
 class CallingProcess:
@@ -64,7 +65,8 @@ class CallingProcess:
 def started_for(environment: Mapping[str, str]) -> CallingProcess | None:
     """A process that imports the SDK of each provider whose own key is set, while nothing is known yet but that; none
     where there is no such key."""
-    sdks = [sdk for variable, sdk in SDKS.items() if environment.get(variable)]
+    specs = [spec for spec in PROVIDERS.values() if spec.key is not None and environment.get(spec.key)]
+    sdks = [module for spec in specs for module in (spec.opens.partition(":")[0], spec.sdk) if module]
     with suppress(OSError):  # tried again when it is needed
         return CallingProcess(sdks) if sdks else None
     return None

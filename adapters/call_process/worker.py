@@ -1,5 +1,5 @@
 """Runs in the calling process: the official SDKs on an event loop, and on a core, of their own. process.py starts it,
-caller.py says what to call.
+client.py says what to call.
 
 It says nothing but replies, and ends with its line: when the parent is gone, however that went, nobody would keep what
 is paid for.
@@ -27,9 +27,8 @@ from schemas.ports import ModelProvider
 def main(sdks: Sequence[str]) -> None:
     """Serves the line on standard input, a socket, to its end. ``sdks``: what will be needed, as far as is known."""
     gc.set_threshold(100_000, 20, 20)  # as in the command line
-    for sdk in sdks:
-        for module in (f"adapters.providers.{sdk}", sdk):
-            importlib.import_module(module)
+    for module in sdks:
+        importlib.import_module(module)
     run_async(_serve(socket.socket(fileno=0)))
 
 

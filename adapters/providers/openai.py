@@ -9,11 +9,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, JsonValue
 
+from adapters.providers.connection import Connection
 from adapters.providers.sdk import SdkProvider, refuse, with_extra
 from adapters.providers.usage import ChatUsage, ResponseUsage, chat_usage, response_usage
 from adapters.providers.wire import BrokenOffError, MalformedError
+from schemas.config import ModelConfig
 from schemas.outcomes import Completion, Finish, ToolCall
 from schemas.prompts import Parameters, Request
+from schemas.providers import PROVIDERS
 
 if TYPE_CHECKING:
     import httpx2
@@ -34,13 +37,24 @@ FINISHES = {
 """By what servers say, in small letters: OpenAI's words, and those that others put in their place."""
 BROKEN_OFF = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted", "overloaded"})
 """The server gave up in the middle of an answer: another try may succeed."""
-OWN_HOSTS = ("api.openai.com", ".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
+OWN_HOSTS = (PROVIDERS["openai"].host, ".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 LIMITS = ("max_tokens", "max_completion_tokens")
 REASONING_MODEL = re.compile(r"(?:^|[/.:@])(?:o[1-9][0-9]*|gpt-(?:[5-9]|[1-9][0-9]+)|codex)(?:[-.:@]|$)")
 """Models that know the newer name of the limit only, whatever gateway they are behind."""
 NO_SUCH = re.compile(
     r"unsupported|not supported|unknown|unrecogni[sz]ed|not permitted|not allowed|unexpected|extra inputs"
 )
+
+
+def opened(model: ModelConfig, connection: Connection) -> OpenAiProvider:
+    """Opens Chat Completions or the Responses API, of OpenAI or of another server that speaks them."""
+    return OpenAiProvider(
+        model.origin,
+        connection.key,
+        responses=model.api == "responses",
+        proxy=connection.proxy,
+        ca_bundle=connection.ca_bundle,
+    )
 
 
 class OpenAiProvider(SdkProvider):

@@ -177,7 +177,7 @@ def _lineage(session: Session, repository_id: int, card: LineageCard) -> Lineage
     named = (col(Lineages.repository_id) == repository_id, col(Lineages.name) == card.lineage)
     lineage = session.exec(select(Lineages).where(*named)).first()
     if lineage is None:
-        lineage = Lineages(repository_id=repository_id, name=card.lineage, use_case=card.use_case.value)
+        lineage = Lineages(repository_id=repository_id, name=card.lineage, use_case=card.use_case)
         session.add(lineage)
         session.flush()
     return lineage

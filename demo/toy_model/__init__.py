@@ -24,6 +24,7 @@ from demo.toy_model.reading import Manner, Reading, manner, read
 from demo.toy_model.sizes import SIZES, Size
 from demo.toy_model.words import count_tokens, first_tokens
 from demo.toy_model.writing import Brief, commission, compose
+from schemas.config import ModelConfig
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish, Usage
 from schemas.prompts import Request
 
@@ -31,6 +32,11 @@ DEFAULT_TEMPERATURE = 1.0
 WINDOW = 100_000
 """Characters that are read: a small context window, as small models have."""
 _EXTRACT = re.compile(r"\b(extract|json)\b", re.IGNORECASE)
+
+
+def opened(model: ModelConfig, connection: object) -> OfflineProvider:  # noqa: ARG001 - the signature of all providers
+    """Opens the toy, which needs nothing."""
+    return OfflineProvider()
 
 
 class OfflineProvider:
@@ -120,4 +126,4 @@ def _write(request: Request, size: Size, dice: Dice) -> str:
             return classify(lesson.task, lesson.manner, reading, dice, size)
 
 
-__all__ = ["SIZES", "OfflineProvider", "Reading", "answer"]
+__all__ = ["SIZES", "OfflineProvider", "Reading", "answer", "opened"]

@@ -13,8 +13,9 @@ from pydantic import JsonValue
 
 from schemas.config import FieldKind, FieldRule, GateConfig
 from schemas.margins import OVERALL, SLICE
-from schemas.prompts import PromptFile, UseCase
+from schemas.prompts import PromptFile
 from schemas.testsets import TestSet
+from schemas.use_cases import UseCase
 from schemas.values import Value
 
 
@@ -38,7 +39,7 @@ class ProposedLineage(Value):
     tests: str | None
     """``None``: the prompt's inline test data, or nothing was found (then ``cases`` is 0)."""
     cases: int
-    use_case: UseCase
+    use_case: str
     labels: tuple[str, ...] = ()
     fields: dict[str, FieldRule] = {}
     scored: bool = False
@@ -191,7 +192,7 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
         if lineage.fields:
             lines.append("    fields:")
             lines += [f"      {_quoted(name)}: {{kind: {rule.kind}}}" for name, rule in lineage.fields.items()]
-        if lineage.use_case is UseCase.GENERATION:
+        if lineage.use_case == UseCase.GENERATION:
             unscored = [line.replace("MODEL", model) for line in _UNSCORED]
             lines += ["    # scored by the prompt's own evaluators"] if lineage.scored else unscored
         lines.append(f"    # {gate_example()}")

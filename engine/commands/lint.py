@@ -12,8 +12,9 @@ from engine.readers.bounded import nearest, shown
 from evaluators.extraction import unexpected
 from schemas.config import GateConfig, LineageConfig, SlicePolicy
 from schemas.margins import WIDEST
-from schemas.prompts import Finding, UseCase
+from schemas.prompts import Finding
 from schemas.testsets import TestCase, TestSet
+from schemas.use_cases import UseCase
 
 ADVERSARIAL = "adversarial"
 MAX_GROUPS = 20
@@ -37,7 +38,7 @@ def lint_tests(
     found = [*test_set.warnings, *_inputs(test_set, variables), *_duplicates(test_set)]
     if lineage is not None:
         found += _expectations(test_set, lineage)
-        if lineage.use_case is UseCase.CLASSIFICATION:
+        if lineage.use_case == UseCase.CLASSIFICATION:
             found += _labels(test_set, lineage)
     found += _sizes(test_set, lineage.gate if lineage else None)
     return tuple(found)
@@ -114,11 +115,11 @@ def _inputs(test_set: TestSet, variables: frozenset[str]) -> Iterator[Finding]:
 
 def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
     cases = test_set.cases
-    if lineage.use_case is not UseCase.GENERATION:
+    if lineage.use_case != UseCase.GENERATION:
         silent = [case for case in cases if case.expected is None and not case.must_not]
         if silent:
             yield _finding(test_set, silent, f"{_count(silent)} without expectation", "add expected:, or remove them")
-    if lineage.use_case is UseCase.EXTRACTION:
+    if lineage.use_case == UseCase.EXTRACTION:
         flat = [case for case in cases if case.expected is not None and not isinstance(case.expected, dict)]
         if flat:
             yield _finding(
@@ -147,7 +148,7 @@ def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding
         for case in cases
         if ADVERSARIAL in case.slices
         and not case.must_not
-        and (case.expected is None or lineage.use_case is UseCase.GENERATION)
+        and (case.expected is None or lineage.use_case == UseCase.GENERATION)
     ]
     if unarmed:
         yield _finding(

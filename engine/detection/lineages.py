@@ -29,9 +29,10 @@ from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference, Watched, configured_paths, differences, made_of
 from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
-from schemas.prompts import Dialect, Finding, PromptFile, UseCase
+from schemas.prompts import Dialect, Finding, PromptFile
 from schemas.scorecard import Change, PromptDiff, Reason, ReasonCode
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 
 def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[Difference, ...]]]:
@@ -197,7 +198,7 @@ def _judge(
         unknown = Finding(what=f"base's configuration has no model {entry.lineage.judge.model!r} to judge with")
         return model, () if model else (unknown,), ()
     asking = [one for one in (prompt.evaluators if prompt else ()) if one.judge_prompt or one.uses]
-    if not asking or entry.lineage.rubric or entry.lineage.use_case is not UseCase.GENERATION:
+    if not asking or entry.lineage.rubric or entry.lineage.use_case != UseCase.GENERATION:
         return None, (), ()
     named = next((one.judge_model for one in asking if one.judge_model), None)
     model = model_of(named, config) if named else None

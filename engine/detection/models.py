@@ -5,23 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from engine.readers.bounded import shown
-from schemas.config import Config, LineageConfig, ModelConfig, ProviderName
+from schemas.config import Config, LineageConfig, ModelConfig
 from schemas.detection import ModelPair
 from schemas.prompts import Finding, Parameters, PromptFile
-
-PUBLISHERS = {
-    "openai": ProviderName.OPENAI,
-    "anthropic": ProviderName.ANTHROPIC,
-    "offline": ProviderName.OFFLINE,
-}
-FAMILIES = {
-    "gpt-": ProviderName.OPENAI,
-    "o1": ProviderName.OPENAI,
-    "o3": ProviderName.OPENAI,
-    "o4": ProviderName.OPENAI,
-}
-FAMILIES |= {"claude": ProviderName.ANTHROPIC, "offline-": ProviderName.OFFLINE}
-"""How bare model ids begin, by provider."""
+from schemas.providers import PROVIDERS
 
 
 def model_of(name: str, config: Config) -> ModelConfig | None:
@@ -30,11 +17,17 @@ def model_of(name: str, config: Config) -> ModelConfig | None:
         return config.models[name]
     publisher, _, bare = name.rpartition("/")
     for model in config.models.values():
-        if model.model in (name, bare) and publisher in ("", model.provider.value):
+        if model.model in (name, bare) and publisher in ("", model.provider):
             return model
-    provider = PUBLISHERS.get(publisher)
-    if not publisher:
-        provider = next((found for start, found in FAMILIES.items() if bare.startswith(start)), None)
+    provider = next(
+        (
+            provider
+            for provider, spec in PROVIDERS.items()
+            if spec.model_prefixes
+            and (publisher == provider or (not publisher and bare.startswith(spec.model_prefixes)))
+        ),
+        None,
+    )
     return ModelConfig(provider=provider, model=bare) if provider and bare else None
 
 

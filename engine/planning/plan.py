@@ -63,7 +63,7 @@ def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
     default = {} if source.model.default_limit is None else {"max_tokens": source.model.default_limit}
     parameters = Parameters.model_validate(default | _given(source.model.parameters) | own)
     return Request(
-        provider=source.model.provider.value,
+        provider=source.model.provider,
         origin=source.model.origin,
         api=source.model.unusual_api,
         model=source.model.model,

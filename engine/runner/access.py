@@ -27,7 +27,7 @@ class Access:
 
     def provider(self, model: ModelConfig) -> ModelProvider:
         """The provider that answers for ``model``; opened when first asked for."""
-        key = (model.provider.value, model.origin, model.api_key_env, model.api, model.recording)
+        key = (model.provider, model.origin, model.api_key_env, model.api, model.recording)
         if key not in self._providers:
             self._providers[key] = self._provider_for(model)
         return self._providers[key]

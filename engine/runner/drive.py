@@ -295,7 +295,7 @@ class Drive(Generic[Decision]):
         for endpoint in self._experiment.judges:
             model = endpoint.model
             asked = (request.provider, request.origin, request.api, request.model)
-            if (model.provider.value, model.origin, model.unusual_api, model.model) == asked:
+            if (model.provider, model.origin, model.unusual_api, model.model) == asked:
                 return endpoint
         raise ConfigError(
             f"the judge {request.model!r} is not a model of this lineage",

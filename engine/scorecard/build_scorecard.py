@@ -17,7 +17,7 @@ from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.truncation import cut_off
 from schemas.config import CommentPolicy, Mode
 from schemas.outcomes import Arm, Completion, Outcome, Usage
-from schemas.prompts import Finding, UseCase
+from schemas.prompts import Finding
 from schemas.scorecard import (
     CaseEffect,
     ClassEffect,
@@ -32,6 +32,7 @@ from schemas.scorecard import (
     Spending,
     VerdictStatus,
 )
+from schemas.use_cases import UseCase
 from schemas.values import digest_of
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def _paired_usages(outcomes: Sequence[Outcome]) -> tuple[list[Usage], list[Usage
 def _classes(
     change: LineageChange, plan: Plan, cases: Sequence[CaseEffect], outcomes: Sequence[Outcome]
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
-    if change.config.use_case is not UseCase.CLASSIFICATION or Arm.BASELINE not in plan.arms:
+    if change.config.use_case != UseCase.CLASSIFICATION or Arm.BASELINE not in plan.arms:
         return (), None
     from evaluators.classification_report import classification_report
 

@@ -48,5 +48,5 @@ def _limit(arm: Arm, plan: Plan) -> str:
     if limit is None:
         return "a limit of the provider's or the model's own: no max_tokens is set"
     if limit == model.default_limit and model.parameters.max_tokens is None:
-        return f"max_tokens {limit:,}, our default for {model.provider.value}, whose API requires a limit"
+        return f"max_tokens {limit:,}, our default for {model.provider}, whose API requires a limit"
     return f"max_tokens {limit:,}"

@@ -16,8 +16,8 @@ from schemas.config import GateConfig
 from schemas.errors import StoreError
 from schemas.experiments import Experiment
 from schemas.outcomes import MetricSpec
-from schemas.prompts import UseCase
 from schemas.scorecard import CostEffect, Effect, Interval, LineageCard, Spending, VerdictStatus
+from schemas.use_cases import UseCase
 from tests.bot.cards import card
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, UTC)

@@ -108,7 +108,7 @@ def test_without_any_configured_model_the_providers_own_are_used(repository):
         detected(repository, {"prompts/triage.prompt.yml": PROMPT_FILE.format("claude-haiku-4-5")}, base=base)
     )
     (pair,) = change.models
-    assert (pair.baseline.provider.value, pair.candidate.provider.value) == ("openai", "anthropic")
+    assert (pair.baseline.provider, pair.candidate.provider) == ("openai", "anthropic")
 
 
 def test_a_lineage_without_any_model_says_how_to_name_one(repository):

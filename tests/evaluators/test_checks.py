@@ -12,8 +12,8 @@ from evaluators.checks import Checks, rule_of
 from evaluators.registry import evaluator_for
 from schemas.config import Check, LineageConfig
 from schemas.errors import ConfigError
-from schemas.prompts import UseCase
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 
 def rule(**kind):

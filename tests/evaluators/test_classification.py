@@ -11,7 +11,7 @@ from evaluators.registry import check_expectations, evaluator_for
 from schemas.config import LineageConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import Arm, Cell, CompletionError, Finish, Outcome, Score
-from schemas.prompts import UseCase
+from schemas.use_cases import UseCase
 
 TRIAGE = ("billing", "refunds", "technical_support", "account_access")
 

@@ -15,8 +15,8 @@ from evaluators.numbers import read_date, read_number
 from evaluators.registry import check_expectations, evaluator_for
 from schemas.config import FieldKind, FieldRule, LineageConfig
 from schemas.errors import ConfigError
-from schemas.prompts import UseCase
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 NUMBER, DATE, SET, EXACT = FieldKind.NUMBER, FieldKind.DATE, FieldKind.SET, FieldKind.EXACT
 JSON = st.recursive(

@@ -8,7 +8,8 @@ from evaluators.registry import check_expectations, evaluator_for
 from schemas.config import LineageConfig, ModelConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, Usage
-from schemas.prompts import ChoiceScore, Dialect, InlineEvaluator, Message, PromptFile, UseCase
+from schemas.prompts import ChoiceScore, Dialect, InlineEvaluator, Message, PromptFile
+from schemas.use_cases import UseCase
 
 JUDGE = ModelConfig(provider="openai", model="judge")
 YES_NO = (ChoiceScore(choice="yes", score=1), ChoiceScore(choice="no", score=0))

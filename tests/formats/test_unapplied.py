@@ -7,8 +7,8 @@ from evaluators.extraction import Extraction, unexpected
 from evaluators.registry import evaluator_for
 from schemas.config import FieldRule, LineageConfig
 from schemas.errors import ConfigError
-from schemas.prompts import UseCase
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 EXTRACTION = "use_case: extraction, prompt: p.md"
 GENERATION = "use_case: generation, prompt: p.md"

@@ -41,9 +41,9 @@ from schemas.outcomes import (
     Score,
     Usage,
 )
-from schemas.prompts import UseCase
 from schemas.scorecard import CommitRef, Scorecard, Spending
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 from tests.gate.play import chance, steady_history
 from tests.render.scorecards import BASE, HEAD
 from tests.run.laboratory import MODEL, PRICE

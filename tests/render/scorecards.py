@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import cycle, islice
 
 from schemas.config import Mode, SlicePolicy
-from schemas.prompts import Finding, UseCase
+from schemas.prompts import Finding
 from schemas.scorecard import (
     Answer,
     CaseEffect,
@@ -30,6 +30,7 @@ from schemas.scorecard import (
     Sureness,
     VerdictStatus,
 )
+from schemas.use_cases import UseCase
 
 BASE, MERGE_BASE, HEAD = "9f8e7d6" + "a1" * 16 + "b", "9f8e7d6" + "a1" * 16 + "b", "0a1b2c3" + "d4" * 16 + "e"
 LABELS = ("billing", "refunds", "technical_support", "account_access")
