@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.detection.configurations import Place, find_configurations, mode_of
@@ -42,45 +43,31 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     adoption = bool(places) and not any(place.base or place.broken for place in places)
     policies = [_policy(place, sides) for place in places]
     entries = _all_entries(places, policies, sides, adoption=adoption)
-    read = [
-        (entry, lineage_change(entry, differing, sides), differing) for entry, differing in affected(entries, sides)
-    ]
-    changed = [(entry, change) for entry, change, _ in read if change.changes or change.reasons]
-    same = [change for _, change, _ in read if not (change.changes or change.reasons)]
-    lineages = tuple(change for _, change in sorted(changed, key=lambda pair: pair[0].name))
-    harmless = tuple(ending for change in same for ending in change.endings)
-    watched = {side.path for _, _, found in read for each in found for side in (each.before, each.after) if side}
-    gone = {f"lineages.{entry.key}" for entry, change in changed if _is_deleted(change)}
+    found = _compared(entries, sides)
     calling = workflow_changes(sides.base, sides.merged, sides.changes.all, adoption=adoption)
-    uncovered = uncovered_files(sides, entries, watched)
+    uncovered = uncovered_files(sides, entries, found.watched)
     lost = missing_prompts(sides, entries) if uncovered else ()
     unnamed = tuple(uncovered_reasons(uncovered, lost, places, adoption=adoption))
     reasons = [
         *([_adopted(places)] if adoption else []),
         *(reason for place in places for reason in _place_reasons(place, adoption=adoption)),
-        *(
-            reason
-            for policy in policies
-            for reason in policy_reasons(change for change in policy if change.key not in gone)
-        ),
+        *_policy_reasons(policies, deleted=found.deleted),
         *replaced_reasons(sides, entries),
         *workflow_reasons(calling),
         *unnamed,
     ]
-    unaffected = sum(not entry.new for entry in entries) - sum(not entry.new for entry, _ in changed)
-    if not lineages and not reasons:
-        reasons.append(_nothing(unaffected, settings=any(policies), harmless=harmless))
-    concerned = [entry.config for entry, _ in changed if not entry.adopted]
-    concerned += [place.base for place in places if place.base and place.touched]
-    concerned = concerned or [place.base for place in places if place.base and not place.root]
+    unaffected = sum(not entry.new for entry in entries) - sum(not entry.new for entry, _ in found.changed)
+    if not found.lineages and not reasons:
+        reasons.append(_nothing(unaffected, settings=any(policies), harmless=found.harmless))
+    concerned = _concerned(places, found)
     return Detection(
         merge=merge,
         config=next((config for config in concerned if any(config is place.base for place in places)), None),
         mode=mode_of(places, concerned, calling=bool(calling), about=uncovered if unnamed else ()),
         comment=concerned[0].comment if concerned else CommentPolicy.CHANGES,
-        budget_usd=_cap(concerned, lineages),
-        lineages=lineages,
-        harmless=harmless,
+        budget_usd=_cap(concerned, found.lineages),
+        lineages=found.lineages,
+        harmless=found.harmless,
         names=tuple(sorted(entry.name for entry in entries)),
         unaffected=unaffected,
         adoption=adoption,
@@ -89,6 +76,53 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
         reasons=tuple(reasons),
         warnings=(*warnings, *misnamed, *uncovered_warnings(uncovered, places)),
     )
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The lineages whose files or settings differ, read on both sides."""
+
+    changed: tuple[tuple[Entry, LineageChange], ...]
+    """Those that change in something that matters."""
+    harmless: tuple[Ending, ...]
+    """How everything ends that differs in the others."""
+    watched: frozenset[str]
+    """Paths of all files that differ and belong to a lineage."""
+
+    @property
+    def lineages(self) -> tuple[LineageChange, ...]:
+        return tuple(change for _, change in sorted(self.changed, key=lambda pair: pair[0].name))
+
+    @property
+    def deleted(self) -> frozenset[str]:
+        """Keys of their settings."""
+        return frozenset(f"lineages.{entry.key}" for entry, change in self.changed if _is_deleted(change))
+
+
+def _compared(entries: Sequence[Entry], sides: Sides) -> _Compared:
+    read = [(entry, lineage_change(entry, found, sides), found) for entry, found in affected(entries, sides)]
+    differences = [each for _, _, found in read for each in found]
+    return _Compared(
+        changed=tuple((entry, change) for entry, change, _ in read if change.changes or change.reasons),
+        harmless=tuple(
+            ending for _, change, _ in read if not (change.changes or change.reasons) for ending in change.endings
+        ),
+        watched=frozenset(side.path for each in differences for side in (each.before, each.after) if side),
+    )
+
+
+def _policy_reasons(policies: Sequence[tuple[PolicyChange, ...]], *, deleted: Collection[str]) -> Iterator[Reason]:
+    """A deleted lineage has a reason of its own: its settings get none."""
+    for policy in policies:
+        yield from policy_reasons(change for change in policy if change.key not in deleted)
+
+
+def _concerned(places: Sequence[Place], found: _Compared) -> list[Config]:
+    """The configurations that this pull request is about: of changed lineages, then those that it touches, else the
+    repository's own."""
+    concerned = [entry.config for entry, _ in found.changed if not entry.adopted]
+    concerned += [place.base for place in places if place.base and place.touched]
+    return concerned or [place.base for place in places if place.base and not place.root]
 
 
 def _all_entries(
