@@ -18,12 +18,13 @@ from engine.readers.bounded import shown
 from engine.render.figures import usd
 from engine.scorecard.build_scorecard import measured_card, scorecard, unmeasured_card
 from schemas.config import duration
-from schemas.detection import Detection, End, Ending, LineageChange
+from schemas.detection import Detection, End, Ending, LineageChange, ModelPair
 from schemas.errors import ConfigError, UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
-from schemas.prompts import Finding
+from schemas.prompts import Finding, PromptFile
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
+from schemas.testsets import TestSet
 
 if TYPE_CHECKING:
     from engine.doubts.calibrate import Graded
@@ -120,9 +121,6 @@ def plan(
 
 
 def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[Entry]:
-    from engine.planning.plan import ArmSource, plan_experiment
-    from evaluators.registry import check_expectations, evaluator_for
-
     def without_plan(*reasons: Reason) -> list[Entry]:
         if change.measured and not any(_holds_back(reason) for reason in (*reasons, *change.reasons)):
             sentence = f"{change.name} could not be measured, so nothing was decided."
@@ -138,39 +136,54 @@ def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTab
         return without_plan()
     if change.config.rubric and change.rubric is None:
         return without_plan()  # why it can't be read is among the change's reasons
-    gating = change.tests.cases
     entries = []
     for pair in change.models:
-        try:
-            evaluator = evaluator_for(change.config, change.judged_by, change.rubric, change.judge, cases=gating)
-            findings = check_expectations(evaluator, (*gating, *change.added_cases))
-            if findings:
-                line = (findings[0].where or "").removeprefix("line ")
-                where = f"{change.tests.path}:{line}" if line else change.tests.path
-                raise ConfigError(findings[0].what, where=where, mend=findings[0].mend)
-            before = change.baseline or change.reference
-            planned = plan_experiment(
-                lineage=change.name,
-                model=pair.name,
-                config=change.config,
-                gate=change.gate,
-                baseline=ArmSource(before, pair.baseline or pair.candidate) if before else None,
-                candidate=ArmSource(change.candidate, pair.candidate),
-                tests=gating,
-                added=change.added_cases,
-                evaluator=evaluator,
-                judges=[change.judge] if change.judge else [],
-                renderer=renderer,
-                prices=prices,
-            )
-        except ConfigError as error:
-            sentence = f"It can't be measured: {error}."
-            planned = Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence)
+        planned = _planned(change, change.candidate, change.tests, pair, renderer=renderer, prices=prices)
         if isinstance(planned, Reason):
             entries.append(Entry(change=change, model=pair.name, plan=None, reasons=(planned,)))
         else:
             entries.append(Entry(change=_settled(change, planned), model=pair.name, plan=planned))
     return entries
+
+
+def _planned(
+    change: LineageChange,
+    candidate: PromptFile,
+    tests: TestSet,
+    pair: ModelPair,
+    *,
+    renderer: TemplateRenderer,
+    prices: PriceTable,
+) -> Plan | Reason:
+    """Plans the experiment of one model, or says why it can't be measured."""
+    from engine.planning.plan import ArmSource, plan_experiment
+    from evaluators.registry import check_expectations, evaluator_for
+
+    try:
+        evaluator = evaluator_for(change.config, change.judged_by, change.rubric, change.judge, cases=tests.cases)
+        findings = check_expectations(evaluator, (*tests.cases, *change.added_cases))
+        if findings:
+            line = (findings[0].where or "").removeprefix("line ")
+            where = f"{tests.path}:{line}" if line else tests.path
+            raise ConfigError(findings[0].what, where=where, mend=findings[0].mend)
+        before = change.baseline or change.reference
+        return plan_experiment(
+            lineage=change.name,
+            model=pair.name,
+            config=change.config,
+            gate=change.gate,
+            baseline=ArmSource(before, pair.baseline or pair.candidate) if before else None,
+            candidate=ArmSource(candidate, pair.candidate),
+            tests=tests.cases,
+            added=change.added_cases,
+            evaluator=evaluator,
+            judges=[change.judge] if change.judge else [],
+            renderer=renderer,
+            prices=prices,
+        )
+    except ConfigError as error:
+        sentence = f"It can't be measured: {error}."
+        return Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence)
 
 
 def _settled(change: LineageChange, plan: Plan) -> LineageChange:

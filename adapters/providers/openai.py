@@ -312,15 +312,8 @@ def read_response(answer: dict[str, Any], latency_s: float, *, asked: str = "", 
         for item in response.output
         if item.type == "function_call"
     )
-    if refusal:
-        finish, text = Finish.REFUSAL, refusal
-    elif response.status == "completed":
-        finish = Finish.TOOL if calls else Finish.STOP
-    elif response.status == "incomplete" and response.incomplete_details is not None:
-        filtered = response.incomplete_details.reason == "content_filter"
-        finish = Finish.FILTER if filtered else Finish.LENGTH
-    else:
-        raise MalformedError(f"the answer's status is {response.status[:40]!r}")
+    finish = _response_finish(response, refused=bool(refusal), called=bool(calls))
+    text = refusal or text
     model = response.model or asked
     usage, problem = response_usage(
         response.usage, tier=response.service_tier, thinks_apart=google or _gemini(asked, model)
@@ -340,6 +333,17 @@ def read_response(answer: dict[str, Any], latency_s: float, *, asked: str = "", 
         model=model,
         latency_s=latency_s,
     )
+
+
+def _response_finish(response: _Response, *, refused: bool, called: bool) -> Finish:
+    if refused:
+        return Finish.REFUSAL
+    if response.status == "completed":
+        return Finish.TOOL if called else Finish.STOP
+    if response.status == "incomplete" and response.incomplete_details is not None:
+        filtered = response.incomplete_details.reason == "content_filter"
+        return Finish.FILTER if filtered else Finish.LENGTH
+    raise MalformedError(f"the answer's status is {response.status[:40]!r}")
 
 
 def _named(finish: Finish, text: str, calls: tuple[ToolCall, ...]) -> Finish:

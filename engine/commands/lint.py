@@ -120,29 +120,7 @@ def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding
         if silent:
             yield _finding(test_set, silent, f"{_count(silent)} without expectation", "add expected:, or remove them")
     if lineage.use_case == UseCase.EXTRACTION:
-        flat = [case for case in cases if case.expected is not None and not isinstance(case.expected, dict)]
-        if flat:
-            yield _finding(
-                test_set, flat, f"{_count(flat)} whose expectation is no map of fields", "expected: {field: value}"
-            )
-        fields = {name for case in cases if isinstance(case.expected, dict) for name in case.expected}
-        for name in sorted(unexpected(lineage.fields, (case.expected for case in cases))):
-            yield Finding(
-                what=f"no case says what the field {shown(name)} should be",
-                where=test_set.path,
-                mend=f"did you mean {near}?"
-                if (near := nearest(name, fields))
-                else "add it to expected, or drop its rule",
-            )
-        ruled = {part for name in lineage.fields for part in (name, name.partition(".")[0])}
-        for name in sorted(fields - ruled) if lineage.fields else ():
-            holders = [case for case in cases if isinstance(case.expected, dict) and name in case.expected]
-            yield _finding(
-                test_set,
-                holders,
-                f"{_count(holders)} that expect {shown(name)}, which has no rule and is not compared",
-                "add it under fields:, or drop it from expected",
-            )
+        yield from _expected_fields(test_set, lineage)
     unarmed = [
         case
         for case in cases
@@ -156,6 +134,32 @@ def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding
             unarmed,
             f"{_count(unarmed, ADVERSARIAL)} that can't be seen to fail",
             "add must_not: what the output says when the injection worked",
+        )
+
+
+def _expected_fields(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
+    """Whether the cases' expectations and the lineage's rules speak of the same fields."""
+    cases = test_set.cases
+    flat = [case for case in cases if case.expected is not None and not isinstance(case.expected, dict)]
+    if flat:
+        yield _finding(
+            test_set, flat, f"{_count(flat)} whose expectation is no map of fields", "expected: {field: value}"
+        )
+    fields = {name for case in cases if isinstance(case.expected, dict) for name in case.expected}
+    for name in sorted(unexpected(lineage.fields, (case.expected for case in cases))):
+        yield Finding(
+            what=f"no case says what the field {shown(name)} should be",
+            where=test_set.path,
+            mend=f"did you mean {near}?" if (near := nearest(name, fields)) else "add it to expected, or drop its rule",
+        )
+    ruled = {part for name in lineage.fields for part in (name, name.partition(".")[0])}
+    for name in sorted(fields - ruled) if lineage.fields else ():
+        holders = [case for case in cases if isinstance(case.expected, dict) and name in case.expected]
+        yield _finding(
+            test_set,
+            holders,
+            f"{_count(holders)} that expect {shown(name)}, which has no rule and is not compared",
+            "add it under fields:, or drop it from expected",
         )
 
 

@@ -27,9 +27,9 @@ from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference, Watched, configured_paths, differences, made_of
-from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
+from schemas.config import Budget, Config, Floor, GateConfig, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
-from schemas.prompts import Dialect, Finding, PromptFile
+from schemas.prompts import Dialect, Finding, InlineEvaluator, PromptFile
 from schemas.scorecard import Change, PromptDiff, Reason, ReasonCode
 from schemas.testsets import TestCase
 from schemas.use_cases import UseCase
@@ -197,21 +197,33 @@ def _judge(
         model = model_of(entry.lineage.judge.model, config)
         unknown = Finding(what=f"base's configuration has no model {entry.lineage.judge.model!r} to judge with")
         return model, () if model else (unknown,), ()
-    asking = [one for one in (prompt.evaluators if prompt else ()) if one.judge_prompt or one.uses]
-    if not asking or entry.lineage.rubric or entry.lineage.use_case != UseCase.GENERATION:
+    asking = _asking(entry, prompt)
+    if not asking:
         return None, (), ()
     named = next((one.judge_model for one in asking if one.judge_model), None)
     model = model_of(named, config) if named else None
     if model is not None and (not config.models or model in config.models.values()):
         return model, (), ()
-    default = config.defaults.model
-    default = default if isinstance(default, str) or default is None else default[0]
-    model = model_of(default, config) if default else None
-    model = model or next((pair.baseline or pair.candidate for pair in pairs), None)
+    model = _default_judge(config, pairs)
     if named is None or model is None:
         return model, (), ()
     what = f"the evaluators of {entry.name} name the judge {named!r}, which base does not configure"
     return model, (), (Finding(what=what, mend=f"{model.model} judges instead; add the model to models: in base"),)
+
+
+def _asking(entry: Entry, prompt: PromptFile | None) -> list[InlineEvaluator]:
+    """The prompt file's own evaluators that need a judge."""
+    if prompt is None or entry.lineage.rubric or entry.lineage.use_case != UseCase.GENERATION:
+        return []
+    return [one for one in prompt.evaluators if one.judge_prompt or one.uses]
+
+
+def _default_judge(config: Config, pairs: Sequence[ModelPair]) -> ModelConfig | None:
+    """Base's default model, else the one that the prompt itself runs on."""
+    default = config.defaults.model
+    name = default if isinstance(default, str) or default is None else default[0]
+    model = model_of(name, config) if name else None
+    return model or next((pair.baseline or pair.candidate for pair in pairs), None)
 
 
 def _reference(entry: Entry, sides: Sides) -> PromptFile | None:

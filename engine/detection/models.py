@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engine.readers.bounded import shown
@@ -60,26 +61,38 @@ def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Fi
     news: dict[str, ModelConfig] = {}
     refused: list[Finding] = []
     for name in head.names:
-        asked = model_of(name, head.config)
-        if asked is None:
-            refused.append(_unknown(name))
-            continue
-        own = next((model for model in allowed if _same_model(model, asked)), None)
-        known = own.parameters if own is not None else Parameters()
-        if own is not None and (found := _at_the_provider(name, asked.parameters, known)):
-            refused.append(found)
-            news[name] = own
-        elif own is not None:
-            news[name] = own.model_copy(update={"parameters": asked.parameters})
-        elif found := _at_the_provider(name, asked.parameters, known):
-            refused.append(found)
-        elif not base.config.models and _own_origin(asked):
-            news[name] = asked
-        else:
-            refused.append(_not_in_base(name))
+        model, why = _admitted(name, base, head, allowed)
+        if model is not None:
+            news[name] = model
+        if why is not None:
+            refused.append(why)
     if not news and not refused:
         refused.append(Finding(what="no model is named", mend="add model: to the lineage, or defaults: {model: …}"))
-    news = news or olds
+    return _paired(olds, news or olds, with_baseline=base.prompt is not None), tuple(refused)
+
+
+def _admitted(
+    name: str, base: Side, head: Side, allowed: Sequence[ModelConfig]
+) -> tuple[ModelConfig | None, Finding | None]:
+    """The model that runs under ``name``, and what the head asked for that base doesn't allow."""
+    asked = model_of(name, head.config)
+    if asked is None:
+        return None, _unknown(name)
+    own = next((model for model in allowed if _same_model(model, asked)), None)
+    found = _at_the_provider(name, asked.parameters, Parameters() if own is None else own.parameters)
+    if own is not None:
+        return (own, found) if found else (own.model_copy(update={"parameters": asked.parameters}), None)
+    if found:
+        return None, found
+    if not base.config.models and _own_origin(asked):
+        return asked, None
+    return None, _not_in_base(name)
+
+
+def _paired(
+    olds: Mapping[str, ModelConfig], news: Mapping[str, ModelConfig], *, with_baseline: bool
+) -> tuple[ModelPair, ...]:
+    """A new name takes the place of the first old one that is gone; without one it is compared with itself."""
     replaced = [name for name in olds if name not in news]
     pairs = []
     for name, model in news.items():
@@ -88,11 +101,11 @@ def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Fi
             ModelPair(
                 name=name,
                 candidate=model,
-                baseline_name=partner if base.prompt else None,
-                baseline=olds.get(partner, model) if base.prompt else None,
+                baseline_name=partner if with_baseline else None,
+                baseline=olds.get(partner, model) if with_baseline else None,
             )
         )
-    return tuple(pairs), tuple(refused)
+    return tuple(pairs)
 
 
 FUNCTIONS = (None, "function", "custom")
