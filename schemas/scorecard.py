@@ -107,6 +107,48 @@ class Reason(Value):
     """Ids of the cases that are the evidence."""
 
 
+class EffectReading(StrEnum):
+    """What a mean says."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "same"
+    """A drop larger than the margin is ruled out."""
+    CANT_TELL = "cant_tell"
+    """Too few cases."""
+    NOT_NEEDED = "not_needed"
+    """The verdict was certain before this could be told."""
+    NO_DATA = "no_data"
+
+
+class LimitReading(StrEnum):
+    """What the cost or the latency says about its limit."""
+
+    PASSES = "passes"
+    FAILS = "fails"
+    CANT_TELL = "cant_tell"
+    NOT_GATED = "not_gated"
+    ADVISORY = "advisory"
+    """Shown, and never decides."""
+    NO_DATA = "no_data"
+
+
+class CaseReading(StrEnum):
+    """What the runs of one case say."""
+
+    IMPROVED = "improved"
+    REGRESSED = "regressed"
+    FLAKY = "flaky"
+    """It moved, but not reliably."""
+    SAME = "same"
+    ALONE = "alone"
+    """There is no baseline."""
+    MISSING = "missing"
+    """No usable answer."""
+    NOT_RUN = "not_run"
+    """The verdict was certain before this case's turn came."""
+
+
 class Effect(Value):
     """Baseline against candidate on one hypothesis (a slice × a metric, or overall)."""
 
@@ -125,8 +167,7 @@ class Effect(Value):
     """The margin that was decided with."""
     margin_written: bool = False
     policy: SlicePolicy = SlicePolicy.AVERAGE
-    reading: Literal["better", "worse", "same", "cant_tell", "not_needed", "no_data"]
-    """``not_needed``: the verdict was certain before this could be told."""
+    reading: EffectReading
     more_cases: int | None = None
     """How many more cases would certify the margin, when it can't tell."""
     better: int = 0
@@ -176,7 +217,7 @@ class CostEffect(Value):
     interval: Interval | None
     limit: float | None
     parts: tuple[CostPart, ...] = ()
-    reading: Literal["passes", "fails", "cant_tell", "not_gated", "no_data"]
+    reading: LimitReading
 
 
 class LatencyEffect(Value):
@@ -186,7 +227,7 @@ class LatencyEffect(Value):
     candidate_s: float | None
     pairs: int
     p: float | None
-    reading: Literal["passes", "fails", "cant_tell", "advisory", "no_data"]
+    reading: LimitReading
 
 
 class Answer(Value):
@@ -208,8 +249,7 @@ class CaseEffect(Value):
     baseline: tuple[Answer, ...] = ()
     candidate: tuple[Answer, ...] = ()
     change: float | None = None
-    reading: Literal["improved", "regressed", "flaky", "same", "alone", "missing", "not_run"]
-    """``alone``: there is no baseline. ``not_run``: the verdict was certain before this case's turn came."""
+    reading: CaseReading
     added: bool = False
     """Only the head has it: no score of the lineage counts it."""
     confirmed: bool = False

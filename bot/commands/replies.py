@@ -16,7 +16,7 @@ from engine.render.readings import expected_text
 from engine.render.sections import Detail, answers_cell, fold, table
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
 from schemas.experiments import Experiment
-from schemas.scorecard import CaseEffect, LineageCard
+from schemas.scorecard import CaseEffect, CaseReading, LineageCard
 
 ANSWER = "<!-- prompt-verdict-answer"
 """How the first line of an answer starts; the command's comment id follows. It isn't the scorecard's marker."""
@@ -132,12 +132,12 @@ def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence
 
 
 READING_WORDS_OF_CASE = {
-    "improved": "got better",
-    "regressed": "got worse",
-    "flaky": "moved, but not reliably",
-    "same": "as before",
-    "missing": "could not be measured in both arms",
-    "not_run": "did not have to run",
+    CaseReading.IMPROVED: "got better",
+    CaseReading.REGRESSED: "got worse",
+    CaseReading.FLAKY: "moved, but not reliably",
+    CaseReading.SAME: "as before",
+    CaseReading.MISSING: "could not be measured in both arms",
+    CaseReading.NOT_RUN: "did not have to run",
 }
 
 

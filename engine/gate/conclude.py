@@ -16,6 +16,7 @@ from schemas.scorecard import (
     CostEffect,
     Effect,
     LatencyEffect,
+    LimitReading,
     Reason,
     ReasonCode,
     Sureness,
@@ -25,7 +26,7 @@ from schemas.scorecard import (
 
 def nothing_measured(state: ComparisonState, code: ReasonCode, status: VerdictStatus, sentence: str) -> Decision:
     """A decision without any call."""
-    latency = LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading="no_data")
+    latency = LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading=LimitReading.NO_DATA)
     reason = Reason(code=code, status=status, sentence=sentence)
     return _decision(state, [reason], effects(state), no_cost(None), latency)
 

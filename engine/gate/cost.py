@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from engine.gate.cells import BASELINE, CANDIDATE, Floats
 from engine.gate.spending import normal_quantile, tail
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
-from schemas.scorecard import CostEffect, Interval
+from schemas.scorecard import CostEffect, Interval, LimitReading
 
 EXPANDED = 200
 """Degrees of freedom from which on the expansion of Student's t is exact to 1e-10."""
@@ -62,22 +61,26 @@ def cost_effect(state: ComparisonState, usd: Floats | None = None) -> CostEffect
 def no_cost(limit: float | None) -> CostEffect:
     """Nothing is known about costs."""
     nothing: dict[str, None] = dict.fromkeys(("baseline_per_1000", "candidate_per_1000", "increase", "interval"))
-    return CostEffect(**nothing, limit=limit, reading="no_data")
+    return CostEffect(**nothing, limit=limit, reading=LimitReading.NO_DATA)
 
 
 def careful_cost(state: ComparisonState) -> CostEffect:
     """The same; but it passes only if it also would, had the missing cells cost the most."""
     effect = cost_effect(state)
-    if effect.reading != "passes" or not state.ledger.unmeasured().any():
+    if effect.reading is not LimitReading.PASSES or not state.ledger.unmeasured().any():
         return effect
     worst = cost_effect(state, _at_worst(state))
-    return effect if worst.reading == "passes" else effect.model_copy(update={"reading": "cant_tell"})
+    return (
+        effect
+        if worst.reading is LimitReading.PASSES
+        else effect.model_copy(update={"reading": LimitReading.CANT_TELL})
+    )
 
 
 def cost_in_doubt(state: ComparisonState) -> bool:
     """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
     effect = cost_effect(state)
-    if effect.limit is None or effect.reading != "cant_tell" or not state.ledger.unmeasured().any():
+    if effect.limit is None or effect.reading is not LimitReading.CANT_TELL or not state.ledger.unmeasured().any():
         return False
     usd = _at_worst(state)
     share = weights(state.design, None, np.asarray(~np.isnan(usd).any(axis=0)))
@@ -164,18 +167,16 @@ def _t_distribution(t: float, degrees: int) -> float:
     return 0.5 + between / 2
 
 
-def _reading(
-    bounds: Ratio | None, totals: list[float], limit: float | None
-) -> Literal["passes", "fails", "cant_tell", "not_gated"]:
+def _reading(bounds: Ratio | None, totals: list[float], limit: float | None) -> LimitReading:
     if limit is None:
-        return "not_gated"
+        return LimitReading.NOT_GATED
     if totals[BASELINE] <= 0:
-        return "fails" if totals[CANDIDATE] > 0 else "passes"
+        return LimitReading.FAILS if totals[CANDIDATE] > 0 else LimitReading.PASSES
     if bounds is None:
-        return "cant_tell"
+        return LimitReading.CANT_TELL
     if bounds.low > 1 + limit:
-        return "fails"
-    return "passes" if bounds.high < 1 + limit else "cant_tell"
+        return LimitReading.FAILS
+    return LimitReading.PASSES if bounds.high < 1 + limit else LimitReading.CANT_TELL
 
 
 def _usd(per_case: float) -> Decimal:

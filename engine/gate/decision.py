@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal
 
 from engine.gate.cells import Batch, Observations
-from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, Sureness, VerdictStatus
-
-CaseReading = Literal["improved", "regressed", "flaky", "same", "alone", "missing", "not_run"]
+from schemas.scorecard import CaseReading, CostEffect, Effect, LatencyEffect, Reason, Sureness, VerdictStatus
 
 
 @dataclass(frozen=True)

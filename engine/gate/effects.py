@@ -12,7 +12,7 @@ from engine.gate.estimates import Estimates
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
 from schemas.config import SlicePolicy
-from schemas.scorecard import Effect, Interval
+from schemas.scorecard import Effect, EffectReading, Interval
 
 
 def effects(
@@ -47,7 +47,7 @@ def effects(
             margin=h.margin if h.policy is SlicePolicy.AVERAGE else None,
             margin_written=h.written,
             policy=h.policy,
-            reading="worse" if worse else "cant_tell" if unsure else "same",
+            reading=EffectReading.WORSE if worse else EffectReading.CANT_TELL if unsure else EffectReading.SAME,
             more_cases=_more_cases(state, k, sums[:, k], shares[k], design.inside(h.slice))
             if h.margin > 0 and h.certifies
             else None,

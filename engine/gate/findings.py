@@ -8,10 +8,10 @@ import numpy as np
 
 from engine.gate import reason_text
 from engine.gate.effects import fails_everywhere, planned_changes
-from engine.gate.floors import FloorEffect, floors
-from engine.gate.state import ComparisonState, GuardEffect
+from engine.gate.floors import FloorEffect, FloorReading, floors
+from engine.gate.state import ComparisonState, GuardEffect, GuardReading
 from schemas.config import SlicePolicy
-from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, ReasonCode, VerdictStatus
+from schemas.scorecard import CostEffect, Effect, LatencyEffect, LimitReading, Reason, ReasonCode, VerdictStatus
 
 BLOCKED, ERROR = VerdictStatus.BLOCKED, VerdictStatus.ERROR
 NEEDS_REVIEW, UNDERPOWERED = VerdictStatus.NEEDS_REVIEW, VerdictStatus.UNDERPOWERED
@@ -119,13 +119,17 @@ def broken_slices(state: ComparisonState) -> frozenset[str | None]:
     """Must-pass and guarded slices that block."""
     must_pass = {h.slice for h in state.design.of_policy(SlicePolicy.MUST_PASS)}
     listed = {name for name, breaks in state.breaks.items() if name in must_pass and breaks.p <= state.case_level}
-    return frozenset(listed | {guard.slice for guard in state.guards if guard.reading == "breaks"})
+    return frozenset(listed | {guard.slice for guard in state.guards if guard.reading is GuardReading.BREAKS})
 
 
 def doubted_slices(state: ComparisonState) -> frozenset[str | None]:
     """Slices judged by case that a person should look at, or that were not decided."""
     listed = {h.slice for h in state.design.of_policy(SlicePolicy.MUST_PASS, SlicePolicy.WATCH)}
-    guards = {guard.slice for guard in state.guards if guard.reading in ("may_break", "unsure", "open")}
+    guards = {
+        guard.slice
+        for guard in state.guards
+        if guard.reading in (GuardReading.MAY_BREAK, GuardReading.UNSURE, GuardReading.OPEN)
+    }
     doubted = {reason.slice for reason in state.found if reason.code is ReasonCode.WATCH}
     return frozenset(guards | (listed & (doubted | {n for n, b in state.breaks.items() if b.possible})))
 
@@ -158,16 +162,18 @@ def of_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     """Guarded slices whose cases break more often than the others, that may, or that missing cells leave open."""
     found = []
     for guard in state.guards:
-        if guard.reading == "unsure":
+        if guard.reading is GuardReading.UNSURE:
             found.append(of_doubt(state, reason_text.subject(guard.slice)))
-        elif guard.reading in ("breaks", "may_break") and guard.broken:
-            found.append(_of_guard(state, shown, guard, BLOCKED if guard.reading == "breaks" else NEEDS_REVIEW))
+        elif guard.reading in (GuardReading.BREAKS, GuardReading.MAY_BREAK) and guard.broken:
+            found.append(
+                _of_guard(state, shown, guard, BLOCKED if guard.reading is GuardReading.BREAKS else NEEDS_REVIEW)
+            )
     return found
 
 
 def of_held_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     """Guarded slices that hold in spite of breaks: every one of these cases is named, whatever the verdict is."""
-    return [_of_guard(state, shown, g, APPROVED) for g in state.guards if g.reading == "holds" and g.broken]
+    return [_of_guard(state, shown, g, APPROVED) for g in state.guards if g.reading is GuardReading.HOLDS and g.broken]
 
 
 def _of_guard(state: ComparisonState, shown: Sequence[Effect], guard: GuardEffect, status: VerdictStatus) -> Reason:
@@ -229,22 +235,23 @@ def of_watch(state: ComparisonState, hits: Mapping[str | None, Sequence[int]]) -
 
 def of_cost(effect: CostEffect) -> list[Reason]:
     """The cost limit."""
-    if effect.limit is None or effect.reading in ("passes", "not_gated"):
+    if effect.limit is None or effect.reading in (LimitReading.PASSES, LimitReading.NOT_GATED):
         return []
     estimate = {"estimate": effect.increase, "interval": effect.interval, "margin": effect.limit}
-    if effect.reading == "fails":
+    if effect.reading is LimitReading.FAILS:
         sentence = reason_text.cost(effect.increase, effect.limit)
         return [Reason(code=ReasonCode.COST, status=BLOCKED, sentence=sentence).model_copy(update=estimate)]
-    sentence = reason_text.cost_uncertain(effect.increase, effect.limit, measured=effect.reading == "cant_tell")
+    measured = effect.reading is LimitReading.CANT_TELL
+    sentence = reason_text.cost_uncertain(effect.increase, effect.limit, measured=measured)
     reason = Reason(code=ReasonCode.COST_UNCERTAIN, status=UNDERPOWERED, sentence=sentence)
     return [reason.model_copy(update=estimate)]
 
 
 def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Reason]:
     """The latency limit, where it gates."""
-    if not gating or effect.reading == "passes":
+    if not gating or effect.reading is LimitReading.PASSES:
         return []
-    certain = effect.reading == "fails"
+    certain = effect.reading is LimitReading.FAILS
     sentence = reason_text.latency(effect.baseline_s, effect.candidate_s, limit, certain=certain)
     status = BLOCKED if certain else UNDERPOWERED
     return [Reason(code=ReasonCode.LATENCY, status=status, sentence=sentence, p=effect.p, margin=limit)]
@@ -260,11 +267,11 @@ def _of_floor(effect: FloorEffect, shown: float | None) -> Reason:
     estimate = effect.estimate if shown is None else shown
     if effect.estimate is None or estimate is None:
         status, sentence = UNDERPOWERED, reason_text.no_cases(effect.slice)
-    elif effect.reading in ("fails", "below"):
-        certain = effect.reading == "fails"
+    elif effect.reading in (FloorReading.FAILS, FloorReading.BELOW):
+        certain = effect.reading is FloorReading.FAILS
         status = BLOCKED if certain else NEEDS_REVIEW
         sentence = reason_text.floor(effect.slice, estimate, effect.floor, certain=certain)
-    elif effect.reading == "unproven":
+    elif effect.reading is FloorReading.UNPROVEN:
         status, sentence = UNDERPOWERED, reason_text.floor_unproven(effect.slice, effect.cases, effect.floor)
     else:
         status, sentence = APPROVED, reason_text.floor_holds(effect.slice, estimate, effect.floor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 import numpy as np
 
@@ -12,7 +12,16 @@ from engine.gate.cells import CANDIDATE
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
 
-FloorReading = Literal["fails", "below", "holds", "unproven", "no_data"]
+
+class FloorReading(StrEnum):
+    """What the candidate's score says about a floor."""
+
+    FAILS = "fails"
+    BELOW = "below"
+    """The estimate is below, but not for certain."""
+    HOLDS = "holds"
+    UNPROVEN = "unproven"
+    NO_DATA = "no_data"
 
 
 @dataclass(frozen=True)
@@ -48,12 +57,12 @@ def _floor(state: ComparisonState, name: str | None, floor: float) -> FloorEffec
     asked = ~np.isnan(cautious)
     share, careful = weights(design, name, ~np.isnan(scores)), weights(design, name, asked)
     if not careful.any():
-        return FloorEffect(name, floor, None, "no_data", cases)
+        return FloorEffect(name, floor, None, FloorReading.NO_DATA, cases)
     estimate = float((careful * np.nan_to_num(cautious)).sum())
     above = by_unit(design, share * (np.nan_to_num(scores) - floor))
     sampled = state.sampled(name, asked)
     if share.any() and largest_drop(-above, by_unit(design, share), state.critical(design.alpha), sampled) < 0:
-        return FloorEffect(name, floor, estimate, "fails", cases)
+        return FloorEffect(name, floor, estimate, FloorReading.FAILS, cases)
     short = by_unit(design, careful * (np.nan_to_num(cautious) - floor))
     lacking = largest_drop(short, by_unit(design, careful), state.critical(BETA), sampled)
     complete = bool(asked[design.inside(name)].all())
@@ -62,10 +71,10 @@ def _floor(state: ComparisonState, name: str | None, floor: float) -> FloorEffec
         held = int((short[by_unit(design, careful) > 0] >= 0).sum())
         proven = design.paired or max(lacking, hidden_drop(held, BETA)) <= margin
         return FloorEffect(name, floor, estimate, _sides(estimate >= floor - 1e-9, proven=proven), cases)
-    return FloorEffect(name, floor, estimate, "holds" if lacking <= 0 else "unproven", cases)
+    return FloorEffect(name, floor, estimate, FloorReading.HOLDS if lacking <= 0 else FloorReading.UNPROVEN, cases)
 
 
 def _sides(above: bool, *, proven: bool) -> FloorReading:
     if not above:
-        return "below"
-    return "holds" if proven else "unproven"
+        return FloorReading.BELOW
+    return FloorReading.HOLDS if proven else FloorReading.UNPROVEN

@@ -64,15 +64,15 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
     table = (_clusters(state, broken), rest.passing, rest.broken, rest.others)
     worst = (_clusters(state, possible), rest.passing, rest.broken, rest.others + rest.unseen)
     p, feared = boschloo_p(*table), fisher_p(*worst)
-    reading: GuardReading = "holds"
+    reading: GuardReading = GuardReading.HOLDS
     if breaks.p <= level and p <= spend:
-        reading = "breaks"
+        reading = GuardReading.BREAKS
     elif breaks.worst_p <= level and boschloo_p(*worst) <= spend:
-        reading = "unsure"
+        reading = GuardReading.UNSURE
     elif not last and feared < FUTILE:
-        reading = "open"
+        reading = GuardReading.OPEN
     elif feared <= review:
-        reading = "may_break"
+        reading = GuardReading.MAY_BREAK
     return GuardEffect(slice=name, broken=broken, changed=rest.changed, p=p, reading=reading)
 
 

@@ -11,7 +11,7 @@ from engine.gate.signflip import single_p
 from engine.gate.spending import tail
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit
-from schemas.scorecard import LatencyEffect
+from schemas.scorecard import LatencyEffect, LimitReading
 
 LEVEL = 0.05
 SECONDS = 3
@@ -37,18 +37,22 @@ def latency_effect(state: ComparisonState) -> LatencyEffect:
     """
     seconds, pairs = state.ledger.usage[SECONDS], _side_by_side(state)
     if not pairs.any():
-        return LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading="no_data")
+        return LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading=LimitReading.NO_DATA)
     beyond = _beyond(state)
     p = _p(state, -beyond)
     medians = [float(np.median(seconds[arm][pairs])) for arm in (BASELINE, CANDIDATE)]
     common = LatencyEffect(
-        baseline_s=medians[0], candidate_s=medians[1], pairs=int(pairs.sum()), p=p, reading="advisory"
+        baseline_s=medians[0], candidate_s=medians[1], pairs=int(pairs.sum()), p=p, reading=LimitReading.ADVISORY
     )
     if not latency_gates(state):
         return common
     level = tail(state.critical(LEVEL))
     passes = _p(state, _at_worst(state, beyond)) <= level
-    return common.model_copy(update={"reading": "fails" if p <= level else "passes" if passes else "cant_tell"})
+    return common.model_copy(
+        update={
+            "reading": LimitReading.FAILS if p <= level else LimitReading.PASSES if passes else LimitReading.CANT_TELL
+        }
+    )
 
 
 def latency_in_doubt(state: ComparisonState) -> bool:

@@ -21,7 +21,7 @@ from engine.gate.latency import latency_effect, latency_gates
 from engine.gate.ledger import REPLICATES, Ledger
 from engine.gate.protected import protected
 from engine.gate.smoke import smoke
-from engine.gate.state import ComparisonState
+from engine.gate.state import ComparisonState, GuardReading
 from engine.gate.watched_slices import watch
 from schemas.config import SlicePolicy
 from schemas.scorecard import ReasonCode, VerdictStatus
@@ -87,7 +87,7 @@ def _look(state: ComparisonState) -> Stage:
         return True
     last = state.look == len(state.design.looks)
     state.guards = guards(state, last=last)
-    if any(guard.reading in ("breaks", "unsure") for guard in state.guards):
+    if any(guard.reading in (GuardReading.BREAKS, GuardReading.UNSURE) for guard in state.guards):
         return True
     state.certify()
     if last and not state.plain and state.undecided():
@@ -159,7 +159,7 @@ def _settled(state: ComparisonState, *, last: bool) -> Stage:
         limits += findings.of_latency(latency_effect(state), limit, gating=True)
     if any(r.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR) for r in limits):
         return True
-    held = all(guard.reading != "open" for guard in state.guards)
+    held = all(guard.reading is not GuardReading.OPEN for guard in state.guards)
     holds = held and not state.undecided() and all(r.status is VerdictStatus.APPROVED for r in limits)
     if holds or last:
         leaks = [i for i in worse_cases(state, None) if state.ledger.forbidden[i] and i not in state.ledger.fresh]

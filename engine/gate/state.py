@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
@@ -40,7 +40,14 @@ class Breaks:
     possible: tuple[int, ...]
 
 
-GuardReading = Literal["breaks", "may_break", "unsure", "holds", "open"]
+class GuardReading(StrEnum):
+    """What a guarded slice says against the other cases."""
+
+    BREAKS = "breaks"
+    MAY_BREAK = "may_break"
+    UNSURE = "unsure"
+    HOLDS = "holds"
+    OPEN = "open"
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,7 @@ class ComparisonState:
         """The cases that the next look adds: of slices in which something is not certain yet."""
         cases = self.design.looks[self.look]
         undecided = {h.slice for h in self.undecided()} | self.open_floors
-        if None in undecided or not undecided or any(guard.reading == "open" for guard in self.guards):
+        if None in undecided or not undecided or any(guard.reading is GuardReading.OPEN for guard in self.guards):
             return cases
         wanted = np.zeros(len(self.design.ids), dtype=np.bool_)
         for name in undecided:

@@ -20,7 +20,7 @@ from engine.render.markdown import (
     what_clears_text,
 )
 from engine.render.side_by_side import side_by_side
-from schemas.scorecard import CaseEffect, LineageCard, Scorecard, VerdictStatus
+from schemas.scorecard import CaseEffect, CaseReading, LineageCard, Scorecard, VerdictStatus
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -172,7 +172,15 @@ def _environment() -> Environment:
     return environment
 
 
-_CASE_ORDER = ("regressed", "missing", "flaky", "improved", "same", "alone", "not_run")
+_CASE_ORDER = (
+    CaseReading.REGRESSED,
+    CaseReading.MISSING,
+    CaseReading.FLAKY,
+    CaseReading.IMPROVED,
+    CaseReading.SAME,
+    CaseReading.ALONE,
+    CaseReading.NOT_RUN,
+)
 
 
 def ordered_cases(card: LineageCard) -> list[CaseEffect]:

@@ -13,9 +13,11 @@ from engine.render.signs import READING_WORDS
 from schemas.config import SlicePolicy
 from schemas.scorecard import (
     CaseEffect,
+    CaseReading,
     Confusion,
     CostEffect,
     Effect,
+    EffectReading,
     LatencyEffect,
     LineageCard,
     PromptDiff,
@@ -29,7 +31,7 @@ _POLICIES = {
     SlicePolicy.GUARD: " · guarded",
     SlicePolicy.WATCH: " · watched",
 }
-_LISTED_WORDS = {"same": "holds", "cant_tell": "needs review"}
+_LISTED_WORDS = {EffectReading.SAME: "holds", EffectReading.CANT_TELL: "needs review"}
 """Readings of slices that are judged case by case, not by their mean."""
 
 
@@ -57,8 +59,15 @@ def case_groups(card: LineageCard) -> CaseGroups:
     def group(reading: str) -> tuple[CaseEffect, ...]:
         return tuple(sorted(by_reading.get(reading, []), key=lambda c: (not c.protected, -abs(c.change or 0.0))))
 
-    unsure = tuple(sorted(group("flaky"), key=lambda c: (not c.protected, c.change or 0.0)))
-    return CaseGroups(group("regressed"), group("improved"), unsure, group("missing"), group("not_run"), group("same"))
+    unsure = tuple(sorted(group(CaseReading.FLAKY), key=lambda c: (not c.protected, c.change or 0.0)))
+    return CaseGroups(
+        group(CaseReading.REGRESSED),
+        group(CaseReading.IMPROVED),
+        unsure,
+        group(CaseReading.MISSING),
+        group(CaseReading.NOT_RUN),
+        group(CaseReading.SAME),
+    )
 
 
 def unsure_title(groups: CaseGroups) -> str:
@@ -98,7 +107,7 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
 def interval_text(effect: Effect) -> str:
     """The interval of an effect's change, or why there is none."""
     unknown = effect.interval is None or (effect.interval.low is None and effect.interval.high is None)
-    early = effect.reading in ("not_needed", "worse")
+    early = effect.reading in (EffectReading.NOT_NEEDED, EffectReading.WORSE)
     return "stopped early" if unknown and early else figures.interval(effect.interval)
 
 
@@ -114,14 +123,16 @@ def effect_reading(effect: Effect) -> str:
     would`` where more cases are what is missing."""
     words = READING_WORDS[effect.reading]
     if effect.policy is not SlicePolicy.AVERAGE:
-        rose = effect.reading == "worse" and (effect.change or 0.0) >= 0  # some cases broke while others rose
+        rose = (
+            effect.reading is EffectReading.WORSE and (effect.change or 0.0) >= 0
+        )  # some cases broke while others rose
         words = "cases broke" if rose else _LISTED_WORDS.get(effect.reading, words)
         return f"{words}{_POLICIES[effect.policy]}"
-    if effect.baseline == effect.candidate == 0 and effect.reading in ("same", "cant_tell"):
+    if effect.baseline == effect.candidate == 0 and effect.reading in (EffectReading.SAME, EffectReading.CANT_TELL):
         words = "both fail every case"
-    elif effect.reading == "same" and effect.margin is not None:
+    elif effect.reading is EffectReading.SAME and effect.margin is not None:
         words = f"no drop over {figures.in_points(effect.margin)}"
-    elif effect.reading == "cant_tell" and effect.more_cases is not None:
+    elif effect.reading is EffectReading.CANT_TELL and effect.more_cases is not None:
         drop = "" if effect.margin is None else f" a drop of {figures.limit(effect.margin)}"
         words = f"{words}{drop}: {figures.plural(effect.more_cases, 'more case')} would"
     return words

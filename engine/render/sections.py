@@ -32,6 +32,7 @@ from schemas.scorecard import (
     CostEffect,
     DiffLine,
     Effect,
+    EffectReading,
     LineageCard,
     PromptDiff,
     Reason,
@@ -142,7 +143,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
 
     The reading stands where a phone shows it: what is right of the change is scrolled to.
     """
-    order = {"worse": 0, "no_data": 1, "cant_tell": 2}
+    order = {EffectReading.WORSE: 0, EffectReading.NO_DATA: 1, EffectReading.CANT_TELL: 2}
     kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.reading, 3))
     rows = []
     for effect in kept[: detail.effects]:

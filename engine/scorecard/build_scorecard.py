@@ -20,10 +20,12 @@ from schemas.outcomes import Arm, Completion, Outcome, Usage
 from schemas.prompts import Finding
 from schemas.scorecard import (
     CaseEffect,
+    CaseReading,
     ClassEffect,
     CommitRef,
     Confusion,
     Effect,
+    EffectReading,
     LineageCard,
     PromptDiff,
     Reason,
@@ -66,7 +68,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         parts = decompose(baseline, candidate, prices[Arm.BASELINE], prices[Arm.CANDIDATE])
         cost = cost.model_copy(update={"parts": parts})
     early = decision.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED) and any(
-        reading.reading == "not_run" for reading in decision.readings
+        reading.reading is CaseReading.NOT_RUN for reading in decision.readings
     )
     metric = decision.overall.metric if decision.overall else None
     cases = case_effects(plan.cases, decision.readings, result.outcomes, metric=metric, added=plan.added)
@@ -121,7 +123,7 @@ def _without_figures(card: LineageCard) -> LineageCard:
     """The card of an error: nothing was decided, so that no score, change or cost may read as a result. What stays is
     which cases gave no answer."""
     nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "sureness"))
-    without = tuple(case for case in card.cases if case.reading in ("missing", "not_run"))
+    without = tuple(case for case in card.cases if case.reading in (CaseReading.MISSING, CaseReading.NOT_RUN))
     return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
 
 
@@ -202,7 +204,11 @@ def _origins(plan: Plan) -> dict[Arm, str]:
 
 def _told(effect: Effect, *, early: bool) -> Effect:
     """What a run that ended early left open wasn't needed: more cases are not what is missing."""
-    return effect.model_copy(update={"reading": "not_needed"}) if early and effect.reading == "cant_tell" else effect
+    return (
+        effect.model_copy(update={"reading": EffectReading.NOT_NEEDED})
+        if early and effect.reading is EffectReading.CANT_TELL
+        else effect
+    )
 
 
 def _baseline_model(plan: Plan) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from schemas.outcomes import Arm, CompletionError, Finish, Outcome, Score
-from schemas.scorecard import Answer, CaseEffect
+from schemas.scorecard import Answer, CaseEffect, CaseReading
 from schemas.testsets import TestCase
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ def case_effects(
             reading=reading.reading,
             added=added[index],
             confirmed=reading.confirmed,
-            reason=_why(by_cell.get((index, Arm.CANDIDATE), ())) if reading.reading in ("regressed", "flaky") else "",
+            reason=_why(by_cell.get((index, Arm.CANDIDATE), ()))
+            if reading.reading in (CaseReading.REGRESSED, CaseReading.FLAKY)
+            else "",
         )
         for index, (case, reading) in enumerate(zip(cases, readings, strict=True))
     )

@@ -12,7 +12,16 @@ from engine.render.signs import verdict_words
 from engine.runner.failures import Failures, fix_for
 from schemas.config import RunConfig
 from schemas.host import TITLE_LIMIT
-from schemas.scorecard import CaseEffect, CostEffect, Effect, LineageCard, Reason, ReasonCode, VerdictStatus
+from schemas.scorecard import (
+    CaseEffect,
+    CostEffect,
+    Effect,
+    EffectReading,
+    LineageCard,
+    Reason,
+    ReasonCode,
+    VerdictStatus,
+)
 
 SPOKEN = 3
 """Lineages that the summary speaks of, and reasons of one lineage."""
@@ -166,11 +175,11 @@ def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
     overall = card.overall
     if overall is None or overall.change is None:
         return ""
-    if overall.reading == "better":
+    if overall.reading is EffectReading.BETTER:
         return f"is better on average ({figures.change(overall.change)} points)"
-    if overall.reading != "worse" and overall.change > 0 and codes != {ReasonCode.COST}:
+    if overall.reading is not EffectReading.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
         return "may be better on average"
-    return "is not worse" if overall.reading == "same" else ""
+    return "is not worse" if overall.reading is EffectReading.SAME else ""
 
 
 def _of_approved(card: LineageCard) -> str:
@@ -178,9 +187,9 @@ def _of_approved(card: LineageCard) -> str:
     first = card.reasons[0] if card.reasons else None
     if overall is None or overall.change is None or first is None or first.code is not ReasonCode.NO_DROP:
         return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
-    if overall.reading == "better":
+    if overall.reading is EffectReading.BETTER:
         said = f"is better: {figures.change(overall.change)} points ({figures.interval(overall.interval)})"
-    elif overall.reading != "same":
+    elif overall.reading is not EffectReading.SAME:
         return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
     elif reason_text.adapted(overall) and overall.interval is not None and overall.interval.low is not None:
         worst = figures.points(max(-overall.interval.low, 0.0))
