@@ -45,7 +45,7 @@ class Interval(Value):
 
 
 class ReasonCode(StrEnum):
-    """Why; each has one tested sentence (engine/words.py)."""
+    """Why; each has one tested sentence (engine/gate/reason_text.py)."""
 
     DROP = "drop"
     MUST_PASS = "must_pass"  # noqa: S105
@@ -80,7 +80,6 @@ class ReasonCode(StrEnum):
     NO_CASES = "no_cases"
     UNREADABLE = "unreadable"
     BUDGET = "budget"
-    DRIFT = "drift"
     UNTRUSTED = "untrusted"
     NOTHING_CHANGED = "nothing_changed"
     NOTHING_MEASURED = "nothing_measured"

@@ -141,10 +141,6 @@ class GitHubApp:
         row = an_object(self._calls.get(f"/app/hook/deliveries/{number}"))
         return an_object(an_object(row.get("request")).get("payload"))
 
-    def redeliver(self, number: int) -> None:
-        """Asks GitHub to deliver it again, under the same guid."""
-        self._calls.put("POST", f"/app/hook/deliveries/{number}/attempts")
-
     def _installed(self, scope: Scope) -> tuple[Auth, Callable[[], None]]:
         return _renewed(lambda: self._token(scope)), lambda: self._forget(scope)
 

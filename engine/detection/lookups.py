@@ -72,10 +72,6 @@ def _free_texts(cases: Sequence[TestCase]) -> frozenset[str]:
     )
 
 
-def _differ(values: Sequence[object]) -> bool:
-    return 2 * len(set(map(repr, values))) > len(values)
-
-
 def _picks(prompt: PromptFile, free: frozenset[str], cases: Sequence[TestCase]) -> Iterator[tuple[str, str]]:
     """Each place as a key to compare it by, and its line."""
     texts = [*(message.content for message in prompt.messages), *prompt.included.values()]

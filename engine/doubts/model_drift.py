@@ -14,7 +14,7 @@ SHOWN = 3
 
 
 def drift(result: ExperimentResult[Decision]) -> tuple[Finding, ...]:
-    """What should be said about it. Arms are interleaved, so a change meets both; it needs review all the same.
+    """Returns a warning where the model changed. Arms are interleaved, so a change meets both alike: no verdict waits.
 
     Several fingerprints are usual (a provider's servers are not all alike); two arms that share none are not. Nothing
     is said where the pull request itself swaps the model."""

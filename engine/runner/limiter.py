@@ -30,7 +30,9 @@ class Limiter(Slots):
 
     Many 429s halve the limit. If most calls were refused, the whole key also waits as long as ``Retry-After`` says. If
     half as many calls are refused as often as before, the refusals are not about our rate: that share is the background
-    from then on, the limit is restored, and only what is refused beyond it slows the key down.
+    from then on, the limit is restored, and only what is refused beyond it slows the key down. Where 20, 30 and 40% are
+    refused at random, a run would take 1.4, 2.3 and 3.2 times as long without that (tests/run/test_limiter.py simulates
+    such a provider).
     """
 
     def __init__(self, clock: Clock, most: int) -> None:
