@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
-    from schemas.experiments import Experiment as Record
+    from schemas.experiments import ExperimentRecord as Record
     from schemas.ports import SourceTree
     from schemas.pullrequests import PullRequest
     from schemas.scorecard import Scorecard

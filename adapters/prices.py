@@ -117,5 +117,5 @@ def _unknown(model: ModelConfig) -> Price:
     raise ConfigError(
         f"no price is known for the model {model.model!r}",
         where="promptverdict.yaml, models",
-        mend="add to it, in USD per million tokens: price: {input: 1.00, output: 4.00}",
+        hint="add to it, in USD per million tokens: price: {input: 1.00, output: 4.00}",
     )

@@ -239,7 +239,7 @@ class _Child:
         except _Gone:
             self.kill()
             raise SourceError(
-                "the process that fills in Jinja templates doesn't start", mend="run promptverdict doctor"
+                "the process that fills in Jinja templates doesn't start", hint="run promptverdict doctor"
             ) from None
 
     def send(self, frame: bytes) -> None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
     from schemas.detection import Detection
-    from schemas.experiments import Experiment
+    from schemas.experiments import ExperimentRecord
     from schemas.host import Sha
     from schemas.ports import Clock
     from schemas.scorecard import Scorecard
@@ -225,7 +225,7 @@ class LivePreparation:
         if not self._calls:
             return Evaluated(self.static(), measured_of(self.prepared, ()))
         evaluation = self.evaluation
-        found: list[Experiment] = []
+        found: list[ExperimentRecord] = []
 
         def on_progress(progress: Progress) -> None:
             tell(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, self._cap)))

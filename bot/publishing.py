@@ -154,7 +154,7 @@ class Publishing:
         about a merge, which carries what was accepted of the pull request with the same content.
 
         Raises Superseded where the pull request moved on before the last writing, or during it: who called then says so
-        on the check and has the comment mended.
+        on the check and has the comment fixed.
         """
         if now is not None:
             scorecard = self.settle(place_of(kept.run), now)

@@ -70,7 +70,7 @@ def stage(target: Path, examples: Traversable | None = None) -> tuple[StagedPull
     Raises UsageError if ``target`` isn't empty.
     """
     if target.exists() and any(target.iterdir()):
-        raise UsageError("there is something in it already", where=str(target), mend="name a new or an empty folder")
+        raise UsageError("there is something in it already", where=str(target), hint="name a new or an empty folder")
     source = examples or files("examples")
     proposals = TypeAdapter(tuple[Proposal, ...]).validate_python(_document(source, "pull-requests.yaml"))
     commits = list(_commits(source, proposals))

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from engine.gate.design import Design
     from engine.planning.plan import Plan
     from engine.runner.access import Access
-    from engine.runner.budget import Budget
+    from engine.runner.budget import SpendingCap
     from engine.runner.experiment import Experiment, Progress
-    from schemas.experiments import Experiment as Record
+    from schemas.experiments import ExperimentRecord as Record
 
 PLACES = 5
 """Places that a sentence names."""
@@ -53,7 +53,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Entry:
+class PlannedLineage:
     """One lineage × one model: planned, or why it can't be."""
 
     change: LineageChange
@@ -69,7 +69,7 @@ class Prepared:
 
     pull_request: PullRequest
     detection: Detection
-    entries: tuple[Entry, ...]
+    entries: tuple[PlannedLineage, ...]
 
     @property
     def runs(self) -> bool:
@@ -102,7 +102,7 @@ def look(tree: SourceTree, pull_request: PullRequest, *, only: Sequence[str] = (
     known = detection.names
     for name in only:
         if known is not None and name not in known:
-            raise UsageError(f"there is no lineage {name!r}", mend=f"there are: {', '.join(known) or 'none'}")
+            raise UsageError(f"there is no lineage {name!r}", hint=f"there are: {', '.join(known) or 'none'}")
     return detection
 
 
@@ -120,14 +120,14 @@ def plan(
     return Prepared(pull_request=pull_request, detection=detection, entries=tuple(entries))
 
 
-def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[Entry]:
-    def without_plan(*reasons: Reason) -> list[Entry]:
+def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[PlannedLineage]:
+    def without_plan(*reasons: Reason) -> list[PlannedLineage]:
         if change.measured and not any(_holds_back(reason) for reason in (*reasons, *change.reasons)):
             sentence = f"{change.name} could not be measured, so nothing was decided."
             nothing = Reason(code=ReasonCode.NOTHING_MEASURED, status=VerdictStatus.ERROR, sentence=sentence)
             reasons = (*reasons, nothing)
         names = [pair.name for pair in change.models] or [""]
-        return [Entry(change=change, model=name, plan=None, reasons=reasons) for name in names]
+        return [PlannedLineage(change=change, model=name, plan=None, reasons=reasons) for name in names]
 
     if change.unreadable is not None:
         sentence = f"The candidate prompt can't be read: {change.unreadable}."
@@ -140,9 +140,9 @@ def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTab
     for pair in change.models:
         planned = _planned(change, change.candidate, change.tests, pair, renderer=renderer, prices=prices)
         if isinstance(planned, Reason):
-            entries.append(Entry(change=change, model=pair.name, plan=None, reasons=(planned,)))
+            entries.append(PlannedLineage(change=change, model=pair.name, plan=None, reasons=(planned,)))
         else:
-            entries.append(Entry(change=_settled(change, planned), model=pair.name, plan=planned))
+            entries.append(PlannedLineage(change=_settled(change, planned), model=pair.name, plan=planned))
     return entries
 
 
@@ -165,7 +165,7 @@ def _planned(
         if findings:
             line = (findings[0].where or "").removeprefix("line ")
             where = f"{tests.path}:{line}" if line else tests.path
-            raise ConfigError(findings[0].what, where=where, mend=findings[0].mend)
+            raise ConfigError(findings[0].what, where=where, hint=findings[0].hint)
         before = change.baseline or change.reference
         return plan_experiment(
             lineage=change.name,
@@ -244,7 +244,7 @@ def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[
         Finding(
             what=f"one run of every case is expected to cost {usd(cost)}, more than the budget of {usd(limit)}",
             where=where,
-            mend="raise it, set a lower max_tokens, or take fewer cases; stored answers cost nothing",
+            hint="raise it, set a lower max_tokens, or take fewer cases; stored answers cost nothing",
         )
         for where, limit, cost in dict.fromkeys(budgets)
         if cost > limit
@@ -263,7 +263,7 @@ async def measure(
     store: OutcomeStore,
     clock: Clock,
     budget_usd: Decimal | None = None,
-    within: Budget | None = None,
+    within: SpendingCap | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
 ) -> Scorecard:
@@ -284,7 +284,7 @@ async def measure(
     cap = detection.budget_usd if budget_usd is None else min(detection.budget_usd, budget_usd)
     left = cap
     lineages = {entry.change.name: entry.change.budget.per_run_usd for entry in prepared.entries}
-    planned: list[tuple[Entry, Graded]] = []
+    planned: list[tuple[PlannedLineage, Graded]] = []
     cards: list[LineageCard] = []
     for entry in prepared.entries:
         if entry.plan is not None and entry.change.measured:

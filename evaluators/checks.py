@@ -87,7 +87,7 @@ def rule_of(check: Check) -> Rule:
     given = [kind for kind in kinds if getattr(check, kind) is not None]
     if len(given) != 1:
         what = "has no rule" if not given else f"has several rules ({', '.join(given)})"
-        raise ConfigError(f"{where} {what}", mend=f"give it one of {', '.join(kinds)}")
+        raise ConfigError(f"{where} {what}", hint=f"give it one of {', '.join(kinds)}")
     _refuse_pointless(check, where)
     return kinds[given[0]]()
 
@@ -102,14 +102,14 @@ def _refuse_pointless(check: Check, where: str) -> None:
     if found := placeholder(text, any_name=kind != "not_contains"):
         raise ConfigError(
             f"{where} looks for {found} itself: checks compare with the text as it is written",
-            mend="write the text, or compare with `expected` by use_case: classification or extraction",
+            hint="write the text, or compare with `expected` by use_case: classification or extraction",
         )
     if kind != "regex" and not one_line(text):
-        raise ConfigError(f"the `{kind}` of {where} is blank", mend="write the text that it looks for")
+        raise ConfigError(f"the `{kind}` of {where} is blank", hint="write the text that it looks for")
     if kind == "regex" and all(map(compile_pattern(text, where), _ANY_ANSWER)):
         raise ConfigError(
             f"the regex of {where} matches every answer, so it checks nothing",
-            mend="write what a right answer looks like; an empty answer fails anyway",
+            hint="write what a right answer looks like; an empty answer fails anyway",
         )
 
 

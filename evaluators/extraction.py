@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from evaluators.field_rules import compare_field, expectation_problem, show
 from evaluators.json_answers import read_object
-from evaluators.parts import Part, Scores, Sources, finding
+from evaluators.parts import EvaluatorSources, MetricGroup, Scores, finding
 from evaluators.text import shown
 from schemas.config import FieldKind, FieldRule
 from schemas.errors import ConfigError
@@ -24,20 +24,20 @@ METRIC = "fields"
 MAX_ANSWER_CHARACTERS = 400
 
 
-def part(sources: Sources) -> Part:
+def part(sources: EvaluatorSources) -> MetricGroup:
     """Returns the evaluator of the lineage's fields, or of those that the cases expect. Raises ConfigError."""
     lineage, cases = sources.lineage, sources.cases
     fields = lineage.fields or rules_by_example(case.expected for case in cases)
     if not fields:
         raise ConfigError(
-            "an extraction needs fields", mend="list them under `fields:`, or let `expected` be a map of fields"
+            "an extraction needs fields", hint="list them under `fields:`, or let `expected` be a map of fields"
         )
     if cases and (idle := unexpected(fields, (case.expected for case in cases))):
         known = sorted({name for case in cases if isinstance(case.expected, dict) for name in case.expected})
         near = get_close_matches(idle[0], known, 1)
         raise ConfigError(
             f"no case says what the field «{idle[0]}» should be, so every answer would be right about it",
-            mend=f"did you mean {near[0]}?" if near else "add it to `expected` (`a.b` is b inside a), or drop its rule",
+            hint=f"did you mean {near[0]}?" if near else "add it to `expected` (`a.b` is b inside a), or drop its rule",
         )
     return Extraction(fields)
 

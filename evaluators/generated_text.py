@@ -5,11 +5,11 @@ from __future__ import annotations
 from evaluators.checks import Checks
 from evaluators.generation import RubricJudge
 from evaluators.inline import InlineEvaluators
-from evaluators.parts import Part, Sources
+from evaluators.parts import EvaluatorSources, MetricGroup
 from schemas.errors import ConfigError
 
 
-def part(sources: Sources) -> Part:
+def part(sources: EvaluatorSources) -> MetricGroup:
     """Returns what gives the overall score. Raises ConfigError where nothing scores the text."""
     if sources.rubric is not None:
         return RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="overall")
@@ -18,6 +18,6 @@ def part(sources: Sources) -> Part:
         return InlineEvaluators(inline, sources.judge, gates=sources.judge_gates)
     if not sources.lineage.checks:
         raise ConfigError(
-            "there is nothing to score generated text by", mend="add `rubric:` or `checks:` to the lineage"
+            "there is nothing to score generated text by", hint="add `rubric:` or `checks:` to the lineage"
         )
     return Checks(sources.lineage.checks, overall=True)

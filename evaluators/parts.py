@@ -18,7 +18,7 @@ Scores = tuple[Score | EvaluatorFailure, ...]
 
 
 @dataclass(frozen=True)
-class Sources:
+class EvaluatorSources:
     """What an evaluator may be made of. All of it comes from the base commit."""
 
     lineage: LineageConfig
@@ -33,11 +33,11 @@ class Sources:
     def needed_judge(self) -> ModelConfig:
         """The judge of the rubric. Raises ConfigError where there is none."""
         if self.judge is None:
-            raise ConfigError("a rubric needs a judge", mend="add `judge: {model: …}` to the lineage")
+            raise ConfigError("a rubric needs a judge", hint="add `judge: {model: …}` to the lineage")
         return self.judge
 
 
-class Part(Protocol):
+class MetricGroup(Protocol):
     """Scores one aspect of an output: the use case, the rubric, the checks. Never raises for what an output says."""
 
     @property
@@ -69,6 +69,6 @@ class Part(Protocol):
         ...
 
 
-def finding(case: TestCase, what: str, mend: str) -> Finding:
+def finding(case: TestCase, what: str, hint: str) -> Finding:
     """What is wrong with ``case``, located by its line if it has one."""
-    return Finding(what=f"case «{case.id}»: {what}", where=f"line {case.line}" if case.line else None, mend=mend)
+    return Finding(what=f"case «{case.id}»: {what}", where=f"line {case.line}" if case.line else None, hint=hint)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from evaluators.checks import Checks
 from evaluators.generation import RubricJudge
 from evaluators.lineage_evaluator import LineageEvaluator
-from evaluators.parts import Part, Sources
+from evaluators.parts import EvaluatorSources, MetricGroup
 from schemas.config import LineageConfig, ModelConfig
 from schemas.ports import Evaluator
 from schemas.prompts import Finding, PromptFile
@@ -34,21 +34,21 @@ def evaluator_for(
 
     Raises ConfigError for what can't be scored.
     """
-    sources = Sources(lineage, prompt, rubric, judge, cases, judge_gates=calibrated is True)
+    sources = EvaluatorSources(lineage, prompt, rubric, judge, cases, judge_gates=calibrated is True)
     parts = list(_parts(sources))
     forbids = any(case.must_not for case in cases)
     return LineageEvaluator(parts, forbidden_gates=forbids and not parts[0].metrics[0].gates)
 
 
 def check_expectations(evaluator: Evaluator, cases: Iterable[TestCase]) -> tuple[Finding, ...]:
-    """One Finding for each case that the evaluator can't score; nothing may be run before they are mended."""
+    """One Finding for each case that the evaluator can't score; nothing may be run before they are fixed."""
     return tuple(problem for case in cases if (problem := evaluator.problem(case)) is not None)
 
 
-def _parts(sources: Sources) -> Iterator[Part]:
+def _parts(sources: EvaluatorSources) -> Iterator[MetricGroup]:
     """The part with the overall metric first."""
     module, _, function = USE_CASES[sources.lineage.use_case].builds.partition(":")
-    build: Callable[[Sources], Part] = getattr(importlib.import_module(module), function)
+    build: Callable[[EvaluatorSources], MetricGroup] = getattr(importlib.import_module(module), function)
     overall = build(sources)
     yield overall
     if sources.rubric is not None and not isinstance(overall, RubricJudge):

@@ -312,7 +312,7 @@ class Change(Value):
     path: str | None = None
 
 
-class Sureness(Value):
+class Confidence(Value):
     """How sure this is: what was run, what could have been detected."""
 
     looks: int
@@ -371,7 +371,7 @@ class LineageCard(Value):
     """All cases in the test set's order; of an error only those without an answer."""
     diff: PromptDiff | None = None
     changes: tuple[Change, ...] = ()
-    sureness: Sureness | None = None
+    confidence: Confidence | None = None
     spending: Spending = Spending()
     finishes: dict[str, tuple[int, int]] = {}
     """Truncated, refused, filtered, empty and missing answers: (baseline, candidate)."""

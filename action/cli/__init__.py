@@ -293,7 +293,7 @@ def bot(context: typer.Context) -> None:
 
 @app.command(context_settings=ALL_ELSE, add_help_option=False)
 def doctor(context: typer.Context) -> None:
-    """Check an installation of the bot, and say how to mend what is wrong."""
+    """Check an installation of the bot, and say how to fix what is wrong."""
     _become_bot(["doctor", *context.args])
 
 

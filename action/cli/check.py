@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from adapters.sandbox import SandboxedRenderer
     from engine.pipeline import Prepared
     from engine.runner.access import Access
-    from schemas.experiments import Experiment as Record
+    from schemas.experiments import ExperimentRecord as Record
     from schemas.scorecard import Scorecard
 
 NOT_YET = (
@@ -84,7 +84,7 @@ def _make(folder: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(
-            f"nothing can be written there: {error.strerror}", where=str(folder), mend="name another folder"
+            f"nothing can be written there: {error.strerror}", where=str(folder), hint="name another folder"
         ) from error
 
 
@@ -112,7 +112,7 @@ def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tu
         if not prepared.runs:
             return static(prepared), []
         if not options.yes and not _agreed(prepared):
-            raise UsageError("nothing was run", mend="promptverdict plan shows what it would cost; --yes doesn't ask")
+            raise UsageError("nothing was run", hint="promptverdict plan shows what it would cost; --yes doesn't ask")
         from adapters.loop import run_async
 
         return run_async(_measured(prepared, options, access))

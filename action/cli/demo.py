@@ -23,7 +23,7 @@ def demo(output: Path | None, *, color: bool | None) -> Exit:
     """
     folder = output or Path(tempfile.mkdtemp(prefix="promptverdict-demo-"))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} isn't an empty folder", mend="name a new one with --output")
+        raise UsageError(f"{folder} isn't an empty folder", hint="name a new one with --output")
     say = put
     say("No API key, no network: the model of this demo is a small deterministic toy, the rest is real.\n")
     proposals = stage(folder / "repository")

@@ -44,7 +44,7 @@ def init(repo: Path, *, dry_run: bool) -> Exit:
         if target.exists() and not dry_run:
             raise UsageError(
                 f"{target.relative_to(root)} exists already",
-                mend="edit it, or see what init would write with --dry-run",
+                hint="edit it, or see what init would write with --dry-run",
             )
     lineages = _lineages(repository)
     name, lines = _model(os.environ, lineages)

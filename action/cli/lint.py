@@ -101,7 +101,7 @@ def _tests(folder: Folder, lineage: LineageConfig, prompt: PromptFile | None = N
 
 
 def _finding(error: SourceError | UsageError) -> Finding:
-    return Finding(what=error.what, where=error.where, mend=error.mend)
+    return Finding(what=error.what, where=error.where, hint=error.hint)
 
 
 def configured_tests(repo: Path, paths: tuple[Path, ...]) -> list[tuple[TestSet, LineageConfig | None]]:
@@ -121,9 +121,9 @@ def _lineages(repo: Path) -> list[tuple[Folder, LineageConfig]]:
         if (root / name).is_file():
             config = read_config(name, (root / name).read_bytes())
             if not config.lineages:
-                raise UsageError(f"{name} has no lineage", mend="add one under lineages:")
+                raise UsageError(f"{name} has no lineage", hint="add one under lineages:")
             return [(Folder(root), lineage) for lineage in config.lineages.values()]
     raise UsageError(
         "no test set to look at",
-        mend="name files, or write promptverdict.yaml (promptverdict init)",
+        hint="name files, or write promptverdict.yaml (promptverdict init)",
     )

@@ -51,7 +51,7 @@ class Reply(Value):
     """The completion's, which leaves it out of its JSON."""
     error: CompletionError | None = None
     bug: str | None = None
-    """A traceback without the keys: ours to mend, like one in this process."""
+    """A traceback without the keys: ours to fix, like one in this process."""
 
 
 class Lines:

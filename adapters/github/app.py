@@ -186,7 +186,7 @@ def _signed(app_id: int, key: str) -> Auth:
         loaded = None
     if not isinstance(loaded, RSAPrivateKey):
         raise ConfigError(
-            "the App's private key isn't an RSA key in PEM", mend="use the .pem file that GitHub gave you"
+            "the App's private key isn't an RSA key in PEM", hint="use the .pem file that GitHub gave you"
         )
     return AppAuth(app_id, sign_func=lambda claims: jwt.encode(claims, loaded, "RS256"))
 
@@ -214,6 +214,6 @@ def convert_manifest(
     docs.github.com: «Registering a GitHub App from a manifest». Raises HostError.
     """
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,200}", code):
-        raise HostError("that isn't a code of GitHub's", mend="begin again")
+        raise HostError("that isn't a code of GitHub's", hint="begin again")
     calls = Calls(None, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, mending=APP)
     return an_object(calls.once("POST", f"/app-manifests/{code}/conversions"))

@@ -52,28 +52,28 @@ def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
         url = urlsplit(model.base_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
             raise ConfigError(
-                f"base_url must be https, or http on loopback: {model.base_url}", where=where, mend="write an https URL"
+                f"base_url must be https, or http on loopback: {model.base_url}", where=where, hint="write an https URL"
             )
         if url.username or url.password or url.query or url.fragment:
             raise ConfigError(
-                "base_url holds more than an address", where=where, mend="leave out user, password, ? and #"
+                "base_url holds more than an address", where=where, hint="leave out user, password, ? and #"
             )
         if model.api_key_env in (None, *keys().values()):
             raise ConfigError(
                 f"{model.api_key_env or own} is sent to its provider's own origin only",
                 where=where,
-                mend="name the variable with this origin's key: api_key_env: HOUSE_LLM_KEY",
+                hint="name the variable with this origin's key: api_key_env: HOUSE_LLM_KEY",
             )
     variable = key_name(model)
     key = environment.get(variable, "").strip()
     if not key:
         raise ProviderError(
-            f"there is no key for {model.origin}", where=where, mend=f"set the environment variable {variable}"
+            f"there is no key for {model.origin}", where=where, hint=f"set the environment variable {variable}"
         )
     if not re.fullmatch("[!-~]+", key):
         raise ProviderError(
             f"the key for {model.origin} holds a blank, a line break or a letter that no header takes",
             where=where,
-            mend=f"paste it again, alone, into the environment variable {variable}",
+            hint=f"paste it again, alone, into the environment variable {variable}",
         )
     return key

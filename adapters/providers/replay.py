@@ -26,7 +26,7 @@ def recording_of(model: ModelConfig, folder: str) -> Path:
     answer for itself. Raises ConfigError."""
     name = model.recording or ""
     if not folder:
-        raise ConfigError("recordings have no folder", where=f"models: {model.model}", mend=f"set {RECORDINGS}")
+        raise ConfigError("recordings have no folder", where=f"models: {model.model}", hint=f"set {RECORDINGS}")
     if name in ("", "..") or name != Path(name).name:
         raise ConfigError(
             f"recording must be the bare name of a file in {RECORDINGS}: {name!r}", where=f"models: {model.model}"
@@ -52,7 +52,7 @@ class ReplayProvider:
             raise ConfigError(f"the recording can't be read: {error}", where=str(file)) from error
         except (ValidationError, ValueError) as error:
             raise ConfigError(
-                "not a row of a recording", where=f"{file}:{number}", mend="make it with: promptverdict store export"
+                "not a row of a recording", where=f"{file}:{number}", hint="make it with: promptverdict store export"
             ) from error
         self._sources = [(provider, model.base_url or PROVIDERS[provider].origin) for provider in sorted(providers)]
 

@@ -187,7 +187,7 @@ def _understood(row: Row) -> StoredCompletion | None:
         return from_row(row)
     except (TypeError, ValueError) as error:
         what = f"the outcome store holds a row that can't be read (request {str(row[0])[:12]}…)"
-        raise StoreError(what, mend=UNREADABLE) from error
+        raise StoreError(what, hint=UNREADABLE) from error
 
 
 def _is_whole(row: Row) -> bool:

@@ -99,7 +99,7 @@ class PostgresBackend:
                 raise StoreError(
                     f"{table} has other columns than a table of outcomes of this version",
                     where=self._where,
-                    mend="name another database, or upgrade",
+                    hint="name another database, or upgrade",
                 )
         return older
 
@@ -273,5 +273,5 @@ class PostgresBackend:
             raise StoreError(
                 f"the outcome store failed: {first}",
                 where=self._where,
-                mend="mend the database or its address; what was written before is kept",
+                hint="fix the database or its address; what was written before is kept",
             ) from error

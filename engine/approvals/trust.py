@@ -25,7 +25,7 @@ def pull_request_of(
         raise UsageError(
             f"the head of #{hosted.number} isn't {approved_sha[:12]} any more: it is {hosted.head_sha}",
             where="head-sha",
-            mend="look at the new commits, then approve that head",
+            hint="look at the new commits, then approve that head",
         )
     trust = Trust.SAME_REPOSITORY
     if hosted.head_repository != repository:

@@ -1,4 +1,4 @@
-"""What is worth mending in a test set before it decides anything. Pure; each finding says what to do about it."""
+"""What is worth fixing in a test set before it decides anything. Pure; each finding says what to do about it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def lint_tests(
     """
     if not test_set.cases:
         return (
-            Finding(what="the test set has no cases", where=test_set.path, mend="nothing can be measured: add cases"),
+            Finding(what="the test set has no cases", where=test_set.path, hint="nothing can be measured: add cases"),
         )
     found = [*test_set.warnings, *_inputs(test_set, variables), *_duplicates(test_set)]
     if lineage is not None:
@@ -53,8 +53,8 @@ def _named(cases: Sequence[TestCase], most: int = 4) -> str:
     return names + (f" and {len(cases) - most} more" if len(cases) > most else "")
 
 
-def _finding(test_set: TestSet, cases: Sequence[TestCase], what: str, mend: str) -> Finding:
-    return Finding(what=f"{what}: {_named(cases)}", where=_where(test_set, cases[0]), mend=mend)
+def _finding(test_set: TestSet, cases: Sequence[TestCase], what: str, hint: str) -> Finding:
+    return Finding(what=f"{what}: {_named(cases)}", where=_where(test_set, cases[0]), hint=hint)
 
 
 def _duplicates(test_set: TestSet) -> Iterator[Finding]:
@@ -85,7 +85,7 @@ def _duplicates(test_set: TestSet) -> Iterator[Finding]:
         yield Finding(
             what=f"{len(groups) - MAX_GROUPS} more groups of cases are alike",
             where=test_set.path,
-            mend="mend these first",
+            hint="fix these first",
         )
 
 
@@ -150,7 +150,7 @@ def _expected_fields(test_set: TestSet, lineage: LineageConfig) -> Iterator[Find
         yield Finding(
             what=f"no case says what the field {shown(name)} should be",
             where=test_set.path,
-            mend=f"did you mean {near}?" if (near := nearest(name, fields)) else "add it to expected, or drop its rule",
+            hint=f"did you mean {near}?" if (near := nearest(name, fields)) else "add it to expected, or drop its rule",
         )
     ruled = {part for name in lineage.fields for part in (name, name.partition(".")[0])}
     for name in sorted(fields - ruled) if lineage.fields else ():
@@ -178,18 +178,18 @@ def _labels(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
                 test_set,
                 holders,
                 f"the label {_legible(label)} is not in the set",
-                f"did you mean {_legible(near)}?" if near else "add it to labels:, or mend the cases",
+                f"did you mean {_legible(near)}?" if near else "add it to labels:, or fix the cases",
             )
     labels = lineage.labels or tuple(counts)
     for label in labels:
         fair = len(expected) / len(labels)
         if not counts[label]:
-            yield Finding(what=f"no case expects {shown(label)}", where=test_set.path, mend="add cases of this label")
+            yield Finding(what=f"no case expects {shown(label)}", where=test_set.path, hint="add cases of this label")
         elif counts[label] < RARE_LABEL * fair:
             yield Finding(
                 what=f"only {counts[label]} of {len(expected)} cases expect {shown(label)}",
                 where=test_set.path,
-                mend=f"add some: an equal share would be {round(fair)}",
+                hint=f"add some: an equal share would be {round(fair)}",
             )
     for name, cases in _slices(test_set.cases):
         kinds = {label for case in cases for label in _labels_of(case, lineage)}
@@ -197,7 +197,7 @@ def _labels(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
             yield Finding(
                 what=f"all {len(cases)} cases of the slice {shown(name)} expect {shown(next(iter(kinds)))}",
                 where=test_set.path,
-                mend="add other labels: a prompt that always says so would pass",
+                hint="add other labels: a prompt that always says so would pass",
             )
 
 
@@ -240,7 +240,7 @@ def _sizes(test_set: TestSet, gate: GateConfig | None) -> Iterator[Finding]:
         yield Finding(
             what="no case names a slice",
             where=test_set.path,
-            mend="add slices: [typical], [edge], …: a break of one kind of case hides in the average",
+            hint="add slices: [typical], [edge], …: a break of one kind of case hides in the average",
         )
 
 
@@ -258,5 +258,5 @@ def _too_small(what: str, sizes: Sequence[int], margin: float | None, path: str)
         what=f"{what} has {cases} case{'s' if cases > 1 else ''}: "
         + (f"no drop under {100 * able:.0f} points can be ruled out" if able < 1 else "nothing can be ruled out"),
         where=path,
-        mend=f"{max(enough - cases, 1)} more would rule out a drop of {100 * wanted:.0f} points",
+        hint=f"{max(enough - cases, 1)} more would rule out a drop of {100 * wanted:.0f} points",
     )

@@ -19,7 +19,7 @@ from schemas.testsets import TestCase
 from schemas.values import Value
 
 if TYPE_CHECKING:
-    from engine.pipeline import Entry, Prepared
+    from engine.pipeline import PlannedLineage, Prepared
     from engine.planning.plan import Plan
     from schemas.prompts import Request
 
@@ -104,7 +104,7 @@ def plan_report(prepared: Prepared) -> PlanReport:
     )
 
 
-def _experiment(entry: Entry) -> ExperimentReport:
+def _experiment(entry: PlannedLineage) -> ExperimentReport:
     plan = entry.plan
     slices: dict[str, int] = {}
     for case in plan.cases if plan else ():
@@ -137,7 +137,7 @@ def _experiment(entry: Entry) -> ExperimentReport:
     )
 
 
-def _judge(entry: Entry, plan: Plan) -> JudgeReport | None:
+def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
     """An answer is taken to be as long as the arm's estimate says; a judge's reply is a quarter of its limit."""
     change = entry.change
     if change.rubric is None or change.judge is None:

@@ -36,7 +36,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     warnings = []
     if not merge.bases:
         what = f"the branches have no commit in common; compared with the tip of {shown(pull_request.base_ref)}"
-        warnings.append(Finding(what=what, mend="fetch the whole history: git fetch --unshallow"))
+        warnings.append(Finding(what=what, hint="fetch the whole history: git fetch --unshallow"))
     if not sides.changes.all:
         return Detection(merge=merge, config=None, reasons=(_nothing(0, settings=False),), warnings=tuple(warnings))
     places, misnamed = find_configurations(tree, sides)
@@ -205,7 +205,7 @@ def _is_deleted(change: LineageChange) -> bool:
 def _place_reasons(place: Place, *, adoption: bool) -> Iterator[Reason]:
     path = shown(place.path)
     if place.broken:
-        what = f"Base's configuration can't be read ({place.broken}); this pull request mends it, nothing was measured."
+        what = f"Base's configuration can't be read ({place.broken}); this pull request fixes it, nothing was measured."
     elif place.base and place.touched and not place.head:
         what = f"This pull request removes {path}: nothing that it names would be gated any more."
     elif not place.base and not adoption:

@@ -77,7 +77,7 @@ class Files(Mapping[str, bytes]):
         return Finding(
             what="this branch and its base change this in ways that conflict",
             where=shown(path, 4096),
-            mend="merge the base branch into this one and resolve the conflict",
+            hint="merge the base branch into this one and resolve the conflict",
         )
 
     def obstacle(self, path: str) -> Finding | None:
@@ -89,12 +89,12 @@ class Files(Mapping[str, bytes]):
             return None
         where = shown(path, 4096)
         if entry.mode == "120000":
-            return Finding(what="this is a symbolic link; links are not followed", where=where, mend="commit the file")
+            return Finding(what="this is a symbolic link; links are not followed", where=where, hint="commit the file")
         if entry.mode == "160000":
             return Finding(what="this is a submodule; its files belong to another repository", where=where)
         if (entry.size or 0) > LARGEST:
             size = f"{(entry.size or 0) / 2**20:.0f} MiB"
-            return Finding(what=f"the file has {size}", where=where, mend="a prompt has at most 1 MiB")
+            return Finding(what=f"the file has {size}", where=where, hint="a prompt has at most 1 MiB")
         return None
 
     def link(self, path: str) -> str:

@@ -8,7 +8,7 @@ from engine.detection.entries import Entry
 from engine.detection.evidence import Gating, grading_of, tests_ending, tests_of
 from engine.detection.files import below
 from engine.detection.harmless import harmless_rule
-from engine.detection.models import Side, model_of, pair_models
+from engine.detection.models import CommitSide, model_of, pair_models
 from engine.detection.prompt_diff import diff_prompts
 from engine.detection.prompts import (
     Versions,
@@ -66,7 +66,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
     old, new = versions.old, versions.fresh
     head_lineage = entry.head_lineage or entry.lineage
     pairs, refused = pair_models(
-        Side(entry.config, entry.lineage, old), Side(entry.head_config, head_lineage, new or old)
+        CommitSide(entry.config, entry.lineage, old), CommitSide(entry.head_config, head_lineage, new or old)
     )
     gating = tests_of(entry, versions, sides)
     grading = grading_of(entry, sides, found)
@@ -208,7 +208,7 @@ def _judge(
     if named is None or model is None:
         return model, (), ()
     what = f"the evaluators of {entry.name} name the judge {named!r}, which base does not configure"
-    return model, (), (Finding(what=what, mend=f"{model.model} judges instead; add the model to models: in base"),)
+    return model, (), (Finding(what=what, hint=f"{model.model} judges instead; add the model to models: in base"),)
 
 
 def _asking(entry: Entry, prompt: PromptFile | None) -> list[InlineEvaluator]:

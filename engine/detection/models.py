@@ -32,7 +32,7 @@ def model_of(name: str, config: Config) -> ModelConfig | None:
     return ModelConfig(provider=provider, model=bare) if provider and bare else None
 
 
-class Side(NamedTuple):
+class CommitSide(NamedTuple):
     """What one arm's commit says about a lineage; the prompt is ``None`` where it doesn't exist."""
 
     config: Config
@@ -49,7 +49,7 @@ class Side(NamedTuple):
         return (said,) if isinstance(said, str) else said
 
 
-def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Finding, ...]]:
+def pair_models(base: CommitSide, head: CommitSide) -> tuple[tuple[ModelPair, ...], tuple[Finding, ...]]:
     """An experiment for each model of the candidate, and what base doesn't allow.
 
     A model that both versions name is paired with itself; what replaces a model is paired with what it replaces. The
@@ -67,12 +67,12 @@ def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Fi
         if why is not None:
             refused.append(why)
     if not news and not refused:
-        refused.append(Finding(what="no model is named", mend="add model: to the lineage, or defaults: {model: …}"))
+        refused.append(Finding(what="no model is named", hint="add model: to the lineage, or defaults: {model: …}"))
     return _paired(olds, news or olds, with_baseline=base.prompt is not None), tuple(refused)
 
 
 def _admitted(
-    name: str, base: Side, head: Side, allowed: Sequence[ModelConfig]
+    name: str, base: CommitSide, head: CommitSide, allowed: Sequence[ModelConfig]
 ) -> tuple[ModelConfig | None, Finding | None]:
     """The model that runs under ``name``, and what the head asked for that base doesn't allow."""
     asked = model_of(name, head.config)
@@ -132,7 +132,7 @@ def _at_the_provider(name: str, asked: Parameters, known: Parameters) -> Finding
     return Finding(
         what=f"the model {name!r} would have its provider use {what} with our key, which base does not allow;"
         " it was not sent",
-        mend="add it in a pull request of its own; what a person approved and merged is sent from then on",
+        hint="add it in a pull request of its own; what a person approved and merged is sent from then on",
     )
 
 
@@ -148,12 +148,12 @@ def _own_origin(model: ModelConfig) -> bool:
 def _unknown(name: str) -> Finding:
     return Finding(
         what=f"nobody knows whose model {name!r} is",
-        mend=f"say it in promptverdict.yaml: models: {{my-model: {{provider: …, model: {name}}}}}",
+        hint=f"say it in promptverdict.yaml: models: {{my-model: {{provider: …, model: {name}}}}}",
     )
 
 
 def _not_in_base(name: str) -> Finding:
     return Finding(
         what=f"the model {name!r} is not in base's configuration, so nothing was measured on it",
-        mend="add the model in a pull request of its own; the swap is measured then",
+        hint="add the model in a pull request of its own; the swap is measured then",
     )

@@ -57,7 +57,7 @@ def attempt(read: Callable[[], T]) -> T | Finding:
     try:
         return read()
     except PromptVerdictError as error:
-        return Finding(what=error.what, where=error.where, mend=error.mend)
+        return Finding(what=error.what, where=error.where, hint=error.hint)
 
 
 def approval(code: ReasonCode, sentence: str) -> Reason:
@@ -267,5 +267,5 @@ def prompt_warnings(entry: Entry, versions: Versions) -> Iterator[Finding]:
         yield Finding(
             what=f"the prompt names the model {shown(new.model)}, but the configuration's is used",
             where=shown(new.path),
-            mend="remove model: from one of them",
+            hint="remove model: from one of them",
         )

@@ -65,7 +65,7 @@ def uncovered_warnings(uncovered: Sequence[str], places: Sequence[Place]) -> Ite
     """A warning that names them, for those that the configuration doesn't ignore."""
     free = [path for path in uncovered if _policy(path, places) is Uncovered.WARN]
     if free:
-        yield Finding(what=f"{_looks(free)}: not gated", mend=f"add a lineage to {NAME}")
+        yield Finding(what=f"{_looks(free)}: not gated", hint=f"add a lineage to {NAME}")
 
 
 def _policy(path: str, places: Sequence[Place]) -> Uncovered:

@@ -11,7 +11,7 @@ from engine.doubts.judge_probes import probe, salt_of
 from engine.planning.plan import Plan, with_evaluator
 from engine.readers.labels import read_labels
 from engine.runner.access import Access
-from engine.runner.budget import Budget
+from engine.runner.budget import SpendingCap
 from engine.runner.calls import Calls
 from engine.runner.experiment import Endpoint
 from engine.runner.failures import Cause, fix_for, host_of
@@ -51,7 +51,7 @@ async def calibrated(
     store: OutcomeStore,
     clock: Clock,
     budget_usd: Decimal | None,
-    within: Budget | None = None,
+    within: SpendingCap | None = None,
 ) -> Graded:
     """Has the judge grade the sample answers that people graded, and lets it gate where it agrees with them.
 
@@ -65,7 +65,7 @@ async def calibrated(
         return Graded(
             _doubted(plan, "nobody has graded sample answers yet, so its grades are shown but decide nothing")
         )
-    calls = Calls(access, store, clock, Budget(budget_usd, within=within), change.run)
+    calls = Calls(access, store, clock, SpendingCap(budget_usd, within=within), change.run)
     try:
         found = await _compared(change, calls, plan.judges[0])
     except ConfigError as mistake:
@@ -95,7 +95,7 @@ async def probed(
     decides = any(spec.kind == "dimension" and spec.gates for spec in graded.plan.evaluator.metrics)
     if not decides or change.judge_labels is None:
         return graded
-    calls = Calls(access, store, clock, Budget(budget_usd), change.run)
+    calls = Calls(access, store, clock, SpendingCap(budget_usd), change.run)
     doubts = await probe(change, graded.plan.judges[0], calls, outcomes, salt_of(graded.plan.digest))
     return dataclasses.replace(graded, doubts=doubts, cost_usd=graded.cost_usd + calls.spent_usd)
 
@@ -132,7 +132,7 @@ async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> 
 
 def _unreached(error: CompletionError, endpoint: Endpoint, settings: RunConfig, times: int = 1) -> ProviderError:
     cause = Cause(times, host_of(endpoint.model.origin), True, error)
-    return ProviderError(cause.said(), mend=fix_for(error, settings))
+    return ProviderError(cause.said(), hint=fix_for(error, settings))
 
 
 def _unfinished(error: BudgetExceeded | ProviderError) -> Reason:
@@ -159,6 +159,6 @@ def _disagreement(found: Calibration) -> str:
 def _doubted(plan: Plan, why: str) -> Plan:
     warning = Finding(
         what=f"the judge of {plan.lineage} doesn't gate: {why}",
-        mend="grade at least 30 sample answers and name the file under judge.labels, or improve the rubric",
+        hint="grade at least 30 sample answers and name the file under judge.labels, or improve the rubric",
     )
     return dataclasses.replace(plan, warnings=(*plan.warnings, warning))

@@ -35,7 +35,7 @@ def _finding(what: str, result: ExperimentResult[Decision]) -> Finding:
     return Finding(
         what=what,
         where=f"{result.experiment.lineage} · {result.experiment.name}",
-        mend="name a dated version of the model, and run again",
+        hint="name a dated version of the model, and run again",
     )
 
 

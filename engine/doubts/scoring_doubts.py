@@ -41,8 +41,8 @@ def shown_only(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Finding, ...]:
     if not idle:
         return ()
     told = "; ".join(f"{name} {_change(levels[name])}" for name in idle)
-    mend = "grade sample answers and name the file under judge.labels: a judge that agrees with them decides"
-    return (Finding(what=f"graded, but not decided by: {told}", where=plan.lineage, mend=mend),)
+    hint = "grade sample answers and name the file under judge.labels: a judge that agrees with them decides"
+    return (Finding(what=f"graded, but not decided by: {told}", where=plan.lineage, hint=hint),)
 
 
 def _undecided(plan: Plan, levels: Levels) -> tuple[Reason, ...]:

@@ -13,13 +13,13 @@ from engine.gate.readings import readings
 from engine.gate.state import ComparisonState
 from engine.gate.verdict import DECIDED, SEVERITY, combine
 from schemas.scorecard import (
+    Confidence,
     CostEffect,
     Effect,
     LatencyEffect,
     LimitReading,
     Reason,
     ReasonCode,
-    Sureness,
     VerdictStatus,
 )
 
@@ -105,7 +105,7 @@ def _decision(
         cost=cost,
         latency=latency,
         readings=readings(design, state.observed, state.smoked),
-        sureness=Sureness(
+        confidence=Confidence(
             looks=state.look,
             repetitions=float(ledger.runs[called].mean()) if called.any() else 0.0,
             flip_rate=float(np.nanmean(flips)) if flips is not None and not np.isnan(flips).all() else None,

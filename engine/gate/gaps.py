@@ -84,7 +84,7 @@ def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:
     """``decision``, and what speaks against the candidate in a stricter one."""
     if other.status in DECIDED:  # nobody is blocked for what was not seen
         status, sentence = VerdictStatus.ERROR, reason_text.missing_choice(missing)
-        doubt = Reason(code=ReasonCode.MISSING_CELLS, status=status, sentence=sentence, look=decision.sureness.looks)
+        doubt = Reason(code=ReasonCode.MISSING_CELLS, status=status, sentence=sentence, look=decision.confidence.looks)
         return dataclasses.replace(decision, status=status, reasons=(doubt,))
     found = [reason for reason in other.reasons if reason.status is other.status]
     judged = {(reason.slice, reason.metric) for reason in found if reason.metric is not None}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from engine.planning.call_cost import Estimate, estimate
 from engine.planning.inputs import mark_changed, unused_inputs
-from engine.planning.reach import Side, unreached
+from engine.planning.reach import RenderedSide, unreached
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import GateConfig, LineageConfig, ModelConfig
 from schemas.outcomes import Arm
@@ -108,15 +108,15 @@ def plan_experiment(
         messages = rendered[arm]
         if isinstance(messages, _Unfilled):
             if messages.gone or messages.first >= len(tests):
-                mend = "run it again" if messages.gone else "give the added case the inputs that it needs"
+                hint = "run it again" if messages.gone else "give the added case the inputs that it needs"
                 return _problem(
-                    ReasonCode.UNREADABLE, f"The baseline prompt can't be filled in: {messages.why} ({mend})."
+                    ReasonCode.UNREADABLE, f"The baseline prompt can't be filled in: {messages.why} ({hint})."
                 )
             warnings.append(
                 Finding(
                     what=f"the baseline prompt can't be filled in: {messages.why}",
                     where=source.prompt.path,
-                    mend="the candidate is judged as a new prompt, without a baseline",
+                    hint="the candidate is judged as a new prompt, without a baseline",
                 )
             )
             continue
@@ -167,7 +167,7 @@ def _unreached(
         return ()
     if baseline.prompt.text == candidate.prompt.text:
         return ()
-    found = unreached(Side(baseline.prompt, before), Side(candidate.prompt, after), cases, renderer)
+    found = unreached(RenderedSide(baseline.prompt, before), RenderedSide(candidate.prompt, after), cases, renderer)
     return found or (("any of its text",) if before == after else ())
 
 

@@ -45,7 +45,7 @@ Stretch = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Side:
+class RenderedSide:
     """One version of a prompt with what is sent for each case."""
 
     prompt: PromptFile
@@ -56,7 +56,7 @@ class Side:
 class _Part:
     """A version of one side's text in which a part of the change is missing or marked."""
 
-    side: Side
+    side: RenderedSide
     name: str
     """Which text of the prompt it changes."""
     text: str
@@ -66,7 +66,9 @@ class _Part:
     """Whether it is a part of the old version only."""
 
 
-def unreached(before: Side, after: Side, cases: Sequence[TestCase], renderer: TemplateRenderer) -> tuple[str, ...]:
+def unreached(
+    before: RenderedSide, after: RenderedSide, cases: Sequence[TestCase], renderer: TemplateRenderer
+) -> tuple[str, ...]:
     """The parts of a change that no case reaches, as places: ``line 3``, ``line 7 of shared/rules.md``.
 
     Empty where all of the change is measured. Both sides have a rendering for every case.
@@ -101,7 +103,7 @@ def _has_logic(text: str) -> bool:
     )
 
 
-def _parts(name: str, old: str, new: str, before: Side, after: Side) -> Iterator[_Part]:
+def _parts(name: str, old: str, new: str, before: RenderedSide, after: RenderedSide) -> Iterator[_Part]:
     tokens = jinja_tokens(old), jinja_tokens(new)
     coded = [[f"{token.kind} {token.value}" for token in side] for side in tokens]
     stretches = compare(coded[0], coded[1], TOKEN_PAIRS)
@@ -131,7 +133,7 @@ def _marked(tokens: Sequence[Token], index: int) -> str | None:
 
 
 def _undone(
-    name: str, tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequence[Stretch], after: Side
+    name: str, tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequence[Stretch], after: RenderedSide
 ) -> Iterator[_Part]:
     """The new text with each stretch as it was; with the fewest others where it isn't valid alone."""
     logical = [stretch for stretch in stretches if _is_logical(tokens, stretch)]

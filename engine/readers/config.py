@@ -33,11 +33,11 @@ def read_config(path: str, data: bytes) -> Config:
     source = source_of(path, data, failure=ConfigError)
     root = read_yaml(source)
     if root.value is None:
-        raise source.error("the configuration is empty", mend="start with `version: 1`, or run promptverdict init")
+        raise source.error("the configuration is empty", hint="start with `version: 1`, or run promptverdict init")
     config = validated(Config, root, source, "the configuration")
-    for place, what, mend in _mistakes(config):
+    for place, what, hint in _mistakes(config):
         node = find(root, place)
-        raise source.error(what, node.line, node.column, mend=mend)
+        raise source.error(what, node.line, node.column, hint=hint)
     return config
 
 
@@ -65,8 +65,8 @@ def _unknown_models(config: Config, place: _Place, named: str | tuple[str, ...] 
         yield place, "the list of models is empty", "name at least one model"
     for index, name in enumerate(names):
         if name not in config.models:
-            mend = did_you_mean(name, config.models) if config.models else "add it under models:"
-            yield (*place, index) if several else place, f"there is no model {shown(name)}", mend
+            hint = did_you_mean(name, config.models) if config.models else "add it under models:"
+            yield (*place, index) if several else place, f"there is no model {shown(name)}", hint
     if len(set(names)) != len(names):
         yield place, "a model is named twice", "name each model once"
 
@@ -93,7 +93,7 @@ def _model_mistakes(place: _Place, model: ModelConfig) -> Iterator[_Mistake]:
             yield (
                 (*place, "parameters", "json_schema"),
                 f"json_schema is no usable schema: {mistake}",
-                "mend the schema",
+                "fix the schema",
             )
 
 
@@ -160,8 +160,8 @@ def _path_mistakes(place: _Place, lineage: LineageConfig) -> Iterator[_Mistake]:
     ]
     for steps, path in paths:
         if path is not None and (mistake := path_mistake(path)):
-            mend = "write it relative to the configuration's folder"
-            yield (*place, *steps), f"{steps[0]} {shown(path)} {mistake}", mend
+            hint = "write it relative to the configuration's folder"
+            yield (*place, *steps), f"{steps[0]} {shown(path)} {mistake}", hint
 
 
 def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
@@ -172,12 +172,12 @@ def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
     elif check.regex is not None and (mistake := regex_mistake(check.regex)):
         yield (*place, "regex"), f"RE2 refuses the regex of {shown(check.name)}: {mistake}", "use RE2 syntax"
     elif check.json_schema is not None and (mistake := schema_mistake(check.json_schema)):
-        yield (*place, "json_schema"), f"json_schema of {shown(check.name)}: {mistake}", "mend the schema"
+        yield (*place, "json_schema"), f"json_schema of {shown(check.name)}: {mistake}", "fix the schema"
     else:
         try:
             rule_of(check)
         except ConfigError as error:
-            yield (*place, kinds[0]), error.what, error.mend or "change it, or remove the check"
+            yield (*place, kinds[0]), error.what, error.hint or "change it, or remove the check"
 
 
 def path_mistake(path: str) -> str | None:

@@ -101,5 +101,5 @@ def _of_gate(place: Place, gate: GateConfig, default: GateConfig | None) -> Iter
 def _unknown(place: Place, what: str, named: dict[str, float], known: tuple[str, ...]) -> Iterator[Mistake]:
     for name in named:
         if name not in known:
-            mend = did_you_mean(name, known) if known else "remove it"
-            yield (*place, name), f"the margin of the {what} {shown(name)} belongs to nothing", mend
+            hint = did_you_mean(name, known) if known else "remove it"
+            yield (*place, name), f"the margin of the {what} {shown(name)} belongs to nothing", hint

@@ -15,7 +15,7 @@ from schemas.values import Value, digest_of
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from schemas.experiments import Experiment
+    from schemas.experiments import ExperimentRecord
 
 COLUMNS = ("set", "prompt", "run", "item", "score", "source")
 
@@ -32,7 +32,7 @@ class OutcomeTable(Value):
     """Arm, run, case, score and cluster."""
 
 
-def outcome_table(experiment: Experiment) -> tuple[str, JsonValue]:
+def outcome_table(experiment: ExperimentRecord) -> tuple[str, JsonValue]:
     """The key under which a store keeps the table of a completed experiment, and the table as JSON."""
     table = OutcomeTable(
         set=f"{experiment.lineage} {experiment.model}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.planning.clusters import clusters_of
-from schemas.experiments import CaseHistory, CellOutcome, Experiment, ExperimentCase
+from schemas.experiments import CaseHistory, CellOutcome, ExperimentCase, ExperimentRecord
 from schemas.outcomes import Arm, Completion, Outcome, Score
 from schemas.values import digest_of
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from engine.planning.plan import Plan
 
 
-def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: int, new: bool) -> Experiment:
+def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: int, new: bool) -> ExperimentRecord:
     """The experiment before its first call; the gate's design is made from this value and from nothing else.
 
     ``lineages``: how many experiments the pull request makes; ``new``: base has no version of the prompt.
     """
-    return Experiment(
+    return ExperimentRecord(
         lineage=plan.lineage,
         model=plan.model,
         content_digest=plan.digest,
@@ -54,7 +54,7 @@ def _name(plan: Plan, arm: Arm) -> str:
     return "" if sent is None else digest_of([request.digest if request else None for request in sent.requests])[:12]
 
 
-def completed(experiment: Experiment, outcomes: Sequence[Outcome]) -> Experiment:
+def completed(experiment: ExperimentRecord, outcomes: Sequence[Outcome]) -> ExperimentRecord:
     """The same experiment with what every cell gave."""
     names = [metric.name for metric in experiment.metrics]
     return experiment.model_copy(update={"outcomes": tuple(_cell(outcome, names) for outcome in outcomes)})

@@ -11,7 +11,7 @@ from engine.gate.decision import Conversation, Decision
 from engine.gate.design import Design, History, design
 from engine.gate.protocol import protocol
 from schemas.errors import SourceError
-from schemas.experiments import CellOutcome, Experiment
+from schemas.experiments import CellOutcome, ExperimentRecord
 
 ARMS = ("baseline", "candidate")
 
@@ -19,7 +19,7 @@ Cell = tuple[int, int, int]
 """Case, arm, repetition."""
 
 
-def design_of(experiment: Experiment) -> Design:
+def design_of(experiment: ExperimentRecord) -> Design:
     """The design of an experiment, as it was before its first call."""
     cases = experiment.cases
     return design(
@@ -42,7 +42,7 @@ def design_of(experiment: Experiment) -> Design:
     )
 
 
-def replay(experiment: Experiment) -> Decision:
+def replay(experiment: ExperimentRecord) -> Decision:
     """The decision on a stored experiment. Raises SourceError where the gate asks for a cell that it does not hold."""
     cells: dict[Cell, CellOutcome] = {(cell.case, cell.arm, cell.repetition): cell for cell in experiment.outcomes}
     return converse(protocol(design_of(experiment)), lambda asked: _answers(experiment, cells, asked))
@@ -81,7 +81,7 @@ def _known(number: float | None) -> float:
     return np.nan if number is None else number
 
 
-def _answers(experiment: Experiment, cells: Mapping[Cell, CellOutcome], asked: Batch) -> Observations:
+def _answers(experiment: ExperimentRecord, cells: Mapping[Cell, CellOutcome], asked: Batch) -> Observations:
     keys = list(zip(asked.cases.tolist(), asked.arms.tolist(), asked.repetitions.tolist(), strict=True))
     absent = next((key for key in keys if key not in cells), None)
     if absent is not None:
@@ -89,12 +89,12 @@ def _answers(experiment: Experiment, cells: Mapping[Cell, CellOutcome], asked: B
         raise SourceError(
             f"the experiment holds no outcome for case {experiment.cases[case].id!r}, {ARMS[arm]}, "
             f"repetition {repetition}",
-            mend="it is incomplete or was edited; run the comparison again",
+            hint="it is incomplete or was edited; run the comparison again",
         )
     return observations([cells[key] for key in keys], len(experiment.metrics))
 
 
-def _history(experiment: Experiment) -> History | None:
+def _history(experiment: ExperimentRecord) -> History | None:
     rows = experiment.history
     if rows is None:
         return None

@@ -163,7 +163,7 @@ def _environment() -> Environment:
         "signs": signs,
         "spending_text": spending_text,
         "strip": plots.strip,
-        "sureness_sentences": readings.sureness_sentences,
+        "confidence_sentences": readings.confidence_sentences,
         "swapped": readings.swapped,
         "unsure_title": readings.unsure_title,
         "unusual_answers": readings.unusual_answers,

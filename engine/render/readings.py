@@ -14,6 +14,7 @@ from schemas.config import SlicePolicy
 from schemas.scorecard import (
     CaseEffect,
     CaseReading,
+    Confidence,
     Confusion,
     CostEffect,
     Effect,
@@ -21,7 +22,6 @@ from schemas.scorecard import (
     LatencyEffect,
     LineageCard,
     PromptDiff,
-    Sureness,
     VerdictStatus,
 )
 
@@ -175,22 +175,22 @@ def label_moves(confusion: Confusion) -> list[LabelMove]:
     return sorted(moves, key=lambda move: (-move.size, move.expected, move.said))
 
 
-def sureness_sentences(sureness: Sureness, latency: LatencyEffect | None) -> list[str]:
+def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) -> list[str]:
     """Repetitions, flip rate, what could have been detected, which corrections were made, judge agreement, latency."""
-    looks = figures.plural(sureness.looks, "look")
-    said = [f"{looks} at the results, {sureness.repetitions:.1f} runs of each case in each arm on average."]
-    if sureness.flip_rate is not None:
-        said.append(f"Identical runs disagree with themselves in {figures.percent(sureness.flip_rate)} of cases.")
-    if sureness.can_rule_out is not None:
-        drop = figures.points(sureness.can_rule_out)
+    looks = figures.plural(confidence.looks, "look")
+    said = [f"{looks} at the results, {confidence.repetitions:.1f} runs of each case in each arm on average."]
+    if confidence.flip_rate is not None:
+        said.append(f"Identical runs disagree with themselves in {figures.percent(confidence.flip_rate)} of cases.")
+    if confidence.can_rule_out is not None:
+        drop = figures.points(confidence.can_rule_out)
         said.append(f"This run rules out a drop of more than {drop} points overall.")
-    if sureness.hypotheses:
-        tested = f"{figures.plural(sureness.hypotheses, 'comparison')} tested together"
-        if sureness.alpha is not None:
-            tested += f": at most {figures.percent(sureness.alpha)} of pull requests that change nothing are blocked"
+    if confidence.hypotheses:
+        tested = f"{figures.plural(confidence.hypotheses, 'comparison')} tested together"
+        if confidence.alpha is not None:
+            tested += f": at most {figures.percent(confidence.alpha)} of pull requests that change nothing are blocked"
         said.append(f"{tested}.")
-    if sureness.judge_agreement is not None:
-        agreement = figures.percent(sureness.judge_agreement)
+    if confidence.judge_agreement is not None:
+        agreement = figures.percent(confidence.judge_agreement)
         said.append(f"The judge agrees with people in {agreement} of the labelled answers.")
     if latency and latency.pairs:
         moved = figures.arrow(figures.seconds(latency.baseline_s), figures.seconds(latency.candidate_s))

@@ -11,13 +11,13 @@ from engine.render.readings import (
     CaseGroups,
     case_groups,
     change_text,
+    confidence_sentences,
     cost_sentence,
     diff_title,
     effect_reading,
     expected_text,
     label_moves,
     moves_text,
-    sureness_sentences,
     swapped,
     unsure_title,
     unusual_answers,
@@ -28,6 +28,7 @@ from schemas.scorecard import (
     Answer,
     CaseEffect,
     ClassEffect,
+    Confidence,
     Confusion,
     CostEffect,
     DiffLine,
@@ -37,7 +38,6 @@ from schemas.scorecard import (
     PromptDiff,
     Reason,
     ReasonCode,
-    Sureness,
     VerdictStatus,
 )
 
@@ -274,15 +274,15 @@ def diff_part(diff: PromptDiff, detail: Detail) -> str:
     return "\n\n".join(parts)
 
 
-def sureness_part(sureness: Sureness, card: LineageCard, detail: Detail) -> str:
+def confidence_part(confidence: Confidence, card: LineageCard, detail: Detail) -> str:
     """How sure this is, folded."""
-    said = (*sureness_sentences(sureness, card.latency), *sureness.notes[: detail.notes])
-    more = left_out(len(sureness.notes) - detail.notes, "note")
-    return fold("How sure is this?", "\n".join(f"- {prose(sentence)}" for sentence in said) + more)
+    said = (*confidence_sentences(confidence, card.latency), *confidence.notes[: detail.notes])
+    more = left_out(len(confidence.notes) - detail.notes, "note")
+    return fold("Confidence", "\n".join(f"- {prose(sentence)}" for sentence in said) + more)
 
 
 def findings_list(findings: Sequence[Finding], detail: Detail) -> str:
-    """Warnings: what, where, how to mend."""
+    """Warnings: what, where, how to fix."""
     shown = [f"- {prose(str(finding), 400)}" for finding in findings[: detail.notes]]
     return "\n".join(shown) + left_out(len(findings) - detail.notes, "warning")
 
@@ -332,7 +332,7 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
         diff,
         better,
         prose(" ".join(unusual)) if (unusual := unusual_answers(card, groups)) else "",
-        sureness_part(card.sureness, card, detail) if card.sureness and detail.notes else "",
+        confidence_part(card.confidence, card, detail) if card.confidence and detail.notes else "",
         warnings_part(card.warnings, detail),
     )
     return filter(None, parts)

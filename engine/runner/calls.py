@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from engine.planning.call_cost import bill, neutral, unpriced, worst_case
 from engine.runner.access import Access
-from engine.runner.budget import Budget
+from engine.runner.budget import SpendingCap
 from engine.runner.experiment import Endpoint
 from engine.runner.failures import Failures, host_of
 from engine.runner.limiter import Limiter
@@ -35,7 +35,7 @@ def deadline_passed(deadline_s: float) -> ProviderError:
     return ProviderError(
         f"the run did not finish within {deadline_s:g} s",
         where="run.deadline_s",
-        mend="run again: what is finished is kept and not paid again",
+        hint="run again: what is finished is kept and not paid again",
     )
 
 
@@ -61,7 +61,7 @@ class Calls:
         access: Access,
         store: OutcomeStore,
         clock: Clock,
-        budget: Budget,
+        budget: SpendingCap,
         settings: RunConfig,
         *,
         slots: Sequence[Slots] = (),

@@ -300,7 +300,7 @@ class Drive(Generic[Decision]):
         raise ConfigError(
             f"the judge {request.model!r} is not a model of this lineage",
             where=self._experiment.lineage,
-            mend="name it under models: and judge:",
+            hint="name it under models: and judge:",
         )
 
     def _hopeless(self, error: CompletionError, cell: Cell, *, judge: bool = False) -> ProviderError:
@@ -311,7 +311,7 @@ class Drive(Generic[Decision]):
         return ProviderError(
             f"{who} case {case!r} ({cell.arm.value}), answered {error.kind.value}: {error.message}",
             where=f"{self._experiment.lineage} · {self._experiment.name}",
-            mend=fix_for(error, self._settings),
+            hint=fix_for(error, self._settings),
         )
 
     def _stop(self, why: BudgetExceeded | ProviderError) -> CompletionError:

@@ -109,4 +109,4 @@ def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) ->
 
 def findings(failures: Failures, settings: RunConfig | None) -> tuple[Finding, ...]:
     """A warning for each cause."""
-    return tuple(Finding(what=cause.said(), mend=fix_for(cause.error, settings)) for cause in failures.causes())
+    return tuple(Finding(what=cause.said(), hint=fix_for(cause.error, settings)) for cause in failures.causes())

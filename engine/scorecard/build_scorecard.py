@@ -97,7 +97,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         cases=cases,
         diff=_with_tokens(change.diff, baseline, candidate),
         changes=change.changes,
-        sureness=decision.sureness.model_copy(update={"judge_agreement": graded.agreement}),
+        confidence=decision.confidence.model_copy(update={"judge_agreement": graded.agreement}),
         spending=spending.model_copy(
             update={
                 "planned": max(decision.planned, spending.planned) + shared,
@@ -122,7 +122,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
 def _without_figures(card: LineageCard) -> LineageCard:
     """The card of an error: nothing was decided, so that no score, change or cost may read as a result. What stays is
     which cases gave no answer."""
-    nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "sureness"))
+    nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence"))
     without = tuple(case for case in card.cases if case.reading in (CaseReading.MISSING, CaseReading.NOT_RUN))
     return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
 

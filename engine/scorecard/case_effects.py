@@ -11,7 +11,7 @@ from schemas.scorecard import Answer, CaseEffect, CaseReading
 from schemas.testsets import TestCase
 
 if TYPE_CHECKING:
-    from engine.gate.decision import Reading
+    from engine.gate.decision import CaseResult
 
 EXCERPT = 4_000
 """Characters of an answer that the scorecard keeps; renderers cut further."""
@@ -19,7 +19,7 @@ EXCERPT = 4_000
 
 def case_effects(
     cases: Sequence[TestCase],
-    readings: Sequence[Reading],
+    readings: Sequence[CaseResult],
     outcomes: Iterable[Outcome],
     *,
     metric: str | None,

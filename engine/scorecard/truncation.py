@@ -28,14 +28,14 @@ def cut_off(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Finding, ...]:
             found.append(
                 Finding(
                     what=f"{cut:,} {of} were cut off at {_limit(arm, plan)}; they score 0",
-                    mend=f"set a higher max_tokens in the parameters of the model {plan.model}",
+                    hint=f"set a higher max_tokens in the parameters of the model {plan.model}",
                 )
             )
         if empty := finishes[Finish.EMPTY]:
             found.append(
                 Finding(
                     what=f"{empty:,} {of} were empty; they score 0",
-                    mend="look at the prompt and the model's reasoning settings: what is only thought is no answer",
+                    hint="look at the prompt and the model's reasoning settings: what is only thought is no answer",
                 )
             )
     return tuple(found)

@@ -27,7 +27,7 @@ KINDS = {
     "cut line": {"cut": True},
 }  # fmt: skip
 PASSING = ("403 secondary limit", "429", "500", "lost answer", "cut line")
-"""What a repetition mends."""
+"""What a repetition fixes."""
 FILE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.EMFILE)
 FEW = ("403 permission", "404", "429", "500")
 SURFACES = {

@@ -53,7 +53,7 @@ VERDICTS = {
     ("broken", "main"): VerdictStatus.ERROR,
     ("broken", "release"): VerdictStatus.ERROR,
 }
-"""What measuring a content against a base's policy gives. ``broken`` is an error only until somebody mends it."""
+"""What measuring a content against a base's policy gives. ``broken`` is an error only until somebody fixes it."""
 CONTENTS = tuple(dict.fromkeys(content for content, _ in VERDICTS))
 GAP = "between the last look and the write"
 WAITING = "waiting"
@@ -492,7 +492,7 @@ class Town:
                     self.must(self.justified(other.number, head, other.base_ref, any_of_them=True), other, run.title)
 
     def _published(self, number, head, looked):
-        """A verdict was written: of the head that was there at the last look. What moves after it is mended: see below."""
+        """A verdict was written: of the head that was there at the last look. What moves after it is fixed: see below."""
         self.must(self.disturbed or looked[number] == head, number, head, "is published as current and isn't")
 
     def must(self, holds, *about):

@@ -1,4 +1,4 @@
-"""What the sweep mends: lost deliveries, runs in nobody's hands, dead workers. test_outage.py has its timers run."""
+"""What the sweep fixes: lost deliveries, runs in nobody's hands, dead workers. test_outage.py has its timers run."""
 
 import asyncio
 import re

@@ -108,7 +108,7 @@ def test_the_comment_says_that_a_head_is_being_measured(bot):
 
 @pytest.mark.parametrize("written", ["check", "comment"])
 def test_a_push_while_a_verdict_is_written_takes_it_back(bot, monkeypatch, written):
-    """GitHub can't write only if the head is still the same: what stands then on the old one is mended at once."""
+    """GitHub can't write only if the head is still the same: what stands then on the old one is fixed at once."""
     pull, payload = bot.scene.open_pull(prompt(bot, "approved"))
     old = pull.head_sha
     shown = pushes_after(bot, monkeypatch, pull, lambda asked: is_verdict(asked, written))
@@ -454,7 +454,7 @@ def test_only_people_without_a_part_in_the_head_accept_it(bot, how, reviewers, c
 
 
 def test_a_store_that_fails_says_on_the_check_what_an_operator_must_do_until_it_works(bot):
-    bot.evaluation.trouble = StoreError("the disk is full", where="/srv/secret", mend="free the disk")
+    bot.evaluation.trouble = StoreError("the disk is full", where="/srv/secret", hint="free the disk")
     pull = opened(bot)
     bot.until(lambda: "waiting" in bot.checks(pull.head_sha)[-1:].__str__())
     shown = bot.checks(pull.head_sha)[-1]

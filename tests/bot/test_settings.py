@@ -1,4 +1,4 @@
-"""Three things are needed, nothing is shown, and every mistake says how to mend it."""
+"""Three things are needed, nothing is shown, and every mistake says how to fix it."""
 
 import os
 import re

@@ -14,7 +14,7 @@ from bot.store.retention import Retention
 from bot.store.values import Measured, PromptVersion, RunKind, RunState, TestSetSnapshot
 from schemas.config import GateConfig
 from schemas.errors import StoreError
-from schemas.experiments import Experiment
+from schemas.experiments import ExperimentRecord
 from schemas.outcomes import MetricSpec
 from schemas.scorecard import CostEffect, Effect, Interval, LineageCard, Spending, VerdictStatus
 from schemas.use_cases import UseCase
@@ -30,7 +30,7 @@ def version(words):
 
 
 def record(lineage="triage"):
-    return Experiment(
+    return ExperimentRecord(
         lineage=lineage,
         model="toy",
         content_digest="f" * 64,

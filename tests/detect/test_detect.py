@@ -271,7 +271,7 @@ def test_bases_unreadable_test_set_is_an_error_until_a_pull_request_mends_it(rep
     assert codes(broken) == ["unreadable: error"]
     mended = only(detected(repository, {"tests/triage.jsonl": TESTS}, base=base))
     assert codes(mended) == ["tests_changed: needs_review"]
-    assert "mends it" in mended.reasons[0].sentence
+    assert "fixes it" in mended.reasons[0].sentence
 
 
 def test_a_test_set_without_cases_measures_nothing(repository):

@@ -57,7 +57,7 @@ def warnings(card):
 def test_a_judge_that_grades_as_people_do_decides(project):
     card = checked(project, labels(like_the_judge))
     assert card["status"] == "blocked"
-    assert card["lineages"][0]["sureness"]["judge_agreement"] > 0.9
+    assert card["lineages"][0]["confidence"]["judge_agreement"] > 0.9
     assert "doesn't gate" not in warnings(card)
 
 

@@ -107,7 +107,7 @@ def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):
     (found,) = check_expectations(RESUME, [case({"name": "Ann"}), case(expected, id="bad")])
     assert "«bad»" in found.what
     assert what in found.what
-    assert found.mend
+    assert found.hint
 
 
 def test_rules_reject_expectations_they_can_not_compare(case):

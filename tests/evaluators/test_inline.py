@@ -180,7 +180,7 @@ def test_a_forbidden_text_fails_every_evaluator(case, scores):
 def test_an_evaluator_that_can_not_be_run_is_refused(evaluator, judge, what):
     with pytest.raises(ConfigError, match=what) as caught:
         inline(evaluator, judge=judge)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_the_version_follows_the_evaluators_and_the_judge_that_is_asked():

@@ -66,7 +66,7 @@ def test_many_groups_are_not_listed_one_by_one():
     cases = many(60) + [case(i + 60, text=case(i).inputs["input"]) for i in range(60)]
     findings = found(cases)
     assert sum("same inputs" in finding for finding in findings) == 20
-    assert "t.jsonl: 40 more groups of cases are alike (mend these first)" in findings
+    assert "t.jsonl: 40 more groups of cases are alike (fix these first)" in findings
 
 
 def test_labels_outside_the_set_and_rare_ones():

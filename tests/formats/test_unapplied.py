@@ -24,7 +24,7 @@ def mistake(*arguments, **more):
     with pytest.raises(ConfigError) as caught:
         read(*arguments, **more)
     assert caught.value.where.startswith("promptverdict.yaml:")
-    assert caught.value.mend
+    assert caught.value.hint
     return str(caught.value)
 
 

@@ -130,12 +130,12 @@ def test_a_break_that_does_not_repeat_is_none():
 def test_a_clear_break_need_not_wait_for_the_other_cases():
     decision, _ = play(guarded(2_000), breaks(*range(10)))
     assert decision.status is BLOCKED
-    assert decision.sureness.looks == 1
+    assert decision.confidence.looks == 1
 
 
 def test_an_open_question_waits_for_the_other_cases():
     decision, _ = play(guarded(2_000), breaks(1, 3))
-    assert decision.sureness.looks > 1
+    assert decision.confidence.looks > 1
     assert decision.status is BLOCKED  # none of the 1,980 others broke
 
 

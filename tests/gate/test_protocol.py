@@ -349,7 +349,7 @@ def test_what_is_certified_stays_certified():
     others, moving = [i for i in first if i >= 1000], [i for i in second if i < 1000]
     worse, better = {*others[:3], *moving[:12]}, {*others[3:6], *moving[12:18]}
     decision, _ = play(plan, lambda c, arm, r: float(arm == 0 if c in worse else arm == 1 if c in better else 1))
-    assert (decision.status, decision.sureness.looks) == (APPROVED, 2)
+    assert (decision.status, decision.confidence.looks) == (APPROVED, 2)
     assert decision.slices[0].interval.low > -0.066
 
 
@@ -400,7 +400,7 @@ def test_without_a_history_undecided_slices_get_two_more_runs():
     decision, batches = play(plan, lambda case, arm, r: half(case, arm, r) if case % 8 == 0 else 1.0)
     extra = {r for b in batches if b.purpose == "look" for r in b.repetitions.tolist()}
     assert extra == {0, 1, 2}
-    assert decision.sureness.repetitions == 3
+    assert decision.confidence.repetitions == 3
     assert decision.status is APPROVED
 
 
@@ -419,8 +419,8 @@ def test_the_fixed_mode_runs_every_cell_in_one_look():
     decision, batches = play(plan, same)
     assert decision.status is APPROVED
     assert [len(b) for b in batches] == [1800]
-    assert (decision.cells, decision.planned, decision.sureness.looks) == (1800, 1800, 1)
-    assert decision.sureness.repetitions == 3
+    assert (decision.cells, decision.planned, decision.confidence.looks) == (1800, 1800, 1)
+    assert decision.confidence.repetitions == 3
 
 
 # More to answer for
@@ -697,7 +697,7 @@ def test_a_large_watched_slice_is_judged_by_what_was_seen_of_it():
     early = [i for i in plan.looks[0].tolist() if i < 100]
     late = [i for i in range(100) if i not in early]
     decision, _ = play(plan, breaks({*early[:2], *late[:18]}))
-    assert decision.sureness.looks < 4
+    assert decision.confidence.looks < 4
     assert (decision.status, decision.reasons[0].code, decision.reasons[0].slice) == (
         NEEDS_REVIEW,
         ReasonCode.WATCH,
@@ -917,8 +917,8 @@ def test_a_case_whose_turn_never_came_was_not_run():
 
 def test_how_sure_it_is():
     decision, _ = play(plan_of(100, history=steady_history(100)), same)
-    assert decision.sureness.looks >= 1
-    assert decision.sureness.repetitions == 1
-    assert decision.sureness.flip_rate == 0
-    assert 0 < decision.sureness.can_rule_out <= decision.overall.margin
-    assert decision.sureness.alpha == 0.05
+    assert decision.confidence.looks >= 1
+    assert decision.confidence.repetitions == 1
+    assert decision.confidence.flip_rate == 0
+    assert 0 < decision.confidence.can_rule_out <= decision.overall.margin
+    assert decision.confidence.alpha == 0.05

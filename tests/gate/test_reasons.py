@@ -79,7 +79,7 @@ def test_one_right_answer_of_either_version_is_something(right):
 
 
 def test_a_drop():
-    """20 of 100 edge cases break, 2 of 200 typical ones are mended; one look, so p is 1 / (flips + 1)."""
+    """20 of 100 edge cases break, 2 of 200 typical ones are fixed; one look, so p is 1 / (flips + 1)."""
     plan = plan_of(300, slices=parts(edge=100, typical=200), gate=GateConfig(**FIXED))
     mended = {200, 201}
     found = reasons(plan, lambda c, arm, r: float(arm == 1) if c in mended else float(arm == 0 or not 10 <= c < 30))
@@ -436,7 +436,11 @@ def test_nothing_that_could_differ():
     assert (decision.latency.reading, decision.latency.pairs, decision.latency.p) == ("no_data", 0, None)
     assert (decision.overall.change, decision.overall.reading) == (0.0, "same")
     assert decision.overall.interval == Interval(low=0.0, high=0.0)
-    assert (decision.sureness.looks, decision.sureness.repetitions, decision.sureness.can_rule_out) == (0, 0.0, 0.0)
+    assert (decision.confidence.looks, decision.confidence.repetitions, decision.confidence.can_rule_out) == (
+        0,
+        0.0,
+        0.0,
+    )
 
 
 # Which hypotheses say what

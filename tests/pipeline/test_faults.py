@@ -159,7 +159,7 @@ async def test_a_statement_of_the_store_that_fails_lets_nothing_pass(plan, tmp_p
             if isinstance(result, StoreError):
                 assert turn.came
                 assert f"scripted: {way}" in str(result)
-                assert result.mend
+                assert result.hint
             else:  # it was one that nobody depends on, or the threads took fewer statements this time
                 assert result.status.outcome == "blocked"
             await finishes(plan, path)

@@ -185,7 +185,7 @@ async def test_what_the_store_held_before_changes_no_verdict(tmp_path, store):
         cards = [(await measured(edited, wavers("now", 0.1), held, clock))[0].lineages[0] for held in (store, empty)]
     finally:
         await empty.aclose()
-    assert cards[0].sureness.flip_rate > 0.2 > (cards[1].sureness.flip_rate or 0)
+    assert cards[0].confidence.flip_rate > 0.2 > (cards[1].confidence.flip_rate or 0)
     assert (cards[0].status, cards[0].reasons) == (cards[1].status, cards[1].reasons)
     assert cards[0].spending.made == cards[1].spending.made
 
@@ -207,7 +207,7 @@ def judge_or_writer(judge):
 async def test_a_judge_that_agrees_with_people_gates(tmp_path, store):
     what = prepared(tmp_path, LETTERS, {"letter.txt": "Write kindly to {{name}}.\n"})
     card, _ = await measured(what, judge_or_writer(graded), store)
-    assert card.lineages[0].sureness.judge_agreement == 1.0
+    assert card.lineages[0].confidence.judge_agreement == 1.0
     assert card.lineages[0].overall.cases == 30
 
 

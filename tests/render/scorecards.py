@@ -13,6 +13,7 @@ from schemas.scorecard import (
     Change,
     ClassEffect,
     CommitRef,
+    Confidence,
     Confusion,
     CostEffect,
     CostPart,
@@ -27,7 +28,6 @@ from schemas.scorecard import (
     ReasonCode,
     Scorecard,
     Spending,
-    Sureness,
     VerdictStatus,
 )
 from schemas.use_cases import UseCase
@@ -270,7 +270,7 @@ def triage() -> LineageCard:
         cases=_triage_cases(),
         diff=TRIAGE_DIFF,
         changes=(Change(kind="prompt", detail="+6 −1 lines", path="prompts/triage.prompt.yml"),),
-        sureness=Sureness(
+        confidence=Confidence(
             looks=2,
             repetitions=1.4,
             flip_rate=0.045,
@@ -281,7 +281,7 @@ def triage() -> LineageCard:
         ),
         spending=Spending(planned=800, made=260, stored=140, not_needed=400, cost_usd=Decimal("0.22")),
         finishes={"truncated": (0, 2), "refused": (0, 0)},
-        warnings=(Finding(what="two cases are nearly the same", where="tests/triage.jsonl:14", mend="remove one"),),
+        warnings=(Finding(what="two cases are nearly the same", where="tests/triage.jsonl:14", hint="remove one"),),
     )
 
 
@@ -340,7 +340,7 @@ def resume() -> LineageCard:
             )
             for n in range(1, 61)
         ),
-        sureness=Sureness(looks=1, repetitions=1.0, flip_rate=0.02, can_rule_out=0.049, hypotheses=4, alpha=0.025),
+        confidence=Confidence(looks=1, repetitions=1.0, flip_rate=0.02, can_rule_out=0.049, hypotheses=4, alpha=0.025),
     )
 
 

@@ -43,7 +43,7 @@ def test_the_figures_of_a_scorecard_agree(made):
     if card["status"] == "error":
         assert not effects_of(card)
         assert not card["classes"]
-        assert {card[name] for name in ("confusion", "cost", "latency", "sureness")} == {None}
+        assert {card[name] for name in ("confusion", "cost", "latency", "confidence")} == {None}
         assert {case["reading"] for case in card["cases"]} <= {"missing", "not_run"}
         return
     for effect in effects_of(card):

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from action.cli.check import renderer
-from engine.planning.reach import Side, unreached
+from engine.planning.reach import RenderedSide, unreached
 from schemas.ports import RenderJob
 from schemas.prompts import Dialect, Message, PromptFile, Role
 from schemas.testsets import TestCase
@@ -27,7 +27,7 @@ def side(sandbox, text, partials=None, dialect=Dialect.JINJA):
     ]
     rendered = sandbox.render(jobs)
     assert all(isinstance(result, tuple) for result in rendered)
-    return Side(prompt, rendered)
+    return RenderedSide(prompt, rendered)
 
 
 REACHED = {

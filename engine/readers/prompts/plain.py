@@ -66,7 +66,7 @@ def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:
     if fields is not None and (name := fields.text("role")) is not None:
         role = role_of(source, name, find(fields.node, ("role",)))
     if not body.strip():
-        raise source.error("the prompt is empty", line, mend="write the instructions for the model")
+        raise source.error("the prompt is empty", line, hint="write the instructions for the model")
     return Message(role=role, content=body.strip("\n")), fields
 
 
