@@ -37,9 +37,9 @@ def demo(output: Path | None, *, color: bool | None) -> Exit:
         rows.append((proposal, card))
     say(f"\n{'━' * 100}\n")
     for proposal, card in rows:
-        mark = "as it deserves" if _deserved(proposal, card) else f"EXPECTED {proposal.expect}"
+        mark = "(expected)" if _deserved(proposal, card) else f"EXPECTED {proposal.expect}"
         say(f"{card.status:<15} {proposal.title:<52} {mark}\n")
-    say(f"\nscorecard.md, scorecard.json and report.html of each lie in {folder}\n")
+    say(f"\nscorecard.md, scorecard.json and report.html of each are in {folder}\n")
     say(f"try it yourself: {_program()} check --repo {folder / 'repository'} --head {proposals[0].branch}\n")
     return Exit.PASS if all(_deserved(proposal, card) for proposal, card in rows) else Exit.BLOCKED
 

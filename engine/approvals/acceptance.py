@@ -34,7 +34,7 @@ def not_overridable(scorecard: Scorecard) -> str | None:
     reasons = (*scorecard.reasons, *(reason for card in scorecard.lineages for reason in card.reasons))
     statuses = {scorecard.status, *(card.status for card in scorecard.lineages), *(reason.status for reason in reasons)}
     if VerdictStatus.ERROR in statuses:
-        return "Something was not measured (the verdict says what): an error is fixed and run again, never accepted."
+        return "Something was not measured (the verdict says what). Fix it and run again: an error can't be accepted."
     return None
 
 

@@ -40,7 +40,7 @@ def form_drift(cases: Sequence[TestCase], outcomes: Iterable[Outcome], labels: S
     most = Counter(what for apart in found.values() for what in apart).most_common(NAMED)
     wanders = f" ({before:,} of the baseline's)" if before else ""
     named = "; ".join(what for what, _ in most)
-    sentence = f"{after:,} of {of:,} answers have another form{wanders}: {named}. What reads the answers may break."
+    sentence = f"{after:,} of {of:,} answers have another format{wanders}: {named}. Code that reads them may break."
     ids = tuple(cases[case].id for case in sorted(found))
     return (Reason(code=ReasonCode.FORM_DRIFT, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence, cases=ids),)
 

@@ -87,8 +87,8 @@ async def _reasons(
     bad, good = await _known(judge, labels, known, worst=True), await _known(judge, labels, known, worst=False)
     if bad is None or good is None:
         sentence = (
-            "Among the answers that people graded there is no bad one and good one that the judge grades so too: "
-            "whether it withstands what an answer tells it is not known."
+            "People and the judge don't agree on one bad and one good sample answer. So it is not known whether the "
+            "judge resists instructions inside answers."
         )
         return (_reason(VerdictStatus.NEEDS_REVIEW, sentence),)
     for answer, was in (bad, good):
@@ -103,7 +103,7 @@ async def _reasons(
         now = await _overall(judge, answer, f"{answer.output}\n\n{text}", fresh)
         if now is not None and now >= GOOD and now - was >= MOVED:
             sentence = (
-                f"The judge does what an answer tells it: with “{_told(text)}” added, a sample answer that got "
+                f"The judge follows instructions inside answers: with “{_told(text)}” added, a sample answer that got "
                 f"{_grade(was)} gets {_grade(now)}. Its grades can't approve anything."
             )
             return (_reason(VerdictStatus.NEEDS_REVIEW, sentence),)

@@ -53,8 +53,8 @@ def _undecided(plan: Plan, levels: Levels) -> tuple[Reason, ...]:
     known = f" ({_change(levels[main.name])})" if main.name in levels else ""
     beside = ", ".join(f"`{spec.name}`" for spec in others if spec.gates)
     sentence = (
-        f"What decides here is only {beside}: `{main.name}`{known} is graded by a judge that is not known to grade as "
-        "people do. A person must approve it."
+        f"Only {beside} decides here: `{main.name}`{known} is graded by a judge that is not known to agree with "
+        "people. A person must approve it."
     )
     return (Reason(code=ReasonCode.NOT_JUDGED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
 

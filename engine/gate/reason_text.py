@@ -70,7 +70,8 @@ def must_pass(name: str, cases: int, worse: Sequence[str], broken: Sequence[str]
     others = len(worse) - len(broken) if broken else 0
     also = f"; {others:,} more {'does' if others == 1 else 'do'} worse than before" if others else ""
     said = broke(name, cases, len(listed), "must-pass", certain=bool(broken))
-    return f"{said}, and again when re-run: {listing(listed)}{also}"
+    again = "and failed again when re-run" if broken else "and did so again when re-run"
+    return f"{said}, {again}: {listing(listed)}{also}"
 
 
 def broke(name: str, cases: int, number: int, kind: str, *, certain: bool = True) -> str:
@@ -142,7 +143,8 @@ def floor(name: str | None, estimate: float, floor: float, *, certain: bool) -> 
 @_sentence
 def floor_unproven(name: str | None, cases: int, floor: float) -> str:
     """Inconclusive: too few cases for the floor."""
-    return f"{count(cases, 'case')} can't show that {subject(name)} holds its floor of {figures.limit(floor)}"
+    few = f"{count(cases, 'case')} {'is' if cases == 1 else 'are'} too few to show"
+    return f"{few} that {subject(name)} holds its floor of {figures.limit(floor)}"
 
 
 @_sentence
@@ -157,20 +159,17 @@ def floor_holds(name: str | None, estimate: float, floor: float) -> str:
 @_sentence
 def watch(name: str | None, broken: int) -> str:
     """Needs review: confirmed breaks in a slice that is too small to decide on."""
-    verb = "breaks" if broken == 1 else "break"
     if name is None:
-        return f"{count(broken, 'case')} that this pull request adds {verb} with the candidate, and again in fresh runs"
-    return (
-        f"{count(broken, 'case')} of {subject(name)} {verb}, and again in fresh runs; "
-        "the slice is too small to block by itself"
-    )
+        return f"{count(broken, 'case')} added by this pull request failed with the candidate, and again when re-run"
+    broke_again = f"{count(broken, 'case')} of {subject(name)} broke, and failed again when re-run"
+    return f"{broke_again}; the slice is too small to block"
 
 
 @_sentence
 def estimated_drop(effect: Effect, metric: str | None) -> str:
     """Needs review: the estimate is beyond the margin, but chance is not ruled out."""
     what, margin = subject(effect.slice, metric), effect.margin or 0.0
-    unsure = f"but {_cases(effect)} can't tell that from chance"
+    unsure = f"but {_cases(effect)} {'is' if effect.cases == 1 else 'are'} too few to rule out chance"
     if effect.change is None or effect.change > -margin:
         return f"{what} may have fallen by {figures.in_points(margin)} or more, {unsure}"
     fall = figures.points(-effect.change)
@@ -182,8 +181,8 @@ def lone_drop(effect: Effect, metric: str | None, alpha: float) -> str:
     """Needs review: beyond chance by itself, but not among everything that is tested."""
     by = f"by {figures.points(-effect.change)} points" if effect.change and fell(effect) else "in planned runs"
     return (
-        f"{subject(effect.slice, metric)} seems to have fallen {by}: by itself that "
-        f"would be beyond chance (p ≤ {alpha:.2g}), among all that is tested here it is not"
+        f"{subject(effect.slice, metric)} seems to have fallen {by}: significant by itself (p ≤ {alpha:.2g}), but not "
+        "among all comparisons of this run"
     )
 
 
@@ -192,7 +191,7 @@ def underpowered(effect: Effect, metric: str | None) -> str:
     """Inconclusive: the margin can't be certified."""
     more = f"; {effect.more_cases:,} more would" if effect.more_cases else ""
     drop = f"a {figures.limit(effect.margin or 0.0)}-point drop of {subject(effect.slice, metric)}"
-    return f"{'this' if effect.cases == 1 else 'these'} {_cases(effect)} can't tell {drop} from chance{more}"
+    return f"{_cases(effect)} {'is' if effect.cases == 1 else 'are'} too few to detect {drop}{more}"
 
 
 @_sentence
@@ -221,7 +220,7 @@ def always_fails(*, nearly: bool = False) -> str:
     """Inconclusive: both arms score 0 in all planned runs; ``nearly``: not in every fresh one."""
     every = "nearly every" if nearly else "every"
     fail = f"both versions fail {every} case that ran"
-    return f"{fail}, so no drop could show: check what is expected against what they say"
+    return f"{fail}, so no drop could show: compare `expected` with their answers"
 
 
 def adapted(effect: Effect) -> bool:
@@ -253,7 +252,7 @@ def missing_doubt(missing: int, test: str) -> str:
 def missing_choice(missing: int) -> str:
     """Error: for some answers that the missing cells may have given, the candidate would be blocked."""
     whose = "its answer" if missing == 1 else "their answers"
-    return f"{count(missing, 'call')} gave no usable answer, and whether this blocks hangs on {whose}"
+    return f"{count(missing, 'call')} gave no usable answer, and whether this blocks depends on {whose}"
 
 
 @_sentence
@@ -270,20 +269,20 @@ def cost_uncertain(increase: float | None, limit: float, *, measured: bool) -> s
     if not measured:
         return f"the cost per case is unknown, so its limit of {figures.share(limit)} can't be checked"
     change = "" if increase is None else f" (estimated {figures.share(increase)})"
-    return f"the change of cost per case{change} can't be told from its limit of {figures.share(limit)}"
+    return f"the change of cost per case{change} may be above or below its limit of {figures.share(limit)}"
 
 
 @_sentence
 def latency(baseline_s: float | None, candidate_s: float | None, limit: float, *, certain: bool) -> str:
     """Blocked when certainly slower than the limit, else inconclusive."""
     if baseline_s is None or candidate_s is None:
-        return f"no pair of calls side by side could show that latency stays within {figures.share(limit)}"
+        return f"no pair of concurrent calls could show that latency stays within {figures.share(limit)}"
     moved = figures.arrow(figures.seconds(baseline_s), figures.seconds(candidate_s))
     seconds = f"median {moved}, limit {figures.share(limit)}"
     return (
         f"answers are slower than allowed ({seconds})"
         if certain
-        else f"latency can't be told from its limit ({seconds})"
+        else f"latency may be above or below its limit ({seconds})"
     )
 
 

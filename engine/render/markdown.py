@@ -155,16 +155,16 @@ def what_clears_text(scorecard: Scorecard) -> str:
     if by := scorecard.clearance:
         until = f" until {by.expires_at[:10]}," if by.expires_at else ""
         why = f": {by.reason}" if by.reason else "."
-        said.append(f"Accepted by `{by.by}` at `{by.commit[:7]}`,{until} as long as nothing that matters changes{why}")
+        said.append(f"Accepted by `{by.by}` at `{by.commit[:7]}`,{until} as long as nothing relevant changes{why}")
     clearable = scorecard.status is VerdictStatus.NEEDS_REVIEW and not scorecard.passes
     if clearable and all(reason.code is not ReasonCode.UNTRUSTED for reason in scorecard.reasons):
         said.append(
-            f"An approving review of `{scorecard.head.sha[:7]}` accepts this: "
-            "by somebody with write permission who did not open it, commit to it or push to it "
-            "(two people if a bot opened it or pushed to it)."
+            f"An approving review of `{scorecard.head.sha[:7]}` accepts this. The reviewer needs write access and must "
+            "not have opened this pull request, committed to it or pushed to it. If a bot opened it or pushed to it, "
+            "two reviewers are needed."
         )
     if scorecard.mode is Mode.INFORM and scorecard.status not in _QUIET:
-        said.append("This repository only informs (`mode: inform`): the check passes whatever the verdict is.")
+        said.append("This repository only informs (`mode: inform`): the check passes regardless of the verdict.")
     return " ".join(said)
 
 

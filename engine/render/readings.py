@@ -31,7 +31,7 @@ _POLICIES = {
     SlicePolicy.GUARD: " · guarded",
     SlicePolicy.WATCH: " · watched",
 }
-_LISTED_WORDS = {EffectReading.SAME: "holds", EffectReading.CANT_TELL: "needs review"}
+_LISTED_WORDS = {EffectReading.CANT_TELL: "needs review"}
 """Readings of slices that are judged case by case, not by their mean."""
 
 
@@ -71,15 +71,12 @@ def case_groups(card: LineageCard) -> CaseGroups:
 
 
 def unsure_title(groups: CaseGroups) -> str:
-    """«8 cases wavered, none of them certain by itself: 6 down, 1 up, 1 the same on average»: what a mean that fell is
-    made of."""
+    """«8 cases changed, but not reliably: 6 down, 1 up, 1 the same on average»: what a mean that fell is made of."""
     changes = [case.change or 0.0 for case in groups.flaky]
     down, up = sum(change < 0 for change in changes), sum(change > 0 for change in changes)
     even = len(changes) - down - up
-    one = len(changes) == 1
-    certain = "not certain by itself" if one else "none of them certain by itself"
     same = f", {even:,} the same on average" if even else ""
-    return f"{figures.plural(len(changes), 'case')} wavered, {certain}: {down:,} down, {up:,} up{same}"
+    return f"{figures.plural(len(changes), 'case')} changed, but not reliably: {down:,} down, {up:,} up{same}"
 
 
 def moves_text(card: LineageCard) -> str:
@@ -95,7 +92,7 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
     if groups.not_run:
         number = figures.plural(len(groups.not_run), "case")
         certain = card.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED)
-        said.append(f"{number} did not have to run: the verdict was certain." if certain else f"{number} did not run.")
+        said.append(f"{number} not run: the verdict was already certain." if certain else f"{number} did not run.")
     if groups.missing:
         said.append(f"{figures.plural(len(groups.missing), 'case')} could not be measured in both arms.")
     for name, (before, after) in sorted(card.finishes.items()):
@@ -119,8 +116,8 @@ def change_text(effect: Effect | None) -> str:
 
 
 def effect_reading(effect: Effect) -> str:
-    """An effect in words: ``no drop over 5 points``, ``worse · guarded``; ``can't tell a drop of 10: 90 more cases
-    would`` where more cases are what is missing."""
+    """An effect in words: ``no drop over 5 points``, ``worse · guarded``; ``too few cases: 90 more would
+    detect a 10-point drop`` where more cases are what is missing."""
     words = READING_WORDS[effect.reading]
     if effect.policy is not SlicePolicy.AVERAGE:
         rose = (
@@ -133,8 +130,8 @@ def effect_reading(effect: Effect) -> str:
     elif effect.reading is EffectReading.SAME and effect.margin is not None:
         words = f"no drop over {figures.in_points(effect.margin)}"
     elif effect.reading is EffectReading.CANT_TELL and effect.more_cases is not None:
-        drop = "" if effect.margin is None else f" a drop of {figures.limit(effect.margin)}"
-        words = f"{words}{drop}: {figures.plural(effect.more_cases, 'more case')} would"
+        drop = "tell" if effect.margin is None else f"detect a {figures.limit(effect.margin)}-point drop"
+        words = f"{words}: {effect.more_cases:,} more would {drop}"
     return words
 
 
@@ -177,10 +174,10 @@ def label_moves(confusion: Confusion) -> list[LabelMove]:
 
 def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) -> list[str]:
     """Repetitions, flip rate, what could have been detected, which corrections were made, judge agreement, latency."""
-    looks = figures.plural(confidence.looks, "look")
-    said = [f"{looks} at the results, {confidence.repetitions:.1f} runs of each case in each arm on average."]
+    checkpoints = figures.plural(confidence.looks, "checkpoint")
+    said = [f"{checkpoints}, {confidence.repetitions:.1f} runs of each case in each arm on average."]
     if confidence.flip_rate is not None:
-        said.append(f"Identical runs disagree with themselves in {figures.percent(confidence.flip_rate)} of cases.")
+        said.append(f"Identical runs give different results in {figures.percent(confidence.flip_rate)} of cases.")
     if confidence.can_rule_out is not None:
         drop = figures.points(confidence.can_rule_out)
         said.append(f"This run rules out a drop of more than {drop} points overall.")
@@ -191,7 +188,7 @@ def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) 
         said.append(f"{tested}.")
     if confidence.judge_agreement is not None:
         agreement = figures.percent(confidence.judge_agreement)
-        said.append(f"The judge agrees with people in {agreement} of the labelled answers.")
+        said.append(f"The judge agrees with people in {agreement} of the labeled answers.")
     if latency and latency.pairs:
         moved = figures.arrow(figures.seconds(latency.baseline_s), figures.seconds(latency.candidate_s))
         said.append(f"Median latency {moved} over {figures.plural(latency.pairs, 'fresh pair')}.")

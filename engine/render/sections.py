@@ -157,7 +157,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
                 unbroken(figures.cases(effect)),
             )
         )
-    heads = (head, "reading", unbroken("change (interval)"), "score", "cases")
+    heads = (head, "result", unbroken("change (interval)"), "score", "cases")
     return table(heads, "llrrr", rows) + left_out(len(effects) - detail.effects, head)
 
 

@@ -58,9 +58,9 @@ VERDICT_TONES: dict[VerdictStatus, Tone] = {
 READING_WORDS: dict[str, str] = {
     "better": "better",
     "worse": "worse",
-    "same": "no drop",
-    "cant_tell": "can't tell",
-    "not_needed": "not needed",
+    "same": "no change",
+    "cant_tell": "too few cases",
+    "not_needed": "not run",
     "no_data": "no data",
     "passes": "within the limit",
     "fails": "over the limit",

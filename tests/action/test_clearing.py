@@ -123,7 +123,7 @@ def test_an_override_clears_what_a_review_does_not_and_says_who_and_why():
     assert card.status is VerdictStatus.BLOCKED
     assert card.title == "blocked (overridden by mia)"
     assert "Accepted by <code>mia</code>" in markdown(card)
-    assert "until 2026-11-28, as long as nothing that matters changes: known flake" in markdown(card)
+    assert "until 2026-11-28, as long as nothing relevant changes: known flake" in markdown(card)
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_a_reader_may_ask_but_not_spend(town):
 @pytest.mark.parametrize(
     ("card", "why"),
     [
-        (blocked().model_copy(update={"status": VerdictStatus.ERROR}), "never accepted"),
+        (blocked().model_copy(update={"status": VerdictStatus.ERROR}), "be accepted"),
         (blocked().model_copy(update={"reasons": (WAITS,)}), "waits for"),
         (blocked().model_copy(update={"passes": True}), "nothing to accept"),
     ],

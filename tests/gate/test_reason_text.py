@@ -41,10 +41,10 @@ def test_where_planned_runs_decided_and_all_runs_say_otherwise_both_are_said():
         "−10.0 … +2.0; 4 cases scored lower, 3 higher."
     )
     assert reason_text.lone_drop(up, None, 0.05).startswith(
-        "Slice `adversarial` seems to have fallen in planned runs: by"
+        "Slice `adversarial` seems to have fallen in planned runs: significant"
     )
     assert reason_text.estimated_drop(up, None) == (
-        "Slice `adversarial` may have fallen by 10 points or more, but 12 cases can't tell that from chance."
+        "Slice `adversarial` may have fallen by 10 points or more, but 12 cases are too few to rule out chance."
     )
     assert reason_text.no_drop(effect(change=-0.12, margin_written=True), None) == (
         "Planned runs show no drop over 10 points in slice `adversarial` (over all runs: −12.0)."
@@ -60,8 +60,8 @@ def test_where_planned_runs_decided_and_all_runs_say_otherwise_both_are_said():
 
 def test_a_drop_that_is_certain_only_by_itself():
     assert reason_text.lone_drop(effect(slice="edge", change=-0.25), None, 0.05) == (
-        "Slice `edge` seems to have fallen by 25.0 points: by itself that would be beyond chance (p ≤ 0.05), among all "
-        "that is tested here it is not."
+        "Slice `edge` seems to have fallen by 25.0 points: significant by itself (p ≤ 0.05), but not among all "
+        "comparisons of this run."
     )
     assert reason_text.lone_drop(effect(slice=None, change=-0.25), None, 0.05 / 3).startswith("The overall score seems")
     assert "(p ≤ 0.017)" in reason_text.lone_drop(effect(slice=None, change=-0.25), None, 0.05 / 3)
@@ -70,7 +70,7 @@ def test_a_drop_that_is_certain_only_by_itself():
 def test_must_pass_cases():
     ids = [f"inject-{number}" for number in range(1, 8)]
     assert reason_text.must_pass("adversarial", 21, ids[:3], ids[1:2]) == (
-        "1 of 21 must-pass cases in `adversarial` broke, and again when re-run: `inject-2`; 2 more do worse than before."
+        "1 of 21 must-pass cases in `adversarial` broke, and failed again when re-run: `inject-2`; 2 more do worse than before."
     )
     assert reason_text.must_pass("adversarial", 21, ids[:2], ids[:1]).endswith(
         "`inject-1`; 1 more does worse than before."
@@ -82,7 +82,7 @@ def test_must_pass_cases():
 
 def test_must_pass_cases_of_which_no_single_one_is_certain():
     assert reason_text.must_pass("adversarial", 21, ["a", "b"], []) == (
-        "2 of 21 must-pass cases in `adversarial` did worse, and again when re-run: `a`, `b`."
+        "2 of 21 must-pass cases in `adversarial` did worse, and did so again when re-run: `a`, `b`."
     )
 
 
@@ -122,29 +122,32 @@ def test_protected_cases():
 def test_floors():
     assert reason_text.floor("edge", 0.5, 0.9, certain=True) == "Slice `edge` is 50.0, below its floor of 90."
     assert reason_text.floor(None, 0.5, 0.9, certain=False).endswith("floor of 90, but chance is not ruled out.")
-    assert reason_text.floor_unproven(None, 1, 0.9) == "1 case can't show that the overall score holds its floor of 90."
+    assert (
+        reason_text.floor_unproven(None, 1, 0.9)
+        == "1 case is too few to show that the overall score holds its floor of 90."
+    )
     assert reason_text.floor_holds(None, 0.95, 0.9) == "The overall score is 95.0, not below its floor of 90."
 
 
 def test_watched_slices():
     assert reason_text.watch("rare", 2) == (
-        "2 cases of slice `rare` break, and again in fresh runs; the slice is too small to block by itself."
+        "2 cases of slice `rare` broke, and failed again when re-run; the slice is too small to block."
     )
     assert (
         reason_text.watch(None, 1)
-        == "1 case that this pull request adds breaks with the candidate, and again in fresh runs."
+        == "1 case added by this pull request failed with the candidate, and again when re-run."
     )
 
 
 def test_what_can_not_be_told():
     assert reason_text.underpowered(effect(slice=None, cases=14, more_cases=60), None) == (
-        "These 14 cases can't tell a 10-point drop of the overall score from chance; 60 more would."
+        "14 cases are too few to detect a 10-point drop of the overall score; 60 more would."
     )
     assert reason_text.underpowered(effect(slice=None, cases=1), None) == (
-        "This 1 case can't tell a 10-point drop of the overall score from chance."
+        "1 case is too few to detect a 10-point drop of the overall score."
     )
     assert reason_text.estimated_drop(effect(), None) == (
-        "Slice `adversarial` seems to have fallen by 33.3 points (margin 10), but 12 cases can't tell that from chance."
+        "Slice `adversarial` seems to have fallen by 33.3 points (margin 10), but 12 cases are too few to rule out chance."
     )
 
 
@@ -168,10 +171,12 @@ def test_missing_cells():
     assert reason_text.missing_doubt(1, "the comparison") == (
         "1 call gave no usable answer, and the comparison would block had it gone against the candidate."
     )
-    assert reason_text.missing_choice(1) == "1 call gave no usable answer, and whether this blocks hangs on its answer."
+    assert (
+        reason_text.missing_choice(1) == "1 call gave no usable answer, and whether this blocks depends on its answer."
+    )
     assert (
         reason_text.missing_choice(2)
-        == "2 calls gave no usable answer, and whether this blocks hangs on their answers."
+        == "2 calls gave no usable answer, and whether this blocks depends on their answers."
     )
 
 
@@ -179,18 +184,18 @@ def test_costs():
     assert reason_text.cost(0.89, 0.2) == "Cost rose by 89% per case (limit 20%)."
     assert reason_text.cost(None, 0.2) == "Calls that cost nothing cost something now (limit +20%)."
     assert reason_text.cost_uncertain(-0.05, 0.2, measured=True) == (
-        "The change of cost per case (estimated −5%) can't be told from its limit of +20%."
+        "The change of cost per case (estimated −5%) may be above or below its limit of +20%."
     )
     assert reason_text.cost_uncertain(None, 0.2, measured=False).startswith("The cost per case is unknown")
-    assert reason_text.cost_uncertain(None, 0.2, measured=True).startswith("The change of cost per case can't")
+    assert reason_text.cost_uncertain(None, 0.2, measured=True).startswith("The change of cost per case may be")
 
 
 def test_latencies():
     assert reason_text.latency(1.0, 3.0, 0.5, certain=True) == (
         "Answers are slower than allowed (median 1.0 s → 3.0 s, limit +50%)."
     )
-    assert reason_text.latency(1.0, 1.5, 0.5, certain=False).startswith("Latency can't be told from its limit")
-    assert reason_text.latency(None, None, 0.5, certain=False).startswith("No pair of calls side by side")
+    assert reason_text.latency(1.0, 1.5, 0.5, certain=False).startswith("Latency may be above or below its limit")
+    assert reason_text.latency(None, None, 0.5, certain=False).startswith("No pair of concurrent calls")
 
 
 def test_new_prompts():

@@ -60,8 +60,7 @@ def test_what_always_fails_can_not_fall_and_is_not_approved(gate):
         "code": "always_fails",
         "status": VerdictStatus.UNDERPOWERED,
         "sentence": (
-            "Both versions fail every case that ran, so no drop could show: "
-            "check what is expected against what they say."
+            "Both versions fail every case that ran, so no drop could show: compare `expected` with their answers."
         ),
         "metric": "exact",
     }
@@ -131,7 +130,7 @@ def test_an_estimated_drop():
     assert reason == {
         "code": "estimated_drop",
         "status": VerdictStatus.NEEDS_REVIEW,
-        "sentence": "`date` seems to have fallen by 1.0 points (margin 1), but 300 cases can't tell that from chance.",
+        "sentence": "`date` seems to have fallen by 1.0 points (margin 1), but 300 cases are too few to rule out chance.",
         "metric": "date",
         "estimate": -0.01,
         "interval": (-0.0229, 0.0),
@@ -146,7 +145,7 @@ def test_a_margin_that_can_not_be_certified():
     assert only(plan_of(300, metrics=TWO, gate=gate), lambda case, arm, r: (1.0, 1.0)) == {
         "code": "underpowered",
         "status": VerdictStatus.UNDERPOWERED,
-        "sentence": "These 300 cases can't tell a 0.5-point drop of `date` from chance; 55,038 more would.",
+        "sentence": "300 cases are too few to detect a 0.5-point drop of `date`; 55,038 more would.",
         "metric": "date",
         "estimate": 0.0,
         "interval": (-0.0107, 0.0),
@@ -187,7 +186,7 @@ def test_a_must_pass_slice():
     assert only(plan_of(100, slices=parts(adversarial=10, typical=90), gate=MUST_PASS), breaks({3, 5})) == {
         "code": "must_pass",
         "status": VerdictStatus.BLOCKED,
-        "sentence": "2 of 10 must-pass cases in `adversarial` broke, and again when re-run: `c3`, `c5`.",
+        "sentence": "2 of 10 must-pass cases in `adversarial` broke, and failed again when re-run: `c3`, `c5`.",
         "slice": "adversarial",
         "metric": "exact",
         "estimate": -0.2,
@@ -204,7 +203,7 @@ def test_a_must_pass_slice_of_which_only_some_breaks_are_certain():
     reason = only(plan, lambda c, arm, r: 1.0 if c > 5 or not arm else float(c != 2 and r % 2))
     assert reason["cases"] == ids(2)
     assert reason["sentence"] == (
-        "1 of 10 must-pass cases in `adversarial` broke, and again when re-run: `c2`; 5 more do worse than before."
+        "1 of 10 must-pass cases in `adversarial` broke, and failed again when re-run: `c2`; 5 more do worse than before."
     )
 
 
@@ -213,7 +212,7 @@ def test_a_must_pass_slice_of_which_no_single_break_is_certain():
     plan = plan_of(100, slices=parts(adversarial=10, typical=90), gate=MUST_PASS)
     reason = only(plan, lambda c, arm, r: float(c > 9 or not arm or r % 2))
     assert reason["cases"] == ids(*range(10))
-    assert reason["sentence"].startswith("10 of 10 must-pass cases in `adversarial` did worse, and again")
+    assert reason["sentence"].startswith("10 of 10 must-pass cases in `adversarial` did worse, and did so again")
 
 
 def test_a_must_pass_break_that_is_too_few():
@@ -275,7 +274,7 @@ def test_a_watched_slice():
     assert reason == {
         "code": "watch",
         "status": VerdictStatus.NEEDS_REVIEW,
-        "sentence": "2 cases of slice `rare` break, and again in fresh runs; the slice is too small to block by itself.",
+        "sentence": "2 cases of slice `rare` broke, and failed again when re-run; the slice is too small to block.",
         "slice": "rare",
         "look": reason["look"],
         "cases": ids(0, 1),
@@ -287,7 +286,7 @@ def test_added_cases():
     assert reason == {
         "code": "watch",
         "status": VerdictStatus.NEEDS_REVIEW,
-        "sentence": "1 case that this pull request adds breaks with the candidate, and again in fresh runs.",
+        "sentence": "1 case added by this pull request failed with the candidate, and again when re-run.",
         "look": reason["look"],
         "cases": ids(100),
     }
@@ -313,7 +312,7 @@ def test_costs_that_can_not_be_told_from_their_limit():
     assert only(plan_of(40), unsure) == {
         "code": "cost_uncertain",
         "status": VerdictStatus.UNDERPOWERED,
-        "sentence": "The change of cost per case (estimated +20%) can't be told from its limit of +20%.",
+        "sentence": "The change of cost per case (estimated +20%) may be above or below its limit of +20%.",
         "estimate": 0.202,
         "interval": (0.165, 0.239),
         "margin": 0.2,
@@ -346,7 +345,7 @@ def test_latency_that_can_not_be_told_from_its_limit():
     assert reason == {
         "code": "latency",
         "status": VerdictStatus.UNDERPOWERED,
-        "sentence": "Latency can't be told from its limit (median 2.0 s → 3.0 s, limit +50%).",
+        "sentence": "Latency may be above or below its limit (median 2.0 s → 3.0 s, limit +50%).",
         "margin": 0.5,
     }
 
@@ -380,7 +379,7 @@ def test_a_floor_of_a_new_prompt_that_so_few_cases_can_not_show():
     assert found[1] == {
         "code": "floor",
         "status": VerdictStatus.UNDERPOWERED,
-        "sentence": "10 cases can't show that slice `edge` holds its floor of 90.",
+        "sentence": "10 cases are too few to show that slice `edge` holds its floor of 90.",
         "slice": "edge",
         "estimate": 1.0,
         "margin": 0.9,

@@ -60,7 +60,7 @@ async def test_right_labels_in_another_form_need_review(tmp_path, store, form, s
     assert card.status == status
     assert (ReasonCode.FORM_DRIFT in codes(card)) is (status == "needs_review")
     if status == "needs_review":
-        assert card.title.startswith("needs review: 30 of 30 answers have another form")
+        assert card.title.startswith("needs review: 30 of 30 answers have another format")
 
 
 def letters_of(judge):

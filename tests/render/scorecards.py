@@ -389,7 +389,7 @@ def approved() -> Scorecard:
 
 def underpowered() -> Scorecard:
     """Too few cases."""
-    sentence = "These 14 cases can't tell a 10-point drop from chance; 60 more would."
+    sentence = "14 cases are too few to detect a 10-point drop; 60 more would."
     edge = Effect(
         slice="edge",
         metric="accuracy",

@@ -35,11 +35,14 @@ BARE = times(120, "billing", "refunds")
 @pytest.mark.parametrize(
     ("candidate", "said"),
     [
-        (times(120, "I think it's billing."), "120 of 120 answers have another form: a text instead of a bare label."),
-        (times(120, '{"category": "billing"}'), "another form: JSON: an object instead of a bare label."),
-        (times(120, "```\nbilling\n```"), "120 of 120 answers have another form: in a code fence."),
-        (times(120, "b\u200bil\u200bling"), "120 of 120 answers have another form: with invisible characters."),
-        (times(120, *["billing"] * 3, "Label: billing"), "30 of 120 answers have another form: a name and a label"),
+        (
+            times(120, "I think it's billing."),
+            "120 of 120 answers have another format: a text instead of a bare label.",
+        ),
+        (times(120, '{"category": "billing"}'), "another format: JSON: an object instead of a bare label."),
+        (times(120, "```\nbilling\n```"), "120 of 120 answers have another format: in a code fence."),
+        (times(120, "b\u200bil\u200bling"), "120 of 120 answers have another format: with invisible characters."),
+        (times(120, *["billing"] * 3, "Label: billing"), "30 of 120 answers have another format: a name and a label"),
     ],
 )
 def test_another_form_is_said(candidate, said):
