@@ -38,7 +38,8 @@ def planning_sample(sizes: Iterable[int]) -> tuple[float, float]:
     """The effective number of clusters (Kish 1965), and the prior variance of a cluster's mean difference.
 
     ``sizes``: cases by cluster, each 1 or more. Clusters of one case each give their number and ``PLANNING_VARIANCE``.
-    The design effect of a cluster of m cases is 1 + (m − 1)·``ALIKE_IN_CLUSTERS``. Nothing gives (0, PLANNING_VARIANCE).
+    The design effect of a cluster of m cases is 1 + (m − 1)·``ALIKE_IN_CLUSTERS``. No case gives
+    (0, PLANNING_VARIANCE).
     """
     counts = list(sizes)
     cases, squares = sum(counts), sum(size**2 for size in counts)
