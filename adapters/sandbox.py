@@ -34,7 +34,7 @@ FillIn = Callable[[RenderJob], Result]
 MEMORY_BYTES = 256 * 1024 * 1024
 DEADLINE_S = 2.0
 MAX_OUTPUT = 4 * 1024 * 1024
-"""Characters of one rendered job."""
+"""Most characters of one rendered job."""
 MAX_KILLS = 3
 """Of one template in one call; then its other jobs fail untried, since 1,000 cases must not take 2,000 seconds."""
 GLOBALS = frozenset({"cycler", "dict", "joiner", "lipsum", "namespace", "range"})
@@ -42,7 +42,7 @@ GLOBALS = frozenset({"cycler", "dict", "joiner", "lipsum", "namespace", "range"}
 CHUNK_JOBS = 256
 CHUNK_BYTES = 8 * 1024 * 1024
 START_S = 10.0
-"""Seconds in which a child must be ready."""
+"""Seconds until a child must be ready."""
 Key = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 """What a template is made of: the texts of its messages, and its partials by path."""
 
@@ -64,7 +64,7 @@ class Bounds(NamedTuple):
 
 ORDINARY = Bounds(seconds=60.0, seconds_per_job=0.005, characters=2**30, nice=0)
 STRANGERS = Bounds(seconds=10.0, seconds_per_job=0.0, characters=2**26, nice=19)
-"""For the forks that nobody has approved: anybody can open one, so it gets little and makes way for everybody else."""
+"""For forks without approval: anyone can open one, so it gets little time and the lowest priority."""
 
 
 class SandboxedRenderer:
@@ -100,7 +100,7 @@ class SandboxedRenderer:
         self.close()
 
     def render(self, jobs: Sequence[RenderJob]) -> list[Result]:
-        """One result for each job, in order. Raises SourceError only if no child can be started at all."""
+        """Returns one result per job, in order. Raises SourceError only if no child can be started at all."""
         results: list[Result | None] = [None] * len(jobs)
         waiting: list[tuple[int, RenderJob]] = []
         with self._lock:
@@ -191,7 +191,7 @@ class SandboxedRenderer:
             self._drop_child()
             replies.append(str(gone))
         except BaseException:
-            self._drop_child()  # else the next call would read this one's answers
+            self._drop_child()  # else the next call would read the answers of this one
             raise
         return replies
 

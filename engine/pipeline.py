@@ -228,7 +228,7 @@ def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
 def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[Finding, ...]:
     """A warning for each budget that is expected to be too small for one run of every case, before anything is spent.
 
-    ``budget_usd`` as in ``measure``. Answers that are in the store already cost nothing, which nobody knows here."""
+    ``budget_usd`` as in ``measure``. Stored answers cost nothing, but which there are is not known here."""
     cap = prepared.detection.budget_usd
     run_cap = cap if budget_usd is None else min(cap, budget_usd)
     plans = [entry.plan for entry in prepared.entries if entry.plan is not None and entry.change.measured]
@@ -252,7 +252,7 @@ def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[
 
 
 def waiting(prepared: Prepared, sentence: str) -> Scorecard:
-    """The scorecard of a fork that nobody approved; ``sentence`` says how a maintainer has it measured."""
+    """Returns the scorecard of a fork without approval; ``sentence`` says how a maintainer starts the run."""
     return static(prepared, Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence))
 
 

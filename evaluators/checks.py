@@ -50,7 +50,7 @@ class Checks:
 
     @property
     def asks(self) -> bool:
-        """It asks nobody."""
+        """It needs no judge."""
         return False
 
     @property
@@ -62,7 +62,7 @@ class Checks:
         """Nothing: every case can be checked."""
         return None
 
-    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - asks nobody
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
         """1 or 0 for each check."""
         found = [(name, rule(output)) for name, rule in self._rules]
         scores = [Score(metric=name, value=float(not problem), reason=problem) for name, problem in found]
@@ -93,7 +93,7 @@ def rule_of(check: Check) -> Rule:
 
 
 def _refuse_pointless(check: Check, where: str) -> None:
-    """Raises ConfigError for a text that nobody fills in, and for a check that holds whatever the answer says."""
+    """Raises ConfigError for a text with placeholders, and for a check that holds for every answer."""
     texts = {"equals": check.equals, "contains": check.contains, "regex": check.regex}
     given = next(((kind, text) for kind, text in texts.items() if text is not None), None)
     kind, text = given or ("not_contains", check.not_contains)

@@ -50,7 +50,7 @@ class Classification:
 
     @property
     def asks(self) -> bool:
-        """It asks nobody."""
+        """It needs no judge."""
         return False
 
     @property
@@ -89,7 +89,7 @@ class Classification:
         text = _as_text(expected)
         return None if text is None else [text]
 
-    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - asks nobody
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
         """One Score; ``answer`` holds the understood labels, ``None`` when there are none to understand."""
         reading = self._reader.read_several(output) if self.several else self._reader.read_one(output)
         answer = None if reading.labels is None else ", ".join(reading.labels)

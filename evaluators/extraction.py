@@ -65,7 +65,7 @@ class Extraction:
 
     @property
     def asks(self) -> bool:
-        """It asks nobody."""
+        """It needs no judge."""
         return False
 
     @property
@@ -86,7 +86,7 @@ class Extraction:
                 return finding(case, f"the field «{name}» {problem}", "change the expectation or the field's rule")
         return None
 
-    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - asks nobody
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
         """The mean and every field; an answer without a JSON object scores 0 on all."""
         reading = read_object(output)
         if not reading.found or not isinstance(reading.value, dict):

@@ -120,7 +120,7 @@ class ModelConfig(Value):
 
     @property
     def default_limit(self) -> int | None:
-        """The output limit that is sent where nobody sets one: none, unless the API wants one."""
+        """The output limit that is sent if none is configured: none, unless the API requires one."""
         return self.spec.output_limit
 
     @property

@@ -103,7 +103,7 @@ class Authorship(Value):
     """Who made the head of a pull request."""
 
     author: str
-    """Login of whoever opened it. A bot's ends in ``[bot]``."""
+    """Login of the author. A bot's ends in ``[bot]``."""
     commits: tuple[HeadCommit, ...]
     pushes: tuple[Push, ...]
     complete: bool = True
@@ -265,7 +265,7 @@ class HookDelivery(Value):
     """UTC."""
     redelivery: bool
     status_code: int
-    """What was answered; 0 or 5xx where nobody did."""
+    """Status of the response; 0 or 5xx if there was none."""
     installation_id: int | None
     repository_id: int | None
 

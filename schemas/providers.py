@@ -20,13 +20,13 @@ class ProviderSpec:
     own_origins: tuple[str, ...] = ()
     """Every spelling of the provider's own address that may be written as ``base_url``."""
     key: str | None = None
-    """The environment variable with the operator's key. ``None``: the provider calls nobody and needs no key."""
+    """The environment variable with the operator's key. ``None``: the provider makes no network calls."""
     sdk: str | None = None
     """The package of its official SDK, imported early where the key is set."""
     apis: tuple[str, ...] = ()
     """Values of ``api:`` in the configuration; the first is the default."""
     output_limit: int | None = None
-    """Tokens of an answer where nobody sets a limit and the API requires one."""
+    """Tokens of an answer if no limit is configured and the API requires one."""
     model_prefixes: tuple[str, ...] = ()
     """How bare model ids begin, so that a prompt file may name a model that no configuration lists."""
     cheap_model: str | None = None

@@ -69,8 +69,8 @@ class Caller:
         return CalledProvider(self, opening.provider)
 
     def _living(self) -> Child | None:
-        """The living child, else a new one with everything open again; none while there is a rest, when it can't start,
-        and when all is over."""
+        """Returns the running child, or a new one with every provider open. Returns None during the pause after
+        repeated deaths, if the start fails, and after ``aclose``."""
         if self._closed:
             return None
         child = self._child
@@ -92,7 +92,7 @@ class Caller:
     async def ask(
         self, provider: int, request: Request, repetition: int, timeout_s: float
     ) -> Completion | CompletionError:
-        """One attempt. The child keeps the time; ours is for one that doesn't answer any more."""
+        """Makes one attempt. The child enforces the timeout; ours catches a child that hangs."""
         child = self._living()
         if child is None:
             return _failure("the calling process doesn't start", billed=False)
@@ -106,7 +106,7 @@ class Caller:
             try:
                 async with asyncio.timeout(timeout_s + GRACE_S / 2):
                     reply = await asyncio.shield(answer)
-            except TimeoutError:  # it may be us who stood still: then what it said meanwhile is not read yet
+            except TimeoutError:  # this process may have been suspended: read what the child sent meanwhile
                 async with asyncio.timeout(GRACE_S / 2):
                     reply = await answer
         except TimeoutError:
@@ -125,7 +125,7 @@ class Caller:
         return reply.error
 
     def close(self) -> None:
-        """Ends the child, for good: who tries a call again that this has ended has nowhere to keep the answer."""
+        """Ends the child for good. A late retry could not store its answer, so no new child is started."""
         self._closed = True
         if self._child is not None:
             self._child.end("it was closed")
@@ -150,11 +150,11 @@ class CalledProvider:
     async def aclose(self) -> None:
         """Ends the calling process and with it all connections."""
         self.caller.close()
-        await asyncio.sleep(0)  # the loop has its share in the end of a connection
+        await asyncio.sleep(0)  # let the loop close the transport
 
 
 class Child(asyncio.Protocol):
-    """What goes to and fro between us and one calling process."""
+    """The connection to one calling process."""
 
     def __init__(self, process: CallingProcess) -> None:
         self._process = process
@@ -174,7 +174,7 @@ class Child(asyncio.Protocol):
         return self.ending is not None
 
     def open(self, opening: Opening) -> None:
-        """Has it open a provider, which takes it a while."""
+        """Tells the child to open a provider."""
         self._say(Order(opening=opening))
 
     def has_opened(self, provider: int) -> bool:
@@ -182,7 +182,7 @@ class Child(asyncio.Protocol):
         return provider in self._open and not self.gone
 
     async def opens(self, provider: int) -> bool:
-        """Waits until it is; false when the child ended instead."""
+        """Waits until the provider is open; false if the child ended first."""
         loop = asyncio.get_running_loop()
         if self._connecting is None:
             self._connecting = loop.create_task(loop.create_unix_connection(lambda: self, sock=self._process.line))
@@ -198,7 +198,7 @@ class Child(asyncio.Protocol):
         return reply is not None
 
     def ask(self, question: Question) -> asyncio.Future[Reply | None]:
-        """Has it make a call; ``None`` if it ends first."""
+        """Makes a call; ``None`` if the child ends first."""
         answer: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
         if self.gone:
             answer.set_result(None)
@@ -208,18 +208,18 @@ class Child(asyncio.Protocol):
         return answer
 
     def forget(self, number: int) -> None:
-        """Has it cancel the call, if that is still under way."""
+        """Cancels the call if it is still in flight."""
         if self._waiting.pop(number, None) is not None and not self.gone:
             self._say(Order(dropped=number))
 
     def end(self, why: str) -> None:
-        """Ends it now. From anywhere: who closes a worker does not do so on the loop of its runs."""
+        """Kills the child. Safe from any thread: a worker is closed from outside its event loop."""
         self._process.end()
         self.ending = self.ending or why
         if self._connecting is None:
             self._process.line.close()
         else:
-            with suppress(RuntimeError):  # that loop is closed, and nobody waits in it
+            with suppress(RuntimeError):  # that loop is closed: no task waits in it
                 self._connecting.get_loop().call_soon_threadsafe(self._hang_up)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -42,7 +42,7 @@ class CallingProcess:
                     stderr=subprocess.DEVNULL,
                     env=ENVIRONMENT,
                     cwd="/",
-                    start_new_session=True,  # Ctrl-C is for us: we say what it means for the calls
+                    start_new_session=True,  # Ctrl-C reaches the parent only, which decides what happens to the calls
                 )
             except OSError:
                 ours.close()
@@ -52,12 +52,12 @@ class CallingProcess:
         self._finalizer = weakref.finalize(self, _end, self._process)
 
     def say(self, data: bytes) -> None:
-        """Sends a line before there is a loop. That it has died is found out later."""
+        """Sends a line before there is a loop. A dead child is noticed later."""
         with suppress(OSError):
             self.line.sendall(data)
 
     def end(self) -> int:
-        """Kills it, unless it has ended by itself; its exit code."""
+        """Kills the child if it still runs; returns its exit code."""
         self._finalizer()
         return self._process.wait()
 
@@ -80,5 +80,5 @@ def _folders() -> list[str]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
-    with suppress(KeyboardInterrupt):  # who is in a hurry gets no traceback for it
+    with suppress(KeyboardInterrupt):  # a second Ctrl-C must not print a traceback
         process.wait()

@@ -38,7 +38,7 @@ class Order(Value):
     opening: Opening | None = None
     question: Question | None = None
     dropped: int | None = None
-    """The number of a question whose answer nobody waits for any more: its call is cancelled."""
+    """The number of a question whose call is to be cancelled."""
 
 
 class Reply(Value):
@@ -55,13 +55,13 @@ class Reply(Value):
 
 
 class Lines:
-    """Cuts what arrives into lines."""
+    """Splits the incoming bytes into lines."""
 
     def __init__(self) -> None:
         self._rest: list[bytes] = []
 
     def cut(self, data: bytes) -> list[bytes]:
-        """The lines that ``data`` ends; what comes after the last one waits for more."""
+        """Returns the lines that ``data`` completes and keeps the rest."""
         first, *others = data.split(b"\n")
         self._rest.append(first)
         if not others:

@@ -53,12 +53,12 @@ class Calling(asyncio.Protocol):
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's has its methods, not its class
 
     def data_received(self, data: bytes) -> None:
-        """Orders, or parts of one."""
+        """Receives orders, or parts of one."""
         for said in self._lines.cut(data):
             self._obey(Order.model_validate_json(said))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's word
-        """At once, without waiting for what is under way."""
+        """Exits at once: with the parent gone, no answer could be stored."""
         os._exit(0)
 
     def _obey(self, order: Order) -> None:

@@ -168,7 +168,7 @@ class SqliteBackend:
         self.release([(row[0], row[1]) for row in rows])
 
     def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """The keys that nobody living held."""
+        """Claims keys; returns those that no live process held."""
         won = set()
         dead: dict[str, bool] = {self._owner: False}
         for key in keys:

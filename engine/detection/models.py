@@ -147,7 +147,7 @@ def _own_origin(model: ModelConfig) -> bool:
 
 def _unknown(name: str) -> Finding:
     return Finding(
-        what=f"nobody knows whose model {name!r} is",
+        what=f"the provider of model {name!r} is unknown",
         hint=f"say it in promptverdict.yaml: models: {{my-model: {{provider: …, model: {name}}}}}",
     )
 

@@ -1,6 +1,6 @@
 """The monotone rule: what a head's configuration would loosen, tighten or leave as it is.
 
-Whoever adds a setting to schemas.config adds its direction here. What isn't known to be harmless needs review.
+Every setting of schemas.config has its direction here. A change that isn't known to be harmless needs review.
 """
 
 from __future__ import annotations

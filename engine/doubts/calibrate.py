@@ -63,7 +63,9 @@ async def calibrated(
         return Graded(plan)
     if change.judge_labels is None:
         return Graded(
-            _doubted(plan, "nobody has graded sample answers yet, so its grades are shown but decide nothing")
+            _doubted(
+                plan, "no sample answers have been graded by people yet, so its grades are shown but decide nothing"
+            )
         )
     calls = Calls(access, store, clock, SpendingCap(budget_usd, within=within), change.run)
     try:
@@ -118,7 +120,7 @@ async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> 
         if not isinstance(answer, CompletionError):
             return answer.completion
         unanswered.append(answer)
-        if answer.kind in HOPELESS:  # what is under way is finished: nobody knows what a call costs that is broken off
+        if answer.kind in HOPELESS:  # calls in flight are finished: the cost of a cancelled call is unknown
             calls.end(_unreached(answer, endpoint, change.run))
         return answer
 

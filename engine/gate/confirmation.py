@@ -1,4 +1,4 @@
-"""The fresh lock: a signal from a test blocks only if the same cases, run again, still point the same way."""
+"""Confirmation: a signal from a test blocks only if the same cases fall again when they are re-run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST = 20
 RUNS = 3
 LEVEL = 0.10
 AGAIN = 0.05
-"""After a lock that didn't hold: several tries at 10% would let a drifted provider through."""
+"""Level after a failed confirmation: several attempts at 10% each would confirm a provider that drifted."""
 
 
 def lock(state: ComparisonState) -> Generator[Batch, Observations, bool | None]:
@@ -27,7 +27,7 @@ def lock(state: ComparisonState) -> Generator[Batch, Observations, bool | None]:
     True where they fall again (fresh p ≤ 0.10, or ≤ 0.05 after 20 and again after 40 cases); ``None`` where they would,
     had every missing cell gone against the candidate. It guards against a provider that drifted between a stored
     baseline and today, and against chance. What an earlier lock of this comparison saw counts too, and a second signal
-    is held to half of the level: it does not get a second roll of the dice.
+    is tested at half the level: it doesn't get a second roll of the dice.
     """
     design, result = state.design, state.result
     assert result is not None  # the block test came first
@@ -73,7 +73,7 @@ def _difference(runs: Floats, missing: tuple[float, float]) -> float:
 
 
 def _drawn(state: ComparisonState, cases: Ints) -> Ints:
-    """Up to 40 of ``cases``, by hash; those that no lock has run yet come first."""
+    """Up to 40 of ``cases``, by hash; those that no confirmation has run yet come first."""
     design = state.design
     order = sorted(
         cases.tolist(),

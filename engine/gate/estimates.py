@@ -18,7 +18,7 @@ class Estimates:
     """Mean scores over every run that was made: planned, replicated and fresh ones.
 
     A case counts once however often it ran. A slice's score is the weighted mean over the cases that have a score in
-    both arms, so that candidate − baseline is the change. Missing answers are left out: nobody measured them.
+    both arms, so that candidate − baseline is the change. Missing answers are left out.
     """
 
     def __init__(self, design: Design, ledger: Ledger) -> None:

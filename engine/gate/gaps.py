@@ -69,7 +69,7 @@ def with_gaps(design: Design, begin: Callable[[Ledger | None], Conversation]) ->
 
 
 def _led(conversation: Conversation, answers: Callable[[Batch], Answers]) -> Conversation:
-    """Leads a conversation to its end by the answers of somebody who may have to ask for them."""
+    """Drives a protocol to its end with answers that may have to be asked for in turn."""
     given = None
     while True:
         try:
@@ -82,7 +82,7 @@ def _led(conversation: Conversation, answers: Callable[[Batch], Answers]) -> Con
 
 def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:
     """``decision``, and what speaks against the candidate in a stricter one."""
-    if other.status in DECIDED:  # nobody is blocked for what was not seen
+    if other.status in DECIDED:  # a pull request is never blocked for answers that were not seen
         status, sentence = VerdictStatus.ERROR, reason_text.missing_choice(missing)
         doubt = Reason(code=ReasonCode.MISSING_CELLS, status=status, sentence=sentence, look=decision.confidence.looks)
         return dataclasses.replace(decision, status=status, reasons=(doubt,))

@@ -1,4 +1,4 @@
-"""The gate as a conversation: it asks for cells, is told what they gave, and in the end decides."""
+"""The gate as a generator: it yields the cells it needs, receives their observations, and returns the decision."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from schemas.scorecard import ReasonCode, VerdictStatus
 
 REPLICATE_AT = 0.3
 """Cases that disagree are run again only where the block test is this close: elsewhere it can't block at this look.
-Where it blocks already, replication would only cost: the lock follows anyway."""
+Where it blocks already, replication would only add cost: confirmation follows anyway."""
 
 Stage = Generator[Batch, Observations, bool]
 """A part of the conversation; true when the verdict is certain."""
@@ -126,7 +126,7 @@ def _steady(state: ComparisonState) -> Generator[Batch, Observations, None]:
 
 
 def _harm(state: ComparisonState) -> Stage:
-    """The block test, with replication of what disagrees and the fresh lock."""
+    """The block test, with replication of cases that disagree, and confirmation."""
     ledger, design = state.ledger, state.design
     if not state.plain and state.alpha < state.suspicion() <= REPLICATE_AT:
         apart = (np.abs(np.nan_to_num(ledger.differences())) >= CASE_MARGIN).any(axis=1) & (

@@ -79,7 +79,7 @@ class ComparisonState:
         self.result: LookResult | None = None
         """Of the latest block test."""
         self.blocking: Bools = np.zeros(count, dtype=np.bool_)
-        """Hypotheses whose harm the lock has confirmed."""
+        """Hypotheses whose harm was confirmed by fresh runs."""
         self.bounds: Floats = np.full(count, np.nan)
         """Upper bound of the drop, at the look where it was last computed."""
         self.spread: Floats = np.full(count, np.nan)
@@ -93,7 +93,7 @@ class ComparisonState:
         self.guards: tuple[GuardEffect, ...] = ()
         """Guarded slices with a confirmed break, as they stand now."""
         self.locked: dict[int, Floats] = {}
-        """Fresh runs of all locks by case: ``[arms, runs, metrics]``."""
+        """Fresh runs of all confirmations by case: ``[arms, runs, metrics]``."""
         self.open_floors: set[str | None] = set()
         """Slices whose floor is neither broken nor certain yet."""
         self.found: list[Reason] = []

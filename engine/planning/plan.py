@@ -54,7 +54,7 @@ class Plan:
 
 def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
     """The call that a rendered prompt becomes. The prompt's own parameters win over its model's; an output limit that
-    nobody wrote is sent only where the API wants one."""
+    is not configured is sent only where the API requires one."""
     own = {
         name: value
         for name, value in source.prompt.parameters.model_dump(exclude_unset=True).items()

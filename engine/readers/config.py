@@ -84,7 +84,7 @@ def _model_mistakes(place: _Place, model: ModelConfig) -> Iterator[_Mistake]:
                 )
     if model.spec.key is None and (model.base_url or model.api_key_env):
         key = "base_url" if model.base_url else "api_key_env"
-        yield (*place, key), f"the provider {model.provider} calls nobody", f"remove {key}"
+        yield (*place, key), f"the provider {model.provider} makes no network calls", f"remove {key}"
     if model.spec.recorded and model.recording is None:
         yield place, f"the provider {model.provider} needs a recording", "add recording: path/to/file"
     if model.parameters.json_schema is not None:
@@ -142,7 +142,7 @@ def _lineage_mistakes(place: _Place, name: str, lineage: LineageConfig) -> Itera
     if lineage.fields and lineage.use_case != UseCase.EXTRACTION:
         yield (*place, "fields"), f"fields are for extraction, {name} is {lineage.use_case}", "use_case: extraction"
     if lineage.rubric is not None and lineage.judge is None:
-        yield (*place, "rubric"), f"{name} has a rubric and nobody who judges by it", "add judge: {model: …}"
+        yield (*place, "rubric"), f"{name} has a rubric but no judge", "add judge: {model: …}"
     for index, check in enumerate(lineage.checks):
         yield from _check_mistakes((*place, "checks", index), check)
     names = [check.name for check in lineage.checks]

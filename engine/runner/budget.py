@@ -1,4 +1,4 @@
-"""The hard cap on money, of a run and of each lineage. In-flight calls count at their worst case, so the cap holds
+"""The hard cap on spending, of a run and of each lineage. Calls in flight count at their worst case, so the cap holds
 however they end."""
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ class SpendingCap:
         """This one and all that it lies within."""
 
     async def reserve(self, worst: Decimal) -> None:
-        """Sets ``worst`` aside; waits while calls in flight may still free enough. Raises BudgetExceeded when only
-        more money would help."""
+        """Reserves ``worst``; waits while calls in flight may still free enough. Raises BudgetExceeded if they can't."""
         while (short := next((one for one in self.chain if one.lacks(worst)), None)) is not None:
             if not short.under_way:
                 raise BudgetExceeded(
@@ -62,17 +61,17 @@ class SpendingCap:
             one.under_way += 1
 
     def lacks(self, worst: Decimal) -> bool:
-        """Whether ``worst`` does not fit into it now."""
+        """Whether ``worst`` exceeds what is left now."""
         return self.cap is not None and self.spent + self.reserved + max(worst, self.least) > self.cap
 
     async def settled(self) -> None:
-        """Waits for the end of a call under way."""
+        """Waits until a call in flight ends."""
         end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(end)
         await end
 
     def settle(self, worst: Decimal, spent: Decimal, *, made: int = 0) -> None:
-        """Replaces a reservation by what the call did cost; ``made``: 1 where its answer is stored."""
+        """Replaces a reservation by the actual cost; ``made``: 1 if the answer is stored."""
         for one in self.chain:
             one.book(worst, spent, made)
 

@@ -1,4 +1,4 @@
-"""The outcomes of an experiment, in little memory however many there are."""
+"""The outcomes of an experiment, packed when there are many."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from schemas.outcomes import Arm, Outcome
 
 PLAIN = 2_048
-"""So many are kept as they are: a run of usual size is never packed."""
+"""Outcomes beyond this number are packed: runs of ordinary size never are."""
 
 WINDOW, MEMORY = 13, 5
 """zlib's: outcomes are small, and so is what it sets aside for each."""

@@ -64,7 +64,7 @@ async def run(
 
 
 async def _watch(clock: Clock, deadline_s: float, drive: Drive[Decision]) -> None:
-    """Ends what has not ended by its deadline."""
+    """Stops experiments at their deadlines."""
     await clock.sleep(deadline_s)
     drive.expire(deadline_passed(deadline_s))
 

@@ -1,4 +1,4 @@
-"""The scorecard: what was decided and measured, put together for whoever shows it."""
+"""Builds the scorecard from decisions and measurements."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def test_a_model_that_base_does_not_list_is_never_called(repository, before, aft
 
 
 def test_a_file_may_not_name_a_model_that_base_does_not_list(repository):
-    for name, words in (("openai/gpt-9", "not in base's configuration"), ("meta/llama", "nobody knows whose model")):
+    for name, words in (("openai/gpt-9", "not in base's configuration"), ("meta/llama", "the provider of model")):
         change = only(detected(repository, {"prompts/triage.prompt.yml": PROMPT_FILE.format(name)}, base=BY_FILE))
         assert codes(change) == ["policy_changed: needs_review"]
         assert words in change.reasons[0].sentence

@@ -74,7 +74,7 @@ def test_its_grades_are_paid_once(project):
         (labels(unlike_the_judge), "doesn't agree with people well enough on brevity"),
         (labels(like_the_judge, number=12), "brevity (κ 1.00 over 12 answers)"),
         (labels(lambda words: 5, number=9), "over 9 answers"),
-        (None, "nobody has graded sample answers yet"),
+        (None, "no sample answers have been graded by people yet"),
         ('{"id": "x"}\n', "could not be held against people's grades"),
     ],
     ids=["disagrees", "too few", "one grade", "no labels", "unreadable"],

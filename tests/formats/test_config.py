@@ -90,7 +90,7 @@ def config_of(models="{m: {provider: offline, model: x}}", lineage="use_case: cl
     ("models", "said"),
     [
         ("{m: {provider: openai, model: x, api_key_env: ANTHROPIC_API_KEY}}", "2:54: ANTHROPIC_API_KEY belongs to anthropic and is never sent to openai (remove api_key_env, OPENAI_API_KEY is used)"),
-        ("{m: {provider: offline, model: x, base_url: 'https://a.b'}}", "2:13: the provider offline calls nobody (remove base_url)"),
+        ("{m: {provider: offline, model: x, base_url: 'https://a.b'}}", "2:13: the provider offline makes no network calls (remove base_url)"),
         ("{m: {provider: replay, model: x}}", "2:13: the provider replay needs a recording (add recording: path/to/file)"),
         ("{m: {provider: openai, model: x, parameters: {json_schema: {name: a, schema: {type: 1}}}}}", "json_schema is no usable schema: type: 1 is not valid under any of the given schemas (fix the schema)"),
         ("{m: {provider: openai, model: x, base_url: 'http://10.0.0.1/v1', api_key_env: K}}", "base_url is http: the key would travel in the open (use https (http only for 127.0.0.1))"),
@@ -128,7 +128,7 @@ def test_what_is_allowed_about_origins(models):
         ("use_case: classification, labels: [a, a]", "a label of a is there twice (name each label once)"),
         ("use_case: classification, labels: [a]", "a has one label only: there is nothing to classify (name all labels)"),
         ("use_case: generation, fields: {a: {kind: exact}}", "fields are for extraction, a is generation (use_case: extraction)"),
-        ("use_case: generation, rubric: r.yaml", "a has a rubric and nobody who judges by it (add judge: {model: …})"),
+        ("use_case: generation, rubric: r.yaml", "a has a rubric but no judge (add judge: {model: …})"),
         ("use_case: generation, rubric: r.yaml, judge: {model: n}", "there is no model n (known: m)"),
         ("use_case: generation, judge: {model: m, labels: /etc/x}", "judge /etc/x is not a relative path with forward slashes (write it relative to the configuration's folder)"),
         ("use_case: generation, reference: 'a\\b'", "reference a\\b is not a relative path with forward slashes (write it relative to the configuration's folder)"),
