@@ -46,7 +46,7 @@ class SpendingCap:
         """This one and all that it lies within."""
 
     async def reserve(self, worst: Decimal) -> None:
-        """Reserves ``worst``; waits while calls in flight may still free enough. Raises BudgetExceeded if they can't."""
+        """Reserves ``worst``; waits while calls in flight may free enough. Raises BudgetExceeded if they can't."""
         while (short := next((one for one in self.chain if one.lacks(worst)), None)) is not None:
             if not short.under_way:
                 raise BudgetExceeded(

@@ -32,7 +32,7 @@ def wait_s(error: CompletionError, tries: int, seed: str) -> float:
     """Seconds to wait after the ``tries``-th failed try: what the provider asked for, else exponential with full jitter
     (AWS Architecture Blog, «Exponential Backoff And Jitter»), with a seed of the call so that it can be reproduced.
 
-    A ``Retry-After`` close to 0 (a date in the past, say) is raised: the same call would be repeated at once forever."""
+    A ``Retry-After`` close to 0 (a date in the past, say) is raised: the same call would be repeated forever."""
     share = int.from_bytes(hashlib.sha256(f"{seed}:{tries}".encode()).digest()[:8], "big") / 2**64
     asked = error.retry_after_s or 0.0
     if asked >= BASE_S:
