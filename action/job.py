@@ -144,8 +144,9 @@ class Job:
             self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has a run of its own.")
             return self._unjudged(event.head_sha)
         tip = self.host.branch(hosted.base_ref)
-        pull_request = pull_request_of(hosted, self.environment.repository, tip, approved)
         context = check_name(hosted.base_ref, hosted.default_branch, self._requires)
+        default = self._default_tip(hosted.base_ref, hosted.default_branch, context)
+        pull_request = pull_request_of(hosted, self.environment.repository, tip, approved, default)
         if isinstance(event, Dispatched):
             self._bring(event.number)
         why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"
@@ -166,14 +167,21 @@ class Job:
             self.runner.warn(f"what the branch requires can't be read, so the status names it: {error}")
             return False
 
+    def _default_tip(self, base_ref: str, default_branch: str, context: str) -> Sha | None:
+        """The tip of the default branch, where a success on another base counts for it too: by its name."""
+        return self.host.branch(default_branch) if context == CONTEXT and base_ref != default_branch else None
+
     def _unjudged(self, sha: Sha) -> int:
         """The exit code of a run that says nothing about ``sha``: green only where the commit status is the gate."""
         return PASS if self._carries(sha) else Exit.ERROR.value
 
     def _queue(self, event: QueueEntered) -> int:
-        author = None
+        author, context, default_ref, default_sha = None, CONTEXT, None, None
         if event.number is not None:
-            author = self.host.pull_request(event.number).author
+            hosted = self.host.pull_request(event.number)
+            author, default_ref = hosted.author, hosted.default_branch
+            context = check_name(event.base_ref, default_ref, self._requires)
+            default_sha = self._default_tip(event.base_ref, default_ref, context)
             self._bring(event.number)
         pull_request = PullRequest(
             base_ref=event.base_ref,
@@ -184,8 +192,10 @@ class Job:
             repository=self.environment.repository,
             number=event.number,
             author=author,
+            default_ref=default_ref,
+            default_sha=default_sha,
         )
-        return self._evaluate(pull_request, "merge queue", number=None)
+        return self._evaluate(pull_request, "merge queue", number=None, context=context)
 
     def _commits(self, event: Dispatched) -> int:
         """Two commits by name: for the log, the summary and the outputs only. No status: base and head are anybody's
@@ -272,7 +282,7 @@ class Job:
         return self._tell(scorecard, links, comment_url=publisher.comment_url, gated=gated)
 
     def _prepared(self, pull_request: PullRequest) -> Preparation:
-        self.tree.fetch((pull_request.base_sha, pull_request.head_sha))
+        self.tree.fetch(pull_request.commits)
         return self.pipeline.prepare(pull_request)
 
     def _measured(self, preparation: Preparation, pull_request: PullRequest) -> Scorecard:

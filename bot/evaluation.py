@@ -144,7 +144,7 @@ class LiveEvaluation:
         from engine.readers.dialects import fill_in
 
         def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
-            tree.fetch((pull_request.base_sha, pull_request.head_sha))
+            tree.fetch(pull_request.commits)
             detection = look(tree, pull_request)
             return detection, changed_paths(tree, pull_request, detection.merge)
 

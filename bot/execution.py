@@ -17,6 +17,7 @@ from bot.publishing import place_of
 from bot.standing import conclusion_of
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
 from engine.approvals.trust import pull_request_of
+from engine.publishing.check_names import NAME
 from engine.scorecard.build_scorecard import scorecard
 from schemas.config import CommentPolicy, Mode
 from schemas.errors import HostError, HostUnavailable, PromptVerdictError, StoreError
@@ -201,9 +202,14 @@ class Execution:
     def _pull_request(self, run: Run, now: HostedPullRequest | None) -> PullRequest:
         if now is not None:
             approved = self._records.approved_head(run.repository_id, now.number, now.head_sha)
-            tip = self._publishing.host(run).branch(now.base_ref)
-            return pull_request_of(now, run.repository, tip, now.head_sha if approved else None)
-        author = None if run.number is None else self._publishing.host(run).pull_request(run.number).author
+            host = self._publishing.host(run)
+            tip, elsewhere = host.branch(now.base_ref), now.base_ref != now.default_branch
+            counts = elsewhere and self._publishing.check_name(place_of(run), now) == NAME
+            default = host.branch(now.default_branch) if counts else None
+            return pull_request_of(now, run.repository, tip, now.head_sha if approved else None, default)
+        queued = None if run.number is None else self._publishing.host(run).pull_request(run.number)
+        elsewhere = queued is not None and queued.default_branch != run.base_ref
+        default_ref = queued.default_branch if queued is not None and elsewhere else None
         return PullRequest(
             base_ref=run.base_ref,
             base_sha=run.base_sha or "",
@@ -212,7 +218,9 @@ class Execution:
             trust=Trust.SAME_REPOSITORY,
             repository=run.repository,
             number=run.number,
-            author=author,
+            author=queued and queued.author,
+            default_ref=default_ref,
+            default_sha=self._publishing.host(run).branch(default_ref) if default_ref else None,
         )
 
     def _judged_before(self, run: Run, pull_request: PullRequest, digest: str) -> Scorecard | None:
@@ -220,7 +228,7 @@ class Execution:
         if run.kind is not RunKind.QUEUE or run.number is None:
             return None
         shown = self._records.verdicts_shown(run.repository_id, run.number)
-        same = [kept.scorecard for kept in shown if kept.content_digest == digest]
+        same = [kept.scorecard for kept in shown if (kept.content_digest, kept.run.base_ref) == (digest, run.base_ref)]
         if not same or same[-1].status is VerdictStatus.ERROR:
             return None
         return same[-1].model_copy(

@@ -13,11 +13,16 @@ FORKS_SHARE = 4
 
 
 def pull_request_of(
-    hosted: HostedPullRequest, repository: str, base_sha: Sha, approved_sha: str | None = None
+    hosted: HostedPullRequest,
+    repository: str,
+    base_sha: Sha,
+    approved_sha: str | None = None,
+    default_sha: Sha | None = None,
 ) -> PullRequest:
     """Returns the value that the pipeline takes.
 
-    ``base_sha`` is the tip of the base branch; ``approved_sha`` is the head that a maintainer approved for a run.
+    ``base_sha`` is the tip of the base branch; ``approved_sha`` is the head that a maintainer approved for a run;
+    ``default_sha`` is the tip of the default branch, where a success on another base counts for it as well.
 
     Raises UsageError when that isn't the head any more.
     """
@@ -39,6 +44,8 @@ def pull_request_of(
         repository=repository,
         number=hosted.number,
         author=hosted.author,
+        default_ref=None if default_sha is None else hosted.default_branch,
+        default_sha=default_sha,
     )
 
 

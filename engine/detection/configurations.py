@@ -77,6 +77,13 @@ def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ..
     return tuple(places), tuple(warnings)
 
 
+def read_configurations(files: Files) -> dict[str, Config]:
+    """Every configuration of a tree by the folder that it is for. Raises ConfigError for one that can't be read."""
+    roots = _by_folder(path for path in files.find([f"**/{NAME}"]) if path.endswith(NAME))
+    files.fetch(roots.values())
+    return {root: _read(files, path) for root, path in roots.items()}
+
+
 def configuration_around(path: str, places: Sequence[Place]) -> Config:
     """Base's configuration of the innermost folder around ``path``; the defaults where there is none."""
     around = [place for place in places if place.base and (not place.root or path.startswith(f"{place.root}/"))]

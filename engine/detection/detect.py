@@ -7,16 +7,18 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from engine.detection.attributes import attribute_reasons
 from engine.detection.configurations import Place, find_configurations, mode_of
 from engine.detection.entries import Entry
 from engine.detection.inline import inline_entries, replaced_reasons
+from engine.detection.lax_bases import lax_base_reasons
 from engine.detection.lineages import affected, lineage_change
 from engine.detection.policy import compare_policies, counterparts, policy_reasons
 from engine.detection.sides import Sides
 from engine.detection.uncovered import missing_prompts, uncovered_files, uncovered_reasons, uncovered_warnings
 from engine.detection.workflows import workflow_changes, workflow_reasons
 from engine.readers.bounded import shown
-from schemas.config import Budget, CommentPolicy, Config
+from schemas.config import Budget, CommentPolicy, Config, Mode
 from schemas.detection import Detection, Ending, LineageChange, PolicyChange
 from schemas.ports import SourceTree
 from schemas.prompts import Finding
@@ -37,8 +39,10 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     if not merge.bases:
         what = f"the branches have no commit in common; compared with the tip of {shown(pull_request.base_ref)}"
         warnings.append(Finding(what=what, hint="fetch the whole history: git fetch --unshallow"))
+    lax = lax_base_reasons(tree, pull_request, sides)
     if not sides.changes.all:
-        return Detection(merge=merge, config=None, reasons=(_nothing(0, settings=False),), warnings=tuple(warnings))
+        nothing = lax or (_nothing(0, settings=False),)
+        return Detection(merge=merge, config=None, reasons=nothing, warnings=tuple(warnings))
     places, misnamed = find_configurations(tree, sides)
     adoption = bool(places) and not any(place.base or place.broken for place in places)
     policies = [_policy(place, sides) for place in places]
@@ -46,24 +50,27 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     found = _compared(entries, sides)
     calling = workflow_changes(sides.base, sides.merged, sides.changes.all, adoption=adoption)
     uncovered = uncovered_files(sides, entries, found.watched)
-    lost = missing_prompts(sides, entries) if uncovered else ()
-    unnamed = tuple(uncovered_reasons(uncovered, lost, places, adoption=adoption))
+    lost = missing_prompts(sides, entries)
+    unnamed = tuple(uncovered_reasons(uncovered, lost if uncovered else (), places, adoption=adoption))
     reasons = [
+        *lax,
         *([_adopted(places)] if adoption else []),
         *(reason for place in places for reason in _place_reasons(place, adoption=adoption)),
         *_policy_reasons(policies, deleted=found.deleted),
         *replaced_reasons(sides, entries),
         *workflow_reasons(calling),
+        *(attribute_reasons(sides) if entries else ()),
         *unnamed,
     ]
     unaffected = sum(not entry.new for entry in entries) - sum(not entry.new for entry, _ in found.changed)
     if not found.lineages and not reasons:
         reasons.append(_nothing(unaffected, settings=any(policies), harmless=found.harmless))
     concerned = _concerned(places, found)
+    mode = mode_of(places, concerned, calling=bool(calling), about=uncovered if unnamed else ())
     return Detection(
         merge=merge,
         config=next((config for config in concerned if any(config is place.base for place in places)), None),
-        mode=mode_of(places, concerned, calling=bool(calling), about=uncovered if unnamed else ()),
+        mode=Mode.ENFORCE if lax else mode,
         comment=concerned[0].comment if concerned else CommentPolicy.CHANGES,
         budget_usd=_cap(concerned, found.lineages),
         lineages=found.lineages,
@@ -74,7 +81,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
         policy=tuple(change for policy in policies for change in policy),
         calling=tuple(path for pair in calling for path in pair if path),
         reasons=tuple(reasons),
-        warnings=(*warnings, *misnamed, *uncovered_warnings(uncovered, places)),
+        warnings=(*warnings, *misnamed, *uncovered_warnings(uncovered, lost, places)),
     )
 
 

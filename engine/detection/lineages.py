@@ -8,6 +8,7 @@ from engine.detection.entries import Entry
 from engine.detection.evidence import Gating, grading_of, tests_ending, tests_of
 from engine.detection.files import below
 from engine.detection.harmless import harmless_rule
+from engine.detection.leftovers import leftover_reasons
 from engine.detection.models import CommitSide, model_of, pair_models
 from engine.detection.prompt_diff import diff_prompts
 from engine.detection.prompts import (
@@ -118,6 +119,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
             *(approval(ReasonCode.POLICY_CHANGED, f"{entry.name}: {why}.") for why in (*refused, *unknown_judge)),
             *gating.reasons,
             *grading.reasons,
+            *leftover_reasons(entry.name, old, new),
             *quoted,
             *looked_up,
         ),

@@ -78,7 +78,7 @@ def has_floor(floor: Floor) -> bool:
 def path_after(entry: Entry, sides: Sides) -> str | None:
     """Where the prompt lies after the merge, followed through renames by content; ``None``: nowhere."""
     after = entry.head_prompt
-    if sides.merged.entry(after) is not None:
+    if sides.merged.entry(after) is not None or sides.merged.obstacle(after):
         return after
     return sides.changes.moves.get(entry.prompt)
 
@@ -86,7 +86,8 @@ def path_after(entry: Entry, sides: Sides) -> str | None:
 def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Versions:
     """Finds and reads the prompt on both sides. ``found``: what differs of its files; a conflict can't be read."""
     conflict = next((why for each in found if each.path and (why := sides.merged.conflict(each.path))), None)
-    before = entry.prompt if sides.base.entry(entry.prompt) is not None else None
+    there = sides.base.entry(entry.prompt) is not None or sides.base.obstacle(entry.prompt)
+    before = entry.prompt if there else None
     after = path_after(entry, sides)
     entry_after = sides.merged.entry(after) if after else None
     is_a_link = entry_after is not None and entry_after.mode not in (*REGULAR, FOLDER)
@@ -103,10 +104,12 @@ def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Vers
 
 def read_at(files: Files, path: str | None) -> PromptFile | Finding | None:
     """The prompt at ``path``, ``None`` if nothing is there, or why it can't be read."""
-    if path is None or files.entry(path) is None:
+    if path is None:
         return None
     if obstacle := files.obstacle(path):
         return obstacle
+    if files.entry(path) is None:
+        return None
     files.fetch_prompts([path])
     return attempt(lambda: read_prompt(path, files))
 

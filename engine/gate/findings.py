@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from engine.gate import reason_text
-from engine.gate.effects import fails_everywhere, planned_changes
+from engine.gate.effects import can_not_fall, planned_changes
 from engine.gate.floors import FloorEffect, FloorReading, floors
 from engine.gate.state import ComparisonState, GuardEffect, GuardReading
 from schemas.config import SlicePolicy
@@ -98,12 +98,12 @@ def of_chance(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
 
 
 def of_failure(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
-    """Both arms score nothing at all in planned runs: what can't fall says nothing about the candidate."""
+    """Both arms score less than the margin: what can't fall by more says nothing about the candidate."""
     overall = next((effect for effect in shown if effect.slice is None), None)
-    if overall is None or not fails_everywhere(state):
+    if overall is None or not can_not_fall(state):
         return []
     sentence = reason_text.always_fails(nearly=bool(overall.baseline or overall.candidate))
-    return [Reason(code=ReasonCode.ALWAYS_FAILS, status=UNDERPOWERED, sentence=sentence, metric=overall.metric)]
+    return [Reason(code=ReasonCode.ALWAYS_FAILS, status=NEEDS_REVIEW, sentence=sentence, metric=overall.metric)]
 
 
 def of_absence(state: ComparisonState) -> list[Reason]:

@@ -217,7 +217,7 @@ def _cases(effect: Effect) -> str:
 
 @_sentence
 def always_fails(*, nearly: bool = False) -> str:
-    """Inconclusive: both arms score 0 in all planned runs; ``nearly``: not in every fresh one."""
+    """Needs approval: both arms score less than the margin; ``nearly``: more than 0."""
     every = "nearly every" if nearly else "every"
     fail = f"both versions fail {every} case that ran"
     return f"{fail}, so no drop could show: compare `expected` with their answers"

@@ -42,6 +42,8 @@ class Script:
     """What happens on GitHub while the calls are made."""
     bases: list[str] = field(default_factory=list)
     """Base commits that were judged by."""
+    defaults: list[str | None] = field(default_factory=list)
+    """Tips of the default branch that the base was compared with."""
     stored: set[str] = field(default_factory=set)
     """Content that was measured: it costs nothing again."""
 
@@ -98,6 +100,7 @@ class ScriptedPipeline:
 
     def prepare(self, pull_request):
         self.script.bases.append(pull_request.base_sha)
+        self.script.defaults.append(pull_request.default_sha)
         here = self.tree.lookup(pull_request.head_sha, [PROMPT, GATE])
         there = self.tree.lookup(pull_request.base_sha, [PROMPT, GATE])
         blobs = {path: entry.blob for path, entry in here.items()}

@@ -179,6 +179,20 @@ def test_a_base_that_no_ruleset_guards_is_named_and_its_success_is_nobody_elses(
     assert stage.states(pull.head_sha) == ["pending", "success"]
 
 
+@pytest.mark.parametrize(("base", "counts"), [("main", False), ("release", True), ("lax", False)])
+def test_a_base_whose_success_counts_for_the_default_branch_is_compared_with_it(stage, scene, base, counts):
+    main = scene.git.resolve("main")
+    if base != "main":
+        scene.git.commit(base, {"README.md": "x\n"}, parents=(main,))
+    pull, event = scene.open_pull(BETTER, base=base, branch="other")
+    stage.run("pull_request", event)
+    event = scene.queue(pull)
+    stage.run("merge_group", event)
+    assert stage.script.defaults == [main if counts else None] * 2
+    (*_, newest) = (one["context"] for one in scene.repository.statuses_of(event["merge_group"]["head_sha"]))
+    assert newest == ("prompt-verdict (lax)" if base == "lax" else "prompt-verdict")
+
+
 def test_a_base_whose_rules_can_not_be_read_is_named(stage, scene, github):
     scene.git.commit("release", {"README.md": "x\n"}, parents=(scene.git.resolve("main"),))
     pull, event = scene.open_pull(BETTER, base="release", branch="other")

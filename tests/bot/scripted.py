@@ -30,6 +30,8 @@ class Scripted:
         """Tips of a base that were compared."""
         self.bases = []
         """Base commits that were judged by."""
+        self.defaults = []
+        """Tips of the default branch that the base was compared with."""
         self.trouble = None
         self._store = None
 
@@ -54,6 +56,7 @@ class Scripted:
 
     def prepare(self, place, pull_request):
         self.bases.append(pull_request.base_sha)
+        self.defaults.append(pull_request.default_sha)
 
         def read(tree):
             tree.fetch([pull_request.base_sha, pull_request.head_sha])

@@ -68,6 +68,19 @@ def test_a_base_that_no_ruleset_guards_is_named_and_its_success_is_nobody_elses(
     assert bot.conclusions(pull.head_sha) == ["success"]
 
 
+@pytest.mark.parametrize(("base", "counts"), [("main", False), ("release", True), ("lax", False)])
+def test_a_base_whose_success_counts_for_the_default_branch_is_compared_with_it(bot, base, counts):
+    main = bot.scene.git.resolve("main")
+    if base != "main":
+        bot.scene.git.commit(base, {"README.md": "x\n"}, parents=(main,))
+    before = len(bot.evaluation.defaults)
+    pull = opened(bot, base)
+    bot.emit("merge_group", bot.scene.queue(pull))
+    bot.quiet()
+    queued = main if base != "main" else None  # the check of a merge of the queue has the plain name
+    assert bot.evaluation.defaults[before:] == [main if counts else None, queued]
+
+
 @pytest.mark.parametrize("bases", [("lax", "main"), ("release", "main"), ("lax", "release")], ids="abc")
 def test_another_base_takes_the_earlier_verdict_back_before_it_is_measured(bot, bases):
     for base in {*bases} - {"main"}:

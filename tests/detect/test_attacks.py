@@ -90,6 +90,41 @@ def test_attributes_change_no_byte_of_what_is_measured(repository):
     assert change.candidate.messages[0].content == (PROMPT + "Be brief.").strip("\n")
 
 
+REWRITES = {
+    "a filter": ({}, {".gitattributes": "*.md filter=redact\n"}, "*.md filter=redact"),
+    "an encoding in the prompt's folder": (
+        {},
+        {"prompts/.gitattributes": "* working-tree-encoding=UTF-16\n"},
+        "* working-tree-encoding=UTF-16",
+    ),
+    "a file that is left out": ({}, {".gitattributes": "prompts/triage.md export-ignore\n"}, "export-ignore"),
+    "an attribute that goes": ({".gitattributes": "*.md ident\n"}, {".gitattributes": None}, "*.md ident"),
+    "another order": (
+        {".gitattributes": "*.md filter=a\n*.md -filter\n"},
+        {".gitattributes": "*.md -filter\n*.md filter=a\n"},
+        "*.md -filter",
+    ),
+    "a macro": ({".gitattributes": "[attr]x filter=a\n"}, {".gitattributes": "[attr]x filter=a\n*.md x\n"}, "*.md x"),
+    "a link": ({}, {".gitattributes": Link("elsewhere")}, "can't be read"),
+}
+
+
+@pytest.mark.parametrize("kind", REWRITES)
+def test_what_git_would_write_otherwise_into_a_checkout_needs_review(repository, kind):
+    base, head, said = REWRITES[kind]
+    found = detected(repository, head, base=base)
+    assert codes(found) == ["unmeasured: needs_review"]
+    assert said in found.reasons[0].sentence
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["*.md text eol=crlf linguist-generated diff=md\n", "*.png filter=lfs diff=lfs -text\n", "# *.md filter=a\n"],
+)
+def test_attributes_that_rewrite_no_text_are_harmless(repository, lines):
+    assert codes(detected(repository, {".gitattributes": lines})) == ["nothing_changed: not_applicable"]
+
+
 def test_names_with_line_ends_reach_no_message_as_they_are(repository):
     evil = "prompts/a\n::error::b.md"
     found = detected(repository, {evil: "x", "prompts/triage.md": None, "prompts/x\n##[error]y.md": PROMPT})

@@ -56,7 +56,7 @@ def test_an_approval_says_what_it_costs():
     assert "costs 1.9% less" in summary([card.model_copy(update={"cost": resume().cost})], ())
 
 
-FAILURE = reason(ReasonCode.ALWAYS_FAILS, VerdictStatus.UNDERPOWERED, sentence="Both versions fail every case.")
+FAILURE = reason(ReasonCode.ALWAYS_FAILS, VerdictStatus.NEEDS_REVIEW, sentence="Both versions fail every case.")
 
 
 def always(text, expected="refunds"):

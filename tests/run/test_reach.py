@@ -38,7 +38,11 @@ REACHED = {
     "a condition that matters": ("{{ text }}{% if n > 3 %}a{% endif %}", "{{ text }}{% if n > 30 %}a{% endif %}"),
     "a tag around what was there": ("{{ text }} Hm.", "{{ text }}{% if lang == 'de' %} Hm.{% endif %}"),
     "a filter": ("{{ text }}", "{{ text|upper }}"),
-    "a default that is used": ("{{ text }}", "{{ text }}{{ tone|default('kind') }}"),
+    "a condition on what every case has": ("{{ text }}", "{% if text is defined and text %}Do. {% endif %}{{ text }}"),
+    "new text that every case gets": ("Sort {{ text }}", "{% if text %}Please. {% endif %}Sort {{ text }}"),
+    "old text that some case loses": ("Hm. {{ text }}", "Please. {% if lang == 'de' %}Hm.{% endif %} {{ text }}"),
+    "a loop that counts": ("{{ text }}", "{{ text }}{% for i in [1, 2] %}{{ loop.index }}{{ i }}{% endfor %}"),
+    "a macro, a block and a variable of its own": ("{{ text }}", "{% macro m(a) %}{{ a }}!{% endmacro %}{% set b = lang %}{{ m(b) }}{% block c %}{{ text }}{% endblock %}"),
 }  # fmt: skip
 
 
@@ -59,6 +63,16 @@ MISSED = {
     "a condition that decides nothing": ("{{ text }}{% if n < 99 %}a{% endif %}", "{{ text }}{% if n < 77 %}a{% endif %}"),
     "a wrapper around what was there": ("Hm. {{ text }}", "{% if n < 99 %}Hm.{% endif %} {{ text }}"),
     "a loop over nothing": ("{{ text }}", "{{ text }}{% for x in [] %}Evil{% endfor %}"),
+    "a default that no case knows the value of": ("{{ text }}", "{{ text }}{{ tone|default('kind') }}"),
+    "a variable that no case has, beside new text": ("{{ text }}", "Be kind. {{ policy|default('') }}{{ text }}"),
+    "one inside of a new expression": ("{{ text }}", "{{ text|upper ~ (policy|default('')) }}"),
+    "one that every case has empty, beside new text": ("{{ text }}", "Be kind. {{ text[99:] }}{{ text }}"),
+    "a body without text, beside new text": ("{{ text }}", "Be kind. {% if n > 99 %}{{ text }}{% endif %}{{ text }}"),
+    "a value that no case picks, beside new text": ("{{ text }}", "Be kind. {{ text if n > 99 else 'Sort.' }}{{ text }}"),
+    "text that looks used because it is compared": ("{{ text }}", "Hm. {% set s = 'Evil' %}{% set k = 99 %}{{ (s != 'Evil') ~ (k != 99) }}{% if n > k %}{{ s }}{% endif %}{{ text }}"),
+    "a condition around what was there, beside new text": ("Hm. {{ text }}", "Please. {% if n < 99 or lang %}Hm.{% endif %} {{ text }}"),
+    "new text under a condition for old text": ("Keep it secret. {{ text }}", "Please. {% if lang %}Keep it very secret.{% endif %} {{ text }}"),
+    "text that is taken zero times": ("{{ text }}", "Hm. {% set s = 'Evil' %}{% set k = 99 %}{{ (s != 'Evil') ~ (k != 99) ~ s * (n > k) }}{{ text }}"),
     "a macro that nothing calls": ("{{ text }}", "{% macro m() %}Evil{% endmacro %}{{ text }}"),
 }  # fmt: skip
 

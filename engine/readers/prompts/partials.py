@@ -14,9 +14,10 @@ from schemas.prompts import PromptFile
 
 MAX_PARTIALS = 100
 _INCLUDE = re.compile(
-    r"\{%[-+]?\s{0,50}(?:include|import|from|extends)\b(?P<rest>(?:[^%]|%(?!\})){0,1000}?)[-+]?(?:%\}|\Z|(?=\{%))"
+    r"\{%[-+]?\s*(?:include|import|from|extends)\b(?P<rest>(?:[^%]|%(?!\}))*?)[-+]?(?:%\}|\Z|(?=\{%))"
 )
 _NAME = re.compile(r"""\s*(?:"([^"\\\n]*)"|'([^'\\\n]*)')""")
+_FOLDER = re.compile(r"""["']([^"'\n]+)/""")
 _PLAIN_REST = re.compile(r"\s*(?:ignore\s+missing\b)?\s*(?:with(?:out)?\s+context\b)?\s*|\s+(?:as|import)\s[^\"'%]*")
 """What may follow a name in quotes; anything else computes the name."""
 
@@ -56,16 +57,21 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
     return prompt.model_copy(update={"included": texts, "partials": tuple(sorted(paths))})
 
 
-def watched_partials(prompt: str, template: str) -> tuple[frozenset[str], bool]:
-    """Every path that an include in the text may read, there or not, and whether a name is computed.
+def watched_partials(prompt: str, template: str) -> frozenset[str]:
+    """Every path that an include in the text may read, there or not.
 
+    Where a name is computed, the prompt's folder and those that a text in quotes names, each with ``/`` at its end.
     ``prompt`` is the path of the prompt that includes it, directly or through others. Never raises: it is for
     templates that can't be read, too.
     """
     folder = PurePosixPath(prompt).parent
     names = [_name(found) for found in _INCLUDE.finditer(template)]
     paths = {_inside(start, name) for name in names if name is not None for start in (PurePosixPath(), folder)}
-    return frozenset(path for path in paths if path), None in names
+    if None not in names:
+        return frozenset(path for path in paths if path)
+    written = {_inside(start, name) for name in _FOLDER.findall(template) for start in (PurePosixPath(), folder)}
+    own = prompt.rpartition("/")[0]
+    return frozenset(path for path in paths if path) | {f"{path}/" for path in (own, *filter(None, written))}
 
 
 def _name(include: re.Match[str]) -> str | None:
