@@ -86,18 +86,18 @@ def read_event(name: str, payload: Payload) -> Event:
         raise UsageError(
             f"refusing to run in {name}: it would hand this repository's secrets to code that nobody has reviewed",
             where="on",
-            mend="use `on: pull_request`; for forks a maintainer dispatches the workflow with the head's full sha",
+            hint="use `on: pull_request`; for forks a maintainer dispatches the workflow with the head's full sha",
         )
     if name == "issue_comment":
         raise UsageError(
             "commands in comments are for the bot, not for the Action",
             where="on",
-            mend="install the GitHub App, or dispatch the workflow by hand",
+            hint="install the GitHub App, or dispatch the workflow by hand",
         )
     raise UsageError(
         f"the event «{name}» says nothing about a pull request",
         where="on",
-        mend="use pull_request, pull_request_review, merge_group, push or workflow_dispatch",
+        hint="use pull_request, pull_request_review, merge_group, push or workflow_dispatch",
     )
 
 
@@ -167,19 +167,19 @@ def _dispatch(payload: Payload) -> Event:
         raise UsageError(
             "say what to run: a pull request, or two commits",
             where="inputs",
-            mend="pull-request: 12 (and head-sha for a fork), or base: main and head: my-branch",
+            hint="pull-request: 12 (and head-sha for a fork), or base: main and head: my-branch",
         )
     if number is not None and not number.removeprefix("#").isdecimal():
-        raise UsageError(f"{number!r} is no pull request's number", where="inputs.pull-request", mend="for example 12")
+        raise UsageError(f"{number!r} is no pull request's number", where="inputs.pull-request", hint="for example 12")
     if head_sha is not None and not SHA.fullmatch(head_sha):
-        raise UsageError("head-sha is not a full commit id", where="inputs.head-sha", mend="give all 40 digits")
+        raise UsageError("head-sha is not a full commit id", where="inputs.head-sha", hint="give all 40 digits")
     return Dispatched(
         number=int(number.removeprefix("#")) if number is not None else None, head_sha=head_sha, base=base, head=head
     )
 
 
 def _broken(name: str) -> UsageError:
-    return UsageError(f"the event's JSON has no usable «{name}»", where="GITHUB_EVENT_PATH", mend="is this a runner?")
+    return UsageError(f"the event's JSON has no usable «{name}»", where="GITHUB_EVENT_PATH", hint="is this a runner?")
 
 
 def _map(payload: Payload, name: str) -> Payload:

@@ -67,7 +67,7 @@ def _bring(host: PullRequestHost, number: int, into: Path) -> bool:
 
 def open_kept(path: Path, say: Callable[[str], None]) -> CommittedStore:
     """The store in the action's home. One that is damaged or another version's is moved aside and begun anew: the cache
-    would bring it back to every run. Raises StoreError for what a new file wouldn't mend."""
+    would bring it back to every run. Raises StoreError for what a new file wouldn't fix."""
     from adapters.store import open_store
 
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -23,13 +23,13 @@ from action.evidence import take_over
 from action.exits import Exit, exit_of, exit_of_error, told
 from action.publish import CONTEXT, Publisher, shown_since, write_reports
 from adapters.loop import run_async
-from engine.check_names import check_name
-from engine.clearing import clearance, cleared, may_be_cleared
+from engine.approvals.acceptance import clearance, cleared, may_be_cleared
+from engine.approvals.trust import pull_request_of
+from engine.publishing.check_names import check_name
+from engine.publishing.comment_policy import outdated
 from engine.render.annotations import scorecard_annotations, workflow_command
 from engine.render.limits import JOB_SUMMARY
 from engine.render.markdown import Links, markdown
-from engine.surfaces import outdated
-from engine.trust import pull_request_of
 from schemas.config import CommentPolicy
 from schemas.errors import HostError, PromptVerdictError, UsageError
 from schemas.pullrequests import PullRequest, Trust

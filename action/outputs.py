@@ -43,7 +43,7 @@ class Runner:
         self.command(f"::error title=Prompt Verdict::{encoded}")
 
     def warn(self, text: str) -> None:
-        """Something that a person should mend."""
+        """Something that a person should fix."""
         encoded = log_line(text).replace("%", "%25")
         self.command(f"::warning title=Prompt Verdict::{encoded}")
 

@@ -1,4 +1,4 @@
-"""The engine with the Action's world plugged in: partial repository, jail, prices, providers, store."""
+"""The engine with the Action's world plugged in: partial repository, sandbox, prices, providers, store."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action.evidence import open_kept
-from engine.content import changed_paths, content_digest
+from engine.approvals.content_digest import changed_paths, content_digest
+from engine.approvals.trust import budget_usd
 from engine.pipeline import Prepared, World, measure, prepare, static, waiting
 from engine.render.progress import progress_line, progress_of
 from engine.render.progress import running as running_comment
-from engine.trust import budget_usd
 from schemas.pullrequests import Trust
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
-    from schemas.experiments import Experiment as Record
+    from schemas.experiments import ExperimentRecord as Record
     from schemas.ports import SourceTree
     from schemas.pullrequests import PullRequest
     from schemas.scorecard import Scorecard
@@ -44,12 +44,12 @@ class LivePipeline:
 
     def prepare(self, pull_request: PullRequest) -> LivePreparation:
         """Detects and plans; spends nothing."""
-        from adapters.jail import JailedRenderer
         from adapters.prices import GenaiPrices
-        from engine.templates import fill_in
+        from adapters.sandbox import SandboxedRenderer
+        from engine.readers.dialects import fill_in
 
-        with closing(JailedRenderer(fill_in)) as jail:
-            prepared = prepare(pull_request, World(self.tree, jail, GenaiPrices()))
+        with closing(SandboxedRenderer(fill_in)) as sandbox:
+            prepared = prepare(pull_request, World(self.tree, sandbox, GenaiPrices()))
         return LivePreparation(prepared, self)
 
 
@@ -96,9 +96,9 @@ class LivePreparation:
 
     async def measure(self, log: Callable[[str], None]) -> Scorecard:
         """Runs what is planned, with the outcome store in the action's home."""
+        from adapters.call_process.client import Caller
         from adapters.clock import SystemClock
-        from adapters.providers.caller import Caller
-        from engine.outcome_table import outcome_table
+        from engine.records.outcome_table import outcome_table
         from engine.runner.access import Access
 
         clock = SystemClock()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from adapters.masking import masked
 from bot.findings import Finding, Level, as_json, as_text, worst
 from bot.variables import API_URL, PUBLIC_API
-from engine.check_names import NAME
+from engine.publishing.check_names import NAME
 from schemas.errors import PromptVerdictError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def action_doctor(variables: Mapping[str, str], stream: TextIO, repository: str,
         findings = tuple(_rules(host, repository))
     except PromptVerdictError as error:
         where = error.where or repository
-        findings = (_finding(Level.PROBLEM, error.what, where, error.mend or "check the token and the name"),)
+        findings = (_finding(Level.PROBLEM, error.what, where, error.hint or "check the token and the name"),)
     text = as_json(findings) if as_document else as_text(findings)
     stream.write(masked(text, (token,)))
     return FOUND if worst(findings) is Level.PROBLEM else FINE
@@ -52,13 +52,13 @@ def _rules(host: GitHubHost, repository: str) -> Iterator[Finding]:
         yield _finding(Level.OK, "a green is about the present base: branches must be up to date, or are queued", where)
     elif any(check.up_to_date is False for check in required):
         what = "a green stays when the base's policy or cases become stricter: branches need not be up to date"
-        mend = "turn on «Require branches to be up to date before merging» there, or use a merge queue"
-        yield _finding(Level.PROBLEM, what, where, mend)
+        hint = "turn on «Require branches to be up to date before merging» there, or use a merge queue"
+        yield _finding(Level.PROBLEM, what, where, hint)
     else:
         what = "GitHub doesn't show whether branches must be up to date: this is classic branch protection"
-        mend = "see that «Require branches to be up to date before merging» is on, or use a ruleset"
-        yield _finding(Level.WARNING, what, f"{repository}, branch {branch}: Settings, Branches", mend)
+        hint = "see that «Require branches to be up to date before merging» is on, or use a ruleset"
+        yield _finding(Level.WARNING, what, f"{repository}, branch {branch}: Settings, Branches", hint)
 
 
-def _finding(level: Level, what: str, where: str, mend: str | None = None) -> Finding:
-    return Finding(area="ruleset", level=level, what=what, where=where, mend=mend)
+def _finding(level: Level, what: str, where: str, hint: str | None = None) -> Finding:
+    return Finding(area="ruleset", level=level, what=what, where=where, hint=hint)

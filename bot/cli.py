@@ -102,7 +102,7 @@ class DoctorFormat(StrEnum):
     JSON = "json"
 
 
-@app.command(epilog="Exit codes: 0 nothing to mend (there may be warnings); 1 problems; 2 wrong settings.")
+@app.command(epilog="Exit codes: 0 nothing to fix (there may be warnings); 1 problems; 2 wrong settings.")
 def doctor(
     *,
     output_format: Annotated[DoctorFormat, typer.Option("--format", help="How it is printed.")] = DoctorFormat.TEXT,

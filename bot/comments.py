@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from bot.currency import Superseded, current, still_open
 from bot.logs import logger
+from engine.publishing.comment_policy import wants_comment, wants_running
 from engine.render.markdown import MARKER, Links, markdown
 from engine.render.progress import notice
 from engine.render.signs import VERDICT_SIGNS
-from engine.surfaces import wants_comment, wants_running
 from schemas.errors import HostError, HostUnavailable, NotFound
 from schemas.scorecard import Scorecard, VerdictStatus
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from schemas.host import Comment
 
 LOOKS = 8
-"""Others may write while we mend: so often we look again whether what we wrote still holds."""
+"""Others may write while we fix: so often we look again whether what we wrote still holds."""
 RUNNING = "⏳ Prompt Verdict: running"
 MOVED_ON = "The pull request has moved on: its newest state is being evaluated, and its check says how far that is."
 UNMEASURED = f"{VERDICT_SIGNS[VerdictStatus.NOT_APPLICABLE]} Prompt Verdict: not measured"
@@ -81,9 +81,9 @@ class Comments:
         try:
             self._write(run, notice(run.head_sha, FAILED, why), known)
         except Superseded:
-            self.mend(run)
+            self.hint(run)
 
-    def mend(self, run: Run) -> None:
+    def hint(self, run: Run) -> None:
         """Brings the comment to the newest state of the pull request, after ``run`` was found to be superseded.
 
         Others may write at the same moment: each has kept its verdict before it writes, and looks again afterwards, so
@@ -101,7 +101,7 @@ class Comments:
         except HostUnavailable:
             raise
         except HostError as error:
-            log.warning("comment not mended", run=run.id, why=str(error))
+            log.warning("comment not fixed", run=run.id, why=str(error))
 
     def _newest(self, run: Run) -> str | None:
         """What the comment should say now; ``None``: what stands there may stay."""
@@ -126,7 +126,7 @@ class Comments:
         return known or self._host(run).find_comment(run.number, MARKER)
 
     def _write(self, run: Run, text: str, known: Comment | None, *, mending: bool = False) -> None:
-        """Right before each try it is looked whether ``run`` is current; who mends looks afterwards."""
+        """Right before each try it is looked whether ``run`` is current; who fixes looks afterwards."""
         assert run.number is not None
         host = self._host(run)
         look = None if mending else partial(current, self._records, host, run)

@@ -102,7 +102,7 @@ class Desk:
         if now is None or not now.is_open:
             runs = await self._open_runs(place, number)
             if runs and now is not None:
-                await asyncio.to_thread(self._publishing.comments.mend, runs[-1])
+                await asyncio.to_thread(self._publishing.comments.hint, runs[-1])
             await self.cancel(runs)
             for head_sha in sorted(heads | ({now.head_sha} if now else set())):
                 await self._left(place, head_sha, number)
@@ -157,7 +157,7 @@ class Desk:
         try:
             await asyncio.to_thread(self._publishing.publish, kept, now)
         except Superseded as superseded:
-            await asyncio.to_thread(self._publishing.comments.mend, kept.run)
+            await asyncio.to_thread(self._publishing.comments.hint, kept.run)
             await self.look(place, number, str(superseded))
 
     async def base_moved(

@@ -1,4 +1,4 @@
-"""``promptverdict doctor``: looks at an installation from every side and says how to mend what is wrong.
+"""``promptverdict doctor``: looks at an installation from every side and says how to fix what is wrong.
 
 It changes nothing, pays at most one token for each key, and shows no secret.
 """
@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, TextIO
 from urllib.parse import urlsplit
 
 from adapters.masking import encodings
-from adapters.providers.registry import KEYS, provider_for
+from adapters.providers.registry import provider_for
 from bot.findings import Finding, Level, as_json, as_text, worst
 from bot.registration import missing_events, missing_permissions
 from bot.settings import Settings, read_settings
 from bot.variables import KEY_ORIGINS
-from engine.check_names import NAME
-from schemas.config import ModelConfig, ProviderName
+from engine.publishing.check_names import NAME
+from schemas.config import ModelConfig
 from schemas.errors import PromptVerdictError
 from schemas.outcomes import CompletionError, ErrorKind
 from schemas.prompts import Message, Parameters, Request, Role
+from schemas.providers import PROVIDERS, keys
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
@@ -37,8 +38,6 @@ DEAD = timedelta(minutes=2)
 SLOW = timedelta(minutes=10)
 MOST_REPOSITORIES = 100
 CALL_S = 30.0
-CHEAP = {ProviderName.OPENAI: "gpt-4.1-nano", ProviderName.ANTHROPIC: "claude-haiku-4-5"}
-"""Models that a token is asked of."""
 NO_MODEL = "prompt-verdict-doctor"
 """Of a server whose models we don't know: it says whether it knows the key all the same."""
 FINE, FOUND = 0, 1
@@ -86,7 +85,7 @@ def _told(area: str, where: str, look: Callable[[], Iterator[Finding]]) -> Itera
     except PromptVerdictError as error:
         yield Finding(
             area=area, level=Level.PROBLEM, what=error.what, where=error.where or where,
-            mend=error.mend or "mend it and run doctor again",
+            hint=error.hint or "fix it and run doctor again",
         )  # fmt: skip
 
 
@@ -97,12 +96,12 @@ def _app(app: GitHubApp, settings: Settings) -> Iterator[Finding]:
     for permission in missing_permissions(itself.permissions):
         yield Finding(
             area="app", level=Level.PROBLEM, what=f"it doesn't ask for {permission}", where=pages,
-            mend=f"grant `{permission}` there; then each account must accept it",
+            hint=f"grant `{permission}` there; then each account must accept it",
         )  # fmt: skip
     for event in missing_events(itself.events):
         yield Finding(
             area="app", level=Level.PROBLEM, what=f"it isn't told of {event}", where=pages,
-            mend=f"subscribe to `{event}` there",
+            hint=f"subscribe to `{event}` there",
         )  # fmt: skip
 
 
@@ -114,7 +113,7 @@ def _webhook(app: GitHubApp) -> Iterator[Finding]:
         (
             bool(hook.url) and urlsplit(hook.url).path != "/webhook",
             "the bot takes webhooks at /webhook",
-            "mend the path",
+            "fix the path",
         ),
         (hook.content_type != "json", "webhooks come as a form", "set the content type to application/json"),
         (not hook.has_secret, "webhooks aren't signed", "set the webhook secret in the App's settings too"),
@@ -124,9 +123,9 @@ def _webhook(app: GitHubApp) -> Iterator[Finding]:
             "enable SSL verification in the App's settings",
         ),
     ]
-    found = [(what, mend) for is_so, what, mend in wrong if is_so]
-    for what, mend in found:
-        yield Finding(area="webhook", level=Level.PROBLEM, what=what, where=where, mend=mend)
+    found = [(what, hint) for is_so, what, hint in wrong if is_so]
+    for what, hint in found:
+        yield Finding(area="webhook", level=Level.PROBLEM, what=what, where=where, hint=hint)
     if not found:
         yield Finding(area="webhook", level=Level.OK, what=f"GitHub sends to {hook.url}, signed", where=where)
 
@@ -139,21 +138,21 @@ def _delivered(app: GitHubApp, now: datetime) -> Iterator[Finding]:
     if not attempts:
         yield Finding(
             area="webhook", level=Level.WARNING, what="GitHub sent nothing in the last day", where=where,
-            mend="install the App and open a pull request; until then nobody knows whether the bot can be reached",
+            hint="install the App and open a pull request; until then nobody knows whether the bot can be reached",
         )  # fmt: skip
         return
     lost = [tries[0] for tries in attempts.values() if not any(one.arrived for one in tries)]
     newest = next(iter(attempts.values()))[0]
     if newest in lost:
-        why, mend = _refusal(newest.status_code)
+        why, hint = _refusal(newest.status_code)
         yield Finding(
-            area="webhook", level=Level.PROBLEM, where=where, mend=mend,
+            area="webhook", level=Level.PROBLEM, where=where, hint=hint,
             what=f"the newest delivery ({newest.event}, {newest.delivered_at:%Y-%m-%d %H:%M} UTC) {why}",
         )  # fmt: skip
     elif lost:
         yield Finding(
             area="webhook", level=Level.WARNING, what=f"{len(lost)} of {len(attempts)} deliveries of a day were lost",
-            where=where, mend="none: a worker takes up what was lost; look at the time of the outage",
+            where=where, hint="none: a worker takes up what was lost; look at the time of the outage",
         )  # fmt: skip
     else:
         yield Finding(
@@ -182,7 +181,7 @@ def _installations(app: GitHubApp, settings: Settings, only: str | None) -> Iter
     if not installed:
         yield Finding(
             area="installation", level=Level.WARNING, what="nobody installed the App", where=app.itself().url,
-            mend="open that page and install it on the repositories that it shall gate",
+            hint="open that page and install it on the repositories that it shall gate",
         )  # fmt: skip
     covered: list[tuple[Installation, HostedRepository]] = []
     for one in installed:
@@ -195,12 +194,12 @@ def _installations(app: GitHubApp, settings: Settings, only: str | None) -> Iter
     if len(wanted) > MOST_REPOSITORIES:
         yield Finding(
             area="ruleset", level=Level.WARNING, what=f"{len(wanted) - MOST_REPOSITORIES} repositories were left out",
-            where="the App's installations", mend="look at one with --repository OWNER/NAME",
+            where="the App's installations", hint="look at one with --repository OWNER/NAME",
         )  # fmt: skip
     if only is not None and not wanted:
         yield Finding(
             area="installation", level=Level.PROBLEM, what=f"no installation covers {only}", where=only,
-            mend="install the App there, or mend the name",
+            hint="install the App there, or fix the name",
         )  # fmt: skip
 
 
@@ -217,14 +216,14 @@ def _installation(one: Installation, settings: Settings) -> Iterator[Finding]:
     if one.suspended:
         yield Finding(
             area="installation", level=Level.WARNING, what=f"{one.account} suspended the App", where=where,
-            mend="its owner can lift that on this page",
+            hint="its owner can lift that on this page",
         )  # fmt: skip
         return
     missing = missing_permissions(one.permissions)
     for permission in missing:
         yield Finding(
             area="installation", level=Level.PROBLEM, what=f"{one.account} hasn't granted {permission}", where=where,
-            mend="an owner must accept the App's new permissions on this page",
+            hint="an owner must accept the App's new permissions on this page",
         )  # fmt: skip
     if not missing:
         yield Finding(area="installation", level=Level.OK, what=f"{one.account} granted what is needed", where=where)
@@ -235,31 +234,32 @@ def _pinned(app: GitHubApp, installation: Installation, repository: HostedReposi
     required = app.host(installation.id, name).required_checks(branch)
     owners = {check.app_id for check in required if check.name == NAME}
     where = f"{name}, branch {branch}: Settings, Rules, Rulesets"
-    mend = "import ruleset.json of `promptverdict bot setup` there, or choose this App as the check's source"
+    hint = "import ruleset.json of `promptverdict bot setup` there, or choose this App as the check's source"
     if app.app_id in owners:
         yield Finding(area="ruleset", level=Level.OK, what=f"{name} requires {NAME} of this App", where=where)
     elif owners - {None}:
         what = f"{name} requires {NAME} of another App"
-        yield Finding(area="ruleset", level=Level.PROBLEM, what=what, where=where, mend=mend)
+        yield Finding(area="ruleset", level=Level.PROBLEM, what=what, where=where, hint=hint)
     elif owners:
         what = f"{name} requires {NAME} of anybody: whoever may write can report it as passed"
-        yield Finding(area="ruleset", level=Level.PROBLEM, what=what, where=where, mend=mend)
+        yield Finding(area="ruleset", level=Level.PROBLEM, what=what, where=where, hint=hint)
     else:
         what = f"{name} doesn't require {NAME}: what it blocks can be merged"
-        yield Finding(area="ruleset", level=Level.WARNING, what=what, where=where, mend=mend)
+        yield Finding(area="ruleset", level=Level.WARNING, what=what, where=where, hint=hint)
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:
-    own = {name: provider for provider, name in KEYS.items()}
+    own = {name: provider for provider, name in keys().items()}
     if not settings.keys:
         yield Finding(
             area="provider", level=Level.WARNING, what="there is no key of any model provider", where="the environment",
-            mend=f"set {', '.join(own)}, or name others in {KEY_ORIGINS.name}; without one nothing can be measured",
+            hint=f"set {', '.join(own)}, or name others in {KEY_ORIGINS.name}; without one nothing can be measured",
         )  # fmt: skip
     for name in settings.keys:
-        provider = own.get(name, ProviderName.OPENAI)
+        provider = own.get(name, "openai")
+        cheap = PROVIDERS[provider].cheap_model if name in own else None
         model = ModelConfig(
-            provider=provider, model=CHEAP[provider] if name in own else NO_MODEL, parameters=Parameters(max_tokens=1),
+            provider=provider, model=cheap or NO_MODEL, parameters=Parameters(max_tokens=1),
             base_url=None if name in own else settings.origins[name], api_key_env=None if name in own else name,
         )  # fmt: skip
         yield from _told("provider", name, partial(_asked, settings, model, name))
@@ -273,7 +273,7 @@ def _asked(settings: Settings, model: ModelConfig, key: str) -> Iterator[Finding
         said = "answers" if kind is None else "is reached and doesn't mind the key"
         yield Finding(area="provider", level=Level.OK, what=f"{urlsplit(model.origin).hostname} {said}", where=where)
         return
-    mends = {
+    hints = {
         ErrorKind.AUTHENTICATION: f"put a valid key into {key}",
         ErrorKind.QUOTA: "raise the account's quota, or pay its bill",
         ErrorKind.RATE_LIMITED: "none, if it passes: the bot waits and slows down by itself",
@@ -282,14 +282,14 @@ def _asked(settings: Settings, model: ModelConfig, key: str) -> Iterator[Finding
     yield Finding(
         area="provider", level=Level.WARNING if kind is ErrorKind.RATE_LIMITED else Level.PROBLEM,
         what=f"{urlsplit(model.origin).hostname} refuses ({kind}): {message}", where=where,
-        mend=mends.get(kind, "is it up, and does the way out (proxy, firewall) lead there?"),
+        hint=hints.get(kind, "is it up, and does the way out (proxy, firewall) lead there?"),
     )  # fmt: skip
 
 
 async def _one_token(settings: Settings, model: ModelConfig) -> object:
     provider = provider_for(model, settings.variables_for(model))
     request = Request(
-        provider=model.provider.value, origin=model.origin, model=model.model, parameters=model.parameters,
+        provider=model.provider, origin=model.origin, model=model.model, parameters=model.parameters,
         messages=(Message(role=Role.USER, content="hi"),),
     )  # fmt: skip
     try:
@@ -306,7 +306,7 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         if not path.exists():
             yield Finding(
                 area="database", level=Level.WARNING, what="there is none yet", where=str(path),
-                mend="start the bot once: it makes its tables",
+                hint="start the bot once: it makes its tables",
             )  # fmt: skip
             return
     records = Records(settings.database_url)
@@ -323,17 +323,17 @@ def _work(records: Records, now: datetime) -> Iterator[Finding]:
     for slot in dead:
         yield Finding(
             area="workers", level=Level.WARNING, what=f"worker {slot} wasn't heard of for two minutes", where=slot,
-            mend="start it again under the same PROMPTVERDICT_SLOT, or let the others take its runs over",
+            hint="start it again under the same PROMPTVERDICT_SLOT, or let the others take its runs over",
         )  # fmt: skip
     if waiting is not None and now - waiting > SLOW:
         yield Finding(
-            area="deliveries", level=Level.PROBLEM, where="the database", mend="is a worker running? look at its log",
+            area="deliveries", level=Level.PROBLEM, where="the database", hint="is a worker running? look at its log",
             what=f"{records.unhandled_count()} webhooks wait, the oldest since {waiting:%Y-%m-%d %H:%M} UTC",
         )  # fmt: skip
     if failed:
         yield Finding(
             area="deliveries", level=Level.PROBLEM, where="the database", what=f"{failed} webhooks failed",
-            mend="look for them in the log; deliver them again in the App's settings, Advanced",
+            hint="look for them in the log; deliver them again in the App's settings, Advanced",
         )  # fmt: skip
     if not dead and not failed and (waiting is None or now - waiting <= SLOW):
         yield Finding(

@@ -242,7 +242,7 @@ def _told() -> Iterator[None]:
         first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StoreError(
             f"the queue of runs failed: {first}",
-            mend="mend the database, or start the bot again: a damaged file is begun anew",
+            hint="fix the database, or start the bot again: a damaged file is begun anew",
         ) from error
 
 

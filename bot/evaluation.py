@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Protocol
 from bot.evidence import measured_of
 from bot.spending import Purse
 from bot.store.outcomes import NotedOutcomes
-from engine.content import changed_paths, content_digest
+from engine.approvals.content_digest import changed_paths, content_digest
+from engine.approvals.trust import budget_usd
 from engine.pipeline import look, measure, plan, static, waiting
 from engine.render.progress import progress_line, progress_of
 from engine.render.progress import running as running_comment
-from engine.trust import budget_usd
 from schemas.errors import ConfigError, SourceError
 from schemas.pullrequests import PullRequest, Trust
 from schemas.trees import Merge
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
     from schemas.detection import Detection
-    from schemas.experiments import Experiment
+    from schemas.experiments import ExperimentRecord
     from schemas.host import Sha
     from schemas.ports import Clock
     from schemas.scorecard import Scorecard
@@ -120,7 +120,7 @@ class LiveEvaluation:
     def access(self) -> Access:
         """Providers, and one limiter for each key."""
         if self._access is None:
-            from adapters.providers.caller import Caller
+            from adapters.call_process.client import Caller
             from engine.runner.access import Access
 
             caller = Caller()  # one for the worker: a key has one limiter in it, and one client
@@ -139,9 +139,9 @@ class LiveEvaluation:
 
     def prepare(self, place: Place, pull_request: PullRequest) -> LivePreparation:
         """Fetches, detects and plans; spends nothing. While it plans, others may use the copy of the repository."""
-        from adapters.jail import ORDINARY, STRANGERS, JailedRenderer
         from adapters.prices import GenaiPrices
-        from engine.templates import fill_in
+        from adapters.sandbox import ORDINARY, STRANGERS, SandboxedRenderer
+        from engine.readers.dialects import fill_in
 
         def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
             tree.fetch(pull_request.commits)
@@ -150,8 +150,8 @@ class LiveEvaluation:
 
         detection, changes = self.sources.read(place, read)
         bounds = STRANGERS if pull_request.trust is Trust.FORK else ORDINARY
-        with closing(JailedRenderer(fill_in, bounds=bounds)) as jail:
-            prepared = plan(pull_request, detection, jail, GenaiPrices(at_least_listed=True))
+        with closing(SandboxedRenderer(fill_in, bounds=bounds)) as sandbox:
+            prepared = plan(pull_request, detection, sandbox, GenaiPrices(at_least_listed=True))
         return LivePreparation(prepared, content_digest(prepared, changes), place, self)
 
     def concerns(self, place: Place, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
@@ -159,8 +159,8 @@ class LiveEvaluation:
 
         Raises HostError.
         """
-        from engine.base_moves import concerned_lineages
-        from engine.detect import detect
+        from engine.detection.detect import detect
+        from engine.publishing.base_moves import concerned_lineages
 
         move = PullRequest(
             base_ref=base_ref, base_sha=before, head_ref=base_ref, head_sha=after, trust=Trust.SAME_REPOSITORY
@@ -225,7 +225,7 @@ class LivePreparation:
         if not self._calls:
             return Evaluated(self.static(), measured_of(self.prepared, ()))
         evaluation = self.evaluation
-        found: list[Experiment] = []
+        found: list[ExperimentRecord] = []
 
         def on_progress(progress: Progress) -> None:
             tell(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, self._cap)))

@@ -39,7 +39,7 @@ from bot.payloads import (
     Repository,
     ReviewEvent,
 )
-from engine.check_names import is_ours
+from engine.publishing.check_names import is_ours
 
 RERUN = "rerun"
 """The identifier of the check run's button."""

@@ -16,9 +16,9 @@ from bot.logs import logger
 from bot.publishing import place_of
 from bot.standing import conclusion_of
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
-from engine.assemble import scorecard
-from engine.check_names import NAME
-from engine.trust import pull_request_of
+from engine.approvals.trust import pull_request_of
+from engine.publishing.check_names import NAME
+from engine.scorecard.build_scorecard import scorecard
 from schemas.config import CommentPolicy, Mode
 from schemas.errors import HostError, HostUnavailable, PromptVerdictError, StoreError
 from schemas.host import CheckConclusion
@@ -139,7 +139,7 @@ class Execution:
     async def _wait(self, run: Run, error: StoreError) -> None:
         """Says on the check what an operator must do: until then the run is executed again and again."""
         self._health.fails(run.id, WAITING)
-        why = f"{error.what[:1].upper()}{error.what[1:]}." + (f" What to do: {error.mend}." if error.mend else "")
+        why = f"{error.what[:1].upper()}{error.what[1:]}." + (f" What to do: {error.hint}." if error.hint else "")
         try:
             await asyncio.to_thread(self._publishing.waiting, run, why)
         except (Superseded, PromptVerdictError) as refused:
@@ -256,7 +256,7 @@ class Execution:
         self._metrics.runs.labels(CheckConclusion.CANCELLED.value).inc()
         await asyncio.to_thread(self._publishing.cancelled, await self._fresh(run))
         if run.number is not None and run.kind is RunKind.PULL_REQUEST:
-            await asyncio.to_thread(self._publishing.comments.mend, run)
+            await asyncio.to_thread(self._publishing.comments.hint, run)
         await self._superseded(run, why)
 
     async def _fresh(self, run: Run) -> Run:

@@ -1,4 +1,4 @@
-"""What doctor found, as values, and how it is shown: every finding says what, where and how to mend it."""
+"""What doctor found, as values, and how it is shown: every finding says what, where and how to fix it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Finding(Value):
     level: Level
     what: str
     where: str
-    mend: str | None = None
+    hint: str | None = None
     """Missing where nothing is to be done."""
 
 
@@ -51,8 +51,8 @@ def as_text(findings: Sequence[Finding]) -> str:
         lines.append(visible(f"{word:<8} {finding.area}: {finding.what}"))
         if finding.level is not Level.OK:
             lines.append(visible(f"         where: {finding.where}"))
-            if finding.mend:
-                lines.append(visible(f"         mend:  {finding.mend}"))
+            if finding.hint:
+                lines.append(visible(f"         fix:  {finding.hint}"))
     counts = {level: sum(finding.level is level for finding in findings) for level in Level}
     lines.append(f"{counts[Level.PROBLEM]} problems, {counts[Level.WARNING]} warnings, {counts[Level.OK]} in order")
     return "\n".join(lines) + "\n"

@@ -126,7 +126,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(
             f"can't listen on {host}:{port}: {error.strerror or error}",
             where="PROMPTVERDICT_PORT",
-            mend="is the port taken? set PROMPTVERDICT_PORT or PROMPTVERDICT_HOST",
+            hint="is the port taken? set PROMPTVERDICT_PORT or PROMPTVERDICT_HOST",
         ) from None
     bound.setblocking(False)
     return bound

@@ -60,7 +60,7 @@ class Metrics:
         self.spent = counter("spent_usd", "What providers charged for")
         self.commands = counter("commands", "Commands in comments that were answered", ["command", "result"])
         """``result``: done, refused or unclear."""
-        self.repairs = counter("repairs", "What the sweep found amiss and mended", ["what"])
+        self.repairs = counter("repairs", "What the sweep found amiss and fixed", ["what"])
 
     def watch(self, ledger: Ledger, clock: Clock) -> None:
         """Asks ``ledger`` at each scrape."""

@@ -20,8 +20,8 @@ from bot.intents import Place
 from bot.logs import logger
 from bot.standing import Standing, conclusion_of, standing
 from bot.store.values import KeptVerdict, Run, RunKind
-from engine.check_names import NAME, check_name
-from engine.clearing import may_be_cleared
+from engine.approvals.acceptance import may_be_cleared
+from engine.publishing.check_names import NAME, check_name
 from engine.render.annotations import scorecard_annotations
 from engine.render.check_text import check_text
 from schemas.errors import HostError, HostUnavailable, NotFound, StoreError
@@ -154,7 +154,7 @@ class Publishing:
         about a merge, which carries what was accepted of the pull request with the same content.
 
         Raises Superseded where the pull request moved on before the last writing, or during it: who called then says so
-        on the check and has the comment mended.
+        on the check and has the comment fixed.
         """
         if now is not None:
             scorecard = self.settle(place_of(kept.run), now)

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr
 
-from adapters.providers.registry import CA_BUNDLE, KEYS, PROXY, RECORDINGS
+from adapters.providers.registry import CA_BUNDLE, PROXY, RECORDINGS
 from bot.variables import (
     API_URL,
     APP_ID,
@@ -42,8 +42,9 @@ from bot.variables import (
     WEBHOOK_SECRET_2,
     Variable,
 )
-from schemas.config import ORIGINS, ModelConfig
+from schemas.config import ModelConfig
 from schemas.errors import ProviderError, UsageError
+from schemas.providers import PROVIDERS
 from schemas.values import Value
 
 if TYPE_CHECKING:
@@ -128,14 +129,14 @@ class Settings(Value):
         """
         shared = {PROXY: self.proxy, CA_BUNDLE: self.ca_bundle, RECORDINGS: self.recordings}
         variables = {name: value for name, value in shared.items() if value}
-        name = model.api_key_env or KEYS.get(model.provider)
+        name = model.api_key_env or model.spec.key
         if name is None:
             return variables
         if self.origins.get(name) != model.origin:
             raise ProviderError(
                 f"the operator of this bot has bound no key {name} to {model.origin}",
                 where=f"models: {model.model}",
-                mend=f"the operator sets {name} and adds {name}={model.origin} to {KEY_ORIGINS.name}",
+                hint=f"the operator sets {name} and adds {name}={model.origin} to {KEY_ORIGINS.name}",
             )
         if name in self.keys:
             variables[name] = self.keys[name].get_secret_value()
@@ -144,7 +145,7 @@ class Settings(Value):
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
     """The settings in ``variables`` (the process' environment). Raises UsageError: what is missing or wrong, and how
-    to mend it."""
+    to fix it."""
     app_id = _number(variables, APP_ID, None, 1, 2**63 - 1)
     private_key = _private_key(_needed(variables, PRIVATE_KEY, "the .pem file from the App's settings page"))
     secrets = _webhook_secrets(variables)
@@ -192,7 +193,7 @@ def _secret(variables: Mapping[str, str], name: str) -> str | None:
     """From the variable, or from the file that ``NAME_FILE`` names; without the line's end that editors add."""
     direct, path = variables.get(name) or "", variables.get(name + FILE) or ""
     if direct.strip() and path:
-        raise UsageError(f"{name} and {name}{FILE} are both set", mend="set one of them")
+        raise UsageError(f"{name} and {name}{FILE} are both set", hint="set one of them")
     if not path:
         return direct.strip() or None
     try:
@@ -200,12 +201,12 @@ def _secret(variables: Mapping[str, str], name: str) -> str | None:
             text = file.read(LARGEST_FILE)
     except OSError as error:
         raise UsageError(
-            f"{path} can't be read: {error.strerror}", where=f"{name}{FILE}", mend="may this user read the file?"
+            f"{path} can't be read: {error.strerror}", where=f"{name}{FILE}", hint="may this user read the file?"
         ) from None
     except ValueError:
-        raise UsageError(f"{path} is not text", where=f"{name}{FILE}", mend="is this the right file?") from None
+        raise UsageError(f"{path} is not text", where=f"{name}{FILE}", hint="is this the right file?") from None
     if not text.strip():
-        raise UsageError(f"{path} is empty", where=f"{name}{FILE}", mend="is this the right file?")
+        raise UsageError(f"{path} is empty", where=f"{name}{FILE}", hint="is this the right file?")
     return text.strip()
 
 
@@ -214,7 +215,7 @@ def _needed(variables: Mapping[str, str], variable: Variable, what: str) -> str:
     if value is None:
         also = f" or {variable.name}{FILE}" if variable.secret else ""
         raise UsageError(
-            f"{variable.name} is not set", mend=f"set it{also} to {what}; `promptverdict bot setup` makes an App"
+            f"{variable.name} is not set", hint=f"set it{also} to {what}; `promptverdict bot setup` makes an App"
         )
     return value
 
@@ -234,7 +235,7 @@ def _number(variables: Mapping[str, str], variable: Variable, default: int | Non
 def _money(variables: Mapping[str, str], variable: Variable, default: str) -> Decimal:
     text = _text(variables, variable) or default
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
-        raise UsageError(f"{text!r} is no amount of USD", where=variable.name, mend="write a number, such as 12.50")
+        raise UsageError(f"{text!r} is no amount of USD", where=variable.name, hint="write a number, such as 12.50")
     return Decimal(text)
 
 
@@ -254,7 +255,7 @@ def _private_key(text: str) -> str:
         raise UsageError(
             "this is not an App's private key",
             where=PRIVATE_KEY.name,
-            mend="give the whole .pem file, from BEGIN to END; an App's key has no passphrase",
+            hint="give the whole .pem file, from BEGIN to END; an App's key has no passphrase",
         )
     return text
 
@@ -268,7 +269,7 @@ def _webhook_secrets(variables: Mapping[str, str]) -> tuple[SecretStr, ...]:
             raise UsageError(
                 f"the secret has fewer than {SHORTEST_SECRET} characters and can be guessed",
                 where=variable.name,
-                mend="make one with `openssl rand -hex 32` and give it to the App too",
+                hint="make one with `openssl rand -hex 32` and give it to the App too",
             )
     return tuple(SecretStr(secret) for secret in given.values())
 
@@ -279,7 +280,7 @@ def _folder(variables: Mapping[str, str]) -> Path:
         home = variables.get("HOME") or ""
         parent = variables.get("XDG_DATA_HOME") or (f"{home}/.local/share" if home not in ("", "/") else "")
         if not parent:
-            raise UsageError("this user has no home", where=DATA.name, mend="set it to a folder that outlives restarts")
+            raise UsageError("this user has no home", where=DATA.name, hint="set it to a folder that outlives restarts")
         given = f"{parent}/prompt-verdict"
     return Path(given).absolute()
 
@@ -299,7 +300,7 @@ def _database(url: str) -> str:
     raise UsageError(
         "this is neither a Postgres nor an SQLite database",
         where=DATABASE_URL.name,
-        mend="postgresql://user:password@host/name, or sqlite:////absolute/path",
+        hint="postgresql://user:password@host/name, or sqlite:////absolute/path",
     )
 
 
@@ -309,9 +310,9 @@ def _address(url: str, variable: Variable) -> str:
         parts = urlsplit(url)
         plain = bool(parts.hostname) and not (parts.username or parts.password or parts.query or parts.fragment)
     except ValueError:
-        raise UsageError("this is no address", where=variable.name, mend="write an https address") from None
+        raise UsageError("this is no address", where=variable.name, hint="write an https address") from None
     if not plain or (parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK)):
-        raise UsageError("this is no https address", where=variable.name, mend=f"for example {variable.default}")
+        raise UsageError("this is no https address", where=variable.name, hint=f"for example {variable.default}")
     return url.rstrip("/")
 
 
@@ -325,19 +326,19 @@ def _server_of(api_url: str) -> str:
 
 def _slot(name: str) -> str:
     if not SLOT.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a worker", where=SLOT_NAME.name, mend="letters, digits, . _ -")
+        raise UsageError(f"{name!r} is no name for a worker", where=SLOT_NAME.name, hint="letters, digits, . _ -")
     return name
 
 
 def _origins(text: str) -> dict[str, str]:
-    origins = {name: ORIGINS[provider] for provider, name in KEYS.items()}
+    origins = {spec.key: spec.origin for spec in PROVIDERS.values() if spec.key is not None}
     for binding in text.replace(",", " ").split():
         name, _, url = binding.partition("=")
         if not VARIABLE.fullmatch(name) or name in origins or name.startswith(PREFIX) or name == DATABASE_URL.name:
             raise UsageError(
                 f"{name!r} can't be bound to an address",
                 where=KEY_ORIGINS.name,
-                mend="name each variable once, with the base_url that its key is for: HOUSE_LLM_KEY=https://llm.example/v1",
+                hint="name each variable once, with the base_url that its key is for: HOUSE_LLM_KEY=https://llm.example/v1",
             )
         origins[name] = _address(url, KEY_ORIGINS)
     return origins

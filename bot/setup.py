@@ -24,6 +24,7 @@ from pydantic import JsonValue
 from bot.registration import LONGEST_NAME, PERMISSIONS, Registration, manifest, ruleset
 from bot.variables import API_URL, APP_ID, FILE, PRIVATE_KEY, PUBLIC_API, WEBHOOK_SECRET
 from schemas.errors import HostError, UsageError
+from schemas.providers import keys
 from schemas.values import Value
 
 PUBLIC_SERVER = "https://github.com"
@@ -69,7 +70,7 @@ def setup(plan: Plan, stream: TextIO, *, wait_s: float = HOUR_S) -> None:
     app_id, slug = made.get("id"), made.get("slug")
     if not isinstance(app_id, int) or not isinstance(slug, str):
         raise HostError(
-            "GitHub's answer names no App", mend="look at the account's Developer settings, then begin again"
+            "GitHub's answer names no App", hint="look at the account's Developer settings, then begin again"
         )
     _write(folder, plan, app_id, made)
     stream.write(_after(folder, plan, app_id, slug))
@@ -88,20 +89,20 @@ def _examine(plan: Plan) -> None:
     if hook.scheme != "https" or not hook.hostname or hook.query or hook.fragment or hook.username:
         raise UsageError(
             "this is no address that GitHub can send webhooks to", where="--webhook-url",
-            mend="for example https://verdict.example.com/webhook",
+            hint="for example https://verdict.example.com/webhook",
         )  # fmt: skip
     if hook.path != "/webhook":
         raise UsageError(
-            "the bot takes webhooks at /webhook", where="--webhook-url", mend=f"https://{hook.netloc}/webhook"
+            "the bot takes webhooks at /webhook", where="--webhook-url", hint=f"https://{hook.netloc}/webhook"
         )
     if not plan.name.strip() or len(plan.name) > LONGEST_NAME:
         raise UsageError(f"an App's name has 1 to {LONGEST_NAME} characters", where="--name")
     if plan.organization is not None and not ACCOUNT.fullmatch(plan.organization):
-        raise UsageError("this is no organisation's name", where="--organization", mend="as in github.com/NAME")
+        raise UsageError("this is no organisation's name", where="--organization", hint="as in github.com/NAME")
     server = urlsplit(plan.server_url)
     safe = server.scheme == "https" or (server.scheme == "http" and server.hostname in {LOOPBACK, "localhost"})
     if not safe or not server.hostname or server.path or server.query or server.username:
-        raise UsageError("this is no GitHub", where="--github", mend=f"{PUBLIC_SERVER} or https://github.example.com")
+        raise UsageError("this is no GitHub", where="--github", hint=f"{PUBLIC_SERVER} or https://github.example.com")
 
 
 def _empty_places(folder: Path) -> Path:
@@ -112,12 +113,12 @@ def _empty_places(folder: Path) -> Path:
     except OSError as error:
         raise UsageError(f"{folder} can't be made: {error.strerror}", where="--output") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{folder} can't be written", where="--output", mend="name a folder that belongs to this user")
+        raise UsageError(f"{folder} can't be written", where="--output", hint="name a folder that belongs to this user")
     there = [name for name in (KEY, SECRET, SETTINGS, RULESET) if os.path.lexists(folder / name)]
     if there:
         raise UsageError(
             f"{folder} already has {', '.join(there)}", where="--output",
-            mend="these may be the keys of an App in use: move them away, or name another folder",
+            hint="these may be the keys of an App in use: move them away, or name another folder",
         )  # fmt: skip
     return folder
 
@@ -133,7 +134,7 @@ def _write(folder: Path, plan: Plan, app_id: int, made: dict[str, JsonValue]) ->
     _new_file(folder / RULESET, json.dumps(ruleset(app_id), indent=2) + "\n")
     if not isinstance(secret, str) or not secret:
         raise HostError(
-            "GitHub made the App without a webhook secret", mend=f"set one in its settings and in {folder / SECRET}"
+            "GitHub made the App without a webhook secret", hint=f"set one in its settings and in {folder / SECRET}"
         )
     _new_file(folder / SECRET, secret + "\n")
 
@@ -149,7 +150,7 @@ def _new_file(path: Path, text: str) -> None:
     except OSError as error:
         raise UsageError(
             f"the App is registered, but {path} can't be written: {error.strerror}",
-            mend="make a new key, or delete the App, on its settings page",
+            hint="make a new key, or delete the App, on its settings page",
         ) from None
 
 
@@ -179,7 +180,7 @@ class Page:
         end = time.monotonic() + seconds
         while self.code is None:
             if time.monotonic() > end:
-                raise UsageError("nobody registered the App within an hour", mend="begin again")
+                raise UsageError("nobody registered the App within an hour", hint="begin again")
             self._server.handle_request()
         return self.code
 
@@ -258,7 +259,7 @@ def _after(folder: Path, plan: Plan, app_id: int, slug: str) -> str:
         f"2. The App «{slug}» is registered; its id is {app_id}. In {folder}, for this user only:\n"
         f"   {KEY}, {SECRET}, {SETTINGS} (names the two), {RULESET}\n"
         f"3. Install it on the repositories that it shall gate: {installing}\n"
-        f"4. Give it the keys of your model providers (OPENAI_API_KEY, ANTHROPIC_API_KEY) and start it:\n"
+        f"4. Give it the keys of your model providers ({', '.join(keys().values())}) and start it:\n"
         f"   set -a; . {shlex.quote(str(folder / SETTINGS))}; set +a; promptverdict bot\n"
         "5. Pin the check to this App in each repository, so that nobody else can report it (needs an administrator):\n"
         f"   {gh} -X POST repos/OWNER/NAME/rulesets --input {shlex.quote(str(folder / RULESET))}\n"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bot.logs import logger
 from bot.variables import DAY_USD, REPOSITORY_USD, RUN_USD
-from engine.runner.budget import Budget
+from engine.runner.budget import SpendingCap
 from schemas.errors import StoreError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Purse:
         self._day: _Day | None = None
 
     @asynccontextmanager
-    async def open(self, repository_id: int) -> AsyncIterator[Budget]:
+    async def open(self, repository_id: int) -> AsyncIterator[SpendingCap]:
         """What one run may spend: no more than its cap, and than what its repository and the day have left.
 
         Raises StoreError where it can't be read what was spent before.
@@ -56,11 +56,11 @@ class Purse:
         await day.note(repository_id)
         noting = asyncio.create_task(self._note(day, repository_id))
         try:
-            yield Budget(
+            yield SpendingCap(
                 self._caps.run,
                 within=day.budget(repository_id),
                 where=RUN_USD.name,
-                mend=MEND,
+                hint=MEND,
                 shared=True,
                 least=CALL_USD,
             )
@@ -88,17 +88,17 @@ class _Day:
         self.date = date
         self._records = records
         self._cap = caps.repository
-        self._all = Budget(caps.day, where=DAY_USD.name, mend=MEND, shared=True, least=CALL_USD)
-        self._own: dict[int, Budget] = {}
+        self._all = SpendingCap(caps.day, where=DAY_USD.name, hint=MEND, shared=True, least=CALL_USD)
+        self._own: dict[int, SpendingCap] = {}
         self._noted: dict[int, Decimal] = {}
         """By repository: how much of what its budget has spent is in the records."""
         self._turn = asyncio.Lock()
 
-    def budget(self, repository_id: int) -> Budget:
+    def budget(self, repository_id: int) -> SpendingCap:
         """Of all runs of a repository."""
         if repository_id not in self._own:
-            self._own[repository_id] = Budget(
-                self._cap, within=self._all, where=REPOSITORY_USD.name, mend=MEND, shared=True, least=CALL_USD
+            self._own[repository_id] = SpendingCap(
+                self._cap, within=self._all, where=REPOSITORY_USD.name, hint=MEND, shared=True, least=CALL_USD
             )
             self._noted[repository_id] = Decimal(0)
         return self._own[repository_id]

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.host import CheckConclusion
+from schemas.host import TITLE_LIMIT, CheckConclusion
 from schemas.scorecard import Scorecard, VerdictStatus
 from schemas.values import Value
-
-LONGEST_TITLE = 255
 
 
 class Standing(Value):
@@ -28,14 +26,14 @@ class Standing(Value):
         if self.decided_by is None:
             return own
         says = "has no verdict yet" if self.conclusion is None else "decides"
-        return f"#{self.decided_by} with the same head {says}; {own}"[:LONGEST_TITLE]
+        return f"#{self.decided_by} with the same head {says}; {own}"[:TITLE_LIMIT]
 
 
 def conclusion_of(scorecard: Scorecard) -> CheckConclusion:
     """The conclusion of one verdict. Never neutral or skipped: GitHub counts both as passed."""
     if scorecard.passes:
         return CheckConclusion.SUCCESS
-    if scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS):
+    if scorecard.status is VerdictStatus.NEEDS_REVIEW:
         return CheckConclusion.ACTION_REQUIRED
     return CheckConclusion.FAILURE
 

@@ -15,7 +15,7 @@ from action.cli.local import default_store
 from action.cli.streams import put
 from action.exits import Exit
 from adapters.store import CommittedStore, open_store
-from engine.outcome_table import COLUMNS, table_rows
+from engine.records.outcome_table import COLUMNS, table_rows
 from engine.render.encode import log_line
 from engine.render.figures import plural, usd
 

@@ -22,8 +22,8 @@ from bot.commands.grammar import AddCase, Approve, ApproveRun, Command, Explain,
 from bot.commands.replies import ENOUGH, answer_body, approved, help_text, marker, said
 from bot.intents import CommandPosted, Place
 from bot.store.values import AuditAction, AuditEntry, KeptVerdict, Run
-from engine.authorship import contributors
-from engine.clearing import moment, not_overridable
+from engine.approvals.acceptance import moment, not_overridable
+from engine.approvals.contributors import contributors
 from engine.readers.bounded import did_you_mean
 from schemas.errors import NotFound
 from schemas.host import Authorship, Comment, HostedPullRequest, Role, Sha

@@ -15,7 +15,7 @@ from engine.detection.files import Files, below
 from engine.readers.bounded import did_you_mean
 from engine.readers.config import read_config
 from schemas.errors import ConfigError
-from schemas.experiments import Experiment
+from schemas.experiments import ExperimentRecord
 from schemas.host import Sha
 from schemas.ports import SourceTree
 from schemas.scorecard import LineageCard
@@ -24,7 +24,7 @@ MOST_FILES = 50
 """Test sets that are searched for a case whose lineage isn't named."""
 
 
-def explanation(command: Explain, kept: KeptVerdict | None, records: Callable[[str], list[Experiment]]) -> str:
+def explanation(command: Explain, kept: KeptVerdict | None, records: Callable[[str], list[ExperimentRecord]]) -> str:
     """What both arms said to the case in the verdict that is kept. ``records``: a run's stored experiments."""
     if kept is None:
         return said("There is no verdict yet: nothing to explain.")

@@ -15,8 +15,8 @@ from engine.render.markdown import link
 from engine.render.readings import expected_text
 from engine.render.sections import Detail, answers_cell, fold, table
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
-from schemas.experiments import Experiment
-from schemas.scorecard import CaseEffect, LineageCard
+from schemas.experiments import ExperimentRecord
+from schemas.scorecard import CaseEffect, CaseReading, LineageCard
 
 ANSWER = "<!-- prompt-verdict-answer"
 """How the first line of an answer starts; the command's comment id follows. It isn't the scorecard's marker."""
@@ -100,7 +100,7 @@ def _exact(text: str) -> str:
     return "".join(c if c.isalnum() else f"&#{ord(c)};" for c in text)
 
 
-def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence[Experiment], sha: str) -> str:
+def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence[ExperimentRecord], sha: str) -> str:
     """What both arms said to a case, by lineage."""
     parts = [said(f"On `{sha[:12]}`:")]
     for card, case in found:
@@ -132,16 +132,16 @@ def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence
 
 
 READING_WORDS_OF_CASE = {
-    "improved": "got better",
-    "regressed": "got worse",
-    "flaky": "moved, but not reliably",
-    "same": "as before",
-    "missing": "could not be measured in both arms",
-    "not_run": "did not have to run",
+    CaseReading.IMPROVED: "got better",
+    CaseReading.REGRESSED: "got worse",
+    CaseReading.FLAKY: "moved, but not reliably",
+    CaseReading.SAME: "as before",
+    CaseReading.MISSING: "could not be measured in both arms",
+    CaseReading.NOT_RUN: "did not have to run",
 }
 
 
-def _runs(card: LineageCard, case: CaseEffect, records: Sequence[Experiment]) -> list[str]:
+def _runs(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentRecord]) -> list[str]:
     """Every run's score, from the stored experiment."""
     for record in records:
         index = next((n for n, known in enumerate(record.cases) if known.id == case.id), None)

@@ -106,7 +106,7 @@ class Database:
         except StoreError as error:
             found = error.what
         if found != "ok":
-            raise StoreError(f"the bot's database is damaged: {found}", where=self.where, mend=DAMAGED)
+            raise StoreError(f"the bot's database is damaged: {found}", where=self.where, hint=DAMAGED)
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
@@ -123,7 +123,7 @@ class Database:
             raise StoreError(
                 f"the bot's database failed: {first}",
                 where=self.where,
-                mend="mend the database or its address; what was written before is kept",
+                hint="fix the database or its address; what was written before is kept",
             ) from error
 
 
@@ -152,7 +152,7 @@ def _address(url: str) -> URL:
         return address.set(drivername="postgresql+psycopg")
     if address.drivername in ("sqlite", "sqlite+pysqlite") and address.database not in (None, "", ":memory:"):
         return address
-    raise StoreError("the database's address can't be used", mend="give sqlite:///file.db or postgresql://…")
+    raise StoreError("the database's address can't be used", hint="give sqlite:///file.db or postgresql://…")
 
 
 def _postgres(url: URL) -> Engine:

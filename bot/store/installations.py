@@ -128,7 +128,7 @@ def seen(session: Session, place: Place, at: datetime) -> Repositories:
 
 def gone(what: str) -> StoreError:
     """What is said about something that was removed."""
-    return StoreError(f"{what} isn't there, or the App was removed from it", mend="nothing is to be done for it")
+    return StoreError(f"{what} isn't there, or the App was removed from it", hint="nothing is to be done for it")
 
 
 def hold(session: Session, repository_id: int) -> None:

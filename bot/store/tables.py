@@ -183,7 +183,7 @@ class Experiments(Table, table=True):
     baseline_per_1000: Decimal | None = Field(default=None, sa_type=Money)
     candidate_per_1000: Decimal | None = Field(default=None, sa_type=Money)
     record: str | None = Field(default=None, sa_type=Text)
-    """The experiment as ``engine.record`` writes it: what decides it again."""
+    """The experiment as ``engine.records.record`` writes it: what decides it again."""
 
 
 class Comparisons(Table, table=True):

@@ -15,7 +15,7 @@ from bot.store.installations import gone, hold
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Lineages, PromptVersions, Runs, TestSetSnapshots, Verdicts
 from bot.store.values import KeptVerdict, Measured, PromptVersion, RunKind, RunState, TestSetSnapshot
-from schemas.experiments import Experiment
+from schemas.experiments import ExperimentRecord
 from schemas.scorecard import Scorecard
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from schemas.scorecard import Effect, LineageCard
 
 
-Document = TypeVar("Document", Scorecard, Experiment)
+Document = TypeVar("Document", Scorecard, ExperimentRecord)
 MOST_SHOWN = 100
 """Who accepted something older accepted nothing: a pull request with more verdicts than that is not a person's work."""
 
@@ -109,7 +109,7 @@ class VerdictRecords:
         )
         return self._verdicts(select(Verdicts, Runs).where(col(Runs.sequence).in_(last)))
 
-    def experiments(self, run_id: str) -> list[Experiment]:
+    def experiments(self, run_id: str) -> list[ExperimentRecord]:
         """The records of a run's experiments: what decides them again."""
         with self._database.reading() as session:
             found = session.exec(
@@ -118,7 +118,7 @@ class VerdictRecords:
                 .where(col(Runs.id) == run_id, col(Experiments.record).is_not(None))
                 .order_by(col(Experiments.id))
             ).all()
-        return [record for text in found if (record := _understood(Experiment, text)) is not None]
+        return [record for text in found if (record := _understood(ExperimentRecord, text)) is not None]
 
     def _verdicts(self, wanted: Select[Verdicts, Runs]) -> list[KeptVerdict]:
         with self._database.reading() as session:
@@ -177,7 +177,7 @@ def _lineage(session: Session, repository_id: int, card: LineageCard) -> Lineage
     named = (col(Lineages.repository_id) == repository_id, col(Lineages.name) == card.lineage)
     lineage = session.exec(select(Lineages).where(*named)).first()
     if lineage is None:
-        lineage = Lineages(repository_id=repository_id, name=card.lineage, use_case=card.use_case.value)
+        lineage = Lineages(repository_id=repository_id, name=card.lineage, use_case=card.use_case)
         session.add(lineage)
         session.flush()
     return lineage

@@ -86,7 +86,7 @@ class Files(Mapping[str, bytes]):
         return Finding(
             what="this branch and its base change this in ways that conflict",
             where=shown(path, 4096),
-            mend="merge the base branch into this one and resolve the conflict",
+            hint="merge the base branch into this one and resolve the conflict",
         )
 
     def obstacle(self, path: str) -> Finding | None:
@@ -101,10 +101,10 @@ class Files(Mapping[str, bytes]):
             return Finding(what=what, where=where) if above else None
         if entry.mode in FOREIGN:
             what = f"this is {FOREIGN[entry.mode]}, which is not followed"
-            return Finding(what=what, where=where, mend="commit the file")
+            return Finding(what=what, where=where, hint="commit the file")
         if entry.mode != FOLDER and (entry.size or 0) > LARGEST:
             size = f"{(entry.size or 0) / 2**20:.0f} MiB"
-            return Finding(what=f"the file has {size}", where=where, mend="a prompt has at most 1 MiB")
+            return Finding(what=f"the file has {size}", where=where, hint="a prompt has at most 1 MiB")
         return None
 
     def link(self, path: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from engine.detection.configurations import read_configurations
 from engine.detection.files import Files, below
+from engine.detection.policy import compare_policies
 from engine.detection.prompts import approval
 from engine.detection.sides import Sides
-from engine.policy import compare_policies
 from engine.readers.bounded import shown
 from schemas.config import Config, Mode
 from schemas.errors import ConfigError
@@ -50,7 +50,7 @@ def _laxer(root: str, strict: Config, lax: Config | None, sides: Sides) -> Itera
         if name not in lax.lineages and sides.merged.entry(below(root, lineage.prompt)) is None
     }
     for change in compare_policies(strict, lax):
-        if change.needs_approval and change.key not in gone:
+        if change.needs_review and change.key not in gone:
             yield f"{change.key}: {change.before} → {change.after}"
 
 

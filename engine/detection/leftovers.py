@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from engine.readers.bounded import shown
-from engine.templates import GITHUB_VARIABLE
+from engine.readers.dialects import GITHUB_VARIABLE
 from schemas.prompts import Dialect, PromptFile
 from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 
@@ -37,7 +37,7 @@ def leftover_reasons(name: str, old: PromptFile | None, new: PromptFile | None) 
         f"{name}: {shown(new.path)} now sends {listed}{more} as it stands: what another template language would make "
         "of it was not measured."
     )
-    return (Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence),)
+    return (Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
 
 
 def _leftovers(prompt: PromptFile) -> Iterator[str]:

@@ -48,7 +48,7 @@ def uncovered_reasons(
     """What doesn't pass: where the configuration says so, and where a lineage's prompt can't be found."""
     if adoption:
         return
-    asked = [path for path in uncovered if _policy(path, places) is Uncovered.NEEDS_APPROVAL]
+    asked = [path for path in uncovered if _policy(path, places) is Uncovered.NEEDS_REVIEW]
     if asked:
         yield approval(ReasonCode.UNCOVERED, f"{_looks(asked)}: not measured.")
     for entry in lost:
@@ -63,10 +63,10 @@ def uncovered_warnings(uncovered: Sequence[str], lost: Sequence[Entry], places: 
     """A warning that names them, for those that the configuration doesn't ignore, and lineages without a prompt."""
     for entry in () if uncovered else lost:
         what = f"there is no prompt {shown(entry.prompt)}, neither before nor after: {entry.name} gates nothing"
-        yield Finding(what=what, mend=f"correct the path in {NAME}, or remove the lineage")
+        yield Finding(what=what, hint=f"correct the path in {NAME}, or remove the lineage")
     free = [path for path in uncovered if _policy(path, places) is Uncovered.WARN]
     if free:
-        yield Finding(what=f"{_looks(free)}: not gated", mend=f"add a lineage to {NAME}")
+        yield Finding(what=f"{_looks(free)}: not gated", hint=f"add a lineage to {NAME}")
 
 
 def _policy(path: str, places: Sequence[Place]) -> Uncovered:

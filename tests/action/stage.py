@@ -75,8 +75,8 @@ class Scripted:
     def static(self):
         if not self.runs:
             return self.card(VerdictStatus.NOT_APPLICABLE, passes=True)
-        reason = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence="A fork.")
-        return self.card(VerdictStatus.NEEDS_APPROVAL, passes=False, reasons=(reason,), dry_run=True)
+        reason = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence="A fork.")
+        return self.card(VerdictStatus.NEEDS_REVIEW, passes=False, reasons=(reason,), dry_run=True)
 
     def running(self):
         return f"<!-- prompt-verdict {self.pull_request.head_sha} -->\n## running\n"

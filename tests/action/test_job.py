@@ -44,7 +44,7 @@ def test_a_run_that_ends_in_one_comment_and_one_status_takes_the_requests_that_t
 
 
 def test_a_clearing_run_too(stage, scene, github, pull):
-    stage.script.status = VerdictStatus.SUSPICIOUS
+    stage.script.status = VerdictStatus.NEEDS_REVIEW
     stage.run("pull_request", opened(scene, pull))
     event = scene.review(pull, "mia")
     before = len(github.asked)
@@ -56,7 +56,7 @@ def test_a_clearing_run_too(stage, scene, github, pull):
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [("blocked", "failure"), ("needs_approval", "failure"), ("suspicious", "failure"), ("error", "error"), ("underpowered", "success")],
+    [("blocked", "failure"), ("needs_review", "failure"), ("error", "error"), ("underpowered", "success")],
 )  # fmt: skip
 def test_each_verdict_has_its_status_and_the_job_stays_green_beside_it(stage, scene, pull, status, state):
     stage.script.status = VerdictStatus(status)
@@ -252,7 +252,7 @@ class TestForks:
         assert (ran.code, stage.script.paid) == (5, 0)
         assert "only reads" in ran.log
         assert "permissions:" not in ran.log
-        assert ran.outputs["verdict"] == "needs_approval"
+        assert ran.outputs["verdict"] == "needs_review"
 
     def test_an_approving_review_is_no_approval_of_a_run(self, stage, scene, github, fork):
         stage.run("pull_request", opened(scene, fork))
@@ -271,7 +271,7 @@ class TestForks:
     def test_a_review_from_before_the_run_accepts_nothing_that_the_run_finds(self, stage, scene, fork):
         stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number)))
         scene.review(fork, "mia")
-        stage.script.status = VerdictStatus.SUSPICIOUS
+        stage.script.status = VerdictStatus.NEEDS_REVIEW
         stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number), head_sha=fork.head_sha))
         assert stage.state(fork.head_sha) == "failure"
 
@@ -293,8 +293,8 @@ class TestForks:
 
 class TestClearing:
     @pytest.fixture(autouse=True)
-    def needs_approval(self, stage, scene, pull):
-        stage.script.status = VerdictStatus.NEEDS_APPROVAL
+    def needs_review(self, stage, scene, pull):
+        stage.script.status = VerdictStatus.NEEDS_REVIEW
         stage.run("pull_request", opened(scene, pull))
         assert stage.state(pull.head_sha) == "failure"
 

@@ -93,8 +93,8 @@ class ScriptedPreparation:
     def static(self):
         if not self.runs:
             return self.card(VerdictStatus.NOT_APPLICABLE)
-        why = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence="A fork.")
-        return self.card(VerdictStatus.NEEDS_APPROVAL, reasons=(why,))
+        why = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence="A fork.")
+        return self.card(VerdictStatus.NEEDS_REVIEW, reasons=(why,))
 
     @property
     def comment(self):

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from bot.worker import assemble
-from engine.check_names import NAME, check_name, is_ours
+from engine.publishing.check_names import NAME, check_name, is_ours
 from tests.bot.scripted import FILES, GATE, PROMPT, Scripted
 from tests.bot.whole import Whole
 from tests.fakes.github import FakeGitHub
@@ -202,7 +202,7 @@ def test_only_pull_requests_to_the_branch_that_moved_are_looked_at(bot):
     assert not [one for one in bot.github.asked[before:] if "access_tokens" not in one.path]
 
 
-@pytest.mark.parametrize("words", ["approved", "needs_approval"], ids="ab")
+@pytest.mark.parametrize("words", ["approved", "needs_review"], ids="ab")
 def test_a_lost_push_is_found_by_the_sweep(bot, words):
     pull = opened(bot, "main", words)
     tip = bot.scene.git.commit("main", STRICTER)

@@ -1,4 +1,4 @@
-"""`promptverdict doctor`: what is wrong, where, and how to mend it; never a secret."""
+"""`promptverdict doctor`: what is wrong, where, and how to fix it; never a secret."""
 
 import io
 import json
@@ -59,7 +59,7 @@ class World:
     def only(self, **more):
         (found,) = self.findings(**more)
         assert found["where"]
-        return found["area"], found["level"], found["what"], found["mend"]
+        return found["area"], found["level"], found["what"], found["hint"]
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_every_finding_is_read_by_people_too_and_no_secret_is_shown(world, provi
     assert doctor(world.variables, stream, now=NOW) == 1
     text = stream.getvalue()
     assert "PROBLEM  provider: api.openai.com refuses (authentication): wrong key *** for ***" in text
-    assert "mend:  put a valid key into OPENAI_API_KEY" in text
+    assert "fix:  put a valid key into OPENAI_API_KEY" in text
     assert text.rstrip().endswith("1 problems, 0 warnings, 7 in order")
     for secret in ("sk-very-secret-key", SECRET, "PRIVATE KEY"):
         assert secret not in text
@@ -134,7 +134,7 @@ def test_a_wrong_key_of_the_app_is_one_finding_for_each_look_not_a_crash(world, 
         ("webhook", "problem"),
         ("installation", "problem"),
     }
-    assert all("private key" in row["mend"] for row in found)
+    assert all("private key" in row["hint"] for row in found)
 
 
 def test_a_permission_and_an_event_that_the_app_lacks(world):
@@ -147,10 +147,10 @@ def test_a_permission_and_an_event_that_the_app_lacks(world):
 
 def test_an_account_that_has_not_accepted_a_permission(world):
     world.app.granted[world.installation] = {**PERMISSIONS, "pull_requests": "read"}
-    area, level, what, mend = world.only()
+    area, level, what, hint = world.only()
     assert (area, level) == ("installation", "problem")
     assert "acme hasn't granted pull_requests: write" in what
-    assert "accept" in mend
+    assert "accept" in hint
 
 
 def test_nobody_installed_it(world):
@@ -174,10 +174,10 @@ def test_a_suspended_installation_is_not_asked_further(world):
 )
 def test_a_check_that_is_not_pinned_to_the_app(world, required, level, what):
     world.repository.required_checks["main"] = required
-    area, found, said, mend = world.only()
+    area, found, said, hint = world.only()
     assert (area, found) == ("ruleset", level)
     assert what in said
-    assert "ruleset.json" in mend
+    assert "ruleset.json" in hint
 
 
 def test_classic_protection_pins_as_well(world):
@@ -216,10 +216,10 @@ def test_one_installation_that_can_not_be_asked_hides_no_other(world, github):
 def test_a_webhook_that_is_set_up_wrong(world, change, what):
     for name, value in change.items():
         setattr(world.hook, name, value)
-    area, level, said, mend = world.only()
+    area, level, said, hint = world.only()
     assert (area, level) == ("webhook", "problem")
     assert what in said
-    assert mend
+    assert hint
 
 
 @pytest.mark.parametrize(
@@ -227,10 +227,10 @@ def test_a_webhook_that_is_set_up_wrong(world, change, what):
 )
 def test_the_newest_delivery_was_refused(world, status, what):
     world.deliver(status)
-    area, level, said, mend = world.only()
+    area, level, said, hint = world.only()
     assert (area, level) == ("webhook", "problem")
     assert what in said
-    assert mend
+    assert hint
 
 
 def test_what_was_lost_once_is_a_warning_and_what_was_sent_again_is_none(world):
@@ -263,10 +263,10 @@ def test_nothing_was_ever_sent(world):
 )
 def test_a_key_that_does_not_work(world, provider, kind, level):
     provider.answer = CompletionError(kind=kind, message="no")
-    area, found, what, mend = world.only()
+    area, found, what, hint = world.only()
     assert (area, found) == ("provider", level)
     assert str(kind) in what
-    assert mend
+    assert hint
 
 
 def test_a_house_server_that_minds_the_model_and_not_the_key_is_reached(world, provider):

@@ -39,7 +39,7 @@ def test_what_can_be_read_on_neither_side_and_differs_is_an_error(repository, ki
     base = {**lineage_on(path), path: content}
     change = only(detected(repository, {path: content.replace(old, new)}, base=base))
     assert codes(change) == ["unreadable: error"]
-    assert {end for _, _, end in ends(change)} == {"needs_approval"}
+    assert {end for _, _, end in ends(change)} == {"needs_review"}
     # and without a difference nothing is said about it
     assert detected(repository, {"src/main.py": "x"}, base={**base, "src/main.py": "y"}).lineages == ()
 
@@ -100,13 +100,13 @@ UNREAD = {
 
 
 @pytest.mark.parametrize("place", UNREAD)
-def test_a_key_that_is_not_read_needs_approval_when_it_changes_appears_or_goes(repository, place):
+def test_a_key_that_is_not_read_needs_review_when_it_changes_appears_or_goes(repository, place):
     prompt, content, old, new = UNREAD[place]
     files = content if isinstance(content, dict) else {prompt: content}
     head = {path: text.replace(old, new) for path, text in files.items() if old in text}
     assert head
     change = only(detected(repository, head, base={**lineage_on(prompt), **files}))
-    assert codes(change) == ["unmeasured: needs_approval"]
+    assert codes(change) == ["unmeasured: needs_review"]
     assert place in change.reasons[0].sentence
 
 
@@ -158,7 +158,7 @@ LEFTOVERS = {
 
 
 @pytest.mark.parametrize("kind", LEFTOVERS)
-def test_what_another_template_language_would_fill_in_needs_approval_when_it_is_new(repository, kind):
+def test_what_another_template_language_would_fill_in_needs_review_when_it_is_new(repository, kind):
     path, text, named = LEFTOVERS[kind]
 
     def written(body):
@@ -167,7 +167,7 @@ def test_what_another_template_language_would_fill_in_needs_approval_when_it_is_
 
     base = {**lineage_on(path), path: written("Sort.")}
     change = only(detected(repository, {path: written(text)}, base=base))
-    assert codes(change) == ["unmeasured: needs_approval"]
+    assert codes(change) == ["unmeasured: needs_review"]
     assert f"now sends `{named}`" in change.reasons[0].sentence
     kept = {**base, path: written(f"{text} Sort.")}  # what was there before is nothing new
     assert codes(only(detected(repository, {path: written(f"{text} Sort. Please.")}, base=kept))) == []
@@ -188,15 +188,15 @@ def test_several_differences_of_one_prompt_end_each_in_its_own_way(repository):
     }
     head = {"p.prompt.yml": "name: b\nmessages: [{role: user, content: 'Sort {{input}}'}]\ntools: [x]\n"}
     change = only(detected(repository, head, base=base))
-    assert sorted(ending.end.value for ending in change.endings) == ["harmless", "measured", "needs_approval"]
-    assert codes(change) == ["unmeasured: needs_approval"]
+    assert sorted(ending.end.value for ending in change.endings) == ["harmless", "measured", "needs_review"]
+    assert codes(change) == ["unmeasured: needs_review"]
 
 
-def test_a_key_of_a_case_that_is_not_read_needs_approval(repository):
+def test_a_key_of_a_case_that_is_not_read_needs_review(repository):
     rows = [json.loads(line) for line in FILES["tests/triage.jsonl"].splitlines()]
     base = "".join(json.dumps({**row, "weight": 1}) + "\n" for row in rows)
     change = only(detected(repository, {"tests/triage.jsonl": base.replace('"weight": 1', '"weight": 9', 1)}, base={"tests/triage.jsonl": base}))  # fmt: skip
-    assert codes(change) == ["tests_changed: needs_approval"]
+    assert codes(change) == ["tests_changed: needs_review"]
     assert "keys that are not read: weight" in change.reasons[0].sentence
 
 
@@ -208,7 +208,7 @@ def test_a_rubric_that_is_only_laid_out_otherwise_is_harmless(repository, rubric
     base = {"promptverdict.yaml": config, "r.yaml": "dimensions: {kind: {description: Kind.}}\n"}
     assert detected(repository, {"r.yaml": rubric}, base=base).lineages == ()
     change = only(detected(repository, {"r.yaml": rubric.replace("Kind.", "Rude.")}, base=base))
-    assert codes(change) == ["rubric_changed: needs_approval"]
+    assert codes(change) == ["rubric_changed: needs_review"]
 
 
 UNCOVERED = [
@@ -260,10 +260,10 @@ def test_a_file_that_becomes_a_prompt_by_its_place_is_named(repository, before, 
 
 def test_the_configuration_says_what_an_uncovered_prompt_means(repository):
     head = {"prompts/a.prompty": "Be rude."}
-    strict = {"promptverdict.yaml": CONFIG + "uncovered: needs_approval\n"}
+    strict = {"promptverdict.yaml": CONFIG + "uncovered: needs_review\n"}
     found = detected(repository, head, base=strict)
-    assert (codes(found), found.warnings) == (["uncovered: needs_approval"], ())
+    assert (codes(found), found.warnings) == (["uncovered: needs_review"], ())
     found = detected(repository, head, base={"promptverdict.yaml": CONFIG + "uncovered: ignore\n"})
     assert (codes(found), found.warnings) == (["nothing_changed: not_applicable"], ())
     found = detected(repository, {**head, "promptverdict.yaml": CONFIG + "uncovered: ignore\n"}, base=strict)
-    assert codes(found) == ["policy_changed: needs_approval", "uncovered: needs_approval"]
+    assert codes(found) == ["policy_changed: needs_review", "uncovered: needs_review"]

@@ -3,7 +3,7 @@
 import pytest
 
 from adapters.git import GitRepository
-from engine.detect import detect
+from engine.detection.detect import detect
 from schemas.config import Mode
 from schemas.pullrequests import PullRequest, Trust
 from tests.detect.pullrequests import CONFIG, FILES, PROMPT, codes
@@ -44,7 +44,7 @@ def test_a_base_that_is_laxer_is_named_and_held(repository, kind, head):
     config, said = LAXER[kind]
     found = against(repository, {"promptverdict.yaml": config}, head=head)
     reason = found.reasons[0]
-    assert codes(found)[0] == "policy_changed: needs_approval"
+    assert codes(found)[0] == "policy_changed: needs_review"
     assert reason.sentence.startswith("This success would count for main too, but release judges by")
     assert said in reason.sentence
     assert found.mode is Mode.ENFORCE
@@ -74,4 +74,4 @@ def test_the_base_is_named_where_nothing_differs_either(repository):
         default_ref="main", default_sha=start,
     )  # fmt: skip
     found = detect(tree, asked, tree.merge(lax, lax))
-    assert (codes(found), found.mode) == (["policy_changed: needs_approval"], Mode.ENFORCE)
+    assert (codes(found), found.mode) == (["policy_changed: needs_review"], Mode.ENFORCE)

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from engine.readers.dialects import variables_of
 from engine.readers.prompts import READERS, find_prompts, is_prompt_path, read_prompt
-from engine.templates import variables_of
 from schemas.errors import SourceError
 from schemas.prompts import Dialect, Role
 

@@ -39,17 +39,17 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
             if name is None:
                 raise includer.error(
                     f"the included name {shown(' '.join(found['rest'].split()))} is computed",
-                    mend="include files by a name in quotes",
+                    hint="include files by a name in quotes",
                 )
             if name in texts:
                 continue
             if len(texts) >= MAX_PARTIALS:
-                raise includer.error(f"more than {MAX_PARTIALS} partials", mend="include fewer files")
+                raise includer.error(f"more than {MAX_PARTIALS} partials", hint="include fewer files")
             path, data = _look_up(name, folder, blobs, includer)
             partial = source_of(path, data)
             letters += len(partial.text)
             if letters > MAX_BYTES:
-                raise includer.error("the partials have more than 1 MiB together", mend="include less")
+                raise includer.error("the partials have more than 1 MiB together", hint="include less")
             source.warnings += partial.warnings
             texts[name] = partial.text
             paths[path] = None
@@ -90,7 +90,7 @@ def _look_up(name: str, folder: PurePosixPath, blobs: Blobs, includer: Source) -
     outside = all(_inside(start, name) is None for start in (PurePosixPath(), folder))
     raise includer.error(
         f"the partial {shown(name)} {'lies outside the repository' if outside else 'is not there'}",
-        mend="include a file of this repository, by its path from the root or from the prompt's folder",
+        hint="include a file of this repository, by its path from the root or from the prompt's folder",
     )
 
 

@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import PurePosixPath
 
 from engine.readers.bounded import Source
+from engine.readers.dialects import GITHUB_VARIABLE, parses, variables_of
 from engine.readers.nodes import Fields, find
 from engine.readers.prompts.partials import included
 from engine.readers.prompts.parts import Blobs, front_matter, parameters_of, prompt_source, role_of
-from engine.templates import GITHUB_VARIABLE, parses, variables_of
 from schemas.prompts import LIMIT_NAMES, Dialect, Message, Parameters, PromptFile, Role
 
 JINJA_SUFFIXES = (".j2", ".jinja", ".jinja2")
@@ -76,7 +76,7 @@ def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:
     if fields is not None and (name := fields.text("role")) is not None:
         role = role_of(source, name, find(fields.node, ("role",)))
     if not body.strip():
-        raise source.error("the prompt is empty", line, mend="write the instructions for the model")
+        raise source.error("the prompt is empty", line, hint="write the instructions for the model")
     return Message(role=role, content=body.strip("\n")), fields
 
 

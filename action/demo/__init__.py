@@ -1,1 +1,0 @@
-"""The demo: a real repository with pull requests that deserve different verdicts."""
