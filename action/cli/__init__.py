@@ -10,6 +10,7 @@ import traceback
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,7 +18,7 @@ import typer
 
 from action.cli.streams import prepare
 from action.exits import Exit, exit_of_error
-from schemas.errors import PromptVerdictError
+from schemas.errors import PromptVerdictError, UsageError
 
 app = typer.Typer(
     name="promptverdict",
@@ -319,6 +320,8 @@ def _become_bot(arguments: list[str]) -> NoReturn:
 
     It looks for its modules where we found ours, and not in the working directory, which may be anybody's.
     """
+    if find_spec("dbos") is None:
+        raise UsageError("the bot is not installed", mend="install it: prompt-verdict[bot]")
     here = Path(__file__).parents[2] == Path.cwd()
     where = "-I" if sys.flags.isolated else "-P"
     flags = ["-u"] if here and not sys.flags.isolated else ["-u", where]
