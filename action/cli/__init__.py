@@ -51,6 +51,14 @@ class ListFormat(StrEnum):
     JSON = "json"
 
 
+class WorkflowForm(StrEnum):
+    """Which workflow ``init`` writes."""
+
+    SHORT = "short"
+    LONG = "long"
+    ENTERPRISE = "enterprise"
+
+
 class SchemaName(StrEnum):
     """What a JSON Schema can be had of."""
 
@@ -174,11 +182,19 @@ def init(
     *,
     repo: Repo = Path(),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the files, write nothing.")] = False,
+    form: Annotated[
+        WorkflowForm,
+        typer.Option("--workflow", help="short calls a shared workflow; long has every step; enterprise no artifacts."),
+    ] = WorkflowForm.SHORT,
+    action: Annotated[
+        str,
+        typer.Option("--action", metavar="URL", envvar="PROMPTVERDICT_ACTION", help="Where the Action is released."),
+    ] = "https://github.com/prompt-verdict/prompt-verdict",
 ) -> None:
     """Find the prompts and test sets of this repository; write promptverdict.yaml and the workflow."""
     from action.cli.init import init as run
 
-    _exit(run(repo, dry_run=dry_run))
+    _exit(run(repo, dry_run=dry_run, form=form.value, action=action))
 
 
 @app.command()
