@@ -12,15 +12,12 @@ from pathlib import PurePosixPath
 from pydantic import JsonValue
 
 from schemas.config import FieldKind, FieldRule
-from schemas.errors import UsageError
 from schemas.prompts import PromptFile, UseCase
 from schemas.testsets import TestSet
 from schemas.values import Value
 
 GATE_EXAMPLE = "gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: guard, max_cost_increase: 0.20}"
 
-SHORT_FORM_KEY = "ANTHROPIC_API_KEY"
-"""The key that the short form of the workflow passes on, before ``init`` writes the one that is needed."""
 _EVERYWHERE = {"prompt", "prompts", "test", "tests", "txt", "yml", "yaml", "json", "jinja", "system", "user"}
 """Words in paths that say nothing about which prompt it is."""
 MAX_LABELS = 40
@@ -193,26 +190,6 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
             lines += ["    # scored by the prompt's own evaluators"] if lineage.scored else unscored
         lines.append("    # gate: {margin: {overall: 0.05, slice: 0.10}, adversarial: guard, max_cost_increase: 0.20}")
     return "\n".join(lines) + "\n"
-
-
-def action_name(url: str) -> str:
-    """Returns the OWNER/NAME that a repository's address ends with. Raises UsageError where it has none."""
-    name = re.fullmatch(r"(?:https://[^/@]+|file://.*)/([A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*?)(?:\.git)?/?", url)
-    if name is None:
-        raise UsageError(f"{url!r} is not the address of a repository", mend="pass https://HOST/OWNER/NAME")
-    return name[1]
-
-
-def workflow_text(template: str, *, branch: str, action: str, release: str, key: str | None) -> str:
-    """The workflow of a ``template`` of the package (action/workflow*.yml).
-
-    ``branch`` is the default branch, ``action`` the OWNER/NAME that releases the Action, ``release`` what follows ``@``
-    in ``uses:`` (a commit with the version as a comment, or a tag), ``key`` the variable of the one key that the short
-    form passes on.
-    """
-    text = re.sub(r"branches: \[[^]]*\]", lambda _: f"branches: [{_quoted(branch)}]", template)
-    text = re.sub(r"uses: prompt-verdict/prompt-verdict([^@\s]*)@.*", lambda m: f"uses: {action}{m[1]}@{release}", text)
-    return text.replace(SHORT_FORM_KEY, key) if key and "secrets: {" in text else text
 
 
 def _comment(text: str) -> str:

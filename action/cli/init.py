@@ -13,7 +13,8 @@ from action.cli.streams import put
 from action.exits import Exit
 from adapters.providers.registry import CA_BUNDLE, KEYS, PROXY
 from adapters.releases import newest_release
-from engine.adoption import ProposedLineage, action_name, configuration_text, propose, workflow_text
+from engine.adoption import ProposedLineage, configuration_text, propose
+from engine.init_workflow import action_name, workflow_text
 from engine.readers.config import read_config
 from engine.readers.prompts import find_prompts, is_prompt_path
 from engine.readers.testsets import read_test_set

@@ -20,8 +20,9 @@ from typing import cast
 from pydantic import ValidationError
 
 from adapters.providers.exchange import Lines, Opening, Order, Question, Reply, line
+from adapters.providers.installed import check_sdk
 from adapters.providers.process import CallingProcess
-from adapters.providers.registry import CA_BUNDLE, PROXY, check_sdk, key_for, key_name, provider_for
+from adapters.providers.registry import CA_BUNDLE, PROXY, key_for, key_name, provider_for
 from schemas.config import ModelConfig, ProviderName
 from schemas.outcomes import Completion, CompletionError, ErrorKind
 from schemas.ports import ModelProvider

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,16 +58,6 @@ def recording_of(model: ModelConfig, environment: Mapping[str, str]) -> Path:
             f"recording must be the bare name of a file in {RECORDINGS}: {name!r}", where=f"models: {model.model}"
         )
     return Path(folder) / name
-
-
-def check_sdk(model: ModelConfig) -> None:
-    """Raises ProviderError when the provider's SDK is not installed: it is an optional dependency."""
-    if find_spec(model.provider.value) is None or find_spec("aiohttp") is None:
-        raise ProviderError(
-            f"the SDK of {model.provider} is not installed",
-            where=f"models: {model.model}",
-            mend=f"install it: prompt-verdict[{model.provider}]",
-        )
 
 
 def key_name(model: ModelConfig) -> str:
