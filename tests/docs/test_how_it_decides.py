@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.gate.bounds import ALPHA_GUARD, OVERALL_MARGIN, PLANNING_VARIANCE, cases_for, certifiable, largest_drop
+from engine.gate.bounds import ALPHA_GUARD, PLANNING_VARIANCE, cases_for, certifiable, largest_drop
 from engine.gate.guard import EARLY
 from engine.gate.spending import boundary
 from engine.gate.two_by_two import boschloo_p, fisher_p
@@ -44,7 +44,7 @@ def test_the_bounds_by_hand_are_the_gates():
     margins = PAGE.partition("## Margins")[2].partition("\n## ")[0].replace("\n", " ")
     known = [f"{100 * certifiable(cases, PLANNING_VARIANCE):.1f}" for cases in (100, 200)]
     assert f"100 cases rule out {known[0]} points and 200 cases {known[1]}" in margins
-    assert f"From {cases_for(OVERALL_MARGIN, PLANNING_VARIANCE)} cases on" in margins
+    assert f"From {cases_for(0.05, PLANNING_VARIANCE)} cases on" in margins
 
 
 def test_the_demo_says_what_the_page_says(tmp_path):
