@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.gate.bounds import ALPHA_GUARD, PLANNING_VARIANCE, cases_for, certifiable, largest_drop
+from engine.gate.bounds import ALPHA_GUARD, PLANNING_VARIANCE, cases_for, certifiable, largest_drop, planning_sample
 from engine.gate.guard import EARLY
 from engine.gate.spending import boundary
 from engine.gate.two_by_two import boschloo_p, fisher_p
@@ -44,6 +44,8 @@ def test_the_bounds_by_hand_are_the_gates():
     margins = PAGE.partition("## Margins")[2].partition("\n## ")[0].replace("\n", " ")
     known = [f"{100 * certifiable(cases, PLANNING_VARIANCE):.1f}" for cases in (100, 200)]
     assert f"100 cases rule out {known[0]} points and 200 cases {known[1]}" in margins
+    clustered, single = (100 * certifiable(*planning_sample(sizes)) for sizes in ([4] * 50, [1] * 50))
+    assert f"give a margin of {clustered:.1f} points, and fifty single cases one of {single:.1f}" in margins
     assert f"From {cases_for(0.05, PLANNING_VARIANCE)} cases on" in margins
 
 
