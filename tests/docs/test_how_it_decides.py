@@ -7,8 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.gate.bounds import ALPHA_GUARD, PLANNING_VARIANCE, cases_for, certifiable, largest_drop, planning_sample
-from engine.gate.guard import EARLY
+from engine.gate.bounds import (
+    ALPHA_GUARD,
+    CHURN,
+    PLANNING_VARIANCE,
+    cases_for,
+    certifiable,
+    largest_drop,
+    planning_sample,
+)
+from engine.gate.guard import ASSUMED, EARLY
 from engine.gate.spending import boundary
 from engine.gate.two_by_two import boschloo_p, fisher_p
 from tests.docs.demo import checked
@@ -29,6 +37,14 @@ def test_the_guards_table_is_the_gates():
         spend = ALPHA_GUARD - 3 * EARLY if look == "4" else EARLY
         assert float(level) == pytest.approx(spend)
         assert said == ("blocked" if boschloo_p(*table) <= spend else "wait")
+
+
+def test_the_assumed_cases_are_the_gates():
+    said = " ".join(PAGE.split())
+    assert (
+        f"fewer than {ASSUMED} other cases, {ASSUMED} assumed cases join them, of which {round(CHURN * ASSUMED)} broke"
+        in said
+    )
 
 
 def test_the_bounds_by_hand_are_the_gates():
