@@ -21,7 +21,7 @@ from tests.repositories import Repository
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-PACKAGES = ("schemas", "evaluators", "engine", "adapters", "action", "bot")
+PACKAGES = ("schemas", "evaluators", "engine", "adapters", "demo", "action", "bot")
 SERVICE = ("bot", "adapters/github", "adapters/store/postgres.py", "action/start.py", "action/publish.py")
 """Code that only the Action and the bot run."""
 BLOCKED = """
