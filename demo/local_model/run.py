@@ -70,9 +70,8 @@ models:
     base_url: {url}/v1
     api_key_env: DEMO_KEY
     price: {{input: 0.10, output: 0.40}}
-    max_concurrency: 2
-    timeout_s: 120
 defaults: {{model: local}}
+run: {{max_concurrency: 2}}
 lineages:
   triage: {{use_case: classification, prompt: {prompt}, tests: {tests}, labels: [{labels}]}}
 """
