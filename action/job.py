@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pydantic import JsonValue
-
 from action.events import (
     Dispatched,
     Event,
@@ -121,13 +119,11 @@ class Job:
             return self._commits(event)
         return self._pull_request(event)
 
-    def _payload(self) -> Mapping[str, JsonValue]:
+    def _payload(self) -> object:
         try:
-            payload = json.loads(Path(self.environment.event_path).read_bytes())
+            payload: object = json.loads(Path(self.environment.event_path).read_bytes())
         except (OSError, ValueError) as error:
             raise UsageError(f"the event can't be read ({type(error).__name__})", where="GITHUB_EVENT_PATH") from None
-        if not isinstance(payload, dict):
-            raise UsageError("the event isn't a JSON object", where="GITHUB_EVENT_PATH")
         return payload
 
     # -- events

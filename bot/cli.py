@@ -77,8 +77,8 @@ def setup(
     The key and the webhook secret go into files for this user only, never over anything that is there.
     """
     from adapters.providers.registry import CA_BUNDLE, PROXY
-    from bot.setup import Plan
-    from bot.setup import setup as run
+    from bot.operations.setup import Plan
+    from bot.operations.setup import setup as run
 
     run(
         Plan(
@@ -115,8 +115,8 @@ def doctor(
     It reads the same settings as the bot, changes nothing, and shows no secret. For the Action alone, without a bot:
     --repository, and a token that reads the repository in GITHUB_TOKEN.
     """
-    from bot.action_doctor import TOKEN, action_doctor
-    from bot.doctor import doctor as run
+    from bot.operations.doctor.action_rules import TOKEN, action_doctor
+    from bot.operations.doctor.examine import doctor as run
     from bot.variables import APP_ID
 
     as_document = output_format is DoctorFormat.JSON

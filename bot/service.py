@@ -15,10 +15,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from bot.listener import Listener, listen
-from bot.logs import logger, start_logs
-from bot.metrics import Metrics
-from bot.web import create_app
+from bot.telemetry.logs import logger, start_logs
+from bot.telemetry.metrics import Metrics
+from bot.webhooks.endpoints import create_app
+from bot.webhooks.listener import Listener, listen
 from schemas.errors import PromptVerdictError, UsageError
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
-from bot.intents import Place
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Installations, Lineages, Repositories, Runs, Verdicts
-from bot.store.values import LineagePoint, Run
+from bot.store.values import LineagePoint, RepositoryRef, Run
 from schemas.prompts import UseCase
 from schemas.scorecard import VerdictStatus
 
@@ -32,12 +31,14 @@ class HistoryRecords:
         """Where the App is installed and may do nothing."""
         return self._installations(col(Installations.suspended_at).is_not(None))
 
-    def repositories(self, installation_id: int) -> list[Place]:
+    def repositories(self, installation_id: int) -> list[RepositoryRef]:
         """What was seen of an installation, by name."""
         of = select(Repositories).where(col(Repositories.installation_id) == installation_id)
         with self._database.reading() as session:
             rows = session.exec(of.order_by(col(Repositories.name))).all()
-        return [Place(installation_id=row.installation_id, repository_id=row.id, repository=row.name) for row in rows]
+        return [
+            RepositoryRef(installation_id=row.installation_id, repository_id=row.id, full_name=row.name) for row in rows
+        ]
 
     def covered(self) -> frozenset[int]:
         """Every repository that something is kept of."""

@@ -19,8 +19,8 @@ from schemas.errors import StoreError
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from bot.intents import Place
     from bot.store.database import Database
+    from bot.store.values import RepositoryRef
 
 
 class InstallationRecords:
@@ -67,10 +67,10 @@ class InstallationRecords:
             for repository in session.exec(select(Repositories.id).where(*here).with_for_update()).all():
                 _remove(session, repository, at)
 
-    def repository(self, place: Place, at: datetime) -> None:
+    def repository(self, repo: RepositoryRef, at: datetime) -> None:
         """This repository belongs to this installation, under this name. Raises StoreError for a removed one."""
         with self._database.writing() as session:
-            seen(session, place, at)
+            seen(session, repo, at)
 
     def orphaned_outcomes(self, *, after: str, limit: int) -> tuple[str, ...]:
         """Digests in the outcome store that only removed repositories referred to, in order, those after ``after``."""
@@ -106,23 +106,23 @@ class InstallationRecords:
                 session.exec(delete(OrphanedOutcomes).where(col(OrphanedOutcomes.digest).in_(some)))
 
 
-def seen(session: Session, place: Place, at: datetime) -> Repositories:
+def seen(session: Session, repo: RepositoryRef, at: datetime) -> Repositories:
     """The repository's row, made or brought up to date, and locked until the transaction ends."""
-    account = place.repository.partition("/")[0]
-    installation = session.get(Installations, place.installation_id, with_for_update=True)
+    account = repo.full_name.partition("/")[0]
+    installation = session.get(Installations, repo.installation_id, with_for_update=True)
     if installation is None:
-        add_once(session, Installations(id=place.installation_id, account=account, seen_at=at))
-        installation = session.get_one(Installations, place.installation_id, with_for_update=True)
+        add_once(session, Installations(id=repo.installation_id, account=account, seen_at=at))
+        installation = session.get_one(Installations, repo.installation_id, with_for_update=True)
     if installation.removed_at is not None:
-        raise gone(f"installation {place.installation_id}")
-    row = session.get(Repositories, place.repository_id, with_for_update=True)
+        raise gone(f"installation {repo.installation_id}")
+    row = session.get(Repositories, repo.repository_id, with_for_update=True)
     if row is None:
         here = Repositories(
-            id=place.repository_id, installation_id=place.installation_id, name=place.repository, seen_at=at
+            id=repo.repository_id, installation_id=repo.installation_id, name=repo.full_name, seen_at=at
         )
         add_once(session, here)
-        row = session.get_one(Repositories, place.repository_id, with_for_update=True)
-    row.installation_id, row.name, row.seen_at = place.installation_id, place.repository, at
+        row = session.get_one(Repositories, repo.repository_id, with_for_update=True)
+    row.installation_id, row.name, row.seen_at = repo.installation_id, repo.full_name, at
     return row
 
 

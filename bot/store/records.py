@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.store.audit import AuditRecords
+from bot.store.comments import SurfaceRecords
 from bot.store.database import Database
 from bot.store.deliveries import DeliveryRecords
 from bot.store.history import HistoryRecords
@@ -11,7 +12,6 @@ from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
 from bot.store.schema import check, migrate
 from bot.store.spending import SpendingRecords
-from bot.store.surfaces import SurfaceRecords
 from bot.store.verdicts import VerdictRecords
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
 
-    from bot.intents import Place
     from bot.store.database import Database
+    from bot.store.values import RepositoryRef
 
 OPEN = tuple(state.value for state in RunState if state.is_open)
 
@@ -32,7 +32,7 @@ class RunRecords:
 
     def open_run(
         self,
-        place: Place,
+        repo: RepositoryRef,
         number: int | None,
         head_sha: str,
         base_ref: str,
@@ -50,7 +50,7 @@ class RunRecords:
         that is handled twice raises once. Raises StoreError when the App was removed.
         """
         with self._database.writing() as session:
-            repository = seen(session, place, at)
+            repository = seen(session, repo, at)
             attempts = session.exec(
                 select(Rows)
                 .where(
@@ -72,7 +72,7 @@ class RunRecords:
                 subject = str(number) if kind is RunKind.PULL_REQUEST else kind.value
                 newest = Rows(
                     id=f"exp:{repository.id}:{subject}:{head_sha}:{digest_of(base_ref)[:16]}:{attempt}",
-                    installation_id=place.installation_id,
+                    installation_id=repo.installation_id,
                     repository_id=repository.id,
                     kind=kind.value,
                     number=number,

@@ -8,11 +8,22 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from schemas.experiments import Experiment
+from schemas.payloads import Id, RepositoryName
 from schemas.scorecard import Scorecard, VerdictStatus
 from schemas.values import Value
 
 MOST_TRIES = 8
 """A delivery that could not be handled so often has failed."""
+
+
+class RepositoryRef(Value):
+    """One repository of one installation of the App."""
+
+    installation_id: Id
+    repository_id: Id
+    """GitHub's id: it survives renames."""
+    full_name: RepositoryName
+    """``owner/name`` when it was last seen."""
 
 
 class Delivery(Value):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from bot.commands.grammar import USAGE
-from bot.registration import PERMISSIONS
+from bot.operations.app_manifest import PERMISSIONS
 from bot.variables import VARIABLES
 
 ROOT = Path(__file__).parents[2]

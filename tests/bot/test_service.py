@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from bot import service
-from bot.listener import listen
 from bot.service import Service
 from bot.store.records import Records
+from bot.webhooks.listener import listen
 from schemas.errors import StoreError, UsageError
 from tests.bot.running import ROOT, command, running
 from tests.bot.served import SECRET, headers_for, settings_for

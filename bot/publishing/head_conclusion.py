@@ -1,0 +1,54 @@
+"""Which conclusion a head deserves. Pure.
+
+A check run belongs to a commit, not to a pull request: where several open ones share a head the worst verdict counts,
+and what was never judged is no success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from schemas.host import CheckConclusion
+from schemas.scorecard import Scorecard, VerdictStatus
+from schemas.values import Value
+
+LONGEST_TITLE = 255
+
+
+class HeadConclusion(Value):
+    """What the check of one pull request says."""
+
+    conclusion: CheckConclusion | None
+    """``None``: the check stays under way, since another pull request with this head has no verdict yet."""
+    decided_by: int | None = None
+    """The other pull request that decides."""
+
+    def title(self, own: str) -> str:
+        """The check's title: ``own``, after what another pull request has to do with it."""
+        if self.decided_by is None:
+            return own
+        says = "has no verdict yet" if self.conclusion is None else "decides"
+        return f"#{self.decided_by} with the same head {says}; {own}"[:LONGEST_TITLE]
+
+
+def conclusion_of(scorecard: Scorecard) -> CheckConclusion:
+    """The conclusion of one verdict. Never neutral or skipped: GitHub counts both as passed."""
+    if scorecard.passes:
+        return CheckConclusion.SUCCESS
+    if scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS):
+        return CheckConclusion.ACTION_REQUIRED
+    return CheckConclusion.FAILURE
+
+
+def head_conclusion(number: int, verdicts: Mapping[int, Scorecard | None]) -> HeadConclusion:
+    """Of the pull request ``number`` among all open ones with the same head; ``None`` has no verdict yet.
+
+    A failure anywhere decides at once; else everybody is waited for.
+    """
+    found = {other: None if card is None else conclusion_of(card) for other, card in verdicts.items()}
+    own = found[number]
+    for worst in (CheckConclusion.FAILURE, None, CheckConclusion.ACTION_REQUIRED, CheckConclusion.SUCCESS):
+        those = sorted(other for other, conclusion in found.items() if conclusion is worst)
+        if those:
+            return HeadConclusion(conclusion=worst, decided_by=None if own is worst else those[0])
+    raise AssertionError("unreachable: the pull request itself is among them")
