@@ -28,13 +28,13 @@ from engine.render.limits import JOB_SUMMARY
 from engine.render.markdown import Links, markdown
 from engine.surfaces import outdated
 from engine.trust import pull_request_of
-from schemas.config import CommentPolicy
 from schemas.errors import HostError, PromptVerdictError, UsageError
 from schemas.pullrequests import PullRequest, Trust
 
 if TYPE_CHECKING:
     from action.environment import Environment
     from action.outputs import Runner
+    from engine.preparation import Preparation
     from schemas.host import Sha
     from schemas.ports import PullRequestHost
     from schemas.scorecard import Clearance, Scorecard
@@ -51,41 +51,10 @@ class FetchedTree(Protocol):
         ...
 
 
-class Preparation(Protocol):
-    """What is known before the first call."""
-
-    @property
-    def runs(self) -> bool:
-        """Whether anything is to be measured."""
-        ...
-
-    @property
-    def comment(self) -> CommentPolicy:
-        """From base's configuration."""
-        ...
-
-    @property
-    def content_digest(self) -> str:
-        """Of everything that a verdict or its acceptance depends on."""
-        ...
-
-    def static(self) -> Scorecard:
-        """The scorecard without a single call."""
-        ...
-
-    def running(self) -> str:
-        """The comment while it is measured."""
-        ...
-
-    async def measure(self, log: Callable[[str], None]) -> Scorecard:
-        """Runs what is planned; ``log`` takes lines of progress."""
-        ...
-
-
 class Pipeline(Protocol):
     """The engine with the world plugged in (action/pipeline.py)."""
 
-    def prepare(self, pull_request: PullRequest) -> Preparation:
+    def prepare(self, pull_request: PullRequest) -> Preparation[Scorecard]:
         """Detects and plans; spends nothing."""
         ...
 
@@ -196,7 +165,7 @@ class Job:
             repository=self.environment.repository,
         )
         preparation = self._prepared(pull_request)
-        scorecard = self._measured(preparation, pull_request)
+        scorecard = run_async(preparation.measure(self.runner.say))
         return self._tell(scorecard, Links(rerun=self.environment.rerun_url), comment_url="", gated=False)
 
     def _adopt(self, event: Pushed) -> int:
@@ -246,9 +215,10 @@ class Job:
         pending = publisher.pending(why)
         try:
             preparation = self._prepared(pull_request)
-            if number is not None and preparation.runs and pull_request.trust is not Trust.FORK:
-                publisher.running(preparation.running(), preparation.comment)
-            scorecard = self._measured(preparation, pull_request)
+            running = preparation.running()
+            if number is not None and running is not None:
+                publisher.running(running, preparation.comment)
+            scorecard = run_async(preparation.measure(self.runner.say))
             accepts = preparation.content_digest if may_be_cleared(scorecard) else None
             scorecard = self._cleared(scorecard, preparation, pull_request)
             outdated = None if number is None else self._superseded(pull_request, number)
@@ -267,17 +237,13 @@ class Job:
         gated = publisher.final(scorecard, links, accepts)
         return self._tell(scorecard, links, comment_url=publisher.comment_url, gated=gated)
 
-    def _prepared(self, pull_request: PullRequest) -> Preparation:
+    def _prepared(self, pull_request: PullRequest) -> Preparation[Scorecard]:
         self.tree.fetch((pull_request.base_sha, pull_request.head_sha))
         return self.pipeline.prepare(pull_request)
 
-    def _measured(self, preparation: Preparation, pull_request: PullRequest) -> Scorecard:
-        """A fork that nobody approved gets what can be said without a secret and without a call."""
-        if pull_request.trust is Trust.FORK or not preparation.runs:
-            return preparation.static()
-        return run_async(preparation.measure(self.runner.say))
-
-    def _cleared(self, scorecard: Scorecard, preparation: Preparation, pull_request: PullRequest) -> Scorecard:
+    def _cleared(
+        self, scorecard: Scorecard, preparation: Preparation[Scorecard], pull_request: PullRequest
+    ) -> Scorecard:
         number = pull_request.number
         if number is None or not may_be_cleared(scorecard):
             return scorecard
@@ -289,7 +255,7 @@ class Job:
         return scorecard if found is None else cleared(scorecard, found)
 
     def _clearance(
-        self, scorecard: Scorecard, preparation: Preparation, pull_request: PullRequest, number: int
+        self, scorecard: Scorecard, preparation: Preparation[Scorecard], pull_request: PullRequest, number: int
     ) -> Clearance | None:
         return clearance(
             scorecard,

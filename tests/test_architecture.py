@@ -30,11 +30,11 @@ PURE_USES = {
 
 BOT_ROOMS = {
     "telemetry": set(),
-    "store": set(),
+    "store": {"blocking"},
     "webhooks": {"store", "telemetry", "settings"},
     "approvals": {"store"},
-    "publishing": {"approvals", "store", "telemetry", "webhooks"},
-    "commands": {"approvals", "store", "webhooks"},
+    "publishing": {"approvals", "blocking", "store", "telemetry", "webhooks"},
+    "commands": {"approvals", "blocking", "store", "webhooks"},
     "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
     "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
 }

@@ -1,4 +1,4 @@
-"""Whether a run is still the newest word on its pull request: read anew, since events are only hints."""
+"""Whether a run is still the newest for its pull request. Read again before each write, since events are only hints."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class Superseded(Exception):  # noqa: N818 - named after what happened
-    """The run is no longer the pull request's."""
+    """The run is no longer the newest of its pull request."""
 
 
 def current(records: Records, host: AppHost, run: Run) -> HostedPullRequest:
-    """The pull request as it is now, while ``run`` is on its head and base and nobody has cancelled it for another.
+    """Reads the pull request and checks that ``run`` has its head and base and was not cancelled.
 
     Raises Superseded and HostError.
     """
@@ -30,7 +30,7 @@ def current(records: Records, host: AppHost, run: Run) -> HostedPullRequest:
     try:
         now = host.pull_request(run.number)
     except NotFound:
-        raise Superseded("the pull request isn't there any more") from None
+        raise Superseded("the pull request no longer exists") from None
     if not now.is_open:
         raise Superseded("the pull request is closed")
     why = outdated(run.head_sha, run.base_ref, now)
@@ -40,7 +40,7 @@ def current(records: Records, host: AppHost, run: Run) -> HostedPullRequest:
 
 
 def still_open(records: Records, run: Run) -> None:
-    """Returns while nobody has cancelled the run or brought it to its end in our place. Raises Superseded."""
+    """Raises Superseded if the run has ended or was cancelled, by this worker or another."""
     fresh = records.run(run.id)
     if fresh is None or not fresh.state.is_open:
         raise Superseded("it has ended elsewhere")

@@ -1,7 +1,7 @@
-"""Which conclusion a head deserves. Pure.
+"""Which conclusion the check of a head shows. Pure.
 
-A check run belongs to a commit, not to a pull request: where several open ones share a head the worst verdict counts,
-and what was never judged is no success.
+A check run belongs to a commit, not to a pull request. If several open pull requests share a head, the worst verdict
+counts, and a missing verdict is no success.
 """
 
 from __future__ import annotations
@@ -13,18 +13,21 @@ from schemas.scorecard import Scorecard, VerdictStatus
 from schemas.values import Value
 
 LONGEST_TITLE = 255
+"""GitHub's limit for the title of a check."""
+WORST_FIRST = (CheckConclusion.FAILURE, None, CheckConclusion.ACTION_REQUIRED, CheckConclusion.SUCCESS)
+"""A failure decides at once. Otherwise a pull request without a verdict (``None``) keeps the check open."""
 
 
 class HeadConclusion(Value):
     """What the check of one pull request says."""
 
     conclusion: CheckConclusion | None
-    """``None``: the check stays under way, since another pull request with this head has no verdict yet."""
+    """``None`` keeps the check open, since another pull request with this head has no verdict yet."""
     decided_by: int | None = None
     """The other pull request that decides."""
 
     def title(self, own: str) -> str:
-        """The check's title: ``own``, after what another pull request has to do with it."""
+        """Returns the check's title: ``own``, after a note about the pull request that decides."""
         if self.decided_by is None:
             return own
         says = "has no verdict yet" if self.conclusion is None else "decides"
@@ -32,7 +35,7 @@ class HeadConclusion(Value):
 
 
 def conclusion_of(scorecard: Scorecard) -> CheckConclusion:
-    """The conclusion of one verdict. Never neutral or skipped: GitHub counts both as passed."""
+    """Returns the conclusion of one verdict. Never neutral or skipped: GitHub counts both as passed."""
     if scorecard.passes:
         return CheckConclusion.SUCCESS
     if scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS):
@@ -41,13 +44,13 @@ def conclusion_of(scorecard: Scorecard) -> CheckConclusion:
 
 
 def head_conclusion(number: int, verdicts: Mapping[int, Scorecard | None]) -> HeadConclusion:
-    """Of the pull request ``number`` among all open ones with the same head; ``None`` has no verdict yet.
+    """Returns the conclusion for pull request ``number``.
 
-    A failure anywhere decides at once; else everybody is waited for.
+    ``verdicts`` holds every open pull request with the same head; ``None`` has no verdict yet.
     """
     found = {other: None if card is None else conclusion_of(card) for other, card in verdicts.items()}
     own = found[number]
-    for worst in (CheckConclusion.FAILURE, None, CheckConclusion.ACTION_REQUIRED, CheckConclusion.SUCCESS):
+    for worst in WORST_FIRST:
         those = sorted(other for other, conclusion in found.items() if conclusion is worst)
         if those:
             return HeadConclusion(conclusion=worst, decided_by=None if own is worst else those[0])

@@ -1,8 +1,8 @@
-"""Writing verdicts where people look: one check run for each run, one comment for each pull request.
+"""Writes verdicts to GitHub: one check run for each run, one comment for each pull request.
 
-Every writing may be repeated: the newest state is read first, and the same thing is written again. Reading and writing
-aren't one act at GitHub, so the pull request is read right before each try of a write, and once more when all is
-written: what then stands on a superseded head is taken back, and the comment follows the newest run.
+Every write may be repeated: it reads the newest state first and writes the same text again. GitHub has no transaction
+over a read and a write. So the pull request is read right before each try of a write, and once more after the last
+one: a verdict on a superseded head is then taken back, and the comment follows the newest run.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from bot.approvals.accepted_verdict import accepted
+from bot.approvals.approved_verdict import with_approvals
 from bot.publishing.freshness import Superseded, current, still_open
 from bot.publishing.head_conclusion import HeadConclusion, conclusion_of, head_conclusion
-from bot.publishing.pull_request_comment import Comments
+from bot.publishing.pull_request_comment import PullRequestComments
 from bot.store.values import KeptVerdict, RepositoryRef, Run, RunKind
 from bot.telemetry.logs import logger
 from bot.webhooks.intents import RERUN
@@ -33,78 +33,91 @@ if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
     from adapters.github.checks import AppHost
     from bot.store.records import Records
+    from schemas.config import CommentPolicy
     from schemas.ports import Clock
 
 BUTTON = CheckAction(label="Re-run", description="Measure this head again", identifier=RERUN)
-KNOWN_FOR = timedelta(minutes=1)
+RULES_CACHED_FOR = timedelta(minutes=1)
 SETTLES = 8
-"""Others with the same head may end while we write: so often we look again whether what we wrote still holds."""
+"""How often ``settle`` checks again whether what it wrote still holds: other runs of the head may end meanwhile."""
 
 log = logger("publishing")
 
 
-def repo_of(run: Run) -> RepositoryRef:
-    """Where a run's repository is."""
-    return RepositoryRef(installation_id=run.installation_id, repository_id=run.repository_id, full_name=run.repository)
+class _RequiredCheck(NamedTuple):
+    """Whether a branch requires our check, and when GitHub said so."""
+
+    asked_at: datetime
+    required: bool
 
 
 class VerdictPublisher:
-    """The surfaces of all runs. Methods block; they raise HostUnavailable where it is to be tried again later."""
+    """The check and the comment of every run. Methods block; they raise HostUnavailable if a later try may succeed."""
 
     def __init__(self, records: Records, app: GitHubApp, server_url: str, clock: Clock) -> None:
         self._records = records
         self._app = app
-        self._server_url = server_url
         self._clock = clock
-        self._required: dict[tuple[int, str], tuple[datetime, bool]] = {}
-        """Repository and branch → when it was asked whether the branch requires our check, and the answer."""
-        self.comments = Comments(records, app, server_url, self._accepted)
+        self._required: dict[tuple[int, str], _RequiredCheck] = {}
+        """By repository id and branch."""
+        self._comments = PullRequestComments(records, app, server_url, self._approved)
 
     def host(self, run: Run) -> AppHost:
-        """The run's repository on GitHub."""
+        """Returns the run's repository on GitHub."""
         return self._app.host(run.installation_id, run.repository)
 
     def pull_request(self, repo: RepositoryRef, number: int) -> HostedPullRequest:
-        """The pull request as it is now. Raises NotFound."""
-        return self._app.host(repo.installation_id, repo.full_name).pull_request(number)
+        """Reads the pull request. Raises NotFound."""
+        return self._repository(repo).pull_request(number)
 
     def current(self, run: Run) -> HostedPullRequest:
-        """The pull request as it is now, while the run is still its own. Raises Superseded."""
+        """Reads the pull request and checks that the run is still its newest. Raises Superseded."""
         return current(self._records, self.host(run), run)
 
     def check_name(self, repo: RepositoryRef, pull: HostedPullRequest) -> str:
-        """What the check of a pull request is called. What its base requires is asked again after ``KNOWN_FOR``."""
+        """Returns the name of the pull request's check. The rules of its base are cached for ``RULES_CACHED_FOR``."""
         return check_name(pull.base_ref, pull.default_branch, partial(self._requires, repo))
 
     def _requires(self, repo: RepositoryRef, branch: str) -> bool:
         at, key = self._clock.utc(), (repo.repository_id, branch)
         known = self._required.get(key)
-        if known is None or at - known[0] > KNOWN_FOR:
-            host = self._app.host(repo.installation_id, repo.full_name)
-            known = self._required[key] = at, any(check.name == NAME for check in host.required_checks(branch))
-        return known[1]
+        if known is None or at - known.asked_at > RULES_CACHED_FOR:
+            checks = self._repository(repo).required_checks(branch)
+            known = self._required[key] = _RequiredCheck(at, any(check.name == NAME for check in checks))
+        return known.required
 
-    def newest(self, repo: RepositoryRef, head_sha: Sha, name: str) -> str | None:
-        """The id of the run whose check of this name is the newest on a commit; ``None``: there is none."""
-        found = self._app.host(repo.installation_id, repo.full_name).checks(head_sha, name)
+    def newest_run_id(self, repo: RepositoryRef, head_sha: Sha, name: str) -> str | None:
+        """Returns the id of the run whose check of this name is the newest on a commit; ``None`` without a check."""
+        found = self._repository(repo).checks(head_sha, name)
         return found[0].external_id if found else None
 
-    def begin(self, run: Run, now: HostedPullRequest | None) -> bool:
-        """Shows that the run is under way. False: it was cancelled meanwhile, and its check says so.
+    def start_check(self, run: Run, now: HostedPullRequest | None) -> bool:
+        """Shows that the run is under way. Returns False if it was cancelled meanwhile; its check then says so.
 
-        After a kill it finds the check that it made before.
+        After a crash it finds the check that it had made before.
         """
-        text = "This head is being evaluated; the verdict replaces this."
+        text = "This head is being evaluated. The verdict replaces this text."
         shown = _check(run, None, "measuring", text, self._name(run, now))
         check_run_id = self.host(run).create_check(shown)
         if self._records.start(run.id, check_run_id, self._clock.utc()):
             return True
-        self.cancelled(run.model_copy(update={"check_run_id": check_run_id}))
+        self.cancel_check(run.model_copy(update={"check_run_id": check_run_id}))
         return False
 
-    def progress(self, run: Run, check_run_id: int, line: str, unless_over: Callable[[], object]) -> None:
-        """How far it is. Nothing depends on it, so no outage is raised. Raises Superseded, and what ``unless_over``
-        raises: it is called right before each try, as one that came late would stand there instead of the verdict."""
+    def show_running(self, run: Run, text: str, policy: CommentPolicy) -> None:
+        """Shows in the comment that the run is under way. Raises Superseded."""
+        self._comments.show_running(run, text, policy)
+
+    def refresh_comment(self, run: Run) -> None:
+        """Brings the comment to the newest state, after ``run`` was superseded. Raises HostUnavailable."""
+        self._comments.refresh(run)
+
+    def show_progress(self, run: Run, check_run_id: int, line: str, unless_over: Callable[[], object]) -> None:
+        """Shows a line of progress. Failures of GitHub are only logged: no verdict depends on it.
+
+        Raises Superseded, and whatever ``unless_over`` raises. That is called right before each try: a late line of
+        progress would otherwise replace the verdict.
+        """
 
         def look() -> None:
             unless_over()
@@ -115,63 +128,63 @@ class VerdictPublisher:
         except HostError as error:
             log.info("progress not shown", run=run.id, why=str(error))
 
-    def waiting(self, run: Run, why: str) -> None:
-        """The run can't go on before an operator has acted: its check says so. Raises HostError and Superseded."""
+    def show_waiting(self, run: Run, why: str) -> None:
+        """Shows that the run waits for the operator to fix something. Raises HostError and Superseded."""
 
         def look() -> None:
-            with suppress(StoreError):  # it may be what is broken
+            with suppress(StoreError):  # the store may be what is broken
                 still_open(self._records, run)
 
-        shown = f"{why} The run goes on by itself then."
+        shown = f"{why} The run then continues without another push."
         self.host(run).create_check(_check(run, None, "waiting for the operator of Prompt Verdict", shown), look)
 
-    def cancelled(self, run: Run) -> None:
-        """The check of a superseded run. One that was made in the moment of a kill is found by its external id."""
+    def cancel_check(self, run: Run) -> None:
+        """Cancels the check of a superseded run."""
         host = self.host(run)
         check_run_id = run.check_run_id
-        if check_run_id is None:
+        if check_run_id is None:  # the worker may have died between making the check and storing its id
             made = (check for check in host.checks(run.head_sha) if check.external_id == run.id)
             check_run_id = next((check.id for check in made), None)
         if check_run_id is None:
             return
-        why = "A newer push, another base, a change of the base or the end of the pull request took this back."
+        why = "Superseded by a newer push, another base, a change of the base, or the end of the pull request."
         try:
             host.update_check(check_run_id, _check(run, CheckConclusion.CANCELLED, "superseded", why))
         except NotFound:
             return
 
-    def broken(self, run: Run, why: str) -> None:
-        """The run came to no verdict that could be shown: its check fails and says why, and a comment that stands."""
+    def show_failure(self, run: Run, why: str) -> None:
+        """Fails the check of a run that came to no verdict, and updates an existing comment. Raises HostError."""
         now = None if run.kind is RunKind.QUEUE or run.number is None else self.host(run).pull_request(run.number)
         wanted = _check(run, CheckConclusion.FAILURE, "error: nothing was decided", why, self._name(run, now))
         self.host(run).create_check(wanted)
         if run.kind is RunKind.PULL_REQUEST:
-            self.comments.broken(run, why)
+            self._comments.show_failure(run, why)
 
     def publish(self, kept: KeptVerdict, now: HostedPullRequest | None) -> None:
-        """A verdict on its surfaces. ``now``: the pull request as it was just read; ``None`` where the merge queue asks
-        about a merge, which carries what was accepted of the pull request with the same content.
+        """Shows a verdict. ``now`` is the pull request as it was just read; ``None`` for a run of the merge queue,
+        which takes over the approvals of the pull request with the same content.
 
-        Raises Superseded where the pull request moved on before the last writing, or during it: who called then says so
-        on the check and has the comment mended.
+        Raises Superseded if the pull request moved on before or during the last write. The caller then cancels the
+        check and refreshes the comment.
         """
         if now is not None:
-            scorecard = self.settle(repo_of(kept.run), now)
+            scorecard = self.settle(kept.run.repo, now)
             if scorecard is not None:
-                self.comments.verdict(kept.run, scorecard)
+                self._comments.show_verdict(kept.run, scorecard)
             self.current(kept.run)
             return
         author = None if kept.run.number is None else self.host(kept.run).pull_request(kept.run.number).author
-        scorecard = self._accepted(kept, author)
+        scorecard = self._approved(kept, author)
         self._write_check(kept.run, scorecard, HeadConclusion(conclusion=conclusion_of(scorecard)), NAME)
 
     def settle(self, repo: RepositoryRef, now: HostedPullRequest) -> Scorecard | None:
-        """Brings the checks of every open pull request with this head to the worst verdict among them.
+        """Writes the worst verdict of the head on the check of every open pull request that has this head.
 
-        Gives back what stands for ``now`` itself. Runs may end, and reviews come, at the same moment: each has kept its
-        verdict before it comes here, and looks again after it has written, so that whoever writes last has seen all.
-        Raises Superseded where ``now`` isn't the newest state any more.
+        Returns the verdict of ``now`` itself. Raises Superseded if ``now`` is not the newest state any more.
         """
+        # Runs may end and reviews may arrive at the same moment. Each writer has stored its verdict before it comes
+        # here and reads all verdicts again after it wrote. So whoever writes last has seen every verdict.
         written: dict[str, tuple[Scorecard, HeadConclusion]] = {}
         cards: dict[int, Scorecard | None] = {}
         for _ in range(SETTLES):
@@ -190,19 +203,19 @@ class VerdictPublisher:
                 except Superseded:
                     if number == now.number:
                         raise
-                    continue  # it decides no more: the next look leaves it out
+                    continue  # its pull request moved on: the next round leaves it out
                 written[one.run.id] = wanted
                 changed += 1
-            if not changed or (len(verdicts) <= 1 and not any(map(_accepts_people, cards.values()))):
+            if not changed or (len(verdicts) <= 1 and not any(map(_depends_on_approvals, cards.values()))):
                 break
         return cards.get(now.number)
 
     def _verdicts(self, repo: RepositoryRef, now: HostedPullRequest) -> dict[int, KeptVerdict | None]:
-        """The verdict of each open pull request with this head as it stands, if it has one on its present base."""
-        host = self._app.host(repo.installation_id, repo.full_name)
+        """Returns the verdict of each open pull request with this head on its present base, with its approvals."""
+        host = self._repository(repo)
         pulls = {pull.number: pull for pull in host.pull_requests_of(now.head_sha)} | {now.number: now}
         known = {run.number for run in self._records.runs_of_head(repo.repository_id, now.head_sha)}
-        for number in known - pulls.keys():
+        for number in known - pulls.keys():  # GitHub's list may lack one that we measured
             if number is not None:
                 pulls[number] = host.pull_request(number)
         kept_here = self._records.verdicts_of_head(repo.repository_id, now.head_sha)
@@ -211,14 +224,14 @@ class VerdictPublisher:
         for number, pull in pulls.items():
             if pull.is_open and pull.head_sha == now.head_sha:
                 kept = found.get((number, pull.base_ref))
-                card = None if kept is None else {"scorecard": self._accepted(kept, pull.author)}
+                card = None if kept is None else {"scorecard": self._approved(kept, pull.author)}
                 verdicts[number] = None if kept is None else kept.model_copy(update=card)
         return verdicts
 
-    def _accepted(self, kept: KeptVerdict, author: str | None) -> Scorecard:
-        """The verdict, with what people accepted of it. Where that can't be told it stays as it is: never a pass."""
+    def _approved(self, kept: KeptVerdict, author: str | None) -> Scorecard:
+        """Returns the verdict with its approvals; without them if they can't be read: never a pass by mistake."""
         try:
-            return accepted(
+            return with_approvals(
                 kept.scorecard,
                 repository_id=kept.run.repository_id,
                 number=kept.run.number,
@@ -231,15 +244,18 @@ class VerdictPublisher:
         except HostUnavailable:
             raise
         except HostError as error:
-            log.warning("acceptances can't be read", run=kept.run.id, why=str(error))
+            log.warning("approvals not readable", run=kept.run.id, why=str(error))
             return kept.scorecard
 
-    def _name(self, run: Run, now: HostedPullRequest | None) -> str:
-        return NAME if now is None else self.check_name(repo_of(run), now)
+    def _repository(self, repo: RepositoryRef) -> AppHost:
+        return self._app.host(repo.installation_id, repo.full_name)
 
-    def _write_check(self, run: Run, scorecard: Scorecard, stands: HeadConclusion, name: str) -> None:
+    def _name(self, run: Run, now: HostedPullRequest | None) -> str:
+        return NAME if now is None else self.check_name(run.repo, now)
+
+    def _write_check(self, run: Run, scorecard: Scorecard, head: HeadConclusion, name: str) -> None:
         shown = check_text(scorecard)
-        wanted = _check(run, stands.conclusion, stands.title(shown.title), shown.summary, name).model_copy(
+        wanted = _check(run, head.conclusion, head.title(shown.title), shown.summary, name).model_copy(
             update={"text": shown.text, "annotations": scorecard_annotations(scorecard), "actions": (BUTTON,)}
         )
         host = self.host(run)
@@ -254,13 +270,13 @@ class VerdictPublisher:
         self._records.start(run.id, host.create_check(wanted, look), self._clock.utc())
 
 
-def _accepts_people(card: Scorecard | None) -> bool:
-    """Whether what people accept can change how this verdict is shown."""
+def _depends_on_approvals(card: Scorecard | None) -> bool:
+    """Whether an approval can change how this verdict is shown."""
     return card is not None and (card.clearance is not None or may_be_cleared(card))
 
 
 def _check(run: Run, conclusion: CheckConclusion | None, title: str, summary: str, name: str = NAME) -> CheckRun:
-    """``name`` counts only for a check that is made: one that is there keeps its own."""
+    """Describes the run's check. GitHub ignores ``name`` when it updates an existing one."""
     return CheckRun(
         name=name,
         head_sha=run.head_sha,

@@ -1,14 +1,15 @@
-"""A base branch moved: its open pull requests are evaluated again where the move concerns their verdicts.
+"""Finds the open pull requests whose verdicts a move of their base branch affects.
 
-A verdict is about the tip of base that it was measured on. Policy, cases and prompts there may have become stricter
-since. What is stored isn't paid again.
+A verdict holds for the tip of the base that it was measured on. Policy, cases and prompts there may have become
+stricter since. A new evaluation pays only for answers that are not stored.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from bot.store.async_records import AsyncRecords
 from bot.telemetry.logs import logger
 from schemas.errors import NotFound
 
@@ -20,30 +21,38 @@ if TYPE_CHECKING:
     from schemas.host import HostedPullRequest, Sha
 
 MOST_REMEMBERED = 10_000
-"""Runs of which it is remembered that a move didn't concern them."""
+"""Runs that are remembered as unaffected by a tip."""
 
 log = logger("base moves")
+
+
+class AffectedRun(NamedTuple):
+    """A verdict that a move of its base affects."""
+
+    pull: HostedPullRequest
+    run: Run
+    tip: Sha
+    """The present tip of the base."""
 
 
 class BaseMoves:
     """One for each worker."""
 
     def __init__(self, records: Records, app: GitHubApp, evaluation: Evaluation) -> None:
-        self._records = records
+        self._records = AsyncRecords(records)
         self._app = app
         self._evaluation = evaluation
-        self._examined: dict[str, Sha] = {}
-        """Run → the newest tip that didn't concern it."""
+        self._unaffected: dict[str, Sha] = {}
+        """The newest tip that did not affect a run, by run id."""
 
-    async def concerned(
+    async def affected(
         self, repo: RepositoryRef, branch: str, pulls: list[HostedPullRequest] | None = None
-    ) -> list[tuple[HostedPullRequest, Run, Sha]]:
-        """Returns the open pull requests to ``branch`` whose newest verdict a later move of it concerns: each with its
-        run and the present tip. ``pulls`` are the open ones, where the caller knows them.
+    ) -> list[AffectedRun]:
+        """Returns the open pull requests to ``branch`` whose newest verdict a later move of it affects.
 
-        Raises HostError and StoreError.
+        ``pulls`` are the open ones, if the caller knows them. Raises HostError and StoreError.
         """
-        if not await asyncio.to_thread(self._records.is_base, repo.repository_id, branch):
+        if not await self._records.is_base(repo.repository_id, branch):
             return []
         host = await asyncio.to_thread(self._app.host, repo.installation_id, repo.full_name)
         try:
@@ -55,33 +64,33 @@ class BaseMoves:
         moves: dict[Sha, frozenset[str] | None] = {}
         found = []
         for pull in pulls:
-            run = await asyncio.to_thread(self._records.current_run, repo.repository_id, pull.number)
+            run = await self._records.current_run(repo.repository_id, pull.number)
             if run is None or (run.head_sha, run.base_ref) != (pull.head_sha, branch):
-                continue  # it has no run of this state: whoever brings it there reads the tip
-            if run.base_sha in (None, tip) or self._examined.get(run.id) == tip:
+                continue  # this state has no run yet: whoever starts it reads the tip
+            if run.base_sha in (None, tip) or self._unaffected.get(run.id) == tip:
                 continue
             if run.base_sha not in moves:
                 moves[run.base_sha] = await asyncio.to_thread(
-                    self._evaluation.concerns, repo, branch, run.base_sha, tip
+                    self._evaluation.changed_prompts, repo, branch, run.base_sha, tip
                 )
-            if await self._touches(run, moves[run.base_sha]):
-                found.append((pull, run, tip))
+            if await self._is_affected(run, moves[run.base_sha]):
+                found.append(AffectedRun(pull, run, tip))
             else:
                 self._remember(run, tip)
         if found:
-            log.info("base moved", repository=repo.repository_id, tip=tip, again=len(found))
+            log.info("base moved", repository=repo.repository_id, tip=tip, affected=len(found))
         return found
 
-    async def _touches(self, run: Run, lineages: frozenset[str] | None) -> bool:
-        """Whether lineages that differ at base are among those that the pull request changes."""
-        if lineages is None:
+    async def _is_affected(self, run: Run, changed: frozenset[str] | None) -> bool:
+        """Whether prompts that changed on the base are among those that the pull request changes."""
+        if changed is None:
             return True
-        kept = await asyncio.to_thread(self._records.verdict, run.id)
+        kept = await self._records.verdict(run.id)
         if kept is None:
-            return bool(lineages)  # still under way: which it changes isn't known yet
-        return not lineages.isdisjoint(card.lineage for card in kept.scorecard.lineages)
+            return bool(changed)  # the run is under way: which prompts it changes isn't known yet
+        return not changed.isdisjoint(card.lineage for card in kept.scorecard.lineages)
 
     def _remember(self, run: Run, tip: Sha) -> None:
-        if len(self._examined) >= MOST_REMEMBERED:
-            self._examined.clear()
-        self._examined[run.id] = tip
+        if len(self._unaffected) >= MOST_REMEMBERED:
+            self._unaffected.clear()
+        self._unaffected[run.id] = tip

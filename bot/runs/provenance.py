@@ -1,4 +1,4 @@
-"""What a verdict was made from, as the store keeps it: prompt versions, test sets, records. Pure."""
+"""What a verdict was made from, as the store keeps it: prompt versions, test sets, experiment records. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from schemas.testsets import TestSet
 
 
-def measured_of(prepared: Prepared, records: Iterable[Experiment]) -> tuple[Measured, ...]:
-    """One for each lineage × model that was looked at; ``records`` are those of the experiments that were run."""
+def provenance_of(prepared: Prepared, records: Iterable[Experiment]) -> tuple[Measured, ...]:
+    """Returns one value for each lineage × model. ``records`` are those of the experiments that were run."""
     by_name = {(record.lineage, record.model): record for record in records}
     return tuple(_measured(entry, by_name.get((entry.change.name, entry.model))) for entry in prepared.entries)
 
@@ -36,7 +36,7 @@ def _measured(entry: Entry, record: Experiment | None) -> Measured:
 
 
 def _version(prompt: PromptFile | None, model: ModelConfig | None) -> PromptVersion | None:
-    """What a model would see, and which model: where the file came from and how it was written doesn't count."""
+    """Describes what a model sees, and which model. The file's path and formatting don't count."""
     if prompt is None:
         return None
     content = {

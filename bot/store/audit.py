@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from bot.store.installations import hold
 from bot.store.tables import Audit, AuditReasons
-from bot.store.values import AuditAction, AuditEntry
+from bot.store.values import APPROVE, APPROVE_RUN, AuditEntry
 
 if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
@@ -26,7 +26,7 @@ class AuditRecords:
 
     def audit(self, entry: AuditEntry) -> bool:
         """Adds an entry. False: the same comment has one already. Raises StoreError for a removed repository."""
-        row = Audit(**entry.model_dump(exclude=set(WORDS)) | {"action": entry.action.value})
+        row = Audit(**entry.model_dump(exclude=set(WORDS)))
         with self._database.writing() as session:
             hold(session, entry.repository_id)
             if entry.comment_id is not None and session.exec(_of_comment(entry.comment_id)).first() is not None:
@@ -51,7 +51,7 @@ class AuditRecords:
             .where(
                 col(Audit.repository_id) == repository_id,
                 col(Audit.number) == number,
-                col(Audit.action) == AuditAction.APPROVE.value,
+                col(Audit.action) == APPROVE,
                 col(Audit.permitted).is_(True),
                 col(Audit.content_digest) == content_digest,
                 col(Audit.at) <= at,
@@ -65,7 +65,7 @@ class AuditRecords:
         wanted = select(Audit).where(
             col(Audit.repository_id) == repository_id,
             col(Audit.number) == number,
-            col(Audit.action) == AuditAction.APPROVE_RUN.value,
+            col(Audit.action) == APPROVE_RUN,
             col(Audit.permitted).is_(True),
             col(Audit.head_sha) == head_sha,
         )

@@ -12,6 +12,10 @@ from schemas.payloads import Id, RepositoryName
 from schemas.scorecard import Scorecard, VerdictStatus
 from schemas.values import Value
 
+APPROVE = "approve"
+"""The audited action that overrides a verdict of one content."""
+APPROVE_RUN = "approve_run"
+"""The audited action that lets a fork's head be run."""
 MOST_TRIES = 8
 """A delivery that could not be handled so often has failed."""
 
@@ -95,7 +99,14 @@ class Run(Value):
     started_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     shown_at: AwareDatetime | None
-    """When its verdict was put on GitHub."""
+    """When its verdict was first shown on GitHub."""
+
+    @property
+    def repo(self) -> RepositoryRef:
+        """Where it belongs."""
+        return RepositoryRef(
+            installation_id=self.installation_id, repository_id=self.repository_id, full_name=self.repository
+        )
 
 
 class PromptVersion(Value):
@@ -141,23 +152,6 @@ class KeptVerdict(Value):
     kept_at: AwareDatetime
 
 
-class AuditAction(StrEnum):
-    """What somebody did."""
-
-    APPROVE = "approve"
-    """Overrode a verdict of one content."""
-    APPROVE_RUN = "approve_run"
-    """Let a fork's head be run."""
-    RERUN = "rerun"
-    PROTECT = "protect"
-    ADD_CASE = "add_case"
-    EXPLAIN = "explain"
-    HELP = "help"
-    """Was told what there is: asked for it, or wrote what is no command."""
-    REVIEW = "review"
-    """Accepted what a person may accept, by an approving review."""
-
-
 class AuditEntry(Value):
     """Who did what, when, in which role, and why. It is never changed and never deleted; ``reason`` goes when the
     installation is removed."""
@@ -167,7 +161,8 @@ class AuditEntry(Value):
     by: str
     role: str
     """At that time."""
-    action: AuditAction
+    action: str
+    """The command, such as ``approve``."""
     permitted: bool = True
     reason: str = ""
     head_sha: str | None = None

@@ -14,13 +14,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-from bot.commands.dispatch import MOST_ANSWERS, CommandContext, answer
+from bot.commands.command import CommandContext
+from bot.commands.dispatch import MOST_ANSWERS, answer
 from bot.publishing.publisher import VerdictPublisher
 from bot.runs.base_moves import BaseMoves
+from bot.runs.coverage import Coverage
 from bot.runs.evaluation import Evaluated
 from bot.runs.execution import Execution
+from bot.runs.intent_handler import IntentHandler
 from bot.runs.reconciler import Reconciler
-from bot.runs.run_queue import Status
+from bot.runs.run_queue import QueueStatus
 from bot.store.records import Records
 from bot.telemetry.health import Health
 from bot.telemetry.metrics import Metrics
@@ -211,14 +214,14 @@ class Queue:
 
     waiting: dict = field(default_factory=dict)
 
-    async def enqueue(self, run_id, *, stranger=False):
+    async def enqueue(self, run_id, *, unapproved_fork=False):
         self.waiting.setdefault(run_id)
 
     async def cancel(self, run_id):
         self.waiting.pop(run_id, None)
 
     async def statuses(self, run_ids):
-        return {one: Status.WAITING if one in self.waiting else Status.ENDED for one in run_ids}
+        return {one: QueueStatus.WAITING if one in self.waiting else QueueStatus.ENDED for one in run_ids}
 
 
 @dataclass
@@ -286,22 +289,18 @@ class Town:
 
         publisher = VerdictPublisher(records, App, "https://github.test", clock)
 
-        async def reply(posted, reconciler):
+        reconciler = Reconciler(records, publisher, self.queue, moves=BaseMoves(records, App, self), clock=clock)
+
+        async def reply(posted):
             return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock))
 
-        reconciler = Reconciler(
-            records, App, publisher, self.queue, answer=reply, moves=BaseMoves(records, App, self), clock=clock
-        )
-
+        coverage = Coverage(records, App, self.queue, clock)
+        handler = IntentHandler(records, reconciler, coverage, handle_command=reply, clock=clock)
         execution = Execution(
-            records,
-            self,
-            publisher,
-            clock,
-            superseded=reconciler.superseded,
-            metrics=METRICS,
+            records, self, publisher, clock, on_superseded=reconciler.superseded, metrics=METRICS,
             health=Health(lambda: 0.0),
-        )
+        )  # fmt: skip
+        reconciler.handle = handler.handle
         return reconciler, execution
 
     def utc(self):

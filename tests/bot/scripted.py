@@ -39,7 +39,7 @@ class Scripted:
             self._store = open_store(self.settings.outcomes_url)
         return self._store
 
-    def concerns(self, repo, base_ref, before, after):
+    def changed_prompts(self, repo, base_ref, before, after):
         """As the real one: a changed gate concerns all, a changed prompt its lineage."""
         self.compared.append((before, after))
 

@@ -10,10 +10,14 @@ from fnmatch import fnmatch
 import pytest
 from hypothesis import given
 
-from bot.commands.case_files import explanation, ready_patch
-from bot.commands.grammar import AddCase, Explain, Help, Protect
+from bot.commands.add_case import AddCase
+from bot.commands.approve import approved
+from bot.commands.explain import Explain
+from bot.commands.help import Help, help_text
 from bot.commands.patches import Patch
-from bot.commands.replies import answer_body, approved, help_text, patch_text, said
+from bot.commands.protect import Protect
+from bot.commands.registry import COMMANDS
+from bot.commands.replies import answer_body, patch_text, said
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
 from schemas.config import GateConfig
 from schemas.experiments import CellOutcome, Experiment, ExperimentCase
@@ -66,7 +70,7 @@ class Tree:
 
 
 def asked(command, files=FILES, kept=None):
-    return ready_patch(command, kept, HEAD, Tree(files))
+    return command.patch(kept, HEAD, Tree(files))
 
 
 def patch_in(text):
@@ -145,7 +149,7 @@ def test_a_hostile_file_is_only_ever_text():
     text = asked(Protect(case="one"), {**FILES, "tests/triage.jsonl": data})
     assert_harmless(text)
     assert_harmless(patch_text(Patch(path=EVIL, case=EVIL, text=EVIL + "\n+" + EVIL), f"This protects `{EVIL}`.", HEAD))
-    assert_harmless(help_text(Help(why=EVIL)))
+    assert_harmless(help_text(Help(why=EVIL), COMMANDS))
 
 
 TAGS = {"p", "ul", "li", "h3", "table", "thead", "tbody", "tr", "th", "td", "strong", "br", "b", "details", "summary"}
@@ -162,7 +166,7 @@ def assert_harmless(text):
 
 @given(hostile_texts)
 def test_no_reply_is_anything_but_text(text):
-    assert_harmless(help_text(Help(why=text)))
+    assert_harmless(help_text(Help(why=text), COMMANDS))
     assert_harmless(approved(text, HEAD, START))
     assert_harmless(said(f"`{text}` {text}"))
     assert_harmless(patch_text(Patch(path=text, case=text, text=text), f"This protects `{text}`.", HEAD))
@@ -197,7 +201,7 @@ def test_a_case_is_explained_by_both_answers_and_every_run():
             for n in range(3)
         ),
     )  # fmt: skip
-    text = explanation(Explain(case=case.id), kept_verdict(card), lambda run: [record])
+    text = Explain(case=case.id).explanation(kept_verdict(card), lambda run: [record])
     assert_harmless(text)
     plain = html.unescape(text)
     assert "baseline said" in plain
@@ -206,10 +210,10 @@ def test_a_case_is_explained_by_both_answers_and_every_run():
 
 
 def test_an_unknown_case_and_no_verdict_are_said():
-    assert "nothing to explain" in explanation(Explain(case="x"), None, lambda run: [])
-    assert "has no case" in explanation(Explain(case="x" * 90), kept_verdict(scorecards.blocked()), lambda run: [])
-    assert "has no case" in explanation(
-        Explain(case="x", lineage="none-such"), kept_verdict(scorecards.blocked()), lambda run: []
+    assert "nothing to explain" in Explain(case="x").explanation(None, lambda run: [])
+    assert "has no case" in Explain(case="x" * 90).explanation(kept_verdict(scorecards.blocked()), lambda run: [])
+    assert "has no case" in Explain(case="x", lineage="none-such").explanation(
+        kept_verdict(scorecards.blocked()), lambda run: []
     )
 
 
@@ -218,4 +222,4 @@ def test_a_hostile_case_is_explained_harmlessly():
     lineage = next(one for one in base.lineages if one.cases)
     case = lineage.cases[0].model_copy(update={"id": EVIL, "expected": EVIL, "slices": (EVIL,), "reason": EVIL})
     card = base.model_copy(update={"lineages": (lineage.model_copy(update={"lineage": EVIL, "cases": (case,)}),)})
-    assert_harmless(explanation(Explain(case=EVIL), kept_verdict(card), lambda run: []))
+    assert_harmless(Explain(case=EVIL).explanation(kept_verdict(card), lambda run: []))

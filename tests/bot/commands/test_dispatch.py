@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from bot.approvals.accepted_verdict import accepted
-from bot.commands.dispatch import MOST_ANSWERS, CommandContext, answer
+from bot.approvals.approved_verdict import with_approvals
+from bot.commands.command import CommandContext
+from bot.commands.dispatch import MOST_ANSWERS, answer
 from bot.commands.replies import ANSWER, ENOUGH
 from bot.store.records import Records
-from bot.store.values import AuditAction, RunKind, RunState
+from bot.store.values import APPROVE, RunKind, RunState
 from bot.webhooks.intents import CommandPosted, Ignored
 from bot.webhooks.routing import read_event
 from engine.render.markdown import MARKER
@@ -83,7 +84,7 @@ class Town:
         return asyncio.run(answer(posted, self.context))
 
     def accepted(self, card, digest="d1", number=1):
-        return accepted(
+        return with_approvals(
             card, repository_id=REPO.repository_id, number=number, author=self.host.pulls[number].author,
             content_digest=digest, records=self.records, host=self.host, now=self.clock(),
         )  # fmt: skip
@@ -127,7 +128,7 @@ def test_an_approval_is_noted_shown_and_counts_for_a_week(town):
     town.shows(blocked())
     text = town.says("/verdict approve known flake of @support, see <b>#12</b>")
     assert town.republished == [1]
-    assert "Accepted for <code>aaaaaaaaaaaa</code>" in text
+    assert "Approved for <code>aaaaaaaaaaaa</code>" in text
     assert "<b>" not in text
     assert "@support" not in text
     card = town.accepted(blocked())
@@ -135,7 +136,7 @@ def test_an_approval_is_noted_shown_and_counts_for_a_week(town):
     assert card.title.endswith("(overridden by mia)")
     entry = town.records.audit_log(REPO.repository_id, 1)[0]
     assert (entry.by, entry.role, entry.action, entry.head_sha, entry.content_digest) == (
-        "mia", "write", AuditAction.APPROVE, HEAD, "d1",
+        "mia", "write", APPROVE, HEAD, "d1",
     )  # fmt: skip
     assert entry.reason == "known flake of @support, see <b>#12</b>"
     town.clock.forward(days=6, hours=23)
@@ -153,7 +154,7 @@ def test_an_approval_survives_an_unrelated_push_and_dies_with_the_next_change_th
 
 
 @pytest.mark.parametrize(
-    ("author", "why"), [("ada", "somebody else has to accept it"), ("rob", "yours is read"), ("eve", "can't be told")]
+    ("author", "why"), [("ada", "Another person has to approve it"), ("rob", "yours is read"), ("eve", "can't be read")]
 )
 def test_who_may_not_approve_is_told_so_and_it_is_noted(town, author, why):
     town.shows(blocked())
@@ -206,24 +207,24 @@ def test_nothing_is_done_to_a_closed_pull_request(town):
 def test_a_rerun_raises_the_attempt_once(town):
     run = town.shows(blocked())
     text = town.says("/verdict rerun")
-    assert "evaluated once more" in text
+    assert "being evaluated again" in text
     assert town.records.current_run(REPO.repository_id, 1).attempt == run.attempt + 1
-    assert "has no lineage" in town.says("/verdict rerun outreech")
+    assert "does not cover" in town.says("/verdict rerun outreech")
     name = blocked().lineages[0].lineage
-    assert "so all are looked at" in town.says(f"/verdict rerun {name}")
+    assert "A verdict always covers every prompt" in town.says(f"/verdict rerun {name}")
 
 
 def test_a_fork_is_run_at_exactly_the_approved_head(town):
     town.host.opened(2, HEAD, author="eve", fork=True)
     assert "whole commit id" in town.says("/verdict approve-run aaaaaaa", number=2)
-    assert "The head isn" in town.says(f"/verdict approve-run {OTHER}", number=2)
+    assert "The head is not" in town.says(f"/verdict approve-run {OTHER}", number=2)
     assert "needs the role write" in town.says(f"/verdict approve-run {HEAD}", "eve", number=2)
     assert not town.records.approved_head(REPO.repository_id, 2, HEAD)
     assert "exactly this commit" in town.says(f"/verdict approve-run {HEAD}", number=2)
     assert [sha for _, sha in town.retried] == [HEAD]
     assert town.records.approved_head(REPO.repository_id, 2, HEAD)
     assert not town.records.approved_head(REPO.repository_id, 2, OTHER)
-    assert "isn" in town.says(f"/verdict approve-run {HEAD}", number=1), "not a fork"
+    assert "is not from a fork" in town.says(f"/verdict approve-run {HEAD}", number=1), "not a fork"
 
 
 def test_a_head_that_moves_while_a_fork_is_approved_isnt_run(town):
@@ -386,7 +387,7 @@ def test_what_only_looks_like_an_approval_accepts_nothing(town, body):
     town.shows(blocked())
     town.says(body)
     assert not town.accepted(blocked()).passes
-    assert {entry.action for entry in town.records.audit_log(REPO.repository_id, 1)} <= {AuditAction.HELP}
+    assert {entry.action for entry in town.records.audit_log(REPO.repository_id, 1)} <= {"help"}
 
 
 def test_a_bot_gives_no_commands_and_neither_do_we(town):

@@ -4,19 +4,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.commands.grammar import (
-    LONGEST_LINE,
-    USAGE,
-    AddCase,
-    Approve,
-    ApproveRun,
-    Explain,
-    Help,
-    Protect,
-    Rerun,
-    read_command,
-)
+from bot.commands.add_case import AddCase
+from bot.commands.approve import Approve
+from bot.commands.approve_run import ApproveRun
+from bot.commands.explain import Explain
+from bot.commands.grammar import LONGEST_LINE, read_command
+from bot.commands.help import Help
+from bot.commands.protect import Protect
+from bot.commands.registry import COMMANDS
+from bot.commands.rerun import Rerun
 
+VERBS = [command.verb for command in COMMANDS]
 SHA = "0123456789abcdef0123456789abcdef01234567"
 NO_BREAK, ZERO_WIDTH, CYRILLIC_E = "\u00a0", "\u200b", "\u0435"
 
@@ -156,14 +154,14 @@ def test_wrong_grammar_gets_the_help_with_what_was_wrong(body):
 
 
 def test_every_command_of_the_help_is_one():
-    for verb in USAGE:
+    for verb in VERBS:
         assert read_command(f"/verdict {verb} {'?' * 5}") is not None
         found = read_command(f"/verdict {verb} ? ? ?")
         assert not isinstance(found, Help) or "there is no command" not in found.why
 
 
 words = st.sampled_from(
-    ["/verdict", *USAGE, SHA, "`", '"', "in", "input=", "expected.x=", "{", "}", "[", "=", "\\u", " ", "\n", "> ", "1"]
+    ["/verdict", *VERBS, SHA, "`", '"', "in", "input=", "expected.x=", "{", "}", "[", "=", "\\u", " ", "\n", "> ", "1"]
 )
 
 

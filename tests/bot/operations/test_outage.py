@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import func, or_
 from sqlmodel import col, select
 
-from bot.runs.run_queue import Status
+from bot.runs.run_queue import QueueStatus
 from bot.store.tables import Deliveries
 from bot.worker import assemble
 from tests.bot.scripted import FILES, PROMPT, Scripted
@@ -92,7 +92,9 @@ def works(bot):
         if session.exec(waiting).one():
             return True
     ids = [run.id for run in bot.records.open_runs()]
-    return bool(ids) and {Status.WAITING, Status.RUNNING} & set(bot.do(bot.worker.run_queue.statuses(ids)).values())
+    return bool(ids) and {QueueStatus.WAITING, QueueStatus.RUNNING} & set(
+        bot.do(bot.worker.run_queue.statuses(ids)).values()
+    )
 
 
 def rest(bot):

@@ -9,8 +9,7 @@ from functools import partial
 import pytest
 
 from adapters.clock import SystemClock
-from bot.publishing.publisher import repo_of
-from bot.store.values import MOST_TRIES, AuditAction, AuditEntry, RunState
+from bot.store.values import APPROVE, MOST_TRIES, AuditEntry, RunState
 from bot.worker import assemble
 from engine.check_names import NAME
 from schemas.host import CheckRun
@@ -98,10 +97,10 @@ def test_a_check_that_nobody_ends_hides_no_verdict(bot):
     pull = opened(bot)
     bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
     bot.quiet()
-    repo = repo_of(bot.records.current_run(bot.scene.repository.id, pull.number))
+    repo = bot.records.current_run(bot.scene.repository.id, pull.number).repo
     bot.do(bot.worker.reconciler.retry(repo, pull.number, why="a test"))
     bot.quiet()
-    host = bot.worker.reconciler._publisher.host(bot.records.current_run(repo.repository_id, pull.number))
+    host = bot.worker.reconciler._publisher.blocking.host(bot.records.current_run(repo.repository_id, pull.number))
     orphan = CheckRun(name=NAME, head_sha=pull.head_sha, external_id="exp:gone", title="measuring", summary="…")
     host.create_check(orphan)
     assert bot.conclusions(pull.head_sha) == ["success", "success", None]
@@ -214,7 +213,7 @@ def test_an_override_that_ended_accepts_no_more(bot):
             number=pull.number,
             by="mia",
             role="maintain",
-            action=AuditAction.APPROVE,
+            action=APPROVE,
             reason="known",
             head_sha=pull.head_sha,
             content_digest=run.content_digest,
@@ -223,7 +222,7 @@ def test_an_override_that_ended_accepts_no_more(bot):
             comment_id=1,
         )
     )
-    bot.do(bot.worker.reconciler.republish(repo_of(run), pull.number))
+    bot.do(bot.worker.reconciler.republish(run.repo, pull.number))
     assert bot.conclusions(pull.head_sha) == ["success"]
     bot.clock.ahead += 7 * 86_400 + 60
     bot.do(bot.worker.sweep.heads())

@@ -74,18 +74,19 @@ def test_another_base_takes_the_earlier_verdict_back_before_it_is_measured(bot, 
         bot.scene.git.commit(base, {"README.md": "x\n"}, parents=(bot.scene.git.resolve("main"),))
     pull = opened(bot, bases[0])
     stands = []
-    begin = bot.worker.reconciler._publisher.begin
+    publisher = bot.worker.reconciler._publisher.blocking
+    begin = publisher.start_check
 
     def seen(*asked):
         stands.append(named(bot, pull))
         return begin(*asked)
 
-    bot.worker.reconciler._publisher.begin = seen
+    publisher.start_check = seen
     try:
         bot.emit("pull_request", bot.scene.retarget(pull, bases[1]))
         bot.quiet()
     finally:
-        bot.worker.reconciler._publisher.begin = begin
+        publisher.start_check = begin
     ((first,),) = stands
     assert first[1] == "cancelled"
     assert named(bot, pull)[-1] == (NAME, "success")
@@ -103,16 +104,10 @@ def test_a_check_of_a_base_can_be_run_again_and_does_not_hide_the_others(bot):
     bot.emit("check_run", bot.scene.rerequest(bot.scene.repository.check_runs[-1]["id"]))
     bot.quiet()
     assert named(bot, pull)[2:] == [(f"{NAME} (lax)", "success")]
-    repo = bot.worker.reconciler._publisher  # the sweep finds nothing hidden
+    publisher = bot.worker.reconciler._publisher.blocking  # the sweep finds nothing hidden
     run = bot.records.current_run(bot.scene.repository.id, 9)
-    assert repo.newest(_place(run), pull.head_sha, f"{NAME} (lax)") == run.id
+    assert publisher.newest_run_id(run.repo, pull.head_sha, f"{NAME} (lax)") == run.id
     assert len(bot.records.runs_of_head(bot.scene.repository.id, pull.head_sha)) == before + 1
-
-
-def _place(run):
-    from bot.publishing.publisher import repo_of
-
-    return repo_of(run)
 
 
 @pytest.mark.parametrize(

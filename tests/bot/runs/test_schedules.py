@@ -19,11 +19,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from bot.approvals.accepted_verdict import accepted
+from bot.approvals.approved_verdict import with_approvals
 from bot.approvals.permissions import may
 from bot.publishing.head_conclusion import head_conclusion
 from bot.store.records import Records
-from bot.store.values import AuditAction
+from bot.store.values import APPROVE
 from bot.webhooks.intents import PullRequestMoved
 from engine.authorship import Contributors
 from schemas.host import CheckConclusion, ReviewState, Role
@@ -292,11 +292,11 @@ def nobody_waits_for_a_twin(patch):
 def an_approval_outlives_its_content(patch):
     def overrides(records, repository_id, number, content_digest, at):
         log = records.audit_log(repository_id, number)
-        stand = [one for one in log if one.action is AuditAction.APPROVE and one.permitted and one.expires_at > at]
+        stand = [one for one in log if one.action == APPROVE and one.permitted and one.expires_at > at]
         return [one.model_copy(update={"content_digest": content_digest}) for one in stand]
 
     patch.setattr(Records, "overrides", overrides)
-    patch.setattr("bot.approvals.accepted_verdict._faced", lambda *_: True)
+    patch.setattr("bot.approvals.approved_verdict._saw_this_verdict", lambda *_: True)
 
 
 async def _took_no_part(*_):
@@ -305,14 +305,17 @@ async def _took_no_part(*_):
 
 def authors_approve_their_own(patch):
     patch.setattr("bot.commands.dispatch.may", lambda *asked, author: may(*asked, author=False))
-    patch.setattr("bot.publishing.publisher.accepted", lambda card, **given: accepted(card, **given | {"author": None}))
+    patch.setattr(
+        "bot.publishing.publisher.with_approvals",
+        lambda card, **given: with_approvals(card, **given | {"author": None}),
+    )
     patch.setattr("engine.clearing.contributors", lambda *_: Contributors(frozenset(), hidden=False))
     patch.setattr("bot.commands.dispatch._took_part", _took_no_part)
 
 
 def readers_approve(patch):
     patch.setattr(
-        "bot.commands.dispatch.may", lambda action, role, *rest, **more: may(action, Role.ADMIN, *rest, **more)
+        "bot.commands.dispatch.may", lambda verb, rule, role, *rest, **more: may(verb, rule, Role.ADMIN, *rest, **more)
     )
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from bot.store.values import AuditAction, AuditEntry, CommandSeen, RepositoryRef, RunKind, RunState
+from bot.store.values import APPROVE, APPROVE_RUN, AuditEntry, CommandSeen, RepositoryRef, RunKind, RunState
 from schemas.errors import StoreError
 from schemas.host import Comment
 from tests.bot.cards import card
@@ -25,7 +25,7 @@ def opened(records, head=A, *, base="main", number=3, why="pushed", again=False,
 
 def approval(**changes):
     fields = {
-        "repository_id": 11, "number": 3, "by": "mona", "role": "write", "action": AuditAction.APPROVE, "reason": "known",
+        "repository_id": 11, "number": 3, "by": "mona", "role": "write", "action": APPROVE, "reason": "known",
         "head_sha": A, "content_digest": "c" * 64, "at": NOW, "expires_at": later(60), "url": "https://x/1", "comment_id": 5,
     }  # fmt: skip
     return AuditEntry.model_validate(fields | changes)
@@ -246,8 +246,8 @@ def test_an_override_stands_for_its_content_until_it_expires(records):
 
 def test_a_fork_is_approved_at_one_head_only(records):
     records.repository(REPO, NOW)
-    records.audit(approval(action=AuditAction.APPROVE_RUN, expires_at=None))
-    records.audit(approval(action=AuditAction.APPROVE_RUN, head_sha=B, permitted=False, comment_id=9))
+    records.audit(approval(action=APPROVE_RUN, expires_at=None))
+    records.audit(approval(action=APPROVE_RUN, head_sha=B, permitted=False, comment_id=9))
     assert records.approved_head(11, 3, A)
     assert not records.approved_head(11, 3, B)
     assert not records.approved_head(11, 4, A)

@@ -15,7 +15,7 @@ from bot.runs.provenance import measured_of
 from bot.store.repository_outcomes import RepositoryOutcomes
 from bot.store.retention import Retention
 from bot.store.tables import CONTENT, OrphanedOutcomes, Table
-from bot.store.values import AuditAction, AuditEntry, RepositoryRef, RunKind, RunState
+from bot.store.values import APPROVE, AuditEntry, RepositoryRef, RunKind, RunState
 from engine.pipeline import World, measure, prepare
 from engine.runner.access import Access
 from schemas.errors import StoreError
@@ -97,7 +97,7 @@ async def everything(records, store, repo, prepared, word, at=NOW):
     records.begin_command(repo.repository_id, repo.repository_id, at)
     records.audit(
         AuditEntry(
-            repository_id=repo.repository_id, number=3, by="mona", role="admin", action=AuditAction.APPROVE,
+            repository_id=repo.repository_id, number=3, by="mona", role="admin", action=APPROVE,
             reason=f"because of {word}", url=f"https://x/{word}#1", content_digest="d" * 64, head_sha=pull.head_sha,
             at=at, expires_at=at + timedelta(days=7), comment_id=repo.repository_id,
         )

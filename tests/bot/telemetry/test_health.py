@@ -7,7 +7,7 @@ from contextlib import closing
 import httpx
 import pytest
 
-from bot.runs.run_queue import _begin_anew_where_damaged
+from bot.runs.run_queue import _replace_if_damaged
 from bot.store.records import Records
 from bot.telemetry.health import Health, writable
 from schemas.errors import StoreError
@@ -61,7 +61,7 @@ def test_a_damaged_queue_is_begun_anew_and_a_sound_one_kept(tmp_path, content):
         connection.execute("CREATE TABLE t (x)")
     if content is not None:
         path.write_bytes(content)
-    _begin_anew_where_damaged(f"sqlite:///{path}")
+    _replace_if_damaged(f"sqlite:///{path}")
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == ([("t",)] if content is None else [])
 

@@ -1,7 +1,7 @@
-"""Which verdicts are accepted by a person: the store's overrides and GitHub's reviews, put before the engine's rules.
+"""Which approvals count for a verdict: overrides of the audit log and reviews on GitHub, by the engine's rules.
 
-The verdict that is kept is never changed: what a person accepts is worked out anew whenever the check is written, so
-that a dismissed review, an expired override or another content takes the acceptance back.
+The stored verdict never changes. Its approvals are worked out whenever the check is written, so a dismissed review, an
+expired override or a change of content withdraws them.
 """
 
 from __future__ import annotations
@@ -10,68 +10,68 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from bot.store.values import AuditAction, AuditEntry, KeptVerdict
+from bot.store.values import APPROVE, AuditEntry, KeptVerdict
 from engine.clearing import clearance, cleared, may_be_cleared, not_overridable, standing_override
 from engine.verdict import SEVERITY
 from schemas.host import Authorship, Review, Sha
 from schemas.scorecard import Clearance, Scorecard
 
 
-class Kept(Protocol):
-    """What is asked of the store (``bot.store.records.Records``)."""
+class ApprovalRecords(Protocol):
+    """The part of ``bot.store.records.Records`` that approvals need."""
 
     def overrides(self, repository_id: int, number: int, content_digest: str, at: datetime) -> list[AuditEntry]:
-        """Approvals by command of exactly this content that still stand."""
+        """Returns the approvals by command of exactly this content that are valid at ``at``."""
         ...
 
     def verdicts_shown(self, repository_id: int, number: int) -> list[KeptVerdict]:
-        """Every verdict that this pull request ever showed."""
+        """Returns every verdict that this pull request has shown."""
         ...
 
 
-class Host(Protocol):
-    """What is asked of GitHub."""
+class ApprovalHost(Protocol):
+    """The part of GitHub that approvals need."""
 
     def reviews(self, number: int) -> tuple[Review, ...]:
-        """Every review, oldest first."""
+        """Returns every review, oldest first."""
         ...
 
     def authorship(self, number: int) -> Authorship:
-        """Who opened, committed to and pushed to this pull request."""
+        """Returns who opened, committed to and pushed to this pull request."""
         ...
 
     def may_write(self, login: str) -> bool:
-        """Whether this person may push, now. Any doubt is a no."""
+        """Whether this person has write access now. False in doubt."""
         ...
 
 
 def iso(moment: datetime) -> str:
-    """UTC, ISO 8601, as scorecards write it."""
+    """Formats a moment as scorecards write it: UTC, ISO 8601."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def accepted(
+def with_approvals(
     card: Scorecard,
     *,
     repository_id: int,
     number: int | None,
     author: str | None,
     content_digest: str,
-    records: Kept,
-    host: Host,
+    records: ApprovalRecords,
+    host: ApprovalHost,
     now: datetime,
 ) -> Scorecard:
-    """``card`` as it is to be published: as it was measured, or cleared by an override or by an approving review.
+    """Returns ``card`` as it is to be published: as measured, or approved by an override or a review.
 
-    ``number`` and ``author`` are the pull request's (of a queued merge: of the last one in it). GitHub is asked only
-    where a review could help. Raises StoreError and HostError.
+    ``number`` and ``author`` are the pull request's (for a queued merge: those of its last one). GitHub is asked only
+    if a review could help. Raises StoreError and HostError.
     """
     if number is None or card.passes:
         return card
     shown = records.verdicts_shown(repository_id, number)
     if not_overridable(card) is None:
         entries = records.overrides(repository_id, number, content_digest, now)
-        overrides = [to_clearance(entry) for entry in entries if _faced(entry, shown, card)]
+        overrides = [to_clearance(entry) for entry in entries if _saw_this_verdict(entry, shown, card)]
         found = standing_override(
             card,
             overrides,
@@ -91,14 +91,14 @@ def accepted(
         content_digest=content_digest,
         authorship=lambda: host.authorship(number),
         may_write=host.may_write,
-        shown_since=_since(shown, card, content_digest),
+        shown_since=_shown_on(shown, card, content_digest),
     )
     return card if by is None else cleared(card, by)
 
 
 def to_clearance(entry: AuditEntry) -> Clearance:
-    """An override of the audit log as the scorecard shows it."""
-    assert entry.action is AuditAction.APPROVE
+    """Returns an override of the audit log as the scorecard shows it."""
+    assert entry.action == APPROVE
     return Clearance(
         by=entry.by,
         commit=entry.head_sha or "",
@@ -113,9 +113,9 @@ def to_clearance(entry: AuditEntry) -> Clearance:
 def shown_since(
     shown: Sequence[KeptVerdict], card: Scorecard, content_digest: str, *, commit: Sha | None = None
 ) -> datetime | None:
-    """Since when this content has shown this very verdict (on ``commit``, if given); ``None``: it never did.
+    """Returns when this content first showed this verdict (on ``commit``, if given); ``None`` if it never did.
 
-    A fork that still waits to be measured shows nothing that could be accepted, though its status is the same.
+    A fork that waits to be measured is left out: it has the same status, but shows nothing that can be approved.
     """
     times = [
         kept.run.shown_at
@@ -129,9 +129,11 @@ def shown_since(
     return min(times, default=None)
 
 
-def _faced(entry: AuditEntry, shown: Sequence[KeptVerdict], card: Scorecard) -> bool:
-    """Whether a verdict as bad as this one, or worse, of the same content was shown before the override: who accepted
-    a suspicion did not accept the block that running it again made of it."""
+def _saw_this_verdict(entry: AuditEntry, shown: Sequence[KeptVerdict], card: Scorecard) -> bool:
+    """Whether a verdict at least as bad as ``card``, of the same content, was shown before the override.
+
+    A person who approved "needs review" did not approve the block that a re-run made of it.
+    """
     as_bad = SEVERITY[: SEVERITY.index(card.status) + 1]
     return any(
         kept.run.shown_at is not None
@@ -143,7 +145,7 @@ def _faced(entry: AuditEntry, shown: Sequence[KeptVerdict], card: Scorecard) -> 
     )
 
 
-def _since(shown: Sequence[KeptVerdict], card: Scorecard, content_digest: str) -> Callable[[Sha], str | None]:
+def _shown_on(shown: Sequence[KeptVerdict], card: Scorecard, content_digest: str) -> Callable[[Sha], str | None]:
     def since(commit: Sha) -> str | None:
         found = shown_since(shown, card, content_digest, commit=commit)
         return None if found is None else iso(found)
