@@ -1,49 +1,90 @@
-"""What doctor found, as values, and how it is shown: every finding says what, where and how to mend it."""
+"""What doctor found, as values, and how it is shown: each problem says what, where and how to fix it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 from engine.render.encode import visible
+from schemas.errors import PromptVerdictError
 from schemas.values import Value
 
 
 class Level(StrEnum):
-    """How bad it is, worst first."""
+    """How bad a finding is, worst first."""
 
     PROBLEM = "problem"
-    """Verdicts are missing, or can be got around."""
+    """Verdicts are missing, or can be bypassed."""
     WARNING = "warning"
     OK = "ok"
 
 
-class Finding(Value):
-    """One thing that was looked at. Texts may hold names that others chose."""
+class Area(StrEnum):
+    """What was examined."""
 
-    area: str
-    """``app``, ``webhook``, ``installation``, ``ruleset``, ``provider``, ``database``, ``workers``, ``deliveries``."""
+    APP = "app"
+    WEBHOOK = "webhook"
+    INSTALLATION = "installation"
+    RULESET = "ruleset"
+    PROVIDER = "provider"
+    DATABASE = "database"
+    WORKERS = "workers"
+    DELIVERIES = "deliveries"
+
+
+class Finding(Value):
+    """One result. Its texts may hold names that others chose."""
+
+    area: Area
     level: Level
     what: str
     where: str
-    mend: str | None = None
-    """Missing where nothing is to be done."""
+    hint: str | None = None
+    """How to fix it; ``None`` if there is nothing to do."""
+
+
+class Spot(NamedTuple):
+    """An area and a place in it: findings are made from it."""
+
+    area: Area
+    where: str
+
+    def ok(self, what: str) -> Finding:
+        """Returns a finding that is in order."""
+        return Finding(area=self.area, level=Level.OK, what=what, where=self.where)
+
+    def warning(self, what: str, hint: str) -> Finding:
+        """Returns a finding that may need attention."""
+        return Finding(area=self.area, level=Level.WARNING, what=what, where=self.where, hint=hint)
+
+    def problem(self, what: str, hint: str) -> Finding:
+        """Returns a finding that must be fixed."""
+        return Finding(area=self.area, level=Level.PROBLEM, what=what, where=self.where, hint=hint)
+
+    def guard(self, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+        """Yields what ``look`` finds. An error that it raises becomes a problem here."""
+        try:
+            yield from look()
+        except PromptVerdictError as error:
+            spot = Spot(self.area, error.where or self.where)
+            yield spot.problem(error.what, error.mend or "fix it and run doctor again")
 
 
 def worst(findings: Sequence[Finding]) -> Level:
-    """The worst level there is."""
+    """Returns the worst level of all findings."""
     return min((finding.level for finding in findings), key=list(Level).index, default=Level.OK)
 
 
 def as_json(findings: Sequence[Finding]) -> str:
-    """For programs: the worst level and every finding."""
+    """Renders the worst level and every finding for programs."""
     rows = [finding.model_dump(mode="json") for finding in findings]
     return json.dumps({"level": worst(findings).value, "findings": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
 def as_text(findings: Sequence[Finding]) -> str:
-    """For people: a line for what is in order, three for what isn't, the worst last, where the eye is."""
+    """Renders findings for people. The worst come last, right above the prompt of the terminal."""
     order = list(Level)
     lines = []
     for finding in sorted(findings, key=lambda one: -order.index(one.level)):
@@ -51,8 +92,8 @@ def as_text(findings: Sequence[Finding]) -> str:
         lines.append(visible(f"{word:<8} {finding.area}: {finding.what}"))
         if finding.level is not Level.OK:
             lines.append(visible(f"         where: {finding.where}"))
-            if finding.mend:
-                lines.append(visible(f"         mend:  {finding.mend}"))
+            if finding.hint:
+                lines.append(visible(f"         fix:   {finding.hint}"))
     counts = {level: sum(finding.level is level for finding in findings) for level in Level}
     lines.append(f"{counts[Level.PROBLEM]} problems, {counts[Level.WARNING]} warnings, {counts[Level.OK]} in order")
     return "\n".join(lines) + "\n"

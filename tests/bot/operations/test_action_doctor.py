@@ -44,8 +44,8 @@ def test_a_base_that_is_always_the_present_one_is_in_order(github, repository, h
 @pytest.mark.parametrize(
     ("rules", "protection", "level", "words"),
     [
-        ([CHECK], [], "problem", "a green stays"),
-        ([{"context": "prompt-verdict"}, {"context": "tests"}], [], "problem", "a green stays"),
+        ([CHECK], [], "problem", "a success stays"),
+        ([{"context": "prompt-verdict"}, {"context": "tests"}], [], "problem", "a success stays"),
         ([], [{"context": "prompt-verdict", "app_id": 15368}], "warning", "doesn't show whether"),
         ([], [], "warning", "doesn't require the status"),
         ([{"context": "tests"}], [], "warning", "doesn't require the status"),

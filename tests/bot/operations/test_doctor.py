@@ -1,4 +1,4 @@
-"""`promptverdict doctor`: what is wrong, where, and how to mend it; never a secret."""
+"""`promptverdict doctor`: what is wrong, where, and how to fix it; never a secret."""
 
 import io
 import json
@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.operations.app_manifest import EVENTS, PERMISSIONS
-from bot.operations.doctor import examine as room
+from bot.operations.doctor import github as github_checks
+from bot.operations.doctor import providers
 from bot.operations.doctor.examine import doctor
 from bot.store.records import Records
 from schemas.errors import UsageError
@@ -59,7 +60,7 @@ class World:
     def only(self, **more):
         (found,) = self.findings(**more)
         assert found["where"]
-        return found["area"], found["level"], found["what"], found["mend"]
+        return found["area"], found["level"], found["what"], found["hint"]
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ class Provider:
 @pytest.fixture
 def provider(monkeypatch):
     provider = Provider(None)
-    monkeypatch.setattr(room, "provider_for", lambda model, variables: provider)
+    monkeypatch.setattr(providers, "provider_for", lambda model, variables: provider)
     return provider
 
 
@@ -97,7 +98,7 @@ def world(github, tmp_path, provider):
     world.records.close()
 
 
-def test_an_installation_in_order_has_nothing_to_mend(world, provider):
+def test_an_installation_in_order_has_nothing_to_fix(world, provider):
     assert world.findings() == []
     (request,) = provider.asked
     assert (request.parameters.max_tokens, request.origin) == (1, "https://api.openai.com/v1")
@@ -111,7 +112,7 @@ def test_every_finding_is_read_by_people_too_and_no_secret_is_shown(world, provi
     assert doctor(world.variables, stream, now=NOW) == 1
     text = stream.getvalue()
     assert "PROBLEM  provider: api.openai.com refuses (authentication): wrong key *** for ***" in text
-    assert "mend:  put a valid key into OPENAI_API_KEY" in text
+    assert "fix:   put a valid key into OPENAI_API_KEY" in text
     assert text.rstrip().endswith("1 problems, 0 warnings, 7 in order")
     for secret in ("sk-very-secret-key", SECRET, "PRIVATE KEY"):
         assert secret not in text
@@ -134,7 +135,7 @@ def test_a_wrong_key_of_the_app_is_one_finding_for_each_look_not_a_crash(world, 
         ("webhook", "problem"),
         ("installation", "problem"),
     }
-    assert all("private key" in row["mend"] for row in found)
+    assert all("private key" in row["hint"] for row in found)
 
 
 def test_a_permission_and_an_event_that_the_app_lacks(world):
@@ -142,20 +143,20 @@ def test_a_permission_and_an_event_that_the_app_lacks(world):
     world.app.granted[world.installation] = dict(PERMISSIONS)
     world.app.events = tuple(event for event in EVENTS if event != "issue_comment")
     whats = [row["what"] for row in world.findings()]
-    assert whats == ["it doesn't ask for checks: write", "it isn't told of issue_comment"]
+    assert whats == ["the App does not request checks: write", "the App does not receive issue_comment"]
 
 
 def test_an_account_that_has_not_accepted_a_permission(world):
     world.app.granted[world.installation] = {**PERMISSIONS, "pull_requests": "read"}
-    area, level, what, mend = world.only()
+    area, level, what, hint = world.only()
     assert (area, level) == ("installation", "problem")
     assert "acme hasn't granted pull_requests: write" in what
-    assert "accept" in mend
+    assert "accept" in hint
 
 
 def test_nobody_installed_it(world):
     world.app.installations.clear()
-    assert world.only()[:3] == ("installation", "warning", "nobody installed the App")
+    assert world.only()[:3] == ("installation", "warning", "the App is not installed anywhere")
 
 
 def test_a_suspended_installation_is_not_asked_further(world):
@@ -168,16 +169,16 @@ def test_a_suspended_installation_is_not_asked_further(world):
     [
         ([], "warning", "doesn't require"),
         ([{"context": "lint"}], "warning", "doesn't require"),
-        ([{"context": "prompt-verdict"}], "problem", "of anybody"),
-        ([{"context": "prompt-verdict", "integration_id": 15368}], "problem", "of another App"),
+        ([{"context": "prompt-verdict"}], "problem", "from anyone"),
+        ([{"context": "prompt-verdict", "integration_id": 15368}], "problem", "from another App"),
     ],
 )
 def test_a_check_that_is_not_pinned_to_the_app(world, required, level, what):
     world.repository.required_checks["main"] = required
-    area, found, said, mend = world.only()
+    area, found, said, hint = world.only()
     assert (area, found) == ("ruleset", level)
     assert what in said
-    assert "ruleset.json" in mend
+    assert "ruleset.json" in hint
 
 
 def test_classic_protection_pins_as_well(world):
@@ -187,13 +188,13 @@ def test_classic_protection_pins_as_well(world):
 
 
 def test_one_repository_can_be_looked_at_alone_and_many_are_bounded(world, github, monkeypatch):
-    monkeypatch.setattr(room, "MOST_REPOSITORIES", 1)
+    monkeypatch.setattr(github_checks, "MOST_REPOSITORIES", 1)
     other = github.repository("acme/other")
     other.git.commit("main", {"a": "b\n"})
     world.app.installations[world.installation] |= {"acme/other"}
     found = world.findings()
     assert [row["what"] for row in found] == [
-        "acme/other doesn't require prompt-verdict: what it blocks can be merged", "1 repositories were left out",
+        "acme/other doesn't require prompt-verdict: blocked pull requests can be merged", "1 repositories were not examined",
     ]  # fmt: skip
     assert world.findings(only="acme/shop") == []
     assert world.only(only="acme/gone")[:3] == ("installation", "problem", "no installation covers acme/gone")
@@ -209,17 +210,17 @@ def test_one_installation_that_can_not_be_asked_hides_no_other(world, github):
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        ({"url": ""}, "no address"), ({"url": "https://verdict.example.com/"}, "at /webhook"), ({"secret": ""}, "aren't signed"),
-        ({"content_type": "form"}, "as a form"), ({"insecure_ssl": "1"}, "doesn't check who"),
+        ({"url": ""}, "no address"), ({"url": "https://verdict.example.com/"}, "at /webhook"), ({"secret": ""}, "are not signed"),
+        ({"content_type": "form"}, "as a form"), ({"insecure_ssl": "1"}, "does not verify"),
     ],
 )  # fmt: skip
 def test_a_webhook_that_is_set_up_wrong(world, change, what):
     for name, value in change.items():
         setattr(world.hook, name, value)
-    area, level, said, mend = world.only()
+    area, level, said, hint = world.only()
     assert (area, level) == ("webhook", "problem")
     assert what in said
-    assert mend
+    assert hint
 
 
 @pytest.mark.parametrize(
@@ -227,17 +228,17 @@ def test_a_webhook_that_is_set_up_wrong(world, change, what):
 )
 def test_the_newest_delivery_was_refused(world, status, what):
     world.deliver(status)
-    area, level, said, mend = world.only()
+    area, level, said, hint = world.only()
     assert (area, level) == ("webhook", "problem")
     assert what in said
-    assert mend
+    assert hint
 
 
 def test_what_was_lost_once_is_a_warning_and_what_was_sent_again_is_none(world):
     world.deliver(502)
     lost = world.github.webhooks.deliveries[-1]
     world.deliver(202)
-    assert world.only()[:3] == ("webhook", "warning", "1 of 3 deliveries of a day were lost")
+    assert world.only()[:3] == ("webhook", "warning", "1 of 3 deliveries of the last day were lost")
     lost.status_code = 502
     world.status = 202
     again = world.github.webhooks._attempt(
@@ -263,10 +264,10 @@ def test_nothing_was_ever_sent(world):
 )
 def test_a_key_that_does_not_work(world, provider, kind, level):
     provider.answer = CompletionError(kind=kind, message="no")
-    area, found, what, mend = world.only()
+    area, found, what, hint = world.only()
     assert (area, found) == ("provider", level)
     assert str(kind) in what
-    assert mend
+    assert hint
 
 
 def test_a_house_server_that_minds_the_model_and_not_the_key_is_reached(world, provider):
@@ -284,7 +285,7 @@ def test_no_key_at_all(world):
 
 def test_a_database_that_is_not_there_is_not_made(world, tmp_path):
     world.variables["DATABASE_URL"] = f"sqlite:///{tmp_path / 'new.sqlite3'}"
-    assert world.only()[:3] == ("database", "warning", "there is none yet")
+    assert world.only()[:3] == ("database", "warning", "there is no database yet")
     assert not (tmp_path / "new.sqlite3").exists()
 
 
@@ -298,7 +299,7 @@ def test_a_database_that_can_not_be_read(world, tmp_path):
 
 def test_a_worker_that_is_gone_and_webhooks_that_wait(world):
     world.records.heartbeat("two", NOW - timedelta(minutes=5))
-    assert world.only()[:3] == ("workers", "warning", "worker two wasn't heard of for two minutes")
+    assert world.only()[:3] == ("workers", "warning", "worker two sent no heartbeat for two minutes")
     world.records.forget_slot("two")
     world.records.receive("0aaaaaaa-1", "ping", b"{}", NOW - timedelta(minutes=20))
     area, level, what, _ = world.only()
