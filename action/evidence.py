@@ -1,4 +1,4 @@
-"""Outcomes that another run of this workflow measured, brought here as an artifact so that nothing is paid twice."""
+"""Reuses the answers of another run of this workflow, from its artifact, so that nothing is paid twice."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
     from schemas.ports import PullRequestHost
 
 FILE = "outcomes.sqlite3"
-"""The one member of the artifact that counts."""
+"""The one file that is read from the artifact."""
 LARGEST_ARCHIVE = 256 * 2**20
 LARGEST_STORE = 1024 * 2**20
 BATCH = 500
 
 
 def artifact_name(number: int) -> str:
-    """The name that the sample workflow uploads a pull request's outcomes under."""
+    """Returns the artifact's name under which the sample workflow uploads a pull request's answers."""
     return f"prompt-verdict-{number}"
 
 
 def take_over(host: PullRequestHost, number: int, store: Path, say: Callable[[str], None]) -> int | None:
-    """Adds what the pull request's runs have measured to the file ``store``; how many outcomes were new to it.
+    """Adds the stored answers of a pull request's runs to the file ``store``; returns how many were new.
 
-    ``None``: they left nothing. The file that they left is opened beside ``store``, which is never replaced by it.
-    Raises HostError and StoreError; what was added before stays.
+    Returns ``None`` if there is no artifact. Its file is opened beside ``store`` and never replaces it. Raises
+    HostError and StoreError; what was added before stays.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="prompt-verdict-") as folder:
             brought = Path(folder, FILE)
-            return asyncio.run(_adopt(brought, store, say)) if _bring(host, number, brought) else None
+            return asyncio.run(_merge(brought, store, say)) if _download(host, number, brought) else None
     except OSError as error:
-        raise StoreError(f"the outcomes can't be kept: {error.strerror}", where=artifact_name(number)) from error
+        raise StoreError(f"the answers can't be stored: {error.strerror}", where=artifact_name(number)) from error
 
 
-def _bring(host: PullRequestHost, number: int, into: Path) -> bool:
-    """Writes the pull request's newest outcomes to the file ``into``; False when there are none.
+def _download(host: PullRequestHost, number: int, into: Path) -> bool:
+    """Writes the pull request's newest answers to the file ``into``. Returns False if there are none.
 
-    What a run on a fork left behind is refused: its author could have written anything into it.
+    Artifacts of runs on a fork are refused: the author could have written anything into them.
     """
     found = [artifact for artifact in host.artifacts(artifact_name(number)) if artifact.same_repository]
     if not found:
@@ -66,8 +66,11 @@ def _bring(host: PullRequestHost, number: int, into: Path) -> bool:
 
 
 def open_kept(path: Path, say: Callable[[str], None]) -> CommittedStore:
-    """The store in the action's home. One that is damaged or another version's is moved aside and begun anew: the cache
-    would bring it back to every run. Raises StoreError for what a new file wouldn't mend."""
+    """Opens the store in the Action's home.
+
+    A damaged store, or one of another version, is moved aside and replaced: the cache would restore it in every run.
+    Raises StoreError for failures that a new file would not fix.
+    """
     from adapters.store import open_store
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,12 +82,12 @@ def open_kept(path: Path, say: Callable[[str], None]) -> CommittedStore:
         for rest in ("", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 path.with_name(path.name + rest).replace(path.with_name(f"unreadable-{path.name}{rest}"))
-        say(f"What earlier runs have paid for can't be read, so it is paid for again: {error}")
+        say(f"Earlier answers can't be read, so they are paid for again: {error}")
         return open_store(str(path))
 
 
-async def _adopt(brought: Path, store: Path, say: Callable[[str], None]) -> int:
-    """Adds every outcome and plan of the file ``brought`` that ``store`` lacks; how many outcomes."""
+async def _merge(brought: Path, store: Path, say: Callable[[str], None]) -> int:
+    """Adds every answer and plan of the file ``brought`` that ``store`` lacks; returns how many answers."""
     from adapters.store import open_store
 
     added = 0

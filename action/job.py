@@ -1,4 +1,4 @@
-"""One job: the event, the pull request, the pipeline, the verdict. Everything that it talks to is passed in."""
+"""One job: from the event to the verdict. Everything that it talks to is passed in."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from action.events import (
     read_event,
 )
 from action.evidence import take_over
-from action.exits import Exit, exit_of, exit_of_error, told
+from action.exits import Exit, error_line, exit_of, exit_of_error
 from action.publish import CONTEXT, Publisher, shown_since, write_reports
 from adapters.loop import run_async
 from engine.check_names import check_name
@@ -44,15 +44,15 @@ PASS = Exit.PASS.value
 
 
 class FetchedTree(Protocol):
-    """Commits that are brought by their ids."""
+    """A repository whose commits can be fetched by their ids."""
 
     def fetch(self, commits: tuple[Sha, ...]) -> None:
-        """Brings commits and their trees."""
+        """Fetches commits and their trees."""
         ...
 
 
 class Pipeline(Protocol):
-    """The engine with the world plugged in (action/pipeline.py)."""
+    """The engine with its adapters (action/pipeline.py)."""
 
     def prepare(self, pull_request: PullRequest) -> Preparation[Scorecard]:
         """Detects and plans; spends nothing."""
@@ -61,7 +61,7 @@ class Pipeline(Protocol):
 
 @dataclass(frozen=True)
 class Job:
-    """One run. ``tree`` brings commits, ``pipeline`` reads them."""
+    """One job. ``tree`` fetches commits, ``pipeline`` reads them."""
 
     environment: Environment
     runner: Runner
@@ -72,16 +72,18 @@ class Job:
     """The texts of ``REPORTS``."""
 
     def run(self) -> int:
-        """The exit code: 0 once the commit status carries the verdict, else the verdict's own."""
+        """Runs the job; returns the exit code: 0 once the commit status carries the verdict, else the verdict's own."""
         event = read_event(self.environment.event_name, self._payload())
         if isinstance(event, Irrelevant):
             if event.about is None or self._carries(event.about.head_sha):
                 self.runner.say(f"Nothing to do: {event.why}.")
                 self.runner.outputs({"verdict": "not_applicable"})
                 return PASS
-            event = event.about  # this job's result is the gate: green without a verdict would hide the red one before
+            event = (
+                event.about
+            )  # this job's result is the gate: a success without a verdict would hide an earlier failure
         if isinstance(event, Pushed):
-            return self._adopt(event)
+            return self._keep_answers(event)
         if isinstance(event, QueueEntered):
             return self._queue(event)
         if isinstance(event, Dispatched) and event.number is None:
@@ -106,40 +108,40 @@ class Job:
             self.runner.say(f"Nothing to do: #{hosted.number} is closed.")
             return self._unjudged(hosted.head_sha)
         if isinstance(event, PullRequestChanged) and event.head_sha != hosted.head_sha:
-            self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has a run of its own.")
+            self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has its own run.")
             return self._unjudged(event.head_sha)
         tip = self.host.branch(hosted.base_ref)
         pull_request = pull_request_of(hosted, self.environment.repository, tip, approved)
         context = check_name(hosted.base_ref, hosted.default_branch, self._requires)
         if isinstance(event, Dispatched):
-            self._bring(event.number)
+            self._reuse_answers(event.number)
         why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"
         return self._evaluate(pull_request, why, number=hosted.number, context=context)
 
     def _carries(self, sha: Sha) -> bool:
-        """Whether a commit status of ours is the gate there, whatever this job's own result is."""
+        """Whether a commit status of ours exists there. It is then the gate, whatever this job's result is."""
         try:
             return self.environment.status and bool(self.host.statuses(sha, CONTEXT))
         except HostError:
             return False
 
     def _requires(self, branch: str) -> bool:
-        """Whether a branch requires our status. What can't be told doesn't: then the status names the base."""
+        """Whether a branch requires our status. If that can't be read, the status names its base."""
         try:
             return any(check.name == CONTEXT for check in self.host.required_checks(branch))
         except HostError as error:
-            self.runner.warn(f"what the branch requires can't be read, so the status names it: {error}")
+            self.runner.warn(f"the branch's rules can't be read, so the status names the branch: {error}")
             return False
 
     def _unjudged(self, sha: Sha) -> int:
-        """The exit code of a run that says nothing about ``sha``: green only where the commit status is the gate."""
+        """Returns the exit code of a job that does not judge ``sha``: 0 only if a commit status is the gate."""
         return PASS if self._carries(sha) else Exit.ERROR.value
 
     def _queue(self, event: QueueEntered) -> int:
         author = None
         if event.number is not None:
             author = self.host.pull_request(event.number).author
-            self._bring(event.number)
+            self._reuse_answers(event.number)
         pull_request = PullRequest(
             base_ref=event.base_ref,
             base_sha=event.base_sha,
@@ -153,8 +155,10 @@ class Job:
         return self._evaluate(pull_request, "merge queue", number=None)
 
     def _commits(self, event: Dispatched) -> int:
-        """Two commits by name: for the log, the summary and the outputs only. No status: base and head are anybody's
-        choice, and a commit compared with itself always passes."""
+        """Compares two commits by name, for the log, the summary and the outputs only.
+
+        It sets no status: anyone can choose base and head, and a commit compared with itself always passes.
+        """
         base, head = (self.host.commit(name) for name in (event.base or "", event.head or ""))
         pull_request = PullRequest(
             base_ref=event.base or "",
@@ -166,14 +170,14 @@ class Job:
         )
         preparation = self._prepared(pull_request)
         scorecard = run_async(preparation.measure(self.runner.say))
-        return self._tell(scorecard, Links(rerun=self.environment.rerun_url), comment_url="", gated=False)
+        return self._report(scorecard, Links(rerun=self.environment.rerun_url), comment_url="", gated=False)
 
-    def _adopt(self, event: Pushed) -> int:
-        """Keeps what merged pull requests have measured in the default branch's cache; pays and gates nothing."""
+    def _keep_answers(self, event: Pushed) -> int:
+        """Keeps the answers of merged pull requests in the default branch's cache. Pays and gates nothing."""
         try:
             pulls = self.host.pull_requests_of(event.sha)
         except HostError as error:
-            self.runner.warn(f"which pull requests were merged can't be read, so nothing was adopted: {error}")
+            self.runner.warn(f"the merged pull requests can't be read, so no answers were kept: {error}")
             pulls = ()
         for pull in pulls:
             if not pull.merged or pull.base_ref != event.branch:
@@ -181,23 +185,21 @@ class Job:
             try:
                 added = take_over(self.host, pull.number, Path(self.environment.store), self.runner.say)
             except PromptVerdictError as error:
-                self.runner.warn(f"the outcomes of #{pull.number} weren't adopted: {error}")
+                self.runner.warn(f"the answers of #{pull.number} were not kept: {error}")
             else:
                 number = f"#{pull.number}"
-                self.runner.say(
-                    f"{number} left no outcomes." if added is None else f"Adopted {added} outcomes of {number}."
-                )
+                self.runner.say(f"{number} left no answers." if added is None else f"Kept {added} answers of {number}.")
         self.runner.outputs({"verdict": "not_applicable", "cost-usd": "0", "calls": "0"})
         return PASS
 
-    def _bring(self, number: int) -> None:
-        """What the pull request's own run has measured. Without it the verdict is measured again."""
+    def _reuse_answers(self, number: int) -> None:
+        """Reuses what the pull request's own run has measured. Without it the verdict is measured again."""
         try:
             added = take_over(self.host, number, Path(self.environment.store), self.runner.say)
         except PromptVerdictError as error:
-            self.runner.warn(f"earlier outcomes of #{number} can't be reused: {error}")
+            self.runner.warn(f"earlier answers of #{number} can't be reused: {error}")
         else:
-            self.runner.say(f"Earlier outcomes of #{number}: {'none' if added is None else 'at hand'}.")
+            self.runner.say(f"Earlier answers of #{number}: {'none' if added is None else 'available'}.")
 
     # -- the verdict
 
@@ -223,10 +225,10 @@ class Job:
             scorecard = self._cleared(scorecard, preparation, pull_request)
             outdated = None if number is None else self._superseded(pull_request, number)
         except (PromptVerdictError, OSError) as error:
-            self.runner.fail(told(error))
+            self.runner.fail(error_line(error))
             self.runner.outputs({"verdict": "error", "cost-usd": "", "calls": ""})
-            return PASS if publisher.failed(told(error)) else int(exit_of_error(error))
-        except BaseException as stopped:  # the runner's cancel or a bug of ours: the check doesn't stay pending
+            return PASS if publisher.failed(error_line(error)) else int(exit_of_error(error))
+        except BaseException as stopped:  # cancelled by the runner, or a bug of ours: the check must not stay pending
             cancelled = isinstance(stopped, KeyboardInterrupt)
             publisher.failed("cancelled: run it again" if cancelled else "a bug in Prompt Verdict: see the log")
             raise
@@ -235,7 +237,7 @@ class Job:
             return PASS if pending else Exit.ERROR.value
         links = Links(report=self.environment.run_url, rerun=self.environment.rerun_url)
         gated = publisher.final(scorecard, links, accepts)
-        return self._tell(scorecard, links, comment_url=publisher.comment_url, gated=gated)
+        return self._report(scorecard, links, comment_url=publisher.comment_url, gated=gated)
 
     def _prepared(self, pull_request: PullRequest) -> Preparation[Scorecard]:
         self.tree.fetch((pull_request.base_sha, pull_request.head_sha))
@@ -250,7 +252,7 @@ class Job:
         try:
             found = self._clearance(scorecard, preparation, pull_request, number)
         except HostError as error:
-            self.runner.warn(f"reviews can't be read, so none clears this: {error}")
+            self.runner.warn(f"reviews can't be read, so none approves this: {error}")
             return scorecard
         return scorecard if found is None else cleared(scorecard, found)
 
@@ -268,14 +270,14 @@ class Job:
         )
 
     def _superseded(self, pull_request: PullRequest, number: int) -> str | None:
-        """Why this verdict is no longer the pull request's: an old head's result is never shown as current.
+        """Returns why this verdict is outdated, or ``None``. An outdated verdict is never shown as current.
 
-        Raises HostError: what can't be told to be current isn't published either.
+        Raises HostError: a verdict that can't be checked is not published either.
         """
         return outdated(pull_request.head_sha, pull_request.base_ref, self.host.pull_request(number))
 
-    def _tell(self, scorecard: Scorecard, links: Links, *, comment_url: str, gated: bool) -> int:
-        """Log, annotations, summary, files, outputs; the exit code."""
+    def _report(self, scorecard: Scorecard, links: Links, *, comment_url: str, gated: bool) -> int:
+        """Writes log, annotations, summary, files and outputs; returns the exit code."""
         if self.environment.annotations:
             for note in scorecard_annotations(scorecard):
                 self.runner.command(workflow_command(note))

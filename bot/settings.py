@@ -1,4 +1,4 @@
-"""What the operator tells the bot: by environment variables, secrets also by files. Read once, then only passed on."""
+"""The operator's settings: environment variables, and files for secrets. Read once, then passed on."""
 
 from __future__ import annotations
 
@@ -58,18 +58,18 @@ POSTGRES = ("postgresql://", "postgres://")
 
 
 class Caps(Value):
-    """The most that the operator lets be spent, in USD."""
+    """The operator's spending caps, in USD."""
 
     run: Decimal
-    """What one run may cost."""
+    """For one run."""
     repository: Decimal
-    """What the runs of one repository may cost in a day (UTC)."""
+    """For all runs of one repository in a day (UTC)."""
     day: Decimal
-    """What all runs may cost in a day (UTC)."""
+    """For all runs in a day (UTC)."""
 
 
 class Settings(Value):
-    """One process of the bot. What is secret, or may hold a password, is never shown."""
+    """The settings of one process. Values that are secret, or may hold a password, are never shown."""
 
     app_id: int
     private_key: SecretStr
@@ -92,15 +92,15 @@ class Settings(Value):
     ca_bundle: str | None
     recordings: str | None
     keys: dict[str, SecretStr] = Field(repr=False)
-    """The providers' keys by the variable that holds them."""
+    """The provider keys by their variables."""
     origins: dict[str, str]
-    """The one address that each of them may be sent to."""
+    """The one address that each key may be sent to."""
     unknown: tuple[str, ...]
-    """Variables that look like ours and are not: a slip of the pen, perhaps."""
+    """Variables that look like ours but are not: perhaps a typo."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every value that may never be shown."""
+        """Every value that must never be shown."""
         hidden = [self.private_key, *self.webhook_secrets, *self.keys.values()]
         typed = [urlsplit(url).password or "" for url in (self.database_url, self.outcomes_url, self.proxy or "")]
         values = [*(secret.get_secret_value() for secret in hidden), *typed, *map(unquote, typed)]
@@ -108,23 +108,24 @@ class Settings(Value):
 
     @property
     def workflows_url(self) -> str:
-        """The durable engine's own tables: beside ours in Postgres, else in a file of their own."""
+        """Where DBOS keeps its tables: beside ours in Postgres, else in a file of its own."""
         if self.database_url.startswith(POSTGRES):
             return self.database_url.replace("postgres://", "postgresql://", 1)
         return f"sqlite:///{self.data / 'workflows.sqlite3'}"
 
     @property
     def retention(self) -> Retention:
-        """How long what is kept."""
+        """How long records are kept."""
         from bot.store.retention import Retention
 
         return Retention(deliveries_days=self.keep_deliveries_days, texts_days=self.keep_texts_days)
 
     def variables_for(self, model: ModelConfig) -> dict[str, str]:
-        """What ``provider_for`` may know when it opens ``model``, which a repository's configuration names.
+        """Returns the variables that ``provider_for`` may read for ``model``, which a repository's configuration
+        names.
 
-        A repository's maintainers are not the operator: a key is there for the address that the operator bound it to
-        and for no other, and nothing else of the environment is. Raises ProviderError.
+        The maintainers of a repository are not the operator. A key is only available for the address that the
+        operator bound it to, and nothing else of the environment is. Raises ProviderError.
         """
         shared = {PROXY: self.proxy, CA_BUNDLE: self.ca_bundle, RECORDINGS: self.recordings}
         variables = {name: value for name, value in shared.items() if value}
@@ -133,7 +134,7 @@ class Settings(Value):
             return variables
         if self.origins.get(name) != model.origin:
             raise ProviderError(
-                f"the operator of this bot has bound no key {name} to {model.origin}",
+                f"the operator of this bot has not bound a key {name} to {model.origin}",
                 where=f"models: {model.model}",
                 mend=f"the operator sets {name} and adds {name}={model.origin} to {KEY_ORIGINS.name}",
             )
@@ -143,8 +144,10 @@ class Settings(Value):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """The settings in ``variables`` (the process' environment). Raises UsageError: what is missing or wrong, and how
-    to mend it."""
+    """Reads the settings from the environment ``variables``.
+
+    Raises UsageError, which says what is missing or wrong and how to fix it.
+    """
     app_id = _number(variables, APP_ID, None, 1, 2**63 - 1)
     private_key = _private_key(_needed(variables, PRIVATE_KEY, "the .pem file from the App's settings page"))
     secrets = _webhook_secrets(variables)
@@ -189,7 +192,7 @@ def _text(variables: Mapping[str, str], variable: Variable) -> str | None:
 
 
 def _secret(variables: Mapping[str, str], name: str) -> str | None:
-    """From the variable, or from the file that ``NAME_FILE`` names; without the line's end that editors add."""
+    """Reads a variable, or the file that ``NAME_FILE`` names, without surrounding blanks and line ends."""
     direct, path = variables.get(name) or "", variables.get(name + FILE) or ""
     if direct.strip() and path:
         raise UsageError(f"{name} and {name}{FILE} are both set", mend="set one of them")
@@ -200,12 +203,12 @@ def _secret(variables: Mapping[str, str], name: str) -> str | None:
             text = file.read(LARGEST_FILE)
     except OSError as error:
         raise UsageError(
-            f"{path} can't be read: {error.strerror}", where=f"{name}{FILE}", mend="may this user read the file?"
+            f"{path} can't be read: {error.strerror}", where=f"{name}{FILE}", mend="let this user read the file"
         ) from None
     except ValueError:
-        raise UsageError(f"{path} is not text", where=f"{name}{FILE}", mend="is this the right file?") from None
+        raise UsageError(f"{path} is not text", where=f"{name}{FILE}", mend="name the file with the secret") from None
     if not text.strip():
-        raise UsageError(f"{path} is empty", where=f"{name}{FILE}", mend="is this the right file?")
+        raise UsageError(f"{path} is empty", where=f"{name}{FILE}", mend="name the file with the secret")
     return text.strip()
 
 
@@ -214,7 +217,7 @@ def _needed(variables: Mapping[str, str], variable: Variable, what: str) -> str:
     if value is None:
         also = f" or {variable.name}{FILE}" if variable.secret else ""
         raise UsageError(
-            f"{variable.name} is not set", mend=f"set it{also} to {what}; `promptverdict bot setup` makes an App"
+            f"{variable.name} is not set", mend=f"set it{also} to {what}; `promptverdict bot setup` registers an App"
         )
     return value
 
@@ -234,12 +237,12 @@ def _number(variables: Mapping[str, str], variable: Variable, default: int | Non
 def _money(variables: Mapping[str, str], variable: Variable, default: str) -> Decimal:
     text = _text(variables, variable) or default
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
-        raise UsageError(f"{text!r} is no amount of USD", where=variable.name, mend="write a number, such as 12.50")
+        raise UsageError(f"{text!r} is not an amount in USD", where=variable.name, mend="write a number, such as 12.50")
     return Decimal(text)
 
 
 def _private_key(text: str) -> str:
-    """Also with a backslash and an n for the ends of lines, as some shells and dashboards hand it on."""
+    """Checks the key. Accepts a backslash and an n for line ends, as some shells and dashboards pass it on."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -252,7 +255,7 @@ def _private_key(text: str) -> str:
         usable = False
     if not usable:
         raise UsageError(
-            "this is not an App's private key",
+            "this is not the private key of an App",
             where=PRIVATE_KEY.name,
             mend="give the whole .pem file, from BEGIN to END; an App's key has no passphrase",
         )
@@ -260,7 +263,7 @@ def _private_key(text: str) -> str:
 
 
 def _webhook_secrets(variables: Mapping[str, str]) -> tuple[SecretStr, ...]:
-    first = _needed(variables, WEBHOOK_SECRET, "the App's own: without it anybody could send us webhooks")
+    first = _needed(variables, WEBHOOK_SECRET, "the App's webhook secret: without it anyone could send webhooks")
     second = _secret(variables, WEBHOOK_SECRET_2.name)
     given = {WEBHOOK_SECRET: first} | ({WEBHOOK_SECRET_2: second} if second else {})
     for variable, secret in given.items():
@@ -279,7 +282,9 @@ def _folder(variables: Mapping[str, str]) -> Path:
         home = variables.get("HOME") or ""
         parent = variables.get("XDG_DATA_HOME") or (f"{home}/.local/share" if home not in ("", "/") else "")
         if not parent:
-            raise UsageError("this user has no home", where=DATA.name, mend="set it to a folder that outlives restarts")
+            raise UsageError(
+                "this user has no home folder", where=DATA.name, mend="set it to a folder that survives restarts"
+            )
         given = f"{parent}/prompt-verdict"
     return Path(given).absolute()
 
@@ -288,7 +293,7 @@ def _whole(url: str | None, variable: Variable) -> str | None:
     try:
         urlsplit(url or "")
     except ValueError:
-        raise UsageError("this is no address", where=variable.name) from None
+        raise UsageError("this is not a URL", where=variable.name, mend="correct it") from None
     return url
 
 
@@ -304,19 +309,22 @@ def _database(url: str) -> str:
 
 
 def _address(url: str, variable: Variable) -> str:
-    """https, or http on loopback: the App's tokens go there."""
+    """Accepts https, or http on loopback: the App's tokens are sent there."""
     try:
         parts = urlsplit(url)
         plain = bool(parts.hostname) and not (parts.username or parts.password or parts.query or parts.fragment)
     except ValueError:
-        raise UsageError("this is no address", where=variable.name, mend="write an https address") from None
+        raise UsageError("this is not a URL", where=variable.name, mend="write an https URL") from None
     if not plain or (parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK)):
-        raise UsageError("this is no https address", where=variable.name, mend=f"for example {variable.default}")
+        raise UsageError("this is not an https URL", where=variable.name, mend="such as https://github.example.com")
     return url.rstrip("/")
 
 
 def _server_of(api_url: str) -> str:
-    """docs.github.com/rest/using-the-rest-api: github.com and ghe.com have a host for the API, a server has a path."""
+    """Returns the server of an API: github.com and ghe.com have a host for the API, Enterprise Server a path.
+
+    docs.github.com/rest/using-the-rest-api
+    """
     host = urlsplit(api_url).netloc
     if host.startswith("api."):
         return f"https://{host.removeprefix('api.')}"
@@ -325,7 +333,7 @@ def _server_of(api_url: str) -> str:
 
 def _slot(name: str) -> str:
     if not SLOT.fullmatch(name):
-        raise UsageError(f"{name!r} is no name for a worker", where=SLOT_NAME.name, mend="letters, digits, . _ -")
+        raise UsageError(f"{name!r} is not a valid worker name", where=SLOT_NAME.name, mend="letters, digits, . _ -")
     return name
 
 
@@ -335,7 +343,7 @@ def _origins(text: str) -> dict[str, str]:
         name, _, url = binding.partition("=")
         if not VARIABLE.fullmatch(name) or name in origins or name.startswith(PREFIX) or name == DATABASE_URL.name:
             raise UsageError(
-                f"{name!r} can't be bound to an address",
+                f"{name!r} can't be bound to a URL",
                 where=KEY_ORIGINS.name,
                 mend="name each variable once, with the base_url that its key is for: HOUSE_LLM_KEY=https://llm.example/v1",
             )

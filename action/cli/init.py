@@ -29,13 +29,13 @@ CONFIG = "promptverdict.yaml"
 WORKFLOW = ".github/workflows/prompt-verdict.yml"
 TEST_LINES = (".jsonl", ".csv")
 TEST_LISTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden|examples?|fixtures?)(?:[/_.-]).*\.(?:ya?ml|json)$")
-"""Lists in YAML and JSON are many things: those are looked at whose path says that they are cases."""
+"""A list in YAML or JSON may be anything. Only those are read whose path names cases."""
 CALLED_TESTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden)(?:[/_.-])")
 PROSE = {"readme", "changelog", "contributing", "license", "code_of_conduct", "security", "agents", "claude"}
 
 
 def init(repo: Path, *, dry_run: bool) -> Exit:
-    """Writes the configuration and the workflow, never over an existing file. Raises UsageError when there is one."""
+    """Writes the configuration and the workflow, never over an existing file. Raises UsageError if one exists."""
     repository = open_repository(repo)
     root = repository.worktree_root()
     targets = (root / CONFIG, root / WORKFLOW)
@@ -100,7 +100,10 @@ def _may_be_prompt(path: str) -> bool:
 
 
 def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]) -> tuple[str, list[str]]:
-    """The one model that init writes: what the prompts name, else what there is a key for, else the offline model."""
+    """Returns the one model that init writes:
+
+    the prompts' own, else one with a key in the environment, else offline.
+    """
     named = next((lineage.model for lineage in lineages if lineage.model), None)
     if named and (bare := named.rpartition("/")[2]) and named.startswith(("openai/", "gpt-")):
         return "main", ["provider: openai", f"model: {bare}"]

@@ -26,7 +26,7 @@ Work = Callable[[CommittedStore], Awaitable[None]]
 
 
 def stats(where: str | None, *, output_format: str) -> Exit:
-    """Prints how much is kept. Raises StoreError."""
+    """Prints how much is stored. Raises StoreError."""
 
     async def show(store: CommittedStore) -> None:
         found = await store.stats()
@@ -47,7 +47,7 @@ def _lines(found: StoreStats) -> Iterator[str]:
 
 
 def prune(where: str | None, *, older_than_days: int | None, max_mib: int | None) -> Exit:
-    """Forgets old answers, oldest first. Raises StoreError."""
+    """Deletes old answers, oldest first. Raises StoreError."""
     horizon = None
     if older_than_days is not None:
         horizon = (datetime.now(UTC) - timedelta(days=older_than_days)).isoformat()
@@ -70,7 +70,7 @@ def export(where: str | None) -> Exit:
 
 
 def export_outcomes(where: str | None) -> Exit:
-    """Prints the scores of every finished check as CSV, without any text: each row once. Raises StoreError."""
+    """Prints the scores of every finished check as CSV, without any text; each row once. Raises StoreError."""
 
     async def show(store: CommittedStore) -> None:
         lines = io.StringIO()

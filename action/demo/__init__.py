@@ -1,1 +1,1 @@
-"""The demo: a real repository with pull requests that deserve different verdicts."""
+"""The demo: a real repository with pull requests that should get different verdicts."""

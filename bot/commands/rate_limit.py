@@ -1,6 +1,7 @@
-"""How many commands of people who may not write are taken up.
+"""How many commands by people without write access are answered.
 
-Anybody can write comments, and GitHub counts each answer as a write. What answers may not use is there for checks.
+Anyone can write comments, and GitHub counts each answer as a write. The rest of GitHub's limit is reserved for
+checks.
 """
 
 from __future__ import annotations
@@ -9,23 +10,26 @@ from collections import defaultdict, deque
 from datetime import datetime, timedelta
 
 WINDOWS = ((timedelta(minutes=1), 10), (timedelta(hours=1), 60))
-"""So many in an installation within so long. GitHub takes 80 such writes in a minute and 500 in an hour; a command
-takes two (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
+"""Commands per installation within a time.
+
+GitHub allows 80 such writes in a minute and 500 in an hour; a command takes two
+(docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api).
+"""
 ONE_PERSON = (timedelta(hours=1), 20)
 REMEMBERED = timedelta(minutes=10)
-"""How long somebody who could not write is taken for somebody who can't, when there is nothing left."""
+"""How long a person is remembered as one without write access, once the limit is reached."""
 MOST_REMEMBERED = 10_000
 
 
 class CommandRateLimit:
-    """Of one worker. ``take`` is for commands of people who may not write."""
+    """The limits of one worker, for commands by people without write access."""
 
     def __init__(self) -> None:
         self._taken: defaultdict[object, deque[datetime]] = defaultdict(deque)
         self._strangers: dict[tuple[int, str], datetime] = {}
 
     def take(self, installation_id: int, repository_id: int, author: str, at: datetime) -> bool:
-        """Whether one more is taken up."""
+        """Counts a command. Returns False if the limit is reached."""
         if len(self._strangers) >= MOST_REMEMBERED:
             self._strangers.clear()
             self._taken.clear()
@@ -37,7 +41,7 @@ class CommandRateLimit:
         return True
 
     def refuses(self, installation_id: int, repository_id: int, author: str, at: datetime) -> bool:
-        """Whether it is sure, without asking GitHub who that is, that nothing is left for them."""
+        """Whether this person's command is refused without asking GitHub for their role."""
         seen = self._strangers.get((repository_id, author))
         return seen is not None and at - seen < REMEMBERED and not self._left(installation_id, author, at)
 

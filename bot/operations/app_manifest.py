@@ -1,4 +1,7 @@
-"""What the App asks GitHub for, and the ruleset that pins the check to it. Pure: setup sends it, doctor compares it."""
+"""What the App requests from GitHub, and the ruleset that pins the check to it.
+
+Pure: setup sends it, doctor compares it.
+"""
 
 from __future__ import annotations
 
@@ -17,31 +20,31 @@ PERMISSIONS = {
     "metadata": "read",
     "pull_requests": "write",
 }
-"""The least that works. ``issues``: without it GitHub refuses to register an App for ``issue_comment``."""
+"""The least that works. Without ``issues`` GitHub refuses to register an App for ``issue_comment``."""
 EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "pull_request_review", "push")
-"""What must be subscribed to; of installations and pings every App is told."""
+"""The events to subscribe to. Every App receives those of installations and pings."""
 LEVELS = ("none", "read", "write", "admin")
 LONGEST_NAME = 34
 """GitHub's limit for an App's name."""
 
 
-class Registration(Value):
-    """An App that is to be registered."""
+class AppRegistration(Value):
+    """An App to register."""
 
     name: str
     webhook_url: str
-    """Where GitHub will reach the bot: ``https://HOST/webhook``."""
+    """Where GitHub reaches the bot: ``https://HOST/webhook``."""
     redirect_url: str
     """Where GitHub sends the browser afterwards, with the code."""
 
 
-def manifest(registration: Registration) -> dict[str, JsonValue]:
-    """The manifest (docs.github.com, «Registering a GitHub App from a manifest»)."""
+def manifest(registration: AppRegistration) -> dict[str, JsonValue]:
+    """Returns the manifest (docs.github.com, «Registering a GitHub App from a manifest»)."""
     parts = urlsplit(registration.webhook_url)
     return {
         "name": registration.name,
         "url": urlunsplit((parts.scheme, parts.netloc, "", "", "")),
-        "description": "Measures what a pull request does to an LLM prompt, and says whether it may be merged.",
+        "description": "Measures how a pull request changes an LLM prompt, and whether it may be merged.",
         "hook_attributes": {"url": registration.webhook_url, "active": True},
         "redirect_url": registration.redirect_url,
         "public": False,
@@ -51,7 +54,7 @@ def manifest(registration: Registration) -> dict[str, JsonValue]:
 
 
 def ruleset(app_id: int) -> dict[str, JsonValue]:
-    """The ruleset that lets nothing into the default branch without our check, by this App and by nobody else."""
+    """Returns the ruleset that requires our check on the default branch, reported by this App only."""
     check: dict[str, JsonValue] = {"context": NAME, "integration_id": app_id}
     return {
         "name": "Prompt Verdict",
@@ -68,7 +71,7 @@ def ruleset(app_id: int) -> dict[str, JsonValue]:
 
 
 def missing_permissions(granted: dict[str, str]) -> tuple[str, ...]:
-    """What is needed and not ``granted``, as ``checks: write``."""
+    """Returns the permissions that are missing in ``granted``, such as ``checks: write``."""
     return tuple(
         f"{name}: {level}"
         for name, level in PERMISSIONS.items()
@@ -77,7 +80,7 @@ def missing_permissions(granted: dict[str, str]) -> tuple[str, ...]:
 
 
 def missing_events(subscribed: tuple[str, ...]) -> tuple[str, ...]:
-    """What is needed and not subscribed to."""
+    """Returns the events that are missing."""
     return tuple(event for event in EVENTS if event not in subscribed)
 
 

@@ -1,4 +1,4 @@
-"""Registering the App: a page on this machine that hands GitHub the manifest, and takes the new App's key and secret.
+"""Registers the App: a local page sends the manifest to GitHub and receives the App's key and secret.
 
 docs.github.com: «Registering a GitHub App from a manifest». The key and the secret go into files and nowhere else.
 """
@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import JsonValue
 
-from bot.operations.app_manifest import LONGEST_NAME, PERMISSIONS, Registration, manifest, ruleset
+from bot.operations.app_manifest import LONGEST_NAME, PERMISSIONS, AppRegistration, manifest, ruleset
 from bot.variables import API_URL, APP_ID, FILE, PRIVATE_KEY, PUBLIC_API, WEBHOOK_SECRET
 from schemas.errors import HostError, UsageError
 from schemas.values import Value
@@ -29,34 +29,34 @@ from schemas.values import Value
 PUBLIC_SERVER = "https://github.com"
 KEY, SECRET, SETTINGS, RULESET = "app.pem", "webhook-secret", "app.env", "ruleset.json"
 HOUR_S = 3600.0
-"""GitHub's limit for the whole flow."""
+"""Seconds: GitHub's limit for the whole flow."""
 LOOPBACK = "127.0.0.1"
 ACCOUNT = re.compile("[0-9A-Za-z](?:[0-9A-Za-z-]{0,38})")
 
 
-class Plan(Value):
-    """What is to be registered, and where its files go."""
+class AppSetup(Value):
+    """The App to register, and where its files go."""
 
     webhook_url: str
     name: str = "Prompt Verdict"
     organization: str | None = None
-    """``None``: the account of whoever opens the page."""
+    """``None`` for the account of the person who opens the page."""
     folder: Path
     server_url: str = PUBLIC_SERVER
     port: int = 0
-    """Of the page on this machine; 0: any that is free."""
+    """The port of the local page; 0 for any free one."""
     proxy: str | None = None
     ca_bundle: str | None = None
 
 
-def setup(plan: Plan, stream: TextIO, *, wait_s: float = HOUR_S) -> None:
-    """Registers the App and writes its files, telling every step on ``stream``.
+def setup(plan: AppSetup, stream: TextIO, *, wait_s: float = HOUR_S) -> None:
+    """Registers the App, writes its files, and reports every step on ``stream``.
 
-    Raises UsageError for a plan that can't work (before anything happens) and HostError where GitHub refuses.
+    Raises UsageError for a plan that can't work, before anything happens, and HostError if GitHub refuses.
     """
     _examine(plan)
     folder = _empty_places(plan.folder)
-    page = Page(plan)
+    page = RegistrationPage(plan)
     try:
         stream.write(_before(plan, page.address))
         stream.flush()
@@ -69,25 +69,25 @@ def setup(plan: Plan, stream: TextIO, *, wait_s: float = HOUR_S) -> None:
     app_id, slug = made.get("id"), made.get("slug")
     if not isinstance(app_id, int) or not isinstance(slug, str):
         raise HostError(
-            "GitHub's answer names no App", mend="look at the account's Developer settings, then begin again"
+            "GitHub's answer names no App", mend="look at the account's Developer settings, then start over"
         )
     _write(folder, plan, app_id, made)
     stream.write(_after(folder, plan, app_id, slug))
 
 
 def api_url_of(server_url: str) -> str:
-    """The API of a GitHub: github.com and ghe.com have a host for it, an Enterprise Server a path."""
+    """Returns the API of a GitHub: github.com and ghe.com have a host for it, Enterprise Server a path."""
     host = urlsplit(server_url).netloc
     if server_url == PUBLIC_SERVER:
         return PUBLIC_API
     return f"https://api.{host}" if host.endswith(".ghe.com") else f"{server_url}/api/v3"
 
 
-def _examine(plan: Plan) -> None:
+def _examine(plan: AppSetup) -> None:
     hook = urlsplit(plan.webhook_url)
     if hook.scheme != "https" or not hook.hostname or hook.query or hook.fragment or hook.username:
         raise UsageError(
-            "this is no address that GitHub can send webhooks to", where="--webhook-url",
+            "GitHub can't send webhooks to this URL", where="--webhook-url",
             mend="for example https://verdict.example.com/webhook",
         )  # fmt: skip
     if hook.path != "/webhook":
@@ -97,22 +97,29 @@ def _examine(plan: Plan) -> None:
     if not plan.name.strip() or len(plan.name) > LONGEST_NAME:
         raise UsageError(f"an App's name has 1 to {LONGEST_NAME} characters", where="--name")
     if plan.organization is not None and not ACCOUNT.fullmatch(plan.organization):
-        raise UsageError("this is no organisation's name", where="--organization", mend="as in github.com/NAME")
+        raise UsageError(
+            "this is not the name of an organization", where="--organization", mend="as in github.com/NAME"
+        )
     server = urlsplit(plan.server_url)
     safe = server.scheme == "https" or (server.scheme == "http" and server.hostname in {LOOPBACK, "localhost"})
     if not safe or not server.hostname or server.path or server.query or server.username:
-        raise UsageError("this is no GitHub", where="--github", mend=f"{PUBLIC_SERVER} or https://github.example.com")
+        raise UsageError(
+            "this is not a GitHub URL", where="--github", mend=f"{PUBLIC_SERVER} or https://github.example.com"
+        )
 
 
 def _empty_places(folder: Path) -> Path:
-    """The folder, made for this user only, with none of our files in it: the code is good once, so look before."""
+    """Creates the folder for this user only and checks that it has none of our files.
+
+    The code from GitHub works only once, so this is checked first.
+    """
     folder = folder.absolute()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"{folder} can't be made: {error.strerror}", where="--output") from None
+        raise UsageError(f"{folder} can't be created: {error.strerror}", where="--output") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{folder} can't be written", where="--output", mend="name a folder that belongs to this user")
+        raise UsageError(f"{folder} can't be written", where="--output", mend="name a folder that this user can write")
     there = [name for name in (KEY, SECRET, SETTINGS, RULESET) if os.path.lexists(folder / name)]
     if there:
         raise UsageError(
@@ -122,7 +129,7 @@ def _empty_places(folder: Path) -> Path:
     return folder
 
 
-def _write(folder: Path, plan: Plan, app_id: int, made: dict[str, JsonValue]) -> None:
+def _write(folder: Path, plan: AppSetup, app_id: int, made: dict[str, JsonValue]) -> None:
     key, secret = made.get("pem"), made.get("webhook_secret")
     settings = {APP_ID.name: str(app_id), PRIVATE_KEY.name + FILE: str(folder / KEY)}
     settings |= {WEBHOOK_SECRET.name + FILE: str(folder / SECRET)}
@@ -139,7 +146,7 @@ def _write(folder: Path, plan: Plan, app_id: int, made: dict[str, JsonValue]) ->
 
 
 def _new_file(path: Path, text: str) -> None:
-    """For this user only, never over a file or through a link. Raises UsageError."""
+    """Writes a file for this user only, never over a file or through a link. Raises UsageError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -153,17 +160,17 @@ def _new_file(path: Path, text: str) -> None:
         ) from None
 
 
-class Page:
-    """A page on loopback with one button, and the address that GitHub sends the browser back to."""
+class RegistrationPage:
+    """A local page with one button, and the address that GitHub sends the browser back to."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: AppSetup) -> None:
         self.state = secrets.token_urlsafe(24)
         self.code: str | None = None
         try:
             self._server = ThreadingHTTPServer((LOOPBACK, plan.port), _handler(self))
         except OSError as error:
             raise UsageError(f"port {plan.port} can't be used: {error.strerror}", where="--port") from None
-        self._server.daemon_threads = True  # browsers open connections that they never use
+        self._server.daemon_threads = True  # browsers open connections that they never use, and these must not block
         self._server.block_on_close = False
         self._server.timeout = 0.2
         self.host = f"{LOOPBACK}:{self._server.server_port}"
@@ -171,15 +178,15 @@ class Page:
         self.server_url = plan.server_url
         account = f"/organizations/{quote(plan.organization)}" if plan.organization else ""
         self.target = f"{plan.server_url}{account}/settings/apps/new?state={self.state}"
-        asked = Registration(name=plan.name, webhook_url=plan.webhook_url, redirect_url=f"{self.address}made")
+        asked = AppRegistration(name=plan.name, webhook_url=plan.webhook_url, redirect_url=f"{self.address}made")
         self.manifest = json.dumps(manifest(asked))
 
     def wait(self, seconds: float) -> str:
-        """The code that GitHub gave the browser. Raises UsageError when nobody came."""
+        """Waits for the code from GitHub. Raises UsageError after ``seconds``."""
         end = time.monotonic() + seconds
         while self.code is None:
             if time.monotonic() > end:
-                raise UsageError("nobody registered the App within an hour", mend="begin again")
+                raise UsageError("the App was not registered within an hour", mend="start over")
             self._server.handle_request()
         return self.code
 
@@ -188,10 +195,10 @@ class Page:
         self._server.server_close()
 
     def text(self) -> str:
-        """The page with the button."""
+        """Returns the page with the button."""
         return (
             "<!doctype html><html lang=en><meta charset=utf-8><title>Prompt Verdict: register the App</title>"
-            "<h1>Register the GitHub App</h1><p>GitHub shows its name and permissions before anything is made.</p>"
+            "<h1>Register the GitHub App</h1><p>GitHub shows its name and permissions before it creates anything.</p>"
             f'<form method=post action="{html.escape(self.target)}">'
             f'<input type=hidden name=manifest value="{html.escape(self.manifest)}">'
             "<button>Register on GitHub</button></form></html>"
@@ -201,25 +208,25 @@ class Page:
 DONE = "<!doctype html><html lang=en><meta charset=utf-8><title>Prompt Verdict</title><p>Back to the terminal.</html>"
 
 
-def _handler(page: Page) -> type[BaseHTTPRequestHandler]:
+def _handler(page: RegistrationPage) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 5
-        """Seconds: a connection that says nothing doesn't hold the flow up."""
+        """Seconds: a silent connection does not block the flow."""
 
         def log_message(self, *_: object) -> None:
-            """The request's line may hold the code."""
+            """Logs nothing: the request line may hold the code."""
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             if self.headers.get("host") != page.host:
-                self._answer(HTTPStatus.FORBIDDEN, "not this host")
+                self._answer(HTTPStatus.FORBIDDEN, "wrong host")
             elif parts.path == "/":
                 self._answer(HTTPStatus.OK, page.text())
             elif parts.path != "/made":
-                self._answer(HTTPStatus.NOT_FOUND, "not here")
+                self._answer(HTTPStatus.NOT_FOUND, "not found")
             elif not hmac.compare_digest(query.get("state", "").encode(), page.state.encode()) or "code" not in query:
-                self._answer(HTTPStatus.FORBIDDEN, "this isn't the answer to our question: begin again")
+                self._answer(HTTPStatus.FORBIDDEN, "this is not the answer to our request: start over")
             else:
                 page.code = query["code"]
                 self._answer(HTTPStatus.OK, DONE)
@@ -238,7 +245,7 @@ def _handler(page: Page) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _before(plan: Plan, address: str) -> str:
+def _before(plan: AppSetup, address: str) -> str:
     port = urlsplit(address).port
     asked = ", ".join(f"{name}: {level}" for name, level in PERMISSIONS.items())
     return (
@@ -250,19 +257,19 @@ def _before(plan: Plan, address: str) -> str:
     )
 
 
-def _after(folder: Path, plan: Plan, app_id: int, slug: str) -> str:
+def _after(folder: Path, plan: AppSetup, app_id: int, slug: str) -> str:
     public = plan.server_url == PUBLIC_SERVER
     installing = f"{plan.server_url}/{'apps' if public else 'github-apps'}/{slug}/installations/new"
     gh = "gh api" if public else f"gh api --hostname {urlsplit(plan.server_url).netloc}"
     return (
         f"2. The App «{slug}» is registered; its id is {app_id}. In {folder}, for this user only:\n"
         f"   {KEY}, {SECRET}, {SETTINGS} (names the two), {RULESET}\n"
-        f"3. Install it on the repositories that it shall gate: {installing}\n"
+        f"3. Install it on the repositories to gate: {installing}\n"
         f"4. Give it the keys of your model providers (OPENAI_API_KEY, ANTHROPIC_API_KEY) and start it:\n"
         f"   set -a; . {shlex.quote(str(folder / SETTINGS))}; set +a; promptverdict bot\n"
-        "5. Pin the check to this App in each repository, so that nobody else can report it (needs an administrator):\n"
+        "5. Pin the check to this App in each repository, so that no one else can report it (needs an administrator):\n"
         f"   {gh} -X POST repos/OWNER/NAME/rulesets --input {shlex.quote(str(folder / RULESET))}\n"
-        "   or on GitHub: Settings, Rules, Rulesets, New ruleset, Import a ruleset. This is what it says:\n\n"
+        "   or on GitHub: Settings, Rules, Rulesets, New ruleset, Import a ruleset. It contains:\n\n"
         f"{json.dumps(ruleset(app_id), indent=2)}\n\n"
         "6. Check everything: promptverdict doctor\n"
     )

@@ -1,4 +1,4 @@
-"""Partial copies of repositories, kept between runs. A copy is a cache: one that is damaged is thrown away."""
+"""Partial copies of repositories, kept between runs. They are a cache: a damaged copy is fetched again."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_BYTES = 4 * 2**30
-"""Of all copies together."""
+"""The limit of all copies together, in bytes."""
 LARGEST = 2**29
-"""Bytes of one copy. Nothing is ever removed from a copy, so one that grew beyond this is begun anew."""
+"""The limit of one copy, in bytes. Nothing is removed inside a copy, so a larger one is fetched again."""
 MOST_PACKS = 300
-"""Each fetch leaves a pack; git looks through all of them."""
+"""Each fetch adds a pack, and git searches all of them."""
 OURS = re.compile("no space left|disk quota|read-only file system|permission denied|input/output error")
-"""What git says where it is neither GitHub nor the copy: an operator must act."""
+"""Git's messages about the machine, not about GitHub or the copy: an operator must act."""
 GONE = ".gone"
-"""The ending of what is being removed."""
+"""The suffix of what is being removed."""
 
 log = logger("sources")
 
 
 class SourceCache:
-    """One bare copy for each repository in ``folder``. Several threads and workers may share the folder."""
+    """One bare copy for each repository in ``folder``, which several threads and workers may share."""
 
     def __init__(
         self,
@@ -56,10 +56,10 @@ class SourceCache:
         self._most_bytes = most_bytes
 
     def read(self, repo: RepositoryRef, work: Callable[[RemoteRepository], T]) -> T:
-        """What ``work`` reads of a repository. It is the only one to work in that copy, so it should only read.
+        """Returns what ``work`` reads in a repository. Nobody else uses the copy meanwhile.
 
-        Where a copy from an earlier run fails, ``work`` is called again with a new one. Raises SourceError and
-        HostError, and StoreError where no copy can be kept at all.
+        If a copy from an earlier run fails, ``work`` is called again with a new one, so it should only read. Raises
+        SourceError and HostError, and StoreError if no copy can be kept at all.
         """
         token = self._app.token(repo.installation_id, repo.full_name)
         url = f"{self._server_url}/{repo.full_name}.git"
@@ -84,7 +84,7 @@ class SourceCache:
 
     def _full(self, why: str) -> StoreError:
         return StoreError(
-            f"the copies of repositories can't be kept: {why}",
+            f"copies of repositories can't be stored: {why}",
             where=str(self._folder),
             mend="free the disk, or make the data folder writable for the bot",
         )
@@ -99,14 +99,14 @@ class SourceCache:
                     return result
                 why = "git failed"
             except HostUnavailable:
-                _remove(copy)  # the network, most likely; the next try begins anew, in case it was the copy
+                _remove(copy)  # most likely the network; but in case it was the copy, the next try fetches a new one
                 raise
             except Exception as error:
-                # What was read from a damaged copy may look like anything; an error of ours was well-founded.
+                # A damaged copy may raise anything. But an error of ours while git worked was about the content.
                 if isinstance(error, PromptVerdictError) and tree is not None and not tree.failed:
                     raise
                 why = str(error)
-            log.warning("copy begun anew", copy=copy.name, why=why)
+            log.warning("damaged copy replaced", copy=copy.name, why=why)
             _remove(copy)
         return work(self._open(copy, url, token, lock))
 
@@ -114,7 +114,7 @@ class SourceCache:
         return RemoteRepository(copy, url, token, proxy=self._proxy, ca_bundle=self._ca_bundle, held=(lock.fileno(),))
 
     def _trim(self) -> None:
-        """Removes the copies that were used longest ago, but none that is in use."""
+        """Removes the least recently used copies, but none that is in use."""
         copies = []
         for copy in self._folder.glob("*.git"):
             with suppress(FileNotFoundError):
@@ -135,18 +135,21 @@ class SourceCache:
                 with _locked(copy, wait=False) as mine:
                     if mine:
                         _remove(copy)
-        for rest in self._folder.glob(f"*{GONE}"):  # whoever removed it was killed meanwhile
+        for rest in self._folder.glob(f"*{GONE}"):  # left by a worker that died while it removed them
             _remove(rest)
 
 
 @contextmanager
 def _locked(copy: Path, *, wait: bool = True) -> Iterator[IO[str] | None]:
-    """Holds the lock beside a copy, which the system drops when its last holder dies; ``None``: another has it."""
+    """Holds the lock beside a copy. Yields ``None`` if another process has it.
+
+    The system releases it when its last holder dies.
+    """
     path = copy.with_suffix(".lock")
     try:
         lock = path.open("w")
     except OSError:
-        _remove(path)  # a file that can't be opened locks nobody out
+        _remove(path)  # a lock file that can't be opened must not block forever
         lock = path.open("w")
     with lock:
         try:
@@ -158,8 +161,10 @@ def _locked(copy: Path, *, wait: bool = True) -> Iterator[IO[str] | None]:
 
 
 def _remove(path: Path) -> None:
-    """Removes a folder or a file, whatever its mode. First under another name: a git that outlived its worker writes
-    where it began to, and not into what comes next."""
+    """Removes a folder or a file, whatever its mode.
+
+    It is renamed first: a git process that outlived its worker keeps writing to the old folder, not to a new copy.
+    """
     gone = path.with_name(f"{uuid.uuid4().hex}{GONE}")
     try:
         path.rename(gone)

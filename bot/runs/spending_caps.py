@@ -1,7 +1,7 @@
-"""The operator's caps on money. A repository's own budget is what its maintainers wish; these hold whatever they write.
+"""The operator's spending caps. They hold whatever budget a repository configures.
 
-Within a process the caps are exact: calls under way count at their worst case. What other workers spent is read once a
-second, so together they may pass a cap by what they spend within that time.
+Within a process the caps are exact: running calls count at their worst case. Other workers' spending is read once a
+second, so together they may exceed a cap by what they spend within that time.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from bot.store.async_records import AsyncRecords
 from bot.telemetry.logs import logger
 from bot.variables import DAY_USD, REPOSITORY_USD, RUN_USD
 from engine.runner.budget import Budget
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
 
 EVERY_S = 1.0
 """Seconds between two notes of what was spent."""
-MEND = "the operator of this bot can raise it; what is finished is kept and not paid again"
+HINT = "the operator of this bot can raise it; finished work is kept and not paid again"
 
 CALL_USD = Decimal("0.001")
-"""What a call counts at least: a repository may say that its model costs nothing."""
+"""The least that a call counts for: a repository may configure a model that costs nothing."""
 
 log = logger("spending")
 
 
 class SpendingCaps:
-    """The money of one process; its budgets belong to one event loop."""
+    """The caps of one process. Its budgets belong to one event loop."""
 
     def __init__(self, records: Records, caps: Caps, clock: Clock) -> None:
         self._records = records
@@ -45,12 +46,12 @@ class SpendingCaps:
 
     @asynccontextmanager
     async def open(self, repository_id: int) -> AsyncIterator[Budget]:
-        """What one run may spend: no more than its cap, and than what its repository and the day have left.
+        """Opens the budget of one run: no more than its cap, and what its repository and the day have left.
 
-        Raises StoreError where it can't be read what was spent before.
+        Raises StoreError if earlier spending can't be read.
         """
         today = self._clock.utc().date()
-        if self._day is None or self._day.date != today:  # runs that began yesterday go on with yesterday's
+        if self._day is None or self._day.date != today:  # a run that began yesterday continues on yesterday's budget
             self._day = _Day(today, self._records, self._caps)
         day = self._day
         await day.note(repository_id)
@@ -60,7 +61,7 @@ class SpendingCaps:
                 self._caps.run,
                 within=day.budget(repository_id),
                 where=RUN_USD.name,
-                mend=MEND,
+                mend=HINT,
                 shared=True,
                 least=CALL_USD,
             )
@@ -86,30 +87,30 @@ class _Day:
 
     def __init__(self, date: date, records: Records, caps: Caps) -> None:
         self.date = date
-        self._records = records
+        self._records = AsyncRecords(records)
         self._cap = caps.repository
-        self._all = Budget(caps.day, where=DAY_USD.name, mend=MEND, shared=True, least=CALL_USD)
+        self._all = Budget(caps.day, where=DAY_USD.name, mend=HINT, shared=True, least=CALL_USD)
         self._own: dict[int, Budget] = {}
         self._noted: dict[int, Decimal] = {}
-        """By repository: how much of what its budget has spent is in the records."""
+        """By repository id: how much of its budget's spending is in the records."""
         self._turn = asyncio.Lock()
 
     def budget(self, repository_id: int) -> Budget:
-        """Of all runs of a repository."""
+        """Returns the budget of all runs of a repository."""
         if repository_id not in self._own:
             self._own[repository_id] = Budget(
-                self._cap, within=self._all, where=REPOSITORY_USD.name, mend=MEND, shared=True, least=CALL_USD
+                self._cap, within=self._all, where=REPOSITORY_USD.name, mend=HINT, shared=True, least=CALL_USD
             )
             self._noted[repository_id] = Decimal(0)
         return self._own[repository_id]
 
     async def note(self, repository_id: int) -> None:
-        """Adds what was spent since the last time to the records, and takes in what other workers spent."""
+        """Adds new spending to the records and takes over what other workers spent."""
         own = self.budget(repository_id)
         async with self._turn:
             fresh = own.spent - self._noted[repository_id]
-            kept, everybody = await asyncio.to_thread(self._records.spend, repository_id, self.date, fresh)
-            own.spent += kept - (self._noted[repository_id] + fresh)
-            self._noted[repository_id] = kept
+            total = await self._records.spend(repository_id, self.date, fresh)
+            own.spent += total.repository - (self._noted[repository_id] + fresh)
+            self._noted[repository_id] = total.repository
             unnoted = sum((one.spent - self._noted[number] for number, one in self._own.items()), Decimal(0))
-            self._all.spent = everybody + unnoted
+            self._all.spent = total.everyone + unnoted

@@ -1,4 +1,4 @@
-"""The audit log: who did what. Rows are only ever added; the database itself refuses anything else."""
+"""The audit log: who did what. Rows are only added; database triggers refuse updates and deletes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AuditRecords:
     _database: Database
 
     def audit(self, entry: AuditEntry) -> bool:
-        """Adds an entry. False: the same comment has one already. Raises StoreError for a removed repository."""
+        """Adds an entry. Returns False if its comment has one already. Raises StoreError for a removed repository."""
         row = Audit(**entry.model_dump(exclude=set(WORDS)))
         with self._database.writing() as session:
             hold(session, entry.repository_id)
@@ -40,12 +40,12 @@ class AuditRecords:
             return True
 
     def audited(self, comment_id: int) -> AuditEntry | None:
-        """The entry of a comment."""
+        """Returns the entry of a comment."""
         found = self._entries(_of_comment(comment_id))
         return found[0] if found else None
 
     def overrides(self, repository_id: int, number: int, content_digest: str, at: datetime) -> list[AuditEntry]:
-        """Approvals of exactly this content that still stand at ``at``, newest first."""
+        """Returns the approvals of exactly this content that are valid at ``at``, newest first."""
         return self._entries(
             select(Audit)
             .where(
@@ -61,7 +61,7 @@ class AuditRecords:
         )
 
     def approved_head(self, repository_id: int, number: int, head_sha: str) -> bool:
-        """Whether somebody who may let exactly this head of a fork be run."""
+        """Whether a run of exactly this head of a fork was approved."""
         wanted = select(Audit).where(
             col(Audit.repository_id) == repository_id,
             col(Audit.number) == number,
@@ -72,7 +72,7 @@ class AuditRecords:
         return bool(self._entries(wanted.limit(1)))
 
     def audit_log(self, repository_id: int, number: int) -> list[AuditEntry]:
-        """Everything that was done about a pull request, oldest first."""
+        """Returns all entries of a pull request, oldest first."""
         here = (col(Audit.repository_id) == repository_id, col(Audit.number) == number)
         return self._entries(select(Audit).where(*here).order_by(col(Audit.id)))
 

@@ -1,4 +1,4 @@
-"""Looking back: what is installed, which lineages there are, and how each went. Pages are built on these."""
+"""Queries for pages: installations, prompts, and how each prompt did over time."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 class HistoryRecords:
-    """Every method reads one state. Raises StoreError."""
+    """Each method reads one consistent state. Raises StoreError."""
 
     _database: Database
 
     def installations(self) -> list[int]:
-        """Where the App is installed and not suspended."""
+        """Returns the active installations."""
         return self._installations(col(Installations.suspended_at).is_(None))
 
     def suspended_installations(self) -> list[int]:
-        """Where the App is installed and may do nothing."""
+        """Returns the suspended installations."""
         return self._installations(col(Installations.suspended_at).is_not(None))
 
     def repositories(self, installation_id: int) -> list[RepositoryRef]:
-        """What was seen of an installation, by name."""
+        """Returns the known repositories of an installation, by name."""
         of = select(Repositories).where(col(Repositories.installation_id) == installation_id)
         with self._database.reading() as session:
             rows = session.exec(of.order_by(col(Repositories.name))).all()
@@ -41,18 +41,21 @@ class HistoryRecords:
         ]
 
     def covered(self) -> frozenset[int]:
-        """Every repository that something is kept of."""
+        """Returns every repository that has records."""
         with self._database.reading() as session:
             return frozenset(session.exec(select(Repositories.id)))
 
     def lineages(self, repository_id: int) -> dict[str, UseCase]:
-        """Every lineage that was ever looked at, by name."""
+        """Returns every prompt that was ever evaluated, by name."""
         of = select(Lineages).where(col(Lineages.repository_id) == repository_id).order_by(col(Lineages.name))
         with self._database.reading() as session:
             return {row.name: UseCase(row.use_case) for row in session.exec(of)}
 
     def runs_of_repository(self, repository_id: int, *, before: int | None = None, limit: int = 50) -> list[Run]:
-        """The newest runs of a repository, newest first; ``before``: the last one's sequence, for the next page."""
+        """Returns the newest runs of a repository, newest first.
+
+        ``before`` is the last sequence of the previous page.
+        """
         of = select(Runs).where(col(Runs.repository_id) == repository_id)
         if before is not None:
             of = of.where(col(Runs.sequence) < before)
@@ -60,7 +63,7 @@ class HistoryRecords:
             return with_names(session, session.exec(of.order_by(col(Runs.sequence).desc()).limit(limit)).all())
 
     def lineage_history(self, repository_id: int, name: str, *, limit: int = 100) -> list[LineagePoint]:
-        """How a lineage went, newest first."""
+        """Returns the history of a prompt, newest first."""
         wanted = (
             select(Experiments, Runs, Verdicts, Comparisons)
             .join(Lineages, col(Lineages.id) == col(Experiments.lineage_id))
@@ -75,7 +78,8 @@ class HistoryRecords:
             .limit(limit)
         )  # fmt: skip
         with self._database.reading() as session:
-            return [_point(*row) for row in session.exec(wanted).all()]
+            found = session.exec(wanted).all()
+        return [_point(experiment, run, verdict, overall) for experiment, run, verdict, overall in found]
 
     def _installations(self, which: ColumnElement[bool]) -> list[int]:
         present = select(Installations.id).where(col(Installations.removed_at).is_(None), which)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from bot.store.async_records import AsyncRecords
 from schemas.values import digest_of
 
 if TYPE_CHECKING:
@@ -18,23 +19,25 @@ if TYPE_CHECKING:
 
 
 class RepositoryOutcomes:
-    """``OutcomeStore`` of one repository: what it asks for is noted in the bot's database first, in as few transactions
-    as possible. Raises StoreError, before anything is paid, when the App was removed from the repository.
+    """``OutcomeStore`` of one repository.
 
-    Keys are the installation's own: no one learns from a count of stored answers what another account has asked.
+    The bot's database first records which rows the repository asks for, in as few transactions as possible. Raises
+    StoreError, before anything is paid, if the App was removed from the repository.
+
+    Keys contain the installation: a count of stored answers must not tell one account what another has asked.
     """
 
     def __init__(self, store: OutcomeStore, records: Records, repo: RepositoryRef, clock: Clock) -> None:
         self._store = store
-        self._records = records
+        self._records = AsyncRecords(records)
         self._clock = clock
-        self._place = repo
+        self._repo = repo
         self._noted: set[str] = set()
         self._waiting: set[str] = set()
         self._turn = asyncio.Lock()
 
     async def get(self, keys: Sequence[CallKey]) -> Mapping[CallKey, StoredCompletion]:
-        """The newest row of each key that there is."""
+        """Returns the newest row of each key that exists."""
         own = self._own_keys(keys)
         await self._note({digest for digest, _ in own})
         rows = await self._store.get(list(own))
@@ -45,7 +48,7 @@ class RepositoryOutcomes:
         await self._store.put([_renamed(row, self._own(row.request_digest)) for row in rows])
 
     async def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """The keys that were won."""
+        """Returns the keys that were won."""
         own = self._own_keys(keys)
         await self._note({digest for digest, _ in own})
         return frozenset(own[key] for key in await self._store.claim(list(own)))
@@ -55,42 +58,42 @@ class RepositoryOutcomes:
         await self._store.release(list(self._own_keys(keys)))
 
     async def history(self, digests: Sequence[str]) -> Mapping[str, tuple[StoredCompletion, ...]]:
-        """Every row of each request digest, oldest first."""
+        """Returns every row of each request digest, oldest first."""
         own = {self._own(digest): digest for digest in digests}
         found = await self._store.history(list(own))
         return {own[key]: tuple(_renamed(row, own[key]) for row in rows) for key, rows in found.items()}
 
     async def plan(self, content_digest: str) -> JsonValue:
-        """The plan that was kept under this digest."""
+        """Returns the plan that was kept under this digest."""
         own = self._own(content_digest)
         await self._note({own})
         return await self._store.plan(own)
 
     async def keep_plan(self, content_digest: str, plan: JsonValue) -> JsonValue:
-        """Keeps the first plan of a digest."""
+        """Keeps the first plan of a digest and returns it."""
         own = self._own(content_digest)
         await self._note({own})
         return await self._store.keep_plan(own, plan)
 
     def _own(self, digest: str) -> str:
-        return digest_of([self._place.installation_id, digest])
+        return digest_of([self._repo.installation_id, digest])
 
     def _own_keys(self, keys: Sequence[CallKey]) -> dict[CallKey, CallKey]:
         return {(self._own(digest), repetition): (digest, repetition) for digest, repetition in keys}
 
     async def aclose(self) -> None:
-        """Nothing: the store is shared, and closed by who opened it."""
+        """Does nothing: the store is shared, and its owner closes it."""
 
     async def _note(self, digests: set[str]) -> None:
         fresh = digests - self._noted
         if not fresh:
             return
         self._waiting |= fresh
-        async with self._turn:  # what arrives meanwhile goes together in the next transaction
+        async with self._turn:  # digests that arrive meanwhile share the next transaction
             some = (self._waiting | fresh) - self._noted
             self._waiting = set()
             if some:
-                await asyncio.to_thread(self._records.use_outcomes, self._place.repository_id, some, self._clock.utc())
+                await self._records.use_outcomes(self._repo.repository_id, some, self._clock.utc())
                 self._noted |= some
 
 

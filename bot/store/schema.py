@@ -1,4 +1,4 @@
-"""Bringing the tables up to date, also from an installed package: Alembic without files of its own on disk."""
+"""Migrations by Alembic. They work from an installed package, without files on disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERSIONS = "alembic_version"
 
 
 def migrate(database: Database) -> None:
-    """To this version's tables, all or nothing; nothing happens where they are. Raises StoreError for a newer one."""
+    """Migrates to this version's tables, all or nothing. Raises StoreError for a newer database."""
     config = _config()
     database.check_file()
     with database.migrating() as connection:
@@ -29,7 +29,7 @@ def migrate(database: Database) -> None:
 
 
 def check(database: Database) -> None:
-    """Raises StoreError when the database can't be read or its tables are not this version's."""
+    """Raises StoreError if the database can't be read or its tables are not this version's."""
     with database.reading() as session:
         found = MigrationContext.configure(session.connection()).get_current_revision()
     _refuse_newer(database, found)
@@ -48,7 +48,7 @@ def _refuse_newer(database: Database, found: str | None) -> None:
 
 @cache
 def _history() -> tuple[str, ...]:
-    """Every revision that this version knows, the newest first."""
+    """Returns every revision that this version knows, newest first."""
     return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 

@@ -1,11 +1,10 @@
-"""What was spent, by day and repository. It outlives the repository: whoever removes the App and installs it again has
-spent it all the same."""
+"""Spending by day and repository. It outlives the repository: reinstalling the App must not reset a cap."""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import delete
 from sqlmodel import col, select
@@ -19,13 +18,20 @@ if TYPE_CHECKING:
 KEPT = timedelta(days=60)
 
 
+class DaySpending(NamedTuple):
+    """Spending on one day (UTC), in USD."""
+
+    repository: Decimal
+    everyone: Decimal
+
+
 class SpendingRecords:
     """Every method is one transaction. Raises StoreError."""
 
     _database: Database
 
-    def spend(self, repository_id: int, day: date, usd: Decimal) -> tuple[Decimal, Decimal]:
-        """Adds ``usd`` to what the repository spent on this day (UTC). What it spent then, and what all spent."""
+    def spend(self, repository_id: int, day: date, usd: Decimal) -> DaySpending:
+        """Adds ``usd`` to the repository's spending on this day (UTC). Returns the totals of that day."""
         name = day.isoformat()
         with self._database.writing() as session:
             if usd:
@@ -37,4 +43,4 @@ class SpendingRecords:
             rows = session.exec(select(Spending).where(col(Spending.day) == name)).all()
             session.exec(delete(Spending).where(col(Spending.day) < (day - KEPT).isoformat()))
             own = sum((row.usd for row in rows if row.repository_id == repository_id), Decimal(0))
-            return own, sum((row.usd for row in rows), Decimal(0))
+            return DaySpending(repository=own, everyone=sum((row.usd for row in rows), Decimal(0)))

@@ -1,4 +1,4 @@
-"""Whether a worker has what it needs: its parts are looked at, and what failed in use is remembered until it works."""
+"""Whether a worker has what it needs. Parts are probed, and failures in use are remembered until they pass."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from bot.telemetry.logs import logger
 from schemas.errors import PromptVerdictError, StoreError
 
-AGAIN_S = 5.0
-"""Seconds for which a look holds: anybody can ask, and each look writes to the disk."""
+PROBE_AGAIN_S = 5.0
+"""Seconds for which a probe's result is reused: anyone can ask, and each probe writes to the disk."""
 PROBE_BYTES = 64 * 1024
 
 WAITING = "runs that wait for the operator"
@@ -20,11 +20,11 @@ WAITING = "runs that wait for the operator"
 log = logger("health")
 
 Probe = Callable[[], object]
-"""Raises PromptVerdictError where the part can't be used. Blocks."""
+"""Raises PromptVerdictError if the part can't be used. Blocks."""
 
 
 class Health:
-    """Of one worker. Safe to call from several threads. ``monotonic``: seconds."""
+    """The health of one worker. Thread-safe. ``monotonic`` returns seconds."""
 
     def __init__(self, monotonic: Callable[[], float], probes: Mapping[str, Probe] | None = None) -> None:
         self._monotonic = monotonic
@@ -35,23 +35,23 @@ class Health:
         self._turn = threading.Lock()
 
     def fails(self, key: str, what: str) -> None:
-        """It failed in use. ``what``: in a few words of ours, for the readiness page."""
+        """Records that a part failed in use. ``what`` is a short text for the readiness page."""
         self._failing[key] = what
 
     def works(self, key: str) -> None:
-        """It works, or is needed no more."""
+        """Records that a part works, or is no longer needed."""
         self._failing.pop(key, None)
 
     def only(self, what: str, keys: Collection[str]) -> None:
-        """Of all that fail with ``what``, those that aren't among ``keys`` are needed no more."""
+        """Clears the failures with text ``what`` whose key is not among ``keys``."""
         for key in [key for key, why in self._failing.copy().items() if why == what and key not in keys]:
             self.works(key)
 
     def troubles(self) -> tuple[str, ...]:
-        """What doesn't work, in a few words; the log says why. Blocks."""
+        """Names what doesn't work, in a few words; the log says why. Blocks."""
         with self._turn:
             now = self._monotonic()
-            if self._looked_at is None or now - self._looked_at >= AGAIN_S:
+            if self._looked_at is None or now - self._looked_at >= PROBE_AGAIN_S:
                 self._found = tuple(name for name, probe in self._probes.items() if not _usable(name, probe))
                 self._looked_at = now
             return tuple(dict.fromkeys((*self._found, *self._failing.copy().values())))
@@ -61,7 +61,7 @@ def _usable(name: str, probe: Probe) -> bool:
     try:
         probe()
     except PromptVerdictError as error:
-        log.error("not usable", what=name, why=str(error))
+        log.error("part not usable", what=name, why=str(error))
         return False
     except Exception:
         log.exception("bug", what=name)
@@ -83,7 +83,7 @@ def writable(folder: Path) -> None:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
-            f"nothing can be written here: {error.strerror or error}",
+            f"this folder can't be written: {error.strerror or error}",
             where=str(folder),
             mend="free the disk, or make the folder writable for this user",
         ) from error

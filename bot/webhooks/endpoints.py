@@ -1,6 +1,6 @@
-"""The HTTP surface: take a webhook's bytes, check who sent them, store them, say so. Everything else happens later.
+"""The HTTP endpoints. A webhook is verified, stored and acknowledged; everything else happens later.
 
-docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhooks: an answer within 10 seconds; a payload has at
+docs.github.com/webhooks/using-webhooks/best-practices-for-using-webhooks: answers within 10 seconds, payloads of at
 most 25 MB.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import anyio
 from fastapi import FastAPI, Request, Response
@@ -21,7 +21,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 
 from bot.telemetry.logs import logger
-from bot.telemetry.metrics import CONTENT_TYPE, Ledger, Metrics
+from bot.telemetry.metrics import CONTENT_TYPE, DeliveryCounts, Metrics
 from bot.webhooks.routing import EVENTS
 from bot.webhooks.signature import HEADER, signed
 from schemas.errors import StoreError
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from schemas.ports import Clock
 
 LARGEST_BODY = 25 * 1024 * 1024
-"""Bytes: GitHub sends no more."""
+"""Bytes: GitHub's limit for a payload."""
 MOST_BUFFERED = 8 * LARGEST_BODY
-"""Bytes of bodies whose sender isn't known yet, all together."""
+"""Bytes of all bodies together whose sender is not verified yet."""
 BODY_S = 10.0
-"""Seconds for a whole body: GitHub has given up by then."""
+"""Seconds for a whole body. GitHub gives up by then."""
 CHECK_S = 5.0
 WRITERS = 4
-"""Threads that write to the ledger; more would only wait for each other."""
+"""Threads that write to the ledger. More would only wait for each other."""
 READERS = 2
-"""Threads for checks and scrapes: a flood of them keeps no webhook waiting."""
-TELL_S = 10.0
+"""Threads for checks and scrapes, so that a flood of them delays no webhook."""
+LOG_EVERY_S = 10.0
 EVENT = re.compile("[a-z][a-z0-9_]{0,63}")
 DELIVERY = re.compile("[0-9A-Za-z][0-9A-Za-z-]{7,63}")
 SAFE = {
@@ -56,20 +56,20 @@ SAFE = {
 log = logger("web")
 
 
-class Records(Ledger, Protocol):
-    """What is asked of the records. Blocks; raises StoreError."""
+class DeliveryLedger(DeliveryCounts, Protocol):
+    """The part of the records that the endpoints need. Methods block and raise StoreError."""
 
     def receive(self, delivery_id: str, event: str, body: bytes, at: datetime) -> bool:
-        """Stores a delivery, synced. False: it was there already."""
+        """Stores a delivery, synced. Returns False if it is known."""
         ...
 
     def check(self) -> None:
-        """Raises StoreError when the database isn't usable."""
+        """Raises StoreError if the database is not usable."""
         ...
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a mishap
-    """A webhook that is turned away."""
+class RejectedWebhook(Exception):  # noqa: N818 - an expected answer, not an error
+    """A webhook that is rejected."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -77,11 +77,18 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a mishap
         self.why = why
 
 
+class _LastLogged(NamedTuple):
+    """When a rejection was logged (monotonic seconds), and how many were not logged since."""
+
+    at: float
+    skipped: int
+
+
 @dataclass
-class Web:
+class WebhookReceiver:
     """What the routes work with. ``wake`` is called after each new delivery; ``troubles`` names what isn't ready."""
 
-    records: Records
+    records: DeliveryLedger
     secrets: tuple[str, ...]
     clock: Clock
     metrics: Metrics
@@ -89,52 +96,52 @@ class Web:
     troubles: Callable[[], tuple[str, ...]]
     body_s: float = BODY_S
     buffered: int = 0
-    _told: dict[str, tuple[float, int]] = field(default_factory=dict)
-    """Why webhooks were refused: when it was logged, and how often it wasn't since."""
+    _logged: dict[str, _LastLogged] = field(default_factory=dict)
+    """By reason: when a rejection was logged, and how many were not logged since."""
     writers: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(WRITERS))
     readers: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(READERS))
 
     async def take(self, request: Request) -> bool:
-        """Stores the webhook in ``request``; False: it was stored before. Raises Refusal."""
+        """Stores the webhook in ``request``. Returns False if it is known. Raises RejectedWebhook."""
         given = _header(request, HEADER, 401, "the signature is missing").encode("latin-1")
         event = _header(request, "x-github-event", 400, "X-GitHub-Event is missing")
         delivery = _header(request, "x-github-delivery", 400, "X-GitHub-Delivery is missing")
         if not EVENT.fullmatch(event) or not DELIVERY.fullmatch(delivery):
-            raise Refusal(400, "X-GitHub-Event or X-GitHub-Delivery is not one of GitHub's")
+            raise RejectedWebhook(400, "X-GitHub-Event or X-GitHub-Delivery is not one of GitHub's")
         if _header(request, "content-type", 415, JSON_ONLY).partition(";")[0].strip().lower() != "application/json":
-            raise Refusal(415, JSON_ONLY)
+            raise RejectedWebhook(415, JSON_ONLY)
         body = await self._read(request)
         if not signed(body, given, self.secrets):
-            raise Refusal(401, "the signature is wrong")
+            raise RejectedWebhook(401, "the signature is wrong")
         try:
             new = await self._store(delivery, event, body)
         except StoreError as error:
-            log.error("a delivery could not be stored", delivery=delivery, why=str(error))
-            raise Refusal(503, "the delivery could not be stored") from None
+            log.error("delivery not stored", delivery=delivery, why=str(error))
+            raise RejectedWebhook(503, "the delivery could not be stored") from None
         self.metrics.deliveries.labels(event if event in EVENTS else "other", "stored" if new else "known").inc()
         if new:
             self.wake()
         return new
 
-    def tell(self, refusal: Refusal) -> None:
-        """Logs a refusal; of those for the same reason one in ``TELL_S`` seconds, or anybody could fill the disk."""
+    def log_rejection(self, refusal: RejectedWebhook) -> None:
+        """Logs a rejection, one in ``LOG_EVERY_S`` seconds for each reason: anyone could fill the disk otherwise."""
         now = self.clock.monotonic()
-        since, unsaid = self._told.get(refusal.why, (now - TELL_S, 0))
-        if now - since < TELL_S:
-            self._told[refusal.why] = (since, unsaid + 1)
+        since, skipped = self._logged.get(refusal.why, _LastLogged(now - LOG_EVERY_S, 0))
+        if now - since < LOG_EVERY_S:
+            self._logged[refusal.why] = _LastLogged(since, skipped + 1)
             return
-        self._told[refusal.why] = (now, 0)
-        log.warning("webhook refused", status=refusal.status, why=refusal.why, unsaid_before=unsaid)
+        self._logged[refusal.why] = _LastLogged(now, 0)
+        log.warning("webhook rejected", status=refusal.status, why=refusal.why, not_logged_before=skipped)
 
     async def _store(self, delivery: str, event: str, body: bytes) -> bool:
         store = partial(self.records.receive, delivery, event, body, self.clock.utc())
         return await anyio.to_thread.run_sync(store, limiter=self.writers)
 
     async def _read(self, request: Request) -> bytes:
-        """The body, bounded in size, in time, and together with all others that are being read."""
+        """Reads the body. Its size, its time and the size of all bodies together are limited."""
         announced = request.headers.get("content-length", "0")
         if announced.isascii() and announced.isdigit() and (len(announced) > 12 or int(announced) > LARGEST_BODY):
-            raise Refusal(413, "the body is too large")
+            raise RejectedWebhook(413, "the body is too large")
         parts: list[bytes] = []
         size = 0
         try:
@@ -143,32 +150,32 @@ class Web:
                     size += len(part)
                     self.buffered += len(part)
                     if size > LARGEST_BODY:
-                        raise Refusal(413, "the body is too large")
+                        raise RejectedWebhook(413, "the body is too large")
                     if self.buffered > MOST_BUFFERED:
-                        raise Refusal(503, "too much is being sent at once")
+                        raise RejectedWebhook(503, "too much data is being sent at once")
                     parts.append(part)
         except TimeoutError:
-            raise Refusal(408, "the body came too slowly") from None
+            raise RejectedWebhook(408, "the body came too slowly") from None
         except ClientDisconnect:
-            raise Refusal(400, "the body is not whole") from None
+            raise RejectedWebhook(400, "the body is incomplete") from None
         finally:
             self.buffered -= size
         return b"".join(parts)
 
 
-JSON_ONLY = "webhooks are taken as application/json: set the App's webhook to that content type"
+JSON_ONLY = "webhooks must be application/json: set the content type of the App's webhook"
 
 
 def _header(request: Request, name: str, status: int, why: str) -> str:
-    """The one header of that name: of two, which was meant?"""
+    """Returns the header of that name. Two are rejected: it would be unclear which one was verified."""
     given = request.headers.getlist(name)
     if len(given) != 1:
-        raise Refusal(status, why)
+        raise RejectedWebhook(status, why)
     return given[0]
 
 
 def create_app(
-    records: Records,
+    records: DeliveryLedger,
     settings: Settings,
     *,
     clock: Clock,
@@ -177,13 +184,13 @@ def create_app(
     troubles: Callable[[], tuple[str, ...]] = tuple,
     webhook: bool = True,
 ) -> FastAPI:
-    """The application. ``webhook``: False leaves what a worker answers: is it alive, is it ready, what does it count.
+    """Returns the application. Without ``webhook`` it has only the endpoints of a worker: health, readiness, metrics.
 
-    ``wake`` is called in the event loop after each new delivery; ``troubles`` says in a few words of ours what isn't
-    ready: it may block, in a thread.
+    ``wake`` is called in the event loop after each new delivery. ``troubles`` names what isn't ready, in a few words;
+    it runs in a thread and may block.
     """
     secrets = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
-    web = Web(records, secrets, clock, metrics, wake, troubles)
+    web = WebhookReceiver(records, secrets, clock, metrics, wake, troubles)
     app = FastAPI(title="Prompt Verdict", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.web = web
     app.add_middleware(SafeHeaders)
@@ -196,13 +203,13 @@ def create_app(
 
     @app.get("/readyz", response_class=Response, responses=_texts(200, 503))
     async def readyz() -> Response:
-        """Work can be taken: the database answers, every part runs, and the worker has what it needs."""
+        """Work can be done: the database answers, every part runs, and the worker has what it needs."""
         troubles = (*await _worker_troubles(web), *await _database_troubles(web))
         return _text(503, "not ready: " + ", ".join(troubles)) if troubles else _text(200, "ready")
 
     @app.get("/metrics", response_class=Response, responses=_texts(200))
     async def scrape() -> Response:
-        """What is counted, for Prometheus."""
+        """Metrics for Prometheus."""
         text = await anyio.to_thread.run_sync(metrics.text, limiter=web.readers)
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
@@ -216,13 +223,13 @@ def create_app(
             openapi_extra=WEBHOOK_REQUEST,
         )
         async def take(request: Request) -> Response:
-            """Stores a webhook of GitHub's."""
+            """Stores a webhook from GitHub."""
             began = time.perf_counter()
             try:
                 new = await web.take(request)
-            except Refusal as refusal:
+            except RejectedWebhook as refusal:
                 metrics.refused.labels(str(refusal.status)).inc()
-                web.tell(refusal)
+                web.log_rejection(refusal)
                 return _text(refusal.status, refusal.why, close=True)
             metrics.ack.observe(time.perf_counter() - began)
             return _text(202, "stored" if new else "known")
@@ -230,21 +237,21 @@ def create_app(
     return app
 
 
-async def _worker_troubles(web: Web) -> tuple[str, ...]:
+async def _worker_troubles(web: WebhookReceiver) -> tuple[str, ...]:
     try:
         async with asyncio.timeout(CHECK_S):
             return await anyio.to_thread.run_sync(web.troubles, limiter=web.readers, abandon_on_cancel=True)
     except TimeoutError:
-        log.error("the worker's parts don't answer in time")
+        log.error("worker not ready")
         return ("the worker",)
 
 
-async def _database_troubles(web: Web) -> tuple[str, ...]:
+async def _database_troubles(web: WebhookReceiver) -> tuple[str, ...]:
     try:
         async with asyncio.timeout(CHECK_S):
             await anyio.to_thread.run_sync(web.records.check, limiter=web.readers, abandon_on_cancel=True)
     except (StoreError, TimeoutError) as error:
-        log.error("the database is not usable", why=str(error) or "no answer in time")
+        log.error("database not usable", why=str(error) or "no answer in time")
         return ("the database",)
     return ()
 
@@ -255,7 +262,7 @@ def _text(status: int, text: str, *, close: bool = False) -> Response:
 
 
 class SafeHeaders:
-    """Middleware: nothing of ours is cached, framed, sniffed or run."""
+    """Middleware: no answer is cached, framed, sniffed or executed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -272,9 +279,9 @@ class SafeHeaders:
 
 
 def _texts(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For the description of the surface that tests are made from."""
+    """Describes plain-text answers for the schema that tests are generated from."""
     plain = {"text/plain": {"schema": {"type": "string"}}}
-    return {status: {"description": "In words", "content": plain} for status in statuses}
+    return {status: {"description": "A sentence", "content": plain} for status in statuses}
 
 
 def _named(name: str, pattern: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The port: connections that dawdle are let go, and the end is somebody else's decision."""
+"""The HTTP listener. Closes idle connections. Shutdown is decided by the caller."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ from schemas.errors import UsageError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
-HEAD_S = 10.0
-"""Seconds in which a request's head must be here, from the moment of the connection or of the last answer."""
+HEADERS_S = 10.0
+"""Seconds for a request's headers, from the connection or from the last answer."""
 MOST_CONNECTIONS = 400
 MOST_WAITING = 300
-"""Connections whose request isn't here yet; the rest is for those whose is."""
-LAST_ANSWERS_S = 3
-"""Seconds for requests that are being answered when the end comes."""
+"""Connections without a whole request. The rest of the limit is reserved for those with one."""
+SHUTDOWN_S = 3
+"""Seconds for requests that are being answered at shutdown."""
 
 
 class TimeoutProtocol(H11Protocol):
-    """uvicorn's protocol, but who connects and doesn't ask is not waited for.
+    """uvicorn's protocol, with a limit for connections that send no request.
 
-    Of connections without a whole request there are at most ``MOST_WAITING``: one more ends the one that has waited
+    At most ``MOST_WAITING`` connections may be without a whole request. One more closes the one that has waited
     longest. So idle connections, however many, never keep a webhook out.
     """
 
     waiting: ClassVar[dict[TimeoutProtocol, None]]
-    """Of one listener, the longest first."""
-    cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None until something was asked
-    _patience: asyncio.TimerHandle | None = None
+    """The waiting connections of one listener, oldest first."""
+    cycle: RequestResponseCycle | None  # type: ignore[assignment]  # None until a request arrives
+    _timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The time begins."""
+        """Starts the time limit."""
         super().connection_made(transport)
-        self._patience = self.loop.call_later(HEAD_S, transport.close)
+        self._timeout = self.loop.call_later(HEADERS_S, transport.close)
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """A whole head stops the time; half a head doesn't start it anew. A whole request waits no more."""
+        """Stops the time limit once the headers are whole; a part of them does not restart it."""
         super().data_received(data)
         asked = self.cycle is not None and not self.cycle.response_complete
-        if asked and self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-        elif not asked and self._patience is None:
-            self._patience = self.loop.call_later(HEAD_S, self.transport.close)
+        if asked and self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+        elif not asked and self._timeout is None:
+            self._timeout = self.loop.call_later(HEADERS_S, self.transport.close)
         if asked and self.cycle is not None and not self.cycle.more_body:
             self.waiting.pop(self, None)
 
     def on_response_complete(self) -> None:
-        """The next request is waited for."""
+        """Waits for the next request."""
         super().on_response_complete()
         if not self.transport.is_closing():
             self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody to wait for."""
-        if self._patience is not None:
-            self._patience.cancel()
+        """Forgets the connection."""
+        if self._timeout is not None:
+            self._timeout.cancel()
         self.waiting.pop(self, None)
         super().connection_lost(exc)
 
@@ -78,7 +78,7 @@ class TimeoutProtocol(H11Protocol):
 
 
 class Listener(uvicorn.Server):
-    """Serves ``app`` until ``stop``; signals are the service's business."""
+    """Serves ``app`` until ``stop``. The service handles signals."""
 
     def __init__(self, app: ASGIApp, listening: socket.socket) -> None:
         super().__init__(
@@ -92,32 +92,34 @@ class Listener(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 limit_concurrency=MOST_CONNECTIONS,
-                timeout_graceful_shutdown=LAST_ANSWERS_S,
+                timeout_graceful_shutdown=SHUTDOWN_S,
                 h11_max_incomplete_event_size=32_768,
             )
         )
         self._listening = listening
 
     async def run_until_stopped(self) -> None:
-        """Returns when the last answer is out, at most ``LAST_ANSWERS_S`` seconds after ``stop``."""
+        """Returns after the last answer, at most ``SHUTDOWN_S`` seconds after ``stop``."""
         try:
             await self.serve(sockets=[self._listening])
         finally:
-            for server in getattr(self, "servers", ()):  # when cancelled: a loop with an open port never closes
+            for server in getattr(
+                self, "servers", ()
+            ):  # after a cancellation: an event loop with an open port never closes
                 server.close()
 
     def stop(self) -> None:
-        """Takes no more connections."""
+        """Accepts no more connections."""
         self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """None are captured."""
+        """Captures no signals."""
         yield
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The port, bound; 0: any free one. Raises UsageError when it can't be had."""
+    """Binds the port; 0 means any free one. Raises UsageError if that fails."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         both = host == "::" and socket.has_dualstack_ipv6()
@@ -126,7 +128,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(
             f"can't listen on {host}:{port}: {error.strerror or error}",
             where="PROMPTVERDICT_PORT",
-            mend="is the port taken? set PROMPTVERDICT_PORT or PROMPTVERDICT_HOST",
+            mend="set PROMPTVERDICT_PORT or PROMPTVERDICT_HOST, if another process uses the port",
         ) from None
     bound.setblocking(False)
     return bound

@@ -58,8 +58,8 @@ def test_a_push_to_the_default_branch_adopts_what_was_measured(stage, scene, pul
     scene.artifact(NAME, {"outcomes.sqlite3": outcomes(3)}, head_sha=pull.head_sha)
     event = scene.merge(pull)
     ran = stage.run("push", event)
-    assert "Adopted 3 outcomes of #1." in ran.log
-    assert "Adopted 0 outcomes" in stage.run("push", event).log
+    assert "Kept 3 answers of #1." in ran.log
+    assert "Kept 0 answers" in stage.run("push", event).log
     assert (ran.code, ran.outputs["calls"], scene.repository.statuses) == (0, "0", [])
 
 
@@ -110,7 +110,7 @@ def test_a_store_that_can_not_be_read_costs_calls_and_no_verdict(stage, scene, p
     assert (stage.state(event["merge_group"]["head_sha"]), stage.script.paid) == ("success", 40)
     assert len(kept(stage)[0]) >= 2
     ran = stage.run("push", scene.merge(pull))
-    assert (ran.code, "weren't adopted" in ran.log) == (0, what not in QUIET)
+    assert (ran.code, "were not kept" in ran.log) == (0, what not in QUIET)
 
 
 def damaged():

@@ -171,7 +171,7 @@ class Part:
 @pytest.fixture(autouse=True)
 def survive(monkeypatch):
     """What would end this process when something hangs."""
-    monkeypatch.setattr(service, "_leave", lambda code: None)
+    monkeypatch.setattr(service, "_exit_now", lambda code: None)
 
 
 async def raising(_):
@@ -216,8 +216,8 @@ async def test_until_the_worker_has_started_it_is_not_ready(tmp_path):
 
 async def test_what_hangs_is_left_behind(tmp_path, monkeypatch):
     left = threading.Event()
-    monkeypatch.setattr(service, "LAST_S", 0.2)
-    monkeypatch.setattr(service, "_leave", lambda code: left.set())
+    monkeypatch.setattr(service, "EXIT_WITHIN_S", 0.2)
+    monkeypatch.setattr(service, "_exit_now", lambda code: left.set())
     hangs = asyncio.Event()
     running = asyncio.create_task(service_with(Part(stop=lambda _: hangs.wait()), tmp_path).run())
     await asyncio.sleep(0.3)

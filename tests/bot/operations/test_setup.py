@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from adapters.github import GitHubApp
 from bot.operations.app_manifest import EVENTS, PERMISSIONS, missing_events, missing_permissions, ruleset
-from bot.operations.setup import Plan, api_url_of, setup
+from bot.operations.setup import AppSetup, api_url_of, setup
 from bot.settings import read_settings
 from schemas.errors import HostError, NotFound, UsageError
 from tests.fakes.github import FakeGitHub, description
@@ -66,7 +66,7 @@ class Browser:
 
 
 def plan(github, tmp_path, **more):
-    return Plan(**{"webhook_url": HOOK, "folder": tmp_path / "keys", "server_url": github.server_url, **more})
+    return AppSetup(**{"webhook_url": HOOK, "folder": tmp_path / "keys", "server_url": github.server_url, **more})
 
 
 def run(github, tmp_path, answer=lambda state: [f"/made?code=c0de&state={state}"], **more):
@@ -182,7 +182,7 @@ def test_a_code_that_github_does_not_know_writes_nothing(github, tmp_path):
 
 
 def test_nobody_comes(github, tmp_path):
-    with pytest.raises(UsageError, match="nobody"):
+    with pytest.raises(UsageError, match="not registered within an hour"):
         setup(plan(github, tmp_path), io.StringIO(), wait_s=0)
 
 

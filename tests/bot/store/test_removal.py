@@ -11,7 +11,7 @@ from action.cli.check import prices, renderer
 from adapters.git import GitRepository
 from adapters.store import open_store
 from bot.operations.housekeeping import UNDER_WAY, keep_house
-from bot.runs.provenance import measured_of
+from bot.runs.provenance import provenance_of
 from bot.store.repository_outcomes import RepositoryOutcomes
 from bot.store.retention import Retention
 from bot.store.tables import CONTENT, OrphanedOutcomes, Table
@@ -90,7 +90,7 @@ async def everything(records, store, repo, prepared, word, at=NOW):
         prepared, access=Access(lambda model: provider, clock), clock=clock, on_record=found.append,
         store=RepositoryOutcomes(store, records, repo, clock),
     )  # fmt: skip
-    assert records.keep_verdict(run.id, card, "d" * 64, at=at, measured=measured_of(prepared, found))
+    assert records.keep_verdict(run.id, card, "d" * 64, at=at, measured=provenance_of(prepared, found))
     records.finish(run.id, RunState.DONE, at)
     records.shown(run.id, at)
     records.keep_comment(repo.repository_id, 3, Comment(id=repo.repository_id, url=f"https://x/{word}"))

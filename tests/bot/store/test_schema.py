@@ -61,7 +61,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(records):
     "address", ["mysql://h/db", "sqlite://", "sqlite:///:memory:", "://", "postgresql+asyncpg://h/d"]
 )
 def test_an_address_that_can_not_be_used_is_refused_in_one_line(address):
-    with pytest.raises(StoreError, match=r"address can't be used .give sqlite:///file.db or postgresql://…"):
+    with pytest.raises(StoreError, match=r"database address is invalid .give sqlite:///file.db or postgresql://…"):
         Records(address)
 
 

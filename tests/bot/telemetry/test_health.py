@@ -92,6 +92,6 @@ def test_the_readiness_page_names_what_the_worker_cant_use(tmp_path):
         answer = httpx.get(f"{bot.url}/readyz", trust_env=False)
         assert answer.status_code == 503
         assert answer.text.startswith("not ready: the copies of repositories, the outcome store")
-        unusable = {line["what"] for line in bot.lines if line["event"] == "not usable"}
+        unusable = {line["what"] for line in bot.lines if line["event"] == "part not usable"}
         assert unusable == {"the copies of repositories", "the outcome store"}
         bot.stop()

@@ -125,7 +125,7 @@ def test_what_is_logged_is_bounded_and_can_not_fail(lines):
     logger("web").warning("x" * (LONGEST * 2), odd=Odd(), deep=deep, many=list(range(1000)))
     [line] = lines()
     assert len(line["event"]) == LONGEST + 1
-    assert line["odd"] == "<Odd that can't be shown: ValueError>"
+    assert line["odd"] == "<Odd that can't be converted: ValueError>"
     assert len(line["many"]) == 100
     inner = line["deep"]
     for _ in range(DEEPEST):

@@ -9,7 +9,7 @@ import pytest
 from adapters.clock import SystemClock
 from bot.store.records import Records
 from bot.telemetry.metrics import Metrics
-from bot.webhooks.delivery_processor import TOGETHER, DeliveryProcessor
+from bot.webhooks.delivery_processor import AT_ONCE, DeliveryProcessor
 from bot.webhooks.intents import Ping
 from schemas.errors import HostError, StoreError
 
@@ -47,7 +47,7 @@ async def until(condition):
 
 
 async def test_one_delivery_that_hangs_keeps_no_other_waiting(records):
-    for number in range(3 * TOGETHER):
+    for number in range(3 * AT_ONCE):
         records.receive(f"d{number}", "ping", b"{}", NOW)
     release, begun = asyncio.Event(), []
 
@@ -59,7 +59,7 @@ async def test_one_delivery_that_hangs_keeps_no_other_waiting(records):
     async with working(records, handle):
         await until(lambda: records.unhandled_count() == 1)
         records.receive("later", "ping", b"{}", NOW)
-        await until(lambda: len(begun) == 3 * TOGETHER + 1)
+        await until(lambda: len(begun) == 3 * AT_ONCE + 1)
         await until(lambda: records.unhandled_count() == 1)
         release.set()
         await until(lambda: records.unhandled_count() == 0)
@@ -67,7 +67,7 @@ async def test_one_delivery_that_hangs_keeps_no_other_waiting(records):
 
 
 async def test_no_more_are_taken_up_than_there_are_hands(records):
-    for number in range(2 * TOGETHER):
+    for number in range(2 * AT_ONCE):
         records.receive(f"d{number}", "ping", b"{}", NOW)
     under_way = most = 0
 
@@ -80,7 +80,7 @@ async def test_no_more_are_taken_up_than_there_are_hands(records):
 
     async with working(records, handle):
         await until(lambda: records.unhandled_count() == 0)
-    assert most == TOGETHER
+    assert most == AT_ONCE
 
 
 @pytest.mark.parametrize("failure", [HostError("GitHub is down"), RuntimeError("a bug")])

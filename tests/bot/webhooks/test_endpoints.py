@@ -228,7 +228,9 @@ async def test_metrics_count_and_name_nobody(client, ledger):
 async def test_a_flood_of_forgeries_is_a_line_of_log_and_not_a_disk_full(client, app, monkeypatch):
     now, lines = [0.0], []
     monkeypatch.setattr(app.state.web.clock, "monotonic", lambda: now[0])
-    monkeypatch.setattr(web.log, "warning", lambda event, **more: lines.append((more["status"], more["unsaid_before"])))
+    monkeypatch.setattr(
+        web.log, "warning", lambda event, **more: lines.append((more["status"], more["not_logged_before"]))
+    )
     for at in range(21):
         now[0] = at / 2
         await client.post("/webhook", content=BODY, headers=headers_for(BODY, secret="wrong" * 5))
@@ -353,7 +355,7 @@ def drip(address):
 
 
 def test_who_connects_and_says_nothing_is_hung_up(monkeypatch):
-    monkeypatch.setattr(listener, "HEAD_S", 0.3)
+    monkeypatch.setattr(listener, "HEADERS_S", 0.3)
     with served(app_for(Ledger())) as address:
         assert talk(address, b"") == b""
         assert talk(address, HEAD) == b""
