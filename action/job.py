@@ -17,9 +17,9 @@ from action.events import (
     QueueEntered,
     read_event,
 )
-from action.evidence import take_over
 from action.exits import Exit, error_line, exit_of, exit_of_error
 from action.publish import CONTEXT, Publisher, shown_since, write_reports
+from action.stored_answers import take_over
 from adapters.loop import run_async
 from engine.check_names import check_name
 from engine.clearing import clearance, cleared, may_be_cleared

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action.evidence import open_kept
+from action.stored_answers import open_kept
 from engine.content import changed_paths, content_digest
 from engine.pipeline import World, prepare
 from engine.preparation import PreparedRun
@@ -34,7 +34,7 @@ class LivePipeline:
     store: str
     variables: Mapping[str, str]
 
-    def prepare(self, pull_request: PullRequest) -> LivePreparation:
+    def prepare(self, pull_request: PullRequest) -> ActionPreparation:
         """Detects and plans; spends nothing. Raises SourceError and ConfigError."""
         from adapters.jail import JailedRenderer
         from adapters.prices import GenaiPrices
@@ -43,11 +43,11 @@ class LivePipeline:
         with closing(JailedRenderer(fill_in)) as renderer:
             prepared = prepare(pull_request, World(self.tree, renderer, GenaiPrices()))
         changes = changed_paths(self.tree, pull_request, prepared.detection.merge)
-        return LivePreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, self)
+        return ActionPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, self)
 
 
 @dataclass(frozen=True)
-class LivePreparation(PreparedRun):
+class ActionPreparation(PreparedRun):
     """``engine.preparation.Preparation`` of one run of the Action."""
 
     pipeline: LivePipeline

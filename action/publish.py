@@ -128,8 +128,8 @@ class Publisher:
         """Shows the worst verdict of all open pull requests with this head. Returns whether a status carries it now.
 
         The status belongs to the commit, not to a pull request. Jobs of several pull requests may end at the same
-        moment. Each writes its own verdict first and then checks whether what it wrote is still the worst. So whoever
-        writes last has seen every verdict.
+        moment. Each writes its own verdict first and then checks whether what it wrote is still the worst. So the last
+        writer has seen every verdict.
         """
         others = self._others()
         shown: CommitState | None = None

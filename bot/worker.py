@@ -14,10 +14,10 @@ from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
 from bot.operations.sweep import Sweep
 from bot.publishing.publisher import VerdictPublisher
-from bot.runs.base_moves import BaseMoves
 from bot.runs.coverage import Coverage
 from bot.runs.execution import Execution
 from bot.runs.intent_handler import IntentHandler
+from bot.runs.moved_bases import BaseMoves
 from bot.runs.reconciler import Reconciler
 from bot.runs.run_queue import RunQueue
 from bot.store.async_records import AsyncRecords

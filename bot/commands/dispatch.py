@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.approvals.permissions import Origin, Refused, at_least, may
+from bot.commands.catalog import COMMANDS
 from bot.commands.command import AskedCommand, AsyncCommandHost, Command, CommandContext
 from bot.commands.grammar import read_command
-from bot.commands.registry import COMMANDS
 from bot.commands.replies import ENOUGH, answer_body, marker, said
 from bot.store.async_records import AsyncRecords
 from bot.store.values import AuditEntry

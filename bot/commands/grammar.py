@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from bot.commands.catalog import COMMANDS
 from bot.commands.command import Command, CommandSyntaxError
 from bot.commands.help import Help
-from bot.commands.registry import COMMANDS
 from engine.readers.bounded import shown
 
 LONGEST_LINE = 4_000

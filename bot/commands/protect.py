@@ -27,7 +27,7 @@ class Protect(CaseCommand):
 
     verb: ClassVar[str] = "protect"
     meaning: ClassVar[str] = "get the patch that protects a case: its confirmed failure blocks by itself"
-    rule: ClassVar[Rule] = Rule(Role.READ)  # only a patch in a comment: whoever may commit it decides
+    rule: ClassVar[Rule] = Rule(Role.READ)  # only a patch in a comment: a person with write access decides
 
     async def execute(self, asked: AskedCommand) -> str:
         """Reads the head's test sets and edits one."""

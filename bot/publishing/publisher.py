@@ -184,7 +184,7 @@ class VerdictPublisher:
         Returns the verdict of ``now`` itself. Raises Superseded if ``now`` is not the newest state any more.
         """
         # Runs may end and reviews may arrive at the same moment. Each writer has stored its verdict before it comes
-        # here and reads all verdicts again after it wrote. So whoever writes last has seen every verdict.
+        # here and reads all verdicts again after it wrote. So the last writer has seen every verdict.
         written: dict[str, tuple[Scorecard, HeadConclusion]] = {}
         cards: dict[int, Scorecard | None] = {}
         for _ in range(SETTLES):

@@ -105,7 +105,7 @@ class LiveEvaluation:
                 self._store = open_store(self.settings.outcomes_url)
             return self._store
 
-    def prepare(self, repo: RepositoryRef, pull_request: PullRequest) -> LivePreparation:
+    def prepare(self, repo: RepositoryRef, pull_request: PullRequest) -> RunPreparation:
         """Fetches, detects and plans; spends nothing. Raises SourceError, ConfigError, HostError and StoreError.
 
         Only fetching and detecting hold the cached repository: planning renders every prompt and may take long.
@@ -123,7 +123,7 @@ class LiveEvaluation:
         bounds = STRANGERS if pull_request.trust is Trust.FORK else ORDINARY
         with closing(JailedRenderer(fill_in, bounds=bounds)) as renderer:
             prepared = plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True))
-        return LivePreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
+        return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
         """Returns the names of the prompts that differ between two tips of a base.
@@ -155,7 +155,7 @@ class LiveEvaluation:
 
 
 @dataclass(frozen=True)
-class LivePreparation(PreparedRun):
+class RunPreparation(PreparedRun):
     """``engine.preparation.Preparation`` of one run of the bot."""
 
     repo: RepositoryRef

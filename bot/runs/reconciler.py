@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from bot.publishing.publisher import VerdictPublisher
-    from bot.runs.base_moves import BaseMoves
+    from bot.runs.moved_bases import BaseMoves
     from bot.runs.run_queue import RunQueue
     from bot.store.records import Records
     from schemas.host import HostedPullRequest, Sha
@@ -165,7 +165,7 @@ class Reconciler:
         for pull in pulls:
             fresh = await self._open_run(repo, pull, f"after {newest}", raise_attempt=True)
             older = await self._records.older_runs(fresh)
-            # Runs of other heads are left to whoever handles that push. Otherwise two pull requests that swap their
+            # Runs of other heads are left to the handler of that push. Otherwise two pull requests that swap their
             # heads would cancel each other's runs forever.
             await self.cancel((one for one in older if one.head_sha == pull.head_sha), still_on=pull.head_sha)
             await self._enqueue(fresh, pull)

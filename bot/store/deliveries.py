@@ -30,7 +30,7 @@ class DeliveryRecords:
     def receive(self, delivery_id: str, event: str, body: bytes, at: datetime) -> bool:
         """Stores a delivery, synced.
 
-        Returns False if it is known. A failed one that GitHub sends again is tried anew.
+        Returns False if it is known. A failed one that GitHub sends again is tried again.
         """
         row = Rows(id=delivery_id, event=event, body=body, received_at=at, state=WAITING, next_at=at)
         failed = (col(Rows.id) == delivery_id, col(Rows.state) == FAILED)
@@ -70,7 +70,7 @@ class DeliveryRecords:
             return [_claimed(row) for row in claimed]
 
     def handled(self, delivery: Delivery, note: str, at: datetime) -> None:
-        """Marks a delivery as handled, whoever holds it by now. Its body is dropped; its id stays known."""
+        """Marks a delivery as handled, even if another worker holds it. Its body is dropped; its id stays known."""
         self._end(delivery.id, HANDLED, note, at, body=None)
 
     def retry(self, delivery: Delivery, at: datetime, note: str, *, counts: bool = True) -> bool:

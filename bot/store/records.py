@@ -5,13 +5,13 @@ from __future__ import annotations
 from bot.store.audit import AuditRecords
 from bot.store.comments import CommentRecords
 from bot.store.database import Database
+from bot.store.day_spending import SpendingRecords
 from bot.store.deliveries import DeliveryRecords
-from bot.store.history import HistoryRecords
 from bot.store.installations import InstallationRecords
+from bot.store.migrate import check, migrate
+from bot.store.prompt_history import HistoryRecords
 from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
-from bot.store.schema import check, migrate
-from bot.store.spending import SpendingRecords
 from bot.store.verdicts import VerdictRecords
 from bot.store.worker_slots import SlotRecords
 

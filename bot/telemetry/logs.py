@@ -130,7 +130,7 @@ def start_logs(stream: TextIO, secrets: Iterable[str] = (), *, level: int = logg
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:
-    """Returns a named log: ``logger("intake").info("handled", delivery=…)``."""
+    """Returns a named log: ``logger("deliveries").info("handled", delivery=…)``."""
     bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(f"bot.{name}")
     return bound
 

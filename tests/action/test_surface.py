@@ -12,7 +12,7 @@ import yaml
 
 from action.environment import FOLDER, RUNNER_HOME, read_environment
 from action.events import read_event
-from action.evidence import FILE, artifact_name
+from action.stored_answers import FILE, artifact_name
 from schemas.errors import UsageError
 
 ROOT = Path(__file__).parents[2]

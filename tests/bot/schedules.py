@@ -17,11 +17,11 @@ from unittest.mock import patch
 from bot.commands.command import CommandContext
 from bot.commands.dispatch import MOST_ANSWERS, answer
 from bot.publishing.publisher import VerdictPublisher
-from bot.runs.base_moves import BaseMoves
 from bot.runs.coverage import Coverage
 from bot.runs.evaluation import Evaluated
 from bot.runs.execution import Execution
 from bot.runs.intent_handler import IntentHandler
+from bot.runs.moved_bases import BaseMoves
 from bot.runs.reconciler import Reconciler
 from bot.runs.run_queue import QueueStatus
 from bot.store.records import Records

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from bot.commands.registry import COMMANDS
+from bot.commands.catalog import COMMANDS
 from bot.operations.app_manifest import PERMISSIONS
 from bot.variables import VARIABLES
 

@@ -246,5 +246,5 @@ def test_a_bug_is_in_the_log_and_ends_the_process(tmp_path, monkeypatch):
         logging.captureWarnings(capture=False)
         logging.raiseExceptions = True
     last = json.loads(stream.getvalue().splitlines()[-1])
-    assert last["event"] == "a bug in Prompt Verdict"
+    assert last["event"] == "bug"
     assert "ZeroDivisionError" in last["exception"]

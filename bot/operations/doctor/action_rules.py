@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, TextIO
 
 from adapters.masking import masked
-from bot.operations.doctor.findings import Area, Finding, Level, Spot, as_json, as_text, worst
+from bot.operations.doctor.report import Area, DoctorFinding, Level, Spot, as_json, as_text, worst
 from bot.variables import API_URL, PUBLIC_API
 from engine.check_names import NAME
 from schemas.errors import PromptVerdictError
@@ -39,7 +39,7 @@ def action_doctor(variables: Mapping[str, str], stream: TextIO, repository: str,
     return FOUND if worst(findings) is Level.PROBLEM else FINE
 
 
-def _rules(host: GitHubHost, repository: str) -> Iterator[Finding]:
+def _rules(host: GitHubHost, repository: str) -> Iterator[DoctorFinding]:
     branch = host.default_branch()
     required = [check for check in host.required_checks(branch) if check.name == NAME]
     spot = Spot(Area.RULESET, f"{repository}, branch {branch}: Settings, Rules, Rulesets")

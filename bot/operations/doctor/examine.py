@@ -11,10 +11,10 @@ from functools import partial
 from typing import TextIO
 
 from adapters.masking import encodings
-from bot.operations.doctor.database import examine_database
-from bot.operations.doctor.findings import Area, Finding, Level, Spot, as_json, as_text, worst
-from bot.operations.doctor.github import examine_app, examine_deliveries, examine_installations, examine_webhook
-from bot.operations.doctor.providers import examine_providers
+from bot.operations.doctor.database_checks import examine_database
+from bot.operations.doctor.github_checks import examine_app, examine_deliveries, examine_installations, examine_webhook
+from bot.operations.doctor.provider_checks import examine_providers
+from bot.operations.doctor.report import Area, DoctorFinding, Level, Spot, as_json, as_text, worst
 from bot.settings import Settings, read_settings
 
 FINE, FOUND = 0, 1
@@ -39,7 +39,7 @@ def doctor(
     return FOUND if worst(findings) is Level.PROBLEM else FINE
 
 
-def examine(settings: Settings, *, now: datetime, only: str | None = None) -> tuple[Finding, ...]:
+def examine(settings: Settings, *, now: datetime, only: str | None = None) -> tuple[DoctorFinding, ...]:
     """Returns every finding. What can't be examined is a finding itself."""
     from adapters.github.app import GitHubApp
 
@@ -47,7 +47,7 @@ def examine(settings: Settings, *, now: datetime, only: str | None = None) -> tu
         settings.app_id, settings.private_key.get_secret_value(), api_url=settings.api_url, proxy=settings.proxy,
         ca_bundle=settings.ca_bundle, deadline_s=60,
     )  # fmt: skip
-    parts: list[tuple[Spot, Callable[[], Iterator[Finding]]]] = [
+    parts: list[tuple[Spot, Callable[[], Iterator[DoctorFinding]]]] = [
         (Spot(Area.APP, settings.api_url), partial(examine_app, app, settings)),
         (Spot(Area.WEBHOOK, "the App's webhook settings"), partial(examine_webhook, app)),
         (Spot(Area.WEBHOOK, "the App's recent deliveries"), partial(examine_deliveries, app, now)),

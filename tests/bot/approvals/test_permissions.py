@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from bot.approvals.permissions import Origin, Permitted, Refused, Rule, at_least, may
-from bot.commands.registry import COMMANDS
+from bot.commands.catalog import COMMANDS
 from schemas.host import Role
 
 EVERYBODY = {"none", "read", "triage", "write", "maintain", "admin"}

@@ -12,11 +12,11 @@ from hypothesis import given
 
 from bot.commands.add_case import AddCase
 from bot.commands.approve import approved
+from bot.commands.catalog import COMMANDS
 from bot.commands.explain import Explain
 from bot.commands.help import Help, help_text
 from bot.commands.patches import Patch
 from bot.commands.protect import Protect
-from bot.commands.registry import COMMANDS
 from bot.commands.replies import answer_body, patch_text, said
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
 from schemas.config import GateConfig

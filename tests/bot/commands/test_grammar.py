@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from bot.commands.add_case import AddCase
 from bot.commands.approve import Approve
 from bot.commands.approve_run import ApproveRun
+from bot.commands.catalog import COMMANDS
 from bot.commands.explain import Explain
 from bot.commands.grammar import LONGEST_LINE, read_command
 from bot.commands.help import Help
 from bot.commands.protect import Protect
-from bot.commands.registry import COMMANDS
 from bot.commands.rerun import Rerun
 
 VERBS = [command.verb for command in COMMANDS]

@@ -1,4 +1,4 @@
-"""A new command is one module and one line of the registry: parsed, permitted, listed, executed, audited, answered."""
+"""A new command is one module and one line of the catalog: parsed, permitted, listed, executed, audited, answered."""
 
 import asyncio
 import html
@@ -6,7 +6,7 @@ import re
 from typing import ClassVar, Self
 
 from bot.approvals.permissions import Rule
-from bot.commands import registry
+from bot.commands import catalog
 from bot.commands.command import AskedCommand, Command
 from bot.commands.dispatch import answer
 from bot.commands.replies import said
@@ -37,7 +37,7 @@ class Pause(Command):
         return said(f"Paused for {self.minutes} minutes.")
 
 
-COMMANDS = (*registry.COMMANDS, Pause)
+COMMANDS = (*catalog.COMMANDS, Pause)
 """The one line."""
 
 
@@ -66,7 +66,7 @@ def test_the_help_lists_it_and_says_how_it_is_written(town):
 
 
 def test_every_command_of_the_product_is_a_module_of_its_own():
-    modules = [command.__module__ for command in registry.COMMANDS]
+    modules = [command.__module__ for command in catalog.COMMANDS]
     assert len(set(modules)) == len(modules)
-    verbs = [command.verb for command in registry.COMMANDS]
+    verbs = [command.verb for command in catalog.COMMANDS]
     assert [module.rpartition(".")[2] for module in modules] == [verb.replace("-", "_") for verb in verbs]

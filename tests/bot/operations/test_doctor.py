@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.operations.app_manifest import EVENTS, PERMISSIONS
-from bot.operations.doctor import github as github_checks
-from bot.operations.doctor import providers
+from bot.operations.doctor import github_checks, provider_checks
 from bot.operations.doctor.examine import doctor
 from bot.store.records import Records
 from schemas.errors import UsageError
@@ -86,7 +85,7 @@ class Provider:
 @pytest.fixture
 def provider(monkeypatch):
     provider = Provider(None)
-    monkeypatch.setattr(providers, "provider_for", lambda model, variables: provider)
+    monkeypatch.setattr(provider_checks, "provider_for", lambda model, variables: provider)
     return provider
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bot.operations.app_manifest import missing_events, missing_permissions
-from bot.operations.doctor.findings import Area, Finding, Spot
+from bot.operations.doctor.report import Area, DoctorFinding, Spot
 from engine.check_names import NAME
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ MOST_REPOSITORIES = 100
 """Repositories whose rulesets are examined."""
 
 
-def examine_app(app: GitHubApp, settings: Settings) -> Iterator[Finding]:
+def examine_app(app: GitHubApp, settings: Settings) -> Iterator[DoctorFinding]:
     """Signs in and compares the App's permissions and events. Raises HostError."""
     itself = app.itself()
     pages = Spot(Area.APP, f"{itself.url or settings.server_url}: App settings, Permissions & events")
@@ -36,7 +36,7 @@ def examine_app(app: GitHubApp, settings: Settings) -> Iterator[Finding]:
         yield pages.problem(f"the App does not receive {event}", f"subscribe to `{event}` there")
 
 
-def examine_webhook(app: GitHubApp) -> Iterator[Finding]:
+def examine_webhook(app: GitHubApp) -> Iterator[DoctorFinding]:
     """Looks at the App's webhook settings. Raises HostError."""
     hook = app.hook()
     spot = Spot(Area.WEBHOOK, hook.url or "the App's webhook settings")
@@ -59,7 +59,7 @@ def examine_webhook(app: GitHubApp) -> Iterator[Finding]:
     yield from found or [spot.ok(f"GitHub sends signed webhooks to {hook.url}")]
 
 
-def examine_deliveries(app: GitHubApp, now: datetime) -> Iterator[Finding]:
+def examine_deliveries(app: GitHubApp, now: datetime) -> Iterator[DoctorFinding]:
     """Looks at the deliveries of the last day. Raises HostError."""
     attempts: dict[str, list[HookDelivery]] = defaultdict(list)
     for attempt in app.deliveries(now - DAY):
@@ -101,7 +101,7 @@ def _refusal(status: int) -> tuple[str, str]:
     return f"didn't arrive ({status})", "start the bot, and make its address reachable from GitHub over https"
 
 
-def examine_installations(app: GitHubApp, settings: Settings, only: str | None) -> Iterator[Finding]:
+def examine_installations(app: GitHubApp, settings: Settings, only: str | None) -> Iterator[DoctorFinding]:
     """Looks at each installation, and at the rulesets of its repositories. Raises HostError."""
     installed = app.installations()
     if not installed:
@@ -130,13 +130,13 @@ def examine_installations(app: GitHubApp, settings: Settings, only: str | None) 
 
 def _cover(
     app: GitHubApp, one: Installation, covered: list[tuple[Installation, HostedRepository]]
-) -> Iterator[Finding]:
+) -> Iterator[DoctorFinding]:
     """Adds the installation's repositories to ``covered``. Has a finding only if GitHub can't be asked."""
     covered += [(one, repository) for repository in app.repositories(one.id)]
     yield from ()
 
 
-def _installation(one: Installation, settings: Settings) -> Iterator[Finding]:
+def _installation(one: Installation, settings: Settings) -> Iterator[DoctorFinding]:
     page = f"{settings.server_url}/settings/installations/{one.id} (of {one.account})"
     spot = Spot(Area.INSTALLATION, page)
     if one.suspended:
@@ -152,7 +152,7 @@ def _installation(one: Installation, settings: Settings) -> Iterator[Finding]:
         yield spot.ok(f"{one.account} granted every permission")
 
 
-def _pinned(app: GitHubApp, installation: Installation, repository: HostedRepository) -> Iterator[Finding]:
+def _pinned(app: GitHubApp, installation: Installation, repository: HostedRepository) -> Iterator[DoctorFinding]:
     name, branch = repository.full_name, repository.default_branch
     required = app.host(installation.id, name).required_checks(branch)
     owners = {check.app_id for check in required if check.name == NAME}

@@ -66,7 +66,7 @@ class BaseMoves:
         for pull in pulls:
             run = await self._records.current_run(repo.repository_id, pull.number)
             if run is None or (run.head_sha, run.base_ref) != (pull.head_sha, branch):
-                continue  # this state has no run yet: whoever starts it reads the tip
+                continue  # this state has no run yet: its start reads the tip
             if run.base_sha in (None, tip) or self._unaffected.get(run.id) == tip:
                 continue
             if run.base_sha not in moves:

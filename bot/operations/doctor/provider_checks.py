@@ -8,7 +8,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from adapters.providers.registry import KEYS, provider_for
-from bot.operations.doctor.findings import Area, Finding, Level, Spot
+from bot.operations.doctor.report import Area, DoctorFinding, Level, Spot
 from bot.settings import Settings
 from bot.variables import KEY_ORIGINS
 from schemas.config import ModelConfig, ProviderName
@@ -22,7 +22,7 @@ NO_MODEL = "prompt-verdict-doctor"
 """A model name for servers whose models we don't know. They check the key before the name."""
 
 
-def examine_providers(settings: Settings) -> Iterator[Finding]:
+def examine_providers(settings: Settings) -> Iterator[DoctorFinding]:
     """Asks for one token with each key."""
     own = {name: provider for provider, name in KEYS.items()}
     if not settings.keys:
@@ -39,7 +39,7 @@ def examine_providers(settings: Settings) -> Iterator[Finding]:
         yield from Spot(Area.PROVIDER, name).guard(partial(_asked, settings, model, name))
 
 
-def _asked(settings: Settings, model: ModelConfig, key: str) -> Iterator[Finding]:
+def _asked(settings: Settings, model: ModelConfig, key: str) -> Iterator[DoctorFinding]:
     answer = asyncio.run(_one_token(settings, model))
     kind = answer.kind if isinstance(answer, CompletionError) else None
     host = urlsplit(model.origin).hostname

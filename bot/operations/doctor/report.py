@@ -34,7 +34,7 @@ class Area(StrEnum):
     DELIVERIES = "deliveries"
 
 
-class Finding(Value):
+class DoctorFinding(Value):
     """One result. Its texts may hold names that others chose."""
 
     area: Area
@@ -51,19 +51,19 @@ class Spot(NamedTuple):
     area: Area
     where: str
 
-    def ok(self, what: str) -> Finding:
+    def ok(self, what: str) -> DoctorFinding:
         """Returns a finding that is in order."""
-        return Finding(area=self.area, level=Level.OK, what=what, where=self.where)
+        return DoctorFinding(area=self.area, level=Level.OK, what=what, where=self.where)
 
-    def warning(self, what: str, hint: str) -> Finding:
+    def warning(self, what: str, hint: str) -> DoctorFinding:
         """Returns a finding that may need attention."""
-        return Finding(area=self.area, level=Level.WARNING, what=what, where=self.where, hint=hint)
+        return DoctorFinding(area=self.area, level=Level.WARNING, what=what, where=self.where, hint=hint)
 
-    def problem(self, what: str, hint: str) -> Finding:
+    def problem(self, what: str, hint: str) -> DoctorFinding:
         """Returns a finding that must be fixed."""
-        return Finding(area=self.area, level=Level.PROBLEM, what=what, where=self.where, hint=hint)
+        return DoctorFinding(area=self.area, level=Level.PROBLEM, what=what, where=self.where, hint=hint)
 
-    def guard(self, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    def guard(self, look: Callable[[], Iterator[DoctorFinding]]) -> Iterator[DoctorFinding]:
         """Yields what ``look`` finds. An error that it raises becomes a problem here."""
         try:
             yield from look()
@@ -72,18 +72,18 @@ class Spot(NamedTuple):
             yield spot.problem(error.what, error.mend or "fix it and run doctor again")
 
 
-def worst(findings: Sequence[Finding]) -> Level:
+def worst(findings: Sequence[DoctorFinding]) -> Level:
     """Returns the worst level of all findings."""
     return min((finding.level for finding in findings), key=list(Level).index, default=Level.OK)
 
 
-def as_json(findings: Sequence[Finding]) -> str:
+def as_json(findings: Sequence[DoctorFinding]) -> str:
     """Renders the worst level and every finding for programs."""
     rows = [finding.model_dump(mode="json") for finding in findings]
     return json.dumps({"level": worst(findings).value, "findings": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
-def as_text(findings: Sequence[Finding]) -> str:
+def as_text(findings: Sequence[DoctorFinding]) -> str:
     """Renders findings for people. The worst come last, right above the prompt of the terminal."""
     order = list(Level)
     lines = []

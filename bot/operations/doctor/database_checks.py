@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.operations.doctor.findings import Area, Finding, Spot
+from bot.operations.doctor.report import Area, DoctorFinding, Spot
 
 if TYPE_CHECKING:
     from bot.settings import Settings
@@ -19,7 +19,7 @@ SLOW = timedelta(minutes=10)
 """How long a webhook may wait."""
 
 
-def examine_database(settings: Settings, now: datetime) -> Iterator[Finding]:
+def examine_database(settings: Settings, now: datetime) -> Iterator[DoctorFinding]:
     """Opens the database and looks at the work that is left. Raises StoreError."""
     from bot.store.records import Records
 
@@ -40,7 +40,7 @@ def examine_database(settings: Settings, now: datetime) -> Iterator[Finding]:
         records.close()
 
 
-def _work(records: Records, now: datetime) -> Iterator[Finding]:
+def _work(records: Records, now: datetime) -> Iterator[DoctorFinding]:
     deliveries = Spot(Area.DELIVERIES, "the database")
     dead, failed, waiting = records.dead_slots(now - DEAD), records.failed_count(), records.oldest_unhandled()
     slow = waiting is not None and now - waiting > SLOW
