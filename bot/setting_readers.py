@@ -11,19 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from adapters.providers.registry import KEYS
-from bot.variables import (
-    DATA,
-    DATABASE_URL,
-    FILE,
-    KEY_ORIGINS,
-    PREFIX,
-    PRIVATE_KEY,
-    SLOT_NAME,
-    VARIABLES,
-    WEBHOOK_SECRET,
-    WEBHOOK_SECRET_2,
-    Variable,
-)
+from bot import variables as names
+from bot.variables import FILE, PREFIX, Variable
 from schemas.config import ORIGINS
 from schemas.errors import UsageError
 
@@ -108,7 +97,7 @@ def private_key(text: str) -> str:
     if not usable:
         raise UsageError(
             "this is not the private key of an App",
-            where=PRIVATE_KEY.name,
+            where=names.PRIVATE_KEY.name,
             mend="give the whole .pem file, from BEGIN to END; an App's key has no passphrase",
         )
     return text
@@ -117,10 +106,10 @@ def private_key(text: str) -> str:
 def webhook_secrets(variables: Mapping[str, str]) -> tuple[SecretStr, ...]:
     """Returns the webhook secrets, which must be hard to guess. Raises UsageError."""
     first = required_secret(
-        variables, WEBHOOK_SECRET, "the App's webhook secret: without it anyone could send webhooks"
+        variables, names.WEBHOOK_SECRET, "the App's webhook secret: without it anyone could send webhooks"
     )
-    second = secret_of(variables, WEBHOOK_SECRET_2.name)
-    given = {WEBHOOK_SECRET: first} | ({WEBHOOK_SECRET_2: second} if second else {})
+    second = secret_of(variables, names.WEBHOOK_SECRET_2.name)
+    given = {names.WEBHOOK_SECRET: first} | ({names.WEBHOOK_SECRET_2: second} if second else {})
     for variable, secret in given.items():
         if len(secret) < SHORTEST_SECRET:
             raise UsageError(
@@ -133,13 +122,13 @@ def webhook_secrets(variables: Mapping[str, str]) -> tuple[SecretStr, ...]:
 
 def data_folder(variables: Mapping[str, str]) -> Path:
     """Returns the absolute data folder. Raises UsageError for a user without a home."""
-    given = text_of(variables, DATA)
+    given = text_of(variables, names.DATA)
     if given is None:
         home = variables.get("HOME") or ""
         parent = variables.get("XDG_DATA_HOME") or (f"{home}/.local/share" if home not in ("", "/") else "")
         if not parent:
             raise UsageError(
-                "this user has no home folder", where=DATA.name, mend="set it to a folder that survives restarts"
+                "this user has no home folder", where=names.DATA.name, mend="set it to a folder that survives restarts"
             )
         given = f"{parent}/prompt-verdict"
     return Path(given).absolute()
@@ -156,12 +145,12 @@ def parsable_url(url: str | None, variable: Variable) -> str | None:
 
 def database_url(url: str) -> str:
     """Returns the URL of a Postgres or an SQLite file. Raises UsageError."""
-    parsable_url(url, DATABASE_URL)
+    parsable_url(url, names.DATABASE_URL)
     if url.startswith(POSTGRES) or (url.startswith("sqlite:///") and len(url) > len("sqlite:///")):
         return url
     raise UsageError(
         "this is neither a Postgres nor an SQLite database",
-        where=DATABASE_URL.name,
+        where=names.DATABASE_URL.name,
         mend="postgresql://user:password@host/name, or sqlite:////absolute/path",
     )
 
@@ -192,7 +181,9 @@ def server_of(api_url: str) -> str:
 def slot_name(name: str) -> str:
     """Returns the worker's name. Raises UsageError."""
     if not SLOT.fullmatch(name):
-        raise UsageError(f"{name!r} is not a valid worker name", where=SLOT_NAME.name, mend="letters, digits, . _ -")
+        raise UsageError(
+            f"{name!r} is not a valid worker name", where=names.SLOT_NAME.name, mend="letters, digits, . _ -"
+        )
     return name
 
 
@@ -201,17 +192,22 @@ def key_origins(text: str) -> dict[str, str]:
     origins = {name: ORIGINS[provider] for provider, name in KEYS.items()}
     for binding in text.replace(",", " ").split():
         name, _, url = binding.partition("=")
-        if not VARIABLE.fullmatch(name) or name in origins or name.startswith(PREFIX) or name == DATABASE_URL.name:
+        if (
+            not VARIABLE.fullmatch(name)
+            or name in origins
+            or name.startswith(PREFIX)
+            or name == names.DATABASE_URL.name
+        ):
             raise UsageError(
                 f"{name!r} can't be bound to a URL",
-                where=KEY_ORIGINS.name,
+                where=names.KEY_ORIGINS.name,
                 mend="name each variable once, with the base_url that its key is for: HOUSE_LLM_KEY=https://llm.example/v1",
             )
-        origins[name] = https_url(url, KEY_ORIGINS)
+        origins[name] = https_url(url, names.KEY_ORIGINS)
     return origins
 
 
 def unknown_variables(variables: Mapping[str, str]) -> tuple[str, ...]:
     """Returns variables that look like ours but are not."""
-    known = {name for v in VARIABLES for name in (v.name, v.name + FILE if v.secret else v.name)}
+    known = {name for v in names.VARIABLES for name in (v.name, v.name + FILE if v.secret else v.name)}
     return tuple(sorted(name for name in variables if name.startswith(PREFIX) and name not in known))

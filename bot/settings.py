@@ -12,46 +12,10 @@ from urllib.parse import unquote, urlsplit
 from pydantic import Field, SecretStr
 
 from adapters.providers.registry import CA_BUNDLE, KEYS, PROXY, RECORDINGS
-from bot.setting_readers import (
-    POSTGRES,
-    data_folder,
-    database_url,
-    https_url,
-    key_origins,
-    money,
-    number,
-    parsable_url,
-    private_key,
-    required_secret,
-    secret_of,
-    server_of,
-    slot_name,
-    text_of,
-    unknown_variables,
-    webhook_secrets,
-)
-from bot.variables import (
-    API_URL,
-    APP_ID,
-    CERTIFICATES,
-    DATABASE_URL,
-    DAY_USD,
-    HOST,
-    KEEP_DELIVERIES,
-    KEEP_TEXTS,
-    KEY_ORIGINS,
-    PORT,
-    PRIVATE_KEY,
-    PROXY_URL,
-    PUBLIC_API,
-    RECORDED,
-    REPOSITORY_USD,
-    RUN_USD,
-    RUNS,
-    SERVER_URL,
-    SLOT_NAME,
-    STORE,
-)
+from bot import setting_readers as read
+from bot import variables as names
+from bot.setting_readers import POSTGRES
+from bot.variables import PUBLIC_API
 from schemas.config import ModelConfig
 from schemas.errors import ProviderError
 from schemas.values import Value
@@ -139,7 +103,7 @@ class Settings(Value):
             raise ProviderError(
                 f"the operator of this bot has not bound a key {name} to {model.origin}",
                 where=f"models: {model.model}",
-                mend=f"the operator sets {name} and adds {name}={model.origin} to {KEY_ORIGINS.name}",
+                mend=f"the operator sets {name} and adds {name}={model.origin} to {names.KEY_ORIGINS.name}",
             )
         if name in self.keys:
             variables[name] = self.keys[name].get_secret_value()
@@ -151,16 +115,20 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
 
     Raises UsageError, which says what is missing or wrong and how to fix it.
     """
-    app_id = number(variables, APP_ID, None, 1, 2**63 - 1)
-    pem = private_key(required_secret(variables, PRIVATE_KEY, "the .pem file from the App's settings page"))
-    secrets = webhook_secrets(variables)
-    data = data_folder(variables)
-    database = database_url(secret_of(variables, DATABASE_URL.name) or f"sqlite:///{data / 'bot.sqlite3'}")
-    store = parsable_url(secret_of(variables, STORE.name), STORE)
+    app_id = read.number(variables, names.APP_ID, None, 1, 2**63 - 1)
+    pem = read.private_key(
+        read.required_secret(variables, names.PRIVATE_KEY, "the .pem file from the App's settings page")
+    )
+    secrets = read.webhook_secrets(variables)
+    data = read.data_folder(variables)
+    database = read.database_url(
+        read.secret_of(variables, names.DATABASE_URL.name) or f"sqlite:///{data / 'bot.sqlite3'}"
+    )
+    store = read.parsable_url(read.secret_of(variables, names.STORE.name), names.STORE)
     outcomes = database if database.startswith(POSTGRES) else str(data / "outcomes.sqlite3")
-    api_url = https_url(text_of(variables, API_URL) or PUBLIC_API, API_URL)
-    origins = key_origins(text_of(variables, KEY_ORIGINS) or "")
-    keys = {name: SecretStr(key) for name in origins if (key := secret_of(variables, name))}
+    api_url = read.https_url(read.text_of(variables, names.API_URL) or PUBLIC_API, names.API_URL)
+    origins = read.key_origins(read.text_of(variables, names.KEY_ORIGINS) or "")
+    keys = {name: SecretStr(key) for name in origins if (key := read.secret_of(variables, name))}
     return Settings(
         app_id=app_id,
         private_key=SecretStr(pem),
@@ -168,23 +136,25 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         database_url=database,
         outcomes_url=store or outcomes,
         data=data,
-        host=text_of(variables, HOST) or "0.0.0.0",  # noqa: S104 - a webhook that only hears itself hears nothing
-        port=number(variables, PORT, 8080, 0, 65_535),
+        host=read.text_of(variables, names.HOST) or "0.0.0.0",  # noqa: S104 - GitHub must reach it
+        port=read.number(variables, names.PORT, 8080, 0, 65_535),
         api_url=api_url,
-        server_url=https_url(text_of(variables, SERVER_URL) or server_of(api_url), SERVER_URL),
-        slot=slot_name(text_of(variables, SLOT_NAME) or socket.gethostname()),
-        concurrency=number(variables, RUNS, 4, 1, 64),
-        caps=Caps(
-            run=money(variables, RUN_USD, "25"),
-            repository=money(variables, REPOSITORY_USD, "100"),
-            day=money(variables, DAY_USD, "500"),
+        server_url=read.https_url(
+            read.text_of(variables, names.SERVER_URL) or read.server_of(api_url), names.SERVER_URL
         ),
-        keep_deliveries_days=number(variables, KEEP_DELIVERIES, 30, 7, 36_500),
-        keep_texts_days=number(variables, KEEP_TEXTS, 365, 30, 36_500),
-        proxy=parsable_url(secret_of(variables, PROXY_URL.name), PROXY_URL),
-        ca_bundle=text_of(variables, CERTIFICATES),
-        recordings=text_of(variables, RECORDED),
+        slot=read.slot_name(read.text_of(variables, names.SLOT_NAME) or socket.gethostname()),
+        concurrency=read.number(variables, names.RUNS, 4, 1, 64),
+        caps=Caps(
+            run=read.money(variables, names.RUN_USD, "25"),
+            repository=read.money(variables, names.REPOSITORY_USD, "100"),
+            day=read.money(variables, names.DAY_USD, "500"),
+        ),
+        keep_deliveries_days=read.number(variables, names.KEEP_DELIVERIES, 30, 7, 36_500),
+        keep_texts_days=read.number(variables, names.KEEP_TEXTS, 365, 30, 36_500),
+        proxy=read.parsable_url(read.secret_of(variables, names.PROXY_URL.name), names.PROXY_URL),
+        ca_bundle=read.text_of(variables, names.CERTIFICATES),
+        recordings=read.text_of(variables, names.RECORDED),
         keys=keys,
         origins=origins,
-        unknown=unknown_variables(variables),
+        unknown=read.unknown_variables(variables),
     )

@@ -55,7 +55,7 @@ def test_three_settings_start_everything_and_a_signal_stops_it(tmp_path):
         assert bot.process.stderr.read() == ""
     said = json.dumps(bot.lines)
     assert "PROMPTVERDICT_WEBHOOK_SECERT" in said
-    assert "webhook refused" in said
+    assert "webhook rejected" in said
     assert SECRET not in said
     assert tmp_path.joinpath("data").stat().st_mode & 0o777 == 0o700
 
@@ -137,7 +137,7 @@ def test_a_database_that_can_not_be_reached_is_one_line_and_exit_code_3(tmp_path
 def test_a_sqlite_that_the_durable_engine_can_not_use_is_refused():
     for python, sqlite in (((3, 11), (3, 40, 1)), ((3, 12), (3, 42, 0)), ((3, 14), (4, 0, 0))):
         service.check_sqlite(python, sqlite)
-    with pytest.raises(UsageError, match=r"SQLite is 3\.40\.1, and work needs 3\.42") as refusal:
+    with pytest.raises(UsageError, match=r"SQLite is 3\.40\.1, but a worker needs 3\.42") as refusal:
         service.check_sqlite((3, 13), (3, 40, 1))
     assert "postgresql://" in str(refusal.value)
 

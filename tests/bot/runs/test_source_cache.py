@@ -188,5 +188,5 @@ def until(true):
 def test_a_folder_that_cant_be_written_says_what_to_do(folder):
     folder.parent.mkdir(exist_ok=True, parents=True)
     folder.write_text("a file")
-    with pytest.raises(StoreError, match=r"copies of repositories can't be kept.*\(free the disk"):
+    with pytest.raises(StoreError, match=r"copies of repositories can't be stored.*\(free the disk"):
         sources(folder).read(FIRST, lambda tree: None)
