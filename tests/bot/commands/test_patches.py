@@ -226,11 +226,11 @@ def test_what_cant_be_seen_is_escaped_in_what_is_written(repository):
     [
         ("t.jsonl", JSONL, "inject", "has no case"),
         ("t.jsonl", b'{"id": "inject-07", "input": "x"}', "inject-7", "did you mean `inject-07`?"),
-        ("t.jsonl", b'{"id": "a", "input": "x", "protected": true}', "a", "protected already"),
+        ("t.jsonl", b'{"id": "a", "input": "x", "protected": true}', "a", "already protected"),
         ("t.jsonl", b"{", "a", "can't be read"),
         ("t.jsonl", b"\xff\xfe", "a", "can't be read"),
-        ("t.jsonl", b'{"id": "a", "input": "x"}\r\n{"id": "b", "input": "x"}\n', "a", "end in different ways"),
-        ("t.yaml", '- id: a\n  input: "x\u2028 y"\n'.encode(), "a", "end in different ways"),
+        ("t.jsonl", b'{"id": "a", "input": "x"}\r\n{"id": "b", "input": "x"}\n', "a", "mixes line ends"),
+        ("t.yaml", '- id: a\n  input: "x\u2028 y"\n'.encode(), "a", "mixes line ends"),
         ("t.yaml", b"- &one\n  id: a\n  input: x\n- <<: *one\n  id: b\n", "a", "by hand in line 1"),
         ("t.csv", b'id,input\na,x"y"\nb,z\n', "b", "protected"),
         ("t.unknown", b"x", "a", "can't be read"),
@@ -245,7 +245,7 @@ def test_what_gives_no_patch_says_why(path, data, case, said):
 @pytest.mark.parametrize(
     ("path", "data", "row", "said"),
     [
-        ("t.jsonl", JSONL, {"id": "a", "input": "x"}, "has a case `a` already"),
+        ("t.jsonl", JSONL, {"id": "a", "input": "x"}, "already has a case `a`"),
         ("t.jsonl", JSONL, {"inputs": {"ticket": "x"}}, "its cases have input.input"),
         ("t.yml", NESTED, {"input": "x"}, "input.cv, input.job"),
         ("t.csv", CSV, {"input": "x", "notes": "y"}, "no column for «notes»"),
