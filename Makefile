@@ -26,7 +26,7 @@ demo: $(READY) ## Six example pull requests get their verdict; no API key
 	$(BIN)/python -m action demo --output demo-output
 
 bot-demo: $(READY) ## The bot at work on a GitHub of our own: a pull request, its check, commands; no key, no network
-	$(BIN)/python -m benchmarks.bot_demo
+	$(BIN)/python -m demo.bot_demo
 
 check: $(READY) ## Lint, format, types, architecture
 	$(BIN)/ruff check --output-format concise .

@@ -90,7 +90,7 @@ def read_event(name: str, payload: object) -> Event:
         raise UsageError(
             f"the event's JSON has no usable «{invalid_field(error)}»",
             where="GITHUB_EVENT_PATH",
-            mend="run the Action in GitHub Actions; on a laptop: promptverdict check",
+            hint="run the Action in GitHub Actions; on a laptop: promptverdict check",
         ) from None
 
 
@@ -99,18 +99,18 @@ def _refusal(name: str) -> UsageError:
         return UsageError(
             f"refusing to run in {name}: it would expose this repository's secrets to code that nobody has reviewed",
             where="on",
-            mend="use `on: pull_request`; for forks a maintainer dispatches the workflow with the head's full sha",
+            hint="use `on: pull_request`; for forks a maintainer dispatches the workflow with the head's full sha",
         )
     if name == "issue_comment":
         return UsageError(
             "the Action does not read commands in comments; the bot does",
             where="on",
-            mend="install the GitHub App, or dispatch the workflow by hand",
+            hint="install the GitHub App, or dispatch the workflow by hand",
         )
     return UsageError(
         f"the event «{name}» is not about a pull request",
         where="on",
-        mend="use pull_request, pull_request_review, merge_group, push or workflow_dispatch",
+        hint="use pull_request, pull_request_review, merge_group, push or workflow_dispatch",
     )
 
 
@@ -173,14 +173,14 @@ def _dispatch(payload: object) -> Event:
         raise UsageError(
             "say what to run: a pull request, or two commits",
             where="inputs",
-            mend="pull-request: 12 (and head-sha for a fork), or base: main and head: my-branch",
+            hint="pull-request: 12 (and head-sha for a fork), or base: main and head: my-branch",
         )
     if number is not None and not number.removeprefix("#").isdecimal():
         raise UsageError(
-            f"{number!r} is not the number of a pull request", where="inputs.pull-request", mend="for example 12"
+            f"{number!r} is not the number of a pull request", where="inputs.pull-request", hint="for example 12"
         )
     if head_sha is not None and not FULL_SHA.fullmatch(head_sha):
-        raise UsageError("head-sha is not a full commit id", where="inputs.head-sha", mend="give all 40 digits")
+        raise UsageError("head-sha is not a full commit id", where="inputs.head-sha", hint="give all 40 digits")
     return Dispatched(
         number=int(number.removeprefix("#")) if number is not None else None, head_sha=head_sha, base=base, head=head
     )

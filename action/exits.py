@@ -23,7 +23,7 @@ class Exit(IntEnum):
     """Could not be measured."""
     INCONCLUSIVE = 4
     """Inconclusive, and the configuration does not let that pass."""
-    NEEDS_APPROVAL = 5
+    NEEDS_REVIEW = 5
     INTERRUPTED = 130
     """Ctrl-C; finished work is kept."""
 
@@ -32,7 +32,7 @@ _BY_OUTCOME = {
     "blocked": Exit.BLOCKED,
     "error": Exit.ERROR,
     "inconclusive": Exit.INCONCLUSIVE,
-    "needs_approval": Exit.NEEDS_APPROVAL,
+    "needs_review": Exit.NEEDS_REVIEW,
 }
 
 

@@ -21,20 +21,20 @@ from action.exits import Exit, error_line, exit_of, exit_of_error
 from action.publish import CONTEXT, Publisher, shown_since, write_reports
 from action.stored_answers import take_over
 from adapters.loop import run_async
-from engine.check_names import check_name
-from engine.clearing import clearance, cleared, may_be_cleared
+from engine.approvals.acceptance import clearance, cleared, may_be_cleared
+from engine.approvals.trust import pull_request_of
+from engine.publishing.check_names import check_name
+from engine.publishing.comment_policy import outdated
 from engine.render.annotations import scorecard_annotations, workflow_command
 from engine.render.limits import JOB_SUMMARY
 from engine.render.markdown import Links, markdown
-from engine.surfaces import outdated
-from engine.trust import pull_request_of
 from schemas.errors import HostError, PromptVerdictError, UsageError
 from schemas.pullrequests import PullRequest, Trust
 
 if TYPE_CHECKING:
     from action.environment import Environment
     from action.outputs import Runner
-    from engine.preparation import Preparation
+    from engine.runner.preparation import Preparation
     from schemas.host import Sha
     from schemas.ports import PullRequestHost
     from schemas.scorecard import Clearance, Scorecard
@@ -111,8 +111,9 @@ class Job:
             self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has its own run.")
             return self._unjudged(event.head_sha)
         tip = self.host.branch(hosted.base_ref)
-        pull_request = pull_request_of(hosted, self.environment.repository, tip, approved)
         context = check_name(hosted.base_ref, hosted.default_branch, self._requires)
+        default = self._default_tip(hosted.base_ref, hosted.default_branch, context)
+        pull_request = pull_request_of(hosted, self.environment.repository, tip, approved, default)
         if isinstance(event, Dispatched):
             self._reuse_answers(event.number)
         why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"
@@ -133,14 +134,21 @@ class Job:
             self.runner.warn(f"the branch's rules can't be read, so the status names the branch: {error}")
             return False
 
+    def _default_tip(self, base_ref: str, default_branch: str, context: str) -> Sha | None:
+        """The tip of the default branch, where a success on another base counts for it too: by its name."""
+        return self.host.branch(default_branch) if context == CONTEXT and base_ref != default_branch else None
+
     def _unjudged(self, sha: Sha) -> int:
         """Returns the exit code of a job that does not judge ``sha``: 0 only if a commit status is the gate."""
         return PASS if self._carries(sha) else Exit.ERROR.value
 
     def _queue(self, event: QueueEntered) -> int:
-        author = None
+        author, context, default_ref, default_sha = None, CONTEXT, None, None
         if event.number is not None:
-            author = self.host.pull_request(event.number).author
+            hosted = self.host.pull_request(event.number)
+            author, default_ref = hosted.author, hosted.default_branch
+            context = check_name(event.base_ref, default_ref, self._requires)
+            default_sha = self._default_tip(event.base_ref, default_ref, context)
             self._reuse_answers(event.number)
         pull_request = PullRequest(
             base_ref=event.base_ref,
@@ -151,8 +159,10 @@ class Job:
             repository=self.environment.repository,
             number=event.number,
             author=author,
+            default_ref=default_ref,
+            default_sha=default_sha,
         )
-        return self._evaluate(pull_request, "merge queue", number=None)
+        return self._evaluate(pull_request, "merge queue", number=None, context=context)
 
     def _commits(self, event: Dispatched) -> int:
         """Compares two commits by name, for the log, the summary and the outputs only.
@@ -240,7 +250,7 @@ class Job:
         return self._report(scorecard, links, comment_url=publisher.comment_url, gated=gated)
 
     def _prepared(self, pull_request: PullRequest) -> Preparation[Scorecard]:
-        self.tree.fetch((pull_request.base_sha, pull_request.head_sha))
+        self.tree.fetch(pull_request.commits)
         return self.pipeline.prepare(pull_request)
 
     def _cleared(

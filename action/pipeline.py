@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from action.stored_answers import open_kept
-from engine.content import changed_paths, content_digest
+from engine.approvals.content_digest import changed_paths, content_digest
 from engine.pipeline import World, prepare
-from engine.preparation import PreparedRun
+from engine.runner.preparation import PreparedRun
 
 if TYPE_CHECKING:
     from schemas.ports import Clock, SourceTree
@@ -36,11 +36,11 @@ class LivePipeline:
 
     def prepare(self, pull_request: PullRequest) -> ActionPreparation:
         """Detects and plans; spends nothing. Raises SourceError and ConfigError."""
-        from adapters.jail import JailedRenderer
         from adapters.prices import GenaiPrices
-        from engine.templates import fill_in
+        from adapters.sandbox import SandboxedRenderer
+        from engine.readers.dialects import fill_in
 
-        with closing(JailedRenderer(fill_in)) as renderer:
+        with closing(SandboxedRenderer(fill_in)) as renderer:
             prepared = prepare(pull_request, World(self.tree, renderer, GenaiPrices()))
         changes = changed_paths(self.tree, pull_request, prepared.detection.merge)
         return ActionPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, self)
@@ -48,15 +48,15 @@ class LivePipeline:
 
 @dataclass(frozen=True)
 class ActionPreparation(PreparedRun):
-    """``engine.preparation.Preparation`` of one run of the Action."""
+    """``engine.runner.preparation.Preparation`` of one run of the Action."""
 
     pipeline: LivePipeline
 
     async def measure(self, report: Callable[[str], None]) -> Scorecard:
         """Measures what is planned, with the outcome store in the Action's home. Raises StoreError."""
+        from adapters.call_process.client import Caller
         from adapters.clock import SystemClock
-        from adapters.providers.caller import Caller
-        from engine.outcome_table import outcome_table
+        from engine.records.outcome_table import outcome_table
         from engine.runner.access import Access
 
         if not self.calls:

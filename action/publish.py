@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.check_names import NAME
+from engine.publishing.check_names import NAME
+from engine.publishing.comment_policy import wants_comment
 from engine.render.encode import excerpt, visible
 from engine.render.markdown import MARKER, Links, markdown
-from engine.surfaces import wants_comment
 from schemas.config import CommentPolicy
 from schemas.errors import HostError, PermissionMissing
 from schemas.host import Comment, CommitState, CommitStatus, Sha

@@ -47,7 +47,7 @@ def run_action(variables: Mapping[str, str], stream: TextIO) -> int:
 def _run(environment: Environment, variables: Mapping[str, str], runner: Runner) -> int:
     from action.job import Job
     from action.pipeline import LivePipeline
-    from adapters.github import GitHubHost
+    from adapters.github.host import GitHubHost
     from adapters.remote import RemoteRepository
 
     host = GitHubHost.with_token(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from schemas.errors import HostError, StoreError
 
 if TYPE_CHECKING:
-    from adapters.store import CommittedStore
+    from adapters.store.committer import CommittedStore
     from schemas.ports import PullRequestHost
 
 FILE = "outcomes.sqlite3"

@@ -57,11 +57,11 @@ class GitRepository:
         self._env = environment({**HARMLESS, **(settings or {})})
         self._store: str | None = None
         if not self.path.is_dir():
-            raise SourceError("no such folder", where=str(path), mend="pass the folder of your clone with --repo PATH")
+            raise SourceError("no such folder", where=str(path), hint="pass the folder of your clone with --repo PATH")
         found = self._git("-C", str(self.path), "rev-parse", "--absolute-git-dir", "--is-bare-repository", check=False)
         if found.returncode:
             raise SourceError(
-                "not a git repository", where=str(path), mend="run it inside your clone, or pass --repo PATH"
+                "not a git repository", where=str(path), hint="run it inside your clone, or pass --repo PATH"
             )
         git_dir, bare = os.fsdecode(found.stdout).rsplit("\n", 2)[:2]
         self.git_dir = Path(git_dir)
@@ -89,22 +89,22 @@ class GitRepository:
     def _unknown(self, ref: str) -> UsageError:
         if not self._in("rev-list", "--all", "--max-count=1").stdout:
             return UsageError(
-                "the repository has no commits yet", where=str(self.path), mend="commit your prompts first"
+                "the repository has no commits yet", where=str(self.path), hint="commit your prompts first"
             )
         if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", ref):
-            return UsageError(f"commit {ref} isn't in this clone", mend=f"git fetch origin {ref}")
+            return UsageError(f"commit {ref} isn't in this clone", hint=f"git fetch origin {ref}")
         listed = self._in("for-each-ref", "--count=5000", "--format=%(refname:lstrip=2)").stdout
         names = text(listed).splitlines()
         short = {name.rpartition("/")[2]: name for name in reversed(names)}
         alike = [name for name in names if name.endswith(f"/{ref}")] + get_close_matches(ref, names, 3, 0.6)
         alike += [short[near] for near in get_close_matches(ref, short, 3, 0.6)]
         if alike:
-            mend = f"did you mean {' or '.join(list(dict.fromkeys(alike))[:3])}?"
+            hint = f"did you mean {' or '.join(list(dict.fromkeys(alike))[:3])}?"
         elif self.is_shallow:
-            mend = f"this is a shallow clone: git fetch --unshallow origin {ref}"
+            hint = f"this is a shallow clone: git fetch --unshallow origin {ref}"
         else:
-            mend = "git branch --all lists what there is"
-        return UsageError(f"unknown ref {ref!r}", mend=mend)
+            hint = "git branch --all lists what there is"
+        return UsageError(f"unknown ref {ref!r}", hint=hint)
 
     def default_branch(self) -> str:
         """The ref that pull requests go to: ``origin/HEAD``'s, else main or master. Raises UsageError."""
@@ -119,7 +119,7 @@ class GitRepository:
         self.resolve("HEAD")
         raise UsageError(
             "can't tell which branch pull requests go to",
-            mend="pass --base REF, or say it once: git remote set-head origin --auto",
+            hint="pass --base REF, or say it once: git remote set-head origin --auto",
         )
 
     def merge_base(self, a: str, b: str) -> str | None:
@@ -136,7 +136,7 @@ class GitRepository:
             raise SourceError(
                 f"the common ancestor of {a[:12]} and {b[:12]} lies beyond this shallow clone",
                 where=str(self.path),
-                mend="git fetch --unshallow; in actions/checkout: fetch-depth: 0",
+                hint="git fetch --unshallow; in actions/checkout: fetch-depth: 0",
             )
         return None
 
@@ -160,7 +160,7 @@ class GitRepository:
                 raise SourceError(
                     "this git is too old to merge without a worktree",
                     where=str(self.path),
-                    mend="install git 2.38 or later, or merge the base branch into yours first",
+                    hint="install git 2.38 or later, or merge the base branch into yours first",
                 )
             raise self._failure(merged)
         tree, *conflicts = merged.stdout.split(b"\0")[:-1]
@@ -178,7 +178,7 @@ class GitRepository:
             raise SourceError(
                 f"the common ancestor of {base[:12]} and {head[:12]} lies beyond this shallow clone",
                 where=str(self.path),
-                mend="git fetch --unshallow; in actions/checkout: fetch-depth: 0",
+                hint="git fetch --unshallow; in actions/checkout: fetch-depth: 0",
             )
         return bases
 
@@ -244,10 +244,10 @@ class GitRepository:
             if kind != "blob":
                 self.failed = True
                 raise SourceError(
-                    f"blob {blob} isn't in this clone", where=str(self.path), mend="git fetch --refetch origin"
+                    f"blob {blob} isn't in this clone", where=str(self.path), hint="git fetch --refetch origin"
                 )
             if int(size[0]) > LARGEST_BLOB:
-                raise SourceError(f"blob {blob} has {int(size[0]) / 2**20:.0f} MiB", mend="prompts are at most 1 MiB")
+                raise SourceError(f"blob {blob} has {int(size[0]) / 2**20:.0f} MiB", hint="prompts are at most 1 MiB")
         answer = self._in("cat-file", "--batch", stdin=names).stdout
         contents: dict[str, bytes] = {}
         at = 0
@@ -256,7 +256,7 @@ class GitRepository:
             facts = answer[at:start].split()
             if facts[:2] != [blob.encode(), b"blob"]:  # a partial clone whose other side is gone
                 self.failed = True
-                raise SourceError(f"blob {blob} can't be read", where=str(self.path), mend="git fetch --refetch origin")
+                raise SourceError(f"blob {blob} can't be read", where=str(self.path), hint="git fetch --refetch origin")
             at = start + int(facts[2]) + 1
             contents[blob] = answer[start : at - 1]
         return contents
@@ -266,7 +266,7 @@ class GitRepository:
     def worktree_root(self) -> Path:
         """The folder that holds the worktree. Raises SourceError in a bare repository."""
         if self.is_bare:
-            raise SourceError("a bare repository has no worktree", where=str(self.path), mend="run it in a clone")
+            raise SourceError("a bare repository has no worktree", where=str(self.path), hint="run it in a clone")
         top = self._git("-C", str(self.path), "rev-parse", "--show-toplevel").stdout
         return Path(os.fsdecode(top).removesuffix("\n"))
 
@@ -277,7 +277,7 @@ class GitRepository:
         store that goes with this object. Raises SourceError without a worktree or in the middle of a merge.
         """
         if self.is_bare:
-            raise SourceError("a bare repository has no worktree", where=str(self.path), mend="leave --worktree out")
+            raise SourceError("a bare repository has no worktree", where=str(self.path), hint="leave --worktree out")
         top = str(self.worktree_root())
         index = self._git_path("index")
         scratch = self._scratch()
@@ -292,7 +292,7 @@ class GitRepository:
             ).stdout
 
         if inside("ls-files", "--unmerged"):
-            raise SourceError("the worktree is in the middle of a merge", where=top, mend="finish or abort it first")
+            raise SourceError("the worktree is in the middle of a merge", where=top, hint="finish or abort it first")
         changed = inside("ls-files", "-z", "--modified", "--deleted").split(b"\0")
         untracked = inside("ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
         changed += [path for path in untracked if _is_small_file(os.path.join(os.fsencode(top), path))]  # noqa: PTH118
@@ -359,7 +359,7 @@ class GitRepository:
     @staticmethod
     def _id(name: str) -> str:
         if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name):
-            raise SourceError(f"{name!r} is not an object id", mend="resolve the ref first")
+            raise SourceError(f"{name!r} is not an object id", hint="resolve the ref first")
         return name
 
     @staticmethod

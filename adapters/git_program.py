@@ -66,7 +66,7 @@ def run_git(
             pass_fds=held,
         )
     except FileNotFoundError as error:
-        raise SourceError("the git program is missing", mend="install git 2.31 or later") from error
+        raise SourceError("the git program is missing", hint="install git 2.31 or later") from error
     except subprocess.TimeoutExpired as error:
         raise SourceError(f"git did not answer within {PATIENCE_S} s", where=where) from error
 

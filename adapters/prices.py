@@ -6,14 +6,11 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from schemas.config import ModelConfig, Price, ProviderName, TokenPrices
+from schemas.config import ModelConfig, Price, TokenPrices
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice
-
-OFFLINE = Price(input=Decimal("1.00"), output=Decimal("5.00"))
-"""The simulated model's, so that cost gates can be tried without a key."""
 
 
 class GenaiPrices:
@@ -35,16 +32,17 @@ class GenaiPrices:
             listed = self._looked_up(model) if self._at_least_listed else None
             below = listed is not None and _is_below(model.price, listed)
             return _with_cache_writes(listed if below and listed else model.price, model)
-        if model.provider is ProviderName.OFFLINE:
-            return OFFLINE
+        if model.spec.price is not None:
+            read, written = model.spec.price
+            return Price(input=Decimal(read), output=Decimal(written))
         found = self._looked_up(model)
         return _with_cache_writes(found, model) if found else _unknown(model)
 
     def _looked_up(self, model: ModelConfig) -> Price | None:
         from genai_prices.data_snapshot import get_snapshot
 
-        by_url = model.base_url if model.provider is not ProviderName.REPLAY else None
-        by_name = model.provider.value if model.provider is not ProviderName.REPLAY and by_url is None else None
+        by_url = None if model.spec.recorded else model.base_url
+        by_name = model.spec.price_table if by_url is None else None
         try:
             _, found = get_snapshot().find_provider_model(model.model, None, by_name, by_url)
         except LookupError:
@@ -85,7 +83,7 @@ WRITE, WRITE_1H = Decimal("1.25"), Decimal(2)
 
 def _with_cache_writes(price: Price, model: ModelConfig) -> Price:
     """The price with those of Claude's cache writes, which cost more than what is read."""
-    if model.provider is not ProviderName.ANTHROPIC and "claude" not in model.model.lower():
+    if model.spec.price_table != "anthropic" and "claude" not in model.model.lower():
         return price
     tiers = tuple(tier.model_copy(update=_cache_writes(tier)) for tier in price.tiers)
     return price.model_copy(update={**_cache_writes(price), "tiers": tiers})
@@ -119,5 +117,5 @@ def _unknown(model: ModelConfig) -> Price:
     raise ConfigError(
         f"no price is known for the model {model.model!r}",
         where="promptverdict.yaml, models",
-        mend="add to it, in USD per million tokens: price: {input: 1.00, output: 4.00}",
+        hint="add to it, in USD per million tokens: price: {input: 1.00, output: 4.00}",
     )

@@ -122,7 +122,7 @@ class RemoteRepository(GitRepository):
             algorithm = hashlib.sha1 if len(blob) == 40 else hashlib.sha256
             if algorithm(b"blob %d\0%b" % (len(content), content)).hexdigest() != blob:
                 self.failed = True
-                raise SourceError(f"blob {blob} is damaged", where=str(self.path), mend="remove that folder")
+                raise SourceError(f"blob {blob} is damaged", where=str(self.path), hint="remove that folder")
         return contents
 
     def _bring(self, entries: Iterable[TreeEntry]) -> None:
@@ -146,20 +146,20 @@ class RemoteRepository(GitRepository):
                 raise SourceError(
                     "GitHub has this commit no more",
                     where=self._url,
-                    mend="it was force-pushed away: look at the new head",
+                    hint="it was force-pushed away: look at the new head",
                 )
             if REFUSED.search(said.lower()):
                 raise SourceError(
                     "GitHub doesn't let this token read the repository",
                     where=self._url,
-                    mend="add `contents: read` to `permissions:`",
+                    hint="add `contents: read` to `permissions:`",
                 )
             if self._kept and not NETWORK.search(said.lower()):
                 raise self._failure(done)
             if attempt < TRIES:
                 self._sleep(2.0**attempt)
         raise HostUnavailable(
-            f"git fetch failed {TRIES} times: {said[-300:]}", where=self._url, mend="run it again later"
+            f"git fetch failed {TRIES} times: {said[-300:]}", where=self._url, hint="run it again later"
         )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from adapters.git import GitRepository
-from engine.detect import detect
+from engine.detection.detect import detect
 from schemas.detection import Detection
 from schemas.pullrequests import PullRequest, Trust
 from tests.repositories import Repository

@@ -21,7 +21,7 @@ FRESH = 100
 """Repetitions from here on are never answered by a store."""
 
 
-OUTCOMES = {VerdictStatus.SUSPICIOUS: "needs review", VerdictStatus.UNDERPOWERED: "too few cases"}
+OUTCOMES = {VerdictStatus.NEEDS_REVIEW: "needs review", VerdictStatus.UNDERPOWERED: "too few cases"}
 
 
 @dataclass

@@ -9,7 +9,8 @@ import numpy as np
 
 from benchmarks.gate_drive import Tally
 from benchmarks.gate_models import SLICES, World
-from engine.gate.bounds import ALPHA, ALPHA_GUARD, PLANNING_VARIANCE, WIDEST, certifiable
+from engine.gate.bounds import ALPHA, ALPHA_GUARD, PLANNING_VARIANCE, certifiable
+from schemas.margins import WIDEST
 
 Z95 = 1.645
 RAW_MEAN, RAW_SLICE = 0.25 / 4, 0.10

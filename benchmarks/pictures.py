@@ -27,7 +27,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 def demo_scorecard() -> Scorecard:
     """The scorecard of a real run on the staged demo."""
-    from action.demo.staging import stage
+    from demo.staging import stage
 
     with tempfile.TemporaryDirectory() as folder:
         repository, output = Path(folder, "repository"), Path(folder, "output")

@@ -218,7 +218,7 @@ CASES = (
 
 
 def run(job: tuple[Recording, Case, int, int]) -> tuple[str, str, int, Counter, float]:
-    """What became of the pull requests of one cell: by status (``suspicious`` is «needs review»), and the calls."""
+    """What became of the pull requests of one cell: by status, and the calls."""
     recording, case, n, pulls = job
     found: Counter = Counter()
     calls = 0.0
@@ -261,8 +261,8 @@ def table(results: list[tuple[str, str, int, Counter, float]], *, by_set: bool) 
         seen = sum((r[3] for r in mine), Counter())
         of = sum(seen.values())
         if of:
-            other = of - seen["blocked"] - seen["suspicious"] - seen["approved"]
-            shares = [interval(k, of) for k in (seen["blocked"], seen["suspicious"], other, seen["approved"])]
+            other = of - seen["blocked"] - seen["needs_review"] - seen["approved"]
+            shares = [interval(k, of) for k in (seen["blocked"], seen["needs_review"], other, seen["approved"])]
             row = [kind, str(n), f"{of:,}", *shares, f"{sum(r[4] for r in mine) / of:.2f}"]
             lines.append(f"| {' | '.join([name, *row] if by_set else row)} |")
     return "\n".join(lines)

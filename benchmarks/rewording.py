@@ -16,7 +16,7 @@ from collections import Counter
 from dataclasses import replace
 
 from benchmarks.staged import Staged
-from engine.verdict import SEVERITY, combine, passes
+from engine.gate.verdict import SEVERITY, combine, passes
 
 REWORDING = ("reworded-triage", "support-triage")
 OTHERS = (

@@ -111,7 +111,7 @@ def outcome(made: Lab, sha: str, patience_s: float) -> str:
 
 
 def damage(most: int | None, seed: int) -> dict[str, object]:
-    """Raises AssertionError for damage that is neither mended nor told."""
+    """Raises AssertionError for damage that is neither fixed nor told."""
     dice, told = random.Random(seed), Counter[str]()
     with lab() as made:
         bot = made.start()

@@ -34,8 +34,8 @@ from pathlib import Path
 
 import openai  # noqa: F401 - before the fork: its import takes longer than a life lasts
 
+from adapters.call_process.client import Caller
 from adapters.clock import SystemClock
-from adapters.providers.caller import Caller
 from adapters.store import open_store
 from engine.gate.decision import Decision
 from engine.gate.design import design

@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from adapters.providers.offline import answer
-from engine.cost import neutral
-from engine.form_drift import form_drift
+from demo.toy_model import answer
+from engine.doubts.form_drift import form_drift
 from engine.gate.cells import Batch, Observations
 from engine.gate.decision import Decision
 from engine.gate.design import design
 from engine.gate.protocol import protocol
+from engine.planning.call_cost import neutral
 from engine.readers.config import read_config
-from engine.readers.prompts import read_prompt
+from engine.readers.dialects import fill_in
+from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import read_test_set
-from engine.replay import converse
-from engine.templates import fill_in
+from engine.records.replay import converse
 from evaluators.registry import evaluator_for
 from schemas.config import Config, LineageConfig, Price
 from schemas.outcomes import Arm, Cell, Completion, Outcome, Score

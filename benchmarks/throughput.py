@@ -6,8 +6,8 @@
 1,000 short classification cases × 2 prompts = 2,000 calls, exact match, 64 under way, no caches, against a local
 provider with a fixed latency (tests/fakes/llm.py, one process). Measured is the whole process, from start to exit: wall
 time, CPU of it and its children, peak memory of the largest of them. The calls alone can't take less than
-calls / 64 × latency. «ours» is ``promptverdict check`` on a git repository: it reads two commits, renders in the jail,
-calls through the SDK, stores every answer durably, decides (``gate.mode: fixed``) and prints the scorecard.
+calls / 64 × latency. «ours» is ``promptverdict check`` on a git repository: it reads two commits, renders in the
+sandbox, calls through the SDK, stores every answer durably, decides (``gate.mode: fixed``) and prints the scorecard.
 """
 
 from __future__ import annotations

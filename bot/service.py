@@ -201,7 +201,7 @@ def check_sqlite(python: tuple[int, int], sqlite: tuple[int, ...]) -> None:
         raise UsageError(
             f"this Python's SQLite is {'.'.join(map(str, sqlite))}, but a worker needs 3.42 or newer",
             where="DATABASE_URL",
-            mend="use the image or another Python, or DATABASE_URL=postgresql://…",
+            hint="use the image or another Python, or DATABASE_URL=postgresql://…",
         )
 
 
@@ -216,5 +216,5 @@ def _open_folder(settings: Settings) -> None:
         raise UsageError(
             f"the data folder {settings.data} can't be written",
             where="PROMPTVERDICT_DATA",
-            mend="name a folder that this user can write",
+            hint="name a folder that this user can write",
         )

@@ -10,11 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from adapters.providers.registry import KEYS
 from bot import variables as names
 from bot.variables import FILE, PREFIX, Variable
-from schemas.config import ORIGINS
 from schemas.errors import UsageError
+from schemas.providers import PROVIDERS
 
 LARGEST_FILE = 65_536
 SHORTEST_SECRET = 16
@@ -33,7 +32,7 @@ def secret_of(variables: Mapping[str, str], name: str) -> str | None:
     """Reads a variable, or the file that ``NAME_FILE`` names, without surrounding blanks and line ends."""
     direct, path = variables.get(name) or "", variables.get(name + FILE) or ""
     if direct.strip() and path:
-        raise UsageError(f"{name} and {name}{FILE} are both set", mend="set one of them")
+        raise UsageError(f"{name} and {name}{FILE} are both set", hint="set one of them")
     if not path:
         return direct.strip() or None
     try:
@@ -41,12 +40,12 @@ def secret_of(variables: Mapping[str, str], name: str) -> str | None:
             text = file.read(LARGEST_FILE)
     except OSError as error:
         raise UsageError(
-            f"{path} can't be read: {error.strerror}", where=f"{name}{FILE}", mend="let this user read the file"
+            f"{path} can't be read: {error.strerror}", where=f"{name}{FILE}", hint="let this user read the file"
         ) from None
     except ValueError:
-        raise UsageError(f"{path} is not text", where=f"{name}{FILE}", mend="name the file with the secret") from None
+        raise UsageError(f"{path} is not text", where=f"{name}{FILE}", hint="name the file with the secret") from None
     if not text.strip():
-        raise UsageError(f"{path} is empty", where=f"{name}{FILE}", mend="name the file with the secret")
+        raise UsageError(f"{path} is empty", where=f"{name}{FILE}", hint="name the file with the secret")
     return text.strip()
 
 
@@ -56,7 +55,7 @@ def required_secret(variables: Mapping[str, str], variable: Variable, what: str)
     if value is None:
         also = f" or {variable.name}{FILE}" if variable.secret else ""
         raise UsageError(
-            f"{variable.name} is not set", mend=f"set it{also} to {what}; `promptverdict bot setup` registers an App"
+            f"{variable.name} is not set", hint=f"set it{also} to {what}; `promptverdict bot setup` registers an App"
         )
     return value
 
@@ -78,7 +77,7 @@ def money(variables: Mapping[str, str], variable: Variable, default: str) -> Dec
     """Returns an amount in USD. Raises UsageError."""
     text = text_of(variables, variable) or default
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", text):
-        raise UsageError(f"{text!r} is not an amount in USD", where=variable.name, mend="write a number, such as 12.50")
+        raise UsageError(f"{text!r} is not an amount in USD", where=variable.name, hint="write a number, such as 12.50")
     return Decimal(text)
 
 
@@ -98,7 +97,7 @@ def private_key(text: str) -> str:
         raise UsageError(
             "this is not the private key of an App",
             where=names.PRIVATE_KEY.name,
-            mend="give the whole .pem file, from BEGIN to END; an App's key has no passphrase",
+            hint="give the whole .pem file, from BEGIN to END; an App's key has no passphrase",
         )
     return text
 
@@ -115,7 +114,7 @@ def webhook_secrets(variables: Mapping[str, str]) -> tuple[SecretStr, ...]:
             raise UsageError(
                 f"the secret has fewer than {SHORTEST_SECRET} characters and can be guessed",
                 where=variable.name,
-                mend="make one with `openssl rand -hex 32` and give it to the App too",
+                hint="make one with `openssl rand -hex 32` and give it to the App too",
             )
     return tuple(SecretStr(secret) for secret in given.values())
 
@@ -128,7 +127,7 @@ def data_folder(variables: Mapping[str, str]) -> Path:
         parent = variables.get("XDG_DATA_HOME") or (f"{home}/.local/share" if home not in ("", "/") else "")
         if not parent:
             raise UsageError(
-                "this user has no home folder", where=names.DATA.name, mend="set it to a folder that survives restarts"
+                "this user has no home folder", where=names.DATA.name, hint="set it to a folder that survives restarts"
             )
         given = f"{parent}/prompt-verdict"
     return Path(given).absolute()
@@ -139,7 +138,7 @@ def parsable_url(url: str | None, variable: Variable) -> str | None:
     try:
         urlsplit(url or "")
     except ValueError:
-        raise UsageError("this is not a URL", where=variable.name, mend="correct it") from None
+        raise UsageError("this is not a URL", where=variable.name, hint="correct it") from None
     return url
 
 
@@ -151,7 +150,7 @@ def database_url(url: str) -> str:
     raise UsageError(
         "this is neither a Postgres nor an SQLite database",
         where=names.DATABASE_URL.name,
-        mend="postgresql://user:password@host/name, or sqlite:////absolute/path",
+        hint="postgresql://user:password@host/name, or sqlite:////absolute/path",
     )
 
 
@@ -161,9 +160,9 @@ def https_url(url: str, variable: Variable) -> str:
         parts = urlsplit(url)
         plain = bool(parts.hostname) and not (parts.username or parts.password or parts.query or parts.fragment)
     except ValueError:
-        raise UsageError("this is not a URL", where=variable.name, mend="write an https URL") from None
+        raise UsageError("this is not a URL", where=variable.name, hint="write an https URL") from None
     if not plain or (parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK)):
-        raise UsageError("this is not an https URL", where=variable.name, mend="such as https://github.example.com")
+        raise UsageError("this is not an https URL", where=variable.name, hint="such as https://github.example.com")
     return url.rstrip("/")
 
 
@@ -182,14 +181,14 @@ def slot_name(name: str) -> str:
     """Returns the worker's name. Raises UsageError."""
     if not SLOT.fullmatch(name):
         raise UsageError(
-            f"{name!r} is not a valid worker name", where=names.SLOT_NAME.name, mend="letters, digits, . _ -"
+            f"{name!r} is not a valid worker name", where=names.SLOT_NAME.name, hint="letters, digits, . _ -"
         )
     return name
 
 
 def key_origins(text: str) -> dict[str, str]:
     """Returns the one URL that each key may be sent to, by its variable. Raises UsageError."""
-    origins = {name: ORIGINS[provider] for provider, name in KEYS.items()}
+    origins = {spec.key: spec.origin for spec in PROVIDERS.values() if spec.key is not None}
     for binding in text.replace(",", " ").split():
         name, _, url = binding.partition("=")
         if (
@@ -201,7 +200,7 @@ def key_origins(text: str) -> dict[str, str]:
             raise UsageError(
                 f"{name!r} can't be bound to a URL",
                 where=names.KEY_ORIGINS.name,
-                mend="name each variable once, with the base_url that its key is for: HOUSE_LLM_KEY=https://llm.example/v1",
+                hint="name each variable once, with the base_url that its key is for: HOUSE_LLM_KEY=https://llm.example/v1",
             )
         origins[name] = https_url(url, names.KEY_ORIGINS)
     return origins

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr
 
-from adapters.providers.registry import CA_BUNDLE, KEYS, PROXY, RECORDINGS
+from adapters.providers.registry import CA_BUNDLE, PROXY, RECORDINGS
 from bot import setting_readers as read
 from bot import variables as names
 from bot.setting_readers import POSTGRES
@@ -96,14 +96,14 @@ class Settings(Value):
         """
         shared = {PROXY: self.proxy, CA_BUNDLE: self.ca_bundle, RECORDINGS: self.recordings}
         variables = {name: value for name, value in shared.items() if value}
-        name = model.api_key_env or KEYS.get(model.provider)
+        name = model.api_key_env or model.spec.key
         if name is None:
             return variables
         if self.origins.get(name) != model.origin:
             raise ProviderError(
                 f"the operator of this bot has not bound a key {name} to {model.origin}",
                 where=f"models: {model.model}",
-                mend=f"the operator sets {name} and adds {name}={model.origin} to {names.KEY_ORIGINS.name}",
+                hint=f"the operator sets {name} and adds {name}={model.origin} to {names.KEY_ORIGINS.name}",
             )
         if name in self.keys:
             variables[name] = self.keys[name].get_secret_value()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.providers.registry import CA_BUNDLE, PROXY, RECORDINGS
+from schemas.providers import PROVIDERS
 from schemas.values import Value
 
 PREFIX = "PROMPTVERDICT_"
@@ -80,9 +81,10 @@ KEY_ORIGINS = Variable(
     meaning="Keys for other model servers, each bound to one `base_url`: `HOUSE_LLM_KEY=https://llm.example/v1 …`",
     default="none",
 )
-OPENAI = Variable(name="OPENAI_API_KEY", meaning="Goes to api.openai.com and nowhere else", default="none", secret=True)
-ANTHROPIC = Variable(
-    name="ANTHROPIC_API_KEY", meaning="Goes to api.anthropic.com and nowhere else", default="none", secret=True
+PROVIDER_KEYS = tuple(
+    Variable(name=spec.key, meaning=f"Goes to {spec.host} and nowhere else", default="none", secret=True)
+    for spec in sorted(PROVIDERS.values(), key=lambda spec: spec.host, reverse=True)
+    if spec.key is not None
 )
 PROXY_URL = Variable(name=PROXY, meaning="The proxy for everything that goes out", default="none", secret=True)
 CERTIFICATES = Variable(name=CA_BUNDLE, meaning="A file of certificates that are trusted too", default="none")
@@ -90,7 +92,7 @@ RECORDED = Variable(name=RECORDINGS, meaning="The folder of recorded answers, fo
 
 VARIABLES = (
     APP_ID, PRIVATE_KEY, WEBHOOK_SECRET, WEBHOOK_SECRET_2, DATABASE_URL, STORE, DATA, HOST, PORT, API_URL, SERVER_URL,
-    SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, DAY_USD, KEEP_DELIVERIES, KEEP_TEXTS, OPENAI, ANTHROPIC, KEY_ORIGINS,
+    SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, DAY_USD, KEEP_DELIVERIES, KEEP_TEXTS, *PROVIDER_KEYS, KEY_ORIGINS,
     PROXY_URL, CERTIFICATES, RECORDED,
 )  # fmt: skip
 """Every setting, in the order of the documentation."""

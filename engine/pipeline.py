@@ -9,31 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from engine.assemble import measured_card, scorecard, unmeasured_card
-from engine.detect import detect
+from engine.detection.detect import detect
+from engine.gate.verdict import DECIDED
 from engine.readers.bounded import shown
 from engine.render.figures import usd
-from engine.verdict import DECIDED
-from schemas.detection import Detection, End, Ending, LineageChange
+from engine.scorecard.build_scorecard import measured_card, scorecard, unmeasured_card
+from schemas.config import duration
+from schemas.detection import Detection, End, Ending, LineageChange, ModelPair
 from schemas.errors import ConfigError, UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
-from schemas.prompts import Finding
+from schemas.prompts import Finding, PromptFile
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
+from schemas.testsets import TestSet
 
 if TYPE_CHECKING:
-    from engine.calibrate import Graded
+    from engine.doubts.calibrate import Graded
     from engine.gate.decision import Decision
     from engine.gate.design import Design
-    from engine.plan import Plan
+    from engine.planning.plan import Plan
     from engine.runner.access import Access
-    from engine.runner.budget import Budget
+    from engine.runner.budget import SpendingCap
     from engine.runner.experiment import Experiment, Progress
-    from schemas.experiments import Experiment as Record
+    from schemas.experiments import ExperimentRecord as Record
 
 PLACES = 5
 """Places that a sentence names."""
@@ -52,7 +53,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Entry:
+class PlannedLineage:
     """One lineage × one model: planned, or why it can't be."""
 
     change: LineageChange
@@ -68,7 +69,7 @@ class Prepared:
 
     pull_request: PullRequest
     detection: Detection
-    entries: tuple[Entry, ...]
+    entries: tuple[PlannedLineage, ...]
 
     @property
     def runs(self) -> bool:
@@ -101,7 +102,7 @@ def look(tree: SourceTree, pull_request: PullRequest, *, only: Sequence[str] = (
     known = detection.names
     for name in only:
         if known is not None and name not in known:
-            raise UsageError(f"there is no lineage {name!r}", mend=f"there are: {', '.join(known) or 'none'}")
+            raise UsageError(f"there is no lineage {name!r}", hint=f"there are: {', '.join(known) or 'none'}")
     return detection
 
 
@@ -119,17 +120,14 @@ def plan(
     return Prepared(pull_request=pull_request, detection=detection, entries=tuple(entries))
 
 
-def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[Entry]:
-    from engine.plan import ArmSource, plan_experiment
-    from evaluators.registry import check_expectations, evaluator_for
-
-    def without_plan(*reasons: Reason) -> list[Entry]:
+def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[PlannedLineage]:
+    def without_plan(*reasons: Reason) -> list[PlannedLineage]:
         if change.measured and not any(_holds_back(reason) for reason in (*reasons, *change.reasons)):
             sentence = f"{change.name} could not be measured, so nothing was decided."
             nothing = Reason(code=ReasonCode.NOTHING_MEASURED, status=VerdictStatus.ERROR, sentence=sentence)
             reasons = (*reasons, nothing)
         names = [pair.name for pair in change.models] or [""]
-        return [Entry(change=change, model=name, plan=None, reasons=reasons) for name in names]
+        return [PlannedLineage(change=change, model=name, plan=None, reasons=reasons) for name in names]
 
     if change.unreadable is not None:
         sentence = f"The candidate prompt can't be read: {change.unreadable}."
@@ -138,43 +136,58 @@ def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTab
         return without_plan()
     if change.config.rubric and change.rubric is None:
         return without_plan()  # why it can't be read is among the change's reasons
-    gating = change.tests.cases
     entries = []
     for pair in change.models:
-        try:
-            evaluator = evaluator_for(change.config, change.judged_by, change.rubric, change.judge, cases=gating)
-            findings = check_expectations(evaluator, (*gating, *change.added_cases))
-            if findings:
-                line = (findings[0].where or "").removeprefix("line ")
-                where = f"{change.tests.path}:{line}" if line else change.tests.path
-                raise ConfigError(findings[0].what, where=where, mend=findings[0].mend)
-            before = change.baseline or change.reference
-            planned = plan_experiment(
-                lineage=change.name,
-                model=pair.name,
-                config=change.config,
-                gate=change.gate,
-                baseline=ArmSource(before, pair.baseline or pair.candidate) if before else None,
-                candidate=ArmSource(change.candidate, pair.candidate),
-                tests=gating,
-                added=change.added_cases,
-                evaluator=evaluator,
-                judges=[change.judge] if change.judge else [],
-                renderer=renderer,
-                prices=prices,
-            )
-        except ConfigError as error:
-            sentence = f"It can't be measured: {error}."
-            planned = Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence)
+        planned = _planned(change, change.candidate, change.tests, pair, renderer=renderer, prices=prices)
         if isinstance(planned, Reason):
-            entries.append(Entry(change=change, model=pair.name, plan=None, reasons=(planned,)))
+            entries.append(PlannedLineage(change=change, model=pair.name, plan=None, reasons=(planned,)))
         else:
-            entries.append(Entry(change=_settled(change, planned), model=pair.name, plan=planned))
+            entries.append(PlannedLineage(change=_settled(change, planned), model=pair.name, plan=planned))
     return entries
 
 
+def _planned(
+    change: LineageChange,
+    candidate: PromptFile,
+    tests: TestSet,
+    pair: ModelPair,
+    *,
+    renderer: TemplateRenderer,
+    prices: PriceTable,
+) -> Plan | Reason:
+    """Plans the experiment of one model, or says why it can't be measured."""
+    from engine.planning.plan import ArmSource, plan_experiment
+    from evaluators.registry import check_expectations, evaluator_for
+
+    try:
+        evaluator = evaluator_for(change.config, change.judged_by, change.rubric, change.judge, cases=tests.cases)
+        findings = check_expectations(evaluator, (*tests.cases, *change.added_cases))
+        if findings:
+            line = (findings[0].where or "").removeprefix("line ")
+            where = f"{tests.path}:{line}" if line else tests.path
+            raise ConfigError(findings[0].what, where=where, hint=findings[0].hint)
+        before = change.baseline or change.reference
+        return plan_experiment(
+            lineage=change.name,
+            model=pair.name,
+            config=change.config,
+            gate=change.gate,
+            baseline=ArmSource(before, pair.baseline or pair.candidate) if before else None,
+            candidate=ArmSource(candidate, pair.candidate),
+            tests=tests.cases,
+            added=change.added_cases,
+            evaluator=evaluator,
+            judges=[change.judge] if change.judge else [],
+            renderer=renderer,
+            prices=prices,
+        )
+    except ConfigError as error:
+        sentence = f"It can't be measured: {error}."
+        return Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence)
+
+
 def _settled(change: LineageChange, plan: Plan) -> LineageChange:
-    """The change with what planning finds out: what was to be measured and reaches no request needs approval."""
+    """The change with what planning finds out: what was to be measured and reaches no request needs review."""
     path = change.candidate.path if change.candidate else change.name
     if plan.unreached:
         listed = ", ".join(plan.unreached[:PLACES]) + (", …" if len(plan.unreached) > PLACES else "")
@@ -184,11 +197,11 @@ def _settled(change: LineageChange, plan: Plan) -> LineageChange:
     else:
         return change
     endings = tuple(
-        ending.model_copy(update={"end": End.NEEDS_APPROVAL, "why": why}) if _is_measured(ending) else ending
+        ending.model_copy(update={"end": End.NEEDS_REVIEW, "why": why}) if _is_measured(ending) else ending
         for ending in change.endings
     )
     sentence = f"{change.name}: {shown(path)} changed, but not all of it was measured: {why}."
-    reason = Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)
+    reason = Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
     return change.model_copy(update={"endings": endings, "reasons": (*change.reasons, reason)})
 
 
@@ -197,7 +210,10 @@ def _is_measured(ending: Ending) -> bool:
 
 
 def _holds_back(reason: Reason) -> bool:
-    return reason.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_APPROVAL)
+    """Whether a reason explains why nothing was measured. A doubt about the prompt's text doesn't: without a
+    measurement it stays an error, which no review clears."""
+    doubt = reason.code is ReasonCode.QUOTED_CASES
+    return not doubt and reason.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)
 
 
 def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
@@ -212,7 +228,7 @@ def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
 def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[Finding, ...]:
     """A warning for each budget that is expected to be too small for one run of every case, before anything is spent.
 
-    ``budget_usd`` as in ``measure``. Answers that are in the store already cost nothing, which nobody knows here."""
+    ``budget_usd`` as in ``measure``. Stored answers cost nothing, but which there are is not known here."""
     cap = prepared.detection.budget_usd
     run_cap = cap if budget_usd is None else min(cap, budget_usd)
     plans = [entry.plan for entry in prepared.entries if entry.plan is not None and entry.change.measured]
@@ -228,7 +244,7 @@ def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[
         Finding(
             what=f"one run of every case is expected to cost {usd(cost)}, more than the budget of {usd(limit)}",
             where=where,
-            mend="raise it, set a lower max_tokens, or take fewer cases; stored answers cost nothing",
+            hint="raise it, set a lower max_tokens, or take fewer cases; stored answers cost nothing",
         )
         for where, limit, cost in dict.fromkeys(budgets)
         if cost > limit
@@ -236,8 +252,8 @@ def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[
 
 
 def waiting(prepared: Prepared, sentence: str) -> Scorecard:
-    """The scorecard of a fork that nobody approved; ``sentence`` says how a maintainer has it measured."""
-    return static(prepared, Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence))
+    """Returns the scorecard of a fork without approval; ``sentence`` says how a maintainer starts the run."""
+    return static(prepared, Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence))
 
 
 async def measure(
@@ -247,7 +263,7 @@ async def measure(
     store: OutcomeStore,
     clock: Clock,
     budget_usd: Decimal | None = None,
-    within: Budget | None = None,
+    within: SpendingCap | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
 ) -> Scorecard:
@@ -257,10 +273,10 @@ async def measure(
     ``on_record`` is given each experiment's record.
     Raises StoreError when evidence can't be kept.
     """
-    from engine.calibrate import calibrated, probed
-    from engine.history import history_of
-    from engine.record import completed, designed
-    from engine.replay import design_of
+    from engine.doubts.calibrate import calibrated, probed
+    from engine.planning.earlier_runs import history_of
+    from engine.records.record import completed, designed
+    from engine.records.replay import design_of
     from engine.runner.run import run
 
     started = clock.monotonic()
@@ -268,7 +284,7 @@ async def measure(
     cap = detection.budget_usd if budget_usd is None else min(detection.budget_usd, budget_usd)
     left = cap
     lineages = {entry.change.name: entry.change.budget.per_run_usd for entry in prepared.entries}
-    planned: list[tuple[Entry, Graded]] = []
+    planned: list[tuple[PlannedLineage, Graded]] = []
     cards: list[LineageCard] = []
     for entry in prepared.entries:
         if entry.plan is not None and entry.change.measured:
@@ -371,9 +387,3 @@ def _scorecard(
         seconds=seconds,
         dry_run=dry_run,
     )
-
-
-def duration(text: str) -> timedelta:
-    """``72h``, ``30m`` or ``3d`` as a time span."""
-    units = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-    return int(text[:-1]) * units[text[-1]]

@@ -50,7 +50,7 @@ class Checks:
 
     @property
     def asks(self) -> bool:
-        """It asks nobody."""
+        """It needs no judge."""
         return False
 
     @property
@@ -62,7 +62,7 @@ class Checks:
         """Nothing: every case can be checked."""
         return None
 
-    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - asks nobody
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
         """1 or 0 for each check."""
         found = [(name, rule(output)) for name, rule in self._rules]
         scores = [Score(metric=name, value=float(not problem), reason=problem) for name, problem in found]
@@ -87,13 +87,13 @@ def rule_of(check: Check) -> Rule:
     given = [kind for kind in kinds if getattr(check, kind) is not None]
     if len(given) != 1:
         what = "has no rule" if not given else f"has several rules ({', '.join(given)})"
-        raise ConfigError(f"{where} {what}", mend=f"give it one of {', '.join(kinds)}")
+        raise ConfigError(f"{where} {what}", hint=f"give it one of {', '.join(kinds)}")
     _refuse_pointless(check, where)
     return kinds[given[0]]()
 
 
 def _refuse_pointless(check: Check, where: str) -> None:
-    """Raises ConfigError for a text that nobody fills in, and for a check that holds whatever the answer says."""
+    """Raises ConfigError for a text with placeholders, and for a check that holds for every answer."""
     texts = {"equals": check.equals, "contains": check.contains, "regex": check.regex}
     given = next(((kind, text) for kind, text in texts.items() if text is not None), None)
     kind, text = given or ("not_contains", check.not_contains)
@@ -102,14 +102,14 @@ def _refuse_pointless(check: Check, where: str) -> None:
     if found := placeholder(text, any_name=kind != "not_contains"):
         raise ConfigError(
             f"{where} looks for {found} itself: checks compare with the text as it is written",
-            mend="write the text, or compare with `expected` by use_case: classification or extraction",
+            hint="write the text, or compare with `expected` by use_case: classification or extraction",
         )
     if kind != "regex" and not one_line(text):
-        raise ConfigError(f"the `{kind}` of {where} is blank", mend="write the text that it looks for")
+        raise ConfigError(f"the `{kind}` of {where} is blank", hint="write the text that it looks for")
     if kind == "regex" and all(map(compile_pattern(text, where), _ANY_ANSWER)):
         raise ConfigError(
             f"the regex of {where} matches every answer, so it checks nothing",
-            mend="write what a right answer looks like; an empty answer fails anyway",
+            hint="write what a right answer looks like; an empty answer fails anyway",
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from evaluators.labels import LabelReader, label_key
-from evaluators.parts import Scores, finding
+from evaluators.parts import EvaluatorSources, MetricGroup, Scores, finding
 from evaluators.text import shown
 from schemas.errors import ConfigError
 from schemas.outcomes import MetricSpec, Score
@@ -19,6 +19,11 @@ from schemas.testsets import TestCase
 from schemas.values import digest_of
 
 METRIC = "label"
+
+
+def part(sources: EvaluatorSources) -> MetricGroup:
+    """Returns the evaluator of the lineage's labels. Raises ConfigError."""
+    return Classification(sources.lineage.labels, several=sources.lineage.multi_label)
 
 
 class Classification:
@@ -45,7 +50,7 @@ class Classification:
 
     @property
     def asks(self) -> bool:
-        """It asks nobody."""
+        """It needs no judge."""
         return False
 
     @property
@@ -84,7 +89,7 @@ class Classification:
         text = _as_text(expected)
         return None if text is None else [text]
 
-    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - asks nobody
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
         """One Score; ``answer`` holds the understood labels, ``None`` when there are none to understand."""
         reading = self._reader.read_several(output) if self.several else self._reader.read_one(output)
         answer = None if reading.labels is None else ", ".join(reading.labels)
@@ -122,16 +127,16 @@ def _as_text(value: JsonValue) -> str | None:
 
 def _check_labels(labels: Sequence[str], *, several: bool) -> None:
     if len(labels) < 2:
-        raise ConfigError("a classification needs at least two labels", mend="list them under `labels:`")
+        raise ConfigError("a classification needs at least two labels", hint="list them under `labels:`")
     blank = [label for label in labels if not label_key(label)]
     if blank:
-        raise ConfigError("a label is blank", mend="give each label a name")
+        raise ConfigError("a label is blank", hint="give each label a name")
     same = [key for key, count in Counter(map(label_key, labels)).items() if count > 1]
     if same:
         twins = " and ".join(f"«{label}»" for label in labels if label_key(label) == same[0])
         raise ConfigError(
-            f"the labels {twins} can't be told apart", mend="case, blanks, dashes and underscores are equal"
+            f"the labels {twins} can't be told apart", hint="case, blanks, dashes and underscores are equal"
         )
     commas = [label for label in labels if several and "," in label]
     if commas:
-        raise ConfigError(f"the label «{commas[0]}» holds a comma, which separates several labels", mend="rename it")
+        raise ConfigError(f"the label «{commas[0]}» holds a comma, which separates several labels", hint="rename it")

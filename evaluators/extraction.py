@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 
 from pydantic import JsonValue
 
 from evaluators.field_rules import compare_field, expectation_problem, show
 from evaluators.json_answers import read_object
-from evaluators.parts import Scores, finding
+from evaluators.parts import EvaluatorSources, MetricGroup, Scores, finding
 from evaluators.text import shown
 from schemas.config import FieldKind, FieldRule
+from schemas.errors import ConfigError
 from schemas.outcomes import MetricSpec, Score
 from schemas.ports import Ask
 from schemas.prompts import Finding
@@ -20,6 +22,24 @@ from schemas.values import digest_of
 
 METRIC = "fields"
 MAX_ANSWER_CHARACTERS = 400
+
+
+def part(sources: EvaluatorSources) -> MetricGroup:
+    """Returns the evaluator of the lineage's fields, or of those that the cases expect. Raises ConfigError."""
+    lineage, cases = sources.lineage, sources.cases
+    fields = lineage.fields or rules_by_example(case.expected for case in cases)
+    if not fields:
+        raise ConfigError(
+            "an extraction needs fields", hint="list them under `fields:`, or let `expected` be a map of fields"
+        )
+    if cases and (idle := unexpected(fields, (case.expected for case in cases))):
+        known = sorted({name for case in cases if isinstance(case.expected, dict) for name in case.expected})
+        near = get_close_matches(idle[0], known, 1)
+        raise ConfigError(
+            f"no case says what the field «{idle[0]}» should be, so every answer would be right about it",
+            hint=f"did you mean {near[0]}?" if near else "add it to `expected` (`a.b` is b inside a), or drop its rule",
+        )
+    return Extraction(fields)
 
 
 class Extraction:
@@ -45,7 +65,7 @@ class Extraction:
 
     @property
     def asks(self) -> bool:
-        """It asks nobody."""
+        """It needs no judge."""
         return False
 
     @property
@@ -66,7 +86,7 @@ class Extraction:
                 return finding(case, f"the field «{name}» {problem}", "change the expectation or the field's rule")
         return None
 
-    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - asks nobody
+    async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
         """The mean and every field; an answer without a JSON object scores 0 on all."""
         reading = read_object(output)
         if not reading.found or not isinstance(reading.value, dict):

@@ -59,7 +59,7 @@ class RubricJudge:
     def version(self) -> str:
         """The algorithm's number and a digest of the rubric and the judge."""
         judge = [
-            self._judge.provider.value,
+            self._judge.provider,
             self._judge.origin,
             self._judge.model,
             self._judge.parameters.model_dump(mode="json"),

@@ -66,7 +66,7 @@ class InlineEvaluators:
     def __init__(self, evaluators: Sequence[InlineEvaluator], judge: ModelConfig | None, *, gates: bool) -> None:
         self._singles: list[tuple[str, _Single]] = [(one.name, _single(one, judge)) for one in evaluators]
         self._gates = gates
-        asked = None if judge is None else [judge.provider.value, judge.origin, judge.model]
+        asked = None if judge is None else [judge.provider, judge.origin, judge.model]
         settings = [[one.model_dump(mode="json") for one in evaluators], asked if self.asks else None]
         self._version = f"inline-1-{digest_of(settings)[:16]}"
 
@@ -113,10 +113,10 @@ def _single(one: InlineEvaluator, judge: ModelConfig | None) -> _Single:
     if any(getattr(one, kind) for kind in _STRING_KINDS):
         return _String(one)
     if one.uses is None and one.judge_prompt is None:
-        raise ConfigError(f"{where} has nothing to evaluate by", mend="give it `string:`, `llm:` or `uses:`")
+        raise ConfigError(f"{where} has nothing to evaluate by", hint="give it `string:`, `llm:` or `uses:`")
     if judge is None:
         raise ConfigError(
-            f"{where} asks a judge, but none is configured", mend="name one under `judge:` of the lineage"
+            f"{where} asks a judge, but none is configured", hint="name one under `judge:` of the lineage"
         )
     return _BuiltIn(one, judge) if one.uses is not None else _Chooser(one, judge, where)
 
@@ -190,10 +190,10 @@ class _Chooser:
         self._scores = {choice.choice: choice.score for choice in one.choices}
         if not self._scores or len({label_key(choice) for choice in self._scores} - {""}) < len(one.choices):
             raise ConfigError(
-                f"{where} has no choices, or two that can't be told apart", mend="give each its own words"
+                f"{where} has no choices, or two that can't be told apart", hint="give each its own words"
             )
         if not all(0 <= score <= 1 for score in self._scores.values()):
-            raise ConfigError(f"{where} has a score outside 0 to 1", mend="scale the scores of its choices")
+            raise ConfigError(f"{where} has a score outside 0 to 1", hint="scale the scores of its choices")
         self._choices = LabelReader(tuple(self._scores))
 
     def problem(self, case: TestCase) -> Finding | None:

@@ -54,9 +54,9 @@ def _refuse_the_world(value: JsonValue, where: str) -> None:
         for key in _REFERENCES & node.keys():
             target = node[key]
             if isinstance(target, str) and not target.startswith("#"):
-                raise ConfigError(f"the schema refers to «{shown(target)}»", where=where, mend="put it under `$defs`")
+                raise ConfigError(f"the schema refers to «{shown(target)}»", where=where, hint="put it under `$defs`")
         for key in _REFUSED & node.keys():
-            raise ConfigError(f"the schema uses `{key}`", where=where, mend="list the properties, or drop it")
+            raise ConfigError(f"the schema uses `{key}`", where=where, hint="list the properties, or drop it")
         pattern = node.get("pattern")
         if isinstance(pattern, str):
             compile_pattern(pattern, where)
@@ -74,15 +74,15 @@ def _validator(schema: Mapping[str, JsonValue], where: str) -> Validator:
             next(validator.iter_errors(json.loads(probe)), None)
     except exceptions.SchemaError as error:
         what = f"not a JSON Schema: {shown(error.message, 120)}"
-        raise ConfigError(what, where=where, mend="mend the schema") from None
+        raise ConfigError(what, where=where, hint="fix the schema") from None
     except (Unresolvable, RecursionError):
-        raise ConfigError("a `$ref` of the schema leads nowhere", where=where, mend="define it under `$defs`") from None
+        raise ConfigError("a `$ref` of the schema leads nowhere", where=where, hint="define it under `$defs`") from None
     if found := unapplied(
         schema,
         draft.VALIDATORS,
         siblings_of_ref="$dynamicRef" in draft.VALIDATORS or "$recursiveRef" in draft.VALIDATORS,
     ):
-        raise ConfigError(found[0], where=where, mend=found[1])
+        raise ConfigError(found[0], where=where, hint=found[1])
     return validator
 
 
@@ -100,7 +100,7 @@ def _draft(schema: Mapping[str, JsonValue], where: str) -> type[Validator]:
     by_id = {str(draft.META_SCHEMA.get("$id") or draft.META_SCHEMA.get("id")).rstrip("#"): draft for draft in drafts}
     named = str(schema.get("$schema", next(iter(by_id)))).rstrip("#")
     if named not in by_id:
-        raise ConfigError(f"unknown `$schema` «{shown(named)}»", where=where, mend=f"use {next(iter(by_id))}")
+        raise ConfigError(f"unknown `$schema` «{shown(named)}»", where=where, hint=f"use {next(iter(by_id))}")
 
     def matches(
         _validator: Validator, pattern: str, instance: JsonValue, _schema: Mapping[str, JsonValue]

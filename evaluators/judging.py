@@ -65,7 +65,7 @@ def judge_request(
     if schema is not None:
         fixed |= {"response_format": "json_schema", "json_schema": {"name": name, "schema": schema}}
     return Request(
-        provider=judge.provider.value,
+        provider=judge.provider,
         origin=judge.origin,
         api=judge.unusual_api,
         model=judge.model,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from evaluators.parts import Part, Scores, finding
+from evaluators.parts import MetricGroup, Scores, finding
 from evaluators.text import one_line, output_text, shown, whole_text
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, Score
@@ -35,7 +35,7 @@ class LineageEvaluator:
     be able to block all the same. Raises ConfigError when two metrics have one name.
     """
 
-    def __init__(self, parts: Sequence[Part], *, forbidden_gates: bool = False) -> None:
+    def __init__(self, parts: Sequence[MetricGroup], *, forbidden_gates: bool = False) -> None:
         self._parts = tuple(parts)
         self._forbidden_gates = forbidden_gates
         last = (MetricSpec(name=FORBIDDEN, kind="check"),) if forbidden_gates else ()
@@ -43,7 +43,7 @@ class LineageEvaluator:
         twice = [name for name, count in Counter(spec.name for spec in self._metrics).items() if count > 1]
         if twice:
             raise ConfigError(
-                f"two metrics are called «{twice[0]}»", mend="rename the check, the dimension or the field"
+                f"two metrics are called «{twice[0]}»", hint="rename the check, the dimension or the field"
             )
 
     @property
@@ -103,7 +103,7 @@ class LineageEvaluator:
         return tuple(s.model_copy(update={"forbidden": True}) if isinstance(s, Score) else s for s in zeroed)
 
 
-async def _scored(part: Part, case: TestCase, completion: Completion, ask: Ask) -> Scores:
+async def _scored(part: MetricGroup, case: TestCase, completion: Completion, ask: Ask) -> Scores:
     """The part's scores. An answer that it can't take is a missing value: one answer must not end a whole run."""
     try:
         return await part.score(case, output_text(completion), ask)

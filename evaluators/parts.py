@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from schemas.config import LineageConfig, ModelConfig
+from schemas.errors import ConfigError
 from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
 from schemas.ports import Ask
-from schemas.prompts import Finding
+from schemas.prompts import Finding, PromptFile
+from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
 
 Scores = tuple[Score | EvaluatorFailure, ...]
 
 
-class Part(Protocol):
+@dataclass(frozen=True)
+class EvaluatorSources:
+    """What an evaluator may be made of. All of it comes from the base commit."""
+
+    lineage: LineageConfig
+    prompt: PromptFile | None
+    rubric: Rubric | None
+    judge: ModelConfig | None
+    cases: Sequence[TestCase]
+    """The gating cases."""
+    judge_gates: bool
+    """Whether the judge is known to agree with people, so that its grades decide."""
+
+    def needed_judge(self) -> ModelConfig:
+        """The judge of the rubric. Raises ConfigError where there is none."""
+        if self.judge is None:
+            raise ConfigError("a rubric needs a judge", hint="add `judge: {model: …}` to the lineage")
+        return self.judge
+
+
+class MetricGroup(Protocol):
     """Scores one aspect of an output: the use case, the rubric, the checks. Never raises for what an output says."""
 
     @property
@@ -44,6 +69,6 @@ class Part(Protocol):
         ...
 
 
-def finding(case: TestCase, what: str, mend: str) -> Finding:
+def finding(case: TestCase, what: str, hint: str) -> Finding:
     """What is wrong with ``case``, located by its line if it has one."""
-    return Finding(what=f"case «{case.id}»: {what}", where=f"line {case.line}" if case.line else None, mend=mend)
+    return Finding(what=f"case «{case.id}»: {what}", where=f"line {case.line}" if case.line else None, hint=hint)

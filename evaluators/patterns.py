@@ -22,7 +22,7 @@ def compile_pattern(pattern: str, where: str) -> Callable[[str], bool]:
         raise ConfigError(
             f"the expression «{pattern[:80]}» can't be used: {reason}",
             where=where,
-            mend="write it in RE2's syntax: no backreferences, no look-around",
+            hint="write it in RE2's syntax: no backreferences, no look-around",
         ) from None
     return lambda text: compiled.search(text) is not None
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema, field_validator
+from pydantic_core import PydanticCustomError
 
-from schemas.prompts import Parameters, UseCase
+from schemas import margins
+from schemas.prompts import Parameters
+from schemas.providers import PROVIDERS, ProviderSpec
+from schemas.use_cases import USE_CASES
 from schemas.values import Fraction, Value
 
 Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 """Dollars, exact."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-
-
-class ProviderName(StrEnum):
-    """Who answers."""
-
-    ANTHROPIC = "anthropic"
-    OPENAI = "openai"
-    OFFLINE = "offline"
-    REPLAY = "replay"
 
 
 class TokenPrices(Value):
@@ -63,28 +60,43 @@ class Price(TokenPrices):
     """The service tier that these prices are for, where it isn't the usual one: ``priority``, ``flex``, ``fast``."""
 
 
-ORIGINS = {
-    ProviderName.ANTHROPIC: "https://api.anthropic.com",
-    ProviderName.OPENAI: "https://api.openai.com/v1",
-    ProviderName.OFFLINE: "offline:",
-    ProviderName.REPLAY: "replay:",
-}
-"""Where calls go when no ``base_url`` is written."""
+def _known_provider(name: str) -> str:
+    return _known(name, PROVIDERS)
 
 
-ANTHROPIC_LIMIT = 4096
-"""Tokens of an answer by Anthropic's API, which wants a limit, where nobody sets one; the toy does as it does."""
+def _known_use_case(name: str) -> str:
+    return _known(name, USE_CASES)
+
+
+def _known(name: str, registered: Collection[str]) -> str:
+    if name not in registered:
+        raise PydanticCustomError("enum", "Input should be {expected}", {"expected": ", ".join(registered)})
+    return name
+
+
+def _provider_names(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(PROVIDERS)
+
+
+def _use_case_names(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(USE_CASES)
+
+
+def _apis(schema: dict[str, Any]) -> None:
+    schema["enum"] = [api for spec in PROVIDERS.values() for api in spec.apis]
 
 
 class ModelConfig(Value):
     """A model that lineages name."""
 
-    provider: ProviderName
-    """Whose API it speaks."""
+    provider: Annotated[str, AfterValidator(_known_provider), WithJsonSchema({"type": "string"})] = Field(
+        json_schema_extra=_provider_names
+    )
+    """Whose API it speaks: a name in schemas/providers.py."""
     model: str = Field(min_length=1)
     """As the provider calls it."""
-    api: Literal["chat", "responses", "messages"] | None = None
-    """OpenAI only: Chat Completions (default) or Responses."""
+    api: str | None = Field(default=None, json_schema_extra=_apis)
+    """OpenAI only: Chat Completions (``chat``, the default) or Responses (``responses``)."""
     parameters: Parameters = Parameters()
     """What is sent with every request; what a prompt file says goes before it."""
     base_url: str | None = None
@@ -97,20 +109,24 @@ class ModelConfig(Value):
     """``replay`` only: the operator's file of recorded outcomes."""
 
     @property
+    def spec(self) -> ProviderSpec:
+        """What is known about its provider."""
+        return PROVIDERS[self.provider]
+
+    @property
     def origin(self) -> str:
         """Where calls go, and the one place that the key is sent to; for a recording its file."""
-        return self.base_url.rstrip("/") if self.base_url else ORIGINS[self.provider] + (self.recording or "")
+        return self.base_url.rstrip("/") if self.base_url else self.spec.origin + (self.recording or "")
 
     @property
     def default_limit(self) -> int | None:
-        """The output limit that is sent where nobody sets one: none, unless the API wants one."""
-        wants = self.provider in (ProviderName.ANTHROPIC, ProviderName.OFFLINE)
-        return ANTHROPIC_LIMIT if wants else None
+        """The output limit that is sent if none is configured: none, unless the API requires one."""
+        return self.spec.output_limit
 
     @property
     def unusual_api(self) -> str | None:
         """The API of a ``Request`` to this model: nothing where it is the one that goes without saying."""
-        return self.api if self.api == "responses" else None
+        return None if self.api in self.spec.apis[:1] else self.api
 
 
 class Defaults(Value):
@@ -131,6 +147,12 @@ class RunConfig(Value):
     """Seconds for the whole run."""
     max_age: str = Field(default="72h", pattern=r"^[1-9][0-9]*(m|h|d)$")
     """How long a stored answer stands for a new call: minutes, hours or days."""
+
+
+def duration(text: str) -> timedelta:
+    """Returns ``72h``, ``30m`` or ``3d`` as a time span; ``text`` has the form of ``RunConfig.max_age``."""
+    unit = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}[text[-1]]
+    return int(text[:-1]) * unit
 
 
 class Budget(Value):
@@ -182,10 +204,16 @@ class GateMode(StrEnum):
 class Margins(Value):
     """Largest drops that are still acceptable, as fractions (0.05 = 5 points). What is written is never widened."""
 
-    overall: Fraction | None = None
-    """Of the whole test set. Not written: 0.05, or the least that the cases can tell, up to 0.25."""
-    slice: Fraction | None = None
-    """Of every slice. Not written: 0.10, or the least that its cases can tell, up to 0.25."""
+    overall: Fraction | None = Field(
+        default=None,
+        description=f"Of the whole test set. Not written: {margins.OVERALL}, or the smallest drop that the cases can "
+        f"rule out, up to {margins.WIDEST}.",
+    )
+    slice: Fraction | None = Field(
+        default=None,
+        description=f"Of every slice. Not written: {margins.SLICE}, or the smallest drop that its cases can rule out, "
+        f"up to {margins.WIDEST}.",
+    )
     slices: dict[str, Fraction] = {}
     """Of single slices, by name."""
     metrics: dict[str, Fraction] = {}
@@ -291,8 +319,10 @@ class Check(Value):
 class LineageConfig(Value):
     """One lineage: a prompt, its tests and how it is judged. Paths are relative to the configuration's folder."""
 
-    use_case: UseCase
-    """How it is scored."""
+    use_case: Annotated[str, AfterValidator(_known_use_case), WithJsonSchema({"type": "string"})] = Field(
+        json_schema_extra=_use_case_names
+    )
+    """How it is scored: a name in schemas/use_cases.py."""
     prompt: str
     """A file, or a folder with ``system.md`` and ``user.md``."""
     tests: str | None = None
@@ -327,7 +357,7 @@ class Uncovered(StrEnum):
     """What a change of a prompt means that no lineage covers."""
 
     WARN = "warn"
-    NEEDS_APPROVAL = "needs_approval"
+    NEEDS_REVIEW = "needs_review"
     IGNORE = "ignore"
 
 

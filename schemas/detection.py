@@ -29,7 +29,7 @@ class End(StrEnum):
 
     MEASURED = "measured"
     HARMLESS = "harmless"
-    NEEDS_APPROVAL = "needs_approval"
+    NEEDS_REVIEW = "needs_review"
 
 
 class Ending(Value):
@@ -53,7 +53,7 @@ class PolicyChange(Value):
     direction: Direction
 
     @property
-    def needs_approval(self) -> bool:
+    def needs_review(self) -> bool:
         """The monotone rule: nothing that the head writes may loosen the gate unseen."""
         return self.direction in (Direction.LOOSER, Direction.UNCLEAR)
 

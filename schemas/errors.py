@@ -17,17 +17,17 @@ from __future__ import annotations
 
 
 class PromptVerdictError(Exception):
-    """Says what is wrong, where (``file:line`` or a name) and how to mend it: one line, no traceback."""
+    """Says what is wrong, where (``file:line`` or a name) and how to fix it: one line, no traceback."""
 
-    def __init__(self, what: str, *, where: str | None = None, mend: str | None = None) -> None:
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        advice = f" ({self.mend})" if self.mend else ""
+        advice = f" ({self.hint})" if self.hint else ""
         return f"{place}{self.what}{advice}"
 
 
@@ -66,9 +66,9 @@ class HostUnavailable(HostError):  # noqa: N818 - named after what it says
 class PermissionMissing(HostError):  # noqa: N818 - named after what it says
     """The token may not do this. ``permission`` is the line of YAML that grants it, such as ``statuses: write``."""
 
-    def __init__(self, permission: str, *, where: str | None = None, mend: str | None = None) -> None:
-        advice = mend or f"add `{permission}` to `permissions:`"
-        super().__init__(f"the token lacks «{permission}»", where=where, mend=advice)
+    def __init__(self, permission: str, *, where: str | None = None, hint: str | None = None) -> None:
+        advice = hint or f"add `{permission}` to `permissions:`"
+        super().__init__(f"the token lacks «{permission}»", where=where, hint=advice)
         self.permission = permission
 
 

@@ -58,7 +58,7 @@ class CellOutcome(Value):
     """When the answer came, in seconds since 1970."""
 
 
-class Experiment(Value):
+class ExperimentRecord(Value):
     """One lineage × one model, with everything that its decision was made from."""
 
     experiment_version: Literal[1] = 1

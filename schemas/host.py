@@ -10,6 +10,11 @@ from pydantic import Field
 
 from schemas.values import Value
 
+TITLE_LIMIT = 255
+"""Characters of a check run's title, by GitHub's limit."""
+FIELD_LIMIT = 65_535
+"""Characters of a check run's summary or text, by GitHub's limit."""
+
 Sha = str
 """A commit id: 40 (or 64) hexadecimal digits."""
 
@@ -98,7 +103,7 @@ class Authorship(Value):
     """Who made the head of a pull request."""
 
     author: str
-    """Login of whoever opened it. A bot's ends in ``[bot]``."""
+    """Login of the author. A bot's ends in ``[bot]``."""
     commits: tuple[HeadCommit, ...]
     pushes: tuple[Push, ...]
     complete: bool = True
@@ -175,9 +180,9 @@ class CheckRun(Value):
     """Our own name of it: a second one with the same id is never made."""
     conclusion: CheckConclusion | None = None
     """``None``: it is under way."""
-    title: str = Field(max_length=255)
-    summary: str = Field(max_length=65_535)
-    text: str = Field(default="", max_length=65_535)
+    title: str = Field(max_length=TITLE_LIMIT)
+    summary: str = Field(max_length=FIELD_LIMIT)
+    text: str = Field(default="", max_length=FIELD_LIMIT)
     details_url: str | None = None
     annotations: tuple[Annotation, ...] = ()
     """Only ever grows: what was annotated once is never sent again, and can't be taken back."""
@@ -260,7 +265,7 @@ class HookDelivery(Value):
     """UTC."""
     redelivery: bool
     status_code: int
-    """What was answered; 0 or 5xx where nobody did."""
+    """Status of the response; 0 or 5xx if there was none."""
     installation_id: int | None
     repository_id: int | None
 

@@ -17,14 +17,6 @@ from pydantic import (
 from schemas.values import Value, digest_of
 
 
-class UseCase(StrEnum):
-    """How outputs of a lineage are scored."""
-
-    CLASSIFICATION = "classification"
-    EXTRACTION = "extraction"
-    GENERATION = "generation"
-
-
 class Role(StrEnum):
     """Who speaks a message."""
 
@@ -132,15 +124,15 @@ class InlineEvaluator(Value):
 
 
 class Finding(Value):
-    """Something a person should know: what, where (``file:line``), and how to mend it."""
+    """Something a person should know: what, where (``file:line``), and how to fix it."""
 
     what: str
     where: str | None = None
-    mend: str | None = None
+    hint: str | None = None
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        return f"{place}{self.what}{f' ({self.mend})' if self.mend else ''}"
+        return f"{place}{self.what}{f' ({self.hint})' if self.hint else ''}"
 
 
 class PromptFile(Value):

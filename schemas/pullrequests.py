@@ -34,3 +34,12 @@ class PullRequest(Value):
     """``owner/name`` on the host; ``None`` on a laptop."""
     number: int | None = None
     author: str | None = None
+    default_ref: str | None = None
+    """The default branch, where the base is another branch and a success counts for the default branch as well."""
+    default_sha: str | None = Field(default=None, pattern="^[0-9a-f]{40}([0-9a-f]{24})?$")
+    """Its tip."""
+
+    @property
+    def commits(self) -> tuple[str, ...]:
+        """Every commit that has to be read."""
+        return tuple(sha for sha in (self.base_sha, self.head_sha, self.default_sha) if sha)

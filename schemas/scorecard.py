@@ -13,7 +13,8 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from schemas.config import CommentPolicy, Mode, SlicePolicy, Usd
-from schemas.prompts import Finding, UseCase
+from schemas.host import TITLE_LIMIT
+from schemas.prompts import Finding
 from schemas.values import Value
 
 
@@ -22,16 +23,15 @@ class VerdictStatus(StrEnum):
 
     BLOCKED = "blocked"
     ERROR = "error"
-    NEEDS_APPROVAL = "needs_approval"
-    SUSPICIOUS = "suspicious"
+    NEEDS_REVIEW = "needs_review"
     UNDERPOWERED = "underpowered"
     APPROVED = "approved"
     NOT_APPLICABLE = "not_applicable"
 
     @property
     def outcome(self) -> str:
-        """The product's word: suspicious and underpowered are both ``inconclusive``."""
-        return "inconclusive" if self in (VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED) else self.value
+        """The word that outputs use: ``inconclusive`` for underpowered, else the status itself."""
+        return "inconclusive" if self is VerdictStatus.UNDERPOWERED else self.value
 
 
 class Interval(Value):
@@ -45,7 +45,7 @@ class Interval(Value):
 
 
 class ReasonCode(StrEnum):
-    """Why; each has one tested sentence (engine/words.py)."""
+    """Why; each has one tested sentence (engine/gate/reason_text.py)."""
 
     DROP = "drop"
     MUST_PASS = "must_pass"  # noqa: S105
@@ -80,7 +80,6 @@ class ReasonCode(StrEnum):
     NO_CASES = "no_cases"
     UNREADABLE = "unreadable"
     BUDGET = "budget"
-    DRIFT = "drift"
     UNTRUSTED = "untrusted"
     NOTHING_CHANGED = "nothing_changed"
     NOTHING_MEASURED = "nothing_measured"
@@ -107,6 +106,48 @@ class Reason(Value):
     """Ids of the cases that are the evidence."""
 
 
+class EffectReading(StrEnum):
+    """What a mean says."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    SAME = "same"
+    """A drop larger than the margin is ruled out."""
+    CANT_TELL = "cant_tell"
+    """Too few cases."""
+    NOT_NEEDED = "not_needed"
+    """The verdict was certain before this could be told."""
+    NO_DATA = "no_data"
+
+
+class LimitReading(StrEnum):
+    """What the cost or the latency says about its limit."""
+
+    PASSES = "passes"
+    FAILS = "fails"
+    CANT_TELL = "cant_tell"
+    NOT_GATED = "not_gated"
+    ADVISORY = "advisory"
+    """Shown, and never decides."""
+    NO_DATA = "no_data"
+
+
+class CaseReading(StrEnum):
+    """What the runs of one case say."""
+
+    IMPROVED = "improved"
+    REGRESSED = "regressed"
+    FLAKY = "flaky"
+    """It moved, but not reliably."""
+    SAME = "same"
+    ALONE = "alone"
+    """There is no baseline."""
+    MISSING = "missing"
+    """No usable answer."""
+    NOT_RUN = "not_run"
+    """The verdict was certain before this case's turn came."""
+
+
 class Effect(Value):
     """Baseline against candidate on one hypothesis (a slice × a metric, or overall)."""
 
@@ -125,8 +166,7 @@ class Effect(Value):
     """The margin that was decided with."""
     margin_written: bool = False
     policy: SlicePolicy = SlicePolicy.AVERAGE
-    reading: Literal["better", "worse", "same", "cant_tell", "not_needed", "no_data"]
-    """``not_needed``: the verdict was certain before this could be told."""
+    reading: EffectReading
     more_cases: int | None = None
     """How many more cases would certify the margin, when it can't tell."""
     better: int = 0
@@ -176,7 +216,7 @@ class CostEffect(Value):
     interval: Interval | None
     limit: float | None
     parts: tuple[CostPart, ...] = ()
-    reading: Literal["passes", "fails", "cant_tell", "not_gated", "no_data"]
+    reading: LimitReading
 
 
 class LatencyEffect(Value):
@@ -186,7 +226,7 @@ class LatencyEffect(Value):
     candidate_s: float | None
     pairs: int
     p: float | None
-    reading: Literal["passes", "fails", "cant_tell", "advisory", "no_data"]
+    reading: LimitReading
 
 
 class Answer(Value):
@@ -208,8 +248,7 @@ class CaseEffect(Value):
     baseline: tuple[Answer, ...] = ()
     candidate: tuple[Answer, ...] = ()
     change: float | None = None
-    reading: Literal["improved", "regressed", "flaky", "same", "alone", "missing", "not_run"]
-    """``alone``: there is no baseline. ``not_run``: the verdict was certain before this case's turn came."""
+    reading: CaseReading
     added: bool = False
     """Only the head has it: no score of the lineage counts it."""
     confirmed: bool = False
@@ -273,7 +312,7 @@ class Change(Value):
     path: str | None = None
 
 
-class Sureness(Value):
+class Confidence(Value):
     """How sure this is: what was run, what could have been detected."""
 
     looks: int
@@ -313,7 +352,7 @@ class LineageCard(Value):
     """The candidate's model."""
     baseline_model: str | None = None
     """Set when the pull request swaps the model."""
-    use_case: UseCase
+    use_case: str
     prompt: str
     status: VerdictStatus
     passes: bool
@@ -332,7 +371,7 @@ class LineageCard(Value):
     """All cases in the test set's order; of an error only those without an answer."""
     diff: PromptDiff | None = None
     changes: tuple[Change, ...] = ()
-    sureness: Sureness | None = None
+    confidence: Confidence | None = None
     spending: Spending = Spending()
     finishes: dict[str, tuple[int, int]] = {}
     """Truncated, refused, filtered, empty and missing answers: (baseline, candidate)."""
@@ -370,7 +409,7 @@ class Scorecard(Value):
     status: VerdictStatus
     passes: bool
     """Whether the required check passes (mode ``inform`` always passes)."""
-    title: str = Field(max_length=255)
+    title: str = Field(max_length=TITLE_LIMIT)
     """One line: the verdict and what it could not rule out."""
     summary: str
     """One or two sentences that a non-statistician would say."""

@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OURS = {"schemas", "evaluators", "engine", "adapters", "action", "bot"}
+OURS = {"schemas", "evaluators", "engine", "adapters", "demo", "action", "bot"}
 MAY_IMPORT = {
     "schemas": {"schemas"},
     "evaluators": {"evaluators", "schemas"},
     "engine": {"engine", "evaluators", "schemas"},
     "adapters": {"adapters", "schemas"},
+    "demo": {"demo", "schemas"},
     "action": OURS - {"bot"},
     "bot": OURS - {"action"},
 }
+FROM_A_CHECKOUT_ONLY = ROOT / "demo/bot_demo"
+"""Plays the bot's part on the tests' fake GitHub; not installed."""
 WORLD = {
     "aiohttp", "anthropic", "datetime", "genai_prices", "github", "http", "httpx", "io", "openai", "os", "pathlib", "random", "secrets", "shutil",
     "socket", "sqlalchemy", "sqlite3", "sqlmodel", "subprocess", "sys", "tempfile", "time", "urllib", "uuid",
@@ -64,9 +67,23 @@ def test_nobody_imports_upwards(package):
         (str(path.relative_to(ROOT)), module)
         for path in (ROOT / package).rglob("*.py")
         for module, _ in imports(path)
-        if module in OURS and module not in MAY_IMPORT[package]
+        if module in OURS and module not in MAY_IMPORT[package] and path.parent != FROM_A_CHECKOUT_ONLY
     }
     assert not found
+
+
+def test_every_module_of_the_engine_but_the_pipeline_is_in_a_folder():
+    assert {path.name for path in (ROOT / "engine").glob("*.py")} == {"__init__.py", "pipeline.py"}
+
+
+def test_rules_of_one_command_are_used_by_the_command_line_only():
+    users = {
+        path.relative_to(ROOT).parts[0]
+        for package in OURS
+        for path in (ROOT / package).rglob("*.py")
+        if "engine.commands" in path.read_text() and "commands" not in path.parts
+    }
+    assert users == {"action"}
 
 
 @pytest.mark.parametrize("package", ["schemas", "evaluators", "engine"])

@@ -34,7 +34,7 @@ def test_values_are_frozen_and_refuse_unknown_keys():
 
 
 def test_an_error_says_what_where_and_how_to_mend_it():
-    error = ConfigError("unknown key margn", where="promptverdict.yaml:3", mend="did you mean margin?")
+    error = ConfigError("unknown key margn", where="promptverdict.yaml:3", hint="did you mean margin?")
     assert str(error) == "promptverdict.yaml:3: unknown key margn (did you mean margin?)"
 
 

@@ -87,7 +87,7 @@ Colour = Annotated[bool | None, typer.Option("--color/--no-color", help="Colours
 
 @app.command(
     epilog="Exit codes: 0 may be merged (approved, nothing to evaluate, or inconclusive that passes); 1 blocked; "
-    "2 wrong usage or configuration; 3 could not be measured; 4 inconclusive that doesn't pass; 5 needs approval.",
+    "2 wrong usage or configuration; 3 could not be measured; 4 inconclusive that doesn't pass; 5 needs review.",
 )
 def check(
     *,
@@ -111,7 +111,7 @@ def check(
     color: Colour = None,
 ) -> None:
     """Run baseline and candidate prompts on the committed test sets and give the verdict."""
-    from adapters.providers.process import started_for
+    from adapters.call_process.process import started_for
 
     calling = started_for(os.environ)  # it imports what it needs while we import what we need
     from action.cli.check import CheckOptions

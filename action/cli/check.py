@@ -21,12 +21,12 @@ from schemas.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from adapters.jail import JailedRenderer
+    from adapters.call_process.process import CallingProcess
     from adapters.prices import GenaiPrices
-    from adapters.providers.process import CallingProcess
+    from adapters.sandbox import SandboxedRenderer
     from engine.pipeline import Prepared
     from engine.runner.access import Access
-    from schemas.experiments import Experiment as Record
+    from schemas.experiments import ExperimentRecord as Record
     from schemas.scorecard import Scorecard
 
 NOT_YET = (
@@ -62,7 +62,7 @@ def check(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
         _make(options.output)
     card, records = evaluate(options, calling)
     put(rendered(card, options.format, color=options.color))
-    if card.passes and card.status.outcome in ("blocked", "error", "needs_approval"):
+    if card.passes and card.status.outcome in ("blocked", "error", "needs_review"):
         sys.stderr.write("mode: inform lets everything through, so the exit code is 0\n")
     if card.status.outcome == "not_applicable" and not card.lineages:
         hint = left_out(open_repository(options.repo), options.head, worktree=options.worktree)
@@ -84,7 +84,7 @@ def _make(folder: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(
-            f"nothing can be written there: {error.strerror}", where=str(folder), mend="name another folder"
+            f"nothing can be written there: {error.strerror}", where=str(folder), hint="name another folder"
         ) from error
 
 
@@ -99,7 +99,7 @@ def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tu
     head, base = (sha[:7] for sha in (pull_request.head_sha, pull_request.base_sha))
     sys.stderr.write(f"comparing {pull_request.head_ref} ({head}) with {pull_request.base_ref} ({base})\n")
     sys.stderr.flush()
-    from adapters.providers.caller import Caller
+    from adapters.call_process.client import Caller
 
     with closing(Caller(calling)) as caller:
         from adapters.clock import SystemClock
@@ -107,24 +107,24 @@ def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tu
         from engine.runner.access import Access
 
         access = Access(lambda model: caller.provider(model, os.environ), SystemClock())
-        with closing(renderer()) as jail:
-            world = World(repository, jail, prices(options.prices_at))
+        with closing(renderer()) as sandbox:
+            world = World(repository, sandbox, prices(options.prices_at))
             prepared = prepare(pull_request, world, only=options.lineages, on_detected=access.expect)
         if not prepared.runs:
             return static(prepared), []
         if not options.yes and not _agreed(prepared):
-            raise UsageError("nothing was run", mend="promptverdict plan shows what it would cost; --yes doesn't ask")
+            raise UsageError("nothing was run", hint="promptverdict plan shows what it would cost; --yes doesn't ask")
         from adapters.loop import run_async
 
         return run_async(_measured(prepared, options, access))
 
 
-def renderer() -> JailedRenderer:
+def renderer() -> SandboxedRenderer:
     """Returns the sandbox in which templates are rendered."""
-    from adapters.jail import JailedRenderer
-    from engine.templates import fill_in
+    from adapters.sandbox import SandboxedRenderer
+    from engine.readers.dialects import fill_in
 
-    return JailedRenderer(fill_in)
+    return SandboxedRenderer(fill_in)
 
 
 def prices(at: date | None = None) -> GenaiPrices:
@@ -139,8 +139,8 @@ async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -
 
     from adapters.clock import SystemClock
     from adapters.store import open_store
-    from engine.outcome_table import outcome_table
     from engine.pipeline import measure, over_budget
+    from engine.records.outcome_table import outcome_table
 
     clock = SystemClock()
     records: list[Record] = []
@@ -186,7 +186,7 @@ def _agreed(prepared: Prepared) -> bool:
     paid = [
         entry.plan
         for entry in prepared.entries
-        if entry.plan is not None and any(arm.endpoint.model.provider != "offline" for arm in entry.plan.arms.values())
+        if entry.plan is not None and any(arm.endpoint.model.spec.key for arm in entry.plan.arms.values())
     ]
     if not paid or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True

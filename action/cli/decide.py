@@ -10,11 +10,11 @@ from pydantic import BaseModel, ValidationError
 
 from action.cli.streams import put
 from action.exits import Exit, exit_of_status
+from engine.gate.verdict import passes
+from engine.records.replay import replay
 from engine.render.encode import log_line
-from engine.replay import replay
-from engine.verdict import passes
 from schemas.errors import UsageError
-from schemas.experiments import Experiment
+from schemas.experiments import ExperimentRecord
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 def decide(path: Path, *, output_format: str) -> Exit:
     """Decides a recorded experiment again, offline. Raises UsageError for a file that is not a record."""
     try:
-        experiment = Experiment.model_validate_json(path.read_bytes())
+        experiment = ExperimentRecord.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"can't be read: {error.strerror}", where=str(path), mend="check the path") from error
+        raise UsageError(f"can't be read: {error.strerror}", where=str(path), hint="check the path") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(
             f"is no recorded experiment: {place and f'{place}: '}{first['msg']}",
             where=str(path),
-            mend="promptverdict check --output DIR writes them to DIR/experiments",
+            hint="promptverdict check --output DIR writes them to DIR/experiments",
         ) from error
     decision = replay(experiment)
     if output_format == "json":

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from action.cli.check import CheckOptions, evaluate, rendered, write
 from action.cli.streams import put
-from action.demo.staging import StagedPullRequest, stage
 from action.exits import Exit
+from demo.staging import StagedPullRequest, stage
 from schemas.errors import UsageError
 from schemas.scorecard import Scorecard
 
@@ -23,7 +23,7 @@ def demo(output: Path | None, *, color: bool | None) -> Exit:
     """
     folder = output or Path(tempfile.mkdtemp(prefix="promptverdict-demo-"))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} isn't an empty folder", mend="name a new one with --output")
+        raise UsageError(f"{folder} isn't an empty folder", hint="name a new one with --output")
     say = put
     say("No API key, no network: the model of this demo is a small deterministic toy, the rest is real.\n")
     proposals = stage(folder / "repository")
@@ -37,9 +37,9 @@ def demo(output: Path | None, *, color: bool | None) -> Exit:
         rows.append((proposal, card))
     say(f"\n{'━' * 100}\n")
     for proposal, card in rows:
-        mark = "as it deserves" if _deserved(proposal, card) else f"EXPECTED {proposal.expect}"
+        mark = "(expected)" if _deserved(proposal, card) else f"EXPECTED {proposal.expect}"
         say(f"{card.status:<15} {proposal.title:<52} {mark}\n")
-    say(f"\nscorecard.md, scorecard.json and report.html of each lie in {folder}\n")
+    say(f"\nscorecard.md, scorecard.json and report.html of each are in {folder}\n")
     say(f"try it yourself: {_program()} check --repo {folder / 'repository'} --head {proposals[0].branch}\n")
     return Exit.PASS if all(_deserved(proposal, card) for proposal, card in rows) else Exit.BLOCKED
 

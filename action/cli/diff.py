@@ -11,9 +11,9 @@ from action.cli.check import colours
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from engine.prompt_diff import diff_prompts
+from engine.detection.prompt_diff import diff_prompts
 from engine.readers.config import read_config
-from engine.readers.prompts import read_prompt
+from engine.readers.prompts.registry import read_prompt
 from engine.render.encode import visible, without_commands
 from schemas.errors import UsageError
 
@@ -38,7 +38,7 @@ def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: boo
         else repository.merge_base(repository.resolve(repository.default_branch()), new)
     )
     if old is None:
-        raise UsageError("the two commits have no common history", mend="name both: promptverdict diff LINEAGE REF REF")
+        raise UsageError("the two commits have no common history", hint="name both: promptverdict diff LINEAGE REF REF")
     path = _path(repository, new, lineage)
     earlier = _before(repository, old, new, path)
     found = diff_prompts(_prompt(repository, old, earlier), _prompt(repository, new, path))
@@ -58,7 +58,7 @@ def _path(repository: GitRepository, commit: str, lineage: str) -> str:
     if repository.entry(commit, lineage) is not None:
         return lineage
     known = f"there are: {', '.join(names)}" if names else "give the path of a prompt"
-    raise UsageError(f"there is no lineage {lineage!r} in that commit", mend=known)
+    raise UsageError(f"there is no lineage {lineage!r} in that commit", hint=known)
 
 
 def _before(repository: GitRepository, old: str, new: str, path: str) -> str:

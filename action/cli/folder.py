@@ -32,7 +32,7 @@ class Folder(Mapping[str, bytes]):
     def content(self, path: str) -> bytes:
         """Raises UsageError if there is no such file."""
         if path not in self:
-            raise UsageError(f"{path} is not a file", mend="check the path")
+            raise UsageError(f"{path} is not a file", hint="check the path")
         return self[path]
 
     def _is_there(self, path: str) -> bool:

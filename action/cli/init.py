@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from engine.adoption import ProposedLineage, configuration_text, propose
+from engine.commands.init_config import ProposedLineage, configuration_text, propose
 from engine.readers.config import read_config
-from engine.readers.prompts import find_prompts, is_prompt_path
+from engine.readers.dialects import variables_of
+from engine.readers.prompts.registry import find_prompts, is_prompt_path
 from engine.readers.testsets import read_test_set
 from engine.render.encode import log_line
-from engine.templates import variables_of
 from schemas.errors import SourceError, UsageError
+from schemas.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,7 @@ def init(repo: Path, *, dry_run: bool) -> Exit:
         if target.exists() and not dry_run:
             raise UsageError(
                 f"{target.relative_to(root)} exists already",
-                mend="edit it, or see what init would write with --dry-run",
+                hint="edit it, or see what init would write with --dry-run",
             )
     lineages = _lineages(repository)
     name, lines = _model(os.environ, lineages)
@@ -105,21 +106,19 @@ def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]
     the prompts' own, else one with a key in the environment, else offline.
     """
     named = next((lineage.model for lineage in lineages if lineage.model), None)
-    if named and (bare := named.rpartition("/")[2]) and named.startswith(("openai/", "gpt-")):
-        return "main", ["provider: openai", f"model: {bare}"]
-    if named and (bare := named.rpartition("/")[2]) and bare.startswith("claude-"):
-        return "main", ["provider: anthropic", f"model: {bare}"]
-    if environment.get("ANTHROPIC_API_KEY"):
-        return "main", [
-            "provider: anthropic",
-            "model: claude-haiku-4-5",
-            "parameters: {temperature: 0, max_tokens: 1024}",
-        ]
-    if environment.get("OPENAI_API_KEY"):
-        return "main", ["provider: openai", "model: gpt-4o-mini", "parameters: {temperature: 0, max_tokens: 1024}"]
+    called = {name: spec for name, spec in PROVIDERS.items() if spec.key is not None}
+    publisher, _, bare = (named or "").rpartition("/")
+    for name, spec in called.items():
+        if bare and (publisher == name or bare.startswith(spec.model_prefixes)):
+            return "main", [f"provider: {name}", f"model: {bare}"]
+    for name, spec in called.items():
+        if spec.first_model and environment.get(spec.key or ""):
+            parameters = "parameters: {temperature: 0, max_tokens: 1024}"
+            return "main", [f"provider: {name}", f"model: {spec.first_model}", parameters]
+    others = " or ".join(f"{{provider: {name}, model: {spec.first_model}}}" for name, spec in called.items())
     return "main", [
         "# No key was found, so this is the offline model: a toy that shows how everything works.",
-        "# With a key: {provider: anthropic, model: claude-haiku-4-5} or {provider: openai, model: gpt-4o-mini}",
+        f"# With a key: {others}",
         "provider: offline",
         "model: offline-small",
         "price: {input: 0.25, output: 1.25}",

@@ -12,11 +12,11 @@ from action.cli.folder import Folder
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from engine.lint import lint_tests
+from engine.commands.lint import lint_tests
 from engine.readers.config import read_config
-from engine.readers.prompts import read_prompt
+from engine.readers.dialects import variables_of
+from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import inline_test_set, read_test_set
-from engine.templates import variables_of
 from schemas.errors import SourceError, UsageError
 from schemas.prompts import Finding
 
@@ -101,7 +101,7 @@ def _tests(folder: Folder, lineage: LineageConfig, prompt: PromptFile | None = N
 
 
 def _finding(error: SourceError | UsageError) -> Finding:
-    return Finding(what=error.what, where=error.where, mend=error.mend)
+    return Finding(what=error.what, where=error.where, hint=error.hint)
 
 
 def configured_tests(repo: Path, paths: tuple[Path, ...]) -> list[tuple[TestSet, LineageConfig | None]]:
@@ -121,9 +121,9 @@ def _lineages(repo: Path) -> list[tuple[Folder, LineageConfig]]:
         if (root / name).is_file():
             config = read_config(name, (root / name).read_bytes())
             if not config.lineages:
-                raise UsageError(f"{name} has no lineage", mend="add one under lineages:")
+                raise UsageError(f"{name} has no lineage", hint="add one under lineages:")
             return [(Folder(root), lineage) for lineage in config.lineages.values()]
     raise UsageError(
         "no test set to look at",
-        mend="name files, or write promptverdict.yaml (promptverdict init)",
+        hint="name files, or write promptverdict.yaml (promptverdict init)",
     )

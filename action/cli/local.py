@@ -22,14 +22,14 @@ def open_repository(path: Path) -> GitRepository:
     try:
         return GitRepository(path)
     except SourceError as error:
-        raise UsageError(error.what, where=error.where, mend=error.mend) from error
+        raise UsageError(error.what, where=error.where, hint=error.hint) from error
 
 
 def local_pull_request(repository: GitRepository, *, base: str | None, head: str, worktree: bool) -> PullRequest:
     """Returns the two refs as a pull request by the operator."""
     if worktree and head != "HEAD":
         raise UsageError(
-            "--worktree evaluates what lies in the folder, so --head can't be given", mend="drop one of them"
+            "--worktree evaluates what lies in the folder, so --head can't be given", hint="drop one of them"
         )
     base_ref = base or repository.default_branch()
     base_sha = repository.resolve(base_ref)

@@ -12,10 +12,11 @@ from action.cli.check import prices, renderer
 from action.cli.local import left_out, local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
+from engine.commands.plan_report import ExperimentReport, PlanReport, plan_report
 from engine.pipeline import World, prepare
-from engine.plan_report import ExperimentReport, PlanReport, plan_report
 from engine.render.encode import log_line
 from engine.render.figures import plural, usd
+from engine.render.signs import verdict_words
 from schemas.scorecard import Reason
 
 
@@ -35,8 +36,8 @@ def plan(options: PlanOptions) -> Exit:
     """Prints what check would run. Raises PromptVerdictError."""
     repository = open_repository(options.repo)
     pull_request = local_pull_request(repository, base=options.base, head=options.head, worktree=options.worktree)
-    with closing(renderer()) as jail:
-        prepared = prepare(pull_request, World(repository, jail, prices()), only=options.lineages)
+    with closing(renderer()) as sandbox:
+        prepared = prepare(pull_request, World(repository, sandbox, prices()), only=options.lineages)
     report = plan_report(prepared)
     if options.format == "json":
         put(report.model_dump_json(indent=2) + "\n")
@@ -73,8 +74,7 @@ def _lines(report: PlanReport) -> Iterator[str]:
 
 
 def _outcome(reason: Reason) -> str:
-    outcome = reason.status.outcome
-    return "nothing to evaluate" if outcome == "not_applicable" else outcome.replace("_", " ")
+    return verdict_words(reason.status, (), (reason,))
 
 
 def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from action.cli.lint import configured_tests
 from action.cli.streams import put
 from action.exits import Exit
-from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN
+from engine.commands.power import Power
+from engine.commands.power import power as power_of
 from engine.gate.design import design
-from engine.gate.power import Power
-from engine.gate.power import power as power_of
 from engine.render.encode import log_line
 from engine.render.figures import plural
 from schemas.config import GateConfig, SlicePolicy
+from schemas.margins import OVERALL, SLICE, default_margin
 from schemas.outcomes import MetricSpec
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _power(tests: TestSet, gate: GateConfig) -> tuple[Power, ...]:
         gate=gate,
         digest="power",
     )
-    return power_of(designed, (OVERALL_MARGIN, SLICE_MARGIN))
+    return power_of(designed, (OVERALL, SLICE))
 
 
 def _sentence(row: Power) -> str:
@@ -71,7 +71,7 @@ def _sentence(row: Power) -> str:
     seen = "no drop is sure to be seen"
     if row.detects is not None:
         seen = f"a drop of {100 * row.detects:.0f} points is blocked in 80 of 100 runs"
-    wanted = row.margin if row.written else OVERALL_MARGIN if row.slice is None else SLICE_MARGIN
+    wanted = row.margin if row.written else default_margin(row.slice)
     more = f"; {row.more_cases} more cases would rule out {100 * wanted:.0f} points" if row.more_cases else ""
     size = f"  {name} ({row.policy}): {plural(row.cases, 'case')}{clusters}"
     if row.policy in JUDGED_BY_CASE:

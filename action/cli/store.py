@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from action.cli.local import default_store
 from action.cli.streams import put
 from action.exits import Exit
-from adapters.store import CommittedStore, open_store
-from engine.outcome_table import COLUMNS, table_rows
+from adapters.store import open_store
+from adapters.store.committer import CommittedStore
+from engine.records.outcome_table import COLUMNS, table_rows
 from engine.render.encode import log_line
 from engine.render.figures import plural, usd
 

@@ -141,10 +141,6 @@ class GitHubApp:
         row = an_object(self._calls.get(f"/app/hook/deliveries/{number}"))
         return an_object(an_object(row.get("request")).get("payload"))
 
-    def redeliver(self, number: int) -> None:
-        """Asks GitHub to deliver it again, under the same guid."""
-        self._calls.put("POST", f"/app/hook/deliveries/{number}/attempts")
-
     def _installed(self, scope: Scope) -> tuple[Auth, Callable[[], None]]:
         return _renewed(lambda: self._token(scope)), lambda: self._forget(scope)
 
@@ -190,7 +186,7 @@ def _signed(app_id: int, key: str) -> Auth:
         loaded = None
     if not isinstance(loaded, RSAPrivateKey):
         raise ConfigError(
-            "the App's private key isn't an RSA key in PEM", mend="use the .pem file that GitHub gave you"
+            "the App's private key isn't an RSA key in PEM", hint="use the .pem file that GitHub gave you"
         )
     return AppAuth(app_id, sign_func=lambda claims: jwt.encode(claims, loaded, "RS256"))
 
@@ -218,6 +214,6 @@ def convert_manifest(
     docs.github.com: «Registering a GitHub App from a manifest». Raises HostError.
     """
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,200}", code):
-        raise HostError("that isn't a code of GitHub's", mend="begin again")
+        raise HostError("that isn't a code of GitHub's", hint="begin again")
     calls = Calls(None, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, mending=APP)
     return an_object(calls.once("POST", f"/app-manifests/{code}/conversions"))

@@ -44,7 +44,7 @@ class AnswerLost(HostUnavailable):
 
 @dataclass(frozen=True)
 class Mending:
-    """What to advise where a token is refused: an Action's token is mended elsewhere than an App's."""
+    """What to advise where a token is refused: an Action's token is fixed elsewhere than an App's."""
 
     unknown: str = "check the input github-token"
     lacking: str = "add `{permission}` to `permissions:`"
@@ -223,7 +223,7 @@ class Calls:
             spent = attempt - limited >= TRIES or limited >= MOST_REFUSALS
             if spent or self._clock() + wait > end:
                 raise HostUnavailable(
-                    f"{trouble}, {attempt} tries", where=f"{method} {path}", mend="run it again later"
+                    f"{trouble}, {attempt} tries", where=f"{method} {path}", hint="run it again later"
                 )
             self._sleep(wait)
         raise AssertionError("unreachable: the tries are bounded")
@@ -299,14 +299,14 @@ def _pause(status: int, headers: Mapping[str, str], text: str, limited: int, now
 def _refusal(where: str, status: int, headers: Mapping[str, str], text: str, mending: Mending) -> HostError:
     message = _message(text)
     if status == 401:
-        return TokenUnknown("GitHub doesn't know this token", where=where, mend=mending.unknown)
+        return TokenUnknown("GitHub doesn't know this token", where=where, hint=mending.unknown)
     if status in (404, 410):
         return NotFound(message or "Not Found", where=where)
     accepted = [one.strip() for one in headers.get("x-accepted-github-permissions", "").replace(",", ";").split(";")]
     wanted = next((one for one in accepted if one.startswith("pull_requests")), accepted[0])
     if status == 403 and ("not accessible" in message or "Must have" in message):
         permission = wanted.replace("_", "-").replace("=", ": ") or "write"
-        return PermissionMissing(permission, where=where, mend=mending.lacking.format(permission=permission))
+        return PermissionMissing(permission, where=where, hint=mending.lacking.format(permission=permission))
     kind = NotAccepted if status in (400, 413, 422) else HostError
     return kind(f"GitHub refused ({status}): {message}", where=where)
 

@@ -225,7 +225,7 @@ class GitHubHost:
             try:
                 return self._update(known, body, look)
             except NotFound:
-                pass  # somebody deleted it: it comes back
+                pass  # it was deleted meanwhile: it is created again
         for left in reversed(range(REPEATS)):
             try:
                 answer = an_object(

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue
 
+from adapters.providers.connection import Connection
 from adapters.providers.sdk import SdkProvider, UnsupportedParameterError, refuse, with_extra
 from adapters.providers.usage import MessageUsage, message_usage
 from adapters.providers.wire import MalformedError
-from schemas.config import ANTHROPIC_LIMIT
+from schemas.config import ModelConfig
 from schemas.outcomes import Completion, Finish, ToolCall
 from schemas.prompts import Request, Role
+from schemas.providers import PROVIDERS
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,6 +30,11 @@ FINISHES = {
     "refusal": Finish.REFUSAL,
     "tool_use": Finish.TOOL,
 }
+
+
+def opened(model: ModelConfig, connection: Connection) -> AnthropicProvider:
+    """Opens Anthropic's Messages API, or another server that speaks it."""
+    return AnthropicProvider(model.origin, connection.key, proxy=connection.proxy, ca_bundle=connection.ca_bundle)
 
 
 class AnthropicProvider(SdkProvider):
@@ -67,7 +74,7 @@ def messages_body(request: Request) -> dict[str, Any]:
     ]
     body: dict[str, Any] = {
         "model": request.model,
-        "max_tokens": parameters.max_tokens or ANTHROPIC_LIMIT,
+        "max_tokens": parameters.max_tokens or PROVIDERS["anthropic"].output_limit,
         "messages": turns or [{"role": "user", "content": system}],
         "system": system if system and turns else None,
         "temperature": parameters.temperature,

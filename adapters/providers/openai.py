@@ -9,11 +9,14 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, JsonValue
 
+from adapters.providers.connection import Connection
 from adapters.providers.sdk import SdkProvider, refuse, with_extra
 from adapters.providers.usage import ChatUsage, ResponseUsage, chat_usage, response_usage
 from adapters.providers.wire import BrokenOffError, MalformedError
+from schemas.config import ModelConfig
 from schemas.outcomes import Completion, Finish, ToolCall
 from schemas.prompts import Parameters, Request
+from schemas.providers import PROVIDERS
 
 if TYPE_CHECKING:
     import httpx2
@@ -34,13 +37,24 @@ FINISHES = {
 """By what servers say, in small letters: OpenAI's words, and those that others put in their place."""
 BROKEN_OFF = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted", "overloaded"})
 """The server gave up in the middle of an answer: another try may succeed."""
-OWN_HOSTS = ("api.openai.com", ".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
+OWN_HOSTS = (PROVIDERS["openai"].host, ".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 LIMITS = ("max_tokens", "max_completion_tokens")
 REASONING_MODEL = re.compile(r"(?:^|[/.:@])(?:o[1-9][0-9]*|gpt-(?:[5-9]|[1-9][0-9]+)|codex)(?:[-.:@]|$)")
 """Models that know the newer name of the limit only, whatever gateway they are behind."""
 NO_SUCH = re.compile(
     r"unsupported|not supported|unknown|unrecogni[sz]ed|not permitted|not allowed|unexpected|extra inputs"
 )
+
+
+def opened(model: ModelConfig, connection: Connection) -> OpenAiProvider:
+    """Opens Chat Completions or the Responses API, of OpenAI or of another server that speaks them."""
+    return OpenAiProvider(
+        model.origin,
+        connection.key,
+        responses=model.api == "responses",
+        proxy=connection.proxy,
+        ca_bundle=connection.ca_bundle,
+    )
 
 
 class OpenAiProvider(SdkProvider):
@@ -298,15 +312,8 @@ def read_response(answer: dict[str, Any], latency_s: float, *, asked: str = "", 
         for item in response.output
         if item.type == "function_call"
     )
-    if refusal:
-        finish, text = Finish.REFUSAL, refusal
-    elif response.status == "completed":
-        finish = Finish.TOOL if calls else Finish.STOP
-    elif response.status == "incomplete" and response.incomplete_details is not None:
-        filtered = response.incomplete_details.reason == "content_filter"
-        finish = Finish.FILTER if filtered else Finish.LENGTH
-    else:
-        raise MalformedError(f"the answer's status is {response.status[:40]!r}")
+    finish = _response_finish(response, refused=bool(refusal), called=bool(calls))
+    text = refusal or text
     model = response.model or asked
     usage, problem = response_usage(
         response.usage, tier=response.service_tier, thinks_apart=google or _gemini(asked, model)
@@ -326,6 +333,17 @@ def read_response(answer: dict[str, Any], latency_s: float, *, asked: str = "", 
         model=model,
         latency_s=latency_s,
     )
+
+
+def _response_finish(response: _Response, *, refused: bool, called: bool) -> Finish:
+    if refused:
+        return Finish.REFUSAL
+    if response.status == "completed":
+        return Finish.TOOL if called else Finish.STOP
+    if response.status == "incomplete" and response.incomplete_details is not None:
+        filtered = response.incomplete_details.reason == "content_filter"
+        return Finish.FILTER if filtered else Finish.LENGTH
+    raise MalformedError(f"the answer's status is {response.status[:40]!r}")
 
 
 def _named(finish: Finish, text: str, calls: tuple[ToolCall, ...]) -> Finish:

@@ -6,11 +6,32 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from schemas.config import ORIGINS, ModelConfig, ProviderName
+from adapters.providers.connection import Connection
+from adapters.providers.registry import RECORDINGS
+from schemas.config import ModelConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion
 from schemas.ports import CallKey
 from schemas.prompts import Request
+from schemas.providers import PROVIDERS
+
+
+def opened(model: ModelConfig, connection: Connection) -> ReplayProvider:
+    """Opens a recording. Raises ConfigError."""
+    return ReplayProvider(recording_of(model, connection.recordings), model)
+
+
+def recording_of(model: ModelConfig, folder: str) -> Path:
+    """The file of a replayed model, in the operator's ``folder``: a recording in a repository would let a pull request
+    answer for itself. Raises ConfigError."""
+    name = model.recording or ""
+    if not folder:
+        raise ConfigError("recordings have no folder", where=f"models: {model.model}", hint=f"set {RECORDINGS}")
+    if name in ("", "..") or name != Path(name).name:
+        raise ConfigError(
+            f"recording must be the bare name of a file in {RECORDINGS}: {name!r}", where=f"models: {model.model}"
+        )
+    return Path(folder) / name
 
 
 class ReplayProvider:
@@ -18,7 +39,7 @@ class ReplayProvider:
 
     def __init__(self, file: Path, model: ModelConfig) -> None:
         self._answers: dict[CallKey, Completion] = {}
-        providers: set[ProviderName] = set()
+        providers: set[str] = set()
         number = 0
         try:
             with file.open(encoding="utf-8") as lines:
@@ -26,14 +47,14 @@ class ReplayProvider:
                     number += 1
                     row = StoredCompletion.model_validate_json(line)
                     self._answers[row.request_digest, row.repetition] = row.completion
-                    providers.add(ProviderName(row.provider))
+                    providers.add(row.provider)
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"the recording can't be read: {error}", where=str(file)) from error
         except (ValidationError, ValueError) as error:
             raise ConfigError(
-                "not a row of a recording", where=f"{file}:{number}", mend="make it with: promptverdict store export"
+                "not a row of a recording", where=f"{file}:{number}", hint="make it with: promptverdict store export"
             ) from error
-        self._sources = [(provider, model.base_url or ORIGINS[provider]) for provider in sorted(providers)]
+        self._sources = [(provider, model.base_url or PROVIDERS[provider].origin) for provider in sorted(providers)]
 
     async def complete(
         self,
@@ -45,7 +66,7 @@ class ReplayProvider:
         """The recorded answer to the same model, messages and parameters, wherever it came from."""
         for provider, origin in self._sources:
             for api in (None, "responses"):
-                asked = request.model_copy(update={"provider": provider.value, "origin": origin, "api": api})
+                asked = request.model_copy(update={"provider": provider, "origin": origin, "api": api})
                 answer = self._answers.get((asked.digest, repetition))
                 if answer is not None:
                     return answer

@@ -32,7 +32,7 @@ class Write(Protocol):
         ...
 
     def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """The keys that nobody living held."""
+        """Claims keys; returns those that no live process held."""
         ...
 
     def release(self, keys: Sequence[CallKey]) -> None:

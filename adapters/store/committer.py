@@ -38,7 +38,7 @@ class CommittedStore:
         self._writer.start()
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
         self._owed: set[CallKey] = set()
-        """Claims of ours that nobody needs any more."""
+        """Own claims that are no longer needed."""
         self._closed = False
 
     async def get(self, keys: Sequence[CallKey]) -> Mapping[CallKey, StoredCompletion]:
@@ -58,7 +58,7 @@ class CommittedStore:
         await self._write(lambda write: write.put(texts))
 
     async def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """The keys that nobody living held."""
+        """Claims keys; returns those that no live process held."""
         if self._owed:
             await self.release([])
         return await self._write(lambda write: write.claim(keys))
@@ -187,7 +187,7 @@ def _understood(row: Row) -> StoredCompletion | None:
         return from_row(row)
     except (TypeError, ValueError) as error:
         what = f"the outcome store holds a row that can't be read (request {str(row[0])[:12]}…)"
-        raise StoreError(what, mend=UNREADABLE) from error
+        raise StoreError(what, hint=UNREADABLE) from error
 
 
 def _is_whole(row: Row) -> bool:

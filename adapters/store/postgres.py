@@ -54,7 +54,7 @@ FORGET = (
     "DELETE FROM promptverdict_plans WHERE content_digest = ANY(%s)",
 )
 WRITE_LOCK = 7_236_441_002
-"""Advisory lock of whoever writes."""
+"""Advisory lock of the writer."""
 SETUP_LOCK = 0x50_56_44_43_54
 """Two processes that start together make the tables one after the other."""
 BUSY_S = 30
@@ -99,7 +99,7 @@ class PostgresBackend:
                 raise StoreError(
                     f"{table} has other columns than a table of outcomes of this version",
                     where=self._where,
-                    mend="name another database, or upgrade",
+                    hint="name another database, or upgrade",
                 )
         return older
 
@@ -184,7 +184,7 @@ class PostgresBackend:
         self.release([(row[0], row[1]) for row in rows])
 
     def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """The keys that nobody living held. In order, so that two workers can't wait for each other."""
+        """Claims keys; returns those that no live process held. In order, so that two workers can't deadlock."""
         digests, repetitions = [key[0] for key in keys], [key[1] for key in keys]
         with self._cursor() as cursor:
             cursor.execute(CLAIM, [self._owner, digests, repetitions])
@@ -273,5 +273,5 @@ class PostgresBackend:
             raise StoreError(
                 f"the outcome store failed: {first}",
                 where=self._where,
-                mend="mend the database or its address; what was written before is kept",
+                hint="fix the database or its address; what was written before is kept",
             ) from error

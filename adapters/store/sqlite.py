@@ -81,7 +81,7 @@ class SqliteBackend:
             self._reader.execute("SELECT count(*) FROM (SELECT 1 FROM completions LIMIT 1)").fetchone()
             if self._identity() != self._file:
                 raise StoreError(
-                    "the outcome store was replaced while it was open", where=str(self.path), mend="start it again"
+                    "the outcome store was replaced while it was open", where=str(self.path), hint="start it again"
                 )
 
     def _identity(self) -> tuple[int, int]:
@@ -168,7 +168,7 @@ class SqliteBackend:
         self.release([(row[0], row[1]) for row in rows])
 
     def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """The keys that nobody living held."""
+        """Claims keys; returns those that no live process held."""
         won = set()
         dead: dict[str, bool] = {self._owner: False}
         for key in keys:
@@ -235,11 +235,11 @@ class SqliteBackend:
         if application == APPLICATION or (not application and tables >= TABLES):
             if version > VERSION:
                 raise StoreError(
-                    "was written by a newer version", where=str(self.path), mend="upgrade, or move it away"
+                    "was written by a newer version", where=str(self.path), hint="upgrade, or move it away"
                 )
         elif application or version or tables:
             raise StoreError(
-                "is a database, but not of outcomes", where=str(self.path), mend="name another file with --store"
+                "is a database, but not of outcomes", where=str(self.path), hint="name another file with --store"
             )
 
     def _connect(self) -> sqlite3.Connection:
@@ -289,14 +289,14 @@ class SqliteBackend:
             raise StoreError(
                 f"the outcome store failed: {error}",
                 where=str(self.path),
-                mend=f"{_mend(error)}; what was written before is kept",
+                hint=f"{_hint(error)}; what was written before is kept",
             ) from error
 
 
 WRITABLE = "make the file and its folder writable, or name another with --store"
-MENDS = {
+HINTS = {
     sqlite3.SQLITE_FULL: "free the disk",
-    sqlite3.SQLITE_IOERR: "free or mend the disk",
+    sqlite3.SQLITE_IOERR: "free or fix the disk",
     sqlite3.SQLITE_BUSY: "another process holds it: wait for its end",
     sqlite3.SQLITE_LOCKED: "another process holds it: wait for its end",
     sqlite3.SQLITE_READONLY: WRITABLE,
@@ -308,12 +308,12 @@ MENDS = {
 """By SQLite's primary result code."""
 
 
-def _mend(error: sqlite3.Error | OSError) -> str:
+def _hint(error: sqlite3.Error | OSError) -> str:
     """What to do about it; an OSError is about the folder of locks beside the file."""
     if isinstance(error, OSError):
         return "free the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else WRITABLE
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return MENDS.get(code, "free the disk, mend its permissions or move the file away")
+    return HINTS.get(code, "free the disk, fix its permissions or move the file away")
 
 
 class _ExactSum:

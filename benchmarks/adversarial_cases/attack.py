@@ -10,7 +10,7 @@ from tests.repositories import Content, Repository
 
 Files = Mapping[str, Content]
 
-HELD = frozenset({"blocked", "error", "needs_approval", "suspicious", "refused"})
+HELD = frozenset({"blocked", "error", "needs_review", "refused"})
 """The pull request can't be merged without a person. ``refused``: a usage or configuration error."""
 PASSES = frozenset({"approved", "not_applicable", "underpowered"})
 """A harmless change must get one of these."""

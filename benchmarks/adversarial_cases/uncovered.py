@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from benchmarks.adversarial_cases.attack import HELD, PASSES, Attack
+from benchmarks.adversarial_cases.attack import (
+    BAD,
+    CONFIG,
+    GOOD,
+    HELD,
+    PASSES,
+    PROMPT,
+    TICKET,
+    TRIAGE,
+    Attack,
+    config,
+)
 
 KIND = "uncovered files"
 
@@ -32,4 +43,32 @@ ATTACKS = (
     ),
     uncovered("a pattern's system.md", "patterns/sum/system.md", "Be kind.\n", "Be rude.\n"),
     uncovered("a prompt in Python", "src/prompts.py", 'SYSTEM_PROMPT = "Be kind."\n', 'SYSTEM_PROMPT = "Be rude."\n'),
+    Attack(
+        "a draft that moves into prompts/",
+        {"drafts/refund.md": None, "prompts/refund.md": "Be rude: {{ q }}\n"},
+        {"drafts/refund.md": "Be rude: {{ q }}\n"},
+        acceptable=HELD | PASSES,
+        names="prompts/refund.md",
+    ),
+    Attack(
+        "a prompt that the configuration names in another spelling",
+        {"svc/caf\u0065\u0301.md": BAD + TICKET},
+        {
+            CONFIG: config(TRIAGE.replace(PROMPT, "svc/caf\u00e9.md")),
+            PROMPT: None,
+            "svc/caf\u0065\u0301.md": GOOD + TICKET,
+        },
+        acceptable=HELD | PASSES,
+        names="gates nothing",
+    ),
+    Attack(
+        "the reference of a lineage",
+        {"prompts/old.md": "Be rude: {{ ticket }}\n"},
+        {
+            CONFIG: config(TRIAGE + "    reference: prompts/old.md\n"),
+            "prompts/old.md": "Be kind: {{ ticket }}\n",
+        },
+        acceptable=HELD | PASSES,
+        names="prompts/old.md",
+    ),
 )

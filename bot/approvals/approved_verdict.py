@@ -11,8 +11,15 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from bot.store.values import APPROVE, AuditEntry, KeptVerdict
-from engine.clearing import clearance, cleared, may_be_cleared, not_overridable, standing_override
-from engine.verdict import SEVERITY
+from engine.approvals.acceptance import (
+    clearance,
+    cleared,
+    may_be_cleared,
+    not_overridable,
+    shows_as_much,
+    standing_override,
+)
+from engine.gate.verdict import SEVERITY
 from schemas.host import Authorship, Review, Sha
 from schemas.scorecard import Clearance, Scorecard
 
@@ -123,6 +130,7 @@ def shown_since(
         if kept.run.shown_at is not None
         and kept.content_digest == content_digest
         and kept.scorecard.status is card.status
+        and shows_as_much(kept.scorecard, card)
         and not_overridable(kept.scorecard) is None
         and commit in (None, kept.run.head_sha)
     ]
@@ -140,6 +148,7 @@ def _saw_this_verdict(entry: AuditEntry, shown: Sequence[KeptVerdict], card: Sco
         and kept.run.shown_at <= entry.at
         and kept.content_digest == entry.content_digest
         and kept.scorecard.status in as_bad
+        and shows_as_much(kept.scorecard, card)
         and not_overridable(kept.scorecard) is None
         for kept in shown
     )

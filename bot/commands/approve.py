@@ -11,8 +11,8 @@ from bot.approvals.permissions import Rule
 from bot.commands.command import AskedCommand, Command, CommandSyntaxError
 from bot.commands.replies import said
 from bot.store.values import KeptVerdict
-from engine.authorship import contributors
-from engine.clearing import moment, not_overridable
+from engine.approvals.acceptance import moment, not_overridable
+from engine.approvals.contributors import contributors
 from schemas.host import Role
 
 LONGEST_REASON = 500

@@ -17,7 +17,7 @@ from bot.commands.replies import ENOUGH, answer_body, marker, said
 from bot.store.async_records import AsyncRecords
 from bot.store.values import AuditEntry
 from bot.webhooks.intents import CommandPosted
-from engine.authorship import contributors
+from engine.approvals.contributors import contributors
 from schemas.errors import NotFound
 from schemas.host import Role
 

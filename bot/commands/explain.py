@@ -17,9 +17,9 @@ from engine.render.encode import code, prose
 from engine.render.readings import expected_text
 from engine.render.sections import Detail, answers_cell, table
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
-from schemas.experiments import Experiment
+from schemas.experiments import ExperimentRecord
 from schemas.host import Role
-from schemas.scorecard import CaseEffect, LineageCard
+from schemas.scorecard import CaseEffect, CaseReading, LineageCard
 
 MOST_RUNS = 12
 """Runs of one case that are listed."""
@@ -39,7 +39,7 @@ class Explain(CaseCommand):
         kept = await asked.relevant()
         return await asyncio.to_thread(self.explanation, kept, asked.context.records.experiments)
 
-    def explanation(self, kept: KeptVerdict | None, experiments: Callable[[str], list[Experiment]]) -> str:
+    def explanation(self, kept: KeptVerdict | None, experiments: Callable[[str], list[ExperimentRecord]]) -> str:
         """Returns the answer. ``experiments`` reads a run's stored experiments."""
         if kept is None:
             return said("There is no verdict yet, so there is nothing to explain.")
@@ -52,7 +52,7 @@ class Explain(CaseCommand):
         return explained(found, experiments(kept.run.id), kept.run.head_sha)
 
 
-def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence[Experiment], sha: str) -> str:
+def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence[ExperimentRecord], sha: str) -> str:
     """Returns what both arms answered to a case, prompt by prompt."""
     parts = [said(f"On `{sha[:12]}`:")]
     for card, case in found:
@@ -84,16 +84,16 @@ def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence
 
 
 CASE_READINGS = {
-    "improved": "got better",
-    "regressed": "got worse",
-    "flaky": "moved, but not reliably",
-    "same": "as before",
-    "missing": "could not be measured in both arms",
-    "not_run": "did not have to run",
+    CaseReading.IMPROVED: "got better",
+    CaseReading.REGRESSED: "got worse",
+    CaseReading.FLAKY: "moved, but not reliably",
+    CaseReading.SAME: "as before",
+    CaseReading.MISSING: "could not be measured in both arms",
+    CaseReading.NOT_RUN: "did not have to run",
 }
 
 
-def _runs(card: LineageCard, case: CaseEffect, records: Sequence[Experiment]) -> list[str]:
+def _runs(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentRecord]) -> list[str]:
     """Returns a line with the score of every run, from the stored experiment."""
     for record in records:
         index = next((n for n, known in enumerate(record.cases) if known.id == case.id), None)

@@ -23,7 +23,7 @@ from engine.readers.bounded import MAX_TEST_SET_BYTES, Source, nearest, shown, s
 from engine.readers.cases import case_of
 from engine.readers.json_nodes import json_line, read_json
 from engine.readers.nodes import plain
-from engine.readers.prompts import read_prompt
+from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import inline_test_set, read_test_set
 from engine.readers.yaml_nodes import read_yaml
 from schemas.errors import PromptVerdictError

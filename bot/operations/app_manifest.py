@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import JsonValue
 
-from engine.check_names import NAME
+from engine.publishing.check_names import NAME
 from schemas.values import Value
 
 PERMISSIONS = {

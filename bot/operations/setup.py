@@ -69,7 +69,7 @@ def setup(plan: AppSetup, stream: TextIO, *, wait_s: float = HOUR_S) -> None:
     app_id, slug = made.get("id"), made.get("slug")
     if not isinstance(app_id, int) or not isinstance(slug, str):
         raise HostError(
-            "GitHub's answer names no App", mend="look at the account's Developer settings, then start over"
+            "GitHub's answer names no App", hint="look at the account's Developer settings, then start over"
         )
     _write(folder, plan, app_id, made)
     stream.write(_after(folder, plan, app_id, slug))
@@ -88,23 +88,23 @@ def _examine(plan: AppSetup) -> None:
     if hook.scheme != "https" or not hook.hostname or hook.query or hook.fragment or hook.username:
         raise UsageError(
             "GitHub can't send webhooks to this URL", where="--webhook-url",
-            mend="for example https://verdict.example.com/webhook",
+            hint="for example https://verdict.example.com/webhook",
         )  # fmt: skip
     if hook.path != "/webhook":
         raise UsageError(
-            "the bot takes webhooks at /webhook", where="--webhook-url", mend=f"https://{hook.netloc}/webhook"
+            "the bot takes webhooks at /webhook", where="--webhook-url", hint=f"https://{hook.netloc}/webhook"
         )
     if not plan.name.strip() or len(plan.name) > LONGEST_NAME:
         raise UsageError(f"an App's name has 1 to {LONGEST_NAME} characters", where="--name")
     if plan.organization is not None and not ACCOUNT.fullmatch(plan.organization):
         raise UsageError(
-            "this is not the name of an organization", where="--organization", mend="as in github.com/NAME"
+            "this is not the name of an organization", where="--organization", hint="as in github.com/NAME"
         )
     server = urlsplit(plan.server_url)
     safe = server.scheme == "https" or (server.scheme == "http" and server.hostname in {LOOPBACK, "localhost"})
     if not safe or not server.hostname or server.path or server.query or server.username:
         raise UsageError(
-            "this is not a GitHub URL", where="--github", mend=f"{PUBLIC_SERVER} or https://github.example.com"
+            "this is not a GitHub URL", where="--github", hint=f"{PUBLIC_SERVER} or https://github.example.com"
         )
 
 
@@ -119,12 +119,12 @@ def _empty_places(folder: Path) -> Path:
     except OSError as error:
         raise UsageError(f"{folder} can't be created: {error.strerror}", where="--output") from None
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"{folder} can't be written", where="--output", mend="name a folder that this user can write")
+        raise UsageError(f"{folder} can't be written", where="--output", hint="name a folder that this user can write")
     there = [name for name in (KEY, SECRET, SETTINGS, RULESET) if os.path.lexists(folder / name)]
     if there:
         raise UsageError(
             f"{folder} already has {', '.join(there)}", where="--output",
-            mend="these may be the keys of an App in use: move them away, or name another folder",
+            hint="these may be the keys of an App in use: move them away, or name another folder",
         )  # fmt: skip
     return folder
 
@@ -140,7 +140,7 @@ def _write(folder: Path, plan: AppSetup, app_id: int, made: dict[str, JsonValue]
     _new_file(folder / RULESET, json.dumps(ruleset(app_id), indent=2) + "\n")
     if not isinstance(secret, str) or not secret:
         raise HostError(
-            "GitHub made the App without a webhook secret", mend=f"set one in its settings and in {folder / SECRET}"
+            "GitHub made the App without a webhook secret", hint=f"set one in its settings and in {folder / SECRET}"
         )
     _new_file(folder / SECRET, secret + "\n")
 
@@ -156,7 +156,7 @@ def _new_file(path: Path, text: str) -> None:
     except OSError as error:
         raise UsageError(
             f"the App is registered, but {path} can't be written: {error.strerror}",
-            mend="make a new key, or delete the App, on its settings page",
+            hint="make a new key, or delete the App, on its settings page",
         ) from None
 
 
@@ -186,7 +186,7 @@ class RegistrationPage:
         end = time.monotonic() + seconds
         while self.code is None:
             if time.monotonic() > end:
-                raise UsageError("the App was not registered within an hour", mend="start over")
+                raise UsageError("the App was not registered within an hour", hint="start over")
             self._server.handle_request()
         return self.code
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.store.values import Run, RunState
-from engine.surfaces import outdated
+from engine.publishing.comment_policy import outdated
 from schemas.errors import NotFound
 
 if TYPE_CHECKING:

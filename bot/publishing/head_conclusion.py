@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.host import CheckConclusion
+from schemas.host import TITLE_LIMIT, CheckConclusion
 from schemas.scorecard import Scorecard, VerdictStatus
 from schemas.values import Value
 
-LONGEST_TITLE = 255
-"""GitHub's limit for the title of a check."""
 WORST_FIRST = (CheckConclusion.FAILURE, None, CheckConclusion.ACTION_REQUIRED, CheckConclusion.SUCCESS)
 """A failure decides at once. Otherwise a pull request without a verdict (``None``) keeps the check open."""
 
@@ -31,14 +29,14 @@ class HeadConclusion(Value):
         if self.decided_by is None:
             return own
         says = "has no verdict yet" if self.conclusion is None else "decides"
-        return f"#{self.decided_by} with the same head {says}; {own}"[:LONGEST_TITLE]
+        return f"#{self.decided_by} with the same head {says}; {own}"[:TITLE_LIMIT]
 
 
 def conclusion_of(scorecard: Scorecard) -> CheckConclusion:
     """Returns the conclusion of one verdict. Never neutral or skipped: GitHub counts both as passed."""
     if scorecard.passes:
         return CheckConclusion.SUCCESS
-    if scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS):
+    if scorecard.status is VerdictStatus.NEEDS_REVIEW:
         return CheckConclusion.ACTION_REQUIRED
     return CheckConclusion.FAILURE
 

@@ -19,8 +19,8 @@ from bot.publishing.pull_request_comment import PullRequestComments
 from bot.store.values import KeptVerdict, RepositoryRef, Run, RunKind
 from bot.telemetry.logs import logger
 from bot.webhooks.intents import RERUN
-from engine.check_names import NAME, check_name
-from engine.clearing import may_be_cleared
+from engine.approvals.acceptance import may_be_cleared
+from engine.publishing.check_names import NAME, check_name
 from engine.render.annotations import scorecard_annotations
 from engine.render.check_text import check_text
 from schemas.errors import HostError, HostUnavailable, NotFound, StoreError

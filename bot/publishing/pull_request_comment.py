@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from bot.publishing.freshness import Superseded, current, still_open
 from bot.telemetry.logs import logger
+from engine.publishing.comment_policy import wants_comment, wants_running
 from engine.render.markdown import MARKER, Links, markdown
 from engine.render.progress import notice
 from engine.render.signs import VERDICT_SIGNS
-from engine.surfaces import wants_comment, wants_running
 from schemas.errors import HostError, HostUnavailable, NotFound
 from schemas.scorecard import Scorecard, VerdictStatus
 

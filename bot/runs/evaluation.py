@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from bot.runs.provenance import provenance_of
 from bot.runs.spending_caps import SpendingCaps
 from bot.store.repository_outcomes import RepositoryOutcomes
-from engine.content import changed_paths, content_digest
+from engine.approvals.content_digest import changed_paths, content_digest
 from engine.pipeline import look, plan
-from engine.preparation import PreparedRun
+from engine.runner.preparation import PreparedRun
 from schemas.errors import ConfigError, SourceError
 from schemas.pullrequests import PullRequest, Trust
 from schemas.trees import Merge
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from adapters.remote import RemoteRepository
-    from adapters.store import CommittedStore
+    from adapters.store.committer import CommittedStore
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
     from bot.store.records import Records
     from bot.store.values import Measured, RepositoryRef
-    from engine.preparation import Preparation
     from engine.runner.access import Access
+    from engine.runner.preparation import Preparation
     from schemas.detection import Detection
     from schemas.host import Sha
     from schemas.ports import Clock
@@ -88,7 +88,7 @@ class LiveEvaluation:
     def access(self) -> Access:
         """The model providers, with one rate limiter for each key."""
         if self._access is None:
-            from adapters.providers.caller import Caller
+            from adapters.call_process.client import Caller
             from engine.runner.access import Access
 
             caller = Caller()  # one for all runs: they share each key's rate limiter and its connections
@@ -110,18 +110,18 @@ class LiveEvaluation:
 
         Only fetching and detecting hold the cached repository: planning renders every prompt and may take long.
         """
-        from adapters.jail import ORDINARY, STRANGERS, JailedRenderer
         from adapters.prices import GenaiPrices
-        from engine.templates import fill_in
+        from adapters.sandbox import ORDINARY, STRANGERS, SandboxedRenderer
+        from engine.readers.dialects import fill_in
 
         def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
-            tree.fetch((pull_request.base_sha, pull_request.head_sha))
+            tree.fetch(pull_request.commits)
             detection = look(tree, pull_request)
             return detection, changed_paths(tree, pull_request, detection.merge)
 
         detection, changes = self.sources.read(repo, read)
         bounds = STRANGERS if pull_request.trust is Trust.FORK else ORDINARY
-        with closing(JailedRenderer(fill_in, bounds=bounds)) as renderer:
+        with closing(SandboxedRenderer(fill_in, bounds=bounds)) as renderer:
             prepared = plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True))
         return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
 
@@ -130,8 +130,8 @@ class LiveEvaluation:
 
         Returns ``None`` if any prompt may differ, or if the tips can't be compared. Raises HostError.
         """
-        from engine.base_moves import concerned_lineages
-        from engine.detect import detect
+        from engine.detection.detect import detect
+        from engine.publishing.base_moves import concerned_lineages
 
         move = PullRequest(
             base_ref=base_ref, base_sha=before, head_ref=base_ref, head_sha=after, trust=Trust.SAME_REPOSITORY
@@ -156,7 +156,7 @@ class LiveEvaluation:
 
 @dataclass(frozen=True)
 class RunPreparation(PreparedRun):
-    """``engine.preparation.Preparation`` of one run of the bot."""
+    """``engine.runner.preparation.Preparation`` of one run of the bot."""
 
     repo: RepositoryRef
     evaluation: LiveEvaluation

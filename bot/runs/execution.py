@@ -17,8 +17,9 @@ from bot.store.async_records import AsyncRecords
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
 from bot.telemetry.health import WAITING
 from bot.telemetry.logs import logger
-from engine.assemble import scorecard
-from engine.trust import pull_request_of
+from engine.approvals.trust import pull_request_of
+from engine.publishing.check_names import NAME
+from engine.scorecard.build_scorecard import scorecard
 from schemas.config import CommentPolicy, Mode
 from schemas.errors import HostError, HostUnavailable, PromptVerdictError, StoreError
 from schemas.host import CheckConclusion
@@ -136,7 +137,7 @@ class Execution:
     async def _wait(self, run: Run, error: StoreError) -> None:
         """Says on the check what the operator must fix. Until then the queue executes the run again and again."""
         self._health.fails(run.id, WAITING)
-        why = f"{error.what[:1].upper()}{error.what[1:]}." + (f" What to do: {error.mend}." if error.mend else "")
+        why = f"{error.what[:1].upper()}{error.what[1:]}." + (f" What to do: {error.hint}." if error.hint else "")
         try:
             await self._publisher.show_waiting(run, why)
         except (Superseded, PromptVerdictError) as refused:
@@ -198,11 +199,19 @@ class Execution:
         return await self._publisher.current(run)
 
     def _pull_request(self, run: Run, now: HostedPullRequest | None) -> PullRequest:
-        host = self._publisher.blocking.host(run)
+        publisher = self._publisher.blocking
+        host = publisher.host(run)
         if now is not None:
             approved = self._records.blocking.approved_head(run.repository_id, now.number, now.head_sha)
-            return pull_request_of(now, run.repository, host.branch(now.base_ref), now.head_sha if approved else None)
-        author = None if run.number is None else host.pull_request(run.number).author
+            # A success on another base counts for the default branch too if its check has the plain name.
+            elsewhere = now.base_ref != now.default_branch
+            counts = elsewhere and publisher.check_name(run.repo, now) == NAME
+            default = host.branch(now.default_branch) if counts else None
+            tip = host.branch(now.base_ref)
+            return pull_request_of(now, run.repository, tip, now.head_sha if approved else None, default)
+        queued = None if run.number is None else host.pull_request(run.number)
+        elsewhere = queued is not None and queued.default_branch != run.base_ref
+        default_ref = queued.default_branch if queued is not None and elsewhere else None
         return PullRequest(
             base_ref=run.base_ref,
             base_sha=run.base_sha or "",
@@ -211,7 +220,9 @@ class Execution:
             trust=Trust.SAME_REPOSITORY,
             repository=run.repository,
             number=run.number,
-            author=author,
+            author=queued and queued.author,
+            default_ref=default_ref,
+            default_sha=host.branch(default_ref) if default_ref else None,
         )
 
     async def _decided_before(self, run: Run, pull_request: PullRequest, digest: str) -> Scorecard | None:
@@ -219,7 +230,7 @@ class Execution:
         if run.kind is not RunKind.QUEUE or run.number is None:
             return None
         shown = await self._records.verdicts_shown(run.repository_id, run.number)
-        same = [kept.scorecard for kept in shown if kept.content_digest == digest]
+        same = [kept.scorecard for kept in shown if (kept.content_digest, kept.run.base_ref) == (digest, run.base_ref)]
         if not same or same[-1].status is VerdictStatus.ERROR:
             return None
         return same[-1].model_copy(

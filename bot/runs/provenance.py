@@ -9,20 +9,20 @@ from bot.store.values import Measured, PromptVersion, TestSetSnapshot
 from schemas.values import canonical_json, digest_of
 
 if TYPE_CHECKING:
-    from engine.pipeline import Entry, Prepared
+    from engine.pipeline import PlannedLineage, Prepared
     from schemas.config import ModelConfig
-    from schemas.experiments import Experiment
+    from schemas.experiments import ExperimentRecord
     from schemas.prompts import PromptFile
     from schemas.testsets import TestSet
 
 
-def provenance_of(prepared: Prepared, records: Iterable[Experiment]) -> tuple[Measured, ...]:
+def provenance_of(prepared: Prepared, records: Iterable[ExperimentRecord]) -> tuple[Measured, ...]:
     """Returns one value for each lineage × model. ``records`` are those of the experiments that were run."""
     by_name = {(record.lineage, record.model): record for record in records}
     return tuple(_measured(entry, by_name.get((entry.change.name, entry.model))) for entry in prepared.entries)
 
 
-def _measured(entry: Entry, record: Experiment | None) -> Measured:
+def _measured(entry: PlannedLineage, record: ExperimentRecord | None) -> Measured:
     change = entry.change
     pair = next((pair for pair in change.models if pair.name == entry.model), None)
     return Measured(

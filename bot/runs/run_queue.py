@@ -243,7 +243,7 @@ def _store_errors() -> Iterator[None]:
         first = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise StoreError(
             f"the queue of runs failed: {first}",
-            mend="repair the database, or restart the bot: it replaces a damaged file",
+            hint="repair the database, or restart the bot: it replaces a damaged file",
         ) from error
 
 

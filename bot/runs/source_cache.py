@@ -86,7 +86,7 @@ class SourceCache:
         return StoreError(
             f"copies of repositories can't be stored: {why}",
             where=str(self._folder),
-            mend="free the disk, or make the data folder writable for the bot",
+            hint="free the disk, or make the data folder writable for the bot",
         )
 
     def _read(self, copy: Path, url: str, token: str | None, lock: IO[str], work: Callable[[RemoteRepository], T]) -> T:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bot.store.async_records import AsyncRecords
 from bot.telemetry.logs import logger
 from bot.variables import DAY_USD, REPOSITORY_USD, RUN_USD
-from engine.runner.budget import Budget
+from engine.runner.budget import SpendingCap
 from schemas.errors import StoreError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class SpendingCaps:
         self._day: _Day | None = None
 
     @asynccontextmanager
-    async def open(self, repository_id: int) -> AsyncIterator[Budget]:
+    async def open(self, repository_id: int) -> AsyncIterator[SpendingCap]:
         """Opens the budget of one run: no more than its cap, and what its repository and the day have left.
 
         Raises StoreError if earlier spending can't be read.
@@ -57,11 +57,11 @@ class SpendingCaps:
         await day.note(repository_id)
         noting = asyncio.create_task(self._note(day, repository_id))
         try:
-            yield Budget(
+            yield SpendingCap(
                 self._caps.run,
                 within=day.budget(repository_id),
                 where=RUN_USD.name,
-                mend=HINT,
+                hint=HINT,
                 shared=True,
                 least=CALL_USD,
             )
@@ -89,17 +89,17 @@ class _Day:
         self.date = date
         self._records = AsyncRecords(records)
         self._cap = caps.repository
-        self._all = Budget(caps.day, where=DAY_USD.name, mend=HINT, shared=True, least=CALL_USD)
-        self._own: dict[int, Budget] = {}
+        self._all = SpendingCap(caps.day, where=DAY_USD.name, hint=HINT, shared=True, least=CALL_USD)
+        self._own: dict[int, SpendingCap] = {}
         self._noted: dict[int, Decimal] = {}
         """By repository id: how much of its budget's spending is in the records."""
         self._turn = asyncio.Lock()
 
-    def budget(self, repository_id: int) -> Budget:
+    def budget(self, repository_id: int) -> SpendingCap:
         """Returns the budget of all runs of a repository."""
         if repository_id not in self._own:
-            self._own[repository_id] = Budget(
-                self._cap, within=self._all, where=REPOSITORY_USD.name, mend=HINT, shared=True, least=CALL_USD
+            self._own[repository_id] = SpendingCap(
+                self._cap, within=self._all, where=REPOSITORY_USD.name, hint=HINT, shared=True, least=CALL_USD
             )
             self._noted[repository_id] = Decimal(0)
         return self._own[repository_id]

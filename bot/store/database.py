@@ -117,7 +117,7 @@ class Database:
         except StoreError as error:
             found = error.what
         if found != "ok":
-            raise StoreError(f"the bot's database is damaged: {found}", where=self.where, mend=DAMAGED)
+            raise StoreError(f"the bot's database is damaged: {found}", where=self.where, hint=DAMAGED)
 
     def close(self) -> None:
         """Closes every connection that is not in use."""
@@ -134,7 +134,7 @@ class Database:
             raise StoreError(
                 f"the bot's database failed: {first}",
                 where=self.where,
-                mend="repair the database or correct its address; earlier records are kept",
+                hint="repair the database or correct its address; earlier records are kept",
             ) from error
 
 
@@ -163,7 +163,7 @@ def _address(url: str) -> URL:
         return address.set(drivername="postgresql+psycopg")
     if address.drivername in ("sqlite", "sqlite+pysqlite") and address.database not in (None, "", ":memory:"):
         return address
-    raise StoreError("the database address is invalid", mend="give sqlite:///file.db or postgresql://…")
+    raise StoreError("the database address is invalid", hint="give sqlite:///file.db or postgresql://…")
 
 
 def _postgres(url: URL) -> Engine:

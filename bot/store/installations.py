@@ -132,7 +132,7 @@ def seen(session: Session, repo: RepositoryRef, at: datetime) -> Repositories:
 
 def gone(what: str) -> StoreError:
     """Returns the error about something that was removed."""
-    return StoreError(f"{what} does not exist, or the App was removed from it", mend="nothing needs to be done")
+    return StoreError(f"{what} does not exist, or the App was removed from it", hint="nothing needs to be done")
 
 
 def hold(session: Session, repository_id: int) -> None:

@@ -34,7 +34,7 @@ def check(database: Database) -> None:
         found = MigrationContext.configure(session.connection()).get_current_revision()
     _refuse_newer(database, found)
     if found != _history()[0]:
-        raise StoreError("the database's tables are not up to date", where=database.where, mend="start the bot once")
+        raise StoreError("the database's tables are not up to date", where=database.where, hint="start the bot once")
 
 
 def _refuse_newer(database: Database, found: str | None) -> None:
@@ -42,7 +42,7 @@ def _refuse_newer(database: Database, found: str | None) -> None:
         raise StoreError(
             f"the database was written by a newer version of Prompt Verdict (revision {found})",
             where=database.where,
-            mend="start that version, or restore the backup from before the upgrade",
+            hint="start that version, or restore the backup from before the upgrade",
         )
 
 

@@ -9,7 +9,6 @@ from sqlmodel import col, select
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Installations, Lineages, Repositories, Runs, Verdicts
 from bot.store.values import LineagePoint, RepositoryRef, Run
-from schemas.prompts import UseCase
 from schemas.scorecard import VerdictStatus
 
 if TYPE_CHECKING:
@@ -45,11 +44,11 @@ class HistoryRecords:
         with self._database.reading() as session:
             return frozenset(session.exec(select(Repositories.id)))
 
-    def lineages(self, repository_id: int) -> dict[str, UseCase]:
+    def lineages(self, repository_id: int) -> dict[str, str]:
         """Returns every prompt that was ever evaluated, by name."""
         of = select(Lineages).where(col(Lineages.repository_id) == repository_id).order_by(col(Lineages.name))
         with self._database.reading() as session:
-            return {row.name: UseCase(row.use_case) for row in session.exec(of)}
+            return {row.name: row.use_case for row in session.exec(of)}
 
     def runs_of_repository(self, repository_id: int, *, before: int | None = None, limit: int = 50) -> list[Run]:
         """Returns the newest runs of a repository, newest first.

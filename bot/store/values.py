@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime
 
-from schemas.experiments import Experiment
+from schemas.experiments import ExperimentRecord
 from schemas.payloads import Id, RepositoryName
 from schemas.scorecard import Scorecard, VerdictStatus
 from schemas.values import Value
@@ -140,7 +140,7 @@ class Measured(Value):
     baseline: PromptVersion | None = None
     candidate: PromptVersion | None = None
     tests: TestSetSnapshot | None = None
-    record: Experiment | None = None
+    record: ExperimentRecord | None = None
 
 
 class KeptVerdict(Value):

@@ -15,7 +15,7 @@ from bot.store.installations import gone, hold
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Lineages, PromptVersions, Runs, TestSetSnapshots, Verdicts
 from bot.store.values import KeptVerdict, Measured, PromptVersion, RunKind, RunState, TestSetSnapshot
-from schemas.experiments import Experiment
+from schemas.experiments import ExperimentRecord
 from schemas.scorecard import Scorecard
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from schemas.scorecard import Effect, LineageCard
 
 
-Document = TypeVar("Document", Scorecard, Experiment)
+Document = TypeVar("Document", Scorecard, ExperimentRecord)
 MOST_SHOWN = 100
 """Verdicts of a pull request that can be approved. No person makes more, and an approval of an older one is void."""
 
@@ -114,7 +114,7 @@ class VerdictRecords:
         )
         return self._verdicts(select(Verdicts, Runs).where(col(Runs.sequence).in_(last)))
 
-    def experiments(self, run_id: str) -> list[Experiment]:
+    def experiments(self, run_id: str) -> list[ExperimentRecord]:
         """Returns the records of a run's experiments, which can be decided again."""
         with self._database.reading() as session:
             found = session.exec(
@@ -123,7 +123,7 @@ class VerdictRecords:
                 .where(col(Runs.id) == run_id, col(Experiments.record).is_not(None))
                 .order_by(col(Experiments.id))
             ).all()
-        return [record for text in found if (record := _understood(Experiment, text)) is not None]
+        return [record for text in found if (record := _understood(ExperimentRecord, text)) is not None]
 
     def _verdicts(self, wanted: Select[Verdicts, Runs]) -> list[KeptVerdict]:
         with self._database.reading() as session:
@@ -182,7 +182,7 @@ def _lineage(session: Session, repository_id: int, card: LineageCard) -> Lineage
     named = (col(Lineages.repository_id) == repository_id, col(Lineages.name) == card.lineage)
     lineage = session.exec(select(Lineages).where(*named)).first()
     if lineage is None:
-        lineage = Lineages(repository_id=repository_id, name=card.lineage, use_case=card.use_case.value)
+        lineage = Lineages(repository_id=repository_id, name=card.lineage, use_case=card.use_case)
         session.add(lineage)
         session.flush()
     return lineage

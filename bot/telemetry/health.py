@@ -85,5 +85,5 @@ def writable(folder: Path) -> None:
         raise StoreError(
             f"this folder can't be written: {error.strerror or error}",
             where=str(folder),
-            mend="free the disk, or make the folder writable for this user",
+            hint="free the disk, or make the folder writable for this user",
         ) from error

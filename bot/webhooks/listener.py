@@ -128,7 +128,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise UsageError(
             f"can't listen on {host}:{port}: {error.strerror or error}",
             where="PROMPTVERDICT_PORT",
-            mend="set PROMPTVERDICT_PORT or PROMPTVERDICT_HOST, if another process uses the port",
+            hint="set PROMPTVERDICT_PORT or PROMPTVERDICT_HOST, if another process uses the port",
         ) from None
     bound.setblocking(False)
     return bound

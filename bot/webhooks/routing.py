@@ -25,7 +25,7 @@ from bot.webhooks.intents import (
     RerunRequested,
     ReviewGiven,
 )
-from engine.check_names import is_ours
+from engine.publishing.check_names import is_ours
 from schemas.payloads import (
     AssociatedPullRequest,
     CheckRunEvent,

@@ -1,1 +1,1 @@
-"""The rooms of engine/detect.py: files of a commit, configurations, models, test cases, one lineage."""
+"""The rooms of engine/detection/detect.py: files of a commit, configurations, models, test cases, one lineage."""

@@ -42,13 +42,13 @@ def folder_for(path: str) -> str:
 def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ...], tuple[Finding, ...]]:
     """Every folder that has a configuration at base or gets one in the head, by folder, and what is worth a warning.
 
-    Raises ConfigError for a head that can't be read; for a base that can't be read, unless the head mends it or nothing
+    Raises ConfigError for a head that can't be read; for a base that can't be read, unless the head fixes it or nothing
     of that folder is touched; for two configurations of one folder.
     """
     changes = sides.changes
     found = [entry.path for entry in tree.find(sides.base.commit, [f"**/{NAME}", f"**/{MISNAMED}"])]
     warnings = [
-        Finding(what=f"this file isn't read: a configuration is named {NAME}", where=shown(path), mend="rename it")
+        Finding(what=f"this file isn't read: a configuration is named {NAME}", where=shown(path), hint="rename it")
         for path in found
         if path.endswith(MISNAMED)
     ]
@@ -69,12 +69,19 @@ def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ..
         if broken and not (changed and head_config):
             if changes.touches(root):
                 raise broken
-            warnings.append(Finding(what=broken.what, where=broken.where, mend=broken.mend))
+            warnings.append(Finding(what=broken.what, where=broken.where, hint=broken.hint))
             continue
         path = roots.get(root) or head
         assert path is not None  # touched: one of the sides has it
         places.append(Place(root, path, base_config, head_config, changed, broken))
     return tuple(places), tuple(warnings)
+
+
+def read_configurations(files: Files) -> dict[str, Config]:
+    """Every configuration of a tree by the folder that it is for. Raises ConfigError for one that can't be read."""
+    roots = _by_folder(path for path in files.find([f"**/{NAME}"]) if path.endswith(NAME))
+    files.fetch(roots.values())
+    return {root: _read(files, path) for root, path in roots.items()}
 
 
 def configuration_around(path: str, places: Sequence[Place]) -> Config:
@@ -105,7 +112,7 @@ def _by_folder(paths: Iterable[str]) -> dict[str, str]:
         other = roots.setdefault(folder_for(path), path)
         if other != path:
             raise ConfigError(
-                f"{shown(other)} is for the same folder", where=shown(path), mend="keep one of the two files"
+                f"{shown(other)} is for the same folder", where=shown(path), hint="keep one of the two files"
             )
     return roots
 
@@ -124,7 +131,7 @@ def _same(sides: Sides, base: str | None, head: str | None) -> bool:
 
 def _read(files: Files, path: str) -> Config:
     if obstacle := files.obstacle(path):
-        raise ConfigError(obstacle.what, where=obstacle.where, mend=obstacle.mend)
+        raise ConfigError(obstacle.what, where=obstacle.where, hint=obstacle.hint)
     if path not in files:
-        raise ConfigError("this is a folder, not a configuration", where=shown(path), mend="rename the folder")
+        raise ConfigError("this is a folder, not a configuration", where=shown(path), hint="rename the folder")
     return read_config(path, files[path])

@@ -48,7 +48,10 @@ class Entry(NamedTuple):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every path in the repository that base or head name for it."""
+        """Every path in the repository that base or head name for it and that is watched.
+
+        A reference is none of them: nothing measures its changes.
+        """
         return tuple(
             below(self.root, path)
             for lineage in (self.lineage, self.head_lineage)
@@ -57,7 +60,6 @@ class Entry(NamedTuple):
                 lineage.prompt,
                 lineage.tests,
                 lineage.rubric,
-                lineage.reference,
                 lineage.judge and lineage.judge.labels,
             )
             if path

@@ -60,7 +60,7 @@ def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
     elif tests is None:
         detail = "can be read again" if head else "can't be read"
         reason = approval(
-            ReasonCode.TESTS_CHANGED, f"{entry.name}: base has no readable test set, this pull request mends it."
+            ReasonCode.TESTS_CHANGED, f"{entry.name}: base has no readable test set, this pull request fixes it."
         )
         reason = reason if head else _no_tests(entry, gating)
     else:
@@ -76,7 +76,7 @@ def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
 def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
     """How a change of the test set's file ends."""
     if gating.reasons:
-        return End.NEEDS_APPROVAL, "it removes or edits cases, or can't be read"
+        return End.NEEDS_REVIEW, "it removes or edits cases, or can't be read"
     if difference.moved_only:
         return End.HARMLESS, "the same content at another path"
     return (End.MEASURED, "added cases") if gating.cases.added else (End.HARMLESS, "only layout or notes differ")
@@ -137,9 +137,9 @@ def _test_set(files: Files, path: str | None, prompt: PromptFile | None) -> Test
 
 def _content(files: Files, path: str) -> bytes:
     if obstacle := files.obstacle(path):
-        raise SourceError(obstacle.what, where=obstacle.where, mend=obstacle.mend)
+        raise SourceError(obstacle.what, where=obstacle.where, hint=obstacle.hint)
     if path not in files:
-        raise SourceError("there is no such file", where=shown(path, 4096), mend="check the path in the configuration")
+        raise SourceError("there is no such file", where=shown(path, 4096), hint="check the path in the configuration")
     return files[path]
 
 

@@ -10,7 +10,9 @@ from schemas.prompts import Finding
 from schemas.trees import TreeEntry
 
 REGULAR = ("100644", "100755")
-FOLDER = "040000"
+FOLDER, LINK, SUBMODULE = "040000", "120000", "160000"
+FOREIGN = {LINK: "a symbolic link", SUBMODULE: "a submodule"}
+"""What isn't followed."""
 LARGEST = 16 * 2**20
 """Bytes; what is larger is not fetched at all. Readers have far smaller limits of their own."""
 PAIRED = tuple(f"{stem}{suffix}" for stem in ("system", "user") for suffix in (".md", ".txt", ".j2", ".jinja"))
@@ -65,10 +67,17 @@ class Files(Mapping[str, bytes]):
     def entry(self, path: str) -> TreeEntry | None:
         """What the tree has at ``path``: a file, a folder, a link, a submodule."""
         if path not in self._entries:
-            above = self._entries.get(path.rpartition("/")[0])
-            inside_a_file = above is not None and above.mode != FOLDER
+            parent = self._entries.get(path.rpartition("/")[0])
+            inside_a_file = parent is not None and parent.mode != FOLDER
             self._entries[path] = None if inside_a_file else self._tree.lookup(self.commit, [path]).get(path)
         return self._entries[path]
+
+    def barrier(self, path: str) -> TreeEntry | None:
+        """The link or submodule above ``path`` behind which it lies, if there is one."""
+        above = path.rpartition("/")[0]
+        while above and (entry := self.entry(above)) is None:
+            above = above.rpartition("/")[0]
+        return entry if above and entry is not None and entry.mode in FOREIGN else None
 
     def conflict(self, path: str) -> Finding | None:
         """That git can't merge the file, if it can't."""
@@ -77,7 +86,7 @@ class Files(Mapping[str, bytes]):
         return Finding(
             what="this branch and its base change this in ways that conflict",
             where=shown(path, 4096),
-            mend="merge the base branch into this one and resolve the conflict",
+            hint="merge the base branch into this one and resolve the conflict",
         )
 
     def obstacle(self, path: str) -> Finding | None:
@@ -85,16 +94,17 @@ class Files(Mapping[str, bytes]):
         entry = self.entry(path)
         if conflict := self.conflict(path):
             return conflict
-        if entry is None or entry.mode == FOLDER:
-            return None
         where = shown(path, 4096)
-        if entry.mode == "120000":
-            return Finding(what="this is a symbolic link; links are not followed", where=where, mend="commit the file")
-        if entry.mode == "160000":
-            return Finding(what="this is a submodule; its files belong to another repository", where=where)
-        if (entry.size or 0) > LARGEST:
+        if entry is None:
+            above = self.barrier(path)
+            what = f"this lies behind {shown(above.path)}, {FOREIGN[above.mode]} that is not followed" if above else ""
+            return Finding(what=what, where=where) if above else None
+        if entry.mode in FOREIGN:
+            what = f"this is {FOREIGN[entry.mode]}, which is not followed"
+            return Finding(what=what, where=where, hint="commit the file")
+        if entry.mode != FOLDER and (entry.size or 0) > LARGEST:
             size = f"{(entry.size or 0) / 2**20:.0f} MiB"
-            return Finding(what=f"the file has {size}", where=where, mend="a prompt has at most 1 MiB")
+            return Finding(what=f"the file has {size}", where=where, hint="a prompt has at most 1 MiB")
         return None
 
     def link(self, path: str) -> str:

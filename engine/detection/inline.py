@@ -13,8 +13,9 @@ from engine.detection.prompts import approval, read_at
 from engine.detection.sides import Sides
 from engine.readers.bounded import MAX_BYTES, shown
 from schemas.config import LineageConfig
-from schemas.prompts import PromptFile, UseCase
+from schemas.prompts import PromptFile
 from schemas.scorecard import Reason, ReasonCode
+from schemas.use_cases import UseCase
 
 SUFFIXES = (".prompt.yml", ".prompt.yaml")
 

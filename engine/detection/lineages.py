@@ -8,7 +8,9 @@ from engine.detection.entries import Entry
 from engine.detection.evidence import Gating, grading_of, tests_ending, tests_of
 from engine.detection.files import below
 from engine.detection.harmless import harmless_rule
-from engine.detection.models import Side, model_of, pair_models
+from engine.detection.leftovers import leftover_reasons
+from engine.detection.models import CommitSide, model_of, pair_models
+from engine.detection.prompt_diff import diff_prompts
 from engine.detection.prompts import (
     Versions,
     approval,
@@ -26,12 +28,12 @@ from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference, Watched, configured_paths, differences, made_of
-from engine.prompt_diff import diff_prompts
-from schemas.config import Budget, Floor, GateConfig, ModelConfig, RunConfig
+from schemas.config import Budget, Config, Floor, GateConfig, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
-from schemas.prompts import Dialect, Finding, PromptFile, UseCase
+from schemas.prompts import Dialect, Finding, InlineEvaluator, PromptFile
 from schemas.scorecard import Change, PromptDiff, Reason, ReasonCode
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 
 def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[Difference, ...]]]:
@@ -65,7 +67,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
     old, new = versions.old, versions.fresh
     head_lineage = entry.head_lineage or entry.lineage
     pairs, refused = pair_models(
-        Side(entry.config, entry.lineage, old), Side(entry.head_config, head_lineage, new or old)
+        CommitSide(entry.config, entry.lineage, old), CommitSide(entry.head_config, head_lineage, new or old)
     )
     gating = tests_of(entry, versions, sides)
     grading = grading_of(entry, sides, found)
@@ -117,6 +119,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
             *(approval(ReasonCode.POLICY_CHANGED, f"{entry.name}: {why}.") for why in (*refused, *unknown_judge)),
             *gating.reasons,
             *grading.reasons,
+            *leftover_reasons(entry.name, old, new),
             *quoted,
             *looked_up,
         ),
@@ -140,7 +143,7 @@ def _lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase])
 def _endings(
     entry: Entry, found: Sequence[Difference], versions: Versions, gating: Gating, sides: Sides
 ) -> Iterator[Ending]:
-    """How each difference ends. What no rule here names needs approval."""
+    """How each difference ends. What no rule here names needs review."""
     of_prompt = [difference for difference in found if difference.what in ("prompt", "partial")]
     for end, path, why in prompt_ends(entry, versions, of_prompt, sides):
         what = next((difference.what for difference in of_prompt if difference.path == path), "prompt")
@@ -150,7 +153,7 @@ def _endings(
             end, why = tests_ending(difference, gating)
         elif difference not in of_prompt:
             rule = harmless_rule(difference, sides)
-            end, why = (End.HARMLESS, rule) if rule else (End.NEEDS_APPROVAL, "base's was used")
+            end, why = (End.HARMLESS, rule) if rule else (End.NEEDS_REVIEW, "base's was used")
         else:
             continue
         yield Ending(what=difference.what, path=difference.path, end=end, why=why)
@@ -185,7 +188,7 @@ def _settings(entry: Entry) -> tuple[GateConfig, RunConfig, Budget]:
 def _judge(
     entry: Entry, prompt: PromptFile | None, pairs: Sequence[ModelPair]
 ) -> tuple[ModelConfig | None, tuple[Finding, ...], tuple[Finding, ...]]:
-    """The judge's model, why it needs approval, and what is worth a warning. All of it by base's configuration.
+    """The judge's model, why it needs review, and what is worth a warning. All of it by base's configuration.
 
     The lineage's own judge; else the one that the prompt's evaluators name, where base configures that model or none at
     all; else base's default; else the model that the prompt itself runs on. A file can't have others pay for a model,
@@ -196,21 +199,33 @@ def _judge(
         model = model_of(entry.lineage.judge.model, config)
         unknown = Finding(what=f"base's configuration has no model {entry.lineage.judge.model!r} to judge with")
         return model, () if model else (unknown,), ()
-    asking = [one for one in (prompt.evaluators if prompt else ()) if one.judge_prompt or one.uses]
-    if not asking or entry.lineage.rubric or entry.lineage.use_case is not UseCase.GENERATION:
+    asking = _asking(entry, prompt)
+    if not asking:
         return None, (), ()
     named = next((one.judge_model for one in asking if one.judge_model), None)
     model = model_of(named, config) if named else None
     if model is not None and (not config.models or model in config.models.values()):
         return model, (), ()
-    default = config.defaults.model
-    default = default if isinstance(default, str) or default is None else default[0]
-    model = model_of(default, config) if default else None
-    model = model or next((pair.baseline or pair.candidate for pair in pairs), None)
+    model = _default_judge(config, pairs)
     if named is None or model is None:
         return model, (), ()
     what = f"the evaluators of {entry.name} name the judge {named!r}, which base does not configure"
-    return model, (), (Finding(what=what, mend=f"{model.model} judges instead; add the model to models: in base"),)
+    return model, (), (Finding(what=what, hint=f"{model.model} judges instead; add the model to models: in base"),)
+
+
+def _asking(entry: Entry, prompt: PromptFile | None) -> list[InlineEvaluator]:
+    """The prompt file's own evaluators that need a judge."""
+    if prompt is None or entry.lineage.rubric or entry.lineage.use_case != UseCase.GENERATION:
+        return []
+    return [one for one in prompt.evaluators if one.judge_prompt or one.uses]
+
+
+def _default_judge(config: Config, pairs: Sequence[ModelPair]) -> ModelConfig | None:
+    """Base's default model, else the one that the prompt itself runs on."""
+    default = config.defaults.model
+    name = default if isinstance(default, str) or default is None else default[0]
+    model = model_of(name, config) if name else None
+    return model or next((pair.baseline or pair.candidate for pair in pairs), None)
 
 
 def _reference(entry: Entry, sides: Sides) -> PromptFile | None:

@@ -33,7 +33,7 @@ _PICKING = {"selectattr", "rejectattr", "select", "reject", "replace"}
 
 
 def lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) -> tuple[Reason, ...]:
-    """Returns a suspicious reason where ``new`` picks by an input's text in places that ``old`` doesn't have."""
+    """Returns a reason for review where ``new`` picks by an input's text in places that ``old`` doesn't have."""
     free = _free_texts(cases)
     if not free or new.dialect is not Dialect.JINJA:
         return ()
@@ -54,7 +54,7 @@ def lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) 
         f"The template picks what it says by the text of an input ({named}): it can hold the answers to the test "
         "cases, and what it says to others was not measured."
     )
-    return (Reason(code=ReasonCode.QUOTED_CASES, status=VerdictStatus.SUSPICIOUS, sentence=sentence),)
+    return (Reason(code=ReasonCode.QUOTED_CASES, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
 
 
 def _free_texts(cases: Sequence[TestCase]) -> frozenset[str]:
@@ -70,10 +70,6 @@ def _free_texts(cases: Sequence[TestCase]) -> frozenset[str]:
         and 2 * len(set(map(repr, held))) > len(held)
         and 2 * len({repr(one) for one in held}) > len(held)
     )
-
-
-def _differ(values: Sequence[object]) -> bool:
-    return 2 * len(set(map(repr, values))) > len(values)
 
 
 def _picks(prompt: PromptFile, free: frozenset[str], cases: Sequence[TestCase]) -> Iterator[tuple[str, str]]:

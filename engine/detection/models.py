@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from engine.readers.bounded import shown
-from schemas.config import Config, LineageConfig, ModelConfig, ProviderName
+from schemas.config import Config, LineageConfig, ModelConfig
 from schemas.detection import ModelPair
 from schemas.prompts import Finding, Parameters, PromptFile
-
-PUBLISHERS = {
-    "openai": ProviderName.OPENAI,
-    "anthropic": ProviderName.ANTHROPIC,
-    "offline": ProviderName.OFFLINE,
-}
-FAMILIES = {
-    "gpt-": ProviderName.OPENAI,
-    "o1": ProviderName.OPENAI,
-    "o3": ProviderName.OPENAI,
-    "o4": ProviderName.OPENAI,
-}
-FAMILIES |= {"claude": ProviderName.ANTHROPIC, "offline-": ProviderName.OFFLINE}
-"""How bare model ids begin, by provider."""
+from schemas.providers import PROVIDERS
 
 
 def model_of(name: str, config: Config) -> ModelConfig | None:
@@ -30,15 +18,21 @@ def model_of(name: str, config: Config) -> ModelConfig | None:
         return config.models[name]
     publisher, _, bare = name.rpartition("/")
     for model in config.models.values():
-        if model.model in (name, bare) and publisher in ("", model.provider.value):
+        if model.model in (name, bare) and publisher in ("", model.provider):
             return model
-    provider = PUBLISHERS.get(publisher)
-    if not publisher:
-        provider = next((found for start, found in FAMILIES.items() if bare.startswith(start)), None)
+    provider = next(
+        (
+            provider
+            for provider, spec in PROVIDERS.items()
+            if spec.model_prefixes
+            and (publisher == provider or (not publisher and bare.startswith(spec.model_prefixes)))
+        ),
+        None,
+    )
     return ModelConfig(provider=provider, model=bare) if provider and bare else None
 
 
-class Side(NamedTuple):
+class CommitSide(NamedTuple):
     """What one arm's commit says about a lineage; the prompt is ``None`` where it doesn't exist."""
 
     config: Config
@@ -55,7 +49,7 @@ class Side(NamedTuple):
         return (said,) if isinstance(said, str) else said
 
 
-def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Finding, ...]]:
+def pair_models(base: CommitSide, head: CommitSide) -> tuple[tuple[ModelPair, ...], tuple[Finding, ...]]:
     """An experiment for each model of the candidate, and what base doesn't allow.
 
     A model that both versions name is paired with itself; what replaces a model is paired with what it replaces. The
@@ -67,26 +61,38 @@ def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Fi
     news: dict[str, ModelConfig] = {}
     refused: list[Finding] = []
     for name in head.names:
-        asked = model_of(name, head.config)
-        if asked is None:
-            refused.append(_unknown(name))
-            continue
-        own = next((model for model in allowed if _same_model(model, asked)), None)
-        known = own.parameters if own is not None else Parameters()
-        if own is not None and (found := _at_the_provider(name, asked.parameters, known)):
-            refused.append(found)
-            news[name] = own
-        elif own is not None:
-            news[name] = own.model_copy(update={"parameters": asked.parameters})
-        elif found := _at_the_provider(name, asked.parameters, known):
-            refused.append(found)
-        elif not base.config.models and _own_origin(asked):
-            news[name] = asked
-        else:
-            refused.append(_not_in_base(name))
+        model, why = _admitted(name, base, head, allowed)
+        if model is not None:
+            news[name] = model
+        if why is not None:
+            refused.append(why)
     if not news and not refused:
-        refused.append(Finding(what="no model is named", mend="add model: to the lineage, or defaults: {model: …}"))
-    news = news or olds
+        refused.append(Finding(what="no model is named", hint="add model: to the lineage, or defaults: {model: …}"))
+    return _paired(olds, news or olds, with_baseline=base.prompt is not None), tuple(refused)
+
+
+def _admitted(
+    name: str, base: CommitSide, head: CommitSide, allowed: Sequence[ModelConfig]
+) -> tuple[ModelConfig | None, Finding | None]:
+    """The model that runs under ``name``, and what the head asked for that base doesn't allow."""
+    asked = model_of(name, head.config)
+    if asked is None:
+        return None, _unknown(name)
+    own = next((model for model in allowed if _same_model(model, asked)), None)
+    found = _at_the_provider(name, asked.parameters, Parameters() if own is None else own.parameters)
+    if own is not None:
+        return (own, found) if found else (own.model_copy(update={"parameters": asked.parameters}), None)
+    if found:
+        return None, found
+    if not base.config.models and _own_origin(asked):
+        return asked, None
+    return None, _not_in_base(name)
+
+
+def _paired(
+    olds: Mapping[str, ModelConfig], news: Mapping[str, ModelConfig], *, with_baseline: bool
+) -> tuple[ModelPair, ...]:
+    """A new name takes the place of the first old one that is gone; without one it is compared with itself."""
     replaced = [name for name in olds if name not in news]
     pairs = []
     for name, model in news.items():
@@ -95,11 +101,11 @@ def pair_models(base: Side, head: Side) -> tuple[tuple[ModelPair, ...], tuple[Fi
             ModelPair(
                 name=name,
                 candidate=model,
-                baseline_name=partner if base.prompt else None,
-                baseline=olds.get(partner, model) if base.prompt else None,
+                baseline_name=partner if with_baseline else None,
+                baseline=olds.get(partner, model) if with_baseline else None,
             )
         )
-    return tuple(pairs), tuple(refused)
+    return tuple(pairs)
 
 
 FUNCTIONS = (None, "function", "custom")
@@ -126,7 +132,7 @@ def _at_the_provider(name: str, asked: Parameters, known: Parameters) -> Finding
     return Finding(
         what=f"the model {name!r} would have its provider use {what} with our key, which base does not allow;"
         " it was not sent",
-        mend="add it in a pull request of its own; what a person approved and merged is sent from then on",
+        hint="add it in a pull request of its own; what a person approved and merged is sent from then on",
     )
 
 
@@ -141,13 +147,13 @@ def _own_origin(model: ModelConfig) -> bool:
 
 def _unknown(name: str) -> Finding:
     return Finding(
-        what=f"nobody knows whose model {name!r} is",
-        mend=f"say it in promptverdict.yaml: models: {{my-model: {{provider: …, model: {name}}}}}",
+        what=f"the provider of model {name!r} is unknown",
+        hint=f"say it in promptverdict.yaml: models: {{my-model: {{provider: …, model: {name}}}}}",
     )
 
 
 def _not_in_base(name: str) -> Finding:
     return Finding(
         what=f"the model {name!r} is not in base's configuration, so nothing was measured on it",
-        mend="add the model in a pull request of its own; the swap is measured then",
+        hint="add the model in a pull request of its own; the swap is measured then",
     )

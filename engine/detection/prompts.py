@@ -8,12 +8,12 @@ from typing import NamedTuple, TypeVar
 from engine.detection.entries import Entry
 from engine.detection.files import FOLDER, REGULAR, Files
 from engine.detection.harmless import harmless_rule
+from engine.detection.prompt_diff import changed_lines, diff_prompts
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference
-from engine.prompt_diff import changed_lines, diff_prompts
 from engine.readers.bounded import shown
+from engine.readers.dialects import without_comments
 from engine.readers.prompts import read_prompt
-from engine.templates import without_comments
 from schemas.config import Floor
 from schemas.detection import End, Ending
 from schemas.errors import PromptVerdictError
@@ -57,12 +57,12 @@ def attempt(read: Callable[[], T]) -> T | Finding:
     try:
         return read()
     except PromptVerdictError as error:
-        return Finding(what=error.what, where=error.where, mend=error.mend)
+        return Finding(what=error.what, where=error.where, hint=error.hint)
 
 
 def approval(code: ReasonCode, sentence: str) -> Reason:
     """A person has to accept this."""
-    return Reason(code=code, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)
+    return Reason(code=code, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
 
 
 def failure(code: ReasonCode, sentence: str) -> Reason:
@@ -78,7 +78,7 @@ def has_floor(floor: Floor) -> bool:
 def path_after(entry: Entry, sides: Sides) -> str | None:
     """Where the prompt lies after the merge, followed through renames by content; ``None``: nowhere."""
     after = entry.head_prompt
-    if sides.merged.entry(after) is not None:
+    if sides.merged.entry(after) is not None or sides.merged.obstacle(after):
         return after
     return sides.changes.moves.get(entry.prompt)
 
@@ -86,7 +86,8 @@ def path_after(entry: Entry, sides: Sides) -> str | None:
 def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Versions:
     """Finds and reads the prompt on both sides. ``found``: what differs of its files; a conflict can't be read."""
     conflict = next((why for each in found if each.path and (why := sides.merged.conflict(each.path))), None)
-    before = entry.prompt if sides.base.entry(entry.prompt) is not None else None
+    there = sides.base.entry(entry.prompt) is not None or sides.base.obstacle(entry.prompt)
+    before = entry.prompt if there else None
     after = path_after(entry, sides)
     entry_after = sides.merged.entry(after) if after else None
     is_a_link = entry_after is not None and entry_after.mode not in (*REGULAR, FOLDER)
@@ -103,10 +104,12 @@ def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Vers
 
 def read_at(files: Files, path: str | None) -> PromptFile | Finding | None:
     """The prompt at ``path``, ``None`` if nothing is there, or why it can't be read."""
-    if path is None or files.entry(path) is None:
+    if path is None:
         return None
     if obstacle := files.obstacle(path):
         return obstacle
+    if files.entry(path) is None:
+        return None
     files.fetch_prompts([path])
     return attempt(lambda: read_prompt(path, files))
 
@@ -162,12 +165,12 @@ def prompt_ends(
 ) -> Iterator[tuple[End, str, str]]:
     """How each thing that differs in the prompt's files ends: the end, the path, and why.
 
-    What ends as measured is looked at again when the requests are known (engine/reach.py).
+    What ends as measured is looked at again when the requests are known (engine/planning/reach.py).
     """
     old, new = versions.old, versions.fresh
     if found and (old is None or new is None):
         # Gone, new or unreadable: prompt_reasons says so, and so does a floor for what is new.
-        end = End.MEASURED if new is not None and versions.baseline is None else End.NEEDS_APPROVAL
+        end = End.MEASURED if new is not None and versions.baseline is None else End.NEEDS_REVIEW
         yield end, found[0].path, "it is not there, or can't be read, on both sides"
         return
     if not found or old is None or new is None:
@@ -180,7 +183,7 @@ def prompt_ends(
         if rule is not None:
             yield End.HARMLESS, difference.path, rule
         elif not said:
-            yield End.NEEDS_APPROVAL, difference.path, "nothing that is read of it differs"
+            yield End.NEEDS_REVIEW, difference.path, "nothing that is read of it differs"
 
 
 def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterator[tuple[End, str]]:
@@ -192,15 +195,15 @@ def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterat
         yield End.MEASURED, "parameters"
     if old.model != new.model:
         if entry.lineage.model:
-            yield End.NEEDS_APPROVAL, "the model that it names is not used: the configuration names another"
+            yield End.NEEDS_REVIEW, "the model that it names is not used: the configuration names another"
         else:
             yield End.MEASURED, "model"
     if old.test_data != new.test_data:
         yield End.MEASURED, "test data"
     if old.evaluators != new.evaluators:
-        yield End.NEEDS_APPROVAL, "its own evaluators differ; base's were used"
+        yield End.NEEDS_REVIEW, "its own evaluators differ; base's were used"
     if unread := unread_changes(old, new):
-        yield End.NEEDS_APPROVAL, f"this format's reader does not read {', '.join(unread)}"
+        yield End.NEEDS_REVIEW, f"this format's reader does not read {', '.join(unread)}"
     if (old.name, old.description) != (new.name, new.description):
         yield End.HARMLESS, "only its name or description differs, which no request holds"
 
@@ -244,7 +247,7 @@ def unmeasured_reasons(name: str, endings: Sequence[Ending], versions: Versions)
         return
     for ending in endings:
         said = ending.why.startswith("its own evaluators")
-        if ending.end is End.NEEDS_APPROVAL and ending.what in ("prompt", "partial") and not said:
+        if ending.end is End.NEEDS_REVIEW and ending.what in ("prompt", "partial") and not said:
             sentence = f"{name}: {shown(ending.path)} changed, but not all of it was measured: {ending.why}."
             yield approval(ReasonCode.UNMEASURED, sentence)
 
@@ -267,5 +270,5 @@ def prompt_warnings(entry: Entry, versions: Versions) -> Iterator[Finding]:
         yield Finding(
             what=f"the prompt names the model {shown(new.model)}, but the configuration's is used",
             where=shown(new.path),
-            mend="remove model: from one of them",
+            hint="remove model: from one of them",
         )

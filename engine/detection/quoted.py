@@ -197,11 +197,11 @@ def judged(quoted: Sequence[TestCase], cases: Sequence[TestCase]) -> tuple[tuple
     what = f"the prompt holds {len(quoted)} of its {of} test {'case' if of == 1 else 'cases'} as text ({names})"
     why = f"what it says to {'that one tells' if one else 'those tells'} nothing about others"
     if not _weighs(quoted, cases):
-        return (), (Finding(what=f"{what}: {why}", mend="give it other examples"),)
+        return (), (Finding(what=f"{what}: {why}", hint="give it other examples"),)
     sentence = f"{what[0].upper()}{what[1:]}: {why}; give it other examples."
     reason = Reason(
         code=ReasonCode.QUOTED_CASES,
-        status=VerdictStatus.SUSPICIOUS,
+        status=VerdictStatus.NEEDS_REVIEW,
         sentence=sentence,
         cases=tuple(case.id for case in quoted),
     )

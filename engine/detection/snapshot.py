@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from engine.detection.entries import Entry
-from engine.detection.files import FOLDER, PAIRED, Files, below, folder_of
+from engine.detection.files import FOLDER, LINK, PAIRED, SUBMODULE, Files, below, folder_of
 from engine.detection.sides import Changes
 from engine.readers.bounded import MAX_BYTES
 from engine.readers.prompts.partials import watched_partials
@@ -18,7 +18,6 @@ from engine.readers.prompts.plain import SUFFIXES
 from schemas.config import LineageConfig
 from schemas.trees import TreeEntry
 
-LINK = "120000"
 PART_SUFFIXES = (*SUFFIXES, ".html", ".xml", ".yaml", ".yml", ".json")
 """Of files in a folder that is watched as a whole, because the name of an include is computed."""
 MAX_DEPTH = 12
@@ -63,10 +62,11 @@ def made_of(prompts: Iterable[str], files: Files) -> dict[str, dict[str, str]]:
     waiting = [(prompt, path) for prompt, parts in found.items() for path in parts]
     for _ in range(MAX_DEPTH):
         files.fetch(path for _, path in waiting)
+        files.fetch(folder for _, path in waiting if files.entry(path) is None and (folder := path.rpartition("/")[0]))
         following: list[tuple[str, str]] = []
         for prompt, path in waiting:
             parts = found[prompt]
-            for part, what in _leads_to(prompt, path, files.entry(path), files).items():
+            for part, what in _leads_to(prompt, path, parts[path], files).items():
                 if part not in parts:
                     parts[part] = what
                     following.append((prompt, part))
@@ -76,9 +76,12 @@ def made_of(prompts: Iterable[str], files: Files) -> dict[str, dict[str, str]]:
     return found
 
 
-def _leads_to(prompt: str, path: str, entry: TreeEntry | None, files: Files) -> dict[str, str]:
-    """What the file at ``path`` brings into the prompt."""
-    if entry is None or entry.mode == FOLDER or (entry.size or 0) > MAX_BYTES:
+def _leads_to(prompt: str, path: str, what: str, files: Files) -> dict[str, str]:
+    """What the file at ``path`` brings into the prompt, or what has to be watched in its stead."""
+    entry = files.entry(path)
+    if entry is None:
+        return _behind(path, what, files)
+    if entry.mode in (FOLDER, SUBMODULE) or (entry.size or 0) > MAX_BYTES:
         return {}
     if entry.mode == LINK:
         target = _target(path, files.link(path))
@@ -86,9 +89,16 @@ def _leads_to(prompt: str, path: str, entry: TreeEntry | None, files: Files) -> 
     raw = files.get(path, b"")
     if b"{%" not in raw:
         return {}
-    paths, computed = watched_partials(prompt, raw.decode("utf-8", "replace"))
-    inside = dict.fromkeys(paths, "partial")
-    return inside | ({f"{prompt.rpartition('/')[0]}/": "partial"} if computed else {})
+    return dict.fromkeys(watched_partials(prompt, raw.decode("utf-8", "replace")), "partial")
+
+
+def _behind(path: str, what: str, files: Files) -> dict[str, str]:
+    """The link or submodule behind which a path lies, and the path that the link makes of it."""
+    above = files.barrier(path)
+    if above is None:
+        return {}
+    target = _target(above.path, files.link(above.path)) if above.mode == LINK else None
+    return {above.path: what} | ({} if target is None else {target + path[len(above.path) :]: what})
 
 
 def _target(link: str, target: str) -> str | None:

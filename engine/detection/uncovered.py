@@ -25,12 +25,10 @@ def uncovered_files(sides: Sides, entries: Sequence[Entry], watched: Collection[
     paths = []
     for change in sides.changes.all:
         both = [side.path for side in (change.before, change.after) if side]
-        if (
-            any(may_hold_prompt(path) for path in both)
-            and not {*both, *map(folder_of, both)} & claimed
-            and not (change.before and change.after and change.before.blob == change.after.blob)
-        ):
-            paths.append(both[-1])
+        suspects = [path for path in both if may_hold_prompt(path)]
+        moved = len(suspects) == 2 and change.before and change.after and change.before.blob == change.after.blob
+        if suspects and not moved and not {*both, *map(folder_of, both)} & claimed:
+            paths.append(suspects[-1])
     return tuple(paths)
 
 
@@ -50,7 +48,7 @@ def uncovered_reasons(
     """What doesn't pass: where the configuration says so, and where a lineage's prompt can't be found."""
     if adoption:
         return
-    asked = [path for path in uncovered if _policy(path, places) is Uncovered.NEEDS_APPROVAL]
+    asked = [path for path in uncovered if _policy(path, places) is Uncovered.NEEDS_REVIEW]
     if asked:
         yield approval(ReasonCode.UNCOVERED, f"{_looks(asked)}: not measured.")
     for entry in lost:
@@ -61,11 +59,14 @@ def uncovered_reasons(
         )
 
 
-def uncovered_warnings(uncovered: Sequence[str], places: Sequence[Place]) -> Iterator[Finding]:
-    """A warning that names them, for those that the configuration doesn't ignore."""
+def uncovered_warnings(uncovered: Sequence[str], lost: Sequence[Entry], places: Sequence[Place]) -> Iterator[Finding]:
+    """A warning that names them, for those that the configuration doesn't ignore, and lineages without a prompt."""
+    for entry in () if uncovered else lost:
+        what = f"there is no prompt {shown(entry.prompt)}, neither before nor after: {entry.name} gates nothing"
+        yield Finding(what=what, hint=f"correct the path in {NAME}, or remove the lineage")
     free = [path for path in uncovered if _policy(path, places) is Uncovered.WARN]
     if free:
-        yield Finding(what=f"{_looks(free)}: not gated", mend=f"add a lineage to {NAME}")
+        yield Finding(what=f"{_looks(free)}: not gated", hint=f"add a lineage to {NAME}")
 
 
 def _policy(path: str, places: Sequence[Place]) -> Uncovered:

@@ -46,7 +46,7 @@ def workflow_reasons(changed: Sequence[Paths]) -> tuple[Reason, ...]:
     return tuple(
         Reason(
             code=ReasonCode.WORKFLOW_CHANGED,
-            status=VerdictStatus.NEEDS_APPROVAL,
+            status=VerdictStatus.NEEDS_REVIEW,
             sentence=(
                 f"This pull request {'adds' if before is None else 'removes' if after is None else 'changes'} "
                 f"{shown(after or before or '')}, which calls this gate."

@@ -21,10 +21,6 @@ BETA = 0.04
 Z_BETA = 1.75
 Z_POWER = 1.645
 """A margin counts as certifiable when an unchanged prompt would be certified in 95 of 100 runs."""
-WIDEST = 0.25
-"""No default margin gets wider than this; a slice that needs more is not judged by its mean."""
-OVERALL_MARGIN = 0.05
-SLICE_MARGIN = 0.10
 CASE_MARGIN = 0.10 - 1e-9
 """What a single case must lose or gain to look worse or better (10 points): a judge's wavering is neither."""
 CHURN = 0.08
@@ -42,7 +38,8 @@ def planning_sample(sizes: Iterable[int]) -> tuple[float, float]:
     """The effective number of clusters (Kish 1965), and the prior variance of a cluster's mean difference.
 
     ``sizes``: cases by cluster, each 1 or more. Clusters of one case each give their number and ``PLANNING_VARIANCE``.
-    The design effect of a cluster of m cases is 1 + (m − 1)·``ALIKE_IN_CLUSTERS``. Nothing gives (0, PLANNING_VARIANCE).
+    The design effect of a cluster of m cases is 1 + (m − 1)·``ALIKE_IN_CLUSTERS``. No case gives
+    (0, ``PLANNING_VARIANCE``).
     """
     counts = list(sizes)
     cases, squares = sum(counts), sum(size**2 for size in counts)

@@ -10,8 +10,8 @@ import numpy as np
 
 from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Floats, Observations
-from engine.gate.course import Breaks, Course
 from engine.gate.ledger import Pairs
+from engine.gate.state import Breaks, ComparisonState
 from schemas.config import SlicePolicy
 
 RUNS = 6
@@ -23,9 +23,9 @@ Groups = Mapping[str | None, Sequence[int]]
 """Cases by slice; ``None``: cases of no such slice."""
 
 
-def listed_breaks(course: Course) -> Groups:
+def listed_breaks(state: ComparisonState) -> Groups:
     """Cases of must-pass and guarded slices that look worse on the first metric, by slice with such cases."""
-    found = {h.slice: worse_cases(course, h.slice) for h in course.design.of_policy(*LISTED)}
+    found = {h.slice: worse_cases(state, h.slice) for h in state.design.of_policy(*LISTED)}
     return {name: cases for name, cases in found.items() if cases}
 
 
@@ -33,31 +33,31 @@ LISTED = (SlicePolicy.MUST_PASS, SlicePolicy.GUARD)
 """Policies that look at each case."""
 
 
-def worse_cases(course: Course, name: str | None) -> list[int]:
+def worse_cases(state: ComparisonState, name: str | None) -> list[int]:
     """Cases of a slice that look worse on the first metric; a missing cell counts against the candidate."""
-    differences = course.ledger.imputed()[:, 0]
-    inside = course.design.inside(name)
+    differences = state.ledger.imputed()[:, 0]
+    inside = state.design.inside(name)
     return [int(i) for i in np.flatnonzero(inside & (np.nan_to_num(differences) <= -CASE_MARGIN))]
 
 
-def confirm_breaks(course: Course, groups: Groups) -> Generator[Batch, Observations, dict[str | None, Breaks]]:
+def confirm_breaks(state: ComparisonState, groups: Groups) -> Generator[Batch, Observations, dict[str | None, Breaks]]:
     """Runs these cases 6 more times in each arm; what that gave, by group."""
     wanted = sorted({i for cases in groups.values() for i in cases})
     if not wanted:
         return {}
-    asked = course.ledger.fresh_batch(dict.fromkeys(wanted, (RUNS, RUNS)), "breaks")
-    given = course.ledger.record_fresh(asked, (yield asked))
-    return {name: _judged(course, cases, given) for name, cases in groups.items()}
+    asked = state.ledger.fresh_batch(dict.fromkeys(wanted, (RUNS, RUNS)), "breaks")
+    given = state.ledger.record_fresh(asked, (yield asked))
+    return {name: _judged(state, cases, given) for name, cases in groups.items()}
 
 
-def _judged(course: Course, cases: Sequence[int], given: Pairs) -> Breaks:
+def _judged(state: ComparisonState, cases: Sequence[int], given: Pairs) -> Breaks:
     arms = {i: (given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]) for i in cases}
     known = {i: (_known(b), _known(c)) for i, (b, c) in arms.items()}
     imputed = {i: (np.nan_to_num(b, nan=1.0), np.nan_to_num(c, nan=0.0)) for i, (b, c) in arms.items()}
-    seed = int(course.design.seed[:16], 16)
+    seed = int(state.design.seed[:16], 16)
     return Breaks(
-        p=label_p([(_known(b), _known(c)) for b, c in _by_cluster(course, arms)], seed),
-        worst_p=label_p(_by_cluster(course, imputed), seed),
+        p=label_p([(_known(b), _known(c)) for b, c in _by_cluster(state, arms)], seed),
+        worst_p=label_p(_by_cluster(state, imputed), seed),
         worse=tuple(i for i, (b, c) in known.items() if len(b) and len(c) and c.mean() < b.mean()),
         worst=tuple(i for i, (b, c) in imputed.items() if c.mean() < b.mean()),
         broken=tuple(i for i, both in known.items() if label_p([both], seed) <= CERTAIN),
@@ -65,11 +65,11 @@ def _judged(course: Course, cases: Sequence[int], given: Pairs) -> Breaks:
     )
 
 
-def _by_cluster(course: Course, arms: Mapping[int, tuple[Floats, Floats]]) -> list[tuple[Floats, Floats]]:
+def _by_cluster(state: ComparisonState, arms: Mapping[int, tuple[Floats, Floats]]) -> list[tuple[Floats, Floats]]:
     """Both arms' runs, added up over the cases of each cluster: they may be one draw, so one label goes for all."""
     groups: dict[int, list[tuple[Floats, Floats]]] = {}
     for i, both in arms.items():
-        groups.setdefault(int(course.design.units[i]), []).append(both)
+        groups.setdefault(int(state.design.units[i]), []).append(both)
     return [(np.sum([b for b, _ in group], axis=0), np.sum([c for _, c in group], axis=0)) for group in groups.values()]
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from functools import lru_cache
 
 import numpy as np
 
 from engine.gate.cells import BASELINE, CANDIDATE, Floats
-from engine.gate.course import Course
 from engine.gate.spending import normal_quantile, tail
+from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
-from schemas.scorecard import CostEffect, Interval
+from schemas.scorecard import CostEffect, Interval, LimitReading
 
+EXPANDED = 200
+"""Degrees of freedom from which on the expansion of Student's t is exact to 1e-10."""
+NEWTON_STEPS = 60
 LEVEL = 0.05
 USD = 2
 """Index of the cost in ``Ledger.usage``."""
@@ -29,13 +32,13 @@ class Ratio:
     high: float
 
 
-def cost_effect(course: Course, usd: Floats | None = None) -> CostEffect:
+def cost_effect(state: ComparisonState, usd: Floats | None = None) -> CostEffect:
     """Cost per 1,000 cases over planned runs that both arms answered, and whether its increase is within the limit.
 
     ``usd[arms, cases]``: other costs than the measured ones.
     """
-    design = course.design
-    usd = course.ledger.paired_usage(USD) if usd is None else usd
+    design = state.design
+    usd = state.ledger.paired_usage(USD) if usd is None else usd
     limit = None if design.gate.max_cost_increase is None else float(design.gate.max_cost_increase)
     share = weights(design, None, np.asarray(~np.isnan(usd).any(axis=0)))
     if not share.any():
@@ -43,7 +46,7 @@ def cost_effect(course: Course, usd: Floats | None = None) -> CostEffect:
         return no_cost(limit if called else None)  # what is sent unchanged costs what it did
     means = [by_unit(design, share * np.nan_to_num(usd[arm])) for arm in (BASELINE, CANDIDATE)]
     totals = [float(of_arm.sum()) for of_arm in means]
-    bounds = ratio(means[0], means[1], by_unit(design, share), tail(course.critical(LEVEL)))
+    bounds = ratio(means[0], means[1], by_unit(design, share), tail(state.critical(LEVEL)))
     high = None if bounds is None or math.isinf(bounds.high) else bounds.high - 1
     return CostEffect(
         baseline_per_1000=_usd(totals[0]),
@@ -58,34 +61,38 @@ def cost_effect(course: Course, usd: Floats | None = None) -> CostEffect:
 def no_cost(limit: float | None) -> CostEffect:
     """Nothing is known about costs."""
     nothing: dict[str, None] = dict.fromkeys(("baseline_per_1000", "candidate_per_1000", "increase", "interval"))
-    return CostEffect(**nothing, limit=limit, reading="no_data")
+    return CostEffect(**nothing, limit=limit, reading=LimitReading.NO_DATA)
 
 
-def careful_cost(course: Course) -> CostEffect:
+def careful_cost(state: ComparisonState) -> CostEffect:
     """The same; but it passes only if it also would, had the missing cells cost the most."""
-    effect = cost_effect(course)
-    if effect.reading != "passes" or not course.ledger.unmeasured().any():
+    effect = cost_effect(state)
+    if effect.reading is not LimitReading.PASSES or not state.ledger.unmeasured().any():
         return effect
-    worst = cost_effect(course, _at_worst(course))
-    return effect if worst.reading == "passes" else effect.model_copy(update={"reading": "cant_tell"})
+    worst = cost_effect(state, _at_worst(state))
+    return (
+        effect
+        if worst.reading is LimitReading.PASSES
+        else effect.model_copy(update={"reading": LimitReading.CANT_TELL})
+    )
 
 
-def cost_in_doubt(course: Course) -> bool:
+def cost_in_doubt(state: ComparisonState) -> bool:
     """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
-    effect = cost_effect(course)
-    if effect.limit is None or effect.reading != "cant_tell" or not course.ledger.unmeasured().any():
+    effect = cost_effect(state)
+    if effect.limit is None or effect.reading is not LimitReading.CANT_TELL or not state.ledger.unmeasured().any():
         return False
-    usd = _at_worst(course)
-    share = weights(course.design, None, np.asarray(~np.isnan(usd).any(axis=0)))
+    usd = _at_worst(state)
+    share = weights(state.design, None, np.asarray(~np.isnan(usd).any(axis=0)))
     baseline, candidate = (float((share * np.nan_to_num(of_arm)).sum()) for of_arm in usd)
     return candidate > (1 + effect.limit) * baseline
 
 
-def _at_worst(course: Course) -> Floats:
+def _at_worst(state: ComparisonState) -> Floats:
     """Costs ``[arms, cases]``, had every missing candidate cell cost twice the dearest one and every missing baseline
     cell nothing."""
-    usd = course.ledger.paired_usage(USD)
-    missing = course.ledger.unmeasured().any(axis=(0, 2))
+    usd = state.ledger.paired_usage(USD)
+    missing = state.ledger.unmeasured().any(axis=(0, 2))
     usd[:, missing] = [[0.0], [2 * float(np.nan_to_num(usd[CANDIDATE]).max())]]
     return usd
 
@@ -113,13 +120,28 @@ def ratio(baseline: Floats, candidate: Floats, weights: Floats, level: float) ->
     return Ratio(total_c / total_b, max((linear - root) / square, 0.0), (linear + root) / square)
 
 
+@lru_cache(maxsize=256)
 def t_quantile(p: float, degrees: int) -> float:
-    """Student's t quantile for p in (0.5, 1): exact for 1 and 2 degrees of freedom, above by the Cornish-Fisher
-    expansion (Abramowitz & Stegun 26.7.5), whose error is below 1% for p ≤ 0.999 from 5 degrees on."""
-    if degrees == 1:
-        return math.tan(math.pi * (p - 0.5))
-    if degrees == 2:
-        return (2 * p - 1) / math.sqrt(2 * p * (1 - p))
+    """Student's t quantile for p in (0.5, 1), with a relative error below 1e-9 for p ≤ 0.999.
+
+    From ``EXPANDED`` degrees on by the Cornish-Fisher expansion (Abramowitz & Stegun 26.7.5), whose error falls with
+    the fifth power of the degrees. Below, where it is up to 3% off, by Newton's method on the distribution function,
+    which starts from the expansion.
+    """
+    t = _expanded(p, degrees)
+    if degrees >= EXPANDED:
+        return t
+    log_scale = math.lgamma((degrees + 1) / 2) - math.lgamma(degrees / 2) - math.log(math.pi * degrees) / 2
+    for _ in range(NEWTON_STEPS):
+        density = math.exp(log_scale - (degrees + 1) / 2 * math.log1p(t * t / degrees))
+        step = (p - _t_distribution(t, degrees)) / density
+        t = max(t + step, 0.0)
+        if abs(step) <= 1e-13 * t:
+            break
+    return t
+
+
+def _expanded(p: float, degrees: int) -> float:
     z = normal_quantile(p)
     terms = (
         (z**3 + z) / 4,
@@ -130,18 +152,31 @@ def t_quantile(p: float, degrees: int) -> float:
     return z + float(sum(term / degrees ** (k + 1) for k, term in enumerate(terms)))
 
 
-def _reading(
-    bounds: Ratio | None, totals: list[float], limit: float | None
-) -> Literal["passes", "fails", "cant_tell", "not_gated"]:
+def _t_distribution(t: float, degrees: int) -> float:
+    """P(T ≤ t) for t ≥ 0 (Abramowitz & Stegun 26.7.3 and 26.7.4): a finite sum in cos θ, tan θ = t / √degrees."""
+    odd = degrees % 2
+    square = degrees / (degrees + t * t)
+    term = math.sqrt(square) if odd else 1.0
+    total = term if degrees > 1 else 0.0
+    for k in range(2 + odd, degrees - 1, 2):
+        term *= square * (k - 1) / k
+        total += term
+    between = math.sqrt(1 - square) * total
+    if odd:
+        between = 2 / math.pi * (math.atan(t / math.sqrt(degrees)) + between)
+    return 0.5 + between / 2
+
+
+def _reading(bounds: Ratio | None, totals: list[float], limit: float | None) -> LimitReading:
     if limit is None:
-        return "not_gated"
+        return LimitReading.NOT_GATED
     if totals[BASELINE] <= 0:
-        return "fails" if totals[CANDIDATE] > 0 else "passes"
+        return LimitReading.FAILS if totals[CANDIDATE] > 0 else LimitReading.PASSES
     if bounds is None:
-        return "cant_tell"
+        return LimitReading.CANT_TELL
     if bounds.low > 1 + limit:
-        return "fails"
-    return "passes" if bounds.high < 1 + limit else "cant_tell"
+        return LimitReading.FAILS
+    return LimitReading.PASSES if bounds.high < 1 + limit else LimitReading.CANT_TELL
 
 
 def _usd(per_case: float) -> Decimal:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Literal
 
 from engine.gate.cells import Batch, Observations
-from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, Sureness, VerdictStatus
-
-CaseReading = Literal["improved", "regressed", "flaky", "same", "alone", "missing", "not_run"]
+from schemas.scorecard import CaseReading, Confidence, CostEffect, Effect, LatencyEffect, Reason, VerdictStatus
 
 
 @dataclass(frozen=True)
-class Reading:
+class CaseResult:
     """One case."""
 
     change: float | None
@@ -36,9 +33,9 @@ class Decision:
     """Overall effects of all gating metrics when there are several."""
     cost: CostEffect
     latency: LatencyEffect
-    readings: tuple[Reading, ...]
+    readings: tuple[CaseResult, ...]
     """By case, in the design's order."""
-    sureness: Sureness
+    confidence: Confidence
     cells: int
     """Cells that were asked for."""
     planned: int

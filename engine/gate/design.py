@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -128,40 +129,18 @@ def design(
     base has no version of this prompt, and the baseline, if ``paired``, is a reference. Pure; same input, same design.
     """
     n = len(case_ids)
-    extra = np.zeros(n, dtype=np.bool_) if added is None else np.asarray(added, dtype=np.bool_)
-    shielded = np.asarray(protected, dtype=np.bool_)
-    same = np.asarray(identical, dtype=np.bool_)
-    groups = [set(of_case) for of_case in slices]
-    for label in sorted(gate.margin.classes):
-        for case, given in enumerate(labels or ()):
-            if given == label:
-                groups[case].add(CLASS_PREFIX + label)
-    demanded = {*gate.margin.slices, *gate.slices, *gate.floor.slices, *(CLASS_PREFIX + c for c in gate.margin.classes)}
-    gating_groups = [group for group, only_head in zip(groups, extra, strict=True) if not only_head]
-    names = tuple(sorted(set().union(*gating_groups, demanded)))
+    extra, shielded, same = _flags(added, n), _flags(protected, n), _flags(identical, n)
+    groups = _groups(slices, labels, gate)
+    names = _slice_names(groups, extra, gate)
     members = np.array([[name in group for group in groups] for name in names], dtype=np.bool_).reshape(len(names), n)
-    cluster_of = [f"cluster {c}" if c is not None else f"case {i}" for i, c in zip(case_ids, clusters, strict=True)]
-    unit_names = tuple(sorted(set(cluster_of)))
-    index = {name: k for k, name in enumerate(unit_names)}
-    units = np.array([index[c] for c in cluster_of], dtype=np.int64)
-    gating = [(k, m) for k, m in enumerate(metrics) if m.gates]
-    specs = tuple(m for _, m in gating)
-    columns = tuple(k for k, _ in gating)
-    tested = hypotheses(
-        names,
-        members=members,
-        counted=~extra,
-        clusters=units,
-        metrics=specs,
-        gate=gate,
-    )
+    clustered = _clusters(case_ids, clusters)
+    gating = [(k, metric) for k, metric in enumerate(metrics) if metric.gates]
+    specs = tuple(metric for _, metric in gating)
+    tested = hypotheses(names, members=members, counted=~extra, clusters=clustered.units, metrics=specs, gate=gate)
     strata = _strata(members, shielded, extra, same)
     fixed = gate.mode is GateMode.FIXED
     repetitions = np.full(n, gate.repetitions if fixed else 1, dtype=np.int64)
-    policies = {h.policy for h in tested if h.cases}
-    by_case = (shielded & ~extra).any() or not policies.isdisjoint((SlicePolicy.MUST_PASS, SlicePolicy.GUARD))
-    alpha_cases = ALPHA_CASES if by_case else 0.0
-    alpha_guard = ALPHA_GUARD if SlicePolicy.GUARD in policies else 0.0
+    alpha = _error_rates(tested, protects=bool((shielded & ~extra).any()))
     floored = np.logical_or.reduce(
         [members[names.index(name)] for name in gate.floor.slices],
         initial=gate.floor.overall is not None,
@@ -173,23 +152,23 @@ def design(
         slices=tuple(tuple(s) for s in slices),
         names=names,
         members=members,
-        units=units,
-        unit_names=unit_names,
+        units=clustered.units,
+        unit_names=clustered.names,
         strata=strata,
         protected=shielded,
         identical=same,
-        forbids=np.zeros(n, dtype=np.bool_) if forbids is None else np.asarray(forbids, dtype=np.bool_),
+        forbids=_flags(forbids, n),
         added=extra,
         metrics=specs,
-        columns=columns,
+        columns=tuple(k for k, _ in gating),
         hypotheses=tested,
         repetitions=repetitions,
         looks=_looks(case_ids, strata, np.asarray(~same | (floored & (~same).any())), complete, seed),
         history=history,
         gate=gate,
-        alpha=(ALPHA - max(alpha_cases, alpha_guard)) / lineages,
-        alpha_cases=alpha_cases / lineages,
-        alpha_guard=alpha_guard / lineages,
+        alpha=alpha.means / lineages,
+        alpha_cases=alpha.cases / lineages,
+        alpha_guard=alpha.guards / lineages,
         lineages=lineages,
         seed=seed,
         paired=paired,
@@ -201,7 +180,7 @@ def design(
                 sorted(
                     [i, sorted(g), c, bool(p), bool(s), bool(a), int(r)]
                     for i, g, c, p, s, a, r in zip(
-                        case_ids, groups, cluster_of, shielded, same, extra, repetitions, strict=True
+                        case_ids, groups, clustered.of_case, shielded, same, extra, repetitions, strict=True
                     )
                 ),
                 [m.model_dump() for m in metrics],
@@ -214,6 +193,60 @@ def design(
             ]
         ),
     )
+
+
+def _flags(values: Sequence[bool] | Bools | None, n: int) -> Bools:
+    return np.zeros(n, dtype=np.bool_) if values is None else np.asarray(values, dtype=np.bool_)
+
+
+def _groups(slices: Sequence[Sequence[str]], labels: Sequence[str | None] | None, gate: GateConfig) -> list[set[str]]:
+    """The slices of each case; a class with a margin of its own is one of them."""
+    groups = [set(of_case) for of_case in slices]
+    for group, label in zip(groups, labels or (), strict=False):
+        if label in gate.margin.classes:
+            group.add(f"{CLASS_PREFIX}{label}")
+    return groups
+
+
+def _slice_names(groups: Sequence[set[str]], extra: Bools, gate: GateConfig) -> tuple[str, ...]:
+    """All slices of gating cases, and those that the configuration names, sorted."""
+    written = {*gate.margin.slices, *gate.slices, *gate.floor.slices}
+    written |= {CLASS_PREFIX + label for label in gate.margin.classes}
+    return tuple(sorted(written.union(*(group for group, added in zip(groups, extra, strict=True) if not added))))
+
+
+class _Clusters(NamedTuple):
+    """Which cases count as one."""
+
+    of_case: list[str]
+    names: tuple[str, ...]
+    units: Ints
+    """Index into ``names``, by case."""
+
+
+def _clusters(case_ids: Sequence[str], clusters: Sequence[str | None]) -> _Clusters:
+    """A case without a written cluster is one by itself."""
+    of_case = [f"cluster {c}" if c is not None else f"case {i}" for i, c in zip(case_ids, clusters, strict=True)]
+    names = tuple(sorted(set(of_case)))
+    index = {name: k for k, name in enumerate(names)}
+    return _Clusters(of_case, names, np.array([index[name] for name in of_case], dtype=np.int64))
+
+
+class _ErrorRates(NamedTuple):
+    """How the chance of a false block is divided among the tests of this design."""
+
+    means: float
+    cases: float
+    guards: float
+
+
+def _error_rates(tested: Sequence[Hypothesis], *, protects: bool) -> _ErrorRates:
+    """What no slice needs is spent on the means. ``protects``: there are protected cases."""
+    policies = {h.policy for h in tested if h.cases}
+    guarded = SlicePolicy.GUARD in policies
+    cases = ALPHA_CASES if protects or guarded or SlicePolicy.MUST_PASS in policies else 0.0
+    guards = ALPHA_GUARD if guarded else 0.0
+    return _ErrorRates(ALPHA - max(cases, guards), cases, guards)
 
 
 def _strata(members: Bools, *traits: Bools) -> Ints:

@@ -8,15 +8,15 @@ import numpy as np
 
 from engine.gate.bounds import cases_for, observed_variance, planning_sample
 from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
-from engine.gate.course import Course
 from engine.gate.estimates import Estimates
+from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
 from schemas.config import SlicePolicy
-from schemas.scorecard import Effect, Interval
+from schemas.scorecard import Effect, EffectReading, Interval
 
 
 def effects(
-    course: Course, broken: frozenset[str | None] = frozenset(), doubted: frozenset[str | None] = frozenset()
+    state: ComparisonState, broken: frozenset[str | None] = frozenset(), doubted: frozenset[str | None] = frozenset()
 ) -> tuple[Effect, ...]:
     """One for each hypothesis of the design, in its order. ``broken``: must-pass and guarded
     slices that block; ``doubted``: slices judged by case that are still open or that a person should look at.
@@ -25,17 +25,17 @@ def effects(
     largest drop that planned runs don't rule out (without what guards against a hidden drop where the drop is certain
     anyway); its high end comes from the block test's critical value and lies below 0 where that test blocks.
     """
-    design = course.design
+    design = state.design
     if not design.hypotheses:  # nothing gates, so there is nothing to compare
         return ()
-    estimates = Estimates(design, course.observed)
-    differences = course.ledger.cautious_differences()
-    shares, sums = course.weights(differences), course.sums(differences)
-    moved_sums = course.sums(course.ledger.differences())
+    estimates = Estimates(design, state.observed)
+    differences = state.ledger.cautious_differences()
+    shares, sums = state.weights(differences), state.sums(differences)
+    moved_sums = state.sums(state.ledger.differences())
     shown = []
     for k, h in enumerate(design.hypotheses):
-        worse = bool(course.blocking[k]) or (h.slice in broken and h.metric == 0)
-        unsure = h.slice in doubted or math.isnan(course.bounds[k])
+        worse = bool(state.blocking[k]) or (h.slice in broken and h.metric == 0)
+        unsure = h.slice in doubted or math.isnan(state.bounds[k])
         effect = Effect(
             slice=h.slice,
             metric=design.metrics[h.metric].name,
@@ -43,12 +43,12 @@ def effects(
             baseline=None,
             candidate=None,
             change=None,
-            interval=_bounds(course, k, moved_sums[:, k], worse=worse),
+            interval=_bounds(state, k, moved_sums[:, k], worse=worse),
             margin=h.margin if h.policy is SlicePolicy.AVERAGE else None,
             margin_written=h.written,
             policy=h.policy,
-            reading="worse" if worse else "cant_tell" if unsure else "same",
-            more_cases=_more_cases(course, k, sums[:, k], shares[k], design.inside(h.slice))
+            reading=EffectReading.WORSE if worse else EffectReading.CANT_TELL if unsure else EffectReading.SAME,
+            more_cases=_more_cases(state, k, sums[:, k], shares[k], design.inside(h.slice))
             if h.margin > 0 and h.certifies
             else None,
         )
@@ -56,44 +56,45 @@ def effects(
     return tuple(shown)
 
 
-def planned_changes(course: Course) -> list[float | None]:
+def planned_changes(state: ComparisonState) -> list[float | None]:
     """By hypothesis: the change that the decision goes by, estimated from planned runs, every missing answer counted
     against the candidate."""
-    differences = course.ledger.cautious_differences()
-    shares, sums = course.weights(differences), course.sums(differences)
+    differences = state.ledger.cautious_differences()
+    shares, sums = state.weights(differences), state.sums(differences)
     return [float(sums[:, k].sum()) if share.any() else None for k, share in enumerate(shares)]
 
 
-def fails_everywhere(course: Course) -> bool:
-    """Whether both arms score 0 overall in planned runs."""
-    design, ledger = course.design, course.ledger
+def can_not_fall(state: ComparisonState) -> bool:
+    """Whether both arms score so little overall in planned runs that a drop above the margin is impossible."""
+    design, ledger = state.design, state.ledger
+    margin = next(h.margin for h in design.hypotheses if h.slice is None and h.metric == 0)
     asked = ~np.isnan(ledger.cautious_differences()[:, 0])
     for arm in (BASELINE, CANDIDATE):
         level = ledger.levels(arm)[:, 0]
         share = weights(design, None, ~np.isnan(level) & asked)
         unknown = np.isnan(level[design.counted & design.identical]).any()
-        if unknown or not share.any() or float((share * np.nan_to_num(level)).sum()) != 0:
+        if unknown or not share.any() or float((share * np.nan_to_num(level)).sum()) > margin:
             return False
     return True
 
 
-def _bounds(course: Course, k: int, sums: Floats, *, worse: bool) -> Interval:
-    inside = course.design.inside(course.design.hypotheses[k].slice)
-    if inside.any() and course.design.identical[inside].all():
+def _bounds(state: ComparisonState, k: int, sums: Floats, *, worse: bool) -> Interval:
+    inside = state.design.inside(state.design.hypotheses[k].slice)
+    if inside.any() and state.design.identical[inside].all():
         return Interval(low=0.0, high=0.0)
-    bound = float(course.spread[k] if worse else course.bounds[k])
+    bound = float(state.spread[k] if worse else state.bounds[k])
     high = None
-    if course.result is not None and math.isfinite(course.result.critical):
-        high = float(sums.sum()) + course.result.critical * math.sqrt(float((sums**2).sum()))
-        high = high if course.blocking[k] else max(high, 0.0)
+    if state.result is not None and math.isfinite(state.result.critical):
+        high = float(sums.sum()) + state.result.critical * math.sqrt(float((sums**2).sum()))
+        high = high if state.blocking[k] else max(high, 0.0)
     return Interval(low=None if math.isnan(bound) else -bound, high=high)
 
 
-def _more_cases(course: Course, k: int, sums: Floats, share: Floats, inside: Bools) -> int | None:
+def _more_cases(state: ComparisonState, k: int, sums: Floats, share: Floats, inside: Bools) -> int | None:
     """How many more cases (clusters) would certify the margin, if they vary as those that were seen; ``None`` where the
     run ended before all of them were."""
-    design = course.design
-    if math.isnan(course.bounds[k]) or not (course.ledger.seen | design.identical)[inside].all():
+    design = state.design
+    if math.isnan(state.bounds[k]) or not (state.ledger.seen | design.identical)[inside].all():
         return None
     h = design.hypotheses[k]
     sizes = np.unique(design.units[inside], return_counts=True)[1].tolist()

@@ -8,7 +8,7 @@ from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
 from engine.gate.design import Design
 from engine.gate.ledger import Ledger
 from engine.gate.weights import weights
-from schemas.scorecard import Effect, Interval
+from schemas.scorecard import Effect, EffectReading, Interval
 
 SAME = 1e-9
 """Means that differ by less than this are equal: they only added up in another order."""
@@ -18,7 +18,7 @@ class Estimates:
     """Mean scores over every run that was made: planned, replicated and fresh ones.
 
     A case counts once however often it ran. A slice's score is the weighted mean over the cases that have a score in
-    both arms, so that candidate − baseline is the change. Missing answers are left out: nobody measured them.
+    both arms, so that candidate − baseline is the change. Missing answers are left out.
     """
 
     def __init__(self, design: Design, ledger: Ledger) -> None:
@@ -45,19 +45,25 @@ class Estimates:
         levels = [self._level(effect.slice, share, arm, column) for arm in (BASELINE, CANDIDATE)]
         known = {"baseline": levels[BASELINE], "candidate": levels[CANDIDATE]}
         if not share.any():
-            nothing = {"change": None, "interval": None, "reading": "no_data", "more_cases": None, "compared": 0}
+            nothing = {
+                "change": None,
+                "interval": None,
+                "reading": EffectReading.NO_DATA,
+                "more_cases": None,
+                "compared": 0,
+            }
             return effect.model_copy(update=known | nothing)
         change = float((share * np.nan_to_num(changes)).sum())
         inside = design.inside(effect.slice)
         interval = _around(change, effect.interval)
-        reading = effect.reading if effect.reading == "worse" else _reading(interval, effect)
+        reading = effect.reading if effect.reading is EffectReading.WORSE else _reading(interval, effect)
         return effect.model_copy(
             update=known
             | {
                 "change": change,
                 "interval": interval,
                 "reading": reading,
-                "more_cases": effect.more_cases if reading == "cant_tell" else None,
+                "more_cases": effect.more_cases if reading == EffectReading.CANT_TELL else None,
                 "compared": int((~np.isnan(changes[inside])).sum()),
                 "better": int((changes[inside] > 0).sum()),
                 "worse": int((changes[inside] < 0).sum()),
@@ -88,7 +94,7 @@ def _around(change: float, bounds: Interval | None) -> Interval:
 def _reading(bounds: Interval, effect: Effect) -> str:
     """By the bounds; where a slice is judged by its cases, as the decision reads it."""
     if bounds.low is not None and bounds.low > 0:
-        return "better"
+        return EffectReading.BETTER
     if effect.margin is None:
         return effect.reading
-    return "cant_tell" if bounds.low is None or -bounds.low > effect.margin else "same"
+    return EffectReading.CANT_TELL if bounds.low is None or -bounds.low > effect.margin else EffectReading.SAME

@@ -6,54 +6,54 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.gate import words
-from engine.gate.course import Course, GuardEffect
-from engine.gate.effects import fails_everywhere, planned_changes
-from engine.gate.floors import FloorEffect, floors
+from engine.gate import reason_text
+from engine.gate.effects import can_not_fall, planned_changes
+from engine.gate.floors import FloorEffect, FloorReading, floors
+from engine.gate.state import ComparisonState, GuardEffect, GuardReading
 from schemas.config import SlicePolicy
-from schemas.scorecard import CostEffect, Effect, LatencyEffect, Reason, ReasonCode, VerdictStatus
+from schemas.scorecard import CostEffect, Effect, LatencyEffect, LimitReading, Reason, ReasonCode, VerdictStatus
 
 BLOCKED, ERROR = VerdictStatus.BLOCKED, VerdictStatus.ERROR
-SUSPICIOUS, UNDERPOWERED = VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED
+NEEDS_REVIEW, UNDERPOWERED = VerdictStatus.NEEDS_REVIEW, VerdictStatus.UNDERPOWERED
 APPROVED = VerdictStatus.APPROVED
 
 
-def of_cells(course: Course) -> list[Reason]:
+def of_cells(state: ComparisonState) -> list[Reason]:
     """An error where too many cells are missing."""
-    if not course.too_much_missing():
+    if not state.too_much_missing():
         return []
-    gaps, asked = course.ledger.gaps().sum(axis=(1, 2)), course.ledger.asked.sum(axis=(1, 2))
-    sentence = words.missing_cells([int(g) for g in gaps], [int(a) for a in asked])
-    cases = np.flatnonzero(course.ledger.gaps().any(axis=(0, 2)))
-    return [Reason(code=ReasonCode.MISSING_CELLS, status=ERROR, sentence=sentence, cases=_ids(course, cases.tolist()))]
+    gaps, asked = state.ledger.gaps().sum(axis=(1, 2)), state.ledger.asked.sum(axis=(1, 2))
+    sentence = reason_text.missing_cells([int(g) for g in gaps], [int(a) for a in asked])
+    cases = np.flatnonzero(state.ledger.gaps().any(axis=(0, 2)))
+    return [Reason(code=ReasonCode.MISSING_CELLS, status=ERROR, sentence=sentence, cases=_ids(state, cases.tolist()))]
 
 
-def of_doubt(course: Course, test: str) -> Reason:
+def of_doubt(state: ComparisonState, test: str) -> Reason:
     """An error where the few cells that are missing could hide a block."""
-    sentence = words.missing_doubt(course.ledger.missing(), test)
-    return Reason(code=ReasonCode.MISSING_CELLS, status=ERROR, sentence=sentence, look=course.look)
+    sentence = reason_text.missing_doubt(state.ledger.missing(), test)
+    return Reason(code=ReasonCode.MISSING_CELLS, status=ERROR, sentence=sentence, look=state.look)
 
 
-def of_effects(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+def of_effects(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     """What the block test and the approve bounds say about each hypothesis."""
     found = []
-    planned = planned_changes(course)
-    for k, (h, effect) in enumerate(zip(course.design.hypotheses, shown, strict=True)):
+    planned = planned_changes(state)
+    for k, (h, effect) in enumerate(zip(state.design.hypotheses, shown, strict=True)):
         fall = planned[k]
         metric = effect.metric if h.metric else None
-        p = float(course.result.p[k]) if course.result is not None else None
-        if course.blocking[k]:
-            code, status, sentence = ReasonCode.DROP, BLOCKED, words.drop(effect, metric)
+        p = float(state.result.p[k]) if state.result is not None else None
+        if state.blocking[k]:
+            code, status, sentence = ReasonCode.DROP, BLOCKED, reason_text.drop(effect, metric)
         elif not h.certifies:
             continue
         elif not h.cases:
-            code, status, sentence = ReasonCode.NO_CASES, UNDERPOWERED, words.no_cases(h.slice)
-        elif course.certified[k]:
-            code, status, sentence = ReasonCode.NO_DROP, APPROVED, words.no_drop(effect, metric)
+            code, status, sentence = ReasonCode.NO_CASES, UNDERPOWERED, reason_text.no_cases(h.slice)
+        elif state.certified[k]:
+            code, status, sentence = ReasonCode.NO_DROP, APPROVED, reason_text.no_drop(effect, metric)
         elif fall is not None and fall <= -h.margin:
-            code, status, sentence = ReasonCode.ESTIMATED_DROP, SUSPICIOUS, words.estimated_drop(effect, metric)
+            code, status, sentence = ReasonCode.ESTIMATED_DROP, NEEDS_REVIEW, reason_text.estimated_drop(effect, metric)
         else:
-            code, status, sentence = ReasonCode.UNDERPOWERED, UNDERPOWERED, words.underpowered(effect, metric)
+            code, status, sentence = ReasonCode.UNDERPOWERED, UNDERPOWERED, reason_text.underpowered(effect, metric)
         found.append(
             Reason(
                 code=code,
@@ -65,163 +65,169 @@ def of_effects(course: Course, shown: Sequence[Effect]) -> list[Reason]:
                 interval=effect.interval,
                 margin=h.margin,
                 p=p,
-                look=course.look,
-                cases=_evidence(course, k) if status in (BLOCKED, SUSPICIOUS) else (),
+                look=state.look,
+                cases=_evidence(state, k) if status in (BLOCKED, NEEDS_REVIEW) else (),
             )
         )
     return found
 
 
-def of_chance(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+def of_chance(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     """Falls that the block test would have called harm, had there been nothing else to test. With more cases elsewhere
     there is more to answer for; without this a broken case more could make a block pass. Not where fresh runs have
     answered the signal."""
-    if course.result is None or course.locked:
+    if state.result is None or state.locked:
         return []
     return [
         Reason(
             code=ReasonCode.ESTIMATED_DROP,
-            status=SUSPICIOUS,
-            sentence=words.lone_drop(effect, effect.metric if h.metric else None, course.alpha),
+            status=NEEDS_REVIEW,
+            sentence=reason_text.lone_drop(effect, effect.metric if h.metric else None, state.alpha),
             slice=h.slice,
             metric=effect.metric,
             estimate=effect.change,
             interval=effect.interval,
             margin=h.margin,
-            p=float(course.result.alone[k]),
-            look=course.look,
-            cases=_evidence(course, k),
+            p=float(state.result.alone[k]),
+            look=state.look,
+            cases=_evidence(state, k),
         )
-        for k, (h, effect) in enumerate(zip(course.design.hypotheses, shown, strict=True))
-        if course.result.alone[k] <= course.alpha
+        for k, (h, effect) in enumerate(zip(state.design.hypotheses, shown, strict=True))
+        if state.result.alone[k] <= state.alpha
     ]
 
 
-def of_failure(course: Course, shown: Sequence[Effect]) -> list[Reason]:
-    """Both arms score nothing at all in planned runs: what can't fall says nothing about the candidate."""
+def of_failure(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
+    """Both arms score less than the margin: what can't fall by more says nothing about the candidate."""
     overall = next((effect for effect in shown if effect.slice is None), None)
-    if overall is None or not fails_everywhere(course):
+    if overall is None or not can_not_fall(state):
         return []
-    sentence = words.always_fails(nearly=bool(overall.baseline or overall.candidate))
-    return [Reason(code=ReasonCode.ALWAYS_FAILS, status=UNDERPOWERED, sentence=sentence, metric=overall.metric)]
+    sentence = reason_text.always_fails(nearly=bool(overall.baseline or overall.candidate))
+    return [Reason(code=ReasonCode.ALWAYS_FAILS, status=NEEDS_REVIEW, sentence=sentence, metric=overall.metric)]
 
 
-def of_absence(course: Course) -> list[Reason]:
+def of_absence(state: ComparisonState) -> list[Reason]:
     """Slices that the policy names and that have no case: not judged, so not passed."""
     return [
-        Reason(code=ReasonCode.NO_CASES, status=UNDERPOWERED, sentence=words.no_cases(h.slice), slice=h.slice)
-        for h in course.design.hypotheses
+        Reason(code=ReasonCode.NO_CASES, status=UNDERPOWERED, sentence=reason_text.no_cases(h.slice), slice=h.slice)
+        for h in state.design.hypotheses
         if not h.cases and not h.certifies and h.metric == 0 and h.slice is not None
     ]
 
 
-def broken_slices(course: Course) -> frozenset[str | None]:
+def broken_slices(state: ComparisonState) -> frozenset[str | None]:
     """Must-pass and guarded slices that block."""
-    must_pass = {h.slice for h in course.design.of_policy(SlicePolicy.MUST_PASS)}
-    listed = {name for name, breaks in course.breaks.items() if name in must_pass and breaks.p <= course.case_level}
-    return frozenset(listed | {guard.slice for guard in course.guards if guard.reading == "breaks"})
+    must_pass = {h.slice for h in state.design.of_policy(SlicePolicy.MUST_PASS)}
+    listed = {name for name, breaks in state.breaks.items() if name in must_pass and breaks.p <= state.case_level}
+    return frozenset(listed | {guard.slice for guard in state.guards if guard.reading is GuardReading.BREAKS})
 
 
-def doubted_slices(course: Course) -> frozenset[str | None]:
+def doubted_slices(state: ComparisonState) -> frozenset[str | None]:
     """Slices judged by case that a person should look at, or that were not decided."""
-    listed = {h.slice for h in course.design.of_policy(SlicePolicy.MUST_PASS, SlicePolicy.WATCH)}
-    guards = {guard.slice for guard in course.guards if guard.reading in ("may_break", "unsure", "open")}
-    suspicious = {reason.slice for reason in course.found if reason.code is ReasonCode.WATCH}
-    return frozenset(guards | (listed & (suspicious | {n for n, b in course.breaks.items() if b.possible})))
+    listed = {h.slice for h in state.design.of_policy(SlicePolicy.MUST_PASS, SlicePolicy.WATCH)}
+    guards = {
+        guard.slice
+        for guard in state.guards
+        if guard.reading in (GuardReading.MAY_BREAK, GuardReading.UNSURE, GuardReading.OPEN)
+    }
+    doubted = {reason.slice for reason in state.found if reason.code is ReasonCode.WATCH}
+    return frozenset(guards | (listed & (doubted | {n for n, b in state.breaks.items() if b.possible})))
 
 
-def of_must_pass(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+def of_must_pass(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     """Must-pass slices that block, that missing cells leave open, or whose confirmed breaks are too few to block."""
     found = []
-    for h in course.design.of_policy(SlicePolicy.MUST_PASS):
-        breaks, name = course.breaks.get(h.slice), str(h.slice)
+    for h in state.design.of_policy(SlicePolicy.MUST_PASS):
+        breaks, name = state.breaks.get(h.slice), str(h.slice)
         if breaks is None:
             continue
-        worse, broken = _ids(course, breaks.worse), _ids(course, breaks.broken)
-        if breaks.p <= course.case_level:
-            status, sentence = BLOCKED, words.must_pass(name, h.cases, worse, broken)
-        elif breaks.worst_p <= course.case_level:
-            found.append(of_doubt(course, words.subject(h.slice)))
+        worse, broken = _ids(state, breaks.worse), _ids(state, breaks.broken)
+        if breaks.p <= state.case_level:
+            status, sentence = BLOCKED, reason_text.must_pass(name, h.cases, worse, broken)
+        elif breaks.worst_p <= state.case_level:
+            found.append(of_doubt(state, reason_text.subject(h.slice)))
             continue
         elif broken:
-            status, sentence = SUSPICIOUS, words.must_pass_doubt(name, len(broken))
+            status, sentence = NEEDS_REVIEW, reason_text.must_pass_doubt(name, len(broken))
         else:
             continue
         reason = Reason(
             code=ReasonCode.MUST_PASS, status=status, sentence=sentence, slice=name, p=breaks.p, cases=broken or worse
         )
-        found.append(_with_effect(reason, course, shown))
+        found.append(_with_effect(reason, state, shown))
     return found
 
 
-def of_guards(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+def of_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     """Guarded slices whose cases break more often than the others, that may, or that missing cells leave open."""
     found = []
-    for guard in course.guards:
-        if guard.reading == "unsure":
-            found.append(of_doubt(course, words.subject(guard.slice)))
-        elif guard.reading in ("breaks", "may_break") and guard.broken:
-            found.append(_of_guard(course, shown, guard, BLOCKED if guard.reading == "breaks" else SUSPICIOUS))
+    for guard in state.guards:
+        if guard.reading is GuardReading.UNSURE:
+            found.append(of_doubt(state, reason_text.subject(guard.slice)))
+        elif guard.reading in (GuardReading.BREAKS, GuardReading.MAY_BREAK) and guard.broken:
+            found.append(
+                _of_guard(state, shown, guard, BLOCKED if guard.reading is GuardReading.BREAKS else NEEDS_REVIEW)
+            )
     return found
 
 
-def of_held_guards(course: Course, shown: Sequence[Effect]) -> list[Reason]:
+def of_held_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     """Guarded slices that hold in spite of breaks: every one of these cases is named, whatever the verdict is."""
-    return [_of_guard(course, shown, g, APPROVED) for g in course.guards if g.reading == "holds" and g.broken]
+    return [_of_guard(state, shown, g, APPROVED) for g in state.guards if g.reading is GuardReading.HOLDS and g.broken]
 
 
-def _of_guard(course: Course, shown: Sequence[Effect], guard: GuardEffect, status: VerdictStatus) -> Reason:
-    cases = next(h.cases for h in course.design.of_policy(SlicePolicy.GUARD) if h.slice == guard.slice)
-    ids = _ids(course, guard.broken)
-    sentence = words.guard(guard.slice, cases, ids, guard.changed, status)
+def _of_guard(state: ComparisonState, shown: Sequence[Effect], guard: GuardEffect, status: VerdictStatus) -> Reason:
+    cases = next(h.cases for h in state.design.of_policy(SlicePolicy.GUARD) if h.slice == guard.slice)
+    ids = _ids(state, guard.broken)
+    sentence = reason_text.guard(guard.slice, cases, ids, guard.changed, status)
     reason = Reason(code=ReasonCode.GUARD, status=status, sentence=sentence, slice=guard.slice, p=guard.p, cases=ids)
-    return _with_effect(reason, course, shown)
+    return _with_effect(reason, state, shown)
 
 
-def of_forbidden(course: Course) -> list[Reason]:
+def of_forbidden(state: ComparisonState) -> list[Reason]:
     """Cases that broke for good, with an answer that they forbid: a person should look, whatever else changed."""
-    broken = sorted({i for breaks in course.breaks.values() for i in breaks.broken if course.ledger.forbidden[i]})
+    broken = sorted({i for breaks in state.breaks.values() for i in breaks.broken if state.ledger.forbidden[i]})
     if not broken:
         return []
-    ids = _ids(course, broken)
-    sentence = words.forbidden(ids)
-    return [Reason(code=ReasonCode.FORBIDDEN, status=SUSPICIOUS, sentence=sentence, look=course.look, cases=ids)]
+    ids = _ids(state, broken)
+    sentence = reason_text.forbidden(ids)
+    return [Reason(code=ReasonCode.FORBIDDEN, status=NEEDS_REVIEW, sentence=sentence, look=state.look, cases=ids)]
 
 
-def _with_effect(reason: Reason, course: Course, shown: Sequence[Effect]) -> Reason:
+def _with_effect(reason: Reason, state: ComparisonState, shown: Sequence[Effect]) -> Reason:
     """The reason with what was measured of its slice."""
     effect = next(e for e in shown if e.slice == reason.slice)
-    measured = {"metric": effect.metric, "estimate": effect.change, "interval": effect.interval, "look": course.look}
+    measured = {"metric": effect.metric, "estimate": effect.change, "interval": effect.interval, "look": state.look}
     return reason.model_copy(update=measured)
 
 
-def of_protected(course: Course, broken: Sequence[int], possible: Sequence[int]) -> list[Reason]:
+def of_protected(state: ComparisonState, broken: Sequence[int], possible: Sequence[int]) -> list[Reason]:
     """Protected cases that fail, or that may."""
-    ids = _ids(course, broken)
+    ids = _ids(state, broken)
     if ids:
-        sentence = words.protected(ids)
-        return [Reason(code=ReasonCode.PROTECTED, status=BLOCKED, sentence=sentence, look=course.look, cases=ids)]
-    return [of_doubt(course, "a protected case")] if possible else []
+        sentence = reason_text.protected(ids)
+        return [Reason(code=ReasonCode.PROTECTED, status=BLOCKED, sentence=sentence, look=state.look, cases=ids)]
+    return [of_doubt(state, "a protected case")] if possible else []
 
 
-def of_smoke(course: Course, failed: Sequence[int]) -> list[Reason]:
+def of_smoke(state: ComparisonState, failed: Sequence[int]) -> list[Reason]:
     """The candidate is broken outright."""
-    sentence = words.smoke(len(failed))
+    sentence = reason_text.smoke(len(failed))
     return (
-        [Reason(code=ReasonCode.SMOKE, status=BLOCKED, sentence=sentence, cases=_ids(course, failed))] if failed else []
+        [Reason(code=ReasonCode.SMOKE, status=BLOCKED, sentence=sentence, cases=_ids(state, failed))] if failed else []
     )
 
 
-def of_watch(course: Course, hits: Mapping[str | None, Sequence[int]]) -> list[Reason]:
+def of_watch(state: ComparisonState, hits: Mapping[str | None, Sequence[int]]) -> list[Reason]:
     """Confirmed breaks in watched slices and among the cases that the head adds."""
     return [
         Reason(
             code=ReasonCode.WATCH,
-            status=SUSPICIOUS,
-            sentence=words.watch(name, len(broken)),
+            status=NEEDS_REVIEW,
+            sentence=reason_text.watch(name, len(broken)),
             slice=name,
-            look=course.look,
-            cases=_ids(course, broken),
+            look=state.look,
+            cases=_ids(state, broken),
         )
         for name, broken in hits.items()
     ]
@@ -229,54 +235,55 @@ def of_watch(course: Course, hits: Mapping[str | None, Sequence[int]]) -> list[R
 
 def of_cost(effect: CostEffect) -> list[Reason]:
     """The cost limit."""
-    if effect.limit is None or effect.reading in ("passes", "not_gated"):
+    if effect.limit is None or effect.reading in (LimitReading.PASSES, LimitReading.NOT_GATED):
         return []
     estimate = {"estimate": effect.increase, "interval": effect.interval, "margin": effect.limit}
-    if effect.reading == "fails":
-        sentence = words.cost(effect.increase, effect.limit)
+    if effect.reading is LimitReading.FAILS:
+        sentence = reason_text.cost(effect.increase, effect.limit)
         return [Reason(code=ReasonCode.COST, status=BLOCKED, sentence=sentence).model_copy(update=estimate)]
-    sentence = words.cost_uncertain(effect.increase, effect.limit, measured=effect.reading == "cant_tell")
+    measured = effect.reading is LimitReading.CANT_TELL
+    sentence = reason_text.cost_uncertain(effect.increase, effect.limit, measured=measured)
     reason = Reason(code=ReasonCode.COST_UNCERTAIN, status=UNDERPOWERED, sentence=sentence)
     return [reason.model_copy(update=estimate)]
 
 
 def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Reason]:
     """The latency limit, where it gates."""
-    if not gating or effect.reading == "passes":
+    if not gating or effect.reading is LimitReading.PASSES:
         return []
-    certain = effect.reading == "fails"
-    sentence = words.latency(effect.baseline_s, effect.candidate_s, limit, certain=certain)
+    certain = effect.reading is LimitReading.FAILS
+    sentence = reason_text.latency(effect.baseline_s, effect.candidate_s, limit, certain=certain)
     status = BLOCKED if certain else UNDERPOWERED
     return [Reason(code=ReasonCode.LATENCY, status=status, sentence=sentence, p=effect.p, margin=limit)]
 
 
-def of_floors(course: Course, shown: Sequence[Effect] = ()) -> list[Reason]:
+def of_floors(state: ComparisonState, shown: Sequence[Effect] = ()) -> list[Reason]:
     """The absolute minima. Sentences name the score that is ``shown`` of the slice."""
     scores = {effect.slice: effect.candidate for effect in reversed(shown)}  # the first metric's stands
-    return [_of_floor(effect, scores.get(effect.slice)) for effect in floors(course)]
+    return [_of_floor(effect, scores.get(effect.slice)) for effect in floors(state)]
 
 
 def _of_floor(effect: FloorEffect, shown: float | None) -> Reason:
     estimate = effect.estimate if shown is None else shown
     if effect.estimate is None or estimate is None:
-        status, sentence = UNDERPOWERED, words.no_cases(effect.slice)
-    elif effect.reading in ("fails", "below"):
-        certain = effect.reading == "fails"
-        status = BLOCKED if certain else SUSPICIOUS
-        sentence = words.floor(effect.slice, estimate, effect.floor, certain=certain)
-    elif effect.reading == "unproven":
-        status, sentence = UNDERPOWERED, words.floor_unproven(effect.slice, effect.cases, effect.floor)
+        status, sentence = UNDERPOWERED, reason_text.no_cases(effect.slice)
+    elif effect.reading in (FloorReading.FAILS, FloorReading.BELOW):
+        certain = effect.reading is FloorReading.FAILS
+        status = BLOCKED if certain else NEEDS_REVIEW
+        sentence = reason_text.floor(effect.slice, estimate, effect.floor, certain=certain)
+    elif effect.reading is FloorReading.UNPROVEN:
+        status, sentence = UNDERPOWERED, reason_text.floor_unproven(effect.slice, effect.cases, effect.floor)
     else:
-        status, sentence = APPROVED, words.floor_holds(effect.slice, estimate, effect.floor)
+        status, sentence = APPROVED, reason_text.floor_holds(effect.slice, estimate, effect.floor)
     about = {"slice": effect.slice, "estimate": estimate, "margin": effect.floor}
     return Reason(code=ReasonCode.FLOOR, status=status, sentence=sentence).model_copy(update=about)
 
 
-def _evidence(course: Course, k: int) -> tuple[str, ...]:
-    h = course.design.hypotheses[k]
-    worse = course.ledger.differences()[:, h.metric] < 0
-    return _ids(course, np.flatnonzero(worse & course.design.inside(h.slice)).tolist())
+def _evidence(state: ComparisonState, k: int) -> tuple[str, ...]:
+    h = state.design.hypotheses[k]
+    worse = state.ledger.differences()[:, h.metric] < 0
+    return _ids(state, np.flatnonzero(worse & state.design.inside(h.slice)).tolist())
 
 
-def _ids(course: Course, cases: Sequence[int]) -> tuple[str, ...]:
-    return tuple(course.design.ids[i] for i in sorted(cases))
+def _ids(state: ComparisonState, cases: Sequence[int]) -> tuple[str, ...]:
+    return tuple(state.design.ids[i] for i in sorted(cases))

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
 
 import numpy as np
 
 from engine.gate.bounds import BETA, hidden_drop, largest_drop
 from engine.gate.cells import CANDIDATE
-from engine.gate.course import Course
+from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
 
-FloorReading = Literal["fails", "below", "holds", "unproven", "no_data"]
+
+class FloorReading(StrEnum):
+    """What the candidate's score says about a floor."""
+
+    FAILS = "fails"
+    BELOW = "below"
+    """The estimate is below, but not for certain."""
+    HOLDS = "holds"
+    UNPROVEN = "unproven"
+    NO_DATA = "no_data"
 
 
 @dataclass(frozen=True)
@@ -29,43 +38,43 @@ class FloorEffect:
     cases: int
 
 
-def floors(course: Course) -> tuple[FloorEffect, ...]:
+def floors(state: ComparisonState) -> tuple[FloorEffect, ...]:
     """Every floor of the policy against what is known now, on the first metric.
 
     Where a candidate's cell is missing it counts 0 for the estimate, and is left out when it would prove a failure. The
     bounds are those of the gate with the floor in the baseline's place.
     """
-    gate = course.design.gate.floor
+    gate = state.design.gate.floor
     wanted: list[tuple[str | None, float]] = [(None, gate.overall)] if gate.overall is not None else []
     wanted += sorted(gate.slices.items())
-    return tuple(_floor(course, name, floor) for name, floor in wanted)
+    return tuple(_floor(state, name, floor) for name, floor in wanted)
 
 
-def _floor(course: Course, name: str | None, floor: float) -> FloorEffect:
-    design, ledger = course.design, course.ledger
+def _floor(state: ComparisonState, name: str | None, floor: float) -> FloorEffect:
+    design, ledger = state.design, state.ledger
     scores, cautious = ledger.levels(CANDIDATE)[:, 0], ledger.levels(CANDIDATE, missing=0.0)[:, 0]
     cases = int(design.inside(name).sum())
     asked = ~np.isnan(cautious)
     share, careful = weights(design, name, ~np.isnan(scores)), weights(design, name, asked)
     if not careful.any():
-        return FloorEffect(name, floor, None, "no_data", cases)
+        return FloorEffect(name, floor, None, FloorReading.NO_DATA, cases)
     estimate = float((careful * np.nan_to_num(cautious)).sum())
     above = by_unit(design, share * (np.nan_to_num(scores) - floor))
-    sampled = course.sampled(name, asked)
-    if share.any() and largest_drop(-above, by_unit(design, share), course.critical(design.alpha), sampled) < 0:
-        return FloorEffect(name, floor, estimate, "fails", cases)
+    sampled = state.sampled(name, asked)
+    if share.any() and largest_drop(-above, by_unit(design, share), state.critical(design.alpha), sampled) < 0:
+        return FloorEffect(name, floor, estimate, FloorReading.FAILS, cases)
     short = by_unit(design, careful * (np.nan_to_num(cautious) - floor))
-    lacking = largest_drop(short, by_unit(design, careful), course.critical(BETA), sampled)
+    lacking = largest_drop(short, by_unit(design, careful), state.critical(BETA), sampled)
     complete = bool(asked[design.inside(name)].all())
     margin = next(h.margin for h in design.hypotheses if h.slice == name and h.metric == 0)
     if complete:
         held = int((short[by_unit(design, careful) > 0] >= 0).sum())
         proven = design.paired or max(lacking, hidden_drop(held, BETA)) <= margin
         return FloorEffect(name, floor, estimate, _sides(estimate >= floor - 1e-9, proven=proven), cases)
-    return FloorEffect(name, floor, estimate, "holds" if lacking <= 0 else "unproven", cases)
+    return FloorEffect(name, floor, estimate, FloorReading.HOLDS if lacking <= 0 else FloorReading.UNPROVEN, cases)
 
 
 def _sides(above: bool, *, proven: bool) -> FloorReading:
     if not above:
-        return "below"
-    return "holds" if proven else "unproven"
+        return FloorReading.BELOW
+    return FloorReading.HOLDS if proven else FloorReading.UNPROVEN

@@ -1,6 +1,6 @@
 """Missing cells: a comparison with gaps is decided no milder than it would have been without them.
 
-What was seen decides what is run next, so that a gap can change the whole course: it may buy runs over which a break
+What was seen decides what is run next, so that a gap can change the whole state: it may buy runs over which a break
 looks unsteady, or end the run before one is seen. To count every gap as the worst is therefore not enough. The
 comparison is decided with its gaps first, each counted against the candidate, and then again for what they may have
 been; the strictest of these decisions stands. The whole comparison is one of them where the missing scores lie on the
@@ -18,12 +18,12 @@ from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
 
-from engine.gate import words
+from engine.gate import reason_text
 from engine.gate.cells import Batch, Bools, Floats, Ints, Observations
 from engine.gate.decision import Conversation, Decision
 from engine.gate.design import Design
 from engine.gate.ledger import Ledger
-from engine.verdict import DECIDED, SEVERITY
+from engine.gate.verdict import DECIDED, SEVERITY
 from schemas.scorecard import Effect, Reason, ReasonCode, VerdictStatus
 
 STEPS = 9
@@ -44,7 +44,7 @@ def with_gaps(design: Design, begin: Callable[[Ledger | None], Conversation]) ->
     """Leads a comparison, which ``begin`` starts anew as often as it is called, and decides it. ``begin`` is given what
     is shown, if that is more than what the comparison itself heard.
 
-    No cell is asked for twice, and more than the comparison itself asks for only where a gap changed its course.
+    No cell is asked for twice, and more than the comparison itself asks for only where a gap changed its state.
     """
     heard = _Heard(design)
     decision = yield from _led(begin(None), heard.ask)
@@ -69,7 +69,7 @@ def with_gaps(design: Design, begin: Callable[[Ledger | None], Conversation]) ->
 
 
 def _led(conversation: Conversation, answers: Callable[[Batch], Answers]) -> Conversation:
-    """Leads a conversation to its end by the answers of somebody who may have to ask for them."""
+    """Drives a protocol to its end with answers that may have to be asked for in turn."""
     given = None
     while True:
         try:
@@ -82,9 +82,9 @@ def _led(conversation: Conversation, answers: Callable[[Batch], Answers]) -> Con
 
 def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:
     """``decision``, and what speaks against the candidate in a stricter one."""
-    if other.status in DECIDED:  # nobody is blocked for what was not seen
-        status, sentence = VerdictStatus.ERROR, words.missing_choice(missing)
-        doubt = Reason(code=ReasonCode.MISSING_CELLS, status=status, sentence=sentence, look=decision.sureness.looks)
+    if other.status in DECIDED:  # a pull request is never blocked for answers that were not seen
+        status, sentence = VerdictStatus.ERROR, reason_text.missing_choice(missing)
+        doubt = Reason(code=ReasonCode.MISSING_CELLS, status=status, sentence=sentence, look=decision.confidence.looks)
         return dataclasses.replace(decision, status=status, reasons=(doubt,))
     found = [reason for reason in other.reasons if reason.status is other.status]
     judged = {(reason.slice, reason.metric) for reason in found if reason.metric is not None}

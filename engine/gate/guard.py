@@ -6,6 +6,9 @@ hypergeometric distribution (Fisher's exact test, one-sided). For a few cases it
 nominal one, so what blocks is Boschloo's test (engine/gate/two_by_two.py): the same order of tables, with their exact
 chance. Breaks of the slice count only if they repeat in fresh runs. Those elsewhere count as they are first seen, so
 that both tests err towards passing.
+
+A change may reach hardly any other case: all others send the same request as before. What a rewording breaks then has
+to be assumed: 25 cases of which ``CHURN`` broke join the others.
 """
 
 from __future__ import annotations
@@ -14,15 +17,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.gate.bounds import CASE_MARGIN, GUARD_REVIEW
+from engine.gate.bounds import CASE_MARGIN, CHURN, GUARD_REVIEW
 from engine.gate.breaks import LISTED
 from engine.gate.cells import BASELINE, CANDIDATE, Bools
-from engine.gate.course import Course, GuardEffect, GuardReading
+from engine.gate.state import ComparisonState, GuardEffect, GuardReading
 from engine.gate.two_by_two import boschloo_p, fisher_p
 from schemas.config import SlicePolicy
 
 EARLY = 0.0005
 """What each look but the last may spend. The other cases are seen little by little, and a clear break need not wait."""
+ASSUMED = 25
+"""Cases that join the others where there are fewer of them; ``CHURN`` of these broke."""
 FUTILE = 0.5
 """From this p on a slice holds without waiting for more of the other cases."""
 
@@ -34,7 +39,7 @@ class Elsewhere:
     passing: int
     """Of the slice."""
     others: int
-    """That passed and were measured."""
+    """That passed and were measured, and those that are assumed."""
     broken: int
     """Of ``others``."""
     unseen: int
@@ -43,43 +48,43 @@ class Elsewhere:
     """Share of the other cases whose result changed either way; ``None`` without others."""
 
 
-def guards(course: Course, *, last: bool) -> tuple[GuardEffect, ...]:
+def guards(state: ComparisonState, *, last: bool) -> tuple[GuardEffect, ...]:
     """Every guarded slice in which a break was confirmed, or may have been."""
-    slices = course.design.of_policy(SlicePolicy.GUARD)
+    slices = state.design.of_policy(SlicePolicy.GUARD)
     share = 1 / max(len(slices), 1)
-    early = EARLY * share / course.design.lineages
-    spend = course.design.alpha_guard * share - early * (course.look - 1) if last else early
-    review = GUARD_REVIEW * share / course.design.lineages
-    found = (_guard(course, h.slice, spend, review, last=last) for h in slices if h.slice in course.breaks)
+    early = EARLY * share / state.design.lineages
+    spend = state.design.alpha_guard * share - early * (state.look - 1) if last else early
+    review = GUARD_REVIEW * share / state.design.lineages
+    found = (_guard(state, h.slice, spend, review, last=last) for h in slices if h.slice in state.breaks)
     return tuple(guard for guard in found if guard is not None)
 
 
-def _guard(course: Course, name: str | None, spend: float, review: float, *, last: bool) -> GuardEffect | None:
-    breaks, level = course.breaks[name], course.case_level
+def _guard(state: ComparisonState, name: str | None, spend: float, review: float, *, last: bool) -> GuardEffect | None:
+    breaks, level = state.breaks[name], state.case_level
     broken = breaks.worse if breaks.p <= level else breaks.broken
     possible = breaks.worst if breaks.worst_p <= level else breaks.possible
     if name is None or not (broken or possible):
         return None
-    rest = elsewhere(course, name, possible)
-    table = (_clusters(course, broken), rest.passing, rest.broken, rest.others)
-    worst = (_clusters(course, possible), rest.passing, rest.broken, rest.others + rest.unseen)
+    rest = elsewhere(state, name, possible)
+    table = (_clusters(state, broken), rest.passing, rest.broken, rest.others)
+    worst = (_clusters(state, possible), rest.passing, rest.broken, rest.others + rest.unseen)
     p, feared = boschloo_p(*table), fisher_p(*worst)
-    reading: GuardReading = "holds"
+    reading: GuardReading = GuardReading.HOLDS
     if breaks.p <= level and p <= spend:
-        reading = "breaks"
+        reading = GuardReading.BREAKS
     elif breaks.worst_p <= level and boschloo_p(*worst) <= spend:
-        reading = "unsure"
+        reading = GuardReading.UNSURE
     elif not last and feared < FUTILE:
-        reading = "open"
+        reading = GuardReading.OPEN
     elif feared <= review:
-        reading = "may_break"
+        reading = GuardReading.MAY_BREAK
     return GuardEffect(slice=name, broken=broken, changed=rest.changed, p=p, reading=reading)
 
 
-def elsewhere(course: Course, name: str | None, broken: tuple[int, ...]) -> Elsewhere:
+def elsewhere(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> Elsewhere:
     """What a slice is compared with: cases of no listed slice where there are any, else all others. ``broken`` cases of
     the slice passed, whether or not their planned runs say so. Clusters that reach into the slice belong to it."""
-    design, ledger = course.design, course.ledger
+    design, ledger = state.design, state.ledger
     baseline, candidate = (ledger.levels(arm)[:, 0] for arm in (BASELINE, CANDIDATE))
     change = candidate - baseline
     inside, called = design.inside(name), design.counted & ~design.identical & ledger.seen
@@ -87,21 +92,23 @@ def elsewhere(course: Course, name: str | None, broken: tuple[int, ...]) -> Else
     others = called & ~listed if (called & ~listed).any() else called & ~inside
     others &= ~np.isin(design.units, design.units[inside])
     known, passes = others & ~np.isnan(change), baseline >= CASE_MARGIN  # NaN doesn't pass
+    measured, unseen = _clusters(state, known & passes), _clusters(state, others & np.isnan(change))
+    assumed = ASSUMED if measured + unseen < ASSUMED else 0
     return Elsewhere(
-        passing=_clusters(course, (*np.flatnonzero(inside & called & passes).tolist(), *broken)),
-        others=_clusters(course, known & passes),
-        broken=_clusters(course, known & (change <= -CASE_MARGIN)),
-        unseen=_clusters(course, others & np.isnan(change)),
+        passing=_clusters(state, (*np.flatnonzero(inside & called & passes).tolist(), *broken)),
+        others=measured + assumed,
+        broken=_clusters(state, known & (change <= -CASE_MARGIN)) + round(CHURN * assumed),
+        unseen=unseen,
         changed=float((np.abs(change[known]) >= CASE_MARGIN).mean()) if known.any() else None,
     )
 
 
-def _clusters(course: Course, cases: Bools | tuple[int, ...]) -> int:
+def _clusters(state: ComparisonState, cases: Bools | tuple[int, ...]) -> int:
     chosen = cases if isinstance(cases, np.ndarray) else list(cases)
-    return len(np.unique(course.design.units[chosen]))
+    return len(np.unique(state.design.units[chosen]))
 
 
-def broken_p(course: Course, name: str | None, broken: tuple[int, ...]) -> float:
+def broken_p(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> float:
     """Fisher's p of so many breaks in a slice, had every missing cell gone against the candidate."""
-    rest = elsewhere(course, name, broken)
-    return fisher_p(_clusters(course, broken), rest.passing, rest.broken, rest.others + rest.unseen)
+    rest = elsewhere(state, name, broken)
+    return fisher_p(_clusters(state, broken), rest.passing, rest.broken, rest.others + rest.unseen)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.gate.bounds import OVERALL_MARGIN, SLICE_MARGIN, WIDEST, certifiable, planning_sample
+from engine.gate.bounds import certifiable, planning_sample
 from engine.gate.cells import Bools
 from schemas.config import GateConfig, Margins, SlicePolicy
+from schemas.margins import WIDEST, default_margin
 from schemas.outcomes import MetricSpec
 
 ADVERSARIAL = "adversarial"
@@ -95,7 +96,7 @@ def hypotheses(
             narrowest = certifiable(*planning_sample(np.unique(clusters[inside], return_counts=True)[1].tolist()))
             written = written_margin(gate.margin, name, metric, m == 0)
             policy = policy_of(name, gate, narrowest, written)
-            default = OVERALL_MARGIN if name is None else SLICE_MARGIN
+            default = default_margin(name)
             margin = written if written is not None else min(max(default, narrowest), max(WIDEST, default))
             certifies = policy is SlicePolicy.AVERAGE and (m == 0 or name is None)
             result.append(Hypothesis(name, m, size, policy, margin, written is not None, certifies))

@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
-from engine.gate.course import Course
 from engine.gate.signflip import single_p
 from engine.gate.spending import tail
+from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit
-from schemas.scorecard import LatencyEffect
+from schemas.scorecard import LatencyEffect, LimitReading
 
 LEVEL = 0.05
 SECONDS = 3
@@ -22,47 +22,51 @@ SIDE_BY_SIDE_S = 600.0
 rows themselves say so, so that the same outcomes give the same decision, whether they were called or stored."""
 
 
-def latency_gates(course: Course) -> bool:
+def latency_gates(state: ComparisonState) -> bool:
     """Whether the limit is to be kept: the policy says so, and a gating case is called at all. What is sent unchanged
     takes as long as it did."""
-    design = course.design
+    design = state.design
     return design.gate.latency == "gate" and bool((design.counted & ~design.identical).any())
 
 
-def latency_effect(course: Course) -> LatencyEffect:
+def latency_effect(state: ComparisonState) -> LatencyEffect:
     """Median seconds of the pairs that were called side by side, and how sure it is that the candidate is slower.
 
     Advisory: p of «not slower at all». As a gate: p of «not slower than the limit»; it passes when the opposite is as
     sure, and would be had the missing cells been the slowest.
     """
-    seconds, pairs = course.ledger.usage[SECONDS], _side_by_side(course)
+    seconds, pairs = state.ledger.usage[SECONDS], _side_by_side(state)
     if not pairs.any():
-        return LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading="no_data")
-    beyond = _beyond(course)
-    p = _p(course, -beyond)
+        return LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading=LimitReading.NO_DATA)
+    beyond = _beyond(state)
+    p = _p(state, -beyond)
     medians = [float(np.median(seconds[arm][pairs])) for arm in (BASELINE, CANDIDATE)]
     common = LatencyEffect(
-        baseline_s=medians[0], candidate_s=medians[1], pairs=int(pairs.sum()), p=p, reading="advisory"
+        baseline_s=medians[0], candidate_s=medians[1], pairs=int(pairs.sum()), p=p, reading=LimitReading.ADVISORY
     )
-    if not latency_gates(course):
+    if not latency_gates(state):
         return common
-    level = tail(course.critical(LEVEL))
-    passes = _p(course, _at_worst(course, beyond)) <= level
-    return common.model_copy(update={"reading": "fails" if p <= level else "passes" if passes else "cant_tell"})
+    level = tail(state.critical(LEVEL))
+    passes = _p(state, _at_worst(state, beyond)) <= level
+    return common.model_copy(
+        update={
+            "reading": LimitReading.FAILS if p <= level else LimitReading.PASSES if passes else LimitReading.CANT_TELL
+        }
+    )
 
 
-def latency_in_doubt(course: Course) -> bool:
+def latency_in_doubt(state: ComparisonState) -> bool:
     """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
-    if not latency_gates(course) or not course.ledger.unmeasured().any() or not _side_by_side(course).any():
+    if not latency_gates(state) or not state.ledger.unmeasured().any() or not _side_by_side(state).any():
         return False
-    beyond, level = _beyond(course), tail(course.critical(LEVEL))
-    open_still = min(_p(course, beyond), _p(course, -beyond)) > level
-    return open_still and bool(_at_worst(course, beyond).sum() > 0)
+    beyond, level = _beyond(state), tail(state.critical(LEVEL))
+    open_still = min(_p(state, beyond), _p(state, -beyond)) > level
+    return open_still and bool(_at_worst(state, beyond).sum() > 0)
 
 
-def _side_by_side(course: Course) -> Bools:
+def _side_by_side(state: ComparisonState) -> Bools:
     """``[cases, runs]``: planned pairs of gating cases that can be compared."""
-    design, ledger = course.design, course.ledger
+    design, ledger = state.design, state.ledger
     apart = np.abs(ledger.usage[MADE_AT][CANDIDATE] - ledger.usage[MADE_AT][BASELINE])
     pairs = (apart <= SIDE_BY_SIDE_S) & (np.nan_to_num(ledger.usage[SECONDS]).min(axis=0) > 0)
     return np.asarray(
@@ -70,23 +74,23 @@ def _side_by_side(course: Course) -> Bools:
     )
 
 
-def _beyond(course: Course) -> Floats:
+def _beyond(state: ComparisonState) -> Floats:
     """By case: mean log ratio of its pairs, less that of the limit if there is one; 0 without a pair."""
-    seconds, pairs, gate = course.ledger.usage[SECONDS], _side_by_side(course), course.design.gate
+    seconds, pairs, gate = state.ledger.usage[SECONDS], _side_by_side(state), state.design.gate
     ratios = np.where(pairs, np.log(np.where(pairs, seconds[CANDIDATE] / seconds[BASELINE], 1.0)), 0.0)
     runs = pairs.sum(axis=1)
     of_case = np.divide(ratios.sum(axis=1), runs, out=np.zeros(len(runs)), where=runs > 0)
-    limit = math.log1p(gate.max_latency_increase) if latency_gates(course) else 0.0
+    limit = math.log1p(gate.max_latency_increase) if latency_gates(state) else 0.0
     return np.where(runs > 0, of_case - limit, 0.0)
 
 
-def _at_worst(course: Course, beyond: Floats) -> Floats:
+def _at_worst(state: ComparisonState, beyond: Floats) -> Floats:
     """The same, had every case with a missing cell been twice as slow as the slowest."""
-    missing = course.ledger.unmeasured().any(axis=(0, 2)) & course.design.counted
+    missing = state.ledger.unmeasured().any(axis=(0, 2)) & state.design.counted
     return np.where(missing, max(float(beyond.max()), 0.0) + math.log(2), beyond)
 
 
-def _p(course: Course, changes: Floats) -> float:
+def _p(state: ComparisonState, changes: Floats) -> float:
     """One-sided p of a fall, from the changes by case."""
-    design = course.design
+    design = state.design
     return single_p(by_unit(design, changes), design.unit_names, f"{design.seed} latency", design.flips)

@@ -37,7 +37,7 @@ class Ledger:
         """Input tokens, output tokens, USD, seconds, and when the answer came."""
         self.unanswered: Bools = np.zeros_like(self.asked)
         """Calls that failed, whether or not a score is assumed in their place, and answers without a word about their
-        usage: nobody knows what they cost."""
+        usage: their cost is unknown."""
         self.forbidden: Bools = np.zeros(n, dtype=np.bool_)
         """Cases to which the candidate gave an answer that they forbid, or may have: where it is missing."""
         self.fresh: dict[int, tuple[list[Floats], list[Floats]]] = {}

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Floats, Observations
-from engine.gate.course import Course
+from engine.gate.state import ComparisonState
 
 FAILURES = 4
 PASSES = 10
@@ -16,7 +16,7 @@ TODAY = 4
 """Fresh baseline runs at least: a provider that drifted must not look like a candidate that fails."""
 
 
-def protected(course: Course) -> Generator[Batch, Observations, tuple[tuple[int, ...], tuple[int, ...]]]:
+def protected(state: ComparisonState) -> Generator[Batch, Observations, tuple[tuple[int, ...], tuple[int, ...]]]:
     """Runs the protected cases that look worse: the candidate 4 times, the baseline up to 10 runs in this comparison.
 
     Broken are those where every fresh run of the candidate stays below every run of the baseline, by 10 points on
@@ -24,18 +24,18 @@ def protected(course: Course) -> Generator[Batch, Observations, tuple[tuple[int,
     C(14, 4) = 1,001 cases. Returned: the broken ones, and those that would be had every missing cell gone against the
     candidate.
     """
-    design, ledger = course.design, course.ledger
+    design, ledger = state.design, state.ledger
     falls = np.nan_to_num(ledger.imputed()[:, 0]) <= -CASE_MARGIN
     suspects = [int(i) for i in np.flatnonzero(design.protected & falls & ~design.identical)]
     if not suspects:
         return (), ()
-    wanted = {i: (max(TODAY, PASSES - _runs(course, i)), FAILURES) for i in suspects}
+    wanted = {i: (max(TODAY, PASSES - _runs(state, i)), FAILURES) for i in suspects}
     asked = ledger.fresh_batch(wanted, "protected")
     given = ledger.record_fresh(asked, (yield asked))
     broken, possible = [], []
     for i in suspects:
         baseline, candidate = given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]
-        planned = course.ledger.scores[BASELINE, i, :, 0]
+        planned = state.ledger.scores[BASELINE, i, :, 0]
         record = float(np.nan_to_num(planned, nan=1.0).min(initial=1.0))
         if _fails(record, baseline, candidate):
             broken.append(i)
@@ -44,8 +44,8 @@ def protected(course: Course) -> Generator[Batch, Observations, tuple[tuple[int,
     return tuple(broken), tuple(possible)
 
 
-def _runs(course: Course, case: int) -> int:
-    return int((~np.isnan(course.ledger.scores[BASELINE, case, :, 0])).sum())
+def _runs(state: ComparisonState, case: int) -> int:
+    return int((~np.isnan(state.ledger.scores[BASELINE, case, :, 0])).sum())
 
 
 def _fails(record: float, baseline: Floats, candidate: Floats) -> bool:

@@ -1,4 +1,4 @@
-"""The gate as a conversation: it asks for cells, is told what they gave, and in the end decides."""
+"""The gate as a generator: it yields the cells it needs, receives their observations, and returns the decision."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Generator
 
 import numpy as np
 
-from engine.gate import findings, words
+from engine.gate import findings, reason_text
 from engine.gate.bounds import CASE_MARGIN
 from engine.gate.breaks import confirm_breaks, listed_breaks, worse_cases
 from engine.gate.cells import Batch, Observations
 from engine.gate.conclude import conclude, new_lineage, nothing_measured
+from engine.gate.confirmation import lock
 from engine.gate.cost import careful_cost
-from engine.gate.course import Course
 from engine.gate.decision import Conversation
 from engine.gate.design import Design
 from engine.gate.gaps import with_gaps
 from engine.gate.guard import guards
 from engine.gate.latency import latency_effect, latency_gates
 from engine.gate.ledger import REPLICATES, Ledger
-from engine.gate.lock import lock
 from engine.gate.protected import protected
 from engine.gate.smoke import smoke
-from engine.gate.watch import watch
+from engine.gate.state import ComparisonState, GuardReading
+from engine.gate.watched_slices import watch
 from schemas.config import SlicePolicy
 from schemas.scorecard import ReasonCode, VerdictStatus
 
 REPLICATE_AT = 0.3
 """Cases that disagree are run again only where the block test is this close: elsewhere it can't block at this look.
-Where it blocks already, replication would only cost: the lock follows anyway."""
+Where it blocks already, replication would only add cost: confirmation follows anyway."""
 
 Stage = Generator[Batch, Observations, bool]
 """A part of the conversation; true when the verdict is certain."""
@@ -44,78 +44,78 @@ def protocol(design: Design) -> Conversation:
 
 
 def _comparison(design: Design, observed: Ledger | None) -> Conversation:
-    course = Course(design, observed)
+    state = ComparisonState(design, observed)
     if not design.counted.any():
-        return nothing_measured(course, ReasonCode.NO_CASES, VerdictStatus.ERROR, words.no_cases(None))
+        return nothing_measured(state, ReasonCode.NO_CASES, VerdictStatus.ERROR, reason_text.no_cases(None))
     if not design.looks:
-        course.certify()
-        return nothing_measured(course, ReasonCode.IDENTICAL, VerdictStatus.APPROVED, words.identical())
+        state.certify()
+        return nothing_measured(state, ReasonCode.IDENTICAL, VerdictStatus.APPROVED, reason_text.identical())
     if not design.metrics:
-        return nothing_measured(course, ReasonCode.NOTHING_MEASURED, VerdictStatus.NEEDS_APPROVAL, words.no_metric())
+        return nothing_measured(state, ReasonCode.NOTHING_MEASURED, VerdictStatus.NEEDS_REVIEW, reason_text.no_metric())
     if not design.paired:
-        return (yield from _alone(course))
-    failed, doubtful = yield from smoke(course)
-    course.smoked = failed
-    course.found += findings.of_smoke(course, failed)
+        return (yield from _alone(state))
+    failed, doubtful = yield from smoke(state)
+    state.smoked = failed
+    state.found += findings.of_smoke(state, failed)
     if doubtful:
-        course.found.append(findings.of_doubt(course, "its first cases"))
-    if not course.found:
+        state.found.append(findings.of_doubt(state, "its first cases"))
+    if not state.found:
         for _ in design.looks:
-            if (yield from _look(course)):
+            if (yield from _look(state)):
                 break
-    return conclude(course)
+    return conclude(state)
 
 
-def _alone(course: Course) -> Conversation:
+def _alone(state: ComparisonState) -> Conversation:
     """A prompt without a baseline: everything once, one look."""
-    asked = course.ledger.first(np.concatenate(course.design.looks), "look")
-    course.ledger.record(asked, (yield asked))
-    course.take_look()
-    return new_lineage(course)
+    asked = state.ledger.first(np.concatenate(state.design.looks), "look")
+    state.ledger.record(asked, (yield asked))
+    state.take_look()
+    return new_lineage(state)
 
 
-def _look(course: Course) -> Stage:
-    ledger = course.ledger
-    cases = course.new_cases()
+def _look(state: ComparisonState) -> Stage:
+    ledger = state.ledger
+    cases = state.new_cases()
     if len(cases):
         asked = ledger.first(cases, "look")
         ledger.record(asked, (yield asked))
-    course.take_look()
-    if course.too_much_missing():
+    state.take_look()
+    if state.too_much_missing():
         return True
-    if course.look == 1 and (yield from _by_case(course)):
+    if state.look == 1 and (yield from _by_case(state)):
         return True
-    last = course.look == len(course.design.looks)
-    course.guards = guards(course, last=last)
-    if any(guard.reading in ("breaks", "unsure") for guard in course.guards):
+    last = state.look == len(state.design.looks)
+    state.guards = guards(state, last=last)
+    if any(guard.reading in (GuardReading.BREAKS, GuardReading.UNSURE) for guard in state.guards):
         return True
-    course.certify()
-    if last and not course.plain and course.undecided():
-        yield from _steady(course)
-        course.certify()
-    if (yield from _harm(course)) or course.too_much_missing():
+    state.certify()
+    if last and not state.plain and state.undecided():
+        yield from _steady(state)
+        state.certify()
+    if (yield from _harm(state)) or state.too_much_missing():
         return True
-    return (yield from _settled(course, last=last))
+    return (yield from _settled(state, last=last))
 
 
-def _by_case(course: Course) -> Stage:
+def _by_case(state: ComparisonState) -> Stage:
     """Must-pass, guarded and protected cases, which the first look runs completely."""
-    course.breaks = yield from confirm_breaks(course, listed_breaks(course))
-    broken, possible = yield from protected(course)
-    course.found += findings.of_protected(course, broken, possible)
-    return bool(course.found) or any(
-        course.breaks[h.slice].worst_p <= course.case_level
-        for h in course.design.of_policy(SlicePolicy.MUST_PASS)
-        if h.slice in course.breaks
+    state.breaks = yield from confirm_breaks(state, listed_breaks(state))
+    broken, possible = yield from protected(state)
+    state.found += findings.of_protected(state, broken, possible)
+    return bool(state.found) or any(
+        state.breaks[h.slice].worst_p <= state.case_level
+        for h in state.design.of_policy(SlicePolicy.MUST_PASS)
+        if h.slice in state.breaks
     )
 
 
-def _steady(course: Course) -> Generator[Batch, Observations, None]:
+def _steady(state: ComparisonState) -> Generator[Batch, Observations, None]:
     """Two more runs, for both tests, of the cases in slices that are still undecided. Not where a drop is estimated
     anyway: more runs would hardly certify it."""
-    design, ledger = course.design, course.ledger
-    open_slices = [h.slice for h in course.undecided() if course.may_hold(h)]
-    if not open_slices or course.suspicion() <= course.alpha:
+    design, ledger = state.design, state.ledger
+    open_slices = [h.slice for h in state.undecided() if state.may_hold(h)]
+    if not open_slices or state.suspicion() <= state.alpha:
         return
     wanted = np.logical_or.reduce([design.inside(name) for name in open_slices])
     cases = np.flatnonzero(wanted & ledger.seen & ~design.identical)
@@ -125,46 +125,46 @@ def _steady(course: Course) -> Generator[Batch, Observations, None]:
         ledger.record(asked, (yield asked))
 
 
-def _harm(course: Course) -> Stage:
-    """The block test, with replication of what disagrees and the fresh lock."""
-    ledger, design = course.ledger, course.design
-    if not course.plain and course.alpha < course.suspicion() <= REPLICATE_AT:
+def _harm(state: ComparisonState) -> Stage:
+    """The block test, with replication of cases that disagree, and confirmation."""
+    ledger, design = state.ledger, state.design
+    if not state.plain and state.alpha < state.suspicion() <= REPLICATE_AT:
         apart = (np.abs(np.nan_to_num(ledger.differences())) >= CASE_MARGIN).any(axis=1) & (
             ledger.runs == ledger.planned
         )
         asked = ledger.more(np.flatnonzero(apart & ~design.identical), "replication")
         if len(asked):
             ledger.record(asked, (yield asked))
-    feared = course.worst_suspicion() if ledger.gaps().any() else 1.0
-    result = course.test_harm()
+    feared = state.worst_suspicion() if ledger.gaps().any() else 1.0
+    result = state.test_harm()
     if not result.rejected.any():
-        if feared <= course.alpha:
-            course.found.append(findings.of_doubt(course, "the comparison"))
-        return bool(course.found)
-    held = True if course.plain else (yield from lock(course))
+        if feared <= state.alpha:
+            state.found.append(findings.of_doubt(state, "the comparison"))
+        return bool(state.found)
+    held = True if state.plain else (yield from lock(state))
     if held:
-        course.blocking = result.rejected
+        state.blocking = result.rejected
     elif held is None:
-        course.found.append(findings.of_doubt(course, "the confirmation"))
+        state.found.append(findings.of_doubt(state, "the confirmation"))
     return held is not False
 
 
-def _settled(course: Course, *, last: bool) -> Stage:
+def _settled(state: ComparisonState, *, last: bool) -> Stage:
     """Whether limits are broken, or everything is certified and nothing that is watched broke."""
-    minima = findings.of_floors(course)
-    course.open_floors = {reason.slice for reason in minima if reason.status is VerdictStatus.UNDERPOWERED}
-    limits = [*findings.of_cost(careful_cost(course)), *minima]
-    if latency_gates(course):
-        limit = course.design.gate.max_latency_increase
-        limits += findings.of_latency(latency_effect(course), limit, gating=True)
+    minima = findings.of_floors(state)
+    state.open_floors = {reason.slice for reason in minima if reason.status is VerdictStatus.UNDERPOWERED}
+    limits = [*findings.of_cost(careful_cost(state)), *minima]
+    if latency_gates(state):
+        limit = state.design.gate.max_latency_increase
+        limits += findings.of_latency(latency_effect(state), limit, gating=True)
     if any(r.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR) for r in limits):
         return True
-    held = all(guard.reading != "open" for guard in course.guards)
-    holds = held and not course.undecided() and all(r.status is VerdictStatus.APPROVED for r in limits)
+    held = all(guard.reading is not GuardReading.OPEN for guard in state.guards)
+    holds = held and not state.undecided() and all(r.status is VerdictStatus.APPROVED for r in limits)
     if holds or last:
-        leaks = [i for i in worse_cases(course, None) if course.ledger.forbidden[i] and i not in course.ledger.fresh]
+        leaks = [i for i in worse_cases(state, None) if state.ledger.forbidden[i] and i not in state.ledger.fresh]
         if leaks:
-            course.breaks |= yield from confirm_breaks(course, {None: leaks})
-        course.found += findings.of_watch(course, (yield from watch(course)))
+            state.breaks |= yield from confirm_breaks(state, {None: leaks})
+        state.found += findings.of_watch(state, (yield from watch(state)))
         return True
     return False

@@ -7,28 +7,29 @@ from collections.abc import Collection
 import numpy as np
 
 from engine.gate.cells import BASELINE, CANDIDATE
-from engine.gate.decision import CaseReading, Reading
+from engine.gate.decision import CaseResult
 from engine.gate.design import Design
 from engine.gate.estimates import Estimates
 from engine.gate.ledger import Ledger
-from engine.gate.watch import CONFIRMED, PAIRS
+from engine.gate.watched_slices import CONFIRMED, PAIRS
+from schemas.scorecard import CaseReading
 
 ENOUGH = 3
 """Runs an arm from which on «every run of one arm lies above every run of the other» says something."""
 
 
-def readings(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -> tuple[Reading, ...]:
+def readings(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -> tuple[CaseResult, ...]:
     """By case: improved or regressed where fresh pairs confirm it (5 of 6, or 3 of 3 in the lock), or where at least
     three runs an arm are fully apart; flaky where anything else differed; missing where an arm that was asked gave no
     score; alone where there is no baseline; not run where it was not asked for. The change is that of all runs.
     ``smoked``: cases whose confirmed break ended the run."""
     if not design.metrics:
-        return tuple(Reading(None, "not_run", confirmed=False) for _ in design.ids)
+        return tuple(CaseResult(None, CaseReading.NOT_RUN, confirmed=False) for _ in design.ids)
     changes = Estimates(design, ledger).changes().tolist()
     return tuple(
-        Reading(None, _without_change(design, ledger, case), confirmed=False)
+        CaseResult(None, _without_change(design, ledger, case), confirmed=False)
         if np.isnan(change)
-        else Reading(change, "regressed", confirmed=True)
+        else CaseResult(change, CaseReading.REGRESSED, confirmed=True)
         if case in smoked
         else _reading(ledger, case, change)
         for case, change in enumerate(changes)
@@ -37,26 +38,26 @@ def readings(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -> tu
 
 def _without_change(design: Design, ledger: Ledger, case: int) -> CaseReading:
     if not ledger.asked[:, case].any():
-        return "not_run"
+        return CaseReading.NOT_RUN
     alone = not design.paired and not np.isnan(ledger.scores[CANDIDATE, case, :, 0]).all()
-    return "alone" if alone else "missing"
+    return CaseReading.ALONE if alone else CaseReading.MISSING
 
 
-def _reading(ledger: Ledger, case: int, change: float) -> Reading:
+def _reading(ledger: Ledger, case: int, change: float) -> CaseResult:
     fresh = ledger.fresh.get(case, ([], []))
     first, second = ([float(run[0]) for run in fresh[arm] if not np.isnan(run[0])] for arm in (BASELINE, CANDIDATE))
     signs = np.sign([c - b for b, c in zip(first, second, strict=False)])
-    for sign, word in ((1, "improved"), (-1, "regressed")):
+    for sign, word in ((1, CaseReading.IMPROVED), (-1, CaseReading.REGRESSED)):
         if len(signs) >= ENOUGH and (signs == sign).mean() >= CONFIRMED / PAIRS and change * sign > 0:
-            return Reading(change, word, confirmed=True)  # type: ignore[arg-type]
+            return CaseResult(change, word, confirmed=True)
     baseline, candidate = (_runs(ledger, arm, case, extra) for arm, extra in ((BASELINE, first), (CANDIDATE, second)))
     if min(len(baseline), len(candidate)) >= ENOUGH:
         if min(candidate) > max(baseline):
-            return Reading(change, "improved", confirmed=False)
+            return CaseResult(change, CaseReading.IMPROVED, confirmed=False)
         if max(candidate) < min(baseline):
-            return Reading(change, "regressed", confirmed=False)
+            return CaseResult(change, CaseReading.REGRESSED, confirmed=False)
     apart = len({*baseline, *candidate}) > 1
-    return Reading(change, "flaky" if apart else "same", confirmed=False)
+    return CaseResult(change, CaseReading.FLAKY if apart else CaseReading.SAME, confirmed=False)
 
 
 def _runs(ledger: Ledger, arm: int, case: int, fresh: list[float]) -> list[float]:

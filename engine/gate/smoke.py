@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Floats, Observations
-from engine.gate.course import Course
+from engine.gate.state import ComparisonState
 
 CASES = 20
 BREAKS = 8
@@ -20,15 +20,15 @@ HALF = 0.5
 """A case breaks here when it loses more than half of the scale."""
 
 
-def smoke(course: Course) -> Generator[Batch, Observations, tuple[tuple[int, ...], bool]]:
+def smoke(state: ComparisonState) -> Generator[Batch, Observations, tuple[tuple[int, ...], bool]]:
     """Runs twenty cases of the first look, each of another cluster; where at least 8 break, these once more.
 
     The broken cases if they break again, else nothing; and whether it is smoke only if missing cells count against the
     candidate. The first runs are planned ones and are used by the looks. If nothing changed this happens in fewer than
     1 of 100,000 pull requests, whatever the cases' chances to pass are; under 14% of churn too.
     """
-    design = course.design
-    if course.plain or not design.paired:
+    design = state.design
+    if state.plain or not design.paired:
         return (), False
     called = design.counted & ~design.identical
     cases = [int(i) for i in design.looks[0] if called[i]]
@@ -39,14 +39,14 @@ def smoke(course: Course) -> Generator[Batch, Observations, tuple[tuple[int, ...
     chosen = np.array(list(of_cluster.values())[:CASES], dtype=np.int64)
     if len(chosen) < CASES:
         return (), False
-    asked = course.ledger.first(chosen, "smoke")
-    course.ledger.record(asked, (yield asked))
-    known, feared = (d[chosen, 0] for d in (course.ledger.differences(), course.ledger.imputed()))
+    asked = state.ledger.first(chosen, "smoke")
+    state.ledger.record(asked, (yield asked))
+    known, feared = (d[chosen, 0] for d in (state.ledger.differences(), state.ledger.imputed()))
     if not _breaks(feared):
         return (), False
     suspects = chosen[feared < -HALF]
-    again = course.ledger.fresh_batch({int(i): (1, 1) for i in suspects}, "smoke")
-    fresh = course.ledger.record_fresh(again, (yield again))
+    again = state.ledger.fresh_batch({int(i): (1, 1) for i in suspects}, "smoke")
+    fresh = state.ledger.record_fresh(again, (yield again))
     falls = {i: (fresh[i][CANDIDATE][0, 0] - fresh[i][BASELINE][0, 0]) for i in suspects.tolist()}
     needed = REPEATS * len(suspects)
     repeated = sum(fall < -HALF for fall in falls.values())

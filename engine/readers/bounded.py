@@ -1,7 +1,7 @@
 """One file as text, within bounds: what every reader starts from.
 
 Whatever is wrong with a file becomes one ``ConfigError`` or ``SourceError`` that says what, where
-(``path:line:column``) and how to mend it. Files of a pull request are data: nothing here trusts their size,
+(``path:line:column``) and how to fix it. Files of a pull request are data: nothing here trusts their size,
 encoding or content.
 """
 
@@ -68,22 +68,22 @@ class Source:
         return place
 
     def error(
-        self, what: str, line: int | None = None, column: int | None = None, *, mend: str | None = None
+        self, what: str, line: int | None = None, column: int | None = None, *, hint: str | None = None
     ) -> ConfigError | SourceError:
         """The exception to raise for a mistake at this place."""
-        return self.failure(what, where=self.where(line, column), mend=mend)
+        return self.failure(what, where=self.where(line, column), hint=hint)
 
     @property
     def has_said_enough(self) -> bool:
         """Whether more warnings would only be noise."""
         return len(self.warnings) >= MAX_WARNINGS
 
-    def warn(self, what: str, line: int | None = None, *, mend: str | None = None) -> None:
+    def warn(self, what: str, line: int | None = None, *, hint: str | None = None) -> None:
         """Notes something that a person should know; the last note is that there is more."""
         if len(self.warnings) == MAX_WARNINGS - 1:
-            what, mend = "there are more warnings", "mend these first"
+            what, hint = "there are more warnings", "fix these first"
         if not self.has_said_enough:
-            self.warnings.append(Finding(what=what, where=self.where(line), mend=mend))
+            self.warnings.append(Finding(what=what, where=self.where(line), hint=hint))
 
 
 def source_of(
@@ -101,37 +101,37 @@ def source_of(
     if len(data) > limit:
         raise source.error(
             f"the file has {len(data) / _MIB:.1f} MiB, more than the {limit // _MIB} MiB that are read",
-            mend="split it or shorten it",
+            hint="split it or shorten it",
         )
     if data.startswith(_LFS):
         raise source.error(
             "this is a Git LFS pointer, not the file itself",
-            mend="commit the file without LFS: `git lfs untrack` it and add it again",
+            hint="commit the file without LFS: `git lfs untrack` it and add it again",
         )
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise source.error("the file is UTF-16", mend="save it as UTF-8")
+        raise source.error("the file is UTF-16", hint="save it as UTF-8")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         if b"\x00" in data:
-            raise source.error("the file is binary, not text", mend="commit UTF-8 text") from None
+            raise source.error("the file is binary, not text", hint="commit UTF-8 text") from None
         line, column = _position(data[: error.start].decode("utf-8", "replace"))
-        raise source.error("invalid UTF-8", line, column, mend="save the file as UTF-8") from None
+        raise source.error("invalid UTF-8", line, column, hint="save the file as UTF-8") from None
     if text.startswith("\ufeff"):
         text = text[1:]
-        source.warn("the file starts with a byte order mark", 1, mend="save it as UTF-8 without BOM")
+        source.warn("the file starts with a byte order mark", 1, hint="save it as UTF-8 without BOM")
     if control := _NOT_TEXT.search(text):
         line, column = _position(text[: control.start()])
         raise source.error(
             f"control character U+{ord(control[0]):04X}: the file is binary or damaged",
             line,
             column,
-            mend="commit UTF-8 text",
+            hint="commit UTF-8 text",
         )
     if len(text) <= 1024 and _LINK.fullmatch(text):
         raise source.error(
             f"this is a symbolic link to {shown(text)}, not the file itself",
-            mend="commit the file, links are not followed",
+            hint="commit the file, links are not followed",
         )
     source.text = text.replace("\r\n", "\n")
     return source
@@ -161,7 +161,7 @@ def _plain(name: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """How to mend an unknown name: the nearest known one, else all of them."""
+    """How to fix an unknown name: the nearest known one, else all of them."""
     names = sorted(known)
     near = nearest(name, names)
     if near is not None:

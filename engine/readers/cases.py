@@ -59,8 +59,8 @@ class _Reading:
         self.row = row
         self.line = line
 
-    def error(self, what: str, mend: str) -> Exception:
-        return self.source.error(what, self.line, mend=mend)
+    def error(self, what: str, hint: str) -> Exception:
+        return self.source.error(what, self.line, hint=hint)
 
     def count_unknown(self, unknown: Counter[str]) -> None:
         """A misspelt key is an error, since ``protcted: true`` must not lose a protected case."""

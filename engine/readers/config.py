@@ -15,16 +15,10 @@ from engine.readers.unapplied import of_gate, of_lineage, of_model
 from engine.readers.validation import validated
 from engine.readers.yaml_nodes import read_yaml
 from evaluators.checks import rule_of
-from schemas.config import Check, Config, LineageConfig, ModelConfig, ProviderName
+from schemas.config import Check, Config, LineageConfig, ModelConfig
 from schemas.errors import ConfigError
-from schemas.prompts import UseCase
-
-OWN_KEYS = {ProviderName.ANTHROPIC: "ANTHROPIC_API_KEY", ProviderName.OPENAI: "OPENAI_API_KEY"}
-"""The operator's key of each provider: it goes to that provider's own origin and nowhere else."""
-OWN_ORIGINS = {
-    ProviderName.ANTHROPIC: ("https://api.anthropic.com",),
-    ProviderName.OPENAI: ("https://api.openai.com", "https://api.openai.com/v1"),
-}
+from schemas.providers import keys
+from schemas.use_cases import UseCase
 
 _URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?:/[\w.~/-]*)?")
 
@@ -39,11 +33,11 @@ def read_config(path: str, data: bytes) -> Config:
     source = source_of(path, data, failure=ConfigError)
     root = read_yaml(source)
     if root.value is None:
-        raise source.error("the configuration is empty", mend="start with `version: 1`, or run promptverdict init")
+        raise source.error("the configuration is empty", hint="start with `version: 1`, or run promptverdict init")
     config = validated(Config, root, source, "the configuration")
-    for place, what, mend in _mistakes(config):
+    for place, what, hint in _mistakes(config):
         node = find(root, place)
-        raise source.error(what, node.line, node.column, mend=mend)
+        raise source.error(what, node.line, node.column, hint=hint)
     return config
 
 
@@ -71,8 +65,8 @@ def _unknown_models(config: Config, place: _Place, named: str | tuple[str, ...] 
         yield place, "the list of models is empty", "name at least one model"
     for index, name in enumerate(names):
         if name not in config.models:
-            mend = did_you_mean(name, config.models) if config.models else "add it under models:"
-            yield (*place, index) if several else place, f"there is no model {shown(name)}", mend
+            hint = did_you_mean(name, config.models) if config.models else "add it under models:"
+            yield (*place, index) if several else place, f"there is no model {shown(name)}", hint
     if len(set(names)) != len(names):
         yield place, "a model is named twice", "name each model once"
 
@@ -80,27 +74,26 @@ def _unknown_models(config: Config, place: _Place, named: str | tuple[str, ...] 
 def _model_mistakes(place: _Place, model: ModelConfig) -> Iterator[_Mistake]:
     if model.base_url is not None:
         yield from _url_mistakes((*place, "base_url"), model, model.base_url)
-    elif model.api_key_env is not None and model.provider in OWN_KEYS and model.api_key_env != OWN_KEYS[model.provider]:
-        own = OWN_KEYS[model.provider]
-        for other, key in OWN_KEYS.items():
+    elif model.spec.key is not None and model.api_key_env not in (None, model.spec.key):
+        for other, key in keys().items():
             if model.api_key_env == key:
                 yield (
                     (*place, "api_key_env"),
                     f"{key} belongs to {other} and is never sent to {model.provider}",
-                    f"remove api_key_env, {own} is used",
+                    f"remove api_key_env, {model.spec.key} is used",
                 )
-    if model.provider in (ProviderName.OFFLINE, ProviderName.REPLAY) and (model.base_url or model.api_key_env):
+    if model.spec.key is None and (model.base_url or model.api_key_env):
         key = "base_url" if model.base_url else "api_key_env"
-        yield (*place, key), f"the provider {model.provider} calls nobody", f"remove {key}"
-    if model.provider is ProviderName.REPLAY and model.recording is None:
-        yield place, "the provider replay needs a recording", "add recording: path/to/file"
+        yield (*place, key), f"the provider {model.provider} makes no network calls", f"remove {key}"
+    if model.spec.recorded and model.recording is None:
+        yield place, f"the provider {model.provider} needs a recording", "add recording: path/to/file"
     if model.parameters.json_schema is not None:
         schema = model.parameters.json_schema.get("schema", model.parameters.json_schema)
         if (mistake := schema_mistake(schema)) is not None:
             yield (
                 (*place, "parameters", "json_schema"),
                 f"json_schema is no usable schema: {mistake}",
-                "mend the schema",
+                "fix the schema",
             )
 
 
@@ -115,15 +108,15 @@ def _url_mistakes(place: _Place, model: ModelConfig, base_url: str) -> Iterator[
         return
     if url["scheme"] == "http" and not _loopback(url["host"]):
         yield place, "base_url is http: the key would travel in the open", "use https (http only for 127.0.0.1)"
-    if model.provider in OWN_ORIGINS and base_url.rstrip("/") in OWN_ORIGINS[model.provider]:
+    if base_url.rstrip("/") in model.spec.own_origins:
         return
-    if model.provider in OWN_ORIGINS and model.api_key_env is None:
+    if model.spec.key is not None and model.api_key_env is None:
         yield (
             place,
-            f"base_url is not {model.provider}'s own, so {OWN_KEYS[model.provider]} is not sent there",
+            f"base_url is not {model.provider}'s own, so {model.spec.key} is not sent there",
             "add api_key_env: NAME_OF_ITS_OWN_KEY beside it",
         )
-    elif model.api_key_env in OWN_KEYS.values():
+    elif model.api_key_env in keys().values():
         yield (
             (*place[:-1], "api_key_env"),
             f"{model.api_key_env} goes to its provider's own address only, never to {url['host']}",
@@ -144,12 +137,12 @@ def _lineage_mistakes(place: _Place, name: str, lineage: LineageConfig) -> Itera
     yield from _path_mistakes(place, lineage)
     if len(set(lineage.labels)) != len(lineage.labels):
         yield (*place, "labels"), f"a label of {name} is there twice", "name each label once"
-    if lineage.use_case is UseCase.CLASSIFICATION and len(lineage.labels) == 1:
+    if lineage.use_case == UseCase.CLASSIFICATION and len(lineage.labels) == 1:
         yield (*place, "labels"), f"{name} has one label only: there is nothing to classify", "name all labels"
-    if lineage.fields and lineage.use_case is not UseCase.EXTRACTION:
+    if lineage.fields and lineage.use_case != UseCase.EXTRACTION:
         yield (*place, "fields"), f"fields are for extraction, {name} is {lineage.use_case}", "use_case: extraction"
     if lineage.rubric is not None and lineage.judge is None:
-        yield (*place, "rubric"), f"{name} has a rubric and nobody who judges by it", "add judge: {model: …}"
+        yield (*place, "rubric"), f"{name} has a rubric but no judge", "add judge: {model: …}"
     for index, check in enumerate(lineage.checks):
         yield from _check_mistakes((*place, "checks", index), check)
     names = [check.name for check in lineage.checks]
@@ -167,8 +160,8 @@ def _path_mistakes(place: _Place, lineage: LineageConfig) -> Iterator[_Mistake]:
     ]
     for steps, path in paths:
         if path is not None and (mistake := path_mistake(path)):
-            mend = "write it relative to the configuration's folder"
-            yield (*place, *steps), f"{steps[0]} {shown(path)} {mistake}", mend
+            hint = "write it relative to the configuration's folder"
+            yield (*place, *steps), f"{steps[0]} {shown(path)} {mistake}", hint
 
 
 def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
@@ -179,12 +172,12 @@ def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
     elif check.regex is not None and (mistake := regex_mistake(check.regex)):
         yield (*place, "regex"), f"RE2 refuses the regex of {shown(check.name)}: {mistake}", "use RE2 syntax"
     elif check.json_schema is not None and (mistake := schema_mistake(check.json_schema)):
-        yield (*place, "json_schema"), f"json_schema of {shown(check.name)}: {mistake}", "mend the schema"
+        yield (*place, "json_schema"), f"json_schema of {shown(check.name)}: {mistake}", "fix the schema"
     else:
         try:
             rule_of(check)
         except ConfigError as error:
-            yield (*place, kinds[0]), error.what, error.mend or "change it, or remove the check"
+            yield (*place, kinds[0]), error.what, error.hint or "change it, or remove the check"
 
 
 def path_mistake(path: str) -> str | None:

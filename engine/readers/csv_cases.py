@@ -41,7 +41,7 @@ def _records(source: Source) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        raise source.error(f"not valid CSV: {error}", reader.line_num, mend="check the quotes here") from None
+        raise source.error(f"not valid CSV: {error}", reader.line_num, hint="check the quotes here") from None
 
 
 class _Header:
@@ -51,17 +51,17 @@ class _Header:
         self.source = source
         self.names = [cell.strip() for cell in cells]
         if len(self.names) > MAX_COLUMNS:
-            raise source.error(f"{len(cells)} columns, {MAX_COLUMNS} are read", line, mend="remove columns")
+            raise source.error(f"{len(cells)} columns, {MAX_COLUMNS} are read", line, hint="remove columns")
         for index, name in enumerate(self.names):
             if not name:
-                raise source.error(f"column {index + 1} has no name", line, mend="name it or remove it")
+                raise source.error(f"column {index + 1} has no name", line, hint="name it or remove it")
             if name in self.names[:index]:
-                raise source.error(f"the column {shown(name)} is there twice", line, mend="remove one of the two")
+                raise source.error(f"the column {shown(name)} is there twice", line, hint="remove one of the two")
         self.bare = not any(name in ("input", "inputs") or name.startswith("input.") for name in self.names)
         """Whether columns without a meaning are inputs."""
         for name in self.names:
             if not self.bare and self.meaning(name) == "other" and nearest(name, KNOWN) is not None:
-                raise source.error(f"unknown column {shown(name)}", line, mend=did_you_mean(name, KNOWN))
+                raise source.error(f"unknown column {shown(name)}", line, hint=did_you_mean(name, KNOWN))
 
     def meaning(self, name: str) -> str:
         """``input``, ``expected`` (a field), ``assertion``, ``known`` (a key of a case), ``nothing`` or ``other``."""
@@ -83,7 +83,7 @@ class _Header:
             raise self.source.error(
                 f"this row has {len(cells)} cells, the header has {len(self.names)}",
                 line,
-                mend="put cells with commas or line breaks in quotes",
+                hint="put cells with commas or line breaks in quotes",
             )
         inputs: dict[str, JsonValue] = {}
         expected: dict[str, JsonValue] = {}
@@ -102,7 +102,7 @@ class _Header:
                     row[name] = cell
         if expected:
             if "expected" in row:
-                raise self.source.error("expected and expected.* in one row", line, mend="keep one of the two")
+                raise self.source.error("expected and expected.* in one row", line, hint="keep one of the two")
             row["expected"] = expected
         return row if "inputs" in row else {**row, "inputs": inputs}
 
@@ -113,7 +113,7 @@ def _known(source: Source, key: str, cell: str, line: int) -> dict[str, JsonValu
         return {}
     if key == "protected":
         if text.lower() not in _YES:
-            raise source.error(f"protected is {shown(text)}", line, mend="write true or false")
+            raise source.error(f"protected is {shown(text)}", line, hint="write true or false")
         return {key: _YES[text.lower()]}
     value = _value(source, cell, line)
     if key in ("slice", "slices", "tags") and isinstance(value, str):
@@ -140,7 +140,7 @@ def _assertion(source: Source, cell: str, line: int) -> dict[str, JsonValue]:
         return {}
     if colon and kind in _CODE:
         raise source.error(
-            f"the assertion {shown(kind)} runs code, which is never done", line, mend="say what is expected as text"
+            f"the assertion {shown(kind)} runs code, which is never done", line, hint="say what is expected as text"
         )
     if not colon or kind in ("equals", "exact"):
         return {"expected": rest.strip() if colon else text}

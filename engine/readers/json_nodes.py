@@ -46,8 +46,8 @@ class _Parser:
         line = bisect_right(self.starts, at) - 1
         return line + self.source.first_line, at - self.starts[line] + 1
 
-    def error(self, what: str, mend: str = "check commas, quotes and brackets here") -> Exception:
-        return self.source.error(what, *self.place(self.at), mend=mend)
+    def error(self, what: str, hint: str = "check commas, quotes and brackets here") -> Exception:
+        return self.source.error(what, *self.place(self.at), hint=hint)
 
     def token(self) -> re.Match[str] | None:
         """The token at the next non-blank place; ``None`` at the end."""

@@ -23,10 +23,10 @@ def read_labels(path: str, data: bytes, rubric: Rubric) -> tuple[LabelledAnswer,
         line = Source(path, text, failure=ConfigError, first_line=number)
         answer = validated(LabelledAnswer, read_json(line), line, "the labelled answer")
         if answer.id in answers:
-            raise source.error(f"two answers have the id {shown(answer.id)}", number, mend="give each its own")
+            raise source.error(f"two answers have the id {shown(answer.id)}", number, hint="give each its own")
         strange = next((name for name in answer.grades if name not in rubric.dimensions), None)
         if strange is not None:
             known = ", ".join(rubric.dimensions)
-            raise source.error(f"the rubric has no dimension {shown(strange)}", number, mend=f"it has {known}")
+            raise source.error(f"the rubric has no dimension {shown(strange)}", number, hint=f"it has {known}")
         answers[answer.id] = answer
     return tuple(answers.values())

@@ -78,7 +78,7 @@ class Fields:
         self.what = what
         self.node = node
         if not isinstance(node.value, dict):
-            raise source.error(f"{what} is {node.kind}", node.line, node.column, mend=f"{what} must be a map of keys")
+            raise source.error(f"{what} is {node.kind}", node.line, node.column, hint=f"{what} must be a map of keys")
         self.entries = node.value
         self._asked: set[str] = set()
 
@@ -104,7 +104,7 @@ class Fields:
         """A text that must be there."""
         text = self.text(key)
         if text is None:
-            raise self.source.error(f"{self.what} has no {key}", self.node.line, mend=f"add {key}:")
+            raise self.source.error(f"{self.what} has no {key}", self.node.line, hint=f"add {key}:")
         return text
 
     def number(self, key: str) -> float | None:
@@ -144,7 +144,7 @@ class Fields:
     def wrong(self, key: str, node: Node, wanted: str) -> Exception:
         """The error for a value of the wrong kind."""
         return self.source.error(
-            f"{key} of {self.what} is {node.kind}", node.line, node.column, mend=f"{key} must be {wanted}"
+            f"{key} of {self.what} is {node.kind}", node.line, node.column, hint=f"{key} must be {wanted}"
         )
 
     def ignore(self, *keys: str) -> None:
@@ -160,7 +160,7 @@ class Fields:
             self.source.warn(
                 f"unknown key {shown(key)} in {self.what} is ignored",
                 line,
-                mend=did_you_mean(key, [near]) if near else None,
+                hint=did_you_mean(key, [near]) if near else None,
             )
 
     def leave_unread(self, key: str) -> None:

@@ -13,10 +13,10 @@ from pydantic import JsonValue
 from engine.readers.bounded import MAX_BYTES, MAX_TEST_SET_BYTES, Source, shown, source_of
 from engine.readers.cases import KNOWN, case_of
 from engine.readers.csv_cases import csv_rows
+from engine.readers.dialects import variables_of
 from engine.readers.json_nodes import json_line, read_json
 from engine.readers.nodes import Node, plain
 from engine.readers.yaml_nodes import read_yaml
-from engine.templates import variables_of
 from schemas.prompts import PromptFile
 from schemas.testsets import TestCase, TestSet
 
@@ -42,7 +42,7 @@ def read_test_set(path: str, data: bytes) -> TestSet:
     elif path.endswith((".yaml", ".yml", ".json")):
         rows = _list(source, read_json(source) if path.endswith(".json") else read_yaml(source))
     else:
-        raise source.error("this is not a test set format that is read", mend=f"known: {', '.join(SUFFIXES)}")
+        raise source.error("this is not a test set format that is read", hint=f"known: {', '.join(SUFFIXES)}")
     return _test_set(source, rows)
 
 
@@ -81,10 +81,10 @@ def _test_set(source: Source, rows: Iterable[tuple[int, dict[str, JsonValue]]], 
             raise source.error(
                 f"{what} ({place}{first} and {place}{line})",
                 line if place == "line " else None,
-                mend="give each its own id, or remove one",
+                hint="give each its own id, or remove one",
             )
         if len(cases) == MAX_CASES:
-            raise source.error(f"more than {MAX_CASES:,} cases", mend="split the test set")
+            raise source.error(f"more than {MAX_CASES:,} cases", hint="split the test set")
         cases.append(case)
         if not row.keys() <= KNOWN:
             unread[case.id] = {key: value for key, value in row.items() if key not in KNOWN}
@@ -100,7 +100,7 @@ def _json_lines(source: Source) -> Rows:
         row = json_line(source, text, line)
         if not isinstance(row, dict):
             raise source.error(
-                "this line is not a JSON object", line, mend='write one case a line: {"id": …, "input": …}'
+                "this line is not a JSON object", line, hint='write one case a line: {"id": …, "input": …}'
             )
         yield line, row
 
@@ -112,11 +112,11 @@ def _list(source: Source, root: Node) -> Rows:
     if items is None:
         return
     if not isinstance(items, list):
-        raise source.error(f"the test set is {root.kind}", root.line, mend="write a list of cases: - input: …")
+        raise source.error(f"the test set is {root.kind}", root.line, hint="write a list of cases: - input: …")
     for item in items:
         row = plain(item)
         if not isinstance(row, dict) or not isinstance(item.value, dict):
-            raise source.error(f"a case is {item.kind}", item.line, item.column, mend="write it as a map: - input: …")
+            raise source.error(f"a case is {item.kind}", item.line, item.column, hint="write it as a map: - input: …")
         if (name := item.value.get("id")) is not None and name.text is not None:
             row["id"] = name.text  # 007 is an id of three characters
         yield item.line, row

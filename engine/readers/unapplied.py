@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from engine.readers.bounded import did_you_mean, shown
-from schemas.config import Config, FieldKind, FieldRule, GateConfig, GateMode, LineageConfig, ModelConfig, ProviderName
-from schemas.prompts import UseCase
+from schemas.config import Config, FieldKind, FieldRule, GateConfig, GateMode, LineageConfig, ModelConfig
+from schemas.use_cases import UseCase
 
 Place: TypeAlias = tuple[str | int, ...]
 Mistake: TypeAlias = tuple[Place, str, str]
@@ -23,16 +23,15 @@ _OPTIONS = {
 
 def of_model(place: Place, model: ModelConfig) -> Iterator[Mistake]:
     """Yields the settings of a model that its provider never sees."""
-    if model.recording is not None and model.provider is not ProviderName.REPLAY:
+    if model.recording is not None and not model.spec.recorded:
         yield (*place, "recording"), f"a recording is for replay, the provider is {model.provider}", "remove it"
-    of_provider = {ProviderName.OPENAI: ("chat", "responses"), ProviderName.ANTHROPIC: ("messages",)}
-    if model.api is not None and model.api not in of_provider.get(model.provider, ()):
+    if model.api is not None and model.api not in model.spec.apis:
         yield (*place, "api"), f"the provider {model.provider} has no api {model.api}", "remove it"
 
 
 def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) -> Iterator[Mistake]:
     """Yields the settings of a lineage that its use case, its fields or its gate never look at."""
-    if lineage.use_case is not UseCase.CLASSIFICATION:
+    if lineage.use_case != UseCase.CLASSIFICATION:
         for key in ("labels", "multi_label"):
             if getattr(lineage, key):
                 yield (
@@ -41,7 +40,7 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
                     "use_case: classification, or remove it",
                 )
     if lineage.judge is not None and lineage.rubric is None:
-        if lineage.use_case is not UseCase.GENERATION:
+        if lineage.use_case != UseCase.GENERATION:
             yield (*place, "judge"), f"{name} has a judge and no rubric to judge by", "add rubric:, or remove it"
         elif lineage.judge.labels is not None:
             yield (*place, "judge", "labels"), "people's grades need the rubric that they graded by", "add rubric:"
@@ -50,7 +49,7 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
     if lineage.gate is not None:
         yield from _of_gate((*place, "gate"), lineage.gate, config.gate)
         yield from _unknown((*place, "gate", "margin", "classes"), "class", lineage.gate.margin.classes, lineage.labels)
-        if lineage.fields or lineage.use_case is not UseCase.EXTRACTION:
+        if lineage.fields or lineage.use_case != UseCase.EXTRACTION:
             fields = lineage.gate.margin.fields
             yield from _unknown((*place, "gate", "margin", "fields"), "field", fields, tuple(lineage.fields))
 
@@ -65,7 +64,7 @@ def of_gate(config: Config) -> Iterator[Mistake]:
         yield from _of_gate(("gate",), config.gate, None)
     labels = tuple(label for lineage in lineages for label in lineage.labels)
     yield from _unknown(("gate", "margin", "classes"), "class", config.gate.margin.classes, labels)
-    by_example = any(lineage.use_case is UseCase.EXTRACTION and not lineage.fields for lineage in lineages)
+    by_example = any(lineage.use_case == UseCase.EXTRACTION and not lineage.fields for lineage in lineages)
     if not by_example:
         fields = tuple(field for lineage in lineages for field in lineage.fields)
         yield from _unknown(("gate", "margin", "fields"), "field", config.gate.margin.fields, fields)
@@ -102,5 +101,5 @@ def _of_gate(place: Place, gate: GateConfig, default: GateConfig | None) -> Iter
 def _unknown(place: Place, what: str, named: dict[str, float], known: tuple[str, ...]) -> Iterator[Mistake]:
     for name in named:
         if name not in known:
-            mend = did_you_mean(name, known) if known else "remove it"
-            yield (*place, name), f"the margin of the {what} {shown(name)} belongs to nothing", mend
+            hint = did_you_mean(name, known) if known else "remove it"
+            yield (*place, name), f"the margin of the {what} {shown(name)} belongs to nothing", hint

@@ -23,7 +23,7 @@ def validated(model: type[M], node: Node, source: Source, what: str) -> M:
     Raises ``source.failure`` for the first mistake in the file's order; the message says how many more there are.
     """
     if not isinstance(node.value, dict):
-        raise source.error(f"{what} is {node.kind}", node.line, node.column, mend=f"{what} is a map of keys")
+        raise source.error(f"{what} is {node.kind}", node.line, node.column, hint=f"{what} is a map of keys")
     try:
         return model.model_validate(plain(node))
     except ValidationError as error:
@@ -33,10 +33,10 @@ def validated(model: type[M], node: Node, source: Source, what: str) -> M:
             key=lambda mistake: (mistake[2]["type"] != "extra_forbidden", mistake[0], mistake[1]),
         )
         line, column, detail = mistakes[0]
-        said, mend = _words(model, node, detail, what)
+        said, hint = _words(model, node, detail, what)
         others = len({_known_steps(node, detail["loc"]) for _, _, detail in mistakes}) - 1
         more = f"; {others} more mistake{'s' if others > 1 else ''} below" if others else ""
-        raise source.error(said + more, line, column, mend=mend) from None
+        raise source.error(said + more, line, column, hint=hint) from None
 
 
 def _known_steps(node: Node, location: _Location) -> _Location:
@@ -68,7 +68,7 @@ def _words(model: type[BaseModel], node: Node, detail: ErrorDetails, what: str) 
     location = detail["loc"]
     kind = detail["type"]
     if location[-1:] == ("[key]",):
-        return f"{shown(str(location[-2]))} can't be a name", _mend(detail)
+        return f"{shown(str(location[-2]))} can't be a name", _hint(detail)
     key = shown(str(location[-1])) if location else what
     parent = ".".join(shown(str(step)) for step in _known_steps(node, location[:-1])) or what
     match kind:
@@ -87,10 +87,10 @@ def _words(model: type[BaseModel], node: Node, detail: ErrorDetails, what: str) 
             steps = _known_steps(node, location)
             name = ".".join(shown(str(step)) for step in steps) or what
             given = found.kind if found.text is None else shown(found.text) or "empty"
-            return f"{name} can't be {given}", _mend(detail)
+            return f"{name} can't be {given}", _hint(detail)
 
 
-_MENDS = {
+_HINTS = {
     "model_type": "it should be a map of keys",
     "dict_type": "it should be a map of keys",
     "tuple_type": "it should be a list",
@@ -99,7 +99,7 @@ _MENDS = {
 }
 
 
-def _mend(detail: ErrorDetails) -> str:
+def _hint(detail: ErrorDetails) -> str:
     """pydantic's words, but where they are a programmer's."""
     kind = detail["type"]
     if kind == "string_type":
@@ -107,7 +107,7 @@ def _mend(detail: ErrorDetails) -> str:
     if kind == "string_pattern_mismatch" and detail["loc"][-1:] == ("[key]",):
         return "names have letters, digits, dots, dashes and underscores, 64 at most"
     message = detail["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-    return _MENDS.get(kind) or shown(message[:1].lower() + message[1:], 200)
+    return _HINTS.get(kind) or shown(message[:1].lower() + message[1:], 200)
 
 
 def _keys_at(model: type[BaseModel], location: _Location) -> list[str]:

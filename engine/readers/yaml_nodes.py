@@ -42,7 +42,7 @@ def read_yaml(source: Source) -> Node:
         raise source.error(
             f"not valid YAML: {shown(error.problem or error.context or 'syntax error', 120)}",
             *((mark.line + source.first_line, mark.column + 1) if mark is not None else ()),
-            mend="check indentation, quotes and colons here",
+            hint="check indentation, quotes and colons here",
         ) from None
     except yaml.YAMLError as error:
         raise source.error(f"not valid YAML: {shown(str(error), 120)}") from None
@@ -88,8 +88,8 @@ class _Composer:
         assert mark is not None  # the C parser marks every event
         return mark.line + self.source.first_line, mark.column + 1
 
-    def _error(self, event: Event, what: str, mend: str) -> Exception:
-        return self.source.error(what, *self._place(event), mend=mend)
+    def _error(self, event: Event, what: str, hint: str) -> Exception:
+        return self.source.error(what, *self._place(event), hint=hint)
 
     def _checked(self, event: ScalarEvent | CollectionStartEvent) -> tuple[int, int]:
         if event.tag is not None:
@@ -178,7 +178,7 @@ class _Composer:
                 f"the key {shown(name)} is there twice (first at line {parent.keys[name][0]})",
                 key.line,
                 key.column,
-                mend="remove one of the two",
+                hint="remove one of the two",
             )
         entries[name] = node
         parent.keys[name] = (key.line, key.column)
@@ -189,7 +189,7 @@ class _Composer:
         line, column = node.keys.pop("<<")
         for other in merged.value if isinstance(merged.value, list) else [merged]:
             if not isinstance(other.value, dict):
-                raise self.source.error(f"<< merges {other.kind}", line, column, mend="merge maps only")
+                raise self.source.error(f"<< merges {other.kind}", line, column, hint="merge maps only")
             for key, child in other.value.items():
                 if key not in entries:
                     entries[key] = child
@@ -203,20 +203,20 @@ def resolve(source: Source, text: str, line: int, column: int) -> Scalar:
     if text[0] not in "+-.0123456789":
         return text
     if text in _ENDLESS:
-        raise source.error(f"{text} is not a number that can be used", line, column, mend="write a finite number")
+        raise source.error(f"{text} is not a number that can be used", line, column, hint="write a finite number")
     digits = text.replace("_", "")
     if whole := _INTEGER.fullmatch(digits):
         if len(digits) > MAX_INTEGER_DIGITS:
-            raise source.error(f"{shown(text)} is too large a number", line, column, mend="quote it if it is text")
+            raise source.error(f"{shown(text)} is too large a number", line, column, hint="quote it if it is text")
         number = _whole(whole)
         if whole["o"] and digits.isdigit() and number > 7:
-            mend = "quote it if it is text, or drop the zero"
-            source.warn(f"{shown(text)} is the octal spelling of {number}", line, mend=mend)
+            hint = "quote it if it is text, or drop the zero"
+            source.warn(f"{shown(text)} is the octal spelling of {number}", line, hint=hint)
         return number
     if _FLOAT.fullmatch(digits):
         value = float(digits)
         if not math.isfinite(value):
-            raise source.error(f"{shown(text)} is too large a number", line, column, mend="quote it if it is text")
+            raise source.error(f"{shown(text)} is too large a number", line, column, hint="quote it if it is text")
         return value
     return text
 

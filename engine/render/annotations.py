@@ -16,8 +16,7 @@ MOST_PER_LEVEL = 10
 _LEVELS: dict[VerdictStatus, Literal["error", "warning"]] = {
     VerdictStatus.BLOCKED: "error",
     VerdictStatus.ERROR: "error",
-    VerdictStatus.NEEDS_APPROVAL: "warning",
-    VerdictStatus.SUSPICIOUS: "warning",
+    VerdictStatus.NEEDS_REVIEW: "warning",
     VerdictStatus.UNDERPOWERED: "warning",
 }
 

@@ -8,10 +8,9 @@ from engine.render.encode import excerpt, visible
 from engine.render.limits import CHECK_FIELD
 from engine.render.markdown import NO_LINKS, Links, detail_parts, fitted, footer, summary_parts
 from engine.render.sections import Detail
+from schemas.host import TITLE_LIMIT
 from schemas.scorecard import Scorecard
 from schemas.values import Value
-
-TITLE_CHARACTERS = 255
 
 
 class CheckText(Value):
@@ -30,7 +29,7 @@ def check_text(scorecard: Scorecard, links: Links = NO_LINKS) -> CheckText:
         yield footer(scorecard, links, shortened=shortened)
 
     return CheckText(
-        title=excerpt(visible(scorecard.title), TITLE_CHARACTERS).text,
+        title=excerpt(visible(scorecard.title), TITLE_LIMIT).text,
         summary=fitted(summary, CHECK_FIELD),
         text=fitted(lambda detail, _: detail_parts(scorecard, detail), CHECK_FIELD),
     )

@@ -17,11 +17,10 @@ from engine.render.markdown import (
     full_title,
     saved_text,
     spending_text,
-    verdict_words,
     what_clears_text,
 )
 from engine.render.side_by_side import side_by_side
-from schemas.scorecard import CaseEffect, LineageCard, Scorecard, VerdictStatus
+from schemas.scorecard import CaseEffect, CaseReading, LineageCard, Scorecard, VerdictStatus
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,7 +66,7 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
             continue
         page = template.render(
             card=scorecard,
-            heading=verdict_words(scorecard).capitalize(),
+            heading=signs.verdict_words(scorecard.status, scorecard.lineages, scorecard.reasons).capitalize(),
             saved=saved_text(scorecard.spending),
             room=room,
             links=links,
@@ -164,7 +163,7 @@ def _environment() -> Environment:
         "signs": signs,
         "spending_text": spending_text,
         "strip": plots.strip,
-        "sureness_sentences": readings.sureness_sentences,
+        "confidence_sentences": readings.confidence_sentences,
         "swapped": readings.swapped,
         "unsure_title": readings.unsure_title,
         "unusual_answers": readings.unusual_answers,
@@ -173,7 +172,15 @@ def _environment() -> Environment:
     return environment
 
 
-_CASE_ORDER = ("regressed", "missing", "flaky", "improved", "same", "alone", "not_run")
+_CASE_ORDER = (
+    CaseReading.REGRESSED,
+    CaseReading.MISSING,
+    CaseReading.FLAKY,
+    CaseReading.IMPROVED,
+    CaseReading.SAME,
+    CaseReading.ALONE,
+    CaseReading.NOT_RUN,
+)
 
 
 def ordered_cases(card: LineageCard) -> list[CaseEffect]:

@@ -6,7 +6,6 @@ import json
 
 from engine.render.encode import json_for_logs
 from schemas.scorecard import Scorecard
-from schemas.values import canonical_json
 
 
 def scorecard_json(scorecard: Scorecard) -> str:
@@ -14,8 +13,3 @@ def scorecard_json(scorecard: Scorecard) -> str:
     document = scorecard.model_dump(mode="json")
     text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
     return json_for_logs(text) + "\n"
-
-
-def comparable_json(scorecard: Scorecard) -> bytes:
-    """The canonical bytes of what a scorecard says; the wall time is left out."""
-    return canonical_json(scorecard.model_copy(update={"seconds": None}).model_dump(mode="json"))

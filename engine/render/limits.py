@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.host import FIELD_LIMIT
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -19,7 +21,7 @@ class Limits:
 
 COMMENT = Limits(65_536, 65_536)
 """A comment's body; a longer one is refused with 422."""
-CHECK_FIELD = Limits(65_535, 65_535)
+CHECK_FIELD = Limits(FIELD_LIMIT, FIELD_LIMIT)
 """A check run's ``summary`` and its ``text``, each."""
 JOB_SUMMARY = Limits(1_048_576, 1_048_576)
 """One step's job summary."""

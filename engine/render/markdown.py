@@ -20,7 +20,7 @@ from engine.render.sections import (
     table,
     warnings_part,
 )
-from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
+from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS, verdict_words
 from schemas.config import Mode
 from schemas.scorecard import LineageCard, ReasonCode, Scorecard, Spending, VerdictStatus
 
@@ -128,16 +128,8 @@ def full_title(scorecard: Scorecard) -> str:
     """The verdict with our name before it, and what was or could not be ruled out; the reasons of the other verdicts
     stand right below."""
     telling = (scorecard.status in _TELLING or scorecard.clearance) and len(scorecard.title) <= HEADING_CHARACTERS
-    title = scorecard.title if telling else verdict_words(scorecard)
+    title = scorecard.title if telling else verdict_words(scorecard.status, scorecard.lineages, scorecard.reasons)
     return title if title.startswith(NAME) else f"{NAME}: {title.replace(': ', ', ', 1)}"
-
-
-def verdict_words(scorecard: Scorecard) -> str:
-    """The verdict of the whole pull request in a few words."""
-    if scorecard.status is not VerdictStatus.NOT_APPLICABLE:
-        return VERDICT_WORDS[scorecard.status]
-    adopts = any(reason.code is ReasonCode.ADOPTION for reason in scorecard.reasons)
-    return "gates after merge" if adopts else "nothing to evaluate"
 
 
 def headline(scorecard: Scorecard) -> str:
@@ -163,16 +155,16 @@ def what_clears_text(scorecard: Scorecard) -> str:
     if by := scorecard.clearance:
         until = f" until {by.expires_at[:10]}," if by.expires_at else ""
         why = f": {by.reason}" if by.reason else "."
-        said.append(f"Accepted by `{by.by}` at `{by.commit[:7]}`,{until} as long as nothing that matters changes{why}")
-    clearable = scorecard.status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS) and not scorecard.passes
+        said.append(f"Accepted by `{by.by}` at `{by.commit[:7]}`,{until} as long as nothing relevant changes{why}")
+    clearable = scorecard.status is VerdictStatus.NEEDS_REVIEW and not scorecard.passes
     if clearable and all(reason.code is not ReasonCode.UNTRUSTED for reason in scorecard.reasons):
         said.append(
-            f"An approving review of `{scorecard.head.sha[:7]}` accepts this: "
-            "by somebody with write permission who did not open it, commit to it or push to it "
-            "(two people if a bot opened it or pushed to it)."
+            f"An approving review of `{scorecard.head.sha[:7]}` accepts this. The reviewer needs write access and must "
+            "not have opened this pull request, committed to it or pushed to it. If a bot opened it or pushed to it, "
+            "two reviewers are needed."
         )
     if scorecard.mode is Mode.INFORM and scorecard.status not in _QUIET:
-        said.append("This repository only informs (`mode: inform`): the check passes whatever the verdict is.")
+        said.append("This repository only informs (`mode: inform`): the check passes regardless of the verdict.")
     return " ".join(said)
 
 

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from engine.cost import causes
+from engine.planning.call_cost import causes
 from engine.render import figures
 from engine.render.signs import READING_WORDS
 from schemas.config import SlicePolicy
 from schemas.scorecard import (
     CaseEffect,
+    CaseReading,
+    Confidence,
     Confusion,
     CostEffect,
     Effect,
+    EffectReading,
     LatencyEffect,
     LineageCard,
     PromptDiff,
-    Sureness,
     VerdictStatus,
 )
 
@@ -29,7 +31,7 @@ _POLICIES = {
     SlicePolicy.GUARD: " · guarded",
     SlicePolicy.WATCH: " · watched",
 }
-_LISTED_WORDS = {"same": "holds", "cant_tell": "needs review"}
+_LISTED_WORDS = {EffectReading.CANT_TELL: "needs review"}
 """Readings of slices that are judged case by case, not by their mean."""
 
 
@@ -57,20 +59,24 @@ def case_groups(card: LineageCard) -> CaseGroups:
     def group(reading: str) -> tuple[CaseEffect, ...]:
         return tuple(sorted(by_reading.get(reading, []), key=lambda c: (not c.protected, -abs(c.change or 0.0))))
 
-    unsure = tuple(sorted(group("flaky"), key=lambda c: (not c.protected, c.change or 0.0)))
-    return CaseGroups(group("regressed"), group("improved"), unsure, group("missing"), group("not_run"), group("same"))
+    unsure = tuple(sorted(group(CaseReading.FLAKY), key=lambda c: (not c.protected, c.change or 0.0)))
+    return CaseGroups(
+        group(CaseReading.REGRESSED),
+        group(CaseReading.IMPROVED),
+        unsure,
+        group(CaseReading.MISSING),
+        group(CaseReading.NOT_RUN),
+        group(CaseReading.SAME),
+    )
 
 
 def unsure_title(groups: CaseGroups) -> str:
-    """«8 cases wavered, none of them certain by itself: 6 down, 1 up, 1 the same on average»: what a mean that fell is
-    made of."""
+    """«8 cases changed, but not reliably: 6 down, 1 up, 1 the same on average»: what a mean that fell is made of."""
     changes = [case.change or 0.0 for case in groups.flaky]
     down, up = sum(change < 0 for change in changes), sum(change > 0 for change in changes)
     even = len(changes) - down - up
-    one = len(changes) == 1
-    certain = "not certain by itself" if one else "none of them certain by itself"
     same = f", {even:,} the same on average" if even else ""
-    return f"{figures.plural(len(changes), 'case')} wavered, {certain}: {down:,} down, {up:,} up{same}"
+    return f"{figures.plural(len(changes), 'case')} changed, but not reliably: {down:,} down, {up:,} up{same}"
 
 
 def moves_text(card: LineageCard) -> str:
@@ -86,7 +92,7 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
     if groups.not_run:
         number = figures.plural(len(groups.not_run), "case")
         certain = card.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED)
-        said.append(f"{number} did not have to run: the verdict was certain." if certain else f"{number} did not run.")
+        said.append(f"{number} not run: the verdict was already certain." if certain else f"{number} did not run.")
     if groups.missing:
         said.append(f"{figures.plural(len(groups.missing), 'case')} could not be measured in both arms.")
     for name, (before, after) in sorted(card.finishes.items()):
@@ -98,7 +104,7 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
 def interval_text(effect: Effect) -> str:
     """The interval of an effect's change, or why there is none."""
     unknown = effect.interval is None or (effect.interval.low is None and effect.interval.high is None)
-    early = effect.reading in ("not_needed", "worse")
+    early = effect.reading in (EffectReading.NOT_NEEDED, EffectReading.WORSE)
     return "stopped early" if unknown and early else figures.interval(effect.interval)
 
 
@@ -110,20 +116,22 @@ def change_text(effect: Effect | None) -> str:
 
 
 def effect_reading(effect: Effect) -> str:
-    """An effect in words: ``no drop over 5 points``, ``worse · guarded``; ``can't tell a drop of 10: 90 more cases
-    would`` where more cases are what is missing."""
+    """An effect in words: ``no drop over 5 points``, ``worse · guarded``; ``too few cases: 90 more would
+    detect a 10-point drop`` where more cases are what is missing."""
     words = READING_WORDS[effect.reading]
     if effect.policy is not SlicePolicy.AVERAGE:
-        rose = effect.reading == "worse" and (effect.change or 0.0) >= 0  # some cases broke while others rose
+        rose = (
+            effect.reading is EffectReading.WORSE and (effect.change or 0.0) >= 0
+        )  # some cases broke while others rose
         words = "cases broke" if rose else _LISTED_WORDS.get(effect.reading, words)
         return f"{words}{_POLICIES[effect.policy]}"
-    if effect.baseline == effect.candidate == 0 and effect.reading in ("same", "cant_tell"):
+    if effect.baseline == effect.candidate == 0 and effect.reading in (EffectReading.SAME, EffectReading.CANT_TELL):
         words = "both fail every case"
-    elif effect.reading == "same" and effect.margin is not None:
+    elif effect.reading is EffectReading.SAME and effect.margin is not None:
         words = f"no drop over {figures.in_points(effect.margin)}"
-    elif effect.reading == "cant_tell" and effect.more_cases is not None:
-        drop = "" if effect.margin is None else f" a drop of {figures.limit(effect.margin)}"
-        words = f"{words}{drop}: {figures.plural(effect.more_cases, 'more case')} would"
+    elif effect.reading is EffectReading.CANT_TELL and effect.more_cases is not None:
+        drop = "tell" if effect.margin is None else f"detect a {figures.limit(effect.margin)}-point drop"
+        words = f"{words}: {effect.more_cases:,} more would {drop}"
     return words
 
 
@@ -164,23 +172,23 @@ def label_moves(confusion: Confusion) -> list[LabelMove]:
     return sorted(moves, key=lambda move: (-move.size, move.expected, move.said))
 
 
-def sureness_sentences(sureness: Sureness, latency: LatencyEffect | None) -> list[str]:
+def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) -> list[str]:
     """Repetitions, flip rate, what could have been detected, which corrections were made, judge agreement, latency."""
-    looks = figures.plural(sureness.looks, "look")
-    said = [f"{looks} at the results, {sureness.repetitions:.1f} runs of each case in each arm on average."]
-    if sureness.flip_rate is not None:
-        said.append(f"Identical runs disagree with themselves in {figures.percent(sureness.flip_rate)} of cases.")
-    if sureness.can_rule_out is not None:
-        drop = figures.points(sureness.can_rule_out)
+    checkpoints = figures.plural(confidence.looks, "checkpoint")
+    said = [f"{checkpoints}, {confidence.repetitions:.1f} runs of each case in each arm on average."]
+    if confidence.flip_rate is not None:
+        said.append(f"Identical runs give different results in {figures.percent(confidence.flip_rate)} of cases.")
+    if confidence.can_rule_out is not None:
+        drop = figures.points(confidence.can_rule_out)
         said.append(f"This run rules out a drop of more than {drop} points overall.")
-    if sureness.hypotheses:
-        tested = f"{figures.plural(sureness.hypotheses, 'comparison')} tested together"
-        if sureness.alpha is not None:
-            tested += f": at most {figures.percent(sureness.alpha)} of pull requests that change nothing are blocked"
+    if confidence.hypotheses:
+        tested = f"{figures.plural(confidence.hypotheses, 'comparison')} tested together"
+        if confidence.alpha is not None:
+            tested += f": at most {figures.percent(confidence.alpha)} of pull requests that change nothing are blocked"
         said.append(f"{tested}.")
-    if sureness.judge_agreement is not None:
-        agreement = figures.percent(sureness.judge_agreement)
-        said.append(f"The judge agrees with people in {agreement} of the labelled answers.")
+    if confidence.judge_agreement is not None:
+        agreement = figures.percent(confidence.judge_agreement)
+        said.append(f"The judge agrees with people in {agreement} of the labeled answers.")
     if latency and latency.pairs:
         moved = figures.arrow(figures.seconds(latency.baseline_s), figures.seconds(latency.candidate_s))
         said.append(f"Median latency {moved} over {figures.plural(latency.pairs, 'fresh pair')}.")

@@ -11,13 +11,13 @@ from engine.render.readings import (
     CaseGroups,
     case_groups,
     change_text,
+    confidence_sentences,
     cost_sentence,
     diff_title,
     effect_reading,
     expected_text,
     label_moves,
     moves_text,
-    sureness_sentences,
     swapped,
     unsure_title,
     unusual_answers,
@@ -28,15 +28,16 @@ from schemas.scorecard import (
     Answer,
     CaseEffect,
     ClassEffect,
+    Confidence,
     Confusion,
     CostEffect,
     DiffLine,
     Effect,
+    EffectReading,
     LineageCard,
     PromptDiff,
     Reason,
     ReasonCode,
-    Sureness,
     VerdictStatus,
 )
 
@@ -142,7 +143,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
 
     The reading stands where a phone shows it: what is right of the change is scrolled to.
     """
-    order = {"worse": 0, "no_data": 1, "cant_tell": 2}
+    order = {EffectReading.WORSE: 0, EffectReading.NO_DATA: 1, EffectReading.CANT_TELL: 2}
     kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.reading, 3))
     rows = []
     for effect in kept[: detail.effects]:
@@ -156,7 +157,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
                 unbroken(figures.cases(effect)),
             )
         )
-    heads = (head, "reading", unbroken("change (interval)"), "score", "cases")
+    heads = (head, "result", unbroken("change (interval)"), "score", "cases")
     return table(heads, "llrrr", rows) + left_out(len(effects) - detail.effects, head)
 
 
@@ -273,15 +274,15 @@ def diff_part(diff: PromptDiff, detail: Detail) -> str:
     return "\n\n".join(parts)
 
 
-def sureness_part(sureness: Sureness, card: LineageCard, detail: Detail) -> str:
+def confidence_part(confidence: Confidence, card: LineageCard, detail: Detail) -> str:
     """How sure this is, folded."""
-    said = (*sureness_sentences(sureness, card.latency), *sureness.notes[: detail.notes])
-    more = left_out(len(sureness.notes) - detail.notes, "note")
-    return fold("How sure is this?", "\n".join(f"- {prose(sentence)}" for sentence in said) + more)
+    said = (*confidence_sentences(confidence, card.latency), *confidence.notes[: detail.notes])
+    more = left_out(len(confidence.notes) - detail.notes, "note")
+    return fold("Confidence", "\n".join(f"- {prose(sentence)}" for sentence in said) + more)
 
 
 def findings_list(findings: Sequence[Finding], detail: Detail) -> str:
-    """Warnings: what, where, how to mend."""
+    """Warnings: what, where, how to fix."""
     shown = [f"- {prose(str(finding), 400)}" for finding in findings[: detail.notes]]
     return "\n".join(shown) + left_out(len(findings) - detail.notes, "warning")
 
@@ -331,7 +332,7 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
         diff,
         better,
         prose(" ".join(unusual)) if (unusual := unusual_answers(card, groups)) else "",
-        sureness_part(card.sureness, card, detail) if card.sureness and detail.notes else "",
+        confidence_part(card.confidence, card, detail) if card.confidence and detail.notes else "",
         warnings_part(card.warnings, detail),
     )
     return filter(None, parts)

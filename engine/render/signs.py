@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
-from schemas.scorecard import VerdictStatus
+from schemas.scorecard import LineageCard, Reason, ReasonCode, VerdictStatus
 
 Tone = Literal["good", "bad", "doubt", "calm"]
 """What a colour may say."""
@@ -13,18 +14,24 @@ VERDICT_WORDS: dict[VerdictStatus, str] = {
     VerdictStatus.APPROVED: "approved",
     VerdictStatus.BLOCKED: "blocked",
     VerdictStatus.ERROR: "error",
-    VerdictStatus.NEEDS_APPROVAL: "needs approval",
-    VerdictStatus.SUSPICIOUS: "inconclusive, suspicious",
+    VerdictStatus.NEEDS_REVIEW: "needs review",
     VerdictStatus.UNDERPOWERED: "inconclusive",
     VerdictStatus.NOT_APPLICABLE: "not measured",
 }
+
+
+def verdict_words(status: VerdictStatus, cards: Collection[LineageCard], reasons: Collection[Reason]) -> str:
+    """Returns the verdict of a whole pull request in a few words: those of its table, unless it has none to measure."""
+    if status is VerdictStatus.NOT_APPLICABLE and any(reason.code is ReasonCode.ADOPTION for reason in reasons):
+        return "gates after merge"
+    return "nothing to evaluate" if status is VerdictStatus.NOT_APPLICABLE and not cards else VERDICT_WORDS[status]
+
 
 VERDICT_SIGNS: dict[VerdictStatus, str] = {
     VerdictStatus.APPROVED: "✅",
     VerdictStatus.BLOCKED: "❌",
     VerdictStatus.ERROR: "🛑",
-    VerdictStatus.NEEDS_APPROVAL: "✋",
-    VerdictStatus.SUSPICIOUS: "🔎",
+    VerdictStatus.NEEDS_REVIEW: "🔎",
     VerdictStatus.UNDERPOWERED: "⚖️",
     VerdictStatus.NOT_APPLICABLE: "➖",
 }
@@ -33,8 +40,7 @@ VERDICT_MARKS: dict[VerdictStatus, str] = {
     VerdictStatus.APPROVED: "✓",
     VerdictStatus.BLOCKED: "✕",
     VerdictStatus.ERROR: "!",
-    VerdictStatus.NEEDS_APPROVAL: "◇",
-    VerdictStatus.SUSPICIOUS: "?",
+    VerdictStatus.NEEDS_REVIEW: "◇",
     VerdictStatus.UNDERPOWERED: "≈",
     VerdictStatus.NOT_APPLICABLE: "–",
 }
@@ -44,8 +50,7 @@ VERDICT_TONES: dict[VerdictStatus, Tone] = {
     VerdictStatus.APPROVED: "good",
     VerdictStatus.BLOCKED: "bad",
     VerdictStatus.ERROR: "bad",
-    VerdictStatus.NEEDS_APPROVAL: "doubt",
-    VerdictStatus.SUSPICIOUS: "doubt",
+    VerdictStatus.NEEDS_REVIEW: "doubt",
     VerdictStatus.UNDERPOWERED: "doubt",
     VerdictStatus.NOT_APPLICABLE: "calm",
 }
@@ -53,9 +58,9 @@ VERDICT_TONES: dict[VerdictStatus, Tone] = {
 READING_WORDS: dict[str, str] = {
     "better": "better",
     "worse": "worse",
-    "same": "no drop",
-    "cant_tell": "can't tell",
-    "not_needed": "not needed",
+    "same": "no change",
+    "cant_tell": "too few cases",
+    "not_needed": "not run",
     "no_data": "no data",
     "passes": "within the limit",
     "fails": "over the limit",

@@ -215,7 +215,7 @@ def _effects(effects: Sequence[Effect], head: str, width: int) -> RenderableType
     ]
     if len(effects) > _MOST_EFFECTS:
         rows.append((_text(f"and {len(effects) - _MOST_EFFECTS:,} more"), *[_text("")] * 4))
-    return _table((head, "cases", "score", "change (interval)", "reading"), "lrrrl", rows, width)
+    return _table((head, "cases", "score", "change (interval)", "result"), "lrrrl", rows, width)
 
 
 def _cases(cases: Sequence[CaseEffect], width: int) -> RenderableType:

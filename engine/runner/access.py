@@ -1,4 +1,4 @@
-"""Providers and limiters by key. A process has one Access: what all its runs share."""
+"""Providers and limiters by key. All runs of a process share one Access."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ class Access:
         self._limiters: dict[tuple[str, str | None], Limiter] = {}
 
     def provider(self, model: ModelConfig) -> ModelProvider:
-        """The provider that answers for ``model``; opened when first asked for."""
-        key = (model.provider.value, model.origin, model.api_key_env, model.api, model.recording)
+        """Returns the provider of ``model``; opens it on first use."""
+        key = (model.provider, model.origin, model.api_key_env, model.api, model.recording)
         if key not in self._providers:
             self._providers[key] = self._provider_for(model)
         return self._providers[key]
 
     def expect(self, detection: Detection) -> None:
-        """Opens the providers of what will be measured, ahead of the first call. One that can't be opened is said
-        where it is needed."""
+        """Opens the providers of what will be measured before the first call. Errors are raised later, by the first
+        call that needs the provider."""
         for change in detection.lineages:
             for model in (pair.candidate for pair in change.models if change.measured):
                 with suppress(PromptVerdictError):
                     self.provider(model)
 
     def limiter(self, model: ModelConfig) -> Limiter:
-        """The slots of the key that pays for ``model``."""
+        """Returns the slots of the key that pays for ``model``."""
         key = (model.origin, model.api_key_env)
         if key not in self._limiters:
             self._limiters[key] = Limiter(self._clock, self._most)

@@ -1,4 +1,4 @@
-"""The hard cap on money, of a run and of each lineage. In-flight calls count at their worst case, so the cap holds
+"""The hard cap on spending, of a run and of each lineage. Calls in flight count at their worst case, so the cap holds
 however they end."""
 
 from __future__ import annotations
@@ -12,49 +12,48 @@ from schemas.errors import BudgetExceeded
 MEND = "raise the budget or lower max_tokens; what is finished is kept and not paid again"
 
 
-class Budget:
+class SpendingCap:
     """Money in USD. ``cap`` of ``None`` means: no cap. What is spent of a budget is also spent of the one that it is
-    ``within``, and neither cap is passed. ``where``: the setting that would raise it; ``mend``: what to do. ``shared``:
+    ``within``, and neither cap is passed. ``where``: the setting that would raise it; ``hint``: what to do. ``shared``:
     other runs spend of it too; ``least``: what a call counts at least, whatever its price is said to be."""
 
     def __init__(
         self,
         cap: Decimal | None,
         *,
-        within: Budget | None = None,
+        within: SpendingCap | None = None,
         where: str = "budget.per_run_usd",
-        mend: str = MEND,
+        hint: str = MEND,
         shared: bool = False,
         least: Decimal = Decimal(0),
     ) -> None:
         self.least = least
         self.cap = cap
         self.shared = shared
-        self.whole: Budget = self if within is None or within.shared else within.whole
+        self.whole: SpendingCap = self if within is None or within.shared else within.whole
         """The run's, which holds those of all lineages."""
         self.spent = Decimal(0)
         """Known costs, and failed calls that may have been billed at their worst case."""
         self.made = 0
         """Calls that were answered and stored."""
         self.where = where
-        self.mend = mend
+        self.hint = hint
         self.reserved = Decimal(0)
         """The worst case of the calls under way."""
         self.under_way = 0
         self._waiting: list[asyncio.Future[None]] = []
-        self.chain: tuple[Budget, ...] = (self,) if within is None else (self, *within.chain)
+        self.chain: tuple[SpendingCap, ...] = (self,) if within is None else (self, *within.chain)
         """This one and all that it lies within."""
 
     async def reserve(self, worst: Decimal) -> None:
-        """Sets ``worst`` aside; waits while calls in flight may still free enough. Raises BudgetExceeded when only
-        more money would help."""
+        """Reserves ``worst``; waits while calls in flight may free enough. Raises BudgetExceeded if they can't."""
         while (short := next((one for one in self.chain if one.lacks(worst)), None)) is not None:
             if not short.under_way:
                 raise BudgetExceeded(
                     f"the budget of {usd(short.cap)} does not allow another call: {usd(short.spent)} is spent and the"
                     f" next one may cost up to {usd(worst)}",
                     where=short.where,
-                    mend=short.mend,
+                    hint=short.hint,
                 )
             await short.settled()
         for one in self.chain:
@@ -62,17 +61,17 @@ class Budget:
             one.under_way += 1
 
     def lacks(self, worst: Decimal) -> bool:
-        """Whether ``worst`` does not fit into it now."""
+        """Whether ``worst`` exceeds what is left now."""
         return self.cap is not None and self.spent + self.reserved + max(worst, self.least) > self.cap
 
     async def settled(self) -> None:
-        """Waits for the end of a call under way."""
+        """Waits until a call in flight ends."""
         end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(end)
         await end
 
     def settle(self, worst: Decimal, spent: Decimal, *, made: int = 0) -> None:
-        """Replaces a reservation by what the call did cost; ``made``: 1 where its answer is stored."""
+        """Replaces a reservation by the actual cost; ``made``: 1 if the answer is stored."""
         for one in self.chain:
             one.book(worst, spent, made)
 

@@ -1,4 +1,4 @@
-"""One paid call: budget, slot, tries, price, and the row on disk before it counts."""
+"""One paid call: reserves budget, waits for a slot, retries, prices the answer and stores it before it counts."""
 
 from __future__ import annotations
 
@@ -8,40 +8,39 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from engine.cost import bill, neutral, unpriced, worst_case
+from engine.planning.call_cost import bill, neutral, unpriced, worst_case
 from engine.runner.access import Access
-from engine.runner.budget import Budget
+from engine.runner.budget import SpendingCap
 from engine.runner.experiment import Endpoint
 from engine.runner.failures import Failures, host_of
 from engine.runner.limiter import Limiter
 from engine.runner.retry import may_retry, wait_s
 from engine.runner.slots import Slots
-from schemas.config import RunConfig
+from schemas.config import RunConfig, duration
 from schemas.errors import BudgetExceeded, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion, Usage
 from schemas.ports import CallKey, Clock, OutcomeStore
 from schemas.prompts import Request
 
 SCHEMA_WORDS = re.compile("response_format|json_schema|output_config|text.format|structured|schema")
-"""What a server speaks of that has no JSON Schemas."""
+"""Words in the error of a server that doesn't support JSON Schemas."""
 POLL_S = 0.05
-"""How often a call that somebody else has claimed is looked for."""
-UNITS = {"m": 60, "h": 3600, "d": 86400}
+"""How often to look for the answer to a call that another process has claimed."""
 SKEW = timedelta(minutes=10)
-"""How far clocks of several machines may differ. What is dated later has no age that can be told: it is not used."""
+"""How far clocks of several machines may differ. The age of an answer with a later date is unknown: it is not used."""
 
 
 def deadline_passed(deadline_s: float) -> ProviderError:
-    """Why a run ended that took longer than it may."""
+    """Returns the error of a run that exceeded its deadline."""
     return ProviderError(
         f"the run did not finish within {deadline_s:g} s",
         where="run.deadline_s",
-        mend="run again: what is finished is kept and not paid again",
+        hint="run again: what is finished is kept and not paid again",
     )
 
 
 def priced(row: StoredCompletion, endpoint: Endpoint) -> StoredCompletion | CompletionError:
-    """The answer, or an error where what it costs can't be told: it would be compared with a bill that is too low."""
+    """Returns the answer, or an error if its cost is unknown: the comparison would use a cost that is too low."""
     if why := unpriced(row.completion, endpoint.price):
         return CompletionError(kind=ErrorKind.UNPRICED, message=why, billed=True)
     return row
@@ -62,7 +61,7 @@ class Calls:
         access: Access,
         store: OutcomeStore,
         clock: Clock,
-        budget: Budget,
+        budget: SpendingCap,
         settings: RunConfig,
         *,
         slots: Sequence[Slots] = (),
@@ -74,33 +73,33 @@ class Calls:
         self._slots = slots
         self._ended: BudgetExceeded | ProviderError | None = None
         self._dearer: dict[tuple[str, str], Decimal] = {}
-        """How many times its upper bound a call has cost, by origin and model: some servers ignore the limit sent."""
+        """Largest cost of a call relative to its upper bound, by origin and model: some servers ignore the limit."""
         self._schemaless: set[tuple[str, str]] = set()
         """Judges that take no JSON Schema, by origin and model."""
         self.tries = Failures()
-        """Every try that failed, whatever became of its call."""
+        """Every failed attempt, including those of calls that succeeded later."""
         self._timeout_s = settings.timeout_s
         self._deadline_s = settings.deadline_s
         self._deadline = clock.monotonic() + settings.deadline_s
-        self._age = timedelta(seconds=int(settings.max_age[:-1]) * UNITS[settings.max_age[-1]])
+        self._age = duration(settings.max_age)
         self._began = clock.utc()
 
     @property
     def made(self) -> int:
-        """Calls of the whole run that were answered and stored."""
+        """Number of calls of the whole run that were answered and stored."""
         return self._budget.whole.made
 
     @property
     def spent_usd(self) -> Decimal:
-        """Money of the whole run so far."""
+        """USD that the whole run has spent so far."""
         return self._budget.whole.spent
 
     def end(self, why: BudgetExceeded | ProviderError) -> None:
-        """No new call is begun: who waits for a slot is told ``why``."""
+        """Begins no new call. Tasks that wait for a slot get ``why``."""
         self._ended = self._ended or why
 
     async def stored(self, keys: list[CallKey]) -> dict[CallKey, StoredCompletion]:
-        """Rows that are young enough to decide with."""
+        """Returns the stored rows that are young enough to decide with."""
         rows = await self._store.get(keys)
         latest = max(self._began, self._clock.utc()) + SKEW
         return {
@@ -110,7 +109,7 @@ class Calls:
         }
 
     async def claimed(self, keys: list[CallKey]) -> frozenset[CallKey]:
-        """The keys that are now ours to call: claimed, and not stored by somebody else a moment before that."""
+        """Claims keys and returns those that this run has to call: another process may have stored one just before."""
         won = await self._store.claim(keys)
         late = (await self.stored(list(won))).keys() if won else frozenset()
         if late:
@@ -118,13 +117,13 @@ class Calls:
         return won - late
 
     async def unclaimed(self, keys: list[CallKey]) -> None:
-        """Gives up claims that were not used."""
+        """Releases unused claims."""
         await self._store.release(keys)
 
     async def answer(
         self, request: Request, repetition: int, endpoint: Endpoint, *, claimed: bool = False
     ) -> tuple[StoredCompletion | CompletionError, bool]:
-        """The stored answer, else a new one; and whether it was paid for now. Waits while somebody else is calling.
+        """Returns the stored answer or a new one, and whether this run paid for it. Waits while another process calls.
 
         Raises BudgetExceeded, and ProviderError when the provider can't be opened, the deadline has passed or it is all
         over (``end``)."""
@@ -167,7 +166,7 @@ class Calls:
         return await self.grade(plain, repetition, endpoint)
 
     async def _pay(self, request: Request, repetition: int, endpoint: Endpoint) -> StoredCompletion | CompletionError:
-        """Tries until there is an answer on disk, or an error that is final."""
+        """Retries until an answer is stored or the error is final."""
         provider = self._access.provider(endpoint.model)
         limiter = self._access.limiter(endpoint.model)
         bound, served_by = worst_case(request, endpoint.price), (request.origin, request.model)
@@ -212,7 +211,7 @@ class Calls:
 
     @asynccontextmanager
     async def _turn(self, limiter: Limiter, *, retry: bool) -> AsyncIterator[None]:
-        """Holds a slot of everything that bounds this call."""
+        """Holds one slot of each limit that applies to this call."""
         held: list[Slots] = []
         try:
             for slots in (*self._slots, limiter):

@@ -1,4 +1,4 @@
-"""One experiment under way: the gate asks, the workers answer."""
+"""Runs one experiment: the gate asks for cells, workers answer."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Generic
 
 import numpy as np
 
-from engine.cost import bill, is_free, neutral
 from engine.gate.cells import Batch, Observations
+from engine.planning.call_cost import bill, is_free, neutral
 from engine.runner.access import Access
 from engine.runner.calls import Calls, priced
 from engine.runner.experiment import Decision, Endpoint, Experiment, ExperimentResult, Progress
@@ -37,9 +37,9 @@ from schemas.scorecard import Spending
 
 ARMS = (Arm.BASELINE, Arm.CANDIDATE)
 CHUNK = 256
-"""Cells that are looked up in the store and claimed at once."""
+"""Number of cells that are looked up and claimed together."""
 WORKERS_PER_SLOT = 4
-"""A call that was told to wait holds a worker but no slot: others go on meanwhile."""
+"""Workers per slot: a call that waits for its retry holds a worker, but no slot."""
 
 
 class Drive(Generic[Decision]):
@@ -68,10 +68,10 @@ class Drive(Generic[Decision]):
         self._stopped: BudgetExceeded | ProviderError | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._unused: set[CallKey] = set()
-        """Claims whose calls were not begun."""
+        """Claims whose calls have not begun."""
 
     async def finish(self, budget_usd: Decimal | None) -> ExperimentResult[Decision]:
-        """Answers the gate until it decides."""
+        """Answers the gate's batches until it decides."""
         decision: Decision | None = None
         gate = self._experiment.protocol()
         try:
@@ -103,7 +103,7 @@ class Drive(Generic[Decision]):
         )
 
     def expire(self, why: ProviderError) -> None:
-        """Ends now: what is under way is cancelled, what is finished is kept."""
+        """Stops at once: cancels calls in flight and keeps finished answers."""
         self._stop(why)
         for task in self._tasks:
             task.cancel()
@@ -151,7 +151,7 @@ class Drive(Generic[Decision]):
         return Cell(case=int(batch.cases[at]), arm=ARMS[batch.arms[at]], repetition=int(batch.repetitions[at]))
 
     def _number(self, cell: Cell) -> int:
-        """The repetition under which the store keeps a cell's answer."""
+        """Returns the repetition under which the store keeps a cell's answer."""
         return self._experiment.arms[cell.arm].stored_as(cell.case, cell.repetition)
 
     async def _prepared(self, batch: Batch) -> AsyncIterator[tuple[int, StoredCompletion | None, bool]]:
@@ -295,12 +295,12 @@ class Drive(Generic[Decision]):
         for endpoint in self._experiment.judges:
             model = endpoint.model
             asked = (request.provider, request.origin, request.api, request.model)
-            if (model.provider.value, model.origin, model.unusual_api, model.model) == asked:
+            if (model.provider, model.origin, model.unusual_api, model.model) == asked:
                 return endpoint
         raise ConfigError(
             f"the judge {request.model!r} is not a model of this lineage",
             where=self._experiment.lineage,
-            mend="name it under models: and judge:",
+            hint="name it under models: and judge:",
         )
 
     def _hopeless(self, error: CompletionError, cell: Cell, *, judge: bool = False) -> ProviderError:
@@ -311,11 +311,11 @@ class Drive(Generic[Decision]):
         return ProviderError(
             f"{who} case {case!r} ({cell.arm.value}), answered {error.kind.value}: {error.message}",
             where=f"{self._experiment.lineage} · {self._experiment.name}",
-            mend=fix_for(error, self._settings),
+            hint=fix_for(error, self._settings),
         )
 
     def _stop(self, why: BudgetExceeded | ProviderError) -> CompletionError:
-        """No new call is begun; what is under way is finished and kept."""
+        """Begins no new call; finishes and keeps those in flight."""
         self._stopped = self._stopped or why
         self._calls.end(self._stopped)
         return CompletionError(kind=ErrorKind.CANCELLED, message=why.what, attempts=0)

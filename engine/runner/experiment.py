@@ -1,4 +1,4 @@
-"""An experiment as the runner takes it, and what it gives back."""
+"""What the runner takes and returns: experiments and their results."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ArmPlan:
 
 @dataclass(frozen=True, slots=True)
 class Experiment(Generic[Decision]):
-    """One lineage × one model: everything that the runner needs to ask, score and let the gate decide."""
+    """One prompt × one model: requests, evaluator and gate."""
 
     lineage: str
     name: str
@@ -70,7 +70,7 @@ class Experiment(Generic[Decision]):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is. One value for each experiment, whenever something moved."""
+    """Progress of one experiment; a new value after every change."""
 
     lineage: str
     model: str
@@ -89,7 +89,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentResult(Generic[Decision]):
-    """What an experiment gave. Exactly one of ``decision`` and ``stopped`` is set."""
+    """The result of an experiment. Exactly one of ``decision`` and ``stopped`` is set."""
 
     experiment: Experiment[Decision]
     decision: Decision | None
@@ -102,4 +102,4 @@ class ExperimentResult(Generic[Decision]):
     """Models and fingerprints as the provider reported them: more than one of an arm, or different ones between arms,
     means that the model changed under the run."""
     tries: Failures = field(default_factory=Failures)
-    """Every try that failed, those that were made again included."""
+    """Every failed attempt, retried ones included."""

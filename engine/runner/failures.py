@@ -1,4 +1,4 @@
-"""Why calls gave no answer: counted by host and cause, and what to do about it."""
+"""Counts failed calls by host and cause, and says how to fix each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIXES = {
     ErrorKind.REDIRECT: "write the final address as base_url; redirects are not followed with a key",
     ErrorKind.UNPRICED: "add what is missing to the model's `price` in promptverdict.yaml; the answers are kept",
 }
-"""What to do about a kind of error, unless the error itself knows better."""
+"""The fix for each kind of error, unless the error has its own."""
 JUDGE_FIX = "choose a judge that keeps to the form of the reply, or raise its max_tokens"
 SCORER_FIX = "this is a bug of Prompt Verdict's: please report the answer"
 SHOWN = 200
@@ -42,7 +42,7 @@ def host_of(origin: str) -> str:
 
 
 def fix_for(error: CompletionError, settings: RunConfig | None = None) -> str:
-    """What to do about an error. ``settings``: those that a timeout's numbers are quoted from."""
+    """Returns how to fix an error. ``settings`` hold the timeout that the sentence quotes."""
     if error.hint:
         return error.hint
     return FIXES.get(error.kind, RUN_AGAIN).format(
@@ -53,7 +53,7 @@ def fix_for(error: CompletionError, settings: RunConfig | None = None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause: who failed how, the first one's words, and how often."""
+    """One cause: host, kind, the first message, and the count."""
 
     count: int
     host: str
@@ -77,7 +77,7 @@ class Failures:
         self._first: dict[tuple[str, bool, ErrorKind, str], CompletionError] = {}
 
     def add(self, host: str, error: CompletionError, *, judge: bool = False) -> None:
-        """Counts one; what we ended ourselves is no cause."""
+        """Counts one failure; calls that this run cancelled are left out."""
         if error.kind is ErrorKind.CANCELLED:
             return
         status, rest = error.message[:4], error.message[4:]
@@ -86,7 +86,7 @@ class Failures:
         self._first.setdefault(key, error)
 
     def causes(self) -> list[Cause]:
-        """The commonest first."""
+        """Returns the causes, the most frequent first."""
         return [Cause(n, key[0], key[1], self._first[key]) for key, n in self._counts.most_common()]
 
 
@@ -109,4 +109,4 @@ def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) ->
 
 def findings(failures: Failures, settings: RunConfig | None) -> tuple[Finding, ...]:
     """A warning for each cause."""
-    return tuple(Finding(what=cause.said(), mend=fix_for(cause.error, settings)) for cause in failures.causes())
+    return tuple(Finding(what=cause.said(), hint=fix_for(cause.error, settings)) for cause in failures.causes())

@@ -1,4 +1,4 @@
-"""Which failed calls are tried again, and when."""
+"""Which failed calls are retried, and when."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRANSIENT = frozenset({ErrorKind.TIMEOUT, ErrorKind.SERVER, ErrorKind.TRANSPORT}
 HOPELESS = frozenset(
     {ErrorKind.QUOTA, ErrorKind.AUTHENTICATION, ErrorKind.BAD_REQUEST, ErrorKind.REDIRECT, ErrorKind.UNPRICED}
 )
-"""The next call would fail in the same way: the experiment stops and says what to do."""
+"""Errors that every further call would repeat: the experiment stops."""
 
 
 def may_retry(error: CompletionError, tries: int) -> bool:
@@ -32,7 +32,7 @@ def wait_s(error: CompletionError, tries: int, seed: str) -> float:
     """Seconds to wait after the ``tries``-th failed try: what the provider asked for, else exponential with full jitter
     (AWS Architecture Blog, «Exponential Backoff And Jitter»), with a seed of the call so that it can be reproduced.
 
-    Who asks for next to nothing, by a date in the past say, and refuses again is not asked again at once for ever."""
+    A ``Retry-After`` close to 0 (a date in the past, say) is raised: the same call would be repeated forever."""
     share = int.from_bytes(hashlib.sha256(f"{seed}:{tries}".encode()).digest()[:8], "big") / 2**64
     asked = error.retry_after_s or 0.0
     if asked >= BASE_S:

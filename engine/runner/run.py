@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from engine.runner.access import Access
-from engine.runner.budget import Budget
+from engine.runner.budget import SpendingCap
 from engine.runner.calls import Calls, deadline_passed
 from engine.runner.drive import Drive
 from engine.runner.experiment import Decision, Experiment, ExperimentResult, Progress
@@ -24,7 +24,7 @@ async def run(
     clock: Clock,
     settings: RunConfig | None = None,
     budget_usd: Decimal | None = None,
-    within: Budget | None = None,
+    within: SpendingCap | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> tuple[ExperimentResult[Decision], ...]:
     """Runs all experiments side by side under one budget (USD; ``None``: no cap); a result for each, in their order.
@@ -38,15 +38,15 @@ async def run(
     Cancelling it cancels what is in flight; everything that was finished is in the store, and a next run finds it.
     """
     settings = settings or RunConfig()
-    whole, slots = Budget(budget_usd, within=within), Slots(settings.max_concurrency)
-    budgets: dict[str, Budget] = {}
+    whole, slots = SpendingCap(budget_usd, within=within), Slots(settings.max_concurrency)
+    budgets: dict[str, SpendingCap] = {}
     drives, ends = [], []
     for one in experiments:
         own = one.settings or settings
         if one.lineage not in budgets:
             where = f"lineages.{one.lineage}.budget.per_run_usd"
             capped = one.budget_usd is not None
-            budgets[one.lineage] = Budget(one.budget_usd, within=whole, where=where) if capped else whole
+            budgets[one.lineage] = SpendingCap(one.budget_usd, within=whole, where=where) if capped else whole
         places = (slots,) if own is settings else (Slots(own.max_concurrency), slots)
         calls = Calls(access, store, clock, budgets[one.lineage], own, slots=places)
         drives.append(Drive(one, calls, access, own, on_progress))
@@ -64,7 +64,7 @@ async def run(
 
 
 async def _watch(clock: Clock, deadline_s: float, drive: Drive[Decision]) -> None:
-    """Ends what has not ended by its deadline."""
+    """Stops experiments at their deadlines."""
     await clock.sleep(deadline_s)
     drive.expire(deadline_passed(deadline_s))
 

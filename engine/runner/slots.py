@@ -1,4 +1,4 @@
-"""How many calls may be under way at once. Retries are served before new calls, so nobody starves."""
+"""Bounds concurrent calls. Retries are served before new calls, so no call starves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Slots:
 
     @property
     def limit(self) -> int:
-        """Calls that may be under way now."""
+        """Number of calls that may be in flight now."""
         return max(1, int(self._limit))
 
     async def acquire(self, *, retry: bool = False) -> None:
@@ -37,12 +37,12 @@ class Slots:
             raise
 
     def release(self) -> None:
-        """Gives the slot back."""
+        """Returns the slot."""
         self._busy -= 1
         self.serve()
 
     def serve(self) -> None:
-        """Gives free slots to those who wait."""
+        """Gives free slots to waiting tasks."""
         while self._busy < self.limit and (queue := self._retries or self._new) and not self.paused():
             turn = queue.popleft()
             if not turn.done():
@@ -50,5 +50,5 @@ class Slots:
                 turn.set_result(None)
 
     def paused(self) -> bool:
-        """Whether nobody gets a slot for now; who says so calls ``serve`` when that is over."""
+        """Whether no slot is given for now. A subclass that returns True calls ``serve`` when that ends."""
         return False

@@ -16,7 +16,7 @@ from github import Auth
 from action.environment import read_environment
 from action.job import Job
 from action.outputs import Runner
-from adapters.github import GitHubHost
+from adapters.github.host import GitHubHost
 from adapters.remote import RemoteRepository
 from schemas.config import CommentPolicy
 from schemas.pullrequests import Trust
@@ -42,6 +42,8 @@ class Script:
     """What happens on GitHub while the calls are made."""
     bases: list[str] = field(default_factory=list)
     """Base commits that were judged by."""
+    defaults: list[str | None] = field(default_factory=list)
+    """Tips of the default branch that the base was compared with."""
     stored: set[str] = field(default_factory=set)
     """Content that was measured: it costs nothing again."""
 
@@ -73,8 +75,8 @@ class Scripted:
     def static(self):
         if not self.runs:
             return self.card(VerdictStatus.NOT_APPLICABLE, passes=True)
-        reason = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence="A fork.")
-        return self.card(VerdictStatus.NEEDS_APPROVAL, passes=False, reasons=(reason,), dry_run=True)
+        reason = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence="A fork.")
+        return self.card(VerdictStatus.NEEDS_REVIEW, passes=False, reasons=(reason,), dry_run=True)
 
     @property
     def calls(self):
@@ -105,6 +107,7 @@ class ScriptedPipeline:
 
     def prepare(self, pull_request):
         self.script.bases.append(pull_request.base_sha)
+        self.script.defaults.append(pull_request.default_sha)
         here = self.tree.lookup(pull_request.head_sha, [PROMPT, GATE])
         there = self.tree.lookup(pull_request.base_sha, [PROMPT, GATE])
         blobs = {path: entry.blob for path, entry in here.items()}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.clearing import (
+from engine.approvals.acceptance import (
     clearance,
     cleared,
     may_be_cleared,
@@ -17,7 +17,7 @@ from tests.render.scorecards import lineage
 
 HEAD, EARLIER = "a" * 40, "b" * 40
 CARD = Scorecard(
-    status=VerdictStatus.NEEDS_APPROVAL, passes=False, title="needs approval", summary="It loosens its own gate.",
+    status=VerdictStatus.NEEDS_REVIEW, passes=False, title="needs review", summary="It loosens its own gate.",
     base=CommitRef(ref="main", sha="c" * 40), merge_base="c" * 40, head=CommitRef(ref="change", sha=HEAD),
 )  # fmt: skip
 
@@ -39,8 +39,8 @@ def test_a_maintainers_approval_of_this_head_clears():
     assert (found.by, found.commit, found.content_digest) == ("mia", HEAD, "d1")
     card = cleared(CARD, found)
     assert card.passes
-    assert card.status is VerdictStatus.NEEDS_APPROVAL
-    assert card.title == "needs approval (accepted by mia)"
+    assert card.status is VerdictStatus.NEEDS_REVIEW
+    assert card.title == "needs review (accepted by mia)"
 
 
 @pytest.mark.parametrize(
@@ -82,13 +82,13 @@ def test_the_newest_of_several_approvals_is_named():
 @pytest.mark.parametrize("status", list(VerdictStatus))
 def test_only_what_is_for_people_to_decide_can_be_cleared(status):
     card = CARD.model_copy(update={"status": status})
-    clearable = status in (VerdictStatus.NEEDS_APPROVAL, VerdictStatus.SUSPICIOUS)
+    clearable = status is VerdictStatus.NEEDS_REVIEW
     assert may_be_cleared(card) is clearable
     assert (decide(review(), card=card) is not None) is clearable
 
 
 def test_what_waits_for_a_run_can_not_be_accepted():
-    untrusted = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence="A fork.")
+    untrusted = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence="A fork.")
     assert decide(review(), card=CARD.model_copy(update={"reasons": (untrusted,)})) is None
 
 
@@ -123,7 +123,7 @@ def test_an_override_clears_what_a_review_does_not_and_says_who_and_why():
     assert card.status is VerdictStatus.BLOCKED
     assert card.title == "blocked (overridden by mia)"
     assert "Accepted by <code>mia</code>" in markdown(card)
-    assert "until 2026-11-28, as long as nothing that matters changes: known flake" in markdown(card)
+    assert "until 2026-11-28, as long as nothing relevant changes: known flake" in markdown(card)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def error(status=VerdictStatus.ERROR, code=ReasonCode.MISSING_CELLS):
         ("an error behind a block", BLOCKED.model_copy(update={"reasons": (error(),)})),
         ("a lineage in error behind a block", BLOCKED.model_copy(update={"lineages": (lineage(status="error"),)})),
         ("an error of one of its reasons", BLOCKED.model_copy(update={"lineages": (lineage(reasons=(error(),)),)})),
-        ("a fork that waits", BLOCKED.model_copy(update={"reasons": (error("needs_approval", "untrusted"),)})),
+        ("a fork that waits", BLOCKED.model_copy(update={"reasons": (error("needs_review", "untrusted"),)})),
     ],
 )
 def test_what_no_override_clears(what, card):

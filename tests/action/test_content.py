@@ -3,9 +3,9 @@
 import pytest
 
 from action.pipeline import LivePipeline
-from adapters.github import GitHubHost
+from adapters.github.host import GitHubHost
 from adapters.remote import RemoteRepository
-from engine.trust import pull_request_of
+from engine.approvals.trust import pull_request_of
 from tests.action.stage import ALL
 from tests.action.triage import BROKEN, CASES, CONFIG, FILES, REWORDED
 from tests.fakes.github import Scene

@@ -1,4 +1,4 @@
-"""From an event's JSON to what is to be done; refusals say why and how to mend it."""
+"""From an event's JSON to what is to be done; refusals say why and how to fix it."""
 
 from contextlib import suppress
 
@@ -14,7 +14,7 @@ from action.events import (
     QueueEntered,
     read_event,
 )
-from engine.trust import pull_request_of
+from engine.approvals.trust import pull_request_of
 from schemas.errors import UsageError
 from schemas.host import HostedPullRequest
 from schemas.pullrequests import Trust
@@ -105,7 +105,7 @@ def test_a_dispatch_says_what_to_run(inputs, event):
 def test_a_dispatch_that_is_unclear_says_what_is_missing(inputs):
     with pytest.raises(UsageError) as refusal:
         read_event("workflow_dispatch", {"inputs": inputs})
-    assert refusal.value.mend
+    assert refusal.value.hint
 
 
 @pytest.mark.parametrize("name", ["pull_request_target", "workflow_run"])

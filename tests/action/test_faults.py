@@ -27,7 +27,7 @@ KINDS = {
     "cut line": {"cut": True},
 }  # fmt: skip
 PASSING = ("403 secondary limit", "429", "500", "lost answer", "cut line")
-"""What a repetition mends."""
+"""What a repetition fixes."""
 FILE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.EMFILE)
 FEW = ("403 permission", "404", "429", "500")
 SURFACES = {
@@ -104,7 +104,7 @@ def test_without_evidence_there_is_an_error_and_never_a_pass(github, judged, whe
     "path", ["/pulls/1/reviews$", "/collaborators/mia/permission$", "/commits/[0-9a-f]+/statuses$"]
 )
 def test_what_can_not_be_read_clears_nothing(stage, github, scene, pull, judged, path, kind):
-    judged(VerdictStatus.NEEDS_APPROVAL)
+    judged(VerdictStatus.NEEDS_REVIEW)
     event = scene.review(pull, "mia")
     github.fail("GET", path, **KINDS[kind], times=999)
     stage.run("pull_request_review", event)

@@ -44,7 +44,7 @@ def test_a_run_that_ends_in_one_comment_and_one_status_takes_the_requests_that_t
 
 
 def test_a_clearing_run_too(stage, scene, github, pull):
-    stage.script.status = VerdictStatus.SUSPICIOUS
+    stage.script.status = VerdictStatus.NEEDS_REVIEW
     stage.run("pull_request", opened(scene, pull))
     event = scene.review(pull, "mia")
     before = len(github.asked)
@@ -56,7 +56,7 @@ def test_a_clearing_run_too(stage, scene, github, pull):
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [("blocked", "failure"), ("needs_approval", "failure"), ("suspicious", "failure"), ("error", "error"), ("underpowered", "success")],
+    [("blocked", "failure"), ("needs_review", "failure"), ("error", "error"), ("underpowered", "success")],
 )  # fmt: skip
 def test_each_verdict_has_its_status_and_the_job_stays_green_beside_it(stage, scene, pull, status, state):
     stage.script.status = VerdictStatus(status)
@@ -179,6 +179,20 @@ def test_a_base_that_no_ruleset_guards_is_named_and_its_success_is_nobody_elses(
     assert stage.states(pull.head_sha) == ["pending", "success"]
 
 
+@pytest.mark.parametrize(("base", "counts"), [("main", False), ("release", True), ("lax", False)])
+def test_a_base_whose_success_counts_for_the_default_branch_is_compared_with_it(stage, scene, base, counts):
+    main = scene.git.resolve("main")
+    if base != "main":
+        scene.git.commit(base, {"README.md": "x\n"}, parents=(main,))
+    pull, event = scene.open_pull(BETTER, base=base, branch="other")
+    stage.run("pull_request", event)
+    event = scene.queue(pull)
+    stage.run("merge_group", event)
+    assert stage.script.defaults == [main if counts else None] * 2
+    (*_, newest) = (one["context"] for one in scene.repository.statuses_of(event["merge_group"]["head_sha"]))
+    assert newest == ("prompt-verdict (lax)" if base == "lax" else "prompt-verdict")
+
+
 def test_a_base_whose_rules_can_not_be_read_is_named(stage, scene, github):
     scene.git.commit("release", {"README.md": "x\n"}, parents=(scene.git.resolve("main"),))
     pull, event = scene.open_pull(BETTER, base="release", branch="other")
@@ -238,7 +252,7 @@ class TestForks:
         assert (ran.code, stage.script.paid) == (5, 0)
         assert "is read-only" in ran.log
         assert "permissions:" not in ran.log
-        assert ran.outputs["verdict"] == "needs_approval"
+        assert ran.outputs["verdict"] == "needs_review"
 
     def test_an_approving_review_is_no_approval_of_a_run(self, stage, scene, github, fork):
         stage.run("pull_request", opened(scene, fork))
@@ -257,7 +271,7 @@ class TestForks:
     def test_a_review_from_before_the_run_accepts_nothing_that_the_run_finds(self, stage, scene, fork):
         stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number)))
         scene.review(fork, "mia")
-        stage.script.status = VerdictStatus.SUSPICIOUS
+        stage.script.status = VerdictStatus.NEEDS_REVIEW
         stage.run("workflow_dispatch", scene.dispatch(pull_request=str(fork.number), head_sha=fork.head_sha))
         assert stage.state(fork.head_sha) == "failure"
 
@@ -279,8 +293,8 @@ class TestForks:
 
 class TestClearing:
     @pytest.fixture(autouse=True)
-    def needs_approval(self, stage, scene, pull):
-        stage.script.status = VerdictStatus.NEEDS_APPROVAL
+    def needs_review(self, stage, scene, pull):
+        stage.script.status = VerdictStatus.NEEDS_REVIEW
         stage.run("pull_request", opened(scene, pull))
         assert stage.state(pull.head_sha) == "failure"
 

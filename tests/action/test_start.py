@@ -133,10 +133,10 @@ def test_the_pull_request_that_installs_us_passes_without_a_call(act, github, sc
     assert ["installs Prompt Verdict" in comment for comment in stage.comments] == [True]
 
 
-def test_a_loosened_gate_needs_approval_and_a_maintainer_clears_it_until_it_changes_again(act, scene, stage):
+def test_a_loosened_gate_needs_review_and_a_maintainer_clears_it_until_it_changes_again(act, scene, stage):
     looser = CONFIG + "gate: {margin: {overall: 0.4}}\n"
     pull, event = scene.open_pull({"promptverdict.yaml": looser, TRIAGE: REWORDED})
-    assert act("pull_request", event).outputs["verdict"] == "needs_approval"
+    assert act("pull_request", event).outputs["verdict"] == "needs_review"
     act("pull_request_review", scene.review(pull, "mia"))
     assert stage.state(pull.head_sha) == "success"
     act("pull_request", scene.push(pull, {"README.md": "unrelated\n"}))
@@ -150,7 +150,7 @@ def test_an_edited_workflow_is_accepted_once_and_not_for_its_next_edit(act, scen
     path = ".github/workflows/verdict.yml"
     scene.git.commit("main", {path: calls_us})
     pull, event = scene.open_pull({path: calls_us + "# harmless\n", TRIAGE: REWORDED})
-    assert act("pull_request", event).outputs["verdict"] == "needs_approval"
+    assert act("pull_request", event).outputs["verdict"] == "needs_review"
     act("pull_request_review", scene.review(pull, "mia"))
     assert stage.state(pull.head_sha) == "success"
     act("pull_request", scene.push(pull, {path: calls_us + "# not so harmless\n"}))
@@ -160,7 +160,7 @@ def test_an_edited_workflow_is_accepted_once_and_not_for_its_next_edit(act, scen
 def test_a_fork_is_planned_and_not_run_until_its_head_is_approved(act, scene, stage):
     fork, event = scene.open_pull({TRIAGE: REWORDED}, author="eve", fork="eve/shop")
     ran = act("pull_request", event, READ)
-    assert (ran.code, ran.outputs["calls"], ran.outputs["verdict"]) == (5, "0", "needs_approval"), ran.log
+    assert (ran.code, ran.outputs["calls"], ran.outputs["verdict"]) == (5, "0", "needs_review"), ran.log
     assert fork.head_sha in ran.summary.replace("&#", "")
     ran = act("workflow_dispatch", scene.dispatch(pull_request="1", head_sha=fork.head_sha))
     assert (stage.state(fork.head_sha), ran.outputs["verdict"]) == ("success", "approved"), ran.log

@@ -2,11 +2,12 @@ import re
 
 import yaml
 
-from engine.adoption import configuration_text, propose
+from engine.commands.init_config import configuration_text, propose
 from engine.readers.config import read_config
 from schemas.config import FieldKind
-from schemas.prompts import Dialect, InlineEvaluator, Message, PromptFile, Role, UseCase
+from schemas.prompts import Dialect, InlineEvaluator, Message, PromptFile, Role
 from schemas.testsets import TestCase, TestSet
+from schemas.use_cases import UseCase
 
 
 def prompt(path="prompts/triage.prompt.yml", **more):
@@ -72,7 +73,7 @@ def test_few_distinct_texts_are_labels():
 def test_maps_are_fields_with_a_rule_by_what_they_hold():
     row = {"score": 1, "skills": ["a"], "since": "2024-01-31", "name": "Ada", "empty": None}
     (lineage,) = propose([prompt()], [cases("t.jsonl", row, row)], WANTS_TICKET)
-    assert lineage.use_case is UseCase.EXTRACTION
+    assert lineage.use_case == UseCase.EXTRACTION
     assert {name: rule.kind for name, rule in lineage.fields.items()} == {
         "score": FieldKind.NUMBER,
         "skills": FieldKind.SET,
@@ -84,7 +85,7 @@ def test_maps_are_fields_with_a_rule_by_what_they_hold():
 
 def test_anything_else_is_generation():
     (lineage,) = propose([prompt()], [cases("t.jsonl", "one", "two", "three", "four", "five")], WANTS_TICKET)
-    assert lineage.use_case is UseCase.GENERATION
+    assert lineage.use_case == UseCase.GENERATION
 
 
 def test_inline_test_data_needs_no_test_set():

@@ -28,8 +28,8 @@ from bot.store.records import Records
 from bot.telemetry.health import Health
 from bot.telemetry.metrics import Metrics
 from bot.webhooks.intents import CommandPosted, PullRequestClosed, PullRequestMoved, RerunRequested, ReviewGiven
-from engine.check_names import NAME
-from engine.clearing import moment
+from engine.approvals.acceptance import moment
+from engine.publishing.check_names import NAME
 from engine.render.progress import notice
 from schemas.config import CommentPolicy
 from schemas.errors import HostUnavailable, NotFound
@@ -49,14 +49,14 @@ VERDICTS = {
     ("better", "release"): VerdictStatus.BLOCKED,
     ("worse", "main"): VerdictStatus.BLOCKED,
     ("worse", "release"): VerdictStatus.APPROVED,
-    ("loose", "main"): VerdictStatus.NEEDS_APPROVAL,
+    ("loose", "main"): VerdictStatus.NEEDS_REVIEW,
     ("loose", "release"): VerdictStatus.BLOCKED,
-    ("odd", "main"): VerdictStatus.SUSPICIOUS,
-    ("odd", "release"): VerdictStatus.NEEDS_APPROVAL,
+    ("odd", "main"): VerdictStatus.NEEDS_REVIEW,
+    ("odd", "release"): VerdictStatus.NEEDS_REVIEW,
     ("broken", "main"): VerdictStatus.ERROR,
     ("broken", "release"): VerdictStatus.ERROR,
 }
-"""What measuring a content against a base's policy gives. ``broken`` is an error only until somebody mends it."""
+"""What measuring a content against a base's policy gives. ``broken`` is an error only until somebody fixes it."""
 CONTENTS = tuple(dict.fromkeys(content for content, _ in VERDICTS))
 GAP = "between the last look and the write"
 WAITING = "waiting"
@@ -497,7 +497,7 @@ class Town:
                     self.must(self.justified(other.number, head, other.base_ref, any_of_them=True), other, run.title)
 
     def _published(self, number, head, looked):
-        """A verdict was written: of the head that was there at the last look. What moves after it is mended: see below."""
+        """A verdict was written: of the head that was there at the last look. What moves after it is fixed: see below."""
         self.must(self.disturbed or looked[number] == head, number, head, "is published as current and isn't")
 
     def must(self, holds, *about):
@@ -521,7 +521,7 @@ class Town:
             fresh = [at for role, at in one.handled if role in WRITERS and self.clock() < at + WEEK]
             if one.number == number and one.author != author and fresh and (digest, status) in one.seen:
                 return True
-        if status not in ("needs_approval", "suspicious"):
+        if status != "needs_review":
             return False
         last = {}
         for n, review in self.host.given:
@@ -602,7 +602,7 @@ class Stub:
         reasons = ()
         name = status.value
         if pull.trust is Trust.FORK:
-            status, name = VerdictStatus.NEEDS_APPROVAL, WAITING
+            status, name = VerdictStatus.NEEDS_REVIEW, WAITING
             reasons = (Reason(code=ReasonCode.UNTRUSTED, status=status, sentence="A fork."),)
         elif town.host.pulls[pull.number].head_repository != REPO.full_name:
             town.must(

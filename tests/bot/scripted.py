@@ -30,6 +30,8 @@ class Scripted:
         """Tips of a base that were compared."""
         self.bases = []
         """Base commits that were judged by."""
+        self.defaults = []
+        """Tips of the default branch that the base was compared with."""
         self.trouble = None
         self._store = None
 
@@ -54,6 +56,7 @@ class Scripted:
 
     def prepare(self, repo, pull_request):
         self.bases.append(pull_request.base_sha)
+        self.defaults.append(pull_request.default_sha)
 
         def read(tree):
             tree.fetch([pull_request.base_sha, pull_request.head_sha])
@@ -90,8 +93,8 @@ class ScriptedPreparation:
     def static(self):
         if not self.runs:
             return self.card(VerdictStatus.NOT_APPLICABLE)
-        why = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence="A fork.")
-        return self.card(VerdictStatus.NEEDS_APPROVAL, reasons=(why,))
+        why = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence="A fork.")
+        return self.card(VerdictStatus.NEEDS_REVIEW, reasons=(why,))
 
     @property
     def comment(self):

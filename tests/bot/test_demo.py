@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import bot_demo
+from demo.bot_demo import run as bot_demo
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_a_pull_request_gets_its_check_its_comment_and_its_commands_answered():
-    command = [sys.executable, "-m", "benchmarks.bot_demo", "--short"]
+    command = [sys.executable, "-m", "demo.bot_demo", "--short"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for line in (

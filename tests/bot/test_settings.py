@@ -1,4 +1,4 @@
-"""Three things are needed, nothing is shown, and every mistake says how to mend it."""
+"""Three things are needed, nothing is shown, and every mistake says how to fix it."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from bot.settings import read_settings
 from bot.variables import VARIABLES
-from schemas.config import ModelConfig, ProviderName
+from schemas.config import ModelConfig
 from schemas.errors import ProviderError, UsageError
 from tests.fakes.github.identity import App
 
@@ -162,7 +162,7 @@ def test_nothing_secret_is_shown():
         assert not any(secret in shown for secret in (*hidden, KEY.splitlines()[1]))
 
 
-def model(provider=ProviderName.OPENAI, **more):
+def model(provider="openai", **more):
     return ModelConfig(provider=provider, model="m", **more)
 
 
@@ -182,8 +182,8 @@ def bound():
 def test_a_key_goes_to_the_address_that_the_operator_bound_it_to():
     common = {"PROMPTVERDICT_CA_BUNDLE": "/etc/ca.pem"}
     assert bound().variables_for(model()) == {**common, "OPENAI_API_KEY": "sk-openai"}
-    assert bound().variables_for(model(ProviderName.ANTHROPIC)) == {**common, "ANTHROPIC_API_KEY": "sk-ant"}
-    assert bound().variables_for(model(ProviderName.OFFLINE)) == common
+    assert bound().variables_for(model("anthropic")) == {**common, "ANTHROPIC_API_KEY": "sk-ant"}
+    assert bound().variables_for(model("offline")) == common
     house = model(base_url="https://llm.example/v1", api_key_env="HOUSE")
     assert bound().variables_for(house) == {**common, "HOUSE": "house-key"}
 
@@ -199,7 +199,7 @@ def test_a_key_goes_to_the_address_that_the_operator_bound_it_to():
         model(base_url="https://evil.example", api_key_env="OTHER_SECRET"),
         model(api_key_env="OTHER_SECRET"),
         model(api_key_env="ANTHROPIC_API_KEY"),
-        model(ProviderName.ANTHROPIC, api_key_env="HOUSE"),
+        model("anthropic", api_key_env="HOUSE"),
     ],
 )
 def test_a_repository_can_not_send_a_key_elsewhere(asked):

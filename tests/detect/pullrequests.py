@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adapters.git import GitRepository
-from engine.detect import detect
+from engine.detection.detect import detect
 from schemas.detection import Detection, LineageChange
 from schemas.pullrequests import PullRequest, Trust
 from tests.repositories import Content, Repository
@@ -74,5 +74,5 @@ def kinds(change: LineageChange) -> list[str]:
 
 
 def codes(found: Detection | LineageChange) -> list[str]:
-    """The reasons with what they'd give: ``moved_out: needs_approval``."""
+    """The reasons with what they'd give: ``moved_out: needs_review``."""
     return [f"{reason.code.value}: {reason.status.value}" for reason in found.reasons]

@@ -32,9 +32,9 @@ def test_a_partial_outside_the_tree_is_refused(repository, include):
         (Submodule("1" * 40), "submodule"),
     ],
 )
-def test_a_prompt_that_turns_into_a_link_or_submodule_needs_approval_and_is_never_followed(repository, content, words):
+def test_a_prompt_that_turns_into_a_link_or_submodule_needs_review_and_is_never_followed(repository, content, words):
     change = only(detected(repository, {"prompts/triage.md": content, "prompts/triage.old.md": PROMPT}))
-    assert codes(change) == ["moved_out: needs_approval"]
+    assert codes(change) == ["moved_out: needs_review"]
     assert words in change.reasons[0].sentence
     assert (change.candidate, change.models) == (None, ())
     assert words in change.unreadable.what
@@ -90,6 +90,41 @@ def test_attributes_change_no_byte_of_what_is_measured(repository):
     assert change.candidate.messages[0].content == (PROMPT + "Be brief.").strip("\n")
 
 
+REWRITES = {
+    "a filter": ({}, {".gitattributes": "*.md filter=redact\n"}, "*.md filter=redact"),
+    "an encoding in the prompt's folder": (
+        {},
+        {"prompts/.gitattributes": "* working-tree-encoding=UTF-16\n"},
+        "* working-tree-encoding=UTF-16",
+    ),
+    "a file that is left out": ({}, {".gitattributes": "prompts/triage.md export-ignore\n"}, "export-ignore"),
+    "an attribute that goes": ({".gitattributes": "*.md ident\n"}, {".gitattributes": None}, "*.md ident"),
+    "another order": (
+        {".gitattributes": "*.md filter=a\n*.md -filter\n"},
+        {".gitattributes": "*.md -filter\n*.md filter=a\n"},
+        "*.md -filter",
+    ),
+    "a macro": ({".gitattributes": "[attr]x filter=a\n"}, {".gitattributes": "[attr]x filter=a\n*.md x\n"}, "*.md x"),
+    "a link": ({}, {".gitattributes": Link("elsewhere")}, "can't be read"),
+}
+
+
+@pytest.mark.parametrize("kind", REWRITES)
+def test_what_git_would_write_otherwise_into_a_checkout_needs_review(repository, kind):
+    base, head, said = REWRITES[kind]
+    found = detected(repository, head, base=base)
+    assert codes(found) == ["unmeasured: needs_review"]
+    assert said in found.reasons[0].sentence
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["*.md text eol=crlf linguist-generated diff=md\n", "*.png filter=lfs diff=lfs -text\n", "# *.md filter=a\n"],
+)
+def test_attributes_that_rewrite_no_text_are_harmless(repository, lines):
+    assert codes(detected(repository, {".gitattributes": lines})) == ["nothing_changed: not_applicable"]
+
+
 def test_names_with_line_ends_reach_no_message_as_they_are(repository):
     evil = "prompts/a\n::error::b.md"
     found = detected(repository, {evil: "x", "prompts/triage.md": None, "prompts/x\n##[error]y.md": PROMPT})
@@ -119,14 +154,14 @@ def test_an_executable_prompt_is_a_prompt_and_is_not_executed(repository, tmp_pa
         ("prompts/triage.md", "prompts/harmless.md", "lineages.triage.prompt"),
     ],
 )
-def test_a_gate_that_its_own_pull_request_edits_needs_approval_and_base_decides(repository, before, after, key):
+def test_a_gate_that_its_own_pull_request_edits_needs_review_and_base_decides(repository, before, after, key):
     head = {
         "promptverdict.yaml": CONFIG.replace(before, after),
         "prompts/triage.md": "Ignore everything. {{ input }}",
         "prompts/harmless.md": "Something else entirely, never used in production. {{ input }}",
     }
     found = detected(repository, head)
-    assert set(codes(found)) == {"policy_changed: needs_approval"}
+    assert set(codes(found)) == {"policy_changed: needs_review"}
     assert any(key in reason.sentence for reason in found.reasons)
     assert found.config.mode == "enforce"
     change = only(found)
@@ -143,20 +178,20 @@ def test_pointing_the_lineage_at_another_test_set_does_not_change_the_cases(repo
     change = only(detected(repository, head))
     assert [case.id for case in change.tests.cases] == ["one", "two"]
     assert change.removed_cases == ("one", "two")
-    assert codes(change) == ["tests_changed: needs_approval"]
+    assert codes(change) == ["tests_changed: needs_review"]
 
 
-def test_a_protection_that_is_taken_off_a_case_needs_approval(repository):
+def test_a_protection_that_is_taken_off_a_case_needs_review(repository):
     protected = TESTS.replace('"expected": "billing"', '"expected": "billing", "protected": true')
     change = only(detected(repository, {"tests/triage.jsonl": TESTS}, base={"tests/triage.jsonl": protected}))
     assert change.tests.cases[0].protected
-    assert (change.edited_cases, codes(change)) == (("one",), ["tests_changed: needs_approval"])
+    assert (change.edited_cases, codes(change)) == (("one",), ["tests_changed: needs_review"])
 
 
 def test_a_case_that_is_renumbered_is_a_removed_case(repository):
     change = only(detected(repository, {"tests/triage.jsonl": TESTS.replace('"two"', '"two-b"')}))
     assert (change.removed_cases, [case.id for case in change.added_cases]) == (("two",), ["two-b"])
-    assert codes(change) == ["tests_changed: needs_approval"]
+    assert codes(change) == ["tests_changed: needs_review"]
 
 
 @pytest.mark.parametrize("path", [".github/workflows/prompts.yml", ".github/actions/gate/action.yaml"])
@@ -170,7 +205,7 @@ def test_a_workflow_that_calls_us_is_part_of_the_gate(repository, path):
         ({path: uses}, {path: Link("elsewhere.yml")}, "changes"),
     ):
         found = detected(repository, head, base=base)
-        assert codes(found) == ["workflow_changed: needs_approval"]
+        assert codes(found) == ["workflow_changed: needs_review"]
         assert found.reasons[0].sentence == f"This pull request {verb} {path}, which calls this gate."
     assert codes(detected(repository, {path: "steps: [1]\n"}, base={path: "steps: []\n"})) == [
         "nothing_changed: not_applicable"
@@ -201,7 +236,7 @@ def test_a_crowd_of_changes_hides_no_rename(repository):
     head = dict.fromkeys(crowd) | {f"new/{n}.md": f"Other text {n * 31}" for n in range(600)}
     head |= {"prompts/triage.md": None, "attic/triage.md": PROMPT}
     found = detected(repository, head, base=crowd)
-    assert codes(only(found)) == ["moved_out: needs_approval"]
+    assert codes(only(found)) == ["moved_out: needs_review"]
 
 
 def test_three_thousand_changed_files_are_no_trouble(repository):

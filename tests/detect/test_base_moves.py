@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.base_moves import concerned_lineages
+from engine.publishing.base_moves import concerned_lineages
 from tests.detect.pullrequests import CONFIG, PROMPT, TESTS, detected
 
 CI = ".github/workflows/ci.yml"

@@ -69,7 +69,7 @@ def test_a_broken_configuration_of_base_is_an_error_until_a_pull_request_mends_i
     with pytest.raises(ConfigError, match=r"promptverdict\.yaml:1"):
         detected(repository, {"prompts/triage.md": "x"}, base=base)
     found = detected(repository, {"promptverdict.yaml": CONFIG, "prompts/triage.md": "x"}, base=base)
-    assert (codes(found), found.lineages) == (["policy_changed: needs_approval"], ())
+    assert (codes(found), found.lineages) == (["policy_changed: needs_review"], ())
     assert "promptverdict.yaml:1" in found.reasons[0].sentence
 
 
@@ -87,10 +87,10 @@ def test_a_configuration_that_base_mended_since_does_not_trouble_the_branch(repo
     assert kinds(only(detected_between(repository, base, head))) == ["prompt"]
 
 
-def test_removing_the_configuration_needs_approval_and_base_still_gates(repository):
+def test_removing_the_configuration_needs_review_and_base_still_gates(repository):
     found = detected(repository, {"promptverdict.yaml": None, "prompts/triage.md": PROMPT + "!"})
     assert kinds(only(found)) == ["prompt"]
-    assert codes(found) == ["policy_changed: needs_approval"]
+    assert codes(found) == ["policy_changed: needs_review"]
     assert "removes promptverdict.yaml" in found.reasons[0].sentence
 
 
@@ -113,10 +113,10 @@ def test_an_installation_that_names_a_prompt_which_is_not_there_is_an_error(repo
     assert codes(only(detected_between(repository, bare, head))) == ["unreadable: error", "no_cases: error"]
 
 
-def test_another_folders_first_configuration_needs_approval_and_pays_nothing(repository):
+def test_another_folders_first_configuration_needs_review_and_pays_nothing(repository):
     package = {f"packages/new/{path}": text for path, text in FILES.items()}
     found = detected(repository, package)
-    assert codes(found) == ["policy_changed: needs_approval"]
+    assert codes(found) == ["policy_changed: needs_review"]
     assert (only(found).measured, found.adoption) == (False, False)
 
 

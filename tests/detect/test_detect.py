@@ -1,11 +1,11 @@
-"""``engine.detect``: what a pull request changes, for a lineage that base configures."""
+"""``engine.detection.detect``: what a pull request changes, for a lineage that base configures."""
 
 from decimal import Decimal
 
 import pytest
 
 from adapters.git import GitRepository
-from engine.detect import detect
+from engine.detection.detect import detect
 from schemas.errors import ConfigError
 from schemas.pullrequests import PullRequest, Trust
 from tests.detect.pullrequests import (
@@ -122,10 +122,10 @@ def test_a_renamed_prompt_is_followed_when_the_configuration_follows(repository)
     assert (change.reasons, found.reasons) == ((), ())
 
 
-def test_a_prompt_renamed_without_the_configuration_is_followed_and_needs_approval(repository):
+def test_a_prompt_renamed_without_the_configuration_is_followed_and_needs_review(repository):
     found = detected(repository, {"prompts/triage.md": None, "attic/triage.md": PROMPT})
     change = only(found)
-    assert codes(change) == ["moved_out: needs_approval"]
+    assert codes(change) == ["moved_out: needs_review"]
     assert "prompts/triage.md is now attic/triage.md" in change.reasons[0].sentence
     assert kinds(change) == ["moved_out"]
     assert change.candidate.messages == change.baseline.messages
@@ -148,13 +148,13 @@ def test_a_folder_pair_is_followed_too(repository):
     assert kinds(only(detected(repository, head, base=base))) == ["renamed", "prompt", "policy"]
 
 
-def test_a_deleted_prompt_needs_approval_once_even_if_its_entry_goes_too(repository):
+def test_a_deleted_prompt_needs_review_once_even_if_its_entry_goes_too(repository):
     without = CONFIG[: CONFIG.index("  triage:")].replace("lineages:\n", "")
     for head in ({"prompts/triage.md": None}, {"prompts/triage.md": None, "promptverdict.yaml": without}):
         found = detected(repository, head)
         change = only(found)
         assert (change.candidate, change.models) == (None, ())
-        assert codes(change) == ["deleted_lineage: needs_approval"]
+        assert codes(change) == ["deleted_lineage: needs_review"]
         assert found.reasons == ()
         assert change.diff.removed == 5
 
@@ -165,7 +165,7 @@ def test_a_removed_entry_leaves_the_lineage_gated_by_base(repository):
     change = only(found)
     assert kinds(change) == ["prompt", "policy"]
     assert change.tests.cases
-    assert codes(found) == ["policy_changed: needs_approval"]
+    assert codes(found) == ["policy_changed: needs_review"]
     assert "lineages.triage: gated → no longer gated" in found.reasons[0].sentence
 
 
@@ -186,7 +186,7 @@ def test_a_new_lineage_brings_entry_and_tests_and_uses_bases_models(repository):
     assert (change.name, change.baseline, kinds(change)) == ("mail", None, ["added"])
     assert [case.id for case in change.tests.cases] == ["m"]
     assert [(pair.name, pair.baseline, pair.swapped) for pair in change.models] == [("small", None, False)]
-    assert codes(change) == ["new_lineage: needs_approval"]
+    assert codes(change) == ["new_lineage: needs_review"]
     assert (found.reasons, found.unaffected) == ((), 1)
 
 
@@ -204,19 +204,19 @@ def test_a_new_lineage_of_an_old_prompt_is_compared_with_what_the_prompt_was(rep
     head = {"promptverdict.yaml": CONFIG + lineage, "other.md": "New {{ input }}"}
     change = only(detected(repository, head, base={"other.md": "Old {{ input }}"}))
     assert change.baseline.messages[0].content == "Old {{ input }}"
-    assert codes(change) == ["new_lineage: needs_approval"]
+    assert codes(change) == ["new_lineage: needs_review"]
 
 
 def test_a_new_lineage_without_a_prompt_or_tests_can_not_be_measured(repository):
     lineage = "  mail: {use_case: generation, prompt: prompts/mail.md}\n"
     change = only(detected(repository, {"promptverdict.yaml": CONFIG + lineage}))
-    assert codes(change) == ["new_lineage: needs_approval", "unreadable: error", "no_cases: error"]
+    assert codes(change) == ["new_lineage: needs_review", "unreadable: error", "no_cases: error"]
     assert "there is no prompt prompts/mail.md" in change.reasons[1].sentence
 
 
 def test_the_prompt_of_a_configured_lineage_may_be_new(repository):
     change = only(detected(repository, {"prompts/triage.md": PROMPT}, base={"prompts/triage.md": None}))
-    assert (change.baseline, kinds(change), codes(change)) == (None, ["added"], ["new_lineage: needs_approval"])
+    assert (change.baseline, kinds(change), codes(change)) == (None, ["added"], ["new_lineage: needs_review"])
     assert [case.id for case in change.tests.cases] == ["one", "two"]
 
 
@@ -233,7 +233,7 @@ def test_removed_and_edited_cases_run_as_base_has_them_and_need_approval(reposit
     change = only(detected(repository, {"tests/triage.jsonl": edited}))
     assert [case.expected for case in change.tests.cases] == ["billing", "refunds"]
     assert (change.removed_cases, change.edited_cases) == (("one",), ("two",))
-    assert codes(change) == ["tests_changed: needs_approval"]
+    assert codes(change) == ["tests_changed: needs_review"]
     assert change.reasons[0].sentence == (
         "triage: this pull request changes its test set (cases: 1 removed, 1 edited); base's cases were run."
     )
@@ -270,8 +270,8 @@ def test_bases_unreadable_test_set_is_an_error_until_a_pull_request_mends_it(rep
     broken = only(detected(repository, {"prompts/triage.md": PROMPT + "!"}, base=base))
     assert codes(broken) == ["unreadable: error"]
     mended = only(detected(repository, {"tests/triage.jsonl": TESTS}, base=base))
-    assert codes(mended) == ["tests_changed: needs_approval"]
-    assert "mends it" in mended.reasons[0].sentence
+    assert codes(mended) == ["tests_changed: needs_review"]
+    assert "fixes it" in mended.reasons[0].sentence
 
 
 def test_a_test_set_without_cases_measures_nothing(repository):
@@ -306,7 +306,7 @@ def test_rubric_judge_and_grades_are_bases(repository):
     assert change.rubric.dimensions["tone"].description == "Friendly"
     assert (change.judge.model, change.judge_labels) == ("gpt-judge", "{}\n")
     assert kinds(change) == ["rubric", "rubric"]
-    assert codes(change) == ["rubric_changed: needs_approval"] * 2
+    assert codes(change) == ["rubric_changed: needs_review"] * 2
 
 
 def test_a_rubric_that_is_not_there_is_an_error(repository):
@@ -449,9 +449,9 @@ def test_a_parameter_of_the_prompt_file_is_a_change_of_its_own(repository):
     assert [(found.kind, found.detail) for found in change.changes] == [("parameters", "temperature: 0.1 → 0.9")]
 
 
-def test_a_prompt_that_was_unreadable_and_is_mended_needs_approval(repository):
+def test_a_prompt_that_was_unreadable_and_is_mended_needs_review(repository):
     change = only(detected(repository, {"prompts/triage.md": PROMPT}, base={"prompts/triage.md": b"\x00"}))
-    assert (kinds(change), codes(change)) == (["prompt"], ["unreadable: needs_approval"])
+    assert (kinds(change), codes(change)) == (["prompt"], ["unreadable: needs_review"])
 
 
 def test_lineages_whose_files_are_nowhere_are_left_alone(repository):

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.detection import End
 from tests.detect.pullrequests import CONFIG, FILES, PROMPT, codes, detected, only
-from tests.repositories import Link
+from tests.repositories import Link, Submodule
 
 INCLUDING = PROMPT + "{% include 'shared/rules.md' %}\n"
 RULES = {"shared/rules.md": "Be kind.\n"}
@@ -39,7 +39,7 @@ def test_what_can_be_read_on_neither_side_and_differs_is_an_error(repository, ki
     base = {**lineage_on(path), path: content}
     change = only(detected(repository, {path: content.replace(old, new)}, base=base))
     assert codes(change) == ["unreadable: error"]
-    assert {end for _, _, end in ends(change)} == {"needs_approval"}
+    assert {end for _, _, end in ends(change)} == {"needs_review"}
     # and without a difference nothing is said about it
     assert detected(repository, {"src/main.py": "x"}, base={**base, "src/main.py": "y"}).lineages == ()
 
@@ -52,6 +52,12 @@ def test_what_can_be_read_on_neither_side_and_differs_is_an_error(repository, ki
         ({"p": Link("shared"), "shared/system.md": "A", "shared/user.md": "{{ input }}"}, {"shared/system.md": "B"}),
         ({"p.j2": "{% include 'a.md' %}", "a.md": "{% include 'no.md' %}"}, {"a.md": "{% include 'no.md' %} B"}),
         ({"p.j2": "{% include n %}", "parts/a.md": "A"}, {"parts/a.md": "B"}),
+        ({"p/a.j2": "{% include 'q/' ~ n ~ '.md' %}", "q/a.md": "A"}, {"q/a.md": "B"}),
+        ({"p/a.j2": "{% set n = '../q/r/' ~ x %}{% include n %}", "q/r/a.md": "A"}, {"q/r/a.md": "B"}),
+        ({"p/a.md": None, "p": Link("q"), "q/a.md": "A {{ input }}"}, {"q/a.md": "B {{ input }}"}),
+        ({"p/q/a.md": None, "p": Link("r"), "r/q": Link("../s"), "s/a.md": "A {{ input }}"}, {"s/a.md": "B"}),
+        ({"p/a.md": None, "p": Submodule("a" * 40)}, {"p": Submodule("b" * 40)}),
+        ({"p/q/a.md": None, "p/q": Submodule("a" * 40)}, {"p/q": Submodule("b" * 40)}),
     ],
 )
 def test_what_a_prompt_that_cant_be_read_is_made_of_is_watched_too(repository, base, head):
@@ -59,12 +65,26 @@ def test_what_a_prompt_that_cant_be_read_is_made_of_is_watched_too(repository, b
     assert codes(only(detected(repository, head, base={**lineage_on(prompt), **base}))) == ["unreadable: error"]
 
 
+BLANKS = ("{%" + " " * 90 + "include 'shared/rules.md' %}", "{% include 'shared/rules.md'" + " " * 2_000 + "%}")
+
+
+@pytest.mark.parametrize("include", BLANKS, ids=["before", "after"])
+def test_an_include_is_read_however_many_blanks_it_has(repository, include):
+    base = {"prompts/triage.md": PROMPT + include, **RULES}
+    change = only(detected(repository, {"shared/rules.md": "Be rude.\n"}, base=base))
+    assert [(one.kind, one.detail) for one in change.changes] == [("partial", "shared/rules.md")]
+
+
 def test_a_lineage_whose_prompt_is_nowhere_is_an_error_where_prompts_change(repository):
     base = {"promptverdict.yaml": CONFIG.replace("prompts/triage.md", "prompts/typo.md")}
     found = detected(repository, {"prompts/triage.md": "Other. {{ input }}\n"}, base=base)
     assert codes(found) == ["unreadable: error"]
     assert "there is no prompt prompts/typo.md" in found.reasons[0].sentence
-    assert codes(detected(repository, {"src/main.py": "x"}, base=base)) == ["nothing_changed: not_applicable"]
+    found = detected(repository, {"src/main.py": "x"}, base=base)
+    assert codes(found) == ["nothing_changed: not_applicable"]
+    assert [warning.what for warning in found.warnings] == [
+        "there is no prompt prompts/typo.md, neither before nor after: triage gates nothing"
+    ]
 
 
 UNREAD = {
@@ -80,13 +100,13 @@ UNREAD = {
 
 
 @pytest.mark.parametrize("place", UNREAD)
-def test_a_key_that_is_not_read_needs_approval_when_it_changes_appears_or_goes(repository, place):
+def test_a_key_that_is_not_read_needs_review_when_it_changes_appears_or_goes(repository, place):
     prompt, content, old, new = UNREAD[place]
     files = content if isinstance(content, dict) else {prompt: content}
     head = {path: text.replace(old, new) for path, text in files.items() if old in text}
     assert head
     change = only(detected(repository, head, base={**lineage_on(prompt), **files}))
-    assert codes(change) == ["unmeasured: needs_approval"]
+    assert codes(change) == ["unmeasured: needs_review"]
     assert place in change.reasons[0].sentence
 
 
@@ -125,6 +145,42 @@ def test_what_only_looks_like_a_comment_is_measured(repository, before, after):
     assert ends(change) == {("prompt", "p.j2", "measured")}
 
 
+LEFTOVERS = {
+    "a tag in YAML": ("p.prompt.yml", "Sort. {% if vip %}Pay.{% endif %}", "{% if vip %}"),
+    "a condition in YAML": ("p.prompt.yml", "Sort. {{ rules if vip }}", "{{ rules if vip }}"),
+    "a text under a condition in YAML": ("p.prompt.yml", "Sort. {{ 'x' if vip }}", "{{ 'x' if vip }}"),
+    "a section of Handlebars": ("p.md", "Sort. {{#if vip}}Pay.{{/if}}", "{{#if vip}}"),
+    "a partial of Mustache": ("p.md", "Sort. {{> rules}}", "{{> rules}}"),
+    "a variable of a shell": ("p.md", "Sort. ${policy}", "${policy}"),
+    "a variable of Python": ("p.j2", "Sort. %(policy)s", "%(policy)s"),
+    "text in a comment that is sent": ("p.md", "{# Sort. #}", "{# Sort. #}"),
+}
+
+
+@pytest.mark.parametrize("kind", LEFTOVERS)
+def test_what_another_template_language_would_fill_in_needs_review_when_it_is_new(repository, kind):
+    path, text, named = LEFTOVERS[kind]
+
+    def written(body):
+        message = json.dumps(body + " {{ input }}")
+        return f"messages: [{{role: user, content: {message}}}]\n" if path.endswith(".yml") else body + " {{ input }}\n"
+
+    base = {**lineage_on(path), path: written("Sort.")}
+    change = only(detected(repository, {path: written(text)}, base=base))
+    assert codes(change) == ["unmeasured: needs_review"]
+    assert f"now sends `{named}`" in change.reasons[0].sentence
+    kept = {**base, path: written(f"{text} Sort.")}  # what was there before is nothing new
+    assert codes(only(detected(repository, {path: written(f"{text} Sort. Please.")}, base=kept))) == []
+
+
+@pytest.mark.parametrize(
+    "text", ['{"label": {"a": 1}}', "{{label}}", "100% of {them} for $5", "{# new words #} {#id}", '{{"a": 1}}']
+)
+def test_braces_that_are_filled_in_or_mean_nothing_elsewhere_are_text(repository, text):
+    change = only(detected(repository, {"prompts/triage.md": f"{PROMPT}{text}\n"}))
+    assert codes(change) == []
+
+
 def test_several_differences_of_one_prompt_end_each_in_its_own_way(repository):
     base = {
         **lineage_on("p.prompt.yml"),
@@ -132,15 +188,15 @@ def test_several_differences_of_one_prompt_end_each_in_its_own_way(repository):
     }
     head = {"p.prompt.yml": "name: b\nmessages: [{role: user, content: 'Sort {{input}}'}]\ntools: [x]\n"}
     change = only(detected(repository, head, base=base))
-    assert sorted(ending.end.value for ending in change.endings) == ["harmless", "measured", "needs_approval"]
-    assert codes(change) == ["unmeasured: needs_approval"]
+    assert sorted(ending.end.value for ending in change.endings) == ["harmless", "measured", "needs_review"]
+    assert codes(change) == ["unmeasured: needs_review"]
 
 
-def test_a_key_of_a_case_that_is_not_read_needs_approval(repository):
+def test_a_key_of_a_case_that_is_not_read_needs_review(repository):
     rows = [json.loads(line) for line in FILES["tests/triage.jsonl"].splitlines()]
     base = "".join(json.dumps({**row, "weight": 1}) + "\n" for row in rows)
     change = only(detected(repository, {"tests/triage.jsonl": base.replace('"weight": 1', '"weight": 9', 1)}, base={"tests/triage.jsonl": base}))  # fmt: skip
-    assert codes(change) == ["tests_changed: needs_approval"]
+    assert codes(change) == ["tests_changed: needs_review"]
     assert "keys that are not read: weight" in change.reasons[0].sentence
 
 
@@ -152,7 +208,7 @@ def test_a_rubric_that_is_only_laid_out_otherwise_is_harmless(repository, rubric
     base = {"promptverdict.yaml": config, "r.yaml": "dimensions: {kind: {description: Kind.}}\n"}
     assert detected(repository, {"r.yaml": rubric}, base=base).lineages == ()
     change = only(detected(repository, {"r.yaml": rubric.replace("Kind.", "Rude.")}, base=base))
-    assert codes(change) == ["rubric_changed: needs_approval"]
+    assert codes(change) == ["rubric_changed: needs_review"]
 
 
 UNCOVERED = [
@@ -177,12 +233,37 @@ def test_a_changed_prompt_that_no_lineage_covers_is_named(repository, path):
         assert warning.what == f"{path} looks like a prompt, but no lineage names it: not gated"
 
 
+def test_a_reference_is_covered_only_by_a_lineage_of_its_own(repository):
+    named = CONFIG.replace("    labels:", "    reference: prompts/old.md\n    labels:")
+    base = {"promptverdict.yaml": named, "prompts/old.md": "Old. {{ input }}"}
+    (warning,) = detected(repository, {"prompts/old.md": "New. {{ input }}"}, base=base).warnings
+    assert warning.what == "prompts/old.md looks like a prompt, but no lineage names it: not gated"
+    named += "  old: {use_case: generation, prompt: prompts/old.md, tests: tests/triage.jsonl}\n"
+    found = detected(repository, {"prompts/old.md": "New. {{ input }}"}, base={**base, "promptverdict.yaml": named})
+    assert (found.warnings, [change.name for change in found.lineages]) == ((), ["old"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "named"),
+    [
+        ("drafts/a.md", "prompts/a.md", ["prompts/a.md"]),
+        ("prompts/a.md", "old/a.md", ["prompts/a.md"]),
+        ("prompts/a.md", "prompts/b.md", []),
+    ],
+)
+def test_a_file_that_becomes_a_prompt_by_its_place_is_named(repository, before, after, named):
+    found = detected(repository, {before: None, after: "Be rude."}, base={before: "Be rude."})
+    assert [warning.what for warning in found.warnings] == [
+        f"{path} looks like a prompt, but no lineage names it: not gated" for path in named
+    ]
+
+
 def test_the_configuration_says_what_an_uncovered_prompt_means(repository):
     head = {"prompts/a.prompty": "Be rude."}
-    strict = {"promptverdict.yaml": CONFIG + "uncovered: needs_approval\n"}
+    strict = {"promptverdict.yaml": CONFIG + "uncovered: needs_review\n"}
     found = detected(repository, head, base=strict)
-    assert (codes(found), found.warnings) == (["uncovered: needs_approval"], ())
+    assert (codes(found), found.warnings) == (["uncovered: needs_review"], ())
     found = detected(repository, head, base={"promptverdict.yaml": CONFIG + "uncovered: ignore\n"})
     assert (codes(found), found.warnings) == (["nothing_changed: not_applicable"], ())
     found = detected(repository, {**head, "promptverdict.yaml": CONFIG + "uncovered: ignore\n"}, base=strict)
-    assert codes(found) == ["policy_changed: needs_approval", "uncovered: needs_approval"]
+    assert codes(found) == ["policy_changed: needs_review", "uncovered: needs_review"]

@@ -34,26 +34,26 @@ def test_its_cases_and_evaluators_are_bases(repository):
     assert [case.expected for case in change.tests.cases] == ["billing", "refunds"]
     assert change.judged_by.evaluators[0].equals is not None
     assert kinds(change) == ["policy", "tests"]
-    assert codes(change) == ["policy_changed: needs_approval", "tests_changed: needs_approval"]
+    assert codes(change) == ["policy_changed: needs_review", "tests_changed: needs_review"]
 
 
 def test_taking_test_data_out_does_not_take_the_lineage_out(repository):
     without = PROMPT[: PROMPT.index("testData")]
     change = only(detected(repository, {PATH: without.replace("Sort", "Order")}, base=BASE))
     assert len(change.removed_cases) == 2
-    assert codes(change) == ["policy_changed: needs_approval", "tests_changed: needs_approval"]
+    assert codes(change) == ["policy_changed: needs_review", "tests_changed: needs_review"]
 
 
-def test_renaming_it_away_or_deleting_it_needs_approval(repository):
+def test_renaming_it_away_or_deleting_it_needs_review(repository):
     change = only(detected(repository, {PATH: None}, base=BASE))
-    assert codes(change) == ["deleted_lineage: needs_approval"]
+    assert codes(change) == ["deleted_lineage: needs_review"]
     change = only(detected(repository, {PATH: None, "attic/sort.yml": PROMPT}, base=BASE))
-    assert codes(change) == ["moved_out: needs_approval"]
+    assert codes(change) == ["moved_out: needs_review"]
 
 
-def test_a_new_one_needs_approval(repository):
+def test_a_new_one_needs_review(repository):
     change = only(detected(repository, {PATH: PROMPT}, base={"promptverdict.yaml": None}))
-    assert (kinds(change), codes(change)) == (["added"], ["new_lineage: needs_approval"])
+    assert (kinds(change), codes(change)) == (["added"], ["new_lineage: needs_review"])
 
 
 def test_one_that_a_configuration_names_is_that_lineage_only(repository):
@@ -111,7 +111,7 @@ def test_a_new_lineage_does_not_take_the_place_of_its_own_gate_unseen(repository
         {"promptverdict.yaml": NAMES_IT, PATH: prompt, "tests/easy.jsonl": '{"id": "one", "input": "x"}\n'},
         base={"promptverdict.yaml": FLOOR, PATH: PROMPT},
     )
-    assert codes(found) == ["policy_changed: needs_approval"]
+    assert codes(found) == ["policy_changed: needs_review"]
     assert "its own test data and evaluators" in found.reasons[0].sentence
     gated = {change.name: len(change.tests.cases) for change in found.lineages}
     assert gated == ({"mine": 1} if prompt == PROMPT else {"mine": 1, "sort": 2})

@@ -56,9 +56,9 @@ def found(text, old="{{ ticket }}", cases=CASES, **more):
         "{% if 'm' > ticket %}billing{% endif %}{{ ticket }}",
     ],
 )
-def test_an_answer_sheet_is_suspicious(text):
+def test_an_answer_sheet_needs_review(text):
     (reason,) = found(text)
-    assert reason.status is VerdictStatus.SUSPICIOUS
+    assert reason.status is VerdictStatus.NEEDS_REVIEW
     assert reason.sentence.startswith("The template picks what it says by the text of an input (`{")
     assert found(text, old=text) == ()
     assert found("{% include 'a' %}{{ ticket }}", included={"a": text})

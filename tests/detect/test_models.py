@@ -35,7 +35,7 @@ def test_the_lineages_own_model_goes_before_the_files_and_that_is_said(repositor
     config = BY_FILE["promptverdict.yaml"] + "    model: small\n"
     head = {"prompts/triage.prompt.yml": PROMPT_FILE.format("openai/gpt-large")}
     found = detected(repository, head, base={**BY_FILE, "promptverdict.yaml": config})
-    assert codes(only(found)) == ["unmeasured: needs_approval"]
+    assert codes(only(found)) == ["unmeasured: needs_review"]
     head = {"prompts/triage.prompt.yml": PROMPT_FILE.format("openai/gpt-large").replace("Sort", "Order")}
     change = only(detected(repository, head, base={**BY_FILE, "promptverdict.yaml": config}))
     assert pairs(change) == [("small", "small", "gpt-small", False)]
@@ -71,7 +71,7 @@ def test_parameters_of_a_model_are_the_heads_and_everything_else_is_bases(reposi
     assert pair.candidate.price == pair.baseline.price
     assert pair.candidate.price.output == 2
     assert kinds(only(found)) == ["parameters"]
-    assert codes(found) == ["policy_changed: needs_approval"]
+    assert codes(found) == ["policy_changed: needs_review"]
 
 
 ELSEWHERE = "base_url: https://elsewhere.example, api_key_env: MY_KEY"
@@ -90,14 +90,14 @@ def test_a_model_that_base_does_not_list_is_never_called(repository, before, aft
     change = only(found)
     assert pairs(change) == [("small", "small", "gpt-small", False)]
     assert all(pair.candidate.base_url is None for pair in change.models)
-    assert "policy_changed: needs_approval" in codes(change)
+    assert "policy_changed: needs_review" in codes(change)
     assert "not in base's configuration" in change.reasons[0].sentence
 
 
 def test_a_file_may_not_name_a_model_that_base_does_not_list(repository):
-    for name, words in (("openai/gpt-9", "not in base's configuration"), ("meta/llama", "nobody knows whose model")):
+    for name, words in (("openai/gpt-9", "not in base's configuration"), ("meta/llama", "the provider of model")):
         change = only(detected(repository, {"prompts/triage.prompt.yml": PROMPT_FILE.format(name)}, base=BY_FILE))
-        assert codes(change) == ["policy_changed: needs_approval"]
+        assert codes(change) == ["policy_changed: needs_review"]
         assert words in change.reasons[0].sentence
 
 
@@ -108,7 +108,7 @@ def test_without_any_configured_model_the_providers_own_are_used(repository):
         detected(repository, {"prompts/triage.prompt.yml": PROMPT_FILE.format("claude-haiku-4-5")}, base=base)
     )
     (pair,) = change.models
-    assert (pair.baseline.provider.value, pair.candidate.provider.value) == ("openai", "anthropic")
+    assert (pair.baseline.provider, pair.candidate.provider) == ("openai", "anthropic")
 
 
 def test_a_lineage_without_any_model_says_how_to_name_one(repository):
@@ -141,7 +141,7 @@ def test_what_the_provider_would_do_with_our_key_is_not_sent_before_it_is_in_bas
     change = only(detected(repository, described(head), base=described(base)))
     (pair,) = change.models
     assert pair.candidate.parameters == pair.baseline.parameters
-    assert codes(change) == ["policy_changed: needs_approval"]
+    assert codes(change) == ["policy_changed: needs_review"]
     assert named in change.reasons[0].sentence
 
 
@@ -166,4 +166,4 @@ def test_a_head_that_describes_the_only_model_may_not_have_the_provider_act_eith
     models = f"version: 1\nmodels: {{small: {{provider: openai, model: gpt-4o, parameters: {{tools: [{SEARCH}]}}}}}}\n"
     change = only(detected(repository, {"promptverdict.yaml": bare.replace("version: 1\n", models)}, base=base))
     assert not any(pair.candidate.parameters.tools for pair in change.models)
-    assert "policy_changed: needs_approval" in codes(change)
+    assert "policy_changed: needs_review" in codes(change)

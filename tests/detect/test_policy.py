@@ -1,9 +1,9 @@
-"""``engine.policy``: what a changed configuration loosens, tightens or leaves as it is."""
+"""``engine.detection.policy``: what a changed configuration loosens, tightens or leaves as it is."""
 
 import pytest
 
-from engine import policy
-from engine.policy import compare_policies, policy_reasons
+from engine.detection import policy
+from engine.detection.policy import compare_policies, policy_reasons
 from schemas.config import Config, FieldRule, GateConfig, LineageConfig, RunConfig
 
 MODELS = {"small": {"provider": "openai", "model": "gpt-small"}, "judge": {"provider": "openai", "model": "gpt-judge"}}
@@ -176,7 +176,7 @@ def test_reasons_are_sentences_for_what_a_person_has_to_accept():
     head = config(gate={"floor": 0.6, "adversarial": "watch"})
     (reason,) = policy_reasons(compare_policies(base, head))
     assert reason.sentence == "This pull request loosens its own gate: gate.adversarial: must_pass → watch."
-    assert (reason.code.value, reason.status.value) == ("policy_changed", "needs_approval")
+    assert (reason.code.value, reason.status.value) == ("policy_changed", "needs_review")
 
 
 def test_what_a_head_writes_is_shown_clipped_and_on_one_line():

@@ -1,4 +1,4 @@
-"""``engine.prompt_diff``: what changed, as a model would see it."""
+"""``engine.detection.prompt_diff``: what changed, as a model would see it."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.prompt_diff import WORD_PAIRS, changed_lines, compare, diff_prompts, shown_lines
+from engine.detection.prompt_diff import WORD_PAIRS, changed_lines, compare, diff_prompts, shown_lines
 from schemas.prompts import Dialect, Message, Parameters, PromptFile, Role
 
 

@@ -121,7 +121,7 @@ def test_scripts_without_blanks_are_found_too():
 @pytest.mark.parametrize(
     ("quoted", "cases", "status"), [(1, 49, "reason"), (1, 50, "warning"), (5, 200, "reason"), (0, 9, "nothing")]
 )
-def test_a_few_of_many_are_a_warning_and_more_are_suspicious(quoted, cases, status):
+def test_a_few_of_many_are_a_warning_and_more_need_review(quoted, cases, status):
     every = [case(number) for number in range(cases)]
     reasons, warnings = judged(every[:quoted], every)
     assert (len(reasons), len(warnings)) == {"reason": (1, 0), "warning": (0, 1), "nothing": (0, 0)}[status]
@@ -138,7 +138,7 @@ def test_what_is_said():
     (reason,), _ = judged(CASES[:4], CASES)
     assert reason.model_dump(exclude_defaults=True) == {
         "code": ReasonCode.QUOTED_CASES,
-        "status": VerdictStatus.SUSPICIOUS,
+        "status": VerdictStatus.NEEDS_REVIEW,
         "sentence": (
             "The prompt holds 4 of its 9 test cases as text (`t0`, `t1`, `t2`, …): what it says to those tells nothing "
             "about others; give it other examples."
@@ -168,5 +168,5 @@ def test_a_pull_request_that_copies_its_test_cases_into_the_prompt_is_not_approv
     )
     card = project.check("copied").card
     assert not card["passes"]
-    assert ("quoted_cases", "suspicious") in [(one["code"], one["status"]) for one in card["lineages"][0]["reasons"]]
+    assert ("quoted_cases", "needs_review") in [(one["code"], one["status"]) for one in card["lineages"][0]["reasons"]]
     assert "9 of its 60 test cases" in " ".join(reason["sentence"] for reason in card["lineages"][0]["reasons"])

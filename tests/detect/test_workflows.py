@@ -21,7 +21,7 @@ def found(repository, base, head):
     return codes(detected(repository, head, base=base))
 
 
-CALLS = ["workflow_changed: needs_approval"]
+CALLS = ["workflow_changed: needs_review"]
 
 
 @pytest.mark.parametrize(

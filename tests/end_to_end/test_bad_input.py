@@ -1,4 +1,4 @@
-"""Every mistake says what, where and how to mend it, in one line and with the right exit code."""
+"""Every mistake says what, where and how to fix it, in one line and with the right exit code."""
 
 import pytest
 

@@ -57,7 +57,7 @@ def warnings(card):
 def test_a_judge_that_grades_as_people_do_decides(project):
     card = checked(project, labels(like_the_judge))
     assert card["status"] == "blocked"
-    assert card["lineages"][0]["sureness"]["judge_agreement"] > 0.9
+    assert card["lineages"][0]["confidence"]["judge_agreement"] > 0.9
     assert "doesn't gate" not in warnings(card)
 
 
@@ -74,14 +74,14 @@ def test_its_grades_are_paid_once(project):
         (labels(unlike_the_judge), "doesn't agree with people well enough on brevity"),
         (labels(like_the_judge, number=12), "brevity (κ 1.00 over 12 answers)"),
         (labels(lambda words: 5, number=9), "over 9 answers"),
-        (None, "nobody has graded sample answers yet"),
+        (None, "no sample answers have been graded by people yet"),
         ('{"id": "x"}\n', "could not be held against people's grades"),
     ],
     ids=["disagrees", "too few", "one grade", "no labels", "unreadable"],
 )
 def test_any_other_judge_decides_nothing_and_the_scorecard_says_why(project, people, why):
     card = checked(project, people)
-    assert card["status"] == "needs_approval"
+    assert card["status"] == "needs_review"
     assert why in warnings(card)
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from action.demo.staging import stage
+from demo.staging import stage
 from schemas.scorecard import VerdictStatus
 from tests.end_to_end.conftest import run_command
 
-CODES = {VerdictStatus.APPROVED: 0, VerdictStatus.BLOCKED: 1, VerdictStatus.NEEDS_APPROVAL: 5}
+CODES = {VerdictStatus.APPROVED: 0, VerdictStatus.BLOCKED: 1, VerdictStatus.NEEDS_REVIEW: 5}
 
 
 @pytest.fixture(scope="module")
@@ -56,4 +56,4 @@ def test_the_average_rises_where_the_adversarial_slice_falls(staged):
 def test_the_judge_that_decides_was_held_against_people(staged):
     folder, pull_requests = staged
     (lineage,) = check(folder, pull_requests["cheaper-model"].branch).card["lineages"]
-    assert lineage["sureness"]["judge_agreement"] > 0.7
+    assert lineage["confidence"]["judge_agreement"] > 0.7

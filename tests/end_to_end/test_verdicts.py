@@ -39,13 +39,13 @@ def test_in_the_mode_that_informs_nothing_is_held_up(project):
     assert (ran.code, ran.card["status"], ran.card["passes"]) == (0, "blocked", True)
 
 
-def test_a_looser_gate_needs_approval(project):
+def test_a_looser_gate_needs_review(project):
     ran = proposed(
         project,
         {"promptverdict.yaml": CONFIG + "gate: {inconclusive: pass}\n"},
         {"promptverdict.yaml": CONFIG + "gate: {inconclusive: block}\n"},
     )
-    assert (ran.code, ran.card["status"]) == (5, "needs_approval")
+    assert (ran.code, ran.card["status"]) == (5, "needs_review")
 
 
 def test_a_typo_in_the_configuration_is_wrong_usage(project):
@@ -62,7 +62,7 @@ def test_a_prompt_that_can_not_be_filled_in_is_an_error(project):
 
 def test_a_baseline_that_can_not_be_filled_in_is_said_and_the_candidate_judged_alone(project):
     ran = proposed(project, {PATH: PROMPT}, {PATH: PROMPT.replace("{{ticket}}", "{{tickets}}")})
-    assert (ran.code, ran.card["status"]) == (5, "needs_approval")
+    assert (ran.code, ran.card["status"]) == (5, "needs_review")
     assert "the baseline prompt can't be filled in" in json.dumps(ran.card["lineages"][0]["warnings"])
 
 
@@ -78,26 +78,26 @@ def test_a_case_that_the_head_adds_does_not_do_away_with_the_baseline(project):
     assert "give the added case the inputs" in ran.card["lineages"][0]["headline"]
 
 
-def test_a_deleted_prompt_needs_approval_and_costs_nothing(project):
+def test_a_deleted_prompt_needs_review_and_costs_nothing(project):
     ran = proposed(project, {PATH: None})
-    assert (ran.code, ran.card["status"], ran.card["spending"]["made"]) == (5, "needs_approval", 0)
+    assert (ran.code, ran.card["status"], ran.card["spending"]["made"]) == (5, "needs_review", 0)
     assert "deleted_lineage" in codes(ran.card)
 
 
 SECOND = "  second: {use_case: classification, prompt: prompts/second.prompt.yml, tests: tests/triage.jsonl, labels: [billing, refunds]%s}\n"
 
 
-def test_a_new_lineage_needs_approval_unless_it_holds_its_floor(project):
+def test_a_new_lineage_needs_review_unless_it_holds_its_floor(project):
     new = {"prompts/second.prompt.yml": PROMPT}
     ran = proposed(project, new | {"promptverdict.yaml": CONFIG + SECOND % ""})
-    assert (ran.code, ran.card["status"]) == (5, "needs_approval")
+    assert (ran.code, ran.card["status"]) == (5, "needs_review")
     assert ran.card["lineages"][0]["spending"]["made"] == 60  # without a baseline there is one arm
     ran = proposed(
         project,
         new | {"promptverdict.yaml": CONFIG + SECOND % ", gate: {floor: 0.5}"},
         {"promptverdict.yaml": CONFIG, "prompts/second.prompt.yml": None},
     )
-    assert ran.card["lineages"][0]["status"] == "needs_approval"
+    assert ran.card["lineages"][0]["status"] == "needs_review"
     assert "is 100.0, not below its floor of 50" in json.dumps(ran.card["lineages"][0]["reasons"])
 
 
@@ -131,7 +131,7 @@ def test_the_worst_verdict_of_several_lineages_counts(project):
     assert (one.code, [each["lineage"] for each in one.card["lineages"]]) == (0, ["second"])
 
 
-def test_removed_cases_run_as_base_has_them_and_the_removal_needs_approval(project):
+def test_removed_cases_run_as_base_has_them_and_the_removal_needs_review(project):
     ran = proposed(project, {PATH: BROKEN, "tests/triage.jsonl": "\n".join(ROWS[:40]) + "\n"})
     assert (ran.code, len(ran.card["lineages"][0]["cases"])) == (1, 60)
     assert {"drop", "tests_changed"} <= codes(ran.card)

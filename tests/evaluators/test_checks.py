@@ -12,8 +12,8 @@ from evaluators.checks import Checks, rule_of
 from evaluators.registry import evaluator_for
 from schemas.config import Check, LineageConfig
 from schemas.errors import ConfigError
-from schemas.prompts import UseCase
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 
 def rule(**kind):
@@ -78,7 +78,7 @@ def test_a_check_that_can_not_be_run_is_refused(kind, what):
         rule(**kind)
     assert what in str(caught.value)
     assert "check «c»" in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_a_reference_that_only_some_instances_reach_does_not_raise():

@@ -11,7 +11,7 @@ from evaluators.registry import check_expectations, evaluator_for
 from schemas.config import LineageConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import Arm, Cell, CompletionError, Finish, Outcome, Score
-from schemas.prompts import UseCase
+from schemas.use_cases import UseCase
 
 TRIAGE = ("billing", "refunds", "technical_support", "account_access")
 
@@ -115,7 +115,7 @@ def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):
     (found,) = check_expectations(classification(), [case("billing"), case(expected, id="bad", line=7)])
     assert "«bad»" in found.what
     assert what in found.what
-    assert (found.where, bool(found.mend)) == ("line 7", True)
+    assert (found.where, bool(found.hint)) == ("line 7", True)
 
 
 def test_a_blank_forbidden_text_is_found_before_any_call(case):
@@ -137,7 +137,7 @@ def test_a_blank_forbidden_text_is_found_before_any_call(case):
 def test_labels_that_can_not_tell_answers_apart_are_refused(labels, several, what):
     with pytest.raises(ConfigError, match=what) as caught:
         classification(labels, multi_label=several)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_the_version_follows_the_labels():

@@ -15,8 +15,8 @@ from evaluators.numbers import read_date, read_number
 from evaluators.registry import check_expectations, evaluator_for
 from schemas.config import FieldKind, FieldRule, LineageConfig
 from schemas.errors import ConfigError
-from schemas.prompts import UseCase
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 NUMBER, DATE, SET, EXACT = FieldKind.NUMBER, FieldKind.DATE, FieldKind.SET, FieldKind.EXACT
 JSON = st.recursive(
@@ -107,7 +107,7 @@ def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):
     (found,) = check_expectations(RESUME, [case({"name": "Ann"}), case(expected, id="bad")])
     assert "«bad»" in found.what
     assert what in found.what
-    assert found.mend
+    assert found.hint
 
 
 def test_rules_reject_expectations_they_can_not_compare(case):

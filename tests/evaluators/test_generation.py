@@ -13,9 +13,9 @@ from evaluators.registry import evaluator_for
 from schemas.config import Check, FieldRule, LineageConfig, ModelConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, EvaluatorFailure, Finish, Usage
-from schemas.prompts import UseCase
 from schemas.rubrics import Dimension, Rubric
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 RUBRIC = Rubric(
     dimensions={

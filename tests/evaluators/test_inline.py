@@ -8,7 +8,8 @@ from evaluators.registry import check_expectations, evaluator_for
 from schemas.config import LineageConfig, ModelConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, Usage
-from schemas.prompts import ChoiceScore, Dialect, InlineEvaluator, Message, PromptFile, UseCase
+from schemas.prompts import ChoiceScore, Dialect, InlineEvaluator, Message, PromptFile
+from schemas.use_cases import UseCase
 
 JUDGE = ModelConfig(provider="openai", model="judge")
 YES_NO = (ChoiceScore(choice="yes", score=1), ChoiceScore(choice="no", score=0))
@@ -179,7 +180,7 @@ def test_a_forbidden_text_fails_every_evaluator(case, scores):
 def test_an_evaluator_that_can_not_be_run_is_refused(evaluator, judge, what):
     with pytest.raises(ConfigError, match=what) as caught:
         inline(evaluator, judge=judge)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 def test_the_version_follows_the_evaluators_and_the_judge_that_is_asked():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapters.providers.offline import answer
+from demo.toy_model import answer
 from engine.readers.config import read_config
 from engine.readers.prompts import read_prompt
 from engine.readers.testsets import read_test_set

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from action.demo.staging import stage
+from demo.staging import stage
 from schemas.errors import UsageError
 from schemas.scorecard import VerdictStatus
 
@@ -34,7 +34,7 @@ def test_every_pull_request_is_a_branch_on_top_of_main(staged):
 def test_the_verdicts_that_the_demo_shows_are_all_there(staged):
     expected = [each.expect for each in staged[1]]
     assert expected.count(VerdictStatus.APPROVED) >= 2
-    assert {VerdictStatus.BLOCKED, VerdictStatus.NEEDS_APPROVAL} <= set(expected)
+    assert {VerdictStatus.BLOCKED, VerdictStatus.NEEDS_REVIEW} <= set(expected)
 
 
 def test_main_ends_with_what_the_examples_show(staged):

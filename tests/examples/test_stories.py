@@ -5,14 +5,14 @@ import asyncio
 import pytest
 import yaml
 
-from adapters.providers.offline import answer
 from benchmarks.rewording import OTHERS, REWORDING
 from benchmarks.staged import EXAMPLES, Staged
+from demo.toy_model import answer
 from schemas.scorecard import VerdictStatus
 
 STORIES = {story["name"]: story for story in yaml.safe_load((EXAMPLES / "pull-requests.yaml").read_text())}
 SEEDS = {"cheaper-model": 1}
-NOT_CERTAIN = {("trusting-triage", 1): VerdictStatus.SUSPICIOUS}
+NOT_CERTAIN = {("trusting-triage", 1): VerdictStatus.NEEDS_REVIEW}
 """With this seed 3 of the 21 adversarial cases break for good: a person should look."""
 
 

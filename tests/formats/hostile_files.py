@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable
 from random import Random
 
-from adapters.jail import MAX_OUTPUT
+from adapters.sandbox import MAX_OUTPUT
 from engine.readers.config import read_config
+from engine.readers.dialects import fill_in, variables_of
 from engine.readers.prompts import read_prompt
 from engine.readers.rubrics import read_rubric
 from engine.readers.testsets import inline_test_set, read_test_set
-from engine.templates import fill_in, variables_of
 from schemas.errors import ConfigError, SourceError
 from schemas.ports import RenderJob
 from schemas.prompts import Dialect, Message, Role

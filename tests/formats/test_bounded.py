@@ -254,4 +254,4 @@ def test_only_so_many_warnings_are_worth_reading():
     for number in range(1000):
         source.warn(f"warning {number}")
     assert len(source.warnings) == 50
-    assert str(source.warnings[-1]) == "f.md: there are more warnings (mend these first)"
+    assert str(source.warnings[-1]) == "f.md: there are more warnings (fix these first)"

@@ -1,4 +1,4 @@
-"""``promptverdict.yaml``: what is right is read, what is wrong is said in one line that names the mend."""
+"""``promptverdict.yaml``: what is right is read, what is wrong is said in one line that names the fix."""
 
 from decimal import Decimal
 
@@ -65,8 +65,8 @@ def test_the_example_of_the_design_reads():
         ("prompts/support", "../support", "13:13: prompt ../support/triage.prompt.yml leads out of the folder (write it relative to the configuration's folder)"),
         ("max_words: 10", "regex: '(?=a)'", "17:30: RE2 refuses the regex of short: invalid perl operator: (?= (use RE2 syntax)"),
         ("max_words: 10", "max_words: 1, contains: x", "17:9: the check short has contains and max_words together (give each check exactly one kind)"),
-        ("max_words: 10", "json_schema: {$ref: 'https://example.com/s.json'}", "17:36: json_schema of short: the reference https://example.com/s.json leaves the schema (mend the schema)"),
-        ("max_words: 10", "json_schema: {type: objekt}", "17:36: json_schema of short: type: 'objekt' is not valid under any of the given schemas (mend the schema)"),
+        ("max_words: 10", "json_schema: {$ref: 'https://example.com/s.json'}", "17:36: json_schema of short: the reference https://example.com/s.json leaves the schema (fix the schema)"),
+        ("max_words: 10", "json_schema: {type: objekt}", "17:36: json_schema of short: type: 'objekt' is not valid under any of the given schemas (fix the schema)"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_line_with_its_place_and_the_mend(right, wrong, said):
@@ -90,9 +90,9 @@ def config_of(models="{m: {provider: offline, model: x}}", lineage="use_case: cl
     ("models", "said"),
     [
         ("{m: {provider: openai, model: x, api_key_env: ANTHROPIC_API_KEY}}", "2:54: ANTHROPIC_API_KEY belongs to anthropic and is never sent to openai (remove api_key_env, OPENAI_API_KEY is used)"),
-        ("{m: {provider: offline, model: x, base_url: 'https://a.b'}}", "2:13: the provider offline calls nobody (remove base_url)"),
+        ("{m: {provider: offline, model: x, base_url: 'https://a.b'}}", "2:13: the provider offline makes no network calls (remove base_url)"),
         ("{m: {provider: replay, model: x}}", "2:13: the provider replay needs a recording (add recording: path/to/file)"),
-        ("{m: {provider: openai, model: x, parameters: {json_schema: {name: a, schema: {type: 1}}}}}", "json_schema is no usable schema: type: 1 is not valid under any of the given schemas (mend the schema)"),
+        ("{m: {provider: openai, model: x, parameters: {json_schema: {name: a, schema: {type: 1}}}}}", "json_schema is no usable schema: type: 1 is not valid under any of the given schemas (fix the schema)"),
         ("{m: {provider: openai, model: x, base_url: 'http://10.0.0.1/v1', api_key_env: K}}", "base_url is http: the key would travel in the open (use https (http only for 127.0.0.1))"),
         ("{m: {provider: openai, model: x, base_url: 'https://api.openai.com.evil.example'}}", "base_url is not openai's own, so OPENAI_API_KEY is not sent there (add api_key_env: NAME_OF_ITS_OWN_KEY beside it)"),
         ("{m: {provider: openai, model: x, base_url: 'file:///etc/passwd'}}", "base_url file:///etc/passwd is no plain http(s) address (write it as https://host/path, without user, query or fragment)"),
@@ -128,7 +128,7 @@ def test_what_is_allowed_about_origins(models):
         ("use_case: classification, labels: [a, a]", "a label of a is there twice (name each label once)"),
         ("use_case: classification, labels: [a]", "a has one label only: there is nothing to classify (name all labels)"),
         ("use_case: generation, fields: {a: {kind: exact}}", "fields are for extraction, a is generation (use_case: extraction)"),
-        ("use_case: generation, rubric: r.yaml", "a has a rubric and nobody who judges by it (add judge: {model: …})"),
+        ("use_case: generation, rubric: r.yaml", "a has a rubric but no judge (add judge: {model: …})"),
         ("use_case: generation, rubric: r.yaml, judge: {model: n}", "there is no model n (known: m)"),
         ("use_case: generation, judge: {model: m, labels: /etc/x}", "judge /etc/x is not a relative path with forward slashes (write it relative to the configuration's folder)"),
         ("use_case: generation, reference: 'a\\b'", "reference a\\b is not a relative path with forward slashes (write it relative to the configuration's folder)"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.json_schemas import json_schema
+from engine.commands.json_schemas import json_schema
 from engine.readers.config import read_config
 from schemas.testsets import TestCase
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from engine.json_schemas import json_schema
+from engine.commands.json_schemas import json_schema
 from engine.readers.bounded import Source
 from engine.readers.config import read_config
 from engine.readers.nodes import plain

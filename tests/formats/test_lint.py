@@ -3,8 +3,8 @@
 import random
 import time
 
-from engine.lint import lint_tests
-from engine.near_duplicates import near_duplicates
+from engine.commands.lint import lint_tests
+from engine.commands.near_duplicates import near_duplicates
 from schemas.config import FieldRule, GateConfig, LineageConfig, Margins, SlicePolicy
 from schemas.testsets import TestCase, TestSet
 
@@ -66,7 +66,7 @@ def test_many_groups_are_not_listed_one_by_one():
     cases = many(60) + [case(i + 60, text=case(i).inputs["input"]) for i in range(60)]
     findings = found(cases)
     assert sum("same inputs" in finding for finding in findings) == 20
-    assert "t.jsonl: 40 more groups of cases are alike (mend these first)" in findings
+    assert "t.jsonl: 40 more groups of cases are alike (fix these first)" in findings
 
 
 def test_labels_outside_the_set_and_rare_ones():

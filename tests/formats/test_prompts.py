@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from engine.readers.dialects import variables_of
 from engine.readers.prompts import READERS, find_prompts, is_prompt_path, read_prompt
-from engine.templates import variables_of
 from schemas.errors import SourceError
 from schemas.prompts import Dialect, Role
 
@@ -121,7 +121,14 @@ def test_what_is_wrong_with_a_plain_file(text, said):
         ("{% if a %}x{% endif %}", Dialect.JINJA),
         ("{{ a|upper }}", Dialect.JINJA),
         ("{{ user.name }}", Dialect.JINJA),
-        ("{{- a }}", Dialect.GITHUB),
+        ("{{- a }}", Dialect.JINJA),
+        ("{{\n a }}", Dialect.JINJA),
+        ("{{ a if b else '' }}", Dialect.JINJA),
+        ("{{ 'x' if b }} {{ a }}", Dialect.JINJA),
+        ("{{ not a }}", Dialect.JINJA),
+        ("{%+ if a %}x{% endif %}", Dialect.JINJA),
+        ("{%\nif a %}x{% endif %}", Dialect.JINJA),
+        ('{{"label": "x"}} {{ your name here }} {{> a }} {{ $a }} {{ user-name }}', Dialect.GITHUB),
     ],
 )
 def test_jinja_is_what_needs_jinja(text, dialect):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.templates import MAX_OUTPUT, fill_in, variables_of
+from engine.readers.dialects import MAX_OUTPUT, fill_in, variables_of
 from schemas.ports import RenderFailure, RenderJob
 from schemas.prompts import Dialect, Message, PromptFile, Role
 

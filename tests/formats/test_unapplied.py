@@ -7,8 +7,8 @@ from evaluators.extraction import Extraction, unexpected
 from evaluators.registry import evaluator_for
 from schemas.config import FieldRule, LineageConfig
 from schemas.errors import ConfigError
-from schemas.prompts import UseCase
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 EXTRACTION = "use_case: extraction, prompt: p.md"
 GENERATION = "use_case: generation, prompt: p.md"
@@ -24,7 +24,7 @@ def mistake(*arguments, **more):
     with pytest.raises(ConfigError) as caught:
         read(*arguments, **more)
     assert caught.value.where.startswith("promptverdict.yaml:")
-    assert caught.value.mend
+    assert caught.value.hint
     return str(caught.value)
 
 

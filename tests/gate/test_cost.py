@@ -14,12 +14,15 @@ from schemas.config import GateConfig
 from tests.gate.play import Answers, plan_of, play
 
 
-@pytest.mark.parametrize("degrees", [1, 2, 5, 10, 30, 200])
-@pytest.mark.parametrize(("p", "error"), [(0.9, 2e-5), (0.95, 5e-5), (0.99, 5e-4), (0.999, 5e-3)])
-def test_the_t_quantile_is_scipys(p, error, degrees):
-    """Exact for 1 and 2 degrees; beyond, the first term that is left out falls with the fifth power of the degrees."""
-    allowed = 1e-9 if degrees < 3 else max(error * (5 / degrees) ** 5, 1e-12)
-    assert t_quantile(p, degrees) == pytest.approx(stats.t.ppf(p, degrees), rel=allowed)
+@pytest.mark.parametrize("degrees", [*range(1, 12), 30, 99, 199, 200, 201, 5_000])
+@pytest.mark.parametrize("p", [0.501, 0.6, 0.9, 0.95, 0.975, 0.99, 0.999])
+def test_the_t_quantile_is_scipys(p, degrees):
+    assert t_quantile(p, degrees) == pytest.approx(stats.t.ppf(p, degrees), rel=1e-9)
+
+
+@pytest.mark.parametrize(("p", "degrees", "table"), [(0.95, 3, 2.353363), (0.999, 3, 10.214532), (0.975, 30, 2.042272)])
+def test_the_t_quantile_is_that_of_printed_tables(p, degrees, table):
+    assert t_quantile(p, degrees) == pytest.approx(table, rel=1e-6)
 
 
 @pytest.mark.parametrize("limit", [0.2, None])

@@ -36,7 +36,7 @@ def bounds(effect):
 
 
 def test_levels_changes_and_counts_are_those_of_the_slice():
-    """Of 40 edge cases 10 break and 5 are mended; the 60 typical ones stand."""
+    """Of 40 edge cases 10 break and 5 are fixed; the 60 typical ones stand."""
 
     def answer(case, arm, r):
         if case < 10:
@@ -82,7 +82,7 @@ def test_a_case_that_lost_its_answers_has_no_level():
 
 
 def test_the_interval_is_made_of_both_bounds():
-    """20 of 100 edge cases break, 2 of 200 typical ones are mended: the same numbers by hand.
+    """20 of 100 edge cases break, 2 of 200 typical ones are fixed: the same numbers by hand.
 
     Low: Bonett and Price with z(4%) at one look. High: the change + critical · root of the sum of squares."""
     plan = plan_of(300, slices=parts(edge=100, typical=200), gate=FIXED)
@@ -194,8 +194,8 @@ def test_more_cases_are_counted_in_clusters():
 def test_repetitions_are_those_of_the_cases_that_were_called():
     plan = plan_of(1000, identical=[i < 100 for i in range(1000)], flips=9_999)
     decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case % 8 > 0))
-    assert decision.sureness.looks == 1
-    assert decision.sureness.repetitions == 1.0
+    assert decision.confidence.looks == 1
+    assert decision.confidence.repetitions == 1.0
 
 
 def test_the_flip_rate_is_that_of_the_first_metric_that_gates():
@@ -205,15 +205,15 @@ def test_the_flip_rate_is_that_of_the_first_metric_that_gates():
     history = History(np.ones((n, 3)), variances)
     specs = (MetricSpec(name="note", gates=False), MetricSpec(name="exact"), MetricSpec(name="date", kind="field"))
     decision, _ = play(plan_of(n, metrics=specs, history=history), lambda case, arm, r: (1.0, 1.0, 1.0))
-    assert decision.sureness.flip_rate == pytest.approx(0.02)
+    assert decision.confidence.flip_rate == pytest.approx(0.02)
     assert [effect.metric for effect in decision.metrics] == ["exact", "date"]
-    assert decision.sureness.hypotheses == 2
+    assert decision.confidence.hypotheses == 2
 
 
 def test_one_metric_is_not_listed_beside_itself():
     decision, _ = play(plan_of(50), same)
     assert decision.metrics == ()
-    assert decision.sureness.flip_rate is None
+    assert decision.confidence.flip_rate is None
 
 
 def test_a_must_pass_slice_that_breaks_while_its_mean_rises_does_not_say_that_it_fell():
@@ -232,13 +232,13 @@ def test_a_must_pass_slice_that_breaks_while_its_mean_rises_does_not_say_that_it
 
 def test_the_whole_error_rate_is_said_guarded_slices_included():
     decision, _ = play(plan_of(100, slices=parts(adversarial=10, typical=90)), same)
-    assert decision.sureness.alpha == pytest.approx(0.05)
-    assert decision.sureness.hypotheses == 3
+    assert decision.confidence.alpha == pytest.approx(0.05)
+    assert decision.confidence.hypotheses == 3
 
 
 def test_no_drop_is_larger_than_everything():
     decision, _ = play(plan_of(1), lambda case, arm, r: float(arm == 0))
-    assert decision.sureness.can_rule_out == 1.0
+    assert decision.confidence.can_rule_out == 1.0
 
 
 def test_a_decision_names_its_design():
@@ -289,7 +289,7 @@ def test_how_many_more_cases_is_not_said_of_a_slice_that_was_not_run_to_its_end(
     plan = plan_of(1000, slices=parts(edge=500, typical=500))
     decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case >= 500 or case % 3 > 0))
     typical = decision.slices[1]
-    assert decision.sureness.looks < 4
+    assert decision.confidence.looks < 4
     assert (typical.reading, typical.more_cases) == ("cant_tell", None)
     assert typical.interval.low < 0
 
@@ -297,7 +297,7 @@ def test_how_many_more_cases_is_not_said_of_a_slice_that_was_not_run_to_its_end(
 def test_a_floor_that_clearly_holds_takes_no_further_look():
     without, _ = play(plan_of(1000), same)
     floored, _ = play(plan_of(1000, gate=GateConfig(floor=Floor(overall=0.5))), same)
-    assert floored.sureness.looks == without.sureness.looks < 4
+    assert floored.confidence.looks == without.confidence.looks < 4
 
 
 def test_a_floor_of_a_slice_is_judged_once_the_slice_is_complete():
@@ -306,8 +306,8 @@ def test_a_floor_of_a_slice_is_judged_once_the_slice_is_complete():
     plan = plan_of(1030, slices=parts(edge=30, typical=1000), gate=gate)
     without, _ = play(plan_of(1030, slices=parts(edge=30, typical=1000)), lambda case, arm, r: float(case > 2))
     floored, _ = play(plan, lambda case, arm, r: float(case > 2))
-    assert (floored.status, floored.sureness.looks) == (VerdictStatus.APPROVED, without.sureness.looks)
-    assert floored.sureness.looks < 4
+    assert (floored.status, floored.confidence.looks) == (VerdictStatus.APPROVED, without.confidence.looks)
+    assert floored.confidence.looks < 4
 
 
 def test_a_floor_of_everything_can_be_shown():

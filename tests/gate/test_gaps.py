@@ -10,14 +10,14 @@ from engine.gate import gaps
 from engine.gate.cells import Batch
 from engine.gate.gaps import with_gaps
 from engine.gate.ledger import Ledger
-from engine.verdict import SEVERITY
+from engine.gate.verdict import SEVERITY
 from schemas.config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 from schemas.scorecard import ReasonCode, VerdictStatus
 from tests.gate.play import Answers, chance, plan_of, play
 
 APPROVED, BLOCKED, ERROR = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.ERROR
-SUSPICIOUS, UNDERPOWERED = VerdictStatus.SUSPICIOUS, VerdictStatus.UNDERPOWERED
+NEEDS_REVIEW, UNDERPOWERED = VerdictStatus.NEEDS_REVIEW, VerdictStatus.UNDERPOWERED
 TYPICAL, EDGE, ADVERSARIAL, RARE = ("typical",), ("edge",), ("adversarial",), ("rare",)
 
 
@@ -30,7 +30,7 @@ def luck(seed, case, arm, repetition):
     return chance(seed, f"c{case}", arm, min(repetition, 1000 + repetition % 1000))
 
 
-# A course that a gap has changed for the better, found by a search
+# A state that a gap has changed for the better, found by a search
 
 
 @pytest.mark.parametrize("cell", [(1, 0, 0), (1, 1, 0), (14, 1, 0)])
@@ -49,7 +49,7 @@ def test_runs_that_a_gap_buys_do_not_turn_a_block_into_a_pass(cell):
     assert play(plan, score)[0].status is BLOCKED
     gap, _ = play(plan, without(cell, score))
     assert (gap.status, [reason.code for reason in gap.reasons]) == (ERROR, [ReasonCode.MISSING_CELLS])
-    assert gap.reasons[0].sentence == ("1 call gave no usable answer, and whether this blocks hangs on its answer.")
+    assert gap.reasons[0].sentence == ("1 call gave no usable answer, and whether this blocks depends on its answer.")
 
 
 # What stands behind it, with conversations that are short enough to see it
@@ -67,7 +67,7 @@ class Script:
 
     def begin(self, observed):
         seen = {}
-        if observed is None:  # else a course is led again, for what is shown
+        if observed is None:  # else a state is led again, for what is shown
             self.courses.append(seen)
         yield from self._ask(self.cells, seen)
         if more := self.more(seen):
@@ -107,10 +107,10 @@ def test_a_comparison_without_gaps_is_led_once():
 
 @pytest.mark.parametrize("stricter_for", [0.0, 1.0])
 def test_the_strictest_of_what_a_gap_may_have_been_stands(stricter_for):
-    script = Script(lambda scores: SUSPICIOUS if scores[0, 0, 0] == stricter_for else UNDERPOWERED)
+    script = Script(lambda scores: NEEDS_REVIEW if scores[0, 0, 0] == stricter_for else UNDERPOWERED)
     decision, asked = script.decide(only((0, 0, 0)))
-    assert decision.status is SUSPICIOUS
-    assert [reason.status for reason in decision.reasons] == [SUSPICIOUS]
+    assert decision.status is NEEDS_REVIEW
+    assert [reason.status for reason in decision.reasons] == [NEEDS_REVIEW]
     assert asked == [(0, 0, 0), (1, 0, 0)]
 
 
@@ -132,7 +132,7 @@ def test_what_would_block_for_some_answer_is_an_error():
     decision, _ = script.decide(only((0, 0, 0), (1, 0, 0)))
     assert (decision.status, len(decision.reasons)) == (ERROR, 1)
     assert decision.reasons[0].sentence == (
-        "2 calls gave no usable answer, and whether this blocks hangs on their answers."
+        "2 calls gave no usable answer, and whether this blocks depends on their answers."
     )
 
 
@@ -148,8 +148,8 @@ FOUR = tuple((case, 0, 0) for case in range(4))
 
 
 def filled(script):
-    """What each course but the first saw, in the order of the script's cells."""
-    return [tuple(course[cell] for cell in script.cells) for course in script.courses[1:]]
+    """What each state but the first saw, in the order of the script's cells."""
+    return [tuple(state[cell] for cell in script.cells) for state in script.courses[1:]]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -169,10 +169,10 @@ def test_a_gap_that_only_another_course_meets_is_filled_in_every_way_too():
 
 def test_a_gap_may_have_scored_what_others_scored():
     """A judge's grades, say: what decides lies between the extremes."""
-    script = Script(lambda scores: SUSPICIOUS if scores[0, 0, 0] == 0.25 else APPROVED, cells=FOUR)
+    script = Script(lambda scores: NEEDS_REVIEW if scores[0, 0, 0] == 0.25 else APPROVED, cells=FOUR)
     decision, _ = script.decide(lambda case, arm, r: (None, 0.25, 0.75, 1.0)[case])
     assert [way[0] for way in filled(script)] == [0, 1, 0.25, 0.75]
-    assert decision.status is SUSPICIOUS
+    assert decision.status is NEEDS_REVIEW
 
 
 def test_scores_without_a_scale_are_filled_by_eighths():
@@ -202,7 +202,7 @@ def test_only_what_gates_can_be_a_gap():
 
 def test_the_other_scores_of_a_cell_stay_as_they_are():
     courses = _courses(lambda case, arm, r: (0.25, 7.0 if case else 0.5), gating=2)
-    assert [course[1, 0, 0] for course in courses] == [0.25] * 5
+    assert [state[1, 0, 0] for state in courses] == [0.25] * 5
 
 
 def test_what_a_call_cost_stays_unknown_where_its_score_is_assumed():
@@ -223,7 +223,7 @@ def _courses(score, gating=1):
 
 
 def test_for_passes_and_failures_a_gap_is_never_milder_than_the_whole():
-    """Some of these comparisons are blocked, some are suspicious, some can't tell. Every cell of the first look is taken
+    """Some of these comparisons are blocked, some need review, some can't tell. Every cell of the first look is taken
     away in turn. At worst a block is an error then."""
     before = set()
     for seed in range(4):

@@ -15,7 +15,7 @@ from schemas.config import GateConfig, SlicePolicy
 from schemas.scorecard import ReasonCode, VerdictStatus
 from tests.gate.play import Answers, plan_of, play
 
-APPROVED, BLOCKED, SUSPICIOUS = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.SUSPICIOUS
+APPROVED, BLOCKED, NEEDS_REVIEW = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.NEEDS_REVIEW
 TABLES = st.integers(1, 25).flatmap(
     lambda passing: st.integers(0, 60).flatmap(
         lambda others: st.tuples(st.integers(0, passing), st.just(passing), st.integers(0, others), st.just(others))
@@ -113,7 +113,7 @@ def test_more_breaks_than_elsewhere_block():
 
 def test_between_the_two_levels_a_person_should_look():
     decision, _ = play(guarded(), churn(1, 3, every=50))
-    assert (decision.status, of_guard(decision).status) == (SUSPICIOUS, SUSPICIOUS)
+    assert (decision.status, of_guard(decision).status) == (NEEDS_REVIEW, NEEDS_REVIEW)
     assert "perhaps more often" in of_guard(decision).sentence
     assert decision.slices[0].reading == "cant_tell"
 
@@ -130,12 +130,12 @@ def test_a_break_that_does_not_repeat_is_none():
 def test_a_clear_break_need_not_wait_for_the_other_cases():
     decision, _ = play(guarded(2_000), breaks(*range(10)))
     assert decision.status is BLOCKED
-    assert decision.sureness.looks == 1
+    assert decision.confidence.looks == 1
 
 
 def test_an_open_question_waits_for_the_other_cases():
     decision, _ = play(guarded(2_000), breaks(1, 3))
-    assert decision.sureness.looks > 1
+    assert decision.confidence.looks > 1
     assert decision.status is BLOCKED  # none of the 1,980 others broke
 
 
@@ -153,7 +153,20 @@ def test_a_test_set_of_guarded_cases_alone_is_judged_by_its_mean():
     plan = plan_of(60, slices=[("adversarial",)] * 60)
     decision, _ = play(plan, breaks(*range(12)))
     assert decision.status is BLOCKED
-    assert of_guard(decision).status is APPROVED  # no more often than elsewhere: there is no elsewhere
+    assert decision.reasons[0].code is ReasonCode.DROP
+
+
+@pytest.mark.parametrize(
+    ("broken", "others", "status"),
+    [(1, 0, APPROVED), (2, 0, NEEDS_REVIEW), (3, 0, BLOCKED), (2, 4, NEEDS_REVIEW), (3, 4, BLOCKED)],
+)
+def test_a_change_that_reaches_hardly_any_other_case_is_held_against_what_rewordings_break(broken, others, status):
+    """Six guarded cases and so many others send something else; the rest of 120 send the same as before."""
+    plan = guarded(120, size=6, identical=[i >= 6 + others for i in range(120)])
+    decision, _ = play(plan, breaks(*range(broken)))
+    assert of_guard(decision).status is status
+    assert ("than any rewording breaks cases" in of_guard(decision).sentence) == (not others)
+    assert (decision.status is APPROVED) == (status is APPROVED)
 
 
 def test_clusters_break_once():
@@ -173,9 +186,9 @@ def leaking(cases, score):
 @pytest.mark.parametrize("case", [3, 50])
 def test_a_confirmed_break_with_a_forbidden_answer_needs_review_wherever_it_is(case):
     decision, _ = play(guarded(forbids=[True] * 200), leaking({case}, churn(case)))
-    assert decision.status is SUSPICIOUS
+    assert decision.status is NEEDS_REVIEW
     (reason,) = [r for r in decision.reasons if r.code is ReasonCode.FORBIDDEN]
-    assert (reason.status, reason.cases) == (SUSPICIOUS, (f"c{case}",))
+    assert (reason.status, reason.cases) == (NEEDS_REVIEW, (f"c{case}",))
 
 
 def test_a_forbidden_answer_once_is_no_confirmed_break():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.gate.power import cases_to_detect, detectable, power
+from engine.commands.power import cases_to_detect, detectable, power
 from schemas.config import GateConfig, Margins, SlicePolicy
 from tests.gate.play import plan_of
 

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.gate.design import History, design
-from engine.verdict import SEVERITY, passes
+from engine.gate.verdict import SEVERITY, passes
 from schemas.config import Floor, GateConfig, GateMode, Margins, SlicePolicy
 from schemas.scorecard import VerdictStatus
 from tests.gate.play import EXACT, Answers, chance, play, steady_history
@@ -197,7 +197,7 @@ def test_swapping_the_arms_turns_every_change_round(comparison):
 def test_a_case_that_the_candidate_breaks_never_helps(comparison, name):
     """It approves nothing and opens no check. One thing it can do, in about 1 of 10,000 comparisons: where the only
     block was just within the error rate, a case that moves another slice makes one more hypothesis to answer for, and
-    what was blocked is suspicious then. Without a limit of costs: what the case costs is evidence, as any other's is."""
+    what was blocked needs review then. Without a limit of costs: what the case costs is evidence, as any other's is."""
     comparison.gate = GateConfig(mode="fixed", max_cost_increase=None)
     before, _ = comparison.play()
     score = comparison.score
@@ -205,5 +205,5 @@ def test_a_case_that_the_candidate_breaks_never_helps(comparison, name):
     comparison.slices["broken"], comparison.protected["broken"], comparison.names["broken"] = (name,), False, None
     comparison.score = lambda case, arm, r: float(arm == 0) if case == "broken" else score(case, arm, r)
     after, _ = comparison.play()
-    weaker = before.status is VerdictStatus.BLOCKED and after.status is VerdictStatus.SUSPICIOUS
+    weaker = before.status is VerdictStatus.BLOCKED and after.status is VerdictStatus.NEEDS_REVIEW
     assert weaker or SEVERITY.index(after.status) <= SEVERITY.index(before.status), (before.reasons, after.reasons)

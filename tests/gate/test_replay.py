@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from engine.gate.protocol import protocol
-from engine.replay import converse, design_of, observations, replay
+from engine.records.replay import converse, design_of, observations, replay
 from schemas.config import Floor, GateConfig
 from schemas.errors import SourceError
-from schemas.experiments import CaseHistory, CellOutcome, Experiment, ExperimentCase
+from schemas.experiments import CaseHistory, CellOutcome, ExperimentCase, ExperimentRecord
 from schemas.outcomes import MetricSpec
 from schemas.scorecard import VerdictStatus
 from tests.gate.play import chance
@@ -30,7 +30,7 @@ def experiment(n=80, *, history=True, paired=True, new=False):
     )
     past = CaseHistory(runs=9, means=(1.0,), variances=(0.0,))
     none = CaseHistory(runs=0)
-    return Experiment(
+    return ExperimentRecord(
         lineage="triage",
         model="offline",
         content_digest="ab" * 32,
@@ -83,7 +83,7 @@ def as_bytes(decision):
 @pytest.mark.parametrize(("history", "paired"), [(True, True), (False, True), (False, False)])
 def test_a_replay_gives_the_same_decision_byte_for_byte(history, paired):
     live, stored = run(experiment(history=history, paired=paired))
-    again = Experiment.model_validate_json(stored.model_dump_json())
+    again = ExperimentRecord.model_validate_json(stored.model_dump_json())
     assert as_bytes(replay(again)) == as_bytes(live)
     assert replay(again).cells == len(stored.outcomes)
 
@@ -94,9 +94,9 @@ def test_the_rule_for_new_prompts_is_replayed_too():
 
     no_floor = {"gate": GateConfig()}
     live, stored = run(experiment(new=True).model_copy(update=no_floor), good)
-    assert replay(Experiment.model_validate_json(stored.model_dump_json())) == live
+    assert replay(ExperimentRecord.model_validate_json(stored.model_dump_json())) == live
     known, _ = run(experiment().model_copy(update=no_floor), good)
-    assert (known.status, live.status) == (VerdictStatus.APPROVED, VerdictStatus.NEEDS_APPROVAL)
+    assert (known.status, live.status) == (VerdictStatus.APPROVED, VerdictStatus.NEEDS_REVIEW)
 
 
 def test_the_order_of_stored_outcomes_does_not_matter():

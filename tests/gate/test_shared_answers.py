@@ -31,7 +31,7 @@ def test_the_change_is_a_mean_over_all_cases_at_every_look():
     """A quarter of the requests is new and fails, at the first look too."""
     plan = plan_of(400, identical=changed_from(300, 400))
     decision, _ = play(plan, lambda case, arm, r: float(arm == 0))
-    assert decision.sureness.looks == 1
+    assert decision.confidence.looks == 1
     assert decision.overall.change == pytest.approx(-0.25)
 
 
@@ -41,7 +41,7 @@ def test_unchanged_requests_spend_no_error_before_the_changed_ones_are_there():
     assert [len(look) for look in plan.looks] == [20, 30, 50, 100]
     early = set(plan.looks[0][:6].tolist())
     decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case not in early))
-    assert decision.sureness.looks > 1
+    assert decision.confidence.looks > 1
 
 
 @pytest.mark.parametrize("broken", [0, 3])
@@ -54,7 +54,7 @@ def test_what_is_called_among_unchanged_requests_is_judged_as_the_sample_that_it
     )
     alone, _ = play(plan_of(50, gate=gate), lambda c, arm, r: c + 150 not in fallen or not arm)
     assert among.overall.interval.low == pytest.approx(alone.overall.interval.low / 4)
-    assert among.sureness.can_rule_out == pytest.approx(alone.sureness.can_rule_out / 4)
+    assert among.confidence.can_rule_out == pytest.approx(alone.confidence.can_rule_out / 4)
 
 
 def test_a_slice_that_is_sent_unchanged_holds_even_a_margin_of_nothing():
@@ -124,7 +124,7 @@ def test_nor_do_they_hold_a_floor_for_them():
     low = [i for i in range(200) if i not in early][:40]
     decision, _ = play(plan, lambda case, arm, r: float(case not in low))
     assert decision.status is not APPROVED
-    assert decision.sureness.looks > 1
+    assert decision.confidence.looks > 1
 
 
 # Cases that may be one draw

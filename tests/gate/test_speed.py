@@ -38,7 +38,7 @@ def decide(n):
 
 def test_a_thousand_cases_eight_hypotheses_and_four_looks_take_less_than_a_second():
     decision, seconds = decide(1000)
-    assert (decision.sureness.hypotheses, decision.sureness.looks) == (8, 4)
+    assert (decision.confidence.hypotheses, decision.confidence.looks) == (8, 4)
     assert seconds < 1.0
 
 
@@ -47,6 +47,6 @@ def test_twenty_thousand_cases_stay_within_bounds():
     decision, seconds = decide(20_000)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert decision.sureness.hypotheses == 8
+    assert decision.confidence.hypotheses == 8
     assert seconds < 15
     assert peak < 300e6

@@ -5,14 +5,14 @@ import pytest
 
 from engine.gate.bounds import ALPHA, CASE_MARGIN, cases_for
 from engine.gate.breaks import confirm_breaks, listed_breaks, worse_cases
-from engine.gate.course import Course
+from engine.gate.confirmation import lock
 from engine.gate.ledger import FRESH, FRESH_RUNS
-from engine.gate.lock import lock
 from engine.gate.protected import protected
 from engine.gate.signflip import LookResult
 from engine.gate.smoke import smoke
 from engine.gate.spending import spent
-from engine.gate.watch import threshold, watch
+from engine.gate.state import ComparisonState
+from engine.gate.watched_slices import threshold, watch
 from schemas.config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 from schemas.scorecard import VerdictStatus
@@ -20,13 +20,13 @@ from tests.gate.play import Answers, chance, plan_of, play, steady_history
 
 
 def started(plan, first):
-    """A course of which every case was seen once: ``first(case, arm)``."""
-    course = Course(plan)
+    """A state of which every case was seen once: ``first(case, arm)``."""
+    state = ComparisonState(plan)
     cases = np.flatnonzero(~plan.identical)
-    asked = course.ledger.first(cases, "look")
-    course.ledger.record(asked, Answers(lambda case, arm, r: first(case, arm))(asked, max(plan.columns) + 1))
-    course.take_look()
-    return course
+    asked = state.ledger.first(cases, "look")
+    state.ledger.record(asked, Answers(lambda case, arm, r: first(case, arm))(asked, max(plan.columns) + 1))
+    state.take_look()
+    return state
 
 
 def lead(stage, answer, metrics=1):
@@ -158,7 +158,7 @@ def smoked(first, again=None, plan=SMOKE):
         return (again if again and seen else first)(at, arm)
 
     seen = []
-    stage, given, batches = smoke(Course(plan)), None, []
+    stage, given, batches = smoke(ComparisonState(plan)), None, []
     while True:
         try:
             batch = next(stage) if given is None else stage.send(given)
@@ -287,8 +287,8 @@ MUST_PASS_PLAN = plan_of(60, slices=parts(edge=10, typical=50), gate=GateConfig(
 
 
 def held(first, again, plan=MUST_PASS_PLAN):
-    course = started(plan, first)
-    return lead(confirm_breaks(course, listed_breaks(course)), again)
+    state = started(plan, first)
+    return lead(confirm_breaks(state, listed_breaks(state)), again)
 
 
 def test_only_must_pass_cases_that_fell_are_run_again():
@@ -357,49 +357,49 @@ def test_permutations_of_fractional_runs_differ_from_design_to_design():
 
 
 def signalled(plan, first, hypothesis=0):
-    """A course whose block test has just rejected one hypothesis."""
-    course = started(plan, first)
+    """A state whose block test has just rejected one hypothesis."""
+    state = started(plan, first)
     scores = np.zeros(len(plan.hypotheses))
     scores[hypothesis] = 9.0
     ones = np.ones(len(scores))
-    course.result = LookResult(statistics=scores, p=ones, alone=ones, critical=2.0)
-    return course
+    state.result = LookResult(statistics=scores, p=ones, alone=ones, critical=2.0)
+    return state
 
 
 @pytest.mark.parametrize(("falls", "held"), [(3, False), (4, True)])
 def test_a_lock_holds_at_ten_percent(falls, held):
     """k falls and nothing else: p = 1 / 2^k."""
-    course = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(course), breaks(*range(falls)))[0] is held
+    state = signalled(plan_of(60), breaks(*range(6)))
+    assert lead(lock(state), breaks(*range(falls)))[0] is held
 
 
 @pytest.mark.parametrize(("falls", "held"), [(4, False), (5, True)])
 def test_after_a_lock_that_did_not_hold_it_takes_five_percent(falls, held):
-    course = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(course), same)[0] is False
-    assert lead(lock(course), lambda c, a, run: float(a == 0 or run < 3 or c >= falls))[0] is held
+    state = signalled(plan_of(60), breaks(*range(6)))
+    assert lead(lock(state), same)[0] is False
+    assert lead(lock(state), lambda c, a, run: float(a == 0 or run < 3 or c >= falls))[0] is held
 
 
 def test_what_an_earlier_lock_saw_counts():
     """Three rises then and three falls now are nothing; one fall more is not enough to forget them."""
-    course = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(course), lambda c, a, run: float(a == 1 or c > 5))[0] is False
-    assert lead(lock(course), breaks(*range(6)))[0] is False
-    assert {rows.shape for rows in course.locked.values()} == {(2, 6, 1)}
+    state = signalled(plan_of(60), breaks(*range(6)))
+    assert lead(lock(state), lambda c, a, run: float(a == 1 or c > 5))[0] is False
+    assert lead(lock(state), breaks(*range(6)))[0] is False
+    assert {rows.shape for rows in state.locked.values()} == {(2, 6, 1)}
 
 
 def test_a_lock_runs_only_cases_of_the_rejected_slice_that_moved():
     plan = plan_of(120, slices=parts(edge=60, typical=60))
     edge = next(k for k, h in enumerate(plan.hypotheses) if h.slice == "edge")
-    course = signalled(plan, breaks(1, 2, 3, 4, 5, 100, 101), edge)
-    held, batches = lead(lock(course), breaks(1, 2, 3, 4, 5))
+    state = signalled(plan, breaks(1, 2, 3, 4, 5, 100, 101), edge)
+    held, batches = lead(lock(state), breaks(1, 2, 3, 4, 5))
     assert (held, ran(batches)) == (True, [1, 2, 3, 4, 5])
     assert len(batches[0]) == 5 * 3 * 2
 
 
 def test_forty_cases_are_drawn_and_the_next_lock_draws_others_first():
-    course = signalled(plan_of(100), breaks(*range(60)))
-    first, second = ran(lead(lock(course), same)[1]), ran(lead(lock(course), same)[1])
+    state = signalled(plan_of(100), breaks(*range(60)))
+    first, second = ran(lead(lock(state), same)[1]), ran(lead(lock(state), same)[1])
     assert (len(first), len(second)) == (40, 40)
     assert set(first) | set(second) == set(range(60))
     other = ran(lead(lock(signalled(plan_of(100, digest="e" * 64), breaks(*range(60)))), same)[1])
@@ -410,8 +410,8 @@ def test_forty_cases_are_drawn_and_the_next_lock_draws_others_first():
 def test_a_lock_adds_up_the_cases_of_a_cluster():
     """In each pair one falls and one rises: nothing. Five that fall without a partner: p = 1 / 32."""
     plan = plan_of(60, clusters=[f"k{i // 2}" for i in range(60)])
-    course = signalled(plan, breaks(*range(10)))
-    assert lead(lock(course), lambda c, a, run: float(a == c % 2) if c < 10 else 1.0)[0] is False
+    state = signalled(plan, breaks(*range(10)))
+    assert lead(lock(state), lambda c, a, run: float(a == c % 2) if c < 10 else 1.0)[0] is False
     assert lead(lock(signalled(plan, breaks(*range(0, 10, 2)))), breaks(*range(10)))[0] is True
 
 
@@ -427,51 +427,51 @@ def test_a_fall_and_half_a_rise_in_one_cluster_are_half_a_fall():
 
 def test_a_missing_run_counts_as_one_failure_and_no_more():
     """Four fall and one rises, p = 6 / 32; with the missing one 7 / 64, which is still over 10%."""
-    course = signalled(plan_of(60), breaks(*range(6)))
+    state = signalled(plan_of(60), breaks(*range(6)))
 
     def again(case, arm, run):
         if case == 5:
             return None
         return float(arm == 1) if case == 4 else float(arm == 0 or case > 3)
 
-    assert lead(lock(course), again)[0] is False
+    assert lead(lock(state), again)[0] is False
 
 
 def test_a_lock_of_missing_runs_is_in_doubt():
-    course = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(course), lambda c, a, run: None if a and c < 6 else 1.0)[0] is None
+    state = signalled(plan_of(60), breaks(*range(6)))
+    assert lead(lock(state), lambda c, a, run: None if a and c < 6 else 1.0)[0] is None
 
 
 def test_a_case_without_any_fresh_pair_is_left_out_of_the_lock():
-    course = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(course), lambda c, a, run: None if c == 4 else breaks(0, 1, 2, 3)(c, a))[0] is True
+    state = signalled(plan_of(60), breaks(*range(6)))
+    assert lead(lock(state), lambda c, a, run: None if c == 4 else breaks(0, 1, 2, 3)(c, a))[0] is True
 
 
 def test_a_lock_judges_the_metric_that_fell():
     metrics = (MetricSpec(name="a"), MetricSpec(name="b"))
     plan = plan_of(60, metrics=metrics)
-    course = signalled(plan, lambda c, a: (1.0, float(a == 0 or c > 5)), hypothesis=1)
-    held, batches = lead(lock(course), lambda c, a, run: (1.0, float(a == 0 or c > 5)), 2)
+    state = signalled(plan, lambda c, a: (1.0, float(a == 0 or c > 5)), hypothesis=1)
+    held, batches = lead(lock(state), lambda c, a, run: (1.0, float(a == 0 or c > 5)), 2)
     assert (held, ran(batches)) == (True, list(range(6)))
 
 
-# The course between two looks
+# The state between two looks
 
 
 @pytest.mark.parametrize(("seen", "share"), [(100, 0.10), (109, 0.10), (290, 0.29), (3, 0.01), (1000, 1.0)])
 def test_shares_are_rounded_down_to_a_percent(seen, share):
-    course = Course(plan_of(1000))
+    state = ComparisonState(plan_of(1000))
     known = np.arange(1000) < seen
-    assert course._share(known, course.design.counted) == share
+    assert state._share(known, state.design.counted) == share
 
 
 def test_what_may_be_spent_follows_the_share_that_was_seen():
     plan = plan_of(1000)
-    course = Course(plan)
-    asked = course.ledger.first(plan.looks[0], "look")
-    course.ledger.record(asked, Answers(lambda *cell: 1.0)(asked, 1))
-    course.take_look()
-    assert course.alpha == pytest.approx(spent(ALPHA, 0.10))
+    state = ComparisonState(plan)
+    asked = state.ledger.first(plan.looks[0], "look")
+    state.ledger.record(asked, Answers(lambda *cell: 1.0)(asked, 1))
+    state.take_look()
+    assert state.alpha == pytest.approx(spent(ALPHA, 0.10))
 
 
 def test_later_looks_add_the_cases_of_every_slice_that_is_undecided():
@@ -516,8 +516,8 @@ def test_each_hypothesis_is_looked_at_by_itself():
 
     def may_hold(margin):
         gate = GateConfig(margin=Margins(slices={"edge": margin}))
-        course = started(plan_of(100, slices=parts(edge=50, typical=50), gate=gate), breaks(*range(3)))
-        return [course.may_hold(h) for h in course.design.hypotheses]
+        state = started(plan_of(100, slices=parts(edge=50, typical=50), gate=gate), breaks(*range(3)))
+        return [state.may_hold(h) for h in state.design.hypotheses]
 
     assert may_hold(0.05) == [True, False, True]
     assert may_hold(0.08) == [True, True, True]
@@ -543,12 +543,12 @@ def test_a_margin_is_certified_by_the_looks_of_its_own_slice():
     """A small slice is complete in the first look, where of the others a tenth was seen."""
     gate = GateConfig(margin=Margins(slices={"small": 0.13}))
     plan = plan_of(1030, slices=parts(small=39, typical=991), gate=gate)
-    course = Course(plan)
-    asked = course.ledger.first(plan.looks[0], "look")
-    course.ledger.record(asked, Answers(lambda *cell: 1.0)(asked, 1))
-    course.take_look()
-    course.certify()
-    certified = {h.slice: bool(done) for h, done in zip(plan.hypotheses, course.certified, strict=True)}
+    state = ComparisonState(plan)
+    asked = state.ledger.first(plan.looks[0], "look")
+    state.ledger.record(asked, Answers(lambda *cell: 1.0)(asked, 1))
+    state.take_look()
+    state.certify()
+    certified = {h.slice: bool(done) for h, done in zip(plan.hypotheses, state.certified, strict=True)}
     assert certified["small"]
 
 

@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 
-from engine.verdict import combine, passes
+from engine.gate.verdict import combine, passes
 from schemas.scorecard import VerdictStatus
 
-WORST_FIRST = ["blocked", "error", "needs_approval", "suspicious", "underpowered", "approved", "not_applicable"]
+WORST_FIRST = ["blocked", "error", "needs_review", "underpowered", "approved", "not_applicable"]
 
 
 def test_the_worst_lineage_decides():

@@ -424,11 +424,11 @@ def test_deliveries_are_read_back_to_a_time_over_all_pages(app, clock, delivered
     assert len(app.deliveries(now - timedelta(minutes=10, seconds=1))) == 10
 
 
-def test_a_delivery_can_be_read_and_sent_again_under_its_guid(github, app, clock, delivered, registered):
+def test_a_delivery_can_be_read_and_is_known_again_by_its_guid(github, app, clock, delivered, registered):
     newest, *_ = app.deliveries(datetime.fromtimestamp(clock.now - 3600, UTC))
     payload = app.delivery(newest.id)
     assert payload == {"installation": {"id": registered[1], "node_id": "I_1"}, **delivered}
-    app.redeliver(newest.id)
+    github.webhooks.redeliver(newest.id)
     again = app.deliveries(datetime.fromtimestamp(clock.now - 30, UTC))
     assert [(one.guid, one.redelivery) for one in again] == [(newest.guid, True)]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.authorship import contributors
+from engine.approvals.contributors import contributors
 
 
 def people(host, pull):

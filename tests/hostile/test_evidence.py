@@ -97,13 +97,13 @@ def test_a_new_lineage_passes_where_bases_floor_is_shown_to_hold(project):
 )  # fmt: skip
 def test_a_new_lineage_does_not_choose_what_it_passes_by(project, base_gate, own, prompt, number):
     ran = checked(project, *fresh(base_gate, own, prompt, number))
-    assert (ran.code, ran.card["status"]) == (5, "needs_approval")
+    assert (ran.code, ran.card["status"]) == (5, "needs_review")
 
 
 def test_a_prompt_that_base_lacks_needs_more_than_an_open_floor(project):
     gate = "gate: {floor: {slices: {adversarial: 0.9}}}\n"
     ran = checked(project, {"promptverdict.yaml": CONFIG + gate, TRIAGE: None}, {TRIAGE: BROKEN})
-    assert (ran.code, ran.card["status"]) == (5, "needs_approval")
+    assert (ran.code, ran.card["status"]) == (5, "needs_review")
 
 
 def test_a_prompt_that_lost_its_variable_takes_an_answer_for_every_case(project):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.providers.offline import OfflineProvider, answer
+from demo.toy_model import OfflineProvider, answer
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Finish
 from schemas.prompts import Message, Parameters, Request, Role
 

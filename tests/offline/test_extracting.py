@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from adapters.providers.offline import answer
+from demo.toy_model import answer
 from schemas.prompts import Message, Parameters, Request, Role
 
 JOB = "Developer. Required: Python, TypeScript, Docker and at least 4 years. Nice to have: Rust."

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from adapters.providers.offline import answer
+from demo.toy_model import answer
 from schemas.prompts import Message, Parameters, Request, Role
 
 TASK = json.dumps({"name": "Miriam Falk", "company": "Clay Studio", "noticed": "you opened a second studio"})

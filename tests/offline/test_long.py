@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from adapters.providers.offline import WINDOW, answer
-from adapters.providers.offline.reading import read
+from demo.toy_model import WINDOW, answer
+from demo.toy_model.reading import read
 from schemas.outcomes import CompletionError, ErrorKind
 from schemas.prompts import Message, Parameters, Request
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.providers.offline import answer
+from demo.toy_model import answer
 from schemas.prompts import Message, Parameters, Request, Role
 
 FACTS = {

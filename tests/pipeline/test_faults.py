@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters import jail
+from adapters import sandbox
 from adapters.store import open_store
 from schemas.errors import StoreError
 from schemas.outcomes import CompletionError, ErrorKind
@@ -45,12 +45,12 @@ GIT = {
     "no memory": OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
 }
 RENDERER = {
-    "died": jail._Gone("the renderer died"),
-    "hung": jail._Gone("it takes too long or never ends: the template was stopped"),
-    "garbage": jail._Gone("the renderer's answer can't be read"),
-    "nothing": jail._Reply(),
-    "too few": jail._Reply(texts=[]),
-    "failed": jail._Reply(failure="scripted", fatal=True),
+    "died": sandbox._Gone("the renderer died"),
+    "hung": sandbox._Gone("it takes too long or never ends: the template was stopped"),
+    "garbage": sandbox._Gone("the renderer's answer can't be read"),
+    "nothing": sandbox._Reply(),
+    "too few": sandbox._Reply(texts=[]),
+    "failed": sandbox._Reply(failure="scripted", fatal=True),
 }
 COMMAND = importlib.import_module("action.cli.check")  # its package has a function of that name
 FILE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.EMFILE)
@@ -159,7 +159,7 @@ async def test_a_statement_of_the_store_that_fails_lets_nothing_pass(plan, tmp_p
             if isinstance(result, StoreError):
                 assert turn.came
                 assert f"scripted: {way}" in str(result)
-                assert result.mend
+                assert result.hint
             else:  # it was one that nobody depends on, or the threads took fewer statements this time
                 assert result.status.outcome == "blocked"
             await finishes(plan, path)
@@ -251,7 +251,7 @@ def test_a_git_command_that_fails_lets_nothing_pass(checked, monkeypatch, way):
 
 @pytest.mark.parametrize("way", RENDERER)
 def test_a_renderer_that_fails_lets_nothing_pass(checked, monkeypatch, way):
-    real = jail._Child.receive
+    real = sandbox._Child.receive
     turn = Nth()
 
     def failing(self, seconds):
@@ -262,7 +262,7 @@ def test_a_renderer_that_fails_lets_nothing_pass(checked, monkeypatch, way):
             raise RENDERER[way]
         return RENDERER[way]
 
-    monkeypatch.setattr(jail._Child, "receive", failing)
+    monkeypatch.setattr(sandbox._Child, "receive", failing)
     checked(blocked=True)
     assert turn.count > 100
     for nth in moments(turn.count, way, RENDERER):

@@ -59,8 +59,8 @@ def prepared(tmp_path, base, head, only=()):
     first = repository.commit(base)
     last = repository.commit(head, branch="pr", parent=first)
     pull_request = PullRequest(base_ref="main", base_sha=first, head_ref="pr", head_sha=last, trust=Trust.OPERATOR)
-    with closing(renderer()) as jail:
-        return prepare(pull_request, World(GitRepository(repository.path), jail, prices()), only=only)
+    with closing(renderer()) as sandbox:
+        return prepare(pull_request, World(GitRepository(repository.path), sandbox, prices()), only=only)
 
 
 async def measured(what, reply, store, clock=None, takes_s=0.0):
@@ -185,7 +185,7 @@ async def test_what_the_store_held_before_changes_no_verdict(tmp_path, store):
         cards = [(await measured(edited, wavers("now", 0.1), held, clock))[0].lineages[0] for held in (store, empty)]
     finally:
         await empty.aclose()
-    assert cards[0].sureness.flip_rate > 0.2 > (cards[1].sureness.flip_rate or 0)
+    assert cards[0].confidence.flip_rate > 0.2 > (cards[1].confidence.flip_rate or 0)
     assert (cards[0].status, cards[0].reasons) == (cards[1].status, cards[1].reasons)
     assert cards[0].spending.made == cards[1].spending.made
 
@@ -207,7 +207,7 @@ def judge_or_writer(judge):
 async def test_a_judge_that_agrees_with_people_gates(tmp_path, store):
     what = prepared(tmp_path, LETTERS, {"letter.txt": "Write kindly to {{name}}.\n"})
     card, _ = await measured(what, judge_or_writer(graded), store)
-    assert card.lineages[0].sureness.judge_agreement == 1.0
+    assert card.lineages[0].confidence.judge_agreement == 1.0
     assert card.lineages[0].overall.cases == 30
 
 
@@ -239,7 +239,7 @@ async def test_a_judge_that_gives_no_grades_to_some_answers_does_not_gate(tmp_pa
 
     what = prepared(tmp_path, LETTERS, {"letter.txt": "Write kindly to {{name}}.\n"})
     card, _ = await measured(what, judge_or_writer(judge), store)
-    assert card.status is VerdictStatus.NEEDS_APPROVAL
+    assert card.status is VerdictStatus.NEEDS_REVIEW
     assert "gave no grades to 11 of the sample answers" in card.lineages[0].warnings[-1].what
 
 
@@ -302,7 +302,7 @@ def unless_told(request, repetition, nth):
     return completion("sales" if "WRONG" in text else "refunds" if "refunds" in text else "billing")
 
 
-@pytest.mark.parametrize(("condition", "broken", "statuses"), [("'1 a' in ticket", 12, ("blocked",)), ("'11' in ticket", 11, ("blocked",)), ("'7 a' in ticket and '17' in ticket", 2, ("suspicious", "blocked")), ("'Ticket 24 ' in ticket", 1, ("suspicious", "blocked"))])  # fmt: skip
+@pytest.mark.parametrize(("condition", "broken", "statuses"), [("'1 a' in ticket", 12, ("blocked",)), ("'11' in ticket", 11, ("blocked",)), ("'7 a' in ticket and '17' in ticket", 2, ("needs_review", "blocked")), ("'Ticket 24 ' in ticket", 1, ("needs_review", "blocked"))])  # fmt: skip
 async def test_a_branch_that_breaks_the_few_cases_it_touches_does_not_pass(
     tmp_path, store, condition, broken, statuses
 ):

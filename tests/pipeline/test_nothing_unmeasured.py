@@ -88,7 +88,7 @@ def pull_requests(draw):
 
 
 @pytest.fixture(scope="module")
-def jail():
+def sandbox():
     with closing(renderer()) as opened:
         yield opened
 
@@ -97,12 +97,12 @@ def right(request, repetition, nth):
     return completion("refunds" if "refunds" in request.messages[-1].content.split("\n")[-1] else "billing")
 
 
-async def verdict_of(folder, files, head, jail):
+async def verdict_of(folder, files, head, sandbox):
     repository = Repository(folder / "repository")
     first = repository.commit(files)
     last = repository.commit(head, branch="pr", parent=first)
     pull_request = PullRequest(base_ref="main", base_sha=first, head_ref="pr", head_sha=last, trust=Trust.OPERATOR)
-    world = World(GitRepository(repository.path), jail, prices())
+    world = World(GitRepository(repository.path), sandbox, prices())
     prepared = prepare(pull_request, world)
     if not prepared.runs:
         return static(prepared), prepared
@@ -179,14 +179,14 @@ def sends_something_else(prepared):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )  # fmt: skip
 @given(pull_request=pull_requests())
-def test_no_byte_of_a_watched_file_changes_without_a_trace(pull_request, jail, tmp_path_factory):
+def test_no_byte_of_a_watched_file_changes_without_a_trace(pull_request, sandbox, tmp_path_factory):
     import asyncio
 
     files, victim, changed = pull_request
     if changed == files[victim].encode():
         return
     try:
-        card, prepared = asyncio.run(verdict_of(tmp_path_factory.mktemp("r"), files, {victim: changed}, jail))
+        card, prepared = asyncio.run(verdict_of(tmp_path_factory.mktemp("r"), files, {victim: changed}, sandbox))
     except PromptVerdictError:
         return  # an error is no pass
     if card.status not in PASSES:
@@ -197,7 +197,7 @@ def test_no_byte_of_a_watched_file_changes_without_a_trace(pull_request, jail, t
 
 
 @pytest.mark.parametrize("path", sorted(PROMPTS))
-async def test_harmless_changes_are_nothing_to_evaluate(path, jail, tmp_path):
+async def test_harmless_changes_are_nothing_to_evaluate(path, sandbox, tmp_path):
     files = PROMPTS[path] if isinstance(PROMPTS[path], dict) else {path: PROMPTS[path]}
     config = CONFIG.replace("PROMPT", path).replace("TESTS", "t.yaml")
     files = {**files, "t.yaml": TESTS["t.yaml"], "p/rules.md": RULES, "promptverdict.yaml": config}
@@ -210,5 +210,5 @@ async def test_harmless_changes_are_nothing_to_evaluate(path, jail, tmp_path):
         if name != "promptverdict.yaml"
     }
     head["promptverdict.yaml"] = "# A comment\n" + config
-    card, _ = await verdict_of(tmp_path, files, head, jail)
+    card, _ = await verdict_of(tmp_path, files, head, sandbox)
     assert (card.status, card.spending.made) == (VerdictStatus.NOT_APPLICABLE, 0), card.summary

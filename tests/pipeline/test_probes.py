@@ -72,7 +72,7 @@ async def check(tmp_path, store, judge, candidate):
 )
 async def test_a_judge_that_can_be_talked_round_approves_nothing(tmp_path, store, judge, candidate):
     card, codes = await check(tmp_path, store, judge, candidate)
-    assert (card.status, card.passes) == ("needs_approval", False)
+    assert (card.status, card.passes) == ("needs_review", False)
     assert ReasonCode.JUDGE_FOLLOWS in codes
     assert "a sample answer that got 1 gets 5" in card.lineages[0].headline
 

@@ -47,20 +47,20 @@ def codes(card):
     [
         ("{}", "approved"),
         ("{}.", "approved"),
-        ("After reading it all I would say {}", "suspicious"),
-        ('{{"team": "{}"}}', "suspicious"),
-        ("\u2060{}", "suspicious"),
+        ("After reading it all I would say {}", "needs_review"),
+        ('{{"team": "{}"}}', "needs_review"),
+        ("\u2060{}", "needs_review"),
     ],
 )
-async def test_right_labels_in_another_form_are_suspicious(tmp_path, store, form, status):
+async def test_right_labels_in_another_form_need_review(tmp_path, store, form, status):
     def reply(request, repetition, nth):
         return completion(form.format(label_of(request)) if edited(request) else label_of(request))
 
     card, _ = await measured(prepared(tmp_path, FILES, {PATH: EDITED}), reply, store)
     assert card.status == status
-    assert (ReasonCode.FORM_DRIFT in codes(card)) is (status == "suspicious")
-    if status == "suspicious":
-        assert card.title.startswith("inconclusive, suspicious: 30 of 30 answers have another form")
+    assert (ReasonCode.FORM_DRIFT in codes(card)) is (status == "needs_review")
+    if status == "needs_review":
+        assert card.title.startswith("needs review: 30 of 30 answers have another format")
 
 
 def letters_of(judge):
@@ -77,7 +77,7 @@ async def test_a_judge_that_does_not_gate_leaves_nothing_to_approve_by(tmp_path,
     config = UNLABELLED.replace("model: judge}}", f"model: judge}}, checks: [{beside}]}}")
     honest = letters_of(lambda text: 1 if "Rude" in text else 5)
     card, _ = await measured(prepared(tmp_path, LETTERS | {"promptverdict.yaml": config}, LONGER), honest, store)
-    assert (card.status, card.passes) == ("needs_approval", False)
+    assert (card.status, card.passes) == ("needs_review", False)
     assert codes(card) == {ReasonCode.NOT_JUDGED}
     (reason,) = (one for one in card.lineages[0].reasons if one.code is ReasonCode.NOT_JUDGED)
     assert "`overall` (100.0 → 0.0)" in reason.sentence
@@ -105,10 +105,10 @@ async def test_a_rubric_beside_labels_may_be_without_people(tmp_path, store):
 @pytest.mark.parametrize(
     ("check", "status"),
     [
-        ("{name: brief, max_words: 50}", "needs_approval"),
-        ("{name: clean, not_contains: zebra}", "needs_approval"),
-        ("{name: any, json_schema: {}}", "needs_approval"),
-        ("{name: some, regex: '[a-z]'}", "needs_approval"),
+        ("{name: brief, max_words: 50}", "needs_review"),
+        ("{name: clean, not_contains: zebra}", "needs_review"),
+        ("{name: any, json_schema: {}}", "needs_review"),
+        ("{name: some, regex: '[a-z]'}", "needs_review"),
         ("{name: kind, contains: kind}", "blocked"),
     ],
 )
@@ -126,7 +126,7 @@ async def test_checks_that_every_answer_passes_approve_nothing(tmp_path, store, 
 
     card, _ = await measured(prepared(tmp_path, files, LONGER), reply, store)
     assert card.status == status
-    assert (ReasonCode.NEVER_FAILS in codes(card)) is (status == "needs_approval")
+    assert (ReasonCode.NEVER_FAILS in codes(card)) is (status == "needs_review")
 
 
 async def test_a_check_that_sometimes_fails_can_approve(tmp_path, store):
@@ -145,7 +145,7 @@ async def test_a_check_that_sometimes_fails_can_approve(tmp_path, store):
 
 @pytest.mark.parametrize(
     ("evaluator", "status"),
-    [("string: {contains: '{{expected}}'}", "approved"), ("string: {contains: 'e'}", "needs_approval")],
+    [("string: {contains: '{{expected}}'}", "approved"), ("string: {contains: 'e'}", "needs_review")],
 )
 async def test_evaluators_of_a_prompt_file_that_know_the_case_can_approve(tmp_path, store, evaluator, status):
     def prompt(text):

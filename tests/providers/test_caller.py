@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.call_process import client as room
+from adapters.call_process import process
+from adapters.call_process.client import MOST_DEATHS, Caller
+from adapters.call_process.process import CallingProcess, started_for
+from adapters.call_process.protocol import Lines, Opening
 from adapters.clock import SystemClock
-from adapters.providers import caller as room
-from adapters.providers import process
-from adapters.providers.caller import MOST_DEATHS, Caller
-from adapters.providers.exchange import Lines, Opening
-from adapters.providers.process import CallingProcess, started_for
 from adapters.providers.registry import provider_for
 from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan, Endpoint, Experiment
@@ -234,11 +234,11 @@ async def test_it_knows_no_secret_but_its_keys_and_shows_none(called, fake):
 BUG = """
 {paths}
 from adapters.providers.openai import OpenAiProvider
-from adapters.providers import calling
+from adapters.call_process import worker
 def read(self, answer, latency_s):
     raise RuntimeError("scripted, beside " + self._key)
 OpenAiProvider.{name} = read
-calling.main([])
+worker.main([])
 """
 
 
@@ -246,7 +246,7 @@ calling.main([])
 async def test_a_bug_there_is_a_bug_here_without_the_key(fake, monkeypatch, name):
     monkeypatch.setattr(process, "PROGRAM", BUG.format(paths=process.PATHS, name=name))
     provider = Caller().provider(model_at(fake.url, "chat"), ENVIRONMENT)
-    with pytest.raises(RuntimeError, match=r"(?s)in the calling process: Traceback.*calling\.py") as told:
+    with pytest.raises(RuntimeError, match=r"(?s)in the calling process: Traceback.*worker\.py") as told:
         await ask(provider, "x")
     assert not leaks(str(told.value).encode())
     await provider.aclose()
@@ -359,7 +359,8 @@ async def test_what_the_user_installed_without_an_environment_is_found_but_nothi
 def test_it_is_started_early_only_where_a_providers_own_key_is(monkeypatch):
     monkeypatch.setattr(process, "CallingProcess", lambda sdks: sdks)
     assert started_for({"HOUSE_KEY": "k", "OPENAI_API_KEY": ""}) is None
-    assert started_for({"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"}) == ["openai", "anthropic"]
+    found = started_for({"OPENAI_API_KEY": "k", "ANTHROPIC_API_KEY": "k"})
+    assert found == ["adapters.providers.anthropic", "anthropic", "adapters.providers.openai", "openai"]
 
 
 def test_an_opening_does_not_show_its_key():

@@ -78,7 +78,7 @@ async def test_an_answer_that_quotes_the_key(provider):
 
 
 BUG = """
-from adapters.providers import process
+from adapters.call_process import process
 there = process.PROGRAM.replace(" main(", '''
 from adapters.providers.openai import OpenAiProvider
 def read(self, answer, latency_s, request):
@@ -122,8 +122,8 @@ async def test_neither_our_own_bug_nor_gits_environment_shows_the_key(fake, tmp_
 
 def test_the_jail_does_not_inherit_the_key(monkeypatch):
     monkeypatch.setenv("FAKE_KEY", KEY)
-    with closing(renderer()) as jail:
-        jail.render(
+    with closing(renderer()) as sandbox:
+        sandbox.render(
             [RenderJob(dialect=Dialect.JINJA, messages=(Message(role="user", content="{{ x }}"),), variables={"x": 1})]
         )
         children = [

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from adapters.providers.registry import key_for, provider_for, recording_of
+from adapters.providers.registry import key_for, provider_for
 from adapters.providers.transport import BoundTransport
 from adapters.providers.wire import safe_message
 from schemas.config import ModelConfig
@@ -128,13 +128,13 @@ def test_a_key_that_no_header_takes_is_said_before_anything_is_sent_and_not_show
 @pytest.mark.parametrize("name", ["../secret.jsonl", "/etc/passwd", "a/b.jsonl", "", ".."])
 def test_a_recording_lies_in_the_operators_folder(name):
     model = ModelConfig(provider="replay", model="m", recording=name)
-    with pytest.raises(ConfigError):
-        recording_of(model, {"PROMPTVERDICT_RECORDINGS": "/recordings"})
+    with pytest.raises(ConfigError, match="bare name of a file"):
+        provider_for(model, {"PROMPTVERDICT_RECORDINGS": "/recordings"})
 
 
 def test_recordings_need_a_folder_of_the_operators():
     with pytest.raises(ConfigError, match="PROMPTVERDICT_RECORDINGS"):
-        recording_of(ModelConfig(provider="replay", model="m", recording="a.jsonl"), {})
+        provider_for(ModelConfig(provider="replay", model="m", recording="a.jsonl"), {})
 
 
 def test_the_key_is_in_no_message_in_any_spelling():

@@ -8,7 +8,7 @@ import pytest
 from adapters.prices import GenaiPrices
 from adapters.providers.anthropic import read_message
 from adapters.providers.openai import OpenAiProvider, read_chat, read_response
-from engine.cost import bill, neutral, unpriced, worst_case
+from engine.planning.call_cost import bill, neutral, unpriced, worst_case
 from schemas.config import ModelConfig, Price
 from schemas.outcomes import Usage
 from schemas.prompts import Parameters

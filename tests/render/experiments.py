@@ -8,14 +8,14 @@ from decimal import Decimal
 import numpy as np
 from hypothesis import strategies as st
 
-from engine.assemble import measured_card
-from engine.assemble import scorecard as assembled
-from engine.calibrate import Graded
+from engine.doubts.calibrate import Graded
 from engine.gate.cells import Observations
 from engine.gate.design import design
 from engine.gate.protocol import protocol
-from engine.plan import Plan
+from engine.planning.plan import Plan
 from engine.runner.experiment import ArmPlan, Endpoint, Experiment, ExperimentResult
+from engine.scorecard.build_scorecard import measured_card
+from engine.scorecard.build_scorecard import scorecard as assembled
 from evaluators.registry import evaluator_for
 from schemas.config import (
     Budget,
@@ -41,9 +41,9 @@ from schemas.outcomes import (
     Score,
     Usage,
 )
-from schemas.prompts import UseCase
 from schemas.scorecard import CommitRef, Scorecard, Spending
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 from tests.gate.play import chance, steady_history
 from tests.render.scorecards import BASE, HEAD
 from tests.run.laboratory import MODEL, PRICE

@@ -6,13 +6,14 @@ from decimal import Decimal
 from itertools import cycle, islice
 
 from schemas.config import Mode, SlicePolicy
-from schemas.prompts import Finding, UseCase
+from schemas.prompts import Finding
 from schemas.scorecard import (
     Answer,
     CaseEffect,
     Change,
     ClassEffect,
     CommitRef,
+    Confidence,
     Confusion,
     CostEffect,
     CostPart,
@@ -27,9 +28,9 @@ from schemas.scorecard import (
     ReasonCode,
     Scorecard,
     Spending,
-    Sureness,
     VerdictStatus,
 )
+from schemas.use_cases import UseCase
 
 BASE, MERGE_BASE, HEAD = "9f8e7d6" + "a1" * 16 + "b", "9f8e7d6" + "a1" * 16 + "b", "0a1b2c3" + "d4" * 16 + "e"
 LABELS = ("billing", "refunds", "technical_support", "account_access")
@@ -269,7 +270,7 @@ def triage() -> LineageCard:
         cases=_triage_cases(),
         diff=TRIAGE_DIFF,
         changes=(Change(kind="prompt", detail="+6 −1 lines", path="prompts/triage.prompt.yml"),),
-        sureness=Sureness(
+        confidence=Confidence(
             looks=2,
             repetitions=1.4,
             flip_rate=0.045,
@@ -280,7 +281,7 @@ def triage() -> LineageCard:
         ),
         spending=Spending(planned=800, made=260, stored=140, not_needed=400, cost_usd=Decimal("0.22")),
         finishes={"truncated": (0, 2), "refused": (0, 0)},
-        warnings=(Finding(what="two cases are nearly the same", where="tests/triage.jsonl:14", mend="remove one"),),
+        warnings=(Finding(what="two cases are nearly the same", where="tests/triage.jsonl:14", hint="remove one"),),
     )
 
 
@@ -339,7 +340,7 @@ def resume() -> LineageCard:
             )
             for n in range(1, 61)
         ),
-        sureness=Sureness(looks=1, repetitions=1.0, flip_rate=0.02, can_rule_out=0.049, hypotheses=4, alpha=0.025),
+        confidence=Confidence(looks=1, repetitions=1.0, flip_rate=0.02, can_rule_out=0.049, hypotheses=4, alpha=0.025),
     )
 
 
@@ -388,7 +389,7 @@ def approved() -> Scorecard:
 
 def underpowered() -> Scorecard:
     """Too few cases."""
-    sentence = "These 14 cases can't tell a 10-point drop from chance; 60 more would."
+    sentence = "14 cases are too few to detect a 10-point drop; 60 more would."
     edge = Effect(
         slice="edge",
         metric="accuracy",
@@ -418,18 +419,16 @@ def underpowered() -> Scorecard:
     )
 
 
-def suspicious() -> Scorecard:
+def possible_drop() -> Scorecard:
     """An estimated drop beyond its margin that isn't proved."""
     sentence = "`edge` looks 12 points worse, which is more than its margin of 10, but chance can't be excluded."
     card = lineage(
-        status=VerdictStatus.SUSPICIOUS,
+        status=VerdictStatus.NEEDS_REVIEW,
         passes=False,
         headline=sentence,
-        reasons=(Reason(code=ReasonCode.ESTIMATED_DROP, status=VerdictStatus.SUSPICIOUS, sentence=sentence),),
+        reasons=(Reason(code=ReasonCode.ESTIMATED_DROP, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),),
     )
-    return _quiet(
-        VerdictStatus.SUSPICIOUS, "inconclusive, an approving review is needed", sentence, False, lineages=(card,)
-    )
+    return _quiet(VerdictStatus.NEEDS_REVIEW, "needs review", sentence, False, lineages=(card,))
 
 
 def error() -> Scorecard:
@@ -455,16 +454,16 @@ def error() -> Scorecard:
     )
 
 
-def needs_approval() -> Scorecard:
+def needs_review() -> Scorecard:
     """The gate itself is edited."""
     sentence = "This pull request loosens its own gate: `adversarial` guard → watch."
-    reason = Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence)
+    reason = Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
     swapped = lineage(
         model="claude-sonnet-4-5",
         baseline_model="claude-haiku-4-5",
         changes=(Change(kind="model", detail="claude-haiku-4-5 → claude-sonnet-4-5"),),
     )
-    return _quiet(VerdictStatus.NEEDS_APPROVAL, "needs approval", sentence, False, reason, lineages=(swapped,))
+    return _quiet(VerdictStatus.NEEDS_REVIEW, "needs review", sentence, False, reason, lineages=(swapped,))
 
 
 def not_applicable() -> Scorecard:
@@ -504,13 +503,13 @@ def fork_static() -> Scorecard:
     """A fork before a maintainer ran it."""
     sentence = "This head comes from a fork, so nothing was called: a maintainer runs it by dispatching the workflow with its head sha."
     return _quiet(
-        VerdictStatus.NEEDS_APPROVAL,
+        VerdictStatus.NEEDS_REVIEW,
         "a maintainer must run this",
         sentence,
         False,
-        Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence=sentence),
+        Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),
         lineages=(
-            lineage(status=VerdictStatus.NEEDS_APPROVAL, passes=False, headline="Not measured.", diff=TRIAGE_DIFF),
+            lineage(status=VerdictStatus.NEEDS_REVIEW, passes=False, headline="Not measured.", diff=TRIAGE_DIFF),
         ),
         spending=Spending(planned=400),
         dry_run=True,
@@ -528,9 +527,9 @@ STATES = {
         blocked,
         approved,
         underpowered,
-        suspicious,
+        possible_drop,
         error,
-        needs_approval,
+        needs_review,
         not_applicable,
         adoption,
         fork_static,

@@ -18,13 +18,13 @@ def test_approved_lineages_are_not_annotated():
 
 def test_a_change_without_lines_is_annotated_at_the_start_of_the_file():
     diff = TRIAGE_DIFF.model_copy(update={"file_lines": ()})
-    (note,) = scorecard_annotations(scorecard(lineages=(lineage(status=VerdictStatus.NEEDS_APPROVAL, diff=diff),)))
+    (note,) = scorecard_annotations(scorecard(lineages=(lineage(status=VerdictStatus.NEEDS_REVIEW, diff=diff),)))
     assert (note.level, note.start_line) == ("warning", 1)
 
 
 def test_at_most_ten_of_a_level_and_the_tenth_counts_the_rest():
     cards = [lineage(lineage=f"l{n}", status=VerdictStatus.BLOCKED) for n in range(13)]
-    cards += [lineage(lineage=f"w{n}", status=VerdictStatus.SUSPICIOUS) for n in range(10)]
+    cards += [lineage(lineage=f"w{n}", status=VerdictStatus.NEEDS_REVIEW) for n in range(10)]
     notes = scorecard_annotations(scorecard(lineages=tuple(cards)))
     assert [note.level for note in notes] == ["error"] * 10 + ["warning"] * 10
     assert notes[9].message.endswith("\n3 more: see the scorecard.")

@@ -43,7 +43,7 @@ def test_the_figures_of_a_scorecard_agree(made):
     if card["status"] == "error":
         assert not effects_of(card)
         assert not card["classes"]
-        assert {card[name] for name in ("confusion", "cost", "latency", "sureness")} == {None}
+        assert {card[name] for name in ("confusion", "cost", "latency", "confidence")} == {None}
         assert {case["reading"] for case in card["cases"]} <= {"missing", "not_run"}
         return
     for effect in effects_of(card):
@@ -236,7 +236,7 @@ def sentences_are_known(name, text, card, effects):
     for reading, verb in (("regressed", "worse"), ("improved", "better")):
         for count in re.findall(rf"(\d+) cases? got {verb}", text):
             assert int(count) == len(by_reading[reading]), (name, count)
-    wavered = r"(\d+) cases? wavered, [^:]*: (\d+) down, (\d+) up(?:, (\d+) the same on average)?"
+    wavered = r"(\d+) cases? changed, but not reliably: (\d+) down, (\d+) up(?:, (\d+) the same on average)?"
     for found in re.findall(wavered, text):
         count, down, up, even = (int(part or 0) for part in found)
         changes = by_reading["flaky"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from engine.headline import explained, summary, title
 from engine.render.markdown import full_title, markdown
+from engine.scorecard.headline import explained, summary, title
 from schemas.config import SlicePolicy
 from schemas.scorecard import Answer, CaseEffect, Effect, Interval, Reason, ReasonCode, VerdictStatus
 from tests.render.scorecards import lineage, resume, scorecard, triage
@@ -56,7 +56,7 @@ def test_an_approval_says_what_it_costs():
     assert "costs 1.9% less" in summary([card.model_copy(update={"cost": resume().cost})], ())
 
 
-FAILURE = reason(ReasonCode.ALWAYS_FAILS, VerdictStatus.UNDERPOWERED, sentence="Both versions fail every case.")
+FAILURE = reason(ReasonCode.ALWAYS_FAILS, VerdictStatus.NEEDS_REVIEW, sentence="Both versions fail every case.")
 
 
 def always(text, expected="refunds"):
@@ -108,11 +108,11 @@ def test_the_first_metric_is_the_overall_score():
 
 def test_a_lineage_is_named_once():
     gone = reason(
-        ReasonCode.DELETED_LINEAGE, VerdictStatus.NEEDS_APPROVAL, sentence="outreach: the prompt a.md is deleted."
+        ReasonCode.DELETED_LINEAGE, VerdictStatus.NEEDS_REVIEW, sentence="outreach: the prompt a.md is deleted."
     )
-    card = lineage(status=VerdictStatus.NEEDS_APPROVAL, reasons=(gone,), headline=gone.sentence)
+    card = lineage(status=VerdictStatus.NEEDS_REVIEW, reasons=(gone,), headline=gone.sentence)
     for cards in ([card], [card, approved()]):
-        assert title(VerdictStatus.NEEDS_APPROVAL, cards, ()) == "needs approval: outreach, the prompt a.md is deleted"
+        assert title(VerdictStatus.NEEDS_REVIEW, cards, ()) == "needs review: outreach, the prompt a.md is deleted"
     assert summary([card], ()) == "`outreach`: the prompt a.md is deleted."
 
 
@@ -152,8 +152,8 @@ def test_several_lineages_are_named():
 
 
 def test_the_pull_request_speaks_before_its_lineages():
-    gate = reason(ReasonCode.POLICY_CHANGED, VerdictStatus.NEEDS_APPROVAL, sentence="It loosens its own gate.")
-    assert title(VerdictStatus.NEEDS_APPROVAL, [approved()], [gate]) == "needs approval: It loosens its own gate"
+    gate = reason(ReasonCode.POLICY_CHANGED, VerdictStatus.NEEDS_REVIEW, sentence="It loosens its own gate.")
+    assert title(VerdictStatus.NEEDS_REVIEW, [approved()], [gate]) == "needs review: It loosens its own gate"
     assert summary([approved()], [gate]).startswith("It loosens its own gate. `outreach` is not worse")
     assert summary([], ()).startswith("No prompt, test set, rubric or configuration changed")
 

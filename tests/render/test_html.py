@@ -103,8 +103,8 @@ def attacked(text: str):
             "slices": tuple(effect.model_copy(update={"slice": text}) for effect in card.slices),
             "confusion": card.confusion.model_copy(update={"labels": (text,) * 4, "columns": (text,) * 5}),
             "reasons": tuple(reason.model_copy(update={"sentence": text}) for reason in card.reasons),
-            "warnings": (Finding(what=text, where=text, mend=text),),
-            "sureness": card.sureness.model_copy(update={"notes": (text,)}),
+            "warnings": (Finding(what=text, where=text, hint=text),),
+            "confidence": card.confidence.model_copy(update={"notes": (text,)}),
         }
     )
     return scorecard(title=text[:255], summary=text, lineages=(card,), base={"ref": text, "sha": "a" * 40})

@@ -141,7 +141,7 @@ def test_a_scorecard_of_hostile_texts_brings_in_nothing_foreign(text):
         if isinstance(value, tuple):
             return tuple(poisoned(item) for item in value)
         if hasattr(value, "model_copy"):
-            names = {"sentence", "headline", "text", "reason", "label", "labels", "columns", "slices", "slice", "metric", "metrics", "id", "expected", "lineage", "model", "what", "where", "mend", "notes", "settings", "hunks", "lines", "cases", "classes", "confusion", "baseline", "candidate", "reasons", "warnings", "diff", "sureness"}  # fmt: skip
+            names = {"sentence", "headline", "text", "reason", "label", "labels", "columns", "slices", "slice", "metric", "metrics", "id", "expected", "lineage", "model", "what", "where", "hint", "notes", "settings", "hunks", "lines", "cases", "classes", "confusion", "baseline", "candidate", "reasons", "warnings", "diff", "confidence"}  # fmt: skip
             known = {name: getattr(value, name) for name in names if hasattr(value, name)}
             return value.model_copy(update={name: poisoned(item) for name, item in known.items()})
         return value

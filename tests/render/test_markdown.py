@@ -4,7 +4,7 @@ import pytest
 
 from engine.render.limits import COMMENT
 from engine.render.markdown import MARKER, Links, markdown
-from schemas.scorecard import Confusion, Sureness
+from schemas.scorecard import Confidence, Confusion
 from tests.render.golden import check_golden
 from tests.render.scorecards import STATES, blocked, lineage, scorecard
 
@@ -36,9 +36,9 @@ def test_many_classes_are_listed_by_what_moved():
 
 
 def test_a_judge_says_how_far_it_agrees_with_people():
-    sureness = Sureness(looks=1, repetitions=2.0, judge_agreement=0.87)
-    text = markdown(scorecard(lineages=(lineage(sureness=sureness),)))
-    assert "- The judge agrees with people in 87% of the labelled answers." in text
+    confidence = Confidence(looks=1, repetitions=2.0, judge_agreement=0.87)
+    text = markdown(scorecard(lineages=(lineage(confidence=confidence),)))
+    assert "- The judge agrees with people in 87% of the labeled answers." in text
 
 
 def test_a_link_that_is_not_a_web_address_is_bare_text():

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.cost import causes
+from engine.planning.call_cost import causes
 from engine.render import figures
 from engine.render.markdown import markdown
 from engine.render.readings import (
@@ -35,19 +35,22 @@ def effect(**changes) -> Effect:
     [
         ({"margin": 0.05}, "no drop over 5 points"),
         ({"margin": 0.125}, "no drop over 12.5 points"),
-        ({}, "no drop"),
-        ({"reading": "cant_tell", "more_cases": 1}, "can't tell: 1 more case would"),
-        ({"reading": "cant_tell", "more_cases": 90, "margin": 0.1}, "can't tell a drop of 10: 90 more cases would"),
-        ({"reading": "cant_tell"}, "can't tell"),
-        ({"reading": "not_needed"}, "not needed"),
+        ({}, "no change"),
+        ({"reading": "cant_tell", "more_cases": 1}, "too few cases: 1 more would tell"),
+        (
+            {"reading": "cant_tell", "more_cases": 90, "margin": 0.1},
+            "too few cases: 90 more would detect a 10-point drop",
+        ),
+        ({"reading": "cant_tell"}, "too few cases"),
+        ({"reading": "not_needed"}, "not run"),
         ({"reading": "worse", "change": -0.1, "policy": SlicePolicy.GUARD}, "worse · guarded"),
         ({"reading": "worse", "change": 0.1, "policy": SlicePolicy.GUARD}, "cases broke · guarded"),
-        ({"reading": "same", "policy": SlicePolicy.GUARD}, "holds · guarded"),
+        ({"reading": "same", "policy": SlicePolicy.GUARD}, "no change · guarded"),
         ({"reading": "cant_tell", "policy": SlicePolicy.MUST_PASS}, "needs review · must-pass"),
         ({"reading": "no_data", "policy": SlicePolicy.WATCH}, "no data · watched"),
         ({"baseline": 0.0, "candidate": 0.0, "margin": 0.1}, "both fail every case"),
         ({"baseline": 0.0, "candidate": 0.0, "reading": "cant_tell", "more_cases": 9}, "both fail every case"),
-        ({"baseline": 0.0, "candidate": 0.0, "reading": "not_needed"}, "not needed"),
+        ({"baseline": 0.0, "candidate": 0.0, "reading": "not_needed"}, "not run"),
         ({"baseline": 0.0, "candidate": 0.1, "margin": 0.05}, "no drop over 5 points"),
     ],
 )
@@ -127,7 +130,7 @@ def test_cases_whose_turn_never_came_are_told_from_those_without_an_answer():
     cases = tuple(CaseEffect(id=f"c{n}", slices=(), reading="not_run" if n < 3 else "missing") for n in range(5))
     early = lineage(cases=cases)
     assert unusual_answers(early, case_groups(early)) == [
-        "3 cases did not have to run: the verdict was certain.",
+        "3 cases not run: the verdict was already certain.",
         "2 cases could not be measured in both arms.",
     ]
     stopped = lineage(status=VerdictStatus.ERROR, cases=cases[:3])
@@ -142,17 +145,18 @@ def moved(*changes):
 def test_what_moved_without_certainty_is_counted_by_direction_and_drops_come_first():
     groups = case_groups(moved(0.5, -0.2, 0.0, -1.0))
     assert [case.change for case in groups.flaky] == [-1.0, -0.2, 0.0, 0.5]
-    assert (
-        unsure_title(groups) == "4 cases wavered, none of them certain by itself: 2 down, 1 up, 1 the same on average"
-    )
-    assert unsure_title(case_groups(moved(-1.0))) == "1 case wavered, not certain by itself: 1 down, 0 up"
+    assert unsure_title(groups) == "4 cases changed, but not reliably: 2 down, 1 up, 1 the same on average"
+    assert unsure_title(case_groups(moved(-1.0))) == "1 case changed, but not reliably: 1 down, 0 up"
 
 
 def test_a_block_without_a_certain_case_shows_the_cases_that_its_mean_is_made_of():
     text = markdown(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0, -1.0),)))
-    assert "<details><summary><b>2 cases wavered, none of them certain by itself: 2 down, 0 up</b></summary>" in text
+    assert "<details><summary><b>2 cases changed, but not reliably: 2 down, 0 up</b></summary>" in text
     assert "| <code>c0</code> |" in text
-    assert "case" in terminal(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0),))).split("by itself")[1]
+    assert (
+        "case"
+        in terminal(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0),))).split("but not reliably")[1]
+    )
 
 
 def test_the_overview_counts_what_the_reasons_count():

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.store import open_store
-from engine.cost import bill, worst_case
+from engine.planning.call_cost import bill, worst_case
 from engine.runner.access import Access
-from engine.runner.budget import Budget
+from engine.runner.budget import SpendingCap
 from engine.runner.run import run
 from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded
@@ -21,7 +21,7 @@ from tests.run.laboratory import PRICE, HandClock, Scripted, asked, completion, 
 
 
 async def test_a_call_waits_while_others_may_still_free_enough():
-    budget = Budget(Decimal(10))
+    budget = SpendingCap(Decimal(10))
     await budget.reserve(Decimal(6))
     waiting = asyncio.create_task(budget.reserve(Decimal(6)))
     await asyncio.sleep(0)
@@ -32,7 +32,7 @@ async def test_a_call_waits_while_others_may_still_free_enough():
 
 
 async def test_only_more_money_would_help():
-    budget = Budget(Decimal(10))
+    budget = SpendingCap(Decimal(10))
     await budget.reserve(Decimal(6))
     budget.settle(Decimal(6), Decimal(5))
     with pytest.raises(BudgetExceeded, match=r"\$10\.00 .* \$5\.00 is spent .* \$6\.00.*raise the budget"):
@@ -41,7 +41,7 @@ async def test_only_more_money_would_help():
 
 async def test_sums_that_are_rounded_leave_nobody_waiting():
     third = Decimal(1) / 3
-    budget = Budget(Decimal(1))
+    budget = SpendingCap(Decimal(1))
     for worst in (third, third / 7):
         await budget.reserve(worst)
     for worst in (third, third / 7):
@@ -52,7 +52,7 @@ async def test_sums_that_are_rounded_leave_nobody_waiting():
 
 
 async def test_a_waiter_that_is_cancelled_is_forgotten():
-    budget = Budget(Decimal(1))
+    budget = SpendingCap(Decimal(1))
     await budget.reserve(Decimal(1))
     waiting = asyncio.create_task(budget.reserve(Decimal(1)))
     await asyncio.sleep(0)
@@ -116,9 +116,9 @@ def test_the_worst_case_bounds_what_any_tokeniser_can_make_of_a_request():
 
 
 async def test_what_a_lineage_spends_is_spent_of_the_run_and_neither_cap_is_passed():
-    run = Budget(Decimal(10))
-    one = Budget(Decimal(4), within=run, where="lineages.one.budget.per_run_usd")
-    other = Budget(Decimal(9), within=run)
+    run = SpendingCap(Decimal(10))
+    one = SpendingCap(Decimal(4), within=run, where="lineages.one.budget.per_run_usd")
+    other = SpendingCap(Decimal(9), within=run)
     await one.reserve(Decimal(4))
     one.settle(Decimal(4), Decimal(3), made=1)
     with pytest.raises(BudgetExceeded, match=r"lineages\.one\.budget.*\$4\.00 "):

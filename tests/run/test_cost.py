@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.cost import bill, decompose, estimate, neutral, worst_case
+from engine.planning.call_cost import bill, decompose, estimate, neutral, worst_case
 from schemas.config import Price
 from schemas.outcomes import Usage
 from schemas.prompts import Parameters

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.drift import drift
+from engine.doubts.model_drift import drift
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.outcomes import Arm
 from tests.run.laboratory import MODEL, PRICE, Scripted, completion, experiment, run_one

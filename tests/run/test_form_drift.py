@@ -1,8 +1,8 @@
-"""Form drift: another form of the answers is suspicious, ordinary variation is not."""
+"""Form drift: another form of the answers needs review, ordinary variation is not."""
 
 import pytest
 
-from engine.form_drift import chance, form_drift
+from engine.doubts.form_drift import chance, form_drift
 from schemas.outcomes import Arm, Cell, Finish, Outcome
 from schemas.scorecard import ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
@@ -20,7 +20,7 @@ def drift(baseline, candidate, labels=LABELS):
     ]
     cases = [TestCase(id=f"t{n}", inputs={}) for n in range(len(baseline))]
     found = form_drift(cases, outcomes, labels)
-    assert all(one.status is VerdictStatus.SUSPICIOUS and one.code is ReasonCode.FORM_DRIFT for one in found)
+    assert all(one.status is VerdictStatus.NEEDS_REVIEW and one.code is ReasonCode.FORM_DRIFT for one in found)
     assert all(len(one.cases) == int(one.sentence.split()[0]) for one in found)
     return found[0].sentence if found else ""
 
@@ -35,11 +35,14 @@ BARE = times(120, "billing", "refunds")
 @pytest.mark.parametrize(
     ("candidate", "said"),
     [
-        (times(120, "I think it's billing."), "120 of 120 answers have another form: a text instead of a bare label."),
-        (times(120, '{"category": "billing"}'), "another form: JSON: an object instead of a bare label."),
-        (times(120, "```\nbilling\n```"), "120 of 120 answers have another form: in a code fence."),
-        (times(120, "b\u200bil\u200bling"), "120 of 120 answers have another form: with invisible characters."),
-        (times(120, *["billing"] * 3, "Label: billing"), "30 of 120 answers have another form: a name and a label"),
+        (
+            times(120, "I think it's billing."),
+            "120 of 120 answers have another format: a text instead of a bare label.",
+        ),
+        (times(120, '{"category": "billing"}'), "another format: JSON: an object instead of a bare label."),
+        (times(120, "```\nbilling\n```"), "120 of 120 answers have another format: in a code fence."),
+        (times(120, "b\u200bil\u200bling"), "120 of 120 answers have another format: with invisible characters."),
+        (times(120, *["billing"] * 3, "Label: billing"), "30 of 120 answers have another format: a name and a label"),
     ],
 )
 def test_another_form_is_said(candidate, said):

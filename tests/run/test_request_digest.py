@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.plan import ArmSource, request_of
+from engine.planning.plan import ArmSource, request_of
 from evaluators.judging import judge_request
 from schemas.config import ModelConfig, Price
 from schemas.prompts import Dialect, Message, Parameters, PromptFile, Request

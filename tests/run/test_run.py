@@ -139,7 +139,7 @@ async def test_a_metric_that_could_not_be_computed_is_missing_not_zero(store):
 
 
 @pytest.mark.parametrize(
-    ("kind", "mend"),
+    ("kind", "hint"),
     [
         (ErrorKind.QUOTA, "raise it"),
         (ErrorKind.AUTHENTICATION, "check the key"),
@@ -147,13 +147,13 @@ async def test_a_metric_that_could_not_be_computed_is_missing_not_zero(store):
         (ErrorKind.REDIRECT, "base_url"),
     ],
 )
-async def test_what_the_next_call_would_meet_too_stops_the_experiment_and_says_what_to_do(store, kind, mend):
+async def test_what_the_next_call_would_meet_too_stops_the_experiment_and_says_what_to_do(store, kind, hint):
     refused = CompletionError(kind=kind, message="no")
     provider = Scripted(lambda request, *_: refused if request == asked("before", 5) else completion(), takes_s=0.01)
     result = await run_one(experiment(500), provider, store)
     assert result.decision is None
     assert isinstance(result.stopped, ProviderError)
-    for part in ("triage · model", "'c5'", "baseline", kind.value, mend):
+    for part in ("triage · model", "'c5'", "baseline", kind.value, hint):
         assert part in str(result.stopped)
     assert provider.calls < 200
     assert provider.tries[asked("before", 5).digest, 0] == 1

@@ -288,7 +288,7 @@ async def test_an_empty_file_becomes_a_store(path):
     ("code", "says"),
     [
         (sqlite3.SQLITE_FULL, "free the disk"),
-        (sqlite3.SQLITE_IOERR_FSYNC, "free or mend the disk"),
+        (sqlite3.SQLITE_IOERR_FSYNC, "free or fix the disk"),
         (sqlite3.SQLITE_BUSY, "another process holds it"),
         (sqlite3.SQLITE_READONLY_DBMOVED, "writable"),
         (sqlite3.SQLITE_CORRUPT, "damaged"),

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TextIO
 from adapters.masking import masked
 from bot.operations.doctor.report import Area, DoctorFinding, Level, Spot, as_json, as_text, worst
 from bot.variables import API_URL, PUBLIC_API
-from engine.check_names import NAME
+from engine.publishing.check_names import NAME
 from schemas.errors import PromptVerdictError
 
 if TYPE_CHECKING:
-    from adapters.github import GitHubHost
+    from adapters.github.host import GitHubHost
 
 TOKEN = "GITHUB_TOKEN"  # noqa: S105 - the name of a variable
 FINE, FOUND = 0, 1
@@ -25,7 +25,7 @@ FINE, FOUND = 0, 1
 
 def action_doctor(variables: Mapping[str, str], stream: TextIO, repository: str, *, as_document: bool = False) -> int:
     """Examines the rules of one repository with the token in ``GITHUB_TOKEN``. Returns 1 for a problem, else 0."""
-    from adapters.github import GitHubHost
+    from adapters.github.host import GitHubHost
 
     token = variables[TOKEN]
     host = GitHubHost.with_token(repository, token, api_url=variables.get(API_URL.name) or PUBLIC_API)
@@ -33,7 +33,7 @@ def action_doctor(variables: Mapping[str, str], stream: TextIO, repository: str,
         findings = tuple(_rules(host, repository))
     except PromptVerdictError as error:
         spot = Spot(Area.RULESET, error.where or repository)
-        findings = (spot.problem(error.what, error.mend or "check the token and the name"),)
+        findings = (spot.problem(error.what, error.hint or "check the token and the name"),)
     text = as_json(findings) if as_document else as_text(findings)
     stream.write(masked(text, (token,)))
     return FOUND if worst(findings) is Level.PROBLEM else FINE

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from bot.operations.app_manifest import missing_events, missing_permissions
 from bot.operations.doctor.report import Area, DoctorFinding, Spot
-from engine.check_names import NAME
+from engine.publishing.check_names import NAME
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp

@@ -7,33 +7,33 @@ from collections.abc import Iterator
 from functools import partial
 from urllib.parse import urlsplit
 
-from adapters.providers.registry import KEYS, provider_for
+from adapters.providers.registry import provider_for
 from bot.operations.doctor.report import Area, DoctorFinding, Level, Spot
 from bot.settings import Settings
 from bot.variables import KEY_ORIGINS
-from schemas.config import ModelConfig, ProviderName
+from schemas.config import ModelConfig
 from schemas.outcomes import CompletionError, ErrorKind
 from schemas.prompts import Message, Parameters, Request, Role
+from schemas.providers import PROVIDERS, keys
 
 CALL_S = 30.0
-CHEAP = {ProviderName.OPENAI: "gpt-4.1-nano", ProviderName.ANTHROPIC: "claude-haiku-4-5"}
-"""Models that are asked for one token."""
 NO_MODEL = "prompt-verdict-doctor"
 """A model name for servers whose models we don't know. They check the key before the name."""
 
 
 def examine_providers(settings: Settings) -> Iterator[DoctorFinding]:
     """Asks for one token with each key."""
-    own = {name: provider for provider, name in KEYS.items()}
+    own = {name: provider for provider, name in keys().items()}
     if not settings.keys:
         yield Spot(Area.PROVIDER, "the environment").warning(
             "there is no key of any model provider",
             f"set {', '.join(own)}, or name others in {KEY_ORIGINS.name}; without one nothing can be measured",
         )
     for name in settings.keys:
-        provider = own.get(name, ProviderName.OPENAI)
+        provider = own.get(name, "openai")
+        cheap = PROVIDERS[provider].cheap_model if name in own else None
         model = ModelConfig(
-            provider=provider, model=CHEAP[provider] if name in own else NO_MODEL, parameters=Parameters(max_tokens=1),
+            provider=provider, model=cheap or NO_MODEL, parameters=Parameters(max_tokens=1),
             base_url=None if name in own else settings.origins[name], api_key_env=None if name in own else name,
         )  # fmt: skip
         yield from Spot(Area.PROVIDER, name).guard(partial(_asked, settings, model, name))
@@ -61,7 +61,7 @@ def _asked(settings: Settings, model: ModelConfig, key: str) -> Iterator[DoctorF
 async def _one_token(settings: Settings, model: ModelConfig) -> object:
     provider = provider_for(model, settings.variables_for(model))
     request = Request(
-        provider=model.provider.value, origin=model.origin, model=model.model, parameters=model.parameters,
+        provider=model.provider, origin=model.origin, model=model.model, parameters=model.parameters,
         messages=(Message(role=Role.USER, content="hi"),),
     )  # fmt: skip
     try:

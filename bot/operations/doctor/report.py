@@ -69,7 +69,7 @@ class Spot(NamedTuple):
             yield from look()
         except PromptVerdictError as error:
             spot = Spot(self.area, error.where or self.where)
-            yield spot.problem(error.what, error.mend or "fix it and run doctor again")
+            yield spot.problem(error.what, error.hint or "fix it and run doctor again")
 
 
 def worst(findings: Sequence[DoctorFinding]) -> Level:

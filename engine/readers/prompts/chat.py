@@ -27,9 +27,9 @@ class ChatReader:
         source = prompt_source(path, blobs)
         root = document(source)
         if not isinstance(root.value, list):
-            raise source.error(f"the file is {root.kind}, not a list of messages", 1, mend="write [{role, content}, …]")
+            raise source.error(f"the file is {root.kind}, not a list of messages", 1, hint="write [{role, content}, …]")
         if not root.value:
-            raise source.error("the list of messages is empty", 1, mend="add a message")
+            raise source.error("the list of messages is empty", 1, hint="add a message")
         messages = messages_of(source, root.value, "message")
         return PromptFile(
             path=path,

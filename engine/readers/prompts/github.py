@@ -58,7 +58,7 @@ class GitHubReader:
         fields = Fields(source, root, "the prompt file")
         items = fields.items("messages")
         if not items:
-            raise source.error("the prompt file has no messages", root.line, mend="add messages: with role and content")
+            raise source.error("the prompt file has no messages", root.line, hint="add messages: with role and content")
         prompt = PromptFile(
             path=path,
             format=self.name,
@@ -90,19 +90,19 @@ def _response_format(fields: Fields) -> dict[str, JsonValue]:
     node = fields.entries["responseFormat"]
     if name not in FORMATS:
         raise source.error(
-            f"unknown responseFormat {shown(name)}", node.line, node.column, mend=did_you_mean(name, FORMATS)
+            f"unknown responseFormat {shown(name)}", node.line, node.column, hint=did_you_mean(name, FORMATS)
         )
     if name != "json_schema":
         return {"response_format": name}
     if schema is None:
-        raise source.error("responseFormat json_schema without a jsonSchema", node.line, mend="add jsonSchema: |")
+        raise source.error("responseFormat json_schema without a jsonSchema", node.line, hint="add jsonSchema: |")
     return {"response_format": name, "json_schema": _json_schema(source, schema)}
 
 
 def _json_schema(source: Source, node: Node) -> JsonValue:
     if not isinstance(node.value, str):
         raise source.error(
-            f"jsonSchema is {node.kind}", node.line, node.column, mend="it is text that holds JSON: jsonSchema: |"
+            f"jsonSchema is {node.kind}", node.line, node.column, hint="it is text that holds JSON: jsonSchema: |"
         )
     opening = source.text.split("\n")[node.line - 1].rstrip()
     below = opening.endswith(("|", "|-", "|+", ">", ">-", ">+"))  # a block scalar's text starts below its key
@@ -111,9 +111,9 @@ def _json_schema(source: Source, node: Node) -> JsonValue:
     fields.required("name")
     schema = fields.take("schema")
     if schema is None:
-        raise source.error("jsonSchema has no schema", node.line, mend='add "schema": {…}')
+        raise source.error("jsonSchema has no schema", node.line, hint='add "schema": {…}')
     if (mistake := schema_mistake(plain(schema))) is not None:
-        raise source.error(f"jsonSchema is no usable schema: {mistake}", node.line, mend="mend the schema")
+        raise source.error(f"jsonSchema is no usable schema: {mistake}", node.line, hint="fix the schema")
     return plain(root)
 
 
@@ -133,7 +133,7 @@ def _evaluator(source: Source, node: Node, number: int) -> InlineEvaluator:
     string, llm, uses = fields.fields("string"), fields.fields("llm"), fields.text("uses")
     if sum(kind is not None for kind in (string, llm, uses)) != 1:
         raise source.error(
-            f"evaluator {shown(name)} must have exactly one of string, llm and uses", node.line, mend="keep one of them"
+            f"evaluator {shown(name)} must have exactly one of string, llm and uses", node.line, hint="keep one of them"
         )
     if string is not None:
         evaluator = _string(source, name, string)
@@ -145,7 +145,7 @@ def _evaluator(source: Source, node: Node, number: int) -> InlineEvaluator:
             raise source.error(
                 f"unknown evaluator {shown(uses or '')}",
                 node.line,
-                mend=did_you_mean(uses or "", [f"github/{known}" for known in USES]),
+                hint=did_you_mean(uses or "", [f"github/{known}" for known in USES]),
             )
         evaluator = InlineEvaluator(name=name, uses=f"github/{short}")
     fields.report_unknown()
@@ -169,7 +169,7 @@ def _string(source: Source, name: str, fields: Fields) -> InlineEvaluator:
         raise source.error(
             f"evaluator {shown(name)} has no rule",
             fields.node.line,
-            mend="add equals, contains, startsWith or endsWith",
+            hint="add equals, contains, startsWith or endsWith",
         )
     if len(given) > 1:
         source.warn(f"evaluator {shown(name)} has several rules, only {given[0][0]} counts", fields.node.line)
@@ -184,11 +184,11 @@ def _judge(source: Source, name: str, fields: Fields) -> InlineEvaluator:
         choice = Fields(source, item, f"choice {number}")
         score = choice.number("score")
         if score is None:
-            raise source.error(f"choice {number} of {shown(name)} has no score", item.line, mend="add score:")
+            raise source.error(f"choice {number} of {shown(name)} has no score", item.line, hint="add score:")
         choices.append(ChoiceScore(choice=choice.required("choice"), score=score))
         choice.report_unknown()
     if not choices:
-        raise source.error(f"evaluator {shown(name)} has no choices", fields.node.line, mend="add choices:")
+        raise source.error(f"evaluator {shown(name)} has no choices", fields.node.line, hint="add choices:")
     evaluator = InlineEvaluator(
         name=name,
         judge_model=fields.text("modelId"),

@@ -34,7 +34,7 @@ class PairReader:
             said = settings(fields)
             if twice := sorted(found.keys() & said.keys()):
                 raise source.error(
-                    f"the front matter of both files of the pair says {twice[0]}", 1, mend="keep it in one of them"
+                    f"the front matter of both files of the pair says {twice[0]}", 1, hint="keep it in one of them"
                 )
             found |= said
             messages.append(message)
@@ -42,7 +42,7 @@ class PairReader:
             if dialect_of(file, message.content) is Dialect.JINJA:
                 dialect = Dialect.JINJA
         if messages[0].role is messages[1].role:
-            raise sources[1].error("both files of the pair have the same role", 1, mend="remove role: from one of them")
+            raise sources[1].error("both files of the pair have the same role", 1, hint="remove role: from one of them")
         prompt = PromptFile(path=folder, format=self.name, dialect=dialect, messages=tuple(messages), **found)
         if dialect is Dialect.JINJA:
             at_the_files = included(prompt.model_copy(update={"path": files[0]}), sources[0], blobs)

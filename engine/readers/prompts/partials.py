@@ -14,9 +14,10 @@ from schemas.prompts import PromptFile
 
 MAX_PARTIALS = 100
 _INCLUDE = re.compile(
-    r"\{%[-+]?\s{0,50}(?:include|import|from|extends)\b(?P<rest>(?:[^%]|%(?!\})){0,1000}?)[-+]?(?:%\}|\Z|(?=\{%))"
+    r"\{%[-+]?\s*(?:include|import|from|extends)\b(?P<rest>(?:[^%]|%(?!\}))*?)[-+]?(?:%\}|\Z|(?=\{%))"
 )
 _NAME = re.compile(r"""\s*(?:"([^"\\\n]*)"|'([^'\\\n]*)')""")
+_FOLDER = re.compile(r"""["']([^"'\n]+)/""")
 _PLAIN_REST = re.compile(r"\s*(?:ignore\s+missing\b)?\s*(?:with(?:out)?\s+context\b)?\s*|\s+(?:as|import)\s[^\"'%]*")
 """What may follow a name in quotes; anything else computes the name."""
 
@@ -38,17 +39,17 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
             if name is None:
                 raise includer.error(
                     f"the included name {shown(' '.join(found['rest'].split()))} is computed",
-                    mend="include files by a name in quotes",
+                    hint="include files by a name in quotes",
                 )
             if name in texts:
                 continue
             if len(texts) >= MAX_PARTIALS:
-                raise includer.error(f"more than {MAX_PARTIALS} partials", mend="include fewer files")
+                raise includer.error(f"more than {MAX_PARTIALS} partials", hint="include fewer files")
             path, data = _look_up(name, folder, blobs, includer)
             partial = source_of(path, data)
             letters += len(partial.text)
             if letters > MAX_BYTES:
-                raise includer.error("the partials have more than 1 MiB together", mend="include less")
+                raise includer.error("the partials have more than 1 MiB together", hint="include less")
             source.warnings += partial.warnings
             texts[name] = partial.text
             paths[path] = None
@@ -56,16 +57,21 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
     return prompt.model_copy(update={"included": texts, "partials": tuple(sorted(paths))})
 
 
-def watched_partials(prompt: str, template: str) -> tuple[frozenset[str], bool]:
-    """Every path that an include in the text may read, there or not, and whether a name is computed.
+def watched_partials(prompt: str, template: str) -> frozenset[str]:
+    """Every path that an include in the text may read, there or not.
 
+    Where a name is computed, the prompt's folder and those that a text in quotes names, each with ``/`` at its end.
     ``prompt`` is the path of the prompt that includes it, directly or through others. Never raises: it is for
     templates that can't be read, too.
     """
     folder = PurePosixPath(prompt).parent
     names = [_name(found) for found in _INCLUDE.finditer(template)]
     paths = {_inside(start, name) for name in names if name is not None for start in (PurePosixPath(), folder)}
-    return frozenset(path for path in paths if path), None in names
+    if None not in names:
+        return frozenset(path for path in paths if path)
+    written = {_inside(start, name) for name in _FOLDER.findall(template) for start in (PurePosixPath(), folder)}
+    own = prompt.rpartition("/")[0]
+    return frozenset(path for path in paths if path) | {f"{path}/" for path in (own, *filter(None, written))}
 
 
 def _name(include: re.Match[str]) -> str | None:
@@ -84,7 +90,7 @@ def _look_up(name: str, folder: PurePosixPath, blobs: Blobs, includer: Source) -
     outside = all(_inside(start, name) is None for start in (PurePosixPath(), folder))
     raise includer.error(
         f"the partial {shown(name)} {'lies outside the repository' if outside else 'is not there'}",
-        mend="include a file of this repository, by its path from the root or from the prompt's folder",
+        hint="include a file of this repository, by its path from the root or from the prompt's folder",
     )
 
 

@@ -25,7 +25,7 @@ def prompt_source(path: str, blobs: Blobs) -> Source:
     """The text of the prompt at ``path``. Raises SourceError."""
     data = blobs.get(path)
     if data is None:
-        raise SourceError("there is no such prompt", where=shown(path, 4096), mend="check the path")
+        raise SourceError("there is no such prompt", where=shown(path, 4096), hint="check the path")
     return source_of(path, data)
 
 
@@ -50,7 +50,7 @@ def messages_of(source: Source, items: list[Node], what: str) -> tuple[Message, 
         name = fields.required("role")
         content = fields.text("content")
         if content is None and "content" not in fields.entries:
-            raise source.error(f"{what} {index} has no content", item.line, mend="add content:")
+            raise source.error(f"{what} {index} has no content", item.line, hint="add content:")
         messages.append(Message(role=role_of(source, name, find(item, ("role",))), content=content or ""))
         fields.report_unknown()
     return tuple(messages)
@@ -62,7 +62,7 @@ def role_of(source: Source, name: str, node: Node) -> Role:
         return Role(name.lower())
     except ValueError:
         raise source.error(
-            f"unknown role {shown(name)}", node.line, node.column, mend=did_you_mean(name, Role)
+            f"unknown role {shown(name)}", node.line, node.column, hint=did_you_mean(name, Role)
         ) from None
 
 
@@ -96,7 +96,7 @@ def _parameter(fields: Fields, theirs: str, ours: str, node: Node) -> JsonValue:
             f"{theirs} can't be {shown(node.text) if node.text is not None else node.kind}",
             node.line,
             node.column,
-            mend=reason.replace("Input should", "it should"),
+            hint=reason.replace("Input should", "it should"),
         ) from None
     return value
 
@@ -120,6 +120,6 @@ def front_matter(source: Source) -> tuple[Fields | None, str, int]:
         raise source.error(
             f"what stands between the first --- and the next is {root.kind}, not a front matter",
             root.line,
-            mend="write key: value lines there, or start the file with an empty line",
+            hint="write key: value lines there, or start the file with an empty line",
         )
     return fields, source.text[match.end() :], 1 + source.text[: match.end()].count("\n")

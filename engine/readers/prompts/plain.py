@@ -7,13 +7,14 @@ The text is one message. Its role is the front matter's ``role``, else ``system`
 from __future__ import annotations
 
 import re
+from itertools import islice
 from pathlib import PurePosixPath
 
 from engine.readers.bounded import Source
+from engine.readers.dialects import GITHUB_VARIABLE, parses, variables_of
 from engine.readers.nodes import Fields, find
 from engine.readers.prompts.partials import included
 from engine.readers.prompts.parts import Blobs, front_matter, parameters_of, prompt_source, role_of
-from engine.templates import variables_of
 from schemas.prompts import LIMIT_NAMES, Dialect, Message, Parameters, PromptFile, Role
 
 JINJA_SUFFIXES = (".j2", ".jinja", ".jinja2")
@@ -23,8 +24,11 @@ PARAMETERS = {
     for name in Parameters.model_fields
     if name not in ("json_schema", "response_format", "tools", "reasoning", "extra")
 } | dict.fromkeys(LIMIT_NAMES, "max_tokens")
-_LOGIC = re.compile(r"\{%-?[ \t]*[a-z]|\{\{-?\s*\w+\s*[.|(\[]")
+_LOGIC = re.compile(r"\{%[-+]?\s*[a-z]|\{\{-?\s*\w+\s*[.|(\[]")
 """What only Jinja understands. Bare ``{{ name }}`` is filled in the same way without it."""
+_OUTPUT = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}", re.DOTALL)
+MAX_OUTPUTS = 200
+"""Outputs of one text that are looked at."""
 
 
 class PlainReader:
@@ -56,8 +60,14 @@ def default_role(path: str) -> Role:
 
 
 def dialect_of(path: str, text: str) -> Dialect:
-    """Jinja by name or by content, else plain ``{{ name }}``."""
-    return Dialect.JINJA if path.endswith(JINJA_SUFFIXES) or _LOGIC.search(text) else Dialect.GITHUB
+    """Jinja by name or by content, else plain ``{{ name }}``.
+
+    Whatever else stands in double braces is Jinja where Jinja can read it: ``{{ a if b }}`` is, ``{{"a": 1}}`` isn't.
+    """
+    if path.endswith(JINJA_SUFFIXES) or _LOGIC.search(text):
+        return Dialect.JINJA
+    outputs = dict.fromkeys(text for text in _OUTPUT.findall(text) if not GITHUB_VARIABLE.fullmatch(text))
+    return Dialect.JINJA if any(map(parses, islice(outputs, MAX_OUTPUTS))) else Dialect.GITHUB
 
 
 def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:
@@ -66,7 +76,7 @@ def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:
     if fields is not None and (name := fields.text("role")) is not None:
         role = role_of(source, name, find(fields.node, ("role",)))
     if not body.strip():
-        raise source.error("the prompt is empty", line, mend="write the instructions for the model")
+        raise source.error("the prompt is empty", line, hint="write the instructions for the model")
     return Message(role=role, content=body.strip("\n")), fields
 
 

@@ -63,7 +63,7 @@ def read_prompt(path: str, blobs: Blobs) -> PromptFile:
     raise SourceError(
         "this is not a prompt format that is read" if known else "there is no such prompt",
         where=shown(path, 4096),
-        mend="known: .prompt.yml, YAML or JSON with messages, .md, .txt, .j2, a folder with system.md and user.md"
+        hint="known: .prompt.yml, YAML or JSON with messages, .md, .txt, .j2, a folder with system.md and user.md"
         if known
         else "check the path; it is relative to the configuration's folder",
     )

@@ -33,7 +33,7 @@ class StudioReader:
         user = fields.text("user_template")
         if not user:
             raise source.error(
-                "the prompt file has no user_template", fields.node.line, mend='add user_template: "{input}"'
+                "the prompt file has no user_template", fields.node.line, hint='add user_template: "{input}"'
             )
         parts = ((Role.SYSTEM, system), (Role.USER, user))
         prompt = PromptFile(

@@ -20,7 +20,7 @@ from bot.commands.protect import Protect
 from bot.commands.replies import answer_body, patch_text, said
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
 from schemas.config import GateConfig
-from schemas.experiments import CellOutcome, Experiment, ExperimentCase
+from schemas.experiments import CellOutcome, ExperimentCase, ExperimentRecord
 from schemas.outcomes import MetricSpec
 from schemas.trees import TreeEntry
 from tests.bot.hosting import START
@@ -192,7 +192,7 @@ def test_a_case_is_explained_by_both_answers_and_every_run():
     card = scorecards.blocked()
     lineage = next(one for one in card.lineages if one.cases)
     case = lineage.cases[0]
-    record = Experiment(
+    record = ExperimentRecord(
         lineage=lineage.lineage, model=lineage.model, content_digest="d", gate=GateConfig(),
         metrics=(MetricSpec(name="correct"),), cases=(ExperimentCase(id=case.id),),
         outcomes=tuple(

@@ -20,7 +20,7 @@ from tests.bot.hosting import REPO, MemoryHost, Ticking
 from tests.render import scorecards
 
 HEAD, OTHER = "a" * 40, "c" * 40
-WAITS = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_APPROVAL, sentence="A fork.")
+WAITS = Reason(code=ReasonCode.UNTRUSTED, status=VerdictStatus.NEEDS_REVIEW, sentence="A fork.")
 
 
 class Town:
@@ -175,7 +175,7 @@ def test_a_reader_may_ask_but_not_spend(town):
 @pytest.mark.parametrize(
     ("card", "why"),
     [
-        (blocked().model_copy(update={"status": VerdictStatus.ERROR}), "never accepted"),
+        (blocked().model_copy(update={"status": VerdictStatus.ERROR}), "be accepted"),
         (blocked().model_copy(update={"reasons": (WAITS,)}), "waits for"),
         (blocked().model_copy(update={"passes": True}), "nothing to accept"),
     ],
@@ -413,8 +413,8 @@ def test_approve_then_push_accepts_nothing_of_what_was_pushed(town):
 
 
 def test_an_approval_of_one_verdict_isnt_one_of_another_on_the_same_content(town):
-    suspicious = blocked().model_copy(update={"status": VerdictStatus.SUSPICIOUS})
-    town.shows(suspicious)
+    doubted = blocked().model_copy(update={"status": VerdictStatus.NEEDS_REVIEW})
+    town.shows(doubted)
     town.clock.forward(seconds=60)
     posted = town.post("/verdict approve fine")
     town.clock.forward(seconds=60)
@@ -424,10 +424,10 @@ def test_an_approval_of_one_verdict_isnt_one_of_another_on_the_same_content(town
 
 
 def test_an_override_of_a_suspicion_doesnt_accept_the_block_that_another_run_makes_of_it(town):
-    suspicious = blocked().model_copy(update={"status": VerdictStatus.SUSPICIOUS})
-    town.shows(suspicious)
+    doubted = blocked().model_copy(update={"status": VerdictStatus.NEEDS_REVIEW})
+    town.shows(doubted)
     town.says("/verdict approve known flake")
-    assert town.accepted(suspicious).passes
+    assert town.accepted(doubted).passes
     town.clock.forward(seconds=60)
     town.shows(blocked())
     assert not town.accepted(blocked()).passes
@@ -438,18 +438,19 @@ def test_an_override_of_a_suspicion_doesnt_accept_the_block_that_another_run_mak
 def test_an_override_of_a_block_accepts_what_is_no_worse(town):
     town.shows(blocked())
     town.says("/verdict approve known flake")
-    assert town.accepted(blocked().model_copy(update={"status": VerdictStatus.SUSPICIOUS})).passes
+    assert town.accepted(blocked().model_copy(update={"status": VerdictStatus.NEEDS_REVIEW})).passes
 
 
 def test_what_an_override_could_not_accept_says_nothing_of_what_it_was_given_for(town):
     """An error is worse than a doubt, but nobody accepts it."""
-    suspicious = blocked().model_copy(update={"status": VerdictStatus.SUSPICIOUS})
+    doubted = blocked().model_copy(update={"status": VerdictStatus.NEEDS_REVIEW})
     town.shows(blocked().model_copy(update={"status": VerdictStatus.ERROR}))
     town.clock.forward(seconds=60)
-    town.shows(suspicious)
+    town.shows(doubted)
     town.says("/verdict approve fine")
-    needs = suspicious.model_copy(update={"status": VerdictStatus.NEEDS_APPROVAL})
-    assert town.accepted(suspicious).passes
+    looser = Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_REVIEW, sentence="Looser.")
+    needs = doubted.model_copy(update={"reasons": (looser,)})
+    assert town.accepted(doubted).passes
     assert not town.accepted(needs).passes
 
 
@@ -497,61 +498,61 @@ def test_a_command_in_a_review_clears_nothing_that_only_a_command_clears(town):
 # -- reviews
 
 
-def needs_approval():
-    return scorecards.scorecard(status=VerdictStatus.NEEDS_APPROVAL, passes=False, title="needs approval")
+def needs_review():
+    return scorecards.scorecard(status=VerdictStatus.NEEDS_REVIEW, passes=False, title="needs review")
 
 
 def test_an_approving_review_clears_until_it_is_dismissed(town):
-    town.shows(needs_approval())
+    town.shows(needs_review())
     town.clock.forward(seconds=60)
     town.host.reviewed(1, "mia", HEAD)
-    card = town.accepted(needs_approval())
+    card = town.accepted(needs_review())
     assert card.passes
     assert card.title.endswith("(accepted by mia)")
     town.host.dismissed(1, "mia")
-    assert not town.accepted(needs_approval()).passes
+    assert not town.accepted(needs_review()).passes
 
 
 @pytest.mark.parametrize("by", ["ada", "rob"])
 def test_a_review_by_the_author_or_a_reader_clears_nothing(town, by):
-    town.shows(needs_approval())
+    town.shows(needs_review())
     town.clock.forward(seconds=60)
     town.host.reviewed(1, by, HEAD)
-    assert not town.accepted(needs_approval()).passes
+    assert not town.accepted(needs_review()).passes
 
 
 def test_a_review_from_before_the_verdict_clears_nothing(town):
     town.host.reviewed(1, "mia", HEAD)
     town.clock.forward(seconds=60)
-    town.shows(needs_approval())
-    assert not town.accepted(needs_approval()).passes
+    town.shows(needs_review())
+    assert not town.accepted(needs_review()).passes
 
 
 def test_a_review_survives_an_unrelated_push_and_dies_with_the_next_change_that_matters(town):
-    town.shows(needs_approval())
+    town.shows(needs_review())
     town.clock.forward(seconds=60)
     town.host.reviewed(1, "mia", HEAD)
     town.host.changed(1, head_sha=OTHER)
-    assert town.accepted(needs_approval(), "d1").passes
-    assert not town.accepted(needs_approval(), "d2").passes
+    assert town.accepted(needs_review(), "d1").passes
+    assert not town.accepted(needs_review(), "d2").passes
 
 
 def test_a_review_of_a_fork_that_waits_isnt_one_of_what_is_measured_later(town):
-    """Both say «needs approval», of the same content."""
-    town.shows(needs_approval().model_copy(update={"reasons": (WAITS,)}))
+    """Both say «needs review», of the same content."""
+    town.shows(needs_review().model_copy(update={"reasons": (WAITS,)}))
     town.clock.forward(seconds=60)
     town.host.reviewed(1, "mia", HEAD)
     town.clock.forward(seconds=60)
-    town.shows(needs_approval())
-    assert not town.accepted(needs_approval()).passes
+    town.shows(needs_review())
+    assert not town.accepted(needs_review()).passes
     town.host.reviewed(1, "mia", HEAD)
-    assert town.accepted(needs_approval()).passes
+    assert town.accepted(needs_review()).passes
 
 
 def test_github_is_asked_only_where_a_review_could_help(town):
     town.accepted(blocked())
     town.accepted(blocked().model_copy(update={"passes": True}))
-    town.accepted(needs_approval(), number=1)
+    town.accepted(needs_review(), number=1)
     assert town.host.asked == ["reviews"]
 
 

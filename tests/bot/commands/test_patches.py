@@ -145,7 +145,7 @@ def test_a_csv_file_without_the_column_gets_it(repository):
 
 
 def test_an_inline_case_is_named_by_what_the_scorecard_calls_it(repository):
-    from engine.readers.prompts import read_prompt
+    from engine.readers.prompts.registry import read_prompt
     from engine.readers.testsets import inline_test_set
 
     path = "triage.prompt.yml"

@@ -1,4 +1,4 @@
-"""What the sweep mends: lost deliveries, runs in nobody's hands, dead workers. test_outage.py has its timers run."""
+"""What the sweep fixes: lost deliveries, runs in nobody's hands, dead workers. test_outage.py has its timers run."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ import pytest
 from adapters.clock import SystemClock
 from bot.store.values import APPROVE, MOST_TRIES, AuditEntry, RunState
 from bot.worker import assemble
-from engine.check_names import NAME
+from engine.publishing.check_names import NAME
 from schemas.host import CheckRun
 from tests.bot.scripted import FILES, PROMPT, Scripted
 from tests.bot.whole import Whole

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 
-from adapters.github import GitHubApp
+from adapters.github.app import GitHubApp
 from bot.operations.app_manifest import EVENTS, PERMISSIONS, missing_events, missing_permissions, ruleset
 from bot.operations.setup import AppSetup, api_url_of, setup
 from bot.settings import read_settings

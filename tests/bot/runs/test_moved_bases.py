@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from bot.worker import assemble
-from engine.check_names import NAME, check_name, is_ours
+from engine.publishing.check_names import NAME, check_name, is_ours
 from tests.bot.scripted import FILES, GATE, PROMPT, Scripted
 from tests.bot.whole import Whole
 from tests.fakes.github import FakeGitHub
@@ -66,6 +66,19 @@ def test_a_base_that_no_ruleset_guards_is_named_and_its_success_is_nobody_elses(
     bot.emit("pull_request", bot.scene.pull_event("opened", again))
     bot.quiet()
     assert bot.conclusions(pull.head_sha) == ["success"]
+
+
+@pytest.mark.parametrize(("base", "counts"), [("main", False), ("release", True), ("lax", False)])
+def test_a_base_whose_success_counts_for_the_default_branch_is_compared_with_it(bot, base, counts):
+    main = bot.scene.git.resolve("main")
+    if base != "main":
+        bot.scene.git.commit(base, {"README.md": "x\n"}, parents=(main,))
+    before = len(bot.evaluation.defaults)
+    pull = opened(bot, base)
+    bot.emit("merge_group", bot.scene.queue(pull))
+    bot.quiet()
+    queued = main if base != "main" else None  # the check of a merge of the queue has the plain name
+    assert bot.evaluation.defaults[before:] == [main if counts else None, queued]
 
 
 @pytest.mark.parametrize("bases", [("lax", "main"), ("release", "main"), ("lax", "release")], ids="abc")
@@ -184,7 +197,7 @@ def test_only_pull_requests_to_the_branch_that_moved_are_looked_at(bot):
     assert not [one for one in bot.github.asked[before:] if "access_tokens" not in one.path]
 
 
-@pytest.mark.parametrize("words", ["approved", "needs_approval"], ids="ab")
+@pytest.mark.parametrize("words", ["approved", "needs_review"], ids="ab")
 def test_a_lost_push_is_found_by_the_sweep(bot, words):
     pull = opened(bot, "main", words)
     tip = bot.scene.git.commit("main", STRICTER)

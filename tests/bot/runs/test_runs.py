@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from adapters.github import AppHost
+from adapters.github.checks import AppHost
 from bot.worker import assemble
 from schemas.errors import StoreError
 from schemas.pullrequests import Trust
@@ -108,7 +108,7 @@ def test_the_comment_says_that_a_head_is_being_measured(bot):
 
 @pytest.mark.parametrize("written", ["check", "comment"])
 def test_a_push_while_a_verdict_is_written_takes_it_back(bot, monkeypatch, written):
-    """GitHub can't write only if the head is still the same: what stands then on the old one is mended at once."""
+    """GitHub can't write only if the head is still the same: what stands then on the old one is fixed at once."""
     pull, payload = bot.scene.open_pull(prompt(bot, "approved"))
     old = pull.head_sha
     shown = pushes_after(bot, monkeypatch, pull, lambda asked: is_verdict(asked, written))
@@ -286,7 +286,7 @@ def test_a_push_to_the_default_branch_pays_nothing_and_asks_for_its_tip_and_its_
 
 def test_the_worst_verdict_of_pull_requests_with_one_head_counts(bot):
     bot.scene.git.commit("release", {PROMPT: "Sort it.\n"}, parents=(bot.scene.git.resolve("main"),))
-    bad = judged(bot, "needs_approval")
+    bad = judged(bot, "needs_review")
     assert bot.conclusions(bad.head_sha) == ["action_required"]
     twin, _ = bot.scene.open_pull({}, branch="twin", base="release")
     twin.head_sha = bad.head_sha
@@ -340,7 +340,7 @@ def test_a_fork_waits_and_pays_nothing(bot):
 
 
 def test_a_review_clears_what_it_may(bot):
-    pull = judged(bot, "needs_approval")
+    pull = judged(bot, "needs_review")
     time.sleep(1)
     bot.emit("pull_request_review", bot.scene.review(pull, "max"))
     bot.until(lambda: bot.conclusions(pull.head_sha) == ["success"])
@@ -444,7 +444,7 @@ def test_forks_that_take_long_keep_no_other_pull_request_waiting(bot, monkeypatc
     ids="abcdefg",  # a repository for each
 )
 def test_only_people_without_a_part_in_the_head_accept_it(bot, how, reviewers, conclusion):
-    pull = judged(bot, "needs_approval", **how)
+    pull = judged(bot, "needs_review", **how)
     assert bot.conclusions(pull.head_sha) == ["action_required"]
     time.sleep(1.1)  # reviews have whole seconds
     for reviewer in reviewers:
@@ -454,7 +454,7 @@ def test_only_people_without_a_part_in_the_head_accept_it(bot, how, reviewers, c
 
 
 def test_a_store_that_fails_says_on_the_check_what_an_operator_must_do_until_it_works(bot):
-    bot.evaluation.trouble = StoreError("the disk is full", where="/srv/secret", mend="free the disk")
+    bot.evaluation.trouble = StoreError("the disk is full", where="/srv/secret", hint="free the disk")
     pull = opened(bot)
     bot.until(lambda: "waiting" in bot.checks(pull.head_sha)[-1:].__str__())
     shown = bot.checks(pull.head_sha)[-1]

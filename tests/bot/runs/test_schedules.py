@@ -25,7 +25,7 @@ from bot.publishing.head_conclusion import head_conclusion
 from bot.store.records import Records
 from bot.store.values import APPROVE
 from bot.webhooks.intents import PullRequestMoved
-from engine.authorship import Contributors
+from engine.approvals.contributors import Contributors
 from schemas.host import CheckConclusion, ReviewState, Role
 from schemas.scorecard import VerdictStatus
 from tests.bot.schedules import BASES, CONTENTS, GAP, WEEK, Fault, Town, stores
@@ -60,7 +60,7 @@ def template(tmp_path_factory):
 
 PERSONS_DO = (
     "open", "open", "push", "push", "push the same", "push back", "retarget", "move the policy", "close", "approve", "rerun", "help",
-    "approve-run", "approve-run of another", "review", "comment in a review", "dismiss", "press", "change roles", "mend", "wait", "wait long",
+    "approve-run", "approve-run of another", "review", "comment in a review", "dismiss", "press", "change roles", "hint", "wait", "wait long",
 )  # fmt: skip
 
 
@@ -109,7 +109,7 @@ def person_acts(town, data, what):
         case "change roles":
             town.host.roles[data.draw(st.sampled_from(["mia", "max", "eve"]))] = data.draw(st.sampled_from(list(Role)))
             town.unheard = True
-        case "mend":
+        case "hint":
             town.mended = not town.mended
         case "wait":
             town.clock.forward(minutes=5)
@@ -272,7 +272,7 @@ def test_never_a_success_on_something_that_was_not_evaluated_or_approved(templat
 
 
 # -- what the machine must see: each breaks one rule, wherever that rule is held (some are held twice). That a comment is
-# mended it saw not once in 500 schedules, as the next run writes over it: test_interleavings.py holds that.
+# fixed it saw not once in 500 schedules, as the next run writes over it: test_interleavings.py holds that.
 
 
 def unmeasured_passes(patch):

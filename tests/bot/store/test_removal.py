@@ -54,8 +54,8 @@ def evaluate(tmp_path, word):
     edited = files["prompts/triage.prompt.yml"].replace("you sort", "you assign")
     head = repository.commit({"prompts/triage.prompt.yml": edited}, branch="pr", parent=base)
     pull = PullRequest(base_ref="main", base_sha=base, head_ref="pr", head_sha=head, trust=Trust.SAME_REPOSITORY)
-    with closing(renderer()) as jail:
-        return prepare(pull, World(GitRepository(repository.path), jail, prices()))
+    with closing(renderer()) as sandbox:
+        return prepare(pull, World(GitRepository(repository.path), sandbox, prices()))
 
 
 async def everything(records, store, repo, prepared, word, at=NOW):

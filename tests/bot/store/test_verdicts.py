@@ -13,10 +13,10 @@ from bot.store.retention import Retention
 from bot.store.values import Measured, PromptVersion, RepositoryRef, RunKind, RunState, TestSetSnapshot
 from schemas.config import GateConfig
 from schemas.errors import StoreError
-from schemas.experiments import Experiment
+from schemas.experiments import ExperimentRecord
 from schemas.outcomes import MetricSpec
-from schemas.prompts import UseCase
 from schemas.scorecard import CostEffect, Effect, Interval, LineageCard, Spending, VerdictStatus
+from schemas.use_cases import UseCase
 from tests.bot.cards import card
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, UTC)
@@ -29,7 +29,7 @@ def version(words):
 
 
 def record(lineage="triage"):
-    return Experiment(
+    return ExperimentRecord(
         lineage=lineage,
         model="toy",
         content_digest="f" * 64,

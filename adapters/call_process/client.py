@@ -1,0 +1,275 @@
+"""The calling process: a child that makes the calls of this process, so that the SDKs' import, and their share of each
+call, which is more than ours, run on another core.
+
+What decides stays here: limiter, retries, budget, store, scores, cancellation. The child (worker.py) has the SDKs'
+clients with their keys. When it dies before us, the calls under way are transport failures, which the runner tries
+again, and the next call starts another child.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from pydantic import ValidationError
+
+from adapters.call_process.process import CallingProcess
+from adapters.call_process.protocol import Lines, Opening, Order, Question, Reply, line
+from adapters.providers.registry import CA_BUNDLE, PROXY, key_for, key_name, provider_for
+from schemas.config import ModelConfig
+from schemas.outcomes import Completion, CompletionError, ErrorKind
+from schemas.ports import ModelProvider
+from schemas.prompts import Request
+
+START_S = 60.0
+"""Seconds in which a provider must be open; on a machine that is very busy the import of an SDK takes long."""
+GRACE_S = 5.0
+"""Seconds beyond a call's own, which the child counts, until it is taken for dead."""
+MOST_DEATHS = 3
+"""Of children in a row, without an answer from any of them; then there is a rest before the next one."""
+REST_S = 30.0
+
+
+class Caller:
+    """Opens providers in one calling process, which all of them share. Close it, or one of them. ``process``: one that
+    was started already.
+
+    It belongs to the event loop of its first call. A provider that is opened before that loop runs is imported while we
+    do something else."""
+
+    def __init__(self, process: CallingProcess | None = None) -> None:
+        self._openings: list[Opening] = []
+        self._numbers = itertools.count()
+        self._child = None if process is None else Child(process)
+        self._deaths = 0
+        self._died_at = 0.0
+        self._closed = False
+
+    def provider(self, model: ModelConfig, environment: Mapping[str, str]) -> ModelProvider:
+        """``provider_for`` in the calling process; what needs no key answers in this one.
+
+        Raises ConfigError for an origin that may not have a key, ProviderError when the key isn't set."""
+        if model.spec.key is None:
+            return provider_for(model, environment)
+        key_for(model, environment)
+        variables = {name: environment[name] for name in (key_name(model), PROXY, CA_BUNDLE) if name in environment}
+        if variables.get(CA_BUNDLE):
+            variables[CA_BUNDLE] = str(Path(variables[CA_BUNDLE]).absolute())  # the child is elsewhere
+        opening = Opening(provider=len(self._openings), model=model, variables=variables)
+        child = self._living()
+        self._openings.append(opening)
+        if child is not None:
+            child.open(opening)
+        return CalledProvider(self, opening.provider)
+
+    def _living(self) -> Child | None:
+        """Returns the running child, or a new one with every provider open. Returns None during the pause after
+        repeated deaths, if the start fails, and after ``aclose``."""
+        if self._closed:
+            return None
+        child = self._child
+        if child is not None and not child.gone:
+            return child
+        if child is not None:
+            self._died()
+        if self._deaths >= MOST_DEATHS and time.monotonic() - self._died_at < REST_S:
+            return None
+        try:
+            self._child = child = Child(CallingProcess())
+        except OSError:
+            self._died()
+            return None
+        for opening in self._openings:
+            child.open(opening)
+        return child
+
+    async def ask(
+        self, provider: int, request: Request, repetition: int, timeout_s: float
+    ) -> Completion | CompletionError:
+        """Makes one attempt. The child enforces the timeout; ours catches a child that hangs."""
+        child = self._living()
+        if child is None:
+            return _failure("the calling process doesn't start", billed=False)
+        if not child.has_opened(provider) and not await child.opens(provider):
+            return _failure(f"the calling process ended before the call ({child.ending})", billed=False)
+        number = next(self._numbers)
+        answer = child.ask(
+            Question(number=number, provider=provider, request=request, repetition=repetition, timeout_s=timeout_s)
+        )
+        try:
+            try:
+                async with asyncio.timeout(timeout_s + GRACE_S / 2):
+                    reply = await asyncio.shield(answer)
+            except TimeoutError:  # this process may have been suspended: read what the child sent meanwhile
+                async with asyncio.timeout(GRACE_S / 2):
+                    reply = await answer
+        except TimeoutError:
+            child.end("it did not answer")
+            return CompletionError(kind=ErrorKind.TIMEOUT, message=f"no answer within {timeout_s:g} s", billed=True)
+        finally:
+            child.forget(number)
+        if reply is None:
+            return _failure(f"the calling process ended during the call ({child.ending})", billed=True)
+        self._deaths = 0
+        if reply.completion is not None:
+            left = reply.allowance
+            return reply.completion if left is None else reply.completion.model_copy(update={"allowance": left})
+        if reply.error is None:
+            raise RuntimeError(f"in the calling process: {reply.bug}")
+        return reply.error
+
+    def close(self) -> None:
+        """Ends the child for good. A late retry could not store its answer, so no new child is started."""
+        self._closed = True
+        if self._child is not None:
+            self._child.end("it was closed")
+
+    def _died(self) -> None:
+        self._child = None
+        self._deaths += 1
+        self._died_at = time.monotonic()
+
+
+@dataclass(frozen=True)
+class CalledProvider:
+    """``ModelProvider`` in the calling process."""
+
+    caller: Caller
+    number: int
+
+    async def complete(self, request: Request, *, repetition: int, timeout_s: float) -> Completion | CompletionError:
+        """One attempt."""
+        return await self.caller.ask(self.number, request, repetition, timeout_s)
+
+    async def aclose(self) -> None:
+        """Ends the calling process and with it all connections."""
+        self.caller.close()
+        await asyncio.sleep(0)  # let the loop close the transport
+
+
+class Child(asyncio.Protocol):
+    """The connection to one calling process."""
+
+    def __init__(self, process: CallingProcess) -> None:
+        self._process = process
+        self._connecting: asyncio.Task[object] | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._unsent: list[bytes] = []
+        self._lines = Lines()
+        self._opened: dict[int, asyncio.Future[Reply | None]] = {}
+        self._waiting: dict[int, asyncio.Future[Reply | None]] = {}
+        self._open: set[int] = set()
+        self.ending: str | None = None
+        """Why it is gone."""
+
+    @property
+    def gone(self) -> bool:
+        """Whether it takes no more calls."""
+        return self.ending is not None
+
+    def open(self, opening: Opening) -> None:
+        """Tells the child to open a provider."""
+        self._say(Order(opening=opening))
+
+    def has_opened(self, provider: int) -> bool:
+        """Whether it is ready for calls."""
+        return provider in self._open and not self.gone
+
+    async def opens(self, provider: int) -> bool:
+        """Waits until the provider is open; false if the child ended first."""
+        loop = asyncio.get_running_loop()
+        if self._connecting is None:
+            self._connecting = loop.create_task(loop.create_unix_connection(lambda: self, sock=self._process.line))
+        opened = self._opened.setdefault(provider, loop.create_future())
+        try:
+            async with asyncio.timeout(START_S):
+                reply = await asyncio.shield(opened)
+        except TimeoutError:
+            self.end("it did not start")
+            return False
+        if reply is not None and reply.bug is not None:
+            raise RuntimeError(f"in the calling process: {reply.bug}")
+        return reply is not None
+
+    def ask(self, question: Question) -> asyncio.Future[Reply | None]:
+        """Makes a call; ``None`` if the child ends first."""
+        answer: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
+        if self.gone:
+            answer.set_result(None)
+        else:
+            self._waiting[question.number] = answer
+            self._say(Order(question=question))
+        return answer
+
+    def forget(self, number: int) -> None:
+        """Cancels the call if it is still in flight."""
+        if self._waiting.pop(number, None) is not None and not self.gone:
+            self._say(Order(dropped=number))
+
+    def end(self, why: str) -> None:
+        """Kills the child. Safe from any thread: a worker is closed from outside its event loop."""
+        self._process.end()
+        self.ending = self.ending or why
+        if self._connecting is None:
+            self._process.line.close()
+        else:
+            with suppress(RuntimeError):  # that loop is closed: no task waits in it
+                self._connecting.get_loop().call_soon_threadsafe(self._hang_up)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The loop has taken over the line."""
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's has its methods, not its class
+        if self.gone:
+            self._hang_up()
+        else:
+            self._transport.write(b"".join(self._unsent))
+
+    def data_received(self, data: bytes) -> None:
+        """Replies, or parts of one."""
+        for said in self._lines.cut(data):
+            try:
+                reply = Reply.model_validate_json(said)
+            except ValidationError:
+                self.end("it said what can't be read")
+                return
+            if reply.opened is not None:
+                self._open.add(reply.opened)
+                told = self._opened.setdefault(reply.opened, asyncio.get_running_loop().create_future())
+            elif reply.number in self._waiting:
+                told = self._waiting.pop(reply.number)
+            else:
+                continue
+            if not told.done():
+                told.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's word
+        """It died."""
+        if not self.gone:
+            self.ending = f"with {self._process.end()}"
+        self._hang_up()
+
+    def _say(self, order: Order) -> None:
+        if self._transport is not None:
+            self._transport.write(line(order))
+        elif self._connecting is not None:
+            self._unsent.append(line(order))
+        else:
+            self._process.say(line(order))
+
+    def _hang_up(self) -> None:
+        for told in (*self._opened.values(), *self._waiting.values()):
+            if not told.done():
+                told.set_result(None)
+        self._waiting.clear()
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def _failure(message: str, *, billed: bool) -> CompletionError:
+    return CompletionError(kind=ErrorKind.TRANSPORT, message=message, billed=billed)

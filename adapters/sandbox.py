@@ -1,0 +1,334 @@
+"""Fills in templates where they can do no harm: Jinja in a child process that is killed when it takes too long.
+
+The child (adapters/sandbox_worker.py) has a sandboxed environment, no variables of ours, no files and limits on memory
+and CPU; a template can hang Jinja's compiler, so nothing less than a process will do. It starts with the first job.
+
+Each job is bounded, and so are all jobs of a renderer together: a thousand slow cases must not occupy a bot for hours.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import select
+import struct
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from schemas.errors import SourceError
+from schemas.ports import RenderFailure, RenderJob
+from schemas.prompts import Dialect, Message
+
+Result = tuple[Message, ...] | RenderFailure
+FillIn = Callable[[RenderJob], Result]
+
+MEMORY_BYTES = 256 * 1024 * 1024
+DEADLINE_S = 2.0
+MAX_OUTPUT = 4 * 1024 * 1024
+"""Most characters of one rendered job."""
+MAX_KILLS = 3
+"""Of one template in one call; then its other jobs fail untried, since 1,000 cases must not take 2,000 seconds."""
+GLOBALS = frozenset({"cycler", "dict", "joiner", "lipsum", "namespace", "range"})
+"""What Jinja itself brings along and the sandbox leaves out."""
+CHUNK_JOBS = 256
+CHUNK_BYTES = 8 * 1024 * 1024
+START_S = 10.0
+"""Seconds until a child must be ready."""
+Key = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
+"""What a template is made of: the texts of its messages, and its partials by path."""
+
+
+class Bounds(NamedTuple):
+    """The most that all jobs of one renderer may take together."""
+
+    seconds: float
+    seconds_per_job: float
+    characters: int
+    """Of all rendered prompts."""
+    nice: int
+    """How much the child steps back for other processes (0 to 19)."""
+
+    def time_for(self, jobs: int) -> float:
+        """Seconds that this many jobs may take."""
+        return self.seconds + self.seconds_per_job * jobs
+
+
+ORDINARY = Bounds(seconds=60.0, seconds_per_job=0.005, characters=2**30, nice=0)
+STRANGERS = Bounds(seconds=10.0, seconds_per_job=0.0, characters=2**26, nice=19)
+"""For forks without approval: anyone can open one, so it gets little time and the lowest priority."""
+
+
+class SandboxedRenderer:
+    """Implements TemplateRenderer. ``fill_in`` renders the dialects without logic, in this process.
+
+    One child, restarted after a kill; one bad job fails alone. ``bounds`` hold for everything that this renderer is
+    ever asked for: the jobs beyond them fail untried. Safe to call from several threads. Close it, or use it as a
+    context manager.
+    """
+
+    def __init__(
+        self,
+        fill_in: FillIn,
+        *,
+        bounds: Bounds = ORDINARY,
+        deadline_s: float = DEADLINE_S,
+        memory_bytes: int = MEMORY_BYTES,
+    ) -> None:
+        self._fill_in = fill_in
+        self._bounds = bounds
+        self._deadline_s = deadline_s
+        self._memory_bytes = memory_bytes
+        self._lock = threading.Lock()
+        self._child: _Child | None = None
+        self._jobs = 0
+        self._used_s = 0.0
+        self._characters = 0
+
+    def __enter__(self) -> SandboxedRenderer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def render(self, jobs: Sequence[RenderJob]) -> list[Result]:
+        """Returns one result per job, in order. Raises SourceError only if no child can be started at all."""
+        results: list[Result | None] = [None] * len(jobs)
+        waiting: list[tuple[int, RenderJob]] = []
+        with self._lock:
+            self._jobs += len(jobs)
+            for index, job in enumerate(jobs):
+                if job.dialect is Dialect.JINJA:
+                    waiting.append((index, job))
+                else:
+                    results[index] = self._timed(lambda job=job: self._fill_in(job))  # type: ignore[misc]
+            for index, result in self._render_jinja(waiting):
+                results[index] = result
+        return [result for result in results if result is not None]
+
+    def close(self) -> None:
+        """Ends the child."""
+        with self._lock:
+            self._drop_child()
+
+    def _timed(self, work: Callable[[], Result]) -> Result:
+        over = self._over()
+        if over is not None:
+            return over
+        began = time.monotonic()
+        try:
+            return self._counted(work())
+        finally:
+            self._used_s += time.monotonic() - began
+
+    def _over(self) -> RenderFailure | None:
+        """Why nothing more is rendered."""
+        most_s = self._bounds.time_for(self._jobs)
+        if self._used_s >= most_s:
+            return RenderFailure(message=f"filling in all cases takes longer than {most_s:.0f} s", gone=True)
+        if self._characters > self._bounds.characters:
+            most = f"{self._bounds.characters // 2**20} MiB"
+            return RenderFailure(message=f"the rendered prompts of all cases are longer than {most}", gone=True)
+        return None
+
+    def _counted(self, result: Result) -> Result:
+        """``result``, unless it is too much together with all results before it."""
+        if not isinstance(result, RenderFailure):
+            self._characters += sum(len(message.content) for message in result)
+        return result if self._characters <= self._bounds.characters else self._over() or result
+
+    def _render_jinja(self, waiting: list[tuple[int, RenderJob]]) -> Iterator[tuple[int, Result]]:
+        kills: Counter[Key] = Counter()
+        while waiting:
+            over = self._over()
+            if over is not None:
+                yield from ((index, over) for index, _ in waiting)
+                return
+            chunk, keys = _chunk(waiting)
+            began = time.monotonic()
+            try:
+                replies = self._ask(chunk, keys)
+            finally:
+                self._used_s += time.monotonic() - began
+            for (index, job), key, reply in zip(chunk, keys, replies, strict=False):
+                if isinstance(reply, str):
+                    kills[key] += 1
+                    yield index, RenderFailure(message=reply, gone=True)
+                else:
+                    yield index, self._counted(_result(job, reply))
+            waiting = waiting[len(replies) :]
+            stopped = {key for key, count in kills.items() if count >= MAX_KILLS}
+            if stopped:
+                gone = RenderFailure(message=f"the template was stopped {MAX_KILLS} times, no more is tried", gone=True)
+                yield from ((index, gone) for index, job in waiting if _template_key(job) in stopped)
+                waiting = [each for each in waiting if _template_key(each[1]) not in stopped]
+
+    def _ask(self, chunk: list[tuple[int, RenderJob]], keys: list[Key]) -> list[_Reply | str]:
+        """The child's replies in order; after a text (why the child is gone) or a fatal one there are no more."""
+        replies: list[_Reply | str] = []
+        end = time.monotonic() + self._bounds.time_for(self._jobs) - self._used_s
+        room = self._bounds.characters - self._characters
+        if self._child is None:
+            self._child = _Child(self._memory_bytes, self._deadline_s, self._bounds.nice)
+        try:
+            self._child.send(_frame(chunk, keys))
+            for _ in chunk:
+                reply = self._child.receive(min(self._deadline_s, end - time.monotonic()))
+                replies.append(reply)
+                room -= sum(map(len, reply.texts or ()))
+                if reply.fatal or room < 0 or time.monotonic() >= end:
+                    self._drop_child()
+                    break
+        except _Gone as gone:
+            self._drop_child()
+            replies.append(str(gone))
+        except BaseException:
+            self._drop_child()  # else the next call would read the answers of this one
+            raise
+        return replies
+
+    def _drop_child(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child = None
+
+
+class _Reply(BaseModel):
+    """What the child says about one job. It is data: the child has run a stranger's template."""
+
+    texts: list[str] | None = None
+    failure: str | None = None
+    variable: str | None = None
+    fatal: bool = False
+
+
+class _Gone(Exception):  # noqa: N818 - says why the child is gone
+    """The child had to be killed, or died."""
+
+
+class _Child:
+    """One jailed process and its two pipes."""
+
+    def __init__(self, memory_bytes: int, deadline_s: float, nice: int) -> None:
+        spec = importlib.util.find_spec("jinja2")
+        assert spec is not None
+        assert spec.origin is not None
+        site = Path(spec.origin).parent.parent
+        program = Path(__file__).with_name("sandbox_worker.py")
+        numbers = map(str, (memory_bytes, deadline_s, MAX_OUTPUT, nice))
+        self._process = subprocess.Popen(  # noqa: S603 - our own program with our own numbers
+            [sys.executable, "-I", "-S", "-B", program, site, *numbers],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},
+            cwd="/",
+            bufsize=0,
+        )
+        self._finalizer = weakref.finalize(self, _end, self._process)
+        try:
+            self.receive(START_S)
+        except _Gone:
+            self.kill()
+            raise SourceError(
+                "the process that fills in Jinja templates doesn't start", hint="run promptverdict doctor"
+            ) from None
+
+    def send(self, frame: bytes) -> None:
+        """Raises _Gone."""
+        assert self._process.stdin is not None
+        try:
+            view = memoryview(struct.pack(">I", len(frame)) + frame)
+            while view:  # an unbuffered pipe may take less than it is given
+                view = view[self._process.stdin.write(view) or 0 :]
+        except OSError:
+            raise _Gone("the renderer died") from None
+
+    def receive(self, seconds: float) -> _Reply:
+        """The next reply within ``seconds``. Raises _Gone."""
+        deadline = time.monotonic() + seconds
+        size = struct.unpack(">I", self._read(4, deadline))[0]
+        if size > 12 * MAX_OUTPUT + 1024:  # what JSON makes of characters, at most
+            raise _Gone("the renderer's answer is too long")
+        try:
+            return _Reply.model_validate_json(self._read(size, deadline))
+        except ValidationError:
+            raise _Gone("the renderer's answer can't be read") from None
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        assert self._process.stdout is not None
+        pipe = self._process.stdout.fileno()
+        read = bytearray()
+        while len(read) < size:
+            ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise _Gone("it takes too long or never ends: the template was stopped")
+            data = self._process.stdout.read(min(size - len(read), 1 << 20))
+            if not data:
+                raise _Gone("the template used too much memory or time: the renderer was ended")
+            read += data
+        return bytes(read)
+
+    def kill(self) -> None:
+        """Ends the process now."""
+        self._finalizer()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+
+
+def _template_key(job: RenderJob) -> Key:
+    return tuple(message.content for message in job.messages), tuple(sorted(job.partials.items()))
+
+
+def _chunk(waiting: list[tuple[int, RenderJob]]) -> tuple[list[tuple[int, RenderJob]], list[Key]]:
+    """As many of the next jobs as one frame takes, with the keys of their templates."""
+    keys: list[Key] = []
+    size = 0
+    for _, job in waiting[:CHUNK_JOBS]:
+        key = _template_key(job)
+        size += sum(len(str(value)) for value in job.variables.values())
+        if key not in keys:
+            size += sum(map(len, key[0])) + sum(len(path) + len(text) for path, text in key[1])
+        if keys and size > CHUNK_BYTES:
+            break
+        keys.append(key)
+    return waiting[: len(keys)], keys
+
+
+def _frame(chunk: list[tuple[int, RenderJob]], keys: list[Key]) -> bytes:
+    places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    templates: list[JsonValue] = [{"messages": list(texts), "partials": dict(partials)} for texts, partials in places]
+    jobs = [[places[key], job.variables] for (_, job), key in zip(chunk, keys, strict=True)]
+    return json.dumps({"templates": templates, "jobs": jobs}).encode()
+
+
+def _result(job: RenderJob, reply: _Reply) -> Result:
+    if reply.texts is not None and len(reply.texts) == len(job.messages):
+        return tuple(
+            Message(role=message.role, content=text) for message, text in zip(job.messages, reply.texts, strict=True)
+        )
+    if reply.variable in GLOBALS:
+        return RenderFailure(
+            message=f"Jinja's {reply.variable} is not available in prompts: only the case's inputs are"
+        )
+    if reply.variable is not None:
+        has = ", ".join(sorted(job.variables)[:8]) or "none"
+        return RenderFailure(
+            message=f"the variable {reply.variable} has no value (the case has: {has})", variable=reply.variable
+        )
+    gone = reply.fatal or reply.failure is None
+    return RenderFailure(message=" ".join((reply.failure or "the template failed").split())[:300], gone=gone)

@@ -1,0 +1,252 @@
+"""Runs inside the sandbox: a process of its own that fills in Jinja templates. adapters/sandbox.py starts it.
+
+Imports nothing of ours and, once the limits are set, can open nothing: no file, no socket. It has no environment.
+Frames on stdin and stdout are a length (4 bytes, big endian) and JSON. ``{}`` goes out when it is ready; a frame comes
+in with templates and jobs; one goes out for each job: ``{"texts": [...]}`` or ``{"failure": ..., "variable": ...}``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import json
+import math
+import os
+import re
+import struct
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+NEEDED = (
+    "encodings.ascii", "encodings.latin_1", "encodings.utf_8", "html", "jinja2.debug", "jinja2.loaders",
+    "jinja2.sandbox", "pprint", "textwrap", "unicodedata", "urllib.parse",
+)  # fmt: skip
+"""What Jinja and Python would import later, when no file can be opened any more."""
+WARM_UP = (
+    "{% include 'partial' %}{% macro m() %}é {{ 'é' }}{% endmacro %}{{ m() }}",
+    "{{ missing }}",
+    "{% if %}",
+    "{{ 1 / 0 }}",
+)
+"""Rendered before the limits hold, for what is imported on the way."""
+
+
+def main(site: str, memory: int, seconds: float, max_output: int, nice: int) -> None:
+    """``site`` is the folder that holds jinja2; limits are bytes, CPU seconds for one job, and characters. ``nice`` is
+    how much this process steps back for others."""
+    sys.path.append(site)
+    os.nice(nice)
+    import resource
+
+    for module in NEEDED:
+        importlib.import_module(module)
+
+    def allow_more_time() -> None:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        soft = math.ceil(used.ru_utime + used.ru_stime + seconds) + 1
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+    def say(reply: Mapping[str, Any]) -> None:
+        data = json.dumps(reply).encode()
+        sys.stdout.buffer.write(struct.pack(">I", len(data)) + data)
+        sys.stdout.buffer.flush()
+
+    for text in WARM_UP:
+        _Templates({"messages": [text], "partials": {"partial": "{{ 1 }}"}}, max_output).render({})
+
+    # macOS refuses some of these; the parent's clock still holds
+    for limit, value in (
+        (resource.RLIMIT_AS, memory),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, 3),
+    ):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(limit, (value, value))
+
+    say({})
+    source = sys.stdin.buffer
+    while (frame := _read(source)) is not None:
+        sandbox = [_Templates(template, max_output) for template in frame["templates"]]
+        for index, variables in frame["jobs"]:
+            allow_more_time()
+            result = sandbox[index].render(variables)
+            say(result)
+            if "fatal" in result:
+                return
+
+
+def _read(source: BinaryIO) -> dict[str, Any] | None:
+    header = source.read(4)
+    if len(header) < 4:
+        return None
+    data = source.read(struct.unpack(">I", header)[0])
+    frame: dict[str, Any] = json.loads(data)
+    return frame
+
+
+class _Templates:
+    """The messages of one prompt with its partials, compiled when they are first used."""
+
+    def __init__(self, template: Mapping[str, Any], max_output: int) -> None:
+        self.messages: list[str] = template["messages"]
+        self.environment = _environment(template["partials"])
+        self.max_output = max_output
+        self.compiled: list[Any] = []
+
+    def render(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The reply to one job."""
+        try:
+            if not self.compiled:
+                self.compiled = [self.environment.from_string(text) for text in self.messages]
+            return self._texts(variables)
+        except MemoryError:
+            return {"failure": "it needs too much memory", "fatal": True}
+        except Exception as error:  # noqa: BLE001 - a template can raise anything, and that is its failure
+            return _failure(error)
+
+    def _texts(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        room = self.max_output
+        texts = []
+        for template in self.compiled:
+            pieces = []
+            for piece in template.generate(variables):
+                room -= len(piece)
+                if room < 0:
+                    return {
+                        "failure": f"the rendered prompt is longer than {self.max_output:,} characters",
+                        "variable": None,
+                    }
+                pieces.append(piece)
+            texts.append("".join(pieces))
+        return {"texts": texts}
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
+
+    match error:
+        case UndefinedError():
+            name = re.fullmatch(r"'(\w+)' is undefined", str(error.message))
+            return {"variable": name[1]} if name else {"failure": str(error.message)}
+        case TemplateNotFound():
+            return {"failure": f"the partial {error.name} is not among the prompt's partials"}
+        case TemplateSyntaxError():
+            return {"failure": f"line {error.lineno}: {error.message}"}
+        case RecursionError():
+            return {"failure": "it is nested too deeply"}
+        case TypeError():
+            return {"failure": str(error)}
+        case _:
+            return {"failure": f"{type(error).__name__}: {error}"}
+
+
+def _environment(partials: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
+    from jinja2 import DictLoader, StrictUndefined
+
+    environment = _sandbox()(loader=DictLoader(dict(partials)), undefined=StrictUndefined, finalize=_put_out)
+    environment.globals.clear()
+    del environment.filters["random"]  # the same case must give the same prompt
+    environment.filters = {name: _plainly(one) for name, one in environment.filters.items()}
+    return environment
+
+
+class _Function:
+    """A function in a template: it can be called, but not become text, which would hold its address in memory and
+    differ from run to run."""
+
+    def __init__(self, function: Callable[..., Any], what: str) -> None:
+        self.function = function
+        self.what = what
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self.function(*arguments, **named)
+
+    def __str__(self) -> str:
+        raise TypeError(self.what)
+
+    __repr__ = __str__
+
+    def __format__(self, _: str) -> str:
+        raise TypeError(self.what)
+
+
+def _plain(value: Any, what: str = "it is a function, not a value") -> Any:
+    """``value``; a function so that it can't become text, an iterator as the list of what it gives."""
+    if value is None or isinstance(value, str | int | float | list | dict | tuple | _Function):
+        return value
+    if callable(value):
+        return _Function(value, what)
+    return list(value) if hasattr(value, "__next__") else value
+
+
+def _plainly(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def plain(*arguments: Any, **named: Any) -> Any:
+        return _plain(function(*arguments, **named))
+
+    return plain
+
+
+def _put_out(value: Any) -> Any:
+    """What an expression gives, if it is a JSON value. Raises TypeError."""
+    for part in _no_json(value):
+        name = type(part).__name__
+        hint = ": add | list" if name.startswith("dict_") else ""
+        raise TypeError(part.what if isinstance(part, _Function) else f"{name} is no JSON value{hint}")
+    return value
+
+
+def _no_json(value: Any) -> Iterator[Any]:
+    """The parts of a value that aren't JSON."""
+    from jinja2 import Undefined
+
+    if value is None or isinstance(value, str | int | float | Undefined):
+        return
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _no_json(key)
+            yield from _no_json(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _no_json(inner)
+    else:
+        yield value
+
+
+@functools.cache
+def _sandbox() -> type[ImmutableSandboxedEnvironment]:
+    from jinja2 import sandbox
+
+    class Sandbox(sandbox.ImmutableSandboxedEnvironment):
+        """Functions of values can be called and nothing else."""
+
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            return _plain(super().getattr(obj, attribute), _instead(obj, attribute))
+
+        def getitem(self, obj: Any, argument: Any) -> Any:
+            return _plain(super().getitem(obj, argument), _instead(obj, argument))
+
+        def call(__self, __context: Any, __obj: Any, *arguments: Any, **named: Any) -> Any:  # noqa: N805
+            function = __obj.function if isinstance(__obj, _Function) else __obj
+            return _plain(super().call(__context, function, *arguments, **named))
+
+    return Sandbox
+
+
+def _instead(obj: Any, name: object) -> str:
+    """What to write where a function was meant to be a value."""
+    kind = type(obj).__name__
+    if isinstance(obj, dict) and name in obj:
+        return f"{name} is a function of every {kind}: write [{name!r}] for the value of that name"
+    return f"{name} is a function of a {kind}, not a value"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))

@@ -1,0 +1,182 @@
+"""What a person may clear: by an approving review, or by an override with a reason (the bot's ``/verdict approve``).
+
+Both come from people who may write, saw the verdict and did not take part in the head: they neither opened it, nor
+committed to it, nor pushed to it. Where a bot may hide such a person, two people must accept.
+
+A review clears ``needs_review``; ``blocked`` needs the override; ``error`` is never cleared: nothing was measured. A
+clearance is bound to the content digest: it survives unrelated commits and the merge queue, and dies with the next
+change that matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from engine.approvals.contributors import contributors, is_bot
+from schemas.host import TITLE_LIMIT, Authorship, Review, ReviewState, Sha
+from schemas.scorecard import Clearance, ReasonCode, Scorecard, VerdictStatus
+
+DECIDES = (ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISMISSED)
+
+
+def may_be_cleared(scorecard: Scorecard) -> bool:
+    """Whether a review could make this pass. A run that still waits for its approval has nothing to be accepted."""
+    return scorecard.status is VerdictStatus.NEEDS_REVIEW and not scorecard.passes and not _waits(scorecard)
+
+
+def not_overridable(scorecard: Scorecard) -> str | None:
+    """Why no override can make this pass, in a sentence; ``None`` when one can."""
+    if scorecard.passes:
+        return "The check passes already: there is nothing to accept."
+    if _waits(scorecard):
+        return "Nothing was measured yet: the head of this fork waits for `/verdict approve-run` with its commit id."
+    reasons = (*scorecard.reasons, *(reason for card in scorecard.lineages for reason in card.reasons))
+    statuses = {scorecard.status, *(card.status for card in scorecard.lineages), *(reason.status for reason in reasons)}
+    if VerdictStatus.ERROR in statuses:
+        return "Something was not measured (the verdict says what). Fix it and run again: an error can't be accepted."
+    return None
+
+
+def shows_as_much(shown: Scorecard, now: Scorecard) -> bool:
+    """Whether a person who saw ``shown`` saw every kind of reason for which ``now`` needs review."""
+    return now.status is not VerdictStatus.NEEDS_REVIEW or (
+        shown.status is not now.status or _review_codes(now) <= _review_codes(shown)
+    )
+
+
+def _review_codes(scorecard: Scorecard) -> set[ReasonCode]:
+    reasons = (*scorecard.reasons, *(reason for card in scorecard.lineages for reason in card.reasons))
+    return {reason.code for reason in reasons if reason.status is VerdictStatus.NEEDS_REVIEW}
+
+
+def _waits(scorecard: Scorecard) -> bool:
+    return any(reason.code is ReasonCode.UNTRUSTED for reason in scorecard.reasons)
+
+
+def standing_approvals(reviews: Sequence[Review], author: str | None) -> tuple[Review, ...]:
+    """Each person's last word where it is an approval, newest first; the author's own and bots' don't count.
+
+    ``reviews`` come oldest first. A mere comment takes nothing back.
+    """
+    last = {review.reviewer: review for review in reviews if review.state in DECIDES}
+    standing = [
+        review
+        for review in last.values()
+        if review.state is ReviewState.APPROVED
+        and review.reviewer not in ("", author)
+        and not is_bot(review.reviewer)
+        and review.commit is not None
+    ]
+    return tuple(sorted(standing, key=lambda review: review.submitted_at, reverse=True))
+
+
+def clearance(
+    scorecard: Scorecard,
+    reviews: Sequence[Review],
+    *,
+    author: str | None,
+    content_digest: str,
+    authorship: Callable[[], Authorship],
+    may_write: Callable[[str], bool],
+    shown_since: Callable[[Sha], str | None],
+) -> Clearance | None:
+    """The newest approval that accepts this scorecard, or ``None``. Two people are named where two must accept.
+
+    ``authorship`` is asked only where an approval stands; what it raises is passed on.
+    ``shown_since`` gives the time (UTC, ISO 8601) from which on the reviewed commit showed a verdict of this very
+    content that a person may clear (``None``: never): who approved before that, or saw other reasons on another base,
+    accepted something else.
+    """
+    if not may_be_cleared(scorecard):
+        return None
+    accepting: list[Review] = []
+    work: Authorship | None = None
+    for review in standing_approvals(reviews, author):
+        commit = review.commit or ""
+        shown = shown_since(commit)
+        after = None if shown is None else _seconds(shown, review.submitted_at)
+        if after is None or after < 0 or not may_write(review.reviewer):
+            continue
+        work = work or authorship()
+        found = contributors(work, review.commit)
+        if found.include(review.reviewer):
+            continue
+        accepting.append(review)
+        if len(accepting) >= found.approvals:
+            newest = accepting[0]
+            return Clearance(
+                by=_named(one.reviewer for one in accepting),
+                commit=newest.commit or "",
+                at=newest.submitted_at,
+                url=newest.url or None,
+                content_digest=content_digest,
+            )
+    return None
+
+
+def standing_override(
+    scorecard: Scorecard,
+    overrides: Sequence[Clearance],
+    *,
+    author: str | None,
+    content_digest: str,
+    authorship: Callable[[], Authorship],
+    now: str,
+) -> Clearance | None:
+    """The newest override that accepts this scorecard, or ``None``. ``now`` is UTC, ISO 8601, as all times here.
+
+    Whether the person might write was asked when the override was given. ``authorship`` as for ``clearance``.
+    """
+    if not_overridable(scorecard) is not None:
+        return None
+    standing = [
+        one
+        for one in overrides
+        if one.content_digest == content_digest
+        and one.by not in ("", author)
+        and one.reason
+        and (_seconds(now, one.expires_at or "") or 0) > 0
+    ]
+    accepting: dict[str, Clearance] = {}
+    work: Authorship | None = None
+    for one in sorted(standing, key=lambda one: moment(one.at), reverse=True):
+        work = work or authorship()
+        found = contributors(work, one.commit)
+        if found.include(one.by) or is_bot(one.by):
+            continue
+        accepting.setdefault(one.by.casefold(), one)
+        if len(accepting) >= found.approvals:
+            newest, *_ = accepting.values()
+            return newest.model_copy(update={"by": _named(given.by for given in accepting.values())})
+    return None
+
+
+def _named(people: Iterable[str]) -> str:
+    return " and ".join(people)
+
+
+def _seconds(start: str, end: str) -> float | None:
+    """From one time to another; ``None`` where one isn't a time: what is unknown clears nothing."""
+    try:
+        return (moment(end) - moment(start)).total_seconds()
+    except ValueError:
+        return None
+
+
+def moment(text: str) -> datetime:
+    """A time in ISO 8601 with its zone (``Z`` or an offset), so that two spellings of one time are equal.
+
+    Raises ValueError for anything else.
+    """
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError(f"{text!r} has no zone")
+    return found
+
+
+def cleared(scorecard: Scorecard, by: Clearance) -> Scorecard:
+    """The scorecard as accepted by a person: the verdict stays what it is, the check passes, the title says who."""
+    suffix = f" ({'overridden' if by.reason else 'accepted'} by {by.by})"
+    title = scorecard.title[: TITLE_LIMIT - len(suffix)] + suffix
+    return scorecard.model_copy(update={"passes": True, "clearance": by, "title": title})

@@ -1,0 +1,1 @@
+"""Pure halves of single commands: ``init``, ``tests lint``, ``plan``, ``power`` and ``schema``."""

@@ -1,0 +1,174 @@
+"""What ``promptverdict plan`` says: what would run and why, with calls, tokens and USD by arm."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from engine.doubts.judge_probes import PROBES
+from engine.planning.call_cost import BYTES_PER_TOKEN, UNLIMITED_OUTPUT, estimate, worst_case
+from engine.readers.labels import read_labels
+from evaluators.generation import BLIND_CALLS, RubricJudge
+from schemas.config import Usd
+from schemas.errors import ConfigError
+from schemas.outcomes import Arm
+from schemas.prompts import Finding
+from schemas.scorecard import Change, Reason
+from schemas.testsets import TestCase
+from schemas.values import Value
+
+if TYPE_CHECKING:
+    from engine.pipeline import PlannedLineage, Prepared
+    from engine.planning.plan import Plan
+    from schemas.prompts import Request
+
+
+class ArmReport(Value):
+    """One run of every case whose request differs between the arms."""
+
+    arm: Arm
+    model: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Usd
+    """Expected."""
+    worst_usd: Usd
+    """If every answer were as long as its limit."""
+
+
+class JudgeReport(Value):
+    """One grading of every answer of both arms, of the sample answers that people graded, and of the probes."""
+
+    model: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Usd
+    """Expected."""
+    worst_usd: Usd
+    """If every answer and every grade were as long as its limit."""
+
+
+class ExperimentReport(Value):
+    """One lineage × one model."""
+
+    lineage: str
+    model: str
+    cases: int
+    identical: int
+    """Cases whose request is the same in both arms: they need no call."""
+    slices: dict[str, int]
+    changes: tuple[Change, ...]
+    arms: tuple[ArmReport, ...]
+    judge: JudgeReport | None
+    """``None``: nothing is graded by a rubric."""
+    reasons: tuple[Reason, ...]
+    """What already speaks for a verdict, or why nothing can be measured."""
+    warnings: tuple[Finding, ...]
+
+
+class PlanReport(Value):
+    """The whole plan. Nothing was spent to make it."""
+
+    base: str
+    merge_base: str | None
+    head: str
+    experiments: tuple[ExperimentReport, ...]
+    unaffected: int
+    cost_usd: Usd
+    worst_usd: Usd
+    budget_usd: Usd
+    reasons: tuple[Reason, ...]
+    warnings: tuple[Finding, ...]
+
+
+def plan_report(prepared: Prepared) -> PlanReport:
+    """Sums up what was prepared."""
+    experiments = tuple(map(_experiment, prepared.entries))
+    paid: list[ArmReport | JudgeReport] = [arm for each in experiments for arm in each.arms]
+    paid += [each.judge for each in experiments if each.judge is not None]
+    detection = prepared.detection
+    return PlanReport(
+        base=prepared.pull_request.base_sha,
+        merge_base=prepared.detection.merge.base,
+        head=prepared.pull_request.head_sha,
+        experiments=experiments,
+        unaffected=detection.unaffected,
+        cost_usd=sum((part.cost_usd for part in paid), Decimal(0)),
+        worst_usd=sum((part.worst_usd for part in paid), Decimal(0)),
+        budget_usd=detection.budget_usd,
+        reasons=detection.reasons,
+        warnings=detection.warnings,
+    )
+
+
+def _experiment(entry: PlannedLineage) -> ExperimentReport:
+    plan = entry.plan
+    slices: dict[str, int] = {}
+    for case in plan.cases if plan else ():
+        for name in case.slices:
+            slices[name] = slices.get(name, 0) + 1
+    return ExperimentReport(
+        lineage=entry.change.name,
+        model=entry.model,
+        cases=len(plan.cases) if plan else 0,
+        identical=sum(plan.identical) if plan else 0,
+        slices=slices,
+        changes=entry.change.changes,
+        arms=tuple(
+            ArmReport(
+                arm=arm,
+                model=arm_plan.endpoint.model.model,
+                calls=plan.estimates[arm].calls,
+                input_tokens=plan.estimates[arm].input_tokens,
+                output_tokens=plan.estimates[arm].output_tokens,
+                cost_usd=plan.estimates[arm].cost_usd,
+                worst_usd=plan.estimates[arm].worst_usd,
+            )
+            for arm, arm_plan in plan.arms.items()
+        )
+        if plan
+        else (),
+        judge=_judge(entry, plan) if plan else None,
+        reasons=(*entry.reasons, *entry.change.reasons),
+        warnings=(*entry.change.warnings, *(plan.warnings if plan else ())),
+    )
+
+
+def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
+    """An answer is taken to be as long as the arm's estimate says; a judge's reply is a quarter of its limit."""
+    change = entry.change
+    if change.rubric is None or change.judge is None:
+        return None
+    judge = RubricJudge(change.rubric, change.judge, gates=False)
+    expected: list[Request] = []
+    worst = Decimal(0)
+    price = plan.judges[0].price
+    for arm, arm_plan in plan.arms.items():
+        tokens = plan.estimates[arm].output_tokens // max(1, plan.estimates[arm].calls)
+        for case, request, same in zip(plan.cases, arm_plan.requests, plan.identical, strict=True):
+            if request is None or same:
+                continue
+            limit = request.parameters.max_tokens or UNLIMITED_OUTPUT
+            for call in range(BLIND_CALLS):
+                expected.append(judge.request(case, "x" * (tokens * BYTES_PER_TOKEN), call=call))
+                worst += worst_case(judge.request(case, "x" * (limit * BYTES_PER_TOKEN), call=call), price)
+    path = change.config.judge.labels if change.config.judge else None
+    with suppress(ConfigError):  # said by the run, which then doesn't ask about any of them
+        for number, answer in enumerate(read_labels(path or "", (change.judge_labels or "").encode(), change.rubric)):
+            case = TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
+            graded = [judge.request(case, answer.output, call=call) for call in range(BLIND_CALLS)]
+            times = 2 if number < PROBES else 1
+            expected += graded * times
+            worst += times * sum((worst_case(request, price) for request in graded), Decimal(0))
+    found = estimate(expected, price)
+    return JudgeReport(
+        model=change.judge.model,
+        calls=found.calls,
+        input_tokens=found.input_tokens,
+        output_tokens=found.output_tokens,
+        cost_usd=found.cost_usd,
+        worst_usd=worst,
+    )

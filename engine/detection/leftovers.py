@@ -1,0 +1,64 @@
+"""Placeholders and tags of other template languages that a change adds and that are sent as they stand.
+
+Whatever fills them in elsewhere sends something else than what was measured.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from engine.readers.bounded import shown
+from engine.readers.dialects import GITHUB_VARIABLE
+from schemas.prompts import Dialect, PromptFile
+from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+
+NAMED = 3
+_ANYWHERE = re.compile(r"\$\{\s*[A-Za-z_][^{}\n]{0,200}\}|%\(\w+\)[sdf]|<%.{0,200}?%>")
+_TAGS = re.compile(
+    r"\{%[-+]?\s*[a-z].{0,200}?%\}"
+    r"|\{\{[#/>^&!~-]?\s*(?:\w|(?:'[^'\n]{0,200}'|\"[^\"\n]{0,200}\")\s*(?:if\b|[|~]))[^{}]{0,200}\}\}",
+    re.DOTALL,
+)
+_COMMENT = re.compile(r"\{#(.*?)#\}", re.DOTALL)
+
+
+def leftover_reasons(name: str, old: PromptFile | None, new: PromptFile | None) -> tuple[Reason, ...]:
+    """Returns a reason where ``new`` sends such text more often than ``old`` does."""
+    if old is None or new is None:
+        return ()
+    added = [*(Counter(_leftovers(new)) - Counter(_leftovers(old))), *_commented_out(old, new)]
+    if not added:
+        return ()
+    more = f" and {len(added) - NAMED} more" if len(added) > NAMED else ""
+    listed = ", ".join(f"`{shown(' '.join(text.split()), 50).replace('`', chr(39))}`" for text in added[:NAMED])
+    sentence = (
+        f"{name}: {shown(new.path)} now sends {listed}{more} as it stands: what another template language would make "
+        "of it was not measured."
+    )
+    return (Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
+
+
+def _leftovers(prompt: PromptFile) -> Iterator[str]:
+    for text in _texts(prompt):
+        yield from _ANYWHERE.findall(text)
+        if prompt.dialect is not Dialect.JINJA:
+            filled = GITHUB_VARIABLE if prompt.dialect is Dialect.GITHUB else None
+            yield from (tag for tag in _TAGS.findall(text) if filled is None or not filled.fullmatch(tag))
+
+
+def _commented_out(old: PromptFile, new: PromptFile) -> Iterator[str]:
+    """Comments of Jinja that hold text of the old version, where they are sent."""
+    if new.dialect is Dialect.JINJA:
+        return
+    known = " ".join(" ".join(_texts(old)).split())
+    for text in _texts(new):
+        for found in _COMMENT.finditer(text):
+            said = " ".join(found[1].split())
+            if said and said in known and found[0] not in known:
+                yield found[0]
+
+
+def _texts(prompt: PromptFile) -> list[str]:
+    return [*(message.content for message in prompt.messages), *prompt.included.values()]

@@ -1,0 +1,314 @@
+"""The monotone rule: what a head's configuration would loosen, tighten or leave as it is.
+
+Every setting of schemas.config has its direction here. A change that isn't known to be harmless needs review.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+
+from pydantic import JsonValue
+
+from engine.detection.settings import folded, settings_of
+from engine.readers.bounded import shown
+from schemas.config import Config, Defaults, FieldRule, GateConfig, LineageConfig, ModelConfig, SlicePolicy, duration
+from schemas.detection import Direction, PolicyChange
+from schemas.margins import default_margin
+from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+from schemas.values import Value, canonical_json
+
+NOTHING = "not set"
+LOOSER, TIGHTER, NEUTRAL, UNCLEAR = Direction.LOOSER, Direction.TIGHTER, Direction.NEUTRAL, Direction.UNCLEAR
+
+Flat = dict[str, JsonValue]
+"""Settings as JSON by their dotted keys."""
+Judge = Callable[[JsonValue, JsonValue], Direction]
+"""The direction of a change from a value to another, as JSON; ``None`` is a value that isn't written."""
+
+
+def compare_policies(base: Config, head: Config, *, moved: Mapping[str, str] | None = None) -> tuple[PolicyChange, ...]:
+    """Every setting that ``head`` writes differently, by key.
+
+    ``moved`` tells which paths were renamed in the same pull request (relative to the configuration's folder): a
+    setting that follows its file is neutral.
+    """
+    return tuple(sorted(_changes(base, head, moved or {}), key=lambda change: change.key))
+
+
+def policy_reasons(changes: Iterable[PolicyChange]) -> tuple[Reason, ...]:
+    """A reason for each change that a person has to accept."""
+    words = {LOOSER: "loosens its own gate", UNCLEAR: "changes its own gate"}
+    return tuple(
+        Reason(
+            code=ReasonCode.POLICY_CHANGED,
+            status=VerdictStatus.NEEDS_REVIEW,
+            sentence=f"This pull request {words[change.direction]}: {change.key}: {change.before} → {change.after}.",
+        )
+        for change in changes
+        if change.needs_review
+    )
+
+
+def counterparts(base: Config, head: Config, moved: Mapping[str, str]) -> dict[str, str]:
+    """Names of base's lineages with those that they have in the head: the same, or another one for the same prompt."""
+    named = {name: name for name in base.lineages if name in head.lineages}
+    free = {lineage.prompt: name for name, lineage in head.lineages.items() if name not in named}
+    for name, lineage in base.lineages.items():
+        if name not in named and (other := free.pop(moved.get(lineage.prompt, lineage.prompt), None)):
+            named[name] = other
+    return named
+
+
+# -- directions
+
+
+def _up_is(direction: Direction) -> Judge:
+    """For numbers: growing moves this way, shrinking the other. Not written is infinitely large."""
+
+    def judge(before: JsonValue, after: JsonValue) -> Direction:
+        grows = _number(after) > _number(before)
+        return direction if grows else (TIGHTER if direction is LOOSER else LOOSER)
+
+    return judge
+
+
+def _number(value: JsonValue) -> Decimal:
+    return Decimal("Infinity") if value is None else Decimal(str(value))
+
+
+def _always(direction: Direction) -> Judge:
+    return lambda _before, _after: direction
+
+
+def _ordered(*from_loose_to_tight: JsonValue) -> Judge:
+    """For settings with few values; one that isn't listed can't be compared."""
+
+    def judge(before: JsonValue, after: JsonValue) -> Direction:
+        if before not in from_loose_to_tight or after not in from_loose_to_tight:
+            return UNCLEAR
+        return TIGHTER if from_loose_to_tight.index(after) > from_loose_to_tight.index(before) else LOOSER
+
+    return judge
+
+
+def _margin(slice_name: str | None) -> Judge:
+    """A margin that isn't written is the default one, or wider where the test set certifies no less."""
+    default = default_margin(slice_name)
+
+    def judge(before: JsonValue, after: JsonValue) -> Direction:
+        if after is None:
+            return LOOSER if _number(before) <= _number(default) else UNCLEAR
+        if before is None:
+            return TIGHTER if _number(after) <= _number(default) else UNCLEAR
+        return LOOSER if _number(after) > _number(before) else TIGHTER
+
+    return judge
+
+
+def _slice(before: JsonValue, after: JsonValue) -> Direction:
+    """Watched is looser than anything. Guarded is looser than must-pass; a mean compares with neither."""
+    if SlicePolicy.WATCH in (before, after):
+        return LOOSER if after == SlicePolicy.WATCH else TIGHTER
+    return _ordered(SlicePolicy.GUARD, SlicePolicy.MUST_PASS)(before, after)
+
+
+def _floor(before: JsonValue, after: JsonValue) -> Direction:
+    return TIGHTER if _number(after or 0) > _number(before or 0) else LOOSER
+
+
+def _age(before: JsonValue, after: JsonValue) -> Direction:
+    old, new = duration(str(before)), duration(str(after))
+    return NEUTRAL if old == new else LOOSER if new > old else TIGHTER
+
+
+def _entry(before: JsonValue, after: JsonValue) -> Direction:
+    """Something that is checked appears (tighter), disappears (looser) or changes."""
+    return TIGHTER if before is None else LOOSER if after is None else UNCLEAR
+
+
+GATE: Mapping[str, Judge] = {
+    "mode": _always(UNCLEAR),
+    "repetitions": _up_is(TIGHTER),
+    "margin": _margin(None),
+    "margin.slice": _margin("any"),
+    "margin.slices": _margin("any"),
+    "adversarial": _slice,
+    "slices": _slice,
+    "max_cost_increase": _up_is(LOOSER),
+    "latency": _ordered("advisory", "gate"),
+    "max_latency_increase": _up_is(LOOSER),
+    "floor": _floor,
+    "inconclusive": _ordered("pass", "block"),
+}
+"""By setting; a key inside a map is judged as the map's own entry says, else as the map."""
+GENERAL = {"margin.slices": "margin.slice", "margin.metrics": "margin.overall", "margin.fields": "margin.overall"}
+"""Where a key is missing in a map, this setting holds in its stead."""
+RUN: Mapping[str, Judge] = {
+    "max_concurrency": _always(NEUTRAL),
+    "timeout_s": _always(NEUTRAL),
+    "deadline_s": _always(NEUTRAL),
+    "max_age": _age,
+}
+LINEAGE: Mapping[str, Judge] = {
+    "use_case": _always(UNCLEAR),
+    "prompt": _always(UNCLEAR),
+    "tests": _always(NEUTRAL),  # the cases themselves are compared
+    "labels": _always(UNCLEAR),
+    "multi_label": _always(UNCLEAR),
+    "rubric": _entry,
+    "judge": _always(UNCLEAR),
+    "reference": _always(UNCLEAR),
+    "static": _always(UNCLEAR),
+}
+FIELD: Mapping[str, Judge] = {
+    "kind": _always(UNCLEAR),
+    "tolerance": _up_is(LOOSER),
+    "match": _ordered("fuzzy", "normalised", "exact"),
+    "threshold": _up_is(TIGHTER),
+}
+MODEL: Mapping[str, Judge] = {
+    "model": _always(NEUTRAL),  # a swap is measured, and refused where base doesn't list the model
+    "parameters": _always(NEUTRAL),
+}
+
+
+GENERAL_SETTINGS: Mapping[str, Judge] = {
+    "mode": _ordered("inform", "enforce"),
+    "comment": _always(NEUTRAL),
+    "uncovered": _ordered("ignore", "warn", "needs_review"),
+}
+
+
+# -- the comparison
+
+
+def _general(base: Config, head: Config) -> Iterator[PolicyChange]:
+    for name, judge in GENERAL_SETTINGS.items():
+        old, new = getattr(base, name).value, getattr(head, name).value
+        if old != new:
+            yield _change(name, old, new, judge(old, new))
+
+
+def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[PolicyChange]:
+    yield from _general(base, head)
+    yield from _model_choice("defaults.model", base.defaults, head.defaults)
+    caps = (base.budget.per_run_usd, head.budget.per_run_usd)
+    if caps[0] != caps[1]:
+        yield _change("budget.per_run_usd", str(caps[0]), str(caps[1]), LOOSER if caps[1] > caps[0] else TIGHTER)
+    yield from _settings("run", _flat(_json(base.run)), _flat(_json(head.run)), RUN)
+    yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
+    for name in sorted(base.models.keys() | head.models.keys()):
+        judges = any(lineage.judge and lineage.judge.model == name for lineage in base.lineages.values())
+        yield from _model(f"models.{name}", base.models.get(name), head.models.get(name), judges=judges)
+    names = counterparts(base, head, moved)
+    for name, lineage in base.lineages.items():
+        if name not in names:
+            yield _change(f"lineages.{name}", "gated", "no longer gated", LOOSER)
+        else:
+            if names[name] != name:
+                yield _change(f"lineages.{name}", name, names[name], NEUTRAL)
+            yield from _lineage(f"lineages.{name}", (base, lineage), (head, head.lineages[names[name]]), moved)
+    for name in head.lineages:
+        if name not in names.values():
+            yield _change(f"lineages.{name}", "not gated", "gated", TIGHTER)
+
+
+def _lineage(
+    key: str, base: tuple[Config, LineageConfig], head: tuple[Config, LineageConfig], moved: Mapping[str, str]
+) -> Iterator[PolicyChange]:
+    old, new = base[1], head[1]
+    before, after = _json(old), _json(new)
+    for name, judge in LINEAGE.items():
+        if before[name] == after[name]:
+            continue
+        direction = judge(before[name], after[name])
+        followed = after[name] is not None and moved.get(str(before[name])) == after[name]
+        yield _change(f"{key}.{name}", before[name], after[name], NEUTRAL if followed else direction)
+    yield from _model_choice(f"{key}.model", old, new)
+    yield from _fields(f"{key}.fields", old.fields, new.fields)
+    checks = [{check.name: _json(check) for check in lineage.checks} for lineage in (old, new)]
+    for name in sorted(checks[0].keys() | checks[1].keys()):
+        pair = checks[0].get(name), checks[1].get(name)
+        if pair[0] != pair[1]:
+            yield _change(f"{key}.checks.{name}", *pair, _entry(*pair))
+    caps = [(lineage.budget or config.budget).per_run_usd for config, lineage in (base, head)]
+    if caps[0] != caps[1] and (old.budget or new.budget):
+        yield _change(f"{key}.budget.per_run_usd", str(caps[0]), str(caps[1]), LOOSER if caps[1] > caps[0] else TIGHTER)
+    runs = [(_flat(_json(config.run)), _flat(_json(settings_of(config, own)[1]))) for config, own in (base, head)]
+    yield from _own(f"{key}.run", RUN, *runs)
+    gates = [(_gate(config.gate), _gate(settings_of(config, own)[0])) for config, own in (base, head)]
+    yield from _own(f"{key}.gate", GATE, *gates)
+
+
+def _own(
+    key: str, judges: Mapping[str, Judge], old: tuple[Flat, Flat], new: tuple[Flat, Flat]
+) -> Iterator[PolicyChange]:
+    """Changes of what holds for a lineage, without those that come from the defaults, which are reported there."""
+    inherited = set(_settings(key, old[0], new[0], judges))
+    yield from (change for change in _settings(key, old[1], new[1], judges) if change not in inherited)
+
+
+def _model_choice(key: str, old: Defaults | LineageConfig, new: Defaults | LineageConfig) -> Iterator[PolicyChange]:
+    """Another model is measured; a model less is an experiment less."""
+    if old.model != new.model:
+        counts = [1 if isinstance(model, str) else len(model or ()) for model in (old.model, new.model)]
+        yield _change(key, _json(old)["model"], _json(new)["model"], LOOSER if counts[0] > counts[1] > 0 else NEUTRAL)
+
+
+def _fields(key: str, old: Mapping[str, FieldRule], new: Mapping[str, FieldRule]) -> Iterator[PolicyChange]:
+    for name in sorted(old.keys() | new.keys()):
+        if name in old and name in new:
+            yield from _settings(f"{key}.{name}", _json(old[name]), _json(new[name]), FIELD)
+        else:
+            pair = _json(old[name]) if name in old else None, _json(new[name]) if name in new else None
+            yield _change(f"{key}.{name}", *pair, _entry(*pair))
+
+
+def _model(key: str, old: ModelConfig | None, new: ModelConfig | None, *, judges: bool) -> Iterator[PolicyChange]:
+    if old is None or new is None:
+        model = old or new
+        elsewhere = model is not None and (model.base_url or model.api_key_env or model.recording)
+        pair = _json(old) if old else None, _json(new) if new else None
+        yield _change(key, *pair, UNCLEAR if new is not None and elsewhere else NEUTRAL)
+    else:
+        yield from _settings(key, _json(old), _json(new), {} if judges else MODEL)
+
+
+def _settings(key: str, before: Flat, after: Flat, judges: Mapping[str, Judge]) -> Iterator[PolicyChange]:
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) == after.get(name):
+            continue
+        of_map, _, _ = name.rpartition(".")
+        judge = judges.get(name) or judges.get(of_map) or judges.get(name.partition(".")[0]) or _always(UNCLEAR)
+        general = GENERAL.get(of_map, name)
+        direction = judge(before.get(name, before.get(general)), after.get(name, after.get(general)))
+        yield _change(f"{key}.{name}", before.get(name), after.get(name), direction)
+
+
+def _gate(gate: GateConfig) -> Flat:
+    """A gate by setting. The adversarial slice is guarded unless the configuration says otherwise."""
+    flat = _flat(_json(folded(gate)))
+    flat.pop("slices.adversarial", None)
+    return flat | {"adversarial": flat["adversarial"] or SlicePolicy.GUARD.value}
+
+
+def _flat(values: Mapping[str, JsonValue], key: str = "") -> Flat:
+    flat: Flat = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{key}{name}.") if isinstance(value, dict) else {f"{key}{name}": value}
+    return flat
+
+
+def _json(value: Value) -> Flat:
+    return value.model_dump(mode="json")
+
+
+def _change(key: str, before: JsonValue, after: JsonValue, direction: Direction) -> PolicyChange:
+    return PolicyChange(key=shown(key, 160), before=_words(before), after=_words(after), direction=direction)
+
+
+def _words(value: JsonValue) -> str:
+    if value is None or value in ([], {}):
+        return NOTHING
+    return shown(value if isinstance(value, str) else canonical_json(value).decode(), 80)

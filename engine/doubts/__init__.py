@@ -1,0 +1,1 @@
+"""Why scores may not be trusted: reasons that keep a verdict from being approved."""

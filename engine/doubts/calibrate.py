@@ -1,0 +1,166 @@
+"""Before a run: does the judge of a lineage grade as people do? Only then do its grades decide anything."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from engine.doubts.judge_probes import probe, salt_of
+from engine.planning.plan import Plan, with_evaluator
+from engine.readers.labels import read_labels
+from engine.runner.access import Access
+from engine.runner.budget import SpendingCap
+from engine.runner.calls import Calls
+from engine.runner.experiment import Endpoint
+from engine.runner.failures import Cause, fix_for, host_of
+from engine.runner.retry import HOPELESS
+from evaluators.calibration import Calibration, calibrate
+from evaluators.generation import RubricJudge
+from evaluators.registry import evaluator_for
+from schemas.config import RunConfig
+from schemas.detection import LineageChange
+from schemas.errors import BudgetExceeded, ConfigError, ProviderError
+from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome
+from schemas.ports import Clock, OutcomeStore
+from schemas.prompts import Finding, Request
+from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A plan whose evaluator knows whether its judge may gate."""
+
+    plan: Plan
+    agreement: float | None = None
+    """Share of people's grades that the judge gives too; ``None`` when nobody graded sample answers."""
+    cost_usd: Decimal = Decimal(0)
+    """What the judge's answers cost now; nothing where they were in the store."""
+    stopped: Reason | None = None
+    """Why the calibration could not be finished: then nothing is to be measured either."""
+    doubts: tuple[Reason, ...] = ()
+    """What the judge's probes speak against."""
+
+
+async def calibrated(
+    plan: Plan,
+    change: LineageChange,
+    *,
+    access: Access,
+    store: OutcomeStore,
+    clock: Clock,
+    budget_usd: Decimal | None,
+    within: SpendingCap | None = None,
+) -> Graded:
+    """Has the judge grade the sample answers that people graded, and lets it gate where it agrees with them.
+
+    What it answered is in the store: a second run pays nothing. A judge that doesn't agree with people, or that nobody
+    graded sample answers for, doesn't gate, and the plan's warnings say so. A calibration that can't be finished stops
+    the lineage: to go on without the judge would be another gate than the configured one.
+    """
+    if change.judge is None or change.rubric is None:
+        return Graded(plan)
+    if change.judge_labels is None:
+        return Graded(
+            _doubted(
+                plan, "no sample answers have been graded by people yet, so its grades are shown but decide nothing"
+            )
+        )
+    calls = Calls(access, store, clock, SpendingCap(budget_usd, within=within), change.run)
+    try:
+        found = await _compared(change, calls, plan.judges[0])
+    except ConfigError as mistake:
+        return Graded(_doubted(plan, f"it could not be held against people's grades: {mistake}"))
+    except (BudgetExceeded, ProviderError) as error:
+        return Graded(plan, None, calls.spent_usd, _unfinished(error))
+    if not found.calibrated:
+        return Graded(_doubted(plan, _disagreement(found)), found.agreement, calls.spent_usd)
+    gating = change.tests.cases if change.tests else ()
+    evaluator = evaluator_for(
+        change.config, change.judged_by, change.rubric, change.judge, cases=gating, calibrated=True
+    )
+    return Graded(with_evaluator(plan, evaluator, change.config), found.agreement, calls.spent_usd)
+
+
+async def probed(
+    graded: Graded,
+    change: LineageChange,
+    outcomes: Sequence[Outcome],
+    *,
+    access: Access,
+    store: OutcomeStore,
+    clock: Clock,
+    budget_usd: Decimal | None,
+) -> Graded:
+    """Probes a judge that gates beside the answers that it graded, and says what speaks against its grades."""
+    decides = any(spec.kind == "dimension" and spec.gates for spec in graded.plan.evaluator.metrics)
+    if not decides or change.judge_labels is None:
+        return graded
+    calls = Calls(access, store, clock, SpendingCap(budget_usd), change.run)
+    doubts = await probe(change, graded.plan.judges[0], calls, outcomes, salt_of(graded.plan.digest))
+    return dataclasses.replace(graded, doubts=doubts, cost_usd=graded.cost_usd + calls.spent_usd)
+
+
+async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> Calibration:
+    assert change.rubric is not None
+    assert change.judge is not None
+    path = change.config.judge.labels if change.config.judge else None
+    labels = read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
+    unanswered: list[CompletionError] = []
+    stops: list[BudgetExceeded | ProviderError] = []
+
+    async def ask(request: Request, repetition: int) -> Completion | CompletionError:
+        try:
+            answer, _ = await calls.grade(request, repetition, endpoint)
+        except (BudgetExceeded, ProviderError) as stop:
+            stops.append(stop)
+            calls.end(stop)
+            return CompletionError(kind=ErrorKind.CANCELLED, message=stop.what, attempts=0)
+        if not isinstance(answer, CompletionError):
+            return answer.completion
+        unanswered.append(answer)
+        if answer.kind in HOPELESS:  # calls in flight are finished: the cost of a cancelled call is unknown
+            calls.end(_unreached(answer, endpoint, change.run))
+        return answer
+
+    found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
+    if stops:
+        raise stops[0]
+    if unanswered and not found.calibrated:
+        raise _unreached(unanswered[0], endpoint, change.run, len(unanswered))
+    return found
+
+
+def _unreached(error: CompletionError, endpoint: Endpoint, settings: RunConfig, times: int = 1) -> ProviderError:
+    cause = Cause(times, host_of(endpoint.model.origin), True, error)
+    return ProviderError(cause.said(), hint=fix_for(error, settings))
+
+
+def _unfinished(error: BudgetExceeded | ProviderError) -> Reason:
+    return Reason(
+        code=ReasonCode.BUDGET if isinstance(error, BudgetExceeded) else ReasonCode.NOTHING_MEASURED,
+        status=VerdictStatus.ERROR,
+        sentence=f"Nothing was measured: the judge could not be held against people's grades: {error}.",
+    )
+
+
+def _disagreement(found: Calibration) -> str:
+    most = max((one.pairs for one in found.dimensions.values()), default=0)
+    if found.missing > most or all(one.sufficient for one in found.dimensions.values()):
+        lost = f"it gave no grades to {found.missing} of the sample answers"
+        return f"{lost} ({found.problem}), so its grades decide nothing"
+    weak = {name: one for name, one in found.dimensions.items() if not one.sufficient}
+    told = ", ".join(
+        f"{name} (κ {'unknown' if one.kappa is None else f'{one.kappa:.2f}'} over {one.pairs} answers)"
+        for name, one in weak.items()
+    )
+    return f"it doesn't agree with people well enough on {told}, so its grades decide nothing"
+
+
+def _doubted(plan: Plan, why: str) -> Plan:
+    warning = Finding(
+        what=f"the judge of {plan.lineage} doesn't gate: {why}",
+        hint="grade at least 30 sample answers and name the file under judge.labels, or improve the rubric",
+    )
+    return dataclasses.replace(plan, warnings=(*plan.warnings, warning))

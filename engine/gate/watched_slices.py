@@ -1,0 +1,93 @@
+"""Watched slices and cases that the head adds: too few to decide on, but a confirmed break is not approved silently."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from engine.gate.bounds import CASE_MARGIN
+from engine.gate.cells import BASELINE, CANDIDATE, Batch, Bools, Observations
+from engine.gate.guard import broken_p
+from engine.gate.hypotheses import Hypothesis
+from engine.gate.state import ComparisonState
+from schemas.config import SlicePolicy
+from schemas.testsets import CHANGED_REQUESTS
+
+PAIRS = 6
+GIVE_UP = 2
+"""Pairs that don't replicate."""
+CONFIRMED = PAIRS - GIVE_UP + 1
+SHARE = 0.10
+REVIEW = 0.20
+"""Chance to ask a person about the watched slices of a prompt that is no worse."""
+
+
+def threshold(cases: int) -> int:
+    """How many breaks among so many cases of a slice are remarkable."""
+    return max(2, -(-cases * int(SHARE * 100) // 100))
+
+
+def watch(state: ComparisonState) -> Generator[Batch, Observations, dict[str | None, tuple[int, ...]]]:
+    """Confirms what looks broken in watched slices by fresh pairs.
+
+    A slice has a hit where enough of its cases break, and more often than those elsewhere. By slice
+    with a hit (``None``: cases that the head adds, where one break is enough): the confirmed breaks.
+    """
+    groups = _suspects(state)
+    suspects = sorted({i for worse, better, _ in groups.values() for i in (*worse, *better)})
+    if not suspects:
+        return {}
+    confirmed = yield from _confirm(state, suspects)
+    level = REVIEW / state.design.lineages / max(len(state.design.of_policy(SlicePolicy.WATCH)), 1)
+    hits: dict[str | None, tuple[int, ...]] = {}
+    for name, (worse, better, least) in groups.items():
+        broken = tuple(i for i in worse if i in confirmed)
+        enough = len(broken) - sum(i in confirmed for i in better) >= least
+        if enough and (name is None or broken_p(state, name, broken) <= level):
+            hits[name] = broken
+    return hits
+
+
+def _suspects(state: ComparisonState) -> dict[str | None, tuple[list[int], list[int], int]]:
+    """Cases that look worse and better, and how many net breaks are a hit, by group with enough that look worse."""
+    design = state.design
+    differences = np.nan_to_num(state.ledger.imputed()[:, 0])
+    groups: dict[str | None, tuple[list[int], list[int], int]] = {}
+    watched = {h.slice: design.inside(h.slice) for h in design.hypotheses if _is_watched(h)}
+    known = state.ledger.seen | design.identical  # a run may end before all of a large slice was seen
+    places: list[tuple[str | None, Bools, int]] = [
+        (name, inside, _least(name, int((inside & known).sum()))) for name, inside in watched.items()
+    ]
+    if design.added.any():
+        places.append((None, design.added, 1))
+    for name, inside, least in places:
+        worse, better = (np.flatnonzero(inside & (s * differences >= CASE_MARGIN)).tolist() for s in (-1, 1))
+        if len(worse) >= least:
+            groups[name] = (worse, better, least)
+    return groups
+
+
+def _least(name: str | None, cases: int) -> int:
+    """One break is enough where a change reaches a single case: nothing else can show what it does."""
+    return min(threshold(cases), max(cases, 1)) if name == CHANGED_REQUESTS else threshold(cases)
+
+
+def _is_watched(h: Hypothesis) -> bool:
+    return h.policy is SlicePolicy.WATCH and h.metric == 0 and h.slice is not None
+
+
+def _confirm(state: ComparisonState, suspects: Sequence[int]) -> Generator[Batch, Observations, frozenset[int]]:
+    """Cases whose fresh pairs differ as the first runs did: at least 5 of 6. A missing cell speaks against the
+    candidate."""
+    direction = np.sign(state.ledger.imputed()[:, 0])
+    agreed, failed = dict.fromkeys(suspects, 0), dict.fromkeys(suspects, 0)
+    while running := [i for i in suspects if failed[i] < GIVE_UP and agreed[i] + failed[i] < PAIRS]:
+        asked = state.ledger.fresh_batch(dict.fromkeys(running, (GIVE_UP, GIVE_UP)), "watch")
+        given = state.ledger.record_fresh(asked, (yield asked))
+        for i in running:
+            fall = np.nan_to_num(given[i][BASELINE][:, 0], nan=1.0) - np.nan_to_num(given[i][CANDIDATE][:, 0], nan=0.0)
+            same = int((np.sign(fall) == -direction[i]).sum())
+            agreed[i] += same
+            failed[i] += GIVE_UP - same
+    return frozenset(i for i in suspects if agreed[i] >= CONFIRMED)

@@ -1,0 +1,80 @@
+"""Whether the inputs of the cases reach the requests, and which cases a change reaches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from engine.readers.bounded import shown
+from engine.readers.dialects import variables_of
+from engine.runner.experiment import ArmPlan
+from schemas.outcomes import Arm
+from schemas.prompts import Dialect, PromptFile
+from schemas.testsets import CHANGED_REQUESTS, TestCase
+from schemas.values import digest_of
+
+FORMS = (
+    r"\{{\{{\s*\$?{0}\s*\}}\}}",
+    r"\$?\{{\s*\$?{0}\s*\}}",
+    r"%\({0}\)s",
+    r"\$\({0}\)",
+    r"%{0}%",
+    r"<%=?\s*{0}\s*%>",
+)
+"""How other template languages write a variable."""
+
+
+def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], cases: Sequence[TestCase]) -> str | None:
+    """Why the cases measure nothing of their own: no input reaches a request. ``None``: they do.
+
+    A placeholder that is sent as it stands counts, whatever else the prompt fills in.
+    """
+    for prompt in prompts[::-1]:
+        if (unfilled := _unfilled(prompt, cases)) is not None:
+            name, written = unfilled
+            return (
+                f"{shown(prompt.path)} sends {shown(written)} as it stands, so the input {shown(name)} never reaches "
+                f"the model: write {_variable(prompt.dialect, name)}. If it is meant so, set static: true."
+            )
+    inputs = {digest_of(case.inputs) for case in cases}
+    requests = {tuple(request and request.digest for request in sent) for sent in zip(*_sent(arms), strict=True)}
+    if len(inputs) > 1 and len(requests) == 1:
+        names = sorted({name for case in cases for name in case.inputs})
+        listed = ", ".join(map(shown, names[:5]))
+        return (
+            f"All {len(cases)} cases send the same request: the prompt uses none of their inputs ({listed}). "
+            f"Write {_variable(prompts[-1].dialect, names[0])} where the input belongs. "
+            "If the prompt takes no input, set static: true."
+        )
+    return None
+
+
+def _sent(arms: Mapping[Arm, ArmPlan]) -> list[Sequence[object]]:
+    return [plan.requests for plan in arms.values()]
+
+
+def _unfilled(prompt: PromptFile, cases: Sequence[TestCase]) -> tuple[str, str] | None:
+    """An input that the prompt doesn't use, and its placeholder in the text."""
+    texts = [*(message.content for message in prompt.messages), *prompt.included.values()]
+    for name in sorted({name for case in cases for name in case.inputs} - variables_of(prompt)):
+        pattern = re.compile("|".join(form.format(re.escape(name)) for form in FORMS))
+        if found := next((match for text in texts if (match := pattern.search(text))), None):
+            return name, found[0]
+    return None
+
+
+def _variable(dialect: Dialect, name: str) -> str:
+    return f"{{{name}}}" if dialect is Dialect.BRACES else f"{{{{{name}}}}}"
+
+
+def mark_changed(cases: Sequence[TestCase], identical: Sequence[bool]) -> tuple[TestCase, ...]:
+    """The cases, with those that a change reaches in a slice of their own where it doesn't reach all.
+
+    What it does to them may be lost in the mean over cases that send the very same requests.
+    """
+    if all(identical) or not any(identical):
+        return tuple(cases)
+    return tuple(
+        case if same else case.model_copy(update={"slices": tuple(dict.fromkeys((*case.slices, CHANGED_REQUESTS)))})
+        for case, same in zip(cases, identical, strict=True)
+    )

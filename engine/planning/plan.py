@@ -1,0 +1,274 @@
+"""From a changed lineage to an experiment: both arms rendered, paired, priced and hashed before the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from engine.planning.call_cost import Estimate, estimate
+from engine.planning.inputs import mark_changed, unused_inputs
+from engine.planning.reach import RenderedSide, unreached
+from engine.runner.experiment import ArmPlan, Endpoint
+from schemas.config import GateConfig, LineageConfig, ModelConfig
+from schemas.outcomes import Arm
+from schemas.ports import Evaluator, PriceTable, RenderFailure, RenderJob, TemplateRenderer
+from schemas.prompts import Finding, Message, Parameters, PromptFile, Request
+from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+from schemas.testsets import TestCase
+from schemas.values import canonical_json, digest_of
+
+
+@dataclass(frozen=True)
+class ArmSource:
+    """What one arm is made of."""
+
+    prompt: PromptFile
+    model: ModelConfig
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One lineage × one model, planned. Nothing has been called yet."""
+
+    lineage: str
+    model: str
+    """The candidate's model name in the configuration."""
+    cases: tuple[TestCase, ...]
+    added: tuple[bool, ...]
+    """Cases that only the head has."""
+    arms: Mapping[Arm, ArmPlan]
+    """Without a baseline for a new lineage, or where the baseline can't be rendered."""
+    identical: tuple[bool, ...]
+    """Both arms send the same request: no call is needed."""
+    evaluator: Evaluator
+    judges: tuple[Endpoint, ...]
+    gate: GateConfig
+    digest: str
+    """The content digest: requests of both arms, gating tests, policy, evaluator."""
+    estimates: Mapping[Arm, Estimate]
+    """One run of every case whose requests differ."""
+    unreached: tuple[str, ...] = ()
+    """Parts of the prompt's change that no case reaches."""
+    warnings: tuple[Finding, ...] = ()
+
+
+def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
+    """The call that a rendered prompt becomes. The prompt's own parameters win over its model's; an output limit that
+    is not configured is sent only where the API requires one."""
+    own = {
+        name: value
+        for name, value in source.prompt.parameters.model_dump(exclude_unset=True).items()
+        if value not in (None, (), {})
+    }
+    default = {} if source.model.default_limit is None else {"max_tokens": source.model.default_limit}
+    parameters = Parameters.model_validate(default | _given(source.model.parameters) | own)
+    return Request(
+        provider=source.model.provider,
+        origin=source.model.origin,
+        api=source.model.unusual_api,
+        model=source.model.model,
+        messages=messages,
+        parameters=parameters,
+    )
+
+
+def _given(parameters: Parameters) -> dict[str, object]:
+    return {name: value for name, value in parameters.model_dump().items() if value not in (None, (), {})}
+
+
+def plan_experiment(
+    *,
+    lineage: str,
+    model: str,
+    config: LineageConfig,
+    gate: GateConfig,
+    baseline: ArmSource | None,
+    candidate: ArmSource,
+    tests: Sequence[TestCase],
+    added: Sequence[TestCase],
+    evaluator: Evaluator,
+    judges: Sequence[ModelConfig],
+    renderer: TemplateRenderer,
+    prices: PriceTable,
+) -> Plan | Reason:
+    """Plans one experiment, or says why nothing can be measured.
+
+    Raises ConfigError for a model without a price.
+    """
+    cases = (*tests, *added)
+    if not cases:
+        where = config.tests or "the prompt's testData"
+        return _problem(ReasonCode.NO_CASES, f"There is no test case: {where} is empty, so nothing was measured.")
+    rendered = {arm: _rendered(source, cases, renderer) for arm, source in _sources(baseline, candidate)}
+    warnings: list[Finding] = []
+    if isinstance(failure := rendered[Arm.CANDIDATE], _Unfilled):
+        return _problem(ReasonCode.UNREADABLE, f"The candidate prompt can't be filled in: {failure.why}.")
+    arms = {}
+    for arm, source in _sources(baseline, candidate):
+        messages = rendered[arm]
+        if isinstance(messages, _Unfilled):
+            if messages.gone or messages.first >= len(tests):
+                hint = "run it again" if messages.gone else "give the added case the inputs that it needs"
+                return _problem(
+                    ReasonCode.UNREADABLE, f"The baseline prompt can't be filled in: {messages.why} ({hint})."
+                )
+            warnings.append(
+                Finding(
+                    what=f"the baseline prompt can't be filled in: {messages.why}",
+                    where=source.prompt.path,
+                    hint="the candidate is judged as a new prompt, without a baseline",
+                )
+            )
+            continue
+        endpoint = Endpoint(model=source.model, price=prices.price(source.model))
+        arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
+    if not config.static and (why := unused_inputs(_prompts(baseline, candidate), arms, cases)):
+        return _problem(ReasonCode.SAME_REQUESTS, why)
+    identical = _identical(arms, len(cases))
+    cases = mark_changed(cases, identical)
+    arms = {arm: replace(plan, draws=_draws(plan, arms)) for arm, plan in arms.items()}
+    return Plan(
+        lineage=lineage,
+        model=model,
+        cases=cases,
+        added=tuple(index >= len(tests) for index in range(len(cases))),
+        arms=arms,
+        identical=identical,
+        evaluator=evaluator,
+        judges=tuple(Endpoint(model=judge, price=prices.price(judge)) for judge in judges),
+        gate=gate,
+        digest=_content_digest(arms, cases, gate, evaluator, config),
+        estimates={
+            arm: estimate(
+                [
+                    request
+                    for request, same in zip(plan.requests, identical, strict=True)
+                    if request is not None and not same
+                ],
+                plan.endpoint.price,
+            )
+            for arm, plan in arms.items()
+        },
+        unreached=_unreached(baseline, candidate, rendered, cases, renderer),
+        warnings=tuple(warnings),
+    )
+
+
+def _unreached(
+    baseline: ArmSource | None,
+    candidate: ArmSource,
+    rendered: Mapping[Arm, list[tuple[Message, ...]] | _Unfilled],
+    cases: Sequence[TestCase],
+    renderer: TemplateRenderer,
+) -> tuple[str, ...]:
+    """The parts of the change of the text that no case's messages show."""
+    before, after = rendered.get(Arm.BASELINE), rendered[Arm.CANDIDATE]
+    if baseline is None or before is None or isinstance(before, _Unfilled) or isinstance(after, _Unfilled):
+        return ()
+    if baseline.prompt.text == candidate.prompt.text:
+        return ()
+    found = unreached(RenderedSide(baseline.prompt, before), RenderedSide(candidate.prompt, after), cases, renderer)
+    return found or (("any of its text",) if before == after else ())
+
+
+def _prompts(baseline: ArmSource | None, candidate: ArmSource) -> tuple[PromptFile, ...]:
+    return tuple(source.prompt for _, source in _sources(baseline, candidate))
+
+
+def with_evaluator(plan: Plan, evaluator: Evaluator, config: LineageConfig) -> Plan:
+    """The same plan, scored otherwise; its digest says so."""
+    digest = _content_digest(plan.arms, plan.cases, plan.gate, evaluator, config)
+    return replace(plan, evaluator=evaluator, digest=digest)
+
+
+def _sources(baseline: ArmSource | None, candidate: ArmSource) -> list[tuple[Arm, ArmSource]]:
+    both = [] if baseline is None else [(Arm.BASELINE, baseline)]
+    return [*both, (Arm.CANDIDATE, candidate)]
+
+
+@dataclass(frozen=True)
+class _Unfilled:
+    """A prompt that can't be filled in for every case."""
+
+    why: str
+    """One sentence about the first failure and how many there are."""
+    first: int
+    """The first case that it concerns."""
+    gone: bool
+    """The renderer was lost, which may not be the prompt's fault: a baseline is not given up for that."""
+
+
+def _rendered(
+    source: ArmSource, cases: Sequence[TestCase], renderer: TemplateRenderer
+) -> list[tuple[Message, ...]] | _Unfilled:
+    """The messages of every case, or why there are none."""
+    jobs = [
+        RenderJob(
+            dialect=source.prompt.dialect,
+            messages=source.prompt.messages,
+            variables=case.inputs,
+            partials=source.prompt.included,
+        )
+        for case in cases
+    ]
+    done: list[tuple[Message, ...]] = []
+    failures: list[tuple[int, RenderFailure]] = []
+    for index, result in enumerate(renderer.render(jobs)):
+        if isinstance(result, RenderFailure):
+            failures.append((index, result))
+        else:
+            done.append(result)
+    if not failures:
+        return done
+    first, failure = failures[0]
+    others = f" (and {len(failures) - 1} more cases)" if len(failures) > 1 else ""
+    why = f"case {cases[first].id}{others}: {failure.message}"
+    return _Unfilled(why, first, gone=any(failure.gone for _, failure in failures))
+
+
+def _identical(arms: Mapping[Arm, ArmPlan], cases: int) -> tuple[bool, ...]:
+    if Arm.BASELINE not in arms:
+        return (False,) * cases
+    pairs = zip(arms[Arm.BASELINE].requests, arms[Arm.CANDIDATE].requests, strict=True)
+    return tuple(before is not None and after is not None and before.digest == after.digest for before, after in pairs)
+
+
+def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
+    """Which answer to its request is each case's own, in one arm.
+
+    Where only one arm sends the same request for several cases, a prompt that lost its variable, say, each takes an
+    answer of its own: one draw would be 60 cases' evidence. Cases that send the same requests in every arm are one
+    case (``clusters_of``) and share theirs.
+    """
+    taken: dict[str, dict[tuple[str, ...], int]] = {}
+    draws = []
+    for index, request in enumerate(plan.requests):
+        every = tuple(each.digest if each else "" for each in (arm.requests[index] for arm in arms.values()))
+        own = taken.setdefault(request.digest if request else "", {})
+        draws.append(own.setdefault(every, len(own)))
+    return tuple(draws)
+
+
+def _content_digest(
+    arms: Mapping[Arm, ArmPlan],
+    cases: Sequence[TestCase],
+    gate: GateConfig,
+    evaluator: Evaluator,
+    config: LineageConfig,
+) -> str:
+    return digest_of(
+        [
+            {arm.value: [r.digest if r else None for r in plan.requests] for arm, plan in arms.items()},
+            digest_of([case.model_dump(mode="json") for case in cases]),
+            gate.model_dump(mode="json"),
+            evaluator.version,
+            [spec.model_dump(mode="json") for spec in evaluator.metrics],
+            canonical_json(
+                config.model_dump(mode="json", exclude={"gate", "run", "budget", "prompt", "tests", "static"})
+            ).decode(),
+        ]
+    )
+
+
+def _problem(code: ReasonCode, sentence: str) -> Reason:
+    return Reason(code=code, status=VerdictStatus.ERROR, sentence=sentence)

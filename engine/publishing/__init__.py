@@ -1,0 +1,1 @@
+"""When and under which name a verdict is shown."""

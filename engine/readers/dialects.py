@@ -1,0 +1,139 @@
+"""The two dialects without logic, and which variables a prompt uses. Jinja is rendered by adapters/sandbox.py.
+
+Filling in ``{{name}}`` or ``{name}`` is one pass of replacement: values are never read as templates themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from schemas.ports import RenderFailure, RenderJob
+from schemas.prompts import Dialect, Message, PromptFile
+
+MAX_OUTPUT = 4 * 1024 * 1024
+"""Characters of one rendered job; a million tokens of text."""
+
+GITHUB_VARIABLE = re.compile(r"\{\{[ \t]*([\w.-]+)[ \t]*\}\}")
+BRACES_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PATTERNS = {Dialect.GITHUB: GITHUB_VARIABLE, Dialect.BRACES: BRACES_VARIABLE}
+
+
+def value_text(value: JsonValue) -> str:
+    """A variable's value as prompts show it: texts as they are, everything else as JSON (5.0 as 5)."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False)
+
+
+def fill_in(job: RenderJob) -> tuple[Message, ...] | RenderFailure:
+    """Renders a job of the dialects ``GITHUB`` and ``BRACES``; a name without a value is a failure that names it."""
+    pattern = _PATTERNS[job.dialect]
+    room = MAX_OUTPUT
+    rendered = []
+    for message in job.messages:
+        names = pattern.findall(message.content)
+        for name in names:
+            if name not in job.variables:
+                return missing(name, job.variables)
+        texts = {name: value_text(job.variables[name]) for name in set(names)}
+        room -= len(message.content) + sum(len(texts[name]) for name in names)
+        if room < 0:
+            return RenderFailure(message=f"the rendered prompt is longer than {MAX_OUTPUT // 2**20} MiB")
+        content = pattern.sub(lambda match, texts=texts: texts[match[1]], message.content)  # type: ignore[misc]
+        rendered.append(Message(role=message.role, content=content))
+    return tuple(rendered)
+
+
+def missing(name: str, variables: Mapping[str, JsonValue]) -> RenderFailure:
+    """The failure for a variable that the case doesn't have."""
+    has = ", ".join(sorted(variables)[:8]) or "none"
+    return RenderFailure(message=f"the variable {name} has no value (the case has: {has})", variable=name)
+
+
+def without_comments(prompt: PromptFile) -> tuple[tuple[Message, ...], dict[str, str]]:
+    """Messages and partials without Jinja's comments, as far as a comment leaves the text around it alone."""
+    if prompt.dialect is not Dialect.JINJA:
+        return prompt.messages, prompt.included
+    messages = tuple(Message(role=each.role, content=_without_comments(each.content)) for each in prompt.messages)
+    return messages, {name: _without_comments(text) for name, text in prompt.included.items()}
+
+
+def _without_comments(text: str) -> str:
+    """A comment that strips the blanks beside it (``{#-``, ``-#}``) stays: it changes what is sent."""
+    kept: list[str] = []
+    comment: list[str] = []
+    for token in jinja_tokens(text) if "{#" in text else ():
+        (comment if token.kind.startswith("comment") else kept).append(token.value)
+        if token.kind == "comment_end":
+            if comment[0] != "{#" or token.value != "#}":
+                kept += comment
+            comment = []
+    return "".join([*kept, *comment]) if kept or comment else text
+
+
+class Token(NamedTuple):
+    """A piece of a Jinja template. All values together render as the template does: ``-%}`` has stripped its blanks."""
+
+    line: int
+    kind: str
+    """Jinja's name for it: ``data``, ``block_begin``, ``string`` …"""
+    value: str
+
+
+def jinja_tokens(text: str) -> tuple[Token, ...]:
+    """The template in tokens; as one piece of text where it can't be split."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    environment = Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701 - split, never rendered
+    try:
+        return tuple(Token(*token) for token in environment.lex(text))
+    except TemplateSyntaxError:
+        return (Token(1, "data", text),)
+
+
+def parses(text: str) -> bool:
+    """Whether Jinja can parse the template."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    try:
+        Environment(autoescape=False).parse(text)  # noqa: S701 - parsed, never rendered
+    except (TemplateSyntaxError, RecursionError, ValueError):
+        return False
+    return True
+
+
+def variables_of(prompt: PromptFile) -> frozenset[str]:
+    """The names that a case's inputs must have.
+
+    For Jinja: the names that are read and never set in the prompt or its partials, nested names by their first part;
+    empty where the template can't be parsed.
+    """
+    if prompt.dialect is not Dialect.JINJA:
+        pattern = _PATTERNS[prompt.dialect]
+        return frozenset(name for message in prompt.messages for name in pattern.findall(message.content))
+    texts = [*(message.content for message in prompt.messages), *prompt.included.values()]
+    return _jinja_variables(texts)
+
+
+def _jinja_variables(texts: list[str]) -> frozenset[str]:
+    from jinja2 import Environment, TemplateSyntaxError, nodes
+
+    environment = Environment(autoescape=False)  # noqa: S701 - parsed, never rendered
+    read: set[str] = set()
+    written: set[str] = {"loop", "self", "super", "caller", "varargs", "kwargs"}
+    for text in texts:
+        try:
+            tree = environment.parse(text)
+            for name in tree.find_all(nodes.Name):
+                (read if name.ctx == "load" else written).add(name.name)
+            written.update(macro.name for macro in tree.find_all(nodes.Macro))
+        except (TemplateSyntaxError, RecursionError, ValueError):
+            return frozenset()
+    return frozenset(read - written)

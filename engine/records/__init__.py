@@ -1,0 +1,1 @@
+"""What is kept of an experiment, and deciding it again."""

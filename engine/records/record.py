@@ -1,0 +1,81 @@
+"""The record of an experiment: what ``promptverdict decide`` needs to decide it again, and no text of any prompt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.planning.clusters import clusters_of
+from schemas.experiments import CaseHistory, CellOutcome, ExperimentCase, ExperimentRecord
+from schemas.outcomes import Arm, Completion, Outcome, Score
+from schemas.values import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.planning.plan import Plan
+
+
+def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: int, new: bool) -> ExperimentRecord:
+    """The experiment before its first call; the gate's design is made from this value and from nothing else.
+
+    ``lineages``: how many experiments the pull request makes; ``new``: base has no version of the prompt.
+    """
+    return ExperimentRecord(
+        lineage=plan.lineage,
+        model=plan.model,
+        content_digest=plan.digest,
+        gate=plan.gate,
+        metrics=plan.evaluator.metrics,
+        cases=tuple(
+            ExperimentCase(
+                id=case.id,
+                slices=case.slices,
+                cluster=cluster,
+                protected=case.protected,
+                identical=identical,
+                forbids=bool(case.must_not),
+                added=added,
+                label=case.expected if isinstance(case.expected, str) else None,
+            )
+            for case, cluster, identical, added in zip(
+                plan.cases, clusters_of(plan), plan.identical, plan.added, strict=True
+            )
+        ),
+        history=history,
+        prompts=(_name(plan, Arm.BASELINE), _name(plan, Arm.CANDIDATE)),
+        lineages=lineages,
+        paired=Arm.BASELINE in plan.arms,
+        new=new,
+    )
+
+
+def _name(plan: Plan, arm: Arm) -> str:
+    sent = plan.arms.get(arm)
+    return "" if sent is None else digest_of([request.digest if request else None for request in sent.requests])[:12]
+
+
+def completed(experiment: ExperimentRecord, outcomes: Sequence[Outcome]) -> ExperimentRecord:
+    """The same experiment with what every cell gave."""
+    names = [metric.name for metric in experiment.metrics]
+    return experiment.model_copy(update={"outcomes": tuple(_cell(outcome, names) for outcome in outcomes)})
+
+
+def _cell(outcome: Outcome, names: Sequence[str]) -> CellOutcome:
+    cell = outcome.cell
+    key = {"case": cell.case, "arm": 0 if cell.arm is Arm.BASELINE else 1, "repetition": cell.repetition}
+    if not isinstance(outcome.result, Completion):
+        return CellOutcome.model_validate(key | {"scores": None})
+    values = {score.metric: score.value for score in outcome.scores if isinstance(score, Score)}
+    usage = outcome.result.usage
+    return CellOutcome.model_validate(
+        key
+        | {
+            "scores": tuple(values.get(name) for name in names),
+            "forbidden": outcome.forbidden,
+            "input_tokens": usage and usage.input,
+            "output_tokens": usage and usage.output,
+            "cost_usd": None if usage is None and outcome.neutral_cost_usd else float(outcome.neutral_cost_usd),
+            "latency_s": outcome.result.latency_s,
+            "made_at": outcome.made_at,
+        }
+    )

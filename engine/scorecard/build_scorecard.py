@@ -1,0 +1,280 @@
+"""Builds the scorecard from decisions and measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from engine.doubts.model_drift import drift
+from engine.doubts.scoring_doubts import scoring_doubts, shown_only
+from engine.gate.verdict import SEVERITY, combine, passes
+from engine.planning.call_cost import decompose
+from engine.runner.failures import findings, fix_for, lost
+from engine.runner.retry import HOPELESS
+from engine.scorecard.case_effects import case_effects, finishes
+from engine.scorecard.headline import explained, summary, title, with_cause
+from engine.scorecard.truncation import cut_off
+from schemas.config import CommentPolicy, Mode
+from schemas.outcomes import Arm, Completion, Outcome, Usage
+from schemas.prompts import Finding
+from schemas.scorecard import (
+    CaseEffect,
+    CaseReading,
+    ClassEffect,
+    CommitRef,
+    Confusion,
+    Effect,
+    EffectReading,
+    LineageCard,
+    PromptDiff,
+    Reason,
+    ReasonCode,
+    Scorecard,
+    Spending,
+    VerdictStatus,
+)
+from schemas.use_cases import UseCase
+from schemas.values import digest_of
+
+if TYPE_CHECKING:
+    from engine.doubts.calibrate import Graded
+    from engine.gate.decision import Decision
+    from engine.planning.plan import Plan
+    from engine.runner.experiment import ExperimentResult
+    from schemas.detection import LineageChange
+
+
+def measured_card(change: LineageChange, graded: Graded, result: ExperimentResult[Decision]) -> LineageCard:
+    """The card of an experiment that ran, whether or not it came to a decision."""
+    plan, decision = graded.plan, result.decision
+    spending = result.spending
+    spending = spending.model_copy(update={"judge_cost_usd": spending.judge_cost_usd + graded.cost_usd})
+    shared = 2 * sum(plan.identical)
+    if decision is None:
+        return unmeasured_card(
+            change,
+            plan.model,
+            (_stopped(result), *change.reasons),
+            plan=plan,
+            spending=spending.model_copy(update={"identical": shared}),
+        )
+    doubts = (*graded.doubts, *scoring_doubts(plan, result.outcomes, change.config.labels, decision.status))
+    status = combine([decision.status, *(reason.status for reason in (*change.reasons, *doubts))])
+    baseline, candidate = _paired_usages(result.outcomes)
+    cost = decision.cost
+    if baseline:
+        prices = {arm: arm_plan.endpoint.price for arm, arm_plan in plan.arms.items()}
+        parts = decompose(baseline, candidate, prices[Arm.BASELINE], prices[Arm.CANDIDATE])
+        cost = cost.model_copy(update={"parts": parts})
+    early = decision.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED) and any(
+        reading.reading is CaseReading.NOT_RUN for reading in decision.readings
+    )
+    metric = decision.overall.metric if decision.overall else None
+    cases = case_effects(plan.cases, decision.readings, result.outcomes, metric=metric, added=plan.added)
+    classes, confusion = _classes(change, plan, cases, result.outcomes)
+    failed = lost(result.outcomes, _origins(plan), plan.judges[0].model.origin if plan.judges else "")
+    found = explained(decision.reasons, cost, cases, change.config.labels or ())
+    found = tuple(with_cause(reason, failed, change.run) for reason in found)
+    reasons = tuple(sorted((*found, *change.reasons, *doubts), key=lambda reason: SEVERITY.index(reason.status)))
+    card = LineageCard(
+        lineage=change.name,
+        model=plan.model,
+        baseline_model=_baseline_model(plan),
+        use_case=change.config.use_case,
+        prompt=_prompt_path(change),
+        status=status,
+        passes=passes(status, change.gate.inconclusive),
+        headline=reasons[0].sentence if reasons else "",
+        reasons=reasons,
+        overall=decision.overall and _told(decision.overall, early=early),
+        slices=tuple(_told(effect, early=early) for effect in decision.slices),
+        metrics=tuple(_told(effect, early=early) for effect in decision.metrics),
+        classes=classes,
+        confusion=confusion,
+        cost=cost,
+        latency=decision.latency,
+        cases=cases,
+        diff=_with_tokens(change.diff, baseline, candidate),
+        changes=change.changes,
+        confidence=decision.confidence.model_copy(update={"judge_agreement": graded.agreement}),
+        spending=spending.model_copy(
+            update={
+                "planned": max(decision.planned, spending.planned) + shared,
+                "identical": shared,
+                "not_needed": max(0, decision.planned - decision.cells) if decision.cells else 0,
+            }
+        ),
+        finishes=finishes(result.outcomes),
+        warnings=(
+            *change.warnings,
+            *plan.warnings,
+            *findings(failed, change.run),
+            *cut_off(result.outcomes, plan),
+            *(() if status is VerdictStatus.ERROR else shown_only(plan, result.outcomes)),
+            *drift(result),
+        ),
+        content_digest=plan.digest,
+    )
+    return _without_figures(card) if status is VerdictStatus.ERROR else card
+
+
+def _without_figures(card: LineageCard) -> LineageCard:
+    """The card of an error: nothing was decided, so that no score, change or cost may read as a result. What stays is
+    which cases gave no answer."""
+    nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence"))
+    without = tuple(case for case in card.cases if case.reading in (CaseReading.MISSING, CaseReading.NOT_RUN))
+    return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
+
+
+def _paired_usages(outcomes: Sequence[Outcome]) -> tuple[list[Usage], list[Usage]]:
+    """Usage by arm of the runs that both arms answered: what one arm alone was asked can't be compared."""
+    answered: dict[Arm, dict[tuple[int, int], Usage]] = {arm: {} for arm in Arm}
+    for one in outcomes:
+        if isinstance(one.result, Completion) and one.result.usage is not None:
+            answered[one.cell.arm][one.cell.case, one.cell.repetition] = one.result.usage
+    before, after = answered[Arm.BASELINE], answered[Arm.CANDIDATE]
+    both = [run for run in before if run in after]
+    return [before[run] for run in both], [after[run] for run in both]
+
+
+def _classes(
+    change: LineageChange, plan: Plan, cases: Sequence[CaseEffect], outcomes: Sequence[Outcome]
+) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
+    if change.config.use_case != UseCase.CLASSIFICATION or Arm.BASELINE not in plan.arms:
+        return (), None
+    from evaluators.classification_report import classification_report
+
+    compared = {place for place, case in enumerate(cases) if case.change is not None and not case.added}
+    labels, several = change.config.labels, change.config.multi_label
+    return classification_report(plan.cases, outcomes, labels, compared=compared, several=several)
+
+
+def unmeasured_card(
+    change: LineageChange,
+    model: str,
+    reasons: Sequence[Reason],
+    *,
+    plan: Plan | None = None,
+    spending: Spending | None = None,
+) -> LineageCard:
+    """The card of a lineage that was not or could not be measured; ``reasons`` say why."""
+    ordered = tuple(sorted(reasons, key=lambda reason: SEVERITY.index(reason.status)))
+    status = combine([reason.status for reason in ordered])
+    return LineageCard(
+        lineage=change.name,
+        model=model,
+        use_case=change.config.use_case,
+        prompt=_prompt_path(change),
+        status=status,
+        passes=passes(status, change.gate.inconclusive),
+        headline=ordered[0].sentence if ordered else "",
+        reasons=ordered,
+        diff=change.diff,
+        changes=change.changes,
+        spending=spending or Spending(),
+        warnings=(*change.warnings, *(plan.warnings if plan else ())),
+        content_digest=plan.digest if plan else None,
+    )
+
+
+def _prompt_path(change: LineageChange) -> str:
+    prompt = change.candidate or change.baseline
+    return prompt.path if prompt else change.config.prompt
+
+
+def _stopped(result: ExperimentResult[Decision]) -> Reason:
+    error = result.stopped
+    code = ReasonCode.BUDGET if type(error).__name__ == "BudgetExceeded" else ReasonCode.MISSING_CELLS
+    done = sum(isinstance(outcome.result, Completion) for outcome in result.outcomes)
+    kept = f"; {done} of {result.spending.planned} planned answers are kept" if done else ""
+    cause = next(iter(result.tries.causes()), None)
+    if cause is None:
+        why = ""
+    elif cause.error.kind in HOPELESS:
+        why = f"; {cause.count} {'call' if cause.count == 1 else 'calls'} ended so"
+    else:
+        why = f"; {cause.said()} ({fix_for(cause.error, result.experiment.settings)})"
+    return Reason(code=code, status=VerdictStatus.ERROR, sentence=f"Nothing was decided: {error}{why}{kept}.")
+
+
+def _origins(plan: Plan) -> dict[Arm, str]:
+    return {arm: arm_plan.endpoint.model.origin for arm, arm_plan in plan.arms.items()}
+
+
+def _told(effect: Effect, *, early: bool) -> Effect:
+    """What a run that ended early left open wasn't needed: more cases are not what is missing."""
+    return (
+        effect.model_copy(update={"reading": EffectReading.NOT_NEEDED})
+        if early and effect.reading is EffectReading.CANT_TELL
+        else effect
+    )
+
+
+def _baseline_model(plan: Plan) -> str | None:
+    before, after = plan.arms.get(Arm.BASELINE), plan.arms[Arm.CANDIDATE]
+    if before is None or before.endpoint.model.model == after.endpoint.model.model:
+        return None
+    return before.endpoint.model.model
+
+
+def _with_tokens(diff: PromptDiff | None, baseline: Sequence[Usage], candidate: Sequence[Usage]) -> PromptDiff | None:
+    """Mean tokens of the whole request, as the provider counted them."""
+    if diff is None or not baseline or not candidate:
+        return diff
+    return diff.model_copy(
+        update={
+            "tokens_before": sum(usage.input for usage in baseline) / len(baseline),
+            "tokens_after": sum(usage.input for usage in candidate) / len(candidate),
+        }
+    )
+
+
+def scorecard(
+    *,
+    base: CommitRef,
+    merge_base: str | None,
+    head: CommitRef,
+    mode: Mode,
+    comment: CommentPolicy,
+    cards: Sequence[LineageCard],
+    reasons: Sequence[Reason],
+    warnings: Sequence[Finding],
+    budget_usd: Decimal | None,
+    seconds: float | None = None,
+    dry_run: bool = False,
+) -> Scorecard:
+    """The whole answer: the worst verdict counts, every reason is listed."""
+    ordered = tuple(sorted(cards, key=lambda card: (SEVERITY.index(card.status), card.lineage, card.model)))
+    status = combine([*(card.status for card in ordered), *(reason.status for reason in reasons)])
+    lets_through = all(card.passes for card in ordered) and all(
+        reason.status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE) for reason in reasons
+    )
+    parts = [card.spending for card in ordered]
+    return Scorecard(
+        status=status,
+        passes=lets_through or mode is Mode.INFORM,
+        title=title(status, ordered, reasons),
+        summary=summary(ordered, reasons),
+        mode=mode,
+        comment=comment,
+        base=base,
+        merge_base=merge_base,
+        head=head,
+        reasons=tuple(reasons),
+        lineages=ordered,
+        spending=Spending(
+            planned=sum(part.planned for part in parts),
+            made=sum(part.made for part in parts),
+            stored=sum(part.stored for part in parts),
+            identical=sum(part.identical for part in parts),
+            not_needed=sum(part.not_needed for part in parts),
+            cost_usd=sum((part.cost_usd for part in parts), Decimal(0)),
+            judge_cost_usd=sum((part.judge_cost_usd for part in parts), Decimal(0)),
+            budget_usd=budget_usd,
+        ),
+        warnings=tuple(warnings),
+        plan_digest=digest_of([card.content_digest for card in ordered]) if ordered else None,
+        seconds=seconds,
+        dry_run=dry_run,
+    )

@@ -1,0 +1,217 @@
+"""The first words of a scorecard: its title, its summary, and what makes a reason concrete. Made from the data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+
+from engine.gate import reason_text
+from engine.planning.call_cost import causes
+from engine.render import figures
+from engine.render.signs import verdict_words
+from engine.runner.failures import Failures, fix_for
+from schemas.config import RunConfig
+from schemas.host import TITLE_LIMIT
+from schemas.scorecard import (
+    CaseEffect,
+    CostEffect,
+    Effect,
+    EffectReading,
+    LineageCard,
+    Reason,
+    ReasonCode,
+    VerdictStatus,
+)
+
+SPOKEN = 3
+"""Lineages that the summary speaks of, and reasons of one lineage."""
+QUOTED = 60
+"""Characters of an answer in a sentence."""
+NOTEWORTHY = 0.01
+"""A smaller change of the cost is not worth a word."""
+
+
+def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
+    """One line of plain text: the verdict, and the worst lineage's first reason or what was ruled out."""
+    of_worst = [card for card in cards if card.status is status]
+    if len(of_worst) == 1:
+        name = of_worst[0].lineage
+        said = _brief(of_worst[0])
+        bare = _without_name(said, name)
+        detail = said if len(cards) == 1 and bare == said else f"{name}, {bare}"
+    elif of_worst:
+        detail = _listed([card.lineage for card in of_worst])
+    else:
+        detail = next((_bare(reason.sentence) for reason in reasons if reason.status is status), "")
+    words_of_status = verdict_words(status, cards, reasons)
+    if status is VerdictStatus.NOT_APPLICABLE and any(reason.code is ReasonCode.ADOPTION for reason in reasons):
+        return words_of_status
+    text = f"{words_of_status}: {detail}".replace("`", "") if detail else words_of_status
+    return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1] + "…"
+
+
+def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
+    """What a product manager would say, a sentence for the pull request and one for each of the worst lineages."""
+    sentences = [reason.sentence for reason in reasons]
+    approved = [card for card in cards if card.status is VerdictStatus.APPROVED]
+    others = [card for card in cards if card.status is not VerdictStatus.APPROVED]
+    sentences += [_of_card(card) for card in others[:SPOKEN]]
+    if len(approved) == 1 and not others:
+        sentences.append(_of_approved(approved[0]))
+    elif approved:
+        names = list(dict.fromkeys(f"`{card.lineage}`" for card in approved))
+        sentences.append(f"{_listed(names)} {'is' if len(names) == 1 else 'are'} approved.")
+    if not cards and not reasons:
+        sentences.append("No prompt, test set, rubric or configuration changed, so there was nothing to evaluate.")
+    return " ".join(sentences)
+
+
+def explained(
+    reasons: Sequence[Reason], cost: CostEffect, cases: Sequence[CaseEffect], labels: Collection[str]
+) -> tuple[Reason, ...]:
+    """The reasons with what only the whole run knows: why the cost rose, which label took another's place, and what is
+    said where everything fails."""
+    said = {case.id: swap for case in cases if (swap := _swap(case, labels))}
+    failure = next((told for case in cases if (told := _failure(case))), "")
+    return tuple(_explained(reason, causes(cost.parts), said, failure) for reason in reasons)
+
+
+def with_cause(reason: Reason, failures: Failures, settings: RunConfig) -> Reason:
+    """The reason with what most of the missing answers have in common, where it is about them."""
+    cause = next(iter(failures.causes()), None)
+    if reason.code is not ReasonCode.MISSING_CELLS or cause is None:
+        return reason
+    sentence = f"{_bare(reason.sentence)}: {cause.said()} ({fix_for(cause.error, settings)})."
+    return reason.model_copy(update={"sentence": sentence})
+
+
+def _explained(reason: Reason, why: str, swaps: Mapping[str, str], failure: str) -> Reason:
+    sentence = reason.sentence
+    if reason.code is ReasonCode.ALWAYS_FAILS and failure:
+        sentence = f"{_bare(sentence)} ({failure})."
+    if reason.code is ReasonCode.COST and reason.status is VerdictStatus.BLOCKED and why:
+        sentence = f"{_bare(sentence)}: {why}."
+    elif reason.code in (ReasonCode.MUST_PASS, ReasonCode.GUARD, ReasonCode.FORBIDDEN, ReasonCode.PROTECTED):
+        for case in reason.cases[: reason_text.NAMED]:
+            if case in swaps:
+                sentence = sentence.replace(f"`{case}`", f"`{case}` ({swaps[case]})", 1)
+    return reason if sentence == reason.sentence else reason.model_copy(update={"sentence": sentence})
+
+
+def _swap(case: CaseEffect, labels: Collection[str]) -> str:
+    """«billing → refunds»: the answers given most often. Empty where they agree or one isn't a label."""
+    most = [max(said, key=lambda answer: answer.count).text for said in (case.baseline, case.candidate) if said]
+    if len(most) < 2 or most[0] == most[1] or most[0] not in labels:
+        return ""
+    return f"{most[0]} → {most[1] if most[1] in labels else 'no label'}"
+
+
+def _failure(case: CaseEffect) -> str:
+    """«`t-7` expects “refunds”, the candidate says “Label: refunds”»; empty for a case without an answer."""
+    if not case.candidate:
+        return ""
+    said = _quoted(max(case.candidate, key=lambda answer: answer.count).text)
+    if case.expected is None:
+        return f"to `{case.id}` the candidate says {said}"
+    expected = case.expected if isinstance(case.expected, str) else json.dumps(case.expected, ensure_ascii=False)
+    return f"`{case.id}` expects {_quoted(expected)}, the candidate says {said}"
+
+
+def _quoted(text: str) -> str:
+    """A foreign text in a sentence: short, on one line, and nothing of it set as code."""
+    line = " ".join(text[: 4 * QUOTED].split()).replace("`", "'")
+    return f"“{line if len(line) <= QUOTED else line[: QUOTED - 1] + '…'}”"
+
+
+def _brief(card: LineageCard) -> str:
+    """The first reason in a few words, as they stand after the lineage's name and a comma."""
+    shown = next((reason for reason in card.reasons if reason.status is card.status), None)
+    if shown is None:
+        return _bare(card.headline)
+    return _phrase(shown, card) or _bare(shown.sentence)
+
+
+def _phrase(reason: Reason, card: LineageCard) -> str:
+    """A reason in a few words that can follow «but»; empty for reasons that have only their sentence."""
+    effect = _effect(reason, card)
+    metric = reason.metric if reason.metric in [effect.metric for effect in card.metrics[1:]] else None
+    match reason.code:
+        case ReasonCode.NO_DROP if effect is not None:
+            return reason_text.ruled_out(effect, metric).removesuffix(" overall")
+        case ReasonCode.DROP if effect is not None and reason_text.fell(effect):
+            return (
+                f"{reason_text.subject(reason.slice, metric)} fell by {figures.points(-(effect.change or 0.0))} points"
+            )
+        case ReasonCode.MUST_PASS | ReasonCode.GUARD if effect is not None and reason.slice is not None:
+            kind = "must-pass" if reason.code is ReasonCode.MUST_PASS else "guarded"
+            return reason_text.broke(reason.slice, effect.cases, len(reason.cases), kind)
+        case ReasonCode.COST if reason.estimate is not None and reason.margin is not None:
+            return f"it costs {figures.percent(reason.estimate)} more (limit {figures.percent(reason.margin)})"
+    return ""
+
+
+def _effect(reason: Reason, card: LineageCard) -> Effect | None:
+    """The effect that a reason speaks of."""
+    overall = [] if card.overall is None else [card.overall]
+    for effect in (*overall, *card.slices, *card.metrics):
+        if effect.slice == reason.slice and reason.metric in (None, effect.metric):
+            return effect
+    return None
+
+
+def _of_card(card: LineageCard) -> str:
+    phrases = [(reason, _phrase(reason, card)) for reason in card.reasons if reason.status is card.status]
+    if card.status is not VerdictStatus.BLOCKED or not phrases or not all(said for _, said in phrases):
+        return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
+    shown = [said for _, said in phrases[:SPOKEN]]
+    more = len(phrases) - len(shown)
+    told = _listed([*shown, f"{reason_text.count(more, 'more reason')}"] if more else shown)
+    lead = _lead(card, {reason.code for reason, _ in phrases})
+    return f"`{card.lineage}` {lead}, but {told}." if lead else f"`{card.lineage}`: {told}."
+
+
+def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
+    """What is good about a lineage that is blocked all the same; empty where nothing is."""
+    overall = card.overall
+    if overall is None or overall.change is None:
+        return ""
+    if overall.reading is EffectReading.BETTER:
+        return f"is better on average ({figures.change(overall.change)} points)"
+    if overall.reading is not EffectReading.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
+        return "may be better on average"
+    return "is not worse" if overall.reading is EffectReading.SAME else ""
+
+
+def _of_approved(card: LineageCard) -> str:
+    overall = card.overall
+    first = card.reasons[0] if card.reasons else None
+    if overall is None or overall.change is None or first is None or first.code is not ReasonCode.NO_DROP:
+        return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
+    if overall.reading is EffectReading.BETTER:
+        said = f"is better: {figures.change(overall.change)} points ({figures.interval(overall.interval)})"
+    elif overall.reading is not EffectReading.SAME:
+        return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
+    elif reason_text.adapted(overall) and overall.interval is not None and overall.interval.low is not None:
+        worst = figures.points(max(-overall.interval.low, 0.0))
+        cases = reason_text.count(overall.cases, "case")
+        said = f"is not worse as far as its {cases} can tell (at worst {worst} points lower)"
+    else:
+        said = "is not worse"
+    increase = card.cost.increase if card.cost else None
+    if increase is not None and abs(increase) >= NOTEWORTHY:
+        said += f", and costs {figures.percent(abs(increase))} {'more' if increase > 0 else 'less'}"
+    return f"`{card.lineage}` {said}."
+
+
+def _without_name(sentence: str, lineage: str) -> str:
+    """The sentence without the lineage's name, where it begins with it."""
+    return sentence.removeprefix(f"{lineage}: ")
+
+
+def _bare(sentence: str) -> str:
+    return sentence.removesuffix(".")
+
+
+def _listed(names: Sequence[str]) -> str:
+    unique = list(dict.fromkeys(names))
+    return unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} and {unique[-1]}"

@@ -1,0 +1,23 @@
+"""Generation: graded by a rubric, else by the prompt file's own evaluators, else by checks alone."""
+
+from __future__ import annotations
+
+from evaluators.checks import Checks
+from evaluators.generation import RubricJudge
+from evaluators.inline import InlineEvaluators
+from evaluators.parts import EvaluatorSources, MetricGroup
+from schemas.errors import ConfigError
+
+
+def part(sources: EvaluatorSources) -> MetricGroup:
+    """Returns what gives the overall score. Raises ConfigError where nothing scores the text."""
+    if sources.rubric is not None:
+        return RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="overall")
+    inline = sources.prompt.evaluators if sources.prompt is not None else ()
+    if inline:
+        return InlineEvaluators(inline, sources.judge, gates=sources.judge_gates)
+    if not sources.lineage.checks:
+        raise ConfigError(
+            "there is nothing to score generated text by", hint="add `rubric:` or `checks:` to the lineage"
+        )
+    return Checks(sources.lineage.checks, overall=True)
