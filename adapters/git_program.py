@@ -49,6 +49,7 @@ def run_git(
     stdin: bytes = b"",
     cwd: str | None = None,
     held: Sequence[int] = (),
+    patience_s: float = PATIENCE_S,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs one command to its end, whatever its exit code. ``where``: the repository, for the reader of an error.
 
@@ -61,14 +62,14 @@ def run_git(
             capture_output=True,
             env=env,
             cwd=cwd,
-            timeout=PATIENCE_S,
+            timeout=patience_s,
             check=False,
             pass_fds=held,
         )
     except FileNotFoundError as error:
         raise SourceError("the git program is missing", hint="install git 2.31 or later") from error
     except subprocess.TimeoutExpired as error:
-        raise SourceError(f"git did not answer within {PATIENCE_S} s", where=where) from error
+        raise SourceError(f"git did not answer within {patience_s:g} s", where=where) from error
 
 
 def text(raw: bytes) -> str:

@@ -99,7 +99,10 @@ VARIANTS: dict[str, tuple[Model, Rule]] = {
 
 
 IN_COLUMNS = ("identical", "neutral", "−10", "slice −30")
-IN_README = (
+PAGE = ROOT / "docs" / "how-it-decides.md"
+BEGIN, END = "<!-- simulation: begin, written by `make bench-gate` -->", "<!-- simulation: end -->"
+HEAD = ("| cases | rule | identical | neutral | −10 | slice −30 |", "|--:|---|---|---|---|---|")
+ON_PAGE = (
     (100, "ours", "**Prompt Verdict**"),
     (100, "oracle", "an oracle that knows every chance"),
     (100, "fixed, 3 runs", "three fixed runs, same test"),
@@ -116,8 +119,8 @@ Key = tuple[str, str, int, str, int]
 
 
 def cells() -> list[Key]:
-    """Everything, the first batch of all figures first, and in each batch the README's rows first."""
-    quoted = {(n, rule) for n, rule, _ in IN_README}
+    """Everything, the first batch of all figures first, and in each batch the page's rows first."""
+    quoted = {(n, rule) for n, rule, _ in ON_PAGE}
     result: list[Key] = []
     for batch in range(BATCHES):
         of_batch: list[Key] = []
@@ -210,15 +213,25 @@ def tables(rows: Iterable[dict]) -> str:
     return "\n".join(lines)
 
 
-def readme_rows(rows: Iterable[dict]) -> list[str]:
-    """The rows of the README's table."""
+def page_rows(rows: Iterable[dict]) -> list[str]:
+    """The table of docs/how-it-decides.md, and what its figures rest on."""
+    rows = list(rows)
     found = merged(rows)
-    return [
+    pulls = f"Each figure comes from {pulls_of(rows, 'main')} pull requests, with {FLIPS} sign flips instead of 9,999."
+    table = [
         f"| {n:,} | {name} | "
         + " | ".join(figure(found["main", rule, n, s]).replace("/", " / ") for s in IN_COLUMNS)
         + " |"
-        for n, rule, name in IN_README
+        for n, rule, name in ON_PAGE
     ]
+    return [*HEAD, *table, "", pulls]
+
+
+def with_rows(page: str, rows: list[str]) -> str:
+    """The page with these rows in its generated table."""
+    head, marked, rest = page.partition(BEGIN)
+    _, end, rest = rest.partition(END)
+    return "\n".join([head + marked, *rows, end + rest])
 
 
 def pulls_of(rows: Iterable[dict], table: str) -> str:
@@ -251,7 +264,7 @@ def main() -> None:
     if rows and not given.short:
         preface = PREFACE.format(main=pulls_of(rows, "main"), variants=pulls_of(rows, "variants"), flips=FLIPS)
         RESULTS.with_suffix(".md").write_text(f"{preface}\n{text}\n")
-        print("\nThe README's rows:", *readme_rows(rows), sep="\n")
+        PAGE.write_text(with_rows(PAGE.read_text(), page_rows(rows)))
         figures = [{"figure": list(key), **row} for key, row in sorted(merged(rows).items())]
         RESULTS.with_suffix(".json").write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n")
 

@@ -1,8 +1,7 @@
 """The pictures of the README: ``python -m benchmarks.pictures [SCORECARD.json]`` (also ``make pictures``).
 
 Without a scorecard the demo's repository is staged and the pull request that raises the average and breaks the
-adversarial slice is checked. The report is photographed by Chromium, light and dark; with ``--comment`` the comment as
-well, in a page that looks as GitHub's does.
+adversarial slice is checked. Chromium photographs its comment, light and dark, in a page that looks as GitHub's does.
 """
 
 import argparse
@@ -22,6 +21,12 @@ from schemas.scorecard import Scorecard
 BRANCH = "triage/trust-the-customer"
 LARGEST = 300_000
 """Bytes of a picture."""
+SIGN = (
+    '<svg width="1em" height="1em" viewBox="0 0 16 16" style="vertical-align:-.12em" stroke-width="2.6" fill="none" '
+    'stroke="#fff"><rect width="16" height="16" rx="3" fill="{color}" stroke="none"/><path d="{path}"/></svg>'
+)
+SIGNS = {"❌": ("#d1242f", "M4 4l8 8M12 4l-8 8"), "✅": ("#1a7f37", "M3.5 8.5l3 3 6-7")}
+"""Drawn here: a machine without a font for emoji leaves boxes."""
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
@@ -43,6 +48,8 @@ def comment_page(text: str) -> str:
     """The comment as a page that looks like a pull request's."""
     style = Path(__file__).with_name("github_page.css").read_text()
     body = MarkdownIt("gfm-like", {"html": True}).render(text)
+    for sign, (color, path) in SIGNS.items():
+        body = body.replace(sign, SIGN.format(color=color, path=path))
     who = '<div class="who"><b>prompt-verdict</b><span>bot</span> commented</div>'
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -71,7 +78,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scorecard", nargs="?", type=Path)
     parser.add_argument("--output", type=Path, default=Path("docs"))
-    parser.add_argument("--comment", action="store_true", help="the comment as well, as wide as a desktop and a phone")
+    parser.add_argument("--all", action="store_true", help="the report and the comment on a phone as well")
     asked = parser.parse_args()
     card = Scorecard.model_validate_json(asked.scorecard.read_bytes()) if asked.scorecard else demo_scorecard()
     asked.output.mkdir(parents=True, exist_ok=True)
@@ -79,9 +86,10 @@ def main() -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for scheme in ("light", "dark"):
-            photograph(browser, report, asked.output / f"scorecard-{scheme}.png", scheme, 1200, 1240)
-            for name, width in (("desktop", 960), ("phone", 390)) if asked.comment else ():
-                photograph(browser, comment, asked.output / f"comment-{scheme}-{name}.png", scheme, width, None)
+            photograph(browser, comment, asked.output / f"comment-{scheme}.png", scheme, 920, 800)
+            if asked.all:
+                photograph(browser, comment, asked.output / f"comment-{scheme}-phone.png", scheme, 390, None)
+                photograph(browser, report, asked.output / f"report-{scheme}.png", scheme, 1200, None)
         browser.close()
 
 

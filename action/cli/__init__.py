@@ -10,6 +10,7 @@ import traceback
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,7 +18,7 @@ import typer
 
 from action.cli.streams import prepare
 from action.exits import Exit, exit_of_error
-from schemas.errors import PromptVerdictError
+from schemas.errors import PromptVerdictError, UsageError
 
 app = typer.Typer(
     name="promptverdict",
@@ -48,6 +49,14 @@ class ListFormat(StrEnum):
 
     TERMINAL = "terminal"
     JSON = "json"
+
+
+class WorkflowForm(StrEnum):
+    """Which workflow ``init`` writes."""
+
+    SHORT = "short"
+    LONG = "long"
+    ENTERPRISE = "enterprise"
 
 
 class SchemaName(StrEnum):
@@ -173,11 +182,19 @@ def init(
     *,
     repo: Repo = Path(),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the files, write nothing.")] = False,
+    form: Annotated[
+        WorkflowForm,
+        typer.Option("--workflow", help="short calls a shared workflow; long has every step; enterprise no artifacts."),
+    ] = WorkflowForm.SHORT,
+    action: Annotated[
+        str,
+        typer.Option("--action", metavar="URL", envvar="PROMPTVERDICT_ACTION", help="Where the Action is released."),
+    ] = "https://github.com/prompt-verdict/prompt-verdict",
 ) -> None:
     """Find the prompts and test sets of this repository; write promptverdict.yaml and the workflow."""
     from action.cli.init import init as run
 
-    _exit(run(repo, dry_run=dry_run))
+    _exit(run(repo, dry_run=dry_run, form=form.value, action=action))
 
 
 @app.command()
@@ -319,6 +336,8 @@ def _become_bot(arguments: list[str]) -> NoReturn:
 
     It looks for its modules where ours were found, not in the working directory, which may contain anything.
     """
+    if find_spec("dbos") is None:
+        raise UsageError("the bot is not installed", hint="install it: prompt-verdict[bot]")
     here = Path(__file__).parents[2] == Path.cwd()
     where = "-I" if sys.flags.isolated else "-P"
     flags = ["-u"] if here and not sys.flags.isolated else ["-u", where]

@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import re
 import sys
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
+from adapters.providers.registry import CA_BUNDLE, PROXY
+from adapters.releases import newest_release
 from engine.commands.init_config import ProposedLineage, configuration_text, propose
+from engine.commands.init_workflow import action_name, workflow_text
 from engine.readers.config import read_config
 from engine.readers.dialects import variables_of
 from engine.readers.prompts.registry import find_prompts, is_prompt_path
 from engine.readers.testsets import read_test_set
 from engine.render.encode import log_line
 from schemas.errors import SourceError, UsageError
-from schemas.providers import PROVIDERS
+from schemas.providers import PROVIDERS, keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +32,11 @@ if TYPE_CHECKING:
 
 CONFIG = "promptverdict.yaml"
 WORKFLOW = ".github/workflows/prompt-verdict.yml"
+TEMPLATES = {
+    "short": "workflow.yml",
+    "long": "workflow_long.yml",
+    "enterprise": "workflow_enterprise.yml",
+}
 TEST_LINES = (".jsonl", ".csv")
 TEST_LISTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden|examples?|fixtures?)(?:[/_.-]).*\.(?:ya?ml|json)$")
 """A list in YAML or JSON may be anything. Only those are read whose path names cases."""
@@ -35,8 +44,11 @@ CALLED_TESTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden)(?:[/_.-]
 PROSE = {"readme", "changelog", "contributing", "license", "code_of_conduct", "security", "agents", "claude"}
 
 
-def init(repo: Path, *, dry_run: bool) -> Exit:
-    """Writes the configuration and the workflow, never over an existing file. Raises UsageError if one exists."""
+def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
+    """Writes the configuration and the workflow, never over an existing file. Raises UsageError if one exists.
+
+    ``form`` names the workflow's template, ``action`` is the address of the repository that releases the Action.
+    """
     repository = open_repository(repo)
     root = repository.worktree_root()
     targets = (root / CONFIG, root / WORKFLOW)
@@ -51,12 +63,13 @@ def init(repo: Path, *, dry_run: bool) -> Exit:
     text = configuration_text(lineages, name, lines)
     read_config(CONFIG, text.encode())
     say = sys.stderr.write
+    workflow = _workflow(repository, form, action, lines)
     for lineage in lineages:
         tests = lineage.tests or ("its own testData" if lineage.cases else "no tests yet")
         say(log_line(f"found {lineage.prompt} -> {lineage.use_case}, {tests} ({lineage.why})") + "\n")
     if not lineages:
         say("found no prompt with variables: add yours under lineages: by hand\n")
-    for target, content in zip(targets, (text, _workflow()), strict=True):
+    for target, content in zip(targets, (text, workflow), strict=True):
         relative = target.relative_to(root)
         if dry_run:
             put(f"# --- {relative}\n{content}")
@@ -65,8 +78,8 @@ def init(repo: Path, *, dry_run: bool) -> Exit:
             target.write_text(content, encoding="utf-8")
             say(f"wrote {relative}\n")
     say(
-        "next: promptverdict tests lint; put a release's commit into the workflow; commit both files and merge them: "
-        "from then on promptverdict plan (spends nothing) and check measure what changes a prompt\n"
+        "next: promptverdict tests lint; commit both files and merge them. "
+        "From then on promptverdict plan (spends nothing) and check measure what changes a prompt\n"
     )
     return Exit.PASS
 
@@ -75,17 +88,17 @@ def _lineages(repository: GitRepository) -> tuple[ProposedLineage, ...]:
     entries = repository.entries(repository.worktree_snapshot())
     wanted = [path for path in entries if _may_be_tests(path) or _may_be_prompt(path)]
     contents = repository.read([entries[path].blob for path in wanted])
-    files = {path: contents[entries[path].blob] for path in wanted}
+    texts = {path: contents[entries[path].blob] for path in wanted}
     prompts = [
         prompt
-        for prompt in find_prompts([path for path in wanted if _may_be_prompt(path)], files.get)
+        for prompt in find_prompts([path for path in wanted if _may_be_prompt(path)], texts.get)
         if variables_of(prompt)
     ]
     test_sets: list[TestSet] = []
     for path in wanted:
         if _may_be_tests(path):
             try:
-                test_sets.append(read_test_set(path, files[path]))
+                test_sets.append(read_test_set(path, texts[path]))
             except SourceError as error:
                 if path.endswith(TEST_LINES) and CALLED_TESTS.search(path):
                     sys.stderr.write(log_line(f"not read: {error}") + "\n")
@@ -125,7 +138,25 @@ def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]
     ]
 
 
-def _workflow() -> str:
-    from importlib.resources import files
-
-    return files("action").joinpath("workflow.yml").read_text(encoding="utf-8")
+def _workflow(repository: GitRepository, form: str, action: str, model_lines: list[str]) -> str:
+    """The workflow with this repository's default branch and the newest release."""
+    name = action_name(action)
+    template = files("action").joinpath(TEMPLATES[form]).read_text(encoding="utf-8")
+    say = sys.stderr.write
+    try:
+        branch = repository.default_branch().removeprefix("origin/")
+    except UsageError:
+        branch = "main"
+        say("can't tell the default branch, so the workflow says main (git remote set-head origin --auto finds it)\n")
+    proxy, ca_bundle = os.environ.get(PROXY) or None, os.environ.get(CA_BUNDLE) or None
+    newest = newest_release(action, proxy=proxy, ca_bundle=ca_bundle)
+    if newest is None:
+        release = re.findall(r"# (v[\d.]+)", template)[0]
+        say(
+            log_line(f"no release found at {action}, so the workflow names {release}: pin it to the release's commit")
+            + "\n"
+        )
+    else:
+        release = f"{newest.commit} # {newest.version}"
+    provider = next((line.partition(": ")[2] for line in model_lines if line.startswith("provider: ")), "")
+    return workflow_text(template, branch=branch, action=name, release=release, key=keys().get(provider))

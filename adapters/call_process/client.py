@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from adapters.call_process.process import CallingProcess
 from adapters.call_process.protocol import Lines, Opening, Order, Question, Reply, line
+from adapters.providers.installed import check_sdk
 from adapters.providers.registry import CA_BUNDLE, PROXY, key_for, key_name, provider_for
 from schemas.config import ModelConfig
 from schemas.outcomes import Completion, CompletionError, ErrorKind
@@ -54,9 +55,11 @@ class Caller:
     def provider(self, model: ModelConfig, environment: Mapping[str, str]) -> ModelProvider:
         """``provider_for`` in the calling process; what needs no key answers in this one.
 
-        Raises ConfigError for an origin that may not have a key, ProviderError when the key isn't set."""
+        Raises ConfigError for an origin that may not have a key, ProviderError when the key isn't set or the SDK isn't
+        installed."""
         if model.spec.key is None:
             return provider_for(model, environment)
+        check_sdk(model)
         key_for(model, environment)
         variables = {name: environment[name] for name in (key_name(model), PROXY, CA_BUNDLE) if name in environment}
         if variables.get(CA_BUNDLE):

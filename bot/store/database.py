@@ -29,7 +29,7 @@ BUSY_S = 30
 CONNECTIONS = 16
 """Connections in the pool: as many as threads that work at once. More threads wait."""
 DAMAGED = (
-    "restore the backup as docs/operating.md says; without one, move the file away and start the bot: it finds open "
+    "restore the backup as docs/bot.md says; without one, move the file away and start the bot: it finds open "
     "pull requests by itself, but overrides must be given again"
 )
 SETUP_LOCK = 0x50_56_42_4F_54

@@ -9,7 +9,7 @@ from schemas.errors import UsageError
 from schemas.scorecard import VerdictStatus
 from tests.action.stage import GATE, PROMPT
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "action.md"
 BETTER = {PROMPT: "Sort the ticket well.\n"}
 
 
@@ -33,12 +33,12 @@ def test_a_pull_request_gets_a_pending_status_a_comment_and_its_verdict(stage, s
     assert "0 of 40 calls" in ran.log
 
 
-def test_a_run_that_ends_in_one_comment_and_one_status_takes_the_requests_that_the_readme_says(
+def test_a_run_that_ends_in_one_comment_and_one_status_takes_the_requests_that_the_page_says(
     stage, scene, github, pull
 ):
     stage.run("pull_request", opened(scene, pull))
     assert len(github.asked) == 10
-    assert "takes 10 requests" in README.read_text()
+    assert "takes 10 requests" in PAGE.read_text()
     bodies = [a.body["body"] for a in github.asked if a.method in ("POST", "PATCH") and "comments" in a.path]
     assert len(bodies) == 2
 
@@ -51,7 +51,7 @@ def test_a_clearing_run_too(stage, scene, github, pull):
     stage.run("pull_request_review", event)
     assert stage.state(pull.head_sha) == "success"
     assert len(github.asked) - before == 15
-    assert "15 with a review that clears it" in README.read_text()
+    assert "15 with a review that clears it" in PAGE.read_text()
 
 
 @pytest.mark.parametrize(

@@ -5,24 +5,33 @@ import resource
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
+from action.cli.init import TEMPLATES
 from action.environment import FOLDER, RUNNER_HOME, read_environment
 from action.events import read_event
 from action.stored_answers import FILE, artifact_name
 from schemas.errors import UsageError
+from schemas.providers import keys
+from tests.repositories import ENVIRONMENT
 
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
-SAMPLE_TEXT = (ROOT / "action" / "workflow.yml").read_text()
-SAMPLE = yaml.safe_load(SAMPLE_TEXT)
-EVENTS = SAMPLE[True]  # YAML 1.1 reads «on» as a truth value
-JOB = SAMPLE["jobs"]["verdict"]
-README = ROOT / "README.md"
-WORKFLOWS = [ROOT / "action" / "workflow.yml", *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+PAGE = (ROOT / "docs" / "action.md").read_text()
+FORMS = {form: ROOT / "action" / file for form, file in TEMPLATES.items()}
+TEXTS = {form: path.read_text() for form, path in FORMS.items()}
+READ = {form: yaml.safe_load(text) for form, text in TEXTS.items()}
+JOBS = {form: READ[form]["jobs"]["verdict"] for form in ("long", "enterprise")}
+SHARED = ROOT / ".github" / "workflows" / "verdict.yml"
+JOBS["short"] = yaml.safe_load(SHARED.read_text())["jobs"]["verdict"]
+"""What runs, by form: the short one calls the shared workflow."""
+WORKFLOWS = [*FORMS.values(), *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+NAMED = {f"GIT_{who}_{what}": "a@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 HEAVY = {
     "openai",
     "anthropic",
@@ -83,16 +92,16 @@ def test_every_output_is_written_and_nothing_else_is(stage, scene):
 
 
 @pytest.mark.parametrize(("head", "names"), [("input", ACTION["inputs"]), ("output", ACTION["outputs"])])
-def test_every_input_and_output_is_in_the_readmes_table_and_nothing_else_is(head, names):
-    (rows,) = re.findall(rf"(?m)^\| {head} \|.*\n\|---.*\n((?:\|.*\n)+)", README.read_text())
+def test_every_input_and_output_is_in_the_pages_table_and_nothing_else_is(head, names):
+    (rows,) = re.findall(rf"(?m)^\| {head} \|.*\n\|---.*\n((?:\|.*\n)+)", PAGE)
     documented = {name for row in rows.splitlines() for name in re.findall("`([^`]+)`", row.split("|")[1])}
     assert documented == set(names)
 
 
-def test_every_default_is_the_readmes(stage):
+def test_every_default_is_the_pages():
     for name, told in ACTION["inputs"].items():
         shown = "the job's token" if name == "github-token" else f"`{told['default']}`"
-        assert f"| `{name}` | {shown} |" in README.read_text()
+        assert f"| `{name}` | {shown} |" in PAGE
 
 
 def test_the_image_is_started_as_the_dockerfile_says():
@@ -102,24 +111,75 @@ def test_the_image_is_started_as_the_dockerfile_says():
     assert not re.search("^(WORKDIR|USER)", lines, re.MULTILINE)
 
 
-def test_the_sample_listens_for_every_event_that_is_handled_and_filters_no_paths():
-    assert set(EVENTS) == {"pull_request", "pull_request_review", "merge_group", "push", "workflow_dispatch"}
-    assert "paths" not in SAMPLE_TEXT
-    assert "edited" in EVENTS["pull_request"]["types"]
-    assert set(EVENTS["workflow_dispatch"]["inputs"]) == {"pull-request", "head-sha", "base", "head"}
+def events(form):
+    return READ[form][True]  # YAML 1.1 reads «on» as a truth value
+
+
+def test_every_form_listens_for_every_event_that_is_handled_and_filters_no_paths():
+    for form, text in TEXTS.items():
+        assert set(events(form)) == {"pull_request", "pull_request_review", "merge_group", "push", "workflow_dispatch"}
+        assert events(form)["pull_request"] == events("long")["pull_request"]
+        assert events(form)["pull_request_review"] == events("long")["pull_request_review"]
+        assert set(events(form)["workflow_dispatch"]["inputs"]) == {"pull-request", "head-sha", "base", "head"}
+        assert "paths" not in text
+    assert "edited" in events("long")["pull_request"]["types"]
     for name in ("pull_request_target", "workflow_run", "issue_comment", "schedule"):
-        assert name not in EVENTS
+        assert name not in events("long")
         with pytest.raises(UsageError):
             read_event(name, {})
 
 
-def test_the_sample_asks_for_no_permission_too_many():
-    assert SAMPLE["permissions"] == {}
-    assert JOB["permissions"] == {"contents": "read", "pull-requests": "write", "statuses": "write", "actions": "read"}
+def test_no_form_asks_for_a_permission_too_many():
+    needed = {"contents": "read", "pull-requests": "write", "statuses": "write", "actions": "read"}
+    assert READ["short"]["permissions"] == JOBS["short"]["permissions"] == JOBS["long"]["permissions"] == needed
+    assert JOBS["enterprise"]["permissions"] == {name: may for name, may in needed.items() if name != "actions"}
+    assert READ["long"]["permissions"] == READ["enterprise"]["permissions"] == {}
+    assert yaml.safe_load(SHARED.read_text())["permissions"] == {}
 
 
-def test_outcomes_are_handed_on_only_where_not_everybody_can_download_them():
-    (hand_on,) = (step for step in JOB["steps"] if "upload" in step["uses"])
+def test_the_short_form_has_twelve_lines_and_is_the_readmes_and_the_pages():
+    lines = TEXTS["short"].splitlines()
+    assert len(lines) == 12
+    for text in ((ROOT / "README.md").read_text(), PAGE):
+        (shown,) = re.findall(r"```yaml\n(name: Prompt Verdict\n.*?)```", text, re.DOTALL)
+        assert re.sub("@v[0-9.]+", "@REF", shown).splitlines() == [
+            re.sub("@0{40} # v.*", "@REF", line) for line in lines
+        ]
+
+
+def test_the_short_form_calls_the_steps_of_the_long_one():
+    """The same steps in the same order; only the dispatch's inputs and the step that measures are written differently."""
+    shared = yaml.safe_load(SHARED.read_text().replace("github.event.inputs.", "inputs."))["jobs"]["verdict"]
+    assert f"/{SHARED.relative_to(ROOT)}@" in READ["short"]["jobs"]["verdict"]["uses"]
+    for ours, theirs in zip(shared["steps"], JOBS["long"]["steps"], strict=True):
+        if ours.get("id") == "verdict":
+            assert ours["uses"].startswith("docker://")
+            assert ours["with"] == {"github-token": "${{ github.token }}"}
+            assert ours["env"] == theirs["env"] | {"MODEL_API_KEY": "${{ secrets.MODEL_API_KEY }}"}
+        else:
+            assert ours == theirs
+    assert shared["concurrency"] == READ["long"]["concurrency"] == READ["enterprise"]["concurrency"]
+    assert JOBS["enterprise"]["steps"] == [step for step in JOBS["long"]["steps"] if "upload" not in step["uses"]]
+
+
+@pytest.mark.parametrize("form", sorted(JOBS))
+def test_only_the_step_that_measures_sees_a_key(form):
+    for step in JOBS[form]["steps"]:
+        assert ("secrets." in str(step)) == (step.get("id") == "verdict")
+    assert "secrets: inherit" not in TEXTS[form]
+    assert not READ[form].get("env")
+
+
+def test_a_caller_may_pass_the_keys_that_the_shared_workflow_declares():
+    declared = yaml.safe_load(SHARED.read_text())[True]["workflow_call"]["secrets"]
+    assert set(declared) == {*keys().values(), "MODEL_API_KEY"}
+    assert not any(secret.get("required") for secret in declared.values())
+    assert set(READ["short"]["jobs"]["verdict"]["secrets"]) <= set(declared)
+
+
+@pytest.mark.parametrize("form", ["long", "short"])
+def test_outcomes_are_handed_on_only_where_not_everybody_can_download_them(form):
+    (hand_on,) = (step for step in JOBS[form]["steps"] if "upload" in step["uses"])
     assert "github.event.repository.private &&" in hand_on["if"]
 
 
@@ -129,20 +189,58 @@ def test_what_may_sign_or_write_runs_no_development_dependencies():
         writes = {what for what, may in job["permissions"].items() if may == "write"}
         runs = " ".join(step.get("run", "") for step in job["steps"])
         assert (".ci/run" in runs) == (not writes) == (name == "test"), name
-        assert not {"id-token", "contents"} <= writes
         assert not ("id-token" in writes and ("docker build" in runs or "actions/checkout" in str(job["steps"]))), name
     order = {name: job.get("needs") for name, job in jobs.items()}
-    assert order == {"test": None, "image": "test", "attest": "image", "tag": ["image", "attest"]}
+    assert order == {"test": None, "image": "test", "attest": "image"}
+    assert not any(job["permissions"].get("contents") == "write" for job in jobs.values())
 
 
 def test_the_base_image_is_pinned_by_its_digest():
     assert re.search(r"(?m)^ARG BASE=[\w.:-]+@sha256:[0-9a-f]{64}$", (ROOT / "Dockerfile").read_text())
 
 
-def test_the_sample_keeps_outcomes_where_the_action_has_them():
+def git(*command, cwd):
+    done = subprocess.run(
+        ["git", *command], cwd=cwd, env=ENVIRONMENT | NAMED, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_a_release_names_the_image_by_its_digest_in_both_places(tmp_path):
+    """``.ci/tag`` commits beside every branch, and refuses what isn't a digest or isn't the version."""
+    for path in (".ci/tag", "action.yml", "pyproject.toml", ".github/workflows/verdict.yml"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    git("init", "--quiet", "--initial-branch=main", cwd=tmp_path)
+    git("add", ".", cwd=tmp_path)
+    git("commit", "--quiet", "--message", "all", cwd=tmp_path)
+    pinned = f"ghcr.io/acme/prompt-verdict@sha256:{'ab' * 32}"
+
+    def tag(*arguments):
+        return subprocess.run(
+            [tmp_path / ".ci/tag", *arguments], env=ENVIRONMENT | NAMED, check=False, capture_output=True
+        )
+
+    for wrong in (("0.1.0", "ghcr.io/acme/x:latest"), ("9.9.9", pinned), ("v1", pinned)):
+        assert tag(*wrong).returncode != 0
+    assert git("tag", cwd=tmp_path) == ""
+    assert tag(VERSION, pinned).returncode == 0
+    assert yaml.safe_load(git("show", f"v{VERSION}:action.yml", cwd=tmp_path))["runs"]["image"] == f"docker://{pinned}"
+    workflow = yaml.safe_load(git("show", f"v{VERSION}:.github/workflows/verdict.yml", cwd=tmp_path))
+    assert [step["uses"] for step in workflow["jobs"]["verdict"]["steps"] if step.get("id")] == [f"docker://{pinned}"]
+    assert git("rev-list", "--count", "main", cwd=tmp_path).strip() == "1"
+
+
+def test_the_templates_name_this_version():
+    for text in TEXTS.values():
+        assert re.findall(r"@0{40} # (\S+)", text) == [f"v{VERSION}"]
+
+
+@pytest.mark.parametrize("form", ["long", "short"])
+def test_the_sample_keeps_outcomes_where_the_action_has_them(form):
     place = f"${{{{ runner.temp }}}}/{RUNNER_HOME}/{FOLDER}/{FILE}"
     restore, save, hand_on = (
-        next(s for s in JOB["steps"] if word in s["uses"]) for word in ("restore", "save", "upload")
+        next(s for s in JOBS[form]["steps"] if word in s["uses"]) for word in ("restore", "save", "upload")
     )
     assert restore["with"]["path"].split() == save["with"]["path"].split() != []
     assert place.replace(" ", "") in restore["with"]["path"].replace(" ", "")
@@ -171,8 +269,9 @@ def test_every_action_is_pinned_by_its_commit(path):
     used = re.findall(r"(?m)^ +(?:- )?uses: (\S+)(.*)", path.read_text())
     assert used
     for name, comment in used:
-        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name), name
-        assert re.match(r" # v\d+\.\d+\.\d+", comment), name
+        image = re.fullmatch(r"docker://[\w./-]+@sha256:[0-9a-f]{64}", name)
+        assert image or re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", name), name
+        assert image or re.match(r" # v\d+\.\d+\.\d+", comment), name
 
 
 @pytest.fixture
@@ -196,7 +295,11 @@ def test_the_auditor_of_workflows_has_nothing_to_say(workflows):
     auditor = shutil.which("zizmor", path=str(Path(sys.executable).parent))
     if auditor is None:
         pytest.skip("zizmor isn't installed")
-    code, text = said(auditor, "--offline", "--pedantic", "--no-progress", ".", cwd=workflows)
+    audit = [auditor, "--offline", "--no-progress"]
+    code, text = said(*audit, ".", cwd=workflows)
+    assert code == 0, text
+    (workflows / ".github/workflows" / FORMS["short"].name).unlink()  # has no room for comments on its permissions
+    code, text = said(*audit, "--pedantic", ".", cwd=workflows)
     assert code == 0, text
 
 
@@ -207,8 +310,8 @@ def test_the_linter_of_workflows_has_nothing_to_say(workflows):
     pattern = ".github/workflows/*.yml"
     code, text = said(str(linter), pattern, cwd=workflows)
     assert (code, f"Checking {len(WORKFLOWS)} workflow" in text) == (0, True), text
-    (workflows / ".github" / "workflows" / "wrong.yml").write_text(SAMPLE_TEXT.replace("merge_group", "merge_grp"))
-    assert said(str(linter), pattern, cwd=workflows)[0] == 1
+    (workflows / ".github" / "workflows" / "wrong.yml").write_text(TEXTS["long"].replace("merge_group", "merge_grp"))
+    assert said(str(linter), ".github/workflows/wrong.yml", cwd=workflows)[0] == 1
 
 
 def test_the_start_imports_nothing_heavy_and_takes_little():

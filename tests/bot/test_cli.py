@@ -59,7 +59,7 @@ def test_an_isolated_command_line_stays_isolated(tmp_path, monkeypatch):
     called = []
     monkeypatch.setattr(os, "execv", lambda path, arguments: called.append(arguments))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli.sys, "flags", type("Flags", (), {"isolated": 1})())
+        patch.setattr(cli.sys, "flags", type("Flags", (), {"isolated": 1, "verbose": 0})())
         cli._become_bot(["web"])
     cli._become_bot(["doctor"])
     assert called[0] == [sys.executable, "-u", "-I", "-m", "bot", "web"]

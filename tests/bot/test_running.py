@@ -17,7 +17,7 @@ from bot.variables import VARIABLES
 from tests.bot.running import ROOT
 from tests.bot.served import KEY, Ledger, app_for, served
 
-RUNNING = (ROOT / "docs" / "running.md").read_text()
+PAGE = (ROOT / "docs" / "bot.md").read_text()
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
 NAMES = {name for v in VARIABLES for name in (v.name, f"{v.name}_FILE" if v.secret else v.name)}
 BOTS = [COMPOSE["services"][name] for name in ("web", "worker")]
@@ -25,11 +25,11 @@ BOTS = [COMPOSE["services"][name] for name in ("web", "worker")]
 
 def test_the_table_of_settings_is_the_codes():
     rows = [f"| `{v.name}`{' or `…_FILE`' if v.secret else ''} | {v.meaning} | {v.default} |" for v in VARIABLES]
-    assert "| variable | meaning | default |\n|---|---|---|\n" + "\n".join(rows) + "\n" in RUNNING
+    assert "| variable | meaning | default |\n|---|---|---|\n" + "\n".join(rows) + "\n" in PAGE
 
 
 def test_every_variable_that_is_named_exists():
-    texts = [RUNNING, (ROOT / "compose.yaml").read_text(), (ROOT / "docs" / "operating.md").read_text()]
+    texts = [PAGE, (ROOT / "compose.yaml").read_text()]
     named = {
         name
         for text in texts
@@ -44,7 +44,7 @@ def test_every_metric_that_is_named_exists():
     there |= {family.name for family in text_string_to_metric_families(metrics.text().decode())}
     gauges = {f"promptverdict_{name}" for name in ("waiting_deliveries", "oldest_waiting_seconds", "failed_deliveries")}
     labelled = {"promptverdict_runs_total", "promptverdict_repairs_total"}
-    assert set(re.findall(r"`(promptverdict_\w+)`", RUNNING)) <= there | gauges | labelled
+    assert set(re.findall(r"`(promptverdict_\w+)`", PAGE)) <= there | gauges | labelled
 
 
 @pytest.mark.parametrize("service", BOTS, ids=["web", "worker"])
@@ -110,7 +110,7 @@ def test_the_composition_starts_what_exists_from_what_it_declares():
     environment = {**services["web"]["environment"], **services["worker"]["environment"]}
     files = {value.removeprefix("/run/secrets/") for name, value in environment.items() if name.endswith("_FILE")}
     assert files <= set(services["web"]["secrets"]) & set(services["worker"]["secrets"])
-    _, _, database = RUNNING.partition("printf '")[2].partition("'")[0].partition("://")
+    _, _, database = PAGE.partition("printf '")[2].partition("'")[0].partition("://")
     assert database.startswith(f"{services['database']['environment']['POSTGRES_USER']}:%s@database/")
     assert database.endswith(f"/{services['database']['environment']['POSTGRES_DB']}")
 
@@ -129,9 +129,9 @@ def test_the_health_check_asks_for_what_the_process_answers(webhook, troubles):
 
 
 def test_the_unit_and_the_command_start_what_exists():
-    unit = re.search(r"```ini\n(.*?)```", RUNNING, re.DOTALL)[1]
+    unit = re.search(r"```ini\n(.*?)```", PAGE, re.DOTALL)[1]
     assert "ExecStart=/opt/prompt-verdict/bin/promptverdict bot\n" in unit
-    command = next(block for block in re.findall(r"```sh\n(.*?)```", RUNNING, re.DOTALL) if "docker run" in block)
+    command = next(block for block in re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL) if "docker run" in block)
     words = shlex.split(command.replace("\\\n", " "), comments=True)
     assert words[-2:] == ["prompt-verdict:0.1.0", "bot"]
     assert words[words.index("--user") + 1] == "65532:65532"

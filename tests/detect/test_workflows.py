@@ -1,10 +1,13 @@
 r"""How a repository calls this gate: changes to it need approval wherever they hide, and nothing else does."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.detect.pullrequests import CONFIG, FILES, PROMPT, codes, detected
 from tests.repositories import Link
 
+ROOT = Path(__file__).parents[2]
 CI = ".github/workflows/ci.yml"
 USES = "runs: {using: composite, steps: [{uses: acme/prompt-verdict@v1}]}\n"
 QUIET = "runs: {using: composite, steps: [{run: 'true'}]}\n"
@@ -42,6 +45,14 @@ def test_a_workflow_calls_us_however_its_yaml_is_written(repository, line):
     before = steps(line)
     assert found(repository, {CI: before}, {CI: before + "# x\n"}) == CALLS
     assert found(repository, {CI: before}, {CI: OTHER}) == CALLS
+
+
+@pytest.mark.parametrize("template", sorted((ROOT / "action").glob("workflow*.yml")), ids=lambda path: path.stem)
+def test_what_init_writes_is_a_call_of_ours(repository, template):
+    before = template.read_text()
+    ours = ".github/workflows/prompt-verdict.yml"
+    for after in (before.replace("merge_group:", ""), before.replace("uses: prompt-verdict/", "uses: eve/"), None):
+        assert found(repository, {ours: before}, {ours: after}) == CALLS
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from action.cli import main
 from tests.repositories import Repository
 
 PATH = os.environ["PATH"]
+NO_RELEASES = "file:///nowhere/prompt-verdict/prompt-verdict"
+"""Where ``init`` finds no release of the Action, without the network."""
 
 CONFIG = """\
 version: 1
@@ -94,7 +96,8 @@ def run_command(*arguments, cwd, home, **environment):
         patch.chdir(cwd)
         for name in list(os.environ):
             patch.delenv(name)
-        for name, value in {"PATH": PATH, "HOME": str(home), "COLUMNS": "100", **environment}.items():
+        fixed = {"PATH": PATH, "HOME": str(home), "COLUMNS": "100", "PROMPTVERDICT_ACTION": NO_RELEASES}
+        for name, value in (fixed | environment).items():
             patch.setenv(name, value)
         patch.setattr(sys, "argv", ["promptverdict", *map(str, arguments)])
         with pytest.raises(SystemExit) as stopped:

@@ -5,8 +5,10 @@ import io
 import json
 
 import pytest
+import yaml
 
 from tests.end_to_end.conftest import CONFIG, PROMPT, cases
+from tests.repositories import Repository
 
 REWORDED = PROMPT.replace("You sort support tickets", "You assign support tickets")
 PATH = "prompts/triage.prompt.yml"
@@ -64,7 +66,57 @@ def test_init_pairs_prompts_with_test_sets_and_what_it_writes_works(adopting):
         assert lines in written
     assert "README" not in written
     assert adopting.run("tests", "lint").code in (0, 1)
-    assert (adopting.repository.path / ".github/workflows/prompt-verdict.yml").is_file()
+    workflow = (adopting.repository.path / ".github/workflows/prompt-verdict.yml").read_text()
+    assert "uses: prompt-verdict/prompt-verdict/.github/workflows/verdict.yml@v0.1.0\n" in workflow
+    assert "no release found" in ran.err
+
+
+@pytest.fixture
+def releases(tmp_path):
+    """The Action's repository with a plain tag, an annotated one, and names that are no release."""
+    made = Repository(tmp_path / "mirror" / "prompt-verdict")
+    old = made.commit({"a": "1"})
+    new = made.commit({"a": "2"}, parent=old)
+    for name in ("v0.9.0", "v0.10.0", "nightly", "v1.0.0-rc1", "v2"):
+        made.git("tag", name, old)
+    for name in ("v0.10.0", "v0.2.0"):
+        made.git("-c", "user.name=a", "-c", "user.email=a@example.com", "tag", "--force", "-a", "-m", "x", name, new)
+    return made, new
+
+
+@pytest.mark.parametrize("form", ["short", "long", "enterprise"])
+def test_init_writes_the_default_branch_and_pins_the_newest_release(adopting, releases, form):
+    made, newest = releases
+    adopting.repository.git("update-ref", "refs/remotes/origin/trunk", adopting.base)
+    adopting.repository.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk")
+    url = f"file://{made.path}"
+    ran = adopting.run("init", "--dry-run", "--workflow", form, "--action", url, OPENAI_API_KEY="sk-secret")
+    workflow = yaml.safe_load(ran.out.partition("# --- .github")[2].partition("\n")[2])
+    assert workflow[True]["push"] == {"branches": ["trunk"]}
+    job = workflow["jobs"]["verdict"]
+    uses = [job["uses"]] if form == "short" else [step["uses"] for step in job["steps"] if step.get("id")]
+    shared = "/.github/workflows/verdict.yml" if form == "short" else ""
+    assert uses == [f"mirror/prompt-verdict{shared}@{newest}"]
+    assert f"@{newest} # v0.10.0\n" in ran.out
+    assert form != "short" or job["secrets"] == {"OPENAI_API_KEY": "${{ secrets.OPENAI_API_KEY }}"}
+    assert "no release found" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ext::sh -c date",
+        "http://example.com/a/b",
+        "https:///a/b",
+        "https://h/b",
+        "https://u@h/a/b",
+        "file:///a/b;c",
+        "-u/x",
+    ],
+)
+def test_init_takes_no_address_that_is_no_repository(adopting, url):
+    ran = adopting.run("init", "--dry-run", "--action", url)
+    assert (ran.code, "is not the address of a repository" in ran.err) == (2, True)
 
 
 def test_init_says_what_keeps_a_test_set_from_its_prompt(adopting):

@@ -1,0 +1,18 @@
+"""Which SDKs are installed: they are extras."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from schemas.config import ModelConfig
+from schemas.errors import ProviderError
+
+
+def check_sdk(model: ModelConfig) -> None:
+    """Raises ProviderError when the provider's SDK is not installed: it is an optional dependency."""
+    if any(name is not None and find_spec(name) is None for name in (model.spec.sdk, "aiohttp")):
+        raise ProviderError(
+            f"the SDK of {model.provider} is not installed",
+            where=f"models: {model.model}",
+            hint=f"install it: prompt-verdict[{model.provider}]",
+        )
