@@ -1,4 +1,4 @@
-"""``python -m action``: without arguments on a runner it is the Action, else the command line."""
+"""``python -m action``: the Action on a runner without arguments, else the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NoReturn
 
 
 def main() -> None:
-    """Decides which of the two was meant."""
+    """Starts the Action or the command line."""
     if len(sys.argv) == 1 and os.environ.get("GITHUB_ACTIONS") == "true":
         from action.start import run_action
 
@@ -21,7 +21,7 @@ def main() -> None:
 
 
 def _stop(*_: object) -> NoReturn:
-    """The runner cancels: the same as Ctrl-C, so that the store is closed and what is paid for is kept."""
+    """Handles a cancellation by the runner like Ctrl-C, so that the store is closed and paid answers are kept."""
     raise KeyboardInterrupt
 
 

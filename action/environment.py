@@ -1,4 +1,4 @@
-"""What the runner and the operator tell us by environment variables, read once and then only passed on."""
+"""The environment variables of the runner and the operator, read once and then passed on."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from schemas.errors import UsageError
 from schemas.values import Value
 
 FOLDER = "prompt-verdict"
-"""Ours below the home: reports and the outcome store."""
+"""Our folder below the home: reports and the outcome store."""
 RUNNER_HOME = "_github_home"
-"""Where the runner keeps a container's home, below its folder for temporary files."""
+"""The runner's folder for a container's home, below its folder for temporary files."""
 NOT_SECRET = {"1", "0", "true", "false", "yes", "no"}
 SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 
@@ -32,7 +32,7 @@ class Environment(Value):
     summary_path: str | None
     home: str
     host_home: str
-    """The home as the steps after us see it, outside the container."""
+    """The home as later steps see it, outside the container."""
     status: bool
     annotations: bool
     summary: bool
@@ -41,24 +41,24 @@ class Environment(Value):
 
     @property
     def folder(self) -> PurePosixPath:
-        """Where we keep reports and the outcome store."""
+        """The folder of reports and of the outcome store."""
         return PurePosixPath(self.home, FOLDER)
 
     @property
     def store(self) -> str:
-        """The outcome store's file: the sample workflow's cache steps name the same place."""
+        """The outcome store's file. The cache steps of the sample workflow name the same path."""
         return str(self.folder / "outcomes.sqlite3")
 
     def seen_by_runner(self, path: str) -> str:
-        """``path`` in our home, as later steps can open it."""
+        """Returns ``path`` in our home as later steps can open it."""
         return str(PurePosixPath(self.host_home) / PurePosixPath(path).relative_to(self.home))
 
 
 def read_environment(variables: Mapping[str, str]) -> Environment:
-    """Raises UsageError when this isn't a runner, or an input is wrong."""
+    """Reads the environment. Raises UsageError outside a runner and for a wrong input."""
     token = variables.get("INPUT_GITHUB-TOKEN") or ""
     if not token:
-        raise UsageError("there is no token", where="github-token", hint="leave the input out: it has a default")
+        raise UsageError("there is no token", where="github-token", hint="remove the input: it has a default")
     repository = _needed(variables, "GITHUB_REPOSITORY")
     server = variables.get("GITHUB_SERVER_URL") or "https://github.com"
     home = variables.get("HOME") or "/github/home"
@@ -87,7 +87,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
 
 
 def secrets(variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Values that may never be shown: everything whose name says that it is a key, a token, a secret or a password."""
+    """Returns every value that must never be shown, by the variable's name: a key, token, secret or password."""
     return tuple(
         dict.fromkeys(
             value
@@ -103,7 +103,7 @@ def _needed(variables: Mapping[str, str], name: str) -> str:
     value = variables.get(name)
     if not value:
         raise UsageError(
-            f"{name} is not set", hint="the Action runs in GitHub Actions; on a laptop: promptverdict check"
+            f"{name} is not set", hint="run the Action in GitHub Actions; on a laptop: promptverdict check"
         )
     return value
 

@@ -1,4 +1,4 @@
-"""What happened, read from the event's JSON: pure, and only a hint. What counts is read again from GitHub.
+"""What the workflow's event asks for. Pure, and only a hint: the job reads the current state from GitHub again.
 
 docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
 """
@@ -6,60 +6,68 @@ docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-work
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 
-from pydantic import JsonValue
+from pydantic import ValidationError
 
 from schemas.errors import UsageError
+from schemas.payloads import (
+    Branch,
+    DispatchEvent,
+    EventPullRequest,
+    MergeGroupEvent,
+    PullRequestEvent,
+    PushEvent,
+    ReviewEvent,
+    Sha,
+    invalid_field,
+)
 from schemas.values import Value
 
-SHA = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
-QUEUE_REF = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-([0-9]+)-[0-9a-f]+")
-NEW_HEAD = {"opened", "synchronize", "reopened", "ready_for_review"}
-DECIDES = {"approved", "changes_requested"}
+FULL_SHA = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 FOREIGN = ("pull_request_target", "workflow_run")
-"""Events that run with secrets on behalf of anybody's pull request."""
+"""Events that run with the repository's secrets on behalf of anyone's pull request."""
 
 
 class PullRequestChanged(Value):
-    """A pull request has a new head or a new base, or somebody's review may clear it."""
+    """A pull request has a new head or base, or a review may change whether its verdict is approved."""
 
     number: int
-    head_sha: str
-    """Of the moment: a newer head has a run of its own."""
+    head_sha: Sha
+    """At the time of the event: a newer head has a run of its own."""
     why: str
 
 
 class QueueEntered(Value):
-    """The merge queue asks about a merge that it made."""
+    """The merge queue waits for a check of a merge commit."""
 
     number: int | None
-    """The pull request that was merged last into the group."""
-    base_ref: str
-    base_sha: str
-    head_ref: str
-    head_sha: str
+    """The last pull request of the group."""
+    base_ref: Branch
+    base_sha: Sha
+    head_ref: Branch
+    head_sha: Sha
 
 
 class Pushed(Value):
     """The default branch moved."""
 
     branch: str
-    sha: str
+    sha: Sha
 
 
 class Dispatched(Value):
-    """A person with write permission asks for a run: of a pull request, or of two commits."""
+    """A person with write access asks for a run of a pull request, or of two commits."""
 
     number: int | None
     head_sha: str | None
-    """The approval of exactly this head of a fork."""
+    """Approves a run of exactly this head of a fork."""
     base: str | None
     head: str | None
 
 
 class Irrelevant(Value):
-    """Nothing that could change a verdict. ``about``: the open pull request that it happened to."""
+    """Nothing that can change a verdict. ``about``: the open pull request that it happened to."""
 
     why: str
     about: PullRequestChanged | None = None
@@ -67,102 +75,100 @@ class Irrelevant(Value):
 
 Event = PullRequestChanged | QueueEntered | Pushed | Dispatched | Irrelevant
 
-Payload = Mapping[str, JsonValue]
 
+def read_event(name: str, payload: object) -> Event:
+    """Returns what the event ``name`` with its parsed JSON asks for.
 
-def read_event(name: str, payload: Payload) -> Event:
-    """The event ``name`` with its JSON. Raises UsageError for an event that we don't run in, and says why."""
-    if name == "pull_request":
-        return _pull_request(payload)
-    if name == "pull_request_review":
-        return _review(payload)
-    if name == "merge_group":
-        return _merge_group(payload)
-    if name == "push":
-        return _push(payload)
-    if name == "workflow_dispatch":
-        return _dispatch(payload)
-    if name in FOREIGN:
+    Raises UsageError for a payload that isn't GitHub's, and for an event that the Action doesn't run in.
+    """
+    reader = _READERS.get(name)
+    if reader is None:
+        raise _refusal(name)
+    try:
+        return reader(payload)
+    except ValidationError as error:
         raise UsageError(
-            f"refusing to run in {name}: it would hand this repository's secrets to code that nobody has reviewed",
+            f"the event's JSON has no usable «{invalid_field(error)}»",
+            where="GITHUB_EVENT_PATH",
+            hint="run the Action in GitHub Actions; on a laptop: promptverdict check",
+        ) from None
+
+
+def _refusal(name: str) -> UsageError:
+    if name in FOREIGN:
+        return UsageError(
+            f"refusing to run in {name}: it would expose this repository's secrets to code that nobody has reviewed",
             where="on",
             hint="use `on: pull_request`; for forks a maintainer dispatches the workflow with the head's full sha",
         )
     if name == "issue_comment":
-        raise UsageError(
-            "commands in comments are for the bot, not for the Action",
+        return UsageError(
+            "the Action does not read commands in comments; the bot does",
             where="on",
             hint="install the GitHub App, or dispatch the workflow by hand",
         )
-    raise UsageError(
-        f"the event «{name}» says nothing about a pull request",
+    return UsageError(
+        f"the event «{name}» is not about a pull request",
         where="on",
         hint="use pull_request, pull_request_review, merge_group, push or workflow_dispatch",
     )
 
 
-def _pull_request(payload: Payload) -> Event:
-    action = _text(payload, "action")
-    if action == "edited" and "base" not in _map(payload, "changes"):
-        return _beside(payload, "the title or the description was edited")
-    if action not in NEW_HEAD | {"edited"}:
-        return _beside(payload, f"«{action}» changes nothing that is measured")
-    why = "the base was changed" if action == "edited" else action
-    return _changed(_map(payload, "pull_request"), why)
+def _pull_request(payload: object) -> Event:
+    event = PullRequestEvent.model_validate(payload)
+    if event.new_state is not None:
+        return _changed(event.pull_request, event.new_state)
+    if event.action == "edited":
+        return _unrelated(event.pull_request, "the title or the description was edited")
+    return _unrelated(event.pull_request, f"«{event.action}» changes nothing that is measured")
 
 
-def _review(payload: Payload) -> Event:
-    action = _text(payload, "action")
-    review = _map(payload, "review")
-    state = _text(review, "state").lower()
-    if action == "dismissed" or (action == "submitted" and state in DECIDES):
-        return _changed(_map(payload, "pull_request"), f"a review: {'dismissed' if action == 'dismissed' else state}")
-    return _beside(payload, "the review neither approves nor takes an approval back")
+def _review(payload: object) -> Event:
+    event = ReviewEvent.model_validate(payload)
+    if event.decision is not None:
+        return _changed(event.pull_request, f"a review: {event.decision}")
+    return _unrelated(event.pull_request, "the review neither approves nor takes an approval back")
 
 
-def _beside(payload: Payload, why: str) -> Irrelevant:
-    found = _changed(_map(payload, "pull_request"), why)
+def _unrelated(pull: EventPullRequest, why: str) -> Irrelevant:
+    """This job's result may be the gate, so the pull request is named: without a status of ours it must be measured."""
+    found = _changed(pull, why)
     return Irrelevant(why=why, about=found if isinstance(found, PullRequestChanged) else None)
 
 
-def _changed(pull: Payload, why: str) -> PullRequestChanged | Irrelevant:
-    if _text(pull, "state") != "open":
+def _changed(pull: EventPullRequest, why: str) -> PullRequestChanged | Irrelevant:
+    if not pull.is_open:
         return Irrelevant(why="the pull request is closed")
-    return PullRequestChanged(number=_number(pull, "number"), head_sha=_sha(_map(pull, "head"), "sha"), why=why)
+    return PullRequestChanged(number=pull.number, head_sha=pull.head.sha, why=why)
 
 
-def _merge_group(payload: Payload) -> Event:
-    if _text(payload, "action") != "checks_requested":
+def _merge_group(payload: object) -> Event:
+    event = MergeGroupEvent.model_validate(payload)
+    if not event.wants_checks:
         return Irrelevant(why="the merge queue asks for no checks")
-    group = _map(payload, "merge_group")
-    found = QUEUE_REF.fullmatch(_text(group, "head_ref"))
+    group = event.merge_group
     return QueueEntered(
-        number=int(found[1]) if found else None,
-        base_ref=_text(group, "base_ref").removeprefix("refs/heads/"),
-        base_sha=_sha(group, "base_sha"),
-        head_ref=_text(group, "head_ref").removeprefix("refs/heads/"),
-        head_sha=_sha(group, "head_sha"),
+        number=group.number,
+        base_ref=group.base_branch,
+        base_sha=group.base_sha,
+        head_ref=group.head_branch,
+        head_sha=group.head_sha,
     )
 
 
-def _push(payload: Payload) -> Event:
-    branch = _text(payload, "ref").removeprefix("refs/heads/")
-    if branch != _text(_map(payload, "repository"), "default_branch"):
-        return Irrelevant(why="only the default branch keeps what was measured")
-    if payload.get("deleted"):
+def _push(payload: object) -> Event:
+    event = PushEvent.model_validate(payload)
+    if event.branch is None or not event.to_default_branch:
+        return Irrelevant(why="measurements are kept only for the default branch")
+    if event.deleted:
         return Irrelevant(why="the branch was deleted")
-    return Pushed(branch=branch, sha=_sha(payload, "after"))
+    return Pushed(branch=event.branch, sha=event.after)
 
 
-def _dispatch(payload: Payload) -> Event:
-    given = payload.get("inputs")
-    inputs = {
-        name: text.strip()
-        for name, text in (given.items() if isinstance(given, dict) else ())
-        if isinstance(text, str) and text.strip()
-    }
-    number, head_sha = inputs.get("pull-request"), inputs.get("head-sha")
-    base, head = inputs.get("base"), inputs.get("head")
+def _dispatch(payload: object) -> Event:
+    given = DispatchEvent.model_validate(payload).given
+    number, head_sha = given.get("pull-request"), given.get("head-sha")
+    base, head = given.get("base"), given.get("head")
     if (number is None) == (base is None or head is None):
         raise UsageError(
             "say what to run: a pull request, or two commits",
@@ -170,43 +176,20 @@ def _dispatch(payload: Payload) -> Event:
             hint="pull-request: 12 (and head-sha for a fork), or base: main and head: my-branch",
         )
     if number is not None and not number.removeprefix("#").isdecimal():
-        raise UsageError(f"{number!r} is no pull request's number", where="inputs.pull-request", hint="for example 12")
-    if head_sha is not None and not SHA.fullmatch(head_sha):
+        raise UsageError(
+            f"{number!r} is not the number of a pull request", where="inputs.pull-request", hint="for example 12"
+        )
+    if head_sha is not None and not FULL_SHA.fullmatch(head_sha):
         raise UsageError("head-sha is not a full commit id", where="inputs.head-sha", hint="give all 40 digits")
     return Dispatched(
         number=int(number.removeprefix("#")) if number is not None else None, head_sha=head_sha, base=base, head=head
     )
 
 
-def _broken(name: str) -> UsageError:
-    return UsageError(f"the event's JSON has no usable «{name}»", where="GITHUB_EVENT_PATH", hint="is this a runner?")
-
-
-def _map(payload: Payload, name: str) -> Payload:
-    value = payload.get(name)
-    if value is None and name == "changes":
-        return {}
-    if not isinstance(value, dict):
-        raise _broken(name)
-    return value
-
-
-def _text(payload: Payload, name: str) -> str:
-    value = payload.get(name)
-    if not isinstance(value, str):
-        raise _broken(name)
-    return value
-
-
-def _sha(payload: Payload, name: str) -> str:
-    value = _text(payload, name)
-    if not SHA.fullmatch(value):
-        raise _broken(name)
-    return value
-
-
-def _number(payload: Payload, name: str) -> int:
-    value = payload.get(name)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _broken(name)
-    return value
+_READERS: dict[str, Callable[[object], Event]] = {
+    "pull_request": _pull_request,
+    "pull_request_review": _review,
+    "merge_group": _merge_group,
+    "push": _push,
+    "workflow_dispatch": _dispatch,
+}

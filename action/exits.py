@@ -1,4 +1,4 @@
-"""Exit codes of both shells of this package; documented in the README and in ``promptverdict check --help``."""
+"""Exit codes of the Action and of the command line. The README and ``promptverdict check --help`` document them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Exit(IntEnum):
     ERROR = 3
     """Could not be measured."""
     INCONCLUSIVE = 4
-    """Inconclusive, and that doesn't pass."""
+    """Inconclusive, and the configuration does not let that pass."""
     NEEDS_REVIEW = 5
     INTERRUPTED = 130
-    """Ctrl-C; what was finished is kept."""
+    """Ctrl-C; finished work is kept."""
 
 
 _BY_OUTCOME = {
@@ -37,20 +37,20 @@ _BY_OUTCOME = {
 
 
 def exit_of(scorecard: Scorecard) -> Exit:
-    """The exit code of a finished check."""
+    """Returns the exit code of a finished check."""
     return exit_of_status(scorecard.status, lets_through=scorecard.passes)
 
 
 def exit_of_status(status: VerdictStatus, *, lets_through: bool) -> Exit:
-    """The exit code of one verdict."""
+    """Returns the exit code of one verdict."""
     return Exit.PASS if lets_through else _BY_OUTCOME[status.outcome]
 
 
-def told(error: PromptVerdictError | OSError) -> str:
-    """What stopped a run, in a line."""
+def error_line(error: PromptVerdictError | OSError) -> str:
+    """Returns what stopped a run, as one line."""
     return str(error) if isinstance(error, PromptVerdictError) else f"the machine failed: {error}"
 
 
 def exit_of_error(error: PromptVerdictError | OSError) -> Exit:
-    """The exit code when there is no scorecard."""
+    """Returns the exit code of a run without a scorecard."""
     return Exit.USAGE if isinstance(error, UsageError | ConfigError) else Exit.ERROR

@@ -1,4 +1,4 @@
-"""One job: the event, the pull request, the pipeline, the verdict. Everything that it talks to is passed in."""
+"""One job: from the event to the verdict. Everything that it talks to is passed in."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-
-from pydantic import JsonValue
 
 from action.events import (
     Dispatched,
@@ -19,9 +17,9 @@ from action.events import (
     QueueEntered,
     read_event,
 )
-from action.evidence import take_over
-from action.exits import Exit, exit_of, exit_of_error, told
+from action.exits import Exit, error_line, exit_of, exit_of_error
 from action.publish import CONTEXT, Publisher, shown_since, write_reports
+from action.stored_answers import take_over
 from adapters.loop import run_async
 from engine.approvals.acceptance import clearance, cleared, may_be_cleared
 from engine.approvals.trust import pull_request_of
@@ -30,13 +28,13 @@ from engine.publishing.comment_policy import outdated
 from engine.render.annotations import scorecard_annotations, workflow_command
 from engine.render.limits import JOB_SUMMARY
 from engine.render.markdown import Links, markdown
-from schemas.config import CommentPolicy
 from schemas.errors import HostError, PromptVerdictError, UsageError
 from schemas.pullrequests import PullRequest, Trust
 
 if TYPE_CHECKING:
     from action.environment import Environment
     from action.outputs import Runner
+    from engine.runner.preparation import Preparation
     from schemas.host import Sha
     from schemas.ports import PullRequestHost
     from schemas.scorecard import Clearance, Scorecard
@@ -46,55 +44,24 @@ PASS = Exit.PASS.value
 
 
 class FetchedTree(Protocol):
-    """Commits that are brought by their ids."""
+    """A repository whose commits can be fetched by their ids."""
 
     def fetch(self, commits: tuple[Sha, ...]) -> None:
-        """Brings commits and their trees."""
-        ...
-
-
-class Preparation(Protocol):
-    """What is known before the first call."""
-
-    @property
-    def runs(self) -> bool:
-        """Whether anything is to be measured."""
-        ...
-
-    @property
-    def comment(self) -> CommentPolicy:
-        """From base's configuration."""
-        ...
-
-    @property
-    def content_digest(self) -> str:
-        """Of everything that a verdict or its acceptance depends on."""
-        ...
-
-    def static(self) -> Scorecard:
-        """The scorecard without a single call."""
-        ...
-
-    def running(self) -> str:
-        """The comment while it is measured."""
-        ...
-
-    async def measure(self, log: Callable[[str], None]) -> Scorecard:
-        """Runs what is planned; ``log`` takes lines of progress."""
+        """Fetches commits and their trees."""
         ...
 
 
 class Pipeline(Protocol):
-    """The engine with the world plugged in (action/pipeline.py)."""
+    """The engine with its adapters (action/pipeline.py)."""
 
-    def prepare(self, pull_request: PullRequest) -> Preparation:
+    def prepare(self, pull_request: PullRequest) -> Preparation[Scorecard]:
         """Detects and plans; spends nothing."""
         ...
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run. ``tree`` brings commits, ``pipeline`` reads them."""
+    """One job. ``tree`` fetches commits, ``pipeline`` reads them."""
 
     environment: Environment
     runner: Runner
@@ -105,29 +72,29 @@ class Job:
     """The texts of ``REPORTS``."""
 
     def run(self) -> int:
-        """The exit code: 0 once the commit status carries the verdict, else the verdict's own."""
+        """Runs the job; returns the exit code: 0 once the commit status carries the verdict, else the verdict's own."""
         event = read_event(self.environment.event_name, self._payload())
         if isinstance(event, Irrelevant):
             if event.about is None or self._carries(event.about.head_sha):
                 self.runner.say(f"Nothing to do: {event.why}.")
                 self.runner.outputs({"verdict": "not_applicable"})
                 return PASS
-            event = event.about  # this job's result is the gate: green without a verdict would hide the red one before
+            event = (
+                event.about
+            )  # this job's result is the gate: a success without a verdict would hide an earlier failure
         if isinstance(event, Pushed):
-            return self._adopt(event)
+            return self._keep_answers(event)
         if isinstance(event, QueueEntered):
             return self._queue(event)
         if isinstance(event, Dispatched) and event.number is None:
             return self._commits(event)
         return self._pull_request(event)
 
-    def _payload(self) -> Mapping[str, JsonValue]:
+    def _payload(self) -> object:
         try:
-            payload = json.loads(Path(self.environment.event_path).read_bytes())
+            payload: object = json.loads(Path(self.environment.event_path).read_bytes())
         except (OSError, ValueError) as error:
             raise UsageError(f"the event can't be read ({type(error).__name__})", where="GITHUB_EVENT_PATH") from None
-        if not isinstance(payload, dict):
-            raise UsageError("the event isn't a JSON object", where="GITHUB_EVENT_PATH")
         return payload
 
     # -- events
@@ -141,30 +108,30 @@ class Job:
             self.runner.say(f"Nothing to do: #{hosted.number} is closed.")
             return self._unjudged(hosted.head_sha)
         if isinstance(event, PullRequestChanged) and event.head_sha != hosted.head_sha:
-            self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has a run of its own.")
+            self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has its own run.")
             return self._unjudged(event.head_sha)
         tip = self.host.branch(hosted.base_ref)
         context = check_name(hosted.base_ref, hosted.default_branch, self._requires)
         default = self._default_tip(hosted.base_ref, hosted.default_branch, context)
         pull_request = pull_request_of(hosted, self.environment.repository, tip, approved, default)
         if isinstance(event, Dispatched):
-            self._bring(event.number)
+            self._reuse_answers(event.number)
         why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"
         return self._evaluate(pull_request, why, number=hosted.number, context=context)
 
     def _carries(self, sha: Sha) -> bool:
-        """Whether a commit status of ours is the gate there, whatever this job's own result is."""
+        """Whether a commit status of ours exists there. It is then the gate, whatever this job's result is."""
         try:
             return self.environment.status and bool(self.host.statuses(sha, CONTEXT))
         except HostError:
             return False
 
     def _requires(self, branch: str) -> bool:
-        """Whether a branch requires our status. What can't be told doesn't: then the status names the base."""
+        """Whether a branch requires our status. If that can't be read, the status names its base."""
         try:
             return any(check.name == CONTEXT for check in self.host.required_checks(branch))
         except HostError as error:
-            self.runner.warn(f"what the branch requires can't be read, so the status names it: {error}")
+            self.runner.warn(f"the branch's rules can't be read, so the status names the branch: {error}")
             return False
 
     def _default_tip(self, base_ref: str, default_branch: str, context: str) -> Sha | None:
@@ -172,7 +139,7 @@ class Job:
         return self.host.branch(default_branch) if context == CONTEXT and base_ref != default_branch else None
 
     def _unjudged(self, sha: Sha) -> int:
-        """The exit code of a run that says nothing about ``sha``: green only where the commit status is the gate."""
+        """Returns the exit code of a job that does not judge ``sha``: 0 only if a commit status is the gate."""
         return PASS if self._carries(sha) else Exit.ERROR.value
 
     def _queue(self, event: QueueEntered) -> int:
@@ -182,7 +149,7 @@ class Job:
             author, default_ref = hosted.author, hosted.default_branch
             context = check_name(event.base_ref, default_ref, self._requires)
             default_sha = self._default_tip(event.base_ref, default_ref, context)
-            self._bring(event.number)
+            self._reuse_answers(event.number)
         pull_request = PullRequest(
             base_ref=event.base_ref,
             base_sha=event.base_sha,
@@ -198,8 +165,10 @@ class Job:
         return self._evaluate(pull_request, "merge queue", number=None, context=context)
 
     def _commits(self, event: Dispatched) -> int:
-        """Two commits by name: for the log, the summary and the outputs only. No status: base and head are anybody's
-        choice, and a commit compared with itself always passes."""
+        """Compares two commits by name, for the log, the summary and the outputs only.
+
+        It sets no status: anyone can choose base and head, and a commit compared with itself always passes.
+        """
         base, head = (self.host.commit(name) for name in (event.base or "", event.head or ""))
         pull_request = PullRequest(
             base_ref=event.base or "",
@@ -210,15 +179,15 @@ class Job:
             repository=self.environment.repository,
         )
         preparation = self._prepared(pull_request)
-        scorecard = self._measured(preparation, pull_request)
-        return self._tell(scorecard, Links(rerun=self.environment.rerun_url), comment_url="", gated=False)
+        scorecard = run_async(preparation.measure(self.runner.say))
+        return self._report(scorecard, Links(rerun=self.environment.rerun_url), comment_url="", gated=False)
 
-    def _adopt(self, event: Pushed) -> int:
-        """Keeps what merged pull requests have measured in the default branch's cache; pays and gates nothing."""
+    def _keep_answers(self, event: Pushed) -> int:
+        """Keeps the answers of merged pull requests in the default branch's cache. Pays and gates nothing."""
         try:
             pulls = self.host.pull_requests_of(event.sha)
         except HostError as error:
-            self.runner.warn(f"which pull requests were merged can't be read, so nothing was adopted: {error}")
+            self.runner.warn(f"the merged pull requests can't be read, so no answers were kept: {error}")
             pulls = ()
         for pull in pulls:
             if not pull.merged or pull.base_ref != event.branch:
@@ -226,23 +195,21 @@ class Job:
             try:
                 added = take_over(self.host, pull.number, Path(self.environment.store), self.runner.say)
             except PromptVerdictError as error:
-                self.runner.warn(f"the outcomes of #{pull.number} weren't adopted: {error}")
+                self.runner.warn(f"the answers of #{pull.number} were not kept: {error}")
             else:
                 number = f"#{pull.number}"
-                self.runner.say(
-                    f"{number} left no outcomes." if added is None else f"Adopted {added} outcomes of {number}."
-                )
+                self.runner.say(f"{number} left no answers." if added is None else f"Kept {added} answers of {number}.")
         self.runner.outputs({"verdict": "not_applicable", "cost-usd": "0", "calls": "0"})
         return PASS
 
-    def _bring(self, number: int) -> None:
-        """What the pull request's own run has measured. Without it the verdict is measured again."""
+    def _reuse_answers(self, number: int) -> None:
+        """Reuses what the pull request's own run has measured. Without it the verdict is measured again."""
         try:
             added = take_over(self.host, number, Path(self.environment.store), self.runner.say)
         except PromptVerdictError as error:
-            self.runner.warn(f"earlier outcomes of #{number} can't be reused: {error}")
+            self.runner.warn(f"earlier answers of #{number} can't be reused: {error}")
         else:
-            self.runner.say(f"Earlier outcomes of #{number}: {'none' if added is None else 'at hand'}.")
+            self.runner.say(f"Earlier answers of #{number}: {'none' if added is None else 'available'}.")
 
     # -- the verdict
 
@@ -260,17 +227,18 @@ class Job:
         pending = publisher.pending(why)
         try:
             preparation = self._prepared(pull_request)
-            if number is not None and preparation.runs and pull_request.trust is not Trust.FORK:
-                publisher.running(preparation.running(), preparation.comment)
-            scorecard = self._measured(preparation, pull_request)
+            running = preparation.running()
+            if number is not None and running is not None:
+                publisher.running(running, preparation.comment)
+            scorecard = run_async(preparation.measure(self.runner.say))
             accepts = preparation.content_digest if may_be_cleared(scorecard) else None
             scorecard = self._cleared(scorecard, preparation, pull_request)
             outdated = None if number is None else self._superseded(pull_request, number)
         except (PromptVerdictError, OSError) as error:
-            self.runner.fail(told(error))
+            self.runner.fail(error_line(error))
             self.runner.outputs({"verdict": "error", "cost-usd": "", "calls": ""})
-            return PASS if publisher.failed(told(error)) else int(exit_of_error(error))
-        except BaseException as stopped:  # the runner's cancel or a bug of ours: the check doesn't stay pending
+            return PASS if publisher.failed(error_line(error)) else int(exit_of_error(error))
+        except BaseException as stopped:  # cancelled by the runner, or a bug of ours: the check must not stay pending
             cancelled = isinstance(stopped, KeyboardInterrupt)
             publisher.failed("cancelled: run it again" if cancelled else "a bug in Prompt Verdict: see the log")
             raise
@@ -279,31 +247,27 @@ class Job:
             return PASS if pending else Exit.ERROR.value
         links = Links(report=self.environment.run_url, rerun=self.environment.rerun_url)
         gated = publisher.final(scorecard, links, accepts)
-        return self._tell(scorecard, links, comment_url=publisher.comment_url, gated=gated)
+        return self._report(scorecard, links, comment_url=publisher.comment_url, gated=gated)
 
-    def _prepared(self, pull_request: PullRequest) -> Preparation:
+    def _prepared(self, pull_request: PullRequest) -> Preparation[Scorecard]:
         self.tree.fetch(pull_request.commits)
         return self.pipeline.prepare(pull_request)
 
-    def _measured(self, preparation: Preparation, pull_request: PullRequest) -> Scorecard:
-        """A fork that nobody approved gets what can be said without a secret and without a call."""
-        if pull_request.trust is Trust.FORK or not preparation.runs:
-            return preparation.static()
-        return run_async(preparation.measure(self.runner.say))
-
-    def _cleared(self, scorecard: Scorecard, preparation: Preparation, pull_request: PullRequest) -> Scorecard:
+    def _cleared(
+        self, scorecard: Scorecard, preparation: Preparation[Scorecard], pull_request: PullRequest
+    ) -> Scorecard:
         number = pull_request.number
         if number is None or not may_be_cleared(scorecard):
             return scorecard
         try:
             found = self._clearance(scorecard, preparation, pull_request, number)
         except HostError as error:
-            self.runner.warn(f"reviews can't be read, so none clears this: {error}")
+            self.runner.warn(f"reviews can't be read, so none approves this: {error}")
             return scorecard
         return scorecard if found is None else cleared(scorecard, found)
 
     def _clearance(
-        self, scorecard: Scorecard, preparation: Preparation, pull_request: PullRequest, number: int
+        self, scorecard: Scorecard, preparation: Preparation[Scorecard], pull_request: PullRequest, number: int
     ) -> Clearance | None:
         return clearance(
             scorecard,
@@ -316,14 +280,14 @@ class Job:
         )
 
     def _superseded(self, pull_request: PullRequest, number: int) -> str | None:
-        """Why this verdict is no longer the pull request's: an old head's result is never shown as current.
+        """Returns why this verdict is outdated, or ``None``. An outdated verdict is never shown as current.
 
-        Raises HostError: what can't be told to be current isn't published either.
+        Raises HostError: a verdict that can't be checked is not published either.
         """
         return outdated(pull_request.head_sha, pull_request.base_ref, self.host.pull_request(number))
 
-    def _tell(self, scorecard: Scorecard, links: Links, *, comment_url: str, gated: bool) -> int:
-        """Log, annotations, summary, files, outputs; the exit code."""
+    def _report(self, scorecard: Scorecard, links: Links, *, comment_url: str, gated: bool) -> int:
+        """Writes log, annotations, summary, files and outputs; returns the exit code."""
         if self.environment.annotations:
             for note in scorecard_annotations(scorecard):
                 self.runner.command(workflow_command(note))

@@ -1,4 +1,4 @@
-"""What we tell the runner: log, masks, the step's outputs, the job summary. Nothing untrusted goes there unencoded."""
+"""Everything that is sent to the runner: log, masks, outputs, job summary. Untrusted text is encoded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_OUTPUT = 65_536
 
 
 class Runner:
-    """The runner at the other end of stdout and of its command files."""
+    """The runner, reached by stdout and its command files."""
 
     def __init__(self, stream: TextIO, output_path: str | None, summary_path: str | None) -> None:
         self._stream = stream
@@ -22,33 +22,33 @@ class Runner:
         self._summary_path = summary_path
 
     def mask(self, values: Iterable[str]) -> None:
-        """Has the runner replace these values, in every encoding, in everything that is logged from now on."""
+        """Makes the runner mask these values, in every encoding, in all later lines of the log."""
         for form in dict.fromkeys(form for value in values for form in encodings(value)):
             if "\n" not in form and "\r" not in form:
                 self.command(f"::add-mask::{form.replace('%', '%25')}")
 
     def say(self, text: str) -> None:
-        """One line of log, encoded: no command in it is recognised."""
+        """Logs one line. It is encoded, so the runner recognizes no command in it."""
         print(log_line(text), file=self._stream, flush=True)
 
     def command(self, line: str) -> None:
-        """A workflow command of ours, already encoded, on a line of its own."""
+        """Writes a workflow command of ours, which is already encoded."""
         if "\n" in line or "\r" in line:
             raise ValueError("a workflow command is one line")
         print(line, file=self._stream, flush=True)
 
     def fail(self, text: str) -> None:
-        """The line that a person reads first in a red job."""
+        """Shows an error: the line that people read first in a failed job."""
         encoded = log_line(text).replace("%", "%25")
         self.command(f"::error title=Prompt Verdict::{encoded}")
 
     def warn(self, text: str) -> None:
-        """Something that a person should fix."""
+        """Shows a warning."""
         encoded = log_line(text).replace("%", "%25")
         self.command(f"::warning title=Prompt Verdict::{encoded}")
 
     def outputs(self, values: Mapping[str, str]) -> None:
-        """The step's outputs, each between random delimiters, so that no value can start another output."""
+        """Writes the step's outputs between random delimiters, so that no value can start another output."""
         text = ""
         for name, value in values.items():
             fence = f"end-{secrets.token_hex(16)}"
@@ -62,7 +62,7 @@ class Runner:
         self._append(self._summary_path, markdown, "the job summary")
 
     def _append(self, path: str | None, text: str, what: str) -> None:
-        """A full disk costs what was to be written, never the verdict."""
+        """Appends to a command file. A full disk loses this text, never the verdict."""
         if path is None:
             return
         try:

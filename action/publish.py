@@ -1,4 +1,4 @@
-"""Writing the answer where people look. Each surface is independent: none that fails changes the verdict or another."""
+"""Publishes the verdict. Each output is independent: a failure changes neither the verdict nor another output."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ if TYPE_CHECKING:
     from schemas.ports import PullRequestHost
 
 CONTEXT = NAME
-"""The name that a repository makes a required check."""
+"""The name of the check that a repository requires."""
 WORST_FIRST = (CommitState.ERROR, CommitState.FAILURE, CommitState.PENDING, CommitState.SUCCESS)
 LONGEST_DESCRIPTION = 140
 OF_PULL = re.compile(r"#pull-([0-9]+)=(error|failure|pending|success)(?:;accepts=([0-9a-f]+))?$")
-"""A status says in its link for which pull request it is, since several may share a head, and which content an approval
-of it accepts."""
+"""Part of a status's link:
+
+its pull request, since several may share a head, and the content that an approval of it covers.
+"""
 
 
 class Publisher:
-    """The surfaces of one run. ``number`` is the pull request's, ``sha`` the commit that carries status ``context``.
+    """What one job publishes. ``number`` is the pull request's; ``sha`` is the commit with the status ``context``.
 
-    ``may_write`` is false in the run of a fork, whose token only reads whatever the workflow says.
+    ``may_write`` is False for a fork, whose token can only read, whatever the workflow requests.
     """
 
     def __init__(
@@ -55,43 +57,43 @@ class Publisher:
         self._context = context
         self._missing: dict[str, str] = {}
         self._comment: Comment | None = None
-        self._looked = False
+        self._searched = False
         self._may_write = may_write
 
     def pending(self, why: str) -> bool:
-        """The check is under way. Whether the commit status says so."""
+        """Shows that the check is under way. Returns whether the commit status was written."""
         return self._set_status(CommitState.PENDING, f"measuring ({why})")
 
     def running(self, text: str, policy: CommentPolicy) -> None:
-        """The first of at most two writings of the comment."""
+        """Writes the comment for the first of at most two times."""
         if policy in (CommentPolicy.ALWAYS, CommentPolicy.CHANGES):
             self._write_comment(text)
 
     def final(self, scorecard: Scorecard, links: Links, accepts: str | None = None) -> bool:
-        """The verdict on every surface. Whether the commit status carries it now.
+        """Publishes the verdict everywhere. Returns whether the commit status carries it now.
 
-        ``accepts``: the digest of what an approval accepts.
+        ``accepts`` is the digest of the content that an approval covers.
         """
         if self._number is not None and wants_comment(scorecard, lambda: self._find_comment() is not None):
             self._write_comment(markdown(scorecard, links=links))
         written = self._settle(state_of(scorecard), scorecard.title, accepts)
-        self._say_what_is_missing(written=written)
+        self._warn_about_permissions(written=written)
         return written
 
     def failed(self, what: str) -> bool:
-        """There is no scorecard: the check says why. Whether the status could be written."""
+        """Shows why there is no scorecard. Returns whether the commit status was written."""
         written = self._set_status(CommitState.ERROR, what)
-        self._say_what_is_missing(written=written)
+        self._warn_about_permissions(written=written)
         return written
 
     @property
     def comment_url(self) -> str:
-        """Where our comment is; empty when there is none."""
+        """The URL of our comment; empty without one."""
         return self._comment.url if self._comment else ""
 
     def _find_comment(self) -> Comment | None:
-        if not self._looked and self._number is not None:
-            self._looked = True
+        if not self._searched and self._number is not None:
+            self._searched = True
             number = self._number
 
             def find() -> None:
@@ -123,14 +125,15 @@ class Publisher:
         return self._try("the status", lambda: self._host.set_status(self._sha, status))
 
     def _settle(self, own: CommitState, text: str, accepts: str | None) -> bool:
-        """The worst verdict of all open pull requests with this head; whether a status carries it now.
+        """Shows the worst verdict of all open pull requests with this head. Returns whether a status carries it now.
 
-        The status belongs to the commit, not to one of them. Their runs may end at the same moment: each says its own
-        verdict first and then looks whether what it wrote is still the worst. So whoever writes last has seen all.
+        The status belongs to the commit, not to a pull request. Jobs of several pull requests may end at the same
+        moment. Each writes its own verdict first and then checks whether what it wrote is still the worst. So the last
+        writer has seen every verdict.
         """
         others = self._others()
         shown: CommitState | None = None
-        for _ in range(2 + len(others or ())):  # each of them may change what we saw once more
+        for _ in range(2 + len(others or ())):  # each of the others may change what we read once more
             worst, why = self._worst(own, others)
             if worst is shown:
                 break
@@ -142,7 +145,7 @@ class Publisher:
         return True
 
     def _others(self) -> frozenset[int] | None:
-        """Other open pull requests with this head; ``None`` where they can't be read."""
+        """Returns the other open pull requests with this head; ``None`` if they can't be read."""
         found: set[int] = set()
         if self._number is None or not self._environment.status:
             return frozenset()
@@ -154,8 +157,10 @@ class Publisher:
         return frozenset(found - {self._number}) if self._try("other pull requests", look) else None
 
     def _worst(self, own: CommitState, others: frozenset[int] | None) -> tuple[CommitState, str]:
-        """The worst state, and what to say where it isn't our own. What was never judged, or can't be read, is no
-        success."""
+        """Returns the worst state, and a note if another pull request decides.
+
+        A missing or unreadable verdict is no success.
+        """
         found: dict[int, CommitState] = {}
 
         def look() -> None:
@@ -181,30 +186,30 @@ class Publisher:
             return False
         return True
 
-    def _say_what_is_missing(self, *, written: bool) -> None:
-        """Once, with the lines to paste."""
+    def _warn_about_permissions(self, *, written: bool) -> None:
+        """Warns once about missing permissions, with the lines to paste."""
         if not self._missing:
             return
         if not self._may_write:
-            self._runner.say("The token of a fork's run only reads: this job's own result is the gate.")
+            self._runner.say("The token of a fork's run is read-only, so this job's own result is the gate.")
             return
         gate = "" if written else "; until then this job's own result is the gate"
         self._runner.warn(
-            f"the token may not write {' and '.join(sorted(self._missing.values()))}{gate}. Add to the job:"
+            f"the token lacks write access to {' and '.join(sorted(self._missing.values()))}{gate}. Add to the job:"
         )
         for line in ("permissions:", "  contents: read", *(f"  {line}" for line in sorted(self._missing))):
             self._runner.say(line)
 
 
 def state_of(scorecard: Scorecard) -> CommitState:
-    """The commit status of a verdict. Never neutral or skipped: GitHub counts both as passed."""
+    """Returns the commit status of a verdict. Never neutral or skipped: GitHub counts both as passed."""
     if scorecard.passes:
         return CommitState.SUCCESS
     return CommitState.ERROR if scorecard.status is VerdictStatus.ERROR else CommitState.FAILURE
 
 
 def latest_of(statuses: tuple[CommitStatus, ...], numbers: Collection[int]) -> dict[int, CommitState]:
-    """The newest state of each of these pull requests; who has none yet is pending. ``statuses`` come newest first."""
+    """Returns the newest state of each pull request; pending if it has none. ``statuses`` are newest first."""
     newest = dict.fromkeys(numbers, CommitState.PENDING)
     for status in reversed(statuses):
         found = OF_PULL.search(status.target_url or "")
@@ -214,7 +219,7 @@ def latest_of(statuses: tuple[CommitStatus, ...], numbers: Collection[int]) -> d
 
 
 def shown_since(host: PullRequestHost, sha: Sha, number: int, content_digest: str) -> str | None:
-    """Since when ``sha`` shows a verdict on this content of this pull request that a person may clear, if ever."""
+    """Returns since when ``sha`` shows a verdict on this content of this pull request that a person may approve."""
     try:
         marks = [(OF_PULL.search(s.target_url or ""), s.created_at) for s in host.statuses(sha, CONTEXT)]
     except HostError:
@@ -224,7 +229,7 @@ def shown_since(host: PullRequestHost, sha: Sha, number: int, content_digest: st
 
 
 def write_reports(folder: Path, texts: Mapping[str, str]) -> None:
-    """The scorecard's files, for later steps."""
+    """Writes the scorecard's files for later steps."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")

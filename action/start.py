@@ -1,4 +1,4 @@
-"""Puts the Action together from the real parts and runs one job. The only place that knows them all."""
+"""Builds the Action from its real parts and runs one job. The only module that knows all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from action.environment import Environment, read_environment, secrets
-from action.exits import exit_of_error, told
+from action.exits import error_line, exit_of_error
 from action.outputs import Runner
 from adapters.masking import masked
 from schemas.errors import PromptVerdictError
@@ -22,20 +22,23 @@ BUG, INTERRUPTED = 3, 130
 
 
 def run_action(variables: Mapping[str, str], stream: TextIO) -> int:
-    """One job of the Action; the exit code. Nothing is raised: a mistake is one line, a bug of ours a traceback."""
+    """Runs one job of the Action; returns the exit code.
+
+    Never raises: a mistake is one line, a bug of ours a traceback.
+    """
     runner = Runner(stream, variables.get("GITHUB_OUTPUT"), variables.get("GITHUB_STEP_SUMMARY"))
     runner.mask(secrets(variables))
     try:
         return _run(read_environment(variables), variables, runner)
     except (PromptVerdictError, OSError) as error:
-        runner.fail(told(error))
+        runner.fail(error_line(error))
         runner.outputs({"verdict": "error"})
         return int(exit_of_error(error))
     except KeyboardInterrupt:
-        runner.say("Stopped: what was paid for is kept, the next run goes on from there.")
+        runner.say("Stopped. Paid answers are kept, and the next run continues from there.")
         return INTERRUPTED
-    except Exception:  # noqa: BLE001 - the last resort: shown encoded, so that nothing in it is taken for a command
-        runner.fail("a bug in Prompt Verdict; please report the lines below")
+    except Exception:  # noqa: BLE001 - the last resort: encoded, so that the runner finds no command in it
+        runner.fail("this is a bug in Prompt Verdict: please report the lines below")
         for line in masked(traceback.format_exc(), secrets(variables)).splitlines():
             runner.say(line)
         return BUG
@@ -44,7 +47,7 @@ def run_action(variables: Mapping[str, str], stream: TextIO) -> int:
 def _run(environment: Environment, variables: Mapping[str, str], runner: Runner) -> int:
     from action.job import Job
     from action.pipeline import LivePipeline
-    from adapters.github import GitHubHost
+    from adapters.github.host import GitHubHost
     from adapters.remote import RemoteRepository
 
     host = GitHubHost.with_token(
@@ -67,7 +70,7 @@ def _run(environment: Environment, variables: Mapping[str, str], runner: Runner)
 
 
 def reports(scorecard: Scorecard, links: Links) -> dict[str, str]:
-    """The files that later steps may read."""
+    """Returns the files for later steps."""
     from engine.render.html import html_report
     from engine.render.json import scorecard_json
     from engine.render.limits import JOB_SUMMARY

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.events import EVENTS
+from bot.webhooks.routing import EVENTS
 from tests.bot.running import Bot, variables_for
 from tests.bot.served import SECRET
 from tests.bot.whole import Whole

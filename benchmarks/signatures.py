@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from bot.signature import signature
+from bot.webhooks.signature import signature
 from tests.bot.served import SECOND, SECRET, Ledger, app_for
 
 SECRETS = (SECRET, SECOND)

@@ -19,7 +19,7 @@ from engine.gate.protocol import protocol
 from engine.planning.call_cost import neutral
 from engine.readers.config import read_config
 from engine.readers.dialects import fill_in
-from engine.readers.prompts import read_prompt
+from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import read_test_set
 from engine.records.replay import converse
 from evaluators.registry import evaluator_for

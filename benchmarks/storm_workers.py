@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from adapters.clock import SystemClock
-from bot.listener import Listener
-from bot.logs import start_logs
-from bot.metrics import Metrics
 from bot.settings import read_settings
 from bot.store.records import Records
-from bot.web import create_app
+from bot.telemetry.logs import start_logs
+from bot.telemetry.metrics import Metrics
+from bot.webhooks.endpoints import create_app
+from bot.webhooks.listener import Listener
 from bot.worker import assemble
 from tests.bot.scripted import Scripted
 
@@ -33,7 +33,7 @@ CALLS, CALL_S = 20, 0.01
 """Of each run: how many, and how long each takes."""
 PRELOADED = [
     "bot.worker",
-    "bot.web",
+    "bot.webhooks.endpoints",
     "tests.bot.scripted",
     "tests.fakes.github",
     "dbos",

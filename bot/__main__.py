@@ -1,10 +1,10 @@
-"""``python -m bot``: what ``promptverdict bot`` starts."""
+"""``python -m bot``, which ``promptverdict bot`` starts."""
 
 import os
 import signal
 
 STOPPED = 143
-"""The exit code of who was asked to stop before there was anything to tidy up."""
+"""Exit code of a process that was stopped before it had anything to clean up."""
 
 
 def _stop(*_: object) -> None:
@@ -12,7 +12,9 @@ def _stop(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stop)  # in a container nobody else would: the kernel spares process 1
+    signal.signal(
+        signal.SIGTERM, _stop
+    )  # needed in a container: the kernel sends process 1 no signal without a handler
     from bot.cli import main
 
     main()

@@ -1,4 +1,4 @@
-"""The bot's commands. They are declared here; what they do is imported when they run."""
+"""The bot's command line. Commands are declared here; their code is imported when they run."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ import typer
 from schemas.errors import ConfigError, PromptVerdictError, UsageError
 
 WRONG, BROKEN, INTERRUPTED = 2, 3, 130
-"""Exit codes: wrong settings or usage; could not go on; Ctrl-C."""
+"""Exit codes: wrong settings or usage; could not continue; Ctrl-C."""
 
 app = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
-    epilog="Start with: promptverdict bot setup, which makes the GitHub App. Then set PROMPTVERDICT_APP_ID, "
+    epilog="Start with: promptverdict bot setup, which registers the GitHub App. Then set PROMPTVERDICT_APP_ID, "
     "PROMPTVERDICT_PRIVATE_KEY_FILE and PROMPTVERDICT_WEBHOOK_SECRET_FILE and run: promptverdict bot. "
     "promptverdict doctor says whether everything is in place. "
-    "Exit codes: 0 stopped when asked; 2 wrong settings; 3 could not go on (start it again: nothing is lost).",
+    "Exit codes: 0 stopped on request; 2 wrong settings; 3 could not continue (restart it: nothing is lost).",
 )
 
 
 @app.callback()
 def everything(context: typer.Context) -> None:
-    """Gate the prompts of a whole organisation: a GitHub App that measures every pull request.
+    """Gate the prompts of a whole organization: a GitHub App that measures every pull request.
 
-    Without a command it starts everything in one process: webhooks, runs, an SQLite file. It goes on where it stopped,
-    and ends within ten seconds when it is asked to (SIGTERM, Ctrl-C).
+    Without a command it starts everything in one process: webhooks, runs, an SQLite file. It resumes where it
+    stopped, and ends within ten seconds when asked to (SIGTERM, Ctrl-C).
     """
     if context.invoked_subcommand is None:
         _serve(web=True, worker=True)
@@ -43,13 +43,13 @@ def everything(context: typer.Context) -> None:
 
 @app.command()
 def web() -> None:
-    """Only take webhooks; workers on the same database do the rest. Needs no provider's key."""
+    """Only take webhooks; workers on the same database do the rest. Needs no provider key."""
     _serve(web=True, worker=False)
 
 
 @app.command()
 def worker() -> None:
-    """Only work: as many as you like on one Postgres, each with its own PROMPTVERDICT_SLOT."""
+    """Only work: any number on one Postgres, each with its own PROMPTVERDICT_SLOT."""
     _serve(web=False, worker=True)
 
 
@@ -58,30 +58,32 @@ def setup(
     *,
     webhook_url: Annotated[
         str,
-        typer.Option("--webhook-url", metavar="URL", help="Where GitHub will reach the bot: https://HOST/webhook."),
+        typer.Option("--webhook-url", metavar="URL", help="Where GitHub reaches the bot: https://HOST/webhook."),
     ],
     organization: Annotated[
-        str | None, typer.Option("--organization", metavar="NAME", help="Whose App it is (default: your own).")
+        str | None, typer.Option("--organization", metavar="NAME", help="The App's owner (default: you).")
     ] = None,
     name: Annotated[str, typer.Option("--name", help="The App's name, unique on GitHub.")] = "Prompt Verdict",
     output: Annotated[
-        Path, typer.Option("--output", metavar="DIR", help="Where the key, the secret and the ruleset are written.")
+        Path, typer.Option("--output", metavar="DIR", help="The folder for the key, the secret and the ruleset.")
     ] = Path("prompt-verdict-app"),
-    github: Annotated[str, typer.Option("--github", metavar="URL", help="Your GitHub.")] = "https://github.com",
+    github: Annotated[
+        str, typer.Option("--github", metavar="URL", help="The URL of your GitHub.")
+    ] = "https://github.com",
     port: Annotated[
-        int, typer.Option("--port", help="Of the page on this machine (default: any).", show_default=False)
+        int, typer.Option("--port", help="The port of the local page (default: any).", show_default=False)
     ] = 0,
 ) -> None:
     """Register the GitHub App, with its permissions, events and webhook: one page, one button.
 
-    The key and the webhook secret go into files for this user only, never over anything that is there.
+    The key and the webhook secret are written to files for this user only, and never over an existing file.
     """
     from adapters.providers.registry import CA_BUNDLE, PROXY
-    from bot.setup import Plan
-    from bot.setup import setup as run
+    from bot.operations.setup import AppSetup
+    from bot.operations.setup import setup as run
 
     run(
-        Plan(
+        AppSetup(
             webhook_url=webhook_url,
             name=name,
             organization=organization,
@@ -96,27 +98,27 @@ def setup(
 
 
 class DoctorFormat(StrEnum):
-    """How the findings are printed."""
+    """The output format."""
 
     TEXT = "text"
     JSON = "json"
 
 
-@app.command(epilog="Exit codes: 0 nothing to fix (there may be warnings); 1 problems; 2 wrong settings.")
+@app.command(epilog="Exit codes: 0 no problem (there may be warnings); 1 problems; 2 wrong settings.")
 def doctor(
     *,
-    output_format: Annotated[DoctorFormat, typer.Option("--format", help="How it is printed.")] = DoctorFormat.TEXT,
+    output_format: Annotated[DoctorFormat, typer.Option("--format", help="The output format.")] = DoctorFormat.TEXT,
     repository: Annotated[
-        str | None, typer.Option("--repository", metavar="OWNER/NAME", help="Look at the rulesets of this one alone.")
+        str | None, typer.Option("--repository", metavar="OWNER/NAME", help="Examine only this repository's rulesets.")
     ] = None,
 ) -> None:
-    """Check an installation: permissions, events, webhooks, rulesets, keys (a token each), database, workers.
+    """Check an installation: permissions, events, webhooks, rulesets, keys (one token each), database, workers.
 
     It reads the same settings as the bot, changes nothing, and shows no secret. For the Action alone, without a bot:
-    --repository, and a token that reads the repository in GITHUB_TOKEN.
+    --repository, and a token that can read the repository in GITHUB_TOKEN.
     """
-    from bot.action_doctor import TOKEN, action_doctor
-    from bot.doctor import doctor as run
+    from bot.operations.doctor.action_rules import TOKEN, action_doctor
+    from bot.operations.doctor.examine import doctor as run
     from bot.variables import APP_ID
 
     as_document = output_format is DoctorFormat.JSON
@@ -143,17 +145,17 @@ def _plain(markdown: str) -> str:
 
 
 def _serve(*, web: bool, worker: bool) -> NoReturn:
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # until the service listens there is nothing to tidy up
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # until the service listens there is nothing to clean up
     from bot.settings import read_settings
 
-    read = read_settings(os.environ)  # before the rest is loaded, which takes a second
+    read = read_settings(os.environ)  # first: loading the rest takes a second
     from bot.service import serve
 
     raise typer.Exit(0 if serve(read, sys.stdout, web=web, worker=worker) else BROKEN)
 
 
 def main() -> None:
-    """A mistake of the operator is one line on stderr; only our own bugs print a traceback."""
+    """Runs the command line. An operator's mistake is one line on stderr; only our own bugs print a traceback."""
     sys.exit(_code())
 
 
@@ -167,7 +169,7 @@ def _code() -> int:
         return WRONG if isinstance(error, UsageError | ConfigError) else BROKEN
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception:  # noqa: BLE001 - Python's own exit code for it would say: blocked
+    except Exception:  # noqa: BLE001 - Python's own exit code, 1, would mean: blocked
         traceback.print_exc()
         return BROKEN
     return 0

@@ -1,7 +1,7 @@
-"""One process of the bot, from the first migration to the last answer: webhooks, or work, or both.
+"""One process of the bot: webhooks, or a worker, or both.
 
-It may be killed at any moment: what was acknowledged is stored, what was paid for is stored, what is under way is done
-again by whoever comes next. Being asked to stop only makes it tidier.
+It may be killed at any moment. Acknowledged webhooks and paid answers are stored, and unfinished work is repeated by
+the next process. A requested stop is only tidier.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from bot.listener import Listener, listen
-from bot.logs import logger, start_logs
-from bot.metrics import Metrics
-from bot.web import create_app
+from bot.telemetry.logs import logger, start_logs
+from bot.telemetry.metrics import Metrics
+from bot.webhooks.endpoints import create_app
+from bot.webhooks.listener import Listener, listen
 from schemas.errors import PromptVerdictError, UsageError
 
 if TYPE_CHECKING:
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from bot.store.records import Records
 
-LAST_S = 9.0
-"""Seconds from the request to stop until the process is gone, whatever hangs: container engines kill after ten."""
+EXIT_WITHIN_S = 9.0
+"""Seconds from the request to stop until the process exits, whatever hangs. Container engines kill after ten."""
 BROKEN = 3
-"""The exit code when a part broke."""
+"""Exit code after a part failed."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logger("service")
 
 
-class Worker(Protocol):
-    """What takes deliveries up and runs what they ask for."""
+class ServiceWorker(Protocol):
+    """Handles deliveries and executes runs."""
 
     async def start(self) -> None:
-        """Connects everything; raises PromptVerdictError when it can't."""
+        """Connects everything. Raises PromptVerdictError."""
         ...
 
     async def run(self) -> None:
@@ -48,23 +48,22 @@ class Worker(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Stops runs that are under way, closes everything."""
+        """Stops runs that are under way and closes everything."""
         ...
 
     def troubles(self) -> tuple[str, ...]:
-        """What it needs and can't use, in a few words. Blocks."""
+        """Names the parts that don't work, in a few words. Blocks."""
         ...
 
 
-MakeWorker = Callable[["Settings", "Records", Metrics, asyncio.Event], Worker]
-"""Settings, records, counters, and what is set after each new delivery."""
+MakeWorker = Callable[["Settings", "Records", Metrics, asyncio.Event], ServiceWorker]
+"""Takes settings, records, metrics, and the event that is set after each new delivery."""
 
 
 def serve(settings: Settings, stream: TextIO, *, web: bool, worker: bool) -> bool:
-    """Runs until the process is asked to stop. The log goes to ``stream``. False: a bug of ours ended it, and the log
-    says which.
+    """Runs until the process is asked to stop. The log goes to ``stream``. Returns False after a bug of ours.
 
-    Raises UsageError for a port or a folder that can't be used, PromptVerdictError for what can't be gone on from.
+    Raises UsageError for a port or folder that can't be used, and PromptVerdictError for other fatal errors.
     """
     from adapters.loop import run_async
     from bot.worker import make_worker
@@ -76,14 +75,14 @@ def serve(settings: Settings, stream: TextIO, *, web: bool, worker: bool) -> boo
     except PromptVerdictError:
         raise
     except Exception:
-        log.exception("a bug in Prompt Verdict")
+        log.exception("bug")
         return False
     log.info("stopped")
     return True
 
 
 class Service:
-    """The parts and their order: the database first, then work, then the port; and the other way round at the end."""
+    """Starts the parts in order: database, worker, port. Stops them in reverse."""
 
     def __init__(
         self, settings: Settings, listening: socket.socket, make_worker: MakeWorker | None, *, web: bool
@@ -96,7 +95,7 @@ class Service:
         self._starting = True
 
     async def run(self) -> None:
-        """Returns when everything has stopped. What breaks a part ends the service: it is started anew from outside."""
+        """Returns when everything has stopped. A part that fails ends the service, which is restarted from outside."""
         from bot.store.records import Records
 
         self._listen_to_signals()
@@ -128,14 +127,14 @@ class Service:
         try:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(self._listen(listener), name="listener")
-                working = parts.create_task(self._employ(worker), name="worker") if worker else None
+                working = parts.create_task(self._run_worker(worker), name="worker") if worker else None
                 await self._stopping.wait()
                 log.info("stopping")
                 listener.stop()
                 if working is not None:
                     working.cancel()
         except BaseExceptionGroup as several:
-            _be_gone_soon(BROKEN)
+            _exit_soon(BROKEN)
             raise _first(several) from several
 
     async def _listen(self, listener: Listener) -> None:
@@ -143,11 +142,11 @@ class Service:
         parts = [name for name, there in (("web", self._web), ("worker", self._make_worker)) if there]
         log.info("listening", host=self._settings.host, port=port, parts=parts, slot=self._settings.slot)
         if self._settings.unknown:
-            log.warning("variables that are no settings", names=self._settings.unknown)
+            log.warning("unknown settings", names=self._settings.unknown)
         await listener.run_until_stopped()
         self._stopping.set()
 
-    async def _employ(self, worker: Worker) -> None:
+    async def _run_worker(self, worker: ServiceWorker) -> None:
         try:
             await worker.start()
             self._starting = False
@@ -156,7 +155,7 @@ class Service:
         finally:
             await worker.stop()
 
-    def _troubles(self, worker: Worker | None) -> tuple[str, ...]:
+    def _troubles(self, worker: ServiceWorker | None) -> tuple[str, ...]:
         if self._stopping.is_set():
             return ("stopping",)
         if worker is None:
@@ -169,48 +168,45 @@ class Service:
             loop.add_signal_handler(number, self._stop, loop)
 
     def _stop(self, loop: asyncio.AbstractEventLoop) -> None:
-        """The first signal is a request, the second is obeyed at once."""
+        """Handles the first signal as a request to stop. The second then kills the process."""
         self._stopping.set()
         for number in SIGNALS:
             loop.remove_signal_handler(number)
-        _be_gone_soon(0)
+        _exit_soon(0)
 
 
 def _first(several: BaseExceptionGroup) -> BaseException:
-    """What broke first: the others were ended for it."""
+    """Returns the exception that came first: it caused the others."""
     first: BaseException = several
     while isinstance(first, BaseExceptionGroup):
         first = first.exceptions[0]
     return first
 
 
-def _be_gone_soon(code: int) -> None:
-    last = threading.Timer(LAST_S, _leave, (code,))
+def _exit_soon(code: int) -> None:
+    last = threading.Timer(EXIT_WITHIN_S, _exit_now, (code,))
     last.daemon = True
     last.start()
 
 
-def _leave(code: int) -> None:
-    """Something hangs. Nothing that counts is lost by going: see above."""
-    log.warning("left before everything had ended", after_s=LAST_S)
+def _exit_now(code: int) -> None:
+    """Exits although something hangs. Nothing is lost: everything that counts is stored."""
+    log.warning("exited before everything had stopped", after_s=EXIT_WITHIN_S)
     os._exit(code)
 
 
 def check_sqlite(python: tuple[int, int], sqlite: tuple[int, ...]) -> None:
-    """The durable engine asks SQLite for fractions of a second from Python 3.12 on; an older SQLite answers nothing.
-
-    Raises UsageError.
-    """
+    """Raises UsageError for an SQLite that is too old for DBOS on this Python."""
     if python >= (3, 12) and sqlite < (3, 42):
         raise UsageError(
-            f"this Python's SQLite is {'.'.join(map(str, sqlite))}, and work needs 3.42 or newer",
+            f"this Python's SQLite is {'.'.join(map(str, sqlite))}, but a worker needs 3.42 or newer",
             where="DATABASE_URL",
             hint="use the image or another Python, or DATABASE_URL=postgresql://…",
         )
 
 
 def _open_folder(settings: Settings) -> None:
-    """Makes the data folder, for this user only. Raises UsageError."""
+    """Creates the data folder, for this user only. Raises UsageError."""
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         usable = os.access(settings.data, os.R_OK | os.W_OK | os.X_OK)
@@ -220,5 +216,5 @@ def _open_folder(settings: Settings) -> None:
         raise UsageError(
             f"the data folder {settings.data} can't be written",
             where="PROMPTVERDICT_DATA",
-            hint="name a folder that belongs to this user",
+            hint="name a folder that this user can write",
         )

@@ -1,4 +1,4 @@
-"""A worker: everything that takes deliveries up and does what they ask for, put together."""
+"""A worker: the parts that handle deliveries, execute runs and sweep, put together."""
 
 from __future__ import annotations
 
@@ -9,36 +9,40 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bot.base_moves import BaseMoves
-from bot.commands.allowance import Allowance
-from bot.commands.answers import Room, answer
-from bot.desk import Desk
-from bot.durable import Durable
-from bot.execution import Execution
-from bot.health import Health, writable
-from bot.intake import Intake
-from bot.publishing import Publishing
-from bot.sweep import Sweep
+from bot.commands.command import CommandContext
+from bot.commands.dispatch import answer
+from bot.commands.rate_limit import CommandRateLimit
+from bot.operations.sweep import Sweep
+from bot.publishing.publisher import VerdictPublisher
+from bot.runs.coverage import Coverage
+from bot.runs.execution import Execution
+from bot.runs.intent_handler import IntentHandler
+from bot.runs.moved_bases import BaseMoves
+from bot.runs.reconciler import Reconciler
+from bot.runs.run_queue import RunQueue
+from bot.store.async_records import AsyncRecords
+from bot.telemetry.health import Health, writable
+from bot.webhooks.delivery_processor import DeliveryProcessor
 
 if TYPE_CHECKING:
     from adapters.github.app import GitHubApp
-    from bot.evaluation import Evaluation
-    from bot.intents import CommandPosted
-    from bot.metrics import Metrics
+    from bot.runs.evaluation import Evaluation
+    from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
-    from bot.sources import Sources
     from bot.store.records import Records
     from bot.store.values import Run
+    from bot.telemetry.metrics import Metrics
+    from bot.webhooks.intents import CommandPosted
     from schemas.ports import Clock
 
-    MakeEvaluation = Callable[[Settings, Records, Sources, Clock], Evaluation]
+    MakeEvaluation = Callable[[Settings, Records, SourceCache, Clock], Evaluation]
 
 SOURCES = "sources"
-"""The folder of copies of repositories, in the data folder."""
+"""The folder of cached repositories, in the data folder."""
 
 
 class Worker:
-    """``bot.service.Worker``. ``wake`` is set when this very process has stored a delivery."""
+    """``bot.service.ServiceWorker``. ``wake`` is set when this process has stored a delivery."""
 
     def __init__(
         self,
@@ -47,83 +51,103 @@ class Worker:
         app: GitHubApp,
         *,
         evaluation: Evaluation,
-        sources: Sources,
+        sources: SourceCache,
         clock: Clock,
         metrics: Metrics,
         wake: asyncio.Event,
     ) -> None:
         self._settings = settings
-        self._records = records
+        self._records = AsyncRecords(records)
         self._app = app
         self._evaluation = evaluation
         self._sources = sources
         self._clock = clock
-        self._allowance = Allowance()
+        self._rate_limit = CommandRateLimit()
         self._health = Health(
             clock.monotonic,
             {
                 "the disk": partial(writable, settings.data),
                 "the copies of repositories": partial(writable, settings.data / SOURCES),
-                "the outcome store": lambda: evaluation.store.check(),  # noqa: PLW0108 - opened when it is needed
-                "the queue of runs": lambda: self.durable.check(),  # noqa: PLW0108 - made below
+                "the outcome store": lambda: evaluation.store.check(),  # noqa: PLW0108 - opened by the first run
+                "the queue of runs": lambda: self.run_queue.check(),  # noqa: PLW0108 - created below
             },
         )
-        publishing = Publishing(records, app, settings.server_url, clock)
+        publisher = VerdictPublisher(records, app, settings.server_url, clock)
         execution = Execution(
-            records, evaluation, publishing, clock, superseded=self._superseded, metrics=metrics, health=self._health
+            records,
+            evaluation,
+            publisher,
+            clock,
+            on_superseded=self._on_superseded,
+            metrics=metrics,
+            health=self._health,
         )
-        self.durable = Durable(
-            settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, work=execution
+        self.run_queue = RunQueue(
+            settings.workflows_url, slot=settings.slot, concurrency=settings.concurrency, steps=execution
         )
-        self.desk = Desk(
-            records, app, publishing, self.durable, answer=self._answer,
-            moves=BaseMoves(records, app, evaluation), clock=clock,
-        )  # fmt: skip
-        self.intake = Intake(records, self.desk.handle, worker=settings.slot, wake=wake, clock=clock, metrics=metrics)
+        self.reconciler = Reconciler(
+            records, publisher, self.run_queue, moves=BaseMoves(records, app, evaluation), clock=clock
+        )
+        coverage = Coverage(records, app, self.run_queue, clock)
+        handler = IntentHandler(records, self.reconciler, coverage, handle_command=self._answer, clock=clock)
+        self.delivery_processor = DeliveryProcessor(
+            records, handler.handle, worker=settings.slot, wake=wake, clock=clock, metrics=metrics
+        )
         self.sweep = Sweep(
-            records, app, self.durable, self.desk, slot=settings.slot, clock=clock, give_up=execution.give_up,
-            keep_house=self._keep_house, metrics=metrics, health=self._health,
-        )  # fmt: skip
+            records,
+            app,
+            self.run_queue,
+            self.reconciler,
+            coverage,
+            slot=settings.slot,
+            clock=clock,
+            give_up=execution.give_up,
+            keep_house=self._keep_house,
+            metrics=metrics,
+            health=self._health,
+        )
 
     async def start(self) -> None:
-        """Says that this slot is alive, then takes up what it left behind."""
-        await asyncio.to_thread(self._records.heartbeat, self._settings.slot, self._clock.utc())
-        await self.durable.start()
+        """Sends the first heartbeat, then resumes the runs that this slot left unfinished."""
+        await self._records.heartbeat(self._settings.slot, self._clock.utc())
+        await self.run_queue.start()
 
     async def run(self) -> None:
-        """Takes deliveries and sweeps until it is cancelled."""
+        """Handles deliveries and sweeps until it is cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.intake.run())
+            group.create_task(self.delivery_processor.run())
             group.create_task(self.sweep.run())
 
     async def stop(self) -> None:
-        """Ends in order; runs that are under way are gone on with by whoever comes next."""
-        await self.durable.stop()
+        """Stops the queue and closes the providers. Another worker resumes the unfinished runs."""
+        await self.run_queue.stop()
         await self._evaluation.aclose()
 
     def troubles(self) -> tuple[str, ...]:
-        """What it needs and can't use, in a few words. Blocks."""
+        """Names the parts that don't work, in a few words. Blocks."""
         return self._health.troubles()
 
-    async def _superseded(self, run: Run, why: str) -> None:
-        await self.desk.superseded(run, why)
+    async def _on_superseded(self, run: Run, why: str) -> None:
+        await self.reconciler.superseded(run, why)
 
-    async def _answer(self, command: CommandPosted, desk: Desk) -> str:
-        host = await asyncio.to_thread(self._app.host, command.place.installation_id, command.place.repository)
-        read = partial(self._sources.read, command.place)
-        return await answer(command, Room(self._records, host, desk, read, self._clock.utc, self._allowance))
+    async def _answer(self, command: CommandPosted) -> str:
+        repo = command.repo
+        host = await asyncio.to_thread(self._app.host, repo.installation_id, repo.full_name)
+        read = partial(self._sources.read, repo)
+        records, now = self._records.blocking, self._clock.utc
+        return await answer(command, CommandContext(records, host, self.reconciler, read, now, self._rate_limit))
 
     async def _keep_house(self, at: datetime) -> None:
-        from bot.store.housekeeping import keep_house
+        from bot.operations.housekeeping import keep_house
 
-        await keep_house(self._records, self._evaluation.store, self._settings.retention, at)
-        covered = await asyncio.to_thread(self._records.covered)
+        await keep_house(self._records.blocking, self._evaluation.store, self._settings.retention, at)
+        covered = await self._records.covered()
         await asyncio.to_thread(self._sources.keep_only, covered)
 
 
 def make_worker(settings: Settings, records: Records, metrics: Metrics, wake: asyncio.Event) -> Worker:
-    """The worker of a process, with the real engine."""
-    from bot.evaluation import LiveEvaluation
+    """Returns a worker with the real engine."""
+    from bot.runs.evaluation import LiveEvaluation
 
     return assemble(settings, records, metrics, wake, LiveEvaluation)
 
@@ -138,10 +162,10 @@ def assemble(
     clock: Clock | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Worker:
-    """A worker with what ``evaluation`` makes; ``sleep`` is how calls to GitHub wait for their next try."""
+    """Returns a worker with the given evaluation. ``sleep`` is called between two tries of a request to GitHub."""
     from adapters.clock import SystemClock
     from adapters.github.app import GitHubApp
-    from bot.sources import Sources
+    from bot.runs.source_cache import SourceCache
 
     app = GitHubApp(
         settings.app_id,
@@ -152,7 +176,7 @@ def assemble(
         sleep=sleep,
     )
     clock = clock or SystemClock()
-    sources = Sources(
+    sources = SourceCache(
         settings.data / SOURCES, app, settings.server_url, proxy=settings.proxy, ca_bundle=settings.ca_bundle
     )
     made = evaluation(settings, records, sources, clock)

@@ -1,6 +1,6 @@
-"""Builds a real git repository out of the examples, with a branch for each pull request of the demo.
+"""Builds a real git repository from the examples, with a branch for each pull request of the demo.
 
-One ``git fast-import`` writes all commits; dates and authors are fixed, so the shas are the same on every machine.
+One ``git fast-import`` writes all commits. Dates and authors are fixed, so the shas are the same on every machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from schemas.values import Value
 
 AUTHOR = "Ada Example <ada@tidewell.example>"
 START = 1_760_000_000
-"""Seconds since 1970 of the first commit; an hour between commits."""
+"""Seconds since 1970 of the first commit. The others follow one hour apart."""
 
 
 class Step(Value):
@@ -30,7 +30,7 @@ class Step(Value):
 
     message: str
     files: dict[str, str]
-    """File or folder of the examples → its path in the repository."""
+    """Files or folders of the examples → their paths in the repository."""
 
 
 class Proposal(Value):
@@ -41,7 +41,7 @@ class Proposal(Value):
     branch: str
     title: str
     story: str
-    """What a reader should know, in two or three sentences."""
+    """Two or three sentences for the reader."""
     expect: VerdictStatus
     because: ReasonCode
     slice: str | None = None
@@ -49,7 +49,7 @@ class Proposal(Value):
 
 
 class StagedPullRequest(Proposal):
-    """A pull request that is there: two commits of a repository."""
+    """A staged pull request: two commits of a repository."""
 
     base: str
     head: str
@@ -65,7 +65,7 @@ class _Commit:
 
 
 def stage(target: Path, examples: Traversable | None = None) -> tuple[StagedPullRequest, ...]:
-    """Builds the repository in ``target`` and says which pull requests it holds.
+    """Builds the repository in ``target``; returns its pull requests.
 
     Raises UsageError if ``target`` isn't empty.
     """
@@ -101,7 +101,7 @@ def _commits(source: Traversable, proposals: tuple[Proposal, ...]) -> Iterator[_
 
 
 def _tree(source: Traversable, here: str, there: str) -> Iterator[tuple[str, bytes]]:
-    """The files below ``here``, by their path below ``there``."""
+    """Reads the files below ``here``, by their paths below ``there``."""
     item = source.joinpath(*here.split("/"))
     if item.is_file():
         yield there, item.read_bytes()
@@ -111,7 +111,7 @@ def _tree(source: Traversable, here: str, there: str) -> Iterator[tuple[str, byt
 
 
 def _stream(commit: _Commit) -> bytes:
-    """The commit in the words of ``git fast-import``."""
+    """Returns the commit as ``git fast-import`` reads it."""
     message = f"{commit.message}\n".encode()
     lines = [
         f"commit refs/heads/{commit.branch}".encode(),
@@ -129,7 +129,7 @@ def _stream(commit: _Commit) -> bytes:
 
 
 def _git(folder: Path, *arguments: str, stdin: bytes | None = None) -> bytes:
-    """Runs git without the configuration of the machine."""
+    """Runs git without the machine's configuration."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment = kept | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
     command = ["git", "-C", str(folder), *arguments]

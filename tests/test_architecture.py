@@ -1,6 +1,7 @@
 """Who may import whom (CONTRIBUTING.md, «The house»)."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,26 @@ PURE_USES = {
     "datetime": {"date", "datetime", "UTC", "timedelta"},
 }
 """Names of otherwise worldly modules that are pure values."""
+
+
+BOT_ROOMS = {
+    "telemetry": set(),
+    "store": {"blocking"},
+    "webhooks": {"store", "telemetry", "settings"},
+    "approvals": {"store"},
+    "publishing": {"approvals", "blocking", "store", "telemetry", "webhooks"},
+    "commands": {"approvals", "blocking", "store", "webhooks"},
+    "runs": {"publishing", "store", "telemetry", "webhooks", "settings", "variables"},
+    "operations": {"runs", "store", "telemetry", "webhooks", "settings", "variables"},
+}
+"""Which other rooms of ``bot/`` each may import, also for types. The modules beside them put the rooms together."""
+PURE_ROOMS = (
+    "bot/webhooks/routing.py",
+    "bot/webhooks/intents.py",
+    "bot/approvals/permissions.py",
+    "schemas/payloads.py",
+    "action/events.py",
+)
 
 
 def imports(path: Path):
@@ -84,4 +105,39 @@ def test_the_pure_packages_read_no_clock():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}
     ]
+    assert not found
+
+
+def bot_imports(path: Path):
+    """The modules of ``bot`` that a module imports, wherever in it and for whatever reason."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "bot":
+            yield node.module
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("bot."))
+
+
+def test_the_rooms_of_the_bot_use_only_their_neighbours():
+    found = {
+        (str(path.relative_to(ROOT)), module)
+        for room, neighbours in BOT_ROOMS.items()
+        for path in (ROOT / "bot" / room).rglob("*.py")
+        for module in bot_imports(path)
+        if module.split(".")[1] not in neighbours | {room}
+    }
+    assert not found
+    assert {path.parent.name for path in (ROOT / "bot").glob("*/__init__.py")} == set(BOT_ROOMS)
+
+
+def test_no_modules_of_the_bot_import_each_other_in_a_circle():
+    graph = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): set(bot_imports(path))
+        for path in (ROOT / "bot").rglob("*.py")
+    }
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+@pytest.mark.parametrize("module", PURE_ROOMS)
+def test_pure_modules_of_the_shells_do_not_see_the_world(module):
+    found = {name for name, _ in imports(ROOT / module) if name in WORLD | {"adapters", "asyncio"}}
     assert not found

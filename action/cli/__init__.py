@@ -1,4 +1,4 @@
-"""The command line: ``promptverdict``. Commands are declared here; what they do is imported when they run."""
+"""The command line: ``promptverdict``. Commands are declared here; their code is imported when they run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ app.add_typer(store_app, name="store")
 
 
 class Format(StrEnum):
-    """How the scorecard is printed."""
+    """The output format of the scorecard."""
 
     TERMINAL = "terminal"
     MARKDOWN = "markdown"
@@ -45,7 +45,7 @@ class Format(StrEnum):
 
 
 class ListFormat(StrEnum):
-    """How lists are printed."""
+    """The output format of lists."""
 
     TERMINAL = "terminal"
     JSON = "json"
@@ -60,7 +60,7 @@ class WorkflowForm(StrEnum):
 
 
 class SchemaName(StrEnum):
-    """What a JSON Schema can be had of."""
+    """What has a JSON Schema."""
 
     CONFIG = "config"
     TESTS = "tests"
@@ -221,7 +221,7 @@ def power(
     repo: Repo = Path(),
     output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
 ) -> None:
-    """Say what a test set can tell, without any run: drops it can rule out, drops it would block."""
+    """Say what a test set can detect, without any run: drops it can rule out, drops it would block."""
     from action.cli.power import power as run
 
     _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
@@ -233,7 +233,7 @@ def decide(
     *,
     output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
 ) -> None:
-    """Decide a recorded experiment again: offline, and byte for byte the same."""
+    """Decide a recorded experiment again: offline, with the same result byte for byte."""
     from action.cli.decide import decide as run
 
     _exit(run(record, output_format=output_format.value))
@@ -245,7 +245,7 @@ def store_stats(
     store: Store = None,
     output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
 ) -> None:
-    """Say how much is kept."""
+    """Show how much is stored."""
     from action.cli.store import stats as run
 
     _exit(run(store, output_format=output_format.value))
@@ -258,7 +258,7 @@ def store_prune(
     older_than_days: Annotated[int | None, typer.Option("--older-than-days", min=0, metavar="DAYS")] = None,
     max_mib: Annotated[int | None, typer.Option("--max-mib", min=0, metavar="MIB", help="Keep the newest.")] = None,
 ) -> None:
-    """Forget old answers."""
+    """Delete old answers."""
     from action.cli.store import prune as run
 
     _exit(run(store, older_than_days=older_than_days, max_mib=max_mib))
@@ -299,7 +299,7 @@ def schema(name: Annotated[SchemaName, typer.Argument(help="config, tests, rubri
 
 
 ALL_ELSE = {"allow_extra_args": True, "ignore_unknown_options": True}
-"""For commands of another process, which has options and a help of its own."""
+"""Declares a command of another process, which has its own options and help."""
 
 
 @app.command(context_settings=ALL_ELSE, add_help_option=False)
@@ -325,16 +325,16 @@ def tests_lint(
         ListFormat.TERMINAL
     ),
 ) -> None:
-    """Find duplicates, slices too small to tell anything, labels outside the set, cases without expectation."""
+    """Find duplicates, slices that are too small, unknown labels, cases without expectation."""
     from action.cli.lint import lint as run
 
     _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
 
 
 def _become_bot(arguments: list[str]) -> NoReturn:
-    """This process goes on as ``python -m bot``: the other shell, which we neither import nor wait for.
+    """Replaces this process by ``python -m bot``, the other shell, which we never import.
 
-    It looks for its modules where we found ours, and not in the working directory, which may be anybody's.
+    It looks for its modules where ours were found, not in the working directory, which may contain anything.
     """
     if find_spec("dbos") is None:
         raise UsageError("the bot is not installed", hint="install it: prompt-verdict[bot]")
@@ -362,7 +362,7 @@ def _exit(code: Exit) -> NoReturn:
 
 
 def main() -> None:
-    """The console script: a mistake of the user is one line on stderr; only our own bugs print a traceback."""
+    """The console script. A user's mistake is one line on stderr; only our own bugs print a traceback."""
     gc.set_threshold(100_000, 20, 20)  # imports and calls make many objects and little garbage: a tenth of the CPU
     atexit.register(gc.freeze)  # or Python goes through all of them once more when it ends
     prepare()

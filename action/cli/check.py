@@ -37,7 +37,7 @@ NOT_YET = (
 
 @dataclass(frozen=True)
 class CheckOptions:
-    """What was asked for."""
+    """The options of a check."""
 
     repo: Path
     base: str | None
@@ -54,9 +54,9 @@ class CheckOptions:
 
 
 def check(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
-    """Runs the main job and prints the scorecard. ``calling``: the process for its calls, where it was started already.
+    """Runs the check and prints the scorecard. ``calling`` is the process for model calls, if it was started already.
 
-    Raises PromptVerdictError for what can't be gone on from.
+    Raises PromptVerdictError.
     """
     if options.output:
         _make(options.output)
@@ -77,7 +77,7 @@ def check(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
 
 
 def _make(folder: Path) -> None:
-    """Makes the folder before anything is paid for. Raises UsageError when nothing can be written there."""
+    """Creates the folder before anything is paid. Raises UsageError if nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -89,10 +89,11 @@ def _make(folder: Path) -> None:
 
 
 def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tuple[Scorecard, list[Record]]:
-    """The main job, without printing its result: the scorecard, and the record of each experiment.
+    """Runs the check without printing; returns the scorecard and the record of each experiment.
 
-    The engine is imported when the first line is out: a command that says nothing for a second looks dead.
-    Raises UsageError when the user doesn't want to spend the money."""
+    The engine is imported after the first line of output: a command that is silent for a second looks dead. Raises
+    UsageError if the user declines to spend money.
+    """
     repository = open_repository(options.repo)
     pull_request = local_pull_request(repository, base=options.base, head=options.head, worktree=options.worktree)
     head, base = (sha[:7] for sha in (pull_request.head_sha, pull_request.base_sha))
@@ -119,7 +120,7 @@ def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tu
 
 
 def renderer() -> SandboxedRenderer:
-    """The sandbox in which templates are filled in."""
+    """Returns the sandbox in which templates are rendered."""
     from adapters.sandbox import SandboxedRenderer
     from engine.readers.dialects import fill_in
 
@@ -127,7 +128,7 @@ def renderer() -> SandboxedRenderer:
 
 
 def prices(at: date | None = None) -> GenaiPrices:
-    """The price table of a day; today's where none is given."""
+    """Returns the price table of a day, by default today's."""
     from adapters.prices import GenaiPrices
 
     return GenaiPrices(at)
@@ -181,7 +182,7 @@ def _what_runs(prepared: Prepared) -> str:
 
 
 def _agreed(prepared: Prepared) -> bool:
-    """Asks before real money is spent, where there is somebody to ask; elsewhere the budget is the limit."""
+    """Asks before real money is spent. Without a terminal only the budget limits it."""
     paid = [
         entry.plan
         for entry in prepared.entries
@@ -199,7 +200,7 @@ def _agreed(prepared: Prepared) -> bool:
 
 
 def write(card: Scorecard, records: Sequence[Record], folder: Path | None) -> None:
-    """Leaves scorecard.json, scorecard.md, report.html and the records of the experiments in ``folder``."""
+    """Writes scorecard.json, scorecard.md, report.html and the experiment records to ``folder``."""
     if folder is None:
         return
     from engine.render.html import html_report
@@ -217,7 +218,7 @@ def write(card: Scorecard, records: Sequence[Record], folder: Path | None) -> No
 
 
 def rendered(card: Scorecard, output_format: str, *, color: bool | None) -> str:
-    """The scorecard in one of the four formats, ready for stdout."""
+    """Returns the scorecard in one of the four formats, ready for stdout."""
     if output_format == "json":
         from engine.render.json import scorecard_json
 
@@ -241,7 +242,7 @@ def rendered(card: Scorecard, output_format: str, *, color: bool | None) -> str:
 
 
 def colours(asked: bool | None) -> bool:
-    """Whether stdout gets colours: what was asked for, else NO_COLOR and the terminal decide."""
+    """Whether stdout gets colors: the option decides, else NO_COLOR and the terminal."""
     if asked is not None:
         return asked
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def decide(path: Path, *, output_format: str) -> Exit:
-    """Decides a recorded experiment again, offline. Raises UsageError for a file that is no record."""
+    """Decides a recorded experiment again, offline. Raises UsageError for a file that is not a record."""
     try:
         experiment = ExperimentRecord.model_validate_json(path.read_bytes())
     except OSError as error:

@@ -18,8 +18,8 @@ from schemas.scorecard import Scorecard
 def demo(output: Path | None, *, color: bool | None) -> Exit:
     """Stages the example pull requests in a real repository and gives each its verdict.
 
-    Leaves the repository and the scorecards in ``output`` (default: a new folder). Exit 1 when a pull request does not
-    get the verdict that it deserves. Raises UsageError when ``output`` isn't empty.
+    Writes the repository and the scorecards to ``output``, by default a new folder. Exits with 1 if a pull request
+    does not get the expected verdict. Raises UsageError if ``output`` isn't empty.
     """
     folder = output or Path(tempfile.mkdtemp(prefix="promptverdict-demo-"))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -61,7 +61,7 @@ def _options(folder: Path, proposal: StagedPullRequest) -> CheckOptions:
 
 
 def _deserved(proposal: StagedPullRequest, card: Scorecard) -> bool:
-    """The verdict for the reason: a blocked pull request has to be blocked by what is wrong with it."""
+    """Whether the verdict has the expected reason: a blocked pull request must be blocked by what is wrong with it."""
     reasons = [*card.reasons, *(reason for lineage in card.lineages for reason in lineage.reasons)]
     return card.status is proposal.expect and any(
         reason.code is proposal.because and (proposal.slice is None or reason.slice == proposal.slice)
@@ -70,7 +70,7 @@ def _deserved(proposal: StagedPullRequest, card: Scorecard) -> bool:
 
 
 def _program() -> str:
-    """How this program is called here: a checkout has no ``promptverdict`` on the PATH."""
+    """Returns how this program is called here: a checkout has no ``promptverdict`` on the PATH."""
     if shutil.which("promptverdict"):
         return "promptverdict"
     python = Path(sys.executable)

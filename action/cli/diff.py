@@ -13,7 +13,7 @@ from action.cli.streams import put
 from action.exits import Exit
 from engine.detection.prompt_diff import diff_prompts
 from engine.readers.config import read_config
-from engine.readers.prompts import read_prompt
+from engine.readers.prompts.registry import read_prompt
 from engine.render.encode import visible, without_commands
 from schemas.errors import UsageError
 
@@ -29,7 +29,7 @@ RED, GREEN, DIM, OFF = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 
 
 def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: bool | None) -> Exit:
-    """Prints two versions of a lineage side by side. Raises UsageError for a lineage that there is not."""
+    """Prints two versions of a prompt side by side. Raises UsageError for an unknown name."""
     repository = open_repository(repo)
     new = repository.resolve(after)
     old = (
@@ -48,7 +48,7 @@ def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: boo
 
 
 def _path(repository: GitRepository, commit: str, lineage: str) -> str:
-    """The lineage's prompt; a path is taken as it is."""
+    """Returns the prompt's path; a path is returned as it is."""
     names: list[str] = []
     for config_path, entry in repository.lookup(commit, CONFIG_NAMES).items():
         config = read_config(config_path, repository.read([entry.blob])[entry.blob])
@@ -62,7 +62,7 @@ def _path(repository: GitRepository, commit: str, lineage: str) -> str:
 
 
 def _before(repository: GitRepository, old: str, new: str, path: str) -> str:
-    """What ``path`` was called in the old commit: renames are followed by content."""
+    """Returns the name of ``path`` in the old commit. Renames are followed by content."""
     for change in repository.changes(old, new):
         if change.before and change.after and change.after.path == path:
             return change.before.path
@@ -81,7 +81,7 @@ def _prompt(repository: GitRepository, commit: str, path: str) -> PromptFile | N
 
 
 def side_by_side(found: PromptDiff, width: int, *, color: bool) -> list[str]:
-    """Two columns, the old version left; every line is made safe for a terminal."""
+    """Renders two columns, the old version left. Every line is made safe for a terminal."""
     column = max(20, (width - 3) // 2)
     paint = (lambda code, text: f"{code}{text}{OFF}") if color else (lambda _code, text: text)
     lines = [f"{_cut(found.path_before or '(not there)', column)} │ {_cut(found.path_after or '(not there)', column)}"]
@@ -126,7 +126,7 @@ def _pairs(lines: tuple[DiffLine, ...]) -> list[tuple[DiffLine | None, DiffLine 
 
 
 def _wrapped(line: DiffLine | None, width: int) -> list[str]:
-    """The whole line, broken between words where it is wider than its column."""
+    """Returns the whole line, wrapped between words to the width of its column."""
     shown = visible(line.text) if line else ""
     return textwrap.wrap(shown, width, drop_whitespace=False, break_on_hyphens=False) or [""]
 

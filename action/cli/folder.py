@@ -1,4 +1,4 @@
-"""The user's own folder, as readers of prompts and test sets see it."""
+"""The user's folder, as readers of prompts and test sets see it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from schemas.errors import UsageError
 
 
 class Folder(Mapping[str, bytes]):
-    """The regular files below a root, by path with slashes; read when they are asked for."""
+    """The regular files below a root, by path with slashes. Contents are read on access."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def __getitem__(self, path: str) -> bytes:
-        """Raises KeyError for what is no file."""
+        """Raises KeyError if there is no such file."""
         if not self._is_there(path):
             raise KeyError(path)
         return (self.root / path).read_bytes()
@@ -30,7 +30,7 @@ class Folder(Mapping[str, bytes]):
         return sum(1 for _ in self)
 
     def content(self, path: str) -> bytes:
-        """Raises UsageError for what is no file."""
+        """Raises UsageError if there is no such file."""
         if path not in self:
             raise UsageError(f"{path} is not a file", hint="check the path")
         return self[path]

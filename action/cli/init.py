@@ -17,7 +17,7 @@ from engine.commands.init_config import ProposedLineage, configuration_text, pro
 from engine.commands.init_workflow import action_name, workflow_text
 from engine.readers.config import read_config
 from engine.readers.dialects import variables_of
-from engine.readers.prompts import find_prompts, is_prompt_path
+from engine.readers.prompts.registry import find_prompts, is_prompt_path
 from engine.readers.testsets import read_test_set
 from engine.render.encode import log_line
 from schemas.errors import SourceError, UsageError
@@ -39,13 +39,13 @@ TEMPLATES = {
 }
 TEST_LINES = (".jsonl", ".csv")
 TEST_LISTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden|examples?|fixtures?)(?:[/_.-]).*\.(?:ya?ml|json)$")
-"""Lists in YAML and JSON are many things: those are looked at whose path says that they are cases."""
+"""A list in YAML or JSON may be anything. Only those are read whose path names cases."""
 CALLED_TESTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden)(?:[/_.-])")
 PROSE = {"readme", "changelog", "contributing", "license", "code_of_conduct", "security", "agents", "claude"}
 
 
 def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
-    """Writes the configuration and the workflow, never over an existing file. Raises UsageError when there is one.
+    """Writes the configuration and the workflow, never over an existing file. Raises UsageError if one exists.
 
     ``form`` names the workflow's template, ``action`` is the address of the repository that releases the Action.
     """
@@ -114,7 +114,10 @@ def _may_be_prompt(path: str) -> bool:
 
 
 def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]) -> tuple[str, list[str]]:
-    """The one model that init writes: what the prompts name, else what there is a key for, else the offline model."""
+    """Returns the one model that init writes:
+
+    the prompts' own, else one with a key in the environment, else offline.
+    """
     named = next((lineage.model for lineage in lineages if lineage.model), None)
     called = {name: spec for name, spec in PROVIDERS.items() if spec.key is not None}
     publisher, _, bare = (named or "").rpartition("/")

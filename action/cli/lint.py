@@ -15,7 +15,7 @@ from action.exits import Exit
 from engine.commands.lint import lint_tests
 from engine.readers.config import read_config
 from engine.readers.dialects import variables_of
-from engine.readers.prompts import read_prompt
+from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import inline_test_set, read_test_set
 from schemas.errors import SourceError, UsageError
 from schemas.prompts import Finding
@@ -30,7 +30,7 @@ CONFIG_NAMES = ("promptverdict.yaml", ".github/promptverdict.yaml")
 
 @dataclass(frozen=True)
 class Linted:
-    """A test set and what was found; ``cases`` is ``None`` where it can't be read."""
+    """A test set and its findings. ``cases`` is ``None`` if it can't be read."""
 
     path: str
     cases: int | None
@@ -38,9 +38,9 @@ class Linted:
 
 
 def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
-    """Prints what is wrong with the test sets on disk; exit 1 when there is anything.
+    """Prints the findings for the test sets on disk. Exits with 1 if there is any.
 
-    Raises UsageError when there is no test set to read.
+    Raises UsageError if there is no test set to read.
     """
     found = [_of_file(path) for path in paths] if paths else list(_of_lineages(repo))
     if output_format == "json":
@@ -72,7 +72,7 @@ def _of_file(path: Path) -> Linted:
 
 
 def _of_lineages(repo: Path) -> Iterator[Linted]:
-    """The test set of every lineage, of its file or inline; what can't be read doesn't hide the others."""
+    """Reads the test set of every prompt, from its file or inline. An unreadable one does not hide the others."""
     for folder, lineage in _lineages(repo):
         prompt: PromptFile | None = None
         unreadable: tuple[Finding, ...] = ()
@@ -94,7 +94,7 @@ def _of_lineages(repo: Path) -> Iterator[Linted]:
 
 
 def _tests(folder: Folder, lineage: LineageConfig, prompt: PromptFile | None = None) -> TestSet:
-    """The lineage's test set: its file, else the inline cases of its prompt."""
+    """Returns the prompt's test set: its file, else the inline cases."""
     if lineage.tests:
         return read_test_set(lineage.tests, folder.content(lineage.tests))
     return inline_test_set(prompt or read_prompt(lineage.prompt, folder))
@@ -105,9 +105,9 @@ def _finding(error: SourceError | UsageError) -> Finding:
 
 
 def configured_tests(repo: Path, paths: tuple[Path, ...]) -> list[tuple[TestSet, LineageConfig | None]]:
-    """The named test sets, else those of the worktree's configuration, inline ones too.
+    """Returns the named test sets, else those of the worktree's configuration, including inline ones.
 
-    Raises SourceError for one that can't be read, UsageError when there is none.
+    Raises SourceError for an unreadable one, and UsageError if there is none.
     """
     if paths:
         here = Folder(Path())

@@ -1,4 +1,4 @@
-"""A laptop's view of a pull request: a repository on disk and two refs."""
+"""A pull request on a laptop: a repository on disk and two refs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_repository(path: Path) -> GitRepository:
-    """The repository that ``path`` lies in. Raises UsageError when there is none."""
+    """Returns the repository that contains ``path``. Raises UsageError if there is none."""
     try:
         return GitRepository(path)
     except SourceError as error:
@@ -26,7 +26,7 @@ def open_repository(path: Path) -> GitRepository:
 
 
 def local_pull_request(repository: GitRepository, *, base: str | None, head: str, worktree: bool) -> PullRequest:
-    """The two refs as a pull request by the operator."""
+    """Returns the two refs as a pull request by the operator."""
     if worktree and head != "HEAD":
         raise UsageError(
             "--worktree evaluates what lies in the folder, so --head can't be given", hint="drop one of them"
@@ -45,7 +45,7 @@ def local_pull_request(repository: GitRepository, *, base: str | None, head: str
 
 
 def left_out(repository: GitRepository, head: str, *, worktree: bool) -> str | None:
-    """One sentence about edits that a run without any finding did not look at; ``None`` when there are none."""
+    """Returns a sentence about edits that a run without findings did not read; ``None`` without such edits."""
     if worktree or head != "HEAD" or repository.is_bare:
         return None
     with contextlib.suppress(SourceError):
@@ -60,6 +60,6 @@ def left_out(repository: GitRepository, head: str, *, worktree: bool) -> str | N
 
 
 def default_store(environment: Mapping[str, str]) -> str:
-    """Where answers are kept when nobody says: the user's cache folder."""
+    """Returns the default outcome store: a file in the user's cache folder."""
     cache = environment.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - HOME may be unset
     return str(Path(cache) / "promptverdict" / "outcomes.sqlite")

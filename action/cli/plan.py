@@ -22,7 +22,7 @@ from schemas.scorecard import Reason
 
 @dataclass(frozen=True)
 class PlanOptions:
-    """What was asked for."""
+    """The options of a plan."""
 
     repo: Path
     base: str | None
@@ -33,7 +33,7 @@ class PlanOptions:
 
 
 def plan(options: PlanOptions) -> Exit:
-    """Prints what check would run. Raises PromptVerdictError for what can't be gone on from."""
+    """Prints what check would run. Raises PromptVerdictError."""
     repository = open_repository(options.repo)
     pull_request = local_pull_request(repository, base=options.base, head=options.head, worktree=options.worktree)
     with closing(renderer()) as sandbox:

@@ -31,9 +31,9 @@ JUDGED_BY_CASE = {
 
 
 def power(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
-    """Prints what test sets can tell, without any run.
+    """Prints what test sets can detect, without any run.
 
-    Raises SourceError for a test set that can't be read, UsageError when there is none to read.
+    Raises SourceError for an unreadable test set, and UsageError if there is none.
     """
     rows = []
     for tests, lineage in configured_tests(repo, paths):

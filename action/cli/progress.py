@@ -1,4 +1,4 @@
-"""Live progress on a terminal, plain lines otherwise; always on stderr, so that stdout is the scorecard alone."""
+"""Live progress on a terminal, plain lines elsewhere. Always on stderr: stdout carries only the scorecard."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAIN_EVERY_S = 5.0
 
 
 class ProgressReport:
-    """Shows cases done, money spent and time left of every experiment."""
+    """Shows the finished cases, the money spent and the time left of every experiment."""
 
     def __init__(self) -> None:
         self._stream: TextIO = sys.stderr
@@ -52,7 +52,7 @@ class ProgressReport:
             self._live.stop()
 
     def line(self, text: str) -> None:
-        """One line of plain text of ours."""
+        """Prints one line of plain text."""
         if self._live:
             self._live.console.print(text, markup=False, highlight=False)
         else:
@@ -75,7 +75,7 @@ class ProgressReport:
             self.line(self.state())
 
     def state(self) -> str:
-        """One line about everything that runs."""
+        """Returns one line about all running experiments."""
         done = sum(one.done for one in self._latest.values())
         asked = sum(one.asked for one in self._latest.values())
         spent = max((one.spent_usd for one in self._latest.values()), default=0.0)
@@ -83,7 +83,7 @@ class ProgressReport:
 
 
 def _usd(amount: float) -> str:
-    """Dollars with the digits that small money needs."""
+    """Formats dollars with enough digits for small amounts."""
     from engine.render.figures import usd
 
     return usd(Decimal(str(amount)))

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from action.cli.local import default_store
 from action.cli.streams import put
 from action.exits import Exit
-from adapters.store import CommittedStore, open_store
+from adapters.store import open_store
+from adapters.store.committer import CommittedStore
 from engine.records.outcome_table import COLUMNS, table_rows
 from engine.render.encode import log_line
 from engine.render.figures import plural, usd
@@ -26,7 +27,7 @@ Work = Callable[[CommittedStore], Awaitable[None]]
 
 
 def stats(where: str | None, *, output_format: str) -> Exit:
-    """Prints how much is kept. Raises StoreError."""
+    """Prints how much is stored. Raises StoreError."""
 
     async def show(store: CommittedStore) -> None:
         found = await store.stats()
@@ -47,7 +48,7 @@ def _lines(found: StoreStats) -> Iterator[str]:
 
 
 def prune(where: str | None, *, older_than_days: int | None, max_mib: int | None) -> Exit:
-    """Forgets old answers, oldest first. Raises StoreError."""
+    """Deletes old answers, oldest first. Raises StoreError."""
     horizon = None
     if older_than_days is not None:
         horizon = (datetime.now(UTC) - timedelta(days=older_than_days)).isoformat()
@@ -70,7 +71,7 @@ def export(where: str | None) -> Exit:
 
 
 def export_outcomes(where: str | None) -> Exit:
-    """Prints the scores of every finished check as CSV, without any text: each row once. Raises StoreError."""
+    """Prints the scores of every finished check as CSV, without any text; each row once. Raises StoreError."""
 
     async def show(store: CommittedStore) -> None:
         lines = io.StringIO()

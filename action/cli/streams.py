@@ -1,4 +1,4 @@
-"""Standard output and error as the shell gave them: closed, full, no UTF-8, or read by somebody who goes early."""
+"""Standard output and error may be closed, full, not UTF-8, or closed early by their reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def prepare() -> None:
-    """Makes both streams take any text: UTF-8 where nobody looks, else with ``?`` for what the terminal lacks."""
+    """Makes both streams take any text: UTF-8 if they are not a terminal, else ``?`` for missing characters."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # the shell closed it
@@ -21,9 +21,9 @@ def prepare() -> None:
 
 
 def put(text: str) -> None:
-    """Writes to stdout. A reader who has seen enough (``| head``) changes nothing about the exit code.
+    """Writes to stdout. A reader that stops early (``| head``) does not change the exit code.
 
-    Raises OSError when what stdout goes to is full.
+    Raises OSError if the device behind stdout is full.
     """
     try:
         sys.stdout.write(text)
@@ -36,7 +36,7 @@ def put(text: str) -> None:
 
 
 def _forget() -> None:
-    """What is left in the buffer goes nowhere, or the interpreter would fail on it when it ends."""
+    """Discards what is left in the buffer: the interpreter would fail on it at exit."""
     sink = os.open(os.devnull, os.O_WRONLY)
     os.dup2(sink, sys.stdout.fileno())
     os.close(sink)

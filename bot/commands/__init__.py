@@ -1,1 +1,4 @@
-"""What people say to the bot in a comment: read, allowed or refused, done, answered once."""
+"""Commands in comments: parsed, permitted or refused, executed, and answered once.
+
+A command is one module with a subclass of ``command.Command``, and one line in ``catalog``.
+"""

@@ -1,7 +1,7 @@
-"""A ready patch of a test set, for a person to apply: the App needs no right to write. Pure.
+"""A ready patch of a test set, for a person to apply: the App needs no write access. Pure.
 
-The file is hostile: it is read within the readers' bounds, edited as text, read again, and compared case by case. What
-doesn't come out exactly as meant is no patch.
+The file is hostile. It is read within the readers' limits, edited as text, read again, and compared case by case. If
+the result is not exactly as intended, there is no patch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from engine.readers.bounded import MAX_TEST_SET_BYTES, Source, nearest, shown, s
 from engine.readers.cases import case_of
 from engine.readers.json_nodes import json_line, read_json
 from engine.readers.nodes import plain
-from engine.readers.prompts import read_prompt
+from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import inline_test_set, read_test_set
 from engine.readers.yaml_nodes import read_yaml
 from schemas.errors import PromptVerdictError
@@ -31,7 +31,7 @@ from schemas.testsets import TestCase, TestSet
 from schemas.values import Value, digest_of
 
 CONTEXT = 3
-"""Unchanged lines around a change, as git draws them."""
+"""Unchanged lines around a change, as in git."""
 INLINE = (".prompt.yml", ".prompt.yaml")
 TEST_DATA = "testData"
 _BOM = "\ufeff"
@@ -40,7 +40,7 @@ _QUOTED = re.compile(r'[\x00-\x1f\x7f"\\]')
 
 
 class Patch(Value):
-    """What ``git apply`` takes."""
+    """A patch for ``git apply``."""
 
     path: str
     case: str
@@ -49,18 +49,18 @@ class Patch(Value):
 
 
 class NoPatch(Value):
-    """Why there is none, in a sentence."""
+    """Why there is no patch."""
 
     sentence: str
     missing: bool = False
-    """There is no such case there."""
+    """The file has no such case."""
 
 
 Format = Literal["jsonl", "json", "csv", "yaml", "inline"]
 
 
 def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
-    """The patch that marks ``case`` of the test set (or of the prompt file with its own ``testData``) as protected."""
+    """Returns the patch that marks ``case`` as protected, in a test set or in a prompt file with ``testData``."""
     try:
         before = _read(path, data)
     except PromptVerdictError as error:
@@ -72,7 +72,7 @@ def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
         return NoPatch(sentence=f"`{path}` has no case `{case}`{hint}", missing=True)
     found = before.cases[position]
     if found.protected:
-        return NoPatch(sentence=f"`{case}` of `{path}` is protected already.")
+        return NoPatch(sentence=f"`{case}` of `{path}` is already protected.")
     kind = _format(path)
 
     def edit(text: str) -> str:
@@ -93,7 +93,7 @@ def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
 
 
 def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch:
-    """The patch that adds a case, given as a test set writes it, in the form of its neighbours."""
+    """Returns the patch that adds a case, given as a test set writes it, in the form of its neighbors."""
     kind = _format(path)
     try:
         before = _read(path, data)
@@ -104,7 +104,7 @@ def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch
     except PromptVerdictError as error:
         return NoPatch(sentence=f"The test set can't be read: {error}.")
     if any(known.id == wanted.id for known in before.cases):
-        return NoPatch(sentence=f"`{path}` has a case `{wanted.id}` already: give this one another id.")
+        return NoPatch(sentence=f"`{path}` already has a case `{wanted.id}`: give this one another id.")
 
     def edit(text: str) -> str:
         match kind:
@@ -137,7 +137,7 @@ def _read(path: str, data: bytes) -> TestSet:
 
 
 def _last_row(path: str, data: bytes) -> Mapping[str, JsonValue]:
-    """The last case as it is written: its keys are those that a new one gets. Empty for a file without cases."""
+    """Returns the last case as it is written: a new case gets the same keys. Empty for a file without cases."""
     source = source_of(path, data, limit=MAX_TEST_SET_BYTES)
     row: JsonValue
     match _format(path):
@@ -165,7 +165,7 @@ def _last_of(root: JsonValue) -> JsonValue:
 def _in_their_form(
     row: Mapping[str, JsonValue], before: TestSet, last: Mapping[str, JsonValue]
 ) -> dict[str, JsonValue]:
-    """The case with the file's own words for its keys, in the file's order, with an id where the others have one."""
+    """Returns the case with the file's names for its keys, in the file's order, with an id if the others have one."""
     formed = dict(row)
     given = formed.pop("inputs") if "inputs" in formed else formed.pop("input")
     inputs: dict[str, JsonValue] = dict(given) if isinstance(given, dict) else {"input": given}
@@ -191,22 +191,22 @@ def _in_their_form(
 def _patch(
     path: str, data: bytes, case: str, edit: Callable[[str], str], wanted: Sequence[TestCase], *, by_hand: str
 ) -> Patch | NoPatch:
-    """The difference that ``edit`` makes, if the file then holds exactly ``wanted``."""
+    """Returns the difference that ``edit`` makes, if the file then holds exactly ``wanted``."""
     old = data.decode()
     mark = _BOM if old.startswith(_BOM) else ""
     text = old.removeprefix(_BOM).replace("\r\n", "\n")
     ends = old.count("\r\n")
     if _OTHER_BREAKS.search(text) or ends not in (0, old.count("\n")):
-        return NoPatch(sentence=f"The lines of `{path}` end in different ways, so {by_hand}.")
+        return NoPatch(sentence=f"`{path}` mixes line ends, so {by_hand}.")
     try:
         new = mark + (edit(text).replace("\n", "\r\n") if ends else edit(text))
         after = _read(path, new.encode())
     except NoEditError as error:
         return NoPatch(sentence=f"`{path}` can't be edited safely ({error}), so {by_hand}.")
     except PromptVerdictError:
-        return NoPatch(sentence=f"`{path}` is written in a way that can't be edited safely, so {by_hand}.")
+        return NoPatch(sentence=f"`{path}` can't be edited safely, so {by_hand}.")
     if [_content(one) for one in after.cases] != [_content(one) for one in wanted]:
-        return NoPatch(sentence=f"`{path}` is written in a way that can't be edited safely, so {by_hand}.")
+        return NoPatch(sentence=f"`{path}` can't be edited safely, so {by_hand}.")
     return Patch(path=path, case=case, text=unified(path, old, new))
 
 
@@ -215,7 +215,7 @@ def _content(case: TestCase) -> dict[str, JsonValue]:
 
 
 def unified(path: str, old: str, new: str) -> str:
-    """One hunk in git's unified format; the two texts differ. A line that doesn't end is said to."""
+    """Returns one hunk in git's unified format. The texts must differ. A last line without a line end is marked."""
     before, after = _lines(old), _lines(new)
     same = min(len(before), len(after))
     start = next((n for n in range(same) if before[n] != after[n]), same)
@@ -243,7 +243,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _name(side: str, path: str) -> str:
-    """The file's name as git writes it: quoted where it must be, ended by a tab where it has blanks."""
+    """Returns the file's name as git writes it: quoted if necessary, with a tab at the end if it has blanks."""
     name = f"{side}/{path}"
     if _QUOTED.search(name):
         escaped = _QUOTED.sub(lambda c: f"\\{c[0]}" if c[0] in '"\\' else f"\\{ord(c[0]):03o}", name)

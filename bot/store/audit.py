@@ -1,4 +1,4 @@
-"""The audit log: who did what. Rows are only ever added; the database itself refuses anything else."""
+"""The audit log: who did what. Rows are only added; database triggers refuse updates and deletes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from bot.store.installations import hold
 from bot.store.tables import Audit, AuditReasons
-from bot.store.values import AuditAction, AuditEntry
+from bot.store.values import APPROVE, APPROVE_RUN, AuditEntry
 
 if TYPE_CHECKING:
     from sqlmodel.sql.expression import SelectOfScalar
@@ -25,8 +25,8 @@ class AuditRecords:
     _database: Database
 
     def audit(self, entry: AuditEntry) -> bool:
-        """Adds an entry. False: the same comment has one already. Raises StoreError for a removed repository."""
-        row = Audit(**entry.model_dump(exclude=set(WORDS)) | {"action": entry.action.value})
+        """Adds an entry. Returns False if its comment has one already. Raises StoreError for a removed repository."""
+        row = Audit(**entry.model_dump(exclude=set(WORDS)))
         with self._database.writing() as session:
             hold(session, entry.repository_id)
             if entry.comment_id is not None and session.exec(_of_comment(entry.comment_id)).first() is not None:
@@ -40,18 +40,18 @@ class AuditRecords:
             return True
 
     def audited(self, comment_id: int) -> AuditEntry | None:
-        """The entry of a comment."""
+        """Returns the entry of a comment."""
         found = self._entries(_of_comment(comment_id))
         return found[0] if found else None
 
     def overrides(self, repository_id: int, number: int, content_digest: str, at: datetime) -> list[AuditEntry]:
-        """Approvals of exactly this content that still stand at ``at``, newest first."""
+        """Returns the approvals of exactly this content that are valid at ``at``, newest first."""
         return self._entries(
             select(Audit)
             .where(
                 col(Audit.repository_id) == repository_id,
                 col(Audit.number) == number,
-                col(Audit.action) == AuditAction.APPROVE.value,
+                col(Audit.action) == APPROVE,
                 col(Audit.permitted).is_(True),
                 col(Audit.content_digest) == content_digest,
                 col(Audit.at) <= at,
@@ -61,18 +61,18 @@ class AuditRecords:
         )
 
     def approved_head(self, repository_id: int, number: int, head_sha: str) -> bool:
-        """Whether somebody who may let exactly this head of a fork be run."""
+        """Whether a run of exactly this head of a fork was approved."""
         wanted = select(Audit).where(
             col(Audit.repository_id) == repository_id,
             col(Audit.number) == number,
-            col(Audit.action) == AuditAction.APPROVE_RUN.value,
+            col(Audit.action) == APPROVE_RUN,
             col(Audit.permitted).is_(True),
             col(Audit.head_sha) == head_sha,
         )
         return bool(self._entries(wanted.limit(1)))
 
     def audit_log(self, repository_id: int, number: int) -> list[AuditEntry]:
-        """Everything that was done about a pull request, oldest first."""
+        """Returns all entries of a pull request, oldest first."""
         here = (col(Audit.repository_id) == repository_id, col(Audit.number) == number)
         return self._entries(select(Audit).where(*here).order_by(col(Audit.id)))
 

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Instant(TypeDecorator[datetime]):
-    """A moment, UTC, to the microsecond. SQLite keeps no zone, so it is put back on the way out."""
+    """A moment in UTC, to the microsecond. SQLite stores no time zone, so it is added on reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware moments only: a naive one would be some other zone's on some machine. Raises ValueError."""
+        """Takes aware moments only: a naive one would depend on the machine's time zone. Raises ValueError."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -29,37 +29,40 @@ class Instant(TypeDecorator[datetime]):
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Aware, UTC."""
+        """Returns an aware moment in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Money(TypeDecorator[Decimal]):
-    """USD, exact: as text, since SQLite has no decimal and a float is not money."""
+    """USD, exact. Stored as text: SQLite has no decimal type, and a float loses cents."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Every digit. Raises ValueError for what is no amount."""
+        """Stores every digit. Raises ValueError for NaN and infinities."""
         if value is None:
             return None
         if not value.is_finite():
-            raise ValueError(f"{value} is no amount of money")
+            raise ValueError(f"{value} is not an amount of money")
         return str(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        """Every digit."""
+        """Returns every digit."""
         return None if value is None else Decimal(value)
 
 
 class Words(TypeDecorator[str]):
-    """Text that somebody else wrote: what no database can hold (NUL, half a surrogate pair) is shown as a mark."""
+    """Text that others wrote.
+
+    Characters that no database stores (NUL, half a surrogate pair) are replaced by a mark.
+    """
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """The text, storable."""
+        """Returns the text with those characters replaced."""
         return None if value is None else value.replace("\0", "�").encode(errors="replace").decode()

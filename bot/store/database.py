@@ -1,4 +1,4 @@
-"""The engine: SQLite in one file or Postgres by URL; transactions that are synced; typed errors."""
+"""Connections to SQLite or Postgres, synced transactions, typed errors."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from bot.store.tables import Table
 
 BUSY_S = 30
-"""So long is waited for somebody else's transaction."""
+"""Seconds to wait for another transaction."""
 CONNECTIONS = 16
-"""As many as threads that work at once; more wait."""
+"""Connections in the pool: as many as threads that work at once. More threads wait."""
 DAMAGED = (
-    "restore the backup as docs/bot.md says; without one move the file away and start the bot: it finds open "
-    "pull requests by itself, and overrides must be given again"
+    "restore the backup as docs/bot.md says; without one, move the file away and start the bot: it finds open "
+    "pull requests by itself, but overrides must be given again"
 )
 SETUP_LOCK = 0x50_56_42_4F_54
 REMOVAL_LOCK = SETUP_LOCK + 1
-"""Advisory locks in Postgres: processes that start together migrate one after the other."""
+"""Advisory locks in Postgres. Processes that start together migrate one after the other."""
 
 
 SOME = 500
@@ -45,59 +45,70 @@ class Database:
     """Connections and transactions. All methods block."""
 
     def __init__(self, url: str) -> None:
-        """``url``: ``sqlite:///file.db``, a file's path, or ``postgresql://…``. Connects at the first use.
+        """Takes ``sqlite:///file.db``, a file's path, or ``postgresql://…``; connects at the first use.
 
-        Raises StoreError for an address that can't be one.
+        Raises StoreError for an invalid address.
         """
         self.url = _address(url)
         self.where = f"{self.url.host or 'local'}/{self.url.database}" if self.is_postgres else str(self.url.database)
-        # SQLite lets one write and has the others ask again and again, the newest as likely as the oldest: our own
-        # threads stand in line instead.
+        # SQLite lets one connection write and makes the others poll, so a late one may win again and again. A lock
+        # makes our own threads take turns.
         self._turn = nullcontext() if self.is_postgres else threading.Lock()
         self._engine: Engine = _postgres(self.url) if self.is_postgres else _sqlite(self.url)
 
     @property
     def is_postgres(self) -> bool:
-        """Whether several workers on several machines may share it."""
+        """Whether workers on several machines may share it."""
         return self.url.get_backend_name() == "postgresql"
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session that sees one state. Raises StoreError."""
+        """Opens a session that sees one consistent state. Raises StoreError."""
         options = {"only_reads": True} | ({"isolation_level": "REPEATABLE READ"} if self.is_postgres else {})
-        with self._told(), Session(self._engine.execution_options(**options)) as session:
+        with self._typed_errors(), Session(self._engine.execution_options(**options)) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """A transaction: left whole it is committed and synced, else nothing of it happened. Raises StoreError."""
-        with self._turn, self._told(), Session(self._engine, expire_on_commit=False) as session, session.begin():
+        """Opens a transaction that is committed and synced on success, and rolled back on an error.
+
+        Raises StoreError.
+        """
+        with (
+            self._turn,
+            self._typed_errors(),
+            Session(self._engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager
     def removing(self) -> Iterator[Session]:
-        """A transaction that removes; one at a time, since two could each spare what the other lets go."""
+        """Opens a transaction that removes content, one at a time.
+
+        Two at the same moment could each keep an outcome because the other's repository still uses it.
+        """
         with self.writing() as session:
             if self.is_postgres:
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": REMOVAL_LOCK})
             yield session
         if not self.is_postgres:
-            # Else the write-ahead log keeps the old pages. A reader may hinder it; then the next removal does it.
-            with self._told():
+            # The write-ahead log still holds the removed pages. If a reader prevents this, the next removal does it.
+            with self._typed_errors():
                 connection = self._engine.raw_connection()
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 connection.close()
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
-        """A transaction for changes of the tables; one process at a time. Raises StoreError."""
-        with self._told(), self._engine.begin() as connection:
+        """Opens a transaction for changes of the tables, one process at a time. Raises StoreError."""
+        with self._typed_errors(), self._engine.begin() as connection:
             if self.is_postgres:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
             yield connection
 
     def check_file(self) -> None:
-        """Raises StoreError for a damaged SQLite file. Postgres looks after its own."""
+        """Raises StoreError for a damaged SQLite file. Postgres checks its own files."""
         if self.is_postgres:
             return
         try:
@@ -113,8 +124,8 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turns a database's failure into ours: its own first line, without the statement and its values."""
+    def _typed_errors(self) -> Iterator[None]:
+        """Raises a database error as StoreError, with its first line but without the statement and its values."""
         try:
             yield
         except SQLAlchemyError as error:
@@ -123,12 +134,12 @@ class Database:
             raise StoreError(
                 f"the bot's database failed: {first}",
                 where=self.where,
-                hint="fix the database or its address; what was written before is kept",
+                hint="repair the database or correct its address; earlier records are kept",
             ) from error
 
 
 def add_once(session: Session, row: Table) -> bool:
-    """Adds a row. False: one with the same identity is there, and stays; whoever is adding it is waited for."""
+    """Adds a row. Returns False if one with the same key exists; that one stays. Waits for a concurrent insert."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     values = {name: value for name, value in row.model_dump().items() if value is not None}
     added = insert(type(row)).values(values).on_conflict_do_nothing().returning(literal(1))
@@ -136,7 +147,7 @@ def add_once(session: Session, row: Table) -> bool:
 
 
 def portions(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """So many at a time as one statement takes."""
+    """Yields as many values at a time as one statement takes."""
     for start in range(0, len(values), SOME):
         yield values[start : start + SOME]
 
@@ -152,7 +163,7 @@ def _address(url: str) -> URL:
         return address.set(drivername="postgresql+psycopg")
     if address.drivername in ("sqlite", "sqlite+pysqlite") and address.database not in (None, "", ":memory:"):
         return address
-    raise StoreError("the database's address can't be used", hint="give sqlite:///file.db or postgresql://…")
+    raise StoreError("the database address is invalid", hint="give sqlite:///file.db or postgresql://…")
 
 
 def _postgres(url: URL) -> Engine:
@@ -168,7 +179,10 @@ def _postgres(url: URL) -> Engine:
 
 
 def _write_ahead(cursor: DBAPICursor) -> None:
-    """Of two who change a new file's journal at once, one is refused without waiting: it asks again."""
+    """Turns on the write-ahead log.
+
+    If two processes do so at once for a new file, SQLite refuses one without waiting. That one tries again.
+    """
     give_up = time.monotonic() + BUSY_S
     while True:
         try:
@@ -189,7 +203,7 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-        connection.isolation_level = None  # transactions are begun below, not by the driver
+        connection.isolation_level = None  # the handler below begins transactions, not the driver
         cursor = connection.cursor()
         _write_ahead(cursor)
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
@@ -198,7 +212,8 @@ def _sqlite(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A transaction that reads and then writes must hold the lock from its start: SQLite doesn't wait in between.
+        # A transaction that reads and then writes must hold the lock from its start: SQLite does not wait for an
+        # upgrade of a read lock, it fails.
         only_reads = connection.get_execution_options().get("only_reads", False)
         connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 

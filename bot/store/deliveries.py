@@ -1,4 +1,4 @@
-"""The ledger of webhooks: stored once by GitHub's id, claimed with a lease, handled or failed."""
+"""The ledger of webhooks: stored once by GitHub's id, claimed with a lease, then handled or failed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ class DeliveryRecords:
     _database: Database
 
     def receive(self, delivery_id: str, event: str, body: bytes, at: datetime) -> bool:
-        """Stores a delivery, synced. False: it was there already (a redelivery). One that was given up is tried anew:
-        somebody had GitHub send it again."""
+        """Stores a delivery, synced.
+
+        Returns False if it is known. A failed one that GitHub sends again is tried again.
+        """
         row = Rows(id=delivery_id, event=event, body=body, received_at=at, state=WAITING, next_at=at)
         failed = (col(Rows.id) == delivery_id, col(Rows.state) == FAILED)
         anew = {"state": WAITING, "event": event, "body": body, "received_at": at, "next_at": at, "ended_at": None}
@@ -41,9 +43,11 @@ class DeliveryRecords:
     def claim(
         self, worker: str, limit: int, lease_s: float, at: datetime, *, comments: int | None = None
     ) -> list[Delivery]:
-        """Up to ``limit`` deliveries that nobody handles, oldest first, for ``lease_s`` seconds. Comments come last,
-        and at most ``comments`` of them. Who is killed meanwhile loses them when the lease ends; what killed its
-        worker ``MOST_TRIES`` times has failed."""
+        """Claims up to ``limit`` waiting deliveries for ``lease_s`` seconds, oldest first.
+
+        Comments come last, and at most ``comments`` of them. If the worker dies, another can claim them when the
+        lease ends. A delivery whose workers died ``MOST_TRIES`` times has failed.
+        """
         until = at + timedelta(seconds=lease_s)
         waiting = (
             select(Rows)
@@ -58,7 +62,7 @@ class DeliveryRecords:
                 rows += session.exec(waiting.where(col(Rows.event) == COMMENT).limit(left))
             lost = [row for row in rows if row.tries >= MOST_TRIES]
             for row in lost:
-                row.state, row.worker, row.ended_at, row.note = FAILED, None, at, "nobody who tried came back"
+                row.state, row.worker, row.ended_at, row.note = FAILED, None, at, "every worker that tried it died"
             claimed = [row for row in rows if row.tries < MOST_TRIES]
             for row in claimed:
                 row.worker, row.next_at, row.tries = worker, until, row.tries + 1
@@ -66,12 +70,14 @@ class DeliveryRecords:
             return [_claimed(row) for row in claimed]
 
     def handled(self, delivery: Delivery, note: str, at: datetime) -> None:
-        """It is done, whoever holds it by now; its body is dropped, its id stays known."""
+        """Marks a delivery as handled, even if another worker holds it. Its body is dropped; its id stays known."""
         self._end(delivery.id, HANDLED, note, at, body=None)
 
     def retry(self, delivery: Delivery, at: datetime, note: str, *, counts: bool = True) -> bool:
-        """Gives it back until ``at``; after ``MOST_TRIES`` tries that count it has failed. False: the lease had ended
-        and somebody else holds it by now."""
+        """Returns a delivery to the ledger until ``at``. It fails after ``MOST_TRIES`` tries that count.
+
+        Returns False if the lease had ended and another worker holds it.
+        """
         mine = (col(Rows.id) == delivery.id, col(Rows.state) == WAITING, col(Rows.tries) == delivery.tries)
         failed = counts and delivery.tries >= MOST_TRIES
         tries = delivery.tries if counts else delivery.tries - 1
@@ -85,27 +91,27 @@ class DeliveryRecords:
             return done.rowcount == 1
 
     def give_back(self, worker: str, at: datetime) -> int:
-        """What a dead worker had claimed is there for everybody at once, not only when its lease ends; how many."""
+        """Frees the deliveries of a dead worker before their leases end; returns how many."""
         theirs = (col(Rows.worker) == worker, col(Rows.state) == WAITING, col(Rows.next_at) > at)
         with self._database.writing() as session:
             return session.exec(update(Rows).where(*theirs).values(next_at=at, worker=None)).rowcount
 
     def known_deliveries(self, ids: Collection[str]) -> frozenset[str]:
-        """Those that the ledger has, handled or not."""
+        """Returns those of ``ids`` that the ledger holds, handled or not."""
         with self._database.reading() as session:
             known = [session.exec(select(Rows.id).where(col(Rows.id).in_(some))) for some in portions(list(ids))]
             return frozenset(delivery for some in known for delivery in some)
 
     def unhandled_count(self) -> int:
-        """Deliveries that wait or are being handled."""
+        """Counts the deliveries that wait or are being handled."""
         return self._count(WAITING)
 
     def failed_count(self) -> int:
-        """Deliveries that were given up."""
+        """Counts the deliveries that failed."""
         return self._count(FAILED)
 
     def oldest_unhandled(self) -> datetime | None:
-        """When the one that waits longest came."""
+        """Returns when the oldest waiting delivery arrived."""
         with self._database.reading() as session:
             return session.exec(select(func.min(Rows.received_at)).where(col(Rows.state) == WAITING)).one()
 
@@ -124,7 +130,7 @@ class DeliveryRecords:
 
 
 def installation_of(body: bytes) -> int | None:
-    """Which installation a webhook is about; ``None`` when it doesn't say."""
+    """Returns the installation that a webhook is about; ``None`` if the body names none."""
     try:
         payload = from_json(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where the App is installed, and what is removed when it no longer is."""
+"""Installations and repositories, and the removal of everything that belongs to them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from schemas.errors import StoreError
 if TYPE_CHECKING:
     from sqlmodel import Session
 
-    from bot.intents import Place
     from bot.store.database import Database
+    from bot.store.values import RepositoryRef
 
 
 class InstallationRecords:
@@ -29,7 +29,7 @@ class InstallationRecords:
     _database: Database
 
     def installed(self, installation_id: int, account: str, at: datetime) -> None:
-        """The App is installed there, and not suspended."""
+        """Records an active installation."""
         with self._database.writing() as session:
             row = session.get(Installations, installation_id, with_for_update=True)
             if row is None:
@@ -38,14 +38,14 @@ class InstallationRecords:
                 row.account, row.seen_at, row.suspended_at = account, at, None
 
     def suspended(self, installation_id: int, at: datetime) -> None:
-        """Nothing is run there until it is installed again; what is kept stays."""
+        """Records a suspended installation: nothing runs there, and its records stay."""
         with self._database.writing() as session:
             row = session.get(Installations, installation_id, with_for_update=True)
             if row is not None and row.removed_at is None:
                 row.suspended_at = at
 
     def uninstalled(self, installation_id: int, at: datetime) -> None:
-        """Removes everything of that installation but the audit log's dry entries. May be repeated."""
+        """Removes everything of an installation except the audit log without its reasons. May be repeated."""
         with self._database.removing() as session:
             row = session.get(Installations, installation_id, with_for_update=True)
             if row is None:
@@ -58,7 +58,7 @@ class InstallationRecords:
             _forget_deliveries(session, installation_id, at)
 
     def repositories_removed(self, installation_id: int, repository_ids: Collection[int], at: datetime) -> None:
-        """Removes everything of these repositories of the installation. May be repeated."""
+        """Removes everything of these repositories of an installation. May be repeated."""
         with self._database.removing() as session:
             here = (
                 col(Repositories.installation_id) == installation_id,
@@ -67,21 +67,23 @@ class InstallationRecords:
             for repository in session.exec(select(Repositories.id).where(*here).with_for_update()).all():
                 _remove(session, repository, at)
 
-    def repository(self, place: Place, at: datetime) -> None:
-        """This repository belongs to this installation, under this name. Raises StoreError for a removed one."""
+    def repository(self, repo: RepositoryRef, at: datetime) -> None:
+        """Records a repository and its present name. Raises StoreError if the installation was removed."""
         with self._database.writing() as session:
-            seen(session, place, at)
+            seen(session, repo, at)
 
     def orphaned_outcomes(self, *, after: str, limit: int) -> tuple[str, ...]:
-        """Digests in the outcome store that only removed repositories referred to, in order, those after ``after``."""
+        """Returns digests after ``after``, in order, that only removed repositories used in the outcome store."""
         with self._database.reading() as session:
             in_use = select(Outcomes).where(col(Outcomes.digest) == col(OrphanedOutcomes.digest)).exists()
             ours = select(OrphanedOutcomes.digest).where(~in_use, col(OrphanedOutcomes.digest) > after)
             return tuple(session.exec(ours.order_by(col(OrphanedOutcomes.digest)).limit(limit)))
 
     def outcomes_deleted(self, digests: Sequence[str], *, before: datetime) -> None:
-        """These are gone from the outcome store. Those that were orphaned after ``before`` are kept in mind: a call
-        that was under way may still be written."""
+        """Forgets digests that were deleted from the outcome store.
+
+        Those orphaned after ``before`` stay listed: a call that was under way may still store its answer.
+        """
         with self._database.writing() as session:
             for some in portions(digests):
                 session.exec(
@@ -91,8 +93,10 @@ class InstallationRecords:
                 )
 
     def use_outcomes(self, repository_id: int, digests: Collection[str], at: datetime) -> None:
-        """Notes, before anything is paid, that this repository's experiments refer to these rows of the outcome store.
-        Raises StoreError when the repository is removed: nothing is paid for it any more."""
+        """Records that this repository refers to these rows of the outcome store, before anything is paid.
+
+        Raises StoreError if the repository was removed: nothing is paid for it any more.
+        """
         with self._database.writing() as session:
             hold(session, repository_id)
             for some in portions(sorted(set(digests))):
@@ -106,41 +110,44 @@ class InstallationRecords:
                 session.exec(delete(OrphanedOutcomes).where(col(OrphanedOutcomes.digest).in_(some)))
 
 
-def seen(session: Session, place: Place, at: datetime) -> Repositories:
-    """The repository's row, made or brought up to date, and locked until the transaction ends."""
-    account = place.repository.partition("/")[0]
-    installation = session.get(Installations, place.installation_id, with_for_update=True)
+def seen(session: Session, repo: RepositoryRef, at: datetime) -> Repositories:
+    """Creates or updates the repository's row and locks it until the transaction ends."""
+    account = repo.full_name.partition("/")[0]
+    installation = session.get(Installations, repo.installation_id, with_for_update=True)
     if installation is None:
-        add_once(session, Installations(id=place.installation_id, account=account, seen_at=at))
-        installation = session.get_one(Installations, place.installation_id, with_for_update=True)
+        add_once(session, Installations(id=repo.installation_id, account=account, seen_at=at))
+        installation = session.get_one(Installations, repo.installation_id, with_for_update=True)
     if installation.removed_at is not None:
-        raise gone(f"installation {place.installation_id}")
-    row = session.get(Repositories, place.repository_id, with_for_update=True)
+        raise gone(f"installation {repo.installation_id}")
+    row = session.get(Repositories, repo.repository_id, with_for_update=True)
     if row is None:
         here = Repositories(
-            id=place.repository_id, installation_id=place.installation_id, name=place.repository, seen_at=at
+            id=repo.repository_id, installation_id=repo.installation_id, name=repo.full_name, seen_at=at
         )
         add_once(session, here)
-        row = session.get_one(Repositories, place.repository_id, with_for_update=True)
-    row.installation_id, row.name, row.seen_at = place.installation_id, place.repository, at
+        row = session.get_one(Repositories, repo.repository_id, with_for_update=True)
+    row.installation_id, row.name, row.seen_at = repo.installation_id, repo.full_name, at
     return row
 
 
 def gone(what: str) -> StoreError:
-    """What is said about something that was removed."""
-    return StoreError(f"{what} isn't there, or the App was removed from it", hint="nothing is to be done for it")
+    """Returns the error about something that was removed."""
+    return StoreError(f"{what} does not exist, or the App was removed from it", hint="nothing needs to be done")
 
 
 def hold(session: Session, repository_id: int) -> None:
-    """Locks the repository's row, before any other: two who write about one repository do it one after the other, and
-    who writes about one that is being removed comes too late. Raises StoreError for a removed one."""
+    """Locks the repository's row before any other row.
+
+    So writers of one repository take turns, and a writer that comes after a removal fails. Raises StoreError for a
+    removed repository.
+    """
     held = select(Repositories.id).where(col(Repositories.id) == repository_id).with_for_update()
     if session.exec(held).first() is None:
         raise gone(f"repository {repository_id}")
 
 
 def _remove(session: Session, repository_id: int, at: datetime) -> None:
-    """Everything of a repository whose row is locked; outcomes that nobody else uses are left to be deleted."""
+    """Removes everything of a repository whose row is locked. Outcomes that only it used are listed for deletion."""
     other = aliased(Outcomes)
     shared = select(other).where(col(other.digest) == col(Outcomes.digest), col(other.repository_id) != repository_id)
     known = select(OrphanedOutcomes).where(col(OrphanedOutcomes.digest) == col(Outcomes.digest))
@@ -154,7 +161,7 @@ def _remove(session: Session, repository_id: int, at: datetime) -> None:
 
 
 def _forget_deliveries(session: Session, installation_id: int, at: datetime) -> None:
-    """Bodies and notes of this installation's webhooks, also of those that nobody has read yet."""
+    """Deletes the bodies and notes of an installation's webhooks, including those that were not read yet."""
     unread = select(Deliveries.id).where(col(Deliveries.installation_id).is_(None), col(Deliveries.body).is_not(None))
     ids = []
     for delivery in session.exec(unread).all():

@@ -1,18 +1,19 @@
-"""Everything that the bot keeps. Methods block (call them in a thread); each is a transaction of its own."""
+"""Everything that the bot keeps."""
 
 from __future__ import annotations
 
 from bot.store.audit import AuditRecords
+from bot.store.comments import CommentRecords
 from bot.store.database import Database
+from bot.store.day_spending import SpendingRecords
 from bot.store.deliveries import DeliveryRecords
-from bot.store.history import HistoryRecords
 from bot.store.installations import InstallationRecords
+from bot.store.migrate import check, migrate
+from bot.store.prompt_history import HistoryRecords
 from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
-from bot.store.schema import check, migrate
-from bot.store.spending import SpendingRecords
-from bot.store.surfaces import SurfaceRecords
 from bot.store.verdicts import VerdictRecords
+from bot.store.worker_slots import SlotRecords
 
 
 class Records(
@@ -21,23 +22,24 @@ class Records(
     RunRecords,
     VerdictRecords,
     AuditRecords,
-    SurfaceRecords,
+    CommentRecords,
+    SlotRecords,
     HistoryRecords,
     RetentionRecords,
     SpendingRecords,
 ):
-    """The rooms of the store in one place."""
+    """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 
     def __init__(self, url: str) -> None:
-        """``url``: ``sqlite:///file.db``, a file's path, or ``postgresql://…``. Raises StoreError."""
+        """Takes ``sqlite:///file.db``, a file's path, or ``postgresql://…``. Raises StoreError."""
         self._database = Database(url)
 
     def migrate(self) -> None:
-        """Brings the tables up to date; makes them in an empty database. Raises StoreError for a newer database."""
+        """Creates the tables or brings them up to date. Raises StoreError for a newer database."""
         migrate(self._database)
 
     def check(self) -> None:
-        """Raises StoreError when the database can't be read or its tables are not this version's."""
+        """Raises StoreError if the database can't be read or its tables are not this version's."""
         check(self._database)
 
     def close(self) -> None:

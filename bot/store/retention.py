@@ -1,4 +1,4 @@
-"""How long what is kept: old deliveries and old texts go, figures and the audit log stay."""
+"""How long records are kept. Old deliveries and texts are deleted; figures and the audit log stay."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from bot.store.database import Database
 
 LONGEST_RUN = timedelta(days=7)
-"""An outcome may be so much younger than the note that it is used."""
+"""How much younger an outcome may be than the note that a repository uses it."""
 TOGETHER = 500
 
 
 class Retention(Value):
-    """For how many days what is kept."""
+    """How many days records are kept."""
 
     deliveries_days: int = Field(default=30, ge=7)
-    """Webhooks and commands that were dealt with. GitHub redelivers for three days."""
+    """Handled webhooks and commands. GitHub redelivers for three days."""
     texts_days: int = Field(default=365, ge=30)
     """Scorecards, records, prompts, test sets and model outputs. Their figures stay."""
 
@@ -45,8 +45,10 @@ class RetentionRecords:
     _database: Database
 
     def prune(self, retention: Retention, at: datetime) -> int:
-        """Deletes what is older than it is to be kept; how many rows. Newest verdicts and what they were made from are
-        untouched, and so is the audit log."""
+        """Deletes what is older than ``retention`` allows; returns the number of rows.
+
+        The newest verdicts, what they were made from, and the audit log stay.
+        """
         settled = at - timedelta(days=retention.deliveries_days)
         old = at - timedelta(days=retention.texts_days)
         return self._delete_deliveries(settled) + self._delete_commands(settled) + self._delete_texts(old)

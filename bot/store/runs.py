@@ -1,4 +1,4 @@
-"""Runs: one row for each evaluation that was asked for, and how far it is."""
+"""Runs: one row for each requested evaluation, and how far it is."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
 
-    from bot.intents import Place
     from bot.store.database import Database
+    from bot.store.values import RepositoryRef
 
 OPEN = tuple(state.value for state in RunState if state.is_open)
 
@@ -32,7 +32,7 @@ class RunRecords:
 
     def open_run(
         self,
-        place: Place,
+        repo: RepositoryRef,
         number: int | None,
         head_sha: str,
         base_ref: str,
@@ -43,14 +43,14 @@ class RunRecords:
         at: datetime,
         approved_sha: str | None = None,
     ) -> Run:
-        """The run of this head against this base: the newest attempt, or a new one.
+        """Returns the newest attempt for this head and base, or a new one.
 
-        A new attempt is made where there is none, where the newest was cancelled (who calls has just read that this
-        head is wanted again), and with ``raise_attempt`` unless an attempt with the same ``why`` is there: a command
-        that is handled twice raises once. Raises StoreError when the App was removed.
+        A new attempt is made if there is none or the newest was cancelled: the caller has just read that this head is
+        wanted again. ``raise_attempt`` makes a new one unless an attempt has the same ``why``, so a command that is
+        handled twice raises it once. Raises StoreError if the App was removed.
         """
         with self._database.writing() as session:
-            repository = seen(session, place, at)
+            repository = seen(session, repo, at)
             attempts = session.exec(
                 select(Rows)
                 .where(
@@ -72,7 +72,7 @@ class RunRecords:
                 subject = str(number) if kind is RunKind.PULL_REQUEST else kind.value
                 newest = Rows(
                     id=f"exp:{repository.id}:{subject}:{head_sha}:{digest_of(base_ref)[:16]}:{attempt}",
-                    installation_id=place.installation_id,
+                    installation_id=repo.installation_id,
                     repository_id=repository.id,
                     kind=kind.value,
                     number=number,
@@ -89,10 +89,11 @@ class RunRecords:
             return run_of(newest, repository.name)
 
     def older_runs(self, run: Run) -> list[Run]:
-        """The other runs of the same pull request (or head in the queue) that are still open: to be cancelled.
+        """Returns the other open runs of the same pull request (or queued head): they are to be cancelled.
 
-        Not by age: after a push back to an old head, the run of the newer head is the one that is superseded. But a
-        later attempt at the same stays: what asked for ``run`` was only heard again."""
+        Not by age: after a push back to an old head, the run of the newer head is superseded. But a later attempt at
+        the same head and base stays, since ``run`` was then only requested again.
+        """
         later = and_(
             col(Rows.head_sha) == run.head_sha, col(Rows.base_ref) == run.base_ref, col(Rows.attempt) > run.attempt
         )
@@ -109,7 +110,10 @@ class RunRecords:
         )
 
     def start(self, run_id: str, check_run_id: int | None, at: datetime) -> bool:
-        """It runs, and this check shows it. May be repeated; False: it has ended already (somebody cancelled it)."""
+        """Marks a run as running, shown by this check.
+
+        Returns False if it has ended (it was cancelled). May be repeated.
+        """
         with self._database.writing() as session:
             row = _row(session, run_id)
             if row.state not in OPEN:
@@ -120,13 +124,13 @@ class RunRecords:
             return True
 
     def digest(self, run_id: str, base_sha: str, content_digest: str) -> None:
-        """What was fetched."""
+        """Records what was fetched."""
         with self._database.writing() as session:
             row = _row(session, run_id)
             row.base_sha, row.content_digest = base_sha, content_digest
 
     def finish(self, run_id: str, state: RunState, at: datetime) -> bool:
-        """It has ended so. False: it had ended before, and stays as it was (the first end counts)."""
+        """Ends a run. Returns False if it had ended before: the first end counts."""
         with self._database.writing() as session:
             row = _row(session, run_id)
             if row.state not in OPEN:
@@ -135,21 +139,21 @@ class RunRecords:
             return True
 
     def shown(self, run_id: str, at: datetime) -> None:
-        """Its verdict is on GitHub since ``at``; the first time counts."""
+        """Records when its verdict was shown on GitHub. The first time counts."""
         with self._database.writing() as session:
             row = _row(session, run_id)
             row.shown_at = row.shown_at or at
 
     def run(self, run_id: str) -> Run | None:
-        """One run."""
+        """Returns one run."""
         return self._first(select(Rows).where(col(Rows.id) == run_id))
 
     def run_of_check(self, check_run_id: int) -> Run | None:
-        """The run that this check shows."""
+        """Returns the run that this check shows."""
         return self._first(select(Rows).where(col(Rows.check_run_id) == check_run_id))
 
     def current_run(self, repository_id: int, number: int) -> Run | None:
-        """The newest run of a pull request that was not cancelled."""
+        """Returns the newest run of a pull request that was not cancelled."""
         return self._first(
             select(Rows)
             .where(
@@ -172,11 +176,11 @@ class RunRecords:
             return session.exec(select(Rows.sequence).where(*wanted).limit(1)).first() is not None
 
     def runs_of_head(self, repository_id: int, head_sha: str) -> list[Run]:
-        """Every run of a head, of pull requests and of the queue, in the order in which they were asked for."""
+        """Returns every run of a head, of pull requests and of the queue, in the order of requests."""
         return self._runs(select(Rows).where(col(Rows.repository_id) == repository_id, col(Rows.head_sha) == head_sha))
 
     def open_runs(self) -> list[Run]:
-        """Everything that is queued or runs."""
+        """Returns every run that is queued or running."""
         return self._runs(select(Rows).where(col(Rows.state).in_(OPEN)))
 
     def _runs(self, wanted: SelectOfScalar[Rows]) -> list[Run]:
@@ -190,14 +194,14 @@ class RunRecords:
 
 
 def with_names(session: Session, rows: Sequence[Rows]) -> list[Run]:
-    """The runs, with the present names of their repositories."""
+    """Returns the runs with the present names of their repositories."""
     ids = {row.repository_id for row in rows}
     names = dict(session.exec(select(Repositories.id, Repositories.name).where(col(Repositories.id).in_(ids))).all())
     return [run_of(row, names[row.repository_id]) for row in rows]
 
 
 def run_of(row: Rows, repository: str) -> Run:
-    """The value of a row."""
+    """Returns the value of a row."""
     return Run.model_validate(
         {name: getattr(row, name) for name in Run.model_fields if name != "repository"} | {"repository": repository}
     )

@@ -1,8 +1,8 @@
-"""The tables. ``bot/store/migrations`` makes them; a test holds the two together.
+"""The tables. ``bot/store/migrations`` creates them; a test keeps the two in step.
 
-Every table with content of a repository is named in ``CONTENT``, children first: what is removed when an installation
-goes. Immutable by triggers: ``prompt_versions``, ``test_set_snapshots``, ``audit_reasons``
-(no update) and ``audit`` (no update, no delete).
+Every table with content of a repository is named in ``CONTENT``, children first: it is deleted with the installation.
+Triggers protect ``prompt_versions``, ``test_set_snapshots`` and ``audit_reasons`` from updates, and ``audit`` from
+updates and deletes.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 Big = BigInteger().with_variant(Integer, "sqlite")
-"""GitHub's ids, and our sequences: SQLite numbers rows by itself only where the type is INTEGER."""
+"""GitHub's ids and our sequences. SQLite numbers rows by itself only if the type is INTEGER."""
 
 
 class Table(SQLModel):
-    """The root of all tables of the bot, with a metadata of its own."""
+    """The base of all tables of the bot, with its own metadata."""
 
     metadata = MetaData(naming_convention=NAMES)
 
 
 class Installations(Table, table=True):
-    """Where the App is installed. A removed one leaves this row, without its name."""
+    """Where the App is installed. A removed installation keeps this row, without its name."""
 
     __tablename__ = "installations"
     id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -43,7 +43,7 @@ class Installations(Table, table=True):
 
 
 class Repositories(Table, table=True):
-    """What an installation covers. The id is GitHub's and survives renames."""
+    """The repositories of an installation. The id is GitHub's and survives renames."""
 
     __tablename__ = "repositories"
     id: int = Field(sa_type=Big, primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -61,21 +61,21 @@ class Deliveries(Table, table=True):
     id: str = Field(sa_type=Text, unique=True)
     event: str = Field(sa_type=Words)
     installation_id: int | None = Field(default=None, sa_type=Big, index=True)
-    """Of the body; known from the first claim on."""
+    """From the body; known after the first claim."""
     body: bytes | None = Field(sa_type=LargeBinary)
-    """Gone as soon as the delivery is handled."""
+    """Dropped when the delivery is handled."""
     received_at: datetime = Field(sa_type=Instant)
     state: str = Field(sa_type=Text)
     tries: int = 0
     next_at: datetime = Field(sa_type=Instant)
-    """Not to be claimed before: the end of a lease or of a pause."""
+    """The end of a lease or of a pause: nobody may claim it before."""
     worker: str | None = Field(default=None, sa_type=Text)
     note: str = Field(default="", sa_type=Words)
     ended_at: datetime | None = Field(default=None, sa_type=Instant)
 
 
 class Runs(Table, table=True):
-    """One row for each evaluation that was asked for."""
+    """One row for each requested evaluation."""
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -104,7 +104,7 @@ class Runs(Table, table=True):
 
 
 class Verdicts(Table, table=True):
-    """What a run said. The document goes by retention; the line about it stays."""
+    """The verdict of a run. Retention deletes the document; the row stays."""
 
     __tablename__ = "verdicts"
     run_sequence: int = Field(
@@ -121,7 +121,7 @@ class Verdicts(Table, table=True):
 
 
 class Lineages(Table, table=True):
-    """The versioned family of one prompt."""
+    """The versions of one prompt."""
 
     __tablename__ = "lineages"
     __table_args__ = (UniqueConstraint("repository_id", "name"),)
@@ -132,7 +132,7 @@ class Lineages(Table, table=True):
 
 
 class PromptVersions(Table, table=True):
-    """Immutable: one row for each content that a lineage ever had."""
+    """Immutable: one row for each content that a prompt ever had."""
 
     __tablename__ = "prompt_versions"
     __table_args__ = (UniqueConstraint("lineage_id", "digest"),)
@@ -147,7 +147,7 @@ class PromptVersions(Table, table=True):
 
 
 class TestSetSnapshots(Table, table=True):
-    """Immutable: one row for each content that a lineage's gating cases ever had."""
+    """Immutable: one row for each content that a prompt's gating cases ever had."""
 
     __test__ = False
     __tablename__ = "test_set_snapshots"
@@ -163,7 +163,7 @@ class TestSetSnapshots(Table, table=True):
 
 
 class Experiments(Table, table=True):
-    """One lineage × one model of a run. The record goes by retention; the figures stay."""
+    """One prompt × one model of a run. Retention deletes the record; the figures stay."""
 
     __tablename__ = "experiments"
     id: int | None = Field(default=None, sa_type=Big, primary_key=True)
@@ -175,7 +175,7 @@ class Experiments(Table, table=True):
     passes: bool
     content_digest: str | None = Field(default=None, sa_type=Text)
     baseline_digest: str | None = Field(default=None, sa_type=Text)
-    """Of the prompt version; the version itself may be gone by retention."""
+    """Of the prompt version, which retention may have deleted."""
     candidate_digest: str | None = Field(default=None, sa_type=Text)
     tests_digest: str | None = Field(default=None, sa_type=Text)
     cost_usd: Decimal = Field(sa_type=Money)
@@ -183,7 +183,7 @@ class Experiments(Table, table=True):
     baseline_per_1000: Decimal | None = Field(default=None, sa_type=Money)
     candidate_per_1000: Decimal | None = Field(default=None, sa_type=Money)
     record: str | None = Field(default=None, sa_type=Text)
-    """The experiment as ``engine.records.record`` writes it: what decides it again."""
+    """The experiment as ``engine.record`` writes it. It can be decided again."""
 
 
 class Comparisons(Table, table=True):
@@ -194,7 +194,7 @@ class Comparisons(Table, table=True):
         sa_type=Big, primary_key=True, foreign_key="experiments.id", sa_column_kwargs={"autoincrement": False}
     )
     position: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    """0: overall."""
+    """0 is the overall comparison."""
     repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
     slice: str | None = Field(default=None, sa_type=Words)
     metric: str = Field(sa_type=Words)
@@ -208,7 +208,7 @@ class Comparisons(Table, table=True):
 
 
 class Outcomes(Table, table=True):
-    """Which rows of the shared outcome store a repository's experiments refer to, noted before they are paid."""
+    """Which rows of the shared outcome store a repository refers to. Written before they are paid."""
 
     __tablename__ = "outcomes"
     repository_id: int = Field(
@@ -220,7 +220,7 @@ class Outcomes(Table, table=True):
 
 
 class OrphanedOutcomes(Table, table=True):
-    """Outcomes of removed repositories that nobody else refers to: to be deleted from the outcome store."""
+    """Outcomes that only removed repositories used: to be deleted from the outcome store."""
 
     __tablename__ = "orphaned_outcomes"
     digest: str = Field(sa_type=Text, primary_key=True)
@@ -228,7 +228,7 @@ class OrphanedOutcomes(Table, table=True):
 
 
 class Audit(Table, table=True):
-    """Who did what. Append-only; no foreign keys: it outlives what it is about."""
+    """Who did what. Append-only, and without foreign keys: it outlives what it is about."""
 
     __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_repository_id_number", "repository_id", "number"),)
@@ -247,7 +247,10 @@ class Audit(Table, table=True):
 
 
 class AuditReasons(Table, table=True):
-    """The words of an entry, and its address: a person's text. The database lets it go only after its repository."""
+    """The reason and URL of an audit entry:
+
+    a person's text. Triggers allow its deletion only after its repository's.
+    """
 
     __tablename__ = "audit_reasons"
     audit_id: int = Field(
@@ -259,7 +262,7 @@ class AuditReasons(Table, table=True):
 
 
 class Comments(Table, table=True):
-    """Our one comment below each pull request."""
+    """Our one comment on each pull request."""
 
     __tablename__ = "comments"
     repository_id: int = Field(
@@ -282,7 +285,7 @@ class Commands(Table, table=True):
 
 
 class Spending(Table, table=True):
-    """What was spent, for the operator's caps. No foreign keys: it outlives the repository."""
+    """Spending, for the operator's caps. Without foreign keys: it outlives the repository."""
 
     __tablename__ = "spending"
     day: str = Field(sa_type=Text, primary_key=True)
@@ -292,7 +295,7 @@ class Spending(Table, table=True):
 
 
 class Slots(Table, table=True):
-    """Workers that say that they live."""
+    """Heartbeats of workers."""
 
     __tablename__ = "slots"
     slot: str = Field(sa_type=Text, primary_key=True)
@@ -303,4 +306,4 @@ CONTENT: tuple[type[Table], ...] = (
     Comparisons, Experiments, PromptVersions, TestSetSnapshots, Lineages, Verdicts, Runs, Comments, Commands, Outcomes,
     Repositories, AuditReasons,
 )  # fmt: skip
-"""Everything that belongs to a repository, children first."""
+"""Every table that belongs to a repository, children first."""

@@ -1,4 +1,4 @@
-"""What the store takes and gives: frozen values, no database."""
+"""What the store takes and returns: frozen values, no database."""
 
 from __future__ import annotations
 
@@ -8,15 +8,30 @@ from enum import StrEnum
 from pydantic import AwareDatetime
 
 from schemas.experiments import ExperimentRecord
+from schemas.payloads import Id, RepositoryName
 from schemas.scorecard import Scorecard, VerdictStatus
 from schemas.values import Value
 
+APPROVE = "approve"
+"""The audited action that overrides the verdict of one content."""
+APPROVE_RUN = "approve_run"
+"""The audited action that approves a run of a fork's head."""
 MOST_TRIES = 8
-"""A delivery that could not be handled so often has failed."""
+"""After so many failed tries a delivery has failed."""
+
+
+class RepositoryRef(Value):
+    """One repository of one installation of the App."""
+
+    installation_id: Id
+    repository_id: Id
+    """GitHub's id: it survives renames."""
+    full_name: RepositoryName
+    """``owner/name`` when it was last seen."""
 
 
 class Delivery(Value):
-    """A webhook that a worker has claimed: until ``lease_until`` nobody else handles it."""
+    """A webhook that a worker has claimed. Until ``lease_until`` no other worker handles it."""
 
     id: str
     """GitHub's delivery id: a redelivery has the same."""
@@ -25,17 +40,17 @@ class Delivery(Value):
     """As it was signed."""
     received_at: AwareDatetime
     tries: int
-    """This one included."""
+    """Including this one."""
     worker: str
     lease_until: AwareDatetime
 
 
 class RunKind(StrEnum):
-    """What a run is about."""
+    """What a run evaluates."""
 
     PULL_REQUEST = "pull_request"
     QUEUE = "queue"
-    """A merge that the merge queue made."""
+    """A merge commit of the merge queue."""
 
 
 class RunState(StrEnum):
@@ -48,11 +63,11 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
     """Superseded or closed: it publishes nothing."""
     FAILED = "failed"
-    """It came to no verdict; the check says error and why."""
+    """It came to no verdict; its check says why."""
 
     @property
     def is_open(self) -> bool:
-        """Whether there is still something to do."""
+        """Whether the run is still to be done."""
         return self in (RunState.QUEUED, RunState.RUNNING)
 
 
@@ -62,7 +77,7 @@ class Run(Value):
     id: str
     """``exp:{repository id}:{number, or queue}:{head sha}:{digest of the base ref}:{attempt}``: the workflow's id."""
     sequence: int
-    """Runs in the order in which they were asked for."""
+    """The order in which runs were requested."""
     installation_id: int
     repository_id: int
     repository: str
@@ -73,9 +88,9 @@ class Run(Value):
     base_ref: str
     attempt: int
     why: str
-    """What asked for it. The same ``why`` twice is the same attempt."""
+    """What requested it. The same ``why`` twice is the same attempt."""
     approved_sha: str | None
-    """The fork's head that a maintainer approved to be run."""
+    """The head of a fork whose run a maintainer approved."""
     state: RunState
     check_run_id: int | None
     base_sha: str | None
@@ -84,7 +99,14 @@ class Run(Value):
     started_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     shown_at: AwareDatetime | None
-    """When its verdict was put on GitHub."""
+    """When its verdict was first shown on GitHub."""
+
+    @property
+    def repo(self) -> RepositoryRef:
+        """The repository that it belongs to."""
+        return RepositoryRef(
+            installation_id=self.installation_id, repository_id=self.repository_id, full_name=self.repository
+        )
 
 
 class PromptVersion(Value):
@@ -98,7 +120,7 @@ class PromptVersion(Value):
 
 
 class TestSetSnapshot(Value):
-    """The gating cases of an experiment, as they were."""
+    """The gating cases of an experiment."""
 
     __test__ = False
 
@@ -110,11 +132,11 @@ class TestSetSnapshot(Value):
 
 
 class Measured(Value):
-    """What one experiment was made of, and its record."""
+    """What one experiment was made from, and its record."""
 
     lineage: str
     model: str
-    """The candidate's, as the configuration names it."""
+    """The candidate's model, as the configuration names it."""
     baseline: PromptVersion | None = None
     candidate: PromptVersion | None = None
     tests: TestSetSnapshot | None = None
@@ -122,7 +144,7 @@ class Measured(Value):
 
 
 class KeptVerdict(Value):
-    """A verdict with the run that it belongs to."""
+    """A stored verdict with its run."""
 
     run: Run
     scorecard: Scorecard
@@ -130,33 +152,19 @@ class KeptVerdict(Value):
     kept_at: AwareDatetime
 
 
-class AuditAction(StrEnum):
-    """What somebody did."""
-
-    APPROVE = "approve"
-    """Overrode a verdict of one content."""
-    APPROVE_RUN = "approve_run"
-    """Let a fork's head be run."""
-    RERUN = "rerun"
-    PROTECT = "protect"
-    ADD_CASE = "add_case"
-    EXPLAIN = "explain"
-    HELP = "help"
-    """Was told what there is: asked for it, or wrote what is no command."""
-    REVIEW = "review"
-    """Accepted what a person may accept, by an approving review."""
-
-
 class AuditEntry(Value):
-    """Who did what, when, in which role, and why. It is never changed and never deleted; ``reason`` goes when the
-    installation is removed."""
+    """Who did what, when, in which role, and why.
+
+    Never changed or deleted, but ``reason`` goes with the installation.
+    """
 
     repository_id: int
     number: int
     by: str
     role: str
     """At that time."""
-    action: AuditAction
+    action: str
+    """The command, such as ``approve``."""
     permitted: bool = True
     reason: str = ""
     head_sha: str | None = None
@@ -165,11 +173,11 @@ class AuditEntry(Value):
     expires_at: AwareDatetime | None = None
     url: str | None = None
     comment_id: int | None = None
-    """The comment that asked: one entry each."""
+    """The comment with the command. Each has one entry."""
 
 
 class CommandSeen(Value):
-    """Whether a command's comment was seen before."""
+    """Whether a command was seen before."""
 
     first: bool
     answer_id: int | None
@@ -177,7 +185,7 @@ class CommandSeen(Value):
 
 
 class LineagePoint(Value):
-    """One experiment in the history of a lineage. Scores are fractions, costs USD per 1,000 cases."""
+    """One experiment in the history of a prompt. Scores are fractions, costs are USD per 1,000 cases."""
 
     run_id: str
     number: int | None
@@ -192,7 +200,7 @@ class LineagePoint(Value):
     low: float | None
     high: float | None
     cost_usd: Decimal
-    """What the experiment was paid."""
+    """What the experiment cost."""
     baseline_per_1000: Decimal | None
     candidate_per_1000: Decimal | None
     candidate_digest: str | None

@@ -1,4 +1,4 @@
-"""Verdicts and what they were made from: lineages, prompt versions, test sets, experiments, comparisons."""
+"""Verdicts and what they were made from: prompts, their versions, test sets, experiments, comparisons."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Document = TypeVar("Document", Scorecard, ExperimentRecord)
 MOST_SHOWN = 100
-"""Who accepted something older accepted nothing: a pull request with more verdicts than that is not a person's work."""
+"""Verdicts of a pull request that can be approved. No person makes more, and an approval of an older one is void."""
 
 
 class VerdictRecords:
@@ -39,8 +39,11 @@ class VerdictRecords:
     def keep_verdict(
         self, run_id: str, scorecard: Scorecard, content_digest: str, *, at: datetime, measured: Sequence[Measured] = ()
     ) -> bool:
-        """Keeps what a run said, with everything that it was made from. False: the run has a verdict already, which
-        stays (a step that was killed after this may be run again). Raises StoreError for a run that was removed."""
+        """Stores a verdict with everything that it was made from.
+
+        Returns False if the run has a verdict, which stays: a step that was killed right after this is repeated.
+        Raises StoreError for a removed run.
+        """
         with self._database.writing() as session:
             repository = session.exec(select(Runs.repository_id).where(col(Runs.id) == run_id)).first()
             if repository is None:
@@ -71,14 +74,14 @@ class VerdictRecords:
             return True
 
     def verdict(self, run_id: str) -> KeptVerdict | None:
-        """What a run said; ``None``: nothing yet, or its document went by retention."""
+        """Returns the verdict of a run; ``None`` if there is none yet, or retention deleted its document."""
         found = self._verdicts(select(Verdicts, Runs).where(col(Runs.id) == run_id))
         return found[0] if found else None
 
     def verdicts_of_head(self, repository_id: int, head_sha: str) -> list[KeptVerdict]:
-        """The newest verdict of this head for every pull request and every base that it had, in the order of the runs.
+        """Returns the newest verdict of this head for each pull request and base, in the order of the runs.
 
-        Cancelled runs have none. Where the newest one's document is gone no older one stands in for it.
+        Cancelled runs are left out. If the newest document was deleted, no older verdict replaces it.
         """
         newest = (
             select(func.max(Runs.sequence))
@@ -94,8 +97,10 @@ class VerdictRecords:
         return self._verdicts(select(Verdicts, Runs).where(col(Runs.sequence).in_(newest)))
 
     def verdicts_shown(self, repository_id: int, number: int) -> list[KeptVerdict]:
-        """The verdicts that this pull request showed, the last ``MOST_SHOWN``, in the order of its runs;
-        ``run.shown_at``: since when."""
+        """Returns the last ``MOST_SHOWN`` verdicts that this pull request showed, in the order of its runs.
+
+        ``run.shown_at`` says since when.
+        """
         last = (
             select(Runs.sequence)
             .where(
@@ -110,7 +115,7 @@ class VerdictRecords:
         return self._verdicts(select(Verdicts, Runs).where(col(Runs.sequence).in_(last)))
 
     def experiments(self, run_id: str) -> list[ExperimentRecord]:
-        """The records of a run's experiments: what decides them again."""
+        """Returns the records of a run's experiments, which can be decided again."""
         with self._database.reading() as session:
             found = session.exec(
                 select(Experiments.record)
@@ -136,7 +141,7 @@ class VerdictRecords:
 
 
 def _understood(kind: type[Document], text: str | None) -> Document | None:
-    """A document of another version is as good as none: what it says is measured again."""
+    """Reads a document; ``None`` for one of another version. What it says is then measured again."""
     try:
         return kind.model_validate_json(text or "")
     except ValidationError:

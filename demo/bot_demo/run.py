@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.staged import blobs
-from bot.registration import EVENTS, PERMISSIONS, ruleset
+from bot.operations.app_manifest import EVENTS, PERMISSIONS, ruleset
 from tests.fakes.github import App, FakeGitHub, Hook, Pull, Scene
 
 ROOT = Path(__file__).parents[2]

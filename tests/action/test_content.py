@@ -3,7 +3,7 @@
 import pytest
 
 from action.pipeline import LivePipeline
-from adapters.github import GitHubHost
+from adapters.github.host import GitHubHost
 from adapters.remote import RemoteRepository
 from engine.approvals.trust import pull_request_of
 from tests.action.stage import ALL

@@ -250,7 +250,7 @@ class TestForks:
     def test_a_fork_never_causes_a_call_and_fails_closed_with_an_explanation(self, stage, scene, fork):
         ran = stage.run("pull_request", opened(scene, fork), self.READ)
         assert (ran.code, stage.script.paid) == (5, 0)
-        assert "only reads" in ran.log
+        assert "is read-only" in ran.log
         assert "permissions:" not in ran.log
         assert ran.outputs["verdict"] == "needs_review"
 

@@ -14,7 +14,7 @@ import yaml
 from action.cli.init import TEMPLATES
 from action.environment import FOLDER, RUNNER_HOME, read_environment
 from action.events import read_event
-from action.evidence import FILE, artifact_name
+from action.stored_answers import FILE, artifact_name
 from schemas.errors import UsageError
 from schemas.providers import keys
 from tests.repositories import ENVIRONMENT

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot.intents import Place
+from bot.store.values import RepositoryRef
 from schemas.errors import NotFound
 from schemas.host import (
     Authorship,
@@ -16,7 +16,7 @@ from schemas.host import (
     Role,
 )
 
-PLACE = Place(installation_id=7, repository_id=42, repository="acme/shop")
+REPO = RepositoryRef(installation_id=7, repository_id=42, full_name="acme/shop")
 START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BASE = "b" * 40
 
@@ -65,7 +65,7 @@ class MemoryHost:
     def opened(self, number, head, *, author="ada", fork=False, base_ref="main"):
         self.pulls[number] = HostedPullRequest(
             number=number, is_open=True, merged=False, author=author, base_ref=base_ref, default_branch="main",
-            head_ref="change", head_sha=head, head_repository=f"{author}/shop" if fork else PLACE.repository,
+            head_ref="change", head_sha=head, head_repository=f"{author}/shop" if fork else REPO.full_name,
         )  # fmt: skip
 
     def changed(self, number, **fields):

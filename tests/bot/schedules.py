@@ -14,17 +14,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
-from bot.base_moves import BaseMoves
-from bot.commands.answers import MOST_ANSWERS, Room, answer
-from bot.desk import Desk
-from bot.durable import Status
-from bot.evaluation import Evaluated
-from bot.execution import Execution
-from bot.health import Health
-from bot.intents import CommandPosted, PullRequestClosed, PullRequestMoved, RerunAsked, ReviewGiven
-from bot.metrics import Metrics
-from bot.publishing import Publishing
+from bot.commands.command import CommandContext
+from bot.commands.dispatch import MOST_ANSWERS, answer
+from bot.publishing.publisher import VerdictPublisher
+from bot.runs.coverage import Coverage
+from bot.runs.evaluation import Evaluated
+from bot.runs.execution import Execution
+from bot.runs.intent_handler import IntentHandler
+from bot.runs.moved_bases import BaseMoves
+from bot.runs.reconciler import Reconciler
+from bot.runs.run_queue import QueueStatus
 from bot.store.records import Records
+from bot.telemetry.health import Health
+from bot.telemetry.metrics import Metrics
+from bot.webhooks.intents import CommandPosted, PullRequestClosed, PullRequestMoved, RerunRequested, ReviewGiven
 from engine.approvals.acceptance import moment
 from engine.publishing.check_names import NAME
 from engine.render.progress import notice
@@ -34,7 +37,7 @@ from schemas.host import CheckConclusion, Comment, HostedCheck, ReviewState, Rol
 from schemas.pullrequests import Trust
 from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
 from schemas.values import digest_of
-from tests.bot.hosting import PLACE, MemoryHost, Ticking
+from tests.bot.hosting import REPO, MemoryHost, Ticking
 
 WRITERS = (Role.WRITE, Role.MAINTAIN, Role.ADMIN)
 WEEK = timedelta(days=7)
@@ -211,14 +214,14 @@ class Queue:
 
     waiting: dict = field(default_factory=dict)
 
-    async def enqueue(self, run_id, *, stranger=False):
+    async def enqueue(self, run_id, *, unapproved_fork=False):
         self.waiting.setdefault(run_id)
 
     async def cancel(self, run_id):
         self.waiting.pop(run_id, None)
 
     async def statuses(self, run_ids):
-        return {one: Status.WAITING if one in self.waiting else Status.ENDED for one in run_ids}
+        return {one: QueueStatus.WAITING if one in self.waiting else QueueStatus.ENDED for one in run_ids}
 
 
 @dataclass
@@ -243,7 +246,7 @@ class Town:
         self.host = CheckedHost(self.clock, self._saw, self._published)
         self.host.trouble = self._step
         self.host.roles = {"ada": Role.WRITE, "mia": Role.WRITE, "max": Role.ADMIN, "rob": Role.READ, "eve": Role.READ}
-        self.store.repository(PLACE, self.clock())
+        self.store.repository(REPO, self.clock())
         self.queue = Queue()
         self.mail = []
         """Intents that were not handled yet."""
@@ -281,22 +284,24 @@ class Town:
         class App:
             @staticmethod
             def host(installation_id, repository):
-                assert (installation_id, repository) == (PLACE.installation_id, PLACE.repository)
+                assert (installation_id, repository) == (REPO.installation_id, REPO.full_name)
                 return self.host
 
-        publishing = Publishing(records, App, "https://github.test", clock)
+        publisher = VerdictPublisher(records, App, "https://github.test", clock)
 
-        async def reply(posted, desk):
-            return await answer(posted, Room(records, self.host, desk, None, self.clock))
+        reconciler = Reconciler(records, publisher, self.queue, moves=BaseMoves(records, App, self), clock=clock)
 
-        desk = Desk(
-            records, App, publishing, self.queue, answer=reply, moves=BaseMoves(records, App, self), clock=clock
-        )
+        async def reply(posted):
+            return await answer(posted, CommandContext(records, self.host, reconciler, None, self.clock))
 
+        coverage = Coverage(records, App, self.queue, clock)
+        handler = IntentHandler(records, reconciler, coverage, handle_command=reply, clock=clock)
         execution = Execution(
-            records, self, publishing, clock, superseded=desk.superseded, metrics=METRICS, health=Health(lambda: 0.0)
-        )
-        return desk, execution
+            records, self, publisher, clock, on_superseded=reconciler.superseded, metrics=METRICS,
+            health=Health(lambda: 0.0),
+        )  # fmt: skip
+        reconciler.handle = handler.handle
+        return reconciler, execution
 
     def utc(self):
         return self.clock()
@@ -327,10 +332,10 @@ class Town:
         """Runs ``work(desk, execution)`` in a process of its own. Whether it came to its end."""
         outer = (self.fault, self.steps, self.disturbed)
         self.fault, self.steps, self.disturbed = fault or Fault(), 0, False
-        desk, execution = self.process()
+        reconciler, execution = self.process()
         try:
             with patch("asyncio.to_thread", at_once):
-                asyncio.run(work(desk, execution))
+                asyncio.run(work(reconciler, execution))
         except BaseException as error:
             if not _expected(error):
                 raise
@@ -344,8 +349,8 @@ class Town:
         intent = self.mail[position]
         self._hears(intent)
 
-        async def work(desk, execution):
-            await desk.handle(intent)
+        async def work(reconciler, execution):
+            await reconciler.handle(intent)
 
         if self.run(work, fault) and not again and intent in self.mail:
             self.mail.remove(intent)
@@ -367,7 +372,7 @@ class Town:
         """The executor takes up a run: both steps, as far as it comes."""
         run_id = list(self.queue.waiting)[position]
 
-        async def work(desk, execution):
+        async def work(reconciler, execution):
             await execution.measure(run_id)
             if run_id in self.queue.waiting:  # else it was cancelled meanwhile
                 await execution.publish(run_id)
@@ -378,14 +383,14 @@ class Town:
     def sweep(self, fault=None):
         """What the sweep does for open heads and for runs that nobody executes."""
 
-        async def work(desk, execution):
+        async def work(reconciler, execution):
             for run in self.store.open_runs():
                 if run.id not in self.queue.waiting:
-                    await desk.look(PLACE, run.number, "sweep")
+                    await reconciler.reconcile(REPO, run.number, "sweep")
             for pull in list(self.host.pulls.values()):
-                run = self.store.current_run(PLACE.repository_id, pull.number)
+                run = self.store.current_run(REPO.repository_id, pull.number)
                 if pull.is_open and (run is None or (run.head_sha, run.base_ref) != (pull.head_sha, pull.base_ref)):
-                    await desk.look(PLACE, pull.number, "sweep")
+                    await reconciler.reconcile(REPO, pull.number, "sweep")
 
         self.run(work, fault)
 
@@ -407,14 +412,14 @@ class Town:
         else:
             raise AssertionError("it never comes to rest")
 
-    def restate(self, number, fault=None):
+    def republish(self, number, fault=None):
         """What stands is stated anew."""
-        return self.run(lambda desk, _: desk.restate(PLACE, number), fault)
+        return self.run(lambda reconciler, _: reconciler.republish(REPO, number), fault)
 
     # -- what the stub of the engine says
 
-    def prepare(self, place, pull_request):
-        assert place == PLACE
+    def prepare(self, repo, pull_request):
+        assert repo == REPO
         return Stub(self, pull_request)
 
     # -- what people do
@@ -427,21 +432,21 @@ class Town:
     def opened(self, author, content, *, fork, base_ref, head=None):
         number = len(self.host.pulls) + 1
         self.host.opened(number, head or self.commit(content), author=author, fork=fork, base_ref=base_ref)
-        self.mail.append(PullRequestMoved(place=PLACE, number=number, why="opened"))
+        self.mail.append(PullRequestMoved(repo=REPO, number=number, why="opened"))
 
     def moved(self, number, why, **fields):
         left = self.host.pulls[number].head_sha if "head_sha" in fields else None
         self.host.changed(number, **fields)
         pull = self.host.pulls[number]
         self.mail.append(
-            PullRequestMoved(place=PLACE, number=number, why=why, left=left) if pull.is_open
-            else PullRequestClosed(place=PLACE, number=number)
+            PullRequestMoved(repo=REPO, number=number, why=why, left=left) if pull.is_open
+            else PullRequestClosed(repo=REPO, number=number)
         )  # fmt: skip
 
     def says(self, number, author, body):
         found = self.host.posted(number, author, body)
         posted = CommandPosted(
-            place=PLACE, number=number, comment_id=found, author=author, body=body, posted_at=self.clock.iso(),
+            repo=REPO, number=number, comment_id=found, author=author, body=body, posted_at=self.clock.iso(),
             url=f"https://github.test/c/{found}",
         )  # fmt: skip
         self.mail.append(posted)
@@ -455,14 +460,14 @@ class Town:
 
     def reviewed(self, number, by, state):
         self.host.reviewed(number, by, self.host.pulls[number].head_sha, state)
-        self.mail.append(ReviewGiven(place=PLACE, number=number))
+        self.mail.append(ReviewGiven(repo=REPO, number=number))
 
     def dismissed(self, number, by):
         self.host.dismissed(number, by)
-        self.mail.append(ReviewGiven(place=PLACE, number=number))
+        self.mail.append(ReviewGiven(repo=REPO, number=number))
 
     def pressed(self, number, by):
-        self.mail.append(RerunAsked(place=PLACE, number=number, head_sha=self.host.pulls[number].head_sha, by=by))
+        self.mail.append(RerunRequested(repo=REPO, number=number, head_sha=self.host.pulls[number].head_sha, by=by))
 
     # -- the oracle
 
@@ -571,7 +576,7 @@ def said(text):
 
 
 class Stub:
-    """``bot.evaluation.Preparation`` without an engine."""
+    """``bot.runs.evaluation.Preparation`` without an engine."""
 
     def __init__(self, town, pull_request):
         self.town = town
@@ -599,7 +604,7 @@ class Stub:
         if pull.trust is Trust.FORK:
             status, name = VerdictStatus.NEEDS_REVIEW, WAITING
             reasons = (Reason(code=ReasonCode.UNTRUSTED, status=status, sentence="A fork."),)
-        elif town.host.pulls[pull.number].head_repository != PLACE.repository:
+        elif town.host.pulls[pull.number].head_repository != REPO.full_name:
             town.must(
                 any(
                     (number, sha) == (pull.number, pull.head_sha) and role in WRITERS

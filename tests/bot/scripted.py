@@ -5,8 +5,8 @@ import asyncio
 from decimal import Decimal
 
 from adapters.store import open_store
-from bot.evaluation import Evaluated
-from bot.store.outcomes import NotedOutcomes
+from bot.runs.evaluation import Evaluated
+from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.render.progress import notice
 from schemas.config import CommentPolicy
 from schemas.outcomes import Completion, Finish, StoredCompletion, Usage
@@ -19,7 +19,7 @@ FILES = {PROMPT: "Sort the ticket.\n", GATE: "version: 1\n"}
 
 
 class Scripted:
-    """``bot.evaluation.Evaluation``. The prompt's last word is the verdict; no word: approved."""
+    """``bot.runs.evaluation.Evaluation``. The prompt's last word is the verdict; no word: approved."""
 
     def __init__(self, settings, records, sources, clock, *, calls=4, call_s=0.0):
         self.settings, self.records, self.sources, self.clock = settings, records, sources, clock
@@ -41,7 +41,7 @@ class Scripted:
             self._store = open_store(self.settings.outcomes_url)
         return self._store
 
-    def concerns(self, place, base_ref, before, after):
+    def changed_prompts(self, repo, base_ref, before, after):
         """As the real one: a changed gate concerns all, a changed prompt its lineage."""
         self.compared.append((before, after))
 
@@ -49,12 +49,12 @@ class Scripted:
             tree.fetch([before, after])
             return [tree.lookup(sha, [PROMPT, GATE]) for sha in (before, after)]
 
-        old, new = self.sources.read(place, read)
+        old, new = self.sources.read(repo, read)
         if old[GATE].blob != new[GATE].blob:
             return None
         return frozenset() if old[PROMPT].blob == new[PROMPT].blob else frozenset({"triage"})
 
-    def prepare(self, place, pull_request):
+    def prepare(self, repo, pull_request):
         self.bases.append(pull_request.base_sha)
         self.defaults.append(pull_request.default_sha)
 
@@ -65,10 +65,10 @@ class Scripted:
             prompt = here[PROMPT].blob
             return base, prompt, tree.read([prompt])[prompt].decode(), prompt != base[PROMPT].blob
 
-        base, prompt, text, runs = self.sources.read(place, read)
+        base, prompt, text, runs = self.sources.read(repo, read)
         if self.trouble is not None:
             raise self.trouble
-        return ScriptedPreparation(self, place, pull_request, text, digest_of([prompt, base[GATE].blob]), runs)
+        return ScriptedPreparation(self, repo, pull_request, text, digest_of([prompt, base[GATE].blob]), runs)
 
     async def aclose(self):
         if self._store is not None:
@@ -77,8 +77,8 @@ class Scripted:
 
 
 class ScriptedPreparation:
-    def __init__(self, evaluation, place, pull_request, text, content_digest, runs):
-        self.evaluation, self.place, self.pull_request = evaluation, place, pull_request
+    def __init__(self, evaluation, repo, pull_request, text, content_digest, runs):
+        self.evaluation, self.repo, self.pull_request = evaluation, repo, pull_request
         self.text, self.content_digest, self.runs = text, content_digest, runs
 
     def card(self, status, *, made=0, **more):
@@ -109,7 +109,7 @@ class ScriptedPreparation:
         if self.pull_request.trust is Trust.FORK or not self.runs:
             return Evaluated(self.static())
         ours = self.evaluation
-        store = NotedOutcomes(ours.store, ours.records, self.place, ours.clock)
+        store = RepositoryOutcomes(ours.store, ours.records, self.repo, ours.clock)
         made = 0
         for number in range(ours.calls):
             tell(f"{number} of {ours.calls} calls")

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import httpx
 
 from adapters.clock import SystemClock
-from bot.listener import Listener, listen
-from bot.metrics import Metrics
 from bot.settings import read_settings
-from bot.signature import signature
-from bot.web import create_app
+from bot.telemetry.metrics import Metrics
+from bot.webhooks.endpoints import create_app
+from bot.webhooks.listener import Listener, listen
+from bot.webhooks.signature import signature
 from tests.fakes.github.identity import App
 
 SECRET, SECOND = "a webhook secret, long enough", "the next webhook secret"

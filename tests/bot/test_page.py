@@ -3,15 +3,15 @@
 import re
 from pathlib import Path
 
-from bot.commands.grammar import USAGE
-from bot.registration import PERMISSIONS
+from bot.commands.catalog import COMMANDS
+from bot.operations.app_manifest import PERMISSIONS
 
 ROOT = Path(__file__).parents[2]
 BOT = (ROOT / "docs" / "bot.md").read_text()
 
 
 def test_every_command_is_in_the_table_and_no_other():
-    assert set(re.findall(r"`/verdict ([a-z-]+)", BOT)) == set(USAGE)
+    assert set(re.findall(r"`/verdict ([a-z-]+)", BOT)) == {command.verb for command in COMMANDS}
 
 
 def test_the_permissions_are_those_that_the_app_asks_for():

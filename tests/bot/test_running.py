@@ -11,8 +11,8 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.cli import app
-from bot.metrics import Metrics
 from bot.settings import read_settings
+from bot.telemetry.metrics import Metrics
 from bot.variables import VARIABLES
 from tests.bot.running import ROOT
 from tests.bot.served import KEY, Ledger, app_for, served

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from bot import service
-from bot.listener import listen
 from bot.service import Service
 from bot.store.records import Records
+from bot.webhooks.listener import listen
 from schemas.errors import StoreError, UsageError
 from tests.bot.running import ROOT, command, running
 from tests.bot.served import SECRET, headers_for, settings_for
@@ -55,7 +55,7 @@ def test_three_settings_start_everything_and_a_signal_stops_it(tmp_path):
         assert bot.process.stderr.read() == ""
     said = json.dumps(bot.lines)
     assert "PROMPTVERDICT_WEBHOOK_SECERT" in said
-    assert "webhook refused" in said
+    assert "webhook rejected" in said
     assert SECRET not in said
     assert tmp_path.joinpath("data").stat().st_mode & 0o777 == 0o700
 
@@ -137,7 +137,7 @@ def test_a_database_that_can_not_be_reached_is_one_line_and_exit_code_3(tmp_path
 def test_a_sqlite_that_the_durable_engine_can_not_use_is_refused():
     for python, sqlite in (((3, 11), (3, 40, 1)), ((3, 12), (3, 42, 0)), ((3, 14), (4, 0, 0))):
         service.check_sqlite(python, sqlite)
-    with pytest.raises(UsageError, match=r"SQLite is 3\.40\.1, and work needs 3\.42") as refusal:
+    with pytest.raises(UsageError, match=r"SQLite is 3\.40\.1, but a worker needs 3\.42") as refusal:
         service.check_sqlite((3, 13), (3, 40, 1))
     assert "postgresql://" in str(refusal.value)
 
@@ -171,7 +171,7 @@ class Part:
 @pytest.fixture(autouse=True)
 def survive(monkeypatch):
     """What would end this process when something hangs."""
-    monkeypatch.setattr(service, "_leave", lambda code: None)
+    monkeypatch.setattr(service, "_exit_now", lambda code: None)
 
 
 async def raising(_):
@@ -216,8 +216,8 @@ async def test_until_the_worker_has_started_it_is_not_ready(tmp_path):
 
 async def test_what_hangs_is_left_behind(tmp_path, monkeypatch):
     left = threading.Event()
-    monkeypatch.setattr(service, "LAST_S", 0.2)
-    monkeypatch.setattr(service, "_leave", lambda code: left.set())
+    monkeypatch.setattr(service, "EXIT_WITHIN_S", 0.2)
+    monkeypatch.setattr(service, "_exit_now", lambda code: left.set())
     hangs = asyncio.Event()
     running = asyncio.create_task(service_with(Part(stop=lambda _: hangs.wait()), tmp_path).run())
     await asyncio.sleep(0.3)
@@ -246,5 +246,5 @@ def test_a_bug_is_in_the_log_and_ends_the_process(tmp_path, monkeypatch):
         logging.captureWarnings(capture=False)
         logging.raiseExceptions = True
     last = json.loads(stream.getvalue().splitlines()[-1])
-    assert last["event"] == "a bug in Prompt Verdict"
+    assert last["event"] == "bug"
     assert "ZeroDivisionError" in last["exception"]

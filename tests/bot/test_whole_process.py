@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.events import EVENTS
+from bot.webhooks.routing import EVENTS
 from tests.bot.running import running
 from tests.bot.served import SECRET
 from tests.bot.whole import Whole

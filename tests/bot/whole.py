@@ -6,9 +6,9 @@ import time
 from contextlib import contextmanager, suppress
 
 from adapters.clock import SystemClock
-from bot.metrics import Metrics
 from bot.store.records import Records
-from bot.web import create_app
+from bot.telemetry.metrics import Metrics
+from bot.webhooks.endpoints import create_app
 from bot.worker import make_worker
 from tests.bot.served import SECRET, served, settings_for
 from tests.fakes.github import FakeGitHub, Scene
@@ -81,7 +81,7 @@ class Whole:
             self.loop, self.wake = asyncio.get_running_loop(), asyncio.Event()
             self.worker = make(self.settings, self.records, Metrics(), self.wake)
             await self.worker.start()
-            run = self.worker.run if sweeping else self.worker.intake.run
+            run = self.worker.run if sweeping else self.worker.delivery_processor.run
             self.task = asyncio.ensure_future(run())
             started.set()
             with suppress(asyncio.CancelledError):

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from bot.listener import listen
 from bot.store.records import Records
+from bot.webhooks.listener import listen
 from tests.bot.served import KEY, SECRET, headers_for
 from tests.bot.whole import PERMISSIONS
 from tests.fakes.github import Scene

@@ -1,9 +1,9 @@
-"""Smallest edits of test-set files: text in, text out, everything else byte for byte as it was. Pure.
+"""Minimal edits of test-set files: text in, text out, everything else byte for byte the same. Pure.
 
-``protect`` marks the case at a position of the file's list, ``add`` appends one written as its neighbours are. Neither
+``protect`` marks the case at a position of the file's list. ``add`` appends one in the form of its neighbors. Neither
 checks its result: bot/commands/patches.py reads it again and compares.
 """
 
 
 class NoEditError(Exception):
-    """This file can't be edited so; says why, and what to write by hand."""
+    """The file can't be edited in this way; says why."""

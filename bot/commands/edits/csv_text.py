@@ -1,4 +1,4 @@
-"""Edits of CSV: cells are replaced where they stand, quotes and line breaks elsewhere stay as they are."""
+"""Edits of CSV. Cells are replaced in place; other quotes and line breaks stay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TWINS = {"slice": "slices", "slices": "slice", "rubric": "rubric_notes", "rubri
 
 @dataclass(frozen=True)
 class _Record:
-    """Where its cells start and end in the text."""
+    """The start and end of each cell of a row."""
 
     cells: tuple[tuple[int, int], ...]
 
@@ -30,7 +30,10 @@ class _Record:
 
 
 def _records(text: str) -> list[_Record]:
-    """The header and the rows, without empty lines. Raises NoEditError where it reads otherwise than the reader."""
+    """Returns the header and the rows, without empty lines.
+
+    Raises NoEditError if the CSV reader reads them differently.
+    """
     found: list[_Record] = []
     cells: list[tuple[int, int]] = []
     at = 0
@@ -55,7 +58,7 @@ def _names(text: str, header: _Record) -> list[str]:
 
 
 def protect_row(text: str, position: int) -> str:
-    """CSV with the case at ``position`` marked; where no column says so yet, every row gets one more cell."""
+    """Returns the CSV with the case at ``position`` marked. Without such a column every row gets one more cell."""
     header, *rows = _records(text)
     names = _names(text, header)
     column = next((i for i, n in enumerate(names) if n.removeprefix("__metadata:").lower() == "protected"), None)
@@ -72,7 +75,7 @@ def protect_row(text: str, position: int) -> str:
 
 
 def add_row(text: str, row: Mapping[str, JsonValue]) -> str:
-    """CSV with a row more. Raises NoEditError for what there is no column for."""
+    """Returns the CSV with one more row. Raises NoEditError for a key without a column."""
     header, *rows = _records(text)
     names = _names(text, header)
     cells = dict.fromkeys(names, "")
@@ -89,7 +92,7 @@ def add_row(text: str, row: Mapping[str, JsonValue]) -> str:
 
 
 def _cells(key: str, value: JsonValue, names: Sequence[str]) -> list[tuple[str, str]]:
-    """The columns that hold this part of a case."""
+    """Returns the columns that hold this part of a case, with their texts."""
     bare = not any(name in ("input", "inputs") or name.startswith("input.") for name in names)
     parts = (
         {f"{key.removesuffix('s') if key == 'inputs' else key}.{n}": v for n, v in value.items()}

@@ -1,4 +1,4 @@
-"""Edits of JSON: a line of JSONL, or a list in a file. The separators of what is there are kept."""
+"""Edits of JSON: a line of JSONL, or a list in a file. The existing separators are kept."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 
 @dataclass(frozen=True)
 class Span:
-    """Where a member stands: its key, its value. Offsets in the text; of a list's element the key is empty."""
+    """Offsets of a member: its key and its value. An element of a list has an empty key."""
 
     name: str
     key: int
     colon: int
-    """Where the key's closing quote is behind."""
+    """The offset after the key's closing quote."""
     value: int
     end: int
 
 
 @dataclass(frozen=True)
 class Container:
-    """A map or a list of valid JSON, with the blanks between its members."""
+    """A map or list of valid JSON, with the blanks between its members."""
 
     text: str
     start: int
     end: int
-    """Behind the closing bracket."""
+    """The offset after the closing bracket."""
     members: tuple[Span, ...]
 
     @property
     def gap(self) -> str:
-        """What stands between a comma and the next member."""
+        """The text between a comma and the next member."""
         if len(self.members) > 1:
             return self.text[self.members[-2].end : self.members[-1].key].replace(",", "", 1)
         first = self.text[self.start + 1 : self.members[0].key]
@@ -48,13 +48,16 @@ class Container:
 
     @property
     def colon(self) -> str:
-        """What stands between a key and its value."""
+        """The text between a key and its value."""
         last = self.members[-1]
         return self.text[last.colon : last.value]
 
 
 def container_at(text: str, start: int) -> Container:
-    """The map or list that opens at ``start``. The text was read before: it is valid and its depth is bounded."""
+    """Returns the map or list that opens at ``start``.
+
+    The text was read before, so it is valid and its depth is limited.
+    """
     is_map = text[start] == "{"
     members = []
     at = _skip(text, start + 1)
@@ -78,14 +81,14 @@ def _skip(text: str, at: int) -> int:
 
 
 def protect_line(text: str, line: int) -> str:
-    """JSONL with the case on this line (from 1) marked."""
+    """Returns the JSONL with the case on this line (from 1) marked."""
     lines = text.split("\n")
     lines[line - 1] = _protected(lines[line - 1], _skip(lines[line - 1], 0))
     return "\n".join(lines)
 
 
 def protect_element(text: str, position: int) -> str:
-    """A JSON list of cases with the one at ``position`` marked."""
+    """Returns the JSON list with the case at ``position`` marked."""
     return _protected(text, _cases(text).members[position].value)
 
 
@@ -99,7 +102,7 @@ def _protected(text: str, start: int) -> str:
 
 
 def add_line(text: str, row: Mapping[str, JsonValue]) -> str:
-    """JSONL with a line more."""
+    """Returns the JSONL with one more line."""
     filled = [line for line in text.split("\n") if line.strip()]
     sample = container_at(filled[-1], _skip(filled[-1], 0)) if filled else None
     start = text if not text or text.endswith("\n") else f"{text}\n"
@@ -107,10 +110,10 @@ def add_line(text: str, row: Mapping[str, JsonValue]) -> str:
 
 
 def add_element(text: str, row: Mapping[str, JsonValue]) -> str:
-    """A JSON list with an element more."""
+    """Returns the JSON list with one more element."""
     cases = _cases(text)
     if not cases.members:
-        raise NoEditError("the list is empty, so there is no case whose form could be followed")
+        raise NoEditError("the list is empty, so there is no case to copy the form from")
     last = cases.members[-1]
     sample = container_at(text, last.value)
     gap = cases.gap if len(cases.members) > 1 else text[cases.start + 1 : last.key]
@@ -135,7 +138,7 @@ def _written(row: Mapping[str, JsonValue], sample: Container | None) -> str:
 
 
 def literal(value: JsonValue, gap: str = " ", colon: str = ": ") -> str:
-    """A value on one line, with every character that can't be seen escaped."""
+    """Returns a value on one line, with every invisible character escaped."""
     separators = ("," if not gap else ", ", colon)
     text = json.dumps(value, ensure_ascii=False, separators=separators)
     if visible(text) == text:

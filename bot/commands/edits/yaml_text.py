@@ -1,4 +1,4 @@
-"""Edits of YAML: a line more in a block, a key more between braces; comments and quoting elsewhere stay as they are."""
+"""Edits of YAML: one more line in a block, or one more key between braces. Comments and other quotes stay."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z0-9 _./-]*[A-Za-z0-9])?")
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
-"""What one YAML reader or another takes for something else than text."""
+"""Words that some YAML readers don't read as text."""
 
 
 def protect_item(text: str, position: int, key: str | None = None) -> str:
-    """YAML with the case at ``position`` marked. ``key``: the list lies under it."""
+    """Returns the YAML with the case at ``position`` marked. ``key`` is the parent of the list."""
     cases = _cases(text, key)
     case = cases.value[position]
     row = _map(case)
@@ -41,7 +41,7 @@ def protect_item(text: str, position: int, key: str | None = None) -> str:
 
 
 def _with_line(lines: list[str], row: MappingNode) -> list[str]:
-    """The key as the last line of the case where its last value ends on a line, else behind the last one that does."""
+    """Adds the key after the last value that ends on one line; else before the case's first key."""
     indent = row.value[0][0].start_mark.column
     for name, value in reversed(row.value):
         if _is_short(name, value):
@@ -67,10 +67,10 @@ def _is_short(name: Node, value: Node) -> bool:
 
 
 def add_item(text: str, row: Mapping[str, JsonValue], key: str | None = None) -> str:
-    """YAML with an item more at the end of its list."""
+    """Returns the YAML with one more item at the end of its list."""
     cases = _cases(text, key)
     if cases.flow_style or not cases.value:
-        raise NoEditError("its list is empty or stands between brackets")
+        raise NoEditError("its list is empty or is written between brackets")
     lines = text.split("\n")
     last = _map(cases.value[-1])
     end = _last_line(cases, lines)
@@ -87,7 +87,7 @@ def add_item(text: str, row: Mapping[str, JsonValue], key: str | None = None) ->
 
 
 def _block(name: str, value: JsonValue, blocks: set[str]) -> list[str]:
-    """``name: value`` as lines; maps and lists open where the neighbour's do."""
+    """Returns ``name: value`` as lines. Maps and lists open as a block if the neighbor's do."""
     if name in blocks and isinstance(value, dict) and value:
         return [f"{scalar(name)}:", *(f"  {scalar(key)}: {_flow(inner)}" for key, inner in value.items())]
     if name in blocks and isinstance(value, list) and value:
@@ -104,7 +104,7 @@ def _flow(value: JsonValue) -> str:
 
 
 def scalar(value: str | float | bool | None) -> str:
-    """A value as every YAML reader reads it: text is bare only where nobody takes it for anything else."""
+    """Returns a value as every YAML reader reads it. Text is bare only if no reader takes it for anything else."""
     if not isinstance(value, str):
         return json.dumps(value)
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
@@ -114,7 +114,7 @@ def scalar(value: str | float | bool | None) -> str:
 
 
 def _cases(text: str, key: str | None) -> SequenceNode:
-    """The list of cases. The text was read before, within bounds: composing it can't run away."""
+    """Returns the list of cases. The text was read before within limits, so composing it is safe."""
     import yaml
 
     loader = yaml.CSafeLoader(text)
@@ -126,7 +126,7 @@ def _cases(text: str, key: str | None) -> SequenceNode:
         wanted = (key,) if key else ("cases", "tests")
         root = next((value for name, value in root.value if name.value in wanted), None)
     if not isinstance(root, yaml.SequenceNode):
-        raise NoEditError("its list of cases isn't where it is looked for")
+        raise NoEditError("its list of cases was not found")
     return root
 
 
@@ -139,7 +139,7 @@ def _map(case: Node) -> MappingNode:
 
 
 def _last_line(node: Node, lines: list[str]) -> int:
-    """The last line (from 0) that belongs to the node: where a block ends the parser says where the next one begins."""
+    """Returns the last line (from 0) of a node. For blocks the parser only says where the next node begins."""
     import yaml
 
     while True:

@@ -1,0 +1,76 @@
+"""The files that hold the cases of a head's prompts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.commands.command import FetchableTree
+from bot.commands.patches import INLINE, NoPatch
+from bot.commands.replies import said
+from engine.detection.configurations import NAME, folder_for
+from engine.detection.files import Files, below
+from engine.readers.bounded import did_you_mean
+from engine.readers.config import read_config
+from schemas.errors import ConfigError
+from schemas.host import Sha
+from schemas.ports import SourceTree
+from schemas.scorecard import LineageCard
+
+
+@dataclass(frozen=True)
+class CaseFiles:
+    """The test sets of one commit."""
+
+    files: Files
+    paths: dict[str, str]
+    """By the name of the prompt."""
+
+    def read(self, path: str) -> bytes | None:
+        """Returns a file's content; ``None`` if the commit has no regular file there."""
+        return self.files.get(path)
+
+    @staticmethod
+    def absent(path: str) -> NoPatch:
+        """Why there is no patch of a file that ``read`` does not find."""
+        return NoPatch(sentence=f"The head has no regular file `{path}`.", missing=True)
+
+
+def find_test_sets(
+    source: FetchableTree, head: Sha, cards: Sequence[LineageCard], lineage: str | None
+) -> CaseFiles | str:
+    """Fetches ``head`` and finds its test sets. Returns an answer if there are none, or none of ``lineage``.
+
+    ``cards`` are the prompts of a verdict. Raises SourceError.
+    """
+    source.fetch([head])
+    try:
+        paths = case_files(source, head, cards)
+    except ConfigError as error:
+        return said(f"The head's configuration can't be read: {error}.")
+    if lineage is not None and lineage not in paths:
+        return said(f"There is no lineage `{lineage}` with test cases ({did_you_mean(lineage, paths)}).")
+    return CaseFiles(Files(source, head), paths)
+
+
+def case_files(tree: SourceTree, commit: Sha, cards: Sequence[LineageCard]) -> dict[str, str]:
+    """Returns the path of each prompt's cases in this commit, by the name that the verdict gives it.
+
+    A prompt in ``cards`` that no configuration names holds its own cases. Raises ConfigError for an unreadable
+    configuration.
+    """
+    files = Files(tree, commit)
+    paths = sorted(entry.path for entry in tree.find(commit, [f"**/{NAME}"]))
+    files.fetch(paths)
+    found = [
+        (folder_for(path), name, lineage.tests or lineage.prompt)
+        for path in paths
+        if path in files
+        for name, lineage in read_config(path, files[path]).lineages.items()
+    ]
+    counts = Counter(name for _, name, _ in found)
+    configured = {
+        f"{root}/{name}" if counts[name] > 1 and root else name: below(root, path) for root, name, path in found
+    }
+    return {card.lineage: card.prompt for card in cards if card.prompt.endswith(INLINE)} | configured

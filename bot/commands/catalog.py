@@ -1,0 +1,24 @@
+"""Every command, in the order of the help."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.commands.add_case import AddCase
+from bot.commands.approve import Approve
+from bot.commands.approve_run import ApproveRun
+from bot.commands.command import Command
+from bot.commands.explain import Explain
+from bot.commands.help import Help
+from bot.commands.protect import Protect
+from bot.commands.rerun import Rerun
+
+COMMANDS: Final[tuple[type[Command], ...]] = (
+    Rerun,
+    Approve,
+    ApproveRun,
+    Protect,
+    AddCase,
+    Explain,
+    Help,
+)

@@ -1,0 +1,114 @@
+"""``/verdict explain``: what both prompts answered to a case."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from bot.approvals.permissions import Rule
+from bot.commands.arguments import CaseCommand
+from bot.commands.command import AskedCommand
+from bot.commands.replies import said
+from bot.store.values import KeptVerdict
+from engine.readers.bounded import did_you_mean
+from engine.render import figures
+from engine.render.encode import code, prose
+from engine.render.readings import expected_text
+from engine.render.sections import Detail, answers_cell, table
+from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
+from schemas.experiments import ExperimentRecord
+from schemas.host import Role
+from schemas.scorecard import CaseEffect, CaseReading, LineageCard
+
+MOST_RUNS = 12
+"""Runs of one case that are listed."""
+_DETAIL = Detail(20, 20, 20, worse=20, better=20, text=1_500, effects=20, labels=10, diff_lines=40, reasons=10, notes=5)
+
+
+class Explain(CaseCommand):
+    """Shows what both arms answered to a case."""
+
+    verb: ClassVar[str] = "explain"
+    meaning: ClassVar[str] = "what both prompts answered to a case, run by run"
+    rule: ClassVar[Rule] = Rule(Role.READ)
+
+    async def execute(self, asked: AskedCommand) -> str:
+        """Reads the stored verdict and its experiments."""
+        await asked.note()
+        kept = await asked.relevant()
+        return await asyncio.to_thread(self.explanation, kept, asked.context.records.experiments)
+
+    def explanation(self, kept: KeptVerdict | None, experiments: Callable[[str], list[ExperimentRecord]]) -> str:
+        """Returns the answer. ``experiments`` reads a run's stored experiments."""
+        if kept is None:
+            return said("There is no verdict yet, so there is nothing to explain.")
+        cards = [card for card in kept.scorecard.lineages if self.lineage in (None, card.lineage)]
+        found = [(card, case) for card in cards for case in card.cases if case.id == self.case]
+        if not found:
+            known = {case.id for card in cards for case in card.cases}
+            hint = did_you_mean(self.case, known) if known else "no case was measured"
+            return said(f"The verdict on `{kept.run.head_sha[:12]}` has no case `{self.case}` ({hint}).")
+        return explained(found, experiments(kept.run.id), kept.run.head_sha)
+
+
+def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence[ExperimentRecord], sha: str) -> str:
+    """Returns what both arms answered to a case, prompt by prompt."""
+    parts = [said(f"On `{sha[:12]}`:")]
+    for card, case in found:
+        parts.append(
+            f"### {VERDICT_SIGNS[card.status]} {prose(card.lineage, 80)} · {code(card.model, 80)}: "
+            f"{VERDICT_WORDS[card.status]}"
+        )
+        slices = ", ".join(code(name, 60) for name in case.slices[:10])
+        facts = [
+            f"{code(case.id, 120)}: **{prose(CASE_READINGS[case.reading])}**",
+            *(["protected"] if case.protected else []),
+            *([f"slices {slices}"] if slices else []),
+            *([f"change {prose(figures.change(case.change))}"] if case.change is not None else []),
+        ]
+        parts.append(" · ".join(facts))
+        if case.reason:
+            parts.append(prose(case.reason))
+        rows = [
+            ("expected", code(expected_text(case.expected), 1_500) if case.expected is not None else figures.NONE),
+            ("baseline said", answers_cell(case.baseline, _DETAIL)),
+            ("candidate says", answers_cell(case.candidate, _DETAIL)),
+        ]
+        parts.append(table(("", ""), "ll", rows))
+        counted = [reason for reason in card.reasons if case.id in reason.cases]
+        if counted:
+            parts.append("It counts in: " + "; ".join(prose(reason.sentence, 300) for reason in counted[:5]))
+        parts += _runs(card, case, records)
+    return "\n\n".join(parts)
+
+
+CASE_READINGS = {
+    CaseReading.IMPROVED: "got better",
+    CaseReading.REGRESSED: "got worse",
+    CaseReading.FLAKY: "moved, but not reliably",
+    CaseReading.SAME: "as before",
+    CaseReading.MISSING: "could not be measured in both arms",
+    CaseReading.NOT_RUN: "did not have to run",
+}
+
+
+def _runs(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentRecord]) -> list[str]:
+    """Returns a line with the score of every run, from the stored experiment."""
+    for record in records:
+        index = next((n for n, known in enumerate(record.cases) if known.id == case.id), None)
+        if (record.lineage, record.model) != (card.lineage, card.model) or index is None or not record.metrics:
+            continue
+        lines = []
+        for arm, name in ((0, "baseline"), (1, "candidate")):
+            scores = [
+                figures.NONE if cell.scores is None or cell.scores[0] is None else figures.points(cell.scores[0])
+                for cell in sorted(record.outcomes, key=lambda cell: cell.repetition)
+                if (cell.case, cell.arm) == (index, arm)
+            ]
+            more = f" … (+{len(scores) - MOST_RUNS})" if len(scores) > MOST_RUNS else ""
+            if scores:
+                lines.append(f"{name} {', '.join(scores[:MOST_RUNS])}{more}")
+        if lines:
+            return [prose(f"{record.metrics[0].name}, run by run (points): {'; '.join(lines)}.")]
+    return []

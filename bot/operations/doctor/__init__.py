@@ -1,0 +1,1 @@
+"""``promptverdict doctor``: examines an installation and says how to fix it."""

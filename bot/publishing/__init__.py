@@ -1,0 +1,1 @@
+"""Verdicts on GitHub: one check run per run, one comment per pull request."""

@@ -1,0 +1,182 @@
+"""The engine with the bot's adapters: cached repositories, the operator's keys, the shared outcome store."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from bot.runs.provenance import provenance_of
+from bot.runs.spending_caps import SpendingCaps
+from bot.store.repository_outcomes import RepositoryOutcomes
+from engine.approvals.content_digest import changed_paths, content_digest
+from engine.pipeline import look, plan
+from engine.runner.preparation import PreparedRun
+from schemas.errors import ConfigError, SourceError
+from schemas.pullrequests import PullRequest, Trust
+from schemas.trees import Merge
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from adapters.remote import RemoteRepository
+    from adapters.store.committer import CommittedStore
+    from bot.runs.source_cache import SourceCache
+    from bot.settings import Settings
+    from bot.store.records import Records
+    from bot.store.values import Measured, RepositoryRef
+    from engine.runner.access import Access
+    from engine.runner.preparation import Preparation
+    from schemas.detection import Detection
+    from schemas.host import Sha
+    from schemas.ports import Clock
+    from schemas.scorecard import Scorecard
+    from schemas.trees import TreeChange
+
+FORK_NOTICE = (
+    "This pull request comes from a fork, so no model was called. To measure exactly this commit, a maintainer reviews "
+    "it and then comments «/verdict approve-run {sha}»."
+)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The result of a run."""
+
+    scorecard: Scorecard
+    measured: tuple[Measured, ...] = ()
+    """What the verdict was made from."""
+
+
+class Evaluation(Protocol):
+    """Turns pull requests into scorecards."""
+
+    def prepare(self, repo: RepositoryRef, pull_request: PullRequest) -> Preparation[Evaluated]:
+        """Fetches, detects and plans; spends nothing. Blocks."""
+        ...
+
+    def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
+        """Returns the names of the prompts that differ between two tips of a base; ``None`` if any may. Blocks."""
+        ...
+
+    @property
+    def store(self) -> CommittedStore:
+        """The outcome store that all workers share."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes everything that runs share."""
+        ...
+
+
+class LiveEvaluation:
+    """``Evaluation`` on the real adapters. What the runs of a process share is opened by the first one."""
+
+    def __init__(self, settings: Settings, records: Records, sources: SourceCache, clock: Clock) -> None:
+        self.settings = settings
+        self.records = records
+        self.sources = sources
+        self.clock = clock
+        self._access: Access | None = None
+        self._store: CommittedStore | None = None
+        self._opening = threading.Lock()
+        self.spending_caps = SpendingCaps(records, settings.caps, clock)
+
+    @property
+    def access(self) -> Access:
+        """The model providers, with one rate limiter for each key."""
+        if self._access is None:
+            from adapters.call_process.client import Caller
+            from engine.runner.access import Access
+
+            caller = Caller()  # one for all runs: they share each key's rate limiter and its connections
+            self._access = Access(lambda model: caller.provider(model, self.settings.variables_for(model)), self.clock)
+        return self._access
+
+    @property
+    def store(self) -> CommittedStore:
+        """The outcome store that all workers share."""
+        from adapters.store import open_store
+
+        with self._opening:
+            if self._store is None:
+                self._store = open_store(self.settings.outcomes_url)
+            return self._store
+
+    def prepare(self, repo: RepositoryRef, pull_request: PullRequest) -> RunPreparation:
+        """Fetches, detects and plans; spends nothing. Raises SourceError, ConfigError, HostError and StoreError.
+
+        Only fetching and detecting hold the cached repository: planning renders every prompt and may take long.
+        """
+        from adapters.prices import GenaiPrices
+        from adapters.sandbox import ORDINARY, STRANGERS, SandboxedRenderer
+        from engine.readers.dialects import fill_in
+
+        def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
+            tree.fetch(pull_request.commits)
+            detection = look(tree, pull_request)
+            return detection, changed_paths(tree, pull_request, detection.merge)
+
+        detection, changes = self.sources.read(repo, read)
+        bounds = STRANGERS if pull_request.trust is Trust.FORK else ORDINARY
+        with closing(SandboxedRenderer(fill_in, bounds=bounds)) as renderer:
+            prepared = plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True))
+        return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
+
+    def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:
+        """Returns the names of the prompts that differ between two tips of a base.
+
+        Returns ``None`` if any prompt may differ, or if the tips can't be compared. Raises HostError.
+        """
+        from engine.detection.detect import detect
+        from engine.publishing.base_moves import concerned_lineages
+
+        move = PullRequest(
+            base_ref=base_ref, base_sha=before, head_ref=base_ref, head_sha=after, trust=Trust.SAME_REPOSITORY
+        )
+
+        def read(tree: RemoteRepository) -> Detection:
+            tree.fetch((before, after))
+            return detect(tree, move, Merge(tree=after, bases=(before,)))
+
+        try:
+            return concerned_lineages(self.sources.read(repo, read))
+        except (ConfigError, SourceError):  # an unreadable configuration, or a tip that was force-pushed away
+            return None
+
+    async def aclose(self) -> None:
+        """Closes the providers and the store."""
+        if self._access is not None:
+            await self._access.aclose()
+        if self._store is not None:
+            await self._store.aclose()
+
+
+@dataclass(frozen=True)
+class RunPreparation(PreparedRun):
+    """``engine.runner.preparation.Preparation`` of one run of the bot."""
+
+    repo: RepositoryRef
+    evaluation: LiveEvaluation
+
+    @property
+    def cap_usd(self) -> Decimal:
+        """What this run may spend: the configured budget, but no more than the operator allows."""
+        return min(self.configured_usd, self.evaluation.settings.caps.run)
+
+    async def measure(self, report: Callable[[str], None]) -> Evaluated:
+        """Measures what is planned, within the operator's caps. Raises StoreError."""
+        if not self.calls:
+            return Evaluated(self.static(), provenance_of(self.prepared, ()))
+        evaluation = self.evaluation
+        async with evaluation.spending_caps.open(self.repo.repository_id) as budget:
+            found = await self.run(
+                access=evaluation.access,
+                store=RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock),
+                clock=evaluation.clock,
+                report=report,
+                within=budget,
+            )
+        return Evaluated(found.scorecard, provenance_of(self.prepared, found.records))

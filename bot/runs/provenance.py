@@ -1,0 +1,64 @@
+"""What a verdict was made from, as the store keeps it: prompt versions, test sets, experiment records. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from bot.store.values import Measured, PromptVersion, TestSetSnapshot
+from schemas.values import canonical_json, digest_of
+
+if TYPE_CHECKING:
+    from engine.pipeline import PlannedLineage, Prepared
+    from schemas.config import ModelConfig
+    from schemas.experiments import ExperimentRecord
+    from schemas.prompts import PromptFile
+    from schemas.testsets import TestSet
+
+
+def provenance_of(prepared: Prepared, records: Iterable[ExperimentRecord]) -> tuple[Measured, ...]:
+    """Returns one value for each lineage × model. ``records`` are those of the experiments that were run."""
+    by_name = {(record.lineage, record.model): record for record in records}
+    return tuple(_measured(entry, by_name.get((entry.change.name, entry.model))) for entry in prepared.entries)
+
+
+def _measured(entry: PlannedLineage, record: ExperimentRecord | None) -> Measured:
+    change = entry.change
+    pair = next((pair for pair in change.models if pair.name == entry.model), None)
+    return Measured(
+        lineage=change.name,
+        model=entry.model,
+        baseline=_version(change.baseline, pair.baseline if pair else None),
+        candidate=_version(change.candidate, pair.candidate if pair else None),
+        tests=_snapshot(change.tests),
+        record=record,
+    )
+
+
+def _version(prompt: PromptFile | None, model: ModelConfig | None) -> PromptVersion | None:
+    """Describes what a model sees, and which model. The file's path and formatting don't count."""
+    if prompt is None:
+        return None
+    content = {
+        "dialect": prompt.dialect,
+        "messages": [message.model_dump(mode="json") for message in prompt.messages],
+        "included": prompt.included,
+        "parameters": prompt.parameters.model_dump(mode="json", exclude_unset=True),
+        "model": model.model if model else prompt.model,
+        "model_parameters": model.parameters.model_dump(mode="json", exclude_unset=True) if model else None,
+    }
+    return PromptVersion(
+        digest=digest_of(content),
+        path=prompt.path,
+        model=(model.model if model else prompt.model) or "",
+        content=canonical_json(content).decode(),
+    )
+
+
+def _snapshot(tests: TestSet | None) -> TestSetSnapshot | None:
+    if tests is None:
+        return None
+    cases = [case.model_dump(mode="json", exclude_defaults=True) for case in tests.cases]
+    return TestSetSnapshot(
+        digest=digest_of(cases), path=tests.path, cases=len(cases), content=canonical_json(cases).decode()
+    )

@@ -1,0 +1,61 @@
+"""The records for code that runs in the event loop."""
+
+from __future__ import annotations
+
+from bot.blocking import Threaded, in_thread
+from bot.store.records import Records
+
+
+class AsyncRecords(Threaded[Records]):
+    """``Records`` with awaitable methods. Each is a transaction of its own and raises StoreError."""
+
+    migrate = in_thread(Records.migrate)
+    # deliveries
+    claim = in_thread(Records.claim)
+    give_back = in_thread(Records.give_back)
+    handled = in_thread(Records.handled)
+    known_deliveries = in_thread(Records.known_deliveries)
+    receive = in_thread(Records.receive)
+    retry = in_thread(Records.retry)
+    # installations and repositories
+    covered = in_thread(Records.covered)
+    installations = in_thread(Records.installations)
+    installed = in_thread(Records.installed)
+    repositories = in_thread(Records.repositories)
+    repositories_removed = in_thread(Records.repositories_removed)
+    repository = in_thread(Records.repository)
+    suspended = in_thread(Records.suspended)
+    suspended_installations = in_thread(Records.suspended_installations)
+    uninstalled = in_thread(Records.uninstalled)
+    # runs and verdicts
+    current_run = in_thread(Records.current_run)
+    digest = in_thread(Records.digest)
+    finish = in_thread(Records.finish)
+    is_base = in_thread(Records.is_base)
+    keep_verdict = in_thread(Records.keep_verdict)
+    older_runs = in_thread(Records.older_runs)
+    open_run = in_thread(Records.open_run)
+    open_runs = in_thread(Records.open_runs)
+    run = in_thread(Records.run)
+    runs_of_head = in_thread(Records.runs_of_head)
+    shown = in_thread(Records.shown)
+    verdict = in_thread(Records.verdict)
+    verdicts_of_head = in_thread(Records.verdicts_of_head)
+    verdicts_shown = in_thread(Records.verdicts_shown)
+    # approvals and commands
+    approved_head = in_thread(Records.approved_head)
+    audit = in_thread(Records.audit)
+    audit_log = in_thread(Records.audit_log)
+    audited = in_thread(Records.audited)
+    begin_command = in_thread(Records.begin_command)
+    end_command = in_thread(Records.end_command)
+    overrides = in_thread(Records.overrides)
+    # workers, money, retention
+    dead_slots = in_thread(Records.dead_slots)
+    forget_slot = in_thread(Records.forget_slot)
+    heartbeat = in_thread(Records.heartbeat)
+    orphaned_outcomes = in_thread(Records.orphaned_outcomes)
+    outcomes_deleted = in_thread(Records.outcomes_deleted)
+    prune = in_thread(Records.prune)
+    spend = in_thread(Records.spend)
+    use_outcomes = in_thread(Records.use_outcomes)

@@ -1,0 +1,89 @@
+"""Whether a worker has what it needs. Parts are probed, and failures in use are remembered until they pass."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from bot.telemetry.logs import logger
+from schemas.errors import PromptVerdictError, StoreError
+
+PROBE_AGAIN_S = 5.0
+"""Seconds for which a probe's result is reused: anyone can ask, and each probe writes to the disk."""
+PROBE_BYTES = 64 * 1024
+
+WAITING = "runs that wait for the operator"
+
+log = logger("health")
+
+Probe = Callable[[], object]
+"""Raises PromptVerdictError if the part can't be used. Blocks."""
+
+
+class Health:
+    """The health of one worker. Thread-safe. ``monotonic`` returns seconds."""
+
+    def __init__(self, monotonic: Callable[[], float], probes: Mapping[str, Probe] | None = None) -> None:
+        self._monotonic = monotonic
+        self._probes = dict(probes or {})
+        self._looked_at: float | None = None
+        self._found: tuple[str, ...] = ()
+        self._failing: dict[str, str] = {}
+        self._turn = threading.Lock()
+
+    def fails(self, key: str, what: str) -> None:
+        """Records that a part failed in use. ``what`` is a short text for the readiness page."""
+        self._failing[key] = what
+
+    def works(self, key: str) -> None:
+        """Records that a part works, or is no longer needed."""
+        self._failing.pop(key, None)
+
+    def only(self, what: str, keys: Collection[str]) -> None:
+        """Clears the failures with text ``what`` whose key is not among ``keys``."""
+        for key in [key for key, why in self._failing.copy().items() if why == what and key not in keys]:
+            self.works(key)
+
+    def troubles(self) -> tuple[str, ...]:
+        """Names what doesn't work, in a few words; the log says why. Blocks."""
+        with self._turn:
+            now = self._monotonic()
+            if self._looked_at is None or now - self._looked_at >= PROBE_AGAIN_S:
+                self._found = tuple(name for name, probe in self._probes.items() if not _usable(name, probe))
+                self._looked_at = now
+            return tuple(dict.fromkeys((*self._found, *self._failing.copy().values())))
+
+
+def _usable(name: str, probe: Probe) -> bool:
+    try:
+        probe()
+    except PromptVerdictError as error:
+        log.error("part not usable", what=name, why=str(error))
+        return False
+    except Exception:
+        log.exception("bug", what=name)
+        return False
+    return True
+
+
+def writable(folder: Path) -> None:
+    """Writes and removes a small file. Raises StoreError."""
+    path = folder / f".probe-{uuid.uuid4().hex}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with path.open("wb") as file:
+                file.write(bytes(PROBE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"this folder can't be written: {error.strerror or error}",
+            where=str(folder),
+            hint="free the disk, or make the folder writable for this user",
+        ) from error

@@ -1,0 +1,1 @@
+"""From a delivery's bytes to an intent: the port, the signature, the ledger, the routing."""

@@ -1,0 +1,123 @@
+"""From a prepared pull request to its verdict, as both shells do it: what is shown meanwhile, and the measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+
+from engine.approvals.trust import budget_usd
+from engine.pipeline import Prepared, measure, static, waiting
+from engine.render.progress import progress_line, progress_of
+from engine.render.progress import running as running_comment
+from schemas.pullrequests import Trust
+
+if TYPE_CHECKING:
+    from engine.runner.access import Access
+    from engine.runner.budget import SpendingCap
+    from engine.runner.experiment import Progress
+    from schemas.config import CommentPolicy
+    from schemas.experiments import ExperimentRecord
+    from schemas.ports import Clock, OutcomeStore
+    from schemas.scorecard import Scorecard
+
+Verdict_co = TypeVar("Verdict_co", covariant=True)
+
+
+class Preparation(Protocol[Verdict_co]):
+    """What is known before the first model call. ``Verdict_co`` is what a shell makes of the measurement."""
+
+    @property
+    def content_digest(self) -> str:
+        """Of everything that a verdict or its approval depends on."""
+        ...
+
+    @property
+    def comment(self) -> CommentPolicy:
+        """When the comment is written, from the base's configuration."""
+        ...
+
+    def running(self) -> str | None:
+        """Returns the comment while it is measured; ``None`` if no model will be called."""
+        ...
+
+    async def measure(self, report: Callable[[str], None]) -> Verdict_co:
+        """Measures what is planned, if anything. ``report`` takes lines of progress."""
+        ...
+
+
+class Measurement(NamedTuple):
+    """A scorecard and the records that can decide it again."""
+
+    scorecard: Scorecard
+    records: tuple[ExperimentRecord, ...]
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """The base of both shells' ``Preparation``."""
+
+    prepared: Prepared
+    content_digest: str
+    fork_notice: str
+    """How a maintainer approves the run of a fork. May name ``{number}`` and ``{sha}``."""
+
+    @property
+    def comment(self) -> CommentPolicy:
+        """From the base's configuration."""
+        return self.prepared.detection.comment
+
+    @property
+    def calls(self) -> bool:
+        """Whether models will be called. A fork that nobody approved never causes a call."""
+        return self.prepared.runs and self.prepared.pull_request.trust is not Trust.FORK
+
+    @property
+    def configured_usd(self) -> Decimal:
+        """The budget from the base's configuration; a quarter of it for an approved fork."""
+        return budget_usd(self.prepared.detection.budget_usd, self.prepared.pull_request.trust)
+
+    @property
+    def cap_usd(self) -> Decimal:
+        """What this run may spend."""
+        return self.configured_usd
+
+    def static(self) -> Scorecard:
+        """Returns the scorecard without a single call. A fork's says how a maintainer has it measured."""
+        pull_request = self.prepared.pull_request
+        if pull_request.trust is Trust.FORK and self.prepared.runs:
+            notice = self.fork_notice.format(number=pull_request.number, sha=pull_request.head_sha)
+            return waiting(self.prepared, notice)
+        return static(self.prepared)
+
+    def running(self) -> str | None:
+        """Returns the comment while it is measured; ``None`` if no model will be called."""
+        return running_comment(progress_of(self.prepared, 0, 0.0, self.cap_usd)) if self.calls else None
+
+    async def run(
+        self,
+        *,
+        access: Access,
+        store: OutcomeStore,
+        clock: Clock,
+        report: Callable[[str], None],
+        within: SpendingCap | None = None,
+    ) -> Measurement:
+        """Runs every experiment. ``within`` is a budget that other runs spend from too. Raises StoreError."""
+        records: list[ExperimentRecord] = []
+
+        def on_progress(progress: Progress) -> None:
+            report(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, self.cap_usd)))
+
+        scorecard = await measure(
+            self.prepared,
+            access=access,
+            store=store,
+            clock=clock,
+            budget_usd=self.configured_usd,
+            within=within,
+            on_progress=on_progress,
+            on_record=records.append,
+        )
+        return Measurement(scorecard, tuple(records))
