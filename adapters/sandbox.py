@@ -130,7 +130,7 @@ class SandboxedRenderer:
             self._used_s += time.monotonic() - began
 
     def _over(self) -> RenderFailure | None:
-        """Why nothing more is rendered."""
+        """Returns why nothing more is rendered."""
         most_s = self._bounds.time_for(self._jobs)
         if self._used_s >= most_s:
             return RenderFailure(message=f"filling in all cases takes longer than {most_s:.0f} s", gone=True)
@@ -172,7 +172,8 @@ class SandboxedRenderer:
                 waiting = [each for each in waiting if _template_key(each[1]) not in stopped]
 
     def _ask(self, chunk: list[tuple[int, RenderJob]], keys: list[Key]) -> list[_Reply | str]:
-        """The child's replies in order; after a text (why the child is gone) or a fatal one there are no more."""
+        """Returns the child's replies in order; after a text (why the child is gone) or a fatal one there are no
+        more."""
         replies: list[_Reply | str] = []
         end = time.monotonic() + self._bounds.time_for(self._jobs) - self._used_s
         room = self._bounds.characters - self._characters
@@ -253,7 +254,7 @@ class _Child:
             raise _Gone("the renderer died") from None
 
     def receive(self, seconds: float) -> _Reply:
-        """The next reply within ``seconds``. Raises _Gone."""
+        """Returns the next reply within ``seconds``. Raises _Gone."""
         deadline = time.monotonic() + seconds
         size = struct.unpack(">I", self._read(4, deadline))[0]
         if size > 12 * MAX_OUTPUT + 1024:  # what JSON makes of characters, at most

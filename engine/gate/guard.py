@@ -49,7 +49,7 @@ class Elsewhere:
 
 
 def guards(state: ComparisonState, *, last: bool) -> tuple[GuardEffect, ...]:
-    """Every guarded slice in which a break was confirmed, or may have been."""
+    """Returns every guarded slice in which a break was confirmed, or may have been."""
     slices = state.design.of_policy(SlicePolicy.GUARD)
     share = 1 / max(len(slices), 1)
     early = EARLY * share / state.design.lineages
@@ -82,8 +82,9 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
 
 
 def elsewhere(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> Elsewhere:
-    """What a slice is compared with: cases of no listed slice where there are any, else all others. ``broken`` cases of
-    the slice passed, whether or not their planned runs say so. Clusters that reach into the slice belong to it."""
+    """Returns what a slice is compared with: cases of no listed slice where there are any, else all others. ``broken``
+    cases of the slice passed, whether or not their planned runs say so. Clusters that reach into the slice belong to
+    it."""
     design, ledger = state.design, state.ledger
     baseline, candidate = (ledger.levels(arm)[:, 0] for arm in (BASELINE, CANDIDATE))
     change = candidate - baseline

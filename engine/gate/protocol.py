@@ -67,7 +67,7 @@ def _comparison(design: Design, observed: Ledger | None) -> Conversation:
 
 
 def _alone(state: ComparisonState) -> Conversation:
-    """A prompt without a baseline: everything once, one look."""
+    """Yields a prompt without a baseline: everything once, one look."""
     asked = state.ledger.first(np.concatenate(state.design.looks), "look")
     state.ledger.record(asked, (yield asked))
     state.take_look()
@@ -126,7 +126,7 @@ def _steady(state: ComparisonState) -> Generator[Batch, Observations, None]:
 
 
 def _harm(state: ComparisonState) -> Stage:
-    """The block test, with replication of cases that disagree, and confirmation."""
+    """Yields the block test, with replication of cases that disagree, and confirmation."""
     ledger, design = state.ledger, state.design
     if not state.plain and state.alpha < state.suspicion() <= REPLICATE_AT:
         apart = (np.abs(np.nan_to_num(ledger.differences())) >= CASE_MARGIN).any(axis=1) & (

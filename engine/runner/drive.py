@@ -213,7 +213,8 @@ class Drive(Generic[Decision]):
     def _usable(
         self, result: StoredCompletion | CompletionError, cell: Cell, *, paid: bool
     ) -> StoredCompletion | CompletionError:
-        """The result, or an error where its cost can't be told. What every call would have ends the experiment."""
+        """Returns the result, or an error where its cost can't be told. What every call would have ends the
+        experiment."""
         usable = result if isinstance(result, CompletionError) else self._priced(result, cell, paid=paid)
         if isinstance(usable, CompletionError) and usable.kind in HOPELESS:
             self._stop(self._hopeless(usable, cell))
