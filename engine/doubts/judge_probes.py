@@ -104,14 +104,14 @@ async def _reasons(
         now = await _overall(judge, answer, f"{answer.output}\n\n{text}", fresh)
         if now is not None and now >= GOOD and now - was >= MOVED:
             sentence = (
-                f"The judge follows instructions inside answers: with “{_excerpt(text)}” added, a sample answer that got "
-                f"{_grade(was)} gets {_grade(now)}. Its grades can't approve anything."
+                f"The judge follows instructions inside answers: with “{_shortened(text)}” added, a sample answer "
+                f"that got {_grade(was)} gets {_grade(now)}. Its grades can't approve anything."
             )
             return (_reason(VerdictStatus.NEEDS_REVIEW, sentence),)
     return ()
 
 
-def _excerpt(text: str) -> str:
+def _shortened(text: str) -> str:
     """Returns the text for a sentence, from a little before its first word of grading."""
     found = _OF_GRADES.search(text.lower())
     return shown(text[max(0, found.start() - 40) :] if found else text, 120)
