@@ -105,6 +105,7 @@ class SandboxedRenderer:
         waiting: list[tuple[int, RenderJob]] = []
         with self._lock:
             self._jobs += len(jobs)
+            # Only Jinja runs code of the template; the other dialects are filled in without a child.
             for index, job in enumerate(jobs):
                 if job.dialect is Dialect.JINJA:
                     waiting.append((index, job))
@@ -127,6 +128,7 @@ class SandboxedRenderer:
         try:
             return self._counted(work())
         finally:
+            # Failed work counts too: otherwise templates that raise would be free.
             self._used_s += time.monotonic() - began
 
     def _over(self) -> RenderFailure | None:
@@ -165,6 +167,7 @@ class SandboxedRenderer:
                 else:
                     yield index, self._counted(_result(job, reply))
             waiting = waiting[len(replies) :]
+            # One bad template must not cost a timeout for each of a thousand cases.
             stopped = {key for key, count in kills.items() if count >= MAX_KILLS}
             if stopped:
                 gone = RenderFailure(message=f"the template was stopped {MAX_KILLS} times, no more is tried", gone=True)
@@ -175,6 +178,7 @@ class SandboxedRenderer:
         """Returns the child's replies in order; after a text (why the child is gone) or a fatal one there are no
         more."""
         replies: list[_Reply | str] = []
+        # Sizes and times are checked here as well: the child is untrusted once it has seen a template.
         end = time.monotonic() + self._bounds.time_for(self._jobs) - self._used_s
         room = self._bounds.characters - self._characters
         if self._child is None:
