@@ -70,7 +70,7 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
     rest = elsewhere(state, name, possible)
     table = (_clusters(state, broken), rest.passing, rest.broken, rest.others)
     worst = (_clusters(state, possible), rest.passing, rest.broken, rest.others + rest.unseen)
-    # Boschloo's test blocks, as the more powerful one. Fisher's is cheaper and never smaller: it decides to wait or ask.
+    # Boschloo's test blocks, as the more powerful one. Fisher's is cheaper and never smaller: it may wait or ask.
     p, feared = boschloo_p(*table), fisher_p(*worst)
     reading: GuardReading = GuardReading.HOLDS
     if breaks.p <= level and p <= spend:
