@@ -275,7 +275,7 @@ def diff_part(diff: PromptDiff, detail: Detail) -> str:
 
 
 def confidence_part(confidence: Confidence, card: LineageCard, detail: Detail) -> str:
-    """Returns how sure this is, folded."""
+    """Returns checkpoints, repetitions and detectable drops, folded."""
     said = (*confidence_sentences(confidence, card.latency), *confidence.notes[: detail.notes])
     more = left_out(len(confidence.notes) - detail.notes, "note")
     return fold("Confidence", "\n".join(f"- {prose(sentence)}" for sentence in said) + more)
