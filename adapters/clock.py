@@ -15,7 +15,7 @@ class SystemClock:
         return time.monotonic()
 
     def utc(self) -> datetime:
-        """The time of day, UTC."""
+        """Returns the time of day, UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:

@@ -107,7 +107,7 @@ class GitRepository:
         return UsageError(f"unknown ref {ref!r}", hint=hint)
 
     def default_branch(self) -> str:
-        """The ref that pull requests go to: ``origin/HEAD``'s, else main or master. Raises UsageError."""
+        """Returns the ref that pull requests go to: ``origin/HEAD``'s, else main or master. Raises UsageError."""
         refs = ["refs/remotes/origin/HEAD"]
         refs += [f"refs/{place}/{name}" for place in ("remotes/origin", "heads") for name in ("main", "master")]
         listed = self._in("for-each-ref", "--format=%(refname) %(symref)", *refs).stdout
@@ -123,7 +123,7 @@ class GitRepository:
         )
 
     def merge_base(self, a: str, b: str) -> str | None:
-        """The best common ancestor of two commits; ``None`` if they have none.
+        """Returns the best common ancestor of two commits; ``None`` if they have none.
 
         Raises SourceError where a shallow clone hides it.
         """
@@ -141,7 +141,8 @@ class GitRepository:
         return None
 
     def merge(self, base: str, head: str) -> Merge:
-        """What merging ``head`` into ``base`` gives, as ``git merge`` does it; nothing is written to the repository.
+        """Returns what merging ``head`` into ``base`` gives, as ``git merge`` does it; nothing is written to the
+        repository.
 
         The tree is ``head``'s own where the two have no history in common. Raises SourceError where a shallow clone
         hides the common ancestors, and for a git too old to merge without a worktree.
@@ -167,7 +168,7 @@ class GitRepository:
         return Merge(tree=tree.decode(), bases=bases, conflicts=tuple(text(path) for path in conflicts))
 
     def _merge_bases(self, base: str, head: str) -> tuple[str, ...]:
-        """Every best common ancestor. Raises SourceError where a shallow clone hides them."""
+        """Returns every best common ancestor. Raises SourceError where a shallow clone hides them."""
         if base == head:
             return (base,)
         found = self._in("merge-base", "--all", base, head, check=False)
@@ -183,7 +184,7 @@ class GitRepository:
         return bases
 
     def _is_cut(self, base: str, head: str, bases: Sequence[str]) -> bool:
-        """Whether the history above the common ancestors is incomplete: others may then hide behind the cut."""
+        """Returns whether the history above the common ancestors is incomplete: others may then hide behind the cut."""
         shallow = set((self.git_dir / "shallow").read_text().split())
         between = self._in("rev-list", base, head, *(f"^{common}" for common in bases)).stdout.decode().split()
         return not shallow.isdisjoint(between)
@@ -199,15 +200,15 @@ class GitRepository:
     # -- trees and blobs
 
     def entries(self, commit: str) -> Mapping[str, TreeEntry]:
-        """Every file, link and submodule of the commit's tree."""
+        """Returns every file, link and submodule of the commit's tree."""
         return self._listed(self._in("ls-tree", "-r", "-z", "--full-tree", self._id(commit)).stdout)
 
     def entry(self, commit: str, path: str) -> TreeEntry | None:
-        """One path, without listing the tree."""
+        """Returns one path, without listing the tree."""
         return self.lookup(commit, [path]).get(path)
 
     def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
-        """Those of the paths that the tree has, with sizes. Folders have mode ``040000``."""
+        """Returns those of the paths that the tree has, with sizes. Folders have mode ``040000``."""
         found: dict[str, TreeEntry] = {}
         for batch in batches(paths):
             command = ["ls-tree", "-z", "-t", "-l", "--full-tree", self._id(commit), "--", *batch]
@@ -234,7 +235,7 @@ class GitRepository:
         return tuple(sorted(changed, key=lambda change: (change.after or change.before or _NOWHERE).path))
 
     def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
-        """The contents of blobs by id. Raises SourceError for what isn't here and for more than 16 MiB."""
+        """Returns the contents of blobs by id. Raises SourceError for what isn't here and for more than 16 MiB."""
         wanted = list(dict.fromkeys(self._id(blob) for blob in blobs))
         if not wanted:
             return {}
@@ -399,7 +400,7 @@ _NOWHERE = TreeEntry(path="", mode="", blob="")
 
 
 def _is_small_file(path: bytes) -> bool:
-    """A regular file or link of bearable size; a nested repository (``folder/``) is neither."""
+    """Returns a regular file or link of bearable size; a nested repository (``folder/``) is neither."""
     try:
         found = os.lstat(path)
     except OSError:

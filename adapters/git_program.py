@@ -24,7 +24,8 @@ HARMLESS = {
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The variables for git: those of the caller's that it needs, and ``settings`` as configuration of the command."""
+    """Returns the variables for git: those of the caller's that it needs, and ``settings`` as configuration of the
+    command."""
     env = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
     env |= {
         "HOME": os.devnull,
@@ -73,5 +74,5 @@ def run_git(
 
 
 def text(raw: bytes) -> str:
-    """A path as text. What isn't UTF-8 is escaped: such a file can be named, never configured."""
+    """Returns a path as text. What isn't UTF-8 is escaped: such a file can be named, never configured."""
     return raw.decode(errors="backslashreplace")

@@ -25,7 +25,7 @@ class GenaiPrices:
         self._at = datetime.combine(at, time(12), UTC) if at else None
 
     def price(self, model: ModelConfig) -> Price:
-        """What ``model`` costs, with the prices of long requests.
+        """Returns what ``model`` costs, with the prices of long requests.
 
         Raises ConfigError, with the line to paste, for a model whose price isn't known."""
         if model.price is not None:
@@ -61,7 +61,7 @@ class GenaiPrices:
 
 
 def _is_below(configured: Price, listed: Price) -> bool:
-    """Whether any figure is lower than the same one of the table, or prices of long requests are left out."""
+    """Returns whether any figure is lower than the same one of the table, or prices of long requests are left out."""
     figures = Price.model_fields.keys() - {"tiers", "rate"}
     pairs = ((getattr(configured, name), getattr(listed, name)) for name in figures)
     lower = any(one is not None and other is not None and one < other for one, other in pairs)
@@ -82,7 +82,7 @@ WRITE, WRITE_1H = Decimal("1.25"), Decimal(2)
 
 
 def _with_cache_writes(price: Price, model: ModelConfig) -> Price:
-    """The price with those of Claude's cache writes, which cost more than what is read."""
+    """Returns the price with those of Claude's cache writes, which cost more than what is read."""
     if model.spec.price_table != "anthropic" and "claude" not in model.model.lower():
         return price
     tiers = tuple(tier.model_copy(update=_cache_writes(tier)) for tier in price.tiers)
@@ -97,7 +97,7 @@ def _cache_writes(price: TokenPrices) -> dict[str, Decimal]:
 
 
 def _tokens(table: ModelPrice, read: int) -> dict[str, Decimal | None]:
-    """The prices of a request with ``read`` tokens."""
+    """Returns the prices of a request with ``read`` tokens."""
     return {ours: _at(getattr(table, theirs), read) for ours, theirs in TOKENS.items()}
 
 

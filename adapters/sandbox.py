@@ -105,6 +105,7 @@ class SandboxedRenderer:
         waiting: list[tuple[int, RenderJob]] = []
         with self._lock:
             self._jobs += len(jobs)
+            # Only Jinja runs code of the template; the other dialects are filled in without a child.
             for index, job in enumerate(jobs):
                 if job.dialect is Dialect.JINJA:
                     waiting.append((index, job))
@@ -127,10 +128,11 @@ class SandboxedRenderer:
         try:
             return self._counted(work())
         finally:
+            # Failed work counts too: otherwise templates that raise would be free.
             self._used_s += time.monotonic() - began
 
     def _over(self) -> RenderFailure | None:
-        """Why nothing more is rendered."""
+        """Returns why nothing more is rendered."""
         most_s = self._bounds.time_for(self._jobs)
         if self._used_s >= most_s:
             return RenderFailure(message=f"filling in all cases takes longer than {most_s:.0f} s", gone=True)
@@ -165,6 +167,7 @@ class SandboxedRenderer:
                 else:
                     yield index, self._counted(_result(job, reply))
             waiting = waiting[len(replies) :]
+            # One bad template must not cost a timeout for each of a thousand cases.
             stopped = {key for key, count in kills.items() if count >= MAX_KILLS}
             if stopped:
                 gone = RenderFailure(message=f"the template was stopped {MAX_KILLS} times, no more is tried", gone=True)
@@ -172,8 +175,10 @@ class SandboxedRenderer:
                 waiting = [each for each in waiting if _template_key(each[1]) not in stopped]
 
     def _ask(self, chunk: list[tuple[int, RenderJob]], keys: list[Key]) -> list[_Reply | str]:
-        """The child's replies in order; after a text (why the child is gone) or a fatal one there are no more."""
+        """Returns the child's replies in order; after a text (why the child is gone) or a fatal one there are no
+        more."""
         replies: list[_Reply | str] = []
+        # Sizes and times are checked here as well: the child is untrusted once it has seen a template.
         end = time.monotonic() + self._bounds.time_for(self._jobs) - self._used_s
         room = self._bounds.characters - self._characters
         if self._child is None:
@@ -253,7 +258,7 @@ class _Child:
             raise _Gone("the renderer died") from None
 
     def receive(self, seconds: float) -> _Reply:
-        """The next reply within ``seconds``. Raises _Gone."""
+        """Returns the next reply within ``seconds``. Raises _Gone."""
         deadline = time.monotonic() + seconds
         size = struct.unpack(">I", self._read(4, deadline))[0]
         if size > 12 * MAX_OUTPUT + 1024:  # what JSON makes of characters, at most

@@ -101,7 +101,7 @@ class _Templates:
         self.compiled: list[Any] = []
 
     def render(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The reply to one job."""
+        """Returns the reply to one job."""
         try:
             if not self.compiled:
                 self.compiled = [self.environment.from_string(text) for text in self.messages]
@@ -195,7 +195,7 @@ def _plainly(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _put_out(value: Any) -> Any:
-    """What an expression gives, if it is a JSON value. Raises TypeError."""
+    """Returns what an expression gives, if it is a JSON value. Raises TypeError."""
     for part in _no_json(value):
         name = type(part).__name__
         hint = ": add | list" if name.startswith("dict_") else ""
@@ -204,7 +204,7 @@ def _put_out(value: Any) -> Any:
 
 
 def _no_json(value: Any) -> Iterator[Any]:
-    """The parts of a value that aren't JSON."""
+    """Yields the parts of a value that aren't JSON."""
     from jinja2 import Undefined
 
     if value is None or isinstance(value, str | int | float | Undefined):
@@ -241,7 +241,7 @@ def _sandbox() -> type[ImmutableSandboxedEnvironment]:
 
 
 def _instead(obj: Any, name: object) -> str:
-    """What to write where a function was meant to be a value."""
+    """Returns what to write where a function was meant to be a value."""
     kind = type(obj).__name__
     if isinstance(obj, dict) and name in obj:
         return f"{name} is a function of every {kind}: write [{name!r}] for the value of that name"

@@ -187,7 +187,7 @@ def _planned(
 
 
 def _settled(change: LineageChange, plan: Plan) -> LineageChange:
-    """The change with what planning finds out: what was to be measured and reaches no request needs review."""
+    """Returns the change with what planning finds out: what was to be measured and reaches no request needs review."""
     path = change.candidate.path if change.candidate else change.name
     if plan.unreached:
         listed = ", ".join(plan.unreached[:PLACES]) + (", …" if len(plan.unreached) > PLACES else "")
@@ -210,7 +210,7 @@ def _is_measured(ending: Ending) -> bool:
 
 
 def _holds_back(reason: Reason) -> bool:
-    """Whether a reason explains why nothing was measured. A doubt about the prompt's text doesn't: without a
+    """Returns whether a reason explains why nothing was measured. A doubt about the prompt's text doesn't: without a
     measurement it stays an error, which no review clears."""
     doubt = reason.code is ReasonCode.QUOTED_CASES
     return not doubt and reason.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)

@@ -71,7 +71,7 @@ class FormReader:
         return _with_json(kind, traits, [] if value is None else [value])
 
     def _kind(self, body: str, traits: set[str]) -> tuple[str, JsonValue]:
-        """The kind of a text in words, and the JSON in it."""
+        """Returns the kind of a text in words, and the JSON in it."""
         plain = _plain(body) if len(body) <= SHORT else ""
         if plain in self._labels:
             return "a bare label", None
@@ -91,7 +91,7 @@ class FormReader:
         return ("a few words" if few else "a text"), None
 
     def _labelled(self, body: str, plain: str, traits: set[str]) -> str:
-        """How a short text that is no bare label gives one."""
+        """Returns how a short text that is no bare label gives one."""
         members = [part for part in _SEPARATORS.split(body) if part.strip()]
         if len(members) > 1 and all(one_line(part).strip(_EDGES) in self._folded for part in members):
             traits |= {
@@ -126,8 +126,8 @@ def _traits(body: str, inside: str) -> Iterator[str]:
 
 
 def _hides(text: str) -> bool:
-    """Whether characters without a glyph stand in or beside Latin, Greek or Cyrillic words. Emoji hold some, and other
-    scripts need some."""
+    """Returns whether characters without a glyph stand in or beside Latin, Greek or Cyrillic words. Emoji hold some,
+    and other scripts need some."""
     for found in INVISIBLE.finditer(text):
         left, right = text[: found.start()][-1:], text[found.end() : found.end() + 1]
         if "\ufe00" <= found[0] <= "\ufe0f":
@@ -138,7 +138,7 @@ def _hides(text: str) -> bool:
 
 
 def _restyled(text: str) -> bool:
-    """Whether letters or digits only look like others: full width, mathematical, circled, ligatures."""
+    """Returns whether letters or digits only look like others: full width, mathematical, circled, ligatures."""
     return any(
         "\uff10" <= character <= "\uff5a"
         or "\U0001d400" <= character <= "\U0001d7ff"
@@ -166,7 +166,7 @@ def _with_json(kind: str, traits: set[str], values: Sequence[JsonValue]) -> Answ
 
 
 def _nodes(value: JsonValue) -> Iterator[tuple[str, JsonValue]]:
-    """Every value inside a JSON value, with its path."""
+    """Yields every value inside a JSON value, with its path."""
     rest: list[tuple[str, JsonValue]] = [("", value)]
     while rest:
         place, node = rest.pop()

@@ -78,7 +78,7 @@ class Calibration(Value):
 
 
 def agreement(judge: Sequence[float], people: Sequence[float]) -> Agreement:
-    """The agreement of paired grades from 1 to 5. Raises ValueError for sequences of different lengths."""
+    """Returns the agreement of paired grades from 1 to 5. Raises ValueError for sequences of different lengths."""
     pairs = list(zip(judge, people, strict=True))
     if not pairs:
         return Agreement(pairs=0, exact=None, within_one=None, kappa=None, kappa_bound=None)
@@ -100,7 +100,7 @@ def weighted_kappa(judge: Sequence[float], people: Sequence[float]) -> float | N
 
 
 def _terms(judge: float, person: float) -> tuple[float, ...]:
-    """What one pair adds to n, Σj, Σp, Σj², Σp² and Σ(j − p)²."""
+    """Returns what one pair adds to n, Σj, Σp, Σj², Σp² and Σ(j − p)²."""
     return (1.0, judge, person, judge * judge, person * person, (judge - person) ** 2)
 
 

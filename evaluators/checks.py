@@ -74,7 +74,7 @@ class Checks:
 
 
 def rule_of(check: Check) -> Rule:
-    """The check as a function. Raises ConfigError."""
+    """Returns the check as a function. Raises ConfigError."""
     where = f"check «{check.name}»"
     kinds: dict[str, Callable[[], Rule]] = {
         "equals": lambda: _equals(check.equals or ""),

@@ -59,7 +59,7 @@ class Classification:
         return False
 
     def problem(self, case: TestCase) -> Finding | None:
-        """A case without expectation (unless it forbids something), or with a label that isn't in the set."""
+        """Returns a case without expectation (unless it forbids something), or with a label that isn't in the set."""
         if case.expected is None:
             if case.must_not:
                 return None
@@ -75,7 +75,8 @@ class Classification:
         return None
 
     def expected_labels(self, expected: JsonValue) -> frozenset[str]:
-        """The labels that a case expects, as the configuration spells them; what isn't in the set is left out."""
+        """Returns the labels that a case expects, as the configuration spells them; what isn't in the set is left
+        out."""
         labels = (self._reader.exactly(text) for text in self._expected_texts(expected) or ())
         return frozenset(label for label in labels if label is not None)
 
@@ -90,7 +91,7 @@ class Classification:
         return None if text is None else [text]
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
-        """One Score; ``answer`` holds the understood labels, ``None`` when there are none to understand."""
+        """Returns one Score; ``answer`` holds the understood labels, ``None`` when there are none to understand."""
         reading = self._reader.read_several(output) if self.several else self._reader.read_one(output)
         answer = None if reading.labels is None else ", ".join(reading.labels)
         if reading.labels is None:

@@ -47,8 +47,8 @@ def classification_report(
     compared: Container[int],
     several: bool = False,
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
-    """The report on a lineage's outcomes, as ``report_by_class`` gives it; ``cases`` are what the cells point to, and
-    ``compared`` are the places of those that its scores are made of."""
+    """Returns the report on a lineage's outcomes, as ``report_by_class`` gives it; ``cases`` are what the cells point
+    to, and ``compared`` are the places of those that its scores are made of."""
     part = Classification(labels, several=several)
     said: dict[tuple[int, Arm], list[str | None]] = {}
     for outcome in outcomes:
@@ -70,7 +70,8 @@ def classification_report(
 def report_by_class(
     labels: Sequence[str], cases: Sequence[CaseAnswers], *, several: bool = False
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
-    """One ClassEffect for each label, in order, and the confusion matrix; nothing where no case has both arms' answers.
+    """Returns one ClassEffect for each label, in order, and the confusion matrix; nothing where no case has both arms'
+    answers.
 
     With ``several`` labels a case, each class is counted against the rest, and there is no matrix (``None``).
     """

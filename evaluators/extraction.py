@@ -74,7 +74,7 @@ class Extraction:
         return False
 
     def problem(self, case: TestCase) -> Finding | None:
-        """A case whose expectation isn't a map, names none of the fields, or breaks a field's rule."""
+        """Returns a case whose expectation isn't a map, names none of the fields, or breaks a field's rule."""
         if not isinstance(case.expected, dict):
             what = "it expects nothing" if case.expected is None else "expected is not a map of fields"
             return finding(case, what, "write `expected: {field: value, …}`; `null` for a field that must be absent")
@@ -87,7 +87,7 @@ class Extraction:
         return None
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
-        """The mean and every field; an answer without a JSON object scores 0 on all."""
+        """Returns the mean and every field; an answer without a JSON object scores 0 on all."""
         reading = read_object(output)
         if not reading.found or not isinstance(reading.value, dict):
             return tuple(Score(metric=spec.name, value=0, reason=reading.problem) for spec in self.metrics)
@@ -150,12 +150,12 @@ def unexpected(fields: Mapping[str, FieldRule], expectations: Iterable[JsonValue
 
 
 def holds(fields: Mapping[str, JsonValue], name: str) -> bool:
-    """Whether the field is there, as a key or at the dotted path; null counts."""
+    """Returns whether the field is there, as a key or at the dotted path; null counts."""
     return _found(fields, name) is not None
 
 
 def _lookup(fields: Mapping[str, JsonValue], name: str) -> JsonValue:
-    """The field's value: the key itself, else the dotted path; ``None`` when there is none."""
+    """Returns the field's value: the key itself, else the dotted path; ``None`` when there is none."""
     found = _found(fields, name)
     return None if found is None else found[0]
 

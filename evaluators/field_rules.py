@@ -30,7 +30,7 @@ RIGHT = FieldResult(1.0)
 
 
 def compare_field(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    """The field's score in [0, 1]. ``None`` stands for a field that isn't there as for ``null``.
+    """Returns the field's score in [0, 1]. ``None`` stands for a field that isn't there as for ``null``.
 
     The reason begins with ``missing`` (expected, not given), ``hallucinated`` (given, nothing expected) or ``wrong``.
     """
@@ -49,7 +49,7 @@ def compare_field(rule: FieldRule, expected: JsonValue, given: JsonValue) -> Fie
 
 
 def show(value: JsonValue, limit: int = 60) -> str:
-    """A JSON value for a reason: short, on one line, texts as they are."""
+    """Returns a JSON value for a reason: short, on one line, texts as they are."""
     return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), limit)
 
 
@@ -63,7 +63,7 @@ def same_json(one: JsonValue, other: JsonValue) -> bool:
 
 
 def expectation_problem(rule: FieldRule, expected: JsonValue) -> str | None:
-    """Why ``expected`` can't be compared by ``rule``, if so."""
+    """Returns why ``expected`` can't be compared by ``rule``, if so."""
     if _nothing(expected):
         return None
     if rule.kind is FieldKind.ABSENT:
@@ -84,7 +84,7 @@ def _wrong(expected: JsonValue, given: JsonValue, why: str = "") -> FieldResult:
 
 
 def _plain(value: JsonValue) -> str:
-    """One spelling of a value for the forgiving comparisons; a key with null is as good as none."""
+    """Returns one spelling of a value for the forgiving comparisons; a key with null is as good as none."""
     if isinstance(value, str):
         return normalised(value)
     if isinstance(value, dict):
@@ -154,7 +154,7 @@ def _set(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
 
 
 def _as_members(value: JsonValue) -> Sequence[JsonValue]:
-    """The members of a list, of an enumeration in a text, or the value alone."""
+    """Returns the members of a list, of an enumeration in a text, or the value alone."""
     if isinstance(value, str):
         separator = next((mark for mark in ("\n", ";", ",") if mark in value), ",")
         return [member.strip() for member in value.split(separator) if member.strip()]

@@ -82,7 +82,8 @@ class RubricJudge:
         return None
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
-        """The averaged grades; every metric fails if one of the calls does: nothing is averaged over survivors."""
+        """Returns the averaged grades; every metric fails if one of the calls does: nothing is averaged over
+        survivors."""
         calls: list[Grades] = []
         for call in range(BLIND_CALLS):
             request = self.request(case, output, call=call)
@@ -109,7 +110,7 @@ class RubricJudge:
         )
 
     def request(self, case: TestCase, output: str, *, call: int) -> Request:
-        """What the judge is asked in the ``call``-th blind call about ``output``; equal for equal material."""
+        """Returns what the judge is asked in the ``call``-th blind call about ``output``; equal for equal material."""
         names = list(self._rubric.dimensions)
         if call % 2:
             names.reverse()
@@ -146,8 +147,8 @@ _GRADE = re.compile(rf"([{WORST}-{BEST}])(?:\.0+)?(?:\s*/\s*{BEST})?")
 
 
 def read_grades(text: str, names: tuple[str, ...]) -> Reading[Grades]:
-    """The grades in a judge's reply: one JSON object, alone or in a fence, with exactly these dimensions. What a model
-    thinks aloud before it is left out."""
+    """Returns the grades in a judge's reply: one JSON object, alone or in a fence, with exactly these dimensions. What
+    a model thinks aloud before it is left out."""
     reading = read_json(without_reasoning(text))
     if not isinstance(reading.value, dict):
         return Reading(None, f"the judge's reply is no JSON object: {reading.problem or shown(text, 40)}")

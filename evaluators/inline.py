@@ -96,7 +96,7 @@ class InlineEvaluators:
         return next((found for _, single in self._singles if (found := single.problem(case)) is not None), None)
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
-        """The mean and every evaluator's score."""
+        """Returns the mean and every evaluator's score."""
         scores = [await single.score(case, output.strip(), ask) for _, single in self._singles]
         failed = next((score for score in scores if isinstance(score, EvaluatorFailure)), None)
         if failed is not None:
@@ -219,7 +219,7 @@ class _Chooser:
 
 
 def _variables(case: TestCase) -> dict[str, str]:
-    """The case's inputs and what it expects, as texts; what isn't one as JSON."""
+    """Returns the case's inputs and what it expects, as texts; what isn't one as JSON."""
     values: Mapping[str, JsonValue] = {"expected": case.expected, **case.inputs}
     return {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -101,7 +101,7 @@ def read_json(text: str) -> JsonReading:
 
 
 def read_object(text: str) -> JsonReading:
-    """The first JSON object of ``text``; ``value`` is then a dict.
+    """Returns the first JSON object of ``text``; ``value`` is then a dict.
 
     A fenced object goes before prose, what follows a reasoning block before the block. The first thing that starts
     like an object must be one: duplicate keys, NaN, infinities and a missing end are failures, not reasons to look

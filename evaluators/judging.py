@@ -59,7 +59,7 @@ class Fence:
 def judge_request(
     judge: ModelConfig, system: str, user: str, *, schema: dict[str, JsonValue] | None = None, name: str = "grades"
 ) -> Request:
-    """The request to ``judge``; with ``schema`` the reply is JSON of that shape."""
+    """Returns the request to ``judge``; with ``schema`` the reply is JSON of that shape."""
     default = None if judge.default_limit is None else MAX_TOKENS
     fixed: dict[str, object] = {"max_tokens": judge.parameters.max_tokens or default, "tools": ()}
     if schema is not None:
@@ -75,7 +75,7 @@ def judge_request(
 
 
 async def ask_judge(request: Request, ask: Ask, read: Callable[[str], Reading[T]], *, call: int) -> Reading[T]:
-    """The judge's reply to its ``call``-th blind call as ``read`` understands it.
+    """Returns the judge's reply to its ``call``-th blind call as ``read`` understands it.
 
     A reply that can't be understood is asked for once more, under another repetition index; no answer at all isn't,
     since ``ask`` has tried that already.

@@ -68,7 +68,8 @@ class LabelReading:
 
 
 def _spaceless(character: str) -> bool:
-    """Whether words of the character's script are written without blanks between them (Chinese, Japanese, Thai, …)."""
+    """Returns whether words of the character's script are written without blanks between them (Chinese, Japanese,
+    Thai, …)."""
     return "\u0e00" <= character <= "\u0eff" or "\u1000" <= character <= "\u109f" or "\u2e80" <= character <= "\ua4cf"
 
 
@@ -262,7 +263,7 @@ def _is_key(key: str) -> bool:
 
 
 def _stated(value: JsonValue) -> list[str]:
-    """The texts that a JSON answer states as its label or labels."""
+    """Returns the texts that a JSON answer states as its label or labels."""
     if isinstance(value, dict):
         by_key = {fold(key[:80]): item for key, item in value.items()}
         for key in _RANKED_KEYS:

@@ -63,13 +63,14 @@ class LineageEvaluator:
         return self._parts[0].ignores_case
 
     def problem(self, case: TestCase) -> Finding | None:
-        """Why ``case`` can't be scored, found before any call."""
+        """Returns why ``case`` can't be scored, found before any call."""
         if not all(map(one_line, case.must_not)):
             return finding(case, "a text of must_not is blank", "every answer holds it: remove it")
         return next((problem for part in self._parts if (problem := part.problem(case)) is not None), None)
 
     async def score(self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int) -> Scores:  # noqa: ARG002
-        """One entry for each metric, in order. Equal outputs are graded once, whatever arm or repetition they are."""
+        """Returns one entry for each metric, in order. Equal outputs are graded once, whatever arm or repetition they
+        are."""
         if completion.finish.scores_zero:
             why = _FINISHES[completion.finish]
             return tuple(Score(metric=spec.name, value=0, reason=why) for spec in self._metrics)
@@ -104,7 +105,8 @@ class LineageEvaluator:
 
 
 async def _scored(part: MetricGroup, case: TestCase, completion: Completion, ask: Ask) -> Scores:
-    """The part's scores. An answer that it can't take is a missing value: one answer must not end a whole run."""
+    """Returns the part's scores. An answer that it can't take is a missing value: one answer must not end a whole
+    run."""
     try:
         return await part.score(case, output_text(completion), ask)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:

@@ -73,7 +73,7 @@ def _plain_digits(digits: str) -> str | None:
 
 
 def same_number(expected: Quantity, given: Quantity, tolerance: float) -> bool:
-    """Whether two numbers are at most ``tolerance`` apart.
+    """Returns whether two numbers are at most ``tolerance`` apart.
 
     A percent sign on one side only: “85%” is 85 where 85 is meant and 0.85 where 0.85 is, told by whether the bare
     number is above 1. Two different currencies are never the same. Binary floats may differ in their last digits.

@@ -31,7 +31,7 @@ class EvaluatorSources:
     """Whether the judge is known to agree with people, so that its grades decide."""
 
     def needed_judge(self) -> ModelConfig:
-        """The judge of the rubric. Raises ConfigError where there is none."""
+        """Returns the judge of the rubric. Raises ConfigError where there is none."""
         if self.judge is None:
             raise ConfigError("a rubric needs a judge", hint="add `judge: {model: …}` to the lineage")
         return self.judge
@@ -61,14 +61,14 @@ class MetricGroup(Protocol):
         ...
 
     def problem(self, case: TestCase) -> Finding | None:
-        """Why ``case`` can't be scored, found before any call."""
+        """Returns why ``case`` can't be scored, found before any call."""
         ...
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
-        """One entry for each metric, in order. ``output`` is untrusted."""
+        """Returns one entry for each metric, in order. ``output`` is untrusted."""
         ...
 
 
 def finding(case: TestCase, what: str, hint: str) -> Finding:
-    """What is wrong with ``case``, located by its line if it has one."""
+    """Returns what is wrong with ``case``, located by its line if it has one."""
     return Finding(what=f"case «{case.id}»: {what}", where=f"line {case.line}" if case.line else None, hint=hint)

@@ -26,7 +26,7 @@ def evaluator_for(
     cases: Sequence[TestCase] = (),
     calibrated: bool | None = None,
 ) -> Evaluator:
-    """The evaluator that the lineage's configuration describes.
+    """Returns the evaluator that the lineage's configuration describes.
 
     Everything comes from the base commit: ``prompt`` too, whose inline evaluators score a generation lineage that has
     no rubric. ``cases`` are the gating ones: they tell the fields of an extraction that doesn't list them.
@@ -41,12 +41,12 @@ def evaluator_for(
 
 
 def check_expectations(evaluator: Evaluator, cases: Iterable[TestCase]) -> tuple[Finding, ...]:
-    """One Finding for each case that the evaluator can't score; nothing may be run before they are fixed."""
+    """Returns one Finding for each case that the evaluator can't score; nothing may be run before they are fixed."""
     return tuple(problem for case in cases if (problem := evaluator.problem(case)) is not None)
 
 
 def _parts(sources: EvaluatorSources) -> Iterator[MetricGroup]:
-    """The part with the overall metric first."""
+    """Yields the part with the overall metric first."""
     module, _, function = USE_CASES[sources.lineage.use_case].builds.partition(":")
     build: Callable[[EvaluatorSources], MetricGroup] = getattr(importlib.import_module(module), function)
     overall = build(sources)

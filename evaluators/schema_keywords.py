@@ -71,7 +71,7 @@ def _ignored_beside_ref(key: str) -> tuple[str, str] | None:
 
 
 def _idle(key: str, node: Mapping[str, JsonValue], known: Collection[str]) -> tuple[str, str] | None:
-    """Why the keyword does nothing in this schema, and how to fix it."""
+    """Returns why the keyword does nothing in this schema, and how to fix it."""
     if key in _WITHOUT_EFFECT or key.startswith("x-"):
         return None
     if key in _ANNOTATIONS:

@@ -43,12 +43,14 @@ def one_line(text: str) -> str:
 
 
 def contains(text: str, part: str) -> bool:
-    """Whether ``part`` occurs in ``text``, whatever case, Unicode form, dashes, line breaks, invisible characters."""
+    """Returns whether ``part`` occurs in ``text``, whatever case, Unicode form, dashes, line breaks, invisible
+    characters."""
     return one_line(part) in one_line(text)
 
 
 def without_reasoning(text: str) -> str:
-    """What follows the last closing tag of a reasoning block, or ``text`` when there is none or nothing follows."""
+    """Returns what follows the last closing tag of a reasoning block, or ``text`` when there is none or nothing
+    follows."""
     end = max(text.rfind(tag) + len(tag) if tag in text else 0 for tag in _REASONING_ENDS)
     return text[end:] if text[end:].strip() else text
 
@@ -63,7 +65,7 @@ def without_fence(text: str) -> str:
 
 
 def output_text(completion: Completion) -> str:
-    """What there is to score: the text, or the arguments of the only tool call when there is no text."""
+    """Returns what there is to score: the text, or the arguments of the only tool call when there is no text."""
     if not completion.text.strip() and len(completion.tool_calls) == 1:
         return completion.tool_calls[0].arguments
     return completion.text

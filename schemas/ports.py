@@ -27,15 +27,16 @@ class SourceTree(Protocol):
     """Commits as data: trees and blobs, never a worktree. Raises SourceError."""
 
     def entries(self, commit: str) -> Mapping[str, TreeEntry]:
-        """Every path of the commit's tree."""
+        """Returns every path of the commit's tree."""
         ...
 
     def entry(self, commit: str, path: str) -> TreeEntry | None:
-        """One path, without listing the tree."""
+        """Returns one path, without listing the tree."""
         ...
 
     def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
-        """Those of the paths that the tree has, with sizes, without listing it. Folders have mode ``040000``."""
+        """Returns those of the paths that the tree has, with sizes, without listing it. Folders have mode
+        ``040000``."""
         ...
 
     def find(self, commit: str, globs: Sequence[str]) -> tuple[TreeEntry, ...]:
@@ -43,7 +44,8 @@ class SourceTree(Protocol):
         ...
 
     def merge(self, base: str, head: str) -> Merge:
-        """What merging ``head`` into ``base`` gives; ``head``'s own tree where they have no history in common."""
+        """Returns what merging ``head`` into ``base`` gives; ``head``'s own tree where they have no history in
+        common."""
         ...
 
     def changes(self, before: str, after: str) -> tuple[TreeChange, ...]:
@@ -51,7 +53,7 @@ class SourceTree(Protocol):
         ...
 
     def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
-        """The contents of blobs by id."""
+        """Returns the contents of blobs by id."""
         ...
 
 
@@ -79,7 +81,7 @@ class TemplateRenderer(Protocol):
     """Fills in templates where they can do no harm."""
 
     def render(self, jobs: Sequence[RenderJob]) -> list[tuple[Message, ...] | RenderFailure]:
-        """One result for each job, in order."""
+        """Returns one result for each job, in order."""
         ...
 
 
@@ -87,7 +89,7 @@ class ModelProvider(Protocol):
     """Asks one model. Never raises for what goes wrong with one call: that is a CompletionError."""
 
     async def complete(self, request: Request, *, repetition: int, timeout_s: float) -> Completion | CompletionError:
-        """One attempt within ``timeout_s`` seconds. ``repetition`` seeds only what is simulated."""
+        """Returns one attempt within ``timeout_s`` seconds. ``repetition`` seeds only what is simulated."""
         ...
 
     async def aclose(self) -> None:
@@ -114,13 +116,13 @@ class Evaluator(Protocol):
         ...
 
     def problem(self, case: TestCase) -> Finding | None:
-        """Why ``case`` can't be scored (a wrong expectation), found before any call."""
+        """Returns why ``case`` can't be scored (a wrong expectation), found before any call."""
         ...
 
     async def score(
         self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int
     ) -> tuple[Score | EvaluatorFailure, ...]:
-        """One entry for each metric, in order. Pure unless it asks a judge."""
+        """Returns one entry for each metric, in order. Pure unless it asks a judge."""
         ...
 
 
@@ -132,7 +134,7 @@ class Clock(Protocol):
         ...
 
     def utc(self) -> datetime:
-        """The time of day, aware, UTC."""
+        """Returns the time of day, aware, UTC."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -161,7 +163,7 @@ class OutcomeStore(Protocol):
         ...
 
     async def history(self, digests: Sequence[str]) -> Mapping[str, tuple[StoredCompletion, ...]]:
-        """Every row of each request digest, old ones too, oldest first: for planning, never for a decision."""
+        """Returns every row of each request digest, old ones too, oldest first: for planning, never for a decision."""
         ...
 
     async def plan(self, content_digest: str) -> JsonValue:
@@ -193,7 +195,7 @@ class PullRequestHost(Protocol):
         ...
 
     def commit(self, name: str) -> Sha:
-        """The commit that a branch, a tag or an id names."""
+        """Returns the commit that a branch, a tag or an id names."""
         ...
 
     def branch(self, name: str) -> Sha:
@@ -205,15 +207,15 @@ class PullRequestHost(Protocol):
         ...
 
     def reviews(self, number: int) -> tuple[Review, ...]:
-        """Every review, oldest first."""
+        """Returns every review, oldest first."""
         ...
 
     def authorship(self, number: int) -> Authorship:
-        """Who opened, committed to and pushed to this pull request."""
+        """Returns who opened, committed to and pushed to this pull request."""
         ...
 
     def may_write(self, login: str) -> bool:
-        """Whether this person may push to the repository, now. Any doubt is a no."""
+        """Returns whether this person may push to the repository, now. Any doubt is a no."""
         ...
 
     def set_status(self, sha: Sha, status: CommitStatus) -> None:
@@ -221,11 +223,11 @@ class PullRequestHost(Protocol):
         ...
 
     def statuses(self, sha: Sha, context: str) -> tuple[CommitStatus, ...]:
-        """The statuses of one context and of those that add a base to it (``context (base)``), newest first."""
+        """Returns the statuses of one context and of those that add a base to it (``context (base)``), newest first."""
         ...
 
     def required_checks(self, branch: str) -> tuple[RequiredCheck, ...]:
-        """What must pass before anything is merged into the branch."""
+        """Returns what must pass before anything is merged into the branch."""
         ...
 
     def find_comment(self, number: int, marker: str) -> Comment | None:
@@ -241,5 +243,5 @@ class PullRequestHost(Protocol):
         ...
 
     def download(self, artifact: Artifact, *, max_bytes: int) -> bytes:
-        """The artifact's zip archive."""
+        """Returns the artifact's zip archive."""
         ...

@@ -16,7 +16,7 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other fields; what was cached about this value (a digest) does not come along."""
+        """Returns a copy with other fields; what was cached about this value (a digest) does not come along."""
         copied = super().model_copy(update=update, deep=deep)
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
             del copied.__dict__[name]
@@ -28,7 +28,8 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
 def canonical_json(value: Any) -> bytes:
-    """The one JSON spelling of ``value`` (sorted keys, no blanks, UTF-8), so that equal values have equal bytes.
+    """Returns the one JSON spelling of ``value`` (sorted keys, no blanks, UTF-8), so that equal values have equal
+    bytes.
 
     Raises ValueError for NaN and infinities.
     """
@@ -36,5 +37,5 @@ def canonical_json(value: Any) -> bytes:
 
 
 def digest_of(value: Any) -> str:
-    """The SHA-256 of ``canonical_json(value)``, as 64 hexadecimal digits."""
+    """Returns the SHA-256 of ``canonical_json(value)``, as 64 hexadecimal digits."""
     return hashlib.sha256(canonical_json(value)).hexdigest()

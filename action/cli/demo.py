@@ -37,11 +37,11 @@ def demo(output: Path | None, *, color: bool | None) -> Exit:
         rows.append((proposal, card))
     say(f"\n{'━' * 100}\n")
     for proposal, card in rows:
-        mark = "(expected)" if _deserved(proposal, card) else f"EXPECTED {proposal.expect}"
+        mark = "(expected)" if _as_expected(proposal, card) else f"EXPECTED {proposal.expect}"
         say(f"{card.status:<15} {proposal.title:<52} {mark}\n")
     say(f"\nscorecard.md, scorecard.json and report.html of each are in {folder}\n")
     say(f"try it yourself: {_program()} check --repo {folder / 'repository'} --head {proposals[0].branch}\n")
-    return Exit.PASS if all(_deserved(proposal, card) for proposal, card in rows) else Exit.BLOCKED
+    return Exit.PASS if all(_as_expected(proposal, card) for proposal, card in rows) else Exit.BLOCKED
 
 
 def _options(folder: Path, proposal: StagedPullRequest) -> CheckOptions:
@@ -60,7 +60,7 @@ def _options(folder: Path, proposal: StagedPullRequest) -> CheckOptions:
     )
 
 
-def _deserved(proposal: StagedPullRequest, card: Scorecard) -> bool:
+def _as_expected(proposal: StagedPullRequest, card: Scorecard) -> bool:
     """Whether the verdict has the expected reason: a blocked pull request must be blocked by what is wrong with it."""
     reasons = [*card.reasons, *(reason for lineage in card.lineages for reason in lineage.reasons)]
     return card.status is proposal.expect and any(

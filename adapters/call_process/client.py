@@ -147,7 +147,7 @@ class CalledProvider:
     number: int
 
     async def complete(self, request: Request, *, repetition: int, timeout_s: float) -> Completion | CompletionError:
-        """One attempt."""
+        """Returns one attempt."""
         return await self.caller.ask(self.number, request, repetition, timeout_s)
 
     async def aclose(self) -> None:
@@ -181,7 +181,7 @@ class Child(asyncio.Protocol):
         self._say(Order(opening=opening))
 
     def has_opened(self, provider: int) -> bool:
-        """Whether it is ready for calls."""
+        """Returns whether it is ready for calls."""
         return provider in self._open and not self.gone
 
     async def opens(self, provider: int) -> bool:

@@ -73,8 +73,8 @@ def started_for(environment: Mapping[str, str]) -> CallingProcess | None:
 
 
 def _folders() -> list[str]:
-    """Where our modules are found, and those that the user installed without an environment (``pip install --user``):
-    an isolated Python leaves them out, and would take the system's older ones."""
+    """Returns where our modules are found, and those that the user installed without an environment (``pip install
+    --user``): an isolated Python leaves them out, and would take the system's older ones."""
     return [str(ROOT), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
 
 

@@ -57,7 +57,7 @@ def login(user: JsonValue) -> str:
 
 
 def moment(row: Json, name: str) -> datetime:
-    """A time, aware; HostError where there is none."""
+    """Returns a time, aware; HostError where there is none."""
     try:
         found = datetime.fromisoformat(text(row, name))
     except ValueError:
@@ -68,22 +68,22 @@ def moment(row: Json, name: str) -> datetime:
 
 
 def words(value: JsonValue) -> dict[str, str]:
-    """An object of texts, such as permissions."""
+    """Returns an object of texts, such as permissions."""
     return {name: level for name, level in an_object(value).items() if isinstance(level, str)}
 
 
 def texts(value: JsonValue) -> tuple[str, ...]:
-    """A list of texts, such as events; empty where there is none."""
+    """Returns a list of texts, such as events; empty where there is none."""
     return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
 
 def comment(row: Json) -> Comment:
-    """One comment."""
+    """Returns one comment."""
     return Comment(id=number(row, "id"), url=optional(row, "html_url") or "")
 
 
 def pull_request(row: Json) -> HostedPullRequest:
-    """One pull request."""
+    """Returns one pull request."""
     base, head = an_object(row.get("base")), an_object(row.get("head"))
     repository = head.get("repo")
     return HostedPullRequest(
@@ -101,7 +101,7 @@ def pull_request(row: Json) -> HostedPullRequest:
 
 
 def artifact(row: Json) -> Artifact | None:
-    """One artifact; ``None`` for an expired one and one that no run left."""
+    """Returns one artifact; ``None`` for an expired one and one that no run left."""
     run = row.get("workflow_run")
     if row.get("expired") or not isinstance(run, dict):
         return None
@@ -116,7 +116,7 @@ def artifact(row: Json) -> Artifact | None:
 
 
 def check(row: Json) -> HostedCheck:
-    """One check run."""
+    """Returns one check run."""
     output, app = an_object(row.get("output")), row.get("app")
     return HostedCheck(
         id=number(row, "id"),
@@ -149,7 +149,7 @@ def role(row: Json) -> Role:
 
 
 def installation(row: Json) -> Installation:
-    """One installation of the App."""
+    """Returns one installation of the App."""
     return Installation(
         id=number(row, "id"),
         account=login(row.get("account")),
@@ -160,7 +160,7 @@ def installation(row: Json) -> Installation:
 
 
 def repository(row: Json) -> HostedRepository:
-    """One repository."""
+    """Returns one repository."""
     return HostedRepository(
         id=number(row, "id"),
         full_name=text(row, "full_name"),
@@ -170,7 +170,7 @@ def repository(row: Json) -> HostedRepository:
 
 
 def delivery(row: Json) -> HookDelivery:
-    """One delivery of a webhook."""
+    """Returns one delivery of a webhook."""
     installed, where = row.get("installation_id"), row.get("repository_id")
     return HookDelivery(
         id=number(row, "id"),

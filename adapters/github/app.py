@@ -72,7 +72,7 @@ class GitHubApp:
         )  # fmt: skip
 
     def itself(self) -> HostedApp:
-        """The App as GitHub knows it now."""
+        """Returns the App as GitHub knows it now."""
         row = an_object(self._calls.get("/app"))
         return HostedApp(
             id=answers.number(row, "id"),
@@ -91,18 +91,19 @@ class GitHubApp:
         return self._itself.login
 
     def installations(self) -> tuple[Installation, ...]:
-        """Every account that installed it, suspended ones too."""
+        """Returns every account that installed it, suspended ones too."""
         return tuple(answers.installation(an_object(row)) for row in self._calls.pages("/app/installations"))
 
     def repositories(self, installation_id: int) -> tuple[HostedRepository, ...]:
-        """What the installation covers."""
+        """Returns what the installation covers."""
         auth, forget = self._installed((installation_id, None, tuple(LISTING.items())))
         forget()  # what was covered when an older token was made says nothing about now, and content is removed by this
         rows = self._open(auth, forget).pages("/installation/repositories", "repositories")
         return tuple(answers.repository(an_object(row)) for row in rows)
 
     def host(self, installation_id: int, repository: str) -> AppHost:
-        """The repository ``owner/name``, with tokens that reach nothing else and are renewed when they expire."""
+        """Returns the repository ``owner/name``, with tokens that reach nothing else and are renewed when they
+        expire."""
         auth, forget = self._installed((installation_id, repository, ()))
         return AppHost(
             repository, auth, app_id=self.app_id, login=self.login, api_url=self.api_url, proxy=self._proxy,
@@ -115,7 +116,7 @@ class GitHubApp:
         return self._token((installation_id, repository, tuple(READING.items())))
 
     def hook(self) -> HookSettings:
-        """Where GitHub sends the App's webhooks."""
+        """Returns where GitHub sends the App's webhooks."""
         row = an_object(self._calls.get("/app/hook/config"))
         return HookSettings(
             url=answers.optional(row, "url") or "",
@@ -137,7 +138,7 @@ class GitHubApp:
         return tuple(found)
 
     def delivery(self, number: int) -> Mapping[str, JsonValue]:
-        """The payload of one delivery."""
+        """Returns the payload of one delivery."""
         row = an_object(self._calls.get(f"/app/hook/deliveries/{number}"))
         return an_object(an_object(row.get("request")).get("payload"))
 
@@ -149,7 +150,7 @@ class GitHubApp:
             self._tokens.pop(scope, None)
 
     def _token(self, scope: Scope) -> str:
-        """A token of this scope, asked for once by however many threads want it."""
+        """Returns a token of this scope, asked for once by however many threads want it."""
         with self._lock:
             asking = self._asking.setdefault(scope, threading.Lock())
         with asking:

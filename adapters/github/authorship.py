@@ -46,7 +46,7 @@ def read_authorship(calls: Calls, at: str, number: int) -> Authorship:
 
 
 def _pushes(calls: Calls, repository: str | None, branch: str) -> tuple[Push, ...] | None:
-    """The pushes to a branch, newest first; ``None`` where GitHub doesn't show them (a private fork)."""
+    """Returns the pushes to a branch, newest first; ``None`` where GitHub doesn't show them (a private fork)."""
     if repository is None:
         return None
     try:
@@ -84,7 +84,7 @@ def _claimed(name: str, email: str) -> Iterator[str]:
 
 
 def _actor(user: JsonValue) -> str:
-    """A login; a bot's ends in ``[bot]`` even where GitHub's own doesn't."""
+    """Returns a login; a bot's ends in ``[bot]`` even where GitHub's own doesn't."""
     login = answers.login(user)
     bot = isinstance(user, dict) and user.get("type") == "Bot"
     return f"{login}[bot]" if bot and not login.endswith("[bot]") else login

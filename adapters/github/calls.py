@@ -98,11 +98,11 @@ class Calls:
         self._renew = renew
 
     def get(self, path: str, **query: str | int) -> JsonValue:
-        """The answer's JSON; repeated until it comes or the deadline has passed."""
+        """Returns the answer's JSON; repeated until it comes or the deadline has passed."""
         return self._repeat("GET", path, query, None)[1]
 
     def pages(self, path: str, wrap: str | None = None, **query: str | int) -> list[JsonValue]:
-        """The rows of every page. ``wrap`` names the key that holds them where GitHub wraps lists."""
+        """Returns the rows of every page. ``wrap`` names the key that holds them where GitHub wraps lists."""
         rows: list[JsonValue] = []
         for page in range(1, MOST_PAGES + 1):
             headers, answer = self._repeat("GET", path, {**query, "per_page": 100, "page": page}, None)
@@ -115,7 +115,7 @@ class Calls:
         raise HostError(f"GitHub has more than {MOST_PAGES * 100:,} rows", where=path)
 
     def page(self, path: str, cursor: str) -> tuple[list[JsonValue], str]:
-        """A page of a list that GitHub numbers by cursors: its rows, and the next page's cursor or nothing."""
+        """Returns a page of a list that GitHub numbers by cursors: its rows, and the next page's cursor or nothing."""
         after = {"cursor": cursor} if cursor else {}
         headers, rows = self._repeat("GET", path, {"per_page": 100, **after}, None)
         if not isinstance(rows, list):
@@ -124,7 +124,8 @@ class Calls:
         return rows, unquote(following[1]) if following else ""
 
     def following(self, path: str, most: int, **query: str | int) -> list[JsonValue]:
-        """The rows of a list whose pages GitHub links by an ``after`` cursor, newest first, at most about ``most``."""
+        """Returns the rows of a list whose pages GitHub links by an ``after`` cursor, newest first, at most about
+        ``most``."""
         rows: list[JsonValue] = []
         after: dict[str, str] = {}
         while True:
@@ -138,7 +139,7 @@ class Calls:
             after = {"after": unquote(found[1])}
 
     def location(self, path: str) -> str:
-        """Where a download that GitHub redirects to lies."""
+        """Returns where a download that GitHub redirects to lies."""
         headers, _ = self._repeat("GET", path, {}, None)
         if not headers.get("location", "").startswith(f"{self._scheme}://"):
             raise HostError("GitHub didn't say where the download lies, or not safely", where=path)

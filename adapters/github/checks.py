@@ -56,7 +56,7 @@ class AppHost(GitHubHost):
         return tuple(sorted(ours, key=lambda check: check.id, reverse=True))
 
     def create_check(self, run: CheckRun, look: Look | None = None) -> int:
-        """The id of the check run with ``run.external_id``, made as ``run`` wants it or updated to it.
+        """Returns the id of the check run with ``run.external_id``, made as ``run`` wants it or updated to it.
 
         There is one however many answers get lost and however often a worker dies. ``look`` as for ``update_check``.
         """

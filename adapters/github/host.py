@@ -79,7 +79,7 @@ class GitHubHost:
         proxy: str | None = None,
         ca_bundle: str | None = None,
     ) -> GitHubHost:
-        """A host for a ready token (the Actions token, or a person's)."""
+        """Returns a host for a ready token (the Actions token, or a person's)."""
         from github import Auth
 
         return cls(repository, Auth.Token(token), api_url=api_url, proxy=proxy, ca_bundle=ca_bundle)
@@ -93,7 +93,7 @@ class GitHubHost:
         return text(an_object(self._calls.get(self._at)), "default_branch")
 
     def commit(self, name: str) -> Sha:
-        """The commit that a branch, a tag or an id names."""
+        """Returns the commit that a branch, a tag or an id names."""
         return text(an_object(self._calls.get(f"{self._at}/commits/{quote(name, safe='/')}")), "sha")
 
     def branch(self, name: str) -> Sha:
@@ -102,7 +102,7 @@ class GitHubHost:
         return text(an_object(answer.get("object")), "sha")
 
     def open_pull_requests(self, base: str | None = None) -> tuple[HostedPullRequest, ...]:
-        """Every open pull request, or those to one branch, newest first."""
+        """Returns every open pull request, or those to one branch, newest first."""
         to = {} if base is None else {"base": base}
         rows = self._calls.pages(f"{self._at}/pulls", state="open", **to)
         return tuple(answers.pull_request(an_object(row)) for row in rows)
@@ -113,7 +113,7 @@ class GitHubHost:
         return tuple(answers.pull_request(an_object(row)) for row in rows)
 
     def reviews(self, number: int) -> tuple[Review, ...]:
-        """Every review, oldest first."""
+        """Returns every review, oldest first."""
         rows = map(an_object, self._calls.pages(f"{self._at}/pulls/{number}/reviews"))
         return tuple(
             Review(
@@ -131,7 +131,7 @@ class GitHubHost:
         return read_authorship(self._calls, self._at, number)
 
     def may_write(self, login: str) -> bool:
-        """Whether this person may push, now. Deleted people and refused questions count as no."""
+        """Returns whether this person may push, now. Deleted people and refused questions count as no."""
         if not login:
             return False
         try:
@@ -141,7 +141,7 @@ class GitHubHost:
         return an_object(answer).get("permission") in CAN_WRITE
 
     def role(self, login: str) -> Role:
-        """What this person may do in the repository, now. Somebody whom GitHub doesn't know there has no role.
+        """Returns what this person may do in the repository, now. Somebody whom GitHub doesn't know there has no role.
 
         Raises HostError where GitHub couldn't be asked: that is no answer.
         """
@@ -186,7 +186,7 @@ class GitHubHost:
                 return
 
     def statuses(self, sha: Sha, context: str) -> tuple[CommitStatus, ...]:
-        """The statuses of one context and of those that add a base to it (``context (base)``), newest first."""
+        """Returns the statuses of one context and of those that add a base to it (``context (base)``), newest first."""
         rows = map(an_object, self._calls.pages(f"{self._at}/commits/{sha}/statuses"))
         return tuple(
             CommitStatus(
@@ -254,7 +254,8 @@ class GitHubHost:
         self._calls.put("POST", f"{self._at}/issues/comments/{comment_id}/reactions", {"content": content})
 
     def _only(self, number: int, body: str, marker: str, made: Comment) -> Comment:
-        """What stands where another run of ours made a comment at the same moment: the oldest, with ``body``."""
+        """Returns what stands where another run of ours made a comment at the same moment: the oldest, with
+        ``body``."""
         try:
             every = {comment.id: comment for comment in (*self._ours(number, marker), made)}
             oldest, *younger = sorted(every)
@@ -269,7 +270,7 @@ class GitHubHost:
         return answers.comment(an_object(self._calls.put("PATCH", path, {"body": body}, look=look)))
 
     def required_checks(self, branch: str) -> tuple[RequiredCheck, ...]:
-        """What the branch requires, by rulesets and by classic protection."""
+        """Returns what the branch requires, by rulesets and by classic protection."""
         where = quote(branch, safe="")
         found: list[RequiredCheck] = []
         rules = [an_object(rule) for rule in self._calls.pages(f"{self._at}/rules/branches/{where}")]
@@ -298,7 +299,7 @@ class GitHubHost:
         return tuple(sorted((a for a in found if a is not None), key=lambda a: (a.created_at, a.id), reverse=True))
 
     def download(self, artifact: Artifact, *, max_bytes: int) -> bytes:
-        """The artifact's zip archive, from where GitHub redirects to, without our token."""
+        """Returns the artifact's zip archive, from where GitHub redirects to, without our token."""
         url = self._calls.location(f"{self._at}/actions/artifacts/{artifact.id}/zip")
         return self._calls.fetch(url, max_bytes=max_bytes)
 
@@ -308,7 +309,7 @@ def _is_of(found: JsonValue, context: str) -> bool:
 
 
 def _is_marked(body: JsonValue, marker: str) -> bool:
-    """Whether the first line is an HTML comment that starts with the marker: ``<!-- prompt-verdict … -->``."""
+    """Returns whether the first line is an HTML comment that starts with the marker: ``<!-- prompt-verdict … -->``."""
     line = body.split("\n", 1)[0].rstrip("\r") if isinstance(body, str) else ""
     return line.startswith(f"{marker} ") and line.endswith(" -->")
 

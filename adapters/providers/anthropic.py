@@ -41,7 +41,7 @@ class AnthropicProvider(SdkProvider):
     """Claude."""
 
     def open(self, origin: str, key: str, http: httpx2.AsyncClient) -> AsyncAnthropic:
-        """The SDK's client, without retries of its own."""
+        """Returns the SDK's client, without retries of its own."""
         from anthropic import AsyncAnthropic
 
         return AsyncAnthropic(
@@ -55,13 +55,13 @@ class AnthropicProvider(SdkProvider):
         return "/v1/messages", body, WITH_SAMPLING if body.keys() & SAMPLING else {}
 
     def read(self, answer: dict[str, Any], latency_s: float, request: Request) -> Completion:
-        """The completion in an answer."""
+        """Returns the completion in an answer."""
         return read_message(answer, latency_s, asked=request.model)
 
 
 def messages_body(request: Request) -> dict[str, Any]:
-    """The body for ``POST /v1/messages``. System messages become ``system``; a prompt of system messages alone is sent
-    as the user's, for the API wants one."""
+    """Returns the body for ``POST /v1/messages``. System messages become ``system``; a prompt of system messages alone
+    is sent as the user's, for the API wants one."""
     parameters = request.parameters
     refuse(parameters.model_dump(), "the Messages API", "seed", "frequency_penalty", "presence_penalty")
     if parameters.response_format == "json_object":
@@ -105,7 +105,7 @@ class _Message(BaseModel):
 
 
 def read_message(answer: dict[str, Any], latency_s: float, *, asked: str = "") -> Completion:
-    """A Messages answer. Thinking is not part of the text."""
+    """Returns a Messages answer. Thinking is not part of the text."""
     message = _Message.model_validate(answer)
     text = "".join(block.text for block in message.content if block.type == "text")
     calls = tuple(

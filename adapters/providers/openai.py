@@ -78,7 +78,7 @@ class OpenAiProvider(SdkProvider):
         """What the limit is called, by model, where the server has said so."""
 
     def open(self, origin: str, key: str, http: httpx2.AsyncClient) -> AsyncOpenAI:
-        """The SDK's client, without retries of its own."""
+        """Returns the SDK's client, without retries of its own."""
         from openai import AsyncOpenAI
 
         client = AsyncOpenAI(api_key=key, base_url=origin, max_retries=0, timeout=None, http_client=http)
@@ -92,7 +92,7 @@ class OpenAiProvider(SdkProvider):
         return "/chat/completions", chat_body(request, own=self._own, limit=self._limit(request.model)), {}
 
     def read(self, answer: dict[str, Any], latency_s: float, request: Request) -> Completion:
-        """The completion in an answer."""
+        """Returns the completion in an answer."""
         of = read_response if self._responses else read_chat
         completion = of(answer, latency_s, asked=request.model, google=self._google)
         usage = completion.usage
@@ -118,7 +118,7 @@ class OpenAiProvider(SdkProvider):
 
 
 def _searches(request: Request) -> bool:
-    """Whether every call is charged a search, without a word about it in the usage."""
+    """Returns whether every call is charged a search, without a word about it in the usage."""
     name = request.model.lower()
     return (
         "search-preview" in name
@@ -128,8 +128,8 @@ def _searches(request: Request) -> bool:
 
 
 def chat_body(request: Request, *, own: bool, limit: str) -> dict[str, Any]:
-    """The body for ``POST /chat/completions``. ``own``: a server of OpenAI's or Azure's; ``limit``: what it calls the
-    output limit."""
+    """Returns the body for ``POST /chat/completions``. ``own``: a server of OpenAI's or Azure's; ``limit``: what it
+    calls the output limit."""
     parameters = request.parameters
     reasoning = parameters.reasoning
     effort = reasoning["effort"] if own and reasoning and set(reasoning) == {"effort"} else None
@@ -159,7 +159,7 @@ def _chat_format(parameters: Parameters) -> dict[str, Any] | None:
 
 
 def responses_body(request: Request) -> dict[str, Any]:
-    """The body for ``POST /responses``; nothing is kept by the provider."""
+    """Returns the body for ``POST /responses``; nothing is kept by the provider."""
     parameters = request.parameters
     refuse(
         parameters.model_dump(), "the Responses API", "top_k", "seed", "stop", "frequency_penalty", "presence_penalty"
@@ -222,7 +222,8 @@ class _Chat(BaseModel):
 
 
 def read_chat(answer: dict[str, Any], latency_s: float, *, asked: str = "", google: bool = False) -> Completion:
-    """A Chat Completions answer. ``asked``: the model that was asked for; ``google``: by a server of Google's."""
+    """Returns a Chat Completions answer. ``asked``: the model that was asked for; ``google``: by a server of
+    Google's."""
     chat = _Chat.model_validate(answer)
     choice = chat.choices[0]
     message = choice.message
@@ -302,7 +303,7 @@ FREE = frozenset({"mcp_call", "mcp_list_tools", "mcp_approval_request"})
 
 
 def read_response(answer: dict[str, Any], latency_s: float, *, asked: str = "", google: bool = False) -> Completion:
-    """A Responses answer."""
+    """Returns a Responses answer."""
     response = _Response.model_validate(answer)
     parts = [part for item in response.output if item.type == "message" for part in item.content or ()]
     text = "".join(part.text for part in parts if part.type == "output_text")

@@ -22,8 +22,8 @@ def opened(model: ModelConfig, connection: Connection) -> ReplayProvider:
 
 
 def recording_of(model: ModelConfig, folder: str) -> Path:
-    """The file of a replayed model, in the operator's ``folder``: a recording in a repository would let a pull request
-    answer for itself. Raises ConfigError."""
+    """Returns the file of a replayed model, in the operator's ``folder``: a recording in a repository would let a pull
+    request answer for itself. Raises ConfigError."""
     name = model.recording or ""
     if not folder:
         raise ConfigError("recordings have no folder", where=f"models: {model.model}", hint=f"set {RECORDINGS}")
@@ -63,7 +63,7 @@ class ReplayProvider:
         repetition: int,
         timeout_s: float,  # noqa: ARG002 - the port's word
     ) -> Completion | CompletionError:
-        """The recorded answer to the same model, messages and parameters, wherever it came from."""
+        """Returns the recorded answer to the same model, messages and parameters, wherever it came from."""
         for provider, origin in self._sources:
             for api in (None, "responses"):
                 asked = request.model_copy(update={"provider": provider, "origin": origin, "api": api})

@@ -60,7 +60,7 @@ class SdkProvider(ABC):
 
     @abstractmethod
     def open(self, origin: str, key: str, http: httpx2.AsyncClient) -> AsyncOpenAI | AsyncAnthropic:
-        """The SDK's client, without retries of its own."""
+        """Returns the SDK's client, without retries of its own."""
 
     @abstractmethod
     def written(self, request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
@@ -71,7 +71,7 @@ class SdkProvider(ABC):
         """Raises MalformedError, BrokenOffError or pydantic's ValidationError."""
 
     def learns(self, request: Request, refusal: str) -> bool:  # noqa: ARG002 - for those that have something to learn
-        """Whether a refused request would now be written otherwise. ``refusal``: the provider's words."""
+        """Returns whether a refused request would now be written otherwise. ``refusal``: the provider's words."""
         return False
 
     async def complete(
@@ -81,7 +81,7 @@ class SdkProvider(ABC):
         repetition: int,  # noqa: ARG002 - seeds only what is simulated
         timeout_s: float,
     ) -> Completion | CompletionError:
-        """One attempt. The timeout is total: a body that drips doesn't prolong it."""
+        """Returns one attempt. The timeout is total: a body that drips doesn't prolong it."""
         started = time.monotonic()
         answer = await self._attempt(request, timeout_s)
         if isinstance(answer, CompletionError) and answer.kind is ErrorKind.BAD_REQUEST:
@@ -130,7 +130,7 @@ class SdkProvider(ABC):
         return completion if left is None else completion.model_copy(update={"allowance": left})
 
     def _without_key(self, body: bytes) -> bytes:
-        """What a gateway answers may stand in a comment: one that quotes the key doesn't get it there."""
+        """Returns what a gateway answers may stand in a comment: one that quotes the key doesn't get it there."""
         for form in self._key_forms:
             if form in body:
                 body = body.replace(form, "•••".encode())
@@ -188,7 +188,8 @@ def refuse(parameters: Mapping[str, object], api: str, *names: str) -> None:
 
 
 def with_extra(body: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
-    """The body with what the API knows and we don't. Raises UnsupportedParameterError where ours would be replaced."""
+    """Returns the body with what the API knows and we don't. Raises UnsupportedParameterError where ours would be
+    replaced."""
     for name, value in parameters.extra.items():
         ours = body.get(name)
         if ours is None:

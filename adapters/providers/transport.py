@@ -38,7 +38,7 @@ class NoConnectionError(httpx2.ConnectError):
 
 
 def _why_not(error: aiohttp.ClientError, host: str) -> tuple[str, str]:
-    """What stands in the way, and what to do about it."""
+    """Returns what stands in the way, and what to do about it."""
     behind = "behind a proxy set PROMPTVERDICT_PROXY"
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
         said = f"{error.status} {error.message}" if isinstance(error, aiohttp.ClientHttpProxyError) else str(error)
@@ -65,7 +65,7 @@ class BoundTransport(httpx2.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """One exchange, read to its end. Raises httpx2's errors, which the SDKs understand."""
+        """Returns one exchange, read to its end. Raises httpx2's errors, which the SDKs understand."""
         url = str(request.url)
         if _place(url) != self._origin:
             raise httpx2.UnsupportedProtocol(f"a request to {request.url.host} is not for this key's origin")
@@ -129,7 +129,7 @@ class BoundClient(httpx2.AsyncClient):
         self._urls: dict[str, httpx2.URL] = {}
 
     def build_request(self, method: str, url: httpx2.URL | str, **given: Any) -> httpx2.Request:
-        """A request with exactly these headers and this body."""
+        """Returns a request with exactly these headers and this body."""
         address = str(url)
         if address not in self._urls:
             self._urls[address] = httpx2.URL(address)
@@ -152,7 +152,7 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _unpacked(body: bytes, packing: str) -> bytes:
-    """The bytes that a gateway packed although we asked for none of it; a small answer may hold gigabytes."""
+    """Returns the bytes that a gateway packed although we asked for none of it; a small answer may hold gigabytes."""
     if packing.strip().lower() == "identity":
         return body
     if packing.strip().lower() not in ("gzip", "x-gzip", "deflate"):

@@ -236,7 +236,7 @@ def _searches(said: _Beside) -> tuple[int, str]:
 
 
 def _tools(calls: Mapping[str, int | None] | None, searches: set[str], *, free: set[str]) -> tuple[int, str]:
-    """How many searches there were; and what else is charged beside the tokens."""
+    """Returns how many searches there were; and what else is charged beside the tokens."""
     counted = {name: number for name, number in (calls or {}).items() if number and name not in free}
     other = next((name for name in counted if name not in searches), None)
     if other is not None:
@@ -257,7 +257,7 @@ def _checked(usage: Usage) -> UsageReading:
 
 
 def _rate(tier: str | None) -> str | None:
-    """A service tier with prices of its own."""
+    """Returns a service tier with prices of its own."""
     return None if tier is None or tier.lower() in LIST_RATES else tier.lower()[:40]
 
 

@@ -49,7 +49,7 @@ class BrokenOffError(ValueError):
 
 
 def strict_json(body: bytes, content_type: str) -> dict[str, Any]:
-    """The object in ``body``; half a character (an answer cut off within an emoji) becomes U+FFFD.
+    """Returns the object in ``body``; half a character (an answer cut off within an emoji) becomes U+FFFD.
 
     Raises MalformedError for another content type, duplicate keys, NaN, infinities, bottomless nesting, text after the
     end, bytes that aren't UTF-8."""
@@ -83,7 +83,7 @@ def _refused(name: str) -> float:
 
 
 def error_kind(status: int, codes: frozenset[str], message: str) -> ErrorKind:
-    """What a refusal means. ``codes``: the ``type`` and ``code`` of its body."""
+    """Returns what a refusal means. ``codes``: the ``type`` and ``code`` of its body."""
     said = message.lower()
     if status == 402 or codes & QUOTA_CODES:
         return ErrorKind.QUOTA
@@ -114,7 +114,7 @@ def error_details(body: bytes) -> tuple[frozenset[str], str]:
 
 
 def _plain(text: str) -> str:
-    """What a page of HTML says, without its markup."""
+    """Returns what a page of HTML says, without its markup."""
     if "<" not in text:
         return text[:MESSAGE_LENGTH]
     return " ".join(MARKUP.sub(" ", text).split())[:MESSAGE_LENGTH]
@@ -139,7 +139,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
-    """What the key has left, in OpenAI's or Anthropic's headers."""
+    """Returns what the key has left, in OpenAI's or Anthropic's headers."""
     if "x-ratelimit-remaining-requests" in headers or "x-ratelimit-remaining-tokens" in headers:
         return Allowance(
             requests=_count(headers.get("x-ratelimit-remaining-requests")),
@@ -179,6 +179,6 @@ def _until(text: str | None, now: datetime) -> float | None:
 
 
 def safe_message(text: str, secret: str) -> str:
-    """A provider's words, fit to be shown: one bounded line without the key in any spelling."""
+    """Returns a provider's words, fit to be shown: one bounded line without the key in any spelling."""
     line = " ".join(_whole(masked(text, [secret])).split())
     return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 1] + "…"

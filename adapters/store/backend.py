@@ -40,7 +40,7 @@ class Write(Protocol):
         ...
 
     def keep_plan(self, row: Row) -> Row:
-        """The first plan of a digest that isn't damaged."""
+        """Returns the first plan of a digest that isn't damaged."""
         ...
 
     def forget(self, digests: Sequence[str]) -> int:
@@ -61,7 +61,7 @@ class Backend(Protocol):
         ...
 
     def rows(self, digests: Sequence[str]) -> list[Row]:
-        """Every row of these requests, oldest first."""
+        """Returns every row of these requests, oldest first."""
         ...
 
     def plan(self, content_digest: str) -> Row | None:
@@ -77,11 +77,11 @@ class Backend(Protocol):
         ...
 
     def export(self) -> Iterator[Row]:
-        """Every row, oldest first."""
+        """Returns every row, oldest first."""
         ...
 
     def plans(self) -> Iterator[Row]:
-        """Every plan."""
+        """Returns every plan."""
         ...
 
     def close(self) -> None:

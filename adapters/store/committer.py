@@ -42,7 +42,7 @@ class CommittedStore:
         self._closed = False
 
     async def get(self, keys: Sequence[CallKey]) -> Mapping[CallKey, StoredCompletion]:
-        """The newest row of each key."""
+        """Returns the newest row of each key."""
         wanted = frozenset(keys)
         rows = await self._read(lambda: self._backend.rows(list({digest for digest, _ in wanted})))
         found: dict[CallKey, StoredCompletion] = {}
@@ -71,7 +71,7 @@ class CommittedStore:
         self._owed.difference_update(owed)
 
     async def history(self, digests: Sequence[str]) -> Mapping[str, tuple[StoredCompletion, ...]]:
-        """Every row of each request, oldest first."""
+        """Returns every row of each request, oldest first."""
         found: dict[str, list[StoredCompletion]] = {}
         for row in await self._read(lambda: self._backend.rows(list(dict.fromkeys(digests)))):
             if (one := _understood(row)) is not None:
@@ -104,17 +104,17 @@ class CommittedStore:
         )
 
     async def stats(self) -> StoreStats:
-        """What is in it."""
+        """Returns what is in it."""
         return await self._read(self._backend.stats)
 
     def export(self) -> Iterator[StoredCompletion]:
-        """Every completion, oldest first. Blocks."""
+        """Yields every completion, oldest first. Blocks."""
         for row in self._backend.export():
             if (one := _understood(row)) is not None:
                 yield one
 
     def plans(self) -> Iterator[tuple[str, JsonValue]]:
-        """Every plan with its content digest. Blocks."""
+        """Yields every plan with its content digest. Blocks."""
         for row in self._backend.plans():
             if _is_whole(row):
                 yield row[0], _json(row[1])
@@ -180,7 +180,7 @@ def _heard(done: asyncio.Future[Any]) -> None:
 
 
 def _understood(row: Row) -> StoredCompletion | None:
-    """The row; ``None`` where it is damaged. Raises StoreError for one that is whole and can't be read."""
+    """Returns the row; ``None`` where it is damaged. Raises StoreError for one that is whole and can't be read."""
     if not _is_whole(row):
         return None
     try:

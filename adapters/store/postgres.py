@@ -70,7 +70,7 @@ class PostgresBackend:
         self._where = f"{urlsplit(url).hostname or 'local'}{urlsplit(url).path}"
         self._owner = secrets.randbits(62)
         self._reading = threading.Lock()
-        with self._told(), ExitStack() as undo:
+        with self._reported_errors(), ExitStack() as undo:
             self._writer: Connection = self._claimant()
             undo.callback(self._writer.close)
             self._reader: Connection = self._connect()
@@ -84,8 +84,8 @@ class PostgresBackend:
             undo.pop_all()
 
     def _recognise(self) -> list[str]:
-        """The tables without checksums. Raises StoreError for tables of our names that are somebody else's or another
-        version's, before anything is written."""
+        """Returns the tables without checksums. Raises StoreError for tables of our names that are somebody else's or
+        another version's, before anything is written."""
         older = []
         for table, columns in TABLES.items():
             rows = self._writer.execute(
@@ -113,7 +113,7 @@ class PostgresBackend:
         self._read("SELECT count(*) FROM (SELECT 1 FROM promptverdict_completions LIMIT 1) AS one")
 
     def rows(self, digests: Sequence[str]) -> list[Row]:
-        """Every row of these requests, oldest first."""
+        """Returns every row of these requests, oldest first."""
         return self._read(f"{SELECT} WHERE request_digest = ANY(%s) ORDER BY id", [list(digests)])
 
     def plan(self, content_digest: str) -> Row | None:
@@ -142,9 +142,9 @@ class PostgresBackend:
         )
 
     def export(self) -> Iterator[Row]:
-        """Every row, oldest first."""
+        """Yields every row, oldest first."""
         with (
-            self._told(),
+            self._reported_errors(),
             self._connect() as connection,
             connection.transaction(),
             connection.cursor(name="export") as cursor,
@@ -152,12 +152,12 @@ class PostgresBackend:
             yield from cursor.execute(f"{SELECT} ORDER BY id")
 
     def plans(self) -> Iterator[Row]:
-        """Every plan."""
+        """Yields every plan."""
         yield from self._read(f"{SELECT_PLAN} ORDER BY content_digest", [])
 
     def close(self) -> None:
         """Gives up all claims and closes."""
-        with self._told():
+        with self._reported_errors():
             if not self._writer.closed:
                 self._writer.execute("DELETE FROM promptverdict_claims WHERE owner = %s", [self._owner])
             self._writer.close()
@@ -165,7 +165,7 @@ class PostgresBackend:
 
     @contextmanager
     def _transaction(self) -> Iterator[PostgresBackend]:
-        with self._told():
+        with self._reported_errors():
             if self._writer.closed:
                 self._writer = self._claimant()
             with self._writer.transaction():
@@ -200,7 +200,7 @@ class PostgresBackend:
             )
 
     def keep_plan(self, row: Row) -> Row:
-        """The first plan of a digest that isn't damaged."""
+        """Returns the first plan of a digest that isn't damaged."""
         with self._cursor() as cursor:
             found = cursor.execute(f"{SELECT_PLAN} WHERE content_digest = %s".encode(), row[:1]).fetchall()
             if found and is_sound(found[0]):
@@ -245,7 +245,7 @@ class PostgresBackend:
         return self._writer.cursor()
 
     def _read(self, query: str, arguments: Sequence[object] = ()) -> list[Row]:
-        with self._told(), self._reading:
+        with self._reported_errors(), self._reading:
             if self._reader.closed:
                 self._reader = self._connect()
             return self._reader.execute(query.encode(), arguments).fetchall()
@@ -264,7 +264,7 @@ class PostgresBackend:
         return connection
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _reported_errors(self) -> Iterator[None]:
         """Turns a database's failure into ours; its words may hold the address but no password."""
         try:
             yield

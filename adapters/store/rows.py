@@ -32,7 +32,7 @@ def checksum(values: Iterable[object]) -> str:
 
 
 def is_sound(row: Row) -> bool:
-    """Whether the row is as it was written; the checksum comes last."""
+    """Returns whether the row is as it was written; the checksum comes last."""
     return bool(checksum(row[:-1]) == row[-1])
 
 

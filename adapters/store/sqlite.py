@@ -50,7 +50,7 @@ class SqliteBackend:
         self.transaction = self._transaction
         self._owner = uuid.uuid4().hex
         self._living = path.with_name(path.name + ".live")
-        with self._told(), ExitStack() as undo:
+        with self._reported_errors(), ExitStack() as undo:
             self._recognise()
             self._living.mkdir(parents=True, exist_ok=True)
             self._pulse = os.open(self._living / self._owner, os.O_CREAT | os.O_RDWR, 0o600)
@@ -77,7 +77,7 @@ class SqliteBackend:
 
     def check(self) -> None:
         """Raises StoreError where it can't be read, or where the file isn't the one that was opened any more."""
-        with self._told(), self._reading:
+        with self._reported_errors(), self._reading:
             self._reader.execute("SELECT count(*) FROM (SELECT 1 FROM completions LIMIT 1)").fetchone()
             if self._identity() != self._file:
                 raise StoreError(
@@ -89,9 +89,9 @@ class SqliteBackend:
         return found.st_dev, found.st_ino
 
     def rows(self, digests: Sequence[str]) -> list[Row]:
-        """Every row of these requests, oldest first."""
+        """Returns every row of these requests, oldest first."""
         found: list[Row] = []
-        with self._told(), self._reading:
+        with self._reported_errors(), self._reading:
             for start in range(0, len(digests), 500):
                 some = digests[start : start + 500]
                 marks = ",".join("?" * len(some))
@@ -100,7 +100,7 @@ class SqliteBackend:
 
     def plan(self, content_digest: str) -> Row | None:
         """The plan that was kept."""
-        with self._told(), self._reading:
+        with self._reported_errors(), self._reading:
             found: Row | None = self._reader.execute(
                 f"{SELECT_PLAN} WHERE content_digest = ?", (content_digest,)
             ).fetchone()
@@ -108,7 +108,7 @@ class SqliteBackend:
 
     def stats(self) -> StoreStats:
         """Counts and sizes."""
-        with self._told(), self._reading:
+        with self._reported_errors(), self._reading:
             one = self._reader.execute
             count, requests, oldest, newest = one(
                 "SELECT count(*), count(DISTINCT request_digest), min(created_at), max(created_at) FROM completions"
@@ -126,8 +126,8 @@ class SqliteBackend:
         )
 
     def export(self) -> Iterator[Row]:
-        """Every row, oldest first."""
-        with self._told():
+        """Yields every row, oldest first."""
+        with self._reported_errors():
             connection = self._connect()
             try:
                 yield from connection.execute(f"{SELECT} ORDER BY id")
@@ -135,14 +135,14 @@ class SqliteBackend:
                 connection.close()
 
     def plans(self) -> Iterator[Row]:
-        """Every plan."""
-        with self._told(), self._reading:
+        """Yields every plan."""
+        with self._reported_errors(), self._reading:
             found = self._reader.execute(f"{SELECT_PLAN} ORDER BY content_digest").fetchall()
         yield from found
 
     def close(self) -> None:
         """Gives up all claims and closes."""
-        with self._told():
+        with self._reported_errors():
             self._writer.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
             self._writer.close()
             self._reader.close()
@@ -151,7 +151,7 @@ class SqliteBackend:
 
     @contextmanager
     def _transaction(self) -> Iterator[SqliteBackend]:
-        with self._told():
+        with self._reported_errors():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self
@@ -192,7 +192,7 @@ class SqliteBackend:
         )
 
     def keep_plan(self, row: Row) -> Row:
-        """The first plan of a digest that isn't damaged."""
+        """Returns the first plan of a digest that isn't damaged."""
         kept: Row | None = self._writer.execute(f"{SELECT_PLAN} WHERE content_digest = ?", row[:1]).fetchone()
         if kept is not None and is_sound(kept):
             return kept
@@ -281,7 +281,7 @@ class SqliteBackend:
                 file.unlink(missing_ok=True)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _reported_errors(self) -> Iterator[None]:
         """Turns a database's failure into ours."""
         try:
             yield
@@ -309,7 +309,7 @@ HINTS = {
 
 
 def _hint(error: sqlite3.Error | OSError) -> str:
-    """What to do about it; an OSError is about the folder of locks beside the file."""
+    """Returns what to do about it; an OSError is about the folder of locks beside the file."""
     if isinstance(error, OSError):
         return "free the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else WRITABLE
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
@@ -327,5 +327,5 @@ class _ExactSum:
         self._sum += Decimal(text)
 
     def finalize(self) -> str:
-        """The sum, as text."""
+        """Returns the sum, as text."""
         return str(self._sum)

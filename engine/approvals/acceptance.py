@@ -21,12 +21,13 @@ DECIDES = (ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISM
 
 
 def may_be_cleared(scorecard: Scorecard) -> bool:
-    """Whether a review could make this pass. A run that still waits for its approval has nothing to be accepted."""
+    """Returns whether a review could make this pass. A run that still waits for its approval has nothing to be
+    accepted."""
     return scorecard.status is VerdictStatus.NEEDS_REVIEW and not scorecard.passes and not _waits(scorecard)
 
 
 def not_overridable(scorecard: Scorecard) -> str | None:
-    """Why no override can make this pass, in a sentence; ``None`` when one can."""
+    """Returns why no override can make this pass, in a sentence; ``None`` when one can."""
     if scorecard.passes:
         return "The check passes already: there is nothing to accept."
     if _waits(scorecard):
@@ -39,7 +40,7 @@ def not_overridable(scorecard: Scorecard) -> str | None:
 
 
 def shows_as_much(shown: Scorecard, now: Scorecard) -> bool:
-    """Whether a person who saw ``shown`` saw every kind of reason for which ``now`` needs review."""
+    """Returns whether a person who saw ``shown`` saw every kind of reason for which ``now`` needs review."""
     return now.status is not VerdictStatus.NEEDS_REVIEW or (
         shown.status is not now.status or _review_codes(now) <= _review_codes(shown)
     )
@@ -81,7 +82,7 @@ def clearance(
     may_write: Callable[[str], bool],
     shown_since: Callable[[Sha], str | None],
 ) -> Clearance | None:
-    """The newest approval that accepts this scorecard, or ``None``. Two people are named where two must accept.
+    """Returns the newest approval that accepts this scorecard, or ``None``. Two people are named where two must accept.
 
     ``authorship`` is asked only where an approval stands; what it raises is passed on.
     ``shown_since`` gives the time (UTC, ISO 8601) from which on the reviewed commit showed a verdict of this very
@@ -124,7 +125,8 @@ def standing_override(
     authorship: Callable[[], Authorship],
     now: str,
 ) -> Clearance | None:
-    """The newest override that accepts this scorecard, or ``None``. ``now`` is UTC, ISO 8601, as all times here.
+    """Returns the newest override that accepts this scorecard, or ``None``. ``now`` is UTC, ISO 8601, as all times
+    here.
 
     Whether the person might write was asked when the override was given. ``authorship`` as for ``clearance``.
     """
@@ -165,7 +167,7 @@ def _seconds(start: str, end: str) -> float | None:
 
 
 def moment(text: str) -> datetime:
-    """A time in ISO 8601 with its zone (``Z`` or an offset), so that two spellings of one time are equal.
+    """Returns a time in ISO 8601 with its zone (``Z`` or an offset), so that two spellings of one time are equal.
 
     Raises ValueError for anything else.
     """
@@ -176,7 +178,8 @@ def moment(text: str) -> datetime:
 
 
 def cleared(scorecard: Scorecard, by: Clearance) -> Scorecard:
-    """The scorecard as accepted by a person: the verdict stays what it is, the check passes, the title says who."""
+    """Returns the scorecard as accepted by a person: the verdict stays what it is, the check passes, the title says
+    who."""
     suffix = f" ({'overridden' if by.reason else 'accepted'} by {by.by})"
     title = scorecard.title[: TITLE_LIMIT - len(suffix)] + suffix
     return scorecard.model_copy(update={"passes": True, "clearance": by, "title": title})

@@ -39,7 +39,7 @@ def content_digest(prepared: Prepared, changes: Iterable[TreeChange]) -> str:
 
 
 def changed_paths(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> tuple[TreeChange, ...]:
-    """What the merge changes of base. Raises SourceError."""
+    """Returns what the merge changes of base. Raises SourceError."""
     return tree.changes(pull_request.base_sha, merge.tree)
 
 

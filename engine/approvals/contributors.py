@@ -19,7 +19,7 @@ class Contributors:
     """A person may stand behind it whom GitHub doesn't name: a bot opened or pushed it, or the pusher is unknown."""
 
     def include(self, login: str) -> bool:
-        """Whether this person took part."""
+        """Returns whether this person took part."""
         return login.casefold() in self.people
 
     @property
@@ -49,7 +49,7 @@ def contributors(work: Authorship, commit: Sha | None) -> Contributors:
 
 
 def is_bot(login: str) -> bool:
-    """Whether this is an App's login."""
+    """Returns whether this is an App's login."""
     return login.endswith(BOT)
 
 

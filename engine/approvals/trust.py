@@ -50,5 +50,5 @@ def pull_request_of(
 
 
 def budget_usd(configured: Decimal, trust: Trust) -> Decimal:
-    """What a run may spend of the configured cap."""
+    """Returns what a run may spend of the configured cap."""
     return configured / FORKS_SHARE if trust is Trust.FORK_APPROVED else configured

@@ -157,7 +157,7 @@ def _name_of(path: str) -> str:
 
 
 def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_lines: Sequence[str]) -> str:
-    """The commented ``promptverdict.yaml``; every scalar that comes from the repository is quoted as JSON.
+    """Returns the commented ``promptverdict.yaml``; every scalar that comes from the repository is quoted as JSON.
 
     ``model_lines`` are the YAML lines of the one entry ``model`` under ``models:``.
     """

@@ -23,7 +23,7 @@ _TEXTS: JsonValue = {"anyOf": [{"type": "string"}, {"items": {"type": "string"},
 
 
 def json_schema(kind: Kind) -> dict[str, JsonValue]:
-    """The schema of ``promptverdict.yaml``, of test cases, of a rubric or of ``scorecard.json``."""
+    """Returns the schema of ``promptverdict.yaml``, of test cases, of a rubric or of ``scorecard.json``."""
     match kind:
         case "config":
             return {"$schema": DIALECT, **_config()}
@@ -36,7 +36,7 @@ def json_schema(kind: Kind) -> dict[str, JsonValue]:
 
 
 def _explained(model: type[Value], **given: Any) -> dict[str, JsonValue]:
-    """The schema of ``model``, with the text under each field as its description.
+    """Returns the schema of ``model``, with the text under each field as its description.
 
     pydantic can do so itself when a class is made, but then every start of the program reads all of these sources."""
     schema: dict[str, JsonValue] = model.model_json_schema(**given)

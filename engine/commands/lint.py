@@ -26,7 +26,7 @@ RARE_LABEL = 0.1
 def lint_tests(
     test_set: TestSet, lineage: LineageConfig | None = None, *, variables: frozenset[str] = frozenset()
 ) -> tuple[Finding, ...]:
-    """What is wrong or weak about the cases, the gravest first; empty when there is nothing to say.
+    """Returns what is wrong or weak about the cases, the gravest first; empty when there is nothing to say.
 
     ``lineage`` tells the use case, the labels and how slices are judged; without it only what holds for all is checked.
     ``variables`` are the names that the prompt fills in.
@@ -249,7 +249,7 @@ def _cluster_sizes(cases: Sequence[TestCase]) -> list[int]:
 
 
 def _too_small(what: str, sizes: Sequence[int], margin: float | None, path: str) -> Finding:
-    """How many more cases until a run can tell anything: what the scorecard says of the same cases as well."""
+    """Returns how many more cases until a run can tell anything: what the scorecard says of the same cases as well."""
     wanted = margin or WIDEST
     cases, (effective, variance) = len(sizes), planning_sample(sizes)
     able = certifiable(effective, variance)

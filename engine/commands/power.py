@@ -34,8 +34,8 @@ class Power:
 
 
 def power(design: Design, targets: tuple[float, float]) -> tuple[Power, ...]:
-    """One row for overall and for every slice. ``targets``: the drops that one would like to rule out, overall and in a
-    slice, where the configuration writes no margin."""
+    """Returns one row for overall and for every slice. ``targets``: the drops that one would like to rule out, overall
+    and in a slice, where the configuration writes no margin."""
     rows = []
     for h in design.hypotheses:
         if h.metric:

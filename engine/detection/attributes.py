@@ -34,7 +34,8 @@ def attribute_reasons(sides: Sides) -> Iterator[Reason]:
 
 
 def _rewriting(files: Files, path: str) -> Iterator[str]:
-    """The lines that give a text file, or a macro, such an attribute; a path that can't be read is a line itself."""
+    """Yields the lines that give a text file, or a macro, such an attribute; a path that can't be read is a line
+    itself."""
     if files.entry(path) is None:
         return
     if path not in files:
@@ -65,7 +66,7 @@ def _attribute(word: str) -> str:
 
 
 def _may_be_text(pattern: str) -> bool:
-    """Whether a pattern may mean a prompt, a partial or a test set: all but those for files of other kinds."""
+    """Returns whether a pattern may mean a prompt, a partial or a test set: all but those for files of other kinds."""
     ending = "." + pattern.rstrip('"').rpartition(".")[2]
     plain = "." in pattern and ending[1:].isalnum()
     return not plain or ending.lower() in (*PART_SUFFIXES, *TEST_SUFFIXES)

@@ -129,7 +129,7 @@ def _read(path: str, raw: bytes) -> Read:
 
 
 def _nodes(document: Node) -> Iterator[Node]:
-    """Every value. Aliases are met as often as they are used; the parser bounds them."""
+    """Yields every value. Aliases are met as often as they are used; the parser bounds them."""
     waiting = [document]
     while waiting:
         node = waiting.pop()
@@ -190,6 +190,6 @@ def _run(text: str, places: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def _inside(path: str) -> tuple[str, ...]:
-    """The path within the repository, or nothing where it leads out of it."""
+    """Returns the path within the repository, or nothing where it leads out of it."""
     found = posixpath.normpath(path.lstrip("/"))
     return () if found == "." or found.startswith("..") else (found,)

@@ -26,7 +26,7 @@ class CaseChanges(Value):
 
 
 def compare_cases(base: TestSet, head: TestSet | None) -> CaseChanges:
-    """What the merge does to the gating cases. Notes don't count."""
+    """Returns what the merge does to the gating cases. Notes don't count."""
     before, after = ({case.id: _content(case) for case in tests.cases} if tests else {} for tests in (base, head))
     unread = head.unread if head else {}
     kept = [name for name in (base.unread.keys() | unread.keys()) if name in before and name in after]

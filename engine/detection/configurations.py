@@ -40,7 +40,8 @@ def folder_for(path: str) -> str:
 
 
 def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ...], tuple[Finding, ...]]:
-    """Every folder that has a configuration at base or gets one in the head, by folder, and what is worth a warning.
+    """Returns every folder that has a configuration at base or gets one in the head, by folder, and what is worth a
+    warning.
 
     Raises ConfigError for a head that can't be read; for a base that can't be read, unless the head fixes it or nothing
     of that folder is touched; for two configurations of one folder.
@@ -78,7 +79,8 @@ def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ..
 
 
 def read_configurations(files: Files) -> dict[str, Config]:
-    """Every configuration of a tree by the folder that it is for. Raises ConfigError for one that can't be read."""
+    """Returns every configuration of a tree by the folder that it is for. Raises ConfigError for one that can't be
+    read."""
     roots = _by_folder(path for path in files.find([f"**/{NAME}"]) if path.endswith(NAME))
     files.fetch(roots.values())
     return {root: _read(files, path) for root, path in roots.items()}
@@ -92,7 +94,8 @@ def configuration_around(path: str, places: Sequence[Place]) -> Config:
 
 
 def mode_of(places: Sequence[Place], concerned: Sequence[Config], *, calling: bool, about: Iterable[str] = ()) -> Mode:
-    """Whether the pull request is only informed about: every configuration that judges a part of it must say so.
+    """Returns whether the pull request is only informed about: every configuration that judges a part of it must say
+    so.
 
     ``concerned`` judge its lineages and settings. A configuration that is new in the head is judged by the one around
     it, as is each path in ``about``, which a reason of the whole pull request is about. How workflows call us

@@ -28,7 +28,8 @@ from schemas.trees import Merge
 
 
 def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detection:
-    """The affected lineages of a pull request, the policy that judges them, and what already speaks for a verdict.
+    """Returns the affected lineages of a pull request, the policy that judges them, and what already speaks for a
+    verdict.
 
     Compares the tip of the base branch with what the ``merge`` of the head would bring: first which watched files
     differ, by blob id; then both versions of those are read. Policy and gating cases are base's. Raises ConfigError for
@@ -135,7 +136,8 @@ def _concerned(places: Sequence[Place], found: _Compared) -> list[Config]:
 def _all_entries(
     places: Sequence[Place], policies: Sequence[tuple[PolicyChange, ...]], sides: Sides, *, adoption: bool
 ) -> list[Entry]:
-    """Every lineage that base or head configures, and the prompts that are lineages by themselves; each by its name."""
+    """Returns every lineage that base or head configures, and the prompts that are lineages by themselves; each by its
+    name."""
     configured = [
         entry
         for place, policy in zip(places, policies, strict=True)

@@ -74,7 +74,7 @@ def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
 
 
 def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
-    """How a change of the test set's file ends."""
+    """Returns how a change of the test set's file ends."""
     if gating.reasons:
         return End.NEEDS_REVIEW, "it removes or edits cases, or can't be read"
     if difference.moved_only:
@@ -127,7 +127,7 @@ def _touched(versions: Versions, sides: Sides, path: str | None, head_path: str 
 
 
 def _test_set(files: Files, path: str | None, prompt: PromptFile | None) -> TestSet | Finding | None:
-    """The cases in a file, or inline where no file is named; ``None`` where there are none."""
+    """Returns the cases in a file, or inline where no file is named; ``None`` where there are none."""
     if path is None:
         tests = attempt(lambda: inline_test_set(prompt)) if prompt else None
     else:

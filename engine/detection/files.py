@@ -65,7 +65,7 @@ class Files(Mapping[str, bytes]):
         self.fetch(paths + [below(folder_of(path), name) for path in paths for name in PAIRED])
 
     def entry(self, path: str) -> TreeEntry | None:
-        """What the tree has at ``path``: a file, a folder, a link, a submodule."""
+        """Returns what the tree has at ``path``: a file, a folder, a link, a submodule."""
         if path not in self._entries:
             parent = self._entries.get(path.rpartition("/")[0])
             inside_a_file = parent is not None and parent.mode != FOLDER
@@ -90,7 +90,8 @@ class Files(Mapping[str, bytes]):
         )
 
     def obstacle(self, path: str) -> Finding | None:
-        """Why there is no regular file or folder at ``path`` though something is; ``None``: there is, or nothing is."""
+        """Returns why there is no regular file or folder at ``path`` though something is; ``None``: there is, or
+        nothing is."""
         entry = self.entry(path)
         if conflict := self.conflict(path):
             return conflict
@@ -108,12 +109,12 @@ class Files(Mapping[str, bytes]):
         return None
 
     def link(self, path: str) -> str:
-        """Where the symbolic link at ``path`` points to, as it is written."""
+        """Returns where the symbolic link at ``path`` points to, as it is written."""
         entry = self.entry(path)
         return "" if entry is None else self._tree.read([entry.blob])[entry.blob].decode("utf-8", "replace")
 
     def same(self, path: str, other: Files, other_path: str) -> bool:
-        """Whether both commits hold the very same thing (or nothing) there."""
+        """Returns whether both commits hold the very same thing (or nothing) there."""
         mine, theirs = self.entry(path), other.entry(other_path)
         return (mine and (mine.mode, mine.blob)) == (theirs and (theirs.mode, theirs.blob))
 

@@ -21,7 +21,7 @@ BLANK_LINES = "only blank lines around the text differ, or comments of its front
 
 
 def harmless_rule(difference: Difference, sides: Sides) -> str | None:
-    """The rule by which the two versions of a file ask for the same thing; ``None`` where none applies."""
+    """Returns the rule by which the two versions of a file ask for the same thing; ``None`` where none applies."""
     before, after = difference.before, difference.after
     if before is None or after is None or before.mode != after.mode:
         return None

@@ -79,6 +79,6 @@ def _is_whole(files: Files, path: str) -> bool:
 
 
 def _name(text: str) -> str:
-    """A lineage's name from a file's."""
+    """Returns a lineage's name from a file's."""
     stem = next((text.removesuffix(suffix) for suffix in SUFFIXES if text.endswith(suffix)), text)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip("._-")[:64] or "prompt"

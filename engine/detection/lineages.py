@@ -54,14 +54,14 @@ def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[
 
 
 def _watched(entry: Entry, prompts: Mapping[str, Watched]) -> dict[str, str]:
-    """What base holds of a lineage, and the files that base or head name for it."""
+    """Returns what base holds of a lineage, and the files that base or head name for it."""
     sides = [lineage for lineage in (entry.lineage, entry.head_lineage) if lineage]
     named = {path: what for lineage in sides for path, what in configured_paths(entry, lineage).items()}
     return {**named, **prompts[entry.prompt], entry.head_prompt: "prompt"}
 
 
 def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> LineageChange:
-    """What changes about the lineage; without any ``changes`` if nothing that matters does."""
+    """Returns what changes about the lineage; without any ``changes`` if nothing that matters does."""
     of_prompt = [difference for difference in found if difference.what in ("prompt", "partial")]
     versions = versions_of(entry, sides, of_prompt)
     old, new = versions.old, versions.fresh
@@ -188,7 +188,7 @@ def _settings(entry: Entry) -> tuple[GateConfig, RunConfig, Budget]:
 def _judge(
     entry: Entry, prompt: PromptFile | None, pairs: Sequence[ModelPair]
 ) -> tuple[ModelConfig | None, tuple[Finding, ...], tuple[Finding, ...]]:
-    """The judge's model, why it needs review, and what is worth a warning. All of it by base's configuration.
+    """Returns the judge's model, why it needs review, and what is worth a warning. All of it by base's configuration.
 
     The lineage's own judge; else the one that the prompt's evaluators name, where base configures that model or none at
     all; else base's default; else the model that the prompt itself runs on. A file can't have others pay for a model,
@@ -214,7 +214,7 @@ def _judge(
 
 
 def _asking(entry: Entry, prompt: PromptFile | None) -> list[InlineEvaluator]:
-    """The prompt file's own evaluators that need a judge."""
+    """Returns the prompt file's own evaluators that need a judge."""
     if prompt is None or entry.lineage.rubric or entry.lineage.use_case != UseCase.GENERATION:
         return []
     return [one for one in prompt.evaluators if one.judge_prompt or one.uses]
@@ -229,7 +229,7 @@ def _default_judge(config: Config, pairs: Sequence[ModelPair]) -> ModelConfig | 
 
 
 def _reference(entry: Entry, sides: Sides) -> PromptFile | None:
-    """What a new lineage is compared with: base's version, never the head's."""
+    """Returns what a new lineage is compared with: base's version, never the head's."""
     if entry.lineage.reference is None:
         return None
     prompt = read_at(sides.base, below(entry.root, entry.lineage.reference))

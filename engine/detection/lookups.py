@@ -73,7 +73,7 @@ def _free_texts(cases: Sequence[TestCase]) -> frozenset[str]:
 
 
 def _picks(prompt: PromptFile, free: frozenset[str], cases: Sequence[TestCase]) -> Iterator[tuple[str, str]]:
-    """Each place as a key to compare it by, and its line."""
+    """Yields each place as a key to compare it by, and its line."""
     texts = [*(message.content for message in prompt.messages), *prompt.included.values()]
     environment = Environment(autoescape=False)  # noqa: S701 - parsed, never rendered
     trees = []
@@ -137,7 +137,7 @@ class _Reading:
         return any(isinstance(one, nodes.Name) and one.name in self._inputs for one in _all(node))
 
     def _is_written(self, node: nodes.Node) -> bool:
-        """Whether a text or number of the template is in it, and nothing of an input."""
+        """Returns whether a text or number of the template is in it, and nothing of an input."""
         holds = any(
             (isinstance(one, nodes.Const) and one.value not in ("", None, True, False))
             or (isinstance(one, nodes.TemplateData) and one.data.strip())
@@ -147,7 +147,7 @@ class _Reading:
         return holds and not self._is_input(node)
 
     def picks(self, node: nodes.Node) -> bool:
-        """Whether this very node picks by an input's text."""
+        """Returns whether this very node picks by an input's text."""
         if isinstance(node, nodes.Compare):
             return self._compares(node)
         if isinstance(node, nodes.Getitem):
@@ -162,7 +162,8 @@ class _Reading:
     def _applies(
         self, node: nodes.Call | nodes.Filter | nodes.Test, to: nodes.Node, *, matches: bool, equals: bool = False
     ) -> bool:
-        """Whether a call, filter or test looks an input up in something written, or matches one with a written text."""
+        """Returns whether a call, filter or test looks an input up in something written, or matches one with a written
+        text."""
         given = [*node.args, *(keyword.value for keyword in node.kwargs)]
         if self._is_written(to):
             return any(map(self._is_input, given))
@@ -186,7 +187,8 @@ class _Reading:
         return not (looked_for and all(map(self._is_keyword, sides)))
 
     def _is_keyword(self, node: nodes.Node) -> bool:
-        """Whether every text in it is a word that many cases hold, or nothing but punctuation; numbers are none."""
+        """Returns whether every text in it is a word that many cases hold, or nothing but punctuation; numbers are
+        none."""
         written = [one.value for one in _all(node) if isinstance(one, nodes.Const)]
         if any(isinstance(one, nodes.Name) and one.name in self._written for one in _all(node)):
             return False

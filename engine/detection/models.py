@@ -13,7 +13,8 @@ from schemas.providers import PROVIDERS
 
 
 def model_of(name: str, config: Config) -> ModelConfig | None:
-    """The configured model of that name or id, else the provider's own by its id (``openai/gpt-4o``, ``gpt-4o``)."""
+    """Returns the configured model of that name or id, else the provider's own by its id (``openai/gpt-4o``,
+    ``gpt-4o``)."""
     if name in config.models:
         return config.models[name]
     publisher, _, bare = name.rpartition("/")
@@ -50,7 +51,7 @@ class CommitSide(NamedTuple):
 
 
 def pair_models(base: CommitSide, head: CommitSide) -> tuple[tuple[ModelPair, ...], tuple[Finding, ...]]:
-    """An experiment for each model of the candidate, and what base doesn't allow.
+    """Returns an experiment for each model of the candidate, and what base doesn't allow.
 
     A model that both versions name is paired with itself; what replaces a model is paired with what it replaces. The
     head's model may have other parameters than base's, never another provider, id, address or key: then it is refused,
@@ -74,7 +75,7 @@ def pair_models(base: CommitSide, head: CommitSide) -> tuple[tuple[ModelPair, ..
 def _admitted(
     name: str, base: CommitSide, head: CommitSide, allowed: Sequence[ModelConfig]
 ) -> tuple[ModelConfig | None, Finding | None]:
-    """The model that runs under ``name``, and what the head asked for that base doesn't allow."""
+    """Returns the model that runs under ``name``, and what the head asked for that base doesn't allow."""
     asked = model_of(name, head.config)
     if asked is None:
         return None, _unknown(name)
@@ -119,7 +120,8 @@ HARMLESS = frozenset({
 
 
 def _at_the_provider(name: str, asked: Parameters, known: Parameters) -> Finding | None:
-    """What the head would have the provider do with our key that base doesn't: tools of its own, unknown settings."""
+    """Returns what the head would have the provider do with our key that base doesn't: tools of its own, unknown
+    settings."""
     foreign = [tool for tool in asked.tools if tool.get("type") not in FUNCTIONS and tool not in known.tools]
     extra = [
         f"extra.{key}"

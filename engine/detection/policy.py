@@ -28,7 +28,7 @@ Judge = Callable[[JsonValue, JsonValue], Direction]
 
 
 def compare_policies(base: Config, head: Config, *, moved: Mapping[str, str] | None = None) -> tuple[PolicyChange, ...]:
-    """Every setting that ``head`` writes differently, by key.
+    """Returns every setting that ``head`` writes differently, by key.
 
     ``moved`` tells which paths were renamed in the same pull request (relative to the configuration's folder): a
     setting that follows its file is neutral.
@@ -287,7 +287,7 @@ def _settings(key: str, before: Flat, after: Flat, judges: Mapping[str, Judge]) 
 
 
 def _gate(gate: GateConfig) -> Flat:
-    """A gate by setting. The adversarial slice is guarded unless the configuration says otherwise."""
+    """Returns a gate by setting. The adversarial slice is guarded unless the configuration says otherwise."""
     flat = _flat(_json(folded(gate)))
     flat.pop("slices.adversarial", None)
     return flat | {"adversarial": flat["adversarial"] or SlicePolicy.GUARD.value}

@@ -31,7 +31,7 @@ Marks = tuple[tuple[int, int], ...]
 
 
 def diff_prompts(before: PromptFile | None, after: PromptFile | None) -> PromptDiff:
-    """The difference of two versions; ``None`` is a version that doesn't exist. Token counts are the caller's.
+    """Returns the difference of two versions; ``None`` is a version that doesn't exist. Token counts are the caller's.
 
     Lines are numbered within the prompt as it is shown: each message under a line that names its role. Time and size
     are bounded whatever the prompts are; changed lines beyond the bound are counted in ``omitted``.
@@ -63,14 +63,14 @@ def changed_lines(before: str, after: str) -> tuple[tuple[int, int], ...]:
 
 
 def shown_lines(prompt: PromptFile | None) -> list[str]:
-    """The messages as lines, each under ``role:``."""
+    """Returns the messages as lines, each under ``role:``."""
     if prompt is None:
         return []
     return [line for message in prompt.messages for line in (f"{message.role}:", *message.content.split("\n"))]
 
 
 def compare(before: Sequence[str], after: Sequence[str], pairs: int) -> list[Block]:
-    """The stretches that differ, in order: a longest common subsequence is kept.
+    """Returns the stretches that differ, in order: a longest common subsequence is kept.
 
     Where more than ``pairs`` items would have to be set against each other, all between the first and the last
     difference is one stretch.
@@ -97,7 +97,7 @@ def compare(before: Sequence[str], after: Sequence[str], pairs: int) -> list[Blo
 
 
 def _diff_lines(blocks: Sequence[Block], old: Sequence[str], new: Sequence[str]) -> Iterator[DiffLine]:
-    """The changed lines and those near them, in order."""
+    """Yields the changed lines and those near them, in order."""
     unmarked: repeat[tuple[Marks, Marks]] = repeat(((), ()))
     shift = done = 0
     following = [*(block[0] for block in blocks[1:]), len(old)]

@@ -53,7 +53,7 @@ class Versions(NamedTuple):
 
 
 def attempt(read: Callable[[], T]) -> T | Finding:
-    """What ``read`` gives, or why it can't be read."""
+    """Returns what ``read`` gives, or why it can't be read."""
     try:
         return read()
     except PromptVerdictError as error:
@@ -71,12 +71,12 @@ def failure(code: ReasonCode, sentence: str) -> Reason:
 
 
 def has_floor(floor: Floor) -> bool:
-    """Whether base sets a minimum that a new lineage can be held to."""
+    """Returns whether base sets a minimum that a new lineage can be held to."""
     return floor.overall is not None or bool(floor.slices)
 
 
 def path_after(entry: Entry, sides: Sides) -> str | None:
-    """Where the prompt lies after the merge, followed through renames by content; ``None``: nowhere."""
+    """Returns where the prompt lies after the merge, followed through renames by content; ``None``: nowhere."""
     after = entry.head_prompt
     if sides.merged.entry(after) is not None or sides.merged.obstacle(after):
         return after
@@ -103,7 +103,7 @@ def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Vers
 
 
 def read_at(files: Files, path: str | None) -> PromptFile | Finding | None:
-    """The prompt at ``path``, ``None`` if nothing is there, or why it can't be read."""
+    """Returns the prompt at ``path``, ``None`` if nothing is there, or why it can't be read."""
     if path is None:
         return None
     if obstacle := files.obstacle(path):
@@ -155,7 +155,7 @@ def _content_changes(old: PromptFile, new: PromptFile, path: str) -> Iterator[Ch
 
 
 def unread_changes(old: PromptFile, new: PromptFile) -> tuple[str, ...]:
-    """Where values differ that the format's reader doesn't read: ``tools of the prompt file``."""
+    """Returns where values differ that the format's reader doesn't read: ``tools of the prompt file``."""
     places = sorted(old.unread.keys() | new.unread.keys())
     return tuple(place for place in places if old.unread.get(place, ABSENT) != new.unread.get(place, ABSENT))
 
@@ -253,7 +253,7 @@ def unmeasured_reasons(name: str, endings: Sequence[Ending], versions: Versions)
 
 
 def lines_changed(versions: Versions, sides: Sides) -> tuple[tuple[int, int], ...]:
-    """The stretches of the candidate's file that differ from the baseline's; none for what isn't one file."""
+    """Returns the stretches of the candidate's file that differ from the baseline's; none for what isn't one file."""
     before, after = versions.before, versions.after
     if before is None or after is None or before not in sides.base or after not in sides.merged:
         return ()

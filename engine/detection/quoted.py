@@ -62,7 +62,7 @@ def newly_quoted(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCa
 
 
 def letters(text: str) -> str:
-    """The letters and digits of a text in one spelling."""
+    """Returns the letters and digits of a text in one spelling."""
     plain = html.unescape(text)
     if not plain.isascii():
         plain = unicodedata.normalize("NFKD", INVISIBLE.sub("", plain)).casefold()
@@ -71,7 +71,8 @@ def letters(text: str) -> str:
 
 
 def _text_of(prompt: PromptFile) -> str:
-    """The letters of all that an author wrote and a model gets to read; once more without markup and escapes."""
+    """Returns the letters of all that an author wrote and a model gets to read; once more without markup and
+    escapes."""
     parts = [*(message.content for message in prompt.messages), *prompt.included.values()]
     settings = prompt.parameters.model_dump(mode="json", include={"tools", "json_schema"})
     text = "\n".join([*parts, *_texts_in(settings)])
@@ -98,13 +99,14 @@ def _is_long(text: str) -> bool:
 
 
 def _is_telling(text: str) -> bool:
-    """Whether a short input is more than a common word: several words, or a number of something."""
+    """Returns whether a short input is more than a common word: several words, or a number of something."""
     words = re.findall(r"\w+", text)
     return len("".join(words)) >= 8 and (len(words) > 1 or any(map(str.isdigit, text)))
 
 
 def _whole_numbers(spelled: str, start: int, end: int, before: str, after: str) -> str:
-    """The run of an input between two places, without the digits of a number that goes on beyond it, here or there."""
+    """Returns the run of an input between two places, without the digits of a number that goes on beyond it, here or
+    there."""
     run = spelled[start:end]
     if _digit(after) or _digit(spelled[end : end + 1]):
         run = run.rstrip("0123456789")
@@ -164,7 +166,8 @@ class _Inputs:
         return frozenset(found)
 
     def _stands(self, text: str, at: int, spelled: str, start: int, *, short: bool) -> bool:
-        """Whether the input, or enough of it, stands in ``text``, where its piece at ``start`` stands ``at`` there."""
+        """Returns whether the input, or enough of it, stands in ``text``, where its piece at ``start`` stands ``at``
+        there."""
         low, high, size = 0, min(len(spelled), GRAM), len(spelled)
         while low < start and low < at and spelled[start - low - 1] == text[at - low - 1]:
             low += 1
@@ -177,7 +180,8 @@ class _Inputs:
         return not short and len(run) >= max(LEAST, min(ENOUGH, PART * size)) and self._is_own(run)
 
     def _is_own(self, run: str) -> bool:
-        """Whether at least half of the run is nobody else's: one letter more than a common phrase is still common."""
+        """Returns whether at least half of the run is nobody else's: one letter more than a common phrase is still
+        common."""
         pieces = [run[at : at + GRAM] for at in range(0, len(run) - GRAM + 1, GRAM // 2)]
         return 2 * sum(map(self._is_rare, pieces)) >= len(pieces)
 
@@ -189,7 +193,8 @@ class _Inputs:
 
 
 def judged(quoted: Sequence[TestCase], cases: Sequence[TestCase]) -> tuple[tuple[Reason, ...], tuple[Finding, ...]]:
-    """What is said of quoted cases: a reason where they weigh, in all or in a slice, else a warning; none: nothing."""
+    """Returns what is said of quoted cases: a reason where they weigh, in all or in a slice, else a warning; none:
+    nothing."""
     if not quoted:
         return (), ()
     names = ", ".join(f"`{case.id}`" for case in quoted[:NAMED]) + (", …" if len(quoted) > NAMED else "")

@@ -47,7 +47,7 @@ class Changes:
         return moves
 
     def touches(self, path: str) -> bool:
-        """Whether the file, or anything in the folder, is touched."""
+        """Returns whether the file, or anything in the folder, is touched."""
         return path in self.touched or path in self._folders or not path
 
 

@@ -77,7 +77,7 @@ def made_of(prompts: Iterable[str], files: Files) -> dict[str, dict[str, str]]:
 
 
 def _leads_to(prompt: str, path: str, what: str, files: Files) -> dict[str, str]:
-    """What the file at ``path`` brings into the prompt, or what has to be watched in its stead."""
+    """Returns what the file at ``path`` brings into the prompt, or what has to be watched in its stead."""
     entry = files.entry(path)
     if entry is None:
         return _behind(path, what, files)
@@ -102,7 +102,7 @@ def _behind(path: str, what: str, files: Files) -> dict[str, str]:
 
 
 def _target(link: str, target: str) -> str | None:
-    """The path in the tree that a link leads to; ``None`` outside of it."""
+    """Returns the path in the tree that a link leads to; ``None`` outside of it."""
     if target.startswith("/"):
         return None
     steps = link.split("/")[:-1]

@@ -18,7 +18,7 @@ Paths = tuple[str | None, str | None]
 def workflow_changes(
     before: Files, after: Files, changes: Sequence[TreeChange], *, adoption: bool
 ) -> tuple[Paths, ...]:
-    """The changed files that lead a workflow to us, before the change or after it.
+    """Returns the changed files that lead a workflow to us, before the change or after it.
 
     In the pull request that installs us, new workflows are what it is about.
     """
@@ -42,7 +42,7 @@ def workflow_changes(
 
 
 def workflow_reasons(changed: Sequence[Paths]) -> tuple[Reason, ...]:
-    """A reason for each of ``workflow_changes``."""
+    """Returns a reason for each of ``workflow_changes``."""
     return tuple(
         Reason(
             code=ReasonCode.WORKFLOW_CHANGED,

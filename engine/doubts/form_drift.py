@@ -59,7 +59,7 @@ def _log_choose(n: int, k: int) -> float:
 
 
 def _paired(outcomes: Iterable[Outcome], labels: Sequence[str]) -> tuple[dict[int, AnswerForm], dict[int, AnswerForm]]:
-    """The forms of both arms' first answers by case, of the cases that have both."""
+    """Returns the forms of both arms' first answers by case, of the cases that have both."""
     first: dict[Arm, dict[int, tuple[int, Completion]]] = {arm: {} for arm in Arm}
     for outcome in outcomes:
         cell, result = outcome.cell, outcome.result

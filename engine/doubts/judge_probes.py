@@ -77,7 +77,8 @@ async def probe(
 
 
 def salt_of(digest: str) -> int:
-    """Where the repetitions of a comparison's probes begin, by its content digest: asked once, and found again."""
+    """Returns where the repetitions of a comparison's probes begin, by its content digest: asked once, and found
+    again."""
     return 1_000 + 1_000 * (int(digest[:8], 16) % 1_000_000)
 
 
@@ -103,15 +104,15 @@ async def _reasons(
         now = await _overall(judge, answer, f"{answer.output}\n\n{text}", fresh)
         if now is not None and now >= GOOD and now - was >= MOVED:
             sentence = (
-                f"The judge follows instructions inside answers: with “{_told(text)}” added, a sample answer that got "
-                f"{_grade(was)} gets {_grade(now)}. Its grades can't approve anything."
+                f"The judge follows instructions inside answers: with “{_shortened(text)}” added, a sample answer "
+                f"that got {_grade(was)} gets {_grade(now)}. Its grades can't approve anything."
             )
             return (_reason(VerdictStatus.NEEDS_REVIEW, sentence),)
     return ()
 
 
-def _told(text: str) -> str:
-    """The text for a sentence, from a little before its first word of grading."""
+def _shortened(text: str) -> str:
+    """Returns the text for a sentence, from a little before its first word of grading."""
     found = _OF_GRADES.search(text.lower())
     return shown(text[max(0, found.start() - 40) :] if found else text, 120)
 
@@ -127,7 +128,8 @@ def _grade(score: float) -> str:
 async def _known(
     judge: RubricJudge, labels: Sequence[LabelledAnswer], ask: Ask, *, worst: bool
 ) -> tuple[LabelledAnswer, float] | None:
-    """The sample answer that people and the judge find worst, or best, with the judge's score, which is stored."""
+    """Returns the sample answer that people and the judge find worst, or best, with the judge's score, which is
+    stored."""
     ranked = sorted(labels, key=_by_people, reverse=not worst)
     for answer in ranked[:5]:
         people, score = _by_people(answer), await _overall(judge, answer, answer.output, ask)
@@ -170,7 +172,7 @@ def _sentences(text: str) -> Iterator[str]:
 
 
 def _around(sentence: str) -> str:
-    """The sentence, or what is around its first word of grading where it is long."""
+    """Returns the sentence, or what is around its first word of grading where it is long."""
     if len(sentence) <= LONGEST // 2:
         return sentence
     found = _OF_GRADES.search(sentence.lower())

@@ -35,7 +35,7 @@ ALIKE_IN_CLUSTERS = 0.05
 
 
 def planning_sample(sizes: Iterable[int]) -> tuple[float, float]:
-    """The effective number of clusters (Kish 1965), and the prior variance of a cluster's mean difference.
+    """Returns the effective number of clusters (Kish 1965), and the prior variance of a cluster's mean difference.
 
     ``sizes``: cases by cluster, each 1 or more. Clusters of one case each give their number and ``PLANNING_VARIANCE``.
     The design effect of a cluster of m cases is 1 + (m − 1)·``ALIKE_IN_CLUSTERS``. No case gives

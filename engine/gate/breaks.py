@@ -66,7 +66,8 @@ def _judged(state: ComparisonState, cases: Sequence[int], given: Pairs) -> Break
 
 
 def _by_cluster(state: ComparisonState, arms: Mapping[int, tuple[Floats, Floats]]) -> list[tuple[Floats, Floats]]:
-    """Both arms' runs, added up over the cases of each cluster: they may be one draw, so one label goes for all."""
+    """Returns both arms' runs, added up over the cases of each cluster: they may be one draw, so one label goes for
+    all."""
     groups: dict[int, list[tuple[Floats, Floats]]] = {}
     for i, both in arms.items():
         groups.setdefault(int(state.design.units[i]), []).append(both)
@@ -78,7 +79,7 @@ def _known(scores: Floats) -> Floats:
 
 
 def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
-    """One-sided p of «the candidate's runs are worse», permuting the labels of each case's (or cluster's) runs.
+    """Returns one-sided p of «the candidate's runs are worse», permuting the labels of each case's (or cluster's) runs.
 
     ``cases`` hold the baseline's and the candidate's scores. Exact where all scores are 0 or 1 (the candidate's passes
     are a sum of hypergeometric counts) or there is one case; else by 9,999 random permutations. 1 without any runs in

@@ -25,7 +25,7 @@ from schemas.scorecard import (
 
 
 def nothing_measured(state: ComparisonState, code: ReasonCode, status: VerdictStatus, sentence: str) -> Decision:
-    """A decision without any call."""
+    """Returns a decision without any call."""
     latency = LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading=LimitReading.NO_DATA)
     reason = Reason(code=code, status=status, sentence=sentence)
     return _decision(state, [reason], effects(state), no_cost(None), latency)
@@ -59,7 +59,7 @@ def conclude(state: ComparisonState) -> Decision:
 
 
 def new_lineage(state: ComparisonState) -> Decision:
-    """A prompt without a baseline: its floors decide, and without floors a person."""
+    """Returns a prompt without a baseline: its floors decide, and without floors a person."""
     cost, latency = careful_cost(state), latency_effect(state)
     shown = effects(state)
     found = [*findings.of_cells(state), *findings.of_floors(state, shown)]

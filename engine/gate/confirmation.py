@@ -21,7 +21,7 @@ AGAIN = 0.05
 """Level after a failed confirmation: several attempts at 10% each would confirm a provider that drifted."""
 
 
-def lock(state: ComparisonState) -> Generator[Batch, Observations, bool | None]:
+def confirm_harm(state: ComparisonState) -> Generator[Batch, Observations, bool | None]:
     """Runs up to 40 random cases that differ, of the hypothesis that was rejected most clearly, 3 times in each arm.
 
     True where they fall again (fresh p ≤ 0.10, or ≤ 0.05 after 20 and again after 40 cases); ``None`` where they would,
@@ -33,9 +33,11 @@ def lock(state: ComparisonState) -> Generator[Batch, Observations, bool | None]:
     assert result is not None  # the block test came first
     h = design.hypotheses[int(np.argmax(np.where(result.rejected, result.statistics, -np.inf)))]
     inside = design.inside(h.slice) & ~design.identical
+    # A second signal of the same run gets a stricter level: two tries at 10% would confirm noise in 19% of runs.
     level = AGAIN if state.locked else LEVEL
     moved = np.nan_to_num(state.ledger.differences()[:, h.metric]) != 0
     cases = _drawn(state, np.flatnonzero(moved & inside))
+    # Real harm mostly shows in the first half, which saves the other half's calls.
     stages = [cases[:FIRST], cases[FIRST:]] if len(cases) > FIRST else [cases]
     feared = 1.0
     for stage in stages:

@@ -78,7 +78,7 @@ def careful_cost(state: ComparisonState) -> CostEffect:
 
 
 def cost_in_doubt(state: ComparisonState) -> bool:
-    """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
+    """Returns whether missing cells may hide that the limit, which the others can't be told from, is broken."""
     effect = cost_effect(state)
     if effect.limit is None or effect.reading is not LimitReading.CANT_TELL or not state.ledger.unmeasured().any():
         return False

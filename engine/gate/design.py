@@ -200,7 +200,7 @@ def _flags(values: Sequence[bool] | Bools | None, n: int) -> Bools:
 
 
 def _groups(slices: Sequence[Sequence[str]], labels: Sequence[str | None] | None, gate: GateConfig) -> list[set[str]]:
-    """The slices of each case; a class with a margin of its own is one of them."""
+    """Returns the slices of each case; a class with a margin of its own is one of them."""
     groups = [set(of_case) for of_case in slices]
     for group, label in zip(groups, labels or (), strict=False):
         if label in gate.margin.classes:
@@ -209,7 +209,7 @@ def _groups(slices: Sequence[Sequence[str]], labels: Sequence[str | None] | None
 
 
 def _slice_names(groups: Sequence[set[str]], extra: Bools, gate: GateConfig) -> tuple[str, ...]:
-    """All slices of gating cases, and those that the configuration names, sorted."""
+    """Returns all slices of gating cases, and those that the configuration names, sorted."""
     written = {*gate.margin.slices, *gate.slices, *gate.floor.slices}
     written |= {CLASS_PREFIX + label for label in gate.margin.classes}
     return tuple(sorted(written.union(*(group for group, added in zip(groups, extra, strict=True) if not added))))
@@ -241,7 +241,7 @@ class _ErrorRates(NamedTuple):
 
 
 def _error_rates(tested: Sequence[Hypothesis], *, protects: bool) -> _ErrorRates:
-    """What no slice needs is spent on the means. ``protects``: there are protected cases."""
+    """Returns what no slice needs is spent on the means. ``protects``: there are protected cases."""
     policies = {h.policy for h in tested if h.cases}
     guarded = SlicePolicy.GUARD in policies
     cases = ALPHA_CASES if protects or guarded or SlicePolicy.MUST_PASS in policies else 0.0

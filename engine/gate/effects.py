@@ -18,8 +18,8 @@ from schemas.scorecard import Effect, EffectReading, Interval
 def effects(
     state: ComparisonState, broken: frozenset[str | None] = frozenset(), doubted: frozenset[str | None] = frozenset()
 ) -> tuple[Effect, ...]:
-    """One for each hypothesis of the design, in its order. ``broken``: must-pass and guarded
-    slices that block; ``doubted``: slices judged by case that are still open or that a person should look at.
+    """Returns one for each hypothesis of the design, in its order. ``broken``: must-pass and guarded slices that
+    block; ``doubted``: slices judged by case that are still open or that a person should look at.
 
     Scores, changes and counts are those of all runs (``Estimates``). The interval's low end is the approve bound, the
     largest drop that planned runs don't rule out (without what guards against a hidden drop where the drop is certain
@@ -65,7 +65,7 @@ def planned_changes(state: ComparisonState) -> list[float | None]:
 
 
 def can_not_fall(state: ComparisonState) -> bool:
-    """Whether both arms score so little overall in planned runs that a drop above the margin is impossible."""
+    """Returns whether both arms score so little overall in planned runs that a drop above the margin is impossible."""
     design, ledger = state.design, state.ledger
     margin = next(h.margin for h in design.hypotheses if h.slice is None and h.metric == 0)
     asked = ~np.isnan(ledger.cautious_differences()[:, 0])
@@ -91,8 +91,8 @@ def _bounds(state: ComparisonState, k: int, sums: Floats, *, worse: bool) -> Int
 
 
 def _more_cases(state: ComparisonState, k: int, sums: Floats, share: Floats, inside: Bools) -> int | None:
-    """How many more cases (clusters) would certify the margin, if they vary as those that were seen; ``None`` where the
-    run ended before all of them were."""
+    """Returns how many more cases (clusters) would certify the margin, if they vary as those that were seen; ``None``
+    where the run ended before all of them were."""
     design = state.design
     if math.isnan(state.bounds[k]) or not (state.ledger.seen | design.identical)[inside].all():
         return None

@@ -83,7 +83,7 @@ class Estimates:
 
 
 def _around(change: float, bounds: Interval | None) -> Interval:
-    """The bounds, widened to hold the change."""
+    """Returns the bounds, widened to hold the change."""
     low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
     return Interval(
         low=None if low is None else max(min(low, change), -1.0),

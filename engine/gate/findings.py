@@ -35,7 +35,7 @@ def of_doubt(state: ComparisonState, test: str) -> Reason:
 
 
 def of_effects(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
-    """What the block test and the approve bounds say about each hypothesis."""
+    """Returns what the block test and the approve bounds say about each hypothesis."""
     found = []
     planned = planned_changes(state)
     for k, (h, effect) in enumerate(zip(state.design.hypotheses, shown, strict=True)):
@@ -98,7 +98,7 @@ def of_chance(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
 
 
 def of_failure(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
-    """Both arms score less than the margin: what can't fall by more says nothing about the candidate."""
+    """Returns both arms score less than the margin: what can't fall by more says nothing about the candidate."""
     overall = next((effect for effect in shown if effect.slice is None), None)
     if overall is None or not can_not_fall(state):
         return []
@@ -234,7 +234,7 @@ def of_watch(state: ComparisonState, hits: Mapping[str | None, Sequence[int]]) -
 
 
 def of_cost(effect: CostEffect) -> list[Reason]:
-    """The cost limit."""
+    """Returns the cost limit."""
     if effect.limit is None or effect.reading in (LimitReading.PASSES, LimitReading.NOT_GATED):
         return []
     estimate = {"estimate": effect.increase, "interval": effect.interval, "margin": effect.limit}
@@ -248,7 +248,7 @@ def of_cost(effect: CostEffect) -> list[Reason]:
 
 
 def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Reason]:
-    """The latency limit, where it gates."""
+    """Returns the latency limit, where it gates."""
     if not gating or effect.reading is LimitReading.PASSES:
         return []
     certain = effect.reading is LimitReading.FAILS
@@ -258,7 +258,7 @@ def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Rea
 
 
 def of_floors(state: ComparisonState, shown: Sequence[Effect] = ()) -> list[Reason]:
-    """The absolute minima. Sentences name the score that is ``shown`` of the slice."""
+    """Returns the absolute minima. Sentences name the score that is ``shown`` of the slice."""
     scores = {effect.slice: effect.candidate for effect in reversed(shown)}  # the first metric's stands
     return [_of_floor(effect, scores.get(effect.slice)) for effect in floors(state)]
 

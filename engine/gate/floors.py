@@ -39,7 +39,7 @@ class FloorEffect:
 
 
 def floors(state: ComparisonState) -> tuple[FloorEffect, ...]:
-    """Every floor of the policy against what is known now, on the first metric.
+    """Returns every floor of the policy against what is known now, on the first metric.
 
     Where a candidate's cell is missing it counts 0 for the estimate, and is left out when it would prove a failure. The
     bounds are those of the gate with the floor in the baseline's place.

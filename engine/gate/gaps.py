@@ -96,7 +96,7 @@ def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:
     effects = {(effect.slice, effect.metric): effect for effect in _effects(other)}
 
     def bounds_of(effect: Effect) -> Effect:
-        """The effect with the bounds of the decision whose reason speaks of it."""
+        """Returns the effect with the bounds of the decision whose reason speaks of it."""
         key = (effect.slice, effect.metric)
         return effects[key] if key in judged else effect
 
@@ -140,7 +140,7 @@ class _Heard:
         return given
 
     def ledger(self) -> Ledger:
-        """All of it as one ledger."""
+        """Returns all of it as one ledger."""
         ledger = Ledger(self._design)
         for asked, given in zip(self._asked, self._given, strict=True):
             fresh = bool((asked.repetitions >= self._design.fresh_from).any())
@@ -158,11 +158,11 @@ class _Heard:
         return Observations(*(np.concatenate([getattr(g, name) for g in self._given])[rows] for name in FIELDS))
 
     def missing(self) -> int:
-        """How many cells gave no usable answer."""
+        """Returns how many cells gave no usable answer."""
         return sum(int(self.unusable(given).sum()) for given in self._given)
 
     def scale(self) -> Filling:
-        """What a missing cell may have scored: 0, 1, and what others did."""
+        """Returns what a missing cell may have scored: 0, 1, and what others did."""
         scores = np.concatenate([given.scores[:, self._columns].ravel() for given in self._given])
         between = np.unique(scores[(scores > 0) & (scores < 1)]).tolist()
         return (0.0, 1.0, *(between if len(between) <= STEPS - 2 else np.linspace(0, 1, STEPS)[1:-1].tolist()))
@@ -192,14 +192,14 @@ class _Filled:
         return given
 
     def others(self, scale: Filling) -> Iterator[Filling]:
-        """The fillings that first differ from this one in a gap that it had no score of its own for. With theirs in
-        turn, every filling is met once."""
+        """Yields the fillings that first differ from this one in a gap that it had no score of its own for. With
+        theirs in turn, every filling is met once."""
         for k in range(len(self.filling), len(self._met)):
             yield from ((*self._met[:k], score) for score in scale if score != self._met[k])
 
 
 def _numbers(batch: Batch) -> Ints:
-    """One number for each cell: repetitions lie below 2^31."""
+    """Returns one number for each cell: repetitions lie below 2^31."""
     return (batch.cases * 2 + batch.arms) << 31 | batch.repetitions
 
 

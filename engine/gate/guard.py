@@ -49,9 +49,11 @@ class Elsewhere:
 
 
 def guards(state: ComparisonState, *, last: bool) -> tuple[GuardEffect, ...]:
-    """Every guarded slice in which a break was confirmed, or may have been."""
+    """Returns every guarded slice in which a break was confirmed, or may have been."""
     slices = state.design.of_policy(SlicePolicy.GUARD)
     share = 1 / max(len(slices), 1)
+    # Several guarded slices and several prompts share one error rate. What earlier looks may have spent is subtracted
+    # from the last one.
     early = EARLY * share / state.design.lineages
     spend = state.design.alpha_guard * share - early * (state.look - 1) if last else early
     review = GUARD_REVIEW * share / state.design.lineages
@@ -68,6 +70,7 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
     rest = elsewhere(state, name, possible)
     table = (_clusters(state, broken), rest.passing, rest.broken, rest.others)
     worst = (_clusters(state, possible), rest.passing, rest.broken, rest.others + rest.unseen)
+    # Boschloo's test blocks, as the more powerful one. Fisher's is cheaper and never smaller: it may wait or ask.
     p, feared = boschloo_p(*table), fisher_p(*worst)
     reading: GuardReading = GuardReading.HOLDS
     if breaks.p <= level and p <= spend:
@@ -82,14 +85,16 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
 
 
 def elsewhere(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> Elsewhere:
-    """What a slice is compared with: cases of no listed slice where there are any, else all others. ``broken`` cases of
-    the slice passed, whether or not their planned runs say so. Clusters that reach into the slice belong to it."""
+    """Returns what a slice is compared with: cases of no listed slice where there are any, else all others. ``broken``
+    cases of the slice passed, whether or not their planned runs say so. Clusters that reach into the slice belong to
+    it."""
     design, ledger = state.design, state.ledger
     baseline, candidate = (ledger.levels(arm)[:, 0] for arm in (BASELINE, CANDIDATE))
     change = candidate - baseline
     inside, called = design.inside(name), design.counted & ~design.identical & ledger.seen
     listed = np.logical_or.reduce([inside, *(design.inside(h.slice) for h in design.of_policy(*LISTED))])
     others = called & ~listed if (called & ~listed).any() else called & ~inside
+    # A cluster with one case inside would be on both sides of the comparison.
     others &= ~np.isin(design.units, design.units[inside])
     known, passes = others & ~np.isnan(change), baseline >= CASE_MARGIN  # NaN doesn't pass
     measured, unseen = _clusters(state, known & passes), _clusters(state, others & np.isnan(change))

@@ -44,7 +44,7 @@ class Hypothesis:
 
 
 def written_margin(margins: Margins, name: str | None, metric: MetricSpec, primary: bool) -> float | None:
-    """The margin that the configuration writes for a hypothesis, or ``None``."""
+    """Returns the margin that the configuration writes for a hypothesis, or ``None``."""
     of_metric = margins.fields if metric.kind == "field" else margins.metrics
     if name is None:
         if metric.name in of_metric:
@@ -58,8 +58,9 @@ def written_margin(margins: Margins, name: str | None, metric: MetricSpec, prima
 
 
 def policy_of(name: str | None, gate: GateConfig, narrowest: float, margin: float | None) -> SlicePolicy:
-    """How a slice is judged: as written; else ``adversarial`` is guarded, and the others are judged by their mean where
-    they are large enough, else watched. ``narrowest`` is the certifiable margin; ``margin`` the written one."""
+    """Returns how a slice is judged: as written; else ``adversarial`` is guarded, and the others are judged by their
+    mean where they are large enough, else watched. ``narrowest`` is the certifiable margin; ``margin`` the written
+    one."""
     written = gate.slices.get(name) if name is not None else None
     if name == ADVERSARIAL and written is None:
         written = gate.adversarial
@@ -82,7 +83,7 @@ def hypotheses(
     metrics: Sequence[MetricSpec],
     gate: GateConfig,
 ) -> tuple[Hypothesis, ...]:
-    """All hypotheses: overall first, then slices by name; metric by metric.
+    """Returns all hypotheses: overall first, then slices by name; metric by metric.
 
     ``members[slices, cases]``; ``counted`` are the cases that belong to the gating test set. Approval certifies the
     first metric everywhere and the others overall. Margins follow from the test set and a prior (``planning_sample``)

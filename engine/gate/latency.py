@@ -23,8 +23,8 @@ rows themselves say so, so that the same outcomes give the same decision, whethe
 
 
 def latency_gates(state: ComparisonState) -> bool:
-    """Whether the limit is to be kept: the policy says so, and a gating case is called at all. What is sent unchanged
-    takes as long as it did."""
+    """Returns whether the limit is to be kept: the policy says so, and a gating case is called at all. What is sent
+    unchanged takes as long as it did."""
     design = state.design
     return design.gate.latency == "gate" and bool((design.counted & ~design.identical).any())
 
@@ -56,7 +56,7 @@ def latency_effect(state: ComparisonState) -> LatencyEffect:
 
 
 def latency_in_doubt(state: ComparisonState) -> bool:
-    """Whether missing cells may hide that the limit, which the others can't be told from, is broken."""
+    """Returns whether missing cells may hide that the limit, which the others can't be told from, is broken."""
     if not latency_gates(state) or not state.ledger.unmeasured().any() or not _side_by_side(state).any():
         return False
     beyond, level = _beyond(state), tail(state.critical(LEVEL))
@@ -91,6 +91,6 @@ def _at_worst(state: ComparisonState, beyond: Floats) -> Floats:
 
 
 def _p(state: ComparisonState, changes: Floats) -> float:
-    """One-sided p of a fall, from the changes by case."""
+    """Returns one-sided p of a fall, from the changes by case."""
     design = state.design
     return single_p(by_unit(design, changes), design.unit_names, f"{design.seed} latency", design.flips)

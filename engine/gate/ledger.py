@@ -55,7 +55,7 @@ class Ledger:
         return np.asarray(self.runs > 0)
 
     def first(self, cases: Ints, purpose: str) -> Batch:
-        """The planned runs of ``cases`` in both arms."""
+        """Returns the planned runs of ``cases`` in both arms."""
         return self._batch(cases, np.zeros(len(cases), dtype=np.int64), self.planned[cases], purpose)
 
     def more(self, cases: Ints, purpose: str) -> Batch:
@@ -170,7 +170,7 @@ class Ledger:
         return self.gaps() | self.unanswered
 
     def missing(self) -> int:
-        """How many cells gave no usable answer so far, fresh ones included."""
+        """Returns how many cells gave no usable answer so far, fresh ones included."""
         fresh = sum(int(np.isnan(run).any()) for arms in self.fresh.values() for runs in arms for run in runs)
         return int(self.gaps().sum()) + fresh
 

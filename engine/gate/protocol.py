@@ -11,7 +11,7 @@ from engine.gate.bounds import CASE_MARGIN
 from engine.gate.breaks import confirm_breaks, listed_breaks, worse_cases
 from engine.gate.cells import Batch, Observations
 from engine.gate.conclude import conclude, new_lineage, nothing_measured
-from engine.gate.confirmation import lock
+from engine.gate.confirmation import confirm_harm
 from engine.gate.cost import careful_cost
 from engine.gate.decision import Conversation
 from engine.gate.design import Design
@@ -47,13 +47,16 @@ def _comparison(design: Design, observed: Ledger | None) -> Conversation:
     state = ComparisonState(design, observed)
     if not design.counted.any():
         return nothing_measured(state, ReasonCode.NO_CASES, VerdictStatus.ERROR, reason_text.no_cases(None))
+    # Identical requests in both arms: nothing can differ, so approving needs no call.
     if not design.looks:
         state.certify()
         return nothing_measured(state, ReasonCode.IDENTICAL, VerdictStatus.APPROVED, reason_text.identical())
     if not design.metrics:
         return nothing_measured(state, ReasonCode.NOTHING_MEASURED, VerdictStatus.NEEDS_REVIEW, reason_text.no_metric())
+    # Without a baseline there is no difference to test: floors decide, in one look.
     if not design.paired:
         return (yield from _alone(state))
+    # A candidate that fails its first cases is blocked before the other cases are paid for.
     failed, doubtful = yield from smoke(state)
     state.smoked = failed
     state.found += findings.of_smoke(state, failed)
@@ -67,7 +70,7 @@ def _comparison(design: Design, observed: Ledger | None) -> Conversation:
 
 
 def _alone(state: ComparisonState) -> Conversation:
-    """A prompt without a baseline: everything once, one look."""
+    """Yields a prompt without a baseline: everything once, one look."""
     asked = state.ledger.first(np.concatenate(state.design.looks), "look")
     state.ledger.record(asked, (yield asked))
     state.take_look()
@@ -81,6 +84,7 @@ def _look(state: ComparisonState) -> Stage:
         asked = ledger.first(cases, "look")
         ledger.record(asked, (yield asked))
     state.take_look()
+    # Averaging over the cells that came back would let a provider's failures decide.
     if state.too_much_missing():
         return True
     if state.look == 1 and (yield from _by_case(state)):
@@ -90,6 +94,7 @@ def _look(state: ComparisonState) -> Stage:
     if any(guard.reading in (GuardReading.BREAKS, GuardReading.UNSURE) for guard in state.guards):
         return True
     state.certify()
+    # Only at the last look: earlier, new cases tell more for the same calls than repetitions of old ones.
     if last and not state.plain and state.undecided():
         yield from _steady(state)
         state.certify()
@@ -126,8 +131,10 @@ def _steady(state: ComparisonState) -> Generator[Batch, Observations, None]:
 
 
 def _harm(state: ComparisonState) -> Stage:
-    """The block test, with replication of cases that disagree, and confirmation."""
+    """Yields the block test, with replication of cases that disagree, and confirmation."""
     ledger, design = state.ledger, state.design
+    # Replication is chosen by disagreement, never by direction: both signs are equally likely to be run again, so the
+    # sign-flip test stays exact.
     if not state.plain and state.alpha < state.suspicion() <= REPLICATE_AT:
         apart = (np.abs(np.nan_to_num(ledger.differences())) >= CASE_MARGIN).any(axis=1) & (
             ledger.runs == ledger.planned
@@ -135,13 +142,14 @@ def _harm(state: ComparisonState) -> Stage:
         asked = ledger.more(np.flatnonzero(apart & ~design.identical), "replication")
         if len(asked):
             ledger.record(asked, (yield asked))
+    # Taken before the test spends its α: a missing cell must not hide a block.
     feared = state.worst_suspicion() if ledger.gaps().any() else 1.0
     result = state.test_harm()
     if not result.rejected.any():
         if feared <= state.alpha:
             state.found.append(findings.of_doubt(state, "the comparison"))
         return bool(state.found)
-    held = True if state.plain else (yield from lock(state))
+    held = True if state.plain else (yield from confirm_harm(state))
     if held:
         state.blocking = result.rejected
     elif held is None:
@@ -162,6 +170,7 @@ def _settled(state: ComparisonState, *, last: bool) -> Stage:
     held = all(guard.reading is not GuardReading.OPEN for guard in state.guards)
     holds = held and not state.undecided() and all(r.status is VerdictStatus.APPROVED for r in limits)
     if holds or last:
+        # Answers with forbidden text are confirmed last, in cases that no other test has run again.
         leaks = [i for i in worse_cases(state, None) if state.ledger.forbidden[i] and i not in state.ledger.fresh]
         if leaks:
             state.breaks |= yield from confirm_breaks(state, {None: leaks})

@@ -20,7 +20,7 @@ P = ParamSpec("P")
 
 
 def _sentence(write: Callable[P, str]) -> Callable[P, str]:
-    """A capital letter, unless a name comes first, and a full stop."""
+    """Adds a capital letter, unless a name comes first, and a full stop."""
 
     @wraps(write)
     def written(*args: P.args, **kwargs: P.kwargs) -> str:
@@ -36,7 +36,7 @@ def count(number: int, noun: str) -> str:
 
 
 def subject(name: str | None, metric: str | None = None) -> str:
-    """What a hypothesis is about: «the overall score», «slice `edge`», «`date` in slice `edge`»."""
+    """Returns what a hypothesis is about: «the overall score», «slice `edge`», «`date` in slice `edge`»."""
     if name is None:
         return f"`{metric}`" if metric else "the overall score"
     label = name.removeprefix(CLASS_PREFIX)
@@ -56,7 +56,7 @@ def drop(effect: Effect, metric: str | None) -> str:
 
 
 def fell(effect: Effect) -> bool:
-    """Whether the score fell over all runs too, and not only in those that the test goes by."""
+    """Returns whether the score fell over all runs too, and not only in those that the test goes by."""
     return effect.change is not None and effect.change < 0
 
 
@@ -81,7 +81,7 @@ def broke(name: str, cases: int, number: int, kind: str, *, certain: bool = True
 
 
 def listing(ids: Sequence[str]) -> str:
-    """The first five ids, and how many more there are."""
+    """Returns the first five ids, and how many more there are."""
     more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
     return ", ".join(f"`{case}`" for case in ids[:NAMED]) + more
 
@@ -215,14 +215,14 @@ def _cases(effect: Effect) -> str:
 
 @_sentence
 def always_fails(*, nearly: bool = False) -> str:
-    """Needs approval: both arms score less than the margin; ``nearly``: more than 0."""
+    """Needs review: both arms score less than the margin; ``nearly``: more than 0."""
     every = "nearly every" if nearly else "every"
     fail = f"both versions fail {every} case that ran"
     return f"{fail}, so no drop could show: compare `expected` with their answers"
 
 
 def adapted(effect: Effect) -> bool:
-    """Whether a default margin was widened to what the test set can certify."""
+    """Returns whether a default margin was widened to what the test set can certify."""
     return not effect.margin_written and (effect.margin or 0.0) > default_margin(effect.slice)
 
 

@@ -38,14 +38,14 @@ def coins(seed: str, clusters: Sequence[str], flips: int) -> Signs:
 
 
 def coins_in_chunks(seed: str, clusters: Sequence[str], flips: int) -> Iterator[tuple[slice, Signs]]:
-    """The rows of ``coins``, few enough at a time for any number of clusters."""
+    """Yields the rows of ``coins``, few enough at a time for any number of clusters."""
     for start in range(0, len(clusters), CHUNK):
         some = clusters[start : start + CHUNK]
         yield slice(start, start + len(some)), coins(seed, some, flips)
 
 
 def every_sign(clusters: int) -> Signs:
-    """All 2^k sign vectors of k clusters, the observed one (all +1) first: for exact tests of few clusters."""
+    """Returns all 2^k sign vectors of k clusters, the observed one (all +1) first: for exact tests of few clusters."""
     codes = np.arange(2**clusters, dtype=np.int64)
     return (1 - 2 * ((codes[None, :] >> np.arange(clusters)[:, None]) & 1)).astype(np.int8)
 
@@ -83,7 +83,8 @@ def flipped(sums: Floats, chunks: Iterable[tuple[slice, Signs]], flips: int) -> 
 
 
 def exact_p(differences: Floats) -> float:
-    """One-sided p of a fall of the mean, by all 2^k flips of the k clusters that differ (ties count). 1 if none."""
+    """Returns one-sided p of a fall of the mean, by all 2^k flips of the k clusters that differ (ties count). 1 if
+    none."""
     moved = differences[differences != 0]
     if len(moved) == 0:
         return 1.0
@@ -97,8 +98,9 @@ NORMAL_FROM = 5_000
 
 
 def single_p(differences: Floats, names: Sequence[str], seed: str, flips: int) -> float:
-    """One-sided sign-flip p of one set of differences at one look: exact for few, with ``flips`` random flips for more.
-    From NORMAL_FROM clusters on the flipped sums are as good as normal, and 10,000 of them would take seconds."""
+    """Returns one-sided sign-flip p of one set of differences at one look: exact for few, with ``flips`` random flips
+    for more. From NORMAL_FROM clusters on the flipped sums are as good as normal, and 10,000 of them would take
+    seconds."""
     moved: Ints = np.flatnonzero(differences)
     if len(moved) <= EXACT_UP_TO:
         return exact_p(differences)

@@ -76,5 +76,5 @@ def tail(z: float) -> float:
 
 
 def normal_quantile(p: float) -> float:
-    """The standard normal quantile of ``p`` in (0, 1)."""
+    """Returns the standard normal quantile of ``p`` in (0, 1)."""
     return NormalDist().inv_cdf(p)

@@ -108,7 +108,7 @@ class ComparisonState:
         return self.design.gate.mode is GateMode.FIXED
 
     def new_cases(self) -> Ints:
-        """The cases that the next look adds: of slices in which something is not certain yet."""
+        """Returns the cases that the next look adds: of slices in which something is not certain yet."""
         cases = self.design.looks[self.look]
         undecided = {h.slice for h in self.undecided()} | self.open_floors
         if None in undecided or not undecided or any(guard.reading is GuardReading.OPEN for guard in self.guards):
@@ -124,7 +124,7 @@ class ComparisonState:
         return [h for h, done in pairs if h.certifies and not done]
 
     def may_hold(self, h: Hypothesis) -> bool:
-        """Whether the estimate lies inside the margin."""
+        """Returns whether the estimate lies inside the margin."""
         differences = self.ledger.cautious_differences()
         k = self.design.hypotheses.index(h)
         return bool(-self.sums(differences)[:, k].sum() < h.margin)
@@ -179,7 +179,7 @@ class ComparisonState:
         return min(known, self.worst_suspicion()) if self.ledger.gaps().any() else known
 
     def worst_suspicion(self) -> float:
-        """The smallest p if every missing candidate had failed and every missing baseline passed."""
+        """Returns the smallest p if every missing candidate had failed and every missing baseline passed."""
         return float(self._test.peek(self._tested(self.ledger.imputed())).min())
 
     def test_harm(self) -> LookResult:
@@ -215,9 +215,9 @@ class ComparisonState:
         return by_unit(self.design, (known & waiting[strata]).astype(np.float64)) > 0
 
     def _bound(self, k: int, sums: Floats, share: Floats, known: Bools) -> tuple[float, float]:
-        """The largest drop of a hypothesis that its clusters don't rule out, and the largest that the spread of their
-        differences doesn't. ``share`` is each case's part of the mean; what isn't called can't fall, and doesn't stand
-        for what is.
+        """Returns the largest drop of a hypothesis that its clusters don't rule out, and the largest that the spread
+        of their differences doesn't. ``share`` is each case's part of the mean; what isn't called can't fall, and
+        doesn't stand for what is.
 
         The approve bound is too bold for a handful of clusters: there must be so many without a fall that a break of
         the margin's size would have shown in one of them.
@@ -235,7 +235,8 @@ class ComparisonState:
         return max(bound, hidden) if h.certifies and hidden > h.margin else bound, bound
 
     def _share(self, known: Bools, inside: Bools) -> float:
-        """How much of what is called inside a slice is known, in steps of 1%, rounded down: nothing is spent early."""
+        """Returns how much of what is called inside a slice is known, in steps of 1%, rounded down: nothing is spent
+        early."""
         called = inside & ~self.design.identical
         share = float(known[called].mean()) if called.any() else 1.0  # only cases that the head adds are called
         return max(math.floor(share * 100 + 1e-9) / 100, 0.01)

@@ -32,7 +32,7 @@ def fisher_p(broken: int, passing: int, others_broken: int, others: int) -> floa
 
 @lru_cache(maxsize=1024)
 def boschloo_p(broken: int, passing: int, others_broken: int, others: int) -> float:
-    """The largest chance, over all common rates of breaking, of a table with a Fisher p as small as this one's
+    """Returns the largest chance, over all common rates of breaking, of a table with a Fisher p as small as this one's
     (Boschloo 1970). Exact, and closer to its nominal level than Fisher's test, whose p is an upper bound of it."""
     p = fisher_p(broken, passing, others_broken, others)
     everyone = passing + others

@@ -14,12 +14,13 @@ DECIDED = (VerdictStatus.BLOCKED, VerdictStatus.ERROR)
 
 
 def combine(statuses: Iterable[VerdictStatus]) -> VerdictStatus:
-    """The worst of several verdicts; ``not_applicable`` when there is none."""
+    """Returns the worst of several verdicts; ``not_applicable`` when there is none."""
     return min(statuses, key=SEVERITY.index, default=VerdictStatus.NOT_APPLICABLE)
 
 
 def passes(status: VerdictStatus, inconclusive: Literal["pass", "block"]) -> bool:
-    """Whether the required check passes. Underpowered does unless the policy says ``block``; ``needs_review`` never."""
+    """Returns whether the required check passes. Underpowered does unless the policy says ``block``; ``needs_review``
+    never."""
     if status is VerdictStatus.UNDERPOWERED:
         return inconclusive == "pass"
     return status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)

@@ -24,7 +24,7 @@ REVIEW = 0.20
 
 
 def threshold(cases: int) -> int:
-    """How many breaks among so many cases of a slice are remarkable."""
+    """Returns how many breaks among so many cases of a slice are remarkable."""
     return max(2, -(-cases * int(SHARE * 100) // 100))
 
 
@@ -69,7 +69,7 @@ def _suspects(state: ComparisonState) -> dict[str | None, tuple[list[int], list[
 
 
 def _least(name: str | None, cases: int) -> int:
-    """One break is enough where a change reaches a single case: nothing else can show what it does."""
+    """Returns one break is enough where a change reaches a single case: nothing else can show what it does."""
     return min(threshold(cases), max(cases, 1)) if name == CHANGED_REQUESTS else threshold(cases)
 
 

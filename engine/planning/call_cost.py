@@ -32,8 +32,8 @@ TOOL_OVERHEAD = 1024
 
 
 def bill(usage: Usage, price: Price) -> Decimal:
-    """What the provider charges for ``usage``: cached tokens, cache writes, audio and searches at their own prices, and
-    all tokens of a long request at the prices of its tier."""
+    """Returns what the provider charges for ``usage``: cached tokens, cache writes, audio and searches at their own
+    prices, and all tokens of a long request at the prices of its tier."""
     of = tier_of(price, usage.input)
     cached = of.input if of.cached_input is None else of.cached_input
     written = of.input if of.cache_write is None else of.cache_write
@@ -57,18 +57,19 @@ def bill(usage: Usage, price: Price) -> Decimal:
 
 
 def tier_of(price: Price, read: int) -> TokenPrices:
-    """The prices of a request with ``read`` tokens."""
+    """Returns the prices of a request with ``read`` tokens."""
     reached = [tier for tier in price.tiers if read > tier.above]
     return max(reached, key=lambda tier: tier.above) if reached else price
 
 
 def is_free(price: Price) -> bool:
-    """Whether nothing costs anything, whatever is used."""
+    """Returns whether nothing costs anything, whatever is used."""
     return not any(amount for part in (price, *price.tiers) for name, amount in part if isinstance(amount, Decimal))
 
 
 def unpriced(completion: Completion, price: Price) -> str:
-    """Why an answer can't be billed at ``price``; empty where it can, and where nothing is said about its usage."""
+    """Returns why an answer can't be billed at ``price``; empty where it can, and where nothing is said about its
+    usage."""
     usage = completion.usage
     if is_free(price):
         return ""
@@ -101,8 +102,9 @@ def input_bytes(request: Request) -> int:
 
 
 def worst_case(request: Request, price: Price) -> Decimal:
-    """An upper bound of ``bill``: a byte-level tokeniser never makes more tokens than there are bytes, and no answer is
-    longer than the limit that is sent. Where none is sent, and for searches by the provider, it is a guess."""
+    """Returns an upper bound of ``bill``: a byte-level tokeniser never makes more tokens than there are bytes,
+    and no answer is longer than the limit that is sent. Where none is sent, and for searches by the provider, it
+    is a guess."""
     overhead = MESSAGE_OVERHEAD * (len(request.messages) + 1)
     if request.parameters.tools or request.parameters.json_schema:
         overhead += TOOL_OVERHEAD
@@ -150,7 +152,7 @@ def estimate(requests: Sequence[Request], price: Price, *, seen: Sequence[Usage]
 def decompose(
     baseline: Sequence[Usage], candidate: Sequence[Usage], baseline_price: Price, candidate_price: Price
 ) -> tuple[CostPart, ...]:
-    """Why the candidate costs more or less, per 1,000 cases; empty when an arm has no usage.
+    """Returns why the candidate costs more or less, per 1,000 cases; empty when an arm has no usage.
 
     Longer input, longer answers and more searches are counted at the baseline's price, the rest is the price itself:
     these four add up to the cache-neutral difference. ``cache`` is what caching adds to or takes from the real bill
@@ -180,8 +182,8 @@ def decompose(
 
 
 def causes(parts: Sequence[CostPart]) -> str:
-    """Why the cost moved, in words, the largest cause first: «the prompt is 412 tokens longer, answers are as long as
-    before». Less than a hundredth of the largest cause counts as nothing; empty where nothing moved."""
+    """Returns why the cost moved, in words, the largest cause first: «the prompt is 412 tokens longer, answers are as
+    long as before». Less than a hundredth of the largest cause counts as nothing; empty where nothing moved."""
     sizes = {part.cause: abs(part.usd_per_1000) for part in parts}
     largest = max(sizes.values(), default=Decimal(0))
     if largest < RESIDUE:

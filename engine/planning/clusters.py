@@ -13,7 +13,7 @@ Sign = tuple[str, ...]
 
 
 def clusters_of(plan: Plan) -> tuple[str | None, ...]:
-    """The cluster of each case, ``None`` for one that stands alone.
+    """Returns the cluster of each case, ``None`` for one that stands alone.
 
     Cases that send the same requests in every arm share their stored answers: one draw, however often it is listed.
     Counted one by one they would let a handful of answers rule out anything. A written cluster that such a case

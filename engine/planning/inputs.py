@@ -25,7 +25,7 @@ FORMS = (
 
 
 def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], cases: Sequence[TestCase]) -> str | None:
-    """Why the cases measure nothing of their own: no input reaches a request. ``None``: they do.
+    """Returns why the cases measure nothing of their own: no input reaches a request. ``None``: they do.
 
     A placeholder that is sent as it stands counts, whatever else the prompt fills in.
     """
@@ -54,7 +54,7 @@ def _sent(arms: Mapping[Arm, ArmPlan]) -> list[Sequence[object]]:
 
 
 def _unfilled(prompt: PromptFile, cases: Sequence[TestCase]) -> tuple[str, str] | None:
-    """An input that the prompt doesn't use, and its placeholder in the text."""
+    """Returns an input that the prompt doesn't use, and its placeholder in the text."""
     texts = [*(message.content for message in prompt.messages), *prompt.included.values()]
     for name in sorted({name for case in cases for name in case.inputs} - variables_of(prompt)):
         pattern = re.compile("|".join(form.format(re.escape(name)) for form in FORMS))
@@ -68,7 +68,7 @@ def _variable(dialect: Dialect, name: str) -> str:
 
 
 def mark_changed(cases: Sequence[TestCase], identical: Sequence[bool]) -> tuple[TestCase, ...]:
-    """The cases, with those that a change reaches in a slice of their own where it doesn't reach all.
+    """Returns the cases, with those that a change reaches in a slice of their own where it doesn't reach all.
 
     What it does to them may be lost in the mean over cases that send the very same requests.
     """

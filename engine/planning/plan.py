@@ -53,8 +53,8 @@ class Plan:
 
 
 def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
-    """The call that a rendered prompt becomes. The prompt's own parameters win over its model's; an output limit that
-    is not configured is sent only where the API requires one."""
+    """Returns the call that a rendered prompt becomes. The prompt's own parameters win over its model's; an output
+    limit that is not configured is sent only where the API requires one."""
     own = {
         name: value
         for name, value in source.prompt.parameters.model_dump(exclude_unset=True).items()
@@ -161,7 +161,7 @@ def _unreached(
     cases: Sequence[TestCase],
     renderer: TemplateRenderer,
 ) -> tuple[str, ...]:
-    """The parts of the change of the text that no case's messages show."""
+    """Returns the parts of the change of the text that no case's messages show."""
     before, after = rendered.get(Arm.BASELINE), rendered[Arm.CANDIDATE]
     if baseline is None or before is None or isinstance(before, _Unfilled) or isinstance(after, _Unfilled):
         return ()
@@ -201,7 +201,7 @@ class _Unfilled:
 def _rendered(
     source: ArmSource, cases: Sequence[TestCase], renderer: TemplateRenderer
 ) -> list[tuple[Message, ...]] | _Unfilled:
-    """The messages of every case, or why there are none."""
+    """Returns the messages of every case, or why there are none."""
     jobs = [
         RenderJob(
             dialect=source.prompt.dialect,
@@ -234,7 +234,7 @@ def _identical(arms: Mapping[Arm, ArmPlan], cases: int) -> tuple[bool, ...]:
 
 
 def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
-    """Which answer to its request is each case's own, in one arm.
+    """Returns which answer to its request is each case's own, in one arm.
 
     Where only one arm sends the same request for several cases, a prompt that lost its variable, say, each takes an
     answer of its own: one draw would be 60 cases' evidence. Cases that send the same requests in every arm are one

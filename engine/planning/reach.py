@@ -86,7 +86,7 @@ class _Part:
 def unreached(
     before: RenderedSide, after: RenderedSide, cases: Sequence[TestCase], renderer: TemplateRenderer
 ) -> tuple[str, ...]:
-    """The parts of a change that no case reaches, as places: ``line 3``, ``line 7 of shared/rules.md``.
+    """Returns the parts of a change that no case reaches, as places: ``line 3``, ``line 7 of shared/rules.md``.
 
     Empty where all of the change is measured. Both sides have a rendering for every case.
     """
@@ -115,7 +115,7 @@ def _texts(prompt: PromptFile) -> dict[str, str]:
 
 
 def _has_logic(text: str) -> bool:
-    """Whether text may stay away or be chosen: a tag, a filter, a test, an inline ``if``."""
+    """Returns whether text may stay away or be chosen: a tag, a filter, a test, an inline ``if``."""
     if "{%" in text:
         return True
     tokens = [token for token in jinja_tokens(text) if token.kind not in ("data", "whitespace")]
@@ -135,7 +135,7 @@ class _Change:
         self._stretches = compare(coded[0], coded[1], TOKEN_PAIRS)
 
     def _places(self) -> Iterator[tuple[int, int]]:
-        """The side and index of each token that differs."""
+        """Yields the side and index of each token that differs."""
         for i, j, k, m in self._stretches:
             yield from ((1, index) for index in range(k, m))
             yield from ((0, index) for index in range(i, j))
@@ -159,8 +159,8 @@ class _Change:
         yield from _undone(self._name, self._tokens, self._stretches, self._sides[1])
 
     def _drops(self, side: int, index: int) -> bool:
-        """Whether the tag that ends here can take away text of the other version: what stood there without the tag, or
-        what its body says in other words."""
+        """Returns whether the tag that ends here can take away text of the other version: what stood there without the
+        tag, or what its body says in other words."""
         tokens = self._tokens[side]
         if tokens[index].kind != "block_end" or _keyword(tokens, index) not in ("if", "elif"):
             return False
@@ -184,7 +184,7 @@ class _Change:
 
 
 def _marked(tokens: Sequence[Token], index: int) -> str | None:
-    """The text with a mark in one literal; ``None`` for what is no literal, or only blanks."""
+    """Returns the text with a mark in one literal; ``None`` for what is no literal, or only blanks."""
     token = tokens[index]
     if token.kind not in LITERALS or not token.value.strip():
         return None
@@ -199,7 +199,7 @@ def _marked(tokens: Sequence[Token], index: int) -> str | None:
 
 
 def _with_marked_body(tokens: Sequence[Token], index: int) -> str | None:
-    """The text with a mark at the start of the body that a tag begins, where the token ends such a tag."""
+    """Returns the text with a mark at the start of the body that a tag begins, where the token ends such a tag."""
     if tokens[index].kind != "block_end" or _keyword(tokens, index) not in OPENING:
         return None
     following = next((n for n in range(index + 1, len(tokens)) if tokens[n].value.strip()), None)
@@ -219,7 +219,7 @@ def _with_marked_else(tokens: Sequence[Token], index: int) -> str | None:
 
 
 def _end_of_if(tokens: Sequence[Token], index: int) -> int | None:
-    """Where the ``else``, ``elif`` or ``endif`` begins that follows the tag of an ``if``."""
+    """Returns where the ``else``, ``elif`` or ``endif`` begins that follows the tag of an ``if``."""
     depth = 0
     for n in range(index + 1, len(tokens)):
         if tokens[n].kind == "block_begin":
@@ -240,14 +240,14 @@ def _is_text(token: Token) -> bool:
 
 
 def _keyword(tokens: Sequence[Token], index: int, *, forward: bool = False) -> str:
-    """The first name of the tag around a token; with ``forward`` the first one from there on."""
+    """Returns the first name of the tag around a token; with ``forward`` the first one from there on."""
     while not forward and index > 0 and tokens[index].kind != "block_begin":
         index -= 1
     return next((token.value for token in tokens[index:] if token.kind == "name"), "")
 
 
 def _without_output(tokens: Sequence[Token], index: int) -> str | None:
-    """The text without an output, where the token begins one."""
+    """Returns the text without an output, where the token begins one."""
     if tokens[index].kind != "variable_begin":
         return None
     end = next((n for n in range(index, len(tokens)) if tokens[n].kind == "variable_end"), len(tokens))
@@ -255,7 +255,7 @@ def _without_output(tokens: Sequence[Token], index: int) -> str | None:
 
 
 def _with_other_values(tokens: Sequence[Token], index: int) -> Iterator[str]:
-    """The text with other values in place of a name, as far as it stands where a value may stand."""
+    """Yields the text with other values in place of a name, as far as it stands where a value may stand."""
     if not _is_name(tokens, index):
         return
     following = [token.value for token in tokens[index + 1 :] if token.kind != "whitespace"][:3]
@@ -266,7 +266,7 @@ def _with_other_values(tokens: Sequence[Token], index: int) -> Iterator[str]:
 
 
 def _may_stand(tokens: Sequence[Token], index: int, other: str) -> bool:
-    """Whether the tag or output around a token can be parsed with other text in the token's place."""
+    """Returns whether the tag or output around a token can be parsed with other text in the token's place."""
     start = next((n for n in range(index, -1, -1) if tokens[n].kind.endswith("_begin")), 0)
     end = next((n for n in range(index, len(tokens)) if tokens[n].kind.endswith("_end")), len(tokens) - 1)
     text = _joined(tokens[start:index], other, tokens[index + 1 : end + 1])
@@ -279,7 +279,7 @@ def _may_stand(tokens: Sequence[Token], index: int, other: str) -> bool:
 
 
 def _is_name(tokens: Sequence[Token], index: int) -> bool:
-    """Whether the token may be a variable: no word of the language, no attribute, no filter."""
+    """Returns whether the token may be a variable: no word of the language, no attribute, no filter."""
     if tokens[index].kind != "name" or tokens[index].value in WORDS:
         return False
     earlier = next((tokens[n] for n in range(index - 1, -1, -1) if tokens[n].kind != "whitespace"), None)
@@ -310,7 +310,7 @@ def _undone(
 
 
 def _is_logical(tokens: tuple[Sequence[Token], Sequence[Token]], stretch: Stretch) -> bool:
-    """Whether more than text differs."""
+    """Returns whether more than text differs."""
     i, j, k, m = stretch
     return any(token.kind not in ("data", "whitespace") for token in (*tokens[0][i:j], *tokens[1][k:m]))
 

@@ -34,5 +34,5 @@ def check_name(base_ref: str, default_branch: str, requires: Callable[[str], boo
 
 
 def is_ours(name: str) -> bool:
-    """Whether a check is called as ours is, for whatever base."""
+    """Returns whether a check is called as ours is, for whatever base."""
     return name == NAME or name.startswith(f"{NAME} (")

@@ -10,7 +10,7 @@ from schemas.scorecard import ReasonCode, Scorecard
 
 
 def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
-    """Whether the comment is to be written.
+    """Returns whether the comment is to be written.
 
     An earlier one of ours (``has_one``, which may have to ask) is always brought up to date: an old verdict may not
     stand there as if current."""
@@ -26,20 +26,21 @@ def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
 
 
 def wants_running(policy: CommentPolicy, has_one: Callable[[], bool]) -> bool:
-    """Whether the comment says that a head is being measured: an old verdict may not stand there as if current."""
+    """Returns whether the comment says that a head is being measured: an old verdict may not stand there as if
+    current."""
     if policy is CommentPolicy.OFF:
         return False
     return policy is not CommentPolicy.FAILURES or has_one()
 
 
 def says_something(scorecard: Scorecard) -> bool:
-    """Whether the pull request changes anything that we look at, or leaves something ungated."""
+    """Returns whether the pull request changes anything that we look at, or leaves something ungated."""
     told = any(reason.code is not ReasonCode.NOTHING_CHANGED for reason in scorecard.reasons)
     return bool(scorecard.lineages or scorecard.warnings) or told
 
 
 def outdated(head_sha: str, base_ref: str, now: HostedPullRequest) -> str | None:
-    """Why a verdict on this head and base is no longer the pull request's, or ``None``.
+    """Returns why a verdict on this head and base is no longer the pull request's, or ``None``.
 
     An old head's result is never shown as current.
     """

@@ -70,7 +70,7 @@ class Source:
     def error(
         self, what: str, line: int | None = None, column: int | None = None, *, hint: str | None = None
     ) -> ConfigError | SourceError:
-        """The exception to raise for a mistake at this place."""
+        """Returns the exception to raise for a mistake at this place."""
         return self.failure(what, where=self.where(line, column), hint=hint)
 
     @property
@@ -161,7 +161,7 @@ def _plain(name: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """How to fix an unknown name: the nearest known one, else all of them."""
+    """Returns how to fix an unknown name: the nearest known one, else all of them."""
     names = sorted(known)
     near = nearest(name, names)
     if near is not None:

@@ -23,7 +23,7 @@ MAX_UNKNOWN = 50
 def case_of(
     source: Source, row: Mapping[str, JsonValue], line: int | None, unknown: Counter[str]
 ) -> tuple[TestCase, bool]:
-    """The case, and whether it has an id of its own (else a hash of its inputs).
+    """Returns the case, and whether it has an id of its own (else a hash of its inputs).
 
     Counts keys that nobody knows in ``unknown``. Raises SourceError at ``line``.
     """

@@ -24,7 +24,7 @@ _URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.
 
 
 def read_config(path: str, data: bytes) -> Config:
-    """The configuration in ``data``.
+    """Returns the configuration in ``data``.
 
     Raises ConfigError with ``path:line:column``: unknown keys (with the nearest known one), names of models that aren't
     there, regular expressions that RE2 refuses, JSON Schemas that are wrong or point elsewhere, settings that nothing
@@ -181,7 +181,7 @@ def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
 
 
 def path_mistake(path: str) -> str | None:
-    """Why ``path`` can't name a file of the repository, in words; ``None`` if it can."""
+    """Returns why ``path`` can't name a file of the repository, in words; ``None`` if it can."""
     if not path or path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\\" in path:
         return "is not a relative path with forward slashes"
     if ".." in path.split("/"):

@@ -23,7 +23,7 @@ _YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": 
 
 
 def csv_rows(source: Source) -> Iterator[tuple[int, dict[str, JsonValue]]]:
-    """The rows as maps of a case's keys, with their first lines. Raises ``source.failure``."""
+    """Yields the rows as maps of a case's keys, with their first lines. Raises ``source.failure``."""
     header: _Header | None = None
     for line, cells in _records(source):
         if header is None:
@@ -78,7 +78,7 @@ class _Header:
         return "input" if self.bare else "other"
 
     def row(self, cells: list[str], line: int) -> dict[str, JsonValue]:
-        """One row as a map of a case's keys."""
+        """Returns one row as a map of a case's keys."""
         if len(cells) != len(self.names):
             raise self.source.error(
                 f"this row has {len(cells)} cells, the header has {len(self.names)}",

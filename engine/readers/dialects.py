@@ -24,7 +24,7 @@ _PATTERNS = {Dialect.GITHUB: GITHUB_VARIABLE, Dialect.BRACES: BRACES_VARIABLE}
 
 
 def value_text(value: JsonValue) -> str:
-    """A variable's value as prompts show it: texts as they are, everything else as JSON (5.0 as 5)."""
+    """Returns a variable's value as prompts show it: texts as they are, everything else as JSON (5.0 as 5)."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
@@ -66,7 +66,7 @@ def without_comments(prompt: PromptFile) -> tuple[tuple[Message, ...], dict[str,
 
 
 def _without_comments(text: str) -> str:
-    """A comment that strips the blanks beside it (``{#-``, ``-#}``) stays: it changes what is sent."""
+    """Returns a comment that strips the blanks beside it (``{#-``, ``-#}``) stays: it changes what is sent."""
     kept: list[str] = []
     comment: list[str] = []
     for token in jinja_tokens(text) if "{#" in text else ():
@@ -88,7 +88,7 @@ class Token(NamedTuple):
 
 
 def jinja_tokens(text: str) -> tuple[Token, ...]:
-    """The template in tokens; as one piece of text where it can't be split."""
+    """Returns the template in tokens; as one piece of text where it can't be split."""
     from jinja2 import Environment, TemplateSyntaxError
 
     environment = Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701 - split, never rendered
@@ -99,7 +99,7 @@ def jinja_tokens(text: str) -> tuple[Token, ...]:
 
 
 def parses(text: str) -> bool:
-    """Whether Jinja can parse the template."""
+    """Returns whether Jinja can parse the template."""
     from jinja2 import Environment, TemplateSyntaxError
 
     try:

@@ -29,7 +29,7 @@ _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
 def read_json(source: Source) -> Node:
-    """The one value of ``source``. Raises ``source.failure`` with line and column."""
+    """Returns the one value of ``source``. Raises ``source.failure`` with line and column."""
     return _Parser(source).parse()
 
 
@@ -50,7 +50,7 @@ class _Parser:
         return self.source.error(what, *self.place(self.at), hint=hint)
 
     def token(self) -> re.Match[str] | None:
-        """The token at the next non-blank place; ``None`` at the end."""
+        """Returns the token at the next non-blank place; ``None`` at the end."""
         blank = _BLANK.match(self.source.text, self.at)
         assert blank is not None
         self.at = blank.end()
@@ -144,7 +144,7 @@ class _Parser:
         return None if token is None else token["sign"]
 
     def empty(self, node: Node) -> bool:
-        """Whether the container that was just opened closes at once."""
+        """Returns whether the container that was just opened closes at once."""
         closing = "]" if isinstance(node.value, list) else "}"
         if self.sign() == closing:
             self.at += 1
@@ -210,7 +210,7 @@ _FAST = json.JSONDecoder(
 
 
 def json_line(source: Source, text: str, line: int) -> JsonValue:
-    """One line of a JSONL file as a value. ``line`` is its number. Raises ``source.failure``."""
+    """Returns one line of a JSONL file as a value. ``line`` is its number. Raises ``source.failure``."""
     try:
         value: JsonValue = _FAST.decode(text)
         small = len(text) <= MAX_NODES and text.count("[") + text.count("{") <= MAX_DEPTH
@@ -225,7 +225,7 @@ def json_line(source: Source, text: str, line: int) -> JsonValue:
 
 
 def _within_bounds(value: JsonValue) -> bool:
-    """Whether nesting and number of values are, level by level."""
+    """Returns whether nesting and number of values are, level by level."""
     level: list[JsonValue] = [value]
     nodes = 1
     for _ in range(MAX_DEPTH + 1):

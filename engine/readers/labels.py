@@ -10,7 +10,8 @@ from schemas.rubrics import LabelledAnswer, Rubric
 
 
 def read_labels(path: str, data: bytes, rubric: Rubric) -> tuple[LabelledAnswer, ...]:
-    """The answers in the file's order: ``{"id", "inputs", "output", "grades": {dimension: 1…5}}``, ``expected`` if any.
+    """Returns the answers in the file's order: ``{"id", "inputs", "output", "grades": {dimension: 1…5}}``,
+    ``expected`` if any.
 
     Raises ConfigError with ``path:line`` for what can't be parsed, two answers with one id, and a grade of a dimension
     that ``rubric`` doesn't have.

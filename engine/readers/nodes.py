@@ -49,7 +49,7 @@ class Node:
 
 
 def plain(node: Node) -> JsonValue:
-    """The value without its places. Depth is bounded by the parsers."""
+    """Returns the value without its places. Depth is bounded by the parsers."""
     if isinstance(node.value, dict):
         return {key: plain(child) for key, child in node.value.items()}
     if isinstance(node.value, list):
@@ -58,7 +58,7 @@ def plain(node: Node) -> JsonValue:
 
 
 def find(node: Node, location: tuple[str | int, ...]) -> Node:
-    """The node at ``location``, or the nearest one above it that exists."""
+    """Returns the node at ``location``, or the nearest one above it that exists."""
     for step in location:
         if isinstance(node.value, dict) and step in node.value:
             node = node.value[str(step)]
@@ -108,7 +108,7 @@ class Fields:
         return text
 
     def number(self, key: str) -> float | None:
-        """A finite number."""
+        """Returns a finite number."""
         node = self.take(key)
         if node is None:
             return None
@@ -117,7 +117,7 @@ class Fields:
         return float(node.value)
 
     def integer(self, key: str) -> int | None:
-        """A whole number."""
+        """Returns a whole number."""
         node = self.take(key)
         if node is None:
             return None
@@ -128,7 +128,7 @@ class Fields:
         return node.value
 
     def items(self, key: str) -> list[Node]:
-        """The members of a list; empty when absent."""
+        """Returns the members of a list; empty when absent."""
         node = self.take(key)
         if node is None:
             return []
@@ -137,12 +137,12 @@ class Fields:
         return node.value
 
     def fields(self, key: str) -> Fields | None:
-        """A map below this one. It does its own reporting."""
+        """Returns a map below this one. It does its own reporting."""
         node = self.take(key)
         return None if node is None else Fields(self.source, node, key)
 
     def wrong(self, key: str, node: Node, wanted: str) -> Exception:
-        """The error for a value of the wrong kind."""
+        """Returns the error for a value of the wrong kind."""
         return self.source.error(
             f"{key} of {self.what} is {node.kind}", node.line, node.column, hint=f"{key} must be {wanted}"
         )

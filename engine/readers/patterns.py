@@ -12,7 +12,8 @@ MAX_PROGRAM_BYTES = 1 << 20
 
 
 def regex_mistake(pattern: str) -> str | None:
-    """Why ``pattern`` can't be used, or ``None``. RE2 runs in linear time and has no look-around or back-references."""
+    """Returns why ``pattern`` can't be used, or ``None``. RE2 runs in linear time and has no look-around or
+    back-references."""
     import re2  # type: ignore[import-untyped]
 
     if len(pattern) > MAX_PATTERN:
@@ -29,7 +30,7 @@ def regex_mistake(pattern: str) -> str | None:
 
 
 def schema_mistake(schema: JsonValue) -> str | None:
-    """Why ``schema`` can't be used as a JSON Schema (draft 2020-12, or the one that it names), or ``None``. No
+    """Returns why ``schema`` can't be used as a JSON Schema (draft 2020-12, or the one that it names), or ``None``. No
     reference may leave it."""
     if not isinstance(schema, dict | bool):
         return "it is not a map"

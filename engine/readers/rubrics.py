@@ -10,6 +10,6 @@ from schemas.rubrics import Rubric
 
 
 def read_rubric(path: str, data: bytes) -> Rubric:
-    """The rubric in ``data``. Raises ConfigError with ``path:line:column``."""
+    """Returns the rubric in ``data``. Raises ConfigError with ``path:line:column``."""
     source = source_of(path, data, failure=ConfigError)
     return validated(Rubric, read_yaml(source), source, "the rubric")

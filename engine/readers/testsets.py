@@ -28,7 +28,7 @@ Rows = Iterator[tuple[int, dict[str, JsonValue]]]
 
 
 def read_test_set(path: str, data: bytes) -> TestSet:
-    """The test set in ``data``, in the format that ``path`` ends in; cases in the file's order.
+    """Returns the test set in ``data``, in the format that ``path`` ends in; cases in the file's order.
 
     A file without cases is a TestSet without cases: whether that is an error is the caller's to say. Raises SourceError
     with ``path:line``: what can't be parsed, a case without inputs, a misspelt key, two cases with one id.
@@ -47,7 +47,7 @@ def read_test_set(path: str, data: bytes) -> TestSet:
 
 
 def inline_test_set(prompt: PromptFile) -> TestSet:
-    """The ``testData`` of a prompt file as a test set.
+    """Returns the ``testData`` of a prompt file as a test set.
 
     ``expected`` is what is expected; ``id``, ``slice`` and the other keys of a test case mean what they mean in a test
     set, unless the prompt uses them as variables. Raises SourceError as ``read_test_set`` does.

@@ -111,7 +111,7 @@ def _hint(detail: ErrorDetails) -> str:
 
 
 def _keys_at(model: type[BaseModel], location: _Location) -> list[str]:
-    """The keys that the model at ``location`` knows."""
+    """Returns the keys that the model at ``location`` knows."""
     annotation: object = model
     for step in location:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):

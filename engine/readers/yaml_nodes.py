@@ -28,7 +28,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 def read_yaml(source: Source) -> Node:
-    """The one document of ``source``; an empty file is a null node. Raises ``source.failure``."""
+    """Returns the one document of ``source``; an empty file is a null node. Raises ``source.failure``."""
     import yaml
 
     try:
@@ -197,7 +197,7 @@ class _Composer:
 
 
 def resolve(source: Source, text: str, line: int, column: int) -> Scalar:
-    """What a plain scalar means. Raises for infinities, NaN and numbers that lose digits; warns of octals."""
+    """Returns what a plain scalar means. Raises for infinities, NaN and numbers that lose digits; warns of octals."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":

@@ -49,7 +49,7 @@ def outcome_table(experiment: ExperimentRecord) -> tuple[str, JsonValue]:
 
 
 def table_rows(kept: JsonValue) -> Iterator[tuple[str, str, int, str, float, str]]:
-    """The rows of a kept table, in the order of COLUMNS; none for a plan, which is kept beside them."""
+    """Yields the rows of a kept table, in the order of COLUMNS; none for a plan, which is kept beside them."""
     try:
         table = OutcomeTable.model_validate(kept)
     except ValidationError:

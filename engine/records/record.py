@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: int, new: bool) -> ExperimentRecord:
-    """The experiment before its first call; the gate's design is made from this value and from nothing else.
+    """Returns the experiment before its first call; the gate's design is made from this value and from nothing else.
 
     ``lineages``: how many experiments the pull request makes; ``new``: base has no version of the prompt.
     """

@@ -20,7 +20,7 @@ Cell = tuple[int, int, int]
 
 
 def design_of(experiment: ExperimentRecord) -> Design:
-    """The design of an experiment, as it was before its first call."""
+    """Returns the design of an experiment, as it was before its first call."""
     cases = experiment.cases
     return design(
         [case.id for case in cases],
@@ -43,7 +43,8 @@ def design_of(experiment: ExperimentRecord) -> Design:
 
 
 def replay(experiment: ExperimentRecord) -> Decision:
-    """The decision on a stored experiment. Raises SourceError where the gate asks for a cell that it does not hold."""
+    """Returns the decision on a stored experiment. Raises SourceError where the gate asks for a cell that it does not
+    hold."""
     cells: dict[Cell, CellOutcome] = {(cell.case, cell.arm, cell.repetition): cell for cell in experiment.outcomes}
     return converse(protocol(design_of(experiment)), lambda asked: _answers(experiment, cells, asked))
 

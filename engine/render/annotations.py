@@ -54,7 +54,7 @@ def scorecard_annotations(scorecard: Scorecard) -> tuple[Annotation, ...]:
 
 
 def workflow_command(annotation: Annotation) -> str:
-    """The annotation as one line for the Actions runner (docs.github.com, «Workflow commands»)."""
+    """Returns the annotation as one line for the Actions runner (docs.github.com, «Workflow commands»)."""
     properties = {
         "file": annotation.path,
         "line": str(annotation.start_line),

@@ -22,7 +22,7 @@ class CheckText(Value):
 
 
 def check_text(scorecard: Scorecard, links: Links = NO_LINKS) -> CheckText:
-    """The verdict and why in ``summary``, the lineages in ``text``, each shortened by the comment's ladder."""
+    """Yields the verdict and why in ``summary``, the lineages in ``text``, each shortened by the comment's ladder."""
 
     def summary(detail: Detail, shortened: bool) -> Iterator[str]:
         yield from summary_parts(scorecard, detail)

@@ -83,7 +83,8 @@ class Excerpt:
 
 
 def _continues(text: str, index: int) -> bool:
-    """Whether ``text[index]`` belongs to the same visible character as ``text[index - 1]`` (UAX #29, in short)."""
+    """Returns whether ``text[index]`` belongs to the same visible character as ``text[index - 1]`` (UAX #29, in
+    short)."""
     before, here = text[index - 1], text[index]
     if unicodedata.category(here)[0] == "M" or _JOINER in (here, before) or (before, here) == ("\r", "\n"):
         return True
@@ -142,7 +143,8 @@ _LINKED_BY_GITHUB = re.compile(
 
 
 def _word(word: str) -> str:
-    """One word of a sentence; in ``<code>`` if GitHub would link it: a mention, reference, address or emoji name."""
+    """Returns one word of a sentence; in ``<code>`` if GitHub would link it: a mention, reference, address or emoji
+    name."""
     return code(word, 200) if _LINKED_BY_GITHUB.search(word) else "".join(map(_sign, word, f" {word}", f"{word[1:]} "))
 
 
@@ -198,7 +200,8 @@ def json_for_logs(text: str) -> str:
 
 
 def html_for_logs(text: str) -> str:
-    """A page that shows the same, and in which an Actions runner finds no command where it is printed to a log."""
+    """Returns a page that shows the same, and in which an Actions runner finds no command where it is printed to a
+    log."""
     return _LINE_START.sub(r"\1\2&#58;", _LOG_SIGN.sub("&#35;", text))
 
 

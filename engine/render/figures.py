@@ -15,23 +15,23 @@ def _typographic(text: str) -> str:
 
 
 def points(fraction: float | None) -> str:
-    """A score of 0 … 1 as points: ``84.5``."""
+    """Returns a score of 0 … 1 as points: ``84.5``."""
     return NONE if fraction is None else _typographic(f"{_round(fraction * 100, 1)}")
 
 
 def limit(fraction: float | None) -> str:
-    """A margin or a floor in points, which somebody set: ``5``, ``12.5``."""
+    """Returns a margin or a floor in points, which somebody set: ``5``, ``12.5``."""
     return points(fraction).removesuffix(".0")
 
 
 def in_points(fraction: float) -> str:
-    """A margin with its unit: ``1 point``, ``4.5 points``."""
+    """Returns a margin with its unit: ``1 point``, ``4.5 points``."""
     shown = limit(fraction)
     return f"{shown} point{'' if shown == '1' else 's'}"
 
 
 def change(fraction: float | None) -> str:
-    """A difference of scores as signed points: ``+4.0``, ``−33.3``, ``±0.0``."""
+    """Returns a difference of scores as signed points: ``+4.0``, ``−33.3``, ``±0.0``."""
     if fraction is None:
         return NONE
     value = _round(fraction * 100, 1)
@@ -44,7 +44,7 @@ def _round(value: float | Decimal, digits: int) -> Decimal:
 
 
 def interval(bounds: Interval | None) -> str:
-    """The interval of a change in points: ``+0.9 … +7.1``; ``≤ −2.0`` where one side has no bound."""
+    """Returns the interval of a change in points: ``+0.9 … +7.1``; ``≤ −2.0`` where one side has no bound."""
     low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
     if low is None or high is None:
         if high is not None:
@@ -81,7 +81,7 @@ def _percent(fraction: float) -> Decimal:
 
 
 def cases(effect: Effect) -> str:
-    """How many cases an effect is made of: ``40``; ``130 of 208`` where not all of them ran."""
+    """Returns how many cases an effect is made of: ``40``; ``130 of 208`` where not all of them ran."""
     compared = effect.cases if effect.compared is None else effect.compared
     return f"{effect.cases:,}" if compared == effect.cases else f"{compared:,} of {effect.cases:,}"
 
@@ -109,7 +109,7 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def seconds(amount: float | None) -> str:
-    """A duration: ``610 ms``, ``4.2 s``, ``48 s``, ``3 min 20 s``."""
+    """Returns a duration: ``610 ms``, ``4.2 s``, ``48 s``, ``3 min 20 s``."""
     if amount is None:
         return NONE
     if amount < 0.9995:

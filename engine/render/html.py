@@ -57,7 +57,7 @@ LADDER = (
 
 
 def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO_LINKS) -> str:
-    """The whole report in at most ``limits``; scripts only sort, filter and switch the theme."""
+    """Returns the whole report in at most ``limits``; scripts only sort, filter and switch the theme."""
     template = _environment().get_template("report.html.jinja")
     style, script = _source("report.css"), _source("report.js")
     text = ""
@@ -83,7 +83,7 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
 
 
 def _least_size(scorecard: Scorecard, room: Room) -> int:
-    """A lower bound of the report's size in characters, so that no rung is drawn that can't fit."""
+    """Returns a lower bound of the report's size in characters, so that no rung is drawn that can't fit."""
     shown = scorecard.lineages[: room.sections]
     return sum(
         sum(
@@ -97,7 +97,7 @@ def _least_size(scorecard: Scorecard, room: Room) -> int:
 
 
 def _policy(style: str, script: str) -> str:
-    """A content security policy that allows this style and this script, and nothing else, from nowhere."""
+    """Returns a content security policy that allows this style and this script, and nothing else, from nowhere."""
     allowed = [
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (style, script)
     ]
@@ -113,7 +113,7 @@ def _environment() -> Environment:
     from markupsafe import Markup
 
     def shown(value: object) -> object:
-        """What every ``{{ … }}`` goes through before it is escaped."""
+        """Returns what every ``{{ … }}`` goes through before it is escaped."""
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
@@ -184,13 +184,13 @@ _CASE_ORDER = (
 
 
 def ordered_cases(card: LineageCard) -> list[CaseEffect]:
-    """What needs a look first, protected cases before others, then in the test set's order."""
+    """Returns what needs a look first, protected cases before others, then in the test set's order."""
     return sorted(card.cases, key=lambda case: (_CASE_ORDER.index(case.reading), not case.protected))
 
 
 @cache
 def _source(name: str) -> Markup:
-    """A style or script of ours, as it is."""
+    """Returns a style or script of ours, as it is."""
     from markupsafe import Markup
 
     environment = _environment()
@@ -227,10 +227,10 @@ def pre(text: str, limit: int) -> Markup:
 
 
 def dollars(amount: float) -> str:
-    """A round number of dollars on an axis: ``$2``, ``$0.50``, ``$0.005``."""
+    """Returns a round number of dollars on an axis: ``$2``, ``$0.50``, ``$0.005``."""
     return f"${amount:g}" if amount < 0.01 or float(amount).is_integer() else f"${amount:.2f}"
 
 
 def address(link: str | None) -> str | None:
-    """A web address, or ``None`` for anything that isn't one (``javascript:``, ``data:`` …)."""
+    """Returns a web address, or ``None`` for anything that isn't one (``javascript:``, ``data:`` …)."""
     return link if link is not None and link.startswith(("https://", "http://")) else None

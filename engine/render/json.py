@@ -9,7 +9,8 @@ from schemas.scorecard import Scorecard
 
 
 def scorecard_json(scorecard: Scorecard) -> str:
-    """The whole scorecard, keys sorted, two blanks deep, one line feed at the end: equal scorecards, equal bytes."""
+    """Returns the whole scorecard, keys sorted, two blanks deep, one line feed at the end: equal scorecards, equal
+    bytes."""
     document = scorecard.model_dump(mode="json")
     text = json.dumps(document, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False)
     return json_for_logs(text) + "\n"

@@ -15,7 +15,7 @@ class Limits:
     utf8_bytes: int
 
     def hold(self, text: str) -> bool:
-        """Whether ``text`` fits."""
+        """Returns whether ``text`` fits."""
         return len(text) <= self.characters and len(text.encode()) <= self.utf8_bytes
 
 

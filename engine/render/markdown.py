@@ -65,7 +65,7 @@ NO_LINKS = Links()
 
 
 def markdown(scorecard: Scorecard, limits: Limits = COMMENT, links: Links = NO_LINKS) -> str:
-    """The whole scorecard in at most ``limits``: the verdict first, then why, then what is needed to act."""
+    """Yields the whole scorecard in at most ``limits``: the verdict first, then why, then what is needed to act."""
 
     def parts(detail: Detail, shortened: bool) -> Iterator[str]:
         yield f"{MARKER} {scorecard.head.sha} -->\n{headline(scorecard)}"
@@ -77,7 +77,8 @@ def markdown(scorecard: Scorecard, limits: Limits = COMMENT, links: Links = NO_L
 
 
 def fitted(parts: Callable[[Detail, bool], Iterable[str]], limits: Limits) -> str:
-    """The parts on the highest rung of the ladder on which they fit; they are told whether they are shortened."""
+    """Returns the parts on the highest rung of the ladder on which they fit; they are told whether they are
+    shortened."""
     for rung, detail in enumerate(LADDER):
         text = _joined(parts(detail, rung > 1), limits)
         if text is not None:
@@ -86,7 +87,8 @@ def fitted(parts: Callable[[Detail, bool], Iterable[str]], limits: Limits) -> st
 
 
 def _joined(parts: Iterable[str], limits: Limits) -> str | None:
-    """The parts with blank lines between, or ``None`` as soon as they can't fit: no rung costs more than its limit."""
+    """Returns the parts with blank lines between, or ``None`` as soon as they can't fit: no rung costs more than its
+    limit."""
     kept: list[str] = []
     size = 0
     for part in parts:
@@ -110,7 +112,7 @@ def summary_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
 
 
 def detail_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
-    """The lineages: open where something is to be done, folded where all is well."""
+    """Yields the lineages: open where something is to be done, folded where all is well."""
     loud = [card for card in scorecard.lineages if card.status not in _QUIET]
     quiet = [card for card in scorecard.lineages if card.status in _QUIET]
     for card in loud[: detail.sections]:
@@ -125,20 +127,20 @@ def detail_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
 
 
 def full_title(scorecard: Scorecard) -> str:
-    """The verdict with our name before it, and what was or could not be ruled out; the reasons of the other verdicts
-    stand right below."""
+    """Returns the verdict with our name before it, and what was or could not be ruled out; the reasons of the other
+    verdicts stand right below."""
     telling = (scorecard.status in _TELLING or scorecard.clearance) and len(scorecard.title) <= HEADING_CHARACTERS
     title = scorecard.title if telling else verdict_words(scorecard.status, scorecard.lineages, scorecard.reasons)
     return title if title.startswith(NAME) else f"{NAME}: {title.replace(': ', ', ', 1)}"
 
 
 def headline(scorecard: Scorecard) -> str:
-    """The verdict as a heading."""
+    """Returns the verdict as a heading."""
     return f"## {VERDICT_SIGNS[scorecard.status]} {prose(full_title(scorecard))}"
 
 
 def overview(cards: Sequence[LineageCard], detail: Detail) -> str:
-    """A row a lineage, worst first; what isn't shown is counted by verdict."""
+    """Returns a row a lineage, worst first; what isn't shown is counted by verdict."""
     rows = [overview_row(card) for card in cards[: detail.rows]]
     shown = table(OVERVIEW_HEAD, "llrrrr", rows) if rows else ""
     rest = Counter(card.status for card in cards[detail.rows :])
@@ -150,7 +152,8 @@ def overview(cards: Sequence[LineageCard], detail: Detail) -> str:
 
 
 def what_clears_text(scorecard: Scorecard) -> str:
-    """Who accepted this, what an approving review would accept, or that the check only informs; empty otherwise."""
+    """Returns who accepted this, what an approving review would accept, or that the check only informs; empty
+    otherwise."""
     said = []
     if by := scorecard.clearance:
         until = f" until {by.expires_at[:10]}," if by.expires_at else ""
@@ -191,14 +194,14 @@ def spending_text(spending: Spending) -> str:
 
 
 def link(text: str, address: str | None) -> str:
-    """A link of ours, or the bare text where there is no web address."""
+    """Returns a link of ours, or the bare text where there is no web address."""
     if address is None or not address.startswith(("https://", "http://")):
         return text
     return f'<a href="{entities(address)}">{text}</a>'
 
 
 def footer(scorecard: Scorecard, links: Links, *, shortened: bool) -> str:
-    """Which commits, how many calls, what it cost, where the rest is, how to run it again."""
+    """Returns which commits, how many calls, what it cost, where the rest is, how to run it again."""
     parts = [f"base {scorecard.base.sha[:7]} → head {scorecard.head.sha[:7]}"]
     parts.append(prose(spending_text(scorecard.spending)))
     if scorecard.seconds is not None:

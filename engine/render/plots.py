@@ -28,7 +28,7 @@ class Strip:
 
 
 def strip(effect: Effect) -> Strip:
-    """The marks of one effect. An open side of the interval runs to the end of the scale."""
+    """Returns the marks of one effect. An open side of the interval runs to the end of the scale."""
     base, now = effect.baseline, effect.candidate
     low = high = None
     bounded = effect.interval is not None and not (effect.interval.low is None and effect.interval.high is None)

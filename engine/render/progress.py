@@ -31,7 +31,7 @@ class Progress(Value):
 
 
 def progress_of(prepared: Prepared, done: int, spent_usd: float | Decimal, budget_usd: Decimal) -> Progress:
-    """How far a prepared run is after so many calls."""
+    """Returns how far a prepared run is after so many calls."""
     plans = [entry.plan for entry in prepared.entries if entry.plan is not None]
     return Progress(
         base_sha=prepared.pull_request.base_sha,
@@ -45,7 +45,7 @@ def progress_of(prepared: Prepared, done: int, spent_usd: float | Decimal, budge
 
 
 def progress_line(progress: Progress) -> str:
-    """One plain line: ``120 of 800 calls (15%) · $0.08 of $2.00 · 12 s · about 48 s left``."""
+    """Returns one plain line: ``120 of 800 calls (15%) · $0.08 of $2.00 · 12 s · about 48 s left``."""
     share = f" ({progress.done * 100 // progress.planned}%)" if progress.planned else ""
     parts = [f"{progress.done:,} of {figures.plural(progress.planned, 'call')}{share}", figures.usd(progress.spent_usd)]
     if progress.budget_usd is not None:

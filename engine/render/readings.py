@@ -102,7 +102,7 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
 
 
 def interval_text(effect: Effect) -> str:
-    """The interval of an effect's change, or why there is none."""
+    """Returns the interval of an effect's change, or why there is none."""
     unknown = effect.interval is None or (effect.interval.low is None and effect.interval.high is None)
     early = effect.reading in (EffectReading.NOT_NEEDED, EffectReading.WORSE)
     return "stopped early" if unknown and early else figures.interval(effect.interval)
@@ -116,7 +116,7 @@ def change_text(effect: Effect | None) -> str:
 
 
 def effect_reading(effect: Effect) -> str:
-    """An effect in words: ``no drop over 5 points``, ``worse · guarded``; ``too few cases: 90 more would
+    """Returns an effect in words: ``no drop over 5 points``, ``worse · guarded``; ``too few cases: 90 more would
     detect a 10-point drop`` where more cases are what is missing."""
     words = READING_WORDS[effect.reading]
     if effect.policy is not SlicePolicy.AVERAGE:
@@ -136,7 +136,7 @@ def effect_reading(effect: Effect) -> str:
 
 
 def expected_text(expected: JsonValue) -> str:
-    """What a case expects, as text: a label as it is, anything else as compact JSON."""
+    """Returns what a case expects, as text: a label as it is, anything else as compact JSON."""
     return expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False)
 
 
@@ -152,7 +152,7 @@ class LabelMove:
 
 
 def score_text(case: CaseEffect) -> str:
-    """The mean scores of both arms' answers: ``87.5 → 56.3``."""
+    """Returns the mean scores of both arms' answers: ``87.5 → 56.3``."""
     means = []
     for answers in (case.baseline, case.candidate):
         known = [(answer.score, answer.count) for answer in answers if answer.score is not None]
@@ -162,7 +162,7 @@ def score_text(case: CaseEffect) -> str:
 
 
 def label_moves(confusion: Confusion) -> list[LabelMove]:
-    """The cells that changed, the largest change first."""
+    """Returns the cells that changed, the largest change first."""
     moves = [
         LabelMove(label, column, figures.count(before), figures.count(after), abs(after - before))
         for label, was, now in zip(confusion.labels, confusion.baseline, confusion.candidate, strict=True)
@@ -196,7 +196,8 @@ def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) 
 
 
 def cost_sentence(cost: CostEffect) -> str:
-    """How the cost moved and why: «Each case costs 18% more: the prompt is 131 tokens longer …»; empty if it didn't."""
+    """Returns how the cost moved and why: «Each case costs 18% more: the prompt is 131 tokens longer …»; empty if it
+    didn't."""
     why = causes(cost.parts)
     if not why or cost.increase is None or abs(cost.increase) < 0.005:
         return ""

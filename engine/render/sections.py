@@ -69,14 +69,14 @@ class Detail:
 
 
 def table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
-    """A GFM table. ``align`` has a letter a column, ``l`` or ``r``; cells are already encoded."""
+    """Returns a GFM table. ``align`` has a letter a column, ``l`` or ``r``; cells are already encoded."""
     signs = {"l": "---", "r": "--:"}
     lines = [" | ".join(head), "|".join(signs[a] for a in align), *(" | ".join(row) for row in rows)]
     return "\n".join(f"| {line} |" if number != 1 else f"|{line}|" for number, line in enumerate(lines))
 
 
 def fold(summary: str, body: str, *, opened: bool = False) -> str:
-    """A ``<details>`` part. The blank lines make GitHub read ``body`` as Markdown."""
+    """Returns a ``<details>`` part. The blank lines make GitHub read ``body`` as Markdown."""
     return f"<details{' open' if opened else ''}><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
@@ -91,7 +91,7 @@ def unbroken(cell: str) -> str:
 
 
 def model_name(card: LineageCard) -> str:
-    """The candidate's model, and what it replaces if the pull request swaps it."""
+    """Returns the candidate's model, and what it replaces if the pull request swaps it."""
     return prose(swapped(card), 130)
 
 
@@ -103,7 +103,7 @@ def cost_cell(cost: CostEffect | None) -> str:
 
 
 def overview_row(card: LineageCard) -> tuple[str, ...]:
-    """The lineage's row of the overview."""
+    """Returns the lineage's row of the overview."""
     overall = card.overall
     score = (
         figures.arrow(figures.points(overall.baseline), figures.points(overall.candidate)) if overall else figures.NONE
@@ -132,7 +132,7 @@ def reasons_list(reasons: Sequence[Reason], detail: Detail) -> str:
 
 
 def reading_cell(effect: Effect) -> str:
-    """An effect in words, on lines that are short enough for a phone."""
+    """Returns an effect in words, on lines that are short enough for a phone."""
     words = effect_reading(effect)
     lines = words if len(words) <= READING_CHARACTERS else words.replace(": ", ":\n").replace(" · ", "\n")
     return "<br>".join(unbroken(prose(line)) for line in lines.split("\n"))
@@ -162,7 +162,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
 
 
 def answers_cell(answers: Sequence[Answer], detail: Detail) -> str:
-    """What an arm said, the most frequent answer first, with how often when it was asked more than once."""
+    """Returns what an arm said, the most frequent answer first, with how often when it was asked more than once."""
     if not answers:
         return "<i>no answer</i>"
     shown = [
@@ -209,7 +209,7 @@ def class_table(classes: Sequence[ClassEffect], detail: Detail) -> str:
 
 
 def confusion_part(confusion: Confusion, detail: Detail) -> str:
-    """The confusion matrix with what changed in it in bold; with many labels only what changed, as a list."""
+    """Returns the confusion matrix with what changed in it in bold; with many labels only what changed, as a list."""
     if len(confusion.labels) > detail.labels:
         moves = label_moves(confusion)
         said = [
@@ -234,7 +234,7 @@ def confusion_part(confusion: Confusion, detail: Detail) -> str:
 
 
 def classes_part(card: LineageCard, detail: Detail) -> str:
-    """What moved between classes, folded; empty where there are no classes or the rung shows none."""
+    """Returns what moved between classes, folded; empty where there are no classes or the rung shows none."""
     if not detail.labels or not (card.classes or card.confusion):
         return ""
     parts = [class_table(card.classes, detail)] if card.classes else []
@@ -243,7 +243,7 @@ def classes_part(card: LineageCard, detail: Detail) -> str:
 
 
 def _marked(line: DiffLine, width: int) -> str:
-    """A diff line with its changed words in ``<ins>`` or ``<del>``."""
+    """Returns a diff line with its changed words in ``<ins>`` or ``<del>``."""
     tag = {"added": "ins", "removed": "del"}.get(line.kind)
     short = excerpt(line.text, width)
     end = len(short.text)
@@ -275,7 +275,7 @@ def diff_part(diff: PromptDiff, detail: Detail) -> str:
 
 
 def confidence_part(confidence: Confidence, card: LineageCard, detail: Detail) -> str:
-    """How sure this is, folded."""
+    """Returns checkpoints, repetitions and detectable drops, folded."""
     said = (*confidence_sentences(confidence, card.latency), *confidence.notes[: detail.notes])
     more = left_out(len(confidence.notes) - detail.notes, "note")
     return fold("Confidence", "\n".join(f"- {prose(sentence)}" for sentence in said) + more)
@@ -288,7 +288,8 @@ def findings_list(findings: Sequence[Finding], detail: Detail) -> str:
 
 
 def _cases_parts(card: LineageCard, groups: CaseGroups, detail: Detail) -> tuple[str, str, str]:
-    """The folds of worse, of uncertain and of better cases; titles alone where the rung shows no rows, else empty.
+    """Returns the folds of worse, of uncertain and of better cases; titles alone where the rung shows no rows, else
+    empty.
 
     Where a mean fell and no case is certain by itself, the uncertain ones are what is to be looked at.
     """
@@ -310,7 +311,7 @@ def _cases_parts(card: LineageCard, groups: CaseGroups, detail: Detail) -> tuple
 
 
 def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
-    """The body of a lineage's section, most needed first."""
+    """Returns the body of a lineage's section, most needed first."""
     groups = case_groups(card)
     worse, unsure, better = _cases_parts(card, groups, detail)
     diff = ""

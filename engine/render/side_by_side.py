@@ -37,7 +37,7 @@ def _side(line: DiffLine, number: int | None) -> Side:
 
 
 def side_by_side(hunk: DiffHunk) -> list[tuple[Side | None, Side | None]]:
-    """The hunk's rows; a removed and an added line that follow each other share a row."""
+    """Returns the hunk's rows; a removed and an added line that follow each other share a row."""
     rows: list[tuple[Side | None, Side | None]] = []
     for same, run in groupby(hunk.lines, key=lambda line: line.kind == "same"):
         lines = list(run)

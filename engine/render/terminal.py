@@ -34,7 +34,8 @@ _NARROW = 72
 
 
 def terminal(scorecard: Scorecard, width: int = 80, colour: bool = False) -> str:
-    """The scorecard as text of at most ``width`` columns; escape sequences only with ``colour``, and only our own."""
+    """Returns the scorecard as text of at most ``width`` columns; escape sequences only with ``colour``, and only our
+    own."""
     from rich.console import Console
 
     console = Console(
@@ -82,7 +83,7 @@ def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[Text]], widt
 
 
 def _paragraphs(head: Sequence[str], rows: Iterable[Sequence[Text]]) -> RenderableType:
-    """The rows of a table one below the other: the name, then what the other columns say of it."""
+    """Returns the rows of a table one below the other: the name, then what the other columns say of it."""
     from rich.console import Group
     from rich.padding import Padding
     from rich.text import Text

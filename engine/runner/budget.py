@@ -61,7 +61,7 @@ class SpendingCap:
             one.under_way += 1
 
     def lacks(self, worst: Decimal) -> bool:
-        """Whether ``worst`` exceeds what is left now."""
+        """Returns whether ``worst`` exceeds what is left now."""
         return self.cap is not None and self.spent + self.reserved + max(worst, self.least) > self.cap
 
     async def settled(self) -> None:

@@ -173,6 +173,7 @@ class Calls:
         left_s, tries = self._timeout_s, 0
         while True:
             self._check_goes_on()
+            # A server that ignored the output limit before may do so again: its bound grows with what it has cost.
             worst = bound * self._dearer.get(served_by, Decimal(1))
             await self._budget.reserve(worst)
             spent, made = Decimal(0), 0
@@ -191,6 +192,7 @@ class Calls:
                     spent = row.cost_usd
                     if spent > worst > 0:
                         self._dearer[served_by] = max(self._dearer.get(served_by, Decimal(1)), spent / bound)
+                    # On disk before it counts: a run that is killed now pays nothing twice.
                     await self._store.put([row])
                     made = 1
                     return row
@@ -214,6 +216,7 @@ class Calls:
         """Holds one slot of each limit that applies to this call."""
         held: list[Slots] = []
         try:
+            # Always in this order, the key's limiter last: two calls can't wait for each other.
             for slots in (*self._slots, limiter):
                 await slots.acquire(retry=retry)
                 held.append(slots)

@@ -78,6 +78,7 @@ class Drive(Generic[Decision]):
             batch = next(gate)
             while True:
                 observations = await self._observe(batch)
+                # The gate must not see a batch that was cut off: its missing cells would read as failures.
                 if self._stopped:
                     break
                 batch = gate.send(observations)
@@ -124,12 +125,14 @@ class Drive(Generic[Decision]):
             made_at=np.full(size, np.nan),
         )
         queue: asyncio.Queue[tuple[int, StoredCompletion | None, bool] | None] = asyncio.Queue(maxsize=CHUNK)
+        # The bounded queue keeps lookups just ahead of the calls, so that claims are short and memory is flat.
         workers = min(self._workers, size)
         try:
             async with asyncio.TaskGroup() as group:
                 self._tasks = [group.create_task(self._work(batch, seen, queue)) for _ in range(workers)]
                 self._tasks.append(group.create_task(self._feed(batch, queue, workers)))
         finally:
+            # Claims that were not used would make other runs wait for answers that never come.
             if self._unused:
                 await self._calls.unclaimed(list(self._unused))
                 self._unused.clear()
@@ -167,6 +170,7 @@ class Drive(Generic[Decision]):
             }
             rows = await self._calls.stored(list(keys.values()))
             absent = list(dict.fromkeys(key for key in keys.values() if key not in rows))
+            # Claimed before the call, so that two runs of one pull request never pay for the same answer.
             ours = set(await self._calls.claimed(absent)) if absent else set()
             self._unused |= ours
             for at in positions:
@@ -213,7 +217,8 @@ class Drive(Generic[Decision]):
     def _usable(
         self, result: StoredCompletion | CompletionError, cell: Cell, *, paid: bool
     ) -> StoredCompletion | CompletionError:
-        """The result, or an error where its cost can't be told. What every call would have ends the experiment."""
+        """Returns the result, or an error where its cost can't be told. What every call would have ends the
+        experiment."""
         usable = result if isinstance(result, CompletionError) else self._priced(result, cell, paid=paid)
         if isinstance(usable, CompletionError) and usable.kind in HOPELESS:
             self._stop(self._hopeless(usable, cell))

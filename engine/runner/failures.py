@@ -108,5 +108,5 @@ def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) ->
 
 
 def findings(failures: Failures, settings: RunConfig | None) -> tuple[Finding, ...]:
-    """A warning for each cause."""
+    """Returns a warning for each cause."""
     return tuple(Finding(what=cause.said(), hint=fix_for(cause.error, settings)) for cause in failures.causes())

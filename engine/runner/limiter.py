@@ -144,7 +144,7 @@ class Limiter(Slots):
         self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
 
     def paused(self) -> bool:
-        """Whether the provider is not to be asked yet; slots are given again when that is over."""
+        """Returns whether the provider is not to be asked yet; slots are given again when that is over."""
         if self._clock.monotonic() >= self._resume_at:
             return False
         if self._waking is None or self._waking.done():

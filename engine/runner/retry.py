@@ -20,7 +20,7 @@ HOPELESS = frozenset(
 
 
 def may_retry(error: CompletionError, tries: int) -> bool:
-    """Whether a call that failed with ``error`` at its ``tries``-th try is worth another one."""
+    """Returns whether a call that failed with ``error`` at its ``tries``-th try is worth another one."""
     if error.kind is ErrorKind.RATE_LIMITED:
         return True
     if error.kind is ErrorKind.MALFORMED:

@@ -50,5 +50,5 @@ class Slots:
                 turn.set_result(None)
 
     def paused(self) -> bool:
-        """Whether no slot is given for now. A subclass that returns True calls ``serve`` when that ends."""
+        """Returns whether no slot is given for now. A subclass that returns True calls ``serve`` when that ends."""
         return False

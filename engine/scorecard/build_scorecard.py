@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 def measured_card(change: LineageChange, graded: Graded, result: ExperimentResult[Decision]) -> LineageCard:
-    """The card of an experiment that ran, whether or not it came to a decision."""
+    """Returns the card of an experiment that ran, whether or not it came to a decision."""
     plan, decision = graded.plan, result.decision
     spending = result.spending
     spending = spending.model_copy(update={"judge_cost_usd": spending.judge_cost_usd + graded.cost_usd})
@@ -87,9 +87,9 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         passes=passes(status, change.gate.inconclusive),
         headline=reasons[0].sentence if reasons else "",
         reasons=reasons,
-        overall=decision.overall and _told(decision.overall, early=early),
-        slices=tuple(_told(effect, early=early) for effect in decision.slices),
-        metrics=tuple(_told(effect, early=early) for effect in decision.metrics),
+        overall=decision.overall and _without_open_question(decision.overall, early=early),
+        slices=tuple(_without_open_question(effect, early=early) for effect in decision.slices),
+        metrics=tuple(_without_open_question(effect, early=early) for effect in decision.metrics),
         classes=classes,
         confusion=confusion,
         cost=cost,
@@ -120,8 +120,8 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
 
 
 def _without_figures(card: LineageCard) -> LineageCard:
-    """The card of an error: nothing was decided, so that no score, change or cost may read as a result. What stays is
-    which cases gave no answer."""
+    """Returns the card of an error: nothing was decided, so that no score, change or cost may read as a result. What
+    stays is which cases gave no answer."""
     nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence"))
     without = tuple(case for case in card.cases if case.reading in (CaseReading.MISSING, CaseReading.NOT_RUN))
     return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
@@ -202,8 +202,8 @@ def _origins(plan: Plan) -> dict[Arm, str]:
     return {arm: arm_plan.endpoint.model.origin for arm, arm_plan in plan.arms.items()}
 
 
-def _told(effect: Effect, *, early: bool) -> Effect:
-    """What a run that ended early left open wasn't needed: more cases are not what is missing."""
+def _without_open_question(effect: Effect, *, early: bool) -> Effect:
+    """Marks what an early end left open as not needed: more cases are not what is missing."""
     return (
         effect.model_copy(update={"reading": EffectReading.NOT_NEEDED})
         if early and effect.reading is EffectReading.CANT_TELL
@@ -244,7 +244,7 @@ def scorecard(
     seconds: float | None = None,
     dry_run: bool = False,
 ) -> Scorecard:
-    """The whole answer: the worst verdict counts, every reason is listed."""
+    """Returns the whole answer: the worst verdict counts, every reason is listed."""
     ordered = tuple(sorted(cards, key=lambda card: (SEVERITY.index(card.status), card.lineage, card.model)))
     status = combine([*(card.status for card in ordered), *(reason.status for reason in reasons)])
     lets_through = all(card.passes for card in ordered) and all(

@@ -25,8 +25,8 @@ def case_effects(
     metric: str | None,
     added: Sequence[bool],
 ) -> tuple[CaseEffect, ...]:
-    """One entry for each case, in the test set's order. ``metric``: the overall score; ``added``: cases that only the
-    head has."""
+    """Returns one entry for each case, in the test set's order. ``metric``: the overall score; ``added``: cases that
+    only the head has."""
     by_cell: Mapping[tuple[int, Arm], list[Outcome]] = _by_case(outcomes)
     return tuple(
         CaseEffect(
@@ -49,7 +49,7 @@ def case_effects(
 
 
 def finishes(outcomes: Iterable[Outcome]) -> dict[str, tuple[int, int]]:
-    """How many answers of (baseline, candidate) were truncated, refused, filtered, empty or are missing."""
+    """Returns how many answers of (baseline, candidate) were truncated, refused, filtered, empty or are missing."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for outcome in outcomes:
         result = outcome.result
@@ -101,7 +101,7 @@ def _score(outcome: Outcome, metric: str | None) -> float | None:
 
 
 def _why(outcomes: Sequence[Outcome]) -> str:
-    """The reason of the worst-scored answer."""
+    """Returns the reason of the worst-scored answer."""
     scored = [score for outcome in outcomes for score in outcome.scores]
     known = [score for score in scored if isinstance(score, Score) and score.reason]
     return min(known, key=lambda score: score.value).reason if known else ""

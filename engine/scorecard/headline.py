@@ -32,7 +32,7 @@ NOTEWORTHY = 0.01
 
 
 def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
-    """One line of plain text: the verdict, and the worst lineage's first reason or what was ruled out."""
+    """Returns one line of plain text: the verdict, and the worst lineage's first reason or what was ruled out."""
     of_worst = [card for card in cards if card.status is status]
     if len(of_worst) == 1:
         name = of_worst[0].lineage
@@ -51,7 +51,8 @@ def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence
 
 
 def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
-    """What a product manager would say, a sentence for the pull request and one for each of the worst lineages."""
+    """Returns what a product manager would say, a sentence for the pull request and one for each of the worst
+    lineages."""
     sentences = [reason.sentence for reason in reasons]
     approved = [card for card in cards if card.status is VerdictStatus.APPROVED]
     others = [card for card in cards if card.status is not VerdictStatus.APPROVED]
@@ -69,8 +70,8 @@ def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
 def explained(
     reasons: Sequence[Reason], cost: CostEffect, cases: Sequence[CaseEffect], labels: Collection[str]
 ) -> tuple[Reason, ...]:
-    """The reasons with what only the whole run knows: why the cost rose, which label took another's place, and what is
-    said where everything fails."""
+    """Returns the reasons with what only the whole run knows: why the cost rose, which label took another's place, and
+    what is said where everything fails."""
     said = {case.id: swap for case in cases if (swap := _swap(case, labels))}
     failure = next((told for case in cases if (told := _failure(case))), "")
     return tuple(_explained(reason, causes(cost.parts), said, failure) for reason in reasons)
@@ -118,13 +119,13 @@ def _failure(case: CaseEffect) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A foreign text in a sentence: short, on one line, and nothing of it set as code."""
+    """Returns a foreign text in a sentence: short, on one line, and nothing of it set as code."""
     line = " ".join(text[: 4 * QUOTED].split()).replace("`", "'")
     return f"“{line if len(line) <= QUOTED else line[: QUOTED - 1] + '…'}”"
 
 
 def _brief(card: LineageCard) -> str:
-    """The first reason in a few words, as they stand after the lineage's name and a comma."""
+    """Returns the first reason in a few words, as they stand after the lineage's name and a comma."""
     shown = next((reason for reason in card.reasons if reason.status is card.status), None)
     if shown is None:
         return _bare(card.headline)
@@ -151,7 +152,7 @@ def _phrase(reason: Reason, card: LineageCard) -> str:
 
 
 def _effect(reason: Reason, card: LineageCard) -> Effect | None:
-    """The effect that a reason speaks of."""
+    """Returns the effect that a reason speaks of."""
     overall = [] if card.overall is None else [card.overall]
     for effect in (*overall, *card.slices, *card.metrics):
         if effect.slice == reason.slice and reason.metric in (None, effect.metric):
@@ -171,7 +172,7 @@ def _of_card(card: LineageCard) -> str:
 
 
 def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
-    """What is good about a lineage that is blocked all the same; empty where nothing is."""
+    """Returns what is good about a lineage that is blocked all the same; empty where nothing is."""
     overall = card.overall
     if overall is None or overall.change is None:
         return ""
@@ -204,7 +205,7 @@ def _of_approved(card: LineageCard) -> str:
 
 
 def _without_name(sentence: str, lineage: str) -> str:
-    """The sentence without the lineage's name, where it begins with it."""
+    """Returns the sentence without the lineage's name, where it begins with it."""
     return sentence.removeprefix(f"{lineage}: ")
 
 

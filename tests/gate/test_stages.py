@@ -5,7 +5,7 @@ import pytest
 
 from engine.gate.bounds import ALPHA, CASE_MARGIN, cases_for
 from engine.gate.breaks import confirm_breaks, listed_breaks, worse_cases
-from engine.gate.confirmation import lock
+from engine.gate.confirmation import confirm_harm
 from engine.gate.ledger import FRESH, FRESH_RUNS
 from engine.gate.protected import protected
 from engine.gate.signflip import LookResult
@@ -370,21 +370,21 @@ def signalled(plan, first, hypothesis=0):
 def test_a_lock_holds_at_ten_percent(falls, held):
     """k falls and nothing else: p = 1 / 2^k."""
     state = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(state), breaks(*range(falls)))[0] is held
+    assert lead(confirm_harm(state), breaks(*range(falls)))[0] is held
 
 
 @pytest.mark.parametrize(("falls", "held"), [(4, False), (5, True)])
 def test_after_a_lock_that_did_not_hold_it_takes_five_percent(falls, held):
     state = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(state), same)[0] is False
-    assert lead(lock(state), lambda c, a, run: float(a == 0 or run < 3 or c >= falls))[0] is held
+    assert lead(confirm_harm(state), same)[0] is False
+    assert lead(confirm_harm(state), lambda c, a, run: float(a == 0 or run < 3 or c >= falls))[0] is held
 
 
 def test_what_an_earlier_lock_saw_counts():
     """Three rises then and three falls now are nothing; one fall more is not enough to forget them."""
     state = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(state), lambda c, a, run: float(a == 1 or c > 5))[0] is False
-    assert lead(lock(state), breaks(*range(6)))[0] is False
+    assert lead(confirm_harm(state), lambda c, a, run: float(a == 1 or c > 5))[0] is False
+    assert lead(confirm_harm(state), breaks(*range(6)))[0] is False
     assert {rows.shape for rows in state.locked.values()} == {(2, 6, 1)}
 
 
@@ -392,17 +392,17 @@ def test_a_lock_runs_only_cases_of_the_rejected_slice_that_moved():
     plan = plan_of(120, slices=parts(edge=60, typical=60))
     edge = next(k for k, h in enumerate(plan.hypotheses) if h.slice == "edge")
     state = signalled(plan, breaks(1, 2, 3, 4, 5, 100, 101), edge)
-    held, batches = lead(lock(state), breaks(1, 2, 3, 4, 5))
+    held, batches = lead(confirm_harm(state), breaks(1, 2, 3, 4, 5))
     assert (held, ran(batches)) == (True, [1, 2, 3, 4, 5])
     assert len(batches[0]) == 5 * 3 * 2
 
 
 def test_forty_cases_are_drawn_and_the_next_lock_draws_others_first():
     state = signalled(plan_of(100), breaks(*range(60)))
-    first, second = ran(lead(lock(state), same)[1]), ran(lead(lock(state), same)[1])
+    first, second = ran(lead(confirm_harm(state), same)[1]), ran(lead(confirm_harm(state), same)[1])
     assert (len(first), len(second)) == (40, 40)
     assert set(first) | set(second) == set(range(60))
-    other = ran(lead(lock(signalled(plan_of(100, digest="e" * 64), breaks(*range(60)))), same)[1])
+    other = ran(lead(confirm_harm(signalled(plan_of(100, digest="e" * 64), breaks(*range(60)))), same)[1])
     assert first != other
     assert first != list(range(40))
 
@@ -411,8 +411,8 @@ def test_a_lock_adds_up_the_cases_of_a_cluster():
     """In each pair one falls and one rises: nothing. Five that fall without a partner: p = 1 / 32."""
     plan = plan_of(60, clusters=[f"k{i // 2}" for i in range(60)])
     state = signalled(plan, breaks(*range(10)))
-    assert lead(lock(state), lambda c, a, run: float(a == c % 2) if c < 10 else 1.0)[0] is False
-    assert lead(lock(signalled(plan, breaks(*range(0, 10, 2)))), breaks(*range(10)))[0] is True
+    assert lead(confirm_harm(state), lambda c, a, run: float(a == c % 2) if c < 10 else 1.0)[0] is False
+    assert lead(confirm_harm(signalled(plan, breaks(*range(0, 10, 2)))), breaks(*range(10)))[0] is True
 
 
 def test_a_fall_and_half_a_rise_in_one_cluster_are_half_a_fall():
@@ -422,7 +422,7 @@ def test_a_fall_and_half_a_rise_in_one_cluster_are_half_a_fall():
     def again(case, arm, run):
         return (float(arm == 0) if case % 2 == 0 else 0.5 + 0.5 * arm) if case < 8 else 1.0
 
-    assert lead(lock(signalled(plan, breaks(*range(8)))), again)[0] is True
+    assert lead(confirm_harm(signalled(plan, breaks(*range(8)))), again)[0] is True
 
 
 def test_a_missing_run_counts_as_one_failure_and_no_more():
@@ -434,24 +434,24 @@ def test_a_missing_run_counts_as_one_failure_and_no_more():
             return None
         return float(arm == 1) if case == 4 else float(arm == 0 or case > 3)
 
-    assert lead(lock(state), again)[0] is False
+    assert lead(confirm_harm(state), again)[0] is False
 
 
 def test_a_lock_of_missing_runs_is_in_doubt():
     state = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(state), lambda c, a, run: None if a and c < 6 else 1.0)[0] is None
+    assert lead(confirm_harm(state), lambda c, a, run: None if a and c < 6 else 1.0)[0] is None
 
 
 def test_a_case_without_any_fresh_pair_is_left_out_of_the_lock():
     state = signalled(plan_of(60), breaks(*range(6)))
-    assert lead(lock(state), lambda c, a, run: None if c == 4 else breaks(0, 1, 2, 3)(c, a))[0] is True
+    assert lead(confirm_harm(state), lambda c, a, run: None if c == 4 else breaks(0, 1, 2, 3)(c, a))[0] is True
 
 
 def test_a_lock_judges_the_metric_that_fell():
     metrics = (MetricSpec(name="a"), MetricSpec(name="b"))
     plan = plan_of(60, metrics=metrics)
     state = signalled(plan, lambda c, a: (1.0, float(a == 0 or c > 5)), hypothesis=1)
-    held, batches = lead(lock(state), lambda c, a, run: (1.0, float(a == 0 or c > 5)), 2)
+    held, batches = lead(confirm_harm(state), lambda c, a, run: (1.0, float(a == 0 or c > 5)), 2)
     assert (held, ran(batches)) == (True, list(range(6)))
 
 

@@ -16,7 +16,7 @@ class PairReader:
     name = "pair"
 
     def recognises(self, path: str, blobs: Blobs) -> bool:
-        """When both files are there."""
+        """Returns when both files are there."""
         return _pair(path, blobs) is not None
 
     def read(self, path: str, blobs: Blobs) -> PromptFile:
@@ -53,7 +53,7 @@ class PairReader:
 
 
 def _pair(path: str, blobs: Blobs) -> tuple[str, str, str] | None:
-    """The folder and its two files."""
+    """Returns the folder and its two files."""
     at = PurePosixPath(path)
     folder = at.parent if at.name.endswith(SUFFIXES) and at.name.split(".")[0] in ("system", "user") else at
     files = []

@@ -58,7 +58,7 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
 
 
 def watched_partials(prompt: str, template: str) -> frozenset[str]:
-    """Every path that an include in the text may read, there or not.
+    """Returns every path that an include in the text may read, there or not.
 
     Where a name is computed, the prompt's folder and those that a text in quotes names, each with ``/`` at its end.
     ``prompt`` is the path of the prompt that includes it, directly or through others. Never raises: it is for
@@ -75,7 +75,7 @@ def watched_partials(prompt: str, template: str) -> frozenset[str]:
 
 
 def _name(include: re.Match[str]) -> str | None:
-    """The name in an include; ``None`` where it is computed."""
+    """Returns the name in an include; ``None`` where it is computed."""
     quoted = _NAME.match(include["rest"])
     if quoted is None or not _PLAIN_REST.fullmatch(include["rest"], quoted.end()):
         return None

@@ -22,7 +22,7 @@ _FENCE = re.compile(r"---[ \t]*\n(?P<matter>(?:.*\n)*?)---[ \t]*(?:\n|\Z)")
 
 
 def prompt_source(path: str, blobs: Blobs) -> Source:
-    """The text of the prompt at ``path``. Raises SourceError."""
+    """Returns the text of the prompt at ``path``. Raises SourceError."""
     data = blobs.get(path)
     if data is None:
         raise SourceError("there is no such prompt", where=shown(path, 4096), hint="check the path")
@@ -30,12 +30,12 @@ def prompt_source(path: str, blobs: Blobs) -> Source:
 
 
 def document(source: Source) -> Node:
-    """The YAML or JSON document (by the path's suffix) of a prompt file."""
+    """Returns the YAML or JSON document (by the path's suffix) of a prompt file."""
     return read_json(source) if source.path.endswith(".json") else read_yaml(source)
 
 
 def top_level(path: str, blobs: Blobs) -> Node | None:
-    """The document at ``path`` for recognising it; ``None`` when it can't be read."""
+    """Returns the document at ``path`` for recognising it; ``None`` when it can't be read."""
     try:
         return document(prompt_source(path, blobs))
     except SourceError:
@@ -43,7 +43,7 @@ def top_level(path: str, blobs: Blobs) -> Node | None:
 
 
 def messages_of(source: Source, items: list[Node], what: str) -> tuple[Message, ...]:
-    """A list of ``{role, content}``. Raises for roles other than system, user and assistant."""
+    """Returns a list of ``{role, content}``. Raises for roles other than system, user and assistant."""
     messages = []
     for index, item in enumerate(items, 1):
         fields = Fields(source, item, f"{what} {index}")
@@ -57,7 +57,7 @@ def messages_of(source: Source, items: list[Node], what: str) -> tuple[Message, 
 
 
 def role_of(source: Source, name: str, node: Node) -> Role:
-    """A role by its name, whatever its case."""
+    """Returns a role by its name, whatever its case."""
     try:
         return Role(name.lower())
     except ValueError:

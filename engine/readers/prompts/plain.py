@@ -71,7 +71,7 @@ def dialect_of(path: str, text: str) -> Dialect:
 
 
 def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:
-    """The body as a message, and the front matter. The body's surrounding blank lines don't count."""
+    """Returns the body as a message, and the front matter. The body's surrounding blank lines don't count."""
     fields, body, line = front_matter(source)
     if fields is not None and (name := fields.text("role")) is not None:
         role = role_of(source, name, find(fields.node, ("role",)))
@@ -81,7 +81,7 @@ def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:
 
 
 def settings(fields: Fields | None) -> dict[str, object]:
-    """What a front matter says beside the role, as fields of PromptFile."""
+    """Returns what a front matter says beside the role, as fields of PromptFile."""
     if fields is None:
         return {}
     parameters = parameters_of(fields.fields("parameters"), PARAMETERS)

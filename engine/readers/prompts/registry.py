@@ -27,7 +27,8 @@ class PromptReader(Protocol):
         ...
 
     def recognises(self, path: str, blobs: Blobs) -> bool:
-        """Whether the file at ``path`` is of this format. Never raises: a broken file is claimed by its name."""
+        """Returns whether the file at ``path`` is of this format. Never raises: a broken file is claimed by its
+        name."""
         ...
 
     def read(self, path: str, blobs: Blobs) -> PromptFile:
@@ -51,7 +52,7 @@ _AN_EDITORS = re.compile(r"(?:^|/)\.github/(?!.*\.prompt\.ya?ml$)")
 
 
 def read_prompt(path: str, blobs: Blobs) -> PromptFile:
-    """The prompt at ``path`` (a file, or the folder of a ``system`` + ``user`` pair).
+    """Returns the prompt at ``path`` (a file, or the folder of a ``system`` + ``user`` pair).
 
     ``blobs`` holds the contents of the tree by path, partials included; it may be lazy. Raises SourceError: not there,
     no known format, or whatever is wrong with the file, at its line.
@@ -70,8 +71,8 @@ def read_prompt(path: str, blobs: Blobs) -> PromptFile:
 
 
 def is_prompt_path(path: str) -> bool:
-    """Whether the name alone says that this is a prompt: ``*.prompt.yml`` and its like, or a file that can be one in a
-    folder named ``prompt`` or ``prompts``. Lineages may name any other file."""
+    """Returns whether the name alone says that this is a prompt: ``*.prompt.yml`` and its like, or a file that can be
+    one in a folder named ``prompt`` or ``prompts``. Lineages may name any other file."""
     if _NEVER.search(path) or _AN_EDITORS.search(path):
         return False
     return bool(_BY_NAME.search(path) or _IN_FOLDER.search(path))
@@ -93,7 +94,7 @@ _NO_PROMPT = re.compile(
 
 
 def may_hold_prompt(path: str) -> bool:
-    """Whether the name suggests that there are prompts in this file, in a format that is read or in another."""
+    """Returns whether the name suggests that there are prompts in this file, in a format that is read or in another."""
     if _NEVER.search(path) or _AN_EDITORS.search(path) or _NO_PROMPT.search(path):
         return False
     return is_prompt_path(path) or bool(_MAY_HOLD.search(path))
