@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.gate.bounds import cases_for, certifiable, hidden_drop, largest_drop, observed_variance
+from engine.gate.bounds import (
+    PLANNING_VARIANCE,
+    cases_for,
+    certifiable,
+    hidden_drop,
+    largest_drop,
+    observed_variance,
+    planning_sample,
+)
 
 
 def one_sample(sums, weights, z):
@@ -61,6 +69,17 @@ def test_what_can_not_fall_takes_its_part_of_the_bound():
 def test_no_discordance_at_all_still_leaves_uncertainty():
     n = 20
     assert one_sample(np.zeros(n), np.full(n, 1 / n), 1.75) == pytest.approx(1.75 * math.sqrt(2) / (n + 2))
+
+
+def test_a_planning_sample_counts_clusters_by_what_they_tell():
+    """Fifty clusters of four tell more than fifty cases and less than two hundred."""
+    assert planning_sample([1] * 50) == pytest.approx((50, PLANNING_VARIANCE))
+    assert planning_sample([]) == (0, PLANNING_VARIANCE)
+    clusters, variance = planning_sample([4] * 50)
+    assert (clusters, variance) == pytest.approx((50, PLANNING_VARIANCE * (1 + 3 * 0.05) / 4))
+    margins = [certifiable(*planning_sample(sizes)) for sizes in ([1] * 200, [4] * 50, [1] * 50, [200])]
+    assert margins == sorted(margins)
+    assert planning_sample([10, *[1] * 10])[0] == pytest.approx(20**2 / 110)
 
 
 @pytest.mark.parametrize(("cases", "points"), [(30, 23), (100, 11), (1000, 3)])
