@@ -297,7 +297,7 @@ async def test_an_empty_file_becomes_a_store(path):
 async def test_each_failure_says_how_to_mend_it(file_store, code, says):
     error = sqlite3.OperationalError("no")
     error.sqlite_errorcode = code
-    with pytest.raises(StoreError, match=says), file_store._backend._told():
+    with pytest.raises(StoreError, match=says), file_store._backend._reported_errors():
         raise error
 
 
