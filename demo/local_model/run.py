@@ -110,18 +110,19 @@ EDITS = (
 )
 
 
-def cases() -> str:
-    """60 tickets as JSON Lines."""
+def cases(of_label: int = 20) -> str:
+    """So many tickets of each label, 20 at most, as JSON Lines."""
     rows = [
         {"id": f"{label}-{number}-{k}", "inputs": {"ticket": f"{text}.{ending}"}, "expected": label}
         for label, texts in TICKETS.items()
-        for number, text in enumerate(texts)
         for k, ending in enumerate(ENDINGS)
+        for number, text in enumerate(texts)
+        if k * len(texts) + number < of_label
     ]
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def build(folder: Path, url: str) -> None:
+def build(folder: Path, url: str, of_label: int) -> None:
     """A repository with ``main`` and a branch for each edit."""
 
     def git(*command: str) -> None:
@@ -129,7 +130,7 @@ def build(folder: Path, url: str) -> None:
         subprocess.run(["git", *identity, *command], cwd=folder, check=True, capture_output=True)
 
     config = CONFIG.format(url=url, prompt=PROMPT, tests=TESTS, labels=", ".join(LABELS))
-    for path, text in {"promptverdict.yaml": config, PROMPT: prompt(), TESTS: cases()}.items():
+    for path, text in {"promptverdict.yaml": config, PROMPT: prompt(), TESTS: cases(of_label)}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     git("init", "-q", "-b", "main")
@@ -185,13 +186,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=Path("demo-output-llm"), help="folder of the repository")
     parser.add_argument("--environment", type=Path, default=ENVIRONMENT, help="where the model's packages are")
     parser.add_argument("--edit", action="append", choices=[edit.branch for edit in EDITS], help="only this edit")
+    parser.add_argument("--tickets", type=int, default=20, metavar="N", help="of each label (default: 20, at most 20)")
     given = parser.parse_args(arguments)
     if given.output.exists():
         parser.error(f"{given.output} exists: name a new folder")
     given.output.mkdir(parents=True)
     rows = []
     with served(given.environment / "bin" / "python") as url:
-        build(given.output, url)
+        build(given.output, url, given.tickets)
         print(f"SmolLM2-135M-Instruct answers at {url}; the repository is in {given.output}")
         for edit in EDITS:
             if given.edit and edit.branch not in given.edit:

@@ -23,4 +23,4 @@ def test_the_cases_and_all_prompts_can_be_read():
 @pytest.mark.slow
 @pytest.mark.skipif(not READY.exists(), reason="the model isn't installed: run make demo-llm")
 def test_a_real_model_blocks_the_broken_prompt(tmp_path):
-    assert run.main(["--output", str(tmp_path / "demo"), "--edit", "broken"]) == 0
+    assert run.main(["--output", str(tmp_path / "demo"), "--edit", "broken", "--tickets", "6"]) == 0
