@@ -32,9 +32,9 @@ INSIDE_GIT = 0.4
 
 def inside_git(group: int) -> bool:
     """Whether a git of this process group runs."""
-    for entry in Path("/proc").glob("[0-9]*/stat"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            text = entry.read_text()
+            text = (process / "stat").read_text()
         except OSError:
             continue
         name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
