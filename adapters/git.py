@@ -1,7 +1,7 @@
 """Commits as data, read by the git program: trees and blobs, never a worktree.
 
-Nothing that a commit holds is run: no hooks, no filters, no text conversion, no external diff. The caller's variables
-but a few, the home and the global and system configuration are not read.
+Never runs what a commit holds: no hooks, filters, text conversion or external diff. Git gets few of the caller's
+variables, and reads neither the home folder nor the global and system configuration.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from schemas.trees import Merge, TreeChange, TreeEntry
 LARGEST_BLOB = 16 * 2**20
 """Bytes. Readers refuse far smaller files; this only keeps a hostile blob out of memory."""
 LARGEST_UNTRACKED = 8 * 2**20
-"""Bytes. Untracked files above this are no prompts and are left out of a snapshot of the worktree."""
+"""Bytes. A snapshot of the worktree leaves out larger untracked files: they can't be prompts."""
 RENAME_LIMIT = 200
-"""Similar files are searched among at most this many added and deleted ones; identical ones always are."""
+"""Most added and deleted files among which git searches similar ones. It always finds identical ones."""
 EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
@@ -33,7 +33,7 @@ EMPTY_TREE = {
 
 
 def batches(paths: Iterable[str], size: int = 500) -> Iterator[list[str]]:
-    """Paths in portions that fit on a command line; what no tree can hold is left out."""
+    """Yields paths in portions that fit on a command line. Leaves out paths that no tree can hold."""
     known = [path for path in dict.fromkeys(paths) if "\0" not in path and not {"", ".", ".."} & {*path.split("/")}]
     for start in range(0, len(known), size):
         yield known[start : start + size]
@@ -42,12 +42,12 @@ def batches(paths: Iterable[str], size: int = 500) -> Iterator[list[str]]:
 class GitRepository:
     """A repository on disk: with a worktree, bare, linked, shallow or partial; SHA-1 or SHA-256.
 
-    ``settings`` are configuration for every command; ``held`` is as in ``run_git``. Raises SourceError if ``path`` is
+    ``settings``: git configuration for every command. ``held``: as in ``run_git``. Raises SourceError if ``path`` is
     not in a repository or git is missing.
     """
 
     failed = False
-    """Whether git failed, or missed an object that must be there: whoever caught that may not know it."""
+    """Whether git failed or an object was missing. Stays True when a caller caught the error."""
 
     def __init__(
         self, path: str | os.PathLike[str], settings: Mapping[str, str] | None = None, *, held: Sequence[int] = ()
@@ -79,7 +79,7 @@ class GitRepository:
     # -- commits and refs
 
     def resolve(self, ref: str) -> str:
-        """The commit that ``ref`` names. Raises UsageError with the refs that are like it."""
+        """Returns the commit that ``ref`` names. Raises UsageError, with similar refs as the fix."""
         if ref and not ref.startswith("-") and "\0" not in ref:
             found = self._in("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False)
             if not found.returncode:
@@ -184,7 +184,7 @@ class GitRepository:
         return bases
 
     def _is_cut(self, base: str, head: str, bases: Sequence[str]) -> bool:
-        """Returns whether the history above the common ancestors is incomplete: others may then hide behind the cut."""
+        """Returns whether the history above the common ancestors is incomplete, so that others may be missing."""
         shallow = set((self.git_dir / "shallow").read_text().split())
         between = self._in("rev-list", base, head, *(f"^{common}" for common in bases)).stdout.decode().split()
         return not shallow.isdisjoint(between)
@@ -204,11 +204,11 @@ class GitRepository:
         return self._listed(self._in("ls-tree", "-r", "-z", "--full-tree", self._id(commit)).stdout)
 
     def entry(self, commit: str, path: str) -> TreeEntry | None:
-        """Returns one path, without listing the tree."""
+        """Returns the entry at ``path``, or ``None``. Doesn't list the whole tree."""
         return self.lookup(commit, [path]).get(path)
 
     def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
-        """Returns those of the paths that the tree has, with sizes. Folders have mode ``040000``."""
+        """Returns the entries of the paths that exist in the tree, with sizes. Folders have mode ``040000``."""
         found: dict[str, TreeEntry] = {}
         for batch in batches(paths):
             command = ["ls-tree", "-z", "-t", "-l", "--full-tree", self._id(commit), "--", *batch]
@@ -217,7 +217,10 @@ class GitRepository:
         return found
 
     def find(self, commit: str, globs: Sequence[str]) -> tuple[TreeEntry, ...]:
-        """Files that match a glob (``*`` within a folder, ``**/`` across folders) or lie in a folder of that name."""
+        """Returns files that match a glob or lie in a folder of that name.
+
+        ``*`` matches within a folder, ``**/`` across folders.
+        """
         commit = self._id(commit)
         found = {
             change.after.path: change.after
@@ -230,12 +233,12 @@ class GitRepository:
         return tuple(found[path] for path in sorted(found))
 
     def changes(self, before: str, after: str) -> tuple[TreeChange, ...]:
-        """Paths that differ, by path; similar files (≥ 50%) are paired as renames, as git does."""
+        """Returns the changes, sorted by path. Pairs similar files (≥ 50%) as renames, as git does."""
         changed = self._compared(self._id(before), self._id(after), "-M50%", f"-l{RENAME_LIMIT}")
         return tuple(sorted(changed, key=lambda change: (change.after or change.before or _NOWHERE).path))
 
     def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
-        """Returns the contents of blobs by id. Raises SourceError for what isn't here and for more than 16 MiB."""
+        """Returns the contents of blobs by id. Raises SourceError for a missing blob and for one over 16 MiB."""
         wanted = list(dict.fromkeys(self._id(blob) for blob in blobs))
         if not wanted:
             return {}
@@ -255,7 +258,7 @@ class GitRepository:
         for blob in wanted:
             start = answer.find(b"\n", at) + 1
             facts = answer[at:start].split()
-            if facts[:2] != [blob.encode(), b"blob"]:  # a partial clone whose other side is gone
+            if facts[:2] != [blob.encode(), b"blob"]:  # a partial clone whose remote is gone
                 self.failed = True
                 raise SourceError(f"blob {blob} can't be read", where=str(self.path), hint="git fetch --refetch origin")
             at = start + int(facts[2]) + 1
@@ -265,17 +268,17 @@ class GitRepository:
     # -- uncommitted edits
 
     def worktree_root(self) -> Path:
-        """The folder that holds the worktree. Raises SourceError in a bare repository."""
+        """Returns the worktree's top folder. Raises SourceError in a bare repository."""
         if self.is_bare:
             raise SourceError("a bare repository has no worktree", where=str(self.path), hint="run it in a clone")
         top = self._git("-C", str(self.path), "rev-parse", "--show-toplevel").stdout
         return Path(os.fsdecode(top).removesuffix("\n"))
 
     def worktree_snapshot(self, parent: str | None = None) -> str:
-        """A commit of the worktree as it is now: staged, unstaged and untracked files that aren't ignored.
+        """Returns a commit of the worktree as it is now: staged, unstaged and untracked files that aren't ignored.
 
-        Neither the index nor the repository is written to: the commit and what it holds live in a temporary object
-        store that goes with this object. Raises SourceError without a worktree or in the middle of a merge.
+        Writes to neither the index nor the repository. The commit lives in a temporary object store, deleted with this
+        object. Raises SourceError without a worktree or in the middle of a merge.
         """
         if self.is_bare:
             raise SourceError("a bare repository has no worktree", where=str(self.path), hint="leave --worktree out")
@@ -284,7 +287,8 @@ class GitRepository:
         scratch = self._scratch()
         copy = Path(scratch["GIT_OBJECT_DIRECTORY"], "index")
         if (self.git_dir / index).exists():
-            shutil.copy2(self.git_dir / index, copy)  # with its time, by which git knows what may have changed since
+            # The copy keeps the modification time: git compares it with the files' to find changed ones.
+            shutil.copy2(self.git_dir / index, copy)
         env = {**scratch, **environment(HARMLESS | self._filters_off()), **_NOBODY, "GIT_INDEX_FILE": str(copy)}
 
         def inside(*command: str, stdin: bytes = b"") -> bytes:
@@ -306,7 +310,7 @@ class GitRepository:
         return Path(os.fsdecode(self._in("rev-parse", "--git-path", name).stdout).removesuffix("\n"))
 
     def _scratch(self) -> dict[str, str]:
-        """Variables of a command whose new objects go to a temporary store, which every later command can read."""
+        """Returns variables that send a command's new objects to a temporary store. Later commands can read it."""
         if self._store is None:
             self._store = tempfile.mkdtemp(prefix="promptverdict-")
             weakref.finalize(self, shutil.rmtree, self._store, ignore_errors=True)
@@ -319,7 +323,7 @@ class GitRepository:
         }
 
     def _filters_off(self) -> dict[str, str]:
-        """Settings that switch off every filter driver the repository's own configuration defines."""
+        """Returns settings that switch off every filter driver of the repository's own configuration."""
         listed = self._in("config", "-z", "--name-only", "--get-regexp", r"^filter\.", check=False).stdout
         drivers = {text(name).rpartition(".")[0] for name in listed.split(b"\0") if name}
         return {f"{driver}.{key}": "" for driver in sorted(drivers) for key in ("clean", "process")} | {
@@ -400,7 +404,7 @@ _NOWHERE = TreeEntry(path="", mode="", blob="")
 
 
 def _is_small_file(path: bytes) -> bool:
-    """Returns a regular file or link of bearable size; a nested repository (``folder/``) is neither."""
+    """Returns whether ``path`` is a file or link within the size limit. A nested repository (``folder/``) isn't."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""The git program: started without anything that could steer it, bounded in time."""
+"""Runs the git program with a time limit, and without settings of the caller that could influence it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from schemas.errors import SourceError
 PATIENCE_S = 120
 """Seconds for one git command: a partial clone may have to fetch a blob."""
 PASSED_ON = ("PATH", "TMPDIR", "TZ", "SSH_AUTH_SOCK")
-"""All that git gets of the caller's environment: keys, proxies and what steers it stay out. The agent's socket is for a
-laptop's partial clone, whose blobs may have to come over ssh."""
+"""The only variables of the caller that git gets: no keys, proxies or git settings. A partial clone on a laptop needs
+the agent's socket to fetch blobs over ssh."""
 HARMLESS = {
     "core.fsmonitor": "false",
     "core.hooksPath": os.devnull,
@@ -24,8 +24,7 @@ HARMLESS = {
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Returns the variables for git: those of the caller's that it needs, and ``settings`` as configuration of the
-    command."""
+    """Returns the variables for git: those in ``PASSED_ON``, and ``settings`` as the command's configuration."""
     env = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
     env |= {
         "HOME": os.devnull,
@@ -52,10 +51,10 @@ def run_git(
     held: Sequence[int] = (),
     patience_s: float = PATIENCE_S,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Runs one command to its end, whatever its exit code. ``where``: the repository, for the reader of an error.
+    """Runs one command and returns its result with any exit code. ``where``: the repository that errors name.
 
-    ``held``: open files that git keeps open while it runs. A lock on one of them lasts until git has ended, also when
-    this process is killed before. Raises SourceError when git is missing or takes too long."""
+    ``held``: descriptors of open files that git inherits. A lock on one of them lasts until git ends, even if this
+    process is killed. Raises SourceError when git is missing or takes too long."""
     try:
         return subprocess.run(  # noqa: S603 - a fixed program; ids are checked, paths follow «--»
             ["git", "--no-pager", *command],  # noqa: S607 - the caller's PATH decides which git
@@ -74,5 +73,5 @@ def run_git(
 
 
 def text(raw: bytes) -> str:
-    """Returns a path as text. What isn't UTF-8 is escaped: such a file can be named, never configured."""
+    """Returns a path as text. Escapes bytes that aren't UTF-8, so messages can name such a file."""
     return raw.decode(errors="backslashreplace")

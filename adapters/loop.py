@@ -10,11 +10,11 @@ T = TypeVar("T")
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Runs ``work`` to its end: on uvloop, which takes a fifth of the CPU off each call, where there is one."""
+    """Runs ``work`` and returns its result. Uses uvloop if it is installed: it saves a fifth of the CPU of a call."""
     result: list[T] = []
 
     async def kept() -> None:
-        result.append(await work)  # not the task's: at its end asyncio has the task written out, result and all
+        result.append(await work)  # not the task's result: asyncio would format it with ``repr`` at the end
 
     try:
         import uvloop

@@ -1,9 +1,8 @@
-"""The calling process: a child that makes the calls of this process, so that the SDKs' import, and their share of each
-call, which is more than ours, run on another core.
+"""Makes provider calls in a child process, so that the SDKs run on another core.
 
-What decides stays here: limiter, retries, budget, store, scores, cancellation. The child (worker.py) has the SDKs'
-clients with their keys. When it dies before us, the calls under way are transport failures, which the runner tries
-again, and the next call starts another child.
+Importing an SDK is slow, and most CPU time of a call is the SDK's. All decisions stay in this process: limiter,
+retries, budget, store, scores, cancellation. The child (worker.py) has the SDKs' clients and their keys. If it dies,
+its calls in flight become transport failures, which the runner retries. The next call starts another child.
 """
 
 from __future__ import annotations
@@ -29,20 +28,19 @@ from schemas.ports import ModelProvider
 from schemas.prompts import Request
 
 START_S = 60.0
-"""Seconds in which a provider must be open; on a machine that is very busy the import of an SDK takes long."""
+"""Seconds in which a provider must open. On a busy machine, importing an SDK takes long."""
 GRACE_S = 5.0
-"""Seconds beyond a call's own, which the child counts, until it is taken for dead."""
+"""Seconds beyond a call's timeout, which the child enforces, until the child counts as dead."""
 MOST_DEATHS = 3
-"""Of children in a row, without an answer from any of them; then there is a rest before the next one."""
+"""Children that may die in a row without any answer. Then the next start waits ``REST_S``."""
 REST_S = 30.0
 
 
 class Caller:
-    """Opens providers in one calling process, which all of them share. Close it, or one of them. ``process``: one that
-    was started already.
+    """Opens providers in one calling process, which they share. Closing it, or any of them, closes all.
 
-    It belongs to the event loop of its first call. A provider that is opened before that loop runs is imported while we
-    do something else."""
+    ``process``: a process that is already running. The caller belongs to the event loop of its first call. A provider
+    opened before that is imported in the background."""
 
     def __init__(self, process: CallingProcess | None = None) -> None:
         self._openings: list[Opening] = []
@@ -53,9 +51,9 @@ class Caller:
         self._closed = False
 
     def provider(self, model: ModelConfig, environment: Mapping[str, str]) -> ModelProvider:
-        """``provider_for`` in the calling process; what needs no key answers in this one.
+        """Opens the model's provider in the calling process. A model without a key is served in this process.
 
-        Raises ConfigError for an origin that may not have a key, ProviderError when the key isn't set or the SDK isn't
+        Raises ConfigError if the origin may not receive the key, ProviderError if the key isn't set or the SDK isn't
         installed."""
         if model.spec.key is None:
             return provider_for(model, environment)
@@ -63,7 +61,7 @@ class Caller:
         key_for(model, environment)
         variables = {name: environment[name] for name in (key_name(model), PROXY, CA_BUNDLE) if name in environment}
         if variables.get(CA_BUNDLE):
-            variables[CA_BUNDLE] = str(Path(variables[CA_BUNDLE]).absolute())  # the child is elsewhere
+            variables[CA_BUNDLE] = str(Path(variables[CA_BUNDLE]).absolute())  # the child has another working folder
         opening = Opening(provider=len(self._openings), model=model, variables=variables)
         child = self._living()
         self._openings.append(opening)
@@ -201,7 +199,7 @@ class Child(asyncio.Protocol):
         return reply is not None
 
     def ask(self, question: Question) -> asyncio.Future[Reply | None]:
-        """Makes a call; ``None`` if the child ends first."""
+        """Sends a call. The future gives ``None`` if the child ends first."""
         answer: asyncio.Future[Reply | None] = asyncio.get_running_loop().create_future()
         if self.gone:
             answer.set_result(None)
@@ -226,7 +224,7 @@ class Child(asyncio.Protocol):
                 self._connecting.get_loop().call_soon_threadsafe(self._hang_up)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The loop has taken over the line."""
+        """Sends what was queued, now that the event loop has taken over the line."""
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's has its methods, not its class
         if self.gone:
             self._hang_up()
@@ -234,7 +232,7 @@ class Child(asyncio.Protocol):
             self._transport.write(b"".join(self._unsent))
 
     def data_received(self, data: bytes) -> None:
-        """Replies, or parts of one."""
+        """Receives whole or partial replies."""
         for said in self._lines.cut(data):
             try:
                 reply = Reply.model_validate_json(said)
@@ -252,7 +250,7 @@ class Child(asyncio.Protocol):
                 told.set_result(reply)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's word
-        """It died."""
+        """Records that the child died."""
         if not self.gone:
             self.ending = f"with {self._process.end()}"
         self._hang_up()

@@ -1,8 +1,8 @@
-"""The calling process itself: how it is started, and our end of its line. Imports next to nothing, so that it can be
-started before everything else is imported; adapters/call_process/client.py has it make calls.
+"""Starts and ends the calling process, and holds our end of its line (a socket).
 
-It gets no environment, no arguments but names, no files and no output: keys come over the line, and with the line it
-ends, however we end.
+Imports very little, so that the process starts before everything else is imported. adapters/call_process/client.py
+sends it calls. The process inherits no environment, no files and no output, and its arguments are only names. Keys
+arrive over the line. When the line closes, the process ends, even if we were killed.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from pathlib import Path
 from schemas.providers import PROVIDERS
 
 PATHS = "import os, site, sys; sys.path += sys.argv[1].split(os.pathsep); site.main(); "
-"""After Python's own modules and before what else is installed: ours is this ``adapters``."""
+"""Puts our folders after the standard library and before installed packages, so ``adapters`` is ours."""
 PROGRAM = PATHS + "from adapters.call_process.worker import main; main(sys.argv[2:])"
 ENVIRONMENT = {"PYDANTIC_DISABLE_PLUGINS": "1", "SSL_CERT_FILE": "/dev/null"}
-"""No plugin beside the keys, no certificates but those that the transport names (reading the system's takes 50 ms)."""
+"""No plugins run beside the keys. The transport names its certificates; reading the system's takes 50 ms."""
 ROOT = Path(__file__).parents[2]
 
 
 class CallingProcess:
-    """Starts it. ``sdks``: what it imports at once. Raises OSError."""
+    """The running child. ``sdks``: modules that it imports at once. Raises OSError if it can't start."""
 
     def __init__(self, sdks: Sequence[str] = ()) -> None:
         ours, theirs = socket.socketpair()
@@ -48,7 +48,7 @@ class CallingProcess:
                 ours.close()
                 raise
         self.line = ours
-        """A stream of lines, both ways. Blocks, until an event loop takes it over."""
+        """A socket for lines in both directions. Blocking until an event loop takes it over."""
         self._finalizer = weakref.finalize(self, _end, self._process)
 
     def say(self, data: bytes) -> None:
@@ -63,18 +63,18 @@ class CallingProcess:
 
 
 def started_for(environment: Mapping[str, str]) -> CallingProcess | None:
-    """A process that imports the SDK of each provider whose own key is set, while nothing is known yet but that; none
-    where there is no such key."""
+    """Returns a process that already imports the SDK of each provider whose key is set; ``None`` without such a key."""
     specs = [spec for spec in PROVIDERS.values() if spec.key is not None and environment.get(spec.key)]
     sdks = [module for spec in specs for module in (spec.opens.partition(":")[0], spec.sdk) if module]
-    with suppress(OSError):  # tried again when it is needed
+    with suppress(OSError):  # the first call tries again
         return CallingProcess(sdks) if sdks else None
     return None
 
 
 def _folders() -> list[str]:
-    """Returns where our modules are found, and those that the user installed without an environment (``pip install
-    --user``): an isolated Python leaves them out, and would take the system's older ones."""
+    """Returns the folders of our modules and of the user's packages (``pip install --user``).
+
+    An isolated Python leaves out the user's packages and would import older ones of the system."""
     return [str(ROOT), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
 
 

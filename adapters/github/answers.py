@@ -1,4 +1,4 @@
-"""GitHub's answers as values: the fields that we need, and a refusal of anything that isn't as documented."""
+"""Parses GitHub's answers into values. Raises HostError for answers that aren't as documented."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ UNEXPECTED = "GitHub's answer isn't what its documentation says"
 
 
 def an_object(value: JsonValue) -> Json:
-    """``value``; HostError where it isn't an object."""
+    """Returns ``value`` as an object. Raises HostError if it isn't one."""
     if not isinstance(value, dict):
         raise HostError(f"{UNEXPECTED}: an object was expected")
     return value
 
 
 def text(row: Json, name: str) -> str:
-    """A text that must be there; else HostError."""
+    """Returns a required text. Raises HostError if it is missing."""
     value = row.get(name)
     if not isinstance(value, str):
         raise HostError(f"{UNEXPECTED}: «{name}» is missing")
@@ -38,13 +38,13 @@ def text(row: Json, name: str) -> str:
 
 
 def optional(row: Json, name: str) -> str | None:
-    """A text that may be missing."""
+    """Returns a text, or ``None`` if it is missing."""
     value = row.get(name)
     return value if isinstance(value, str) else None
 
 
 def number(row: Json, name: str) -> int:
-    """A whole number that must be there; else HostError."""
+    """Returns a required whole number. Raises HostError if it is missing."""
     value = row.get(name)
     if not isinstance(value, int):
         raise HostError(f"{UNEXPECTED}: «{name}» is missing")
@@ -52,12 +52,12 @@ def number(row: Json, name: str) -> int:
 
 
 def login(user: JsonValue) -> str:
-    """Deleted people have no user: an empty login, which is nobody's."""
+    """Returns the user's login; empty for a deleted user."""
     return (optional(user, "login") or "") if isinstance(user, dict) else ""
 
 
 def moment(row: Json, name: str) -> datetime:
-    """Returns a time, aware; HostError where there is none."""
+    """Returns an aware datetime. Raises HostError if there is none."""
     try:
         found = datetime.fromisoformat(text(row, name))
     except ValueError:
@@ -101,7 +101,7 @@ def pull_request(row: Json) -> HostedPullRequest:
 
 
 def artifact(row: Json) -> Artifact | None:
-    """Returns one artifact; ``None`` for an expired one and one that no run left."""
+    """Returns one artifact; ``None`` if it has expired or no workflow run made it."""
     run = row.get("workflow_run")
     if row.get("expired") or not isinstance(run, dict):
         return None
@@ -133,11 +133,11 @@ def check(row: Json) -> HostedCheck:
 
 
 STRONGEST = {"none": Role.NONE, "read": Role.TRIAGE, "write": Role.MAINTAIN, "admin": Role.ADMIN}
-"""The strongest role that GitHub's coarse ``permission`` may stand for."""
+"""The strongest role that each of GitHub's coarse ``permission`` values can mean."""
 
 
 def role(row: Json) -> Role:
-    """A person's role. Where the fine word and the coarse one differ, the weaker; a custom role is its coarse level."""
+    """Returns ``role_name``, or ``permission`` if the role is custom or stronger than ``permission`` allows."""
     coarse, fine = row.get("permission"), row.get("role_name")
     if coarse not in STRONGEST:
         return Role.NONE

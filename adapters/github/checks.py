@@ -1,4 +1,4 @@
-"""What only an App can do in a repository: check runs, which carry annotations and buttons, in a suite of its own."""
+"""Check runs with annotations and buttons, which only a GitHub App can create."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEVELS = {"error": "failure", "warning": "warning"}
 
 
 class AppHost(GitHubHost):
-    """One repository, seen by the installation of an App. ``app_id``: whose checks are ours."""
+    """One repository, as an App's installation sees it. ``app_id``: the App whose checks are ours."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class AppHost(GitHubHost):
         self._app_id = app_id
 
     def checks(self, sha: Sha, name: str | None = None) -> tuple[HostedCheck, ...]:
-        """Our check runs on the commit, newest first, superseded ones too; of one name, where it is given."""
+        """Returns our check runs on the commit, newest first, superseded ones too. ``name`` selects one name."""
         named = {} if name is None else {"check_name": name}
         rows = self._calls.pages(
             f"{self._at}/commits/{sha}/check-runs", "check_runs", app_id=self._app_id, filter="all", **named
@@ -56,9 +56,9 @@ class AppHost(GitHubHost):
         return tuple(sorted(ours, key=lambda check: check.id, reverse=True))
 
     def create_check(self, run: CheckRun, look: Look | None = None) -> int:
-        """Returns the id of the check run with ``run.external_id``, made as ``run`` wants it or updated to it.
+        """Creates or updates the check run with ``run.external_id``, and returns its id.
 
-        There is one however many answers get lost and however often a worker dies. ``look`` as for ``update_check``.
+        Creates only one, even if answers get lost or a worker dies. ``look`` as for ``update_check``.
         """
         return _accepted(run, lambda one: self._create_check(one, look))
 
@@ -82,10 +82,10 @@ class AppHost(GitHubHost):
         raise AssertionError("unreachable: the last try returns or raises")
 
     def update_check(self, number: int, run: CheckRun, look: Look | None = None) -> None:
-        """Makes the check run stand as ``run`` wants it. Repeating it changes nothing. NotFound where it is gone.
+        """Updates the check run to ``run``. Idempotent. Raises NotFound if the check run is gone.
 
-        ``look`` is called right before each try of the write; what it raises ends it. Where GitHub doesn't take the
-        words, the conclusion is written without: a head must not stay under way.
+        Calls ``look`` right before each attempt to write; an exception of it ends the update. If GitHub rejects the
+        text, writes the conclusion without it, so that the head doesn't stay in progress.
         """
         _accepted(run, lambda one: self._update_check(number, one, look))
 
@@ -94,7 +94,7 @@ class AppHost(GitHubHost):
         self._annotate(number, run, answers.check(an_object(answer)).annotations)
 
     def _annotate(self, number: int, run: CheckRun, sent: int) -> None:
-        """Appends what isn't there yet, fifty at a time. GitHub appends, so after a lost answer it counts again."""
+        """Adds the missing annotations, fifty at a time. GitHub appends, so a lost answer makes it count them again."""
         path = f"{self._at}/check-runs/{number}"
         lost = 0
         while part := run.annotations[sent : sent + ANNOTATIONS_A_REQUEST]:
@@ -109,7 +109,7 @@ class AppHost(GitHubHost):
 
 
 def _accepted(run: CheckRun, write: Callable[[CheckRun], T]) -> T:
-    """Writes ``run``; without annotations, then without its words, where GitHub doesn't take it."""
+    """Writes ``run``. If GitHub rejects it, tries again without annotations, then without text."""
     short, why = run.model_copy(update={"annotations": ()}), ""
     for one in (run, short) if run.annotations else (run,):
         try:

@@ -1,4 +1,4 @@
-"""Which provider answers for a model, and with which key: a key goes to one origin only."""
+"""Chooses the provider and the key of a model. A key goes to one origin only."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def provider_for(model: ModelConfig, environment: Mapping[str, str]) -> ModelProvider:
-    """Opens the provider of ``model``. ``environment`` is the operator's: the key's variable and the settings above are
-    all that is read of it.
+    """Opens the provider of ``model``. ``environment`` is the operator's. Only the key's variable and the settings
+    above are read.
 
-    Raises ConfigError for an origin that may not have a key, ProviderError when the key isn't set.
+    Raises ConfigError if the origin may not receive the key, ProviderError if the key isn't set.
     """
     connection = Connection(
         key="" if model.spec.key is None else key_for(model, environment),
@@ -38,14 +38,14 @@ def provider_for(model: ModelConfig, environment: Mapping[str, str]) -> ModelPro
 
 
 def key_name(model: ModelConfig) -> str:
-    """The variable that holds the key of a model that needs one."""
+    """Returns the name of the variable that holds the model's key. The model must need one."""
     name = model.api_key_env or model.spec.key
     assert name is not None, "only a provider with a key is asked for its name"
     return name
 
 
 def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
-    """The key that may go to the model's origin. Raises ConfigError or ProviderError."""
+    """Returns the key for the model's origin. Raises ConfigError or ProviderError."""
     own = model.spec.key
     where = f"models: {model.model}"
     if model.base_url is not None:

@@ -1,4 +1,4 @@
-"""What the two SDKs have in common: one call, timed, bounded, its failures as values."""
+"""The base of the two SDK providers: one timed and bounded call, with failures as values."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class UnsupportedParameterError(ValueError):
 class SdkProvider(ABC):
     """``ModelProvider`` over an official SDK.
 
-    The SDK builds, signs and sends the request and tells what went wrong; its answer is taken raw and read here, once
-    and strictly: its own response models would cost more CPU than the rest of a call and accept what is malformed.
+    The SDK builds, signs and sends the request, and classifies failures. This class reads the raw answer, strictly. The
+    SDK's response models would cost more CPU than the rest of a call, and they accept malformed answers.
     """
 
     def __init__(self, origin: str, key: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> None:
@@ -54,7 +54,7 @@ class SdkProvider(ABC):
         self._key = key
         self._key_forms = [form.encode() for form in sorted(encodings(key), key=len, reverse=True)]
         self._client = self.open(origin, key, self._http)
-        self._client._custom_headers = {}  # noqa: SLF001 - the environment's: ANTHROPIC_CUSTOM_HEADERS replaces the key
+        self._client._custom_headers = {}  # noqa: SLF001 - drops ANTHROPIC_CUSTOM_HEADERS, which could replace the key
         for name in ("openai", "anthropic", "httpx2"):
             logging.getLogger(name).setLevel(logging.WARNING)  # OPENAI_LOG=debug would print prompts
 
@@ -64,13 +64,13 @@ class SdkProvider(ABC):
 
     @abstractmethod
     def written(self, request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
-        """Path, body and headers beside the SDK's own. Raises UnsupportedParameterError."""
+        """Returns path, body and headers to add to the SDK's. Raises UnsupportedParameterError."""
 
     @abstractmethod
     def read(self, answer: dict[str, Any], latency_s: float, request: Request) -> Completion:
-        """Raises MalformedError, BrokenOffError or pydantic's ValidationError."""
+        """Returns the parsed answer. Raises MalformedError, BrokenOffError or pydantic's ValidationError."""
 
-    def learns(self, request: Request, refusal: str) -> bool:  # noqa: ARG002 - for those that have something to learn
+    def learns(self, request: Request, refusal: str) -> bool:  # noqa: ARG002 - subclasses use it
         """Returns whether a refused request would now be written otherwise. ``refusal``: the provider's words."""
         return False
 
@@ -107,7 +107,7 @@ class SdkProvider(ABC):
         except TimeoutError:
             message = f"no answer within {timeout_s:g} s"
             return CompletionError(kind=ErrorKind.TIMEOUT, message=message, billed=True)
-        except Exception as error:  # noqa: BLE001 - each SDK has its own tree; what it isn't, is told by its shape
+        except Exception as error:  # noqa: BLE001 - each SDK has its own exceptions; _failure sorts them
             return self._failure(error, request.model)
         return self._understood(answer, time.monotonic() - started, request)
 
@@ -130,7 +130,7 @@ class SdkProvider(ABC):
         return completion if left is None else completion.model_copy(update={"allowance": left})
 
     def _without_key(self, body: bytes) -> bytes:
-        """Returns what a gateway answers may stand in a comment: one that quotes the key doesn't get it there."""
+        """Returns ``body`` with the key masked: a gateway may quote the key, and comments may quote the gateway."""
         for form in self._key_forms:
             if form in body:
                 body = body.replace(form, "•••".encode())
@@ -170,7 +170,7 @@ class SdkProvider(ABC):
         )
 
     def _refused_in_200(self, body: bytes) -> CompletionError:
-        """Some gateways answer 200 and put the failure inside."""
+        """Returns the failure that some gateways put into an answer with status 200."""
         codes, message = error_details(body)
         status = next((int(code) for code in codes if code.isdecimal() and len(code) == 3), 500)
         text = safe_message(f"200 with an error inside: {message}", self._key)
@@ -181,15 +181,14 @@ class SdkProvider(ABC):
 
 
 def refuse(parameters: Mapping[str, object], api: str, *names: str) -> None:
-    """Raises UnsupportedParameterError when one of ``names`` is set: to leave it out would compare something else."""
+    """Raises UnsupportedParameterError if one of ``names`` is set. Ignoring it would measure another request."""
     for name in names:
         if parameters.get(name) not in (None, ()):
             raise UnsupportedParameterError(f"{api} has no parameter {name}")
 
 
 def with_extra(body: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
-    """Returns the body with what the API knows and we don't. Raises UnsupportedParameterError where ours would be
-    replaced."""
+    """Returns the body with the extra parameters. Raises UnsupportedParameterError if one would replace our field."""
     for name, value in parameters.extra.items():
         ours = body.get(name)
         if ours is None:

@@ -1,8 +1,8 @@
-"""What providers say a call used, as tokens by class. Untrusted like everything else on the wire.
+"""Reads the usage that providers report, as tokens by class. It is untrusted, like everything on the wire.
 
-OpenAI's names are spoken by many servers that count differently. Reasoning lies inside ``completion_tokens`` (OpenAI,
-DeepSeek, OpenRouter) or beside them (xAI, Gemini), and only the total tells which. Each reading is exact, or it says in
-words why the bill can't be told from it: nothing is ever counted as less than it costs.
+Many servers use OpenAI's field names but count differently. ``completion_tokens`` includes reasoning (OpenAI, DeepSeek,
+OpenRouter) or excludes it (xAI, Gemini); only the total shows which. A reading is exact, or it says why the call can't
+be billed. It never counts less than the call costs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LIST_RATES = {"", "auto", "default", "standard", "standard_only", "on_demand"}
 
 
 class UsageReading(NamedTuple):
-    """Tokens by class. ``usage`` is ``None`` where the provider says nothing; ``problem`` is why it can't be billed."""
+    """Tokens by class. ``usage`` is ``None`` if none was reported, or if ``problem`` says why it can't be billed."""
 
     usage: Usage | None
     problem: str = ""
@@ -48,7 +48,7 @@ class _OutputDetails(BaseModel):
 
 
 class _Beside(BaseModel):
-    """What some servers and gateways put beside OpenAI's counts."""
+    """Fields that some servers and gateways add to OpenAI's counts."""
 
     total_tokens: Count = None
     prompt_cache_hit_tokens: Count = None
@@ -103,7 +103,7 @@ class MessageUsage(BaseModel):
 
 
 def chat_usage(said: ChatUsage | None, *, tier: str | None = None, thinks_apart: bool = False) -> UsageReading:
-    """``thinks_apart``: a Gemini model, whose thinking is in the total alone."""
+    """Reads ``usage`` of Chat Completions. ``thinks_apart``: only the total includes reasoning (Gemini)."""
     if said is None:
         return UsageReading(None)
     names = ("prompt_tokens", "completion_tokens")
@@ -118,7 +118,7 @@ def chat_usage(said: ChatUsage | None, *, tier: str | None = None, thinks_apart:
 
 
 def response_usage(said: ResponseUsage | None, *, tier: str | None = None, thinks_apart: bool = False) -> UsageReading:
-    """The same for the Responses API."""
+    """Reads ``usage`` of the Responses API. ``thinks_apart`` as in ``chat_usage``."""
     if said is None:
         return UsageReading(None)
     return _openai(
@@ -132,7 +132,7 @@ def response_usage(said: ResponseUsage | None, *, tier: str | None = None, think
 
 
 def message_usage(said: MessageUsage | None) -> UsageReading:
-    """Anthropic's: ``input_tokens`` leaves out what came from or went to the cache."""
+    """Reads Anthropic's ``usage``, whose ``input_tokens`` excludes tokens read from or written to the cache."""
     if said is None:
         return UsageReading(None)
     cached, written = said.cache_read_input_tokens or 0, said.cache_creation_input_tokens or 0
@@ -210,14 +210,14 @@ def _openai(
 def _written(
     said: _Beside, counts: tuple[int, int | None], reasoning: int, names: tuple[str, str], *, thinks_apart: bool
 ) -> tuple[int, str]:
-    """Everything that was written, reasoning included; or why that can't be told."""
+    """Returns the output tokens, reasoning included, and ``""``; or 0 and why they can't be determined."""
     read, answer = counts
     total = said.total_tokens or None  # some local servers count none and say 0
     if answer is None and (total is None or total < read):
         return 0, f"there is no {names[1]} and no total_tokens to tell them from"
     if answer is None:  # Gemini's, where thinking has used up the limit
         return (total or 0) - read, ""
-    beside = said.reasoning_tokens is not None and reasoning > 0  # never inside, where it is no detail of the answer
+    beside = said.reasoning_tokens is not None and reasoning > 0  # top-level: never inside the answer
     if total is None:
         total = read + answer + (reasoning if beside or reasoning > answer else 0)
     if total == read + answer and reasoning <= answer and not beside:
@@ -236,7 +236,7 @@ def _searches(said: _Beside) -> tuple[int, str]:
 
 
 def _tools(calls: Mapping[str, int | None] | None, searches: set[str], *, free: set[str]) -> tuple[int, str]:
-    """Returns how many searches there were; and what else is charged beside the tokens."""
+    """Returns the number of searches, and the first other tool that is charged separately."""
     counted = {name: number for name, number in (calls or {}).items() if number and name not in free}
     other = next((name for name in counted if name not in searches), None)
     if other is not None:
@@ -245,7 +245,7 @@ def _tools(calls: Mapping[str, int | None] | None, searches: set[str], *, free: 
 
 
 def _checked(usage: Usage) -> UsageReading:
-    """No part may be greater than its whole."""
+    """Returns ``usage``, or a problem if a part is greater than its whole."""
     for whole, parts, what in (
         (usage.input, usage.cached_input + usage.cache_write + usage.input_audio, "cached, written and audio tokens"),
         (usage.cache_write, usage.cache_write_1h, "tokens kept for an hour"),
@@ -257,7 +257,7 @@ def _checked(usage: Usage) -> UsageReading:
 
 
 def _rate(tier: str | None) -> str | None:
-    """Returns a service tier with prices of its own."""
+    """Returns the service tier if it has its own prices, else ``None``."""
     return None if tier is None or tier.lower() in LIST_RATES else tier.lower()[:40]
 
 
