@@ -1,4 +1,4 @@
-"""Classification: does the answer name the label, or the labels, that people gave the case?"""
+"""Scores classification: whether the answer names the expected label or labels."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def part(sources: EvaluatorSources) -> MetricGroup:
 
 
 class Classification:
-    """One metric, ``label``: 1 for the expected label, 0 for any other or none; with several labels the F1 of the set.
+    """The metric ``label``: 1 for the expected label, else 0. With several labels, the F1 of the set.
 
-    Raises ConfigError for a set of labels that can't tell answers apart.
+    Raises ConfigError if two labels can't be told apart in an answer.
     """
 
     def __init__(self, labels: Sequence[str], *, several: bool) -> None:
@@ -45,7 +45,7 @@ class Classification:
 
     @property
     def version(self) -> str:
-        """The algorithm's number and a digest of the labels."""
+        """The version number of the algorithm and a digest of the labels."""
         return f"classification-2-{digest_of([self.labels, self.several])[:16]}"
 
     @property
@@ -59,7 +59,7 @@ class Classification:
         return False
 
     def problem(self, case: TestCase) -> Finding | None:
-        """Returns a case without expectation (unless it forbids something), or with a label that isn't in the set."""
+        """Returns a Finding if the case expects nothing and forbids nothing, or expects a label outside the set."""
         if case.expected is None:
             if case.must_not:
                 return None
@@ -75,8 +75,7 @@ class Classification:
         return None
 
     def expected_labels(self, expected: JsonValue) -> frozenset[str]:
-        """Returns the labels that a case expects, as the configuration spells them; what isn't in the set is left
-        out."""
+        """Returns the expected labels in the configuration's spelling. Leaves out labels outside the set."""
         labels = (self._reader.exactly(text) for text in self._expected_texts(expected) or ())
         return frozenset(label for label in labels if label is not None)
 
@@ -91,7 +90,7 @@ class Classification:
         return None if text is None else [text]
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
-        """Returns one Score; ``answer`` holds the understood labels, ``None`` when there are none to understand."""
+        """Returns one Score. Its ``answer`` holds the labels that were read, or ``None``."""
         reading = self._reader.read_several(output) if self.several else self._reader.read_one(output)
         answer = None if reading.labels is None else ", ".join(reading.labels)
         if reading.labels is None:
@@ -116,7 +115,7 @@ class Classification:
 
 
 def set_f1(common: int, expected: int, given: int) -> float:
-    """F1 of two sets by their sizes, 2·common / (expected + given); 1 for two empty sets."""
+    """Returns the F1 of two sets from their sizes, 2·common / (expected + given); 1 for two empty sets."""
     return 2 * common / (expected + given) if expected + given else 1.0
 
 

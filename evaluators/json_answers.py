@@ -1,4 +1,4 @@
-"""JSON out of what a model wrote: bare, fenced or wrapped in prose; strict, bounded and in linear time."""
+"""Reads JSON from a model's answer: bare, fenced or within prose. Strict, bounded and linear in time."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _decode(text: str, start: int, *, whole: bool) -> JsonReading:
 
 
 def _encodable(value: JsonValue) -> JsonValue:
-    """``value`` with U+FFFD for each half of a character that stands alone: no pattern or store takes one."""
+    """Returns ``value`` with U+FFFD for each lone surrogate, which patterns and stores reject."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
@@ -93,7 +93,7 @@ def _encodable(value: JsonValue) -> JsonValue:
 
 
 def read_json(text: str) -> JsonReading:
-    """The JSON value that ``text`` is, alone or in one code fence."""
+    """Returns the JSON value that makes up the whole ``text``, bare or in one code fence."""
     body = without_fence(text)
     if len(body) > MAX_CHARACTERS:
         return JsonReading(False, problem=f"longer than {MAX_CHARACTERS:,} characters")
@@ -103,9 +103,9 @@ def read_json(text: str) -> JsonReading:
 def read_object(text: str) -> JsonReading:
     """Returns the first JSON object of ``text``; ``value`` is then a dict.
 
-    A fenced object goes before prose, what follows a reasoning block before the block. The first thing that starts
-    like an object must be one: duplicate keys, NaN, infinities and a missing end are failures, not reasons to look
-    further. An empty object counts only if there is no other.
+    Prefers a fenced object to one in prose, and text after a reasoning block to the block. The first text that starts
+    like an object must be one: duplicate keys, NaN, infinities or a missing end fail without a search for another. An
+    empty object counts only if there is no other.
     """
     if len(text) > MAX_CHARACTERS:
         return JsonReading(False, problem=f"longer than {MAX_CHARACTERS:,} characters")

@@ -1,4 +1,4 @@
-"""What a lineage's evaluator is made of."""
+"""The parts of a lineage's evaluator, and what they are built from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Scores = tuple[Score | EvaluatorFailure, ...]
 
 @dataclass(frozen=True)
 class EvaluatorSources:
-    """What an evaluator may be made of. All of it comes from the base commit."""
+    """Everything from which an evaluator can be built. All of it comes from the base commit."""
 
     lineage: LineageConfig
     prompt: PromptFile | None
@@ -38,7 +38,7 @@ class EvaluatorSources:
 
 
 class MetricGroup(Protocol):
-    """Scores one aspect of an output: the use case, the rubric, the checks. Never raises for what an output says."""
+    """Scores one aspect of an output: the use case, the rubric, the checks. No output makes it raise."""
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -47,21 +47,21 @@ class MetricGroup(Protocol):
 
     @property
     def version(self) -> str:
-        """Differs when scores may differ: the algorithm's number and its settings."""
+        """The algorithm's version number and its settings. It must change whenever scores may change."""
         ...
 
     @property
     def asks(self) -> bool:
-        """Whether it asks a judge: those need no asking about an answer that has failed already."""
+        """Whether it asks a judge. A judge isn't asked about an answer that has already failed."""
         ...
 
     @property
     def ignores_case(self) -> bool:
-        """Whether its scores look at the answer alone, whatever the case asks or expects."""
+        """Whether its scores depend only on the answer, not on the case."""
         ...
 
     def problem(self, case: TestCase) -> Finding | None:
-        """Returns why ``case`` can't be scored, found before any call."""
+        """Returns why ``case`` can't be scored, or ``None``. Called before any call to a model."""
         ...
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
@@ -70,5 +70,5 @@ class MetricGroup(Protocol):
 
 
 def finding(case: TestCase, what: str, hint: str) -> Finding:
-    """Returns what is wrong with ``case``, located by its line if it has one."""
+    """Returns a Finding about ``case``, with its line if it has one."""
     return Finding(what=f"case «{case.id}»: {what}", where=f"line {case.line}" if case.line else None, hint=hint)

@@ -1,4 +1,4 @@
-"""Which evaluator scores a lineage."""
+"""Chooses the evaluator of a lineage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def evaluator_for(
     """Returns the evaluator that the lineage's configuration describes.
 
     Everything comes from the base commit: ``prompt`` too, whose inline evaluators score a generation lineage that has
-    no rubric. ``cases`` are the gating ones: they tell the fields of an extraction that doesn't list them.
+    no rubric. ``cases`` are the gating ones. They name the fields of an extraction that doesn't list any.
     ``calibrated``: the judge is known to agree with people (evaluators/calibration.py). Only then do its metrics gate.
 
     Raises ConfigError for what can't be scored.
@@ -41,7 +41,7 @@ def evaluator_for(
 
 
 def check_expectations(evaluator: Evaluator, cases: Iterable[TestCase]) -> tuple[Finding, ...]:
-    """Returns one Finding for each case that the evaluator can't score; nothing may be run before they are fixed."""
+    """Returns one Finding for each case that the evaluator can't score. Fix them before anything runs."""
     return tuple(problem for case in cases if (problem := evaluator.problem(case)) is not None)
 
 

@@ -1,7 +1,7 @@
-"""Finds keywords of a JSON Schema that would be read and never applied.
+"""Finds keywords of a JSON Schema that never apply.
 
-JSON Schema ignores what it does not know: a misspelled ``required``, ``format`` (an annotation by default), a keyword
-of another draft, ``minLength`` beside ``type: integer``. A check that holds one would promise more than it does.
+JSON Schema ignores some keywords silently: a misspelled ``required``, ``format`` (an annotation by default), a keyword
+of another draft, ``minLength`` beside ``type: integer``. A schema with one would check less than it promises.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from evaluators.text import shown
 _WITHOUT_EFFECT = frozenset(
     {"$schema", "$id", "id", "$anchor", "$dynamicAnchor", "$recursiveAnchor", "$vocabulary", "$defs", "definitions"}
 ) | {"$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
-"""Keywords that name, explain or hold other schemas: nobody expects them to check anything."""
+"""Keywords that name, explain or contain other schemas. They aren't meant to check anything."""
 _ANNOTATIONS = {
     "format": "write the format as a `pattern`, or drop it",
     "contentEncoding": "drop it",

@@ -1,4 +1,4 @@
-"""Bases that judge by another policy than the default branch, though a success on them counts there as well."""
+"""Finds base branches with a laxer policy than the default branch, where a success would count too."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from schemas.pullrequests import PullRequest
 from schemas.scorecard import Reason, ReasonCode
 
 NAMED = 3
-"""Settings that the sentence names before it counts."""
+"""Settings that the sentence names. It gives only the number of the others."""
 
 
 def lax_base_reasons(tree: SourceTree, pull_request: PullRequest, sides: Sides) -> tuple[Reason, ...]:
-    """Returns a reason where the base is laxer than the default branch, or not comparable with it.
+    """Returns a reason if the base is laxer than the default branch, or not comparable with it.
 
-    Empty where a success counts for the base alone, and where the default branch only informs.
+    Returns nothing if a success counts for the base alone, or if the default branch only informs.
     """
     default = pull_request.default_sha
     if default is None or default == pull_request.base_sha:
@@ -40,7 +40,7 @@ def lax_base_reasons(tree: SourceTree, pull_request: PullRequest, sides: Sides) 
 
 
 def _laxer(root: str, strict: Config, lax: Config | None, sides: Sides) -> Iterator[str]:
-    """Each setting by which a folder's base is laxer. A lineage whose prompt isn't there needs no gate."""
+    """Yields each setting that is laxer on the base. A lineage whose prompt is missing needs no gate."""
     if lax is None:
         yield f"no configuration for {shown(root) or 'the repository'}"
         return

@@ -1,4 +1,4 @@
-"""Puts the decision together from everything that is known when the state ends."""
+"""Builds the decision from everything that is known when the comparison ends."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from schemas.scorecard import (
 
 
 def nothing_measured(state: ComparisonState, code: ReasonCode, status: VerdictStatus, sentence: str) -> Decision:
-    """Returns a decision without any call."""
+    """Returns the decision of a comparison that made no call."""
     latency = LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading=LimitReading.NO_DATA)
     reason = Reason(code=code, status=status, sentence=sentence)
     return _decision(state, [reason], effects(state), no_cost(None), latency)
 
 
 def conclude(state: ComparisonState) -> Decision:
-    """The decision on what was measured. Where something blocks, what was merely not shown yet is left out."""
+    """Returns the decision on what was measured. A decided verdict leaves out reasons about what isn't shown yet."""
     shown = effects(state, findings.broken_slices(state), findings.doubted_slices(state))
     cost, latency = careful_cost(state), latency_effect(state)
     found = [
@@ -59,7 +59,7 @@ def conclude(state: ComparisonState) -> Decision:
 
 
 def new_lineage(state: ComparisonState) -> Decision:
-    """Returns a prompt without a baseline: its floors decide, and without floors a person."""
+    """Returns the decision on a prompt without a baseline. Its floors decide; without floors, a person must."""
     cost, latency = careful_cost(state), latency_effect(state)
     shown = effects(state)
     found = [*findings.of_cells(state), *findings.of_floors(state, shown)]
@@ -76,7 +76,7 @@ def _worth_saying(status: VerdictStatus, verdict: VerdictStatus) -> bool:
 
 
 def _unproven(found: list[Reason]) -> list[Reason]:
-    """A new prompt is approved by floors alone: shown to hold, not merely open."""
+    """Returns a reason for review unless a new prompt was shown to meet its floors. Only floors approve it."""
     status = combine(reason.status for reason in found)
     shown = status is VerdictStatus.APPROVED and any(reason.code is ReasonCode.FLOOR for reason in found)
     if shown or status not in (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED):

@@ -27,18 +27,18 @@ from schemas.config import SlicePolicy
 from schemas.scorecard import ReasonCode, VerdictStatus
 
 REPLICATE_AT = 0.3
-"""Cases that disagree are run again only where the block test is this close: elsewhere it can't block at this look.
-Where it blocks already, replication would only add cost: confirmation follows anyway."""
+"""Largest p-value of the block test at which cases that disagree are run again. Above it, the test can't block at this
+look. At or below α it blocks already, and confirmation re-runs the cases anyway."""
 
 Stage = Generator[Batch, Observations, bool]
-"""A part of the conversation; true when the verdict is certain."""
+"""A part of the conversation. Returns True when the verdict is certain."""
 
 
 def protocol(design: Design) -> Conversation:
-    """Decides one comparison. Yields batches of cells, is sent their observations, returns the decision.
+    """Decides one comparison. Yields batches of cells, receives their observations, and returns the decision.
 
-    The same design and the same answers give the same decision, byte for byte. Missing cells make it stricter, if
-    anything.
+    The same design and the same answers give the same decision, byte for byte. Missing cells never make it
+    less strict.
     """
     return with_gaps(design, lambda observed: _comparison(design, observed))
 
@@ -70,7 +70,7 @@ def _comparison(design: Design, observed: Ledger | None) -> Conversation:
 
 
 def _alone(state: ComparisonState) -> Conversation:
-    """Yields a prompt without a baseline: everything once, one look."""
+    """Measures a prompt that has no baseline: runs every case once, in one look."""
     asked = state.ledger.first(np.concatenate(state.design.looks), "look")
     state.ledger.record(asked, (yield asked))
     state.take_look()
@@ -104,7 +104,7 @@ def _look(state: ComparisonState) -> Stage:
 
 
 def _by_case(state: ComparisonState) -> Stage:
-    """Must-pass, guarded and protected cases, which the first look runs completely."""
+    """Tests must-pass, guarded and protected cases. The first look runs all of them."""
     state.breaks = yield from confirm_breaks(state, listed_breaks(state))
     broken, possible = yield from protected(state)
     state.found += findings.of_protected(state, broken, possible)
@@ -116,8 +116,8 @@ def _by_case(state: ComparisonState) -> Stage:
 
 
 def _steady(state: ComparisonState) -> Generator[Batch, Observations, None]:
-    """Two more runs, for both tests, of the cases in slices that are still undecided. Not where a drop is estimated
-    anyway: more runs would hardly certify it."""
+    """Runs the cases of undecided slices two more times; both tests use the runs. Skips slices with an estimated drop:
+    more runs would hardly certify them."""
     design, ledger = state.design, state.ledger
     open_slices = [h.slice for h in state.undecided() if state.may_hold(h)]
     if not open_slices or state.suspicion() <= state.alpha:
@@ -131,7 +131,7 @@ def _steady(state: ComparisonState) -> Generator[Batch, Observations, None]:
 
 
 def _harm(state: ComparisonState) -> Stage:
-    """Yields the block test, with replication of cases that disagree, and confirmation."""
+    """Runs the block test: first replicates cases that disagree, and at the end confirms a block."""
     ledger, design = state.ledger, state.design
     # Replication is chosen by disagreement, never by direction: both signs are equally likely to be run again, so the
     # sign-flip test stays exact.
@@ -142,7 +142,7 @@ def _harm(state: ComparisonState) -> Stage:
         asked = ledger.more(np.flatnonzero(apart & ~design.identical), "replication")
         if len(asked):
             ledger.record(asked, (yield asked))
-    # Taken before the test spends its α: a missing cell must not hide a block.
+    # Read before the test spends its α, so that a missing cell can't hide a block.
     feared = state.worst_suspicion() if ledger.gaps().any() else 1.0
     result = state.test_harm()
     if not result.rejected.any():
@@ -158,7 +158,7 @@ def _harm(state: ComparisonState) -> Stage:
 
 
 def _settled(state: ComparisonState, *, last: bool) -> Stage:
-    """Whether limits are broken, or everything is certified and nothing that is watched broke."""
+    """Returns whether the comparison ends: a limit is broken, everything holds, or this is the last look."""
     minima = findings.of_floors(state)
     state.open_floors = {reason.slice for reason in minima if reason.status is VerdictStatus.UNDERPOWERED}
     limits = [*findings.of_cost(careful_cost(state)), *minima]

@@ -1,4 +1,4 @@
-"""One word for each case."""
+"""Classifies each case as improved, regressed, flaky and so on (``CaseReading``)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ from engine.gate.watched_slices import CONFIRMED, PAIRS
 from schemas.scorecard import CaseReading
 
 ENOUGH = 3
-"""Runs an arm from which on «every run of one arm lies above every run of the other» says something."""
+"""Fewest runs an arm for which «every run of one arm lies above every run of the other» is evidence."""
 
 
 def readings(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -> tuple[CaseResult, ...]:
-    """By case: improved or regressed where fresh pairs confirm it (5 of 6, or 3 of 3 in the lock), or where at least
-    three runs an arm are fully apart; flaky where anything else differed; missing where an arm that was asked gave no
-    score; alone where there is no baseline; not run where it was not asked for. The change is that of all runs.
-    ``smoked``: cases whose confirmed break ended the run."""
+    """Returns the result of each case, with its change over all runs.
+
+    - improved, regressed: fresh pairs confirm it (5 of 6, or 3 of 3 in confirmation), or at least three runs of one arm
+      all lie above all runs of the other;
+    - flaky: scores differ in any other way; same: they don't differ;
+    - missing: an arm was asked and gave no score; alone: there is no baseline; not run: no arm was asked.
+
+    ``smoked``: cases whose confirmed break ended the run.
+    """
     if not design.metrics:
         return tuple(CaseResult(None, CaseReading.NOT_RUN, confirmed=False) for _ in design.ids)
     changes = Estimates(design, ledger).changes().tolist()

@@ -1,4 +1,4 @@
-"""What calls cost: the real bill, the cache-neutral cost that is compared, and bounds before a call. USD, exact."""
+"""Computes costs in exact USD: the bill, the cache-neutral cost for comparisons, and bounds before a call."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ MILLION = Decimal(1_000_000)
 THOUSAND = Decimal(1_000)
 NANO = 1_000_000_000
 USUAL_OUTPUT = 1024
-"""Tokens that an answer is expected to have, at most, while nothing is known about it."""
+"""Most tokens that an estimate expects of an answer before there is history."""
 UNLIMITED_OUTPUT = 16_384
-"""Tokens that an answer is taken to have at worst where no limit is sent. A longer one raises the bound of the calls
-after it (engine/runner/calls.py)."""
+"""Tokens of the longest answer that is assumed if no limit is sent. A longer answer raises the bound of later calls
+(engine/runner/calls.py)."""
 BYTES_PER_TOKEN = 4
-"""Of English text, roughly; replaced by what the provider counted as soon as there is history."""
+"""Rough value for English text. Replaced by the provider's counts once there is history."""
 MESSAGE_OVERHEAD = 16
-"""Tokens that a chat format adds to each message at most, role markers included."""
+"""Most tokens that a chat format adds to each message, role markers included."""
 RESIDUE = Decimal("1e-9")
-"""USD per 1,000 cases below which a difference is a rest of rounding."""
+"""USD per 1,000 cases. A smaller difference is a rounding error."""
 TOOL_OVERHEAD = 1024
 """Tokens of the instructions that providers add when tools or a schema are sent."""
 
 
 def bill(usage: Usage, price: Price) -> Decimal:
-    """Returns what the provider charges for ``usage``: cached tokens, cache writes, audio and searches at their own
-    prices, and all tokens of a long request at the prices of its tier."""
+    """Returns what the provider charges for ``usage``, in USD.
+
+    Cached tokens, cache writes, audio and searches have their own prices. A long request pays its tier's prices for all
+    its tokens."""
     of = tier_of(price, usage.input)
     cached = of.input if of.cached_input is None else of.cached_input
     written = of.input if of.cache_write is None else of.cache_write
@@ -63,13 +65,12 @@ def tier_of(price: Price, read: int) -> TokenPrices:
 
 
 def is_free(price: Price) -> bool:
-    """Returns whether nothing costs anything, whatever is used."""
+    """Returns whether every price is 0."""
     return not any(amount for part in (price, *price.tiers) for name, amount in part if isinstance(amount, Decimal))
 
 
 def unpriced(completion: Completion, price: Price) -> str:
-    """Returns why an answer can't be billed at ``price``; empty where it can, and where nothing is said about its
-    usage."""
+    """Returns why an answer can't be billed at ``price``; empty if it can, or if the answer reports no usage."""
     usage = completion.usage
     if is_free(price):
         return ""
@@ -86,14 +87,14 @@ def unpriced(completion: Completion, price: Price) -> str:
 
 
 def neutral(usage: Usage, price: Price) -> Decimal:
-    """The same call as if no token had come from or gone to a cache: which arm ran first must not decide the price."""
+    """Returns the cost of the call without any cache: the arm that runs second must not look cheaper."""
     if not (usage.cached_input or usage.cache_write):
         return bill(usage, price)
     return bill(usage.model_copy(update={"cached_input": 0, "cache_write": 0, "cache_write_1h": 0}), price)
 
 
 def input_bytes(request: Request) -> int:
-    """UTF-8 bytes of everything that the model reads."""
+    """Returns the number of UTF-8 bytes that the model reads."""
     size = sum(len(message.content.encode()) for message in request.messages)
     parameters = request.parameters
     if parameters.tools or parameters.json_schema:
@@ -102,9 +103,10 @@ def input_bytes(request: Request) -> int:
 
 
 def worst_case(request: Request, price: Price) -> Decimal:
-    """Returns an upper bound of ``bill``: a byte-level tokeniser never makes more tokens than there are bytes,
-    and no answer is longer than the limit that is sent. Where none is sent, and for searches by the provider, it
-    is a guess."""
+    """Returns an upper bound of ``bill``, in USD.
+
+    A byte-level tokenizer never makes more tokens than there are bytes, and no answer exceeds the limit that is sent.
+    Without a limit, and for searches by the provider, the bound is a guess."""
     overhead = MESSAGE_OVERHEAD * (len(request.messages) + 1)
     if request.parameters.tools or request.parameters.json_schema:
         overhead += TOOL_OVERHEAD
@@ -122,16 +124,16 @@ class Estimate(Value):
     calls: int
     input_tokens: int
     output_tokens: int
-    """Expected, of all calls together."""
+    """Expected total of all calls."""
     cost_usd: Decimal
-    """Expected, from history where there is some."""
+    """Expected cost, from history if there is any."""
     worst_usd: Decimal
-    """If every answer were as long as its limit."""
+    """Cost if every answer were as long as its limit."""
 
 
 def estimate(requests: Sequence[Request], price: Price, *, seen: Sequence[Usage] = ()) -> Estimate:
-    """Expected cost of one call of each request. ``seen``: usage of earlier answers to the same prompt; without any, an
-    answer is taken to be a quarter of its limit, and no longer than ``USUAL_OUTPUT``."""
+    """Returns the expected cost of one call of each request. ``seen``: usage of earlier answers to the same prompt.
+    Without any, assumes answers of a quarter of their limit, and at most ``USUAL_OUTPUT``."""
     mean_output = Decimal(sum(usage.output for usage in seen)) / len(seen) if seen else None
     worst = total_out = Decimal(0)
     total_in = 0
@@ -154,9 +156,9 @@ def decompose(
 ) -> tuple[CostPart, ...]:
     """Returns why the candidate costs more or less, per 1,000 cases; empty when an arm has no usage.
 
-    Longer input, longer answers and more searches are counted at the baseline's price, the rest is the price itself:
-    these four add up to the cache-neutral difference. ``cache`` is what caching adds to or takes from the real bill
-    beyond that. Counted in whole nano-dollars: the parts add up exactly, and what did not change is exactly 0."""
+    Longer input, longer answers and more searches are counted at the baseline's price. The rest is the change of the
+    price. These four parts add up to the cache-neutral difference. ``cache`` is what caching adds to or takes from the
+    bill. Counts whole nano-dollars, so the parts add up exactly and an unchanged part is exactly 0."""
     if not baseline or not candidate:
         return ()
     in_before, out_before = _mean_tokens(baseline)
@@ -183,7 +185,7 @@ def decompose(
 
 def causes(parts: Sequence[CostPart]) -> str:
     """Returns why the cost moved, in words, the largest cause first: «the prompt is 412 tokens longer, answers are as
-    long as before». Less than a hundredth of the largest cause counts as nothing; empty where nothing moved."""
+    long as before». Ignores causes under a hundredth of the largest; empty if nothing changed."""
     sizes = {part.cause: abs(part.usd_per_1000) for part in parts}
     largest = max(sizes.values(), default=Decimal(0))
     if largest < RESIDUE:

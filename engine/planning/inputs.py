@@ -1,4 +1,4 @@
-"""Whether the inputs of the cases reach the requests, and which cases a change reaches."""
+"""Finds whether inputs of cases reach the requests, and which cases a change reaches."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FORMS = (
 
 
 def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], cases: Sequence[TestCase]) -> str | None:
-    """Returns why the cases measure nothing of their own: no input reaches a request. ``None``: they do.
+    """Returns a sentence if no case's input reaches a request, so that all cases are alike; else ``None``.
 
-    A placeholder that is sent as it stands counts, whatever else the prompt fills in.
+    Also returns one if the prompt sends a placeholder unfilled, even if it fills others.
     """
     for prompt in prompts[::-1]:
         if (unfilled := _unfilled(prompt, cases)) is not None:
@@ -68,9 +68,9 @@ def _variable(dialect: Dialect, name: str) -> str:
 
 
 def mark_changed(cases: Sequence[TestCase], identical: Sequence[bool]) -> tuple[TestCase, ...]:
-    """Returns the cases, with those that a change reaches in a slice of their own where it doesn't reach all.
+    """Returns the cases. If a change reaches only some of them, puts those into a slice of their own.
 
-    What it does to them may be lost in the mean over cases that send the very same requests.
+    Otherwise the mean over cases with identical requests could hide the effect.
     """
     if all(identical) or not any(identical):
         return tuple(cases)

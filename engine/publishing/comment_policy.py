@@ -1,4 +1,4 @@
-"""Which surfaces show a verdict, and whether it is still the pull request's: the same in both shells."""
+"""Decides where a verdict is shown, and whether it is outdated. The Action and the bot share these rules."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from schemas.scorecard import ReasonCode, Scorecard
 
 
 def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
-    """Returns whether the comment is to be written.
+    """Returns whether to write the comment.
 
-    An earlier one of ours (``has_one``, which may have to ask) is always brought up to date: an old verdict may not
-    stand there as if current."""
+    An earlier comment of ours (``has_one``, which may call GitHub) is always updated: an old verdict must not look
+    current."""
     policy = scorecard.comment
     if policy is CommentPolicy.OFF:
         return False
@@ -26,15 +26,14 @@ def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
 
 
 def wants_running(policy: CommentPolicy, has_one: Callable[[], bool]) -> bool:
-    """Returns whether the comment says that a head is being measured: an old verdict may not stand there as if
-    current."""
+    """Returns whether the comment says that a head is being measured. Without it, an old verdict would look current."""
     if policy is CommentPolicy.OFF:
         return False
     return policy is not CommentPolicy.FAILURES or has_one()
 
 
 def says_something(scorecard: Scorecard) -> bool:
-    """Returns whether the pull request changes anything that we look at, or leaves something ungated."""
+    """Returns whether the pull request changes anything that the gate reads, or leaves a prompt ungated."""
     told = any(reason.code is not ReasonCode.NOTHING_CHANGED for reason in scorecard.reasons)
     return bool(scorecard.lineages or scorecard.warnings) or told
 

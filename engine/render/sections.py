@@ -1,4 +1,4 @@
-"""The parts of the Markdown scorecard: values and a Detail in, lines of Markdown out, everything untrusted encoded."""
+"""Renders the parts of the Markdown scorecard from values and a Detail. Encodes everything untrusted."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ READING_CHARACTERS = 24
 
 @dataclass(frozen=True)
 class Detail:
-    """How much of everything is shown: one rung of the ladder. Numbers are the most rows, lines or characters."""
+    """How much to show: one of the steps by which a long comment is shortened. Numbers are upper limits."""
 
     rows: int
     """Lineages in the overview."""
     sections: int
-    """Lineages that are not approved with a section of their own."""
+    """Lineages without approval that get their own section."""
     folded: int
     """Approved lineages with a folded section."""
     worse: int
@@ -81,12 +81,12 @@ def fold(summary: str, body: str, *, opened: bool = False) -> str:
 
 
 def left_out(number: int, what: str) -> str:
-    """The line that keeps a shortened list honest; empty when nothing was left out."""
+    """Returns the line that says how many entries were left out; empty if none were."""
     return f"\n\n… and {figures.plural(number, what)} more: see the full report." if number > 0 else ""
 
 
 def unbroken(cell: str) -> str:
-    """A cell that is never wrapped: on a phone the table scrolls instead."""
+    """Returns the cell without line breaks: on a phone the table scrolls instead."""
     return cell.replace(" ", "&nbsp;")
 
 
@@ -124,7 +124,7 @@ OVERVIEW_HEAD = tuple(
 
 
 def reasons_list(reasons: Sequence[Reason], detail: Detail) -> str:
-    """Numbered reasons, worst first as they come; a single one is a sentence."""
+    """Returns the reasons as a numbered list, in the given order (worst first). A single one is a plain sentence."""
     if len(reasons) == 1:
         return prose(reasons[0].sentence)
     shown = [f"{number}. {prose(r.sentence)}" for number, r in enumerate(reasons[: detail.reasons], 1)]
@@ -139,9 +139,9 @@ def reading_cell(effect: Effect) -> str:
 
 
 def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
-    """Slices or metrics: how to read it, the change with its interval, both arms. Worse ones first if cut.
+    """Returns a table of slices or metrics: result, change with interval, scores of both arms. Worse rows first if cut.
 
-    The reading stands where a phone shows it: what is right of the change is scrolled to.
+    The result comes early: on a phone, the columns after the change must be scrolled to.
     """
     order = {EffectReading.WORSE: 0, EffectReading.NO_DATA: 1, EffectReading.CANT_TELL: 2}
     kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.reading, 3))
@@ -162,7 +162,7 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
 
 
 def answers_cell(answers: Sequence[Answer], detail: Detail) -> str:
-    """Returns what an arm said, the most frequent answer first, with how often when it was asked more than once."""
+    """Returns an arm's answers, the most frequent first. Counts them if the arm ran more than once."""
     if not answers:
         return "<i>no answer</i>"
     shown = [
@@ -174,7 +174,7 @@ def answers_cell(answers: Sequence[Answer], detail: Detail) -> str:
 
 
 def cases_table(cases: Sequence[CaseEffect], shown: int, detail: Detail) -> str:
-    """Cases with what was expected and what both arms said."""
+    """Returns a table of cases with the expected answer and the answers of both arms."""
     rows = [
         (
             code(case.id, 60)
@@ -193,7 +193,7 @@ def cases_table(cases: Sequence[CaseEffect], shown: int, detail: Detail) -> str:
 
 
 def class_table(classes: Sequence[ClassEffect], detail: Detail) -> str:
-    """Precision, recall and F1 of each class in both arms."""
+    """Returns a table with precision, recall and F1 of each class in both arms."""
     rows = [
         (
             prose(c.label, 40),
@@ -209,7 +209,7 @@ def class_table(classes: Sequence[ClassEffect], detail: Detail) -> str:
 
 
 def confusion_part(confusion: Confusion, detail: Detail) -> str:
-    """Returns the confusion matrix with what changed in it in bold; with many labels only what changed, as a list."""
+    """Returns the confusion matrix with its changes in bold. With many labels, lists only the changes."""
     if len(confusion.labels) > detail.labels:
         moves = label_moves(confusion)
         said = [
@@ -234,7 +234,7 @@ def confusion_part(confusion: Confusion, detail: Detail) -> str:
 
 
 def classes_part(card: LineageCard, detail: Detail) -> str:
-    """Returns what moved between classes, folded; empty where there are no classes or the rung shows none."""
+    """Returns what moved between classes, folded; empty without classes or if ``detail`` shows none."""
     if not detail.labels or not (card.classes or card.confusion):
         return ""
     parts = [class_table(card.classes, detail)] if card.classes else []
@@ -257,7 +257,7 @@ def _marked(line: DiffLine, width: int) -> str:
 
 
 def diff_part(diff: PromptDiff, detail: Detail) -> str:
-    """Settings that changed, and the changed lines with their words marked."""
+    """Returns the changed settings and lines, with changed words marked."""
     parts = []
     if diff.settings:
         rows = [(prose(n, 60), code(before, 120), code(after, 120)) for n, before, after in diff.settings[:20]]
@@ -282,16 +282,16 @@ def confidence_part(confidence: Confidence, card: LineageCard, detail: Detail) -
 
 
 def findings_list(findings: Sequence[Finding], detail: Detail) -> str:
-    """Warnings: what, where, how to fix."""
+    """Returns warnings as a list: what, where, how to fix."""
     shown = [f"- {prose(str(finding), 400)}" for finding in findings[: detail.notes]]
     return "\n".join(shown) + left_out(len(findings) - detail.notes, "warning")
 
 
 def _cases_parts(card: LineageCard, groups: CaseGroups, detail: Detail) -> tuple[str, str, str]:
-    """Returns the folds of worse, of uncertain and of better cases; titles alone where the rung shows no rows, else
-    empty.
+    """Returns the folds of worse, uncertain and better cases. Shows only titles if ``detail`` has no rows; empty groups
+    are empty strings.
 
-    Where a mean fell and no case is certain by itself, the uncertain ones are what is to be looked at.
+    If a mean fell and no single case is certain, the uncertain cases are the ones to read.
     """
     approved = card.status is VerdictStatus.APPROVED
     folds = []
@@ -311,7 +311,7 @@ def _cases_parts(card: LineageCard, groups: CaseGroups, detail: Detail) -> tuple
 
 
 def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
-    """Returns the body of a lineage's section, most needed first."""
+    """Yields the body of a lineage's section, the most useful parts first."""
     groups = case_groups(card)
     worse, unsure, better = _cases_parts(card, groups, detail)
     diff = ""
@@ -340,7 +340,7 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
 
 
 def warnings_part(findings: Sequence[Finding], detail: Detail) -> str:
-    """Folded warnings; empty where there are none or the rung shows none."""
+    """Returns the warnings, folded; empty if there are none or ``detail`` shows none."""
     if not findings or not detail.notes:
         return ""
     return fold(figures.plural(len(findings), "warning"), findings_list(findings, detail))

@@ -32,7 +32,7 @@ class Slots:
         try:
             await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():  # the slot was given in the same moment
+            if not turn.cancelled():  # the slot was given just before the cancellation
                 self.release()
             raise
 
