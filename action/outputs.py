@@ -38,7 +38,7 @@ class Runner:
         print(line, file=self._stream, flush=True)
 
     def fail(self, text: str) -> None:
-        """Shows an error: the line that people read first in a failed job."""
+        """Shows an error. People read this line first in a failed job."""
         encoded = log_line(text).replace("%", "%25")
         self.command(f"::error title=Prompt Verdict::{encoded}")
 

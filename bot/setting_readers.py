@@ -1,4 +1,4 @@
-"""Reads one setting each. Every error says what is wrong, where, and how to fix it."""
+"""Functions that each read one setting. Every error says what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def secret_of(variables: Mapping[str, str], name: str) -> str | None:
 
 
 def required_secret(variables: Mapping[str, str], variable: Variable, what: str) -> str:
-    """Returns a required variable. ``what`` describes it for the error. Raises UsageError."""
+    """Returns the value of a required secret. ``what`` describes it in the error. Raises UsageError."""
     value = secret_of(variables, variable.name)
     if value is None:
         also = f" or {variable.name}{FILE}" if variable.secret else ""
@@ -82,7 +82,7 @@ def money(variables: Mapping[str, str], variable: Variable, default: str) -> Dec
 
 
 def private_key(text: str) -> str:
-    """Checks the key. Accepts a backslash and an n for line ends, as some shells and dashboards pass it on."""
+    """Returns the checked key. Accepts a backslash and an n for a line end, as some dashboards pass it on."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -155,7 +155,7 @@ def database_url(url: str) -> str:
 
 
 def https_url(url: str, variable: Variable) -> str:
-    """Accepts https, or http on loopback: the App's tokens are sent there."""
+    """Returns ``url`` if it is https, or http on loopback: the App's tokens are sent there."""
     try:
         parts = urlsplit(url)
         plain = bool(parts.hostname) and not (parts.username or parts.password or parts.query or parts.fragment)
@@ -167,7 +167,7 @@ def https_url(url: str, variable: Variable) -> str:
 
 
 def server_of(api_url: str) -> str:
-    """Returns the server of an API: github.com and ghe.com have a host for the API, Enterprise Server a path.
+    """Returns the server of an API: github.com and ghe.com have an API host, Enterprise Server has an API path.
 
     docs.github.com/rest/using-the-rest-api
     """
@@ -187,7 +187,7 @@ def slot_name(name: str) -> str:
 
 
 def key_origins(text: str) -> dict[str, str]:
-    """Returns the one URL that each key may be sent to, by its variable. Raises UsageError."""
+    """Returns the only URL to which each key may be sent, by the key's variable. Raises UsageError."""
     origins = {spec.key: spec.origin for spec in PROVIDERS.values() if spec.key is not None}
     for binding in text.replace(",", " ").split():
         name, _, url = binding.partition("=")
@@ -207,6 +207,6 @@ def key_origins(text: str) -> dict[str, str]:
 
 
 def unknown_variables(variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Returns variables that look like ours but are not."""
+    """Returns variables with our prefix that no setting has."""
     known = {name for v in names.VARIABLES for name in (v.name, v.name + FILE if v.secret else v.name)}
     return tuple(sorted(name for name in variables if name.startswith(PREFIX) and name not in known))

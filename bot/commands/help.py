@@ -1,4 +1,4 @@
-"""``/verdict help``, which is also the answer to what is no command."""
+"""``/verdict help``. It also answers a comment that is not a valid command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.host import Role
 
 
 class Help(Command):
-    """Lists the commands, after what was wrong with the given one."""
+    """Lists the commands. If the given one was wrong, says first why."""
 
     verb: ClassVar[str] = "help"
     meaning: ClassVar[str] = "this list"
@@ -34,7 +34,7 @@ class Help(Command):
 
 
 def help_text(asked: Help, commands: Sequence[type[Command]]) -> str:
-    """Returns what was wrong, and every command."""
+    """Returns what was wrong with the given command, if anything, and the list of all commands."""
     wrong = [prose(f"This is not a command: {asked.why}. Nothing was done.", 400)] if asked.why else []
     lines = [f"- {code(f'/verdict {one.usage()}', 200)}: {prose(one.meaning)}" for one in commands]
     rest = prose("A command is the first line of a new comment. Edits and quotations don't count.")

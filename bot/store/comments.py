@@ -1,4 +1,4 @@
-"""Our comments on GitHub, and the commands that were answered."""
+"""Stores our comments on GitHub and the commands that the bot handled."""
 
 from __future__ import annotations
 

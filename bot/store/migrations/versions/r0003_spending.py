@@ -1,4 +1,4 @@
-"""What each repository spent on each day: for the operator's caps."""
+"""Adds the spending of each repository and day, which the operator's caps need."""
 
 import sqlalchemy as sa
 from alembic import op
