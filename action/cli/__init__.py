@@ -304,7 +304,7 @@ ALL_ELSE = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 @app.command(context_settings=ALL_ELSE, add_help_option=False)
 def bot(context: typer.Context) -> None:
-    """Serve a whole organisation as a GitHub App: webhooks, durable runs, commands in pull requests."""
+    """Serve a whole organization as a GitHub App: webhooks, durable runs, commands in pull requests."""
     _become_bot(context.args)
 
 

@@ -78,8 +78,8 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
             target.write_text(content, encoding="utf-8")
             say(f"wrote {relative}\n")
     say(
-        "next: promptverdict tests lint; commit both files and merge them. "
-        "From then on promptverdict plan (spends nothing) and check measure what changes a prompt\n"
+        "next: run promptverdict tests lint, commit both files and merge them. When a prompt changes, "
+        "promptverdict plan shows the cost (it spends nothing), and promptverdict check gives the verdict\n"
     )
     return Exit.PASS
 
@@ -153,7 +153,7 @@ def _workflow(repository: GitRepository, form: str, action: str, model_lines: li
     if newest is None:
         release = re.findall(r"# (v[\d.]+)", template)[0]
         say(
-            log_line(f"no release found at {action}, so the workflow names {release}: pin it to the release's commit")
+            log_line(f"no release found at {action}: the workflow names {release}; replace it with a release's commit")
             + "\n"
         )
     else:

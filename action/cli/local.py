@@ -52,10 +52,12 @@ def left_out(repository: GitRepository, head: str, *, worktree: bool) -> str | N
         changes = repository.changes(repository.resolve(head), repository.worktree_snapshot())
         paths = {side.path for change in changes for side in (change.before, change.after) if side}
         if CONFIG in paths:
-            return f"{CONFIG} has changes that aren't committed: what gates is the base branch's, so merge it first"
+            return (
+                f"{CONFIG} has uncommitted changes: the gate comes from the base branch, so commit and merge them first"
+            )
         if paths:
             files = "1 file" if len(changes) == 1 else f"{len(changes)} files"
-            return f"{files} with changes that aren't committed were left out: --worktree looks at them too"
+            return f"{files} with uncommitted changes left out (include them with --worktree)"
     return None
 
 

@@ -65,8 +65,8 @@ def _lines(report: PlanReport) -> Iterator[str]:
             f"the hard cap is {usd(report.budget_usd)}{short}; {others} unaffected"
         )
         yield (
-            "assumed: an answer takes a quarter of its limit and 1,024 tokens at most, and a token is four bytes; what "
-            "answers really take is known after a run"
+            "assumed: a token is four bytes, and an answer takes a quarter of its limit, but at most 1,024 tokens; "
+            "after a run, the estimate uses the lengths of real answers"
         )
         yield "the run stops when the verdict is certain, and repeats cases to tell chance from change"
     for warning in report.warnings:

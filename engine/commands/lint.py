@@ -79,7 +79,7 @@ def _duplicates(test_set: TestSet) -> Iterator[Finding]:
             yield _finding(test_set, group, "the same inputs", "keep one: a copy counts twice and adds no evidence")
         else:
             yield _finding(
-                test_set, group, "nearly the same inputs", "give them one `cluster:`, or make them different"
+                test_set, group, "nearly the same inputs", "give them the same `cluster`, or make them different"
             )
     if len(groups) > MAX_GROUPS:
         yield Finding(

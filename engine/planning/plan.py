@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from engine.planning.call_cost import Estimate, estimate
 from engine.planning.inputs import mark_changed, unused_inputs
 from engine.planning.reach import RenderedSide, unreached
+from engine.readers.bounded import shown
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import GateConfig, LineageConfig, ModelConfig
 from schemas.outcomes import Arm
@@ -102,7 +103,8 @@ def plan_experiment(
     rendered = {arm: _rendered(source, cases, renderer) for arm, source in _sources(baseline, candidate)}
     warnings: list[Finding] = []
     if isinstance(failure := rendered[Arm.CANDIDATE], _Unfilled):
-        return _problem(ReasonCode.UNREADABLE, f"The candidate prompt can't be filled in: {failure.why}.")
+        path = shown(candidate.prompt.path)
+        return _problem(ReasonCode.UNREADABLE, f"The candidate prompt {path} can't be filled in: {failure.why}.")
     arms = {}
     for arm, source in _sources(baseline, candidate):
         messages = rendered[arm]
@@ -221,7 +223,8 @@ def _rendered(
     if not failures:
         return done
     first, failure = failures[0]
-    others = f" (and {len(failures) - 1} more cases)" if len(failures) > 1 else ""
+    more = len(failures) - 1
+    others = f" (and {more} more {'case' if more == 1 else 'cases'})" if more else ""
     why = f"case {cases[first].id}{others}: {failure.message}"
     return _Unfilled(why, first, gone=any(failure.gone for _, failure in failures))
 

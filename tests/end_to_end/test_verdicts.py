@@ -57,7 +57,7 @@ def test_a_typo_in_the_configuration_is_wrong_usage(project):
 def test_a_prompt_that_can_not_be_filled_in_is_an_error(project):
     ran = proposed(project, {PATH: PROMPT.replace("{{ticket}}", "{{tickets}}")})
     assert (ran.code, ran.card["status"]) == (3, "error")
-    assert "can't be filled in" in ran.card["lineages"][0]["headline"]
+    assert f"{PATH} can't be filled in" in ran.card["lineages"][0]["headline"]
 
 
 def test_a_baseline_that_can_not_be_filled_in_is_said_and_the_candidate_judged_alone(project):
