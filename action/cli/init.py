@@ -77,10 +77,13 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
             say(f"wrote {relative}\n")
-    say(
-        "next: run promptverdict tests lint, commit both files and merge them. When a prompt changes, "
-        "promptverdict plan shows the cost (it spends nothing), and promptverdict check gives the verdict\n"
-    )
+    if dry_run:
+        say("next: run promptverdict init without --dry-run to write both files\n")
+    else:
+        say(
+            "next: run promptverdict tests lint, commit both files and merge them. When a prompt changes, "
+            "promptverdict plan shows the cost (it spends nothing), and promptverdict check gives the verdict\n"
+        )
     return Exit.PASS
 
 

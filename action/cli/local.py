@@ -45,16 +45,21 @@ def local_pull_request(repository: GitRepository, *, base: str | None, head: str
 
 
 def left_out(repository: GitRepository, head: str, *, worktree: bool) -> str | None:
-    """Returns a sentence about edits that a run without findings did not read; ``None`` without such edits."""
+    """Returns a sentence about what a run without findings may lack: committed edits, or a configuration.
+
+    Returns ``None`` if neither is missing."""
     if worktree or head != "HEAD" or repository.is_bare:
         return None
     with contextlib.suppress(SourceError):
-        changes = repository.changes(repository.resolve(head), repository.worktree_snapshot())
+        tip = repository.resolve(head)
+        changes = repository.changes(tip, repository.worktree_snapshot())
         paths = {side.path for change in changes for side in (change.before, change.after) if side}
         if CONFIG in paths:
             return (
                 f"{CONFIG} has uncommitted changes: the gate comes from the base branch, so commit and merge them first"
             )
+        if not repository.find(tip, [f"**/{CONFIG}"]):
+            return f"there is no {CONFIG}: promptverdict init writes one"
         if paths:
             files = "1 file" if len(changes) == 1 else f"{len(changes)} files"
             return f"{files} with uncommitted changes left out (include them with --worktree)"

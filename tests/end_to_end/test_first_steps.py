@@ -20,6 +20,14 @@ def test_a_configuration_that_is_not_merged_is_pointed_out(project):
     assert "commit and merge them first" in project.run("plan").err
 
 
+def test_a_repository_without_a_configuration_is_pointed_to_init(project):
+    project.repository.commit({"promptverdict.yaml": None}, branch="main")
+    project.repository.checkout("main")
+    for command in ("plan", "check"):
+        assert "there is no promptverdict.yaml: promptverdict init writes one" in project.run(command).err
+    assert "without --dry-run" in project.run("init", "--dry-run").err
+
+
 def test_before_the_configuration_is_merged_edits_can_be_measured_all_the_same(project):
     old = project.repository.commit({"promptverdict.yaml": None}, branch="main")
     project.repository.commit({"promptverdict.yaml": CONFIG}, branch="install", parent=old)
