@@ -292,7 +292,7 @@ class Job:
             for note in scorecard_annotations(scorecard):
                 self.runner.command(workflow_command(note))
         if self.environment.summary:
-            self.runner.summarise(markdown(scorecard, JOB_SUMMARY, links))
+            self.runner.summarize(markdown(scorecard, JOB_SUMMARY, links))
         folder = Path(self.environment.folder)
         seen = dict.fromkeys(REPORTS, "")
         try:

@@ -57,7 +57,7 @@ class Runner:
             text += f"{name}<<{fence}\n{value}\n{fence}\n"
         self._append(self._output_path, text, "the outputs")
 
-    def summarise(self, markdown: str) -> None:
+    def summarize(self, markdown: str) -> None:
         """Appends to the job summary."""
         self._append(self._summary_path, markdown, "the job summary")
 

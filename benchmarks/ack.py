@@ -29,7 +29,7 @@ REPEATED = 0.4
 
 
 def bodies(count: int, rng: random.Random) -> list[tuple[str, bytes]]:
-    """Events as a busy organisation's: every eighth one is about a new head."""
+    """Events as a busy organization's: every eighth one is about a new head."""
     made = []
     for number in range(count):
         here = {"installation": {"id": 5}, "repository": {"id": 9, "full_name": "acme/shop", "default_branch": "main"}}

@@ -125,5 +125,5 @@ def _lineages(repo: Path) -> list[tuple[Folder, LineageConfig]]:
             return [(Folder(root), lineage) for lineage in config.lineages.values()]
     raise UsageError(
         "no test set to look at",
-        hint="name files, or write promptverdict.yaml (promptverdict init)",
+        hint="name files, or let promptverdict init write promptverdict.yaml",
     )

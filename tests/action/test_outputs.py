@@ -102,5 +102,5 @@ def test_a_value_can_not_start_another_output(tmp_path):
 def test_the_summary_is_appended(tmp_path):
     (tmp_path / "summary").write_text("before\n")
     target, _ = runner(tmp_path)
-    target.summarise("## after\n")
+    target.summarize("## after\n")
     assert (tmp_path / "summary").read_text() == "before\n## after\n"

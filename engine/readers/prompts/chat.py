@@ -11,7 +11,7 @@ class ChatReader:
 
     name = "chat"
 
-    def recognises(self, path: str, blobs: Blobs) -> bool:
+    def recognizes(self, path: str, blobs: Blobs) -> bool:
         """JSON by name, YAML by content."""
         if path not in blobs:
             return False

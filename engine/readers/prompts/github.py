@@ -42,7 +42,7 @@ class GitHubReader:
 
     name = "github"
 
-    def recognises(self, path: str, blobs: Blobs) -> bool:
+    def recognizes(self, path: str, blobs: Blobs) -> bool:
         """By name, else by content."""
         if path.endswith((".prompt.yml", ".prompt.yaml")):
             return path in blobs

@@ -15,7 +15,7 @@ class PairReader:
 
     name = "pair"
 
-    def recognises(self, path: str, blobs: Blobs) -> bool:
+    def recognizes(self, path: str, blobs: Blobs) -> bool:
         """Returns when both files are there."""
         return _pair(path, blobs) is not None
 

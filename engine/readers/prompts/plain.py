@@ -36,7 +36,7 @@ class PlainReader:
 
     name = "plain"
 
-    def recognises(self, path: str, blobs: Blobs) -> bool:
+    def recognizes(self, path: str, blobs: Blobs) -> bool:
         """By name."""
         return path.endswith(SUFFIXES) and path in blobs
 

@@ -26,7 +26,7 @@ class PromptReader(Protocol):
         """The format's name, as ``PromptFile.format`` holds it."""
         ...
 
-    def recognises(self, path: str, blobs: Blobs) -> bool:
+    def recognizes(self, path: str, blobs: Blobs) -> bool:
         """Returns whether the file at ``path`` is of this format. Never raises: a broken file is claimed by its
         name."""
         ...
@@ -58,7 +58,7 @@ def read_prompt(path: str, blobs: Blobs) -> PromptFile:
     no known format, or whatever is wrong with the file, at its line.
     """
     for reader in READERS:
-        if reader.recognises(path, blobs):
+        if reader.recognizes(path, blobs):
             return reader.read(path, blobs)
     known = path in blobs
     raise SourceError(

@@ -15,7 +15,7 @@ class StudioReader:
 
     name = "studio"
 
-    def recognises(self, path: str, blobs: Blobs) -> bool:
+    def recognizes(self, path: str, blobs: Blobs) -> bool:
         """By content; a YAML file that can't be parsed is claimed, so that reading it says why."""
         if not path.endswith(YAML_SUFFIXES) or path not in blobs:
             return False
