@@ -1,4 +1,4 @@
-"""Chooses the evaluator of a lineage."""
+"""Chooses the evaluator of a lineage. A new one is registered in ``USE_CASES`` (schemas/use_cases.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Whether a run is still the newest for its pull request. Read again before each write, since events are only hints."""
+"""Checks whether a run is still the newest of its pull request. Read again before each write: events are only hints.
+
+The publisher cancels the check of a superseded run (``cancel_check``).
+"""
 
 from __future__ import annotations
 

@@ -209,7 +209,7 @@ def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterat
 
 
 def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
-    """What speaks for a verdict already: gone, moved away, unreadable, new, judged differently."""
+    """Yields reasons known before any call: the prompt is gone, moved, unreadable or new, or is judged differently."""
     before, after, name = versions.before, versions.after, entry.name
     path = shown(after or before or entry.prompt)
     unreviewed = not entry.adopted and not has_floor(entry.config.gate.floor)

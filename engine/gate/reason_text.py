@@ -1,4 +1,4 @@
-"""The sentences of the gate's reasons: what a product manager would say, made from the data."""
+"""Writes the sentence of each reason of the gate, in the words of a product manager."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The first words of a scorecard: its title, its summary, and what makes a reason concrete. Made from the data."""
+"""Writes the title and the summary of a scorecard, and adds details of the run to its reasons.
+
+The gate's own sentences are in engine/gate/reason_text.py.
+"""
 
 from __future__ import annotations
 
