@@ -174,3 +174,10 @@ def test_the_locks_have_what_is_declared():
     assert declared - {"prompt-verdict"} <= locked
     assert "--extra bot pyproject.toml" in (ROOT / "requirements/runtime.txt").read_text().splitlines()[1]
     assert not re.search("https?://", "".join(path.read_text() for path in (ROOT / "requirements").glob("*.txt")))
+
+
+def test_the_image_gets_every_package_but_the_examples():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packages = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert packages - sent == {"examples"}
