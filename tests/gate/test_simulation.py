@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import gate_models as models
-from benchmarks.gate import PAGE, page_rows, with_rows
+from benchmarks.gate import PAGE, code, page_rows, with_rows
 from benchmarks.gate_drive import ours
 from benchmarks.gate_rivals import RIVALS
 from schemas.config import GateConfig
@@ -64,3 +64,7 @@ def test_the_pages_table_is_that_of_the_kept_results():
     page = PAGE.read_text(encoding="utf-8")
     assert with_rows(page, rows) == page
     assert len(rows) == 13
+
+
+def test_the_figures_belong_to_the_code_of_the_gate():
+    assert len(code()) == 12
