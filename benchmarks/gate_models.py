@@ -170,7 +170,9 @@ def slice_breaks(*, partly: bool) -> Model:
             lose(world, 0.30, "adversarial")
         else:
             inside = [i for i, name in enumerate(world.slices) if name == "adversarial" and world.new[i, 0] > 0.5]
-            world.new[rng.permutation(inside)[: round(0.30 * world.slices.count("adversarial"))]] = 0.0
+            world.new[
+                rng.permutation(np.array(inside, dtype=int))[: round(0.30 * world.slices.count("adversarial"))]
+            ] = 0.0
         gain(world, (0.03 + 0.10 * 0.30) / 0.90, "adversarial")
         return world
 
