@@ -141,7 +141,7 @@ class GitHubHost:
         return an_object(answer).get("permission") in CAN_WRITE
 
     def role(self, login: str) -> Role:
-        """Returns what this person may do in the repository, now. Somebody whom GitHub doesn't know there has no role.
+        """Returns what this person may do in the repository, now. A person whom GitHub doesn't know there has no role.
 
         Raises HostError where GitHub couldn't be asked: that is no answer.
         """
