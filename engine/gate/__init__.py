@@ -1,1 +1,1 @@
-"""The gate: from paired outcomes to a verdict with stated error rates."""
+"""The gate turns paired outcomes into a verdict with stated error rates."""

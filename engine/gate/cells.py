@@ -1,4 +1,7 @@
-"""What the protocol asks for and what it is told: plain arrays, that a run, a replay or a simulation can answer."""
+"""Batches that the protocol asks for and the observations it receives.
+
+Both are plain arrays, so that a run, a replay or a simulation can answer.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,19 @@ BASELINE, CANDIDATE = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Cells to run now, in this order: the arms of one case and repetition are neighbours.
+    """Cells to run now, in this order. The two arms of one case and repetition are neighbors.
 
-    Repetitions up to 99 are shared by every experiment that sends the same request, so a store may answer them. Higher
-    ones belong to this design alone: they are fresh by construction, and a second run of the same design finds them.
+    Experiments that send the same request share repetitions up to 99, so the store may answer them. Higher repetitions
+    belong to one design: no other experiment uses them, and a second run of the same design finds them in the store.
     """
 
     cases: Ints
-    """Index of the case in the order that ``design`` was given."""
+    """Index of the case, in the order given to ``design``."""
     arms: NDArray[np.int8]
     """0 baseline, 1 candidate."""
     repetitions: Ints
     purpose: str
-    """``look``, ``smoke``, ``replication``, ``lock``, ``breaks``, ``watch`` or ``protected``."""
+    """``look``, ``smoke``, ``replication``, ``confirmation``, ``breaks``, ``watch`` or ``protected``."""
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -36,18 +39,18 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Answers to a batch, in its order."""
+    """Answers to a batch, in the order of its cells."""
 
     scores: Floats
-    """``[cells, metrics]`` in [0, 1]; NaN is a metric that could not be computed, or no answer."""
+    """``[cells, metrics]`` in [0, 1]. NaN: the metric could not be computed, or there is no answer."""
     missing: Bools
-    """No answer at all (a transport failure)."""
+    """The call gave no answer (a transport failure)."""
     forbidden: Bools
-    """The answer holds a text that its case forbids."""
+    """The answer contains text that its case forbids."""
     input_tokens: Floats
     output_tokens: Floats
     cost_usd: Floats
-    """Cache-neutral."""
+    """What the call costs without a provider's prompt cache."""
     latency_s: Floats
     made_at: Floats
-    """When the answer came, in seconds since 1970, however long it has been in the store; NaN: not known."""
+    """When the provider answered, in seconds since 1970, also for stored answers. NaN: unknown."""

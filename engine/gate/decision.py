@@ -1,4 +1,4 @@
-"""What the gate answers."""
+"""The result of the gate."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from schemas.scorecard import CaseReading, Confidence, CostEffect, Effect, Laten
 
 @dataclass(frozen=True)
 class CaseResult:
-    """One case."""
+    """The result of one case."""
 
     change: float | None
-    """Candidate − baseline on the first metric, over all its runs."""
+    """Candidate − baseline on the first metric, over all runs of the case."""
     reading: CaseReading
     confirmed: bool
-    """By fresh runs that were not among those that raised the suspicion."""
+    """Whether fresh runs, other than those that raised the suspicion, show the same."""
 
 
 @dataclass(frozen=True)
@@ -26,23 +26,23 @@ class Decision:
 
     status: VerdictStatus
     reasons: tuple[Reason, ...]
-    """The most serious first."""
+    """Most severe first."""
     overall: Effect | None
     slices: tuple[Effect, ...]
     metrics: tuple[Effect, ...]
-    """Overall effects of all gating metrics when there are several."""
+    """Overall effects of all gating metrics, if there are several."""
     cost: CostEffect
     latency: LatencyEffect
     readings: tuple[CaseResult, ...]
-    """By case, in the design's order."""
+    """One for each case, in the design's order."""
     confidence: Confidence
     cells: int
-    """Cells that were asked for."""
+    """Number of cells that were asked for."""
     planned: int
-    """Cells that the design would have asked for without stopping early."""
+    """Number of cells that the design would ask for without stopping early."""
     digest: str
-    """Of the design."""
+    """Digest of the design."""
 
 
 Conversation = Generator[Batch, Observations, Decision]
-"""The gate asks for cells, is told what they gave, and in the end decides."""
+"""A generator that yields batches of cells, receives their observations, and returns the decision."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine.gate.bounds import ALPHA
 from engine.gate.design import History
 from engine.gate.weights import weights
 from schemas.config import Floor, GateConfig, Margins, SlicePolicy
@@ -232,7 +233,7 @@ def test_a_must_pass_slice_that_breaks_while_its_mean_rises_does_not_say_that_it
 
 def test_the_whole_error_rate_is_said_guarded_slices_included():
     decision, _ = play(plan_of(100, slices=parts(adversarial=10, typical=90)), same)
-    assert decision.confidence.alpha == pytest.approx(0.05)
+    assert decision.confidence.alpha == pytest.approx(ALPHA)
     assert decision.confidence.hypotheses == 3
 
 

@@ -1,11 +1,13 @@
 """The gate's conversation, from the first cell to the verdict: every case of the design that has a name."""
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 import pytest
 
+from engine.gate.bounds import ALPHA
 from schemas.config import Floor, GateConfig, GateMode, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 from schemas.scorecard import ReasonCode, VerdictStatus
@@ -232,7 +234,7 @@ def test_a_must_pass_slice_holds_where_the_break_does_not_repeat():
 def test_adversarial_cases_are_guarded_however_many_there_are(cases):
     plan = plan_of(200, slices=slices(200, adversarial=cases))
     assert plan.hypotheses[1].policy is SlicePolicy.GUARD
-    assert (plan.alpha, plan.alpha_cases, plan.alpha_guard) == (0.025, 0.01, 0.025)
+    assert (plan.alpha, plan.alpha_cases, plan.alpha_guard) == pytest.approx((0.01, 0.01, 0.025))
 
 
 def test_a_policy_that_is_written_wins():
@@ -443,6 +445,7 @@ def test_a_broken_case_elsewhere_does_not_make_a_block_pass(added, verdict):
         ),
         flips=199,
     )
+    plan = replace(plan, alpha=0.05)  # at which it was found
 
     def score(case, arm, r):
         if case == 20:
@@ -495,7 +498,7 @@ def test_a_score_outside_its_range_is_missing(nonsense):
 def test_a_missing_cell_that_could_hide_a_block_is_an_error():
     """Without the missing pair the test is just not certain; with it gone against the candidate it would be."""
     gate = GateConfig(mode=GateMode.FIXED)
-    plans = [plan_of(100, gate=gate, digest=f"{k:064d}") for k in range(5)]
+    plans = [replace(plan_of(100, gate=gate, digest=f"{k:064d}"), alpha=0.05) for k in range(5)]
     worse = {0, 1, 2, 3}
     assert all(play(p, breaks(worse))[0].status is not BLOCKED for p in plans)
     assert all(play(p, breaks(worse | {4}))[0].status is BLOCKED for p in plans)
@@ -802,7 +805,7 @@ def test_added_cases_dilute_nothing():
     lost = Answers(lambda case, arm, r: None if arm and case < 2 else 1.0)
     assert play(plan_of(n, added=added), lost)[0].status is ERROR
     guarded = plan_of(n, added=added, protected=added)
-    assert (guarded.alpha, guarded.alpha_cases) == (0.05, 0.0)
+    assert (guarded.alpha, guarded.alpha_cases) == (ALPHA, 0.0)
     dear = Answers(
         same,
         cost=lambda case, arm, r: 1.0 + (arm and case < 20),
@@ -831,11 +834,11 @@ def test_only_added_cases_are_no_test_set():
 
 def test_several_lineages_share_the_error_rate():
     one, five = plan_of(100), plan_of(100, lineages=5)
-    assert (one.alpha, five.alpha) == (0.05, 0.01)
+    assert (one.alpha, five.alpha) == (ALPHA, ALPHA / 5)
     guarded = plan_of(100, slices=slices(100, adversarial=10), lineages=2)
-    assert (guarded.alpha, guarded.alpha_guard, guarded.alpha_cases) == (0.0125, 0.0125, 0.005)
+    assert (guarded.alpha, guarded.alpha_guard, guarded.alpha_cases) == pytest.approx((0.005, 0.0125, 0.005))
     listed = plan_of(100, slices=slices(100, adversarial=10), lineages=2, gate=MUST_PASS)
-    assert (listed.alpha, listed.alpha_guard, listed.alpha_cases) == (0.02, 0.0, 0.005)
+    assert (listed.alpha, listed.alpha_guard, listed.alpha_cases) == pytest.approx((0.0125, 0.0, 0.005))
 
 
 def test_cases_of_one_cluster_count_as_one():
@@ -921,4 +924,4 @@ def test_how_sure_it_is():
     assert decision.confidence.repetitions == 1
     assert decision.confidence.flip_rate == 0
     assert 0 < decision.confidence.can_rule_out <= decision.overall.margin
-    assert decision.confidence.alpha == 0.05
+    assert decision.confidence.alpha == ALPHA
