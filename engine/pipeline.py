@@ -23,8 +23,9 @@ from schemas.errors import ConfigError, UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
 from schemas.prompts import Finding, PromptFile
 from schemas.pullrequests import PullRequest
-from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
+from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
 from schemas.testsets import TestSet
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 if TYPE_CHECKING:
     from engine.doubts.calibrate import Graded

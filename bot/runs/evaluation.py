@@ -21,7 +21,7 @@ from schemas.trees import Merge
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from adapters.remote import RemoteRepository
+    from adapters.git.remote import RemoteRepository
     from adapters.store.committer import CommittedStore
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from engine.pipeline import Prepared
     from schemas.ports import SourceTree
     from schemas.pullrequests import PullRequest
-    from schemas.scorecard import Reason
     from schemas.trees import Merge, TreeChange
+    from schemas.verdicts import Reason
 
 WORKFLOWS = ".github/"
 CONFIGURATIONS = ("promptverdict.yaml", "promptverdict.yml")

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.git import GitRepository
+from adapters.git.clone import Clone
 from engine.detection.detect import detect
 from schemas.errors import ConfigError
 from schemas.pullrequests import PullRequest, Trust
@@ -380,7 +380,7 @@ def test_uncommitted_edits_are_a_head_like_any_other(repository):
     base = repository.commit(FILES)
     repository.checkout("main")
     (repository.path / "prompts/triage.md").write_text(PROMPT + "Be brief.\n")
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     pull_request = PullRequest(
         base_ref="main", base_sha=base, head_ref="worktree", head_sha=tree.worktree_snapshot(base), trust=Trust.OPERATOR
     )
