@@ -1,24 +1,31 @@
-"""The command line: ``promptverdict``. Commands are declared here; their code is imported when they run."""
+"""The commands of ``promptverdict``, as they are declared. The code of each is imported when it runs."""
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
-import sys
-import traceback
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from action.cli.streams import prepare
-from action.exits import Exit, exit_of_error
-from schemas.errors import PromptVerdictError, UsageError
+from action.cli.bot_process import become_bot
+from action.cli.options import (
+    Base,
+    BudgetUsd,
+    Colour,
+    Format,
+    Head,
+    Lineages,
+    ListFormat,
+    Repo,
+    SchemaName,
+    Store,
+    WorkflowForm,
+    Worktree,
+)
+from action.exits import Exit
 
 app = typer.Typer(
     name="promptverdict",
@@ -33,65 +40,6 @@ tests_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look 
 app.add_typer(tests_app, name="tests")
 store_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the answers that were paid for.")
 app.add_typer(store_app, name="store")
-
-
-class Format(StrEnum):
-    """The output format of the scorecard."""
-
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    JSON = "json"
-    HTML = "html"
-
-
-class ListFormat(StrEnum):
-    """The output format of lists."""
-
-    TERMINAL = "terminal"
-    JSON = "json"
-
-
-class WorkflowForm(StrEnum):
-    """Which workflow ``init`` writes."""
-
-    SHORT = "short"
-    LONG = "long"
-    ENTERPRISE = "enterprise"
-
-
-class SchemaName(StrEnum):
-    """What has a JSON Schema."""
-
-    CONFIG = "config"
-    TESTS = "tests"
-    RUBRIC = "rubric"
-    SCORECARD = "scorecard"
-
-
-Repo = Annotated[Path, typer.Option("--repo", help="The repository (default: the one around this folder).")]
-Base = Annotated[
-    str | None, typer.Option("--base", metavar="REF", help="Compare with this branch (default: the default branch).")
-]
-Head = Annotated[str, typer.Option("--head", metavar="REF", help="What is to be merged.")]
-Lineages = Annotated[
-    list[str] | None, typer.Option("--lineage", metavar="NAME", help="Only this lineage; may be repeated.")
-]
-Worktree = Annotated[
-    bool, typer.Option("--worktree", help="Evaluate uncommitted prompt edits (on your own machine only).")
-]
-Store = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="PATH|URL",
-        envvar="PROMPTVERDICT_STORE",
-        help="Where answers are kept, so that nothing is paid twice (default: your cache folder).",
-    ),
-]
-BudgetUsd = Annotated[
-    str | None, typer.Option("--budget", metavar="USD", help="Spend at most this; can only lower the configured cap.")
-]
-Colour = Annotated[bool | None, typer.Option("--color/--no-color", help="Colours (default: on a terminal).")]
 
 
 @app.command(
@@ -305,13 +253,13 @@ ALL_ELSE = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command(context_settings=ALL_ELSE, add_help_option=False)
 def bot(context: typer.Context) -> None:
     """Serve a whole organization as a GitHub App: webhooks, durable runs, commands in pull requests."""
-    _become_bot(context.args)
+    become_bot(context.args)
 
 
 @app.command(context_settings=ALL_ELSE, add_help_option=False)
 def doctor(context: typer.Context) -> None:
     """Check an installation of the bot, and say how to fix what is wrong."""
-    _become_bot(["doctor", *context.args])
+    become_bot(["doctor", *context.args])
 
 
 @tests_app.command("lint")
@@ -331,20 +279,6 @@ def tests_lint(
     _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
 
 
-def _become_bot(arguments: list[str]) -> NoReturn:
-    """Replaces this process by ``python -m bot``, the other shell, which we never import.
-
-    It looks for its modules where ours were found, not in the working directory, which may contain anything.
-    """
-    if find_spec("dbos") is None:
-        raise UsageError("the bot is not installed", hint="install it: prompt-verdict[bot]")
-    here = Path(__file__).parents[2] == Path.cwd()
-    where = "-I" if sys.flags.isolated else "-P"
-    flags = ["-u"] if here and not sys.flags.isolated else ["-u", where]
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, *flags, "-m", "bot", *arguments])  # noqa: S606 - ourselves
-
-
 def _usd(text: str | None) -> Decimal | None:
     if text is None:
         return None
@@ -359,35 +293,3 @@ def _usd(text: str | None) -> Decimal | None:
 
 def _exit(code: Exit) -> NoReturn:
     raise typer.Exit(int(code))
-
-
-def main() -> None:
-    """The console script. A user's mistake is one line on stderr; only our own bugs print a traceback."""
-    gc.set_threshold(100_000, 20, 20)  # imports and calls make many objects and little garbage: a tenth of the CPU
-    atexit.register(gc.freeze)  # or Python goes through all of them once more when it ends
-    prepare()
-    sys.exit(_code())
-
-
-def _code() -> int:
-    try:
-        app()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
-    except PromptVerdictError as error:
-        sys.stderr.write(f"promptverdict: {error}\n")
-        return exit_of_error(error)
-    except KeyboardInterrupt:
-        sys.stderr.write("\npromptverdict: interrupted\n")
-        return Exit.INTERRUPTED
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        sys.stderr.write(f"promptverdict: {place}{error.strerror or error}\n")
-        return Exit.ERROR
-    except Exception:  # noqa: BLE001 - Python's own exit code for it would say: blocked
-        from action.environment import secrets
-        from adapters.masking import masked
-
-        sys.stderr.write(masked(traceback.format_exc(), secrets(os.environ)))
-        return Exit.ERROR
-    return Exit.PASS
