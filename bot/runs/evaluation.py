@@ -12,7 +12,8 @@ from bot.runs.provenance import provenance_of
 from bot.runs.spending_caps import SpendingCaps
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
-from engine.pipeline import look, plan
+from engine.pipeline import look
+from engine.planning.prepared import plan
 from engine.runner.preparation import PreparedRun
 from schemas.errors import ConfigError, SourceError
 from schemas.pullrequests import PullRequest, Trust

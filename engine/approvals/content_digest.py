@@ -9,7 +9,7 @@ from schemas.values import digest_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engine.pipeline import Prepared
+    from engine.planning.prepared import Prepared
     from schemas.ports import SourceTree
     from schemas.pullrequests import PullRequest
     from schemas.trees import Merge, TreeChange

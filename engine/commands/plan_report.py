@@ -20,8 +20,8 @@ from schemas.values import Value
 from schemas.verdicts import Reason
 
 if TYPE_CHECKING:
-    from engine.pipeline import PlannedLineage, Prepared
     from engine.planning.plan import Plan
+    from engine.planning.prepared import PlannedLineage, Prepared
     from schemas.prompts import Request
 
 

@@ -166,7 +166,7 @@ def prompt_ends(
 ) -> Iterator[tuple[End, str, str]]:
     """How each thing that differs in the prompt's files ends: the end, the path, and why.
 
-    What ends as measured is looked at again when the requests are known (engine/planning/reach.py).
+    What ends as measured is looked at again when the requests are known (engine/planning/change_coverage.py).
     """
     old, new = versions.old, versions.fresh
     if found and (old is None or new is None):

@@ -1,62 +1,29 @@
 """Which parts of a template's change reach a test case: what no case reaches is not measured, whatever the verdict.
 
-A change of a Jinja template is taken apart into its tokens. A part is reached when doing without it changes what is
-sent for at least one case. These parts are tried:
-
-* every literal (text between tags, a string, a number) that the change adds or removes: with a mark in it, does any
-  request of its version differ?
-* every body (of an ``if``, a loop, a macro) that it adds or removes: with a mark at its start? And where a new ``if``
-  may take old text away: with a mark in its stead?
-* every ``{{ output }}`` that it adds or removes: without it?
-* every name that it adds or removes: with another value in its place? A variable that no case has is never reached.
-* every stretch that the change touches: with the old tokens in its place, does any request of the new version differ?
-
 This is mutation testing of the change, with the test set as the tests (DeMillo, Lipton and Sayward 1978). Templates
 without logic need none of it: all of their text is in every request.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import islice
 
-from engine.detection.prompt_diff import compare
-from engine.readers.dialects import Token, jinja_tokens, parses, variables_of
+from engine.planning.template_mutants import Mutant, TemplateChange
+from engine.readers.dialects import jinja_tokens, variables_of
 from schemas.ports import RenderFailure, RenderJob, TemplateRenderer
 from schemas.prompts import Dialect, Message, PromptFile
 from schemas.testsets import TestCase
 
-MARK = "\ue000"
-"""A private-use character: put into a literal, it shows where the literal goes."""
-TOKEN_PAIRS = 4_000_000
-"""Tokens before × tokens after that are aligned."""
-MAX_PARTS = 1_000
-"""Parts of one change that are tried; a larger change can't be told to be reached."""
-MAX_LOGICAL = 40
-"""Stretches of logic up to which several are undone together."""
+MAX_MUTANTS = 1_000
+"""Of one change; a larger change can't be told to be reached."""
 MAX_RENDERS = 200_000
 """Renderings for one change: what isn't reached by then counts as not reached."""
 FIRST_CASES = 4
 """Cases that every part is tried with first; most parts are reached by any case."""
-MAX_TOGETHER = 3
-"""Stretches that are undone together where one alone gives no valid template (an ``if`` and its ``endif``)."""
-LITERALS = ("data", "string", "integer", "float")
-OPENING = ("if", "elif", "else", "for", "macro", "call", "block")
-"""Tags that begin a body."""
-WORDS = frozenset({"and", "or", "not", "in", "is", "if", "else", "recursive", "ignore", "missing", "with", "without"})
-"""Names that are no variables, whatever stands around them."""
-OTHERS = (f"'{MARK}'", "''")
-"""What is put in a name's place."""
-NOWHERE = "promptverdict_undefined"
-"""A name that nothing defines."""
 
 Rendered = Sequence[tuple[Message, ...]]
-Texts = Mapping[str, str]
-"""The texts of a prompt by name: ``message 1`` and the names of its partials."""
-Stretch = tuple[int, int, int, int]
-"""Tokens ``before[i:j]`` that became ``after[k:m]``."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +32,6 @@ class RenderedSide:
 
     prompt: PromptFile
     rendered: Rendered
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A version of one side's text in which a part of the change is missing or marked."""
-
-    side: RenderedSide
-    name: str
-    """Which text of the prompt it changes."""
-    text: str
-    line: int
-    """Where the part begins, in that text of its own version."""
-    removed: bool = False
-    """Whether it is a part of the old version only."""
-    of: tuple[str, int] | None = None
-    """Parts with the same key are variants of one part: it is reached where any of them shows."""
 
 
 def unreached(
@@ -97,19 +48,21 @@ def unreached(
     if not any(_has_logic(texts.get(name, "")) for texts in (old, new) for name in texts):
         return ()
     given = frozenset(name for case in cases for name in case.inputs)
-    parts: list[_Part] = []
-    missed: list[_Part] = []
+    unknown = variables_of(before.prompt) - given, variables_of(after.prompt) - given
+    mutants: list[Mutant] = []
+    missed: list[Mutant] = []
     for name in sorted(changed):
-        change = _Change(name, (old.get(name, ""), new.get(name, "")), (before, after))
-        missed += change.ungiven(given)
-        parts += islice(change.parts(), MAX_PARTS + 1)
-        if len(parts) > MAX_PARTS:
-            return (f"more than {MAX_PARTS:,} changes of its logic, too many to tell which of them a case reaches",)
-    missed += _missed(parts, cases, renderer)
-    return tuple(dict.fromkeys(_place(part, len(after.prompt.messages)) for part in missed))
+        change = TemplateChange(name, (old.get(name, ""), new.get(name, "")))
+        missed += change.ungiven(unknown)
+        mutants += islice(change.mutants(), MAX_MUTANTS + 1)
+        if len(mutants) > MAX_MUTANTS:
+            return (f"more than {MAX_MUTANTS:,} changes of its logic, too many to tell which of them a case reaches",)
+    missed += _survivors(mutants, (before, after), cases, renderer)
+    return tuple(dict.fromkeys(_place(mutant, len(after.prompt.messages)) for mutant in missed))
 
 
 def _texts(prompt: PromptFile) -> dict[str, str]:
+    """Returns the texts of a prompt by name: ``message 1`` and the names of its partials."""
     messages = {f"message {number}": message.content for number, message in enumerate(prompt.messages, 1)}
     return {**messages, **prompt.included}
 
@@ -124,231 +77,31 @@ def _has_logic(text: str) -> bool:
     )
 
 
-class _Change:
-    """What a change does to one text of a prompt."""
-
-    def __init__(self, name: str, texts: tuple[str, str], sides: tuple[RenderedSide, RenderedSide]) -> None:
-        self._name = name
-        self._sides = sides
-        self._tokens = jinja_tokens(texts[0]), jinja_tokens(texts[1])
-        coded = [[f"{token.kind} {token.value}" for token in side] for side in self._tokens]
-        self._stretches = compare(coded[0], coded[1], TOKEN_PAIRS)
-
-    def _places(self) -> Iterator[tuple[int, int]]:
-        """Yields the side and index of each token that differs."""
-        for i, j, k, m in self._stretches:
-            yield from ((1, index) for index in range(k, m))
-            yield from ((0, index) for index in range(i, j))
-
-    def _part(self, side: int, index: int, text: str, of: tuple[str, int] | None = None) -> _Part:
-        line = self._tokens[side][index].line
-        return _Part(self._sides[side], self._name, text, line, removed=side == 0, of=of)
-
-    def parts(self) -> Iterator[_Part]:
-        """Everything that a case has to reach."""
-        for number, (side, index) in enumerate(self._places()):
-            tokens = self._tokens[side]
-            if text := _marked(tokens, index):
-                yield self._part(side, index, text)
-            if text := _with_marked_body(tokens, index) or _without_output(tokens, index):
-                yield self._part(side, index, text)
-            if self._drops(side, index) and (text := _with_marked_else(tokens, index)):
-                yield self._part(side, index, text)
-            for text in _with_other_values(tokens, index):
-                yield self._part(side, index, text, of=(self._name, number))
-        yield from _undone(self._name, self._tokens, self._stretches, self._sides[1])
-
-    def _drops(self, side: int, index: int) -> bool:
-        """Returns whether the tag that ends here can take away text of the other version: what stood there without the
-        tag, or what its body says in other words."""
-        tokens = self._tokens[side]
-        if tokens[index].kind != "block_end" or _keyword(tokens, index) not in ("if", "elif"):
-            return False
-        places = [(block[:2], block[2:]) for block in self._stretches]
-        (own, other), *_ = [(pair[side], pair[1 - side]) for pair in places if pair[side][0] <= index < pair[side][1]]
-        end = _end_of_if(tokens, index) or index
-        changed = {n for pair in places for n in range(*pair[side])}
-        if any(_is_text(tokens[n]) for n in range(index, end) if n not in changed):
-            return True
-        before = _words(self._tokens[1 - side][slice(*other)])
-        inside, outside = _words(tokens[index:end]), _words([*tokens[own[0] : index], *tokens[end : own[1]]])
-        return len(before & inside) > len(before & outside)
-
-    def ungiven(self, given: frozenset[str]) -> Iterator[_Part]:
-        """The names of variables that no case has."""
-        unknown = [variables_of(side.prompt) - given for side in self._sides]
-        for side, index in self._places():
-            tokens = self._tokens[side]
-            if tokens[index].value in unknown[side] and _is_name(tokens, index):
-                yield self._part(side, index, "")
-
-
-def _marked(tokens: Sequence[Token], index: int) -> str | None:
-    """Returns the text with a mark in one literal; ``None`` for what is no literal, or only blanks."""
-    token = tokens[index]
-    if token.kind not in LITERALS or not token.value.strip():
-        return None
-    value = token.value
-    if token.kind == "data":
-        value = MARK + value
-    elif token.kind == "string":
-        value = value[0] + MARK + value[1:]
-    else:
-        value = f"{value}1"
-    return _joined(tokens[:index], value, tokens[index + 1 :])
-
-
-def _with_marked_body(tokens: Sequence[Token], index: int) -> str | None:
-    """Returns the text with a mark at the start of the body that a tag begins, where the token ends such a tag."""
-    if tokens[index].kind != "block_end" or _keyword(tokens, index) not in OPENING:
-        return None
-    following = next((n for n in range(index + 1, len(tokens)) if tokens[n].value.strip()), None)
-    if following is None or tokens[following].kind == "block_begin":
-        inside = _keyword(tokens, index + 1 if following is None else following + 1, forward=True)
-        if inside.startswith("e"):  # end…, else, elif: the body is empty
-            return None
-    return _joined(tokens[: index + 1], MARK, tokens[index + 1 :])
-
-
-def _with_marked_else(tokens: Sequence[Token], index: int) -> str | None:
-    """The text with a mark where an ``if`` that has no ``else`` says nothing; the token ends its tag."""
-    end = _end_of_if(tokens, index)
-    if end is None or _keyword(tokens, end, forward=True) != "endif":
-        return None
-    return _joined(tokens[:end], "{% else %}" + MARK, tokens[end:])
-
-
-def _end_of_if(tokens: Sequence[Token], index: int) -> int | None:
-    """Returns where the ``else``, ``elif`` or ``endif`` begins that follows the tag of an ``if``."""
-    depth = 0
-    for n in range(index + 1, len(tokens)):
-        if tokens[n].kind == "block_begin":
-            keyword = _keyword(tokens, n, forward=True)
-            if not depth and keyword in ("else", "elif", "endif"):
-                return n
-            depth += (keyword in ("if", "for")) - (keyword in ("endif", "endfor"))
-    return None
-
-
-def _words(tokens: Sequence[Token]) -> frozenset[str]:
-    texts = (token.value.lower() for token in tokens if token.kind == "data")
-    return frozenset(word for text in texts for word in re.findall(r"\w+", text))
-
-
-def _is_text(token: Token) -> bool:
-    return token.kind == "data" and bool(token.value.strip())
-
-
-def _keyword(tokens: Sequence[Token], index: int, *, forward: bool = False) -> str:
-    """Returns the first name of the tag around a token; with ``forward`` the first one from there on."""
-    while not forward and index > 0 and tokens[index].kind != "block_begin":
-        index -= 1
-    return next((token.value for token in tokens[index:] if token.kind == "name"), "")
-
-
-def _without_output(tokens: Sequence[Token], index: int) -> str | None:
-    """Returns the text without an output, where the token begins one."""
-    if tokens[index].kind != "variable_begin":
-        return None
-    end = next((n for n in range(index, len(tokens)) if tokens[n].kind == "variable_end"), len(tokens))
-    return _joined(tokens[:index], "", tokens[end + 1 :])
-
-
-def _with_other_values(tokens: Sequence[Token], index: int) -> Iterator[str]:
-    """Yields the text with other values in place of a name, as far as it stands where a value may stand."""
-    if not _is_name(tokens, index):
-        return
-    following = [token.value for token in tokens[index + 1 :] if token.kind != "whitespace"][:3]
-    asked = following[:1] == ["is"] and {"defined", "undefined"} & {*following}
-    for other in (*OTHERS, *([f"{NOWHERE}"] if asked else ())):
-        if _may_stand(tokens, index, other):
-            yield _joined(tokens[:index], other, tokens[index + 1 :])
-
-
-def _may_stand(tokens: Sequence[Token], index: int, other: str) -> bool:
-    """Returns whether the tag or output around a token can be parsed with other text in the token's place."""
-    start = next((n for n in range(index, -1, -1) if tokens[n].kind.endswith("_begin")), 0)
-    end = next((n for n in range(index, len(tokens)) if tokens[n].kind.endswith("_end")), len(tokens) - 1)
-    text = _joined(tokens[start:index], other, tokens[index + 1 : end + 1])
-    if tokens[start].kind != "block_begin":
-        return parses(text)
-    keyword = _keyword(tokens, index)
-    if keyword == "elif":
-        return parses("{% if x %}" + text + "{% endif %}")
-    return parses(text) or parses(f"{text}{{% end{keyword} %}}")
-
-
-def _is_name(tokens: Sequence[Token], index: int) -> bool:
-    """Returns whether the token may be a variable: no word of the language, no attribute, no filter."""
-    if tokens[index].kind != "name" or tokens[index].value in WORDS:
-        return False
-    earlier = next((tokens[n] for n in range(index - 1, -1, -1) if tokens[n].kind != "whitespace"), None)
-    return earlier is None or earlier.value not in (".", "|")
-
-
-def _joined(before: Sequence[Token], between: str, after: Sequence[Token]) -> str:
-    return "".join([*(token.value for token in before), between, *(token.value for token in after)])
-
-
-def _undone(
-    name: str, tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequence[Stretch], after: RenderedSide
-) -> Iterator[_Part]:
-    """The new text with each stretch as it was; with the fewest others where it isn't valid alone."""
-    logical = [stretch for stretch in stretches if _is_logical(tokens, stretch)]
-    done: set[Stretch] = set()
-    for together in range(1, MAX_TOGETHER + 1):
-        for chosen in combinations(logical, together):
-            if done.issuperset(chosen):
-                continue
-            text = _without(tokens, chosen)
-            if parses(text):
-                done |= set(chosen)
-                yield _Part(after, name, text, _line(tokens[1], chosen[0][2]))
-        logical_left = [stretch for stretch in logical if stretch not in done]
-        if not logical_left or len(logical) > MAX_LOGICAL:
-            break
-
-
-def _is_logical(tokens: tuple[Sequence[Token], Sequence[Token]], stretch: Stretch) -> bool:
-    """Returns whether more than text differs."""
-    i, j, k, m = stretch
-    return any(token.kind not in ("data", "whitespace") for token in (*tokens[0][i:j], *tokens[1][k:m]))
-
-
-def _without(tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequence[Stretch]) -> str:
-    old, new = tokens
-    pieces: list[str] = []
-    at = 0
-    for i, j, k, m in stretches:
-        pieces += [token.value for token in new[at:k]] + [token.value for token in old[i:j]]
-        at = m
-    return "".join([*pieces, *(token.value for token in new[at:])])
-
-
-def _line(tokens: Sequence[Token], index: int) -> int:
-    return tokens[min(index, len(tokens) - 1)].line if tokens else 1
-
-
-def _missed(parts: Sequence[_Part], cases: Sequence[TestCase], renderer: TemplateRenderer) -> list[_Part]:
-    """The parts that change nothing for any case."""
-    left = list(parts)
+def _survivors(
+    mutants: Sequence[Mutant],
+    sides: tuple[RenderedSide, RenderedSide],
+    cases: Sequence[TestCase],
+    renderer: TemplateRenderer,
+) -> list[Mutant]:
+    """Returns the mutants that change nothing for any case."""
+    left = list(mutants)
     budget = MAX_RENDERS
     start, size = 0, FIRST_CASES
     while left and start < len(cases) and budget > 0:
         stop = min(len(cases), start + size, start + max(1, budget // len(left)))
-        jobs = [_job(part, case) for part in left for case in cases[start:stop]]
+        jobs = [_job(mutant, sides[not mutant.removed].prompt, case) for mutant in left for case in cases[start:stop]]
         budget -= len(jobs)
         results = renderer.render(jobs)
         tried = stop - start
         shows = [
-            _differs(results[number * tried : (number + 1) * tried], part.side.rendered[start:stop])
-            for number, part in enumerate(left)
+            _differs(results[number * tried : (number + 1) * tried], sides[not mutant.removed].rendered[start:stop])
+            for number, mutant in enumerate(left)
         ]
-        reached = {part.of for part, shown in zip(left, shows, strict=True) if shown}
+        reached = {mutant.of for mutant, shown in zip(left, shows, strict=True) if shown}
         left = [
-            part
-            for part, shown in zip(left, shows, strict=True)
-            if not shown and (part.of is None or part.of not in reached)
+            mutant
+            for mutant, shown in zip(left, shows, strict=True)
+            if not shown and (mutant.of is None or mutant.of not in reached)
         ]
         start, size = stop, size * 8
     return left
@@ -360,18 +113,17 @@ def _differs(results: Sequence[tuple[Message, ...] | RenderFailure], as_it_is: R
     )
 
 
-def _job(part: _Part, case: TestCase) -> RenderJob:
-    prompt = part.side.prompt
+def _job(mutant: Mutant, prompt: PromptFile, case: TestCase) -> RenderJob:
     messages = tuple(
-        Message(role=message.role, content=part.text) if part.name == f"message {number}" else message
+        Message(role=message.role, content=mutant.text) if mutant.name == f"message {number}" else message
         for number, message in enumerate(prompt.messages, 1)
     )
-    partials = {**prompt.included, part.name: part.text} if part.name in prompt.included else prompt.included
+    partials = {**prompt.included, mutant.name: mutant.text} if mutant.name in prompt.included else prompt.included
     return RenderJob(dialect=prompt.dialect, messages=messages, variables=case.inputs, partials=partials)
 
 
-def _place(part: _Part, messages: int) -> str:
-    where = f"line {part.line}"
-    if not part.name.startswith("message ") or messages > 1:
-        where += f" of {part.name}"
-    return f"{where} of the old version" if part.removed else where
+def _place(mutant: Mutant, messages: int) -> str:
+    where = f"line {mutant.line}"
+    if not mutant.name.startswith("message ") or messages > 1:
+        where += f" of {mutant.name}"
+    return f"{where} of the old version" if mutant.removed else where

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.planning.call_cost import Estimate, estimate
+from engine.planning.change_coverage import RenderedSide, unreached
 from engine.planning.inputs import mark_changed, unused_inputs
-from engine.planning.reach import RenderedSide, unreached
 from engine.readers.bounded import shown
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import LineageConfig, ModelConfig

@@ -12,7 +12,7 @@ from schemas.pricing import Usd
 from schemas.values import Value
 
 if TYPE_CHECKING:
-    from engine.pipeline import Prepared
+    from engine.planning.prepared import Prepared
 
 
 class Progress(Value):
