@@ -15,7 +15,7 @@ def main() -> None:
 
         signal.signal(signal.SIGTERM, _stop)
         sys.exit(run_action(os.environ, sys.stdout))
-    from action.cli import main as command_line
+    from action.cli.main import main as command_line
 
     command_line()
 

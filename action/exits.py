@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from schemas.errors import ConfigError, PromptVerdictError, UsageError
 
 if TYPE_CHECKING:
-    from schemas.scorecard import Scorecard, VerdictStatus
+    from schemas.scorecard import Scorecard
+    from schemas.verdicts import VerdictStatus
 
 
 class Exit(IntEnum):

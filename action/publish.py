@@ -14,7 +14,8 @@ from engine.render.markdown import MARKER, Links, markdown
 from schemas.config import CommentPolicy
 from schemas.errors import HostError, PermissionMissing
 from schemas.host import Comment, CommitState, CommitStatus, Sha
-from schemas.scorecard import Scorecard, VerdictStatus
+from schemas.scorecard import Scorecard
+from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
     from action.environment import Environment

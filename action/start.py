@@ -47,8 +47,8 @@ def run_action(variables: Mapping[str, str], stream: TextIO) -> int:
 def _run(environment: Environment, variables: Mapping[str, str], runner: Runner) -> int:
     from action.job import Job
     from action.pipeline import LivePipeline
+    from adapters.git.remote import RemoteRepository
     from adapters.github.host import GitHubHost
-    from adapters.remote import RemoteRepository
 
     host = GitHubHost.with_token(
         environment.repository,

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from schemas.config import ModelConfig, Price, TokenPrices
+from schemas.config import ModelConfig
 from schemas.errors import ConfigError
+from schemas.pricing import Price, TokenPrices
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice

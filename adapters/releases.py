@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from adapters.git_program import environment, run_git
-from adapters.remote import transport_settings
+from adapters.git.program import environment, run_git
+from adapters.git.remote import transport_settings
 from schemas.errors import SourceError
 
 PATIENCE_S = 15

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from adapters.git import GitRepository
+from adapters.git.repository import GitRepository
 from engine.detection.detect import detect
 from schemas.detection import Detection
 from schemas.pullrequests import PullRequest, Trust

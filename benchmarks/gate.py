@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks import gate_models as models
 from benchmarks.gate_drive import Tally, ours
 from benchmarks.gate_rivals import RIVALS
-from schemas.config import GateConfig, GateMode, SlicePolicy
+from schemas.gate_config import GateConfig, GateMode, SlicePolicy
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "gate.jsonl"

@@ -13,9 +13,9 @@ from engine.gate.cells import Batch, Observations
 from engine.gate.decision import Decision
 from engine.gate.design import Design, History, design
 from engine.gate.protocol import protocol
-from schemas.config import GateConfig
+from schemas.gate_config import GateConfig
 from schemas.outcomes import MetricSpec
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 
 FRESH = 100
 """Repetitions from here on are never answered by a store."""

@@ -37,7 +37,7 @@ def demo_scorecard() -> Scorecard:
     with tempfile.TemporaryDirectory() as folder:
         repository, output = Path(folder, "repository"), Path(folder, "output")
         stage(repository)
-        program = [sys.executable, "-c", "from action.cli import main; main()"]
+        program = [sys.executable, "-c", "from action.cli.main import main; main()"]
         where = ["--repo", str(repository), "--output", str(output), "--store", str(Path(folder, "store"))]
         options = ["check", "--base", "main", "--head", BRANCH, *where, "--yes"]
         subprocess.run([*program, *options], check=False, stdout=subprocess.DEVNULL)

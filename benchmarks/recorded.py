@@ -32,7 +32,7 @@ import numpy as np
 
 from benchmarks.gate_drive import Tally, plan, play
 from benchmarks.gate_models import SLICES, World
-from schemas.config import GateConfig, SlicePolicy
+from schemas.gate_config import GateConfig, SlicePolicy
 
 FLIPS = 999
 SAME_QUALITY = 0.005

@@ -32,7 +32,7 @@ from engine.gate.protocol import protocol
 from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan
 from engine.runner.run import run
-from schemas.config import GateConfig
+from schemas.gate_config import GateConfig
 from schemas.outcomes import Completion, Finish, Usage
 from schemas.prompts import Message, Parameters, Request
 from schemas.testsets import TestCase

@@ -44,8 +44,10 @@ from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan, Endpoint, Experiment
 from engine.runner.run import run
 from evaluators.registry import evaluator_for
-from schemas.config import GateConfig, LineageConfig, ModelConfig, Price, RunConfig
+from schemas.config import LineageConfig, ModelConfig, RunConfig
+from schemas.gate_config import GateConfig
 from schemas.outcomes import Arm
+from schemas.pricing import Price
 from schemas.prompts import Dialect, Message, Parameters, PromptFile, Request
 from schemas.testsets import TestCase
 

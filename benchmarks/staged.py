@@ -23,14 +23,15 @@ from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import read_test_set
 from engine.records.replay import converse
 from evaluators.registry import evaluator_for
-from schemas.config import Config, LineageConfig, Price
+from schemas.config import Config, LineageConfig
 from schemas.outcomes import Arm, Cell, Completion, Outcome, Score
 from schemas.ports import Evaluator, RenderJob
+from schemas.pricing import Price
 from schemas.prompts import PromptFile, Request
 from schemas.rubrics import Rubric
-from schemas.scorecard import Reason
 from schemas.testsets import TestCase
 from schemas.values import digest_of
+from schemas.verdicts import Reason
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

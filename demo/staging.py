@@ -17,8 +17,8 @@ import yaml
 from pydantic import TypeAdapter
 
 from schemas.errors import UsageError
-from schemas.scorecard import ReasonCode, VerdictStatus
 from schemas.values import Value
+from schemas.verdicts import ReasonCode, VerdictStatus
 
 AUTHOR = "Ada Example <ada@tidewell.example>"
 START = 1_760_000_000

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 from engine.detection.detect import detect
 from engine.gate.verdict import DECIDED
-from engine.readers.bounded import shown
+from engine.planning.prepared import PlannedLineage, Prepared, plan
 from engine.render.figures import usd
 from engine.scorecard.build_scorecard import measured_card, scorecard, unmeasured_card
 from schemas.config import duration
-from schemas.detection import Detection, End, Ending, LineageChange, ModelPair
-from schemas.errors import ConfigError, UsageError
+from schemas.detection import Detection, LineageChange
+from schemas.errors import UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
-from schemas.prompts import Finding, PromptFile
+from schemas.prompts import Finding
 from schemas.pullrequests import PullRequest
-from schemas.scorecard import CommitRef, LineageCard, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
-from schemas.testsets import TestSet
+from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 if TYPE_CHECKING:
     from engine.doubts.calibrate import Graded
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from engine.runner.budget import SpendingCap
     from engine.runner.experiment import Experiment, Progress
     from schemas.experiments import ExperimentRecord as Record
-
-PLACES = 5
-"""Places that a sentence names."""
 
 
 NOTHING = Decimal(0)
@@ -50,31 +47,6 @@ class World:
     tree: SourceTree
     renderer: TemplateRenderer
     prices: PriceTable
-
-
-@dataclass(frozen=True)
-class PlannedLineage:
-    """One lineage × one model: planned, or why it can't be."""
-
-    change: LineageChange
-    model: str
-    plan: Plan | None
-    reasons: tuple[Reason, ...] = ()
-    """Why there is no plan."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """Everything that is known before the first call."""
-
-    pull_request: PullRequest
-    detection: Detection
-    entries: tuple[PlannedLineage, ...]
-
-    @property
-    def runs(self) -> bool:
-        """Whether anything is to be measured."""
-        return any(entry.plan is not None for entry in self.entries)
 
 
 def prepare(
@@ -106,116 +78,6 @@ def look(tree: SourceTree, pull_request: PullRequest, *, only: Sequence[str] = (
     return detection
 
 
-def plan(
-    pull_request: PullRequest,
-    detection: Detection,
-    renderer: TemplateRenderer,
-    prices: PriceTable,
-    *,
-    only: Sequence[str] = (),
-) -> Prepared:
-    """Plans the experiments of what was detected. Renders every prompt for every case, which may take long."""
-    changes = [change for change in detection.lineages if not only or change.name in only]
-    entries = [entry for change in changes for entry in _entries(change, renderer, prices)]
-    return Prepared(pull_request=pull_request, detection=detection, entries=tuple(entries))
-
-
-def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[PlannedLineage]:
-    def without_plan(*reasons: Reason) -> list[PlannedLineage]:
-        if change.measured and not any(_holds_back(reason) for reason in (*reasons, *change.reasons)):
-            sentence = f"{change.name} could not be measured, so nothing was decided."
-            nothing = Reason(code=ReasonCode.NOTHING_MEASURED, status=VerdictStatus.ERROR, sentence=sentence)
-            reasons = (*reasons, nothing)
-        names = [pair.name for pair in change.models] or [""]
-        return [PlannedLineage(change=change, model=name, plan=None, reasons=reasons) for name in names]
-
-    if change.unreadable is not None:
-        sentence = f"The candidate prompt can't be read: {change.unreadable}."
-        return without_plan(Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence))
-    if change.candidate is None or not change.models or change.tests is None:
-        return without_plan()
-    if change.config.rubric and change.rubric is None:
-        return without_plan()  # why it can't be read is among the change's reasons
-    entries = []
-    for pair in change.models:
-        planned = _planned(change, change.candidate, change.tests, pair, renderer=renderer, prices=prices)
-        if isinstance(planned, Reason):
-            entries.append(PlannedLineage(change=change, model=pair.name, plan=None, reasons=(planned,)))
-        else:
-            entries.append(PlannedLineage(change=_settled(change, planned), model=pair.name, plan=planned))
-    return entries
-
-
-def _planned(
-    change: LineageChange,
-    candidate: PromptFile,
-    tests: TestSet,
-    pair: ModelPair,
-    *,
-    renderer: TemplateRenderer,
-    prices: PriceTable,
-) -> Plan | Reason:
-    """Plans the experiment of one model, or says why it can't be measured."""
-    from engine.planning.plan import ArmSource, plan_experiment
-    from evaluators.registry import check_expectations, evaluator_for
-
-    try:
-        evaluator = evaluator_for(change.config, change.judged_by, change.rubric, change.judge, cases=tests.cases)
-        findings = check_expectations(evaluator, (*tests.cases, *change.added_cases))
-        if findings:
-            line = (findings[0].where or "").removeprefix("line ")
-            where = f"{tests.path}:{line}" if line else tests.path
-            raise ConfigError(findings[0].what, where=where, hint=findings[0].hint)
-        before = change.baseline or change.reference
-        return plan_experiment(
-            lineage=change.name,
-            model=pair.name,
-            config=change.config,
-            gate=change.gate,
-            baseline=ArmSource(before, pair.baseline or pair.candidate) if before else None,
-            candidate=ArmSource(candidate, pair.candidate),
-            tests=tests.cases,
-            added=change.added_cases,
-            evaluator=evaluator,
-            judges=[change.judge] if change.judge else [],
-            renderer=renderer,
-            prices=prices,
-        )
-    except ConfigError as error:
-        sentence = f"It can't be measured: {error}."
-        return Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence)
-
-
-def _settled(change: LineageChange, plan: Plan) -> LineageChange:
-    """Returns the change with what planning finds out: what was to be measured and reaches no request needs review."""
-    path = change.candidate.path if change.candidate else change.name
-    if plan.unreached:
-        listed = ", ".join(plan.unreached[:PLACES]) + (", …" if len(plan.unreached) > PLACES else "")
-        why = f"no case reaches {listed}"
-    elif all(plan.identical) and any(_is_measured(ending) for ending in change.endings):
-        why = "no request differs"
-    else:
-        return change
-    endings = tuple(
-        ending.model_copy(update={"end": End.NEEDS_REVIEW, "why": why}) if _is_measured(ending) else ending
-        for ending in change.endings
-    )
-    sentence = f"{change.name}: {shown(path)} changed, but not all of it was measured: {why}."
-    reason = Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
-    return change.model_copy(update={"endings": endings, "reasons": (*change.reasons, reason)})
-
-
-def _is_measured(ending: Ending) -> bool:
-    return ending.end is End.MEASURED and ending.what in ("prompt", "partial") and ending.why != "test data"
-
-
-def _holds_back(reason: Reason) -> bool:
-    """Returns whether a reason explains why nothing was measured. A doubt about the prompt's text doesn't: without a
-    measurement it stays an error, which no review clears."""
-    doubt = reason.code is ReasonCode.QUOTED_CASES
-    return not doubt and reason.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)
-
-
 def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
     """The scorecard of what is known without a call; ``why`` says what it waits for."""
     cards = [
@@ -232,9 +94,9 @@ def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[
     cap = prepared.detection.budget_usd
     run_cap = cap if budget_usd is None else min(cap, budget_usd)
     plans = [entry.plan for entry in prepared.entries if entry.plan is not None and entry.change.measured]
-    expected = {plan.lineage: Decimal(0) for plan in plans}
-    for plan in plans:
-        expected[plan.lineage] += sum((one.cost_usd for one in plan.estimates.values()), Decimal(0))
+    expected = {planned.lineage: Decimal(0) for planned in plans}
+    for planned in plans:
+        expected[planned.lineage] += sum((one.cost_usd for one in planned.estimates.values()), Decimal(0))
     budgets = [("budget.per_run_usd", run_cap, sum(expected.values(), Decimal(0)))]
     for change in (entry.change for entry in prepared.entries):
         own = change.budget.per_run_usd

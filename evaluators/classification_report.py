@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evaluators.classification import METRIC, Classification
+from schemas.effects import ClassEffect, Confusion
 from schemas.outcomes import Arm, Outcome, Score
-from schemas.scorecard import ClassEffect, Confusion
 from schemas.testsets import TestCase
 
 NO_LABEL = "no label"

@@ -8,56 +8,17 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from schemas import margins
+from schemas.gate_config import GateConfig
+from schemas.pricing import Price, Usd
 from schemas.prompts import Parameters
 from schemas.providers import PROVIDERS, ProviderSpec
 from schemas.use_cases import USE_CASES
 from schemas.values import Fraction, Value
 
-Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
-"""Dollars, exact."""
-
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-
-
-class TokenPrices(Value):
-    """USD per million tokens. What is ``None`` is charged as its nearest kin (cached and cache writes as input)."""
-
-    input: Usd
-    """Tokens of the request."""
-    output: Usd
-    """Tokens of the answer, reasoning included."""
-    cached_input: Usd | None = None
-    """Tokens of the request that came from a cache."""
-    cache_write: Usd | None = None
-    """Tokens of the request that went to a cache."""
-    cache_write_1h: Usd | None = None
-    """Those of them that are kept for an hour."""
-
-
-class PriceTier(TokenPrices):
-    """What all tokens of a long request cost."""
-
-    above: int = Field(ge=0)
-    """Requests with more tokens than this."""
-
-
-class Price(TokenPrices):
-    """What a model costs."""
-
-    input_audio: Usd | None = None
-    output_audio: Usd | None = None
-    per_1000_searches: Usd | None = None
-    """USD per 1,000 web searches by the provider."""
-    per_1000_calls: Usd | None = None
-    """USD per 1,000 calls, beside the tokens."""
-    tiers: tuple[PriceTier, ...] = ()
-    """Other prices for long requests; the highest tier that a request reaches holds for all of it."""
-    rate: str | None = None
-    """The service tier that these prices are for, where it isn't the usual one: ``priority``, ``flex``, ``fast``."""
 
 
 def _known_provider(name: str) -> str:
@@ -179,88 +140,6 @@ class CommentPolicy(StrEnum):
     FAILURES = "failures"
     """Where the check doesn't pass."""
     OFF = "off"
-
-
-class SlicePolicy(StrEnum):
-    """How a slice is judged."""
-
-    AVERAGE = "average"
-    """Judged by its mean, which must not drop by more than its margin."""
-    MUST_PASS = "must_pass"  # noqa: S105
-    """Every case must hold: each confirmed break blocks."""
-    GUARD = "guard"
-    """Blocks when its passing cases break more often than those elsewhere."""
-    WATCH = "watch"
-    """Never blocks: many confirmed breaks need review."""
-
-
-class GateMode(StrEnum):
-    """Whether a run may stop early."""
-
-    SEQUENTIAL = "sequential"
-    FIXED = "fixed"
-
-
-class Margins(Value):
-    """Largest drops that are still acceptable, as fractions (0.05 = 5 points). What is written is never widened."""
-
-    overall: Fraction | None = Field(
-        default=None,
-        description=f"Of the whole test set. Not written: {margins.OVERALL}, or the smallest drop that the cases can "
-        f"rule out, up to {margins.WIDEST}.",
-    )
-    slice: Fraction | None = Field(
-        default=None,
-        description=f"Of every slice. Not written: {margins.SLICE}, or the smallest drop that its cases can rule out, "
-        f"up to {margins.WIDEST}.",
-    )
-    slices: dict[str, Fraction] = {}
-    """Of single slices, by name."""
-    metrics: dict[str, Fraction] = {}
-    """Of single metrics, by name: a dimension of the rubric, say."""
-    classes: dict[str, Fraction] = {}
-    """Of the cases that expect a label, by label: they are judged as a slice then."""
-    fields: dict[str, Fraction] = {}
-    """Of single fields of an extraction, by name."""
-
-
-class Floor(Value):
-    """Absolute minima for the candidate, as fractions."""
-
-    overall: Fraction | None = None
-    """Of the whole test set; ``floor: 0.8`` is short for this."""
-    slices: dict[str, Fraction] = {}
-    """Of single slices, by name."""
-
-
-class GateConfig(Value):
-    """The policy of one lineage. α, β and the looks are not options."""
-
-    mode: GateMode = GateMode.SEQUENTIAL
-    """``sequential`` stops as soon as the verdict is certain; ``fixed`` runs every case so many times, one look."""
-    repetitions: int = Field(default=1, ge=1, le=25)
-    """``mode: fixed`` only."""
-    margin: Margins = Margins()
-    """How large a drop must be ruled out."""
-    adversarial: SlicePolicy | None = None
-    """Short for ``slices: {adversarial: …}``; ``guard`` unless said otherwise."""
-    slices: dict[str, SlicePolicy] = {}
-    """How single slices are judged; the rest by their size."""
-    max_cost_increase: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Decimal("0.20")
-    """Share by which the cost per case may rise; ``null`` switches the cost gate off."""
-    latency: Literal["advisory", "gate"] = "advisory"
-    """Whether slower answers block or are only shown."""
-    max_latency_increase: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
-    """Share by which the median latency may rise, where latency gates."""
-    floor: Floor = Floor()
-    """What the candidate must reach whatever the baseline is."""
-    inconclusive: Literal["pass", "block"] = "pass"
-    """Whether the check passes where the cases can't tell."""
-
-    @field_validator("floor", mode="before")
-    @classmethod
-    def _floor_may_be_a_number(cls, value: object) -> object:
-        return {"overall": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 class FieldKind(StrEnum):

@@ -5,13 +5,16 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
-from schemas.config import Budget, CommentPolicy, Config, GateConfig, LineageConfig, Mode, ModelConfig, RunConfig
+from schemas.config import Budget, CommentPolicy, Config, LineageConfig, Mode, ModelConfig, RunConfig
+from schemas.diffs import PromptDiff
+from schemas.gate_config import GateConfig
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
-from schemas.scorecard import Change, PromptDiff, Reason
+from schemas.scorecard import Change
 from schemas.testsets import TestCase, TestSet
 from schemas.trees import Merge
 from schemas.values import Value
+from schemas.verdicts import Reason
 
 
 class Direction(StrEnum):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.config import GateConfig
+from schemas.gate_config import GateConfig
 from schemas.outcomes import MetricSpec
 from schemas.values import Fraction, Value
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, JsonValue
 
-from schemas.config import Usd
+from schemas.pricing import Usd
 from schemas.values import Fraction, Value
 
 

@@ -8,9 +8,10 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from schemas.config import ModelConfig, Price
+from schemas.config import ModelConfig
 from schemas.host import Artifact, Authorship, Comment, CommitStatus, HostedPullRequest, RequiredCheck, Review, Sha
 from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
+from schemas.pricing import Price
 from schemas.prompts import Dialect, Finding, Message, Request
 from schemas.testsets import TestCase
 from schemas.trees import Merge, TreeChange, TreeEntry

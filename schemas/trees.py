@@ -14,6 +14,11 @@ class TreeEntry(Value):
     blob: str
     size: int | None = None
 
+    @property
+    def content(self) -> tuple[str, str]:
+        """What the path holds: its kind and its blob. An executable file holds the same as one that isn't."""
+        return "100644" if self.mode == "100755" else self.mode, self.blob
+
 
 class TreeChange(Value):
     """A path whose entry differs between two trees; renames are followed by content, not by name."""

@@ -35,7 +35,7 @@ import importlib.util
 from importlib.machinery import PathFinder
 real = importlib.util.find_spec
 importlib.util.find_spec = lambda name, *more: None if name in {blocked!r} else real(name, *more)
-from action.cli import main
+from action.cli.main import main
 main()
 """
 

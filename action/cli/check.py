@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from adapters.call_process.process import CallingProcess
     from adapters.prices import GenaiPrices
     from adapters.sandbox import SandboxedRenderer
-    from engine.pipeline import Prepared
+    from engine.planning.prepared import Prepared
     from engine.runner.access import Access
     from schemas.experiments import ExperimentRecord as Record
     from schemas.scorecard import Scorecard

@@ -20,9 +20,9 @@ from schemas.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from adapters.git import GitRepository
+    from adapters.git.clone import Clone
+    from schemas.diffs import DiffLine, PromptDiff
     from schemas.prompts import PromptFile
-    from schemas.scorecard import DiffLine, PromptDiff
 
 CONFIG_NAMES = ("promptverdict.yaml", ".github/promptverdict.yaml")
 RED, GREEN, DIM, OFF = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
@@ -47,7 +47,7 @@ def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: boo
     return Exit.PASS
 
 
-def _path(repository: GitRepository, commit: str, lineage: str) -> str:
+def _path(repository: Clone, commit: str, lineage: str) -> str:
     """Returns the prompt's path; a path is returned as it is."""
     names: list[str] = []
     for config_path, entry in repository.lookup(commit, CONFIG_NAMES).items():
@@ -61,7 +61,7 @@ def _path(repository: GitRepository, commit: str, lineage: str) -> str:
     raise UsageError(f"there is no lineage {lineage!r} in that commit", hint=known)
 
 
-def _before(repository: GitRepository, old: str, new: str, path: str) -> str:
+def _before(repository: Clone, old: str, new: str, path: str) -> str:
     """Returns the name of ``path`` in the old commit. Renames are followed by content."""
     for change in repository.changes(old, new):
         if change.before and change.after and change.after.path == path:
@@ -69,7 +69,7 @@ def _before(repository: GitRepository, old: str, new: str, path: str) -> str:
     return path
 
 
-def _prompt(repository: GitRepository, commit: str, path: str) -> PromptFile | None:
+def _prompt(repository: Clone, commit: str, path: str) -> PromptFile | None:
     entry = repository.entry(commit, path)
     if entry is None:
         return None

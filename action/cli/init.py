@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from adapters.git import GitRepository
+    from adapters.git.clone import Clone
     from schemas.testsets import TestSet
 
 CONFIG = "promptverdict.yaml"
@@ -87,7 +87,7 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
     return Exit.PASS
 
 
-def _lineages(repository: GitRepository) -> tuple[ProposedLineage, ...]:
+def _lineages(repository: Clone) -> tuple[ProposedLineage, ...]:
     entries = repository.entries(repository.worktree_snapshot())
     wanted = [path for path in entries if _may_be_tests(path) or _may_be_prompt(path)]
     contents = repository.read([entries[path].blob for path in wanted])
@@ -141,7 +141,7 @@ def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]
     ]
 
 
-def _workflow(repository: GitRepository, form: str, action: str, model_lines: list[str]) -> str:
+def _workflow(repository: Clone, form: str, action: str, model_lines: list[str]) -> str:
     """The workflow with this repository's default branch and the newest release."""
     name = action_name(action)
     template = files("action").joinpath(TEMPLATES[form]).read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.git import GitRepository
+from adapters.git.clone import Clone
 from schemas.errors import SourceError, UsageError
 from schemas.pullrequests import PullRequest, Trust
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def open_repository(path: Path) -> GitRepository:
+def open_repository(path: Path) -> Clone:
     """Returns the repository that contains ``path``. Raises UsageError if there is none."""
     try:
-        return GitRepository(path)
+        return Clone(path)
     except SourceError as error:
         raise UsageError(error.what, where=error.where, hint=error.hint) from error
 
 
-def local_pull_request(repository: GitRepository, *, base: str | None, head: str, worktree: bool) -> PullRequest:
+def local_pull_request(repository: Clone, *, base: str | None, head: str, worktree: bool) -> PullRequest:
     """Returns the two refs as a pull request by the operator."""
     if worktree and head != "HEAD":
         raise UsageError(
@@ -44,7 +44,7 @@ def local_pull_request(repository: GitRepository, *, base: str | None, head: str
     )
 
 
-def left_out(repository: GitRepository, head: str, *, worktree: bool) -> str | None:
+def left_out(repository: Clone, head: str, *, worktree: bool) -> str | None:
     """Returns a sentence about what a run without findings may lack: committed edits, or a configuration.
 
     Returns ``None`` if neither is missing."""

@@ -17,7 +17,7 @@ from engine.pipeline import World, prepare
 from engine.render.encode import log_line
 from engine.render.figures import plural, usd
 from engine.render.signs import verdict_words
-from schemas.scorecard import Reason
+from schemas.verdicts import Reason
 
 
 @dataclass(frozen=True)

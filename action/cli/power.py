@@ -14,7 +14,7 @@ from engine.commands.power import power as power_of
 from engine.gate.design import design
 from engine.render.encode import log_line
 from engine.render.figures import plural
-from schemas.config import GateConfig, SlicePolicy
+from schemas.gate_config import GateConfig, SlicePolicy
 from schemas.margins import OVERALL, SLICE, default_margin
 from schemas.outcomes import MetricSpec
 

@@ -13,9 +13,11 @@ from pydantic import JsonValue
 
 from adapters.github import answers
 from adapters.github.answers import Json, an_object, text
-from adapters.github.calls import APP, Calls, new_session
+from adapters.github.calls import Calls
 from adapters.github.checks import AppHost
 from adapters.github.host import PUBLIC_API
+from adapters.github.refusals import APP
+from adapters.github.transport import new_session
 from schemas.errors import ConfigError, HostError
 from schemas.host import HookDelivery, HookSettings, HostedApp, HostedRepository, Installation
 
@@ -68,7 +70,7 @@ class GitHubApp:
     def _open(self, auth: Auth, renew: Callable[[], None] | None) -> Calls:
         return Calls(
             auth, api_url=self.api_url, proxy=self._proxy, ca_bundle=self._ca_bundle, deadline_s=self._deadline_s,
-            sleep=self._sleep, mending=APP, renew=renew, session=self._session,
+            sleep=self._sleep, hints=APP, renew=renew, session=self._session,
         )  # fmt: skip
 
     def itself(self) -> HostedApp:
@@ -216,5 +218,5 @@ def convert_manifest(
     """
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,200}", code):
         raise HostError("that isn't a code of GitHub's", hint="begin again")
-    calls = Calls(None, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, mending=APP)
+    calls = Calls(None, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, hints=APP)
     return an_object(calls.once("POST", f"/app-manifests/{code}/conversions"))

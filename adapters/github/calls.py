@@ -3,66 +3,31 @@
 from __future__ import annotations
 
 import json
-import logging
 import random
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pydantic import JsonValue
 
-from schemas.errors import HostError, HostUnavailable, NotFound, PermissionMissing
+from adapters.github.refusals import ACTION, AnswerLost, TokenHints, TokenUnknown, pause_s, refusal
+from adapters.github.transport import TIMEOUT_S, new_session, requester
+from schemas.errors import HostError, HostUnavailable
 
 if TYPE_CHECKING:
     from github.Auth import Auth
-    from github.Requester import Requester
     from requests import Session
 
-USER_AGENT = "prompt-verdict"
-API_VERSION = "2022-11-28"
-TIMEOUT_S = 20
 TRIES = 4
 MOST_REFUSALS = 20
 """By a rate limit, of one call: who is asked to come back in a second again and again isn't served at all."""
 MOST_PAGES = 100
-MOST_CONNECTIONS = 32
-"""That are kept for the next call; GitHub serves a hundred at a time."""
-LONGEST_ERROR = 300
 BEYOND = re.compile("[\U00010000-\U0010ffff]")
 """Characters of four bytes in UTF-8: descriptions of statuses refuse them with 422."""
 Look = Callable[[], object]
 """Looks whether a write is still wanted; what it raises ends the write. A pause before a second try may be long."""
-
-
-class AnswerLost(HostUnavailable):
-    """A write was sent and its answer never came (or was a 5xx): it may have happened. Re-read, then repeat."""
-
-
-@dataclass(frozen=True)
-class Mending:
-    """What to advise where a token is refused: an Action's token is fixed elsewhere than an App's."""
-
-    unknown: str = "check the input github-token"
-    lacking: str = "add `{permission}` to `permissions:`"
-
-
-ACTION = Mending()
-APP = Mending(
-    unknown="check the App's id and private key, and that it is still installed",
-    lacking="grant `{permission}` in the App's settings and accept it in the installation",
-)
-
-
-class TokenUnknown(HostError):  # noqa: N818 - named after what it says
-    """GitHub doesn't know the token, or no longer."""
-
-
-class NotAccepted(HostError):  # noqa: N818 - named after what it says
-    """GitHub doesn't take what was sent: it is invalid, too long, or has characters that it can't keep."""
 
 
 class Calls:
@@ -83,18 +48,18 @@ class Calls:
         deadline_s: float = 180.0,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.time,
-        mending: Mending = ACTION,
+        hints: TokenHints = ACTION,
         renew: Callable[[], None] | None = None,
         session: Session | None = None,
     ) -> None:
-        self._requester = _requester(auth, api_url, session or new_session(proxy), ca_bundle)
+        self._requester = requester(auth, api_url, session or new_session(proxy), ca_bundle)
         self._proxy = proxy
         self._verify: str | bool = ca_bundle or True
         self._scheme = api_url.partition(":")[0]
         self._deadline_s = deadline_s
         self._sleep = sleep
         self._clock = clock
-        self._mending = mending
+        self._hints = hints
         self._renew = renew
 
     def get(self, path: str, **query: str | int) -> JsonValue:
@@ -210,13 +175,13 @@ class Calls:
             else:
                 if status < 400:
                     return headers, _parsed(text, path)
-                if (pause := _pause(status, headers, text, limited, self._clock())) is not None:
+                if (pause := pause_s(status, headers, text, limited, self._clock())) is not None:
                     limited += 1
                     trouble, wait = f"GitHub's rate limit was reached ({status})", pause
                 elif status >= 500:
                     trouble = f"GitHub answered {status}"
                 else:
-                    raise _refusal(f"{method} {path}", status, headers, text, self._mending)
+                    raise refusal(f"{method} {path}", status, headers, text, self._hints)
             if not wait:
                 if writes_once:
                     raise AnswerLost(trouble, where=f"{method} {path}")
@@ -264,101 +229,3 @@ def _parsed(text: str, path: str) -> JsonValue:
     except ValueError:
         raise HostError("GitHub's answer isn't JSON", where=path) from None
     return value
-
-
-def _message(text: str) -> str:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text[:LONGEST_ERROR]
-    if not isinstance(value, dict):
-        return ""
-    details = "; ".join(str(e.get("message", e)) if isinstance(e, dict) else str(e) for e in value.get("errors") or ())
-    return f"{value.get('message', '')}{': ' if details else ''}{details}"[:LONGEST_ERROR]
-
-
-def _pause(status: int, headers: Mapping[str, str], text: str, limited: int, now: float) -> float | None:
-    """Seconds to wait where a rate limit refused; ``None`` where something else did.
-
-    docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: ``retry-after``, else ``x-ratelimit-reset``
-    when nothing remains, else a minute, doubled each time.
-    """
-    message = _message(text).lower()
-    primary = headers.get("x-ratelimit-remaining") == "0"
-    limited_by_us = "retry-after" in headers or primary or "rate limit" in message or "abuse detection" in message
-    if status != 429 and not (status == 403 and limited_by_us):
-        return None
-    after = headers.get("retry-after", "")
-    if after.isdigit():
-        return max(1.0, float(after))
-    reset = headers.get("x-ratelimit-reset", "")
-    if primary and reset.isdigit():
-        return max(1.0, float(reset) - now + 1.0)
-    return 60.0 * 2.0**limited
-
-
-def _refusal(where: str, status: int, headers: Mapping[str, str], text: str, mending: Mending) -> HostError:
-    message = _message(text)
-    if status == 401:
-        return TokenUnknown("GitHub doesn't know this token", where=where, hint=mending.unknown)
-    if status in (404, 410):
-        return NotFound(message or "Not Found", where=where)
-    accepted = [one.strip() for one in headers.get("x-accepted-github-permissions", "").replace(",", ";").split(";")]
-    wanted = next((one for one in accepted if one.startswith("pull_requests")), accepted[0])
-    if status == 403 and ("not accessible" in message or "Must have" in message):
-        permission = wanted.replace("_", "-").replace("=", ": ") or "write"
-        return PermissionMissing(permission, where=where, hint=mending.lacking.format(permission=permission))
-    kind = NotAccepted if status in (400, 413, 422) else HostError
-    return kind(f"GitHub refused ({status}): {message}", where=where)
-
-
-def new_session(proxy: str | None) -> Session:
-    """Connections that read nothing from the environment, keep no cookies and repeat nothing. Threads may share it."""
-    from http.cookiejar import DefaultCookiePolicy
-
-    import requests
-    from requests.adapters import HTTPAdapter
-
-    session = requests.Session()
-    session.trust_env = False
-    session.proxies = {} if proxy is None else {"http": proxy, "https": proxy}
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=MOST_CONNECTIONS))
-    return session
-
-
-def _requester(auth: Auth | None, api_url: str, session: Session, ca_bundle: str | None) -> Requester:
-    """PyGithub's requester, its own retries and pauses off, over the connections of ``session``."""
-    from github import Github
-    from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
-
-    # each thread has its own: PyGithub keeps a request in its connection until the answer is read
-    class Plain(threading.local, HTTPRequestsConnectionClass):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            self.session = session
-
-    class Secure(threading.local, HTTPSRequestsConnectionClass):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            self.session = session
-
-    logging.getLogger("github.Requester").disabled = True  # it logs whole answers, tokens among them
-    Requester.injectConnectionClasses(Plain, Secure)
-    try:
-        client = Github(
-            auth=auth,
-            base_url=api_url,
-            timeout=TIMEOUT_S,
-            user_agent=USER_AGENT,
-            retry=None,
-            verify=ca_bundle or True,
-            seconds_between_requests=None,
-            seconds_between_writes=None,
-            lazy=True,
-            api_version=API_VERSION,
-        )
-    finally:
-        Requester.resetConnectionClasses()  # the requester keeps the classes that it was made with
-    return client.requester

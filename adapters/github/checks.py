@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from adapters.github import answers
 from adapters.github.answers import Json, an_object
-from adapters.github.calls import APP, AnswerLost, Look, NotAccepted, three_bytes
+from adapters.github.calls import Look, three_bytes
 from adapters.github.host import PUBLIC_API, REPEATS, GitHubHost
+from adapters.github.refusals import APP, AnswerLost, NotAccepted
 from schemas.host import Annotation, CheckRun, HostedCheck, Sha
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class AppHost(GitHubHost):
     ) -> None:
         super().__init__(
             repository, auth, api_url=api_url, login=login, proxy=proxy, ca_bundle=ca_bundle, deadline_s=deadline_s,
-            sleep=sleep, mending=APP, renew=renew, session=session,
+            sleep=sleep, hints=APP, renew=renew, session=session,
         )  # fmt: skip
         self._app_id = app_id
 

@@ -12,7 +12,8 @@ from pydantic import JsonValue
 from adapters.github import answers
 from adapters.github.answers import Json, an_object, optional, text
 from adapters.github.authorship import read_authorship
-from adapters.github.calls import ACTION, AnswerLost, Calls, Look, Mending, NotAccepted, three_bytes
+from adapters.github.calls import Calls, Look, three_bytes
+from adapters.github.refusals import ACTION, AnswerLost, NotAccepted, TokenHints
 from schemas.errors import HostError, NotFound
 from schemas.host import (
     Artifact,
@@ -57,7 +58,7 @@ class GitHubHost:
         ca_bundle: str | None = None,
         deadline_s: float = 180.0,
         sleep: Callable[[float], None] = time.sleep,
-        mending: Mending = ACTION,
+        hints: TokenHints = ACTION,
         renew: Callable[[], None] | None = None,
         session: Session | None = None,
     ) -> None:
@@ -66,7 +67,7 @@ class GitHubHost:
         self._at = f"/repos/{repository}"
         self._calls = Calls(
             auth, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, deadline_s=deadline_s, sleep=sleep,
-            mending=mending, renew=renew, session=session,
+            hints=hints, renew=renew, session=session,
         )  # fmt: skip
 
     @classmethod

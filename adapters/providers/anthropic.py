@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue
 from adapters.providers.connection import Connection
 from adapters.providers.sdk import SdkProvider, UnsupportedParameterError, refuse, with_extra
 from adapters.providers.usage import MessageUsage, message_usage
-from adapters.providers.wire import MalformedError
+from adapters.providers.wire import MalformedError, or_empty
 from schemas.config import ModelConfig
 from schemas.outcomes import Completion, Finish, ToolCall
 from schemas.prompts import Request, Role
@@ -87,7 +87,7 @@ def messages_body(request: Request) -> dict[str, Any]:
     if parameters.response_format == "json_schema" and parameters.json_schema:
         schema = parameters.json_schema.get("schema", {})
         body["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
-    return with_extra({name: value for name, value in body.items() if value is not None}, parameters)
+    return with_extra(body, parameters)
 
 
 class _Block(BaseModel):
@@ -116,12 +116,10 @@ def read_message(answer: dict[str, Any], latency_s: float, *, asked: str = "") -
     finish = FINISHES.get(message.stop_reason)
     if finish is None:
         raise MalformedError(f"the stop reason {message.stop_reason[:40]!r} is unknown")
-    if finish is Finish.STOP and not text.strip() and not calls:
-        finish = Finish.EMPTY
     usage, problem = message_usage(message.usage)
     return Completion(
         text=text,
-        finish=finish,
+        finish=or_empty(finish, text, calls),
         usage=usage,
         usage_problem=problem,
         tool_calls=calls,

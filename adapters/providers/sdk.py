@@ -187,8 +187,11 @@ def refuse(parameters: Mapping[str, object], api: str, *names: str) -> None:
             raise UnsupportedParameterError(f"{api} has no parameter {name}")
 
 
-def with_extra(body: dict[str, Any], parameters: Parameters) -> dict[str, Any]:
-    """Returns the body with the extra parameters. Raises UnsupportedParameterError if one would replace our field."""
+def with_extra(fields: Mapping[str, Any], parameters: Parameters) -> dict[str, Any]:
+    """Returns a body: the fields that are set, and the extra parameters.
+
+    Raises UnsupportedParameterError if an extra parameter would replace our field."""
+    body = {name: value for name, value in fields.items() if value is not None}
     for name, value in parameters.extra.items():
         ours = body.get(name)
         if ours is None:

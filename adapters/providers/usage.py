@@ -131,6 +131,11 @@ def response_usage(said: ResponseUsage | None, *, tier: str | None = None, think
     )
 
 
+def is_gemini(*models: str) -> bool:
+    """Returns whether a model is Google's Gemini, whatever gateway it is behind."""
+    return any("gemini" in model.lower() for model in models)
+
+
 def message_usage(said: MessageUsage | None) -> UsageReading:
     """Reads Anthropic's ``usage``, whose ``input_tokens`` excludes tokens read from or written to the cache."""
     if said is None:

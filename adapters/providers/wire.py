@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from adapters.masking import masked
-from schemas.outcomes import Allowance, ErrorKind
+from schemas.outcomes import Allowance, ErrorKind, Finish, ToolCall
 
 MESSAGE_LENGTH = 300
 QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}
@@ -182,3 +182,13 @@ def safe_message(text: str, secret: str) -> str:
     """Returns a provider's words, fit to be shown: one bounded line without the key in any spelling."""
     line = " ".join(_whole(masked(text, [secret])).split())
     return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 1] + "…"
+
+
+def arguments_text(given: str | dict[str, Any] | None) -> str:
+    """Returns the arguments of a tool call as JSON: some servers send an object where OpenAI sends text."""
+    return given if isinstance(given, str) else json.dumps(given or {}, ensure_ascii=False)
+
+
+def or_empty(finish: Finish, text: str, calls: Sequence[ToolCall]) -> Finish:
+    """Returns EMPTY for an answer that stopped by itself and says nothing, else ``finish``."""
+    return Finish.EMPTY if finish is Finish.STOP and not text.strip() and not calls else finish

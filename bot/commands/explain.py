@@ -17,9 +17,10 @@ from engine.render.encode import code, prose
 from engine.render.readings import expected_text
 from engine.render.sections import Detail, answers_cell, table
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
+from schemas.effects import CaseEffect, CaseReading
 from schemas.experiments import ExperimentRecord
 from schemas.host import Role
-from schemas.scorecard import CaseEffect, CaseReading, LineageCard
+from schemas.scorecard import LineageCard
 
 MOST_RUNS = 12
 """Runs of one case that are listed."""

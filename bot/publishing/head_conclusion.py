@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from schemas.host import TITLE_LIMIT, CheckConclusion
-from schemas.scorecard import Scorecard, VerdictStatus
+from schemas.scorecard import Scorecard
 from schemas.values import Value
+from schemas.verdicts import VerdictStatus
 
 WORST_FIRST = (CheckConclusion.FAILURE, None, CheckConclusion.ACTION_REQUIRED, CheckConclusion.SUCCESS)
 """A failure decides at once. Otherwise a pull request without a verdict (``None``) keeps the check open."""

@@ -12,7 +12,8 @@ from engine.render.markdown import MARKER, Links, markdown
 from engine.render.progress import notice
 from engine.render.signs import VERDICT_SIGNS
 from schemas.errors import HostError, HostUnavailable, NotFound
-from schemas.scorecard import Scorecard, VerdictStatus
+from schemas.scorecard import Scorecard
+from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ from bot.runs.provenance import provenance_of
 from bot.runs.spending_caps import SpendingCaps
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
-from engine.pipeline import look, plan
+from engine.pipeline import look
+from engine.planning.prepared import plan
 from engine.runner.preparation import PreparedRun
 from schemas.errors import ConfigError, SourceError
 from schemas.pullrequests import PullRequest, Trust
@@ -21,7 +22,7 @@ from schemas.trees import Merge
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from adapters.remote import RemoteRepository
+    from adapters.git.remote import RemoteRepository
     from adapters.store.committer import CommittedStore
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings

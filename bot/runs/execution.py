@@ -24,7 +24,8 @@ from schemas.config import CommentPolicy, Mode
 from schemas.errors import HostError, HostUnavailable, PromptVerdictError, StoreError
 from schemas.host import CheckConclusion
 from schemas.pullrequests import PullRequest, Trust
-from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
+from schemas.scorecard import CommitRef, Scorecard
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 if TYPE_CHECKING:
     from bot.publishing.publisher import VerdictPublisher

@@ -9,7 +9,7 @@ from bot.store.values import Measured, PromptVersion, TestSetSnapshot
 from schemas.values import canonical_json, digest_of
 
 if TYPE_CHECKING:
-    from engine.pipeline import PlannedLineage, Prepared
+    from engine.planning.prepared import PlannedLineage, Prepared
     from schemas.config import ModelConfig
     from schemas.experiments import ExperimentRecord
     from schemas.prompts import PromptFile

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
-from adapters.remote import RemoteRepository
+from adapters.git.remote import RemoteRepository
 from bot.telemetry.logs import logger
 from schemas.errors import HostUnavailable, PromptVerdictError, SourceError, StoreError
 

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Installations, Lineages, Repositories, Runs, Verdicts
 from bot.store.values import LineagePoint, RepositoryRef, Run
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement

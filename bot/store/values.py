@@ -9,8 +9,9 @@ from pydantic import AwareDatetime
 
 from schemas.experiments import ExperimentRecord
 from schemas.payloads import Id, RepositoryName
-from schemas.scorecard import Scorecard, VerdictStatus
+from schemas.scorecard import Scorecard
 from schemas.values import Value
+from schemas.verdicts import VerdictStatus
 
 APPROVE = "approve"
 """The audited action that overrides the verdict of one content."""

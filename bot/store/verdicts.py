@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sqlmodel.sql.expression import Select
 
     from bot.store.database import Database
-    from schemas.scorecard import Effect, LineageCard
+    from schemas.effects import Effect
+    from schemas.scorecard import LineageCard
 
 
 Document = TypeVar("Document", Scorecard, ExperimentRecord)

@@ -15,7 +15,8 @@ from datetime import datetime
 
 from engine.approvals.contributors import contributors, is_bot
 from schemas.host import TITLE_LIMIT, Authorship, Review, ReviewState, Sha
-from schemas.scorecard import Clearance, ReasonCode, Scorecard, VerdictStatus
+from schemas.scorecard import Clearance, Scorecard
+from schemas.verdicts import ReasonCode, VerdictStatus
 
 DECIDES = (ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISMISSED)
 

@@ -9,11 +9,11 @@ from schemas.values import digest_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from engine.pipeline import Prepared
+    from engine.planning.prepared import Prepared
     from schemas.ports import SourceTree
     from schemas.pullrequests import PullRequest
-    from schemas.scorecard import Reason
     from schemas.trees import Merge, TreeChange
+    from schemas.verdicts import Reason
 
 WORKFLOWS = ".github/"
 CONFIGURATIONS = ("promptverdict.yaml", "promptverdict.yml")

@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 
 from pydantic import JsonValue
 
-from schemas.config import FieldKind, FieldRule, GateConfig
+from schemas.config import FieldKind, FieldRule
+from schemas.gate_config import GateConfig
 from schemas.margins import OVERALL, SLICE
 from schemas.prompts import PromptFile
 from schemas.testsets import TestSet

@@ -10,7 +10,8 @@ from engine.commands.near_duplicates import near_duplicates, normalised
 from engine.gate.bounds import cases_for, certifiable, planning_sample
 from engine.readers.bounded import nearest, shown
 from evaluators.extraction import unexpected
-from schemas.config import GateConfig, LineageConfig, SlicePolicy
+from schemas.config import LineageConfig
+from schemas.gate_config import GateConfig, SlicePolicy
 from schemas.margins import WIDEST
 from schemas.prompts import Finding
 from schemas.testsets import TestCase, TestSet

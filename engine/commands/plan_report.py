@@ -10,17 +10,18 @@ from engine.doubts.judge_probes import PROBES
 from engine.planning.call_cost import BYTES_PER_TOKEN, UNLIMITED_OUTPUT, estimate, worst_case
 from engine.readers.labels import read_labels
 from evaluators.generation import BLIND_CALLS, RubricJudge
-from schemas.config import Usd
 from schemas.errors import ConfigError
 from schemas.outcomes import Arm
+from schemas.pricing import Usd
 from schemas.prompts import Finding
-from schemas.scorecard import Change, Reason
+from schemas.scorecard import Change
 from schemas.testsets import TestCase
 from schemas.values import Value
+from schemas.verdicts import Reason
 
 if TYPE_CHECKING:
-    from engine.pipeline import PlannedLineage, Prepared
     from engine.planning.plan import Plan
+    from engine.planning.prepared import PlannedLineage, Prepared
     from schemas.prompts import Request
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine.gate.bounds import cases_for, certifiable, planning_sample
 from engine.gate.design import Design
-from schemas.config import SlicePolicy
+from schemas.gate_config import SlicePolicy
 
 Z_DETECT = 2.33 + 0.84
 """A one-sided test at 1% (the share of one of several hypotheses) with 80% power."""

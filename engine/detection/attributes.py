@@ -10,7 +10,7 @@ from engine.detection.sides import Sides
 from engine.detection.snapshot import PART_SUFFIXES
 from engine.readers.bounded import shown
 from engine.readers.testsets import SUFFIXES as TEST_SUFFIXES
-from schemas.scorecard import Reason, ReasonCode
+from schemas.verdicts import Reason, ReasonCode
 
 NAME = ".gitattributes"
 REWRITING = {"filter", "ident", "working-tree-encoding", "export-ignore", "export-subst"}

@@ -23,8 +23,8 @@ from schemas.detection import Detection, Ending, LineageChange, PolicyChange
 from schemas.ports import SourceTree
 from schemas.prompts import Finding
 from schemas.pullrequests import PullRequest
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.trees import Merge
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 
 def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detection:

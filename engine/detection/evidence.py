@@ -20,8 +20,9 @@ from schemas.detection import End
 from schemas.errors import SourceError
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
-from schemas.scorecard import Change, Reason, ReasonCode
+from schemas.scorecard import Change
 from schemas.testsets import TestSet
+from schemas.verdicts import Reason, ReasonCode
 
 
 class Gating(NamedTuple):

@@ -116,7 +116,7 @@ class Files(Mapping[str, bytes]):
     def same(self, path: str, other: Files, other_path: str) -> bool:
         """Returns whether both commits hold the very same thing (or nothing) there."""
         mine, theirs = self.entry(path), other.entry(other_path)
-        return (mine and (mine.mode, mine.blob)) == (theirs and (theirs.mode, theirs.blob))
+        return (mine and mine.content) == (theirs and theirs.content)
 
     def _regular(self, path: str) -> TreeEntry | None:
         entry = None if path in self._conflicts else self.entry(path)

@@ -23,10 +23,10 @@ BLANK_LINES = "only blank lines around the text differ, or comments of its front
 def harmless_rule(difference: Difference, sides: Sides) -> str | None:
     """Returns the rule by which the two versions of a file ask for the same thing; ``None`` where none applies."""
     before, after = difference.before, difference.after
-    if before is None or after is None or before.mode != after.mode:
-        return None
     if difference.moved_only:
         return MOVED
+    if before is None or after is None or before.content[0] != after.content[0]:
+        return None
     try:
         old = source_of(before.path, sides.base[before.path])
         new = source_of(after.path, sides.merged[after.path])

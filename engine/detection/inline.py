@@ -14,8 +14,8 @@ from engine.detection.sides import Sides
 from engine.readers.bounded import MAX_BYTES, shown
 from schemas.config import LineageConfig
 from schemas.prompts import PromptFile
-from schemas.scorecard import Reason, ReasonCode
 from schemas.use_cases import UseCase
+from schemas.verdicts import Reason, ReasonCode
 
 SUFFIXES = (".prompt.yml", ".prompt.yaml")
 

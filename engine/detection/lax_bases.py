@@ -14,7 +14,7 @@ from schemas.config import Config, Mode
 from schemas.errors import ConfigError
 from schemas.ports import SourceTree
 from schemas.pullrequests import PullRequest
-from schemas.scorecard import Reason, ReasonCode
+from schemas.verdicts import Reason, ReasonCode
 
 NAMED = 3
 """Settings that the sentence names. It gives only the number of the others."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from engine.readers.bounded import shown
 from engine.readers.dialects import GITHUB_VARIABLE
 from schemas.prompts import Dialect, PromptFile
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 NAMED = 3
 _ANYWHERE = re.compile(r"\$\{\s*[A-Za-z_][^{}\n]{0,200}\}|%\(\w+\)[sdf]|<%.{0,200}?%>")

@@ -28,12 +28,15 @@ from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference, Watched, configured_paths, differences, made_of
-from schemas.config import Budget, Config, Floor, GateConfig, ModelConfig, RunConfig
+from schemas.config import Budget, Config, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
+from schemas.diffs import PromptDiff
+from schemas.gate_config import Floor, GateConfig
 from schemas.prompts import Dialect, Finding, InlineEvaluator, PromptFile
-from schemas.scorecard import Change, PromptDiff, Reason, ReasonCode
+from schemas.scorecard import Change
 from schemas.testsets import TestCase
 from schemas.use_cases import UseCase
+from schemas.verdicts import Reason, ReasonCode
 
 
 def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[Difference, ...]]]:

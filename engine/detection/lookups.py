@@ -14,8 +14,8 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from engine.detection.quoted import letters
 from engine.readers.bounded import shown
 from schemas.prompts import Dialect, PromptFile
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 KEYWORD = 0.05
 """A word that this share of the cases hold, and three at least, stands for a kind of input."""

@@ -12,11 +12,12 @@ from pydantic import JsonValue
 
 from engine.detection.settings import folded, settings_of
 from engine.readers.bounded import shown
-from schemas.config import Config, Defaults, FieldRule, GateConfig, LineageConfig, ModelConfig, SlicePolicy, duration
+from schemas.config import Config, Defaults, FieldRule, LineageConfig, ModelConfig, duration
 from schemas.detection import Direction, PolicyChange
+from schemas.gate_config import GateConfig, SlicePolicy
 from schemas.margins import default_margin
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.values import Value, canonical_json
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 NOTHING = "not set"
 LOOSER, TIGHTER, NEUTRAL, UNCLEAR = Direction.LOOSER, Direction.TIGHTER, Direction.NEUTRAL, Direction.UNCLEAR

@@ -8,8 +8,8 @@ from itertools import chain, islice, repeat
 
 from pydantic import JsonValue
 
+from schemas.diffs import DiffHunk, DiffLine, PromptDiff
 from schemas.prompts import PromptFile
-from schemas.scorecard import DiffHunk, DiffLine, PromptDiff
 from schemas.values import canonical_json
 
 CONTEXT = 3

@@ -14,11 +14,12 @@ from engine.detection.snapshot import Difference
 from engine.readers.bounded import shown
 from engine.readers.dialects import without_comments
 from engine.readers.prompts import read_prompt
-from schemas.config import Floor
 from schemas.detection import End, Ending
 from schemas.errors import PromptVerdictError
+from schemas.gate_config import Floor
 from schemas.prompts import Finding, PromptFile
-from schemas.scorecard import Change, Reason, ReasonCode, VerdictStatus
+from schemas.scorecard import Change
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 T = TypeVar("T")
 ABSENT = object()
@@ -165,7 +166,7 @@ def prompt_ends(
 ) -> Iterator[tuple[End, str, str]]:
     """How each thing that differs in the prompt's files ends: the end, the path, and why.
 
-    What ends as measured is looked at again when the requests are known (engine/planning/reach.py).
+    What ends as measured is looked at again when the requests are known (engine/planning/change_coverage.py).
     """
     old, new = versions.old, versions.fresh
     if found and (old is None or new is None):

@@ -16,8 +16,8 @@ from pydantic import JsonValue
 
 from evaluators.text import INVISIBLE
 from schemas.prompts import Dialect, Finding, PromptFile
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 WORDS = 5
 """An input of fewer words may stand in a prompt by chance; several of them don't."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from schemas.config import Budget, Config, GateConfig, LineageConfig, RunConfig
+from schemas.config import Budget, Config, LineageConfig, RunConfig
+from schemas.gate_config import GateConfig
 from schemas.values import Value
 
 V = TypeVar("V", bound=Value)

@@ -11,10 +11,10 @@ from schemas.trees import Merge, TreeChange
 
 
 class Changes:
-    """The difference of two trees, to be asked by path."""
+    """The difference of two trees, to be asked by path. Whether a file is executable makes no difference."""
 
     def __init__(self, changes: Sequence[TreeChange]) -> None:
-        self.all = tuple(changes)
+        self.all = tuple(change for change in changes if not _mode_only(change))
 
     @cached_property
     def touched(self) -> frozenset[str]:
@@ -49,6 +49,11 @@ class Changes:
     def touches(self, path: str) -> bool:
         """Returns whether the file, or anything in the folder, is touched."""
         return path in self.touched or path in self._folders or not path
+
+
+def _mode_only(change: TreeChange) -> bool:
+    before, after = change.before, change.after
+    return bool(before and after) and (before.path, before.content) == (after.path, after.content)
 
 
 class Sides:

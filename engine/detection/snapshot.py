@@ -45,7 +45,7 @@ class Difference(NamedTuple):
     def moved_only(self) -> bool:
         """Whether the content is the same at another path."""
         before, after = self.before, self.after
-        return before is not None and after is not None and (before.mode, before.blob) == (after.mode, after.blob)
+        return before is not None and after is not None and before.content == after.content
 
 
 def made_of(prompts: Iterable[str], files: Files) -> dict[str, dict[str, str]]:

@@ -13,7 +13,7 @@ from engine.readers.bounded import shown
 from engine.readers.prompts import may_hold_prompt
 from schemas.config import Uncovered
 from schemas.prompts import Finding
-from schemas.scorecard import Reason, ReasonCode
+from schemas.verdicts import Reason, ReasonCode
 
 NAMED = 5
 """Files that a sentence names before it counts."""

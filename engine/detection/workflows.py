@@ -8,8 +8,8 @@ from engine.detection.callers import ACTIONS, Callers, Read
 from engine.detection.configurations import NAME
 from engine.detection.files import Files
 from engine.readers.bounded import shown
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.trees import TreeChange
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 Paths = tuple[str | None, str | None]
 """Of one changed file: before and after."""

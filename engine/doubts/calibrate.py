@@ -25,7 +25,7 @@ from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome
 from schemas.ports import Clock, OutcomeStore
 from schemas.prompts import Finding, Request
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from functools import cached_property
 
 from evaluators.answer_form import AnswerForm, FormReader
 from schemas.outcomes import Arm, Completion, Outcome
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 USUAL = 0.1
 """What this share of the baseline's answers has is nothing new, and what all but this share have is always there."""

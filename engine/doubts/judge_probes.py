@@ -24,8 +24,8 @@ from schemas.outcomes import Arm, Completion, CompletionError, Outcome, Score
 from schemas.ports import Ask
 from schemas.prompts import Request
 from schemas.rubrics import LabelledAnswer
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 BAD, GOOD = 0.375, 0.75
 """Scores up to which an answer is known-bad, and from which on it is good: grades of 2.5 and 4."""

@@ -11,7 +11,7 @@ from engine.gate.verdict import DECIDED
 from engine.render import figures
 from schemas.outcomes import Arm, Outcome, Score
 from schemas.prompts import Finding
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 if TYPE_CHECKING:
     from engine.planning.plan import Plan

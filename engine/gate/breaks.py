@@ -12,7 +12,7 @@ from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Floats, Observations
 from engine.gate.ledger import Pairs
 from engine.gate.state import Breaks, ComparisonState
-from schemas.config import SlicePolicy
+from schemas.gate_config import SlicePolicy
 
 RUNS = 6
 CERTAIN = 0.01

@@ -12,16 +12,9 @@ from engine.gate.latency import latency_effect, latency_gates, latency_in_doubt
 from engine.gate.readings import readings
 from engine.gate.state import ComparisonState
 from engine.gate.verdict import DECIDED, SEVERITY, combine
-from schemas.scorecard import (
-    Confidence,
-    CostEffect,
-    Effect,
-    LatencyEffect,
-    LimitReading,
-    Reason,
-    ReasonCode,
-    VerdictStatus,
-)
+from schemas.effects import CostEffect, Effect, LatencyEffect, LimitReading
+from schemas.scorecard import Confidence
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 
 def nothing_measured(state: ComparisonState, code: ReasonCode, status: VerdictStatus, sentence: str) -> Decision:

@@ -13,7 +13,8 @@ from engine.gate.cells import BASELINE, CANDIDATE, Floats
 from engine.gate.spending import normal_quantile, tail
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
-from schemas.scorecard import CostEffect, Interval, LimitReading
+from schemas.effects import CostEffect, LimitReading
+from schemas.verdicts import Interval
 
 EXPANDED = 200
 """Degrees of freedom from which on the expansion of Student's t is exact to 1e-10."""

@@ -6,7 +6,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from engine.gate.cells import Batch, Observations
-from schemas.scorecard import CaseReading, Confidence, CostEffect, Effect, LatencyEffect, Reason, VerdictStatus
+from schemas.effects import CaseReading, CostEffect, Effect, LatencyEffect
+from schemas.scorecard import Confidence
+from schemas.verdicts import Reason, VerdictStatus
 
 
 @dataclass(frozen=True)

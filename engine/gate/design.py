@@ -14,7 +14,7 @@ from engine.gate.bounds import ALPHA, ALPHA_CASES, ALPHA_GUARD
 from engine.gate.cells import Bools, Floats, Ints
 from engine.gate.hypotheses import CLASS_PREFIX, SMALL, Hypothesis, hypotheses
 from engine.gate.signflip import FLIPS
-from schemas.config import GateConfig, GateMode, SlicePolicy
+from schemas.gate_config import GateConfig, GateMode, SlicePolicy
 from schemas.outcomes import MetricSpec
 from schemas.values import digest_of
 

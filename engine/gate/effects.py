@@ -11,8 +11,9 @@ from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
 from engine.gate.estimates import Estimates
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
-from schemas.config import SlicePolicy
-from schemas.scorecard import Effect, EffectReading, Interval
+from schemas.effects import Effect, EffectReading
+from schemas.gate_config import SlicePolicy
+from schemas.verdicts import Interval
 
 
 def effects(

@@ -8,7 +8,8 @@ from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
 from engine.gate.design import Design
 from engine.gate.ledger import Ledger
 from engine.gate.weights import weights
-from schemas.scorecard import Effect, EffectReading, Interval
+from schemas.effects import Effect, EffectReading
+from schemas.verdicts import Interval
 
 SAME = 1e-9
 """Means that differ by less than this are equal: they only added up in another order."""

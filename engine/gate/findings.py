@@ -10,8 +10,9 @@ from engine.gate import reason_text
 from engine.gate.effects import can_not_fall, planned_changes
 from engine.gate.floors import FloorEffect, FloorReading, floors
 from engine.gate.state import ComparisonState, GuardEffect, GuardReading
-from schemas.config import SlicePolicy
-from schemas.scorecard import CostEffect, Effect, LatencyEffect, LimitReading, Reason, ReasonCode, VerdictStatus
+from schemas.effects import CostEffect, Effect, LatencyEffect, LimitReading
+from schemas.gate_config import SlicePolicy
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 BLOCKED, ERROR = VerdictStatus.BLOCKED, VerdictStatus.ERROR
 NEEDS_REVIEW, UNDERPOWERED = VerdictStatus.NEEDS_REVIEW, VerdictStatus.UNDERPOWERED

@@ -24,7 +24,8 @@ from engine.gate.decision import Conversation, Decision
 from engine.gate.design import Design
 from engine.gate.ledger import Ledger
 from engine.gate.verdict import DECIDED, SEVERITY
-from schemas.scorecard import Effect, Reason, ReasonCode, VerdictStatus
+from schemas.effects import Effect
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 STEPS = 9
 """More different scores than a judge's averaged grades have are no scale: eighths stand for them."""

@@ -22,7 +22,7 @@ from engine.gate.breaks import LISTED
 from engine.gate.cells import BASELINE, CANDIDATE, Bools
 from engine.gate.state import ComparisonState, GuardEffect, GuardReading
 from engine.gate.two_by_two import boschloo_p, fisher_p
-from schemas.config import SlicePolicy
+from schemas.gate_config import SlicePolicy
 
 EARLY = 0.0005
 """What each look but the last may spend. The other cases are seen little by little, and a clear break need not wait."""

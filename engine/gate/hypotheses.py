@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from engine.gate.bounds import certifiable, planning_sample
 from engine.gate.cells import Bools
-from schemas.config import GateConfig, Margins, SlicePolicy
+from schemas.gate_config import GateConfig, Margins, SlicePolicy
 from schemas.margins import WIDEST, default_margin
 from schemas.outcomes import MetricSpec
 

@@ -11,7 +11,7 @@ from engine.gate.signflip import single_p
 from engine.gate.spending import tail
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit
-from schemas.scorecard import LatencyEffect, LimitReading
+from schemas.effects import LatencyEffect, LimitReading
 
 LEVEL = 0.05
 SECONDS = 3

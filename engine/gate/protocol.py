@@ -23,8 +23,8 @@ from engine.gate.protected import protected
 from engine.gate.smoke import smoke
 from engine.gate.state import ComparisonState, GuardReading
 from engine.gate.watched_slices import watch
-from schemas.config import SlicePolicy
-from schemas.scorecard import ReasonCode, VerdictStatus
+from schemas.gate_config import SlicePolicy
+from schemas.verdicts import ReasonCode, VerdictStatus
 
 REPLICATE_AT = 0.3
 """Largest p-value of the block test at which cases that disagree are run again. Above it, the test can't block at this

@@ -12,7 +12,7 @@ from engine.gate.design import Design
 from engine.gate.estimates import Estimates
 from engine.gate.ledger import Ledger
 from engine.gate.watched_slices import CONFIRMED, PAIRS
-from schemas.scorecard import CaseReading
+from schemas.effects import CaseReading
 
 ENOUGH = 3
 """Fewest runs an arm for which «every run of one arm lies above every run of the other» is evidence."""

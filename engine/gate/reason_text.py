@@ -9,8 +9,9 @@ from typing import ParamSpec
 from engine.gate.hypotheses import CLASS_PREFIX
 from engine.gate.smoke import CASES as SMOKED
 from engine.render import figures
+from schemas.effects import Effect
 from schemas.margins import default_margin
-from schemas.scorecard import Effect, VerdictStatus
+from schemas.verdicts import VerdictStatus
 
 NAMED = 5
 """Cases that a sentence names."""

@@ -17,8 +17,8 @@ from engine.gate.ledger import Ledger
 from engine.gate.signflip import LookResult, SignFlipTest
 from engine.gate.spending import boundary, spent
 from engine.gate.weights import by_unit, weights
-from schemas.config import GateMode, SlicePolicy
-from schemas.scorecard import Reason
+from schemas.gate_config import GateMode, SlicePolicy
+from schemas.verdicts import Reason
 
 MISSING_SHARE = 0.02
 """More than max(1, 2%) of an arm's cells missing is an error."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 
 SEVERITY = tuple(VerdictStatus)
 """Worst first."""

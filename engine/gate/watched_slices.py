@@ -11,7 +11,7 @@ from engine.gate.cells import BASELINE, CANDIDATE, Batch, Bools, Observations
 from engine.gate.guard import broken_p
 from engine.gate.hypotheses import Hypothesis
 from engine.gate.state import ComparisonState
-from schemas.config import SlicePolicy
+from schemas.gate_config import SlicePolicy
 from schemas.testsets import CHANGED_REQUESTS
 
 PAIRS = 6

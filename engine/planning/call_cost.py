@@ -7,10 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
-from schemas.config import Price, TokenPrices
+from schemas.effects import CostPart
 from schemas.outcomes import Completion, Usage
+from schemas.pricing import Price, TokenPrices
 from schemas.prompts import Request
-from schemas.scorecard import CostPart
 from schemas.values import Value, canonical_json
 
 MILLION = Decimal(1_000_000)

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.planning.call_cost import Estimate, estimate
+from engine.planning.change_coverage import RenderedSide, unreached
 from engine.planning.inputs import mark_changed, unused_inputs
-from engine.planning.reach import RenderedSide, unreached
 from engine.readers.bounded import shown
 from engine.runner.experiment import ArmPlan, Endpoint
-from schemas.config import GateConfig, LineageConfig, ModelConfig
+from schemas.config import LineageConfig, ModelConfig
+from schemas.gate_config import GateConfig
 from schemas.outcomes import Arm
 from schemas.ports import Evaluator, PriceTable, RenderFailure, RenderJob, TemplateRenderer
 from schemas.prompts import Finding, Message, Parameters, PromptFile, Request
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
 from schemas.values import canonical_json, digest_of
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.detection import Detection
-from schemas.scorecard import ReasonCode
+from schemas.verdicts import ReasonCode
 
 ELSEWHERE = (ReasonCode.NOTHING_CHANGED, ReasonCode.WORKFLOW_CHANGED)
 """Reasons that change no verdict on another pull request: how a workflow calls us is not the bot's gate."""

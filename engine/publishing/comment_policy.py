@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from schemas.config import CommentPolicy
 from schemas.host import HostedPullRequest
-from schemas.scorecard import ReasonCode, Scorecard
+from schemas.scorecard import Scorecard
+from schemas.verdicts import ReasonCode
 
 
 def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from engine.readers.bounded import did_you_mean, shown
-from schemas.config import Config, FieldKind, FieldRule, GateConfig, GateMode, LineageConfig, ModelConfig
+from schemas.config import Config, FieldKind, FieldRule, LineageConfig, ModelConfig
+from schemas.gate_config import GateConfig, GateMode
 from schemas.use_cases import UseCase
 
 Place: TypeAlias = tuple[str | int, ...]

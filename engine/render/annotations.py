@@ -8,7 +8,8 @@ from typing import Literal
 from engine.render.encode import excerpt, visible
 from engine.render.signs import VERDICT_WORDS
 from schemas.host import Annotation
-from schemas.scorecard import LineageCard, Scorecard, VerdictStatus
+from schemas.scorecard import LineageCard, Scorecard
+from schemas.verdicts import VerdictStatus
 
 MOST_PER_LEVEL = 10
 """GitHub shows ten errors and ten warnings of a step and drops the rest without a word."""

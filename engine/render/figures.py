@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from schemas.scorecard import Effect, Interval
+from schemas.effects import Effect
+from schemas.verdicts import Interval
 
 NONE = "–"
 """Shown where there is no number."""

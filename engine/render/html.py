@@ -20,7 +20,9 @@ from engine.render.markdown import (
     what_clears_text,
 )
 from engine.render.side_by_side import side_by_side
-from schemas.scorecard import CaseEffect, CaseReading, LineageCard, Scorecard, VerdictStatus
+from schemas.effects import CaseEffect, CaseReading
+from schemas.scorecard import LineageCard, Scorecard
+from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -22,7 +22,8 @@ from engine.render.sections import (
 )
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS, verdict_words
 from schemas.config import Mode
-from schemas.scorecard import LineageCard, ReasonCode, Scorecard, Spending, VerdictStatus
+from schemas.scorecard import LineageCard, Scorecard, Spending
+from schemas.verdicts import ReasonCode, VerdictStatus
 
 MARKER = "<!-- prompt-verdict"
 """How the first line of our comment starts. No encoded text contains ``<``, so nothing quoted can carry it."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.render.signs import READING_TONES, VERDICT_TONES, Tone
-from schemas.scorecard import Confusion, Effect, LineageCard
+from schemas.effects import Confusion, Effect
+from schemas.scorecard import LineageCard
 
 _EDGE = 3.0
 """Room at both ends, so that a dot at 0 or 100 is whole."""

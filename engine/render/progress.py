@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from engine.render import figures
 from engine.render.encode import prose
 from engine.render.markdown import MARKER
-from schemas.config import Usd
+from schemas.pricing import Usd
 from schemas.values import Value
 
 if TYPE_CHECKING:
-    from engine.pipeline import Prepared
+    from engine.planning.prepared import Prepared
 
 
 class Progress(Value):

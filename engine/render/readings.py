@@ -10,20 +10,11 @@ from pydantic import JsonValue
 from engine.planning.call_cost import causes
 from engine.render import figures
 from engine.render.signs import READING_WORDS
-from schemas.config import SlicePolicy
-from schemas.scorecard import (
-    CaseEffect,
-    CaseReading,
-    Confidence,
-    Confusion,
-    CostEffect,
-    Effect,
-    EffectReading,
-    LatencyEffect,
-    LineageCard,
-    PromptDiff,
-    VerdictStatus,
-)
+from schemas.diffs import PromptDiff
+from schemas.effects import CaseEffect, CaseReading, Confusion, CostEffect, Effect, EffectReading, LatencyEffect
+from schemas.gate_config import SlicePolicy
+from schemas.scorecard import Confidence, LineageCard
+from schemas.verdicts import VerdictStatus
 
 _POLICIES = {
     SlicePolicy.AVERAGE: "",

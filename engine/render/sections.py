@@ -23,23 +23,11 @@ from engine.render.readings import (
     unusual_answers,
 )
 from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_WORDS
+from schemas.diffs import DiffLine, PromptDiff
+from schemas.effects import Answer, CaseEffect, ClassEffect, Confusion, CostEffect, Effect, EffectReading
 from schemas.prompts import Finding
-from schemas.scorecard import (
-    Answer,
-    CaseEffect,
-    ClassEffect,
-    Confidence,
-    Confusion,
-    CostEffect,
-    DiffLine,
-    Effect,
-    EffectReading,
-    LineageCard,
-    PromptDiff,
-    Reason,
-    ReasonCode,
-    VerdictStatus,
-)
+from schemas.scorecard import Confidence, LineageCard
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 READING_CHARACTERS = 24
 """A longer reading takes several lines."""

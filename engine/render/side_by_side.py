@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby, zip_longest
 
 from engine.render.encode import excerpt
-from schemas.scorecard import DiffHunk, DiffLine
+from schemas.diffs import DiffHunk, DiffLine
 
 LINE_CHARACTERS = 2_000
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
-from schemas.scorecard import LineageCard, Reason, ReasonCode, VerdictStatus
+from schemas.scorecard import LineageCard
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 Tone = Literal["good", "bad", "doubt", "calm"]
 """What a colour may say."""

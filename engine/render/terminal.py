@@ -21,7 +21,10 @@ from engine.render.readings import (
     unusual_answers,
 )
 from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
-from schemas.scorecard import Answer, CaseEffect, CostEffect, Effect, LineageCard, PromptDiff, Scorecard, VerdictStatus
+from schemas.diffs import PromptDiff
+from schemas.effects import Answer, CaseEffect, CostEffect, Effect
+from schemas.scorecard import LineageCard, Scorecard
+from schemas.verdicts import VerdictStatus
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

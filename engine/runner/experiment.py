@@ -9,10 +9,11 @@ from typing import Generic, TypeVar
 
 from engine.gate.cells import Batch, Observations
 from engine.runner.failures import Failures
-from schemas.config import ModelConfig, Price, RunConfig
+from schemas.config import ModelConfig, RunConfig
 from schemas.errors import PromptVerdictError
 from schemas.outcomes import Arm, Outcome
 from schemas.ports import Evaluator
+from schemas.pricing import Price
 from schemas.prompts import Request
 from schemas.scorecard import Spending
 from schemas.testsets import TestCase

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from engine.approvals.trust import budget_usd
-from engine.pipeline import Prepared, measure, static, waiting
+from engine.pipeline import measure, static, waiting
+from engine.planning.prepared import Prepared
 from engine.render.progress import progress_line, progress_of
 from engine.render.progress import running as running_comment
 from schemas.pullrequests import Trust

@@ -16,26 +16,14 @@ from engine.scorecard.case_effects import case_effects, finishes
 from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.truncation import cut_off
 from schemas.config import CommentPolicy, Mode
+from schemas.diffs import PromptDiff
+from schemas.effects import CaseEffect, CaseReading, ClassEffect, Confusion, Effect, EffectReading
 from schemas.outcomes import Arm, Completion, Outcome, Usage
 from schemas.prompts import Finding
-from schemas.scorecard import (
-    CaseEffect,
-    CaseReading,
-    ClassEffect,
-    CommitRef,
-    Confusion,
-    Effect,
-    EffectReading,
-    LineageCard,
-    PromptDiff,
-    Reason,
-    ReasonCode,
-    Scorecard,
-    Spending,
-    VerdictStatus,
-)
+from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
 from schemas.use_cases import UseCase
 from schemas.values import digest_of
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 if TYPE_CHECKING:
     from engine.doubts.calibrate import Graded

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from schemas.effects import Answer, CaseEffect, CaseReading
 from schemas.outcomes import Arm, CompletionError, Finish, Outcome, Score
-from schemas.scorecard import Answer, CaseEffect, CaseReading
 from schemas.testsets import TestCase
 
 if TYPE_CHECKING:

@@ -14,17 +14,10 @@ from engine.render import figures
 from engine.render.signs import verdict_words
 from engine.runner.failures import Failures, fix_for
 from schemas.config import RunConfig
+from schemas.effects import CaseEffect, CostEffect, Effect, EffectReading
 from schemas.host import TITLE_LIMIT
-from schemas.scorecard import (
-    CaseEffect,
-    CostEffect,
-    Effect,
-    EffectReading,
-    LineageCard,
-    Reason,
-    ReasonCode,
-    VerdictStatus,
-)
+from schemas.scorecard import LineageCard
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 SPOKEN = 3
 """Lineages that the summary speaks of, and reasons of one lineage."""

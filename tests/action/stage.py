@@ -16,12 +16,13 @@ from github import Auth
 from action.environment import read_environment
 from action.job import Job
 from action.outputs import Runner
+from adapters.git.remote import RemoteRepository
 from adapters.github.host import GitHubHost
-from adapters.remote import RemoteRepository
 from schemas.config import CommentPolicy
 from schemas.pullrequests import Trust
-from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
+from schemas.scorecard import CommitRef, Scorecard, Spending
 from schemas.values import digest_of
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 from tests.action.test_outputs import parse_outputs
 from tests.fakes.github import FakeGitHub, Scene
 

@@ -12,7 +12,8 @@ from engine.approvals.acceptance import (
 )
 from engine.render.markdown import markdown
 from schemas.host import Authorship, HeadCommit, Push, Review, ReviewState
-from schemas.scorecard import Clearance, CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
+from schemas.scorecard import Clearance, CommitRef, Scorecard
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 from tests.render.scorecards import lineage
 
 HEAD, EARLIER = "a" * 40, "b" * 40

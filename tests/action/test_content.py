@@ -3,8 +3,8 @@
 import pytest
 
 from action.pipeline import LivePipeline
+from adapters.git.remote import RemoteRepository
 from adapters.github.host import GitHubHost
-from adapters.remote import RemoteRepository
 from engine.approvals.trust import pull_request_of
 from tests.action.stage import ALL
 from tests.action.triage import BROKEN, CASES, CONFIG, FILES, REWORDED

@@ -12,7 +12,7 @@ import pytest
 from action.exits import exit_of_error
 from action.outputs import Runner
 from schemas.errors import PromptVerdictError
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.action.stage import ALL, PROMPT
 from tests.faults import Nth, moments, pairs
 

@@ -6,7 +6,7 @@ import pytest
 
 from schemas.config import CommentPolicy
 from schemas.errors import UsageError
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.action.stage import GATE, PROMPT
 
 PAGE = Path(__file__).parents[2] / "docs" / "action.md"

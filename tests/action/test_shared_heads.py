@@ -12,7 +12,8 @@ from action.outputs import Runner
 from action.publish import CONTEXT, Publisher
 from schemas.config import CommentPolicy
 from schemas.host import CommitState, HostedPullRequest
-from schemas.scorecard import CommitRef, Scorecard, VerdictStatus
+from schemas.scorecard import CommitRef, Scorecard
+from schemas.verdicts import VerdictStatus
 from tests.action.stage import PROMPT
 
 SHA = "a" * 40

@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from schemas.scorecard import CommitRef, Scorecard, Spending, VerdictStatus
+from schemas.scorecard import CommitRef, Scorecard, Spending
+from schemas.verdicts import VerdictStatus
 
 
 def card(status="approved", *, cost="0", head="a" * 40, lineages=()):

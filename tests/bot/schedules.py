@@ -35,8 +35,9 @@ from schemas.config import CommentPolicy
 from schemas.errors import HostUnavailable, NotFound
 from schemas.host import CheckConclusion, Comment, HostedCheck, ReviewState, Role
 from schemas.pullrequests import Trust
-from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, VerdictStatus
+from schemas.scorecard import CommitRef, Scorecard
 from schemas.values import digest_of
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 from tests.bot.hosting import REPO, MemoryHost, Ticking
 
 WRITERS = (Role.WRITE, Role.MAINTAIN, Role.ADMIN)

@@ -11,8 +11,9 @@ from engine.render.progress import notice
 from schemas.config import CommentPolicy
 from schemas.outcomes import Completion, Finish, StoredCompletion, Usage
 from schemas.pullrequests import Trust
-from schemas.scorecard import CommitRef, Reason, ReasonCode, Scorecard, Spending, VerdictStatus
+from schemas.scorecard import CommitRef, Scorecard, Spending
 from schemas.values import digest_of
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 PROMPT, GATE = "prompts/triage.md", "promptverdict.yaml"
 FILES = {PROMPT: "Sort the ticket.\n", GATE: "version: 1\n"}

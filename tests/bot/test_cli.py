@@ -54,14 +54,14 @@ def test_a_folder_that_lies_is_not_looked_into(tmp_path):
 
 
 def test_an_isolated_command_line_stays_isolated(tmp_path, monkeypatch):
-    from action import cli
+    from action.cli import bot_process
 
     called = []
     monkeypatch.setattr(os, "execv", lambda path, arguments: called.append(arguments))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli.sys, "flags", type("Flags", (), {"isolated": 1, "verbose": 0})())
-        cli._become_bot(["web"])
-    cli._become_bot(["doctor"])
+        patch.setattr(bot_process.sys, "flags", type("Flags", (), {"isolated": 1, "verbose": 0})())
+        bot_process.become_bot(["web"])
+    bot_process.become_bot(["doctor"])
     assert called[0] == [sys.executable, "-u", "-I", "-m", "bot", "web"]
     assert called[1][-3:] == ["-m", "bot", "doctor"]
 
@@ -69,7 +69,7 @@ def test_an_isolated_command_line_stays_isolated(tmp_path, monkeypatch):
 def test_the_command_lines_help_does_not_load_the_bot():
     code = (
         "import sys; sys.argv = ['promptverdict', '--help']\n"
-        "from action.cli import main\n"
+        "from action.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
         "print([name for name in sys.modules if name.partition('.')[0] in ('bot', 'fastapi', 'dbos', 'structlog')])"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adapters.git import GitRepository
+from adapters.git.repository import GitRepository
 from engine.detection.detect import detect
 from schemas.detection import Detection, LineageChange
 from schemas.pullrequests import PullRequest, Trust

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.git import GitRepository
+from adapters.git.clone import Clone
 from engine.detection.detect import detect
 from schemas.errors import ConfigError
 from schemas.pullrequests import PullRequest, Trust
@@ -19,6 +19,7 @@ from tests.detect.pullrequests import (
     kinds,
     only,
 )
+from tests.repositories import Executable
 
 
 def test_a_changed_prompt_is_found_with_all_that_judging_it_takes(repository):
@@ -48,6 +49,13 @@ def test_an_unrelated_change_affects_nothing_and_says_so(repository):
 
 def test_no_change_at_all_affects_nothing(repository):
     assert codes(detected(repository, {"src/main.py": "print()\n"})) == ["nothing_changed: not_applicable"]
+
+
+@pytest.mark.parametrize("path", ["prompts/triage.md", "tests/triage.jsonl", "promptverdict.yaml"])
+def test_a_file_that_becomes_executable_is_no_change(repository, path):
+    executable, regular = Executable(FILES[path]), FILES[path]
+    for base, head in ((regular, executable), (executable, regular)):
+        assert codes(detected(repository, {path: head}, base={path: base})) == ["nothing_changed: not_applicable"]
 
 
 def test_only_the_lineage_that_changed_is_returned(repository):
@@ -120,6 +128,8 @@ def test_a_renamed_prompt_is_followed_when_the_configuration_follows(repository)
     assert kinds(change) == ["renamed", "prompt", "policy"]
     assert (change.baseline.path, change.candidate.path) == ("prompts/triage.md", "prompts/support/sort.md")
     assert (change.reasons, found.reasons) == ((), ())
+    found = detected(repository, {**head, "prompts/support/sort.md": Executable(PROMPT)})
+    assert (kinds(only(found)), only(found).reasons, found.reasons) == (["renamed", "policy"], (), ())
 
 
 def test_a_prompt_renamed_without_the_configuration_is_followed_and_needs_review(repository):
@@ -380,7 +390,7 @@ def test_uncommitted_edits_are_a_head_like_any_other(repository):
     base = repository.commit(FILES)
     repository.checkout("main")
     (repository.path / "prompts/triage.md").write_text(PROMPT + "Be brief.\n")
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     pull_request = PullRequest(
         base_ref="main", base_sha=base, head_ref="worktree", head_sha=tree.worktree_snapshot(base), trust=Trust.OPERATOR
     )

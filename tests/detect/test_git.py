@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from adapters.git import GitRepository
+from adapters.git.clone import Clone
 from schemas.errors import SourceError, UsageError
 from tests.repositories import BORN, Executable, Link, Repository, Submodule
 
@@ -29,7 +29,7 @@ def test_a_tree_is_listed_whole_or_by_path_or_by_glob(repository):
             "a*.md": "a star is a letter",
         }
     )
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     assert {path: entry.mode for path, entry in tree.entries(commit).items()} == {
         "a*.md": "100644",
         "a.md": "100644",
@@ -52,14 +52,14 @@ def test_a_tree_is_listed_whole_or_by_path_or_by_glob(repository):
 @pytest.mark.parametrize("path", ["", "/etc/passwd", "../other", "a/../../b", "./a.md", ":(glob)*.md", "a\0b", "a.md/"])
 def test_a_path_that_no_tree_can_hold_is_simply_not_there(repository, path):
     commit = repository.commit({"a.md": "one"})
-    assert GitRepository(repository.path).entry(commit, path) is None
+    assert Clone(repository.path).entry(commit, path) is None
 
 
 def test_names_with_line_ends_quotes_and_bytes_that_are_no_utf8_are_kept_apart(repository):
     names = ["new\nline.md", 'quo"te.md', "tab\t.md", "caf\N{LATIN SMALL LETTER E WITH ACUTE}.md", "\udcff.md"]
     before = repository.commit(dict.fromkeys(names, "x"))
     after = repository.commit(dict.fromkeys(names, "y"))
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     assert sorted(tree.entries(before)) == sorted([*names[:4], r"\xff.md"])
     assert {change.after.path for change in tree.changes(before, after)} == {*names[:4], r"\xff.md"}
 
@@ -69,7 +69,7 @@ def test_changes_are_paired_by_content(repository):
     after = repository.commit(
         {"moved.md": None, "else/where.md": TEXT + "more\n", "gone.md": None, "edited.md": "E", "new.md": "other words"}
     )
-    changes = GitRepository(repository.path).changes(before, after)
+    changes = Clone(repository.path).changes(before, after)
     assert [(c.before and c.before.path, c.after and c.after.path) for c in changes] == [
         ("edited.md", "edited.md"),
         ("moved.md", "else/where.md"),
@@ -81,7 +81,7 @@ def test_changes_are_paired_by_content(repository):
 def test_a_file_that_becomes_a_link_is_a_change_of_mode(repository):
     before = repository.commit({"a.md": "b.md"})
     after = repository.commit({"a.md": Link("b.md")})
-    (change,) = GitRepository(repository.path).changes(before, after)
+    (change,) = Clone(repository.path).changes(before, after)
     assert (change.before.mode, change.after.mode) == ("100644", "120000")
     assert change.before.blob == change.after.blob
 
@@ -91,7 +91,7 @@ def test_blobs_are_read_as_they_were_committed(repository):
     repository.git("config", "diff.shout.textconv", "tr a-z A-Z")
     contents = {"crlf.md": b"a\r\nb\r\n", "empty.md": b"", "binary.md": bytes(range(256)), "bom.md": b"\xef\xbb\xbfx\n"}
     commit = repository.commit({**contents, ".gitattributes": "* text=auto eol=crlf filter=shout diff=shout ident"})
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     entries = tree.entries(commit)
     read = tree.read([entries[path].blob for path in contents] * 2)
     assert {path: read[entries[path].blob] for path in contents} == contents
@@ -100,12 +100,12 @@ def test_blobs_are_read_as_they_were_committed(repository):
 
 def test_a_missing_or_enormous_blob_is_an_error_that_says_so(repository, monkeypatch):
     commit = repository.commit({"a.md": "more than ten bytes"})
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     with pytest.raises(SourceError, match="isn't in this clone"):
         tree.read(["0" * 40])
     with pytest.raises(SourceError, match="isn't in this clone"):
         tree.read([commit])
-    monkeypatch.setattr("adapters.git.LARGEST_BLOB", 10)
+    monkeypatch.setattr("adapters.git.repository.LARGEST_BLOB", 10)
     with pytest.raises(SourceError, match="at most 1 MiB"):
         tree.read([tree.entries(commit)["a.md"].blob])
 
@@ -114,7 +114,7 @@ def test_refs_are_resolved_and_unknown_ones_get_near_names(repository):
     head = repository.commit({"a.md": "one"})
     repository.commit({"a.md": "two"}, branch="feature/tone", parent=head)
     repository.git("update-ref", "refs/remotes/origin/release", head)
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     assert tree.resolve("main") == tree.resolve("HEAD") == tree.resolve(head[:10]) == head
     for ref, near in [
         ("mian", "did you mean main"),
@@ -133,13 +133,13 @@ def test_refs_are_resolved_and_unknown_ones_get_near_names(repository):
 def test_an_option_is_never_taken_for_an_id(repository):
     repository.commit({"a.md": "one"})
     with pytest.raises(SourceError, match="not an object id"):
-        GitRepository(repository.path).entries("--help")
+        Clone(repository.path).entries("--help")
 
 
 def test_the_default_branch_is_origins_else_main_or_master(tmp_path):
     repository = Repository(tmp_path / "repository", branch="trunk")
     head = repository.commit({"a.md": "one"})
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     with pytest.raises(UsageError, match="pass --base REF"):
         tree.default_branch()
     for ref, answer in [("heads/master", "master"), ("heads/main", "main"), ("remotes/origin/main", "origin/main")]:
@@ -151,7 +151,7 @@ def test_the_default_branch_is_origins_else_main_or_master(tmp_path):
 
 
 def test_an_empty_repository_says_that_it_has_no_commits(repository):
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     for ask in (tree.default_branch, lambda: tree.resolve("HEAD")):
         with pytest.raises(UsageError, match="no commits yet"):
             ask()
@@ -160,7 +160,7 @@ def test_an_empty_repository_says_that_it_has_no_commits(repository):
 def test_a_detached_head_and_a_folder_below_the_top_are_fine(repository):
     head = repository.commit({"deep/a.md": "one"})
     repository.checkout(head)
-    tree = GitRepository(repository.path / "deep")
+    tree = Clone(repository.path / "deep")
     assert tree.resolve("HEAD") == head
     assert tree.entry(head, "deep/a.md") is not None
     assert [entry.path for entry in tree.find(head, ["**/*.md"])] == ["deep/a.md"]
@@ -168,15 +168,15 @@ def test_a_detached_head_and_a_folder_below_the_top_are_fine(repository):
 
 def test_no_repository_and_no_folder_are_told_apart(tmp_path):
     with pytest.raises(SourceError, match="not a git repository"):
-        GitRepository(tmp_path)
+        Clone(tmp_path)
     with pytest.raises(SourceError, match="no such folder"):
-        GitRepository(tmp_path / "nowhere")
+        Clone(tmp_path / "nowhere")
 
 
 def test_without_the_git_program_the_error_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceError, match="install git"):
-        GitRepository(tmp_path)
+        Clone(tmp_path)
 
 
 def test_the_merge_base_is_found_or_there_is_none(repository):
@@ -184,7 +184,7 @@ def test_the_merge_base_is_found_or_there_is_none(repository):
     main = repository.commit({"a.md": "two"})
     feature = repository.commit({"b.md": "x"}, branch="feature", parent=base)
     alien = repository.commit({"c.md": "x"}, branch="alien", orphan=True)
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     assert tree.merge_base(main, feature) == base
     assert tree.merge_base(main, alien) is None
     with pytest.raises(SourceError, match="git failed"):
@@ -197,7 +197,7 @@ def test_a_shallow_clone_that_hides_the_ancestor_says_how_to_deepen_it(repositor
     feature = repository.commit({"b.md": "x"}, branch="feature", parent=base)
     clone = tmp_path / "clone"
     repository.git("clone", "--quiet", "--depth=1", "--no-single-branch", f"file://{repository.path}", str(clone))
-    tree = GitRepository(clone)
+    tree = Clone(clone)
     assert tree.is_shallow
     with pytest.raises(SourceError, match="git fetch --unshallow"):
         tree.merge_base(main, feature)
@@ -210,7 +210,7 @@ def test_every_kind_of_repository_is_read_alike(tmp_path, options):
     repository = Repository(tmp_path / "repository", **options)
     before = repository.commit({"prompts/a.md": "one"})
     after = repository.commit({"prompts/a.md": "two"})
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     (change,) = tree.changes(tree.resolve(before), tree.resolve("HEAD"))
     assert tree.read([change.after.blob]) == {change.after.blob: b"two"}
     assert tree.find(after, ["**/a.md"])[0].path == "prompts/a.md"
@@ -222,7 +222,7 @@ def test_a_linked_worktree_is_read_like_the_main_one(repository, tmp_path):
     head = repository.commit({"a.md": "one"})
     repository.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"), head)
     (tmp_path / "linked" / "a.md").write_text("two")
-    tree = GitRepository(tmp_path / "linked")
+    tree = Clone(tmp_path / "linked")
     assert tree.resolve("HEAD") == head
     (change,) = tree.changes(head, tree.worktree_snapshot())
     assert tree.read([change.after.blob])[change.after.blob] == b"two"
@@ -239,7 +239,7 @@ def test_the_callers_git_variables_and_configuration_steer_nothing(repository, t
     for key, value in {"diff.renames": "false", "diff.external": "false", "diff.relative": "true"}.items():
         repository.git("config", key, value)
     repository.git("replace", before, after)
-    assert len(GitRepository(repository.path).changes(before, after)) == 1
+    assert len(Clone(repository.path).changes(before, after)) == 1
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def test_no_secret_of_the_operator_reaches_git(repository, told, monkeypatch):
     monkeypatch.setenv("HOME", f"/home/{canary}")
     tree, _ = snapshot_of(repository)
     tree.changes(*[repository.commit({"a.md": text}) for text in ("1", "2")])
-    GitRepository.start(repository.path.parent / "other.git")
+    Clone.start(repository.path.parent / "other.git")
     assert len(told()) > 5
     assert not [text for text in told() if canary in text]
 
@@ -277,7 +277,7 @@ def test_a_setting_below_the_home_is_no_obstacle(repository):
 
 
 def snapshot_of(repository):
-    tree = GitRepository(repository.path)
+    tree = Clone(repository.path)
     return tree, tree.worktree_snapshot()
 
 
@@ -346,7 +346,7 @@ def test_a_snapshot_leaves_out_untracked_files_that_are_far_too_large(repository
     head = repository.commit({"a.md": "one"})
     repository.checkout("main")
     (repository.path / "movie.md").write_bytes(b"x" * 101)
-    monkeypatch.setattr("adapters.git.LARGEST_UNTRACKED", 100)
+    monkeypatch.setattr("adapters.git.clone.LARGEST_UNTRACKED", 100)
     tree, snapshot = snapshot_of(repository)
     assert tree.changes(head, snapshot) == ()
 

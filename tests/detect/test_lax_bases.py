@@ -2,7 +2,7 @@
 
 import pytest
 
-from adapters.git import GitRepository
+from adapters.git.repository import GitRepository
 from engine.detection.detect import detect
 from schemas.config import Mode
 from schemas.pullrequests import PullRequest, Trust

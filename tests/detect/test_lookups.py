@@ -4,8 +4,8 @@ import pytest
 
 from engine.detection.lookups import lookups
 from schemas.prompts import Dialect, Message, PromptFile, Role
-from schemas.scorecard import VerdictStatus
 from schemas.testsets import TestCase
+from schemas.verdicts import VerdictStatus
 
 WORDS = ("invoice", "parcel", "refund", "card", "password", "phone", "charge", "order", "return", "cheque")
 CASES = [

@@ -7,8 +7,8 @@ import pytest
 
 from engine.detection.quoted import judged, newly_quoted
 from schemas.prompts import Dialect, Message, Parameters, PromptFile, Role
-from schemas.scorecard import ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
+from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.end_to_end.conftest import PROMPT, project
 
 __all__ = ["project"]

@@ -6,7 +6,7 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 
-from action.cli import main
+from action.cli.main import main
 from demo.staging import stage
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from action.cli import main
+from action.cli.main import main
 from tests.repositories import Repository
 
 PATH = os.environ["PATH"]

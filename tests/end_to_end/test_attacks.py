@@ -102,7 +102,7 @@ class House:
         self.commit({**files, "triage.prompt.yml": before}, {"triage.prompt.yml": after})
 
     async def start(self, *arguments, before="", store="store"):
-        start = f"import sys; {before}\nfrom action.cli import main; main()"
+        start = f"import sys; {before}\nfrom action.cli.main import main; main()"
         return await asyncio.create_subprocess_exec(
             sys.executable, "-c", start, "check", "--head", "head", "--base", "main", "--format", "json", *arguments,
             cwd=self.repository.path,

@@ -11,7 +11,9 @@ from tests.end_to_end.conftest import CONFIG, PROMPT
 from tests.fakes.llm import FakeLlm
 
 ROOT = Path(__file__).parents[2]
-START = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from action.cli import main; main()"
+START = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from action.cli.main import main; main()"
+)
 """As in a terminal: who starts the tests in the background of a script has them ignore Ctrl-C."""
 COMMAND = ("-c", START, "check", "--head", "slow", "--base", "main", "--format", "json")
 

@@ -3,7 +3,7 @@
 import pytest
 
 from demo.staging import stage
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.end_to_end.conftest import run_command
 
 CODES = {VerdictStatus.APPROVED: 0, VerdictStatus.BLOCKED: 1, VerdictStatus.NEEDS_REVIEW: 5}

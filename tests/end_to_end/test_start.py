@@ -16,8 +16,8 @@ HEAVY = {"aiohttp", "anthropic", "asyncio", "engine", "evaluators", "genai_price
 @pytest.mark.parametrize(
     ("modules", "never"),
     [
-        ("action.__main__, action.cli", {*HEAVY, "pydantic", "adapters"}),
-        ("action.__main__, action.cli, action.cli.check", HEAVY),
+        ("action.__main__, action.cli.main", {*HEAVY, "pydantic", "adapters"}),
+        ("action.__main__, action.cli.main, action.cli.check", HEAVY),
     ],
     ids=["help", "first line"],
 )

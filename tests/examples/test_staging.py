@@ -7,7 +7,7 @@ import pytest
 
 from demo.staging import stage
 from schemas.errors import UsageError
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

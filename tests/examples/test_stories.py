@@ -8,7 +8,7 @@ import yaml
 from benchmarks.rewording import OTHERS, REWORDING
 from benchmarks.staged import EXAMPLES, Staged
 from demo.toy_model import answer
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 
 STORIES = {story["name"]: story for story in yaml.safe_load((EXAMPLES / "pull-requests.yaml").read_text())}
 SEEDS = {"cheaper-model": 1}

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from engine.readers.config import read_config
-from schemas.config import SlicePolicy
 from schemas.errors import ConfigError
+from schemas.gate_config import SlicePolicy
 
 GOOD = """version: 1
 models:

@@ -8,7 +8,7 @@ import numpy as np
 from engine.gate.cells import Observations
 from engine.gate.design import History, design
 from engine.gate.protocol import protocol
-from schemas.config import GateConfig
+from schemas.gate_config import GateConfig
 from schemas.outcomes import MetricSpec
 
 EXACT = (MetricSpec(name="exact"),)

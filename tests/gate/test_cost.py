@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from engine.gate.cost import Ratio, _reading, ratio, t_quantile
-from schemas.config import GateConfig
+from schemas.gate_config import GateConfig
 from tests.gate.play import Answers, plan_of, play
 
 

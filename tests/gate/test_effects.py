@@ -6,9 +6,9 @@ import pytest
 from engine.gate.bounds import ALPHA
 from engine.gate.design import History
 from engine.gate.weights import weights
-from schemas.config import Floor, GateConfig, Margins, SlicePolicy
+from schemas.gate_config import Floor, GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
-from schemas.scorecard import Interval, VerdictStatus
+from schemas.verdicts import Interval, VerdictStatus
 from tests.gate.play import Answers, plan_of, play, steady_history
 
 MUST_PASS = GateConfig(adversarial=SlicePolicy.MUST_PASS)

@@ -11,9 +11,9 @@ from engine.gate.cells import Batch
 from engine.gate.gaps import with_gaps
 from engine.gate.ledger import Ledger
 from engine.gate.verdict import SEVERITY
-from schemas.config import GateConfig, Margins, SlicePolicy
+from schemas.gate_config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
-from schemas.scorecard import ReasonCode, VerdictStatus
+from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.gate.play import Answers, chance, plan_of, play
 
 APPROVED, BLOCKED, ERROR = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.ERROR

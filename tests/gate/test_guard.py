@@ -11,8 +11,8 @@ from scipy import stats
 from engine.gate import two_by_two
 from engine.gate.bounds import ALPHA_GUARD
 from engine.gate.two_by_two import boschloo_p, fisher_p
-from schemas.config import GateConfig, SlicePolicy
-from schemas.scorecard import ReasonCode, VerdictStatus
+from schemas.gate_config import GateConfig, SlicePolicy
+from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.gate.play import Answers, plan_of, play
 
 APPROVED, BLOCKED, NEEDS_REVIEW = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.NEEDS_REVIEW

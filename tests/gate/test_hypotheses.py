@@ -3,7 +3,7 @@
 import pytest
 
 from engine.gate.hypotheses import policy_of, written_margin
-from schemas.config import GateConfig, Margins, SlicePolicy
+from schemas.gate_config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
 from tests.gate.play import plan_of, steady_history
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.commands.power import cases_to_detect, detectable, power
-from schemas.config import GateConfig, Margins, SlicePolicy
+from schemas.gate_config import GateConfig, Margins, SlicePolicy
 from tests.gate.play import plan_of
 
 TARGETS = (0.05, 0.10)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from engine.gate.design import History, design
 from engine.gate.verdict import SEVERITY, passes
-from schemas.config import Floor, GateConfig, GateMode, Margins, SlicePolicy
-from schemas.scorecard import VerdictStatus
+from schemas.gate_config import Floor, GateConfig, GateMode, Margins, SlicePolicy
+from schemas.verdicts import VerdictStatus
 from tests.gate.play import EXACT, Answers, chance, play, steady_history
 
 NAMES = ("typical", "edge", "adversarial", "rare")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from engine.gate.bounds import ALPHA
-from schemas.config import Floor, GateConfig, GateMode, Margins, SlicePolicy
+from schemas.gate_config import Floor, GateConfig, GateMode, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
-from schemas.scorecard import ReasonCode, VerdictStatus
+from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.gate.play import Answers, chance, noisy, plan_of, play, steady_history
 
 MUST_PASS = GateConfig(adversarial=SlicePolicy.MUST_PASS)

@@ -3,7 +3,8 @@
 import pytest
 
 from engine.gate import reason_text
-from schemas.scorecard import Effect, Interval, VerdictStatus
+from schemas.effects import Effect
+from schemas.verdicts import Interval, VerdictStatus
 
 
 def effect(**changed):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from schemas.config import Floor, GateConfig, Margins, SlicePolicy
+from schemas.gate_config import Floor, GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
-from schemas.scorecard import Interval, VerdictStatus
+from schemas.verdicts import Interval, VerdictStatus
 from tests.gate.play import Answers, plan_of, play
 
 FIXED = {"mode": "fixed"}

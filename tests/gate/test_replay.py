@@ -8,11 +8,11 @@ import pytest
 
 from engine.gate.protocol import protocol
 from engine.records.replay import converse, design_of, observations, replay
-from schemas.config import Floor, GateConfig
 from schemas.errors import SourceError
 from schemas.experiments import CaseHistory, CellOutcome, ExperimentCase, ExperimentRecord
+from schemas.gate_config import Floor, GateConfig
 from schemas.outcomes import MetricSpec
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.gate.play import chance
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from schemas.config import Floor, GateConfig, Margins, SlicePolicy
-from schemas.scorecard import ReasonCode, VerdictStatus
+from schemas.gate_config import Floor, GateConfig, Margins, SlicePolicy
+from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.gate.play import chance, noisy, plan_of, play, steady_history
 
 APPROVED, BLOCKED, UNDERPOWERED = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.UNDERPOWERED

@@ -11,7 +11,7 @@ from benchmarks import gate_models as models
 from benchmarks.gate import PAGE, code, page_rows, with_rows
 from benchmarks.gate_drive import ours
 from benchmarks.gate_rivals import RIVALS
-from schemas.config import GateConfig
+from schemas.gate_config import GateConfig
 
 PULLS = 30
 

@@ -8,7 +8,7 @@ import numpy as np
 from engine.gate.cells import Observations
 from engine.gate.protocol import protocol
 from engine.gate.signflip import FLIPS
-from schemas.config import GateConfig, Margins
+from schemas.gate_config import GateConfig, Margins
 from tests.gate.play import plan_of
 
 GROUPS = [("typical",), ("edge",), ("rare",), ("long",), ("short",), ("odd",), ("even",)]

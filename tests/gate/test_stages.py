@@ -13,9 +13,9 @@ from engine.gate.smoke import smoke
 from engine.gate.spending import spent
 from engine.gate.state import ComparisonState
 from engine.gate.watched_slices import threshold, watch
-from schemas.config import GateConfig, Margins, SlicePolicy
+from schemas.gate_config import GateConfig, Margins, SlicePolicy
 from schemas.outcomes import MetricSpec
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.gate.play import Answers, chance, plan_of, play, steady_history
 
 

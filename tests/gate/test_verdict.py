@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from engine.gate.verdict import combine, passes
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 
 WORST_FIRST = ["blocked", "error", "needs_review", "underpowered", "approved", "not_applicable"]
 

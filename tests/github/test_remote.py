@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from adapters.remote import RemoteRepository, transport_settings
+from adapters.git.remote import RemoteRepository, transport_settings
 from schemas.errors import HostUnavailable, SourceError
 
 

@@ -3,7 +3,6 @@ can (tests/faults.py; GitHub's are in tests/action/test_faults.py): the verdict 
 failed, never a pass; no paid answer is lost or paid again; the next run comes to its verdict."""
 
 import errno
-import importlib
 import os
 import sqlite3
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from action.cli import check
 from adapters import sandbox
 from adapters.store import open_store
 from schemas.errors import StoreError
@@ -52,7 +52,6 @@ RENDERER = {
     "too few": sandbox._Reply(texts=[]),
     "failed": sandbox._Reply(failure="scripted", fatal=True),
 }
-COMMAND = importlib.import_module("action.cli.check")  # its package has a function of that name
 FILE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EIO, errno.EMFILE)
 
 
@@ -282,7 +281,7 @@ def test_a_file_that_can_not_be_written_lets_nothing_pass(checked, monkeypatch, 
 
         return write
 
-    for place, name in ((Path, "write_text"), (Path, "mkdir"), (tempfile, "TemporaryFile"), (COMMAND, "put")):
+    for place, name in ((Path, "write_text"), (Path, "mkdir"), (tempfile, "TemporaryFile"), (check, "put")):
         monkeypatch.setattr(place, name, failing(getattr(place, name)))
     checked(blocked=True)
     assert turn.count >= 8

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from action.cli.check import prices, renderer
-from adapters.git import GitRepository
+from adapters.git.repository import GitRepository
 from adapters.store import open_store
 from engine.pipeline import World, measure, over_budget, prepare, static
 from engine.render.json import scorecard_json
@@ -18,7 +18,7 @@ from engine.runner.access import Access
 from schemas.errors import UsageError
 from schemas.outcomes import CompletionError, ErrorKind, Finish
 from schemas.pullrequests import PullRequest, Trust
-from schemas.scorecard import ReasonCode, VerdictStatus
+from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.end_to_end.conftest import CONFIG, FILES, PROMPT
 from tests.repositories import Repository
 from tests.run.laboratory import HandClock, Scripted, completion

@@ -21,7 +21,7 @@ from engine.render.json import scorecard_json
 from engine.render.markdown import markdown
 from engine.render.terminal import terminal
 from engine.runner.access import Access
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.end_to_end.conftest import FILES, PROMPT
 from tests.fakes.llm import FakeLlm, error
 from tests.pipeline.test_measure import CASES, PATH, RUBRIC, prepared, store

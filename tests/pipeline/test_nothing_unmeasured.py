@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from action.cli.check import prices, renderer
-from adapters.git import GitRepository
+from adapters.git.repository import GitRepository
 from adapters.store import open_store
 from engine.pipeline import World, measure, prepare, static
 from engine.runner.access import Access
 from schemas.errors import PromptVerdictError
 from schemas.pullrequests import PullRequest, Trust
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.repositories import Repository
 from tests.run.laboratory import HandClock, Scripted, completion
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from schemas.scorecard import ReasonCode
+from schemas.verdicts import ReasonCode
 from tests.pipeline.test_measure import LETTERS, measured, prepared, store
 from tests.run.laboratory import completion
 

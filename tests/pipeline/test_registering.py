@@ -14,8 +14,8 @@ from engine.runner.access import Access
 from schemas.errors import ConfigError
 from schemas.outcomes import MetricSpec, Score
 from schemas.providers import PROVIDERS, ProviderSpec
-from schemas.scorecard import VerdictStatus
 from schemas.use_cases import USE_CASES, UseCaseSpec
+from schemas.verdicts import VerdictStatus
 from tests.pipeline.test_measure import prepared
 from tests.run.laboratory import HandClock, completion
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from schemas.scorecard import ReasonCode, VerdictStatus
+from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.end_to_end.conftest import FILES
 from tests.pipeline.test_measure import (
     CASES,

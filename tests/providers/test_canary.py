@@ -86,7 +86,7 @@ def read(self, answer, latency_s, request):
 OpenAiProvider.read = read
 main(''')
 process.PROGRAM = there
-from action.cli import main
+from action.cli.main import main
 main()
 """
 SHIM = """#!/bin/sh

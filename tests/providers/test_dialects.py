@@ -5,7 +5,9 @@ import json
 import pytest
 
 from adapters.providers.anthropic import messages_body
-from adapters.providers.openai import OpenAiProvider, chat_body, read_chat, read_response, responses_body
+from adapters.providers.openai import OpenAiProvider
+from adapters.providers.openai_chat import chat_body, read_chat
+from adapters.providers.openai_responses import read_response, responses_body
 from adapters.providers.sdk import UnsupportedParameterError
 from adapters.providers.wire import BrokenOffError
 from schemas.outcomes import Completion, ErrorKind, Finish
@@ -163,8 +165,8 @@ async def test_an_answer_that_the_server_broke_off_is_tried_again(fake, provider
     with pytest.raises(BrokenOffError, match=said):
         chat(finish=said, content="bil")
     if api == "chat":
-        monkeypatch.setattr("adapters.providers.openai.FINISHES", {})
-        monkeypatch.setattr("adapters.providers.openai.BROKEN_OFF", {"stop"})
+        monkeypatch.setattr("adapters.providers.openai_chat.FINISHES", {})
+        monkeypatch.setattr("adapters.providers.openai_chat.BROKEN_OFF", {"stop"})
         answer = await provider.complete(request_of("x"), repetition=0, timeout_s=20)
         assert (answer.kind, answer.billed) == (ErrorKind.SERVER, True)
 

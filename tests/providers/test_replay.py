@@ -7,9 +7,10 @@ import pytest
 
 from adapters.prices import GenaiPrices
 from adapters.providers.registry import provider_for
-from schemas.config import ModelConfig, Price
+from schemas.config import ModelConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, ErrorKind, Finish, StoredCompletion, Usage
+from schemas.pricing import Price
 from tests.providers.conftest import request_of
 
 RECORDED = request_of("hello").model_copy(update={"origin": "https://api.openai.com/v1"})

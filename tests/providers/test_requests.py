@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.providers.anthropic import messages_body, read_message
-from adapters.providers.openai import chat_body, read_chat, read_response, responses_body
+from adapters.providers.openai_chat import chat_body, read_chat
+from adapters.providers.openai_responses import read_response, responses_body
 from adapters.providers.sdk import UnsupportedParameterError
 from adapters.providers.wire import MalformedError, allowance, error_details, error_kind, retry_after_s
 from schemas.outcomes import Allowance, Completion, ErrorKind, Usage

@@ -7,10 +7,13 @@ import pytest
 
 from adapters.prices import GenaiPrices
 from adapters.providers.anthropic import read_message
-from adapters.providers.openai import OpenAiProvider, read_chat, read_response
+from adapters.providers.openai import OpenAiProvider
+from adapters.providers.openai_chat import read_chat
+from adapters.providers.openai_responses import read_response
 from engine.planning.call_cost import bill, neutral, unpriced, worst_case
-from schemas.config import ModelConfig, Price
+from schemas.config import ModelConfig
 from schemas.outcomes import Usage
+from schemas.pricing import Price
 from schemas.prompts import Parameters
 from tests.fakes.llm import answer_of
 from tests.providers.conftest import request_of

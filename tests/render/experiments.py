@@ -17,18 +17,9 @@ from engine.runner.experiment import ArmPlan, Endpoint, Experiment, ExperimentRe
 from engine.scorecard.build_scorecard import measured_card
 from engine.scorecard.build_scorecard import scorecard as assembled
 from evaluators.registry import evaluator_for
-from schemas.config import (
-    Budget,
-    CommentPolicy,
-    Floor,
-    GateConfig,
-    LineageConfig,
-    Margins,
-    Mode,
-    RunConfig,
-    SlicePolicy,
-)
+from schemas.config import Budget, CommentPolicy, LineageConfig, Mode, RunConfig
 from schemas.detection import LineageChange
+from schemas.gate_config import Floor, GateConfig, Margins, SlicePolicy
 from schemas.outcomes import (
     Arm,
     Cell,

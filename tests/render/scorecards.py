@@ -5,32 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from itertools import cycle, islice
 
-from schemas.config import Mode, SlicePolicy
+from schemas.config import Mode
+from schemas.diffs import DiffHunk, DiffLine, PromptDiff
+from schemas.effects import Answer, CaseEffect, ClassEffect, Confusion, CostEffect, CostPart, Effect, LatencyEffect
+from schemas.gate_config import SlicePolicy
 from schemas.prompts import Finding
-from schemas.scorecard import (
-    Answer,
-    CaseEffect,
-    Change,
-    ClassEffect,
-    CommitRef,
-    Confidence,
-    Confusion,
-    CostEffect,
-    CostPart,
-    DiffHunk,
-    DiffLine,
-    Effect,
-    Interval,
-    LatencyEffect,
-    LineageCard,
-    PromptDiff,
-    Reason,
-    ReasonCode,
-    Scorecard,
-    Spending,
-    VerdictStatus,
-)
+from schemas.scorecard import Change, CommitRef, Confidence, LineageCard, Scorecard, Spending
 from schemas.use_cases import UseCase
+from schemas.verdicts import Interval, Reason, ReasonCode, VerdictStatus
 
 BASE, MERGE_BASE, HEAD = "9f8e7d6" + "a1" * 16 + "b", "9f8e7d6" + "a1" * 16 + "b", "0a1b2c3" + "d4" * 16 + "e"
 LABELS = ("billing", "refunds", "technical_support", "account_access")

@@ -1,7 +1,7 @@
 """Annotations on changed prompt lines."""
 
 from engine.render.annotations import Annotation, scorecard_annotations, workflow_command
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.render.scorecards import TRIAGE_DIFF, approved, blocked, lineage, scorecard
 
 

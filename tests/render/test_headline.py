@@ -4,8 +4,9 @@ import pytest
 
 from engine.render.markdown import full_title, markdown
 from engine.scorecard.headline import explained, summary, title
-from schemas.config import SlicePolicy
-from schemas.scorecard import Answer, CaseEffect, Effect, Interval, Reason, ReasonCode, VerdictStatus
+from schemas.effects import Answer, CaseEffect, Effect
+from schemas.gate_config import SlicePolicy
+from schemas.verdicts import Interval, Reason, ReasonCode, VerdictStatus
 from tests.render.scorecards import lineage, resume, scorecard, triage
 
 BLOCKED, APPROVED = VerdictStatus.BLOCKED, VerdictStatus.APPROVED

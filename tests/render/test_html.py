@@ -13,8 +13,10 @@ from hypothesis import Phase, example, given, settings
 from engine.render.html import html_report
 from engine.render.limits import REPORT, Limits
 from engine.render.markdown import Links
+from schemas.diffs import DiffHunk, DiffLine, PromptDiff
+from schemas.effects import Answer, CaseEffect
 from schemas.prompts import Finding
-from schemas.scorecard import Answer, CaseEffect, DiffHunk, DiffLine, PromptDiff, VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.render.scorecards import STATES, TRIAGE_DIFF, blocked, lineage, resume, scorecard, triage
 from tests.render.surfaces import hostile_texts, runner_commands
 from tests.render.test_ladder import many

@@ -13,8 +13,9 @@ from engine.render.check_text import check_text
 from engine.render.limits import CHECK_FIELD, COMMENT, JOB_SUMMARY, Limits
 from engine.render.markdown import markdown
 from engine.render.signs import VERDICT_WORDS
+from schemas.effects import Answer, CaseEffect
 from schemas.prompts import Finding
-from schemas.scorecard import Answer, CaseEffect, Reason, ReasonCode, VerdictStatus
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 from tests.render.scorecards import blocked, lineage, resume, scorecard, triage
 from tests.render.surfaces import hostile_texts, page
 

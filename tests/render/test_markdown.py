@@ -4,7 +4,8 @@ import pytest
 
 from engine.render.limits import COMMENT
 from engine.render.markdown import MARKER, Links, markdown
-from schemas.scorecard import Confidence, Confusion
+from schemas.effects import Confusion
+from schemas.scorecard import Confidence
 from tests.render.golden import check_golden
 from tests.render.scorecards import STATES, blocked, lineage, scorecard
 

@@ -20,8 +20,10 @@ from engine.render.readings import (
     unusual_answers,
 )
 from engine.render.terminal import terminal
-from schemas.config import SlicePolicy
-from schemas.scorecard import CaseEffect, CostPart, Effect, Interval, PromptDiff, VerdictStatus
+from schemas.diffs import PromptDiff
+from schemas.effects import CaseEffect, CostPart, Effect
+from schemas.gate_config import SlicePolicy
+from schemas.verdicts import Interval, VerdictStatus
 from tests.render.scorecards import lineage, scorecard, triage
 
 

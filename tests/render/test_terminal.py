@@ -3,8 +3,10 @@
 import pytest
 
 from engine.render.terminal import terminal
+from schemas.diffs import DiffHunk, DiffLine
+from schemas.effects import Answer, CaseEffect
 from schemas.prompts import Finding
-from schemas.scorecard import Answer, CaseEffect, DiffHunk, DiffLine, VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.render.golden import check_golden
 from tests.render.scorecards import STATES, TRIAGE_DIFF, approved, blocked, lineage, scorecard
 

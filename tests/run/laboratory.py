@@ -12,8 +12,9 @@ from engine.gate.cells import Batch
 from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan, Endpoint, Experiment
 from engine.runner.run import run
-from schemas.config import ModelConfig, Price, RunConfig
+from schemas.config import ModelConfig, RunConfig
 from schemas.outcomes import Arm, Completion, Finish, MetricSpec, Score, Usage
+from schemas.pricing import Price
 from schemas.prompts import Message, Parameters, Request
 from schemas.testsets import TestCase
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.planning.call_cost import bill, decompose, estimate, neutral, worst_case
-from schemas.config import Price
 from schemas.outcomes import Usage
+from schemas.pricing import Price
 from schemas.prompts import Parameters
 from tests.run.laboratory import asked
 

@@ -4,8 +4,8 @@ import pytest
 
 from engine.doubts.form_drift import chance, form_drift
 from schemas.outcomes import Arm, Cell, Finish, Outcome
-from schemas.scorecard import ReasonCode, VerdictStatus
 from schemas.testsets import TestCase
+from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.run.laboratory import completion
 
 LABELS = ("billing", "refunds")

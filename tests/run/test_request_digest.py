@@ -4,7 +4,8 @@ import pytest
 
 from engine.planning.plan import ArmSource, request_of
 from evaluators.judging import judge_request
-from schemas.config import ModelConfig, Price
+from schemas.config import ModelConfig
+from schemas.pricing import Price
 from schemas.prompts import Dialect, Message, Parameters, PromptFile, Request
 
 PARAMETERS = {

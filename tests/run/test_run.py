@@ -13,7 +13,7 @@ from engine.gate.cells import Batch
 from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan, Endpoint, Progress
 from engine.runner.run import run
-from schemas.config import Price, RunConfig
+from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError, StoreError
 from schemas.outcomes import (
     Arm,
@@ -24,6 +24,7 @@ from schemas.outcomes import (
     MetricSpec,
     Score,
 )
+from schemas.pricing import Price
 from tests.run.laboratory import MODEL, PRICE, HandClock, SaysYes, Scripted, asked, completion, experiment, run_one
 
 

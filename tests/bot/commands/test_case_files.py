@@ -19,8 +19,8 @@ from bot.commands.patches import Patch
 from bot.commands.protect import Protect
 from bot.commands.replies import answer_body, patch_text, said
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
-from schemas.config import GateConfig
 from schemas.experiments import CellOutcome, ExperimentCase, ExperimentRecord
+from schemas.gate_config import GateConfig
 from schemas.outcomes import MetricSpec
 from schemas.trees import TreeEntry
 from tests.bot.hosting import START

@@ -15,7 +15,7 @@ from bot.webhooks.routing import read_event
 from engine.render.markdown import MARKER
 from schemas.errors import HostError
 from schemas.host import Role
-from schemas.scorecard import Reason, ReasonCode, VerdictStatus
+from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 from tests.bot.hosting import REPO, MemoryHost, Ticking
 from tests.render import scorecards
 

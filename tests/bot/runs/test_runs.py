@@ -11,7 +11,7 @@ from adapters.github.checks import AppHost
 from bot.worker import assemble
 from schemas.errors import StoreError
 from schemas.pullrequests import Trust
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.bot.scripted import FILES, GATE, PROMPT, Scripted
 from tests.bot.whole import Whole
 from tests.fakes.github import FakeGitHub

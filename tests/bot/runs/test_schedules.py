@@ -27,7 +27,7 @@ from bot.store.values import APPROVE
 from bot.webhooks.intents import PullRequestMoved
 from engine.approvals.contributors import Contributors
 from schemas.host import CheckConclusion, ReviewState, Role
-from schemas.scorecard import VerdictStatus
+from schemas.verdicts import VerdictStatus
 from tests.bot.schedules import BASES, CONTENTS, GAP, WEEK, Fault, Town, stores
 
 SCHEDULES = int(os.environ.get("SCHEDULES", "12"))

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from adapters.git_program import run_git
+from adapters.git.program import run_git
 from benchmarks.damage import WAYS
 from bot.runs.source_cache import SourceCache, _locked
 from bot.store.values import RepositoryRef

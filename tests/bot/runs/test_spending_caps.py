@@ -10,8 +10,9 @@ from adapters.prices import GenaiPrices
 from adapters.store import open_store
 from bot.runs.spending_caps import SpendingCaps
 from bot.settings import Caps
-from schemas.config import ModelConfig, Price
+from schemas.config import ModelConfig
 from schemas.errors import BudgetExceeded
+from schemas.pricing import Price
 from tests.run.laboratory import HandClock, Scripted, experiment, run_one
 
 D = Decimal

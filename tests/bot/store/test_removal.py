@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from action.cli.check import prices, renderer
-from adapters.git import GitRepository
+from adapters.git.repository import GitRepository
 from adapters.store import open_store
 from bot.operations.housekeeping import UNDER_WAY, keep_house
 from bot.runs.provenance import provenance_of

@@ -11,12 +11,14 @@ from sqlalchemy import text
 from bot.store.columns import Instant, Money
 from bot.store.retention import Retention
 from bot.store.values import Measured, PromptVersion, RepositoryRef, RunKind, RunState, TestSetSnapshot
-from schemas.config import GateConfig
+from schemas.effects import CostEffect, Effect
 from schemas.errors import StoreError
 from schemas.experiments import ExperimentRecord
+from schemas.gate_config import GateConfig
 from schemas.outcomes import MetricSpec
-from schemas.scorecard import CostEffect, Effect, Interval, LineageCard, Spending, VerdictStatus
+from schemas.scorecard import LineageCard, Spending
 from schemas.use_cases import UseCase
+from schemas.verdicts import Interval, VerdictStatus
 from tests.bot.cards import card
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123456, UTC)

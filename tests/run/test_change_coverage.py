@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from action.cli.check import renderer
-from engine.planning.reach import RenderedSide, unreached
+from engine.planning.change_coverage import RenderedSide, unreached
 from schemas.ports import RenderJob
 from schemas.prompts import Dialect, Message, PromptFile, Role
 from schemas.testsets import TestCase

@@ -1,7 +1,6 @@
-"""Which parts of a template's change reach a test case: what no case reaches is not measured, whatever the verdict.
+"""Mutants of a Jinja template: versions in which one part of a change is missing or marked.
 
-A change of a Jinja template is taken apart into its tokens. A part is reached when doing without it changes what is
-sent for at least one case. These parts are tried:
+A part of the change is reached when its mutant changes what is sent for at least one case. These parts are tried:
 
 * every literal (text between tags, a string, a number) that the change adds or removes: with a mark in it, does any
   request of its version differ?
@@ -10,36 +9,24 @@ sent for at least one case. These parts are tried:
 * every ``{{ output }}`` that it adds or removes: without it?
 * every name that it adds or removes: with another value in its place? A variable that no case has is never reached.
 * every stretch that the change touches: with the old tokens in its place, does any request of the new version differ?
-
-This is mutation testing of the change, with the test set as the tests (DeMillo, Lipton and Sayward 1978). Templates
-without logic need none of it: all of their text is in every request.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, islice
+from itertools import combinations
 
 from engine.detection.prompt_diff import compare
-from engine.readers.dialects import Token, jinja_tokens, parses, variables_of
-from schemas.ports import RenderFailure, RenderJob, TemplateRenderer
-from schemas.prompts import Dialect, Message, PromptFile
-from schemas.testsets import TestCase
+from engine.readers.dialects import Token, jinja_tokens, parses
 
 MARK = "\ue000"
 """A private-use character: put into a literal, it shows where the literal goes."""
 TOKEN_PAIRS = 4_000_000
 """Tokens before × tokens after that are aligned."""
-MAX_PARTS = 1_000
-"""Parts of one change that are tried; a larger change can't be told to be reached."""
 MAX_LOGICAL = 40
 """Stretches of logic up to which several are undone together."""
-MAX_RENDERS = 200_000
-"""Renderings for one change: what isn't reached by then counts as not reached."""
-FIRST_CASES = 4
-"""Cases that every part is tried with first; most parts are reached by any case."""
 MAX_TOGETHER = 3
 """Stretches that are undone together where one alone gives no valid template (an ``if`` and its ``endif``)."""
 LITERALS = ("data", "string", "integer", "float")
@@ -51,27 +38,14 @@ OTHERS = (f"'{MARK}'", "''")
 """What is put in a name's place."""
 NOWHERE = "promptverdict_undefined"
 """A name that nothing defines."""
-
-Rendered = Sequence[tuple[Message, ...]]
-Texts = Mapping[str, str]
-"""The texts of a prompt by name: ``message 1`` and the names of its partials."""
 Stretch = tuple[int, int, int, int]
 """Tokens ``before[i:j]`` that became ``after[k:m]``."""
 
 
 @dataclass(frozen=True)
-class RenderedSide:
-    """One version of a prompt with what is sent for each case."""
+class Mutant:
+    """A version of one text of a prompt."""
 
-    prompt: PromptFile
-    rendered: Rendered
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A version of one side's text in which a part of the change is missing or marked."""
-
-    side: RenderedSide
     name: str
     """Which text of the prompt it changes."""
     text: str
@@ -83,53 +57,11 @@ class _Part:
     """Parts with the same key are variants of one part: it is reached where any of them shows."""
 
 
-def unreached(
-    before: RenderedSide, after: RenderedSide, cases: Sequence[TestCase], renderer: TemplateRenderer
-) -> tuple[str, ...]:
-    """Returns the parts of a change that no case reaches, as places: ``line 3``, ``line 7 of shared/rules.md``.
-
-    Empty where all of the change is measured. Both sides have a rendering for every case.
-    """
-    if after.prompt.dialect is not Dialect.JINJA and before.prompt.dialect is not Dialect.JINJA:
-        return ()
-    old, new = _texts(before.prompt), _texts(after.prompt)
-    changed = [name for name in (old.keys() | new.keys()) if old.get(name) != new.get(name)]
-    if not any(_has_logic(texts.get(name, "")) for texts in (old, new) for name in texts):
-        return ()
-    given = frozenset(name for case in cases for name in case.inputs)
-    parts: list[_Part] = []
-    missed: list[_Part] = []
-    for name in sorted(changed):
-        change = _Change(name, (old.get(name, ""), new.get(name, "")), (before, after))
-        missed += change.ungiven(given)
-        parts += islice(change.parts(), MAX_PARTS + 1)
-        if len(parts) > MAX_PARTS:
-            return (f"more than {MAX_PARTS:,} changes of its logic, too many to tell which of them a case reaches",)
-    missed += _missed(parts, cases, renderer)
-    return tuple(dict.fromkeys(_place(part, len(after.prompt.messages)) for part in missed))
-
-
-def _texts(prompt: PromptFile) -> dict[str, str]:
-    messages = {f"message {number}": message.content for number, message in enumerate(prompt.messages, 1)}
-    return {**messages, **prompt.included}
-
-
-def _has_logic(text: str) -> bool:
-    """Returns whether text may stay away or be chosen: a tag, a filter, a test, an inline ``if``."""
-    if "{%" in text:
-        return True
-    tokens = [token for token in jinja_tokens(text) if token.kind not in ("data", "whitespace")]
-    return any(token.kind == "operator" and token.value not in (".", "-") for token in tokens) or any(
-        token.kind == "name" and token.value in ("if", "is", "or", "and", "not", "in") for token in tokens
-    )
-
-
-class _Change:
+class TemplateChange:
     """What a change does to one text of a prompt."""
 
-    def __init__(self, name: str, texts: tuple[str, str], sides: tuple[RenderedSide, RenderedSide]) -> None:
+    def __init__(self, name: str, texts: tuple[str, str]) -> None:
         self._name = name
-        self._sides = sides
         self._tokens = jinja_tokens(texts[0]), jinja_tokens(texts[1])
         coded = [[f"{token.kind} {token.value}" for token in side] for side in self._tokens]
         self._stretches = compare(coded[0], coded[1], TOKEN_PAIRS)
@@ -140,23 +72,23 @@ class _Change:
             yield from ((1, index) for index in range(k, m))
             yield from ((0, index) for index in range(i, j))
 
-    def _part(self, side: int, index: int, text: str, of: tuple[str, int] | None = None) -> _Part:
+    def _mutant(self, side: int, index: int, text: str, of: tuple[str, int] | None = None) -> Mutant:
         line = self._tokens[side][index].line
-        return _Part(self._sides[side], self._name, text, line, removed=side == 0, of=of)
+        return Mutant(self._name, text, line, removed=side == 0, of=of)
 
-    def parts(self) -> Iterator[_Part]:
-        """Everything that a case has to reach."""
+    def mutants(self) -> Iterator[Mutant]:
+        """Yields a mutant, or several variants of one, for each part that a case has to reach."""
         for number, (side, index) in enumerate(self._places()):
             tokens = self._tokens[side]
             if text := _marked(tokens, index):
-                yield self._part(side, index, text)
+                yield self._mutant(side, index, text)
             if text := _with_marked_body(tokens, index) or _without_output(tokens, index):
-                yield self._part(side, index, text)
+                yield self._mutant(side, index, text)
             if self._drops(side, index) and (text := _with_marked_else(tokens, index)):
-                yield self._part(side, index, text)
+                yield self._mutant(side, index, text)
             for text in _with_other_values(tokens, index):
-                yield self._part(side, index, text, of=(self._name, number))
-        yield from _undone(self._name, self._tokens, self._stretches, self._sides[1])
+                yield self._mutant(side, index, text, of=(self._name, number))
+        yield from _undone(self._name, self._tokens, self._stretches)
 
     def _drops(self, side: int, index: int) -> bool:
         """Returns whether the tag that ends here can take away text of the other version: what stood there without the
@@ -174,13 +106,12 @@ class _Change:
         inside, outside = _words(tokens[index:end]), _words([*tokens[own[0] : index], *tokens[end : own[1]]])
         return len(before & inside) > len(before & outside)
 
-    def ungiven(self, given: frozenset[str]) -> Iterator[_Part]:
-        """The names of variables that no case has."""
-        unknown = [variables_of(side.prompt) - given for side in self._sides]
+    def ungiven(self, unknown: tuple[frozenset[str], frozenset[str]]) -> Iterator[Mutant]:
+        """Yields the places of the variables that no case has; ``unknown``: their names before and after."""
         for side, index in self._places():
             tokens = self._tokens[side]
             if tokens[index].value in unknown[side] and _is_name(tokens, index):
-                yield self._part(side, index, "")
+                yield self._mutant(side, index, "")
 
 
 def _marked(tokens: Sequence[Token], index: int) -> str | None:
@@ -211,7 +142,7 @@ def _with_marked_body(tokens: Sequence[Token], index: int) -> str | None:
 
 
 def _with_marked_else(tokens: Sequence[Token], index: int) -> str | None:
-    """The text with a mark where an ``if`` that has no ``else`` says nothing; the token ends its tag."""
+    """Returns the text with a mark where an ``if`` that has no ``else`` says nothing; the token ends its tag."""
     end = _end_of_if(tokens, index)
     if end is None or _keyword(tokens, end, forward=True) != "endif":
         return None
@@ -291,9 +222,9 @@ def _joined(before: Sequence[Token], between: str, after: Sequence[Token]) -> st
 
 
 def _undone(
-    name: str, tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequence[Stretch], after: RenderedSide
-) -> Iterator[_Part]:
-    """The new text with each stretch as it was; with the fewest others where it isn't valid alone."""
+    name: str, tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequence[Stretch]
+) -> Iterator[Mutant]:
+    """Yields the new text with each stretch as it was; with the fewest others where it isn't valid alone."""
     logical = [stretch for stretch in stretches if _is_logical(tokens, stretch)]
     done: set[Stretch] = set()
     for together in range(1, MAX_TOGETHER + 1):
@@ -303,7 +234,7 @@ def _undone(
             text = _without(tokens, chosen)
             if parses(text):
                 done |= set(chosen)
-                yield _Part(after, name, text, _line(tokens[1], chosen[0][2]))
+                yield Mutant(name, text, _line(tokens[1], chosen[0][2]))
         logical_left = [stretch for stretch in logical if stretch not in done]
         if not logical_left or len(logical) > MAX_LOGICAL:
             break
@@ -327,51 +258,3 @@ def _without(tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequenc
 
 def _line(tokens: Sequence[Token], index: int) -> int:
     return tokens[min(index, len(tokens) - 1)].line if tokens else 1
-
-
-def _missed(parts: Sequence[_Part], cases: Sequence[TestCase], renderer: TemplateRenderer) -> list[_Part]:
-    """The parts that change nothing for any case."""
-    left = list(parts)
-    budget = MAX_RENDERS
-    start, size = 0, FIRST_CASES
-    while left and start < len(cases) and budget > 0:
-        stop = min(len(cases), start + size, start + max(1, budget // len(left)))
-        jobs = [_job(part, case) for part in left for case in cases[start:stop]]
-        budget -= len(jobs)
-        results = renderer.render(jobs)
-        tried = stop - start
-        shows = [
-            _differs(results[number * tried : (number + 1) * tried], part.side.rendered[start:stop])
-            for number, part in enumerate(left)
-        ]
-        reached = {part.of for part, shown in zip(left, shows, strict=True) if shown}
-        left = [
-            part
-            for part, shown in zip(left, shows, strict=True)
-            if not shown and (part.of is None or part.of not in reached)
-        ]
-        start, size = stop, size * 8
-    return left
-
-
-def _differs(results: Sequence[tuple[Message, ...] | RenderFailure], as_it_is: Rendered) -> bool:
-    return any(
-        isinstance(result, RenderFailure) or result != sent for result, sent in zip(results, as_it_is, strict=True)
-    )
-
-
-def _job(part: _Part, case: TestCase) -> RenderJob:
-    prompt = part.side.prompt
-    messages = tuple(
-        Message(role=message.role, content=part.text) if part.name == f"message {number}" else message
-        for number, message in enumerate(prompt.messages, 1)
-    )
-    partials = {**prompt.included, part.name: part.text} if part.name in prompt.included else prompt.included
-    return RenderJob(dialect=prompt.dialect, messages=messages, variables=case.inputs, partials=partials)
-
-
-def _place(part: _Part, messages: int) -> str:
-    where = f"line {part.line}"
-    if not part.name.startswith("message ") or messages > 1:
-        where += f" of {part.name}"
-    return f"{where} of the old version" if part.removed else where

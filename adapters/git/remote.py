@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from adapters.git import GitRepository, batches
+from adapters.git.repository import GitRepository, batches
 from schemas.errors import HostUnavailable, SourceError
 from schemas.trees import Merge, TreeEntry
 

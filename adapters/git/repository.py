@@ -13,23 +13,22 @@ import subprocess
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
-from adapters.git_program import HARMLESS, environment, run_git, text
-from schemas.errors import SourceError, UsageError
+from adapters.git.program import HARMLESS, environment, run_git, text
+from schemas.errors import SourceError
 from schemas.trees import Merge, TreeChange, TreeEntry
 
 LARGEST_BLOB = 16 * 2**20
 """Bytes. Readers refuse far smaller files; this only keeps a hostile blob out of memory."""
-LARGEST_UNTRACKED = 8 * 2**20
-"""Bytes. A snapshot of the worktree leaves out larger untracked files: they can't be prompts."""
 RENAME_LIMIT = 200
 """Most added and deleted files among which git searches similar ones. It always finds identical ones."""
 EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
+
+_NOWHERE = TreeEntry(path="", mode="", blob="")
 
 
 def batches(paths: Iterable[str], size: int = 500) -> Iterator[list[str]]:
@@ -75,70 +74,6 @@ class GitRepository:
         )
         if done.returncode:
             raise SourceError(f"git can't start a repository: {text(done.stderr)[-300:]}", where=str(folder))
-
-    # -- commits and refs
-
-    def resolve(self, ref: str) -> str:
-        """Returns the commit that ``ref`` names. Raises UsageError, with similar refs as the fix."""
-        if ref and not ref.startswith("-") and "\0" not in ref:
-            found = self._in("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False)
-            if not found.returncode:
-                return found.stdout.decode().strip()
-        raise self._unknown(ref)
-
-    def _unknown(self, ref: str) -> UsageError:
-        if not self._in("rev-list", "--all", "--max-count=1").stdout:
-            return UsageError(
-                "the repository has no commits yet", where=str(self.path), hint="commit your prompts first"
-            )
-        if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", ref):
-            return UsageError(f"commit {ref} isn't in this clone", hint=f"git fetch origin {ref}")
-        listed = self._in("for-each-ref", "--count=5000", "--format=%(refname:lstrip=2)").stdout
-        names = text(listed).splitlines()
-        short = {name.rpartition("/")[2]: name for name in reversed(names)}
-        alike = [name for name in names if name.endswith(f"/{ref}")] + get_close_matches(ref, names, 3, 0.6)
-        alike += [short[near] for near in get_close_matches(ref, short, 3, 0.6)]
-        if alike:
-            hint = f"did you mean {' or '.join(list(dict.fromkeys(alike))[:3])}?"
-        elif self.is_shallow:
-            hint = f"this is a shallow clone: git fetch --unshallow origin {ref}"
-        else:
-            hint = "git branch --all lists what there is"
-        return UsageError(f"unknown ref {ref!r}", hint=hint)
-
-    def default_branch(self) -> str:
-        """Returns the ref that pull requests go to: ``origin/HEAD``'s, else main or master. Raises UsageError."""
-        refs = ["refs/remotes/origin/HEAD"]
-        refs += [f"refs/{place}/{name}" for place in ("remotes/origin", "heads") for name in ("main", "master")]
-        listed = self._in("for-each-ref", "--format=%(refname) %(symref)", *refs).stdout
-        there = dict(line.split(" ", 1) for line in text(listed).splitlines())
-        head = there.get(refs[0])
-        for ref in ([head] if head else []) + refs[1:]:
-            if ref in there or ref == head:
-                return re.sub("^refs/(remotes|heads)/", "", ref)
-        self.resolve("HEAD")
-        raise UsageError(
-            "can't tell which branch pull requests go to",
-            hint="pass --base REF, or say it once: git remote set-head origin --auto",
-        )
-
-    def merge_base(self, a: str, b: str) -> str | None:
-        """Returns the best common ancestor of two commits; ``None`` if they have none.
-
-        Raises SourceError where a shallow clone hides it.
-        """
-        found = self._in("merge-base", self._id(a), self._id(b), check=False)
-        if not found.returncode:
-            return found.stdout.decode().split()[0]
-        if found.returncode != 1:
-            raise self._failure(found)
-        if self.is_shallow:
-            raise SourceError(
-                f"the common ancestor of {a[:12]} and {b[:12]} lies beyond this shallow clone",
-                where=str(self.path),
-                hint="git fetch --unshallow; in actions/checkout: fetch-depth: 0",
-            )
-        return None
 
     def merge(self, base: str, head: str) -> Merge:
         """Returns what merging ``head`` into ``base`` gives, as ``git merge`` does it; nothing is written to the
@@ -265,47 +200,6 @@ class GitRepository:
             contents[blob] = answer[start : at - 1]
         return contents
 
-    # -- uncommitted edits
-
-    def worktree_root(self) -> Path:
-        """Returns the worktree's top folder. Raises SourceError in a bare repository."""
-        if self.is_bare:
-            raise SourceError("a bare repository has no worktree", where=str(self.path), hint="run it in a clone")
-        top = self._git("-C", str(self.path), "rev-parse", "--show-toplevel").stdout
-        return Path(os.fsdecode(top).removesuffix("\n"))
-
-    def worktree_snapshot(self, parent: str | None = None) -> str:
-        """Returns a commit of the worktree as it is now: staged, unstaged and untracked files that aren't ignored.
-
-        Writes to neither the index nor the repository. The commit lives in a temporary object store, deleted with this
-        object. Raises SourceError without a worktree or in the middle of a merge.
-        """
-        if self.is_bare:
-            raise SourceError("a bare repository has no worktree", where=str(self.path), hint="leave --worktree out")
-        top = str(self.worktree_root())
-        index = self._git_path("index")
-        scratch = self._scratch()
-        copy = Path(scratch["GIT_OBJECT_DIRECTORY"], "index")
-        if (self.git_dir / index).exists():
-            # The copy keeps the modification time: git compares it with the files' to find changed ones.
-            shutil.copy2(self.git_dir / index, copy)
-        env = {**scratch, **environment(HARMLESS | self._filters_off()), **_NOBODY, "GIT_INDEX_FILE": str(copy)}
-
-        def inside(*command: str, stdin: bytes = b"") -> bytes:
-            return self._git(
-                f"--git-dir={self.git_dir}", f"--work-tree={top}", *command, stdin=stdin, env=env, cwd=top
-            ).stdout
-
-        if inside("ls-files", "--unmerged"):
-            raise SourceError("the worktree is in the middle of a merge", where=top, hint="finish or abort it first")
-        changed = inside("ls-files", "-z", "--modified", "--deleted").split(b"\0")
-        untracked = inside("ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
-        changed += [path for path in untracked if _is_small_file(os.path.join(os.fsencode(top), path))]  # noqa: PTH118
-        inside("update-index", "-z", "--add", "--remove", "--replace", "--stdin", stdin=b"\0".join(changed))
-        tree = inside("write-tree").decode().strip()
-        parents = ("-p", self._id(parent)) if parent else ()
-        return inside("commit-tree", self._id(tree), *parents, "-m", "worktree").decode().strip()
-
     def _git_path(self, name: str) -> Path:
         return Path(os.fsdecode(self._in("rev-parse", "--git-path", name).stdout).removesuffix("\n"))
 
@@ -320,14 +214,6 @@ class GitRepository:
             **self._env,
             "GIT_OBJECT_DIRECTORY": self._store,
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"',
-        }
-
-    def _filters_off(self) -> dict[str, str]:
-        """Returns settings that switch off every filter driver of the repository's own configuration."""
-        listed = self._in("config", "-z", "--name-only", "--get-regexp", r"^filter\.", check=False).stdout
-        drivers = {text(name).rpartition(".")[0] for name in listed.split(b"\0") if name}
-        return {f"{driver}.{key}": "" for driver in sorted(drivers) for key in ("clean", "process")} | {
-            f"{driver}.required": "false" for driver in sorted(drivers)
         }
 
     # -- the git program
@@ -392,21 +278,3 @@ class GitRepository:
                 before=None if status[0] in "AC" else TreeEntry(path=old, mode=mode_before, blob=blob_before),
                 after=None if status[0] == "D" else TreeEntry(path=new, mode=mode_after, blob=blob_after),
             )
-
-
-_NOBODY = {
-    f"GIT_{who}_{what}": value
-    for who in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "promptverdict"), ("EMAIL", "promptverdict"), ("DATE", "@0 +0000"))
-}
-"""Author of a snapshot: the same worktree gives the same commit."""
-_NOWHERE = TreeEntry(path="", mode="", blob="")
-
-
-def _is_small_file(path: bytes) -> bool:
-    """Returns whether ``path`` is a file or link within the size limit. A nested repository (``folder/``) isn't."""
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return False
-    return not path.endswith(b"/") and found.st_size <= LARGEST_UNTRACKED

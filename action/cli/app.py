@@ -1,0 +1,295 @@
+"""The commands of ``promptverdict``, as they are declared. The code of each is imported when it runs."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from action.cli.bot_process import become_bot
+from action.cli.options import (
+    Base,
+    BudgetUsd,
+    Colour,
+    Format,
+    Head,
+    Lineages,
+    ListFormat,
+    Repo,
+    SchemaName,
+    Store,
+    WorkflowForm,
+    Worktree,
+)
+from action.exits import Exit
+
+app = typer.Typer(
+    name="promptverdict",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Measures what a pull request does to your prompts, and says whether it may be merged.",
+    epilog="Start with: promptverdict init, then promptverdict plan (spends nothing), then promptverdict check.",
+)
+tests_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after test sets.")
+app.add_typer(tests_app, name="tests")
+store_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the answers that were paid for.")
+app.add_typer(store_app, name="store")
+
+
+@app.command(
+    epilog="Exit codes: 0 may be merged (approved, nothing to evaluate, or inconclusive that passes); 1 blocked; "
+    "2 wrong usage or configuration; 3 could not be measured; 4 inconclusive that doesn't pass; 5 needs review.",
+)
+def check(
+    *,
+    repo: Repo = Path(),
+    base: Base = None,
+    head: Head = "HEAD",
+    lineage: Lineages = None,
+    worktree: Worktree = False,
+    output_format: Annotated[Format, typer.Option("--format", help="How the scorecard is printed.")] = Format.TERMINAL,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="DIR", help="Also write scorecard.json, scorecard.md and report.html here."),
+    ] = None,
+    budget: BudgetUsd = None,
+    prices_at: Annotated[
+        datetime | None,
+        typer.Option("--prices-at", formats=["%Y-%m-%d"], metavar="DATE", help="Count with the prices of that day."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before money is spent.")] = False,
+    store: Store = None,
+    color: Colour = None,
+) -> None:
+    """Run baseline and candidate prompts on the committed test sets and give the verdict."""
+    from adapters.call_process.process import started_for
+
+    calling = started_for(os.environ)  # it imports what it needs while we import what we need
+    from action.cli.check import CheckOptions
+    from action.cli.check import check as run
+
+    _exit(
+        run(
+            CheckOptions(
+                repo=repo,
+                base=base,
+                head=head,
+                lineages=tuple(lineage or ()),
+                worktree=worktree,
+                format=output_format.value,
+                output=output,
+                budget_usd=_usd(budget),
+                yes=yes,
+                store=store,
+                color=color,
+                prices_at=prices_at.date() if prices_at else None,
+            ),
+            calling,
+        )
+    )
+
+
+@app.command()
+def plan(
+    *,
+    repo: Repo = Path(),
+    base: Base = None,
+    head: Head = "HEAD",
+    lineage: Lineages = None,
+    worktree: Worktree = False,
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How the plan is printed.")] = (
+        ListFormat.TERMINAL
+    ),
+) -> None:
+    """Show what check would run and why, with calls, tokens and USD by arm. Spends nothing."""
+    from action.cli.plan import PlanOptions
+    from action.cli.plan import plan as run
+
+    _exit(
+        run(
+            PlanOptions(
+                repo=repo,
+                base=base,
+                head=head,
+                lineages=tuple(lineage or ()),
+                worktree=worktree,
+                format=output_format.value,
+            )
+        )
+    )
+
+
+@app.command()
+def init(
+    *,
+    repo: Repo = Path(),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the files, write nothing.")] = False,
+    form: Annotated[
+        WorkflowForm,
+        typer.Option("--workflow", help="short calls a shared workflow; long has every step; enterprise no artifacts."),
+    ] = WorkflowForm.SHORT,
+    action: Annotated[
+        str,
+        typer.Option("--action", metavar="URL", envvar="PROMPTVERDICT_ACTION", help="Where the Action is released."),
+    ] = "https://github.com/prompt-verdict/prompt-verdict",
+) -> None:
+    """Find the prompts and test sets of this repository; write promptverdict.yaml and the workflow."""
+    from action.cli.init import init as run
+
+    _exit(run(repo, dry_run=dry_run, form=form.value, action=action))
+
+
+@app.command()
+def diff(
+    lineage: Annotated[str, typer.Argument(help="Its name in promptverdict.yaml, or the path of a prompt.")],
+    before: Annotated[str | None, typer.Argument(metavar="REF", help="From (default: the merge base).")] = None,
+    after: Annotated[str, typer.Argument(metavar="REF", help="To.")] = "HEAD",
+    *,
+    repo: Repo = Path(),
+    color: Colour = None,
+) -> None:
+    """Show two versions of a lineage side by side; renames are followed."""
+    from action.cli.diff import diff as run
+
+    _exit(run(repo, lineage, before, after, color=color))
+
+
+@app.command()
+def power(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Test sets (default: those of the configuration).")
+    ] = None,
+    *,
+    repo: Repo = Path(),
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+) -> None:
+    """Say what a test set can detect, without any run: drops it can rule out, drops it would block."""
+    from action.cli.power import power as run
+
+    _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
+
+
+@app.command()
+def decide(
+    record: Annotated[Path, typer.Argument(metavar="FILE", help="A recorded experiment, from check --output.")],
+    *,
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+) -> None:
+    """Decide a recorded experiment again: offline, with the same result byte for byte."""
+    from action.cli.decide import decide as run
+
+    _exit(run(record, output_format=output_format.value))
+
+
+@store_app.command("stats")
+def store_stats(
+    *,
+    store: Store = None,
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+) -> None:
+    """Show how much is stored."""
+    from action.cli.store import stats as run
+
+    _exit(run(store, output_format=output_format.value))
+
+
+@store_app.command("prune")
+def store_prune(
+    *,
+    store: Store = None,
+    older_than_days: Annotated[int | None, typer.Option("--older-than-days", min=0, metavar="DAYS")] = None,
+    max_mib: Annotated[int | None, typer.Option("--max-mib", min=0, metavar="MIB", help="Keep the newest.")] = None,
+) -> None:
+    """Delete old answers."""
+    from action.cli.store import prune as run
+
+    _exit(run(store, older_than_days=older_than_days, max_mib=max_mib))
+
+
+@store_app.command("export")
+def store_export(
+    *,
+    outcomes: Annotated[bool, typer.Option("--outcomes", help="Scores only, as CSV: no text of any answer.")] = False,
+    store: Store = None,
+) -> None:
+    """Print every answer as a line of JSON, or every score as a row of CSV."""
+    from action.cli.store import export, export_outcomes
+
+    _exit(export_outcomes(store) if outcomes else export(store))
+
+
+@app.command()
+def demo(
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Where everything is left (default: a new folder).")
+    ] = None,
+    color: Colour = None,
+) -> None:
+    """Stage six pull requests in a real repository and give each its verdict. No API key, no network."""
+    from action.cli.demo import demo as run
+
+    _exit(run(output, color=color))
+
+
+@app.command()
+def schema(name: Annotated[SchemaName, typer.Argument(help="config, tests, rubric or scorecard.")]) -> None:
+    """Print a JSON Schema, for editors and for machines."""
+    from action.cli.schema import schema as run
+
+    _exit(run(name.value))
+
+
+ALL_ELSE = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""Declares a command of another process, which has its own options and help."""
+
+
+@app.command(context_settings=ALL_ELSE, add_help_option=False)
+def bot(context: typer.Context) -> None:
+    """Serve a whole organization as a GitHub App: webhooks, durable runs, commands in pull requests."""
+    become_bot(context.args)
+
+
+@app.command(context_settings=ALL_ELSE, add_help_option=False)
+def doctor(context: typer.Context) -> None:
+    """Check an installation of the bot, and say how to fix what is wrong."""
+    become_bot(["doctor", *context.args])
+
+
+@tests_app.command("lint")
+def tests_lint(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", help="Test sets (default: those of the configuration).")
+    ] = None,
+    *,
+    repo: Repo = Path(),
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How findings are printed.")] = (
+        ListFormat.TERMINAL
+    ),
+) -> None:
+    """Find duplicates, slices that are too small, unknown labels, cases without expectation."""
+    from action.cli.lint import lint as run
+
+    _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
+
+
+def _usd(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        raise typer.BadParameter(f"{text!r} is not an amount in USD, such as 2.50", param_hint="--budget")
+    return value
+
+
+def _exit(code: Exit) -> NoReturn:
+    raise typer.Exit(int(code))

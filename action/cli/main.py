@@ -1,0 +1,46 @@
+"""The console script ``promptverdict``: runs a command and turns what it raises into one line and an exit code."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import sys
+import traceback
+
+from action.cli.app import app
+from action.cli.streams import prepare
+from action.exits import Exit, exit_of_error
+from schemas.errors import PromptVerdictError
+
+
+def main() -> None:
+    """The console script. A user's mistake is one line on stderr; only our own bugs print a traceback."""
+    gc.set_threshold(100_000, 20, 20)  # imports and calls make many objects and little garbage: a tenth of the CPU
+    atexit.register(gc.freeze)  # or Python goes through all of them once more when it ends
+    prepare()
+    sys.exit(_code())
+
+
+def _code() -> int:
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except PromptVerdictError as error:
+        sys.stderr.write(f"promptverdict: {error}\n")
+        return exit_of_error(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("\npromptverdict: interrupted\n")
+        return Exit.INTERRUPTED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"promptverdict: {place}{error.strerror or error}\n")
+        return Exit.ERROR
+    except Exception:  # noqa: BLE001 - Python's own exit code for it would say: blocked
+        from action.environment import secrets
+        from adapters.masking import masked
+
+        sys.stderr.write(masked(traceback.format_exc(), secrets(os.environ)))
+        return Exit.ERROR
+    return Exit.PASS

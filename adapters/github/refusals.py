@@ -1,0 +1,85 @@
+"""What GitHub's refusals mean: a rate limit that passes, a token without a permission, an answer that was lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas.errors import HostError, HostUnavailable, NotFound, PermissionMissing
+
+LONGEST_ERROR = 300
+
+
+class AnswerLost(HostUnavailable):
+    """A write was sent and its answer never came (or was a 5xx): it may have happened. Re-read, then repeat."""
+
+
+@dataclass(frozen=True)
+class TokenHints:
+    """The fix for a refused token: an Action's token is fixed elsewhere than an App's."""
+
+    unknown: str = "check the input github-token"
+    lacking: str = "add `{permission}` to `permissions:`"
+
+
+ACTION = TokenHints()
+APP = TokenHints(
+    unknown="check the App's id and private key, and that it is still installed",
+    lacking="grant `{permission}` in the App's settings and accept it in the installation",
+)
+
+
+class TokenUnknown(HostError):  # noqa: N818 - named after what it says
+    """GitHub doesn't know the token, or no longer."""
+
+
+class NotAccepted(HostError):  # noqa: N818 - named after what it says
+    """GitHub doesn't take what was sent: it is invalid, too long, or has characters that it can't keep."""
+
+
+def _message(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text[:LONGEST_ERROR]
+    if not isinstance(value, dict):
+        return ""
+    details = "; ".join(str(e.get("message", e)) if isinstance(e, dict) else str(e) for e in value.get("errors") or ())
+    return f"{value.get('message', '')}{': ' if details else ''}{details}"[:LONGEST_ERROR]
+
+
+def pause_s(status: int, headers: Mapping[str, str], text: str, limited: int, now: float) -> float | None:
+    """Seconds to wait where a rate limit refused; ``None`` where something else did.
+
+    docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: ``retry-after``, else ``x-ratelimit-reset``
+    when nothing remains, else a minute, doubled each time.
+    """
+    message = _message(text).lower()
+    primary = headers.get("x-ratelimit-remaining") == "0"
+    limited_by_us = "retry-after" in headers or primary or "rate limit" in message or "abuse detection" in message
+    if status != 429 and not (status == 403 and limited_by_us):
+        return None
+    after = headers.get("retry-after", "")
+    if after.isdigit():
+        return max(1.0, float(after))
+    reset = headers.get("x-ratelimit-reset", "")
+    if primary and reset.isdigit():
+        return max(1.0, float(reset) - now + 1.0)
+    return 60.0 * 2.0**limited
+
+
+def refusal(where: str, status: int, headers: Mapping[str, str], text: str, hints: TokenHints) -> HostError:
+    """Returns the error for a status of 400 and more that is no rate limit. ``where``: the call."""
+    message = _message(text)
+    if status == 401:
+        return TokenUnknown("GitHub doesn't know this token", where=where, hint=hints.unknown)
+    if status in (404, 410):
+        return NotFound(message or "Not Found", where=where)
+    accepted = [one.strip() for one in headers.get("x-accepted-github-permissions", "").replace(",", ";").split(";")]
+    wanted = next((one for one in accepted if one.startswith("pull_requests")), accepted[0])
+    if status == 403 and ("not accessible" in message or "Must have" in message):
+        permission = wanted.replace("_", "-").replace("=", ": ") or "write"
+        return PermissionMissing(permission, where=where, hint=hints.lacking.format(permission=permission))
+    kind = NotAccepted if status in (400, 413, 422) else HostError
+    return kind(f"GitHub refused ({status}): {message}", where=where)

@@ -1,0 +1,138 @@
+"""Chat Completions, as OpenAI and many other servers speak it: the body of a request, and the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field, JsonValue
+
+from adapters.providers.sdk import with_extra
+from adapters.providers.usage import ChatUsage, chat_usage, is_gemini
+from adapters.providers.wire import BrokenOffError, MalformedError, arguments_text, or_empty
+from schemas.outcomes import Completion, Finish, ToolCall
+from schemas.prompts import Parameters, Request
+
+FINISHES = {
+    name: finish
+    for finish, names in {
+        Finish.STOP: "stop eos eos_token end_turn stop_sequence complete completed",
+        Finish.LENGTH: "length max_tokens max_length max_output_tokens model_length token_limit "
+        "model_context_window_exceeded",
+        Finish.FILTER: "content_filter content_filtered safety recitation blocklist prohibited_content spii sensitive",
+        Finish.REFUSAL: "refusal",
+        Finish.TOOL: "tool_calls tool_call tool_use function_call",
+    }.items()
+    for name in names.split()
+}
+"""By what servers say, in small letters: OpenAI's words, and those that others put in their place."""
+BROKEN_OFF = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted", "overloaded"})
+"""The server gave up in the middle of an answer: another try may succeed."""
+
+
+def chat_body(request: Request, *, own: bool, limit: str) -> dict[str, Any]:
+    """Returns the body for ``POST /chat/completions``. ``own``: a server of OpenAI's or Azure's; ``limit``: what it
+    calls the output limit."""
+    parameters = request.parameters
+    reasoning = parameters.reasoning
+    effort = reasoning["effort"] if own and reasoning and set(reasoning) == {"effort"} else None
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [{"role": message.role.value, "content": message.content} for message in request.messages],
+        "temperature": parameters.temperature,
+        "top_p": parameters.top_p,
+        "top_k": parameters.top_k,
+        limit: parameters.max_tokens,
+        "seed": parameters.seed,
+        "stop": list(parameters.stop) or None,
+        "frequency_penalty": parameters.frequency_penalty,
+        "presence_penalty": parameters.presence_penalty,
+        "response_format": _chat_format(parameters),
+        "tools": list(parameters.tools) or None,
+        "reasoning_effort": effort,
+        "reasoning": reasoning if effort is None else None,
+    }
+    return with_extra(body, parameters)
+
+
+def _chat_format(parameters: Parameters) -> dict[str, Any] | None:
+    if parameters.response_format == "json_schema":
+        return {"type": "json_schema", "json_schema": parameters.json_schema}
+    return {"type": parameters.response_format} if parameters.response_format else None
+
+
+class _Function(BaseModel):
+    name: str
+    arguments: str | dict[str, JsonValue] | None = None
+
+
+class _ChatToolCall(BaseModel):
+    function: _Function
+
+
+class _Chunk(BaseModel):
+    """A part of a content list; what a model thinks is a part of its own and no text."""
+
+    type: str = "text"
+    text: str | None = None
+    refusal: str | None = None
+
+
+class _ChatMessage(BaseModel):
+    content: str | list[_Chunk | str] | None = None
+    refusal: str | None = None
+    tool_calls: list[_ChatToolCall] | None = None
+
+
+class _Choice(BaseModel):
+    message: _ChatMessage = _ChatMessage()
+    finish_reason: str | None = None
+
+
+class _Chat(BaseModel):
+    model: str | None = None
+    choices: list[_Choice] = Field(min_length=1)
+    usage: ChatUsage | None = None
+    system_fingerprint: str | None = None
+    service_tier: str | None = None
+
+
+def read_chat(answer: dict[str, Any], latency_s: float, *, asked: str = "", google: bool = False) -> Completion:
+    """Returns a Chat Completions answer. ``asked``: the model that was asked for; ``google``: by a server of
+    Google's."""
+    chat = _Chat.model_validate(answer)
+    choice = chat.choices[0]
+    message = choice.message
+    text, refusal = _content(message)
+    calls = tuple(
+        ToolCall(name=call.function.name, arguments=arguments_text(call.function.arguments))
+        for call in message.tool_calls or ()
+    )
+    reason = (choice.finish_reason or "stop").lower()
+    finish = FINISHES.get(reason)
+    if reason in BROKEN_OFF:
+        raise BrokenOffError(f"the server broke the answer off: its finish reason is {reason!r}")
+    if finish is None:
+        raise MalformedError(f"the finish reason {reason[:40]!r} is unknown")
+    if refusal:
+        finish, text = Finish.REFUSAL, refusal
+    model = chat.model or asked
+    usage, problem = chat_usage(chat.usage, tier=chat.service_tier, thinks_apart=google or is_gemini(asked, model))
+    return Completion(
+        text=text,
+        finish=or_empty(finish, text, calls),
+        usage=usage,
+        usage_problem=problem,
+        tool_calls=calls,
+        model=model,
+        fingerprint=chat.system_fingerprint,
+        latency_s=latency_s,
+    )
+
+
+def _content(message: _ChatMessage) -> tuple[str, str]:
+    """Text and refusal."""
+    if not isinstance(message.content, list):
+        return message.content or "", message.refusal or ""
+    chunks = [_Chunk(text=chunk) if isinstance(chunk, str) else chunk for chunk in message.content]
+    text = "".join(chunk.text or "" for chunk in chunks if chunk.type in ("text", "output_text"))
+    return text, message.refusal or "".join(chunk.refusal or "" for chunk in chunks)

@@ -1,0 +1,43 @@
+"""What changed in the text and the settings of a prompt."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from schemas.values import Value
+
+
+class DiffLine(Value):
+    """One line of a prompt diff."""
+
+    kind: Literal["same", "added", "removed"]
+    text: str
+    before: int | None
+    after: int | None
+    marks: tuple[tuple[int, int], ...] = ()
+    """Character ranges that changed within the line."""
+
+
+class DiffHunk(Value):
+    """Neighbouring lines of a diff."""
+
+    lines: tuple[DiffLine, ...]
+
+
+class PromptDiff(Value):
+    """What changed in the prompt."""
+
+    path_before: str | None
+    path_after: str | None
+    added: int
+    removed: int
+    tokens_before: float | None = None
+    tokens_after: float | None = None
+    """Mean tokens of the whole request."""
+    hunks: tuple[DiffHunk, ...] = ()
+    omitted: int = 0
+    """Changed lines that no hunk shows, since the diff is too long."""
+    file_lines: tuple[tuple[int, int], ...] = ()
+    """First and last line of each changed stretch of the file at ``path_after``: where annotations go."""
+    settings: tuple[tuple[str, str, str], ...] = ()
+    """Model and parameter changes: name, before, after."""
