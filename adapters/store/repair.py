@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from adapters.store.rows import COLUMNS, PLAN_COLUMNS, Row, is_sound
-from adapters.store.sqlite import APPLICATION, SCHEMA, VERSION, hint_of, lives, living_folder
+from adapters.store.sqlite import APPLICATION, SCHEMA, VERSION, hint_of, is_damage, lives, living_folder
 from schemas.errors import StoreError
 
 TABLES = {"completions": ("id", *COLUMNS), "plans": PLAN_COLUMNS}
@@ -55,7 +55,7 @@ def _is_damaged(path: Path) -> bool:
         with closing(sqlite3.connect(path)) as store:
             return bool(store.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok")
     except sqlite3.DatabaseError as error:
-        return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        return is_damage(error)
 
 
 def _is_ours(path: Path) -> bool:

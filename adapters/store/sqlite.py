@@ -235,11 +235,15 @@ class SqliteBackend:
         if application == APPLICATION or (not application and tables >= TABLES):
             if version > VERSION:
                 raise StoreError(
-                    "was written by a newer version", where=str(self.path), hint="upgrade, or move it away"
+                    "the outcome store was written by a newer version",
+                    where=str(self.path),
+                    hint="upgrade, or move it away",
                 )
         elif application or version or tables:
             raise StoreError(
-                "is a database, but not of outcomes", where=str(self.path), hint="name another file with --store"
+                "the file of the outcome store is a database, but not of outcomes",
+                where=str(self.path),
+                hint="move it away, or name another file with --store",
             )
 
     def _connect(self) -> sqlite3.Connection:
@@ -276,7 +280,7 @@ class SqliteBackend:
             raise StoreError(
                 f"the outcome store failed: {error}",
                 where=str(self.path),
-                hint=f"{hint_of(error)}; what was written before is kept",
+                hint=hint_of(error) if is_damage(error) else f"{hint_of(error)}; what was written before is kept",
             ) from error
 
 
@@ -299,8 +303,17 @@ def hint_of(error: sqlite3.Error | OSError) -> str:
     """Returns what to do about it; an OSError is about the folder of locks beside the file."""
     if isinstance(error, OSError):
         return "free the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else WRITABLE
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return HINTS.get(code, "free the disk, fix its permissions or move the file away")
+    return HINTS.get(_code(error), "free the disk, fix its permissions or move the file away")
+
+
+def is_damage(error: sqlite3.Error | OSError) -> bool:
+    """Whether the content of the file is wrong, not its disk or its permissions."""
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: sqlite3.Error | OSError) -> int:
+    """Returns SQLite's primary result code; 0 if it gave none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
 def living_folder(store: Path) -> Path:
