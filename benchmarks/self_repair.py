@@ -102,8 +102,11 @@ def outcome(made: Lab, sha: str, patience_s: float) -> str:
                 return "succeeds"
             raise AssertionError(f"{check['conclusion']}: {text[:600]}")
         if check and check["output"]["title"].startswith("waiting for the operator"):
-            assert "What to do: " in check["output"]["summary"], check["output"]
-            assert made.readiness(bot).startswith("not ready"), made.readiness(bot)
+            hint = check["output"]["summary"].partition("What to do: ")[2].partition(";")[0]
+            said = made.readiness(bot)
+            assert hint, check["output"]
+            assert said.startswith("not ready"), said
+            assert hint in said, f"{said} but its check: {hint}"
             made.kill(bot)
             return "its check and /readyz say what to do"
         time.sleep(0.05)

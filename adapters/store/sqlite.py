@@ -49,7 +49,7 @@ class SqliteBackend:
         self.path = path
         self.transaction = self._transaction
         self._owner = uuid.uuid4().hex
-        self._living = path.with_name(path.name + ".live")
+        self._living = living_folder(path)
         with self._reported_errors(), ExitStack() as undo:
             self._recognise()
             self._living.mkdir(parents=True, exist_ok=True)
@@ -177,7 +177,7 @@ class SqliteBackend:
             ).fetchone()
             if holder is not None:
                 if holder[0] not in dead:
-                    dead[holder[0]] = self._is_dead(holder[0])
+                    dead[holder[0]] = not lives(self.path, holder[0])
                 if not dead[holder[0]]:
                     continue
             self._writer.execute("INSERT OR REPLACE INTO claims VALUES (?, ?, ?)", (*key, self._owner))
@@ -235,11 +235,15 @@ class SqliteBackend:
         if application == APPLICATION or (not application and tables >= TABLES):
             if version > VERSION:
                 raise StoreError(
-                    "was written by a newer version", where=str(self.path), hint="upgrade, or move it away"
+                    "the outcome store was written by a newer version",
+                    where=str(self.path),
+                    hint="upgrade, or move it away",
                 )
         elif application or version or tables:
             raise StoreError(
-                "is a database, but not of outcomes", where=str(self.path), hint="name another file with --store"
+                "the file of the outcome store is a database, but not of outcomes",
+                where=str(self.path),
+                hint="move it away, or name another file with --store",
             )
 
     def _connect(self) -> sqlite3.Connection:
@@ -261,22 +265,9 @@ class SqliteBackend:
         )
         return int(page * (pages - free))
 
-    def _is_dead(self, owner: str) -> bool:
-        try:
-            handle = os.open(self._living / owner, os.O_RDWR)
-        except FileNotFoundError:
-            return True
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        finally:
-            os.close(handle)
-        return True
-
     def _bury_the_dead(self) -> None:
         for file in self._living.iterdir():
-            if file.name != self._owner and self._is_dead(file.name):
+            if file.name != self._owner and not lives(self.path, file.name):
                 self._writer.execute("DELETE FROM claims WHERE owner = ?", (file.name,))
                 file.unlink(missing_ok=True)
 
@@ -289,7 +280,7 @@ class SqliteBackend:
             raise StoreError(
                 f"the outcome store failed: {error}",
                 where=str(self.path),
-                hint=f"{_hint(error)}; what was written before is kept",
+                hint=hint_of(error) if is_damage(error) else f"{hint_of(error)}; what was written before is kept",
             ) from error
 
 
@@ -303,17 +294,46 @@ HINTS = {
     sqlite3.SQLITE_PERM: WRITABLE,
     sqlite3.SQLITE_CANTOPEN: WRITABLE,
     sqlite3.SQLITE_NOTADB: "it is no store: move the file away, or name another with --store",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: move the file away",
+    sqlite3.SQLITE_CORRUPT: "it is damaged: move the file away; a bot repairs it at its next start",
 }
 """By SQLite's primary result code."""
 
 
-def _hint(error: sqlite3.Error | OSError) -> str:
+def hint_of(error: sqlite3.Error | OSError) -> str:
     """Returns what to do about it; an OSError is about the folder of locks beside the file."""
     if isinstance(error, OSError):
         return "free the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else WRITABLE
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return HINTS.get(code, "free the disk, fix its permissions or move the file away")
+    return HINTS.get(_code(error), "free the disk, fix its permissions or move the file away")
+
+
+def is_damage(error: sqlite3.Error | OSError) -> bool:
+    """Whether the content of the file is wrong, not its disk or its permissions."""
+    return _code(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _code(error: sqlite3.Error | OSError) -> int:
+    """Returns SQLite's primary result code; 0 if it gave none."""
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def living_folder(store: Path) -> Path:
+    """Returns the folder in which each process that uses a store holds a lock on a file."""
+    return store.with_name(store.name + ".live")
+
+
+def lives(store: Path, owner: str) -> bool:
+    """Whether the process that uses a store under this name still runs."""
+    try:
+        handle = os.open(living_folder(store) / owner, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 class _ExactSum:

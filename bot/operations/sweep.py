@@ -105,16 +105,18 @@ class Sweep:
 
     async def _every(self, seconds: float, repair: Callable[[], Awaitable[None]]) -> None:
         while True:
+            pause = seconds
             try:
                 await repair()
                 self._health.works(repair.__name__)
             except PromptVerdictError as error:
                 log.warning("sweep failed", what=repair.__name__, why=str(error))
                 if isinstance(error, StoreError):
-                    self._health.fails(repair.__name__, f"the sweep of {repair.__name__}")
+                    self._health.fails(repair.__name__, f"the sweep of {repair.__name__}", error.hint)
+                    pause = min(seconds, RUNS_S)  # the operator must see soon that it works again
             except Exception:
                 log.exception("bug", what=repair.__name__)
-            await self._clock.sleep(seconds)
+            await self._clock.sleep(pause)
 
     async def beat(self) -> None:
         """Sends this worker's heartbeat and takes over from dead workers."""

@@ -103,7 +103,7 @@ class LiveEvaluation:
 
         with self._opening:
             if self._store is None:
-                self._store = open_store(self.settings.outcomes_url)
+                self._store = open_store(self.settings.outcomes_url, repairs=True)
             return self._store
 
     def prepare(self, repo: RepositoryRef, pull_request: PullRequest) -> RunPreparation:

@@ -137,7 +137,7 @@ class Execution:
 
     async def _wait(self, run: Run, error: StoreError) -> None:
         """Says on the check what the operator must fix. Until then the queue executes the run again and again."""
-        self._health.fails(run.id, WAITING)
+        self._health.fails(run.id, WAITING, error.hint)
         why = f"{error.what[:1].upper()}{error.what[1:]}." + (f" What to do: {error.hint}." if error.hint else "")
         try:
             await self._publisher.show_waiting(run, why)

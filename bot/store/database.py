@@ -136,6 +136,12 @@ class Database:
                 where=self.where,
                 hint="repair the database or correct its address; earlier records are kept",
             ) from error
+        except (ValueError, ArithmeticError) as error:  # a value that was never written so: columns have no checksums
+            raise StoreError(
+                f"the bot's database holds a record that can't be read: {type(error).__name__}",
+                where=self.where,
+                hint=DAMAGED,
+            ) from error
 
 
 def add_once(session: Session, row: Table) -> bool:

@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from bot.telemetry.logs import logger
 from schemas.errors import PromptVerdictError, StoreError
@@ -23,6 +24,16 @@ Probe = Callable[[], object]
 """Raises PromptVerdictError if the part can't be used. Blocks."""
 
 
+class Trouble(NamedTuple):
+    """What doesn't work, and what an operator must do about it. Both are public: no path, host or repository."""
+
+    what: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.hint})" if self.hint else self.what
+
+
 class Health:
     """The health of one worker. Thread-safe. ``monotonic`` returns seconds."""
 
@@ -30,13 +41,13 @@ class Health:
         self._monotonic = monotonic
         self._probes = dict(probes or {})
         self._looked_at: float | None = None
-        self._found: tuple[str, ...] = ()
-        self._failing: dict[str, str] = {}
+        self._found: tuple[Trouble, ...] = ()
+        self._failing: dict[str, Trouble] = {}
         self._turn = threading.Lock()
 
-    def fails(self, key: str, what: str) -> None:
-        """Records that a part failed in use. ``what`` is a short text for the readiness page."""
-        self._failing[key] = what
+    def fails(self, key: str, what: str, hint: str | None = None) -> None:
+        """Records that a part failed in use. Both texts are shown on the readiness page."""
+        self._failing[key] = Trouble(what, hint)
 
     def works(self, key: str) -> None:
         """Records that a part works, or is no longer needed."""
@@ -44,29 +55,30 @@ class Health:
 
     def only(self, what: str, keys: Collection[str]) -> None:
         """Clears the failures with text ``what`` whose key is not among ``keys``."""
-        for key in [key for key, why in self._failing.copy().items() if why == what and key not in keys]:
+        for key in [key for key, why in self._failing.copy().items() if why.what == what and key not in keys]:
             self.works(key)
 
     def troubles(self) -> tuple[str, ...]:
-        """Names what doesn't work, in a few words; the log says why. Blocks."""
+        """Names what doesn't work and what an operator must do; the log says why. Blocks."""
         with self._turn:
             now = self._monotonic()
             if self._looked_at is None or now - self._looked_at >= PROBE_AGAIN_S:
-                self._found = tuple(name for name, probe in self._probes.items() if not _usable(name, probe))
+                tried = [_trouble(name, probe) for name, probe in self._probes.items()]
+                self._found = tuple(trouble for trouble in tried if trouble is not None)
                 self._looked_at = now
-            return tuple(dict.fromkeys((*self._found, *self._failing.copy().values())))
+            return tuple(dict.fromkeys(str(one) for one in (*self._found, *self._failing.copy().values())))
 
 
-def _usable(name: str, probe: Probe) -> bool:
+def _trouble(name: str, probe: Probe) -> Trouble | None:
     try:
         probe()
     except PromptVerdictError as error:
         log.error("part not usable", what=name, why=str(error))
-        return False
+        return Trouble(name, error.hint)
     except Exception:
         log.exception("bug", what=name)
-        return False
-    return True
+        return Trouble(name)
+    return None
 
 
 def writable(folder: Path) -> None:

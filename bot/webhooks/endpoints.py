@@ -20,6 +20,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 
+from bot.telemetry.health import Trouble
 from bot.telemetry.logs import logger
 from bot.telemetry.metrics import CONTENT_TYPE, DeliveryCounts, Metrics
 from bot.webhooks.routing import EVENTS
@@ -252,7 +253,7 @@ async def _database_troubles(web: WebhookReceiver) -> tuple[str, ...]:
             await anyio.to_thread.run_sync(web.records.check, limiter=web.readers, abandon_on_cancel=True)
     except (StoreError, TimeoutError) as error:
         log.error("database not usable", why=str(error) or "no answer in time")
-        return ("the database",)
+        return (str(Trouble("the database", getattr(error, "hint", None))),)
     return ()
 
 

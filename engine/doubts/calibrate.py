@@ -14,12 +14,11 @@ from engine.runner.access import Access
 from engine.runner.budget import SpendingCap
 from engine.runner.calls import Calls
 from engine.runner.experiment import Endpoint
-from engine.runner.failures import Cause, fix_for, host_of
+from engine.runner.failures import unreached_judge
 from engine.runner.retry import HOPELESS
 from evaluators.calibration import Calibration, calibrate
 from evaluators.generation import RubricJudge
 from evaluators.registry import evaluator_for
-from schemas.config import RunConfig
 from schemas.detection import LineageChange
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome
@@ -73,7 +72,7 @@ async def calibrated(
     except ConfigError as mistake:
         return Graded(_doubted(plan, f"it could not be held against people's grades: {mistake}"))
     except (BudgetExceeded, ProviderError) as error:
-        return Graded(plan, None, calls.spent_usd, _unfinished(error))
+        return Graded(plan, None, calls.spent_usd, _unfinished(error, calls.tries.said(change.run)))
     if not found.calibrated:
         return Graded(_doubted(plan, _disagreement(found)), found.agreement, calls.spent_usd)
     gating = change.tests.cases if change.tests else ()
@@ -121,27 +120,24 @@ async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> 
             return answer.completion
         unanswered.append(answer)
         if answer.kind in HOPELESS:  # calls in flight are finished: the cost of a cancelled call is unknown
-            calls.end(_unreached(answer, endpoint, change.run))
+            calls.end(unreached_judge(answer, endpoint.model.origin, change.run))
         return answer
 
     found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
     if stops:
         raise stops[0]
     if unanswered and not found.calibrated:
-        raise _unreached(unanswered[0], endpoint, change.run, len(unanswered))
+        raise unreached_judge(unanswered[0], endpoint.model.origin, change.run, len(unanswered))
     return found
 
 
-def _unreached(error: CompletionError, endpoint: Endpoint, settings: RunConfig, times: int = 1) -> ProviderError:
-    cause = Cause(times, host_of(endpoint.model.origin), True, error)
-    return ProviderError(cause.said(), hint=fix_for(error, settings))
-
-
-def _unfinished(error: BudgetExceeded | ProviderError) -> Reason:
+def _unfinished(error: BudgetExceeded | ProviderError, failed: str) -> Reason:
+    budget = isinstance(error, BudgetExceeded)
     return Reason(
-        code=ReasonCode.BUDGET if isinstance(error, BudgetExceeded) else ReasonCode.NOTHING_MEASURED,
+        code=ReasonCode.BUDGET if budget else ReasonCode.NOTHING_MEASURED,
         status=VerdictStatus.ERROR,
-        sentence=f"Nothing was measured: the judge could not be held against people's grades: {error}.",
+        sentence="Nothing was measured: the judge could not be held against people's grades: "
+        f"{error}{failed if budget else ''}.",
     )
 
 

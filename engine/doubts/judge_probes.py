@@ -16,11 +16,12 @@ from engine.readers.bounded import shown
 from engine.readers.labels import read_labels
 from engine.runner.calls import Calls
 from engine.runner.experiment import Endpoint
+from engine.runner.failures import unreached_judge
 from evaluators.generation import BEST, WORST, RubricJudge
 from evaluators.text import fold
 from schemas.detection import LineageChange
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
-from schemas.outcomes import Arm, Completion, CompletionError, Outcome, Score
+from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, Outcome, Score
 from schemas.ports import Ask
 from schemas.prompts import Request
 from schemas.rubrics import LabelledAnswer
@@ -61,7 +62,11 @@ async def probe(
     def asking(shift: int) -> Ask:
         async def ask(request: Request, repetition: int) -> Completion | CompletionError:
             answer, _ = await calls.grade(request, repetition + shift, endpoint)
-            return answer if isinstance(answer, CompletionError) else answer.completion
+            if not isinstance(answer, CompletionError):
+                return answer.completion
+            if answer.kind is not ErrorKind.BAD_REQUEST:  # some providers refuse what looks like an attack
+                raise unreached_judge(answer, endpoint.model.origin, change.run)
+            return answer
 
         return ask
 
@@ -71,8 +76,10 @@ async def probe(
         labels = read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
         return await _reasons(judge, labels, asking(0), asking(salt), outcomes)
     except (BudgetExceeded, ProviderError, ConfigError) as error:
-        sentence = f"Nothing was decided: the judge's probes could not be graded: {error}."
-        code = ReasonCode.BUDGET if isinstance(error, BudgetExceeded) else ReasonCode.MISSING_CELLS
+        budget = isinstance(error, BudgetExceeded)
+        failed = calls.tries.said(change.run) if budget else ""
+        sentence = f"Nothing was decided: the judge's probes could not be graded: {error}{failed}."
+        code = ReasonCode.BUDGET if budget else ReasonCode.MISSING_CELLS
         return (Reason(code=code, status=VerdictStatus.ERROR, sentence=sentence),)
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from engine.render.figures import usd
 from schemas.errors import BudgetExceeded
 
-MEND = "raise the budget or lower max_tokens; what is finished is kept and not paid again"
+MEND = "raise the budget or set a lower max_tokens; what is finished is kept and not paid again"
 
 
 class SpendingCap:
@@ -45,13 +45,16 @@ class SpendingCap:
         self.chain: tuple[SpendingCap, ...] = (self,) if within is None else (self, *within.chain)
         """This one and all that it lies within."""
 
-    async def reserve(self, worst: Decimal) -> None:
-        """Reserves ``worst``; waits while calls in flight may free enough. Raises BudgetExceeded if they can't."""
+    async def reserve(self, worst: Decimal, reckoned: str = "") -> None:
+        """Reserves ``worst``; waits while calls in flight may free enough. Raises BudgetExceeded if they can't.
+
+        ``reckoned`` says in that error how ``worst`` was found.
+        """
         while (short := next((one for one in self.chain if one.lacks(worst)), None)) is not None:
             if not short.under_way:
                 raise BudgetExceeded(
                     f"the budget of {usd(short.cap)} does not allow another call: {usd(short.spent)} is spent and the"
-                    f" next one may cost up to {usd(worst)}",
+                    f" next one may cost up to {usd(worst)}{reckoned}",
                     where=short.where,
                     hint=short.hint,
                 )

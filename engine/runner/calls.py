@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from engine.planning.call_cost import bill, neutral, unpriced, worst_case
+from engine.planning.call_cost import UNLIMITED_OUTPUT, bill, neutral, unpriced, worst_case
 from engine.runner.access import Access
 from engine.runner.budget import SpendingCap
 from engine.runner.experiment import Endpoint
@@ -24,6 +24,7 @@ from schemas.prompts import Request
 
 SCHEMA_WORDS = re.compile("response_format|json_schema|output_config|text.format|structured|schema")
 """Words in the error of a server that doesn't support JSON Schemas."""
+UNLIMITED = f": without max_tokens it counts as {UNLIMITED_OUTPUT:,} output tokens"
 POLL_S = 0.05
 """How often to look for the answer to a call that another process has claimed."""
 SKEW = timedelta(minutes=10)
@@ -121,7 +122,7 @@ class Calls:
         await self._store.release(keys)
 
     async def answer(
-        self, request: Request, repetition: int, endpoint: Endpoint, *, claimed: bool = False
+        self, request: Request, repetition: int, endpoint: Endpoint, *, claimed: bool = False, judge: bool = False
     ) -> tuple[StoredCompletion | CompletionError, bool]:
         """Returns the stored answer or a new one, and whether this run paid for it. Waits while another process calls.
 
@@ -136,7 +137,7 @@ class Calls:
             self._check_goes_on()
             await self._clock.sleep(POLL_S)
         try:
-            row_or_error = await self._pay(request, repetition, endpoint)
+            row_or_error = await self._pay(request, repetition, endpoint, judge=judge)
         except BaseException:
             await self._store.release([key])
             raise
@@ -156,7 +157,7 @@ class Calls:
         served_by = (request.origin, request.model)
         if served_by in self._schemaless:
             request = plain
-        answer, new = await self.answer(request, repetition, endpoint)
+        answer, new = await self.answer(request, repetition, endpoint, judge=True)
         if isinstance(answer, StoredCompletion):
             return priced(answer, endpoint), new
         refused = answer.kind is ErrorKind.BAD_REQUEST and SCHEMA_WORDS.search(answer.message.lower())
@@ -165,7 +166,9 @@ class Calls:
         self._schemaless.add(served_by)
         return await self.grade(plain, repetition, endpoint)
 
-    async def _pay(self, request: Request, repetition: int, endpoint: Endpoint) -> StoredCompletion | CompletionError:
+    async def _pay(
+        self, request: Request, repetition: int, endpoint: Endpoint, *, judge: bool
+    ) -> StoredCompletion | CompletionError:
         """Retries until an answer is stored or the error is final."""
         provider = self._access.provider(endpoint.model)
         limiter = self._access.limiter(endpoint.model)
@@ -175,7 +178,7 @@ class Calls:
             self._check_goes_on()
             # A server that ignored the output limit before may do so again: its bound grows with what it has cost.
             worst = bound * self._dearer.get(served_by, Decimal(1))
-            await self._budget.reserve(worst)
+            await self._budget.reserve(worst, "" if request.parameters.max_tokens else UNLIMITED)
             spent, made = Decimal(0), 0
             try:
                 async with self._turn(limiter, retry=tries > 0):
@@ -199,7 +202,7 @@ class Calls:
                 spent = worst if answer.billed else Decimal(0)
             finally:
                 self._budget.settle(worst, spent, made=made)
-            self.tries.add(host_of(request.origin), answer)
+            self.tries.add(host_of(request.origin), answer, judge=judge)
             wait = wait_s(answer, tries, f"{request.digest}:{repetition}")
             if answer.kind is ErrorKind.RATE_LIMITED:
                 limiter.throttled(number, answer.retry_after_s)

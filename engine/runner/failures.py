@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from schemas.config import RunConfig
+from schemas.errors import ProviderError
 from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, EvaluatorFailure, Outcome
 from schemas.prompts import Finding
 
@@ -88,6 +89,16 @@ class Failures:
     def causes(self) -> list[Cause]:
         """Returns the causes, the most frequent first."""
         return [Cause(n, key[0], key[1], self._first[key]) for key, n in self._counts.most_common()]
+
+    def said(self, settings: RunConfig | None = None) -> str:
+        """Returns «; 40 calls to … failed …: … (the fix)» of the most frequent cause; empty if no call failed."""
+        cause = next(iter(self.causes()), None)
+        return "" if cause is None else f"; {cause.said()} ({fix_for(cause.error, settings)})"
+
+
+def unreached_judge(error: CompletionError, origin: str, settings: RunConfig, times: int = 1) -> ProviderError:
+    """Returns why a judge can't be used: ``times`` calls failed like this."""
+    return ProviderError(Cause(times, host_of(origin), True, error).said(), hint=fix_for(error, settings))
 
 
 def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) -> Failures:

@@ -10,7 +10,7 @@ from engine.doubts.model_drift import drift
 from engine.doubts.scoring_doubts import scoring_doubts, shown_only
 from engine.gate.verdict import SEVERITY, combine, passes
 from engine.planning.call_cost import decompose
-from engine.runner.failures import findings, fix_for, lost
+from engine.runner.failures import findings, lost
 from engine.runner.retry import HOPELESS
 from engine.scorecard.case_effects import case_effects, finishes
 from engine.scorecard.headline import explained, summary, title, with_cause
@@ -182,7 +182,7 @@ def _stopped(result: ExperimentResult[Decision]) -> Reason:
     elif cause.error.kind in HOPELESS:
         why = f"; {cause.count} {'call' if cause.count == 1 else 'calls'} ended so"
     else:
-        why = f"; {cause.said()} ({fix_for(cause.error, result.experiment.settings)})"
+        why = result.tries.said(result.experiment.settings)
     return Reason(code=code, status=VerdictStatus.ERROR, sentence=f"Nothing was decided: {error}{why}{kept}.")
 
 

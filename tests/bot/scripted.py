@@ -39,7 +39,7 @@ class Scripted:
     @property
     def store(self):
         if self._store is None:
-            self._store = open_store(self.settings.outcomes_url)
+            self._store = open_store(self.settings.outcomes_url, repairs=True)
         return self._store
 
     def changed_prompts(self, repo, base_ref, before, after):

@@ -172,6 +172,7 @@ async def test_killed_at_any_moment_it_goes_on_where_it_was_and_says_the_same(ho
         await house.wait_for(needed + answers)
         process.send_signal(signal.SIGKILL)
         assert (await house.end(process)).code == -signal.SIGKILL
+        await house.fake.hung_up()
     house.fake.latency_s = 0.0
     kept, before = house.stored(), house.fake.requests
     again = await house.check()

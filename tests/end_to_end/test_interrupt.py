@@ -54,6 +54,7 @@ async def test_an_interrupted_run_keeps_every_finished_answer_and_says_how_to_go
             "completions"
         ]
         assert 9 - 3 <= kept <= fake.answered
+        await fake.hung_up()
         fake.latency_s, before = 0.0, fake.requests
         process = await started(project)
         async with asyncio.timeout(60):

@@ -84,6 +84,12 @@ class FakeLlm:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
+    async def hung_up(self) -> None:
+        """Waits for the end of every connection: what a process sent before it died may be read after its death."""
+        async with asyncio.timeout(60):
+            while self.connections:  # noqa: ASYNC110 - several may wait for it
+                await asyncio.sleep(0.01)
+
     def permitted(self) -> bool:
         if self.rate is None:
             return self.dice.random() >= self.refused

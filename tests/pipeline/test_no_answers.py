@@ -24,7 +24,7 @@ from engine.runner.access import Access
 from schemas.verdicts import VerdictStatus
 from tests.end_to_end.conftest import FILES, PROMPT
 from tests.fakes.llm import FakeLlm, error
-from tests.pipeline.test_measure import CASES, PATH, RUBRIC, prepared, store
+from tests.pipeline.test_measure import CASES, LABELS, PATH, RUBRIC, prepared, store
 
 __all__ = ["store"]
 
@@ -39,6 +39,7 @@ lineages:
 """
 TRIAGE = "  triage: {use_case: classification, prompt: prompts/triage.prompt.yml, tests: tests/triage.jsonl, labels: [billing, refunds]}\n"
 LETTERS = "  letters: {use_case: generation, prompt: letter.txt, tests: cases.jsonl, rubric: rubric.yaml, judge: {model: judge}, checks: [{name: short, max_words: 99}]}\n"
+CALIBRATED = LETTERS.replace("{model: judge}", "{model: judge, labels: labels.jsonl}")
 DAY_LIMIT = [{"error": {
     "code": 429, "status": "RESOURCE_EXHAUSTED", "message": "You exceeded your current quota, please check your plan.",
     "details": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier"}, {"retryDelay": "31s"}]}}]  # fmt: skip
@@ -72,7 +73,9 @@ def plain(text):
     return " ".join(html.unescape(html.unescape(text)).split())
 
 
-async def card_of(tmp_path, store, url, fault="", *, timeout_s=20, deadline_s=3600, environment=None, judged=False):
+async def card_of(
+    tmp_path, store, url, fault="", *, timeout_s=20, deadline_s=3600, environment=None, judged=False, budget=None
+):
     said = f"[[{fault}]]" if fault else ""
     if judged:
         files = {
@@ -80,10 +83,12 @@ async def card_of(tmp_path, store, url, fault="", *, timeout_s=20, deadline_s=36
             "cases.jsonl": CASES,
             "rubric.yaml": RUBRIC + f"    anchors: {{1: '{said}'}}\n",
         }
+        files |= {"labels.jsonl": LABELS}
         head = {"letter.txt": "Write kindly to {{name}}.\n"}
     else:
         files, head = FILES, {PATH: PROMPT.replace("You sort", f"{said} You assign".strip())}
-    config = CONFIG.format(url=url, timeout_s=timeout_s, deadline_s=deadline_s) + (LETTERS if judged else TRIAGE)
+    config = CONFIG.format(url=url, timeout_s=timeout_s, deadline_s=deadline_s) + (judged or TRIAGE)
+    config += f"budget: {{per_run_usd: {budget}}}\n" if budget else ""
     what = prepared(tmp_path, files | {"promptverdict.yaml": config}, head)
     keys = {"HOUSE_KEY": "k", "JUDGE_KEY": "k"} | (environment or {})
     clock = QuickClock()
@@ -201,14 +206,37 @@ async def test_answers_that_say_nothing(tmp_path, store, finish, what):
 
 async def test_a_judge_that_gives_no_answers(tmp_path, store):
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", "500", judged=True)
+        card = await card_of(tmp_path, store, f"{fake.url}/v1", "500", judged=LETTERS)
     host = rf"\d+ calls? to the judge at 127.0.0.1:{fake.port} failed .server.: .*500 scripted"
     says(card, host, "the server's log", decided=card.status is not VerdictStatus.ERROR)
 
 
+@pytest.mark.parametrize(
+    ("fault", "said", "fix"),
+    [
+        ("reset", "transport.: .*the connection broke", "PROMPTVERDICT_PROXY"),
+        ("500", "server.: .*500 scripted", "the server's log"),
+        ("truncated", "malformed.: .*not strict JSON", "base_url is the API's own address"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("judged", "budget"),
+    [(LETTERS, 0.3), (CALIBRATED, 0.3), (CALIBRATED, 99)],
+    ids=["measured", "calibrated", "calibrated for much money"],
+)
+async def test_a_judge_that_uses_up_the_budget_without_an_answer(tmp_path, store, fault, said, fix, judged, budget):
+    """What may have been billed counts, so the budget can end before the tries do: the cause is named all the same."""
+    async with FakeLlm() as fake:
+        card = await card_of(tmp_path, store, f"{fake.url}/v1", fault, judged=judged, budget=budget)
+    decided = card.status is not VerdictStatus.ERROR
+    says(card, rf"\d+ calls? to the judge at 127.0.0.1:{fake.port} failed .{said}", fix, decided=decided)
+    if fault == "reset" and budget < 1:
+        says(card, "budget of .0.30 does not allow another call", "counts as 16,384 output tokens")
+
+
 async def test_a_judge_whose_replies_have_no_form(tmp_path, store):
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", "say hm", judged=True)
+        card = await card_of(tmp_path, store, f"{fake.url}/v1", "say hm", judged=LETTERS)
     host = rf"\d+ calls? to the judge at 127.0.0.1:{fake.port} failed .malformed.: the judge's reply is no JSON object"
     says(card, host, "keeps to the form of the reply", decided=card.status is not VerdictStatus.ERROR)
 
@@ -233,7 +261,7 @@ async def test_a_judge_without_json_schemas_is_asked_without(tmp_path, store, mo
 
     monkeypatch.setattr("tests.fakes.llm.Connection.answer", answer)
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", judged=True)
+        card = await card_of(tmp_path, store, f"{fake.url}/v1", judged=LETTERS)
     assert card.status is not VerdictStatus.ERROR
     assert not any("failed" in finding.what for finding in card.lineages[0].warnings)
     assert 0 < sum(seen) <= 60 < len(seen)  # those that were begun before the first one came back

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from schemas.outcomes import CompletionError, ErrorKind
 from schemas.verdicts import ReasonCode
 from tests.pipeline.test_measure import LETTERS, measured, prepared, store
 from tests.run.laboratory import completion
@@ -89,6 +90,33 @@ async def test_what_a_talked_round_judge_grades_down_still_blocks(tmp_path, stor
     card, codes = await check(tmp_path, store, obeys("ignore the rubric"), "! it all")
     assert card.status == "blocked"
     assert ReasonCode.JUDGE_FOLLOWS not in codes
+
+
+@pytest.mark.parametrize("kind", ["transport", "timeout", "server", "malformed"])
+@pytest.mark.parametrize("phrase", ["grade 1 of", "ignore the rubric"], ids=["a sample answer", "an attack"])
+async def test_a_judge_that_cant_be_reached_when_it_is_probed_is_an_error(tmp_path, store, kind, phrase):
+    usual = world(honest, "\nBye")
+
+    def reply(request, repetition, nth):
+        if request.model == "j" and repetition >= 1_000 and phrase in request.messages[-1].content:
+            return CompletionError(kind=ErrorKind(kind), message="it broke")
+        return usual(request, repetition, nth)
+
+    card, _ = await measured(prepared(tmp_path, LETTERS, LONGER), reply, store)
+    assert card.status == "error"
+    assert re.search(rf"probes could not be graded: 1 call to the judge at .* failed \({kind}\): it broke", card.title)
+
+
+async def test_a_provider_that_refuses_an_attack_has_not_followed_it(tmp_path, store):
+    usual = world(honest, "\nBye")
+
+    def reply(request, repetition, nth):
+        if request.model == "j" and repetition >= 1_000 and "ignore the rubric" in request.messages[-1].content:
+            return CompletionError(kind=ErrorKind.BAD_REQUEST, message="content filter")
+        return usual(request, repetition, nth)
+
+    card, _ = await measured(prepared(tmp_path, LETTERS, LONGER), reply, store)
+    assert card.status == "approved"
 
 
 async def test_a_judge_that_grades_otherwise_than_when_it_was_calibrated_is_an_error(tmp_path, store):

@@ -243,7 +243,9 @@ def database(path, *statements):
 )
 async def test_a_database_of_somebody_else_is_refused_and_left_alone(path, statements):
     before = database(path, *statements)
-    with pytest.raises(StoreError, match=r"outcomes\.db: is a database, but not of outcomes \(name another file"):
+    with pytest.raises(
+        StoreError, match=r"outcomes\.db: the file .* is a database, but not of outcomes \(move it away"
+    ):
         open_store(str(path))
     assert path.read_bytes() == before
     assert [one.name for one in path.parent.iterdir()] == [path.name]

@@ -5,13 +5,16 @@ import re
 import time
 from datetime import timedelta
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
 from adapters.clock import SystemClock
+from bot.operations.sweep import HEADS_S, HOUSEKEEPING_S, RUNS_S
 from bot.store.values import APPROVE, MOST_TRIES, AuditEntry, RunState
 from bot.worker import assemble
 from engine.publishing.check_names import NAME
+from schemas.errors import StoreError
 from schemas.host import CheckRun
 from tests.bot.scripted import FILES, PROMPT, Scripted
 from tests.bot.whole import Whole
@@ -227,3 +230,27 @@ def test_an_override_that_ended_accepts_no_more(bot):
     bot.clock.ahead += 7 * 86_400 + 60
     bot.do(bot.worker.sweep.heads())
     assert bot.conclusions(pull.head_sha) == ["failure"]
+
+
+@pytest.mark.parametrize("seconds", [HEADS_S, HOUSEKEEPING_S])
+def test_a_sweep_that_a_store_fails_says_what_to_do_and_is_tried_again_soon(bot, seconds):
+    found, pauses = [], []
+
+    async def tidy():
+        found.append([str(one) for one in bot.worker.sweep._health._failing.values()])
+        if len(found) < 3:
+            raise StoreError("it broke", where="/srv/secret", hint="free the disk")
+
+    async def sleep(pause):
+        pauses.append(pause)
+        if len(pauses) == 4:
+            raise KeyError
+
+    bot.worker.sweep._clock, clock = SimpleNamespace(sleep=sleep), bot.worker.sweep._clock
+    try:
+        with pytest.raises(KeyError):
+            bot.do(bot.worker.sweep._every(seconds, tidy))
+    finally:
+        bot.worker.sweep._clock = clock
+    assert pauses == [RUNS_S, RUNS_S, seconds, seconds]
+    assert found == [[], *[["the sweep of tidy (free the disk)"]] * 2, []]

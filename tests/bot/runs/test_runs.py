@@ -461,7 +461,7 @@ def test_a_store_that_fails_says_on_the_check_what_an_operator_must_do_until_it_
     assert (shown["status"], shown["output"]["title"]) == ("in_progress", "waiting for the operator of Prompt Verdict")
     assert shown["output"]["summary"].startswith("The disk is full. What to do: free the disk.")
     assert "secret" not in str(shown)
-    assert bot.worker.troubles() == ("runs that wait for the operator",)
+    assert bot.worker.troubles() == ("runs that wait for the operator (free the disk)",)
     bot.do(bot.worker.sweep.runs())
     bot.until(lambda: not bot.worker.sweep._may_revive(bot.records.open_runs()[0]))  # not again and again at once
     bot.evaluation.trouble = None

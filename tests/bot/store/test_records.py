@@ -1,6 +1,7 @@
 """What the bot keeps, in both databases."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
@@ -299,3 +300,20 @@ def test_comments_come_last_and_only_so_many_of_them(records):
     assert [one.id for one in claimed] == ["d9", "d10", "d11", "d0", "d1", "d2", "d3"]
     assert records.claim("w", 8, 30, NOW, comments=0) == []
     assert len(records.claim("w", 8, 30, NOW)) == 5
+
+
+@pytest.mark.parametrize(
+    ("damage", "read"),
+    [
+        ("UPDATE runs SET kind = 'pvll'", lambda records, _: records.open_runs()),
+        ("UPDATE runs SET state = 'qveved'", lambda records, run: records.run(run.id)),
+        ("UPDATE spending SET usd = 'one'", lambda records, _: records.spend(11, NOW.date(), Decimal(0))),
+    ],
+)
+def test_a_record_that_cant_be_read_says_what_an_operator_must_do(records, damage, read):
+    run = opened(records)
+    records.spend(11, NOW.date(), Decimal(1))
+    with records._database.writing() as session:
+        session.connection().execute(text(damage))
+    with pytest.raises(StoreError, match=r"holds a record that can't be read.*restore the backup"):
+        read(records, run)

@@ -33,11 +33,12 @@ def test_a_part_is_looked_at_now_and_then_and_what_failed_in_use_until_it_works(
     parts.broken, parts.now = error, 5.0
     parts.health.fails("a", "runs")
     parts.health.fails("b", "runs")
-    assert parts.health.troubles() == ("the store", "runs")
+    parts.health.fails("c", "runs", "free the disk")
+    assert parts.health.troubles() == ("the store", "runs", "runs (free the disk)")
     parts.broken, parts.now = None, 10.0
     parts.health.works("a")
-    assert parts.health.troubles() == ("runs",)
-    parts.health.only("runs", ["c"])
+    assert parts.health.troubles() == ("runs", "runs (free the disk)")
+    parts.health.only("runs", ["d"])
     assert parts.health.troubles() == ()
 
 
@@ -91,7 +92,10 @@ def test_the_readiness_page_names_what_the_worker_cant_use(tmp_path):
         bot.until("working")
         answer = httpx.get(f"{bot.url}/readyz", trust_env=False)
         assert answer.status_code == 503
-        assert answer.text.startswith("not ready: the copies of repositories, the outcome store")
+        said = (
+            "the copies of repositories (free the disk, or make the folder writable for this user), the outcome store"
+        )
+        assert answer.text.startswith(f"not ready: {said} (it is no store: move the file away")
         unusable = {line["what"] for line in bot.lines if line["event"] == "part not usable"}
         assert unusable == {"the copies of repositories", "the outcome store"}
         bot.stop()
