@@ -70,6 +70,9 @@ def _bindings(statement: Tree) -> Iterator[tuple[str, Binding]]:
         for node in own_nodes(statement):
             if node.type == "variable_declaration":
                 yield from ((name, Binding(line, None)) for each in children_of(node) for name, _ in _declared(each))
+            left = node.child_by_field_name("left") if text_of(node.child_by_field_name("kind")) == "var" else None
+            if left is not None:
+                yield from ((name, Binding(line, None)) for name in pattern_names(left))
 
 
 def _declared(declarator: Tree) -> Iterator[tuple[str, Binding]]:
