@@ -135,13 +135,28 @@ class Finding(Value):
         return f"{place}{self.what}{f' ({self.hint})' if self.hint else ''}"
 
 
+class Origin(Value):
+    """Where a message was read that is a part of a file."""
+
+    path: str
+    key: str
+    """The constant or key; empty: the whole file."""
+    lines: tuple[tuple[int, int], ...]
+    """First and last line of everything that it is made of, the constant itself first."""
+
+    def __str__(self) -> str:
+        first, last = self.lines[0]
+        lines = f"line {first}" if first == last else f"lines {first}–{last}"
+        return f"{self.path}#{self.key} ({lines})" if self.key else self.path
+
+
 class PromptFile(Value):
     """A prompt as one reader understood it. Immutable; ``digest`` is over what a model would see."""
 
     path: str
-    """The path in the repository, ``/``-separated; for a folder pair the folder."""
+    """The path in the repository, ``/``-separated; for a folder pair the folder, for a reference the places."""
     format: str
-    """The reader's name: ``github``, ``studio``, ``plain``, ``pair``, ``chat``."""
+    """The reader's name: ``github``, ``studio``, ``plain``, ``pair``, ``chat``, ``reference``."""
     dialect: Dialect
     messages: tuple[Message, ...] = Field(min_length=1)
     name: str | None = None
@@ -151,6 +166,8 @@ class PromptFile(Value):
     parameters: Parameters = Parameters()
     test_data: tuple[dict[str, JsonValue], ...] = ()
     evaluators: tuple[InlineEvaluator, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    """Of a reference: where its messages were read. A message beyond them is the case's input."""
     partials: tuple[str, ...] = ()
     """Paths of shared partials that were included."""
     included: dict[str, str] = {}

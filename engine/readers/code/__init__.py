@@ -1,0 +1,1 @@
+"""Prompts that are constants of source code: read from the syntax tree, never executed."""

@@ -1,0 +1,182 @@
+"""What the languages' syntax trees have in common: values, the names that hold them, and what changes them.
+
+A language turns its own nodes into these one level at a time: ``Code.read`` is asked only for what a prompt needs.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+Node = object
+"""A node of a language's tree that has not been read, or an ``Expression``."""
+Lines = tuple[int, int]
+"""First and last line."""
+
+
+class Binding(NamedTuple):
+    """A place that gives a name a value."""
+
+    line: int
+    node: Node | None
+    """What it is bound to; ``None`` where that can't be told."""
+    origin: str = ""
+    """Of an import: the dotted name of what is imported."""
+
+
+@dataclass
+class Scope:
+    """The names that a module or a class binds."""
+
+    bindings: defaultdict[str, list[Binding]] = field(default_factory=lambda: defaultdict(list))
+    stars: list[int] = field(default_factory=list)
+    """Lines of imports that may bind any name."""
+
+
+class Change(NamedTuple):
+    """A place that changes a value after it is bound."""
+
+    line: int
+    part: str | None
+    """The attribute or key that it sets; ``None``: any."""
+
+
+@dataclass
+class Changes:
+    """What the code of a file does to the values of its names."""
+
+    of: defaultdict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
+    """By the name of the value."""
+    of_itself: dict[str, int] = field(default_factory=dict)
+    """Attributes that methods set on their own object or class, with the line."""
+    of_any: int | None = None
+    """A line that may set any name of the module."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A value as it is written."""
+
+    lines: Lines
+
+
+@dataclass(frozen=True)
+class Text(Expression):
+    """A text that is written out."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Number(Expression):
+    """A number as it would be shown in a text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Template(Expression):
+    """An f-string or a template literal: texts, and what fills the holes between them."""
+
+    parts: tuple[Node | str, ...]
+
+
+@dataclass(frozen=True)
+class Sum(Expression):
+    """Texts that are put together with ``+``."""
+
+    operands: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Join(Expression):
+    """The items of a list, with a text between them."""
+
+    separator: Node
+    items: Node
+
+
+@dataclass(frozen=True)
+class Name(Expression):
+    """A name, with the attributes and keys that are looked up in it."""
+
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Table(Expression):
+    """A dict or an object."""
+
+    entries: tuple[tuple[str | None, Node], ...]
+    """A key is ``None`` where it is computed, or where another table is spread."""
+
+
+@dataclass(frozen=True)
+class Items(Expression):
+    """A list or a tuple."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Call(Expression):
+    """A call. Only a few known ones are read."""
+
+    code: str
+    """What is called, for messages."""
+    callee: tuple[str, ...]
+    """The steps of its name; empty where it has none."""
+    arguments: tuple[Node, ...]
+    keywords: tuple[tuple[str | None, Node], ...] = ()
+    receiver: Node | None = None
+    """What a method is called on."""
+    tag: bool = False
+    """Whether it is the tag of a template literal."""
+
+
+@dataclass(frozen=True)
+class Function(Expression):
+    """A function that only returns something."""
+
+    name: str
+    parameters: frozenset[str]
+    body: Node
+
+
+@dataclass(frozen=True)
+class Class(Expression):
+    """A class, or an enumeration."""
+
+    name: str
+    scope: Scope
+    visible: bool
+    """Whether its own names can be seen from the values of its attributes."""
+    inherits: str = ""
+    """A base class from which an attribute may come."""
+
+
+@dataclass(frozen=True)
+class Unread(Expression):
+    """Anything else."""
+
+    what: str
+    hint: str | None = None
+
+
+class Code(Protocol):
+    """A parsed file."""
+
+    @property
+    def module(self) -> Scope:
+        """The names of the file."""
+        ...
+
+    @property
+    def changes(self) -> Changes:
+        """What changes their values."""
+        ...
+
+    def read(self, node: Node) -> Expression:
+        """Returns what a node is; an ``Expression`` as it is."""
+        ...

@@ -1,0 +1,195 @@
+"""String constants of Python files, from Python's own syntax tree: ``src/prompts.py#TRIAGE_PROMPT``."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+
+from engine.readers.bounded import Source, shown
+from engine.readers.code.expressions import (
+    Call,
+    Class,
+    Expression,
+    Items,
+    Join,
+    Lines,
+    Name,
+    Node,
+    Number,
+    Sum,
+    Table,
+    Template,
+    Text,
+    Unread,
+)
+from engine.readers.code.expressions import Function as FunctionExpression
+from engine.readers.code.pieces import Written, check_size
+from engine.readers.code.python_scopes import changes_of, key_of, parameters_of, scope_of
+from engine.readers.code.reading import messages_of_constant
+
+_PLAIN_BASES = {"object", "str", "Enum", "StrEnum", "NamedTuple", "BaseModel", "ABC", "Protocol", "TypedDict"}
+_PLAIN_DECORATORS = {"dataclass", "dataclasses.dataclass", "enum.unique", "unique", "final", "typing.final"}
+_SAME_FUNCTION = {"staticmethod", "classmethod"}
+
+
+def read_python(source: Source, key: str) -> tuple[Written, ...]:
+    """Returns the messages of the constant ``key``: ``NAME``, ``Class.NAME``, or ``NAME.key`` for an entry of a dict.
+
+    Raises MissingConstantError where the file has nothing of that name, SourceError with the line for what isn't read.
+    """
+    check_size(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of invalid escapes, in a file that isn't ours
+            tree = ast.parse(source.text)
+    except SyntaxError as error:
+        what = f"not valid Python: {shown(error.msg or 'syntax error', 120)}"
+        raise source.error(what, error.lineno or 1, hint="fix the syntax") from None
+    except (RecursionError, MemoryError, ValueError):
+        raise source.error("the code is nested too deeply", 1, hint="move the prompt into a smaller file") from None
+    return messages_of_constant(source, PythonCode(tree), key)
+
+
+class PythonCode:
+    """A Python file."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.module = scope_of(tree.body)
+        self.changes = changes_of(tree)
+
+    def read(self, node: Node) -> Expression:
+        """Returns what a node is."""
+        if isinstance(node, Expression):
+            return node
+        assert isinstance(node, ast.AST)
+        lines = _lines(node)
+        found = _text(node, lines) or _several(node, lines)
+        return found or Unread(lines, f"{_kind(node)} is not read")
+
+
+def _text(node: ast.AST, lines: Lines) -> Expression | None:
+    """Returns what may be a text, or a part of one."""
+    found: Expression | None = None
+    match node:
+        case ast.Constant(value=str(text)):
+            found = Text(lines, text)
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            found = Number(lines, str(number))
+        case ast.JoinedStr(values=values):
+            found = Template(lines, tuple(map(_part, values)))
+        case ast.BinOp(op=ast.Add()):
+            found = Sum(lines, tuple(_operands(node)))
+        case ast.Name() | ast.Attribute() | ast.Subscript() if (steps := _steps(node)) is not None:
+            found = Name(lines, steps)
+        case ast.Call():
+            found = _call(node, lines)
+    return found
+
+
+def _several(node: ast.AST, lines: Lines) -> Expression | None:
+    """Returns what holds values, or returns one."""
+    found: Expression | None = None
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            found = Table(lines, tuple(zip(map(key_of, keys), values, strict=True)))
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            found = Items(lines, tuple(items))
+        case ast.Lambda(body=body):
+            found = FunctionExpression(lines, "lambda", parameters_of(node), body)
+        case ast.FunctionDef():
+            found = _function(node, lines)
+        case ast.ClassDef():
+            found = _class(node, lines)
+    return found
+
+
+def _lines(node: ast.AST) -> Lines:
+    first = getattr(node, "lineno", 1)
+    return first, getattr(node, "end_lineno", None) or first
+
+
+def _part(value: ast.expr) -> str | Node:
+    """Returns a part of an f-string: a text, or what fills the hole."""
+    match value:
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.FormattedValue(value=inner, format_spec=None, conversion=-1 | 115):
+            return inner
+        case ast.FormattedValue(value=inner):
+            return Unread(_lines(value), f"the hole {{{_code(inner)}}} has a format")
+    return value
+
+
+def _call(node: ast.Call, lines: Lines) -> Expression:
+    func, keywords = node.func, tuple((one.arg, one.value) for one in node.keywords)
+    match node:
+        case ast.Call(func=ast.Name(id="dict"), args=[]):
+            return Table(lines, keywords)
+        case ast.Call(func=ast.Attribute(value=separator, attr="join"), args=[items], keywords=[]):
+            return Join(lines, separator, items)
+    receiver = func.value if isinstance(func, ast.Attribute) else None
+    code = _code(func) if _steps(func) else f"….{func.attr}" if isinstance(func, ast.Attribute) else "…"
+    return Call(lines, code, _steps(func) or (), tuple(node.args), keywords, receiver)
+
+
+def _function(node: ast.FunctionDef, lines: Lines) -> Expression:
+    if any(_code(one) not in _SAME_FUNCTION for one in node.decorator_list):
+        return Unread(lines, f"a decorator may change what {shown(node.name)} returns")
+    body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+    match body:
+        case [ast.Return(value=ast.expr() as value)]:
+            return FunctionExpression(lines, node.name, parameters_of(node), value)
+    what = f"{shown(node.name)} does more than return one text"
+    return Unread(lines, what, "return the text in one expression")
+
+
+def _class(node: ast.ClassDef, lines: Lines) -> Expression:
+    for decorator in node.decorator_list:
+        if _code(decorator.func if isinstance(decorator, ast.Call) else decorator) not in _PLAIN_DECORATORS:
+            return Unread(lines, f"a decorator may change the class {shown(node.name)}")
+    if node.keywords:
+        return Unread(lines, f"a metaclass may change the class {shown(node.name)}")
+    foreign = [code for base in node.bases if (code := _code(base)).rpartition(".")[2] not in _PLAIN_BASES]
+    return Class(lines, node.name, scope_of(node.body), visible=True, inherits=foreign[0] if foreign else "")
+
+
+def _code(node: ast.expr) -> str:
+    """Returns how something is written, for a message or a comparison."""
+    return shown(".".join(_steps(node) or ()) or "…", 40)
+
+
+def _steps(node: ast.expr) -> tuple[str, ...] | None:
+    """Returns the steps of ``A.b["c"]``; ``None`` for anything else."""
+    steps: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        step = node.attr if isinstance(node, ast.Attribute) else key_of(node.slice)
+        if step is None:
+            return None
+        steps.append(step)
+        node = node.value
+    return (node.id, *reversed(steps)) if isinstance(node, ast.Name) else None
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    operands: list[ast.expr] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        operands.append(node.right)
+        node = node.left
+    return [node, *reversed(operands)]
+
+
+_KINDS: dict[type[ast.AST], str] = {
+    ast.IfExp: "a condition",
+    ast.BinOp: "an operator other than +",
+    ast.BoolOp: "and/or",
+    ast.Await: "await",
+    ast.Subscript: "a computed key",
+    ast.ListComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension",
+}
+
+
+def _kind(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant):
+        return "nothing" if node.value is None else "bytes" if isinstance(node.value, bytes) else "this value"
+    return _KINDS.get(type(node), f"this expression ({type(node).__name__})")

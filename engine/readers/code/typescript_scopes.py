@@ -1,0 +1,233 @@
+"""Which names a TypeScript or JavaScript file binds, and what its code does to their values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from engine.readers.code.expressions import Binding, Change, Changes, Lines, Name, Scope
+
+if TYPE_CHECKING:
+    from tree_sitter import Node as Tree
+
+FUNCTIONS = {
+    "arrow_function", "function_declaration", "function_expression", "generator_function",
+    "generator_function_declaration", "method_definition",
+}  # fmt: skip
+_DEFINITIONS = {
+    "abstract_class_declaration", "class_declaration", "enum_declaration", "function_declaration",
+    "generator_function_declaration", "internal_module", "module",
+}  # fmt: skip
+_PATTERN_NAMES = {"identifier", "shorthand_property_identifier_pattern"}
+_MUTATING = {"copyWithin", "fill", "pop", "push", "reverse", "shift", "sort", "splice", "unshift"}
+_SETTING = {
+    "Object.assign", "Object.defineProperties", "Object.defineProperty", "Object.setPrototypeOf",
+    "Reflect.defineProperty", "Reflect.deleteProperty", "Reflect.set",
+}  # fmt: skip
+_TYPE = {"type_annotation", "type_arguments", "type_parameters"}
+
+
+def text_of(node: Tree | None) -> str:
+    """Returns a node as it is written."""
+    return (node.text or b"").decode("utf-8", "replace") if node is not None else ""
+
+
+def lines_of(node: Tree) -> Lines:
+    """Returns the first and the last line of a node."""
+    return node.start_point.row + 1, node.end_point.row + 1
+
+
+def children_of(node: Tree) -> list[Tree]:
+    """Returns the named children but for comments."""
+    return [child for child in node.named_children if child.type != "comment"]
+
+
+def scope_of(body: Tree) -> Scope:
+    """Returns the names that the statements of a module, a namespace or a block bind."""
+    scope = Scope()
+    for statement in children_of(body):
+        for name, binding in _bindings(statement):
+            scope.bindings[name].append(binding)
+    return scope
+
+
+def _bindings(statement: Tree) -> Iterator[tuple[str, Binding]]:
+    kind, line = statement.type, statement.start_point.row + 1
+    if kind in ("lexical_declaration", "variable_declaration"):
+        for declarator in children_of(statement):
+            yield from _declared(declarator)
+    elif kind in _DEFINITIONS:
+        yield text_of(statement.child_by_field_name("name")), Binding(line, statement)
+    elif kind == "import_statement":
+        yield from ((name, Binding(line, None, origin)) for name, origin in _imported(statement))
+    elif kind == "export_statement":
+        yield from _exported(statement, line)
+    elif (
+        kind == "expression_statement" and (inner := children_of(statement))[:1] and inner[0].type == "internal_module"
+    ):
+        yield from _bindings(inner[0])
+    else:
+        for node in own_nodes(statement):
+            if node.type == "variable_declaration":
+                yield from ((name, Binding(line, None)) for each in children_of(node) for name, _ in _declared(each))
+            left = node.child_by_field_name("left") if text_of(node.child_by_field_name("kind")) == "var" else None
+            if left is not None:
+                yield from ((name, Binding(line, None)) for name in pattern_names(left))
+
+
+def _declared(declarator: Tree) -> Iterator[tuple[str, Binding]]:
+    name, value = declarator.child_by_field_name("name"), declarator.child_by_field_name("value")
+    line = declarator.start_point.row + 1
+    if name is not None and name.type == "identifier":
+        yield text_of(name), Binding(line, value)
+    elif name is not None:
+        yield from ((one, Binding(line, None)) for one in pattern_names(name))
+
+
+def _imported(statement: Tree) -> Iterator[tuple[str, str]]:
+    """Yields the names that an import binds, each with what it stands for."""
+    module = text_of(statement.child_by_field_name("source")).strip("\"'")
+    for clause in children_of(statement):
+        for part in children_of(clause) if clause.type == "import_clause" else ():
+            if part.type == "identifier":
+                yield text_of(part), f"{module}.default"
+            elif part.type == "namespace_import":
+                yield text_of(children_of(part)[-1]), module
+            for one in children_of(part) if part.type == "named_imports" else ():
+                name = text_of(one.child_by_field_name("name"))
+                yield text_of(one.child_by_field_name("alias")) or name, f"{module}.{name}"
+
+
+def _exported(statement: Tree, line: int) -> Iterator[tuple[str, Binding]]:
+    default = any(child.type == "default" for child in statement.children)
+    declaration = statement.child_by_field_name("declaration")
+    value = declaration if default and declaration is not None else statement.child_by_field_name("value")
+    if declaration is not None:
+        yield from (pair for pair in _bindings(declaration) if pair[0])
+    if default and value is not None:
+        yield "default", Binding(line, value)
+    module = text_of(statement.child_by_field_name("source")).strip("\"'")
+    for clause in children_of(statement):
+        for one in children_of(clause) if clause.type == "export_clause" else ():
+            name = text_of(one.child_by_field_name("name"))
+            alias = text_of(one.child_by_field_name("alias")) or name
+            if module:
+                yield alias, Binding(line, None, f"{module}.{name}")
+            elif alias != name:
+                yield alias, Binding(line, Name(lines_of(one), (name,)))
+
+
+def own_nodes(*nodes: Tree) -> Iterator[Tree]:
+    """Yields nodes and what is below them, without what is inside functions."""
+    waiting = list(nodes)
+    while waiting:
+        found = waiting.pop()
+        yield found
+        if found.type not in FUNCTIONS:
+            waiting += found.named_children
+
+
+def pattern_names(pattern: Tree) -> Iterator[str]:
+    """Yields the names that a pattern binds: ``{a, b: c, d = 1}``, ``[a, b]``."""
+    waiting = [pattern]
+    while waiting:
+        node = waiting.pop()
+        if node.type in _PATTERN_NAMES:
+            yield text_of(node)
+        elif node.type in ("assignment_pattern", "object_assignment_pattern"):
+            waiting += [left for left in [node.child_by_field_name("left")] if left is not None]
+        elif node.type == "pair_pattern":
+            waiting += [value for value in [node.child_by_field_name("value")] if value is not None]
+        elif node.type not in _TYPE and node.type not in ("member_expression", "subscript_expression"):
+            waiting += children_of(node)
+
+
+def parameters_of(function: Tree) -> frozenset[str]:
+    """Returns the names of a function's parameters."""
+    one, several = function.child_by_field_name("parameter"), function.child_by_field_name("parameters")
+    if several is None:
+        return frozenset([text_of(one)] if one is not None else [])
+    patterns = [each.child_by_field_name("pattern") for each in children_of(several)]
+    return frozenset(name for pattern in patterns if pattern is not None for name in pattern_names(pattern))
+
+
+def changes_of(root: Tree) -> Changes:
+    """Returns what the whole file's code does to names of its own and to their values."""
+    changes = Changes()
+    waiting: list[tuple[Tree, frozenset[str]]] = [(root, frozenset())]
+    while waiting:
+        node, local = waiting.pop()
+        if node.type in FUNCTIONS:
+            local |= _locals(node)
+        _look(node, local, changes)
+        waiting += [(child, local) for child in node.named_children]
+    return changes
+
+
+def _locals(function: Tree) -> frozenset[str]:
+    """Returns the names that a function binds itself."""
+    found = set(parameters_of(function))
+    for node in own_nodes(*function.named_children):
+        if node.type == "variable_declarator":
+            found.update(name for name, _ in _declared(node))
+        elif node.type in _DEFINITIONS:
+            found.add(text_of(node.child_by_field_name("name")))
+    return frozenset(found)
+
+
+def _look(node: Tree, local: frozenset[str], changes: Changes) -> None:
+    line = node.start_point.row + 1
+    for target in _targets(node):
+        _note(target, line, local, changes)
+    if node.type == "call_expression":
+        function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+        if text_of(function) == "eval":
+            changes.of_any = line
+        if given is not None and text_of(function) in _SETTING and children_of(given):
+            _note(children_of(given)[0], line, local, changes, whole=True)
+        if function is not None and text_of(function.child_by_field_name("property")) in _MUTATING:
+            _note(function.child_by_field_name("object"), line, local, changes, whole=True)
+
+
+def _targets(node: Tree) -> Iterable[Tree | None]:
+    """Returns what a node assigns to."""
+    if node.type in ("assignment_expression", "augmented_assignment_expression"):
+        return [node.child_by_field_name("left")]
+    if node.type == "update_expression" or (node.type == "unary_expression" and node.children[0].type == "delete"):
+        return [node.child_by_field_name("argument")]
+    if node.type == "for_in_statement" and node.child_by_field_name("kind") is None:
+        return [node.child_by_field_name("left")]
+    return ()
+
+
+def _note(target: Tree | None, line: int, local: frozenset[str], changes: Changes, *, whole: bool = False) -> None:
+    """Notes that a name is set again, or the part of its value that is set."""
+    while target is not None and target.type in ("parenthesized_expression", "non_null_expression", "as_expression"):
+        target = children_of(target)[0] if children_of(target) else None
+    if target is None:
+        return
+    if target.type in ("object_pattern", "array_pattern"):
+        for name in pattern_names(target):
+            if name not in local:
+                changes.of[name].append(Change(line, None))
+        return
+    part: str | None = None
+    while target is not None and target.type in ("member_expression", "subscript_expression"):
+        part = property_of(target)
+        target = target.child_by_field_name("object")
+    if target is None:
+        return
+    if target.type == "this" and part is not None:
+        changes.of_itself.setdefault(part, line)
+    elif target.type == "identifier" and text_of(target) not in local:
+        changes.of[text_of(target)].append(Change(line, None if whole and part is None else part))
+
+
+def property_of(node: Tree) -> str | None:
+    """Returns the name or the text that is looked up in something; ``None`` where it is computed."""
+    if node.type == "member_expression":
+        return text_of(node.child_by_field_name("property"))
+    index = node.child_by_field_name("index")
+    if index is None or index.type != "string" or any(child.type == "escape_sequence" for child in index.children):
+        return None
+    return text_of(index)[1:-1]

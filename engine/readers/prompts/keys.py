@@ -1,0 +1,136 @@
+"""Prompts under a key of a YAML, JSON or TOML file: ``config/prompts.yaml#triage.system``.
+
+A key is its steps, joined by dots. A step is a key, with its own dots where it has some, or the number of an item of a
+list, from 0.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+
+from engine.readers.bounded import MAX_DEPTH, MAX_NODES, Source, shown
+from engine.readers.code.pieces import MissingConstantError, Written
+from engine.readers.nodes import Node
+from engine.readers.prompts.parts import YAML_SUFFIXES, document, messages_of
+
+KEYED_SUFFIXES = (*YAML_SUFFIXES, ".json", ".toml")
+_INDEX = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
+_AT = re.compile(r"\(at line (\d+), column (\d+)\)")
+_TOML_LINE = re.compile(r"[ \t]*(?:(?P<table>\[\[?[^\[\]\n]+\]\]?)|(?P<key>[^=\[\n#]+?)[ \t]*=)")
+
+
+def read_key(source: Source, key: str) -> tuple[Written, ...]:
+    """Returns the messages under ``key``: a text without a role, or a list of ``{role, content}``.
+
+    Raises MissingConstantError where nothing is there, SourceError for a file that can't be read and any other value.
+    """
+    root = _toml(source) if source.path.endswith(".toml") else document(source)
+    found = list(_find(root, key.split(".")))
+    if not found:
+        raise MissingConstantError(
+            f"there is no key {shown(key)} in this file", where=source.where(1), hint="check the name after #"
+        )
+    if len(found) > 1:
+        lines = ", ".join(str(node.line) for node in found[:5])
+        raise source.error(f"{shown(key)} means several keys (lines {lines})", found[1].line, hint="rename one of them")
+    (node,) = found
+    if isinstance(node.value, list) and node.value:
+        messages = messages_of(source, node.value, "message")
+        items = [(item.line, _last_line(item)) for item in node.value]
+        return tuple(
+            Written((message.content,), (lines,), role=message.role)
+            for message, lines in zip(messages, items, strict=True)
+        )
+    if not isinstance(node.value, str):
+        hint = "name a text, or a list of messages with role and content"
+        raise source.error(f"{shown(key)} is {node.kind}", node.line, node.column, hint=hint)
+    return (Written((node.value,), ((node.line, _last_line(node)),)),)
+
+
+def _find(node: Node, steps: Sequence[str]) -> Iterator[Node]:
+    """Yields everything that the steps may mean: a key may hold dots itself."""
+    if not steps:
+        yield node
+    elif isinstance(node.value, dict):
+        for taken in range(1, len(steps) + 1):
+            if (child := node.value.get(".".join(steps[:taken]))) is not None:
+                yield from _find(child, steps[taken:])
+    elif isinstance(node.value, list) and _INDEX.fullmatch(steps[0]) and int(steps[0]) < len(node.value):
+        yield from _find(node.value[int(steps[0])], steps[1:])
+
+
+def _last_line(node: Node) -> int:
+    """Returns the last line on which something of the node starts; of a text of several lines, where it may end."""
+    last, waiting = node.line, [node]
+    while waiting:
+        found = waiting.pop()
+        last = max(last, found.line + (found.value.count("\n") if isinstance(found.value, str) else 0))
+        if isinstance(found.value, dict):
+            waiting += found.value.values()
+        elif isinstance(found.value, list):
+            waiting += found.value
+    return last
+
+
+def _toml(source: Source) -> Node:
+    try:
+        data = tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        said = str(error)
+        at = _AT.search(said)
+        line, column = (int(at[1]), int(at[2])) if at else (source.text.count("\n") + 1, None)
+        what = f"not valid TOML: {shown(_AT.sub('', said).strip(), 120)}"
+        raise source.error(what, line, column, hint="fix the syntax") from None
+    except (RecursionError, ValueError):
+        raise source.error("nested too deeply, or a number is too long", 1, hint="flatten it") from None
+    return _TomlNodes(source).of(data)
+
+
+class _TomlNodes:
+    """Values of TOML as nodes. The parser tells no lines: they are looked up by table and key."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lines = _toml_lines(source.text)
+        self._count = 0
+
+    def of(self, value: object, path: tuple[str, ...] = (), line: int = 1, depth: int = 0) -> Node:
+        self._count += 1
+        if depth > MAX_DEPTH or self._count > MAX_NODES:
+            raise self._source.error("the file has too many values or levels", line, hint="make the file smaller")
+        line = self._lines.get(path, line)
+        if isinstance(value, dict):
+            children = {key: self.of(child, (*path, key), line, depth + 1) for key, child in value.items()}
+            return Node(line, 1, children, keys={key: (child.line, 1) for key, child in children.items()})
+        if isinstance(value, list):
+            return Node(line, 1, [self.of(child, (*path, str(n)), line, depth + 1) for n, child in enumerate(value)])
+        if isinstance(value, str | bool | int | float):
+            return Node(line, 1, value, value if isinstance(value, str) else str(value))
+        return Node(line, 1, None, str(value))
+
+
+def _toml_lines(text: str) -> Mapping[tuple[str, ...], int]:
+    """Returns the lines of keys that are written plainly, by their steps."""
+    lines: dict[tuple[str, ...], int] = {}
+    counts: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    inside = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        opened = inside
+        for quotes in re.findall(r'"""|\'\'\'', line):
+            inside = "" if inside == quotes else inside or quotes
+        found = None if opened else _TOML_LINE.match(line)
+        if found is None:
+            continue
+        steps = tuple(step.strip().strip("\"'") for step in (found["table"] or found["key"]).strip("[]").split("."))
+        if found["table"]:
+            table = steps
+            if found["table"].startswith("[["):
+                counts[table] = counts.get(table, -1) + 1
+                table = (*table, str(counts[table]))
+            lines.setdefault(table, number)
+        else:
+            lines.setdefault((*table, *steps), number)
+    return lines

@@ -1,0 +1,88 @@
+"""Where a prompt lies: a file, a folder, a constant or key in a file, or a place for each part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from pydantic import model_validator
+
+from schemas.prompts import Role
+from schemas.values import Value
+
+
+class PromptParts(Value):
+    """A prompt whose parts lie in different places."""
+
+    system: str | None = None
+    """The system message: a file, or ``file#name``."""
+    user: str | None = None
+    """The user message; without it the case's ``input``."""
+
+    @model_validator(mode="after")
+    def _has_a_part(self) -> PromptParts:
+        if self.system is None and self.user is None:
+            raise ValueError("a prompt has a system part, a user part, or both")
+        return self
+
+    def __str__(self) -> str:
+        return ", ".join(f"{role}: {place}" for role, place in self.model_dump(exclude_none=True).items())
+
+
+class Place(NamedTuple):
+    """A file or a folder, or something in a file."""
+
+    path: str
+    """In the repository, or relative to the configuration's folder."""
+    key: str = ""
+    """The name of a constant or a key, after ``#``; empty: all of it."""
+    role: Role | None = None
+    """Whose message it is, where the configuration says so."""
+
+    def __str__(self) -> str:
+        return f"{self.path}#{self.key}" if self.key else self.path
+
+
+class Reference(NamedTuple):
+    """Where a lineage's prompt lies."""
+
+    places: tuple[Place, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Its files, each once."""
+        return tuple(dict.fromkeys(place.path for place in self.places))
+
+    @property
+    def file(self) -> str | None:
+        """The file or folder that is the whole prompt; ``None`` for anything else."""
+        (place, *others) = self.places
+        return None if others or place.key or place.role else place.path
+
+    def with_paths(self, path_of: Callable[[str], str]) -> Reference:
+        """Returns the same names in other files."""
+        return Reference(tuple(place._replace(path=path_of(place.path)) for place in self.places))
+
+    def moved(self, moves: Mapping[str, str]) -> Reference:
+        """Returns where it lies once its files are renamed; itself where none is."""
+        return self.with_paths(lambda path: moves.get(path, path))
+
+    def holds_all_of(self, path: str) -> bool:
+        """Returns whether the whole file is a part of the prompt, not only a constant or key in it."""
+        return any(place.path == path and not place.key for place in self.places)
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.places))
+
+
+def reference_of(prompt: str | PromptParts) -> Reference:
+    """Returns where ``prompt`` of a configuration says that a prompt lies, relative to the configuration's folder."""
+    if isinstance(prompt, str):
+        return Reference((_place(prompt, None),))
+    parts = ((Role.SYSTEM, prompt.system), (Role.USER, prompt.user))
+    return Reference(tuple(_place(text, role) for role, text in parts if text is not None))
+
+
+def _place(text: str, role: Role | None) -> Place:
+    path, _, key = text.partition("#")
+    return Place(path, key, role)

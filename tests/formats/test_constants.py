@@ -1,0 +1,278 @@
+"""Constants of Python, TypeScript and JavaScript: what is read, and why the rest isn't."""
+
+import pytest
+
+from engine.readers.bounded import Source
+from engine.readers.code.pieces import MAX_SIGNS, MissingConstantError, in_one_language
+from engine.readers.code.python_code import read_python
+from engine.readers.code.typescript_code import read_typescript
+from schemas.errors import SourceError
+
+
+def read(path, code, key):
+    """The dialect, and each message as ``role: text``, or as the text where it has no role."""
+    reader = read_python if path.endswith(".py") else read_typescript
+    source = Source(path, code)
+    messages = reader(source, key)
+    dialect, texts = in_one_language([(source, message) for message in messages])
+    return dialect.value, *(
+        f"{one.role}: {text}" if one.role else text for one, text in zip(messages, texts, strict=True)
+    )
+
+
+LANGCHAIN = "from langchain_core.prompts import ChatPromptTemplate, PromptTemplate\n"
+PYTHON = {
+    "a constant": ('P = "Sort it."', "P", "github", "Sort it."),
+    "an annotated constant": ('P: Final[str] = "Sort it."', "P", "github", "Sort it."),
+    "two targets": ('P = Q = "a"', "Q", "github", "a"),
+    "implicit concatenation": ('P = (\n  "a "\n  "b"\n)', "P", "github", "a b"),
+    "plus": ('P = "a" + "b" + "c"', "P", "github", "abc"),
+    "another constant": ('A = "a"\nP = A + "b"', "P", "github", "ab"),
+    "a later constant": ('def P():\n  return A + "b"\nA = "a"', "P", "github", "ab"),
+    "an alias": ('A = "a"\nP = A', "P", "github", "a"),
+    "blanks are kept": ('P = """\n  a\n"""', "P", "github", "\n  a\n"),
+    "dedent": ('import textwrap\nP = textwrap.dedent("""\\\n    a\n      b\n""")', "P", "github", "a\n  b\n"),
+    "dedent by another name": ('from textwrap import dedent as d\nP = d("  a")', "P", "github", "a"),
+    "cleandoc": ('import inspect\nP = inspect.cleandoc("""a\n    b\n""")', "P", "github", "a\nb"),
+    "strip": ('P = """\n a \n""".strip()', "P", "github", "a"),
+    "strip of signs": ('P = "--a-".lstrip("-")', "P", "github", "a-"),
+    "join": ('L = ["a", "b"]\nP = "; ".join(L)', "P", "github", "a; b"),
+    "a class": ('class C:\n  X = "a"\n  P = X + "b"', "C.P", "github", "ab"),
+    "a class in a class": ('class C:\n  class D(StrEnum):\n    P = "a"', "C.D.P", "github", "a"),
+    "a dataclass": ('@dataclass(frozen=True)\nclass C:\n  P: str = "a"', "C.P", "github", "a"),
+    "a dict": ('P = {"t": "a", "u": "b"}', "P.t", "github", "a"),
+    "dict()": ('P = dict(t="a")', "P.t", "github", "a"),
+    "a spread before the key": ('P = {**Q, "t": "a"}', "P.t", "github", "a"),
+    "a key of a dict": ('P = {"t": "a"}\nQ = P["t"] + "b"', "Q", "github", "ab"),
+    "another key is set": ('P = {"t": "a"}\nP["u"] = "b"', "P.t", "github", "a"),
+    "a name of a function's own": ('P = "a"\ndef f(P):\n  P = "b"\n  P["x"] = 1', "P", "github", "a"),
+    "str.format": ('P = "Sort {x} as {{\\"a\\": 1}}"', "P", "braces", 'Sort {x} as {"a": 1}'),
+    "JSON beside a variable": ('P = "Sort {x} as {\\"a\\": {}}"', "P", "braces", 'Sort {x} as {"a": {}}'),
+    "doubled braces": ('P = "Sort {{ x }}, not {y}"', "P", "github", "Sort {{x}}, not {y}"),
+    "Jinja": ('P = "{% if x %}a{% endif %}"', "P", "jinja", "{% if x %}a{% endif %}"),
+    "an f-string": ('P = f"Sort {x}: {{y}} {{{{z}}"', "P", "github", "Sort {{x}}: {y} {{z}"),
+    "braces around a hole": ('P = f"{{{x}}}"', "P", "github", "{{{x}}}"),
+    "a hole of a constant": ('A = "a"\nN = 3\nP = f"{A} {N} {x} {3}"', "P", "github", "a 3 {{x}} 3"),
+    "an f-string for format": ('A = "a"\nP = f"{A} {{x}}"', "P", "braces", "a {x}"),
+    "!s": ('P = f"{x!s}"', "P", "github", "{{x}}"),
+    "a function": ('def p(t, *, n=1):\n  """Doc."""\n  return f"{t} {n}" + t', "p", "github", "{{t}} {{n}}{{t}}"),
+    "a method": ('class C:\n  @staticmethod\n  def p(t): return f"{t}"', "C.p", "github", "{{t}}"),
+    "a lambda": ('p = lambda t: f"a {t}"', "p", "github", "a {{t}}"),
+    "invalid escapes": ('P = "\\d"', "P", "github", "\\d"),
+    "messages": ('P = [{"role": "system", "content": "a"}, {"role": "user", "content": "{x}"}]', "P", "braces", "system: a", "user: {x}"),
+    "from_messages": (LANGCHAIN + 'P = ChatPromptTemplate.from_messages([("system", "a {{b}}"), ("human", "{x}")])', "P", "github", "system: a {b}", "user: {{x}}"),
+    "from_template": (LANGCHAIN + 'P = PromptTemplate.from_template("a {x}")', "P", "braces", "a {x}"),
+    "PromptTemplate()": (LANGCHAIN + 'P = PromptTemplate(template="a {{x}}", input_variables=["x"], template_format="jinja2")', "P", "jinja", "a {{x}}"),
+    "a message object": (LANGCHAIN + 'from langchain_core.messages import SystemMessage\nP = [SystemMessage(content="a {b}"), ("user", "{x}")]', "P", "github", "system: a {b}", "user: {{x}}"),
+}  # fmt: skip
+UNREAD_PYTHON = {
+    "a syntax error": ('P = "a"\nQ = (', "P", "p.py:2: not valid Python"),
+    "a null byte": ('P = "a\x00"', "P", "p.py:1: "),
+    "a lone surrogate": ('P = "\\ud800"', "P", "p.py:1: the text has the character U+D800"),
+    "a condition": ('P = "a" if x else "b"', "P", "p.py:1: a condition is not read"),
+    "a branch": ('if x:\n  P = "a"', "P", "p.py:2: P is set by a condition"),
+    "try": ('try:\n  import a\nexcept E:\n  P = "a"', "P", "p.py:4: P is set by a condition"),
+    "a loop": ('for P in "ab": pass', "P", "p.py:1: P is set by a condition, a loop"),
+    "a walrus": ('print(P := "a")', "P", "p.py:1: P is set by"),
+    "unpacking": ('P, Q = "a", "b"', "P", "p.py:1: P is set by"),
+    "two definitions": ('P = "a"\nP = "b"', "P", "p.py:2: P is set more than once (lines 1, 2)"),
+    "a definition under a condition": ('P = "a"\nif x:\n  P = "b"', "P", "p.py:3: P is set more than once"),
+    "+=": ('P = "a"\nP += "b"', "P", "p.py:2: P is set more than once"),
+    "del": ('P = "a"\ndel P', "P", "p.py:2: P is set more than once"),
+    "global": ('P = "a"\ndef f():\n  global P\n  P = "b"', "P", "p.py:3: P is changed here"),
+    "globals()": ('P = "a"\nglobals()["P"] = "b"', "P", "p.py:2: this code may set P"),
+    "setattr": ('class C:\n  P = "a"\nsetattr(C, "P", "b")', "C.P", "p.py:3: C is changed here"),
+    "an attribute": ('class C:\n  P = "a"\nC.P = "b"', "C.P", "p.py:3: C is changed here"),
+    "self": ('class C:\n  P = "a"\n  def f(self):\n    self.P = "b"', "C.P", "p.py:4: P is set again here"),
+    "a key": ('P = {"t": "a"}\ndef f():\n  P["t"] = "b"', "P.t", "p.py:3: P is changed here"),
+    "update": ('P = {"t": "a"}\nP.update(x)', "P.t", "p.py:2: P is changed here"),
+    "a spread after the key": ('P = {"t": "a", **Q}', "P.t", "p.py:1: a key here is computed"),
+    "a computed key": ('P = {k: "a"}', "P.t", "p.py:1: a key here is computed"),
+    "a key twice": ('P = {"t": "a", "t": "b"}', "P.t", "p.py:1: the key t is there twice"),
+    "a star import": ('P = "a"\nfrom x import *', "P", "p.py:2: the import of * may set P"),
+    "an import": ("from .base import P", "P", "p.py:1: P is imported from .base"),
+    "an imported hole": ('from .base import R\nP = f"{R} a"', "P", "p.py:1: R is imported from .base"),
+    "an imported part": ('import base\nP = base.R + "a"', "P", "p.py:1: base is imported from base"),
+    "a call": ('P = load("a")', "P", "p.py:1: load(…) is a call"),
+    "another dedent": ('from mine import dedent\nP = dedent("a")', "P", "p.py:2: dedent(…) is a call"),
+    "format": ('P = "{x}".format(x=1)', "P", "p.py:1: format(…) fills in the text here"),
+    "replace": ('P = "a".replace("a", "b")', "P", "p.py:1: replace(…) fills in the text here"),
+    "%": ('P = "%s" % x', "P", "p.py:1: an operator other than +"),
+    "bytes": ('P = b"a"', "P", "p.py:1: bytes is not read"),
+    "a number": ("P = 1", "P", "p.py:1: a number is no text"),
+    "nothing": ("P = None", "P", "p.py:1: nothing is not read"),
+    "a hole that is an attribute": ('P = f"{x.y}"', "P", "p.py:1: the hole x.y is more than a plain name"),
+    "a hole that is a call": ('def p(x): return f"{x.upper()}"', "p", "p.py:1: x.upper(…) is a call"),
+    "a hole with a format": ('def p(x): return f"{x:>9}"', "p", "p.py:1: the hole {x} has a format"),
+    "a hole with =": ('def p(x): return f"{x=}"', "p", "p.py:1: the hole {x} has a format"),
+    "a field with a format": ('P = "{x:.2f} {y}"', "P", "p.py:1: the field {x} isn't filled in"),
+    "a field with an attribute": ('P = "{x.y}"', "P", "p.py:1: the field {x.y} isn't filled in"),
+    "dedent of a hole": ('import textwrap\ndef p(x): return textwrap.dedent(f" {x}")', "p", "p.py:2: what textwrap.dedent takes away"),
+    "strip of a hole": ('def p(x): return f"a {x}".strip()', "p", "p.py:1: what strip takes away"),
+    "a function with more": ('def p(x):\n  y = x\n  return f"{y}"', "p", "p.py:1: p does more than return"),
+    "an async function": ('async def p(x): return "a"', "p", "p.py:1: p is set by"),
+    "a decorated function": ('@cache\ndef p(x): return "a"', "p", "p.py:2: a decorator may change"),
+    "a decorated class": ('@other\nclass C:\n  P = "a"', "C.P", "p.py:2: a decorator may change the class C"),
+    "a metaclass": ('class C(metaclass=M):\n  P = "a"', "C.P", "p.py:1: a metaclass"),
+    "a base class": ('class C(Base):\n  Q = "a"', "C.P", "p.py:1: C.P may come from the base class Base"),
+    "a part of a text": ('P = "a"', "P.x", "p.py:1: P has no parts"),
+    "a class itself": ('class C:\n  P = "a"', "C", "p.py:1: C holds several values (name one of them: C.NAME)"),
+    "a hole that is a list": ('L = ["a"]\nP = f"{L}"', "P", "p.py:1: a list is no text"),
+    "itself": ("P = Q\nQ = P", "P", "p.py:"),
+    "itself in a hole": ('P = f"{Q}"\nQ = f"{P}"', "P", "p.py:"),
+    "too much": ("A0 = 'aaaaaaaaaaaaaaaa'\n" + "".join(f"A{n} = A{n - 1} + A{n - 1}\n" for n in range(1, 40)), "A39", "the text is put together from too many parts"),
+    "too many signs": ("P = 'a'\n" + "x\n" * MAX_SIGNS, "P", "p.py:1: the file has more than"),
+    "too deep": ("P = " + "-" * 50_000 + "1", "P", "p.py:1: the code is nested too deeply"),
+    "a long chain": ("P = a" + ".a" * 40_000, "P", "p.py:1: the code is nested too deeply"),
+    "an unknown role": ('P = [("tool", "a")]', "P", "p.py:1: unknown role tool"),
+    "a message without a role": ('P = ["a"]', "P", "p.py:1: this item of the list has no role"),
+    "a placeholder": (LANGCHAIN + 'from langchain_core.prompts import MessagesPlaceholder\nP = ChatPromptTemplate.from_messages([MessagesPlaceholder("x")])', "P", "MessagesPlaceholder(…) is not read"),
+    "partial variables": (LANGCHAIN + 'P = PromptTemplate(template="a", partial_variables={"x": y})', "P", "partial_variables of PromptTemplate is not read"),
+    "another ChatPromptTemplate": ('P = ChatPromptTemplate.from_messages([("system", "a")])', "P", "p.py:1: ChatPromptTemplate.from_messages(…) is a call"),
+    "both kinds of braces": ('def p(x): return f"{x} {{{{y}}}} {{z}}"', "p", "p.py:1: the text has names in single and in doubled braces"),
+    "Jinja's braces beside Jinja": ('P = [("system", "{{{{a"), {"role": "user", "content": "{% if x %}{% endif %}"}]', "P", "p.py:1: this message has Jinja's braces as text"),
+}  # fmt: skip
+MISSING_PYTHON = [
+    ("P = 'a'", "Q"),
+    ("", "Q"),
+    ("C = {'t': 'a'}", "C.u"),
+    ("class C: pass", "C.P"),
+    ("def f():\n  P = 'a'", "P"),
+    ("P: str", "P"),
+]
+
+SCRIPT_LANGCHAIN = 'import { ChatPromptTemplate, PromptTemplate } from "@langchain/core/prompts";\n'
+SCRIPT = {
+    "const": ("const p = 'Sort it.';", "p", "github", "Sort it."),
+    "export with a type": ('export const p: string = "a" as const;', "p", "github", "a"),
+    "let": ("let p = `a`", "p", "github", "a"),
+    "several at once": ("const a = 'a', p = 'b'", "p", "github", "b"),
+    "plus": ("const a = 'a'; const p = a + 'b' + `c`;", "p", "github", "abc"),
+    "escapes": (r"""const p = 'a\n\t\x41\u0041\u{1F600}\ud83d\ude00\'\\\q\
+b';""", "p", "github", "a\n\tAA😀😀'\\qb"),
+    "a template literal": ("const p = `Sort ${x}:\n{y} \\${z} \\``", "p", "github", "Sort {{x}}:\n{y} ${z} `"),
+    "a constant in a hole": ("const a = 'a', n = 3; const p = `${a} ${n} ${x}`", "p", "github", "a 3 {{x}}"),
+    "an object": ("export const P = { t: 'a', 'u v': 'b' } as const satisfies Prompts;", "P.u v", "github", "b"),
+    "an object in an object": ("const P = { t: { u: 'a' } }", "P.t.u", "github", "a"),
+    "a shorthand": ("const t = 'a'; const P = { t }", "P.t", "github", "a"),
+    "a frozen object": ("const P = Object.freeze({ t: 'a' })", "P.t", "github", "a"),
+    "a static": ("class P { static readonly t = 'a'; static u = P.t + 'b' }", "P.u", "github", "ab"),
+    "a static beside a constant": ("const t = 'a'; class P { static t = `${t}b` }", "P.t", "github", "ab"),
+    "an enum": ("export enum P { T = 'a', U = 'b' }", "P.U", "github", "b"),
+    "a namespace": ("namespace P { export const t = 'a' }", "P.t", "github", "a"),
+    "default": ("export default { t: 'a' }", "default.t", "github", "a"),
+    "another name": ("const a = 'a'; export { a as p }", "p", "github", "a"),
+    "an arrow function": ("export const p = (t: string, { n, m: k = 1 }: X) => `${t} ${n} ${k}`", "p", "github", "{{t}} {{n}} {{k}}"),
+    "one parameter": ("const p = t => `a ${t}`", "p", "github", "a {{t}}"),
+    "a function": ("export function p(t = 'x') { // why\n return `a ${t}`; }", "p", "github", "a {{t}}"),
+    "a method of an object": ("const P = { t(x) { return `a ${x}` } }", "P.t", "github", "a {{x}}"),
+    "trim": ("const p = `\n a\n`.trim()", "p", "github", "a"),
+    "join": ("const p = ['a', 'b'].join('\\n')", "p", "github", "a\nb"),
+    "dedent": ("import dedent from 'dedent'; const p = dedent`\n    a ${x}\n      b\\n\\`\n  `", "p", "github", "a {{x}}\n  b\n`"),
+    "dedent()": ("import dedent from 'dedent'; const p = dedent('  a\\n  b')", "p", "github", "a\nb"),
+    "mustache": ("const p = 'a {{x}} {y}'", "p", "github", "a {{x}} {y}"),
+    "single braces": ("const p = 'a {x} {\"y\": 1}'", "p", "braces", 'a {x} {"y": 1}'),
+    "a name of a function's own": ("const P = { t: 'a' }; function f(P) { P.t = 'b' } const g = () => { let P = {}; P.t = 1 }", "P.t", "github", "a"),
+    "messages": ("const p = [{ role: 'system', content: 'a' }, { role: 'user', content: `b ${x}` }]", "p", "github", "system: a", "user: b {{x}}"),
+    "fromMessages": (SCRIPT_LANGCHAIN + "const p = ChatPromptTemplate.fromMessages([['system', 'a {{b}}'], ['human', '{x}']])", "p", "github", "system: a {b}", "user: {{x}}"),
+    "fromTemplate": (SCRIPT_LANGCHAIN + "const p = PromptTemplate.fromTemplate('a {{x}}', { templateFormat: 'mustache' })", "p", "github", "a {{x}}"),
+}  # fmt: skip
+UNREAD_SCRIPT = {
+    "a syntax error": ("const p = 'a';\nconst q = (", "p", "p.ts:2: not valid code"),
+    "a condition": ("const p = x ? 'a' : 'b'", "p", "p.ts:1: a condition is not read"),
+    "a loop": ("for (var p of x) {}", "p", "p.ts:1: p is set by a condition"),
+    "a var in a branch": ("var p = 'a'; if (x) { var p = 'b' }", "p", "p.ts:1: p is set more than once"),
+    "destructuring": ("const { p } = x", "p", "p.ts:1: p is set by"),
+    "no value": ("let p; p = 'a'", "p", "p.ts:1: p is changed here"),
+    "an assignment": ("let p = 'a';\nfunction f() { p = 'b' }", "p", "p.ts:2: p is changed here"),
+    "+=": ("let p = 'a'\np += 'b'", "p", "p.ts:2: p is changed here"),
+    "a destructuring assignment": ("let p = 'a';\n[p] = x", "p", "p.ts:2: p is changed here"),
+    "a member": ("const P = { t: 'a' };\nP.t = 'b'", "P.t", "p.ts:2: P is changed here"),
+    "a computed member": ("const P = { t: 'a' };\nP[k] = 'b'", "P.t", "p.ts:2: P is changed here"),
+    "delete": ("const P = { t: 'a' };\ndelete P['t']", "P.t", "p.ts:2: P is changed here"),
+    "Object.assign": ("const P = { t: 'a' };\nObject.assign(P, x)", "P.t", "p.ts:2: P is changed here"),
+    "push": ("const p = [{role: 'user', content: 'a'}];\np.push(x)", "p", "p.ts:2: p is changed here"),
+    "this": ("class P {\nstatic t = 'a'; static f() {\nthis.t = 'b' } }", "P.t", "p.ts:3: t is set again here"),
+    "eval": ("const p = 'a'; eval(x)", "p", "p.ts:1: this code may set p"),
+    "a spread after": ("const P = { t: 'a', ...Q }", "P.t", "p.ts:1: a key here is computed"),
+    "a computed key": ("const P = { [k]: 'a' }", "P.t", "p.ts:1: a key here is computed"),
+    "an import": ("import { p } from './base'", "p", "p.ts:1: p is imported from ./base"),
+    "a re-export": ("export { p } from './base'", "p", "p.ts:1: p is imported from ./base"),
+    "an imported hole": ("import r from './base';\nconst p = `${r}`", "p", "p.ts:1: r is imported from ./base"),
+    "a call": ("const p = load('a')", "p", "p.ts:1: load(…) is a call"),
+    "another tag": ("const p = html`a`", "p", "p.ts:1: html(…) is a call"),
+    "String.raw": ("const p = String.raw`a`", "p", "p.ts:1: String.raw(…) is a call"),
+    "another dedent": ("import dedent from './mine'; const p = dedent`a`", "p", "p.ts:1: dedent(…) is a call"),
+    "an escape in dedent": ("import dedent from 'dedent'; const p = dedent`a\\t`", "p", "p.ts:1: dedent reads no escape but"),
+    "replace": ("const p = 'a'.replace('a', x)", "p", "p.ts:1: replace(…) fills in the text here"),
+    "another operator": ("const p = x ?? 'a'", "p", "p.ts:1: an operator other than +"),
+    "an octal escape": ("const p = '\\1'", "p", "p.ts:1: the escape \\1 is not read"),
+    "a lone surrogate": ("const p = '\\ud800'", "p", "p.ts:1: the text has the character U+D800"),
+    "a hole that is a member": ("const p = (x) => `${x.y}`", "p", "p.ts:1: the hole x.y is more than a plain name"),
+    "a hole that is a call": ("const p = (x) => `${x.trim()}`", "p", "p.ts:1: what trim takes away"),
+    "a hole that is a condition": ("const p = (x) => `${x ? 1 : 2}`", "p", "p.ts:1: a condition is not read"),
+    "a hole with a $": ("const p = ($x) => `${$x}`", "p", "p.ts:1: "),
+    "a function with more": ("const p = (x) => { const y = x; return y }", "p", "p.ts:1: the function does more than return"),
+    "a generator": ("function* p() { return 'a' }", "p", "p.ts:1: p does more than return"),
+    "a decorated class": ("@x class P { static t = 'a' }", "P.t", "p.ts:1: "),
+    "a base class": ("class P extends Q { static u = 'a' }", "P.t", "p.ts:1: P.t may come from the base class"),
+    "an object itself": ("const P = { t: 'a' }", "P", "p.ts:1: P holds several values"),
+    "itself": ("const p = () => `${p}`", "p", "p.ts:"),
+    "too many signs": ("const p = 'a'\n" + "x\n" * MAX_SIGNS, "p", "p.ts:1: the file has more than"),
+}  # fmt: skip
+MISSING_SCRIPT = [
+    ("const p = 'a'", "q"),
+    ("", "q"),
+    ("const P = { t: 'a' }", "P.u"),
+    ("class P {}", "P.t"),
+    ("if (x) { const p = 'a' }", "p"),
+]
+
+
+@pytest.mark.parametrize("what", PYTHON)
+def test_python_that_is_read(what):
+    code, key, *expected = PYTHON[what]
+    assert read("p.py", code, key) == tuple(expected)
+
+
+@pytest.mark.parametrize("what", SCRIPT)
+def test_typescript_that_is_read(what):
+    code, key, *expected = SCRIPT[what]
+    assert read("p.ts", code, key) == tuple(expected)
+
+
+UNREAD = {(path, what): row for path, rows in (("p.py", UNREAD_PYTHON), ("p.ts", UNREAD_SCRIPT)) for what, row in rows.items()}  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "what"), UNREAD)
+def test_what_cannot_be_told_is_an_error_with_its_line(path, what):
+    code, key, expected = UNREAD[path, what]
+    with pytest.raises(SourceError) as raised:
+        read(path, code, key)
+    assert expected in str(raised.value)
+    assert str(raised.value).startswith(f"{path}:")
+    assert raised.value.hint
+    assert not isinstance(raised.value, MissingConstantError)
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "key"), [("p.py", *row) for row in MISSING_PYTHON] + [("p.ts", *row) for row in MISSING_SCRIPT]
+)
+def test_what_is_not_there_is_missing(path, code, key):
+    with pytest.raises(MissingConstantError, match=r"there is no"):
+        read(path, code, key)
+
+
+@pytest.mark.parametrize("path", ["p.js", "p.jsx", "p.mjs", "p.tsx"])
+def test_javascript_and_jsx_are_read_too(path):
+    assert read(path, "const v = <b>x</b>;\nexport const p = `a ${x}`;\n", "p") == ("github", "a {{x}}")
+
+
+def test_old_type_assertions_are_read_in_typescript():
+    assert read("p.ts", "const p = <const>'a'", "p") == ("github", "a")
+
+
+def test_lines_are_those_of_everything_that_is_used():
+    code = 'A = """a\nb"""\nUNUSED = "x"\nP = (\n  A +\n  "c"\n)\n'
+    (message,) = read_python(Source("p.py", code), "P")
+    assert message.lines == ((5, 6), (1, 2))
