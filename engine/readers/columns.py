@@ -79,13 +79,14 @@ class ColumnMap:
             case["inputs"] = {name: self._cell(row, column, line) for name, column in columns.inputs.items()}
             for name, column in columns.inputs.items():
                 self._use("inputs", column if column == name else f"{name} = {column}")
-        texts = {"expected": columns.expected, "id": columns.id, "slices": columns.slices, "cluster": columns.cluster}
-        for key, column in texts.items():
-            if column is not None:
-                case[key] = self._cell(row, column, line)
-                self._use(key, column)
-        for column in (*columns.inputs.values(), *texts.values()):
-            row.pop(column or "", None)
+        keys = columns.model_dump(exclude={"inputs"}, exclude_none=True)
+        for key, key_column in keys.items():
+            case[key] = self._cell(row, key_column, line)
+            self._use(key, key_column)
+        if isinstance(slices := case.get("slices"), str):
+            case["slices"] = [part.strip() for part in slices.split(";") if part.strip()]
+        for taken in (*columns.inputs.values(), *keys.values()):
+            row.pop(taken, None)
 
     def _cell(self, row: Mapping[str, JsonValue], column: str, line: int | None) -> JsonValue:
         """Returns the value under a key, or under a path of keys: ``outputs.answer``."""
@@ -115,18 +116,18 @@ class ColumnMap:
             turns_left = [(role, text) for role, text in texts if role not in ("system", "developer")]
             if not turns_left or turns_left[-1][0] != "user":
                 raise self.source.error("the last message isn't the user's", line, hint="end it with a user message")
-            case["inputs"] = {"input": turns_left[-1][1]}
+            inputs: dict[str, JsonValue] = {"input": turns_left[-1][1]}
             if len(turns_left) > 1:
-                history: list[JsonValue] = [{"role": role, "content": text} for role, text in turns_left[:-1]]
-                case["inputs"]["history"] = history
+                inputs["history"] = [{"role": role, "content": text} for role, text in turns_left[:-1]]
+            case["inputs"] = inputs
             self._use("inputs", "the last user message")
 
     def _take_expected(self, row: dict[str, JsonValue], case: dict[str, JsonValue], line: int | None) -> None:
         found = {name: _inner(name, row[name]) for name in EXPECTED if row.get(name) not in (None, "")}
-        first, *others = found or {None: None}
-        for other in others:
-            if found[other] != found[first]:
-                what = f"{shown(str(first))} and {shown(str(other))} both say what is expected, and they disagree"
+        first = next(iter(found), None)
+        for other, value in found.items():
+            if first is not None and value != found[first]:
+                what = f"{shown(first)} and {shown(other)} both say what is expected, and they disagree"
                 raise self.source.error(what, line, hint=f"say which one counts: columns: {{expected: {first}}}")
         for name in EXPECTED:
             if name in row and (name in found or name != "expected"):

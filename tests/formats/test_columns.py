@@ -73,14 +73,14 @@ def test_what_was_decided_is_said():
 
 
 def test_columns_override_what_names_say():
-    row = {"case": 7, "q": "Where?", "answer": "a draft", "gold": {"text": "Italy"}, "part": "edge", "from": "k"}
+    row = {"case": 7, "q": "Where?", "answer": "a draft", "gold": {"text": "Italy"}, "part": "edge; hard", "from": "k"}
     columns = Columns(
         inputs={"question": "q", "draft": "answer"}, expected="gold.text", id="case", slices="part", cluster="from"
     )
     tests = read_test_set("t.jsonl", rows(row | {"x": 1}).encode(), columns)
     (case,) = tests.cases
     assert (case.id, case.inputs, case.expected) == ("7", {"question": "Where?", "draft": "a draft"}, "Italy")
-    assert (case.slices, case.cluster) == (("edge",), "k")
+    assert (case.slices, case.cluster) == (("edge", "hard"), "k")
     assert tests.mapping["inputs"] == ("question = q", "draft = answer")
     assert set(tests.unread["7"]) == {"x", "gold"}  # a change of it is noticed
     bare = read_test_set(
