@@ -41,8 +41,8 @@ GLOBALS = frozenset({"cycler", "dict", "joiner", "lipsum", "namespace", "range"}
 """What Jinja itself brings along and the sandbox leaves out."""
 CHUNK_JOBS = 256
 CHUNK_BYTES = 8 * 1024 * 1024
-START_S = 10.0
-"""Seconds until a child must be ready."""
+START_S = 60.0
+"""Seconds until a child must be ready. A busy machine may take long to start one of low priority."""
 Key = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
 """What a template is made of: the texts of its messages, and its partials by path."""
 

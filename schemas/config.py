@@ -15,6 +15,7 @@ from schemas.gate_config import GateConfig
 from schemas.pricing import Price, Usd
 from schemas.prompts import Parameters
 from schemas.providers import PROVIDERS, ProviderSpec
+from schemas.testsets import Columns
 from schemas.use_cases import USE_CASES
 from schemas.values import Fraction, Value
 
@@ -206,6 +207,8 @@ class LineageConfig(Value):
     """A file, or a folder with ``system.md`` and ``user.md``."""
     tests: str | None = None
     """``None``: the prompt's inline ``testData``."""
+    columns: Columns | None = None
+    """Which keys of the test set are inputs and expectations, where their names don't say it."""
     model: str | tuple[str, ...] | None = None
     """A name under ``models``, or several; before what the prompt file and ``defaults`` name."""
     labels: tuple[str, ...] = ()

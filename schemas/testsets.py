@@ -45,6 +45,20 @@ class TestCase(Value):
     """Where the case starts in its file (1-based)."""
 
 
+class Columns(Value):
+    """Which keys or columns of a test set are what, where their names don't say it.
+
+    A name may be a path into maps: ``outputs.answer``.
+    """
+
+    inputs: dict[str, str] = {}
+    """By the variable's name: the key that holds its value. Without it, every key that is nothing else is an input."""
+    expected: str | None = None
+    id: str | None = None
+    slices: str | None = None
+    cluster: str | None = None
+
+
 class TestSet(Value):
     """The cases of one file, in the file's order, with unique ids."""
 
@@ -52,6 +66,8 @@ class TestSet(Value):
 
     path: str
     cases: tuple[TestCase, ...]
+    mapping: dict[str, tuple[str, ...]] = {}
+    """By the key of a case: the file's own names for it. Empty where the file uses ours."""
     unread: dict[str, dict[str, JsonValue]] = {}
     """By case: the values of keys that no one reads."""
     warnings: tuple[Finding, ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from action.cli.folder import Folder
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from engine.commands.lint import lint_tests
+from engine.commands.lint import columns_read, lint_tests
 from engine.readers.config import read_config
 from engine.readers.dialects import variables_of
 from engine.readers.prompts.registry import read_prompt
@@ -35,6 +35,8 @@ class Linted:
     path: str
     cases: int | None
     findings: tuple[Finding, ...]
+    mapping: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """As ``TestSet.mapping``."""
 
 
 def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
@@ -45,7 +47,12 @@ def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
     found = [_of_file(path) for path in paths] if paths else list(_of_lineages(repo))
     if output_format == "json":
         document = [
-            {"path": one.path, "cases": one.cases, "findings": [finding.model_dump() for finding in one.findings]}
+            {
+                "path": one.path,
+                "cases": one.cases,
+                "mapping": one.mapping,
+                "findings": [finding.model_dump() for finding in one.findings],
+            }
             for one in found
         ]
         put(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
@@ -57,6 +64,8 @@ def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
             size = "can't be read" if one.cases is None else plural(one.cases, "case")
             said = plural(len(one.findings), "finding") if one.findings else "no finding"
             put(log_line(f"{one.path}: {size}, {said}") + "\n")
+            if one.mapping:
+                put(log_line(f"  {columns_read(one.mapping)}") + "\n")
             for finding in one.findings:
                 put(log_line(f"  {finding}") + "\n")
     return Exit.BLOCKED if any(one.findings for one in found) else Exit.PASS
@@ -68,7 +77,7 @@ def _of_file(path: Path) -> Linted:
         tests = read_test_set(str(path), data)
     except SourceError as error:
         return Linted(str(path), None, (_finding(error),))
-    return Linted(str(path), len(tests.cases), lint_tests(tests))
+    return Linted(str(path), len(tests.cases), lint_tests(tests), tests.mapping)
 
 
 def _of_lineages(repo: Path) -> Iterator[Linted]:
@@ -90,13 +99,14 @@ def _of_lineages(repo: Path) -> Iterator[Linted]:
             yield Linted(path, None, (_finding(error), *unreadable))
             continue
         wanted = variables_of(prompt) if prompt else frozenset()
-        yield Linted(path, len(tests.cases), (*unreadable, *lint_tests(tests, lineage, variables=wanted)))
+        findings = (*unreadable, *lint_tests(tests, lineage, variables=wanted))
+        yield Linted(path, len(tests.cases), findings, tests.mapping)
 
 
 def _tests(folder: Folder, lineage: LineageConfig, prompt: PromptFile | None = None) -> TestSet:
     """Returns the prompt's test set: its file, else the inline cases."""
     if lineage.tests:
-        return read_test_set(lineage.tests, folder.content(lineage.tests))
+        return read_test_set(lineage.tests, folder.content(lineage.tests), lineage.columns)
     return inline_test_set(prompt or read_prompt(lineage.prompt, folder))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from engine.commands.near_duplicates import near_duplicates, normalised
 from engine.gate.bounds import cases_for, certifiable, planning_sample
@@ -43,6 +43,12 @@ def lint_tests(
             found += _labels(test_set, lineage)
     found += _sizes(test_set, lineage.gate if lineage else None)
     return tuple(found)
+
+
+def columns_read(mapping: Mapping[str, Sequence[str]]) -> str:
+    """Returns ``read as: expected from answer; inputs from question, lang`` for a test set's ``mapping``."""
+    parts = (f"{key} from {', '.join(shown(name, 40) for name in names)}" for key, names in mapping.items())
+    return f"read as: {'; '.join(parts)}"
 
 
 def _where(test_set: TestSet, case: TestCase) -> str:

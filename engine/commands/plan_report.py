@@ -61,6 +61,8 @@ class ExperimentReport(Value):
     identical: int
     """Cases whose request is the same in both arms: they need no call."""
     slices: dict[str, int]
+    columns: dict[str, tuple[str, ...]]
+    """By the key of a case: the test set's own names for it. Empty where it uses ours."""
     changes: tuple[Change, ...]
     arms: tuple[ArmReport, ...]
     judge: JudgeReport | None
@@ -117,6 +119,7 @@ def _experiment(entry: PlannedLineage) -> ExperimentReport:
         cases=len(plan.cases) if plan else 0,
         identical=sum(plan.identical) if plan else 0,
         slices=slices,
+        columns=entry.change.tests.mapping if entry.change.tests else {},
         changes=entry.change.changes,
         arms=tuple(
             ArmReport(

@@ -21,7 +21,7 @@ from schemas.errors import SourceError
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.scorecard import Change
-from schemas.testsets import TestSet
+from schemas.testsets import Columns, TestSet
 from schemas.verdicts import Reason, ReasonCode
 
 
@@ -46,14 +46,16 @@ class Grading(NamedTuple):
 def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
     """Reads the gating cases, and compares them with the head's where the pull request touches them."""
     path = _path(entry, entry.lineage.tests)
-    gating = _test_set(sides.merged if entry.new else sides.base, path, versions.judge)
+    old, new = entry.lineage, entry.head_lineage or entry.lineage
+    gating = _test_set(sides.merged if entry.new else sides.base, path, versions.judge, old.columns)
     tests = gating if isinstance(gating, TestSet) else None
     if versions.after is None and not entry.new:
         return Gating(tests, CaseChanges(), (), ())
-    head_path = _path(entry, (entry.head_lineage or entry.lineage).tests)
-    if entry.new or not _touched(versions, sides, path, head_path):
+    head_path = _path(entry, new.tests)
+    same = old.columns == new.columns and not _touched(versions, sides, path, head_path)
+    if entry.new or same:
         return Gating(tests, CaseChanges(), (), () if tests else (_no_tests(entry, gating),))
-    head = _test_set(sides.merged, head_path, versions.fresh)
+    head = _test_set(sides.merged, head_path, versions.fresh, new.columns)
     cases = CaseChanges()
     if isinstance(head, Finding):
         detail = "can't be read"
@@ -127,12 +129,14 @@ def _touched(versions: Versions, sides: Sides, path: str | None, head_path: str 
     return not sides.base.same(path, sides.merged, head_path)
 
 
-def _test_set(files: Files, path: str | None, prompt: PromptFile | None) -> TestSet | Finding | None:
+def _test_set(
+    files: Files, path: str | None, prompt: PromptFile | None, columns: Columns | None
+) -> TestSet | Finding | None:
     """Returns the cases in a file, or inline where no file is named; ``None`` where there are none."""
     if path is None:
         tests = attempt(lambda: inline_test_set(prompt)) if prompt else None
     else:
-        tests = attempt(lambda: read_test_set(path, _content(files, path))) if files.entry(path) else None
+        tests = attempt(lambda: read_test_set(path, _content(files, path), columns)) if files.entry(path) else None
     return None if isinstance(tests, TestSet) and not tests.cases else tests
 
 

@@ -155,6 +155,7 @@ LINEAGE: Mapping[str, Judge] = {
     "use_case": _always(UNCLEAR),
     "prompt": _always(UNCLEAR),
     "tests": _always(NEUTRAL),  # the cases themselves are compared
+    "columns": _always(NEUTRAL),  # likewise
     "labels": _always(UNCLEAR),
     "multi_label": _always(UNCLEAR),
     "rubric": _entry,

@@ -253,6 +253,10 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
     return tuple(draws)
 
 
+_UNSCORED = {"gate", "run", "budget", "prompt", "tests", "columns", "static"}
+"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: cases and requests."""
+
+
 def _content_digest(
     arms: Mapping[Arm, ArmPlan],
     cases: Sequence[TestCase],
@@ -267,9 +271,7 @@ def _content_digest(
             gate.model_dump(mode="json"),
             evaluator.version,
             [spec.model_dump(mode="json") for spec in evaluator.metrics],
-            canonical_json(
-                config.model_dump(mode="json", exclude={"gate", "run", "budget", "prompt", "tests", "static"})
-            ).decode(),
+            canonical_json(config.model_dump(mode="json", exclude=_UNSCORED)).decode(),
         ]
     )
 

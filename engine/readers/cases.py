@@ -7,17 +7,11 @@ from collections.abc import Mapping
 
 from pydantic import JsonValue
 
-from engine.readers.bounded import Source, did_you_mean, nearest, shown
+from engine.readers.bounded import Source, did_you_mean, shown
+from engine.readers.columns import KNOWN
 from schemas.testsets import Source as Origin
 from schemas.testsets import TestCase
 from schemas.values import digest_of
-
-KNOWN = frozenset(TestCase.model_fields) - {"line"} | {"input", "slice", "rubric_notes"}
-"""The keys of a case; ``rubric_notes`` is Studio's word for ``rubric``."""
-
-
-MAX_UNKNOWN = 50
-"""Different keys in one file; beyond, it isn't a test set."""
 
 
 def case_of(
@@ -28,7 +22,7 @@ def case_of(
     Counts keys that nobody knows in ``unknown``. Raises SourceError at ``line``.
     """
     reading = _Reading(source, row, line)
-    reading.count_unknown(unknown)
+    unknown.update(key for key in row if key not in KNOWN)
     inputs = reading.inputs()
     given = reading.name()
     return (
@@ -61,22 +55,6 @@ class _Reading:
 
     def error(self, what: str, hint: str) -> Exception:
         return self.source.error(what, self.line, hint=hint)
-
-    def count_unknown(self, unknown: Counter[str]) -> None:
-        """A misspelt key is an error, since ``protcted: true`` must not lose a protected case."""
-        if self.row.keys() <= KNOWN:
-            return
-        for key in self.row:
-            if key in KNOWN:
-                continue
-            if key in unknown:
-                unknown[key] += 1
-                continue
-            if len(unknown) >= MAX_UNKNOWN:
-                raise self.error(f"more than {MAX_UNKNOWN} unknown keys", "known: " + ", ".join(sorted(KNOWN)))
-            if nearest(key, KNOWN - self.row.keys()) is not None:
-                raise self.error(f"unknown key {shown(key)} of a case", did_you_mean(key, KNOWN - self.row.keys()))
-            unknown[key] += 1
 
     def inputs(self) -> dict[str, JsonValue]:
         if "input" in self.row and "inputs" in self.row:

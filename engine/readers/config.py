@@ -141,6 +141,8 @@ def _lineage_mistakes(place: _Place, name: str, lineage: LineageConfig) -> Itera
         yield (*place, "labels"), f"{name} has one label only: there is nothing to classify", "name all labels"
     if lineage.fields and lineage.use_case != UseCase.EXTRACTION:
         yield (*place, "fields"), f"fields are for extraction, {name} is {lineage.use_case}", "use_case: extraction"
+    if lineage.columns is not None and lineage.tests is None:
+        yield (*place, "columns"), f"{name} has columns but no tests", "add tests: the file whose columns they are"
     if lineage.rubric is not None and lineage.judge is None:
         yield (*place, "rubric"), f"{name} has a rubric but no judge", "add judge: {model: …}"
     for index, check in enumerate(lineage.checks):

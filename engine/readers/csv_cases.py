@@ -1,8 +1,8 @@
-"""Test sets as CSV: columns ``input`` or ``input.*``, ``expected`` or ``expected.*``, and the keys of a case.
+"""Reads test sets as CSV: columns ``input`` or ``input.*``, ``expected`` or ``expected.*``, and the keys of a case.
 
-In a file without such input columns (as promptfoo writes them) every other column is an input. A cell that is a JSON
-list or map is read as one; ``slices`` and ``tags`` may also be separated by ``;``. promptfoo's ``__expected`` is read
-where it says what the output is or contains; assertions that run code are refused by name.
+What other columns are is decided in engine/readers/columns.py. A cell that is a JSON list or map is read as one;
+``slices`` and ``tags`` may also be separated by ``;``. Tabs and semicolons separate cells where the first line has more
+of them than commas. What ``__expected`` may say is in engine/readers/assertions.py.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from io import StringIO
 
 from pydantic import JsonValue
 
+from engine.readers.assertions import assertions, in_cell
 from engine.readers.bounded import Source, did_you_mean, nearest, shown
-from engine.readers.cases import KNOWN
+from engine.readers.columns import KNOWN
 from engine.readers.json_nodes import json_line
 
 MAX_COLUMNS = 200
-_CODE = ("javascript", "python", "fn", "eval", "webhook", "ruby", "file", "exec")
 _YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 
 
@@ -33,7 +33,9 @@ def csv_rows(source: Source) -> Iterator[tuple[int, dict[str, JsonValue]]]:
 
 
 def _records(source: Source) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(StringIO(source.text, newline=""), strict=True)
+    first = source.text.partition("\n")[0]
+    delimiter = max((",", ";", "\t"), key=first.count)
+    reader = csv.reader(StringIO(source.text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:
         for cells in reader:
@@ -52,59 +54,71 @@ class _Header:
         self.names = [cell.strip() for cell in cells]
         if len(self.names) > MAX_COLUMNS:
             raise source.error(f"{len(cells)} columns, {MAX_COLUMNS} are read", line, hint="remove columns")
+        self.numbered = len(self.names) > 1 and self.names[0] in ("", "Unnamed: 0")
+        """Whether the first column holds row numbers, as pandas writes them."""
         for index, name in enumerate(self.names):
-            if not name:
+            if not name and not (self.numbered and index == 0):
                 raise source.error(f"column {index + 1} has no name", line, hint="name it or remove it")
             if name in self.names[:index]:
                 raise source.error(f"the column {shown(name)} is there twice", line, hint="remove one of the two")
-        self.bare = not any(name in ("input", "inputs") or name.startswith("input.") for name in self.names)
-        """Whether columns without a meaning are inputs."""
-        for name in self.names:
-            if not self.bare and self.meaning(name) == "other" and nearest(name, KNOWN) is not None:
-                raise source.error(f"unknown column {shown(name)}", line, hint=did_you_mean(name, KNOWN))
+        self.meanings = [self.meaning(name) for name in self.names]
+        self.is_explicit = "input" in self.meanings
+        """Whether columns ``input.*`` say which ones are inputs."""
+        if self.is_explicit:
+            for name, meaning in zip(self.names, self.meanings, strict=True):
+                if meaning == "other" and nearest(name, KNOWN) is not None:
+                    raise source.error(f"unknown column {shown(name)}", line, hint=did_you_mean(name, KNOWN))
 
     def meaning(self, name: str) -> str:
-        """``input``, ``expected`` (a field), ``assertion``, ``known`` (a key of a case), ``nothing`` or ``other``."""
-        if name == "input" or name.startswith("input."):
+        """``input`` or ``expected`` (one variable or field), ``assertion``, ``known`` (a key of a case), ``nothing`` or
+        ``other``."""
+        if name.startswith("input."):
             return "input"
         if name.startswith("expected."):
             return "expected"
         if name.startswith("__expected"):
             return "assertion"
-        if name.removeprefix("__metadata:").lower() in KNOWN:
+        if name.removeprefix("__metadata:").lower() in KNOWN - {"input"}:
             return "known"
-        if name.startswith("__"):
-            return "nothing"
-        return "input" if self.bare else "other"
+        return "nothing" if name.startswith("__") else "other"
 
     def row(self, cells: list[str], line: int) -> dict[str, JsonValue]:
-        """Returns one row as a map of a case's keys."""
+        """Returns one row as a map of a case's keys, and of the other columns by their names."""
+        self._check(cells, line)
+        inputs: dict[str, JsonValue] = {}
+        expected: dict[str, JsonValue] = {}
+        asserted: list[tuple[str, JsonValue]] = []
+        row: dict[str, JsonValue] = {}
+        for name, meaning, cell in list(zip(self.names, self.meanings, cells, strict=True))[self.numbered :]:
+            match meaning:
+                case "input":
+                    inputs[name.removeprefix("input.")] = _value(self.source, cell, line)
+                case "expected" if cell:
+                    expected[name.removeprefix("expected.")] = _value(self.source, cell, line)
+                case "assertion" if cell.strip():
+                    asserted.append(in_cell(self.source, cell.strip(), line))
+                case "known":
+                    row |= _known(self.source, name.removeprefix("__metadata:").lower(), cell, line)
+                case "other":
+                    row[name] = _value(self.source, cell, line)
+        row |= assertions(self.source, asserted, line)
+        if expected:
+            if "expected" in row:
+                raise self.source.error("expected and expected.* in one row", line, hint="keep one of the two")
+            row["expected"] = expected
+        if self.is_explicit and "input" in row:
+            raise self.source.error("input and input.* in one row", line, hint="name both input.*")
+        return {**row, "inputs": inputs} if self.is_explicit else row
+
+    def _check(self, cells: list[str], line: int) -> None:
         if len(cells) != len(self.names):
             raise self.source.error(
                 f"this row has {len(cells)} cells, the header has {len(self.names)}",
                 line,
                 hint="put cells with commas or line breaks in quotes",
             )
-        inputs: dict[str, JsonValue] = {}
-        expected: dict[str, JsonValue] = {}
-        row: dict[str, JsonValue] = {}
-        for name, cell in zip(self.names, cells, strict=True):
-            match self.meaning(name):
-                case "input":
-                    inputs[name.removeprefix("input.")] = _value(self.source, cell, line)
-                case "expected" if cell:
-                    expected[name.removeprefix("expected.")] = _value(self.source, cell, line)
-                case "assertion":
-                    row |= _assertion(self.source, cell, line)
-                case "known":
-                    row |= _known(self.source, name.removeprefix("__metadata:").lower(), cell, line)
-                case "other":
-                    row[name] = cell
-        if expected:
-            if "expected" in row:
-                raise self.source.error("expected and expected.* in one row", line, hint="keep one of the two")
-            row["expected"] = expected
-        return row if "inputs" in row else {**row, "inputs": inputs}
+        if self.numbered and not cells[0].strip().isdecimal():
+            raise self.source.error("column 1 has no name", line, hint="name it or remove it")
 
 
 def _known(source: Source, key: str, cell: str, line: int) -> dict[str, JsonValue]:
@@ -130,24 +144,3 @@ def _value(source: Source, cell: str, line: int) -> JsonValue:
         return json_line(source, text, line)
     except source.failure:
         return cell
-
-
-def _assertion(source: Source, cell: str, line: int) -> dict[str, JsonValue]:
-    text = cell.strip()
-    kind, colon, rest = text.partition(":")
-    kind = kind.strip().lower()
-    if not text:
-        return {}
-    if colon and kind in _CODE:
-        raise source.error(
-            f"the assertion {shown(kind)} runs code, which is never done", line, hint="say what is expected as text"
-        )
-    if not colon or kind in ("equals", "exact"):
-        return {"expected": rest.strip() if colon else text}
-    if kind in ("llm-rubric", "grade"):
-        return {"rubric": rest.strip()}
-    if kind in ("contains", "icontains"):
-        return {"expected": rest.strip()}
-    if kind in ("not-contains", "not-icontains"):
-        return {"must_not": [rest.strip()]}
-    return {"expected": text}

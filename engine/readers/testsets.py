@@ -11,31 +11,35 @@ from collections.abc import Iterable, Iterator
 from pydantic import JsonValue
 
 from engine.readers.bounded import MAX_BYTES, MAX_TEST_SET_BYTES, Source, shown, source_of
-from engine.readers.cases import KNOWN, case_of
+from engine.readers.cases import case_of
+from engine.readers.columns import KNOWN, ColumnMap
 from engine.readers.csv_cases import csv_rows
 from engine.readers.dialects import variables_of
 from engine.readers.json_nodes import json_line, read_json
 from engine.readers.nodes import Node, plain
 from engine.readers.yaml_nodes import read_yaml
 from schemas.prompts import PromptFile
-from schemas.testsets import TestCase, TestSet
+from schemas.testsets import Columns, TestCase, TestSet
 
 MAX_CASES = 20_000
 """In one test set; each is a paid call in each arm."""
-SUFFIXES = (".jsonl", ".ndjson", ".csv", ".yaml", ".yml", ".json")
+SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".json")
+BY_LINE = (".jsonl", ".ndjson", ".csv", ".tsv")
+WRAPPERS = ("cases", "tests", "test_cases", "testCases", "examples", "data", "items")
+"""Keys under which files keep their list of cases."""
 Rows = Iterator[tuple[int, dict[str, JsonValue]]]
 """Cases as they are written, with the line where each starts."""
 
 
-def read_test_set(path: str, data: bytes) -> TestSet:
+def read_test_set(path: str, data: bytes, columns: Columns | None = None) -> TestSet:
     """Returns the test set in ``data``, in the format that ``path`` ends in; cases in the file's order.
 
-    A file without cases is a TestSet without cases: whether that is an error is the caller's to say. Raises SourceError
-    with ``path:line``: what can't be parsed, a case without inputs, a misspelt key, two cases with one id.
+    ``columns`` says what is what where names don't. A file without cases gives a TestSet without cases. Raises
+    SourceError with ``path:line`` for what can't be parsed, a case without inputs, a misspelt key, two keys that
+    disagree about what is expected, and two cases with one id.
     """
-    by_line = path.endswith((".jsonl", ".ndjson", ".csv"))
-    source = source_of(path, data, limit=MAX_TEST_SET_BYTES if by_line else MAX_BYTES)
-    if path.endswith(".csv"):
+    source = source_of(path, data, limit=MAX_TEST_SET_BYTES if path.endswith(BY_LINE) else MAX_BYTES)
+    if path.endswith((".csv", ".tsv")):
         rows = csv_rows(source)
     elif path.endswith((".jsonl", ".ndjson")):
         rows = _json_lines(source)
@@ -43,7 +47,7 @@ def read_test_set(path: str, data: bytes) -> TestSet:
         rows = _list(source, read_json(source) if path.endswith(".json") else read_yaml(source))
     else:
         raise source.error("this is not a test set format that is read", hint=f"known: {', '.join(SUFFIXES)}")
-    return _test_set(source, rows)
+    return _test_set(source, rows, columns)
 
 
 def inline_test_set(prompt: PromptFile) -> TestSet:
@@ -63,13 +67,23 @@ def inline_test_set(prompt: PromptFile) -> TestSet:
     return _test_set(Source(prompt.path, ""), rows, place="testData ")
 
 
-def _test_set(source: Source, rows: Iterable[tuple[int, dict[str, JsonValue]]], place: str = "line ") -> TestSet:
+def _test_set(
+    source: Source,
+    rows: Iterable[tuple[int, dict[str, JsonValue]]],
+    columns: Columns | None = None,
+    place: str = "line ",
+) -> TestSet:
     """``place`` is what the rows' numbers count."""
+    names = ColumnMap(source, columns)
     cases: list[TestCase] = []
     lines: dict[str, int] = {}
     unknown: Counter[str] = Counter()
     unread: dict[str, dict[str, JsonValue]] = {}
-    for line, row in rows:
+    for number, (line, raw) in enumerate(rows):
+        if not number and raw and all(key.startswith("_") for key in raw):
+            source.warn(f"the first row, {shown(', '.join(raw))}, is about the file and no case", line)
+            continue
+        row = names.row(raw, line if place == "line " else None)
         case, given = case_of(source, row, line if place == "line " else None, unknown)
         first = lines.setdefault(case.id, line)
         if first != line:
@@ -90,7 +104,13 @@ def _test_set(source: Source, rows: Iterable[tuple[int, dict[str, JsonValue]]], 
             unread[case.id] = {key: value for key, value in row.items() if key not in KNOWN}
     for key, count in unknown.items():
         source.warn(f"unknown key {shown(key)} of {count} case{'s' if count > 1 else ''} is ignored")
-    return TestSet(path=source.path, cases=tuple(cases), unread=unread, warnings=tuple(source.warnings))
+    return TestSet(
+        path=source.path,
+        cases=tuple(cases),
+        mapping=names.mapping,
+        unread=unread,
+        warnings=tuple(source.warnings),
+    )
 
 
 def _json_lines(source: Source) -> Rows:
@@ -107,8 +127,11 @@ def _json_lines(source: Source) -> Rows:
 
 def _list(source: Source, root: Node) -> Rows:
     items = root.value
-    if isinstance(items, dict) and len(items) == 1 and (held := items.get("cases") or items.get("tests")) is not None:
-        items = held.value
+    if isinstance(items, dict):
+        held = [name for name in WRAPPERS if name in items and isinstance(items[name].value, list)]
+        if len(held) > 1:
+            raise source.error(f"both {held[0]} and {held[1]} hold cases", root.line, hint="keep one of the two lists")
+        items = items[held[0]].value if held else items
     if items is None:
         return
     if not isinstance(items, list):

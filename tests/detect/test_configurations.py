@@ -145,3 +145,25 @@ def test_an_installation_can_not_say_that_it_only_informs(repository):
     bare = repository.commit({"src/main.py": "x"})
     head = repository.commit({"promptverdict.yaml": "mode: inform\n" + CONFIG}, branch="feature", parent=bare)
     assert detected_between(repository, bare, head).mode == "enforce"
+
+
+def test_columns_say_what_is_what_and_their_change_is_a_change_of_cases(repository):
+    tests = '{"q": "my bill", "draft": "x", "team": "billing"}\n{"q": "money", "draft": "y", "team": "refunds"}\n'
+    columns = "    columns: {expected: team, inputs: {input: q}}\n"
+    base = {"tests/triage.jsonl": tests, "promptverdict.yaml": CONFIG + columns}
+    (change,) = detected(repository, {"prompts/triage.md": PROMPT + "!"}, base=base).lineages
+    assert [(case.inputs, case.expected) for case in change.tests.cases] == [
+        ({"input": "my bill"}, "billing"),
+        ({"input": "money"}, "refunds"),
+    ]
+    (change,) = detected(
+        repository, {"promptverdict.yaml": CONFIG + columns.replace("q}", "draft}")}, base=base
+    ).lineages
+    assert [reason.code for reason in change.reasons] == ["tests_changed"]
+    assert change.tests.cases[0].inputs == {"input": "my bill"}  # base's columns count
+
+
+def test_columns_without_a_file_of_tests_are_an_error(repository):
+    head = {"promptverdict.yaml": CONFIG.replace("    tests: tests/triage.jsonl\n", "    columns: {expected: team}\n")}
+    with pytest.raises(ConfigError, match="triage has columns but no tests"):
+        detected(repository, {"prompts/triage.md": PROMPT + "!"}, base=head)

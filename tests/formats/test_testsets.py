@@ -111,7 +111,7 @@ def test_inputs_must_be_a_map():
 
 
 def test_an_unknown_key_is_a_warning_once():
-    warnings = read('{"input": "a", "zebra": 1}\n{"input": "b", "zebra": 1}').warnings
+    warnings = read('{"inputs": {"q": "a"}, "zebra": 1}\n{"inputs": {"q": "b"}, "zebra": 1}').warnings
     assert [str(warning) for warning in warnings] == ["t.jsonl: unknown key zebra of 2 cases is ignored"]
 
 
@@ -128,7 +128,7 @@ def test_yaml_lists_read_and_ids_stay_as_written():
 
 def test_formats_that_arent_read_are_said():
     assert mistake("", "t.xlsx").endswith(
-        "this is not a test set format that is read (known: .jsonl, .ndjson, .csv, .yaml, .yml, .json)"
+        "this is not a test set format that is read (known: .jsonl, .ndjson, .csv, .tsv, .yaml, .yml, .json)"
     )
 
 
@@ -166,7 +166,7 @@ def test_csv_columns():
 def test_csv_with_one_input_and_a_label():
     case = csv_case("input,expected,source,notes,protected,zebra\n{not json},billing,team,,,1\n")
     assert (case.inputs, case.expected, case.source, case.notes, case.protected) == (
-        {"input": "{not json}"},
+        {"input": "{not json}", "zebra": "1"},
         "billing",
         "team",
         None,
@@ -198,12 +198,15 @@ def test_csv_as_promptfoo_writes_it():
         ("input,expected\na\n", "2: this row has 1 cells, the header has 2 (put cells with commas or line breaks in quotes)"),
         ("input,input\na,b\n", "1: the column input is there twice (remove one of the two)"),
         ("input,\na,b\n", "1: column 2 has no name (name it or remove it)"),
-        ("input,expcted\na,b\n", "1: unknown column expcted (did you mean expected?)"),
+        ("input,expcted\na,b\n", "2: unknown key expcted of a case (did you mean expected?)"),
         ('input\n"a\n', "2: not valid CSV: unexpected end of data (check the quotes here)"),
         ('input\n"a"b\n', "2: not valid CSV: ',' expected after '\"' (check the quotes here)"),
         ("input,protected\na,maybe\n", "2: protected is maybe (write true or false)"),
         ("input,expected,expected.x\na,b,c\n", "2: expected and expected.* in one row (keep one of the two)"),
         ("a,__expected\nx,javascript: output.length > 3\n", "2: the assertion javascript runs code, which is never done (say what is expected as text)"),
+        ("a,__expected\nx,similar(0.8): Paris\n", "2: the assertion similar(0.8) is not read from a test set (write a check of the lineage: checks:)"),
+        ("a,__expected1,__expected2\nx,y,z\n", "2: two assertions of one case say different things (equals) (keep one; texts that must all be there are checks of the lineage)"),
+        (",a\nzero,x\n", "2: column 1 has no name (name it or remove it)"),
         (",".join(f"c{i}" for i in range(201)) + "\n", "1: 201 columns, 200 are read (remove columns)"),
     ],
 )  # fmt: skip
