@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import JsonValue
 
 from schemas.ports import RenderFailure, RenderJob
 from schemas.prompts import Dialect, Message, PromptFile
+
+if TYPE_CHECKING:
+    from jinja2.nodes import Node
 
 MAX_OUTPUT = 4 * 1024 * 1024
 """Characters of one rendered job; a million tokens of text."""
@@ -112,28 +115,52 @@ def parses(text: str) -> bool:
 def variables_of(prompt: PromptFile) -> frozenset[str]:
     """The names that a case's inputs must have.
 
-    For Jinja: the names that are read and never set in the prompt or its partials, nested names by their first part;
-    empty where the template can't be parsed.
+    For Jinja: the names that are read before anything sets them, nested names by their first part; empty where the
+    template can't be parsed. A partial also sees what other texts set.
     """
     if prompt.dialect is not Dialect.JINJA:
         pattern = _PATTERNS[prompt.dialect]
         return frozenset(name for message in prompt.messages for name in pattern.findall(message.content))
-    texts = [*(message.content for message in prompt.messages), *prompt.included.values()]
-    return _jinja_variables(texts)
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        messages = [_names(message.content) for message in prompt.messages]
+        partials = [_names(text) for text in prompt.included.values()]
+    except (TemplateSyntaxError, RecursionError, ValueError):
+        return frozenset()
+    given = frozenset[str]().union(*(read for read, _ in messages))
+    shared = frozenset[str]().union(*(read for read, _ in partials))
+    return given | shared.difference(*(written for _, written in (*messages, *partials)))
 
 
-def _jinja_variables(texts: list[str]) -> frozenset[str]:
-    from jinja2 import Environment, TemplateSyntaxError, nodes
+def _names(text: str) -> tuple[set[str], set[str]]:
+    """Returns the names that a template reads before it sets them, and those that it sets.
 
-    environment = Environment(autoescape=False)  # noqa: S701 - parsed, never rendered
+    ``jinja2.meta`` would compile the template. That evaluates its constants, and takes as an input what every branch of
+    an ``if`` sets.
+    """
+    from jinja2 import Environment, nodes
+
     read: set[str] = set()
-    written: set[str] = {"loop", "self", "super", "caller", "varargs", "kwargs"}
-    for text in texts:
-        try:
-            tree = environment.parse(text)
-            for name in tree.find_all(nodes.Name):
-                (read if name.ctx == "load" else written).add(name.name)
-            written.update(macro.name for macro in tree.find_all(nodes.Macro))
-        except (TemplateSyntaxError, RecursionError, ValueError):
-            return frozenset()
-    return frozenset(read - written)
+    written = {"loop", "self", "super", "caller", "varargs", "kwargs"}
+    for node in _in_order(Environment(autoescape=False).parse(text)):  # noqa: S701 - parsed, never rendered
+        match node:
+            case nodes.Name(name=name, ctx="load"):
+                read |= {name} - written
+            case nodes.Name(name=name) | nodes.Macro(name=name) | nodes.Import(target=name):
+                written.add(name)
+            case nodes.FromImport(names=names):
+                written |= {name if isinstance(name, str) else name[1] for name in names}
+    return read, written
+
+
+def _in_order(node: Node) -> Iterator[Node]:
+    """Yields a template's nodes as they are evaluated: a target behind its value, and before the body of its loop."""
+    from jinja2 import nodes
+
+    yield node
+    earlier = ("iter", "values", "body" if isinstance(node, nodes.AssignBlock) else "node")
+    targets = ("target", "targets")
+    yield from (inner for child in node.iter_child_nodes(only=earlier) for inner in _in_order(child))
+    yield from (inner for child in node.iter_child_nodes(only=targets) for inner in _in_order(child))
+    yield from (inner for child in node.iter_child_nodes(exclude=(*earlier, *targets)) for inner in _in_order(child))

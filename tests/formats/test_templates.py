@@ -52,6 +52,15 @@ def prompt(text, dialect=Dialect.JINJA, **included):
         ("{% for x in xs %}{{ x }}{{ loop.index }}{% endfor %}", {"xs"}),
         ("{% set y = z %}{{ y }}", {"z"}),
         ("{% macro m(p) %}{{ p }}{% endmacro %}{{ m(q) }}", {"q"}),
+        ("{% set ticket = ticket[:40] %}{{ ticket }}", {"ticket"}),
+        ("{% if a %}{% set b = 1 %}{% else %}{% set b = 2 %}{% endif %}{{ b }}", {"a"}),
+        ("{% set a = 1 %}{% block b %}{{ a }}{{ c }}{% endblock %}", {"c"}),
+        ("{% for x in x.parts %}{{ x }}{% endfor %}{% with y = y %}{{ y }}{% endwith %}", {"x", "y"}),
+        (
+            "{% set x %}{{ x }}{% endset %}{% from 'p' import f, g as h %}{% import 'p' as p %}{{ f() }}{{ h() }}{{ p.a }}",
+            {"x"},
+        ),
+        ("{{ 9**9**9 }}{{ 'a' * 9**12 }}{{ '%0999999999d' % 3 }}{{ 'a'|center(9**12) }}{{ a }}", {"a"}),
         ("{{ broken", set()),
         ("{{ " + "(" * 10_000, set()),
     ],
@@ -62,5 +71,6 @@ def test_variables_of_a_jinja_prompt(text, names):
 
 def test_variables_of_partials_count():
     assert variables_of(prompt("{{ a }}", t="{{ b }}")) == {"a", "b"}
+    assert variables_of(prompt("{% set b = a %}{% include 't' %}", t="{{ b }}{{ c }}")) == {"a", "c"}
     assert variables_of(prompt("{{ a }} {b}", Dialect.GITHUB)) == {"a"}
     assert variables_of(prompt("{{ a }} {b}", Dialect.BRACES)) == {"b"}
