@@ -131,6 +131,11 @@ class LineageChange(Value):
     measured: bool = True
     """False: linted and planned only (the pull request that installs us); nothing is paid for it."""
 
+    @property
+    def matters(self) -> bool:
+        """Whether anything that a verdict depends on changes."""
+        return bool(self.changes or self.reasons)
+
 
 class Detection(Value):
     """The answer to "what does this pull request change?"."""

@@ -26,6 +26,16 @@ class TreeChange(Value):
     before: TreeEntry | None
     after: TreeEntry | None
 
+    @property
+    def pair(self) -> tuple[str | None, str | None]:
+        """Its path before and after; ``None`` where it isn't there."""
+        return self.before.path if self.before else None, self.after.path if self.after else None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Its path before and after, as far as it is there."""
+        return tuple(entry.path for entry in (self.before, self.after) if entry)
+
 
 class Merge(Value):
     """What merging a head into the tip of its base branch would give."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from engine.detection.files import FOLDER, Files
@@ -151,16 +151,17 @@ def _texts(document: Node) -> Iterator[str]:
 def _refers(path: str, document: Node) -> Iterator[tuple[str, ...]]:
     folder = path.rpartition("/")[0] if path.rpartition("/")[2] in ACTIONS else ""
     maps = [node.value for node in _nodes(document) if isinstance(node.value, dict)]
-    places = {one["working-directory"].text or "" for one in maps if "working-directory" in one}
+    places = {_said(one, "working-directory") for one in maps}
     for one in maps:
-        if "uses" in one:
-            yield from _used(one["uses"].text or "")
-        if "run" in one:
-            yield from _run(OWN_FOLDER.sub(folder or ".", one["run"].text or ""), ("", folder, *sorted(places)))
-        if folder:
-            for name in ENTRIES:
-                if name in one and (text := one[name].text):
-                    yield _inside(f"{folder}/{text}")
+        yield from _used(_said(one, "uses"))
+        yield from _run(OWN_FOLDER.sub(folder or ".", _said(one, "run")), ("", folder, *sorted(places)))
+        for name in ENTRIES if folder else ():
+            if text := _said(one, name):
+                yield _inside(f"{folder}/{text}")
+
+
+def _said(fields: Mapping[str, Node], name: str) -> str:
+    return (fields[name].text or "") if name in fields else ""
 
 
 def _used(text: str) -> Iterator[tuple[str, ...]]:

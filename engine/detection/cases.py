@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from schemas.testsets import TestCase, TestSet
 from schemas.values import Value
 
@@ -24,20 +26,35 @@ class CaseChanges(Value):
             parts.append(f"changes of keys that are not read: {', '.join(self.unread)}")
         return f"cases: {', '.join(parts)}" if parts else ""
 
+    @property
+    def held(self) -> bool:
+        """Whether a person has to look: only added cases may pass unseen."""
+        return bool(self.removed or self.edited or self.unread)
+
 
 def compare_cases(base: TestSet, head: TestSet | None) -> CaseChanges:
     """Returns what the merge does to the gating cases. Notes don't count."""
-    before, after = ({case.id: _content(case) for case in tests.cases} if tests else {} for tests in (base, head))
-    unread = head.unread if head else {}
-    kept = [name for name in (base.unread.keys() | unread.keys()) if name in before and name in after]
-    pairs = [(base.unread.get(name, {}), unread.get(name, {})) for name in kept]
-    keys = {key for old, new in pairs for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+    before = _contents(base)
+    if head is None:
+        return CaseChanges(removed=tuple(before))
+    after = _contents(head)
+    kept = [name for name in before if name in after]
     return CaseChanges(
-        added=tuple(case for case in (head.cases if head else ()) if case.id not in before),
+        added=tuple(case for case in head.cases if case.id not in before),
         removed=tuple(name for name in before if name not in after),
-        edited=tuple(name for name in before if name in after and after[name] != before[name]),
-        unread=tuple(sorted(keys)),
+        edited=tuple(name for name in kept if after[name] != before[name]),
+        unread=tuple(sorted(_unread_keys(base, head, kept))),
     )
+
+
+def _unread_keys(base: TestSet, head: TestSet, cases: Sequence[str]) -> set[str]:
+    """Returns the keys that nothing reads and whose values differ in one of ``cases``."""
+    pairs = [(base.unread.get(case, {}), head.unread.get(case, {})) for case in cases]
+    return {key for old, new in pairs for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+
+
+def _contents(tests: TestSet) -> dict[str, dict[str, object]]:
+    return {case.id: _content(case) for case in tests.cases}
 
 
 def _content(case: TestCase) -> dict[str, object]:

@@ -46,36 +46,44 @@ def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ..
     Raises ConfigError for a head that can't be read; for a base that can't be read, unless the head fixes it or nothing
     of that folder is touched; for two configurations of one folder.
     """
-    changes = sides.changes
     found = [entry.path for entry in tree.find(sides.base.commit, [f"**/{NAME}", f"**/{MISNAMED}"])]
     warnings = [
         Finding(what=f"this file isn't read: a configuration is named {NAME}", where=shown(path), hint="rename it")
         for path in found
         if path.endswith(MISNAMED)
     ]
-    touched = {folder_for(path) for path in changes.touched if path.rpartition("/")[2] == NAME}
+    touched = {folder_for(path) for path in sides.changes.touched if path.rpartition("/")[2] == NAME}
     roots = _by_folder(path for path in found if path.endswith(NAME))
     sides.base.fetch(roots.values())
     places = []
     for root in sorted(roots.keys() | touched):
-        head = _there(sides.merged, root) if root in touched else None
-        changed = root in touched and not _same(sides, roots.get(root), head)
-        base_config, broken = None, None
-        if root in roots:
-            try:
-                base_config = _read(sides.base, roots[root])
-            except ConfigError as error:
-                broken = error
-        head_config = _read(sides.merged, head) if changed and head else None if changed else base_config
-        if broken and not (changed and head_config):
-            if changes.touches(root):
-                raise broken
-            warnings.append(Finding(what=broken.what, where=broken.where, hint=broken.hint))
-            continue
-        path = roots.get(root) or head
-        assert path is not None  # touched: one of the sides has it
-        places.append(Place(root, path, base_config, head_config, changed, broken))
+        place = _place(root, roots.get(root), sides, touched=root in touched)
+        if place.broken is None or (place.touched and place.head):
+            places.append(place)
+        elif sides.changes.touches(root):
+            raise place.broken
+        else:
+            warnings.append(Finding(what=place.broken.what, where=place.broken.where, hint=place.broken.hint))
     return tuple(places), tuple(warnings)
+
+
+def _place(root: str, path: str | None, sides: Sides, *, touched: bool) -> Place:
+    """Reads the configuration of a folder on both sides; ``path``: base's. Raises ConfigError for a head that can't be
+    read."""
+    head_path = _there(sides.merged, root) if touched else None
+    changed = touched and not _same(sides, path, head_path)
+    base, broken = None, None
+    if path is not None:
+        try:
+            base = _read(sides.base, path)
+        except ConfigError as error:
+            broken = error
+    head = base
+    if changed:
+        head = _read(sides.merged, head_path) if head_path else None
+    where = path or head_path
+    assert where is not None  # touched: one of the sides has it
+    return Place(root, where, base, head, changed, broken)
 
 
 def read_configurations(files: Files) -> dict[str, Config]:

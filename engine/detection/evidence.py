@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 from engine.detection.cases import CaseChanges, compare_cases
 from engine.detection.entries import Entry
@@ -21,8 +22,10 @@ from schemas.errors import SourceError
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.scorecard import Change
-from schemas.testsets import Columns, TestSet
+from schemas.testsets import Columns, TestCase, TestSet
 from schemas.verdicts import Reason, ReasonCode
+
+T = TypeVar("T")
 
 
 class Gating(NamedTuple):
@@ -32,6 +35,11 @@ class Gating(NamedTuple):
     cases: CaseChanges
     changes: tuple[Change, ...]
     reasons: tuple[Reason, ...]
+
+    @property
+    def all_cases(self) -> tuple[TestCase, ...]:
+        """Base's cases and those that the head adds."""
+        return (*(self.tests.cases if self.tests else ()), *self.cases.added)
 
 
 class Grading(NamedTuple):
@@ -56,24 +64,29 @@ def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
     if entry.new or same:
         return Gating(tests, CaseChanges(), (), () if tests else (_no_tests(entry, gating),))
     head = _test_set(sides.merged, head_path, versions.fresh, new.columns)
-    cases = CaseChanges()
+    return _changed_tests(entry, gating, head, head_path or path or versions.after)
+
+
+def _changed_tests(
+    entry: Entry, gating: TestSet | Finding | None, head: TestSet | Finding | None, path: str | None
+) -> Gating:
+    """Compares the two test sets that a pull request touches; ``path``: where the change is shown."""
+    tests = gating if isinstance(gating, TestSet) else None
+    change = partial(Change, kind="tests", path=path)
     if isinstance(head, Finding):
-        detail = "can't be read"
         reason = failure(ReasonCode.UNREADABLE, f"{entry.name}: this pull request's test set can't be read: {head}.")
-    elif tests is None:
-        detail = "can be read again" if head else "can't be read"
-        reason = approval(
-            ReasonCode.TESTS_CHANGED, f"{entry.name}: base has no readable test set, this pull request fixes it."
-        )
-        reason = reason if head else _no_tests(entry, gating)
-    else:
-        cases = compare_cases(tests, head)
-        detail = cases.words
-        what = f"changes its test set ({detail})" if head else "removes its test set"
-        reason = approval(ReasonCode.TESTS_CHANGED, f"{entry.name}: this pull request {what}; base's cases were run.")
-    changes = (Change(kind="tests", detail=detail, path=head_path or path or versions.after),) if detail else ()
-    unchanged = tests is not None and not isinstance(head, Finding) and not (cases.removed or cases.edited)
-    return Gating(tests, cases, changes, () if unchanged and not cases.unread else (reason,))
+        return Gating(tests, CaseChanges(), (change(detail="can't be read"),), (reason,))
+    if tests is None and head is None:
+        return Gating(None, CaseChanges(), (change(detail="can't be read"),), (_no_tests(entry, gating),))
+    if tests is None:
+        sentence = f"{entry.name}: base has no readable test set, this pull request fixes it."
+        reason = approval(ReasonCode.TESTS_CHANGED, sentence)
+        return Gating(None, CaseChanges(), (change(detail="can be read again"),), (reason,))
+    cases = compare_cases(tests, head)
+    what = f"changes its test set ({cases.words})" if head else "removes its test set"
+    reason = approval(ReasonCode.TESTS_CHANGED, f"{entry.name}: this pull request {what}; base's cases were run.")
+    changes = (change(detail=cases.words),) if cases.words else ()
+    return Gating(tests, cases, changes, (reason,) if cases.held else ())
 
 
 def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
@@ -95,22 +108,29 @@ def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Gradi
     broken = [found for found in (rubric, labels) if isinstance(found, Finding)]
     reasons = [failure(ReasonCode.UNREADABLE, f"{entry.name}: {found}.") for found in broken]
     changes = []
-    harmless = {what for what, *sides_of in found if harmless_rule(Difference(what, *sides_of), sides)}
-    for what, path, head_path in (
-        ("rubric", rubric_path, _path(entry, new.rubric)),
-        ("people's grades", labels_path, _labels(entry, new)),
-    ):
-        if entry.new or path is None or sides.base.same(path, sides.merged, head_path or "") or what in harmless:
-            continue
-        changes.append(Change(kind="rubric", detail=f"{what}: {shown(head_path or path)}", path=head_path or path))
-        sentence = f"{entry.name}: this pull request changes the {what} in {shown(path)}; base's were used."
-        reasons.append(approval(ReasonCode.RUBRIC_CHANGED, sentence))
-    return Grading(
-        None if isinstance(rubric, Finding) else rubric,
-        None if isinstance(labels, Finding) else labels,
-        tuple(changes),
-        tuple(reasons),
-    )
+    if not entry.new:
+        paths = {
+            "rubric": (rubric_path, _path(entry, new.rubric)),
+            "people's grades": (labels_path, _labels(entry, new)),
+        }
+        for what, (path, head_path) in paths.items():
+            differing = [each for each in found if each.what == what]
+            if path is not None and _differs(path, head_path, differing, sides):
+                after = head_path or path
+                changes.append(Change(kind="rubric", detail=f"{what}: {shown(after)}", path=after))
+                sentence = f"{entry.name}: this pull request changes the {what} in {shown(path)}; base's were used."
+                reasons.append(approval(ReasonCode.RUBRIC_CHANGED, sentence))
+    return Grading(_readable(rubric), _readable(labels), tuple(changes), tuple(reasons))
+
+
+def _differs(path: str, head_path: str | None, found: Sequence[Difference], sides: Sides) -> bool:
+    """Returns whether what a file says changes. ``found``: how it differs."""
+    harmless = any(harmless_rule(difference, sides) for difference in found)
+    return not harmless and not sides.base.same(path, sides.merged, head_path or "")
+
+
+def _readable(found: T | Finding | None) -> T | None:
+    return None if isinstance(found, Finding) else found
 
 
 def _path(entry: Entry, path: str | None) -> str | None:

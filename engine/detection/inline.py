@@ -55,11 +55,10 @@ def replaced_reasons(sides: Sides, configured: Sequence[Entry]) -> Iterator[Reas
 
 def _found(sides: Sides, named_at_base: set[str], named: set[str]) -> Iterator[tuple[str, bool]]:
     """Paths at base (at the head for what is new there), and whether they are new."""
-    paths = [(change.before and change.before.path, change.after and change.after.path) for change in sides.changes.all]
-    paths = [pair for pair in paths if any(path and path.endswith(SUFFIXES) for path in pair)]
-    for files in (sides.base, sides.merged):
-        files.fetch(path for pair in paths for path in pair if path)
-    for before, after in paths:
+    touched = [path for path in sides.changes.touched if path.endswith(SUFFIXES)]
+    sides.base.fetch(touched)
+    sides.merged.fetch(touched)
+    for before, after in (change.pair for change in sides.changes.all):
         old = before or after
         if old and old not in named_at_base and _is_whole(sides.base, old):
             yield old, False

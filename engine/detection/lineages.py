@@ -65,8 +65,7 @@ def _watched(entry: Entry, prompts: Mapping[str, Watched]) -> dict[str, str]:
 
 def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> LineageChange:
     """Returns what changes about the lineage; without any ``changes`` if nothing that matters does."""
-    of_prompt = [difference for difference in found if difference.what in ("prompt", "partial")]
-    versions = versions_of(entry, sides, of_prompt)
+    versions = versions_of(entry, sides, [difference for difference in found if difference.of_prompt])
     old, new = versions.old, versions.fresh
     head_lineage = entry.head_lineage or entry.lineage
     pairs, refused = pair_models(
@@ -75,13 +74,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
     gating = tests_of(entry, versions, sides)
     grading = grading_of(entry, sides, found)
     endings = tuple(_endings(entry, found, versions, gating, sides))
-    chosen_anew = entry.models_changed or (old and old.model) != (new and new.model)
-    matters = (
-        any(ending.end is not End.HARMLESS for ending in endings)
-        or any(difference.moved_only for difference in found)
-        or entry.new
-        or bool(refused and chosen_anew)
-    )
+    matters = _matters(entry, found, endings) or (bool(refused) and _chooses_anew(entry, versions))
     changes = (
         *(prompt_changes(entry, versions, found) if matters else ()),
         *_model_changes(pairs),
@@ -89,10 +82,8 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
         *grading.changes,
         *(Change(kind="policy", detail=change.sentence) for change in entry.policy),
     )
-    cases = (*gating.tests.cases, *gating.cases.added) if gating.tests else gating.cases.added
-    quoted, few_quoted = judged(newly_quoted(old, new, cases) if new else (), cases)
-    looked_up = _lookups(old, new, cases) if new and new.dialect is Dialect.JINJA else ()
     judge, unknown_judge, other_judge = _judge(entry, versions.judge, pairs)
+    answers, few_answers = _answers_in_text(versions, gating.all_cases)
     gate, run, budget = _settings(entry)
     return LineageChange(
         name=entry.name,
@@ -123,31 +114,49 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
             *gating.reasons,
             *grading.reasons,
             *leftover_reasons(entry.name, old, new),
-            *quoted,
-            *looked_up,
+            *answers,
         ),
         warnings=(
             *prompt_warnings(entry, versions),
             *(gating.tests.warnings if gating.tests else ()),
             *other_judge,
-            *few_quoted,
+            *few_answers,
         ),
         diff=_diff(versions, sides),
         measured=not entry.adopted,
     )
 
 
-def _lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) -> tuple[Reason, ...]:
+def _matters(entry: Entry, found: Sequence[Difference], endings: Sequence[Ending]) -> bool:
+    """Returns whether the differences of its files concern the lineage."""
+    harmless = all(ending.end is End.HARMLESS for ending in endings)
+    return entry.new or not harmless or any(difference.moved_only for difference in found)
+
+
+def _chooses_anew(entry: Entry, versions: Versions) -> bool:
+    """Returns whether the pull request has a say in which model is measured."""
+    old, new = versions.old, versions.fresh
+    return entry.models_changed or (old and old.model) != (new and new.model)
+
+
+def _answers_in_text(versions: Versions, cases: Sequence[TestCase]) -> tuple[tuple[Reason, ...], tuple[Finding, ...]]:
+    """Returns reasons and warnings for a candidate that quotes test cases or looks answers up by an input's text."""
+    old, new = versions.old, versions.fresh
+    if new is None:
+        return (), ()
+    quoted, few_quoted = judged(newly_quoted(old, new, cases), cases)
+    if new.dialect is not Dialect.JINJA:
+        return quoted, few_quoted
     from engine.detection.lookups import lookups  # Jinja's parser, that most prompts don't need
 
-    return lookups(old, new, cases)
+    return (*quoted, *lookups(old, new, cases)), few_quoted
 
 
 def _endings(
     entry: Entry, found: Sequence[Difference], versions: Versions, gating: Gating, sides: Sides
 ) -> Iterator[Ending]:
     """How each difference ends. What no rule here names needs review."""
-    of_prompt = [difference for difference in found if difference.what in ("prompt", "partial")]
+    of_prompt = [difference for difference in found if difference.of_prompt]
     for end, path, why in prompt_ends(entry, versions, of_prompt, sides):
         what = next((difference.what for difference in of_prompt if difference.path == path), "prompt")
         yield Ending(what=what, path=path, end=end, why=why)

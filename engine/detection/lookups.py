@@ -177,12 +177,10 @@ class _Reading:
         if not inputs or not any(map(self._is_written, sides)):
             return False
         kinds = {operand.op for operand in node.ops}
-        if kinds <= {"lt", "lteq", "gt", "gteq"} and all(map(_is_size, inputs)):
-            return False
-        if all(map(_is_size, inputs)) and all(
-            isinstance(side, nodes.Const) and side.value == 1 for side in sides if side not in inputs
-        ):
-            return False
+        if all(map(_is_size, inputs)):
+            others = [side for side in sides if side not in inputs]
+            if kinds <= {"lt", "lteq", "gt", "gteq"} or all(map(_is_one, others)):
+                return False
         looked_for = kinds <= {"in", "notin"} and not self._is_input(node.expr)
         return not (looked_for and all(map(self._is_keyword, sides)))
 
@@ -198,6 +196,10 @@ class _Reading:
             and (not letters(value) or sum(letters(value) in case for case in self._cases) >= enough)
             for value in written
         )
+
+
+def _is_one(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Const) and node.value == 1
 
 
 def _is_size(node: nodes.Node) -> bool:

@@ -5,14 +5,14 @@ Every setting of schemas.config has its direction here. A change that isn't know
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from pydantic import JsonValue
 
 from engine.detection.settings import folded, settings_of
 from engine.readers.bounded import shown
-from schemas.config import Config, Defaults, FieldRule, LineageConfig, ModelConfig, duration
+from schemas.config import Budget, Check, Config, Defaults, FieldRule, LineageConfig, ModelConfig, duration
 from schemas.detection import Direction, PolicyChange
 from schemas.gate_config import GateConfig, SlicePolicy
 from schemas.margins import default_margin
@@ -195,9 +195,7 @@ def _general(base: Config, head: Config) -> Iterator[PolicyChange]:
 def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[PolicyChange]:
     yield from _general(base, head)
     yield from _model_choice("defaults.model", base.defaults, head.defaults)
-    caps = (base.budget.per_run_usd, head.budget.per_run_usd)
-    if caps[0] != caps[1]:
-        yield _change("budget.per_run_usd", str(caps[0]), str(caps[1]), LOOSER if caps[1] > caps[0] else TIGHTER)
+    yield from _budget("budget", base.budget, head.budget)
     yield from _settings("run", _flat(_json(base.run)), _flat(_json(head.run)), RUN)
     yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
     for name in sorted(base.models.keys() | head.models.keys()):
@@ -229,18 +227,27 @@ def _lineage(
         yield _change(f"{key}.{name}", before[name], after[name], NEUTRAL if followed else direction)
     yield from _model_choice(f"{key}.model", old, new)
     yield from _fields(f"{key}.fields", old.fields, new.fields)
-    checks = [{check.name: _json(check) for check in lineage.checks} for lineage in (old, new)]
-    for name in sorted(checks[0].keys() | checks[1].keys()):
-        pair = checks[0].get(name), checks[1].get(name)
-        if pair[0] != pair[1]:
-            yield _change(f"{key}.checks.{name}", *pair, _entry(*pair))
-    caps = [(lineage.budget or config.budget).per_run_usd for config, lineage in (base, head)]
-    if caps[0] != caps[1] and (old.budget or new.budget):
-        yield _change(f"{key}.budget.per_run_usd", str(caps[0]), str(caps[1]), LOOSER if caps[1] > caps[0] else TIGHTER)
+    yield from _checks(f"{key}.checks", old.checks, new.checks)
+    if old.budget or new.budget:
+        yield from _budget(f"{key}.budget", old.budget or base[0].budget, new.budget or head[0].budget)
     runs = [(_flat(_json(config.run)), _flat(_json(settings_of(config, own)[1]))) for config, own in (base, head)]
     yield from _own(f"{key}.run", RUN, *runs)
     gates = [(_gate(config.gate), _gate(settings_of(config, own)[0])) for config, own in (base, head)]
     yield from _own(f"{key}.gate", GATE, *gates)
+
+
+def _budget(key: str, old: Budget, new: Budget) -> Iterator[PolicyChange]:
+    before, after = old.per_run_usd, new.per_run_usd
+    if before != after:
+        yield _change(f"{key}.per_run_usd", str(before), str(after), LOOSER if after > before else TIGHTER)
+
+
+def _checks(key: str, old: Sequence[Check], new: Sequence[Check]) -> Iterator[PolicyChange]:
+    before, after = ({check.name: _json(check) for check in checks} for checks in (old, new))
+    for name in sorted(before.keys() | after.keys()):
+        pair = before.get(name), after.get(name)
+        if pair[0] != pair[1]:
+            yield _change(f"{key}.{name}", *pair, _entry(*pair))
 
 
 def _own(

@@ -75,12 +75,23 @@ def compare(before: Sequence[str], after: Sequence[str], pairs: int) -> list[Blo
     Where more than ``pairs`` items would have to be set against each other, all between the first and the last
     difference is one stretch.
     """
-    shorter = min(len(before), len(after))
-    head = next((n for n in range(shorter) if before[n] != after[n]), shorter)
-    tail = next((n for n in range(shorter - head) if before[-1 - n] != after[-1 - n]), shorter - head)
+    head, tail = ends_in_common(before, after)
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
     if not old or not new or len(old) * len(new) > pairs:
         return [(head, head + len(old), head, head + len(new))] if old or new else []
+    return _aligned(old, new, head)
+
+
+def ends_in_common(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:
+    """Returns how many items are the same at the start and, behind those, at the end."""
+    shorter = min(len(before), len(after))
+    head = next((n for n in range(shorter) if before[n] != after[n]), shorter)
+    tail = next((n for n in range(shorter - head) if before[-1 - n] != after[-1 - n]), shorter - head)
+    return head, tail
+
+
+def _aligned(old: Sequence[str], new: Sequence[str], head: int) -> list[Block]:
+    """Returns what differs beside a longest common subsequence. Both start at index ``head``."""
     from rapidfuzz.distance import LCSseq  # 30 ms that most runs never need
 
     numbers: dict[str, int] = {}  # equal numbers exactly for equal items, which hashes would only promise

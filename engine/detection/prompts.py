@@ -213,19 +213,12 @@ def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
     """Yields reasons known before any call: the prompt is gone, moved, unreadable or new, or is judged differently."""
     before, after, name = versions.before, versions.after, entry.name
     path = shown(after or before or entry.prompt)
-    unreviewed = not entry.adopted and not has_floor(entry.config.gate.floor)
-    if entry.new and unreviewed:
-        yield approval(
-            ReasonCode.NEW_LINEAGE,
-            f"{name} is a new lineage: its tests are this pull request's own, and no floor is set.",
-        )
-    elif before is None and after is not None and unreviewed:
-        yield approval(ReasonCode.NEW_LINEAGE, f"{name}: {path} is new, there is nothing to compare it with.")
+    yield from _new_reasons(entry, versions, path)
+    if after is None and entry.new:
+        yield failure(ReasonCode.UNREADABLE, f"{name}: there is no prompt {path}.")
+    elif after is None:
+        yield approval(ReasonCode.DELETED_LINEAGE, f"{name}: the prompt {path} is deleted.")
     if after is None:
-        if entry.new:
-            yield failure(ReasonCode.UNREADABLE, f"{name}: there is no prompt {path}.")
-        else:
-            yield approval(ReasonCode.DELETED_LINEAGE, f"{name}: the prompt {path} is deleted.")
         return
     if before is not None and after not in (before, entry.head_prompt):
         yield approval(
@@ -237,9 +230,27 @@ def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
         yield failure(ReasonCode.UNREADABLE, f"{name}: {versions.candidate}.")
     elif isinstance(versions.baseline, Finding):
         yield approval(ReasonCode.UNREADABLE, f"{name}: the baseline can't be read: {versions.baseline}.")
-    old, new = versions.old, versions.fresh
-    if old and new and old.evaluators != new.evaluators and versions.judge is not new:
+    if _judges_differently(versions):
         yield approval(ReasonCode.POLICY_CHANGED, f"{name}: {path} changes its own evaluators; base's were used.")
+
+
+def _judges_differently(versions: Versions) -> bool:
+    old, new = versions.old, versions.fresh
+    if old is None or new is None or versions.judge is new:
+        return False
+    return old.evaluators != new.evaluators
+
+
+def _new_reasons(entry: Entry, versions: Versions, path: str) -> Iterator[Reason]:
+    """Yields why a prompt without a baseline needs review, unless a floor of base's judges it."""
+    if entry.adopted or has_floor(entry.config.gate.floor):
+        return
+    if entry.new:
+        sentence = f"{entry.name} is a new lineage: its tests are this pull request's own, and no floor is set."
+        yield approval(ReasonCode.NEW_LINEAGE, sentence)
+    elif versions.before is None and versions.after is not None:
+        sentence = f"{entry.name}: {path} is new, there is nothing to compare it with."
+        yield approval(ReasonCode.NEW_LINEAGE, sentence)
 
 
 def unmeasured_reasons(name: str, endings: Sequence[Ending], versions: Versions) -> Iterator[Reason]:

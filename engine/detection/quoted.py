@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -125,33 +126,52 @@ def _stands_whole(spelled: str, text: str) -> bool:
     return re.search(f"{left}{re.escape(spelled)}{right}", text, re.ASCII) is not None
 
 
+class _Input(NamedTuple):
+    """A text that is one case's own."""
+
+    case: int
+    spelled: str
+    """Its letters."""
+    short: bool
+
+
+def _own_inputs(cases: Sequence[TestCase]) -> Iterator[_Input]:
+    """Yields the inputs that say enough and that at most half of the cases share."""
+    texts = [dict.fromkeys(_texts_in(case.inputs)) for case in cases]
+    holders = Counter(text for of in texts for text in of)
+    for case, of in enumerate(texts):
+        for text in of:
+            own = len(cases) == 1 or 2 * holders[text] <= len(cases)
+            if own and ((long := _is_long(text)) or _is_telling(text)):
+                yield _Input(case, letters(text), not long)
+
+
+def _grams(inputs: Sequence[_Input]) -> dict[str, list[tuple[int, int]]]:
+    """Returns the pieces of inputs at every ninth letter, with the number of the input and the place in it.
+
+    A common run of 17 letters holds one whole.
+    """
+    grams: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for number, (_, spelled, _) in enumerate(inputs):
+        for start in range(0, max(1, len(spelled) - GRAM + 1), GRAM):
+            grams[spelled[start : start + GRAM]].append((number, start))
+    return grams
+
+
 class _Inputs:
     """The inputs of all cases, to be looked for in a text in one pass over it."""
 
     def __init__(self, cases: Sequence[TestCase]) -> None:
-        self._of = len(cases)
-        texts = [dict.fromkeys(_texts_in(case.inputs)) for case in cases]
-        holders = Counter(text for of in texts for text in of)
-        self._inputs: list[tuple[int, str, bool]] = []
-        """Case, letters, and whether the input is short."""
-        self._grams: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        """Pieces of inputs at every ninth letter: a common run of 17 letters holds one whole."""
-        for case, of in enumerate(texts):
-            for text in of:
-                own = self._of == 1 or 2 * holders[text] <= self._of
-                if own and ((long := _is_long(text)) or _is_telling(text)):
-                    self._inputs.append((case, letters(text), not long))
+        self._inputs = list(_own_inputs(cases))
         self._sample = self._inputs[:: 1 + len(self._inputs) // SAMPLE]
         self._rare: dict[str, bool] = {}
-        for number, (_, spelled, _) in enumerate(self._inputs):
-            for start in range(0, max(1, len(spelled) - GRAM + 1), GRAM):
-                self._grams[spelled[start : start + GRAM]].append((number, start))
-        busy = {gram for gram, places in self._grams.items() if len(places) > max(BUSY, COMMON * self._of)}
-        told = {number for gram, places in self._grams.items() if gram not in busy for number, _ in places}
+        grams = _grams(self._inputs)
+        most = max(BUSY, COMMON * len(cases))
+        self._grams = {gram: places for gram, places in grams.items() if len(places) <= most}
+        """Where the pieces stand that tell an input from many others."""
+        told = {number for places in self._grams.values() for number, _ in places}
         self._untold = [number for number in range(len(self._inputs)) if number not in told]
         """Inputs that no piece tells from many others."""
-        for gram in busy:
-            del self._grams[gram]
 
     def standing_in(self, text: str) -> frozenset[tuple[int, bool]]:
         """Cases of which an input stands in ``text``, each with whether it is a short one."""

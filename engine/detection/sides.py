@@ -19,7 +19,7 @@ class Changes:
     @cached_property
     def touched(self) -> frozenset[str]:
         """Every path on either side."""
-        return frozenset(entry.path for change in self.all for entry in (change.before, change.after) if entry)
+        return frozenset(path for change in self.all for path in change.paths)
 
     @cached_property
     def _folders(self) -> frozenset[str]:
@@ -53,7 +53,7 @@ class Changes:
 
 def _mode_only(change: TreeChange) -> bool:
     before, after = change.before, change.after
-    return bool(before and after) and (before.path, before.content) == (after.path, after.content)
+    return before is not None and after is not None and (before.path, before.content) == (after.path, after.content)
 
 
 class Sides:

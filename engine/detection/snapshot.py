@@ -6,13 +6,13 @@ held up for a person. A file that can't be read is watched like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from engine.detection.entries import Entry
 from engine.detection.files import FOLDER, LINK, PAIRED, SUBMODULE, Files, below, folder_of
 from engine.detection.sides import Changes
-from engine.readers.bounded import MAX_BYTES
+from engine.readers.bounded import MAX_BYTES, inside
 from engine.readers.prompts.partials import watched_partials
 from engine.readers.prompts.plain import SUFFIXES
 from schemas.config import LineageConfig
@@ -42,6 +42,11 @@ class Difference(NamedTuple):
         return side.path if side else ""
 
     @property
+    def of_prompt(self) -> bool:
+        """Whether it is the prompt's file or one that the prompt includes."""
+        return self.what in ("prompt", "partial")
+
+    @property
     def moved_only(self) -> bool:
         """Whether the content is the same at another path."""
         before, after = self.before, self.after
@@ -54,26 +59,32 @@ def made_of(prompts: Iterable[str], files: Files) -> dict[str, dict[str, str]]:
     It looks at texts only, so that prompts that can't be read are watched too. Reads a level of includes of all prompts
     at once.
     """
-    found = {prompt: {prompt: "prompt"} for prompt in prompts}
-    files.fetch(found)
-    for prompt, parts in found.items():
-        if folder_of(prompt) != prompt or prompt not in files:
-            parts |= {below(folder_of(prompt), name): "prompt" for name in PAIRED}
+    prompts = dict.fromkeys(prompts)
+    files.fetch(prompts)
+    found = {prompt: dict.fromkeys(_own_paths(prompt, files), "prompt") for prompt in prompts}
     waiting = [(prompt, path) for prompt, parts in found.items() for path in parts]
     for _ in range(MAX_DEPTH):
-        files.fetch(path for _, path in waiting)
-        files.fetch(folder for _, path in waiting if files.entry(path) is None and (folder := path.rpartition("/")[0]))
-        following: list[tuple[str, str]] = []
-        for prompt, path in waiting:
-            parts = found[prompt]
-            for part, what in _leads_to(prompt, path, parts[path], files).items():
-                if part not in parts:
-                    parts[part] = what
-                    following.append((prompt, part))
-        waiting = following
         if not waiting:
             break
+        files.fetch(path for _, path in waiting)
+        files.fetch(folder for _, path in waiting if files.entry(path) is None and (folder := path.rpartition("/")[0]))
+        waiting = [(prompt, part) for prompt, path in waiting for part in _follow(prompt, path, found[prompt], files)]
     return found
+
+
+def _own_paths(prompt: str, files: Files) -> tuple[str, ...]:
+    """Returns the prompt's file, and those of a pair where it is one or may be one."""
+    folder = folder_of(prompt)
+    alone = folder == prompt and prompt in files
+    return (prompt,) if alone else (prompt, *(below(folder, name) for name in PAIRED))
+
+
+def _follow(prompt: str, path: str, parts: dict[str, str], files: Files) -> list[str]:
+    """Adds to ``parts`` what the file at ``path`` leads to. Returns the paths that are new."""
+    led = _leads_to(prompt, path, parts[path], files)
+    new = [part for part in led if part not in parts]
+    parts |= {part: led[part] for part in new}
+    return new
 
 
 def _leads_to(prompt: str, path: str, what: str, files: Files) -> dict[str, str]:
@@ -103,17 +114,7 @@ def _behind(path: str, what: str, files: Files) -> dict[str, str]:
 
 def _target(link: str, target: str) -> str | None:
     """Returns the path in the tree that a link leads to; ``None`` outside of it."""
-    if target.startswith("/"):
-        return None
-    steps = link.split("/")[:-1]
-    for step in target.split("/"):
-        if step == "..":
-            if not steps:
-                return None
-            steps.pop()
-        elif step not in ("", "."):
-            steps.append(step)
-    return "/".join(steps) or None
+    return inside(link.rpartition("/")[0], target) or None
 
 
 def configured_paths(entry: Entry, lineage: LineageConfig) -> dict[str, str]:
@@ -131,14 +132,15 @@ def differences(watched: Watched, changes: Changes) -> tuple[Difference, ...]:
     folders = [path for path in watched if path.endswith("/")]
     if watched.keys().isdisjoint(changes.touched) and not any(changes.touches(path[:-1]) for path in folders):
         return ()
-    found = []
-    for change in changes.all:
-        paths = [side.path for side in (change.before, change.after) if side]
-        what = next((watched[path] for path in paths if path in watched), None)
-        what = what or next((watched[folder] for folder in folders for path in paths if _inside(folder, path)), None)
-        if what is not None:
-            found.append(Difference(what, change.before, change.after))
-    return tuple(found)
+    named = [(change, _watched_as(change.paths, watched, folders)) for change in changes.all]
+    return tuple(Difference(what, change.before, change.after) for change, what in named if what is not None)
+
+
+def _watched_as(paths: Sequence[str], watched: Watched, folders: Sequence[str]) -> str | None:
+    """Returns what is watched at one of ``paths``, or in a folder around it."""
+    around = (folder for folder in folders for path in paths if _inside(folder, path))
+    place = next((path for path in paths if path in watched), None) or next(around, None)
+    return None if place is None else watched[place]
 
 
 def _inside(folder: str, path: str) -> bool:

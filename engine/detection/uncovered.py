@@ -24,7 +24,7 @@ def uncovered_files(sides: Sides, entries: Sequence[Entry], watched: Collection[
     claimed = {*watched, *(path for entry in entries for path in entry.paths)}
     paths = []
     for change in sides.changes.all:
-        both = [side.path for side in (change.before, change.after) if side]
+        both = change.paths
         suspects = [path for path in both if may_hold_prompt(path)]
         moved = len(suspects) == 2 and change.before and change.after and change.before.blob == change.after.blob
         if suspects and not moved and not {*both, *map(folder_of, both)} & claimed:
@@ -45,13 +45,13 @@ def missing_prompts(sides: Sides, entries: Sequence[Entry]) -> tuple[Entry, ...]
 def uncovered_reasons(
     uncovered: Sequence[str], lost: Sequence[Entry], places: Sequence[Place], *, adoption: bool
 ) -> Iterator[Reason]:
-    """What doesn't pass: where the configuration says so, and where a lineage's prompt can't be found."""
+    """Yields what doesn't pass: where the configuration says so, and where a lineage's prompt can't be found."""
     if adoption:
         return
     asked = [path for path in uncovered if _policy(path, places) is Uncovered.NEEDS_REVIEW]
     if asked:
         yield approval(ReasonCode.UNCOVERED, f"{_looks(asked)}: not measured.")
-    for entry in lost:
+    for entry in lost if uncovered else ():
         yield failure(
             ReasonCode.UNREADABLE,
             f"{entry.name}: there is no prompt {shown(entry.prompt)}, neither before nor after, and prompts change "

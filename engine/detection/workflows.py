@@ -11,37 +11,35 @@ from engine.readers.bounded import shown
 from schemas.trees import TreeChange
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
-Paths = tuple[str | None, str | None]
-"""Of one changed file: before and after."""
-
 
 def workflow_changes(
     before: Files, after: Files, changes: Sequence[TreeChange], *, adoption: bool
-) -> tuple[Paths, ...]:
+) -> tuple[TreeChange, ...]:
     """Returns the changed files that lead a workflow to us, before the change or after it.
 
     In the pull request that installs us, new workflows are what it is about.
     """
-    pairs: list[Paths] = [
-        (change.before.path if change.before else None, change.after.path if change.after else None)
-        for change in changes
-    ]
-    pairs = [pair for pair in pairs if not any(path and path.rpartition("/")[2] == NAME for path in pair)]
-    if not pairs:
+    changes = [change for change in changes if not any(_is_named(path, NAME) for path in change.paths)]
+    if not changes:
         return ()
     known: dict[tuple[str, str], Read] = {}
-    old, new = (
-        Callers(files, frozenset(pair[side] or "" for pair in pairs if _is_action(pair[side])), known)
+    callers = [
+        Callers(
+            files,
+            frozenset(path for change in changes if (path := change.pair[side]) and _is_named(path, *ACTIONS)),
+            known,
+        )
         for side, files in enumerate((before, after))
-    )
+    ]
     return tuple(
-        (path, other)
-        for path, other in pairs
-        if (path in old.paths or other in new.paths) and not (adoption and path is None)
+        change
+        for change in changes
+        if any(path in side.paths for path, side in zip(change.pair, callers, strict=True))
+        and not (adoption and change.before is None)
     )
 
 
-def workflow_reasons(changed: Sequence[Paths]) -> tuple[Reason, ...]:
+def workflow_reasons(changed: Sequence[TreeChange]) -> tuple[Reason, ...]:
     """Returns a reason for each of ``workflow_changes``."""
     return tuple(
         Reason(
@@ -52,9 +50,9 @@ def workflow_reasons(changed: Sequence[Paths]) -> tuple[Reason, ...]:
                 f"{shown(after or before or '')}, which calls this gate."
             ),
         )
-        for before, after in changed
+        for before, after in (change.pair for change in changed)
     )
 
 
-def _is_action(path: str | None) -> bool:
-    return path is not None and path.rpartition("/")[2] in ACTIONS
+def _is_named(path: str, *names: str) -> bool:
+    return path.rpartition("/")[2] in names

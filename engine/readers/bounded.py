@@ -141,6 +141,21 @@ def _position(before: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
+def inside(folder: str, path: str) -> str | None:
+    """Returns ``path`` from ``folder`` without its dots; ``None`` where it leads out of the repository."""
+    if path.startswith("/"):
+        return None
+    steps: list[str] = []
+    for step in (*folder.split("/"), *path.split("/")):
+        if step == "..":
+            if not steps:
+                return None
+            steps.pop()
+        elif step not in ("", "."):
+            steps.append(step)
+    return "/".join(steps)
+
+
 def shown(text: str, limit: int = 60) -> str:
     """Foreign text for one line of a message: unprintable characters replaced, clipped to ``limit`` characters."""
     clipped = text if len(text) <= limit else text[: limit - 1] + "…"

@@ -37,6 +37,19 @@ def test_a_monorepo_has_a_configuration_for_each_folder(repository):
     assert found.names == ("packages/a/triage", "packages/b/triage")
 
 
+def test_a_lineage_deleted_in_one_folder_hides_no_removed_gate_in_another(repository):
+    package = {f"packages/{name}/{path}": text for name in ("a", "b") for path, text in FILES.items()}
+    without = CONFIG[: CONFIG.index("  triage:")].replace("lineages:\n", "")
+    head = {f"packages/{name}/promptverdict.yaml": without for name in ("a", "b")}
+    found = detected(
+        repository, {**head, "packages/a/prompts/triage.md": None}, base={**package, "promptverdict.yaml": None}
+    )
+    assert [reason.sentence for reason in found.reasons] == [
+        "This pull request loosens its own gate: lineages.triage: gated → no longer gated."
+    ]
+    assert codes(found.lineages[0]) == ["deleted_lineage: needs_review"]
+
+
 def test_a_configuration_under_a_wrong_name_is_pointed_out(repository):
     found = detected(repository, {"src/main.py": "x"}, base={"packages/promptverdict.yml": CONFIG})
     assert [str(warning) for warning in found.warnings] == [

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from engine.readers.bounded import MAX_BYTES, Source, shown, source_of
+from engine.readers.bounded import MAX_BYTES, Source, inside, shown, source_of
 from engine.readers.prompts.parts import Blobs
 from schemas.prompts import PromptFile
 
@@ -95,15 +95,4 @@ def _look_up(name: str, folder: PurePosixPath, blobs: Blobs, includer: Source) -
 
 
 def _inside(start: PurePosixPath, name: str) -> str | None:
-    """``name`` from ``start`` without its dots, if it stays inside the tree."""
-    if name.startswith("/") or "\\" in name or not name:
-        return None
-    steps: list[str] = []
-    for step in (*start.parts, *name.split("/")):
-        if step == "..":
-            if not steps:
-                return None
-            steps.pop()
-        elif step not in ("", "."):
-            steps.append(step)
-    return "/".join(steps)
+    return None if "\\" in name or not name else inside(str(start), name)
