@@ -59,3 +59,13 @@ def new_database(server):
     yield new
     for name in made:
         server.psql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def github(tmp_path):
+    """A GitHub whose own rules nobody breaks."""
+    from tests.fakes.github import FakeGitHub
+
+    with FakeGitHub(tmp_path) as fake:
+        yield fake
+    assert fake.violations == []

@@ -8,14 +8,7 @@ import pytest
 from adapters.store import open_store
 from schemas.outcomes import Completion, Finish, StoredCompletion, Usage
 from tests.action.stage import GATE, PROMPT, Stage
-from tests.fakes.github import FakeGitHub, Scene
-
-
-@pytest.fixture
-def github(tmp_path):
-    with FakeGitHub(tmp_path) as fake:
-        yield fake
-    assert fake.violations == []
+from tests.fakes.github import Scene
 
 
 @pytest.fixture

@@ -4,16 +4,8 @@ import pytest
 
 from tests.bot.whole import Whole
 from tests.end_to_end.conftest import FILES, PROMPT
-from tests.fakes.github import FakeGitHub
 
 WORSE = PROMPT.replace("refund requests", "requests").replace("Answer with the label alone.", "Say something nice.")
-
-
-@pytest.fixture
-def github(tmp_path):
-    with FakeGitHub(tmp_path) as fake:
-        yield fake
-    assert fake.violations == []
 
 
 @pytest.fixture

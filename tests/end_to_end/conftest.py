@@ -11,36 +11,12 @@ from pathlib import Path
 import pytest
 
 from action.cli.main import main
+from tests.action.triage import CONFIG, PROMPT
 from tests.repositories import Repository
 
 PATH = os.environ["PATH"]
 NO_RELEASES = "file:///nowhere/prompt-verdict/prompt-verdict"
 """Where ``init`` finds no release of the Action, without the network."""
-
-CONFIG = """\
-version: 1
-models:
-  toy: {provider: offline, model: offline-large, price: {input: 1, output: 4}}
-defaults: {model: toy}
-lineages:
-  triage:
-    use_case: classification
-    prompt: prompts/triage.prompt.yml
-    tests: tests/triage.jsonl
-    labels: [billing, refunds]
-"""
-
-PROMPT = """\
-name: triage
-messages:
-  - role: system
-    content: |
-      You sort support tickets into one of two teams. Answer with the label alone.
-      - billing: invoices, charges, payments, cards
-      - refunds: money back, returns, refund requests
-  - role: user
-    content: "Ticket: {{ticket}}"
-"""
 
 TICKETS = {
     "billing": ["Why was my card charged twice in {}?", "The invoice of {} shows a wrong payment.", "My payment in {} failed, card declined."],

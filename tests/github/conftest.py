@@ -3,16 +3,9 @@
 import pytest
 
 from adapters.github import GitHubHost
-from tests.fakes.github import FakeGitHub, Scene
+from tests.fakes.github import Scene
 
 PERMISSIONS = {"contents": "read", "pull_requests": "write", "statuses": "write", "actions": "read"}
-
-
-@pytest.fixture
-def github(tmp_path):
-    with FakeGitHub(tmp_path) as fake:
-        yield fake
-    assert fake.violations == []
 
 
 @pytest.fixture

@@ -6,16 +6,8 @@ import json
 import pytest
 
 from bot.operations.doctor.action_rules import action_doctor
-from tests.fakes.github import FakeGitHub
 
 CHECK = {"context": "prompt-verdict", "integration_id": 15368}
-
-
-@pytest.fixture
-def github(tmp_path):
-    with FakeGitHub(tmp_path) as fake:
-        yield fake
-    assert fake.violations == []
 
 
 @pytest.fixture

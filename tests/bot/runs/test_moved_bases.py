@@ -1,39 +1,12 @@
 """A success counts for the base that it was measured on, and only as long as that base judges as it did."""
 
 import re
-from functools import partial
 
 import pytest
 
-from bot.worker import assemble
 from engine.publishing.check_names import NAME, check_name, is_ours
-from tests.bot.scripted import FILES, GATE, PROMPT, Scripted
-from tests.bot.whole import Whole
-from tests.fakes.github import FakeGitHub
+from tests.bot.scripted import GATE, PROMPT
 from tests.fakes.github.state import Pull
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("bases")
-    with FakeGitHub(folder, writes_a_minute=10_000) as github:
-        made = Whole(github, folder / "data")
-
-        def evaluation(*given):
-            made.evaluation = Scripted(*given)
-            return made.evaluation
-
-        with made.web(), made.working(partial(assemble, evaluation=evaluation), sweeping=False):
-            yield made
-        made.records.close()
-
-
-@pytest.fixture
-def bot(stage, request):
-    """A repository of its own for each test."""
-    stage.move_to(f"acme/{re.sub('[^a-z]', '-', request.node.name[5:])}", FILES)
-    yield stage
-    assert stage.github.violations == []
 
 
 def opened(bot, base, words="approved", branch="change"):
