@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from evaluators.json_schema import schema_check
 from evaluators.parts import Scores
@@ -31,6 +32,9 @@ class Checks:
     Raises ConfigError for a check of no kind or of several, and for an expression or schema that can't be used.
     """
 
+    asks: ClassVar = False
+    ignores_case: ClassVar = True
+
     def __init__(self, checks: Sequence[Check], *, overall: bool) -> None:
         self._checks = tuple(checks)
         self._rules = [(check.name, rule_of(check)) for check in checks]
@@ -47,16 +51,6 @@ class Checks:
         """The algorithm's number and a digest of the checks."""
         settings = [[check.model_dump(mode="json") for check in self._checks], self._overall]
         return f"checks-1-{digest_of(settings)[:16]}"
-
-    @property
-    def asks(self) -> bool:
-        """It needs no judge."""
-        return False
-
-    @property
-    def ignores_case(self) -> bool:
-        """A check looks at the answer alone."""
-        return True
 
     def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - checks expect nothing of a case
         """Nothing: every case can be checked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import ClassVar
 
 from pydantic import JsonValue
 
@@ -32,6 +33,9 @@ class Classification:
     Raises ConfigError if two labels can't be told apart in an answer.
     """
 
+    asks: ClassVar = False
+    ignores_case: ClassVar = False
+
     def __init__(self, labels: Sequence[str], *, several: bool) -> None:
         _check_labels(labels, several=several)
         self.labels = tuple(labels)
@@ -47,16 +51,6 @@ class Classification:
     def version(self) -> str:
         """The version number of the algorithm and a digest of the labels."""
         return f"classification-2-{digest_of([self.labels, self.several])[:16]}"
-
-    @property
-    def asks(self) -> bool:
-        """It needs no judge."""
-        return False
-
-    @property
-    def ignores_case(self) -> bool:
-        """It compares with what the case expects."""
-        return False
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a Finding if the case expects nothing and forbids nothing, or expects a label outside the set."""

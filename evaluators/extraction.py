@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from typing import ClassVar
 
 from pydantic import JsonValue
 
@@ -49,6 +50,9 @@ class Extraction:
     a rule are not looked at. ``address.city`` is the city inside the address, unless a field has that very name.
     """
 
+    asks: ClassVar = False
+    ignores_case: ClassVar = False
+
     def __init__(self, fields: Mapping[str, FieldRule]) -> None:
         self.fields = dict(fields)
 
@@ -62,16 +66,6 @@ class Extraction:
         """The algorithm's number and a digest of the rules."""
         rules = [[name, rule.model_dump(mode="json")] for name, rule in self.fields.items()]
         return f"extraction-2-{digest_of(rules)[:16]}"
-
-    @property
-    def asks(self) -> bool:
-        """It needs no judge."""
-        return False
-
-    @property
-    def ignores_case(self) -> bool:
-        """It compares with what the case expects."""
-        return False
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a case whose expectation isn't a map, names none of the fields, or breaks a field's rule."""

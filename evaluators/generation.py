@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import ClassVar
 
 from pydantic import JsonValue
 
@@ -40,6 +41,9 @@ class RubricJudge:
     of a judge that agrees with people should. The second call lists the dimensions in the opposite order.
     """
 
+    asks: ClassVar = True
+    ignores_case: ClassVar = False
+
     def __init__(self, rubric: Rubric, judge: ModelConfig, *, gates: bool, name: str = "overall") -> None:
         self._rubric = rubric
         self._judge = judge
@@ -66,16 +70,6 @@ class RubricJudge:
         ]
         settings = [self._rubric.model_dump(mode="json"), list(self._rubric.dimensions), judge]
         return f"rubric-2-{digest_of(settings)[:16]}"
-
-    @property
-    def asks(self) -> bool:
-        """It asks the judge."""
-        return True
-
-    @property
-    def ignores_case(self) -> bool:
-        """The judge sees the task."""
-        return False
 
     def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - a rubric needs nothing of a case
         """Nothing: every case can be graded."""

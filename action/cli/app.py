@@ -108,12 +108,12 @@ def plan(
     ),
 ) -> None:
     """Show what check would run and why, with calls, tokens and USD by arm. Spends nothing."""
-    from action.cli.plan import PlanOptions
+    from action.cli.local import ComparisonOptions
     from action.cli.plan import plan as run
 
     _exit(
         run(
-            PlanOptions(
+            ComparisonOptions(
                 repo=repo,
                 base=base,
                 head=head,

@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from action.cli.local import default_store, left_out, local_pull_request, open_repository
+from action.cli.local import ComparisonOptions, default_store, left_out, local_pull_request, open_repository
 from action.cli.progress import ProgressReport
 from action.cli.streams import put
 from action.exits import Exit, exit_of
@@ -36,15 +36,9 @@ NOT_YET = (
 
 
 @dataclass(frozen=True)
-class CheckOptions:
+class CheckOptions(ComparisonOptions):
     """The options of a check."""
 
-    repo: Path
-    base: str | None
-    head: str
-    lineages: tuple[str, ...]
-    worktree: bool
-    format: str
     output: Path | None
     budget_usd: Decimal | None
     yes: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,18 @@ CONFIG = "promptverdict.yaml"
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class ComparisonOptions:
+    """Which commits and lineages a command compares, and how it prints."""
+
+    repo: Path
+    base: str | None
+    head: str
+    lineages: tuple[str, ...]
+    worktree: bool
+    format: str
 
 
 def open_repository(path: Path) -> Clone:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 
 from action.cli.check import prices, renderer
-from action.cli.local import left_out, local_pull_request, open_repository
+from action.cli.local import ComparisonOptions, left_out, local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
 from engine.commands.lint import columns_read
@@ -21,19 +19,7 @@ from engine.render.signs import verdict_words
 from schemas.verdicts import Reason
 
 
-@dataclass(frozen=True)
-class PlanOptions:
-    """The options of a plan."""
-
-    repo: Path
-    base: str | None
-    head: str
-    lineages: tuple[str, ...]
-    worktree: bool
-    format: str
-
-
-def plan(options: PlanOptions) -> Exit:
+def plan(options: ComparisonOptions) -> Exit:
     """Prints what check would run. Raises PromptVerdictError."""
     repository = open_repository(options.repo)
     pull_request = local_pull_request(repository, base=options.base, head=options.head, worktree=options.worktree)

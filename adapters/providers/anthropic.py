@@ -10,7 +10,7 @@ from pydantic import BaseModel, JsonValue
 from adapters.providers.connection import Connection
 from adapters.providers.sdk import SdkProvider, UnsupportedParameterError, refuse, with_extra
 from adapters.providers.usage import MessageUsage, message_usage
-from adapters.providers.wire import MalformedError, or_empty
+from adapters.providers.wire import MalformedError, completion
 from schemas.config import ModelConfig
 from schemas.outcomes import Completion, Finish, ToolCall
 from schemas.prompts import Request, Role
@@ -116,13 +116,5 @@ def read_message(answer: dict[str, Any], latency_s: float, *, asked: str = "") -
     finish = FINISHES.get(message.stop_reason)
     if finish is None:
         raise MalformedError(f"the stop reason {message.stop_reason[:40]!r} is unknown")
-    usage, problem = message_usage(message.usage)
-    return Completion(
-        text=text,
-        finish=or_empty(finish, text, calls),
-        usage=usage,
-        usage_problem=problem,
-        tool_calls=calls,
-        model=message.model or asked,
-        latency_s=latency_s,
-    )
+    usage = message_usage(message.usage)
+    return completion(finish, text, calls, usage, model=message.model or asked, latency_s=latency_s)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from adapters.providers.sdk import with_extra
 from adapters.providers.usage import ChatUsage, chat_usage, is_gemini
-from adapters.providers.wire import BrokenOffError, MalformedError, arguments_text, or_empty
+from adapters.providers.wire import BrokenOffError, MalformedError, arguments_text, completion
 from schemas.outcomes import Completion, Finish, ToolCall
 from schemas.prompts import Parameters, Request
 
@@ -116,17 +116,8 @@ def read_chat(answer: dict[str, Any], latency_s: float, *, asked: str = "", goog
     if refusal:
         finish, text = Finish.REFUSAL, refusal
     model = chat.model or asked
-    usage, problem = chat_usage(chat.usage, tier=chat.service_tier, thinks_apart=google or is_gemini(asked, model))
-    return Completion(
-        text=text,
-        finish=or_empty(finish, text, calls),
-        usage=usage,
-        usage_problem=problem,
-        tool_calls=calls,
-        model=model,
-        fingerprint=chat.system_fingerprint,
-        latency_s=latency_s,
-    )
+    usage = chat_usage(chat.usage, tier=chat.service_tier, thinks_apart=google or is_gemini(asked, model))
+    return completion(finish, text, calls, usage, model=model, latency_s=latency_s, fingerprint=chat.system_fingerprint)
 
 
 def _content(message: _ChatMessage) -> tuple[str, str]:

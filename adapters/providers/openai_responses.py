@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, JsonValue
 
 from adapters.providers.sdk import refuse, with_extra
-from adapters.providers.usage import ResponseUsage, is_gemini, response_usage
-from adapters.providers.wire import MalformedError, arguments_text, or_empty
+from adapters.providers.usage import ResponseUsage, UsageReading, is_gemini, response_usage
+from adapters.providers.wire import MalformedError, arguments_text, completion
 from schemas.outcomes import Completion, Finish, ToolCall
 from schemas.prompts import Request
 
@@ -69,9 +69,7 @@ class _Response(BaseModel):
 def read_response(answer: dict[str, Any], latency_s: float, *, asked: str = "", google: bool = False) -> Completion:
     """Returns a Responses answer."""
     response = _Response.model_validate(answer)
-    parts = [part for item in response.output if item.type == "message" for part in item.content or ()]
-    text = "".join(part.text for part in parts if part.type == "output_text")
-    refusal = "".join(part.refusal for part in parts if part.type == "refusal")
+    text, refusal = _texts(response)
     calls = tuple(
         ToolCall(name=item.name, arguments=arguments_text(item.arguments))
         for item in response.output
@@ -80,24 +78,27 @@ def read_response(answer: dict[str, Any], latency_s: float, *, asked: str = "", 
     finish = _finish(response, refused=bool(refusal), called=bool(calls))
     text = refusal or text
     model = response.model or asked
-    usage, problem = response_usage(
-        response.usage, tier=response.service_tier, thinks_apart=google or is_gemini(asked, model)
-    )
+    usage = _usage(response, thinks_apart=google or is_gemini(asked, model))
+    return completion(finish, text, calls, usage, model=model, latency_s=latency_s)
+
+
+def _texts(response: _Response) -> tuple[str, str]:
+    """Returns text and refusal."""
+    parts = [part for item in response.output if item.type == "message" for part in item.content or ()]
+    text = "".join(part.text for part in parts if part.type == "output_text")
+    return text, "".join(part.refusal for part in parts if part.type == "refusal")
+
+
+def _usage(response: _Response, *, thinks_apart: bool) -> UsageReading:
+    """Reads the usage, with the searches that only the items of the answer show."""
     charged = next((item.type for item in response.output if item.type not in OURS | FREE), None)
     if charged is not None:
-        usage, problem = None, f"{charged[:60]} is charged beside the tokens, at a price that isn't known"
+        return UsageReading(None, f"{charged[:60]} is charged beside the tokens, at a price that isn't known")
+    usage, problem = response_usage(response.usage, tier=response.service_tier, thinks_apart=thinks_apart)
     searches = sum(item.type == "web_search_call" for item in response.output)
     if usage is not None and searches > usage.web_searches:
         usage = usage.model_copy(update={"web_searches": searches})
-    return Completion(
-        text=text,
-        finish=or_empty(finish, text, calls),
-        usage=usage,
-        usage_problem=problem,
-        tool_calls=calls,
-        model=model,
-        latency_s=latency_s,
-    )
+    return UsageReading(usage, problem)
 
 
 def _finish(response: _Response, *, refused: bool, called: bool) -> Finish:

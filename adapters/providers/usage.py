@@ -179,21 +179,15 @@ def _openai(
     reasoning = of_output.reasoning_tokens or said.reasoning_tokens or 0
     written, problem = _written(said, counts, reasoning, names, thinks_apart=thinks_apart)
     searches, charged = _searches(said)
-    hits, misses = said.prompt_cache_hit_tokens, said.prompt_cache_miss_tokens
-    if hits is not None and misses is not None and hits + misses != counts[0]:
-        problem = problem or f"{names[0]} {counts[0]} is not the sum of {hits} cache hits and {misses} misses"
     kept = of_input.cache_creation_token_details or of_input.cache_write_tokens_details or _CacheWrites()
-    for number, what in (
-        (kept.ttl_12h_tokens, "tokens kept in a cache for 12 hours"),
-        (of_output.image_tokens, "tokens of images"),
-        (said.citation_tokens, "citation tokens"),
-        (said.num_sources_used, "search sources"),
-        (said.prompt_audio_seconds, "seconds of audio"),
+    if (
+        problem := problem
+        or _miscounted_cache(said, counts[0], names[0])
+        or charged
+        or _unpriced(said, kept, of_output)
     ):
-        if number:
-            charged = charged or f"{number} {what} are charged in a way that no price here covers"
-    if problem or charged:
-        return UsageReading(None, problem or charged)
+        return UsageReading(None, problem)
+    hits = said.prompt_cache_hit_tokens
     cached = _first(of_input.cached_tokens, hits, said.num_cached_tokens, said.cache_read_input_tokens)
     stored = _first(of_input.cache_write_tokens, of_input.cache_creation_tokens, said.cache_creation_input_tokens)
     return _checked(
@@ -212,26 +206,54 @@ def _openai(
     )
 
 
+def _miscounted_cache(said: _Beside, read: int, name: str) -> str:
+    """Returns why the tokens of the request don't add up from DeepSeek's two counts, or nothing."""
+    hits, misses = said.prompt_cache_hit_tokens, said.prompt_cache_miss_tokens
+    if hits is None or misses is None or hits + misses == read:
+        return ""
+    return f"{name} {read} is not the sum of {hits} cache hits and {misses} misses"
+
+
+def _unpriced(said: _Beside, kept: _CacheWrites, of_output: _OutputDetails) -> str:
+    """Returns what is charged in a way that no price here covers, or nothing."""
+    for number, what in (
+        (kept.ttl_12h_tokens, "tokens kept in a cache for 12 hours"),
+        (of_output.image_tokens, "tokens of images"),
+        (said.citation_tokens, "citation tokens"),
+        (said.num_sources_used, "search sources"),
+        (said.prompt_audio_seconds, "seconds of audio"),
+    ):
+        if number:
+            return f"{number} {what} are charged in a way that no price here covers"
+    return ""
+
+
 def _written(
     said: _Beside, counts: tuple[int, int | None], reasoning: int, names: tuple[str, str], *, thinks_apart: bool
 ) -> tuple[int, str]:
     """Returns the output tokens, reasoning included, and ``""``; or 0 and why they can't be determined."""
     read, answer = counts
     total = said.total_tokens or None  # some local servers count none and say 0
-    if answer is None and (total is None or total < read):
-        return 0, f"there is no {names[1]} and no total_tokens to tell them from"
-    if answer is None:  # Gemini's, where thinking has used up the limit
-        return (total or 0) - read, ""
-    beside = said.reasoning_tokens is not None and reasoning > 0  # top-level: never inside the answer
+    if answer is None:
+        return _remainder(total, read, names[1])
+    # Certainly not inside the answer: at top level it never is.
+    beside = (said.reasoning_tokens is not None and reasoning > 0) or reasoning > answer
     if total is None:
-        total = read + answer + (reasoning if beside or reasoning > answer else 0)
-    if total == read + answer and reasoning <= answer and not beside:
+        total = read + answer + (reasoning if beside else 0)
+    if total == read + answer and not beside:
         return answer, ""
     apart = total - read - answer
     if apart > 0 and (apart == reasoning or (thinks_apart and not reasoning)):
         return answer + apart, ""
     aside = f" and reasoning_tokens {reasoning}" if reasoning else ""
     return 0, f"total_tokens {total} doesn't add up from {names[0]} {read} and {names[1]} {answer}{aside}"
+
+
+def _remainder(total: int | None, read: int, name: str) -> tuple[int, str]:
+    """As ``_written`` where the answer isn't counted: Gemini's, where thinking has used up the limit."""
+    if total is None or total < read:
+        return 0, f"there is no {name} and no total_tokens to tell them from"
+    return total - read, ""
 
 
 def _searches(said: _Beside) -> tuple[int, str]:

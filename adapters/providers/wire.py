@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from adapters.masking import masked
-from schemas.outcomes import Allowance, ErrorKind, Finish, ToolCall
+from adapters.providers.usage import UsageReading
+from schemas.outcomes import Allowance, Completion, ErrorKind, Finish, ToolCall
 
 MESSAGE_LENGTH = 300
 QUOTA_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"}
@@ -189,6 +190,25 @@ def arguments_text(given: str | dict[str, Any] | None) -> str:
     return given if isinstance(given, str) else json.dumps(given or {}, ensure_ascii=False)
 
 
-def or_empty(finish: Finish, text: str, calls: Sequence[ToolCall]) -> Finish:
-    """Returns EMPTY for an answer that stopped by itself and says nothing, else ``finish``."""
-    return Finish.EMPTY if finish is Finish.STOP and not text.strip() and not calls else finish
+def completion(
+    finish: Finish,
+    text: str,
+    calls: tuple[ToolCall, ...],
+    usage: UsageReading,
+    *,
+    model: str,
+    latency_s: float,
+    fingerprint: str | None = None,
+) -> Completion:
+    """Returns an answer; an EMPTY one where it stopped by itself and says nothing."""
+    empty = finish is Finish.STOP and not text.strip() and not calls
+    return Completion(
+        text=text,
+        finish=Finish.EMPTY if empty else finish,
+        usage=usage.usage,
+        usage_problem=usage.problem,
+        tool_calls=calls,
+        model=model,
+        fingerprint=fingerprint,
+        latency_s=latency_s,
+    )

@@ -48,3 +48,12 @@ class Decision:
 
 Conversation = Generator[Batch, Observations, Decision]
 """A generator that yields batches of cells, receives their observations, and returns the decision."""
+
+
+def step(conversation: Conversation, answers: Observations | None) -> Batch | Decision:
+    """Returns what a conversation asks next, or its decision. ``answers``: to the last batch; ``None`` starts it."""
+    try:
+        return next(conversation) if answers is None else conversation.send(answers)
+    except StopIteration as end:
+        decision: Decision = end.value
+        return decision

@@ -20,7 +20,7 @@ import numpy as np
 
 from engine.gate import reason_text
 from engine.gate.cells import Batch, Bools, Floats, Ints, Observations
-from engine.gate.decision import Conversation, Decision
+from engine.gate.decision import Conversation, Decision, step
 from engine.gate.design import Design
 from engine.gate.ledger import Ledger
 from engine.gate.verdict import DECIDED, SEVERITY
@@ -71,14 +71,10 @@ def with_gaps(design: Design, begin: Callable[[Ledger | None], Conversation]) ->
 
 def _led(conversation: Conversation, answers: Callable[[Batch], Answers]) -> Conversation:
     """Drives a protocol to its end with answers that may have to be asked for in turn."""
-    given = None
-    while True:
-        try:
-            asked = next(conversation) if given is None else conversation.send(given)
-        except StopIteration as end:
-            decision: Decision = end.value
-            return decision
-        given = yield from answers(asked)
+    asked = step(conversation, None)
+    while not isinstance(asked, Decision):
+        asked = step(conversation, (yield from answers(asked)))
+    return asked
 
 
 def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:

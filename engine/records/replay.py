@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from engine.gate.cells import Batch, Observations
-from engine.gate.decision import Conversation, Decision
+from engine.gate.decision import Conversation, Decision, step
 from engine.gate.design import Design, History, design
 from engine.gate.protocol import protocol
 from schemas.errors import SourceError
@@ -51,14 +51,10 @@ def replay(experiment: ExperimentRecord) -> Decision:
 
 def converse(conversation: Conversation, answer: Callable[[Batch], Observations]) -> Decision:
     """Leads a conversation to its end."""
-    given = None
-    while True:
-        try:
-            asked = next(conversation) if given is None else conversation.send(given)
-        except StopIteration as end:
-            decision: Decision = end.value
-            return decision
-        given = answer(asked)
+    asked = step(conversation, None)
+    while not isinstance(asked, Decision):
+        asked = step(conversation, answer(asked))
+    return asked
 
 
 def observations(found: list[CellOutcome], metrics: int) -> Observations:
