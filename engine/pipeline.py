@@ -80,10 +80,7 @@ def look(tree: SourceTree, pull_request: PullRequest, *, only: Sequence[str] = (
 
 def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
     """The scorecard of what is known without a call; ``why`` says what it waits for."""
-    cards = [
-        unmeasured_card(entry.change, entry.model, (*entry.reasons, *entry.change.reasons), plan=entry.plan)
-        for entry in prepared.entries
-    ]
+    cards = [_unmeasured(entry) for entry in prepared.entries]
     return _scorecard(prepared, cards, [why] if why else [], budget_usd=None, dry_run=True)
 
 
@@ -93,7 +90,7 @@ def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[
     ``budget_usd`` as in ``measure``. Stored answers cost nothing, but which there are is not known here."""
     cap = prepared.detection.budget_usd
     run_cap = cap if budget_usd is None else min(cap, budget_usd)
-    plans = [entry.plan for entry in prepared.entries if entry.plan is not None and entry.change.measured]
+    plans = [plan for _, plan in prepared.measured]
     expected = {planned.lineage: Decimal(0) for planned in plans}
     for planned in plans:
         expected[planned.lineage] += sum((one.cost_usd for one in planned.estimates.values()), Decimal(0))
@@ -148,21 +145,20 @@ async def measure(
     lineages = {entry.change.name: entry.change.budget.per_run_usd for entry in prepared.entries}
     planned: list[tuple[PlannedLineage, Graded]] = []
     cards: list[LineageCard] = []
-    for entry in prepared.entries:
-        if entry.plan is not None and entry.change.measured:
-            name = entry.change.name
-            graded = await calibrated(
-                entry.plan, entry.change, access=access, store=store, clock=clock,
-                budget_usd=min(left, lineages[name]), within=within,
-            )  # fmt: skip
-            left -= graded.cost_usd
-            lineages[name] -= graded.cost_usd
-            if graded.stopped is None:
-                planned.append((entry, graded))
-            else:
-                reasons = (graded.stopped, *entry.change.reasons)
-                spent = Spending(judge_cost_usd=graded.cost_usd)
-                cards.append(unmeasured_card(entry.change, entry.model, reasons, plan=graded.plan, spending=spent))
+    for entry, experiment in prepared.measured:
+        name = entry.change.name
+        graded = await calibrated(
+            experiment, entry.change, access=access, store=store, clock=clock,
+            budget_usd=min(left, lineages[name]), within=within,
+        )  # fmt: skip
+        left -= graded.cost_usd
+        lineages[name] -= graded.cost_usd
+        if graded.stopped is None:
+            planned.append((entry, graded))
+        else:
+            reasons = (graded.stopped, *entry.change.reasons)
+            spent = Spending(judge_cost_usd=graded.cost_usd)
+            cards.append(unmeasured_card(entry.change, entry.model, reasons, plan=graded.plan, spending=spent))
     experiments: list[Experiment[Decision]] = []
     records: list[Record] = []
     for entry, graded in planned:
@@ -199,13 +195,14 @@ async def measure(
             )
             left -= seen.cost_usd - graded.cost_usd
         cards.append(measured_card(entry.change, seen, result))
-    cards += [
-        unmeasured_card(entry.change, entry.model, (*entry.reasons, *entry.change.reasons), plan=entry.plan)
-        for entry in prepared.entries
-        if entry.plan is None or not entry.change.measured
-    ]
+    cards += [_unmeasured(entry) for entry in prepared.entries if not entry.is_measured]
     short = over_budget(prepared, budget_usd)
     return _scorecard(prepared, cards, [], budget_usd=cap, seconds=clock.monotonic() - started, warnings=short)
+
+
+def _unmeasured(entry: PlannedLineage) -> LineageCard:
+    reasons = (*entry.reasons, *entry.change.reasons)
+    return unmeasured_card(entry.change, entry.model, reasons, plan=entry.plan)
 
 
 def _experiment(plan: Plan, design: Design, change: LineageChange, budget_usd: Decimal) -> Experiment[Decision]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -139,18 +139,23 @@ def _set(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
     spelling: Callable[[JsonValue], str] = _plain if rule.match != "exact" else _typed
     wanted = {spelling(member): member for member in _as_members(expected)}
     got = {spelling(member): member for member in _as_members(given)}
-    missing = [member for member in wanted if member not in got]
-    extra = [member for member in got if member not in wanted]
+    missing, extra = _without(wanted, got), _without(got, wanted)
     common = len(wanted) - len(missing)
     if rule.match == "fuzzy" and missing and extra:
         partner = _match_fuzzily(missing[:MAX_FUZZY_MEMBERS], extra[:MAX_FUZZY_MEMBERS], rule.threshold)
         common += len(partner)
-        missing = [member for member in missing if member not in partner]
-        taken = set(partner.values())
-        extra = [member for member in extra if member not in taken]
-    parts = [("missing", [wanted[key] for key in missing[:9]]), ("hallucinated", [got[key] for key in extra[:9]])]
-    reason = "; ".join(f"{what}: {shown(', '.join(show(one, 30) for one in some))}" for what, some in parts if some)
-    return FieldResult(set_f1(common, len(wanted), len(got)), reason)
+        missing = _without(missing, partner)
+        extra = _without(extra, set(partner.values()))
+    parts = [_listed("missing", missing, wanted), _listed("hallucinated", extra, got)]
+    return FieldResult(set_f1(common, len(wanted), len(got)), "; ".join(filter(None, parts)))
+
+
+def _listed(what: str, keys: Sequence[str], members: Mapping[str, JsonValue]) -> str:
+    return f"{what}: {shown(', '.join(show(members[key], 30) for key in keys[:9]))}" if keys else ""
+
+
+def _without(members: Iterable[str], taken: Collection[str]) -> list[str]:
+    return [member for member in members if member not in taken]
 
 
 def _as_members(value: JsonValue) -> Sequence[JsonValue]:

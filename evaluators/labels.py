@@ -169,17 +169,21 @@ class LabelReader:
         if tagged:
             return self._one(set().union(*(self._named(value) for value in tagged)))
         marked = list(_marked(lines, self))
-        for final in (True, False):
-            named = [self._stated_by(value) for is_final, value in marked if is_final is final]
-            single = [labels for labels in named if len(labels) == 1]
-            if not final and lines:
-                edges = [self.exactly(line) for line in (lines[0], lines[-1]) if not _BULLET.match(line)]
-                single += [{label} for label in edges if label is not None]
-            if stated := set().union(*(single or named)):
-                return self._one(stated)
+        if stated := self._stated_in(marked, final=True) or self._stated_in(marked, lines):
+            return self._one(stated)
         if marked:
             return self._one({marked[-1][1]})
         return self._one(self._named(words, prose=True), negated=any(negated for _, negated in self._mentions(words)))
+
+    def _stated_in(
+        self, marked: Sequence[tuple[bool, str]], lines: Sequence[str] = (), *, final: bool = False
+    ) -> set[str]:
+        """Returns the labels that marked lines state, and the first and the last of ``lines``; single ones win."""
+        named = [self._stated_by(value) for is_final, value in marked if is_final is final]
+        single = [labels for labels in named if len(labels) == 1]
+        edges = [self.exactly(line) for line in (*lines[:1], *lines[-1:]) if not _BULLET.match(line)]
+        single += [{label} for label in edges if label is not None]
+        return set().union(*(single or named))
 
     def _stated_by(self, value: str) -> set[str]:
         """Labels in the value of a marked line; an explanation behind the label is not part of it."""

@@ -43,9 +43,11 @@ def read_number(value: JsonValue) -> Quantity | None:
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Quantity(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
-    if not isinstance(value, str) or len(value) > MAX_CHARACTERS:
-        return None
-    match = _NUMBER.fullmatch(fold(value).strip())
+    return _number_in(value) if isinstance(value, str) and len(value) <= MAX_CHARACTERS else None
+
+
+def _number_in(text: str) -> Quantity | None:
+    match = _NUMBER.fullmatch(fold(text).strip())
     if match is None:
         return None
     currencies = [match[name] for name in ("before", "inner", "after") if match[name]]

@@ -83,13 +83,17 @@ def _idle(key: str, node: Mapping[str, JsonValue], known: Collection[str]) -> tu
         near = get_close_matches(key, [*known, *_WITHOUT_EFFECT], 1)
         hint = f"did you mean {near[0]}?" if near else "drop it, or name the draft that has it under `$schema`"
         return f"the schema's `{shown(key, 40)}` is no keyword of its draft and checks nothing", hint
-    types = node.get("type")
-    allowed = [types] if isinstance(types, str) else types if isinstance(types, list) else []
-    kind = _TYPE_OF.get(key)
-    if kind and allowed and kind not in allowed and not (kind == "number" and "integer" in allowed):
-        named = " or ".join(map(str, allowed))
-        return f"the schema's `{key}` is for a value of type {kind}, but `type` is {named}", f"drop `{key}`"
+    if key in _TYPE_OF:
+        return _of_another_type(key, _TYPE_OF[key], node.get("type"))
     return _unfilled(key, node[key]) if key in ("const", "enum") else None
+
+
+def _of_another_type(key: str, kind: str, types: JsonValue) -> tuple[str, str] | None:
+    allowed = [types] if isinstance(types, str) else types if isinstance(types, list) else []
+    if not allowed or kind in allowed or (kind == "number" and "integer" in allowed):
+        return None
+    named = " or ".join(map(str, allowed))
+    return f"the schema's `{key}` is for a value of type {kind}, but `type` is {named}", f"drop `{key}`"
 
 
 def _unfilled(key: str, value: JsonValue) -> tuple[str, str] | None:

@@ -1,6 +1,7 @@
 """Who may import whom (CONTRIBUTING.md, «The house»)."""
 
 import ast
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -51,8 +52,13 @@ PURE_ROOMS = (
 )
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield alias.name.partition(".")[0], None
@@ -102,15 +108,38 @@ def test_the_pure_packages_read_no_clock():
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for package in ("schemas", "evaluators", "engine")
         for path in (ROOT / package).rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}
     ]
     assert not found
 
 
+def branches(function: ast.AST) -> int:
+    """Cyclomatic complexity with each condition of an ``and``, each comprehension and all inner functions counted."""
+    alone = (ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.Assert, ast.match_case)
+    return 1 + sum(
+        isinstance(node, alone)
+        + (len(node.values) - 1 if isinstance(node, ast.BoolOp) else 0)
+        + (1 + len(node.ifs) if isinstance(node, ast.comprehension) else 0)
+        for node in ast.walk(function)
+    )
+
+
+@pytest.mark.parametrize("package", sorted(OURS))
+def test_no_function_has_more_than_fifteen_branches(package):
+    found = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {branches(node)}"
+        for path in (ROOT / package).rglob("*.py")
+        if path.parent != FROM_A_CHECKOUT_ONLY
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and branches(node) > 15
+    }
+    assert not found
+
+
 def bot_imports(path: Path):
     """The modules of ``bot`` that a module imports, wherever in it and for whatever reason."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] == "bot":
             yield node.module
         elif isinstance(node, ast.Import):

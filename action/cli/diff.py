@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
+from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,7 @@ def _prompt(repository: Clone, commit: str, path: str) -> PromptFile | None:
 def side_by_side(found: PromptDiff, width: int, *, color: bool) -> list[str]:
     """Renders two columns, the old version left. Every line is made safe for a terminal."""
     column = max(20, (width - 3) // 2)
-    paint = (lambda code, text: f"{code}{text}{OFF}") if color else (lambda _code, text: text)
+    paint = _painted if color else _plain
     lines = [f"{_cut(found.path_before or '(not there)', column)} │ {_cut(found.path_after or '(not there)', column)}"]
     lines.append(f"{'─' * column}─┼─{'─' * column}")
     for name, was, now in found.settings:
@@ -92,17 +93,29 @@ def side_by_side(found: PromptDiff, width: int, *, color: bool) -> list[str]:
         if number:
             lines.append(paint(DIM, _cut("…", column) + " │ …"))
         for left, right in _pairs(hunk.lines):
-            sign = " " if left and left.kind == "same" else "~" if left and right else "-" if left else "+"
-            for texts in zip_longest(_wrapped(left, column), _wrapped(right, column), fillvalue=""):
-                sides = [
-                    paint(code, f"{text:<{column}}") if line and line.kind != "same" and text else f"{text:<{column}}"
-                    for text, line, code in zip(texts, (left, right), (RED, GREEN), strict=True)
-                ]
-                lines.append(f"{sides[0]} {sign} {sides[1]}".rstrip())
+            lines += _row(left, right, column, paint)
     if not found.hunks and not found.settings:
         lines.append("no difference that a model would see")
     lines.append(f"+{found.added} −{found.removed} lines")
     return lines
+
+
+def _painted(code: str, text: str) -> str:
+    return f"{code}{text}{OFF}"
+
+
+def _plain(_code: str, text: str) -> str:
+    return text
+
+
+def _row(left: DiffLine | None, right: DiffLine | None, column: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+    """Yields a pair of lines, wrapped as often as the longer one needs."""
+    same = left is not None and left.kind == "same"
+    sign = " " if same else "~" if left and right else "-" if left else "+"
+    for texts in zip_longest(_wrapped(left, column), _wrapped(right, column), fillvalue=""):
+        sides = zip(texts, (RED, GREEN), strict=True)
+        cells = [f"{text:<{column}}" if same or not text else paint(code, f"{text:<{column}}") for text, code in sides]
+        yield f"{cells[0]} {sign} {cells[1]}".rstrip()
 
 
 def _pairs(lines: tuple[DiffLine, ...]) -> list[tuple[DiffLine | None, DiffLine | None]]:

@@ -92,20 +92,22 @@ def _lineages(repository: Clone) -> tuple[ProposedLineage, ...]:
     wanted = [path for path in entries if _may_be_tests(path) or _may_be_prompt(path)]
     contents = repository.read([entries[path].blob for path in wanted])
     texts = {path: contents[entries[path].blob] for path in wanted}
-    prompts = [
-        prompt
-        for prompt in find_prompts([path for path in wanted if _may_be_prompt(path)], texts.get)
-        if variables_of(prompt)
-    ]
-    test_sets: list[TestSet] = []
-    for path in wanted:
-        if _may_be_tests(path):
-            try:
-                test_sets.append(read_test_set(path, texts[path]))
-            except SourceError as error:
-                if path.endswith(TEST_LINES) and CALLED_TESTS.search(path):
-                    sys.stderr.write(log_line(f"not read: {error}") + "\n")
-    return propose(prompts, test_sets, {prompt.path: variables_of(prompt) for prompt in prompts})
+    found = find_prompts([path for path in wanted if _may_be_prompt(path)], texts.get)
+    variables = {prompt.path: names for prompt in found if (names := variables_of(prompt))}
+    test_sets = [tests for path in wanted if (tests := _tests(path, texts[path])) is not None]
+    return propose([prompt for prompt in found if prompt.path in variables], test_sets, variables)
+
+
+def _tests(path: str, data: bytes) -> TestSet | None:
+    """Returns the test set in a file, if it is one. Says so on stderr if one can't be read that is named like one."""
+    if not _may_be_tests(path):
+        return None
+    try:
+        return read_test_set(path, data)
+    except SourceError as error:
+        if path.endswith(TEST_LINES) and CALLED_TESTS.search(path):
+            sys.stderr.write(log_line(f"not read: {error}") + "\n")
+        return None
 
 
 def _may_be_tests(path: str) -> bool:

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
-from typing import Literal
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -19,6 +19,7 @@ from bot.commands.edits import NoEditError
 from bot.commands.edits.csv_text import add_row, protect_row
 from bot.commands.edits.json_text import add_element, add_line, protect_element, protect_line
 from bot.commands.edits.yaml_text import add_item, protect_item
+from engine.detection.prompt_diff import ends_in_common
 from engine.readers.bounded import MAX_TEST_SET_BYTES, Source, nearest, shown, source_of
 from engine.readers.cases import case_of
 from engine.readers.json_nodes import json_line, read_json
@@ -56,7 +57,24 @@ class NoPatch(Value):
     """The file has no such case."""
 
 
-Format = Literal["jsonl", "json", "csv", "yaml", "inline"]
+class Editor(NamedTuple):
+    """How one format of test sets is edited as text. Each function raises NoEditError."""
+
+    protect: Callable[[str, int, int], str]
+    """Of the text, the case's position and its line."""
+    add: Callable[[str, Mapping[str, JsonValue]], str]
+
+
+EDITORS = {
+    "jsonl": Editor(lambda text, _, line: protect_line(text, line), add_line),
+    "json": Editor(lambda text, position, _: protect_element(text, position), add_element),
+    "csv": Editor(lambda text, position, _: protect_row(text, position), add_row),
+    "yaml": Editor(lambda text, position, _: protect_item(text, position), add_item),
+    "inline": Editor(
+        lambda text, position, _: protect_item(text, position, TEST_DATA),
+        lambda text, row: add_item(text, row, TEST_DATA),
+    ),
+}
 
 
 def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
@@ -73,28 +91,22 @@ def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
     found = before.cases[position]
     if found.protected:
         return NoPatch(sentence=f"`{case}` of `{path}` is already protected.")
-    kind = _format(path)
-
-    def edit(text: str) -> str:
-        match kind:
-            case "jsonl":
-                return protect_line(text, found.line or 0)
-            case "json":
-                return protect_element(text, position)
-            case "csv":
-                return protect_row(text, position)
-            case "yaml" | "inline":
-                return protect_item(text, position, TEST_DATA if kind == "inline" else None)
-
+    protect_in = EDITORS[_format(path)].protect
     wanted = [*before.cases]
     wanted[position] = found.model_copy(update={"protected": True})
     place = f" in line {found.line}" if found.line else ""
-    return _patch(path, data, case, edit, wanted, by_hand=f"set protected: true by hand{place}")
+    return _patch(
+        path,
+        data,
+        case,
+        lambda text: protect_in(text, position, found.line or 0),
+        wanted,
+        by_hand=f"set protected: true by hand{place}",
+    )
 
 
 def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch:
     """Returns the patch that adds a case, given as a test set writes it, in the form of its neighbors."""
-    kind = _format(path)
     try:
         before = _read(path, data)
         formed = _in_their_form(row, before, _last_row(path, data))
@@ -106,27 +118,19 @@ def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch
     if any(known.id == wanted.id for known in before.cases):
         return NoPatch(sentence=f"`{path}` already has a case `{wanted.id}`: give this one another id.")
 
-    def edit(text: str) -> str:
-        match kind:
-            case "jsonl":
-                return add_line(text, formed)
-            case "json":
-                return add_element(text, formed)
-            case "csv":
-                return add_row(text, formed)
-            case "yaml":
-                return add_item(text, formed)
-            case "inline":
-                about = {key: value for key, value in formed.items() if key not in ("input", "inputs")}
-                return add_item(text, {**wanted.inputs, **about}, TEST_DATA)
-
-    return _patch(path, data, wanted.id, edit, (*before.cases, wanted), by_hand="write it into the file by hand")
+    kind = _format(path)
+    if kind == "inline":
+        formed = {**wanted.inputs, **{key: value for key, value in formed.items() if key not in ("input", "inputs")}}
+    add_to, cases = EDITORS[kind].add, (*before.cases, wanted)
+    return _patch(
+        path, data, wanted.id, lambda text: add_to(text, formed), cases, by_hand="write it into the file by hand"
+    )
 
 
-def _format(path: str) -> Format:
+def _format(path: str) -> str:
     if path.endswith(INLINE):
         return "inline"
-    kinds: dict[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".json": "json"}
+    kinds = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".json": "json"}
     return next((kind for suffix, kind in kinds.items() if path.endswith(suffix)), "yaml")
 
 
@@ -168,17 +172,8 @@ def _in_their_form(
     """Returns the case with the file's names for its keys, in the file's order, with an id if the others have one."""
     formed = dict(row)
     given = formed.pop("inputs") if "inputs" in formed else formed.pop("input")
-    inputs: dict[str, JsonValue] = dict(given) if isinstance(given, dict) else {"input": given}
-    shapes = {frozenset(case.inputs) for case in before.cases}
-    if shapes and frozenset(inputs) not in shapes:
-        single = next(iter(shapes)) if len(shapes) == 1 else frozenset[str]()
-        if inputs.keys() != {"input"} or len(single) != 1:
-            names = " or ".join(", ".join(f"input.{name}" for name in sorted(shape)) for shape in list(shapes)[:3])
-            raise NoEditError(f"its cases have {shown(names, 200)}")
-        inputs = dict.fromkeys(single, inputs["input"])
-    key = "inputs" if "inputs" in last or (inputs.keys() != {"input"} and "input" not in last) else "input"
-    bare = key == "input" and inputs.keys() == {"input"} and not isinstance(last.get("input"), dict)
-    formed[key] = inputs["input"] if bare else inputs
+    inputs = _named_inputs(dict(given) if isinstance(given, dict) else {"input": given}, before)
+    formed |= _as_written(inputs, last)
     if "slice" in formed and "slice" not in last and "slices" in last:
         value = formed.pop("slice")
         formed["slices"] = value if isinstance(value, list) else [value]
@@ -186,6 +181,27 @@ def _in_their_form(
         formed["id"] = f"case-{digest_of(inputs)[:8]}"
     order = {key: number for number, key in enumerate(last)}
     return dict(sorted(formed.items(), key=lambda item: order.get(item[0], len(order))))
+
+
+def _as_written(inputs: dict[str, JsonValue], last: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Returns the key ``input`` or ``inputs`` as the file's other cases use it."""
+    named = inputs.keys() != {"input"}
+    if "inputs" in last or (named and "input" not in last):
+        return {"inputs": inputs}
+    bare = not named and not isinstance(last.get("input"), dict)
+    return {"input": inputs["input"] if bare else inputs}
+
+
+def _named_inputs(inputs: dict[str, JsonValue], before: TestSet) -> dict[str, JsonValue]:
+    """Returns the inputs as the file's cases name them: a single unnamed one gets the name of their only one."""
+    shapes = {frozenset(case.inputs) for case in before.cases}
+    if not shapes or frozenset(inputs) in shapes:
+        return inputs
+    single = next(iter(shapes)) if len(shapes) == 1 else frozenset[str]()
+    if inputs.keys() != {"input"} or len(single) != 1:
+        names = " or ".join(", ".join(f"input.{name}" for name in sorted(shape)) for shape in list(shapes)[:3])
+        raise NoEditError(f"its cases have {shown(names, 200)}")
+    return dict.fromkeys(single, inputs["input"])
 
 
 def _patch(
@@ -217,9 +233,7 @@ def _content(case: TestCase) -> dict[str, JsonValue]:
 def unified(path: str, old: str, new: str) -> str:
     """Returns one hunk in git's unified format. The texts must differ. A last line without a line end is marked."""
     before, after = _lines(old), _lines(new)
-    same = min(len(before), len(after))
-    start = next((n for n in range(same) if before[n] != after[n]), same)
-    left = next((n for n in range(same - start) if before[-1 - n] != after[-1 - n]), same - start)
+    start, left = ends_in_common(before, after)
     first = max(0, start - CONTEXT)
     kept = before[len(before) - left :][:CONTEXT]
     removed, added = before[start : len(before) - left], after[start : len(after) - left]

@@ -41,18 +41,21 @@ class Protect(CaseCommand):
         sets = find_test_sets(source, head, cards, self.lineage)
         if isinstance(sets, str):
             return sets
-        found = [
-            patches.protect(path, data, self.case) if (data := sets.read(path)) is not None else sets.absent(path)
-            for path in self._candidates(sets, cards)[:MOST_FILES]
-        ]
+        found = [self._protected(sets, path) for path in self._candidates(sets, cards)[:MOST_FILES]]
         made = [one for one in found if isinstance(one, Patch)]
         if len(made) > 1:
             named = ", ".join(f"`{one.path}`" for one in made[:10])
             return said(f"Several test sets have a case `{self.case}` ({named}): add « in » and the lineage.")
         if made:
             return patch_text(made[0], f"This protects `{self.case}` in `{made[0].path}`.", head)
-        refused = [one for one in found if isinstance(one, NoPatch)]
-        telling = [one for one in refused if not one.missing] or (refused if len(refused) == 1 else [])
+        return self._refusal([one for one in found if isinstance(one, NoPatch)])
+
+    def _protected(self, sets: CaseFiles, path: str) -> Patch | NoPatch:
+        data = sets.read(path)
+        return sets.absent(path) if data is None else patches.protect(path, data, self.case)
+
+    def _refusal(self, refused: Sequence[NoPatch]) -> str:
+        telling = [one for one in refused if not one.missing] or (refused if len(refused) == 1 else ())
         return said(telling[0].sentence if telling else f"No test set has a case `{self.case}`.")
 
     def _candidates(self, sets: CaseFiles, cards: Sequence[LineageCard]) -> list[str]:

@@ -84,7 +84,18 @@ def api_url_of(server_url: str) -> str:
 
 
 def _examine(plan: AppSetup) -> None:
-    hook = urlsplit(plan.webhook_url)
+    _examine_webhook(plan.webhook_url)
+    if not plan.name.strip() or len(plan.name) > LONGEST_NAME:
+        raise UsageError(f"an App's name has 1 to {LONGEST_NAME} characters", where="--name")
+    if plan.organization is not None and not ACCOUNT.fullmatch(plan.organization):
+        raise UsageError(
+            "this is not the name of an organization", where="--organization", hint="as in github.com/NAME"
+        )
+    _examine_server(plan.server_url)
+
+
+def _examine_webhook(url: str) -> None:
+    hook = urlsplit(url)
     if hook.scheme != "https" or not hook.hostname or hook.query or hook.fragment or hook.username:
         raise UsageError(
             "GitHub can't send webhooks to this URL", where="--webhook-url",
@@ -94,13 +105,10 @@ def _examine(plan: AppSetup) -> None:
         raise UsageError(
             "the bot takes webhooks at /webhook", where="--webhook-url", hint=f"https://{hook.netloc}/webhook"
         )
-    if not plan.name.strip() or len(plan.name) > LONGEST_NAME:
-        raise UsageError(f"an App's name has 1 to {LONGEST_NAME} characters", where="--name")
-    if plan.organization is not None and not ACCOUNT.fullmatch(plan.organization):
-        raise UsageError(
-            "this is not the name of an organization", where="--organization", hint="as in github.com/NAME"
-        )
-    server = urlsplit(plan.server_url)
+
+
+def _examine_server(url: str) -> None:
+    server = urlsplit(url)
     safe = server.scheme == "https" or (server.scheme == "http" and server.hostname in {LOOPBACK, "localhost"})
     if not safe or not server.hostname or server.path or server.query or server.username:
         raise UsageError(

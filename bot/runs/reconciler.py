@@ -62,17 +62,22 @@ class Reconciler:
             await self._release_head(repo, head_sha, number)
         if before is not None and not before.state.is_open and before.base_ref != now.base_ref:
             await self._retargeted(repo, before, now)
-        run = await self._open_run(repo, now, why, raise_attempt=False)
-        last = await self._records.current_run(repo.repository_id, number)
-        if last is not None and not run.state.is_open and (last.id != run.id or why == REOPENED):
-            # The pull request came back to a head and base that already have a verdict. Meanwhile it showed another
-            # one, or none. An approval may have been withdrawn, and other pull requests with this head were judged
-            # without it. A new attempt measures nothing again (the answers are stored) but decides again.
-            run = await self._open_run(repo, now, f"{why} after {last.id}", raise_attempt=True)
+        run = await self._present_run(repo, now, why)
         await self.start(run, now)
         if not run.state.is_open and await self._others_on_head(repo, now.head_sha, number):
             await self.republish(repo, number)  # it may have been elsewhere in between while the others waited for it
         return run
+
+    async def _present_run(self, repo: RepositoryRef, now: HostedPullRequest, why: str) -> Run:
+        """Returns the run of the present head and base; a new attempt if they had a verdict and then lost it."""
+        run = await self._open_run(repo, now, why, raise_attempt=False)
+        last = await self._records.current_run(repo.repository_id, now.number)
+        if last is None or run.state.is_open or (last.id == run.id and why != REOPENED):
+            return run
+        # The pull request came back to a head and base that already have a verdict. Meanwhile it showed another one, or
+        # none. An approval may have been withdrawn, and other pull requests with this head were judged without it. A
+        # new attempt measures nothing again (the answers are stored) but decides again.
+        return await self._open_run(repo, now, f"{why} after {last.id}", raise_attempt=True)
 
     async def retry(self, repo: RepositoryRef, number: int, *, why: str, approved_sha: str | None = None) -> Run | None:
         """Starts a new attempt at the present head and cancels a running one. Stored answers are not paid again.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -184,12 +184,7 @@ def classify(sorter: Sorter, manner: Manner, reading: Reading, dice: Dice, size:
         )
     rest, attack = _attack(text)
     words = _heard(rest if manner.guarded else text, focus=manner.thinking is not Thinking.NONE)
-    scores = [0.0] * len(sorter.labels)
-    for word, weight in words.items():
-        for i, value in enumerate(sorter.weights.get(word, ())):
-            scores[i] += weight * value
-    if sorter.fallback is not None:
-        scores[sorter.fallback] += FALLBACK_WEIGHT
+    scores = _scores(sorter, words)
     if not manner.guarded:
         pull = OBEDIENCE_DELIMITED if reading.delimited else OBEDIENCE
         wanted = sorter.mentioned(attack)
@@ -202,6 +197,16 @@ def classify(sorter: Sorter, manner: Manner, reading: Reading, dice: Dice, size:
     if dice.temperature > 0:
         scores = [score + size.noise * dice.gumbel() for score in scores]
     return _phrased(sorter, manner, scores, words, dice)
+
+
+def _scores(sorter: Sorter, words: Mapping[str, float]) -> list[float]:
+    scores = [0.0] * len(sorter.labels)
+    for word, weight in words.items():
+        for i, value in enumerate(sorter.weights.get(word, ())):
+            scores[i] += weight * value
+    if sorter.fallback is not None:
+        scores[sorter.fallback] += FALLBACK_WEIGHT
+    return scores
 
 
 def _heard(text: str, *, focus: bool) -> dict[str, float]:

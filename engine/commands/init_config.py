@@ -116,16 +116,23 @@ def _use_case(
 def _fields(maps: Sequence[Mapping[str, JsonValue]]) -> dict[str, FieldRule]:
     rules = {}
     for name in dict.fromkeys(key for row in maps for key in row):
-        values = [row[name] for row in maps if row.get(name) is not None]
-        if values and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-            rules[name] = FieldRule(kind=FieldKind.NUMBER)
-        elif values and all(isinstance(value, list) for value in values):
-            rules[name] = FieldRule(kind=FieldKind.SET)
-        elif values and all(isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) for value in values):
-            rules[name] = FieldRule(kind=FieldKind.DATE)
-        else:
-            rules[name] = FieldRule(kind=FieldKind.NORMALISED)
+        kinds = {_kind(row[name]) for row in maps if row.get(name) is not None}
+        rules[name] = FieldRule(kind=kinds.pop() if len(kinds) == 1 else FieldKind.NORMALISED)
     return rules
+
+
+def _kind(value: JsonValue) -> FieldKind:
+    """Returns the rule that fits a value by itself."""
+    match value:
+        case bool():
+            return FieldKind.NORMALISED
+        case int() | float():
+            return FieldKind.NUMBER
+        case list():
+            return FieldKind.SET
+        case str() if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            return FieldKind.DATE
+    return FieldKind.NORMALISED
 
 
 def _best_fit(prompt: PromptFile, wanted: frozenset[str], test_sets: Sequence[TestSet]) -> TestSet | None:

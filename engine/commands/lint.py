@@ -6,6 +6,8 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pydantic import JsonValue
+
 from engine.commands.near_duplicates import near_duplicates, normalised
 from engine.gate.bounds import cases_for, certifiable, planning_sample
 from engine.readers.bounded import nearest, shown
@@ -147,21 +149,29 @@ def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding
 def _expected_fields(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
     """Whether the cases' expectations and the lineage's rules speak of the same fields."""
     cases = test_set.cases
+    maps = [(case, case.expected) for case in cases if isinstance(case.expected, dict)]
     flat = [case for case in cases if case.expected is not None and not isinstance(case.expected, dict)]
     if flat:
         yield _finding(
             test_set, flat, f"{_count(flat)} whose expectation is no map of fields", "expected: {field: value}"
         )
-    fields = {name for case in cases if isinstance(case.expected, dict) for name in case.expected}
+    fields = {name for _, expected in maps for name in expected}
     for name in sorted(unexpected(lineage.fields, (case.expected for case in cases))):
         yield Finding(
             what=f"no case says what the field {shown(name)} should be",
             where=test_set.path,
             hint=f"did you mean {near}?" if (near := nearest(name, fields)) else "add it to expected, or drop its rule",
         )
+    yield from _fields_without_rule(test_set, lineage, maps)
+
+
+def _fields_without_rule(
+    test_set: TestSet, lineage: LineageConfig, maps: Sequence[tuple[TestCase, Mapping[str, JsonValue]]]
+) -> Iterator[Finding]:
     ruled = {part for name in lineage.fields for part in (name, name.partition(".")[0])}
+    fields = {name for _, expected in maps for name in expected}
     for name in sorted(fields - ruled) if lineage.fields else ():
-        holders = [case for case in cases if isinstance(case.expected, dict) and name in case.expected]
+        holders = [case for case, expected in maps if name in expected]
         yield _finding(
             test_set,
             holders,
@@ -177,8 +187,8 @@ def _count(cases: Sequence[TestCase], kind: str = "") -> str:
 def _labels(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
     expected = [(case, label) for case in test_set.cases for label in _labels_of(case, lineage)]
     counts = Counter(label for _, label in expected)
-    if lineage.labels:
-        for label in [label for label in counts if label not in lineage.labels]:
+    for label in counts if lineage.labels else ():
+        if label not in lineage.labels:
             holders = [case for case, its in expected if its == label]
             near = nearest(label, lineage.labels)
             yield _finding(
@@ -188,16 +198,25 @@ def _labels(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
                 f"did you mean {_legible(near)}?" if near else "add it to labels:, or fix the cases",
             )
     labels = lineage.labels or tuple(counts)
+    yield from _rare_labels(test_set, labels, counts)
+    yield from _slices_of_one_label(test_set, lineage, labels)
+
+
+def _rare_labels(test_set: TestSet, labels: Sequence[str], counts: Counter[str]) -> Iterator[Finding]:
+    expected = counts.total()
     for label in labels:
-        fair = len(expected) / len(labels)
+        fair = expected / len(labels)
         if not counts[label]:
             yield Finding(what=f"no case expects {shown(label)}", where=test_set.path, hint="add cases of this label")
         elif counts[label] < RARE_LABEL * fair:
             yield Finding(
-                what=f"only {counts[label]} of {len(expected)} cases expect {shown(label)}",
+                what=f"only {counts[label]} of {expected} cases expect {shown(label)}",
                 where=test_set.path,
                 hint=f"add some: an equal share would be {round(fair)}",
             )
+
+
+def _slices_of_one_label(test_set: TestSet, lineage: LineageConfig, labels: Sequence[str]) -> Iterator[Finding]:
     for name, cases in _slices(test_set.cases):
         kinds = {label for case in cases for label in _labels_of(case, lineage)}
         if len(cases) >= 5 and len(kinds) == 1 and len(labels) > 1:

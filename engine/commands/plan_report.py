@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,9 @@ from schemas.verdicts import Reason
 if TYPE_CHECKING:
     from engine.planning.plan import Plan
     from engine.planning.prepared import PlannedLineage, Prepared
+    from schemas.detection import LineageChange
     from schemas.prompts import Request
+    from schemas.rubrics import Rubric
 
 
 class ArmReport(Value):
@@ -141,6 +142,17 @@ def _experiment(entry: PlannedLineage) -> ExperimentReport:
     )
 
 
+def _calibration(change: LineageChange, judge: RubricJudge, rubric: Rubric) -> list[list[Request]]:
+    """Returns the requests about each answer that people graded."""
+    path = change.config.judge.labels if change.config.judge else None
+    try:
+        answers = read_labels(path or "", (change.judge_labels or "").encode(), rubric)
+    except ConfigError:  # said by the run, which then doesn't ask about any of them
+        return []
+    cases = [(TestCase(id=one.id, inputs=one.inputs, expected=one.expected), one.output) for one in answers]
+    return [[judge.request(case, output, call=call) for call in range(BLIND_CALLS)] for case, output in cases]
+
+
 def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
     """An answer is taken to be as long as the arm's estimate says; a judge's reply is a quarter of its limit."""
     change = entry.change
@@ -159,14 +171,10 @@ def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
             for call in range(BLIND_CALLS):
                 expected.append(judge.request(case, "x" * (tokens * BYTES_PER_TOKEN), call=call))
                 worst += worst_case(judge.request(case, "x" * (limit * BYTES_PER_TOKEN), call=call), price)
-    path = change.config.judge.labels if change.config.judge else None
-    with suppress(ConfigError):  # said by the run, which then doesn't ask about any of them
-        for number, answer in enumerate(read_labels(path or "", (change.judge_labels or "").encode(), change.rubric)):
-            case = TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected)
-            graded = [judge.request(case, answer.output, call=call) for call in range(BLIND_CALLS)]
-            times = 2 if number < PROBES else 1
-            expected += graded * times
-            worst += times * sum((worst_case(request, price) for request in graded), Decimal(0))
+    for number, graded in enumerate(_calibration(change, judge, change.rubric)):
+        times = 2 if number < PROBES else 1
+        expected += graded * times
+        worst += times * sum((worst_case(request, price) for request in graded), Decimal(0))
     found = estimate(expected, price)
     return JudgeReport(
         model=change.judge.model,

@@ -157,21 +157,24 @@ async def _overall(judge: RubricJudge, answer: LabelledAnswer, output: str, ask:
 
 def own_texts(outcomes: Iterable[Outcome]) -> tuple[str, ...]:
     """Returns what the candidate's answers say that could be meant for a judge, the most frequent first."""
-    texts: dict[Arm, list[str]] = {arm: [] for arm in Arm}
-    for outcome in outcomes:
-        if isinstance(outcome.result, Completion):
-            texts[outcome.cell.arm].append(outcome.result.text)
+    texts = _texts(outcomes)
     before = {fold(sentence) for text in texts[Arm.BASELINE] for sentence in _sentences(text)}
     said = [[one for one in _sentences(text) if fold(one) not in before] for text in texts[Arm.CANDIDATE]]
     spread = Counter(fold(one) for sentences in said for one in dict.fromkeys(sentences))
     enough = max(3, NEW_IN * len(said))
-    excerpts = Counter(
-        " ".join(_around(one) for one in sentences if _OF_GRADES.search(fold(one)) or spread[fold(one)] >= enough)[
-            :LONGEST
-        ]
-        for sentences in said
-    )
+    telling = [
+        [one for one in sentences if _OF_GRADES.search(fold(one)) or spread[fold(one)] >= enough] for sentences in said
+    ]
+    excerpts = Counter(" ".join(map(_around, sentences))[:LONGEST] for sentences in telling)
     return tuple(text for text, _ in excerpts.most_common() if text)[:OWN]
+
+
+def _texts(outcomes: Iterable[Outcome]) -> dict[Arm, list[str]]:
+    texts: dict[Arm, list[str]] = {arm: [] for arm in Arm}
+    for outcome in outcomes:
+        if isinstance(outcome.result, Completion):
+            texts[outcome.cell.arm].append(outcome.result.text)
+    return texts
 
 
 def _sentences(text: str) -> Iterator[str]:

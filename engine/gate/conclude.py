@@ -7,6 +7,7 @@ import numpy as np
 from engine.gate import findings, reason_text
 from engine.gate.cost import careful_cost, cost_in_doubt, no_cost
 from engine.gate.decision import Decision
+from engine.gate.design import Design
 from engine.gate.effects import effects
 from engine.gate.latency import latency_effect, latency_gates, latency_in_doubt
 from engine.gate.readings import readings
@@ -62,6 +63,14 @@ def new_lineage(state: ComparisonState) -> Decision:
     return _decision(state, found, shown, cost, latency)
 
 
+def _flip_rate(design: Design) -> float | None:
+    """Returns the share of cases that differ between identical runs, of the first metric; ``None``: not known."""
+    if design.history is None:
+        return None
+    flips = 2 * design.history.variances[:, list(design.columns)[:1]]
+    return None if np.isnan(flips).all() else float(np.nanmean(flips))
+
+
 def _worth_saying(status: VerdictStatus, verdict: VerdictStatus) -> bool:
     if verdict in DECIDED:
         return False
@@ -85,8 +94,6 @@ def _decision(
     found += _unproven(found) if design.new else []
     pairs = list(zip(design.hypotheses, shown, strict=True))
     called = ~design.identical & (ledger.runs > 0)
-    history = design.history
-    flips = None if history is None else 2 * history.variances[:, list(design.columns)[:1]]
     overall = next((e for h, e in pairs if h.slice is None), None)
     lowest = overall.interval.low if overall is not None and overall.interval is not None else None
     return Decision(
@@ -101,7 +108,7 @@ def _decision(
         confidence=Confidence(
             looks=state.look,
             repetitions=float(ledger.runs[called].mean()) if called.any() else 0.0,
-            flip_rate=float(np.nanmean(flips)) if flips is not None and not np.isnan(flips).all() else None,
+            flip_rate=_flip_rate(design),
             can_rule_out=None if lowest is None else max(-lowest, 0.0),
             hypotheses=len(design.hypotheses),
             alpha=design.alpha + max(design.alpha_cases, design.alpha_guard),

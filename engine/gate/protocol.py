@@ -169,11 +169,15 @@ def _settled(state: ComparisonState, *, last: bool) -> Stage:
         return True
     held = all(guard.reading is not GuardReading.OPEN for guard in state.guards)
     holds = held and not state.undecided() and all(r.status is VerdictStatus.APPROVED for r in limits)
-    if holds or last:
-        # Answers with forbidden text are confirmed last, in cases that no other test has run again.
-        leaks = [i for i in worse_cases(state, None) if state.ledger.forbidden[i] and i not in state.ledger.fresh]
-        if leaks:
-            state.breaks |= yield from confirm_breaks(state, {None: leaks})
-        state.found += findings.of_watch(state, (yield from watch(state)))
-        return True
-    return False
+    if not (holds or last):
+        return False
+    yield from _last_checks(state)
+    return True
+
+
+def _last_checks(state: ComparisonState) -> Generator[Batch, Observations, None]:
+    """Confirms answers with forbidden text, in cases that no other test has run again, and looks at watched slices."""
+    leaks = [i for i in worse_cases(state, None) if state.ledger.forbidden[i] and i not in state.ledger.fresh]
+    if leaks:
+        state.breaks |= yield from confirm_breaks(state, {None: leaks})
+    state.found += findings.of_watch(state, (yield from watch(state)))

@@ -6,9 +6,11 @@ import hashlib
 from collections.abc import Generator
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.gate.bounds import CASE_MARGIN
 from engine.gate.cells import BASELINE, CANDIDATE, Batch, Floats, Observations
+from engine.gate.design import Design
 from engine.gate.state import ComparisonState
 
 CASES = 20
@@ -30,13 +32,7 @@ def smoke(state: ComparisonState) -> Generator[Batch, Observations, tuple[tuple[
     design = state.design
     if state.plain or not design.paired:
         return (), False
-    called = design.counted & ~design.identical
-    cases = [int(i) for i in design.looks[0] if called[i]]
-    cases.sort(key=lambda i: hashlib.sha256(f"{design.seed}\0smoke\0{design.ids[i]}".encode()).digest())
-    of_cluster: dict[int, int] = {}
-    for i in cases:
-        of_cluster.setdefault(int(design.units[i]), i)  # the others may be the same draw
-    chosen = np.array(list(of_cluster.values())[:CASES], dtype=np.int64)
+    chosen = _chosen(design)
     if len(chosen) < CASES:
         return (), False
     asked = state.ledger.first(chosen, "smoke")
@@ -53,6 +49,17 @@ def smoke(state: ComparisonState) -> Generator[Batch, Observations, tuple[tuple[
     if _breaks(known) and repeated >= needed:
         return tuple(sorted(i for i, fall in falls.items() if fall < -HALF)), False
     return (), sum(np.isnan(fall) or fall < -HALF for fall in falls.values()) >= needed
+
+
+def _chosen(design: Design) -> npt.NDArray[np.int64]:
+    """Returns the cases by a draw of the design's seed, at most one of each cluster."""
+    called = design.counted & ~design.identical
+    cases = [int(i) for i in design.looks[0] if called[i]]
+    cases.sort(key=lambda i: hashlib.sha256(f"{design.seed}\0smoke\0{design.ids[i]}".encode()).digest())
+    of_cluster: dict[int, int] = {}
+    for i in cases:
+        of_cluster.setdefault(int(design.units[i]), i)  # the others may be the same draw
+    return np.array(list(of_cluster.values())[:CASES], dtype=np.int64)
 
 
 def _breaks(differences: Floats) -> bool:

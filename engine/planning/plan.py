@@ -102,29 +102,19 @@ def plan_experiment(
         where = config.tests or "the prompt's testData"
         return _problem(ReasonCode.NO_CASES, f"There is no test case: {where} is empty, so nothing was measured.")
     rendered = {arm: _rendered(source, cases, renderer) for arm, source in _sources(baseline, candidate)}
+    if problem := _unfilled(candidate, rendered, len(tests)):
+        return problem
     warnings: list[Finding] = []
-    if isinstance(failure := rendered[Arm.CANDIDATE], _Unfilled):
-        path = shown(candidate.prompt.path)
-        return _problem(ReasonCode.UNREADABLE, f"The candidate prompt {path} can't be filled in: {failure.why}.")
     arms = {}
     for arm, source in _sources(baseline, candidate):
         messages = rendered[arm]
         if isinstance(messages, _Unfilled):
-            if messages.gone or messages.first >= len(tests):
-                hint = "run it again" if messages.gone else "give the added case the inputs that it needs"
-                return _problem(
-                    ReasonCode.UNREADABLE, f"The baseline prompt can't be filled in: {messages.why} ({hint})."
-                )
-            warnings.append(
-                Finding(
-                    what=f"the baseline prompt can't be filled in: {messages.why}",
-                    where=source.prompt.path,
-                    hint="the candidate is judged as a new prompt, without a baseline",
-                )
-            )
-            continue
-        endpoint = Endpoint(model=source.model, price=prices.price(source.model))
-        arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
+            what = f"the baseline prompt can't be filled in: {messages.why}"
+            hint = "the candidate is judged as a new prompt, without a baseline"
+            warnings.append(Finding(what=what, where=source.prompt.path, hint=hint))
+        else:
+            endpoint = Endpoint(model=source.model, price=prices.price(source.model))
+            arms[arm] = ArmPlan(endpoint=endpoint, requests=tuple(request_of(source, each) for each in messages))
     if not config.static and (why := unused_inputs(_prompts(baseline, candidate), arms, cases)):
         return _problem(ReasonCode.SAME_REQUESTS, why)
     identical = _identical(arms, len(cases))
@@ -141,26 +131,34 @@ def plan_experiment(
         judges=tuple(Endpoint(model=judge, price=prices.price(judge)) for judge in judges),
         gate=gate,
         digest=_content_digest(arms, cases, gate, evaluator, config),
-        estimates={
-            arm: estimate(
-                [
-                    request
-                    for request, same in zip(plan.requests, identical, strict=True)
-                    if request is not None and not same
-                ],
-                plan.endpoint.price,
-            )
-            for arm, plan in arms.items()
-        },
+        estimates={arm: _estimate(plan, identical) for arm, plan in arms.items()},
         unreached=_unreached(baseline, candidate, rendered, cases, renderer),
         warnings=tuple(warnings),
     )
 
 
+def _unfilled(candidate: ArmSource, rendered: Rendered, tests: int) -> Reason | None:
+    """Returns why an experiment without these messages can't be planned. A baseline may fail on old cases only."""
+    if isinstance(failure := rendered[Arm.CANDIDATE], _Unfilled):
+        path = shown(candidate.prompt.path)
+        return _problem(ReasonCode.UNREADABLE, f"The candidate prompt {path} can't be filled in: {failure.why}.")
+    before = rendered.get(Arm.BASELINE)
+    if isinstance(before, _Unfilled) and (before.gone or before.first >= tests):
+        hint = "run it again" if before.gone else "give the added case the inputs that it needs"
+        return _problem(ReasonCode.UNREADABLE, f"The baseline prompt can't be filled in: {before.why} ({hint}).")
+    return None
+
+
+def _estimate(plan: ArmPlan, identical: Sequence[bool]) -> Estimate:
+    """Returns the estimate of one run of every case whose requests differ."""
+    requests = zip(plan.requests, identical, strict=True)
+    return estimate([request for request, same in requests if request is not None and not same], plan.endpoint.price)
+
+
 def _unreached(
     baseline: ArmSource | None,
     candidate: ArmSource,
-    rendered: Mapping[Arm, list[tuple[Message, ...]] | _Unfilled],
+    rendered: Rendered,
     cases: Sequence[TestCase],
     renderer: TemplateRenderer,
 ) -> tuple[str, ...]:
@@ -199,6 +197,10 @@ class _Unfilled:
     """The first case that it concerns."""
     gone: bool
     """The renderer was lost, which may not be the prompt's fault: a baseline is not given up for that."""
+
+
+Rendered = Mapping[Arm, list[tuple[Message, ...]] | _Unfilled]
+"""The messages of every case by arm, or why there are none."""
 
 
 def _rendered(

@@ -32,6 +32,11 @@ class PlannedLineage:
     reasons: tuple[Reason, ...] = ()
     """Why there is no plan."""
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether it is paid for."""
+        return self.plan is not None and self.change.measured
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -45,6 +50,11 @@ class Prepared:
     def runs(self) -> bool:
         """Whether anything is to be measured."""
         return any(entry.plan is not None for entry in self.entries)
+
+    @property
+    def measured(self) -> tuple[tuple[PlannedLineage, Plan], ...]:
+        """What is paid for, with its plan."""
+        return tuple((entry, entry.plan) for entry in self.entries if entry.plan is not None and entry.is_measured)
 
 
 def plan(

@@ -49,24 +49,23 @@ def visible(text: str, *, lines: bool = False) -> str:
     for index, character in enumerate(text):
         if character.isascii():
             marks = 0
-            shown.append(character if character.isprintable() or (lines and character == "\n") else _escape(character))
-            continue
-        category = unicodedata.category(character)
-        marks = marks + 1 if category[0] == "M" else 0
-        before = text[index - 1] if index else ""
-        if character == _JOINER:
-            after = text[index + 1 : index + 2]
-            hidden = not (
-                before and after and _is_pictograph(after) and (before == _EMOJI_LOOK or _is_pictograph(before))
-            )
-        elif character == _EMOJI_LOOK:
-            hidden = not (before and _is_pictograph(before))
+            seen = character.isprintable() or (lines and character == "\n")
         else:
-            hidden = (
-                category in _INVISIBLE or character in _BLANK_LETTERS or _is_selector(character) or marks > _MOST_MARKS
-            )
-        shown.append(_escape(character) if hidden else character)
+            marks = marks + 1 if unicodedata.category(character)[0] == "M" else 0
+            before, after = text[max(0, index - 1) : index], text[index + 1 : index + 2]
+            seen = marks <= _MOST_MARKS and _is_seen(character, before, after)
+        shown.append(character if seen else _escape(character))
     return "".join(shown)
+
+
+def _is_seen(character: str, before: str, after: str) -> bool:
+    """Returns whether a character beyond ASCII shows; ``before`` and ``after`` are its neighbours, or empty."""
+    if character == _JOINER:
+        return _is_pictograph(after) and (before == _EMOJI_LOOK or _is_pictograph(before))
+    if character == _EMOJI_LOOK:
+        return _is_pictograph(before)
+    invisible = unicodedata.category(character) in _INVISIBLE
+    return not (invisible or character in _BLANK_LETTERS or _is_selector(character))
 
 
 @dataclass(frozen=True)
@@ -150,16 +149,24 @@ def _word(word: str) -> str:
 
 def _sign(character: str, before: str, after: str) -> str:
     """Letters, digits and punctuation that can mean nothing where it stands as they are, all else as an entity."""
-    plain = (
-        character.isalnum()
-        or character in ",;%(−–…→'’“”«»·±≤≥"
-        or (character == "." and not (before.isdigit() and after == " "))
-        or (character == "-" and before.isalnum() and after.isalnum())
-        or (character == ":" and before.isalnum() and after == " ")
-        or (character == ")" and not before.isdigit())
-        or (character == "+" and (after.isdigit() or after == "$"))
-    )
+    plain = character.isalnum() or character in ",;%(−–…→'’“”«»·±≤≥" or _is_plain(character, before, after)
     return character if plain else f"&#{ord(character)};"
+
+
+def _is_plain(character: str, before: str, after: str) -> bool:
+    """Returns whether punctuation that Markdown knows means nothing between these two neighbours."""
+    match character:
+        case ".":
+            return not (before.isdigit() and after == " ")
+        case "-":
+            return before.isalnum() and after.isalnum()
+        case ":":
+            return before.isalnum() and after == " "
+        case ")":
+            return not before.isdigit()
+        case "+":
+            return after.isdigit() or after == "$"
+    return False
 
 
 def prose(sentence: str, limit: int = 600) -> str:

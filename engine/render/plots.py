@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from engine.render.signs import READING_TONES, VERDICT_TONES, Tone
 from schemas.effects import Confusion, Effect
@@ -73,31 +75,24 @@ class CostPlot:
 
 def cost_plot(cards: Sequence[LineageCard], most: int = 12) -> CostPlot | None:
     """The plot of all lineages whose score and cost are known in both arms; ``None`` where there are none."""
-    known = [
-        (card, old, new, float(before), float(after))
-        for card in cards
-        if card.overall and card.cost
-        for old, new in [(card.overall.baseline, card.overall.candidate)]
-        for before, after in [(card.cost.baseline_per_1000, card.cost.candidate_per_1000)]
-        if old is not None and new is not None and before is not None and after is not None
-    ]
+    known = [known for card in cards if (known := _known(card)) is not None]
     drawn = known[:most]
     if not drawn:
         return None
-    scores = [score for _, old, new, _, _ in drawn for score in (old, new)]
+    scores = [score for each in drawn for score in each.scores]
     bottom = max(0, int(min(scores) * 10 - 0.5)) / 10
     top = min(10, int(max(scores) * 10 + 1.5)) / 10
-    step = _round_step(max(cost for *_, x, y in drawn for cost in (x, y)) or 1.0)
+    step = _round_step(max(cost for each in drawn for cost in each.costs) or 1.0)
     right = step * 5
 
     def height(score: float) -> float:
         return round(100 - _place((score - bottom) / (top - bottom)), 2)
 
     moves = []
-    for card, old, new, before, after in drawn:
+    lineages = Counter(each.card.lineage for each in drawn)
+    for card, (old, new), (before, after) in drawn:
         end = _place(after / right)
-        alone = sum(other.lineage == card.lineage for other, *_ in drawn) == 1
-        name = card.lineage if alone else f"{card.lineage} · {card.model}"
+        name = card.lineage if lineages[card.lineage] == 1 else f"{card.lineage} · {card.model}"
         tone = VERDICT_TONES[card.status]
         moves.append(Move(name, _place(before / right), height(old), end, height(new), tone, end > 50, new < old))
     points = range(round(bottom * 100), round(top * 100) + 1, 10)
@@ -107,6 +102,24 @@ def cost_plot(cards: Sequence[LineageCard], most: int = 12) -> CostPlot | None:
         tuple((value, height(value / 100)) for value in points),
         len(known) - len(drawn),
     )
+
+
+class _Known(NamedTuple):
+    """A lineage with its score and its cost, before and after."""
+
+    card: LineageCard
+    scores: tuple[float, float]
+    costs: tuple[float, float]
+
+
+def _known(card: LineageCard) -> _Known | None:
+    if card.overall is None or card.cost is None:
+        return None
+    old, new = card.overall.baseline, card.overall.candidate
+    before, after = card.cost.baseline_per_1000, card.cost.candidate_per_1000
+    if old is None or new is None or before is None or after is None:
+        return None
+    return _Known(card, (old, new), (float(before), float(after)))
 
 
 def _round_step(largest: float) -> float:

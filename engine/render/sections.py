@@ -302,29 +302,42 @@ def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
     """Yields the body of a lineage's section, the most useful parts first."""
     groups = case_groups(card)
     worse, unsure, better = _cases_parts(card, groups, detail)
-    diff = ""
-    if card.diff and (card.diff.hunks or card.diff.settings):
-        title = prose(diff_title(card.diff))
-        diff = fold(title, diff_part(card.diff, detail)) if detail.diff_lines else title
-    costly = any(reason.code is ReasonCode.COST for reason in card.reasons)
     parts = (
-        prose(card.headline)
-        if card.headline and all(reason.sentence != card.headline for reason in card.reasons)
-        else "",
+        _headline(card),
         reasons_list(card.reasons, detail),
         effects_table(card.slices, "slice", detail) if card.slices and detail.effects else "",
         effects_table(card.metrics, "metric", detail) if len(card.metrics) > 1 and detail.effects else "",
-        prose(moved) if card.cost and not costly and (moved := cost_sentence(card.cost)) else "",
+        _cost_part(card),
         worse,
         unsure,
         classes_part(card, detail),
-        diff,
+        _diff_fold(card, detail),
         better,
         prose(" ".join(unusual)) if (unusual := unusual_answers(card, groups)) else "",
         confidence_part(card.confidence, card, detail) if card.confidence and detail.notes else "",
         warnings_part(card.warnings, detail),
     )
     return filter(None, parts)
+
+
+def _headline(card: LineageCard) -> str:
+    """Returns the headline, unless a reason says the same."""
+    said = {reason.sentence for reason in card.reasons}
+    return prose(card.headline) if card.headline and card.headline not in said else ""
+
+
+def _cost_part(card: LineageCard) -> str:
+    """Returns how the cost moved, unless a reason is about it."""
+    said = any(reason.code is ReasonCode.COST for reason in card.reasons)
+    moved = cost_sentence(card.cost) if card.cost and not said else ""
+    return prose(moved) if moved else ""
+
+
+def _diff_fold(card: LineageCard, detail: Detail) -> str:
+    if card.diff is None or not (card.diff.hunks or card.diff.settings):
+        return ""
+    title = prose(diff_title(card.diff))
+    return fold(title, diff_part(card.diff, detail)) if detail.diff_lines else title
 
 
 def warnings_part(findings: Sequence[Finding], detail: Detail) -> str:

@@ -17,7 +17,7 @@ from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.truncation import cut_off
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
-from schemas.effects import CaseEffect, CaseReading, ClassEffect, Confusion, Effect, EffectReading
+from schemas.effects import CaseEffect, CaseReading, ClassEffect, Confusion, CostEffect, Effect, EffectReading
 from schemas.outcomes import Arm, Completion, Outcome, Usage
 from schemas.prompts import Finding
 from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
@@ -39,29 +39,21 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     spending = result.spending
     spending = spending.model_copy(update={"judge_cost_usd": spending.judge_cost_usd + graded.cost_usd})
     shared = 2 * sum(plan.identical)
+    spending = spending.model_copy(update={"identical": shared})
     if decision is None:
-        return unmeasured_card(
-            change,
-            plan.model,
-            (_stopped(result), *change.reasons),
-            plan=plan,
-            spending=spending.model_copy(update={"identical": shared}),
-        )
+        reasons = (_stopped(result), *change.reasons)
+        return unmeasured_card(change, plan.model, reasons, plan=plan, spending=spending)
     doubts = (*graded.doubts, *scoring_doubts(plan, result.outcomes, change.config.labels, decision.status))
     status = combine([decision.status, *(reason.status for reason in (*change.reasons, *doubts))])
     baseline, candidate = _paired_usages(result.outcomes)
-    cost = decision.cost
-    if baseline:
-        prices = {arm: arm_plan.endpoint.price for arm, arm_plan in plan.arms.items()}
-        parts = decompose(baseline, candidate, prices[Arm.BASELINE], prices[Arm.CANDIDATE])
-        cost = cost.model_copy(update={"parts": parts})
+    cost = _cost(decision, plan, baseline, candidate)
     early = decision.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED) and any(
         reading.reading is CaseReading.NOT_RUN for reading in decision.readings
     )
     metric = decision.overall.metric if decision.overall else None
     cases = case_effects(plan.cases, decision.readings, result.outcomes, metric=metric, added=plan.added)
     classes, confusion = _classes(change, plan, cases, result.outcomes)
-    failed = lost(result.outcomes, _origins(plan), plan.judges[0].model.origin if plan.judges else "")
+    failed = lost(result.outcomes, _origins(plan), _judge_origin(plan))
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
     found = tuple(with_cause(reason, failed, change.run) for reason in found)
     reasons = tuple(sorted((*found, *change.reasons, *doubts), key=lambda reason: SEVERITY.index(reason.status)))
@@ -89,7 +81,6 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         spending=spending.model_copy(
             update={
                 "planned": max(decision.planned, spending.planned) + shared,
-                "identical": shared,
                 "not_needed": max(0, decision.planned - decision.cells) if decision.cells else 0,
             }
         ),
@@ -105,6 +96,19 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         content_digest=plan.digest,
     )
     return _without_figures(card) if status is VerdictStatus.ERROR else card
+
+
+def _cost(decision: Decision, plan: Plan, baseline: Sequence[Usage], candidate: Sequence[Usage]) -> CostEffect:
+    """Returns the decision's cost, with the causes of its change where both arms answered."""
+    if not baseline:
+        return decision.cost
+    prices = {arm: arm_plan.endpoint.price for arm, arm_plan in plan.arms.items()}
+    parts = decompose(baseline, candidate, prices[Arm.BASELINE], prices[Arm.CANDIDATE])
+    return decision.cost.model_copy(update={"parts": parts})
+
+
+def _judge_origin(plan: Plan) -> str:
+    return plan.judges[0].model.origin if plan.judges else ""
 
 
 def _without_figures(card: LineageCard) -> LineageCard:
@@ -238,7 +242,6 @@ def scorecard(
     lets_through = all(card.passes for card in ordered) and all(
         reason.status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE) for reason in reasons
     )
-    parts = [card.spending for card in ordered]
     return Scorecard(
         status=status,
         passes=lets_through or mode is Mode.INFORM,
@@ -251,18 +254,22 @@ def scorecard(
         head=head,
         reasons=tuple(reasons),
         lineages=ordered,
-        spending=Spending(
-            planned=sum(part.planned for part in parts),
-            made=sum(part.made for part in parts),
-            stored=sum(part.stored for part in parts),
-            identical=sum(part.identical for part in parts),
-            not_needed=sum(part.not_needed for part in parts),
-            cost_usd=sum((part.cost_usd for part in parts), Decimal(0)),
-            judge_cost_usd=sum((part.judge_cost_usd for part in parts), Decimal(0)),
-            budget_usd=budget_usd,
-        ),
+        spending=_together([card.spending for card in ordered], budget_usd),
         warnings=tuple(warnings),
         plan_digest=digest_of([card.content_digest for card in ordered]) if ordered else None,
         seconds=seconds,
         dry_run=dry_run,
+    )
+
+
+def _together(parts: Sequence[Spending], budget_usd: Decimal | None) -> Spending:
+    return Spending(
+        planned=sum(part.planned for part in parts),
+        made=sum(part.made for part in parts),
+        stored=sum(part.stored for part in parts),
+        identical=sum(part.identical for part in parts),
+        not_needed=sum(part.not_needed for part in parts),
+        cost_usd=sum((part.cost_usd for part in parts), Decimal(0)),
+        judge_cost_usd=sum((part.judge_cost_usd for part in parts), Decimal(0)),
+        budget_usd=budget_usd,
     )

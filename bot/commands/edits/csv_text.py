@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 
@@ -93,23 +93,24 @@ def add_row(text: str, row: Mapping[str, JsonValue]) -> str:
 
 def _cells(key: str, value: JsonValue, names: Sequence[str]) -> list[tuple[str, str]]:
     """Returns the columns that hold this part of a case, with their texts."""
-    bare = not any(name in ("input", "inputs") or name.startswith("input.") for name in names)
-    parts = (
-        {f"{key.removesuffix('s') if key == 'inputs' else key}.{n}": v for n, v in value.items()}
-        if isinstance(value, dict)
-        else {}
-    )
-    if parts and all(part in names for part in parts):
-        return [(part, _cell(part, v)) for part, v in parts.items()]
-    if bare and key in ("input", "inputs"):
-        inner = value if isinstance(value, dict) else {"input": value}
-        if all(name in names for name in inner):
-            return [(name, _cell(name, v)) for name, v in inner.items()]
+    for parts in _in_parts(key, value, names):
+        if set(names).issuperset(parts):
+            return [(part, _cell(part, one)) for part, one in parts.items()]
     candidates = [key, f"__metadata:{key}", _TWINS.get(key, key), *(["__expected"] if key == "expected" else [])]
     for name in candidates:
         if name in names:
             return [(name, _cell(key, value))]
     raise NoEditError(f"it has no column for «{key}»; its columns are {', '.join(names)}")
+
+
+def _in_parts(key: str, value: JsonValue, names: Sequence[str]) -> Iterator[dict[str, JsonValue]]:
+    """Yields the ways to spread a value over columns: ``input.text``; ``text`` alone where no column has a prefix."""
+    if isinstance(value, dict) and value:
+        prefix = "input" if key == "inputs" else key
+        yield {f"{prefix}.{name}": one for name, one in value.items()}
+    bare = not any(name in ("input", "inputs") or name.startswith("input.") for name in names)
+    if bare and key in ("input", "inputs"):
+        yield value if isinstance(value, dict) else {"input": value}
 
 
 def _cell(key: str, value: JsonValue) -> str:
