@@ -5,7 +5,7 @@ A language turns its own nodes into these one level at a time: ``Code.read`` is 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -52,6 +52,25 @@ class Changes:
     """Attributes that methods set on their own object or class, with the line."""
     of_any: int | None = None
     """A line that may set any name of the module."""
+
+
+class Hidden:
+    """Names that the functions around a place have of their own, so that they don't mean the file's."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def enter(self, names: frozenset[str]) -> frozenset[str]:
+        """Goes into a function. Returns its names."""
+        self._counts.update(names)
+        return names
+
+    def leave(self, names: frozenset[str]) -> None:
+        """Comes out of the function that has these names."""
+        self._counts.subtract(names)
+
+    def __contains__(self, name: str) -> bool:
+        return self._counts[name] > 0
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from engine.readers.code.expressions import Binding, Change, Changes, Scope
+from engine.readers.code.expressions import Binding, Change, Changes, Hidden, Scope
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Hidden = Function | ast.ClassDef | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -93,13 +93,17 @@ def _own_nodes(*nodes: ast.AST) -> Iterator[ast.AST]:
 def changes_of(tree: ast.Module) -> Changes:
     """Returns what the whole file's code does to names of its own and to their values."""
     changes = Changes()
-    waiting: list[tuple[ast.AST, frozenset[str]]] = [(tree, frozenset())]
+    hidden = Hidden()
+    waiting: list[ast.AST | frozenset[str]] = [tree]
     while waiting:
-        node, local = waiting.pop()
+        node = waiting.pop()
+        if isinstance(node, frozenset):
+            hidden.leave(node)
+            continue
         if isinstance(node, Function):
-            local = (local | _locals(node)) - _global_names(node, changes)
-        _look(node, local, changes)
-        waiting += [(child, local) for child in ast.iter_child_nodes(node)]
+            waiting.append(hidden.enter(_locals(node) - _global_names(node, changes)))
+        _look(node, hidden, changes)
+        waiting += ast.iter_child_nodes(node)
     return changes
 
 
@@ -111,7 +115,7 @@ def _global_names(function: Function, changes: Changes) -> frozenset[str]:
     return frozenset(name for node in found for name in node.names)
 
 
-def _look(node: ast.AST, local: frozenset[str], changes: Changes) -> None:
+def _look(node: ast.AST, local: Hidden, changes: Changes) -> None:
     match node:
         case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
             _note(node, node.lineno, local, changes)
@@ -123,7 +127,7 @@ def _look(node: ast.AST, local: frozenset[str], changes: Changes) -> None:
             changes.of_any = node.lineno
 
 
-def _note(target: ast.expr, line: int, local: frozenset[str], changes: Changes) -> None:
+def _note(target: ast.expr, line: int, local: Hidden, changes: Changes) -> None:
     """Notes that a value is changed: the part of a name that is set, or what is in that part."""
     part: str | None = None
     while isinstance(target, ast.Attribute | ast.Subscript):

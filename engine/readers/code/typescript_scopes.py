@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from engine.readers.code.expressions import Binding, Change, Changes, Lines, Name, Scope
+from engine.readers.code.expressions import Binding, Change, Changes, Hidden, Lines, Name, Scope
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Tree
@@ -154,13 +154,17 @@ def parameters_of(function: Tree) -> frozenset[str]:
 def changes_of(root: Tree) -> Changes:
     """Returns what the whole file's code does to names of its own and to their values."""
     changes = Changes()
-    waiting: list[tuple[Tree, frozenset[str]]] = [(root, frozenset())]
+    hidden = Hidden()
+    waiting: list[Tree | frozenset[str]] = [root]
     while waiting:
-        node, local = waiting.pop()
+        node = waiting.pop()
+        if isinstance(node, frozenset):
+            hidden.leave(node)
+            continue
         if node.type in FUNCTIONS:
-            local |= _locals(node)
-        _look(node, local, changes)
-        waiting += [(child, local) for child in node.named_children]
+            waiting.append(hidden.enter(_locals(node)))
+        _look(node, hidden, changes)
+        waiting += node.named_children
     return changes
 
 
@@ -175,7 +179,7 @@ def _locals(function: Tree) -> frozenset[str]:
     return frozenset(found)
 
 
-def _look(node: Tree, local: frozenset[str], changes: Changes) -> None:
+def _look(node: Tree, local: Hidden, changes: Changes) -> None:
     line = node.start_point.row + 1
     for target in _targets(node):
         _note(target, line, local, changes)
@@ -200,7 +204,7 @@ def _targets(node: Tree) -> Iterable[Tree | None]:
     return ()
 
 
-def _note(target: Tree | None, line: int, local: frozenset[str], changes: Changes, *, whole: bool = False) -> None:
+def _note(target: Tree | None, line: int, local: Hidden, changes: Changes, *, whole: bool = False) -> None:
     """Notes that a name is set again, or the part of its value that is set."""
     while target is not None and target.type in ("parenthesized_expression", "non_null_expression", "as_expression"):
         target = children_of(target)[0] if children_of(target) else None

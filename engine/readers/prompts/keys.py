@@ -17,8 +17,11 @@ from engine.readers.prompts.parts import YAML_SUFFIXES, document, messages_of
 
 KEYED_SUFFIXES = (*YAML_SUFFIXES, ".json", ".toml")
 _INDEX = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
-_AT = re.compile(r"\(at line (\d+), column (\d+)\)")
-_TOML_LINE = re.compile(r"[ \t]*(?:(?P<table>\[\[?[^\[\]\n]+\]\]?)|(?P<key>[^=\[\n#]+?)[ \t]*=)")
+_AT = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)")
+_STEP = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
+_DEEP = re.compile(rf"(?<![\w-]){_STEP}(?:[ \t]*+\.[ \t]*+{_STEP}){{{MAX_DEPTH}}}")
+"""A dotted key for which the parser's time grows with the square of its length."""
+_TOML_LINE = re.compile(r"[ \t]*+(?:(?P<table>\[\[?[^\[\]\n]++\]\]?)|(?P<key>[^=\[\n#]++)=)")
 
 
 def read_key(source: Source, key: str) -> tuple[Written, ...]:
@@ -33,8 +36,9 @@ def read_key(source: Source, key: str) -> tuple[Written, ...]:
             f"there is no key {shown(key)} in this file", where=source.where(1), hint="check the name after #"
         )
     if len(found) > 1:
-        lines = ", ".join(str(node.line) for node in found[:5])
-        raise source.error(f"{shown(key)} means several keys (lines {lines})", found[1].line, hint="rename one of them")
+        lines = sorted(node.line for node in found)
+        listed = ", ".join(map(str, lines[:5]))
+        raise source.error(f"{shown(key)} means several keys (lines {listed})", lines[0], hint="rename one of them")
     (node,) = found
     if isinstance(node.value, list) and node.value:
         messages = messages_of(source, node.value, "message")
@@ -75,12 +79,15 @@ def _last_line(node: Node) -> int:
 
 
 def _toml(source: Source) -> Node:
+    if deep := _DEEP.search(source.text):
+        line = source.text.count("\n", 0, deep.start()) + 1
+        raise source.error(f"a key of more than {MAX_DEPTH} steps", line, hint="flatten it")
     try:
         data = tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:
         said = str(error)
         at = _AT.search(said)
-        line, column = (int(at[1]), int(at[2])) if at else (source.text.count("\n") + 1, None)
+        line, column = (int(at[1]), int(at[2])) if at and at[1] else (source.text.count("\n") + 1, None)
         what = f"not valid TOML: {shown(_AT.sub('', said).strip(), 120)}"
         raise source.error(what, line, column, hint="fix the syntax") from None
     except (RecursionError, ValueError):
