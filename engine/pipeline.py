@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from engine.detection.current import current
 from engine.detection.detect import detect
 from engine.gate.verdict import DECIDED
 from engine.planning.prepared import PlannedLineage, Prepared, plan
@@ -55,22 +56,26 @@ def prepare(
     *,
     only: Sequence[str] = (),
     on_detected: Callable[[Detection], None] | None = None,
+    alone: bool = False,
 ) -> Prepared:
-    """Detects what changed and plans its experiments; spends nothing. ``only``: names of lineages to look at;
-    ``on_detected`` is told what will be measured while it is still being planned.
+    """Detects what changed and plans its experiments; spends nothing.
 
-    Raises SourceError, ConfigError, and UsageError for a name in ``only`` that there is not.
+    ``only``: names of lineages to look at. ``on_detected`` receives what will be measured while it is still being
+    planned. ``alone``: the head's lineages as they are, compared with nothing. Raises SourceError, ConfigError, and
+    UsageError for a name in ``only`` that there is not.
     """
-    detection = look(world.tree, pull_request, only=only)
+    detection = look(world.tree, pull_request, only=only, alone=alone)
     if on_detected is not None:
         on_detected(detection)
     return plan(pull_request, detection, world.renderer, world.prices, only=only)
 
 
-def look(tree: SourceTree, pull_request: PullRequest, *, only: Sequence[str] = ()) -> Detection:
-    """Detects what changed: all that is read of the commits. Raises as ``prepare`` does."""
-    merge = tree.merge(pull_request.base_sha, pull_request.head_sha)
-    detection = detect(tree, pull_request, merge)
+def look(tree: SourceTree, pull_request: PullRequest, *, only: Sequence[str] = (), alone: bool = False) -> Detection:
+    """Detects what changed: all that is read of the commits. Parameters and errors are those of ``prepare``."""
+    if alone:
+        detection = current(tree, pull_request)
+    else:
+        detection = detect(tree, pull_request, tree.merge(pull_request.base_sha, pull_request.head_sha))
     known = detection.names
     for name in only:
         if known is not None and name not in known:

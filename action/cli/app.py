@@ -36,6 +36,30 @@ app = typer.Typer(
     help="Measures what a pull request does to your prompts, and says whether it may be merged.",
     epilog="Start with: promptverdict init, then promptverdict plan (spends nothing), then promptverdict check.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            said = version("prompt-verdict")
+        except PackageNotFoundError:
+            said = "(not installed: it runs from its source)"
+        typer.echo(f"promptverdict {said}")
+        raise typer.Exit
+
+
+@app.callback()
+def promptverdict(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Measures what a pull request does to your prompts, and says whether it may be merged."""
+
+
 tests_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after test sets.")
 app.add_typer(tests_app, name="tests")
 store_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the answers that were paid for.")
@@ -89,6 +113,47 @@ def check(
                 store=store,
                 color=color,
                 prices_at=prices_at.date() if prices_at else None,
+            ),
+            calling,
+        )
+    )
+
+
+@app.command(epilog="Exit codes: 0 scored; 2 wrong usage or configuration; 3 a prompt could not be scored.")
+def score(
+    *,
+    repo: Repo = Path(),
+    head: Annotated[str, typer.Option("--head", metavar="REF", help="The commit whose prompts are scored.")] = "HEAD",
+    lineage: Lineages = None,
+    worktree: Worktree = False,
+    output_format: Annotated[ListFormat, typer.Option("--format", help="How the scores are printed.")] = (
+        ListFormat.TERMINAL
+    ),
+    budget: BudgetUsd = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before money is spent.")] = False,
+    store: Store = None,
+) -> None:
+    """Score today's prompts on their test sets, without a change to compare. Gates nothing."""
+    from adapters.call_process.process import started_for
+
+    calling = started_for(os.environ)
+    from action.cli.check import CheckOptions
+    from action.cli.score import score as run
+
+    _exit(
+        run(
+            CheckOptions(
+                repo=repo,
+                base=head,
+                head=head,
+                lineages=tuple(lineage or ()),
+                worktree=worktree,
+                format=output_format.value,
+                output=None,
+                budget_usd=_usd(budget),
+                yes=yes,
+                store=store,
+                color=None,
             ),
             calling,
         )

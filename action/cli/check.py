@@ -82,16 +82,20 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tuple[Scorecard, list[Record]]:
+def evaluate(
+    options: CheckOptions, calling: CallingProcess | None = None, *, alone: bool = False
+) -> tuple[Scorecard, list[Record]]:
     """Runs the check without printing; returns the scorecard and the record of each experiment.
 
+    ``alone``: scores the head's prompts and compares them with nothing.
     The engine is imported after the first line of output: a command that is silent for a second looks dead. Raises
     UsageError if the user declines to spend money.
     """
     repository = open_repository(options.repo)
     pull_request = local_pull_request(repository, base=options.base, head=options.head, worktree=options.worktree)
     head, base = (sha[:7] for sha in (pull_request.head_sha, pull_request.base_sha))
-    sys.stderr.write(f"comparing {pull_request.head_ref} ({head}) with {pull_request.base_ref} ({base})\n")
+    compared = "" if alone else f" with {pull_request.base_ref} ({base})"
+    sys.stderr.write(f"{'scoring' if alone else 'comparing'} {pull_request.head_ref} ({head}){compared}\n")
     sys.stderr.flush()
     from adapters.call_process.client import Caller
 
@@ -103,7 +107,7 @@ def evaluate(options: CheckOptions, calling: CallingProcess | None = None) -> tu
         access = Access(lambda model: caller.provider(model, os.environ), SystemClock())
         with closing(renderer()) as sandbox:
             world = World(repository, sandbox, prices(options.prices_at))
-            prepared = prepare(pull_request, world, only=options.lineages, on_detected=access.expect)
+            prepared = prepare(pull_request, world, only=options.lineages, on_detected=access.expect, alone=alone)
         if not prepared.runs:
             return static(prepared), []
         if not options.yes and not _agreed(prepared):

@@ -1,0 +1,44 @@
+"""What a commit configures, as it is: every lineage with its prompt and cases, compared with nothing."""
+
+from __future__ import annotations
+
+from engine.detection.configured import configured
+from engine.detection.lineages import lineage_change
+from engine.detection.sides import Sides
+from schemas.detection import Detection
+from schemas.errors import UsageError
+from schemas.ports import SourceTree
+from schemas.pullrequests import PullRequest
+from schemas.verdicts import ReasonCode
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""Git's id of the tree without files."""
+
+
+def current(tree: SourceTree, pull_request: PullRequest) -> Detection:
+    """Returns the head's lineages, each as if it had no earlier version.
+
+    Raises ConfigError for a configuration that can't be read, UsageError for a commit that configures no lineage, and
+    SourceError for commits that can't be read.
+    """
+    commit = pull_request.head_sha
+    merge = tree.merge(commit, commit)
+    named = configured(tree, Sides(tree, commit, merge))
+    if not named.entries:
+        raise UsageError("no lineage is configured there", hint="promptverdict init writes promptverdict.yaml")
+    sides = Sides(tree, EMPTY_TREE, merge)
+    changes = [lineage_change(entry._replace(new=True), (), sides) for entry in named.entries]
+    config = named.places[0].base if named.places else None
+    return Detection(
+        merge=merge,
+        config=config,
+        budget_usd=max(change.budget.per_run_usd for change in changes),
+        lineages=tuple(
+            change.model_copy(
+                update={"reasons": tuple(each for each in change.reasons if each.code is not ReasonCode.NEW_LINEAGE)}
+            )
+            for change in changes
+        ),
+        names=named.names,
+        warnings=named.warnings,
+    )
