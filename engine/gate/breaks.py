@@ -1,4 +1,4 @@
-"""Breaks, case by case: cases that look worse are run again, and the labels of their runs permuted exactly."""
+"""Tests single cases: re-runs those that look worse, and permutes the labels of their runs."""
 
 from __future__ import annotations
 
@@ -16,35 +16,38 @@ from schemas.gate_config import SlicePolicy
 
 RUNS = 6
 CERTAIN = 0.01
-"""p of a single case from which on its break is confirmed by itself."""
+"""Largest p at which the break of a single case is confirmed."""
 FLIPS = 9_999
 
 Groups = Mapping[str | None, Sequence[int]]
-"""Cases by slice; ``None``: cases of no such slice."""
+"""Cases by slice. ``None`` groups cases outside must-pass and guarded slices."""
 
 
 def listed_breaks(state: ComparisonState) -> Groups:
-    """Cases of must-pass and guarded slices that look worse on the first metric, by slice with such cases."""
+    """Returns the cases of must-pass and guarded slices that look worse on the first metric, by slice. Slices without
+    such cases are left out."""
     found = {h.slice: worse_cases(state, h.slice) for h in state.design.of_policy(*LISTED)}
     return {name: cases for name, cases in found.items() if cases}
 
 
 LISTED = (SlicePolicy.MUST_PASS, SlicePolicy.GUARD)
-"""Policies that look at each case."""
+"""Policies that judge each case by itself."""
 
 
 def worse_cases(state: ComparisonState, name: str | None) -> list[int]:
-    """Cases of a slice that look worse on the first metric; a missing cell counts against the candidate."""
+    """Returns the cases of a slice that look worse on the first metric. A missing cell counts against the candidate."""
     differences = state.ledger.imputed()[:, 0]
     inside = state.design.inside(name)
     return [int(i) for i in np.flatnonzero(inside & (np.nan_to_num(differences) <= -CASE_MARGIN))]
 
 
 def confirm_breaks(state: ComparisonState, groups: Groups) -> Generator[Batch, Observations, dict[str | None, Breaks]]:
-    """Runs these cases 6 more times in each arm; what that gave, by group."""
+    """Runs each of these cases 6 more times in each arm and returns the breaks by group."""
     wanted = sorted({i for cases in groups.values() for i in cases})
+    # A case may be in several slices. It runs once, and every slice uses the same runs.
     if not wanted:
         return {}
+    # Six runs per arm: 6 passes against 1 gives p = 0.008 for a single case, just below CERTAIN.
     asked = state.ledger.fresh_batch(dict.fromkeys(wanted, (RUNS, RUNS)), "breaks")
     given = state.ledger.record_fresh(asked, (yield asked))
     return {name: _judged(state, cases, given) for name, cases in groups.items()}
@@ -53,9 +56,11 @@ def confirm_breaks(state: ComparisonState, groups: Groups) -> Generator[Batch, O
 def _judged(state: ComparisonState, cases: Sequence[int], given: Pairs) -> Breaks:
     arms = {i: (given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]) for i in cases}
     known = {i: (_known(b), _known(c)) for i, (b, c) in arms.items()}
+    # The worst case for the candidate: a missing baseline passed, and a missing candidate failed.
     imputed = {i: (np.nan_to_num(b, nan=1.0), np.nan_to_num(c, nan=0.0)) for i, (b, c) in arms.items()}
     seed = int(state.design.seed[:16], 16)
     return Breaks(
+        # The slice is judged by the sum over its cases, so many small breaks can block where none would by itself.
         p=label_p([(_known(b), _known(c)) for b, c in _by_cluster(state, arms)], seed),
         worst_p=label_p(_by_cluster(state, imputed), seed),
         worse=tuple(i for i, (b, c) in known.items() if len(b) and len(c) and c.mean() < b.mean()),
@@ -66,8 +71,10 @@ def _judged(state: ComparisonState, cases: Sequence[int], given: Pairs) -> Break
 
 
 def _by_cluster(state: ComparisonState, arms: Mapping[int, tuple[Floats, Floats]]) -> list[tuple[Floats, Floats]]:
-    """Returns both arms' runs, added up over the cases of each cluster: they may be one draw, so one label goes for
-    all."""
+    """Returns the runs of both arms, summed over the cases of each cluster.
+
+    Cases of one cluster may depend on each other, so their labels are permuted together.
+    """
     groups: dict[int, list[tuple[Floats, Floats]]] = {}
     for i, both in arms.items():
         groups.setdefault(int(state.design.units[i]), []).append(both)
@@ -79,14 +86,14 @@ def _known(scores: Floats) -> Floats:
 
 
 def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
-    """Returns one-sided p of «the candidate's runs are worse», permuting the labels of each case's (or cluster's) runs.
+    """Returns the one-sided p of "the candidate's runs are worse", by permuting the labels of the runs.
 
-    ``cases`` hold the baseline's and the candidate's scores. Exact where all scores are 0 or 1 (the candidate's passes
-    are a sum of hypergeometric counts) or there is one case; else by 9,999 random permutations. 1 without any runs in
-    both arms.
+    Each item of ``cases`` holds the baseline's and the candidate's scores of one case or cluster. The test is exact if
+    all scores are 0 or 1, because the candidate's passes are then a sum of hypergeometric counts. It is also exact for
+    a single case. Otherwise it uses 9,999 random permutations. Returns 1 if no case has runs in both arms.
     """
     usable = [(b, c) for b, c in cases if len(b) and len(c)]
-    usable.sort(key=lambda arms: (arms[0].tolist(), arms[1].tolist()))  # the order of cases changes nothing
+    usable.sort(key=lambda arms: (arms[0].tolist(), arms[1].tolist()))  # the order of cases must not matter
     if not usable:
         return 1.0
     if all(np.isin(np.concatenate(arms), (0.0, 1.0)).all() for arms in usable):
@@ -94,25 +101,29 @@ def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
     if len(usable) == 1:
         return _every_label_p(*usable[0])
     generator = np.random.default_rng(seed)
+    # Only the labels within a case are exchangeable: cases differ in difficulty.
     totals = np.zeros(FLIPS)
     observed = 0.0
     for b, c in usable:
         scores = np.concatenate([b, c])
+        # Sorting random numbers gives one random permutation of the runs in each row.
         order = np.argsort(generator.random((FLIPS, len(scores))), axis=1)
         shuffled = scores[order]
         totals += shuffled[:, : len(b)].mean(axis=1) - shuffled[:, len(b) :].mean(axis=1)
         observed += b.mean() - c.mean()
+    # The observed labels count as one permutation, so p is never 0. The tolerance makes rounding errors ties.
     return float((1 + (totals >= observed - 1e-9).sum()) / (FLIPS + 1))
 
 
 def _every_label_p(baseline: Floats, candidate: Floats) -> float:
-    """By every way to label the runs of one case."""
+    """Returns the exact p of one case, over every way to label its runs."""
     scores = np.concatenate([baseline, candidate])
     chosen = np.array(list(itertools.combinations(range(len(scores)), len(candidate))))
     return float((scores[chosen].sum(axis=1) <= candidate.sum() + 1e-9).mean())
 
 
 def _hypergeometric_p(cases: Sequence[tuple[Floats, Floats]]) -> float:
+    # Convolving the counts of the cases gives the exact distribution of their sum.
     distribution = np.ones(1)
     observed = 0
     for b, c in cases:

@@ -1,4 +1,4 @@
-"""Builds the decision from everything that is known when the comparison ends."""
+"""Builds the decision at the end of a comparison."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def nothing_measured(state: ComparisonState, code: ReasonCode, status: VerdictSt
 
 
 def conclude(state: ComparisonState) -> Decision:
-    """Returns the decision on what was measured. A decided verdict leaves out reasons about what isn't shown yet."""
+    """Returns the decision on what was measured.
+
+    When the verdict is decided (blocked or error), reasons about open questions are left out.
+    """
     shown = effects(state, findings.broken_slices(state), findings.doubted_slices(state))
     cost, latency = careful_cost(state), latency_effect(state)
     found = [
@@ -42,18 +45,21 @@ def conclude(state: ComparisonState) -> Decision:
         *findings.of_cost(cost),
         *findings.of_latency(latency, state.design.gate.max_latency_increase, gating=latency_gates(state)),
     ]
+    # A limit that passes with the known cells may be broken by the missing ones.
     doubts = {"the cost": cost_in_doubt(state), "the latency": latency_in_doubt(state)}
     found += [findings.of_doubt(state, limit) for limit, doubt in doubts.items() if doubt]
     status = combine(reason.status for reason in found)
+    # An inconclusive verdict may pass by policy. A drop that is significant by itself must not pass unseen.
     if status is VerdictStatus.UNDERPOWERED and (falls := findings.of_chance(state, shown)):
         found, status = [*found, *falls], VerdictStatus.NEEDS_REVIEW
+    # Reasons that can't change the verdict would only hide those that made it.
     kept = [r for r in found if r.status in DECIDED or _worth_saying(r.status, status)]
     kept += findings.of_held_guards(state, shown)
     return _decision(state, kept, shown, cost, latency)
 
 
 def new_lineage(state: ComparisonState) -> Decision:
-    """Returns the decision on a prompt without a baseline. Its floors decide; without floors, a person must."""
+    """Returns the decision on a prompt without a baseline. Its floors decide; without floors it needs review."""
     cost, latency = careful_cost(state), latency_effect(state)
     shown = effects(state)
     found = [*findings.of_cells(state), *findings.of_floors(state, shown)]
@@ -78,7 +84,8 @@ def _worth_saying(status: VerdictStatus, verdict: VerdictStatus) -> bool:
 
 
 def _unproven(found: list[Reason]) -> list[Reason]:
-    """Returns a reason for review unless a new prompt was shown to meet its floors. Only floors approve it."""
+    """Returns a reason for review unless a new prompt was shown to meet its floors. Nothing else approves a new
+    prompt."""
     status = combine(reason.status for reason in found)
     shown = status is VerdictStatus.APPROVED and any(reason.code is ReasonCode.FLOOR for reason in found)
     if shown or status not in (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED):
@@ -91,6 +98,7 @@ def _decision(
     state: ComparisonState, found: list[Reason], shown: tuple[Effect, ...], cost: CostEffect, latency: LatencyEffect
 ) -> Decision:
     design, ledger = state.design, state.ledger
+    # Without a base version, even a good comparison with a reference proves nothing about this prompt's own floor.
     found += _unproven(found) if design.new else []
     pairs = list(zip(design.hypotheses, shown, strict=True))
     called = ~design.identical & (ledger.runs > 0)

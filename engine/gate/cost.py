@@ -1,4 +1,4 @@
-"""Does a case cost more? The ratio Σ candidate / Σ baseline over the same cells, against its limit, with t bounds."""
+"""The change of cost per case: the ratio Σ candidate / Σ baseline over the same cells, with t bounds and its limit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.effects import CostEffect, LimitReading
 from schemas.verdicts import Interval
 
 EXPANDED = 200
-"""Degrees of freedom from which on the expansion of Student's t is exact to 1e-10."""
+"""From this many degrees of freedom, the expansion of Student's t is exact to 1e-10."""
 NEWTON_STEPS = 60
 LEVEL = 0.05
 USD = 2
@@ -26,7 +26,7 @@ USD = 2
 
 @dataclass(frozen=True)
 class Ratio:
-    """Candidate over baseline, with one-sided bounds."""
+    """Candidate / baseline, with one-sided bounds."""
 
     estimate: float
     low: float
@@ -34,9 +34,9 @@ class Ratio:
 
 
 def cost_effect(state: ComparisonState, usd: Floats | None = None) -> CostEffect:
-    """Cost per 1,000 cases over planned runs that both arms answered, and whether its increase is within the limit.
+    """Returns the cost per 1,000 cases, and whether its increase is within the limit.
 
-    ``usd[arms, cases]``: other costs than the measured ones.
+    Only planned runs that both arms answered count. ``usd[arms, cases]`` replaces the measured costs.
     """
     design = state.design
     usd = state.ledger.paired_usage(USD) if usd is None else usd
@@ -44,7 +44,7 @@ def cost_effect(state: ComparisonState, usd: Floats | None = None) -> CostEffect
     share = weights(design, None, np.asarray(~np.isnan(usd).any(axis=0)))
     if not share.any():
         called = bool((design.counted & ~design.identical).any())
-        return no_cost(limit if called else None)  # what is sent unchanged costs what it did
+        return no_cost(limit if called else None)  # an unchanged request costs the same
     means = [by_unit(design, share * np.nan_to_num(usd[arm])) for arm in (BASELINE, CANDIDATE)]
     totals = [float(of_arm.sum()) for of_arm in means]
     bounds = ratio(means[0], means[1], by_unit(design, share), tail(state.critical(LEVEL)))
@@ -60,16 +60,18 @@ def cost_effect(state: ComparisonState, usd: Floats | None = None) -> CostEffect
 
 
 def no_cost(limit: float | None) -> CostEffect:
-    """Nothing is known about costs."""
+    """Returns the effect when no cost is known."""
     nothing: dict[str, None] = dict.fromkeys(("baseline_per_1000", "candidate_per_1000", "increase", "interval"))
     return CostEffect(**nothing, limit=limit, reading=LimitReading.NO_DATA)
 
 
 def careful_cost(state: ComparisonState) -> CostEffect:
-    """The same; but it passes only if it also would, had the missing cells cost the most."""
+    """Returns ``cost_effect``, but lets it pass only if it would also pass with the dearest costs in the missing
+    cells."""
     effect = cost_effect(state)
     if effect.reading is not LimitReading.PASSES or not state.ledger.unmeasured().any():
         return effect
+    # A provider that fails on the expensive calls must not make the candidate look cheap.
     worst = cost_effect(state, _at_worst(state))
     return (
         effect
@@ -79,7 +81,7 @@ def careful_cost(state: ComparisonState) -> CostEffect:
 
 
 def cost_in_doubt(state: ComparisonState) -> bool:
-    """Returns whether missing cells may hide that the limit, which the others can't be told from, is broken."""
+    """Returns whether the known cells can't decide on the limit and the missing ones may break it."""
     effect = cost_effect(state)
     if effect.limit is None or effect.reading is not LimitReading.CANT_TELL or not state.ledger.unmeasured().any():
         return False
@@ -90,8 +92,10 @@ def cost_in_doubt(state: ComparisonState) -> bool:
 
 
 def _at_worst(state: ComparisonState) -> Floats:
-    """Costs ``[arms, cases]``, had every missing candidate cell cost twice the dearest one and every missing baseline
-    cell nothing."""
+    """Returns costs ``[arms, cases]`` with the worst case for missing cells.
+
+    A missing candidate cell costs twice the dearest one; a missing baseline cell costs nothing.
+    """
     usd = state.ledger.paired_usage(USD)
     missing = state.ledger.unmeasured().any(axis=(0, 2))
     usd[:, missing] = [[0.0], [2 * float(np.nan_to_num(usd[CANDIDATE]).max())]]
@@ -99,22 +103,25 @@ def _at_worst(state: ComparisonState) -> Floats:
 
 
 def ratio(baseline: Floats, candidate: Floats, weights: Floats, level: float) -> Ratio | None:
-    """Fieller's bounds of Σ candidate / Σ baseline, each one-sided at ``level``.
+    """Returns Fieller's bounds of Σ candidate / Σ baseline, each one-sided at ``level``.
 
-    All three are by cluster: weighted costs, and the weight, which is 0 where nothing was seen. R lies between the
-    bounds where a t test can't tell candidate − R·baseline from 0. ``None`` where the baseline costs nothing or there
-    are fewer than 3 clusters.
+    ``baseline`` and ``candidate`` hold weighted costs by cluster. ``weights`` is 0 for clusters that were not seen. A
+    ratio R lies within the bounds if a t test can't tell candidate − R·baseline from 0. Returns ``None`` if the
+    baseline costs nothing or there are fewer than 3 clusters.
     """
     live = weights > 0
     b, c, share = baseline[live], candidate[live], weights[live]
     total_b, total_c, n = float(b.sum()), float(c.sum()), int(live.sum())
+    # With two clusters, the t quantile has one degree of freedom, and the bounds would say nothing.
     if n < 3 or total_b <= 0:
         return None
     b_off, c_off = b - share * total_b, c - share * total_c
     scale = n / (n - 1) * t_quantile(1 - level, n - 1) ** 2
+    # The bounds are the roots of a quadratic in R: (candidate − R·baseline)² = t²·variance (Fieller 1954).
     square = total_b**2 - scale * float((b_off**2).sum())
     linear = total_b * total_c - scale * float((b_off * c_off).sum())
     constant = total_c**2 - scale * float((c_off**2).sum())
+    # The baseline's own total isn't distinguishable from 0, so no ratio can be ruled out above.
     if square <= 0:
         return Ratio(total_c / total_b, 0.0, math.inf)
     root = math.sqrt(max(linear**2 - square * constant, 0.0))
@@ -123,11 +130,11 @@ def ratio(baseline: Floats, candidate: Floats, weights: Floats, level: float) ->
 
 @lru_cache(maxsize=256)
 def t_quantile(p: float, degrees: int) -> float:
-    """Student's t quantile for p in (0.5, 1), with a relative error below 1e-9 for p ≤ 0.999.
+    """Returns Student's t quantile for p in (0.5, 1). The relative error is below 1e-9 for p ≤ 0.999.
 
-    From ``EXPANDED`` degrees on by the Cornish-Fisher expansion (Abramowitz & Stegun 26.7.5), whose error falls with
-    the fifth power of the degrees. Below, where it is up to 3% off, by Newton's method on the distribution function,
-    which starts from the expansion.
+    From ``EXPANDED`` degrees, it is the Cornish-Fisher expansion (Abramowitz & Stegun 26.7.5), whose error falls with
+    the fifth power of the degrees. Below, the expansion is up to 3% off, so Newton's method on the distribution
+    function refines it.
     """
     t = _expanded(p, degrees)
     if degrees >= EXPANDED:
@@ -154,7 +161,7 @@ def _expanded(p: float, degrees: int) -> float:
 
 
 def _t_distribution(t: float, degrees: int) -> float:
-    """P(T ≤ t) for t ≥ 0 (Abramowitz & Stegun 26.7.3 and 26.7.4): a finite sum in cos θ, tan θ = t / √degrees."""
+    """Returns P(T ≤ t) for t ≥ 0: a finite sum in cos θ, tan θ = t / √degrees (Abramowitz & Stegun 26.7.3, 26.7.4)."""
     odd = degrees % 2
     square = degrees / (degrees + t * t)
     term = math.sqrt(square) if odd else 1.0
@@ -171,6 +178,7 @@ def _t_distribution(t: float, degrees: int) -> float:
 def _reading(bounds: Ratio | None, totals: list[float], limit: float | None) -> LimitReading:
     if limit is None:
         return LimitReading.NOT_GATED
+    # No ratio to a free baseline exists. Any cost at all exceeds its limit.
     if totals[BASELINE] <= 0:
         return LimitReading.FAILS if totals[CANDIDATE] > 0 else LimitReading.PASSES
     if bounds is None:
@@ -181,5 +189,5 @@ def _reading(bounds: Ratio | None, totals: list[float], limit: float | None) -> 
 
 
 def _usd(per_case: float) -> Decimal:
-    """Dollars per 1,000 cases, to 12 significant digits: what the floats of the protocol carry."""
+    """Returns dollars per 1,000 cases to 12 significant digits, the precision of the protocol's floats."""
     return Decimal(f"{per_case * 1000:.12g}")

@@ -1,4 +1,4 @@
-"""The design of one comparison: everything that is fixed, and hashed, before the first call."""
+"""The design of one comparison: everything that is fixed and hashed before the first call."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from schemas.outcomes import MetricSpec
 from schemas.values import digest_of
 
 SHARES = (0.10, 0.25, 0.50, 1.0)
-"""How much of a big slice each look has seen."""
+"""Share of a large slice that has been seen at each look."""
 
 
 @dataclass(frozen=True)
 class History:
-    """What earlier runs of the identical baseline requests say, by case. It is shown, and decides nothing."""
+    """Statistics of stored runs of the same baseline requests, by case. They are shown and decide nothing."""
 
     means: Floats
     """``[cases, metrics]``; NaN without runs."""
@@ -34,30 +34,30 @@ class History:
 
 @dataclass(frozen=True)
 class Design:
-    """A comparison before its first call. Arrays are by case, in the order that ``design`` was given."""
+    """A comparison before its first call. Arrays are by case, in the order given to ``design``."""
 
     ids: tuple[str, ...]
     slices: tuple[tuple[str, ...], ...]
     names: tuple[str, ...]
-    """All slices, sorted; classes with a margin of their own come as ``class <label>``."""
+    """All slices, sorted. A class with a margin of its own appears as ``class <label>``."""
     members: Bools
     """``[slices, cases]``."""
     units: Ints
-    """Which cluster a case belongs to."""
+    """Index of each case's cluster in ``unit_names``."""
     unit_names: tuple[str, ...]
     strata: Ints
-    """Cases with exactly the same slices (and protection) share a stratum; those with identical requests are never
-    sampled, so they don't stand for those that are."""
+    """Stratum of each case. Cases with the same slices and protection share one. Cases with identical requests have
+    strata of their own: they are never sampled and can't represent cases that are."""
     protected: Bools
     identical: Bools
     forbids: Bools
-    """Cases with texts that the answer must not hold."""
+    """Cases that forbid some text in the answer."""
     added: Bools
-    """Cases that only the head has: they may tighten the verdict, never loosen it."""
+    """Cases that only the head has. They may tighten the verdict, never loosen it."""
     metrics: tuple[MetricSpec, ...]
-    """Those that gate; the first is the overall score."""
+    """Metrics that gate. The first is the overall score."""
     columns: tuple[int, ...]
-    """Their columns in ``Observations.scores``."""
+    """Columns of ``metrics`` in ``Observations.scores``."""
     hypotheses: tuple[Hypothesis, ...]
     repetitions: Ints
     looks: tuple[Ints, ...]
@@ -65,36 +65,37 @@ class Design:
     history: History | None
     gate: GateConfig
     alpha: float
-    """Of the block test."""
+    """Error rate of the block test."""
     alpha_cases: float
-    """Of breaks of single cases."""
+    """Error rate of the tests of single cases."""
     alpha_guard: float
-    """Of guarded slices that break more often than the rest."""
+    """Error rate of the tests of guarded slices."""
     lineages: int
     seed: str
     paired: bool
-    """False: there is no baseline; the candidate is judged against floors."""
+    """Whether there is a baseline. Without one, the candidate is judged by its floors."""
     new: bool
-    """Base has no version of this prompt: only floors that are shown to hold approve it, whatever it is paired with."""
+    """Whether the base has no version of this prompt. Then only floors that are shown to hold approve it, even if it is
+    compared with a reference."""
     flips: int
     digest: str
 
     @cached_property
     def counted(self) -> Bools:
-        """Cases of the gating test set."""
+        """Cases that count for the verdict: those that the base has."""
         return ~self.added
 
     @cached_property
     def fresh_from(self) -> int:
-        """The first repetition that belongs to this design alone."""
+        """The first repetition reserved for this design."""
         return 1_000 + 1_000 * (int(self.digest[:8], 16) % 1_000_000)
 
     def of_policy(self, *policies: SlicePolicy) -> list[Hypothesis]:
-        """Slices with cases that are judged so, on the first metric."""
+        """Returns the slices with one of these policies that have cases, on the first metric."""
         return [h for h in self.hypotheses if h.slice is not None and not h.metric and h.cases and h.policy in policies]
 
     def inside(self, name: str | None) -> Bools:
-        """Gating cases of a slice; all for ``None``. Not to be written to."""
+        """Returns the gating cases of a slice, or all for ``None``. Callers must not modify the array."""
         return self._inside[name]
 
     @cached_property
@@ -121,12 +122,13 @@ def design(
     new: bool = False,
     flips: int = FLIPS,
 ) -> Design:
-    """Plans one comparison.
+    """Plans one comparison. The same input gives the same design.
 
-    ``digest`` is the content digest: requests of both arms, gating tests, policy; it seeds order and signs.
-    ``identical``: both arms send the same request, so nothing can differ and nothing is called. ``labels``: the
-    expected class by case, for margins by class. ``lineages``: how many comparisons this pull request makes. ``new``:
-    base has no version of this prompt, and the baseline, if ``paired``, is a reference. Pure; same input, same design.
+    ``digest`` is the content digest of the requests of both arms, the gating tests and the policy. It seeds the order
+    of cases and the signs. ``identical`` marks cases for which both arms send the same request: they can't differ and
+    are not called. ``labels`` holds the expected class of each case, for margins by class. ``lineages`` is the number
+    of comparisons of this pull request. ``new`` says that the base has no version of this prompt; the baseline, if
+    ``paired``, is then a reference.
     """
     n = len(case_ids)
     extra, shielded, same = _flags(added, n), _flags(protected, n), _flags(identical, n)
@@ -139,12 +141,16 @@ def design(
     tested = hypotheses(names, members=members, counted=~extra, clusters=clustered.units, metrics=specs, gate=gate)
     strata = _strata(members, shielded, extra, same)
     fixed = gate.mode is GateMode.FIXED
+    # A fixed plan repeats every case as configured. Otherwise repetitions are added where they help.
     repetitions = np.full(n, gate.repetitions if fixed else 1, dtype=np.int64)
+    # Error rates are divided before the first call, because a division that depends on the data would exceed α.
     alpha = _error_rates(tested, protects=bool((shielded & ~extra).any()))
+    # A floor needs the candidate's own score, even if both arms send the same request.
     floored = np.logical_or.reduce(
         [members[names.index(name)] for name in gate.floor.slices],
         initial=gate.floor.overall is not None,
     )
+    # The seed follows from the content: nobody can re-run a pull request until the draw is lucky.
     seed = hashlib.sha256(f"gate {digest}".encode()).hexdigest()
     complete = fixed or _complete_at_once(names, members, shielded, extra, tested)
     return Design(
@@ -163,9 +169,11 @@ def design(
         columns=tuple(k for k, _ in gating),
         hypotheses=tested,
         repetitions=repetitions,
+        # Identical cases are called only if a floor needs their scores.
         looks=_looks(case_ids, strata, np.asarray(~same | (floored & (~same).any())), complete, seed),
         history=history,
         gate=gate,
+        # Several prompts in one pull request share one error rate (Bonferroni).
         alpha=alpha.means / lineages,
         alpha_cases=alpha.cases / lineages,
         alpha_guard=alpha.guards / lineages,
@@ -200,7 +208,7 @@ def _flags(values: Sequence[bool] | Bools | None, n: int) -> Bools:
 
 
 def _groups(slices: Sequence[Sequence[str]], labels: Sequence[str | None] | None, gate: GateConfig) -> list[set[str]]:
-    """Returns the slices of each case; a class with a margin of its own is one of them."""
+    """Returns the slices of each case, including its class if that class has a margin of its own."""
     groups = [set(of_case) for of_case in slices]
     for group, label in zip(groups, labels or (), strict=False):
         if label in gate.margin.classes:
@@ -209,14 +217,14 @@ def _groups(slices: Sequence[Sequence[str]], labels: Sequence[str | None] | None
 
 
 def _slice_names(groups: Sequence[set[str]], extra: Bools, gate: GateConfig) -> tuple[str, ...]:
-    """Returns all slices of gating cases, and those that the configuration names, sorted."""
+    """Returns the slices of all gating cases and those that the configuration names, sorted."""
     written = {*gate.margin.slices, *gate.slices, *gate.floor.slices}
     written |= {CLASS_PREFIX + label for label in gate.margin.classes}
     return tuple(sorted(written.union(*(group for group, added in zip(groups, extra, strict=True) if not added))))
 
 
 class _Clusters(NamedTuple):
-    """Which cases count as one."""
+    """Groups of cases that may depend on each other and are treated as one draw."""
 
     of_case: list[str]
     names: tuple[str, ...]
@@ -225,7 +233,7 @@ class _Clusters(NamedTuple):
 
 
 def _clusters(case_ids: Sequence[str], clusters: Sequence[str | None]) -> _Clusters:
-    """A case without a written cluster is one by itself."""
+    """Returns the clusters. A case without one forms its own."""
     of_case = [f"cluster {c}" if c is not None else f"case {i}" for i, c in zip(case_ids, clusters, strict=True)]
     names = tuple(sorted(set(of_case)))
     index = {name: k for k, name in enumerate(names)}
@@ -233,7 +241,7 @@ def _clusters(case_ids: Sequence[str], clusters: Sequence[str | None]) -> _Clust
 
 
 class _ErrorRates(NamedTuple):
-    """How the chance of a false block is divided among the tests of this design."""
+    """The chance of a false block, divided among the tests of this design."""
 
     means: float
     cases: float
@@ -241,11 +249,13 @@ class _ErrorRates(NamedTuple):
 
 
 def _error_rates(tested: Sequence[Hypothesis], *, protects: bool) -> _ErrorRates:
-    """Returns what no slice needs is spent on the means. ``protects``: there are protected cases."""
+    """Returns the error rates. Rates that no slice needs go to the tests of means. ``protects``: there are protected
+    cases."""
     policies = {h.policy for h in tested if h.cases}
     guarded = SlicePolicy.GUARD in policies
     cases = ALPHA_CASES if protects or guarded or SlicePolicy.MUST_PASS in policies else 0.0
     guards = ALPHA_GUARD if guarded else 0.0
+    # The parts overlap: a guarded slice must pass both its tests, so only the larger part is deducted.
     return _ErrorRates(ALPHA - max(cases, guards), cases, guards)
 
 
@@ -259,8 +269,10 @@ def _strata(members: Bools, *traits: Bools) -> Ints:
 def _complete_at_once(
     names: Sequence[str], members: Bools, shielded: Bools, extra: Bools, tested: Sequence[Hypothesis]
 ) -> Bools:
-    """Cases that the first look runs without waiting: of small slices, of those that are judged case by case, protected
-    and added ones."""
+    """Returns the cases that the first look runs completely.
+
+    These are cases of small slices, cases that are judged one by one, protected cases and added ones.
+    """
     result = np.asarray(shielded | extra)
     if (~extra).sum() < SMALL:
         result = np.ones_like(result)
@@ -271,19 +283,22 @@ def _complete_at_once(
 
 
 def _looks(ids: Sequence[str], strata: Ints, called: Bools, complete: bool | Bools, seed: str) -> tuple[Ints, ...]:
-    """Cases by look. Within a stratum the order is by hash, never by an expected outcome."""
+    """Returns the cases of each look. The order within a stratum is by hash, never by an expected outcome."""
     everything = np.broadcast_to(np.asarray(complete), called.shape)
     rank = [hashlib.sha256(f"{seed}\0{i}".encode()).digest() for i in ids]
     looks: list[list[int]] = [[] for _ in SHARES]
     for stratum in np.unique(strata):
         cases = [int(i) for i in np.flatnonzero((strata == stratum) & called)]
         cases.sort(key=lambda i: rank[i])
+        # Small slices gain nothing from stopping early, and tests by case need all of their cases at once.
         looks[0] += [i for i in cases if everything[i]]
         waiting = [i for i in cases if not everything[i]]
         start = 0
         for k, share in enumerate(SHARES):
+            # Rounded up, so that each stratum with waiting cases is seen at every look.
             end = -(-len(waiting) * int(share * 100) // 100)
             looks[k] += waiting[start:end]
+            # Each look continues where the last one ended, so a case is planned exactly once.
             start = end
     ordered = [np.array(sorted(look, key=lambda i: rank[i]), dtype=np.int64) for look in looks]
     return tuple(look for look in ordered if len(look))

@@ -1,4 +1,4 @@
-"""The effects that are shown: the decision's own bounds around the estimate from all runs."""
+"""Effects to show: the decision's bounds around the estimate from all runs."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from schemas.verdicts import Interval
 def effects(
     state: ComparisonState, broken: frozenset[str | None] = frozenset(), doubted: frozenset[str | None] = frozenset()
 ) -> tuple[Effect, ...]:
-    """Returns one for each hypothesis of the design, in its order. ``broken``: must-pass and guarded slices that
-    block; ``doubted``: slices judged by case that are still open or that a person should look at.
+    """Returns one effect for each hypothesis of the design, in its order.
 
-    Scores, changes and counts are those of all runs (``Estimates``). The interval's low end is the approve bound, the
-    largest drop that planned runs don't rule out (without what guards against a hidden drop where the drop is certain
-    anyway); its high end comes from the block test's critical value and lies below 0 where that test blocks.
+    ``broken`` holds must-pass and guarded slices that block. ``doubted`` holds slices judged by case that are open or
+    need review.
+
+    Scores, changes and counts come from all runs (``Estimates``). The low end of the interval is the approve bound: the
+    largest drop that planned runs don't rule out. For a proven drop it leaves out the guard against hidden drops. The
+    high end comes from the critical value of the block test and is below 0 if that test blocks.
     """
     design = state.design
-    if not design.hypotheses:  # nothing gates, so there is nothing to compare
+    if not design.hypotheses:  # no metric gates
         return ()
     estimates = Estimates(design, state.observed)
     differences = state.ledger.cautious_differences()
@@ -35,6 +37,7 @@ def effects(
     moved_sums = state.sums(state.ledger.differences())
     shown = []
     for k, h in enumerate(design.hypotheses):
+        # Shown results follow the decision. A second rule here could contradict the verdict above it.
         worse = bool(state.blocking[k]) or (h.slice in broken and h.metric == 0)
         unsure = h.slice in doubted or math.isnan(state.bounds[k])
         effect = Effect(
@@ -58,15 +61,17 @@ def effects(
 
 
 def planned_changes(state: ComparisonState) -> list[float | None]:
-    """By hypothesis: the change that the decision goes by, estimated from planned runs, every missing answer counted
-    against the candidate."""
+    """Returns, by hypothesis, the change that the decision uses.
+
+    It is estimated from planned runs; every missing answer counts against the candidate.
+    """
     differences = state.ledger.cautious_differences()
     shares, sums = state.weights(differences), state.sums(differences)
     return [float(sums[:, k].sum()) if share.any() else None for k, share in enumerate(shares)]
 
 
 def can_not_fall(state: ComparisonState) -> bool:
-    """Returns whether both arms score so little overall in planned runs that a drop above the margin is impossible."""
+    """Returns whether both arms score at most the margin overall, so that no larger drop is possible."""
     design, ledger = state.design, state.ledger
     margin = next(h.margin for h in design.hypotheses if h.slice is None and h.metric == 0)
     asked = ~np.isnan(ledger.cautious_differences()[:, 0])
@@ -87,17 +92,21 @@ def _bounds(state: ComparisonState, k: int, sums: Floats, *, worse: bool) -> Int
     high = None
     if state.result is not None and math.isfinite(state.result.critical):
         high = float(sums.sum()) + state.result.critical * math.sqrt(float((sums**2).sum()))
+        # Only a block may claim that the score fell for certain.
         high = high if state.blocking[k] else max(high, 0.0)
     return Interval(low=None if math.isnan(bound) else -bound, high=high)
 
 
 def _more_cases(state: ComparisonState, k: int, sums: Floats, share: Floats, inside: Bools) -> int | None:
-    """Returns how many more cases (clusters) would certify the margin, if they vary as those that were seen; ``None``
-    where the run ended before all of them were."""
+    """Returns how many more clusters would certify the margin, if they vary as the seen ones do.
+
+    ``None`` if the run ended before all cases were seen.
+    """
     design = state.design
     if math.isnan(state.bounds[k]) or not (state.ledger.seen | design.identical)[inside].all():
         return None
     h = design.hypotheses[k]
     sizes = np.unique(design.units[inside], return_counts=True)[1].tolist()
+    # A handful of equal cases would suggest a variance of 0 and promise too much.
     variance = max(observed_variance(sums, by_unit(design, share)), planning_sample(sizes)[1])
     return max(cases_for(h.margin, variance) - len(sizes), 1)

@@ -1,4 +1,4 @@
-"""The one estimate of each arm and slice, from all runs. Everything that is shown follows from it; no test reads it."""
+"""Estimates of each arm and slice from all runs. Everything shown uses them; no test does."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ from schemas.effects import Effect, EffectReading
 from schemas.verdicts import Interval
 
 SAME = 1e-9
-"""Means that differ by less than this are equal: they only added up in another order."""
+"""Means that differ by less than this are equal: only the order of summation differs."""
 
 
 class Estimates:
-    """Mean scores over every run that was made: planned, replicated and fresh ones.
+    """Mean scores over all runs: planned, replicated and fresh ones.
 
-    A case counts once however often it ran. A slice's score is the weighted mean over the cases that have a score in
-    both arms, so that candidate − baseline is the change. Missing answers are left out.
+    Each case counts once, however often it ran. A slice's score is the weighted mean over cases with a score in both
+    arms, so the change is candidate − baseline. Missing answers are left out.
     """
 
     def __init__(self, design: Design, ledger: Ledger) -> None:
         self._design = design
         self._levels = ledger.averages()
         changes = self._levels[CANDIDATE] - self._levels[BASELINE]
+        # Stored runs of the same request may differ by chance. Both arms share them, so the change is exactly 0.
         changes[design.identical] = 0.0
         self._changes: Floats = np.where(np.abs(changes) < SAME, 0.0, changes)
         self._columns = {metric.name: column for column, metric in enumerate(design.metrics)}
 
     def changes(self) -> Floats:
-        """``[cases]``: candidate − baseline on the first metric; NaN where an arm has no score."""
+        """Returns ``[cases]``: candidate − baseline on the first metric. NaN if an arm has no score."""
         return self._changes[:, 0]
 
     def shown(self, effect: Effect) -> Effect:
-        """``effect``, which holds the decision's own bounds, with the estimate of its slice and metric.
+        """Returns ``effect``, which holds the decision's bounds, with the estimate of its slice and metric.
 
-        An estimate outside the bounds widens them: the bounds are made of planned runs only. Where no case has a score
-        in both arms, there is neither a change nor an interval.
+        An estimate outside the bounds widens them, because the bounds come from planned runs only. If no case has a
+        score in both arms, the change and the interval are ``None``.
         """
         design, column = self._design, self._columns[effect.metric]
         changes = self._changes[:, column]
@@ -53,6 +54,7 @@ class Estimates:
                 "more_cases": None,
                 "compared": 0,
             }
+            # One arm's score alone is shown, but no change is claimed.
             return effect.model_copy(update=known | nothing)
         change = float((share * np.nan_to_num(changes)).sum())
         inside = design.inside(effect.slice)
@@ -72,8 +74,11 @@ class Estimates:
         )
 
     def _level(self, name: str | None, share: Floats, arm: int, column: int) -> float | None:
-        """Mean of an arm over the compared cases, or over its own where none is compared. ``None`` without any, and
-        where a compared case has no score of its own: both arms send it the same and nothing was called."""
+        """Returns the mean of an arm over the compared cases, or over its own if none is compared.
+
+        ``None`` if there are no scores, or if a compared case has no score because both arms send the same request and
+        nothing was called.
+        """
         level = self._levels[arm][:, column]
         if not share.any():
             share = weights(self._design, name, ~np.isnan(level))
@@ -93,7 +98,7 @@ def _around(change: float, bounds: Interval | None) -> Interval:
 
 
 def _reading(bounds: Interval, effect: Effect) -> str:
-    """By the bounds; where a slice is judged by its cases, as the decision reads it."""
+    """Returns the reading by the bounds. A slice that is judged by its cases keeps the decision's reading."""
     if bounds.low is not None and bounds.low > 0:
         return EffectReading.BETTER
     if effect.margin is None:

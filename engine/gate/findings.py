@@ -1,4 +1,4 @@
-"""What speaks for and against a candidate, as reasons in data with their sentences."""
+"""Findings for and against a candidate, as reasons with their sentences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ APPROVED = VerdictStatus.APPROVED
 
 
 def of_cells(state: ComparisonState) -> list[Reason]:
-    """An error where too many cells are missing."""
+    """Returns an error if too many cells are missing."""
     if not state.too_much_missing():
         return []
     gaps, asked = state.ledger.gaps().sum(axis=(1, 2)), state.ledger.asked.sum(axis=(1, 2))
@@ -30,7 +30,7 @@ def of_cells(state: ComparisonState) -> list[Reason]:
 
 
 def of_doubt(state: ComparisonState, test: str) -> Reason:
-    """An error where the few cells that are missing could hide a block."""
+    """Returns an error: ``test`` might block if the few missing cells were known."""
     sentence = reason_text.missing_doubt(state.ledger.missing(), test)
     return Reason(code=ReasonCode.MISSING_CELLS, status=ERROR, sentence=sentence, look=state.look)
 
@@ -40,6 +40,7 @@ def of_effects(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     found = []
     planned = planned_changes(state)
     for k, (h, effect) in enumerate(zip(state.design.hypotheses, shown, strict=True)):
+        # The decision uses planned runs only. Replicates were chosen by what was seen and would bias the estimate.
         fall = planned[k]
         metric = effect.metric if h.metric else None
         p = float(state.result.p[k]) if state.result is not None else None
@@ -74,10 +75,12 @@ def of_effects(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
 
 
 def of_chance(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
-    """Falls that the block test would have called harm, had there been nothing else to test. With more cases elsewhere
-    there is more to answer for; without this a broken case more could make a block pass. Not where fresh runs have
-    answered the signal."""
-    if state.result is None or state.locked:
+    """Returns drops that the block test would call harm if there were nothing else to test.
+
+    More tested slices mean a stricter test for each. Without this check, one more broken case elsewhere could turn a
+    block into a pass. If fresh runs have already answered the signal, there are none.
+    """
+    if state.result is None or state.confirmed_runs:
         return []
     return [
         Reason(
@@ -99,7 +102,7 @@ def of_chance(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
 
 
 def of_failure(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
-    """Returns both arms score less than the margin: what can't fall by more says nothing about the candidate."""
+    """Returns a reason for review if both arms score less than the margin. Such a comparison can't show a drop."""
     overall = next((effect for effect in shown if effect.slice is None), None)
     if overall is None or not can_not_fall(state):
         return []
@@ -108,7 +111,8 @@ def of_failure(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
 
 
 def of_absence(state: ComparisonState) -> list[Reason]:
-    """Slices that the policy names and that have no case: not judged, so not passed."""
+    """Returns a reason for each slice that the policy names and that has no case. It was not judged, so it doesn't
+    pass."""
     return [
         Reason(code=ReasonCode.NO_CASES, status=UNDERPOWERED, sentence=reason_text.no_cases(h.slice), slice=h.slice)
         for h in state.design.hypotheses
@@ -117,14 +121,14 @@ def of_absence(state: ComparisonState) -> list[Reason]:
 
 
 def broken_slices(state: ComparisonState) -> frozenset[str | None]:
-    """Must-pass and guarded slices that block."""
+    """Returns the must-pass and guarded slices that block."""
     must_pass = {h.slice for h in state.design.of_policy(SlicePolicy.MUST_PASS)}
     listed = {name for name, breaks in state.breaks.items() if name in must_pass and breaks.p <= state.case_level}
     return frozenset(listed | {guard.slice for guard in state.guards if guard.reading is GuardReading.BREAKS})
 
 
 def doubted_slices(state: ComparisonState) -> frozenset[str | None]:
-    """Slices judged by case that a person should look at, or that were not decided."""
+    """Returns the slices judged by case that need review or were not decided."""
     listed = {h.slice for h in state.design.of_policy(SlicePolicy.MUST_PASS, SlicePolicy.WATCH)}
     guards = {
         guard.slice
@@ -136,7 +140,8 @@ def doubted_slices(state: ComparisonState) -> frozenset[str | None]:
 
 
 def of_must_pass(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
-    """Must-pass slices that block, that missing cells leave open, or whose confirmed breaks are too few to block."""
+    """Returns reasons of must-pass slices: those that block, those that depend on missing cells, and those with too few
+    confirmed breaks to block."""
     found = []
     for h in state.design.of_policy(SlicePolicy.MUST_PASS):
         breaks, name = state.breaks.get(h.slice), str(h.slice)
@@ -145,6 +150,7 @@ def of_must_pass(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason
         worse, broken = _ids(state, breaks.worse), _ids(state, breaks.broken)
         if breaks.p <= state.case_level:
             status, sentence = BLOCKED, reason_text.must_pass(name, h.cases, worse, broken)
+        # Only the missing cells would block. That is an error to repeat, not a block and not a pass.
         elif breaks.worst_p <= state.case_level:
             found.append(of_doubt(state, reason_text.subject(h.slice)))
             continue
@@ -160,7 +166,8 @@ def of_must_pass(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason
 
 
 def of_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
-    """Guarded slices whose cases break more often than the others, that may, or that missing cells leave open."""
+    """Returns reasons of guarded slices: those that break more often than the other cases, may do so, or depend on
+    missing cells."""
     found = []
     for guard in state.guards:
         if guard.reading is GuardReading.UNSURE:
@@ -173,7 +180,8 @@ def of_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
 
 
 def of_held_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
-    """Guarded slices that hold in spite of breaks: every one of these cases is named, whatever the verdict is."""
+    """Returns reasons of guarded slices that hold in spite of breaks. They name every broken case, whatever the
+    verdict."""
     return [_of_guard(state, shown, g, APPROVED) for g in state.guards if g.reading is GuardReading.HOLDS and g.broken]
 
 
@@ -186,7 +194,7 @@ def _of_guard(state: ComparisonState, shown: Sequence[Effect], guard: GuardEffec
 
 
 def of_forbidden(state: ComparisonState) -> list[Reason]:
-    """Cases that broke for good, with an answer that they forbid: a person should look, whatever else changed."""
+    """Returns a reason for review if confirmed breaks contain text that their case forbids."""
     broken = sorted({i for breaks in state.breaks.values() for i in breaks.broken if state.ledger.forbidden[i]})
     if not broken:
         return []
@@ -196,14 +204,14 @@ def of_forbidden(state: ComparisonState) -> list[Reason]:
 
 
 def _with_effect(reason: Reason, state: ComparisonState, shown: Sequence[Effect]) -> Reason:
-    """The reason with what was measured of its slice."""
+    """Returns the reason with the measured effect of its slice."""
     effect = next(e for e in shown if e.slice == reason.slice)
     measured = {"metric": effect.metric, "estimate": effect.change, "interval": effect.interval, "look": state.look}
     return reason.model_copy(update=measured)
 
 
 def of_protected(state: ComparisonState, broken: Sequence[int], possible: Sequence[int]) -> list[Reason]:
-    """Protected cases that fail, or that may."""
+    """Returns reasons of protected cases that fail, or that may fail if missing cells were known."""
     ids = _ids(state, broken)
     if ids:
         sentence = reason_text.protected(ids)
@@ -212,7 +220,7 @@ def of_protected(state: ComparisonState, broken: Sequence[int], possible: Sequen
 
 
 def of_smoke(state: ComparisonState, failed: Sequence[int]) -> list[Reason]:
-    """The candidate is broken outright."""
+    """Returns the reason of a candidate that fails its first cases."""
     sentence = reason_text.smoke(len(failed))
     return (
         [Reason(code=ReasonCode.SMOKE, status=BLOCKED, sentence=sentence, cases=_ids(state, failed))] if failed else []
@@ -220,7 +228,7 @@ def of_smoke(state: ComparisonState, failed: Sequence[int]) -> list[Reason]:
 
 
 def of_watch(state: ComparisonState, hits: Mapping[str | None, Sequence[int]]) -> list[Reason]:
-    """Confirmed breaks in watched slices and among the cases that the head adds."""
+    """Returns a reason for each watched slice with confirmed breaks, and for broken cases that the head adds."""
     return [
         Reason(
             code=ReasonCode.WATCH,
@@ -235,7 +243,7 @@ def of_watch(state: ComparisonState, hits: Mapping[str | None, Sequence[int]]) -
 
 
 def of_cost(effect: CostEffect) -> list[Reason]:
-    """Returns the cost limit."""
+    """Returns the reason of a cost limit that is broken or undecided."""
     if effect.limit is None or effect.reading in (LimitReading.PASSES, LimitReading.NOT_GATED):
         return []
     estimate = {"estimate": effect.increase, "interval": effect.interval, "margin": effect.limit}
@@ -249,9 +257,10 @@ def of_cost(effect: CostEffect) -> list[Reason]:
 
 
 def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Reason]:
-    """Returns the latency limit, where it gates."""
+    """Returns the reason of a latency limit that is broken or undecided, if latency gates."""
     if not gating or effect.reading is LimitReading.PASSES:
         return []
+    # A limit that the data can't decide is inconclusive. Whether that passes is the policy's choice.
     certain = effect.reading is LimitReading.FAILS
     sentence = reason_text.latency(effect.baseline_s, effect.candidate_s, limit, certain=certain)
     status = BLOCKED if certain else UNDERPOWERED
@@ -259,8 +268,8 @@ def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Rea
 
 
 def of_floors(state: ComparisonState, shown: Sequence[Effect] = ()) -> list[Reason]:
-    """Returns the absolute minima. Sentences name the score that is ``shown`` of the slice."""
-    scores = {effect.slice: effect.candidate for effect in reversed(shown)}  # the first metric's stands
+    """Returns a reason for each floor. Its sentence names the slice's score in ``shown``."""
+    scores = {effect.slice: effect.candidate for effect in reversed(shown)}  # the first metric wins
     return [_of_floor(effect, scores.get(effect.slice)) for effect in floors(state)]
 
 

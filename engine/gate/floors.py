@@ -1,4 +1,4 @@
-"""Floors: absolute minima of the candidate's score, so that ten approved small drops don't add up."""
+"""Floors: absolute minima of the candidate's score. They keep many small approved drops from adding up."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from engine.gate.weights import by_unit, weights
 
 
 class FloorReading(StrEnum):
-    """What the candidate's score says about a floor."""
+    """Whether the candidate's score meets a floor."""
 
     FAILS = "fails"
     BELOW = "below"
-    """The estimate is below, but not for certain."""
+    """The estimate is below the floor, but chance is not ruled out."""
     HOLDS = "holds"
     UNPROVEN = "unproven"
     NO_DATA = "no_data"
@@ -26,23 +26,23 @@ class FloorReading(StrEnum):
 
 @dataclass(frozen=True)
 class FloorEffect:
-    """One floor."""
+    """The candidate's score of one slice against its floor."""
 
     slice: str | None
     floor: float
     estimate: float | None
     reading: FloorReading
-    """``fails``: below, beyond chance. ``below``: the estimate over all cases is below. ``holds``: it isn't.
-    ``unproven``: not all cases are there (nothing is stored of a request that stays the same, say), or, without a
-    baseline, a shortfall over the margin could hide."""
+    """``fails``: below the floor beyond chance. ``below``: the estimate over all cases is below it. ``holds``: it
+    isn't. ``unproven``: some cases have no score (such as unchanged requests without stored answers), or, without a
+    baseline, a shortfall of more than the margin isn't ruled out."""
     cases: int
 
 
 def floors(state: ComparisonState) -> tuple[FloorEffect, ...]:
-    """Returns every floor of the policy against what is known now, on the first metric.
+    """Returns every floor of the policy, judged by what is known now on the first metric.
 
-    Where a candidate's cell is missing it counts 0 for the estimate, and is left out when it would prove a failure. The
-    bounds are those of the gate with the floor in the baseline's place.
+    A missing candidate cell counts 0 in the estimate, and is left out when a failure is to be proven. The bounds are
+    those of the gate, with the floor in place of the baseline.
     """
     gate = state.design.gate.floor
     wanted: list[tuple[str | None, float]] = [(None, gate.overall)] if gate.overall is not None else []
@@ -59,10 +59,12 @@ def _floor(state: ComparisonState, name: str | None, floor: float) -> FloorEffec
     if not careful.any():
         return FloorEffect(name, floor, None, FloorReading.NO_DATA, cases)
     estimate = float((careful * np.nan_to_num(cautious)).sum())
+    # Failing must be proven by answers that came. A missing answer proves nothing.
     above = by_unit(design, share * (np.nan_to_num(scores) - floor))
     sampled = state.sampled(name, asked)
     if share.any() and largest_drop(-above, by_unit(design, share), state.critical(design.alpha), sampled) < 0:
         return FloorEffect(name, floor, estimate, FloorReading.FAILS, cases)
+    # Holding must be shown with every missing answer counted 0.
     short = by_unit(design, careful * (np.nan_to_num(cautious) - floor))
     lacking = largest_drop(short, by_unit(design, careful), state.critical(BETA), sampled)
     complete = bool(asked[design.inside(name)].all())

@@ -1,13 +1,14 @@
-"""Missing cells: a comparison with gaps is decided no milder than it would have been without them.
+"""Missing cells: they never make the decision on a comparison less strict.
 
-What was seen decides what is run next, so that a gap can change the whole state: it may buy runs over which a break
-looks unsteady, or end the run before one is seen. To count every gap as the worst is therefore not enough. The
-comparison is decided with its gaps first, each counted against the candidate, and then again for what they may have
-been; the strictest of these decisions stands. The whole comparison is one of them where the missing scores lie on the
-scale of those that were seen (passes and failures, a judge's grades) and there are few enough ways to fill the gaps:
-then its verdict is a bound by construction. Else the nearest ways stand for it.
+Observations decide what runs next, so a gap can change the course of a comparison. It may cause runs that make a break
+look unsteady, or end the run before a break is seen. Counting every gap as the worst score is therefore not enough.
 
-Where nothing is missing, nothing of this happens.
+The comparison is first decided with each gap counted against the candidate. Then it is replayed with other scores in
+the gaps, and the strictest decision wins. If the missing scores lie on the scale of the seen ones (passes and failures,
+a judge's grades) and all ways to fill the gaps are tried, the complete comparison is among them. Its verdict is then a
+bound by construction. With too many ways, the nearest ones are tried.
+
+Without missing cells, nothing is replayed.
 """
 
 from __future__ import annotations
@@ -28,39 +29,45 @@ from schemas.effects import Effect
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 STEPS = 9
-"""More different scores than a judge's averaged grades have are no scale: eighths stand for them."""
+"""The most different scores that count as a scale, as many as a judge's averaged grades have. With more, eighths
+replace them."""
 WAYS = 128
-"""So many ways to fill the gaps are tried at most …"""
+"""The most ways to fill the gaps that are tried."""
 EFFORT = 100_000
-"""… and fewer where there are many cells, so that it takes seconds: ways times cells. The two extremes always."""
+"""Bound on ways times cells, so that large comparisons take seconds. The two extremes are always tried."""
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Observations))
 
 Answers = Generator[Batch, Observations, Observations]
 Filling = tuple[float, ...]
-"""Scores of the gaps, in the order in which they are met; the last one for all that follow."""
+"""Scores of the gaps, in the order in which they are met. The last one fills all that follow."""
 
 
 def with_gaps(design: Design, begin: Callable[[Ledger | None], Conversation]) -> Conversation:
-    """Leads a comparison, which ``begin`` starts anew as often as it is called, and decides it. ``begin`` is given what
-    is shown, if that is more than what the comparison itself heard.
+    """Runs a comparison and decides it, whatever its missing cells may hide.
 
-    No cell is asked for twice, and more than the comparison itself asks for only where a gap changed its state.
+    ``begin`` starts the comparison anew on each call. Its argument is the ledger to show, or ``None`` for the
+    comparison's own. No cell is asked for twice. Cells beyond those of the comparison itself are asked for only if a
+    gap changed its course.
     """
     heard = _Heard(design)
     decision = yield from _led(begin(None), heard.ask)
+    # A block or an error stays what it is: no filling of the gaps could make it stricter.
     if not heard.missing() or decision.status in DECIDED:
         return decision
     strictest, way, scale = decision, None, heard.scale()
     ways: deque[Filling] = deque((score,) for score in scale)
+    # Breadth first: fillings that differ in one gap come before those that differ in two.
     for _ in range(max(min(WAYS, EFFORT // heard.cells), 2)):
         filled = _Filled(heard, ways.popleft())
         other = yield from _led(begin(None), filled.answers)
+        # Severity is ordered worst first, so a smaller index is stricter.
         if SEVERITY.index(other.status) < SEVERITY.index(strictest.status):
             strictest, way = other, filled.filling
         ways.extend(filled.others(scale))
         if not ways or strictest.status in DECIDED:
             break
+    # Shown figures use all answers, also those that only a replay asked for. The deciding state uses its own.
     observed = heard.ledger()
     decision = yield from _led(begin(observed), heard.recall)
     if way is not None:
@@ -78,8 +85,8 @@ def _led(conversation: Conversation, answers: Callable[[Batch], Answers]) -> Con
 
 
 def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:
-    """``decision``, and what speaks against the candidate in a stricter one."""
-    if other.status in DECIDED:  # a pull request is never blocked for answers that were not seen
+    """Returns ``decision`` with the reasons against the candidate from a stricter one."""
+    if other.status in DECIDED:  # unseen answers never block
         status, sentence = VerdictStatus.ERROR, reason_text.missing_choice(missing)
         doubt = Reason(code=ReasonCode.MISSING_CELLS, status=status, sentence=sentence, look=decision.confidence.looks)
         return dataclasses.replace(decision, status=status, reasons=(doubt,))
@@ -93,7 +100,7 @@ def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:
     effects = {(effect.slice, effect.metric): effect for effect in _effects(other)}
 
     def bounds_of(effect: Effect) -> Effect:
-        """Returns the effect with the bounds of the decision whose reason speaks of it."""
+        """Returns the effect, with the bounds of the decision that gives a reason about it."""
         key = (effect.slice, effect.metric)
         return effects[key] if key in judged else effect
 
@@ -114,7 +121,7 @@ def _effects(decision: Decision) -> Iterator[Effect]:
 
 
 class _Heard:
-    """Every cell that was asked for, and its answer."""
+    """All cells that were asked for, with their answers."""
 
     def __init__(self, design: Design) -> None:
         self._columns = list(design.columns)
@@ -125,11 +132,11 @@ class _Heard:
 
     @property
     def cells(self) -> int:
-        """How many there are."""
+        """The number of cells."""
         return len(self._cells)
 
     def ask(self, asked: Batch) -> Answers:
-        """Asks for cells that were not asked for before."""
+        """Asks for new cells and records their answers."""
         given = yield asked
         self._cells = np.concatenate([self._cells, _numbers(asked)])
         self._asked.append(asked)
@@ -137,7 +144,7 @@ class _Heard:
         return given
 
     def ledger(self) -> Ledger:
-        """Returns all of it as one ledger."""
+        """Returns all answers as one ledger."""
         ledger = Ledger(self._design)
         for asked, given in zip(self._asked, self._given, strict=True):
             fresh = bool((asked.repetitions >= self._design.fresh_from).any())
@@ -145,7 +152,7 @@ class _Heard:
         return ledger
 
     def recall(self, asked: Batch) -> Answers:
-        """Copies of what is known of these cells; the others are asked for."""
+        """Returns copies of the known answers, and asks for the other cells."""
         wanted = _numbers(asked)
         new = ~np.isin(wanted, self._cells)
         if new.any():
@@ -159,18 +166,18 @@ class _Heard:
         return sum(int(self.unusable(given).sum()) for given in self._given)
 
     def scale(self) -> Filling:
-        """Returns what a missing cell may have scored: 0, 1, and what others did."""
+        """Returns the scores that a missing cell may have had: 0, 1, and those of other cells."""
         scores = np.concatenate([given.scores[:, self._columns].ravel() for given in self._given])
         between = np.unique(scores[(scores > 0) & (scores < 1)]).tolist()
         return (0.0, 1.0, *(between if len(between) <= STEPS - 2 else np.linspace(0, 1, STEPS)[1:-1].tolist()))
 
     def unusable(self, given: Observations) -> Bools:
-        """Cells without an answer, or without a score that gates."""
+        """Returns which cells lack an answer or a gating score."""
         return np.asarray(given.missing | ~_in_range(given.scores[:, self._columns]).all(axis=1))
 
 
 class _Filled:
-    """The answers as they are known, and scores in place of those that are missing."""
+    """The known answers, with scores in place of missing ones."""
 
     def __init__(self, heard: _Heard, filling: Filling) -> None:
         self._heard = heard
@@ -178,25 +185,27 @@ class _Filled:
         self._met: Filling = ()
 
     def answers(self, asked: Batch) -> Answers:
-        """Answers in which every score that gates is one. What a call cost and took stays unknown."""
+        """Returns answers in which every gating score is present. Cost and latency of a missing call stay unknown."""
         given = yield from self._heard.recall(asked)
         for row in np.flatnonzero(self._heard.unusable(given)).tolist():
             score = self.filling[: len(self._met) + 1][-1]
             usable = _in_range(given.scores[row]) & ~given.missing[row]
             given.scores[row] = np.where(usable, given.scores[row], score)
-            given.forbidden[row] |= score == 0  # asked only of cases that forbid something
+            given.forbidden[row] |= score == 0  # matters only for cases that forbid something
             self._met += (score,)
         return given
 
     def others(self, scale: Filling) -> Iterator[Filling]:
-        """Yields the fillings that first differ from this one in a gap that it had no score of its own for. With
-        theirs in turn, every filling is met once."""
+        """Yields the fillings that first differ from this one in a gap beyond its own scores.
+
+        Applied to their results in turn, this yields every filling once.
+        """
         for k in range(len(self.filling), len(self._met)):
             yield from ((*self._met[:k], score) for score in scale if score != self._met[k])
 
 
 def _numbers(batch: Batch) -> Ints:
-    """Returns one number for each cell: repetitions lie below 2^31."""
+    """Returns a unique number for each cell. Repetitions are below 2^31."""
     return (batch.cases * 2 + batch.arms) << 31 | batch.repetitions
 
 

@@ -1,14 +1,14 @@
-"""Guarded and watched slices: do their passing cases break more often than those elsewhere?
+"""Guarded and watched slices: do their passing cases break more often than the other cases?
 
 Every rewording breaks some cases for good and fixes others. A guarded slice is therefore compared with the other cases
-of the same run. If the breaks fell on the passing cases at random, the number that falls into the slice would follow a
-hypergeometric distribution (Fisher's exact test, one-sided). For a few cases its true level is about half of the
-nominal one, so what blocks is Boschloo's test (engine/gate/two_by_two.py): the same order of tables, with their exact
-chance. Breaks of the slice count only if they repeat in fresh runs. Those elsewhere count as they are first seen, so
-that both tests err towards passing.
+of the same run. If breaks fell on the passing cases at random, the number in the slice would follow a hypergeometric
+distribution (Fisher's exact test, one-sided). With few cases, the true level of that test is about half its nominal
+one. So Boschloo's test blocks (engine/gate/two_by_two.py): it orders tables in the same way and computes their exact
+chance. Breaks in the slice count only if they repeat in fresh runs. Breaks elsewhere count as first seen, so both tests
+err towards passing.
 
-A change may reach hardly any other case: all others send the same request as before. What a rewording breaks then has
-to be assumed: 25 cases of which ``CHURN`` broke join the others.
+A change may affect hardly any other case, if all others send the same request as before. The effect of a rewording then
+has to be assumed: 25 cases, of which a share of ``CHURN`` broke, are added to the others.
 """
 
 from __future__ import annotations
@@ -25,31 +25,32 @@ from engine.gate.two_by_two import boschloo_p, fisher_p
 from schemas.gate_config import SlicePolicy
 
 EARLY = 0.0005
-"""What each look but the last may spend. The other cases are seen little by little, and a clear break need not wait."""
+"""Error rate of each look but the last. The other cases are seen gradually, and a clear break need not wait for all of
+them."""
 ASSUMED = 25
-"""Cases that join the others where there are fewer of them; ``CHURN`` of these broke."""
+"""Assumed cases that are added if fewer others were seen. A share of ``CHURN`` of them broke."""
 FUTILE = 0.5
-"""From this p on a slice holds without waiting for more of the other cases."""
+"""From this p, a slice holds without waiting for more of the other cases."""
 
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """A slice's passing cases, and the cases it is compared with. Counts are of clusters."""
+    """A slice's passing cases and the cases it is compared with, counted in clusters."""
 
     passing: int
-    """Of the slice."""
+    """Passing clusters of the slice."""
     others: int
-    """That passed and were measured, and those that are assumed."""
+    """Other clusters that passed and were measured, and assumed ones."""
     broken: int
-    """Of ``others``."""
+    """Broken clusters among ``others``."""
     unseen: int
-    """Others that were asked for and gave nothing."""
+    """Other clusters that were asked for and gave no score."""
     changed: float | None
-    """Share of the other cases whose result changed either way; ``None`` without others."""
+    """Share of the other cases whose result changed in either direction. ``None`` without others."""
 
 
 def guards(state: ComparisonState, *, last: bool) -> tuple[GuardEffect, ...]:
-    """Returns every guarded slice in which a break was confirmed, or may have been."""
+    """Returns every guarded slice with a confirmed or possible break."""
     slices = state.design.of_policy(SlicePolicy.GUARD)
     share = 1 / max(len(slices), 1)
     # Several guarded slices and several prompts share one error rate. What earlier looks may have spent is subtracted
@@ -63,6 +64,7 @@ def guards(state: ComparisonState, *, last: bool) -> tuple[GuardEffect, ...]:
 
 def _guard(state: ComparisonState, name: str | None, spend: float, review: float, *, last: bool) -> GuardEffect | None:
     breaks, level = state.breaks[name], state.case_level
+    # If the slice as a whole broke for certain, all cases that got worse count. Otherwise only the certain ones.
     broken = breaks.worse if breaks.p <= level else breaks.broken
     possible = breaks.worst if breaks.worst_p <= level else breaks.possible
     if name is None or not (broken or possible):
@@ -70,7 +72,8 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
     rest = elsewhere(state, name, possible)
     table = (_clusters(state, broken), rest.passing, rest.broken, rest.others)
     worst = (_clusters(state, possible), rest.passing, rest.broken, rest.others + rest.unseen)
-    # Boschloo's test blocks, as the more powerful one. Fisher's is cheaper and never smaller: it may wait or ask.
+    # Boschloo's test blocks, as the more powerful one. Fisher's is cheaper and never smaller, enough to wait or
+    # to ask for a review.
     p, feared = boschloo_p(*table), fisher_p(*worst)
     reading: GuardReading = GuardReading.HOLDS
     if breaks.p <= level and p <= spend:
@@ -85,9 +88,11 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
 
 
 def elsewhere(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> Elsewhere:
-    """Returns what a slice is compared with: cases of no listed slice where there are any, else all others. ``broken``
-    cases of the slice passed, whether or not their planned runs say so. Clusters that reach into the slice belong to
-    it."""
+    """Returns the cases that a slice is compared with.
+
+    These are cases outside all listed slices if there are any, else all other cases. ``broken`` cases of the slice
+    count as having passed, whatever their planned runs say. A cluster with a case in the slice belongs to the slice.
+    """
     design, ledger = state.design, state.ledger
     baseline, candidate = (ledger.levels(arm)[:, 0] for arm in (BASELINE, CANDIDATE))
     change = candidate - baseline
@@ -96,8 +101,9 @@ def elsewhere(state: ComparisonState, name: str | None, broken: tuple[int, ...])
     others = called & ~listed if (called & ~listed).any() else called & ~inside
     # A cluster with one case inside would be on both sides of the comparison.
     others &= ~np.isin(design.units, design.units[inside])
-    known, passes = others & ~np.isnan(change), baseline >= CASE_MARGIN  # NaN doesn't pass
+    known, passes = others & ~np.isnan(change), baseline >= CASE_MARGIN  # NaN counts as not passing
     measured, unseen = _clusters(state, known & passes), _clusters(state, others & np.isnan(change))
+    # With a handful of others, any break in the slice would look like more than elsewhere.
     assumed = ASSUMED if measured + unseen < ASSUMED else 0
     return Elsewhere(
         passing=_clusters(state, (*np.flatnonzero(inside & called & passes).tolist(), *broken)),
@@ -114,6 +120,6 @@ def _clusters(state: ComparisonState, cases: Bools | tuple[int, ...]) -> int:
 
 
 def broken_p(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> float:
-    """Fisher's p of so many breaks in a slice, had every missing cell gone against the candidate."""
+    """Returns Fisher's p of this many breaks in a slice, with every missing cell counted against the candidate."""
     rest = elsewhere(state, name, broken)
     return fisher_p(_clusters(state, broken), rest.passing, rest.broken, rest.others + rest.unseen)

@@ -1,4 +1,4 @@
-"""What is tested: overall and every slice, on every metric that gates; with which margin and under which policy."""
+"""The hypotheses: overall and every slice, on every gating metric, each with its margin and policy."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ CLASS_PREFIX = "class "
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """«This slice is not worse on this metric.»"""
+    """The null hypothesis "this slice is not worse on this metric"."""
 
     slice: str | None
     """``None``: all cases."""
     metric: int
-    """Index among the metrics that gate."""
+    """Index among the gating metrics."""
     cases: int
     policy: SlicePolicy
     margin: float
-    """The margin that is decided with."""
+    """The margin that the decision uses."""
     written: bool
-    """The margin stands in the configuration: it is never widened."""
+    """Whether the configuration sets the margin. Such a margin is never widened."""
     certifies: bool
-    """Approval needs the bound of the drop inside the margin."""
+    """Whether approval requires the bound of the drop to be within the margin."""
 
     @property
     def tests_harm(self) -> bool:
-        """Whether the block test looks at it: means are for overall and for slices that are judged by them."""
+        """Whether the block test includes it: overall, and slices judged by their mean."""
         return self.policy is SlicePolicy.AVERAGE
 
 
 def written_margin(margins: Margins, name: str | None, metric: MetricSpec, primary: bool) -> float | None:
-    """Returns the margin that the configuration writes for a hypothesis, or ``None``."""
+    """Returns the margin that the configuration sets for a hypothesis, or ``None``."""
     of_metric = margins.fields if metric.kind == "field" else margins.metrics
     if name is None:
         if metric.name in of_metric:
@@ -58,9 +58,11 @@ def written_margin(margins: Margins, name: str | None, metric: MetricSpec, prima
 
 
 def policy_of(name: str | None, gate: GateConfig, narrowest: float, margin: float | None) -> SlicePolicy:
-    """Returns how a slice is judged: as written; else ``adversarial`` is guarded, and the others are judged by their
-    mean where they are large enough, else watched. ``narrowest`` is the certifiable margin; ``margin`` the written
-    one."""
+    """Returns how a slice is judged.
+
+    The configuration comes first. By default ``adversarial`` is guarded; other slices are judged by their mean if they
+    are large enough, else watched. ``narrowest`` is the certifiable margin, ``margin`` the configured one.
+    """
     written = gate.slices.get(name) if name is not None else None
     if name == ADVERSARIAL and written is None:
         written = gate.adversarial
@@ -83,11 +85,11 @@ def hypotheses(
     metrics: Sequence[MetricSpec],
     gate: GateConfig,
 ) -> tuple[Hypothesis, ...]:
-    """Returns all hypotheses: overall first, then slices by name; metric by metric.
+    """Returns all hypotheses, metric by metric: overall first, then slices by name.
 
-    ``members[slices, cases]``; ``counted`` are the cases that belong to the gating test set. Approval certifies the
-    first metric everywhere and the others overall. Margins follow from the test set and a prior (``planning_sample``)
-    alone.
+    ``members[slices, cases]`` says which cases a slice has; ``counted`` marks cases of the gating test set. Approval
+    certifies the first metric everywhere and the others overall only. Margins depend only on the test set and a prior
+    (``planning_sample``).
     """
     result = []
     for m, metric in enumerate(metrics):
@@ -98,7 +100,10 @@ def hypotheses(
             written = written_margin(gate.margin, name, metric, m == 0)
             policy = policy_of(name, gate, narrowest, written)
             default = default_margin(name)
+            # A default margin that no unchanged prompt could pass would make every verdict inconclusive, so it is
+            # widened.
             margin = written if written is not None else min(max(default, narrowest), max(WIDEST, default))
+            # Certifying every metric in every slice would need far more cases than test sets have.
             certifies = policy is SlicePolicy.AVERAGE and (m == 0 or name is None)
             result.append(Hypothesis(name, m, size, policy, margin, written is not None, certifies))
     return tuple(result)

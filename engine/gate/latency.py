@@ -1,4 +1,4 @@
-"""Is it slower? Sign flips on the log ratios of pairs of calls that were made side by side."""
+"""Latency: a sign-flip test on the log ratios of pairs of calls made side by side."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ SECONDS = 3
 """Index of the latency in ``Ledger.usage``."""
 MADE_AT = 4
 SIDE_BY_SIDE_S = 600.0
-"""Both calls of a pair were answered within this time of each other: a provider's day has faster and slower hours. The
-rows themselves say so, so that the same outcomes give the same decision, whether they were called or stored."""
+"""Largest time between the answers of a pair. Providers have faster and slower hours. The time comes from the rows, so
+called and stored outcomes give the same decision."""
 
 
 def latency_gates(state: ComparisonState) -> bool:
-    """Returns whether the limit is to be kept: the policy says so, and a gating case is called at all. What is sent
-    unchanged takes as long as it did."""
+    """Returns whether latency gates: the policy says so and at least one gating case is called. Unchanged requests take
+    as long as before."""
     design = state.design
     return design.gate.latency == "gate" and bool((design.counted & ~design.identical).any())
 
 
 def latency_effect(state: ComparisonState) -> LatencyEffect:
-    """Median seconds of the pairs that were called side by side, and how sure it is that the candidate is slower.
+    """Returns the median seconds of pairs called side by side, and p of the candidate being slower.
 
-    Advisory: p of «not slower at all». As a gate: p of «not slower than the limit»; it passes when the opposite is as
-    sure, and would be had the missing cells been the slowest.
+    As advice, p tests "not slower at all". As a gate, it tests "not slower than the limit". The limit passes if the
+    opposite is as certain, even if missing cells were the slowest.
     """
     seconds, pairs = state.ledger.usage[SECONDS], _side_by_side(state)
     if not pairs.any():
@@ -56,7 +56,7 @@ def latency_effect(state: ComparisonState) -> LatencyEffect:
 
 
 def latency_in_doubt(state: ComparisonState) -> bool:
-    """Returns whether missing cells may hide that the limit, which the others can't be told from, is broken."""
+    """Returns whether the known cells can't decide on the limit and the missing ones may break it."""
     if not latency_gates(state) or not state.ledger.unmeasured().any() or not _side_by_side(state).any():
         return False
     beyond, level = _beyond(state), tail(state.critical(LEVEL))
@@ -65,7 +65,7 @@ def latency_in_doubt(state: ComparisonState) -> bool:
 
 
 def _side_by_side(state: ComparisonState) -> Bools:
-    """``[cases, runs]``: planned pairs of gating cases that can be compared."""
+    """Returns ``[cases, runs]``: planned pairs of gating cases that can be compared."""
     design, ledger = state.design, state.ledger
     apart = np.abs(ledger.usage[MADE_AT][CANDIDATE] - ledger.usage[MADE_AT][BASELINE])
     pairs = (apart <= SIDE_BY_SIDE_S) & (np.nan_to_num(ledger.usage[SECONDS]).min(axis=0) > 0)
@@ -75,7 +75,7 @@ def _side_by_side(state: ComparisonState) -> Bools:
 
 
 def _beyond(state: ComparisonState) -> Floats:
-    """By case: mean log ratio of its pairs, less that of the limit if there is one; 0 without a pair."""
+    """Returns, by case, the mean log ratio of its pairs minus the log of the limit, if any. 0 without a pair."""
     seconds, pairs, gate = state.ledger.usage[SECONDS], _side_by_side(state), state.design.gate
     ratios = np.where(pairs, np.log(np.where(pairs, seconds[CANDIDATE] / seconds[BASELINE], 1.0)), 0.0)
     runs = pairs.sum(axis=1)
@@ -85,12 +85,12 @@ def _beyond(state: ComparisonState) -> Floats:
 
 
 def _at_worst(state: ComparisonState, beyond: Floats) -> Floats:
-    """The same, had every case with a missing cell been twice as slow as the slowest."""
+    """Returns ``beyond`` as if every case with a missing cell were twice as slow as the slowest."""
     missing = state.ledger.unmeasured().any(axis=(0, 2)) & state.design.counted
     return np.where(missing, max(float(beyond.max()), 0.0) + math.log(2), beyond)
 
 
 def _p(state: ComparisonState, changes: Floats) -> float:
-    """Returns one-sided p of a fall, from the changes by case."""
+    """Returns the one-sided p of a fall, from the changes by case."""
     design = state.design
     return single_p(by_unit(design, changes), design.unit_names, f"{design.seed} latency", design.flips)

@@ -13,22 +13,24 @@ from engine.gate.state import ComparisonState
 FAILURES = 4
 PASSES = 10
 TODAY = 4
-"""Fresh baseline runs at least: a provider that drifted must not look like a candidate that fails."""
+"""Fewest fresh baseline runs. Without them, a drifted provider would look like a failing candidate."""
 
 
 def protected(state: ComparisonState) -> Generator[Batch, Observations, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Runs the protected cases that look worse: the candidate 4 times, the baseline up to 10 runs in this comparison.
+    """Re-runs the protected cases that look worse.
 
-    Broken are those where every fresh run of the candidate stays below every run of the baseline, by 10 points on
-    average: for pass and fail, 4 failures in a row against 10 of 10 passes. If nothing changed, that happens in 1 of
-    C(14, 4) = 1,001 cases. Returned: the broken ones, and those that would be had every missing cell gone against the
-    candidate.
+    The candidate runs 4 times, and the baseline until it has up to 10 runs in this comparison. A case is broken if
+    every fresh run of the candidate scores below every run of the baseline, by 10 points on average. For pass and fail,
+    that is 4 failures in a row against 10 of 10 passes. If nothing changed, it happens in 1 of C(14, 4) = 1,001 cases.
+
+    Returns the broken cases, and those that are broken only if missing cells count against the candidate.
     """
     design, ledger = state.design, state.ledger
     falls = np.nan_to_num(ledger.imputed()[:, 0]) <= -CASE_MARGIN
     suspects = [int(i) for i in np.flatnonzero(design.protected & falls & ~design.identical)]
     if not suspects:
         return (), ()
+    # The baseline gets more runs than the candidate: its pass rate decides whether four failures mean anything.
     wanted = {i: (max(TODAY, PASSES - _runs(state, i)), FAILURES) for i in suspects}
     asked = ledger.fresh_batch(wanted, "protected")
     given = ledger.record_fresh(asked, (yield asked))
@@ -36,6 +38,7 @@ def protected(state: ComparisonState) -> Generator[Batch, Observations, tuple[tu
     for i in suspects:
         baseline, candidate = given[i][BASELINE][:, 0], given[i][CANDIDATE][:, 0]
         planned = state.ledger.scores[BASELINE, i, :, 0]
+        # A missing planned run counts as passed, so it can't hide that the baseline fails too.
         record = float(np.nan_to_num(planned, nan=1.0).min(initial=1.0))
         if _fails(record, baseline, candidate):
             broken.append(i)

@@ -15,18 +15,21 @@ from engine.gate.watched_slices import CONFIRMED, PAIRS
 from schemas.effects import CaseReading
 
 ENOUGH = 3
-"""Fewest runs an arm for which «every run of one arm lies above every run of the other» is evidence."""
+"""Fewest runs per arm for which "every run of one arm scores above every run of the other" is evidence."""
 
 
 def readings(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -> tuple[CaseResult, ...]:
     """Returns the result of each case, with its change over all runs.
 
-    - improved, regressed: fresh pairs confirm it (5 of 6, or 3 of 3 in confirmation), or at least three runs of one arm
-      all lie above all runs of the other;
-    - flaky: scores differ in any other way; same: they don't differ;
-    - missing: an arm was asked and gave no score; alone: there is no baseline; not run: no arm was asked.
+    - improved, regressed: fresh pairs confirm it (5 of 6, or 3 of 3 in confirmation), or all of at least three runs of
+      one arm score above all runs of the other
+    - flaky: scores differ in any other way
+    - same: scores don't differ
+    - missing: an arm was asked and gave no score
+    - alone: there is no baseline
+    - not run: no arm was asked
 
-    ``smoked``: cases whose confirmed break ended the run.
+    ``smoked`` holds cases whose confirmed break ended the run.
     """
     if not design.metrics:
         return tuple(CaseResult(None, CaseReading.NOT_RUN, confirmed=False) for _ in design.ids)
@@ -52,6 +55,7 @@ def _reading(ledger: Ledger, case: int, change: float) -> CaseResult:
     fresh = ledger.fresh.get(case, ([], []))
     first, second = ([float(run[0]) for run in fresh[arm] if not np.isnan(run[0])] for arm in (BASELINE, CANDIDATE))
     signs = np.sign([c - b for b, c in zip(first, second, strict=False)])
+    # Fresh pairs first: they were not chosen by their own result, so they are unbiased.
     for sign, word in ((1, CaseReading.IMPROVED), (-1, CaseReading.REGRESSED)):
         if len(signs) >= ENOUGH and (signs == sign).mean() >= CONFIRMED / PAIRS and change * sign > 0:
             return CaseResult(change, word, confirmed=True)

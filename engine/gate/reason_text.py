@@ -1,4 +1,4 @@
-"""Writes the sentence of each reason of the gate, in the words of a product manager."""
+"""Writes the sentence of each of the gate's reasons, in plain words."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from schemas.margins import default_margin
 from schemas.verdicts import VerdictStatus
 
 NAMED = 5
-"""Cases that a sentence names."""
+"""Most cases that a sentence names."""
 SAME = 1e-9
-"""Scores that differ by less are equal."""
+"""Scores that differ by less than this are equal."""
 P = ParamSpec("P")
 
 
@@ -32,12 +32,12 @@ def _sentence(write: Callable[P, str]) -> Callable[P, str]:
 
 
 def count(number: int, noun: str) -> str:
-    """«1 case», «4 cases»."""
+    """Returns "1 case" or "4 cases"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def subject(name: str | None, metric: str | None = None) -> str:
-    """Returns what a hypothesis is about: «the overall score», «slice `edge`», «`date` in slice `edge`»."""
+    """Returns the subject of a hypothesis: "the overall score", "slice `edge`" or "`date` in slice `edge`"."""
     if name is None:
         return f"`{metric}`" if metric else "the overall score"
     label = name.removeprefix(CLASS_PREFIX)
@@ -52,20 +52,21 @@ def drop(effect: Effect, metric: str | None) -> str:
     cases = f"{count(effect.worse, 'case')} scored lower, {effect.better:,} higher"
     change = f"{figures.change(effect.change)}, interval {figures.interval(effect.interval)}"
     if not fell(effect):
-        return f"{what} fell beyond chance in planned runs, and again in fresh ones; over all runs: {change}; {cases}"
+        return f"{what} fell significantly in planned runs, and again when re-run. Over all runs: {change}; {cases}"
     return f"{what} fell{_levels(effect)} ({change}): {cases}"
 
 
 def fell(effect: Effect) -> bool:
-    """Returns whether the score fell over all runs too, and not only in those that the test goes by."""
+    """Returns whether the score fell over all runs, not only in those that the test uses."""
     return effect.change is not None and effect.change < 0
 
 
 @_sentence
 def must_pass(name: str, cases: int, worse: Sequence[str], broken: Sequence[str]) -> str:
-    """Blocked: must-pass cases broke, and broke again in fresh runs.
+    """Blocked: must-pass cases broke, and failed again in fresh runs.
 
-    ``worse``: ids of those of the slice's ``cases`` that did worse again; ``broken``: those of them that are certain.
+    ``worse`` holds the ids of the slice's ``cases`` that scored lower again; ``broken`` holds those among them that are
+    certain.
     """
     listed = broken or worse
     others = len(worse) - len(broken) if broken else 0
@@ -76,13 +77,13 @@ def must_pass(name: str, cases: int, worse: Sequence[str], broken: Sequence[str]
 
 
 def broke(name: str, cases: int, number: int, kind: str, *, certain: bool = True) -> str:
-    """«3 of 21 must-pass cases in `adversarial` broke». ``kind``: must-pass or guarded."""
+    """Returns "3 of 21 must-pass cases in `adversarial` broke". ``kind`` is "must-pass" or "guarded"."""
     verb = "broke" if certain else "did worse"
     return f"{number:,} of {cases:,} {kind} {'case' if cases == 1 else 'cases'} in `{name}` {verb}"
 
 
 def listing(ids: Sequence[str]) -> str:
-    """Returns the first five ids, and how many more there are."""
+    """Returns the first five ids and the number of further ones."""
     more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
     return ", ".join(f"`{case}`" for case in ids[:NAMED]) + more
 
@@ -95,7 +96,8 @@ def must_pass_doubt(name: str, broken: int) -> str:
 
 @_sentence
 def guard(name: str, cases: int, broken: Sequence[str], changed: float | None, status: VerdictStatus) -> str:
-    """Guarded cases that broke for good, beside the churn elsewhere: blocked, needs review, or within the churn."""
+    """Guarded cases that broke for good, compared with changes elsewhere: blocked, needs review, or no more than
+    elsewhere."""
     elsewhere = "" if changed is None else f"; {figures.percent(changed)} of the other cases changed too"
     more = {VerdictStatus.BLOCKED: "more", VerdictStatus.NEEDS_REVIEW: "perhaps more"}.get(status, "no more")
     others = "any rewording breaks cases" if changed is None else "the other cases"
@@ -105,10 +107,10 @@ def guard(name: str, cases: int, broken: Sequence[str], changed: float | None, s
 
 @_sentence
 def forbidden(broken: Sequence[str]) -> str:
-    """Needs review: the answer holds what the case forbids, and the case failed again when it was re-run."""
+    """Needs review: the answer contains text that the case forbids, and the case failed again when re-run."""
     one = len(broken) == 1
     return (
-        f"{count(len(broken), 'case')} broke, and the {'answer holds' if one else 'answers hold'} text that "
+        f"{count(len(broken), 'case')} broke with an answer that contains text "
         f"{'it forbids' if one else 'they forbid'} (`must_not`): {listing(broken)}"
     )
 
@@ -123,13 +125,13 @@ def protected(ids: Sequence[str]) -> str:
 
 @_sentence
 def smoke(failed: int) -> str:
-    """Blocked: the candidate is broken outright."""
-    return f"{failed} of the first {SMOKED} cases broke, and broke again when re-run; nothing more was run"
+    """Blocked: the candidate fails its first cases."""
+    return f"{failed} of the first {SMOKED} cases broke, and failed again when re-run. The run stopped there"
 
 
 @_sentence
 def floor(name: str | None, estimate: float, floor: float, *, certain: bool) -> str:
-    """Below an absolute minimum: blocked when certain, else needs review."""
+    """Below a floor: blocked if certain, else needs review."""
     if estimate >= floor - SAME:
         return (
             f"{subject(name)} is {figures.points(estimate)} over all runs, but below its floor of "
@@ -177,7 +179,7 @@ def estimated_drop(effect: Effect, metric: str | None) -> str:
 
 @_sentence
 def lone_drop(effect: Effect, metric: str | None, alpha: float) -> str:
-    """Needs review: beyond chance by itself, but not among everything that is tested."""
+    """Needs review: significant by itself, but not among all tests of the run."""
     by = f"by {figures.points(-effect.change)} points" if effect.change and fell(effect) else "in planned runs"
     return (
         f"{subject(effect.slice, metric)} seems to have fallen {by}: significant by itself (p ≤ {alpha:.2g}), but not "
@@ -195,14 +197,16 @@ def underpowered(effect: Effect, metric: str | None) -> str:
 
 @_sentence
 def no_drop(effect: Effect, metric: str | None) -> str:
-    """Approved: what was ruled out, and why a default margin isn't smaller."""
+    """Approved: the drop that was ruled out, and why a default margin isn't smaller."""
     said = ruled_out(effect, metric)
     return f"{said}, the smallest that {count(effect.cases, 'case')} can rule out" if adapted(effect) else said
 
 
 def ruled_out(effect: Effect, metric: str | None) -> str:
-    """«no drop over 5 points overall». The margin is certified by planned runs; where all runs together say otherwise,
-    so does this."""
+    """Returns "no drop over 5 points overall".
+
+    Planned runs certify the margin. If the estimate over all runs contradicts it, the sentence says so.
+    """
     place = "overall" if effect.slice is None and metric is None else f"in {subject(effect.slice, metric)}"
     said = f"no drop over {figures.in_points(effect.margin or 0.0)} {place}"
     beyond = effect.change is not None and effect.change < -(effect.margin or 0.0)
@@ -210,16 +214,16 @@ def ruled_out(effect: Effect, metric: str | None) -> str:
 
 
 def _cases(effect: Effect) -> str:
-    """«14 cases», «10 of 14 cases»."""
+    """Returns "14 cases" or "10 of 14 cases"."""
     return f"{figures.cases(effect)} case{'' if effect.cases == 1 else 's'}"
 
 
 @_sentence
 def always_fails(*, nearly: bool = False) -> str:
-    """Needs review: both arms score less than the margin; ``nearly``: more than 0."""
+    """Needs review: both arms score less than the margin. ``nearly``: more than 0."""
     every = "nearly every" if nearly else "every"
     fail = f"both versions fail {every} case that ran"
-    return f"{fail}, so no drop could show: compare `expected` with their answers"
+    return f"{fail}, so a drop can't be seen. Compare `expected` with the answers"
 
 
 def adapted(effect: Effect) -> bool:
@@ -229,65 +233,68 @@ def adapted(effect: Effect) -> bool:
 
 @_sentence
 def missing_cells(missing: Sequence[int], asked: Sequence[int]) -> str:
-    """Error: too many calls gave nothing. By arm: baseline, candidate."""
+    """Error: too many calls gave no usable answer. Arguments are by arm: baseline, candidate."""
     arms = [
         f"{lost:,} of {of:,} {arm} calls"
         for lost, of, arm in zip(missing, asked, ("baseline", "candidate"), strict=True)
         if lost
     ]
-    return f"{' and '.join(arms)} gave no usable answer; nothing was decided"
+    return f"{' and '.join(arms)} gave no usable answer, so there is no verdict"
 
 
 @_sentence
 def missing_doubt(missing: int, test: str) -> str:
     """Error: few cells are missing, but they could hide a regression."""
     they = "it" if missing == 1 else "they"
-    return (
-        f"{count(missing, 'call')} gave no usable answer, and {test} would block had {they} gone against the candidate"
-    )
+    said = f"{count(missing, 'call')} gave no usable answer"
+    return f"{said}. If {they} failed for the candidate, {test} would block"
 
 
 @_sentence
 def missing_choice(missing: int) -> str:
-    """Error: for some answers that the missing cells may have given, the candidate would be blocked."""
+    """Error: the candidate would be blocked for some possible answers in the missing cells."""
     whose = "its answer" if missing == 1 else "their answers"
-    return f"{count(missing, 'call')} gave no usable answer, and whether this blocks depends on {whose}"
+    return f"{count(missing, 'call')} gave no usable answer. The verdict depends on {whose}"
 
 
 @_sentence
 def cost(increase: float | None, limit: float) -> str:
     """Blocked: the cost rose beyond its limit."""
     if increase is None:
-        return f"calls that cost nothing cost something now (limit {figures.share(limit)})"
+        return f"calls were free and now cost money (limit {figures.share(limit)})"
     return f"cost rose by {figures.percent(increase)} per case (limit {figures.percent(limit)})"
 
 
 @_sentence
 def cost_uncertain(increase: float | None, limit: float, *, measured: bool) -> str:
-    """Inconclusive: the bounds of the cost enclose the limit, or nothing is known."""
+    """Inconclusive: the bounds of the cost include the limit, or the cost is unknown."""
     if not measured:
         return f"the cost per case is unknown, so its limit of {figures.share(limit)} can't be checked"
     change = "" if increase is None else f" (estimated {figures.share(increase)})"
-    return f"the change of cost per case{change} may be above or below its limit of {figures.share(limit)}"
+    return (
+        f"the data can't show whether the change of cost per case{change} is within its limit of {figures.share(limit)}"
+    )
 
 
 @_sentence
 def latency(baseline_s: float | None, candidate_s: float | None, limit: float, *, certain: bool) -> str:
-    """Blocked when certainly slower than the limit, else inconclusive."""
+    """Blocked if certainly slower than the limit, else inconclusive."""
     if baseline_s is None or candidate_s is None:
-        return f"no pair of concurrent calls could show that latency stays within {figures.share(limit)}"
+        return (
+            f"no pair of calls was made side by side, so the latency limit of {figures.share(limit)} can't be checked"
+        )
     moved = figures.arrow(figures.seconds(baseline_s), figures.seconds(candidate_s))
     seconds = f"median {moved}, limit {figures.share(limit)}"
     return (
         f"answers are slower than allowed ({seconds})"
         if certain
-        else f"latency may be above or below its limit ({seconds})"
+        else f"the data can't show whether latency is within its limit ({seconds})"
     )
 
 
 @_sentence
 def no_cases(name: str | None) -> str:
-    """Nothing to judge."""
+    """No cases to judge."""
     if name is None:
         return "the test set has no cases: nothing was measured"
     return f"{subject(name)} is named in the gate's configuration but has no cases: it was not judged"
@@ -295,11 +302,11 @@ def no_cases(name: str | None) -> str:
 
 @_sentence
 def no_metric() -> str:
-    """Nothing gates."""
+    """Needs review: no metric gates."""
     return (
-        "no metric of this lineage may decide, so nothing was measured and a person must approve it: a judge's grades "
-        "decide only where people's labels show that they agree (`judge.labels` in promptverdict.yaml); `string` "
-        "evaluators and `checks` decide at once"
+        "no metric of this prompt can decide, so nothing was measured and it needs a review. A judge decides only "
+        "after people's labels show that its grades agree (`judge.labels` in promptverdict.yaml). `string` "
+        "evaluators and `checks` need no labels"
     )
 
 
@@ -311,19 +318,19 @@ def identical() -> str:
 
 @_sentence
 def new_lineage(*, floors: bool) -> str:
-    """A prompt without a baseline."""
+    """A prompt without a baseline: judged by its floors, or in need of review."""
     if floors:
         return "this prompt is new: it was judged against its floors"
     return (
-        "this prompt is new and there is nothing to compare it with: "
-        "a person must approve it, or the base sets a floor or a reference"
+        "this prompt is new and has nothing to be compared with. "
+        "It needs a review, or a floor or reference in the base configuration"
     )
 
 
 @_sentence
 def new_unproven() -> str:
-    """A prompt without a version in base, whose floors are open or not set."""
-    return "base has no version of this prompt, and no floor was shown to hold: a person must approve it"
+    """Needs review: the base has no version of the prompt, and no floor was shown to hold."""
+    return "the base has no version of this prompt, and no floor was shown to hold, so it needs a review"
 
 
 def _levels(effect: Effect) -> str:

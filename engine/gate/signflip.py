@@ -1,8 +1,8 @@
-"""The one-sided sign-flip test with max-T over hypotheses (Westfall & Young 1993), one look after another.
+"""The one-sided sign-flip test with max-T over hypotheses (Westfall & Young 1993), at successive looks.
 
-If nothing changed, the arms of a case can be swapped without changing the distribution of what was seen, so the signs
-of its differences are coin flips. Cases of one cluster flip together; every metric and slice sees the same flips, so
-the test knows how they hang together. No variance model is needed.
+If nothing changed, the arms of a case can be swapped without changing the distribution of the data. The signs of its
+differences are then coin flips. Cases of one cluster flip together. All metrics and slices use the same flips, so the
+test accounts for their correlation. It needs no model of the variance.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ Signs = NDArray[np.int8]
 
 
 def coins(seed: str, clusters: Sequence[str], flips: int) -> Signs:
-    """``[clusters, flips]`` of 0 and 1. A cluster's row depends on the seed and its name only, so that neither the
-    order of the cases nor the presence of others changes it."""
+    """Returns ``[clusters, flips]`` of 0 and 1.
+
+    A cluster's row depends only on the seed and its name, not on the order or presence of other cases.
+    """
     width = (flips + 7) // 8
     raw = b"".join(hashlib.shake_256(f"{seed}\0{name}".encode()).digest(width) for name in clusters)
     bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8).reshape(len(clusters), width), axis=1, count=flips)
@@ -38,29 +40,31 @@ def coins(seed: str, clusters: Sequence[str], flips: int) -> Signs:
 
 
 def coins_in_chunks(seed: str, clusters: Sequence[str], flips: int) -> Iterator[tuple[slice, Signs]]:
-    """Yields the rows of ``coins``, few enough at a time for any number of clusters."""
+    """Yields the rows of ``coins`` in chunks that fit into memory."""
     for start in range(0, len(clusters), CHUNK):
         some = clusters[start : start + CHUNK]
         yield slice(start, start + len(some)), coins(seed, some, flips)
 
 
 def every_sign(clusters: int) -> Signs:
-    """Returns all 2^k sign vectors of k clusters, the observed one (all +1) first: for exact tests of few clusters."""
+    """Returns all 2^k sign vectors of k clusters for exact tests. The observed one (all +1) comes first."""
     codes = np.arange(2**clusters, dtype=np.int64)
     return (1 - 2 * ((codes[None, :] >> np.arange(clusters)[:, None]) & 1)).astype(np.int8)
 
 
 def whole(values: Floats) -> Floats:
-    """``values[clusters, …]`` rounded to multiples of one power of two, so small that nothing is lost, so large that
-    any sum of a column is exact. Without it a replay on another processor, whose matrix product adds in another order,
-    would give other last digits."""
+    """Returns ``values[clusters, …]``, rounded to multiples of a power of two.
+
+    The step is small enough to lose nothing, and large enough to make every sum of a column exact. Without it, a
+    processor that adds in another order would give other last digits, and a replay could differ.
+    """
     largest = float(np.abs(values).sum(axis=0).max(initial=0.0))
     step = 2.0 ** max(math.frexp(largest)[1] - 52, -1022)
     return np.rint(values / step) * step
 
 
 def statistics(sums: Floats) -> Floats:
-    """T_h = −Σ E / sqrt(Σ E²) for ``sums[clusters, hypotheses]``; large means worse. 0 where nothing differs."""
+    """Returns T_h = −Σ E / sqrt(Σ E²) for ``sums[clusters, hypotheses]``. Larger is worse; 0 if nothing differs."""
     scale = np.sqrt((sums**2).sum(axis=0))
     result: Floats = np.zeros(sums.shape[1])
     np.divide(-sums.sum(axis=0), scale, out=result, where=scale > 0)
@@ -68,8 +72,10 @@ def statistics(sums: Floats) -> Floats:
 
 
 def flipped(sums: Floats, chunks: Iterable[tuple[slice, Signs]], flips: int) -> Floats:
-    """``[hypotheses, flips]``: T_h under each flip; 0 where nothing differs. ``chunks`` yields coins for rows of
-    ``sums``: 1 keeps a sign, 0 flips it."""
+    """Returns ``[hypotheses, flips]``: T_h under each flip; 0 if nothing differs.
+
+    ``chunks`` yields coins for rows of ``sums``: 1 keeps a sign, 0 flips it.
+    """
     scale = np.sqrt((sums**2).sum(axis=0))
     live = scale > 0
     result: Floats = np.zeros((sums.shape[1], flips))
@@ -78,13 +84,16 @@ def flipped(sums: Floats, chunks: Iterable[tuple[slice, Signs]], flips: int) -> 
         totals = np.zeros((int(live.sum()), flips))
         for rows, chunk in chunks:
             totals -= scaled[rows].T @ chunk.astype(np.float64)
+        # A flipped sign is 2·coin − 1, so one product with 0/1 coins gives the sums of signed values.
         result[live] = 2 * totals + scaled.sum(axis=0)[:, None]
     return result
 
 
 def exact_p(differences: Floats) -> float:
-    """Returns one-sided p of a fall of the mean, by all 2^k flips of the k clusters that differ (ties count). 1 if
-    none."""
+    """Returns the one-sided p of a fall of the mean, by all 2^k flips of the k clusters that differ.
+
+    Ties count. 1 if no cluster differs.
+    """
     moved = differences[differences != 0]
     if len(moved) == 0:
         return 1.0
@@ -93,17 +102,20 @@ def exact_p(differences: Floats) -> float:
 
 
 EXACT_UP_TO = 13
-"""2^13 = 8,192 flips are fewer than the usual 9,999."""
+"""Most differing clusters that are tested exactly: 2^13 = 8,192 flips are fewer than 9,999 random ones."""
 NORMAL_FROM = 5_000
 
 
 def single_p(differences: Floats, names: Sequence[str], seed: str, flips: int) -> float:
-    """Returns one-sided sign-flip p of one set of differences at one look: exact for few, with ``flips`` random flips
-    for more. From NORMAL_FROM clusters on the flipped sums are as good as normal, and 10,000 of them would take
-    seconds."""
+    """Returns the one-sided sign-flip p of one set of differences at one look.
+
+    The test is exact for few clusters and uses ``flips`` random flips for more. From ``NORMAL_FROM`` clusters, it uses
+    the normal approximation, which is as good and takes no seconds.
+    """
     moved: Ints = np.flatnonzero(differences)
     if len(moved) <= EXACT_UP_TO:
         return exact_p(differences)
+    # By the central limit theorem, the flipped sums are normal at this size.
     if len(moved) >= NORMAL_FROM:
         return tail(float(-differences[moved].sum() / np.sqrt((differences[moved] ** 2).sum())))
     values = whole(differences[moved])
@@ -115,37 +127,39 @@ def single_p(differences: Floats, names: Sequence[str], seed: str, flips: int) -
 
 @dataclass
 class SignFlipTest:
-    """The sequential test: it remembers which flipped paths have crossed a bound at an earlier look."""
+    """The sequential test. It remembers which flipped paths crossed a bound at an earlier look."""
 
     seed: str
     names: Sequence[str]
-    """One for each cluster."""
+    """Names of the clusters."""
     flips: int = FLIPS
     _alive: Bools = field(init=False)
     _latest: tuple[Floats, Floats, Floats] | None = field(init=False, default=None)
-    """What was flipped last, and what came of it: a look often follows a peek at the same data."""
+    """Cache of the latest flips and their results: a look often follows a peek at the same data."""
 
     def __post_init__(self) -> None:
         self._alive = np.ones(self.flips, dtype=np.bool_)
 
     def peek(self, sums: Floats) -> Floats:
-        """p by hypothesis, adjusted for all hypotheses and all looks so far, without spending anything.
+        """Returns p by hypothesis, adjusted for all hypotheses and looks so far, without spending error rate.
 
-        ``sums[clusters, hypotheses]`` are the clusters' shares E = Σ a·D of the mean differences.
+        ``sums[clusters, hypotheses]`` holds the clusters' shares E = Σ a·D of the mean differences.
         """
         return self._ranked(sums)[2]
 
     def look(self, sums: Floats, alpha: float) -> LookResult:
-        """Tests ``sums`` and spends: ``alpha`` is cumulative over the looks.
+        """Tests ``sums`` and spends error rate. ``alpha`` is cumulative over the looks.
 
-        Rejects h when its p, which counts the paths that crossed at earlier looks, is at most ``alpha``.
+        Rejects a hypothesis if its p is at most ``alpha``. That p counts the paths that crossed at earlier looks.
         """
         observed, maxima, p, alone = self._ranked(sums)
         alive = np.sort(maxima[self._alive])[::-1]
+        # The observed data count as one of the flips (+1), which keeps the test exact.
         allowed = math.floor(alpha * (self.flips + 1) + 1e-9) - 1 - int(self.flips - self._alive.sum())
         if allowed < 0:
             return LookResult(observed, p, alone, math.inf)
         critical = max(float(alive[allowed]) + TIE, 0.0) if allowed < len(alive) else 0.0
+        # A path that crosses at this look has spent its share: it counts against every later look.
         self._alive &= maxima <= critical
         return LookResult(observed, p, alone, critical)
 
@@ -157,7 +171,8 @@ class SignFlipTest:
         return observed, maxima, (1 + int(self.flips - self._alive.sum()) + as_large) / (self.flips + 1), alone
 
     def _flipped(self, sums: Floats, observed: Floats) -> tuple[Floats, Floats]:
-        """max_h T_h under each flip, and the p of each hypothesis by itself."""
+        """Returns max_h T_h under each flip, and the p of each hypothesis by itself."""
+        # Comparing arrays is cheap; flipping them 10,000 times is not.
         if self._latest is None or not np.array_equal(self._latest[0], sums):
             moved: Ints = np.flatnonzero((sums != 0).any(axis=1))
             chunks = coins_in_chunks(self.seed, [self.names[i] for i in moved], self.flips)
@@ -169,17 +184,17 @@ class SignFlipTest:
 
 @dataclass(frozen=True)
 class LookResult:
-    """What one look gave, by hypothesis."""
+    """The result of one look, by hypothesis."""
 
     statistics: Floats
     p: Floats
     """Adjusted for all hypotheses and all looks so far."""
     alone: Floats
-    """p at this look if it were the only hypothesis: never above ``p``."""
+    """p at this look as if it were the only hypothesis. Never above ``p``."""
     critical: float
-    """Reject where the statistic is larger. Infinity: nothing may be spent yet."""
+    """Hypotheses with a larger statistic are rejected. Infinity: nothing may be spent yet."""
 
     @property
     def rejected(self) -> Bools:
-        """Which hypotheses are worse, beyond chance."""
+        """Hypotheses that are significantly worse."""
         return self.statistics > self.critical

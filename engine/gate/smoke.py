@@ -1,4 +1,4 @@
-"""Smoke: twenty cases of the first look. A candidate that breaks eight of them need not be measured further."""
+"""The smoke test: if a candidate breaks 8 of the first 20 cases, no more cases are run."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from engine.gate.state import ComparisonState
 
 CASES = 20
 BREAKS = 8
-"""So many cases break, and none gets better …"""
+"""Fewest broken cases. None may be better."""
 REPEATS = 0.75
-"""… and of those that broke so many break again in a fresh pair."""
+"""Share of the broken cases that must break again in a fresh pair."""
 HALF = 0.5
-"""A case breaks here when it loses more than half of the scale."""
+"""A case counts as broken here if it loses more than this part of the scale."""
 
 
 def smoke(state: ComparisonState) -> Generator[Batch, Observations, tuple[tuple[int, ...], bool]]:
-    """Runs twenty cases of the first look, each of another cluster; where at least 8 break, these once more.
+    """Runs 20 cases of the first look, each of another cluster. If at least 8 break, re-runs these once.
 
-    The broken cases if they break again, else nothing; and whether it is smoke only if missing cells count against the
-    candidate. The first runs are planned ones and are used by the looks. If nothing changed this happens in fewer than
-    1 of 100,000 pull requests, whatever the cases' chances to pass are; under 14% of churn too.
+    Returns the broken cases if they break again, else none; and whether they would break if missing cells counted
+    against the candidate. The first runs are planned ones, and the looks use them too. If nothing changed, the test
+    fires in fewer than 1 of 100,000 pull requests, whatever the cases' pass rates, and even with 14% churn.
     """
     design = state.design
+    # A fixed plan runs everything by definition, and without a baseline nothing can break.
     if state.plain or not design.paired:
         return (), False
     chosen = _chosen(design)
@@ -44,6 +45,7 @@ def smoke(state: ComparisonState) -> Generator[Batch, Observations, tuple[tuple[
     again = state.ledger.fresh_batch({int(i): (1, 1) for i in suspects}, "smoke")
     fresh = state.ledger.record_fresh(again, (yield again))
     falls = {i: (fresh[i][CANDIDATE][0, 0] - fresh[i][BASELINE][0, 0]) for i in suspects.tolist()}
+    # A provider outage can fail eight cases once. It rarely fails the same ones again.
     needed = REPEATS * len(suspects)
     repeated = sum(fall < -HALF for fall in falls.values())
     if _breaks(known) and repeated >= needed:

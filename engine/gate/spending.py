@@ -1,4 +1,4 @@
-"""How much of an error rate each look may spend, and the bound that spends exactly that (Lan & DeMets 1983)."""
+"""Error spending: how much of an error rate each look may spend, and the bound for it (Lan & DeMets 1983)."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import numpy as np
 from engine.gate.cells import Floats
 
 EXPONENT = 1.5
-"""Cumulative spending is total · t^1.5: between Pocock's (1) and O'Brien and Fleming's late spending (3)."""
+"""Exponent of cumulative spending, total · t^1.5. It lies between Pocock's (1) and O'Brien and Fleming's (3)."""
 
 GRID = 160
 FAR = 8.0
-"""Standard deviations after which a normal density counts as zero."""
+"""Standard deviations beyond which a normal density counts as zero."""
 
 
 def spent(total: float, share: float) -> float:
-    """The part of ``total`` that may be spent when ``share`` (0 … 1) of the information is there."""
+    """Returns the part of ``total`` that may be spent when a ``share`` (0 … 1) of the information is available."""
     return float(total * min(max(share, 0.0), 1.0) ** EXPONENT)
 
 
 def boundary(shares: tuple[float, ...], total: float) -> float:
-    """The critical value of the last of several looks at a Brownian motion.
+    """Returns the critical value of the last of several looks at a Brownian motion.
 
-    ``shares`` are the information shares of all looks so far, rising, the last of them now. With this value at each of
-    them, the chance of ever crossing by now is ``spent(total, shares[-1])``. Numerical integration over a grid
-    (Armitage, McPherson & Rowe 1969). Infinity where nothing may be spent.
+    ``shares`` holds the information shares of all looks so far, rising; the last one is now. With these values, the
+    chance of crossing by now is ``spent(total, shares[-1])``. It is integrated numerically over a grid (Armitage,
+    McPherson & Rowe 1969). Infinity if nothing may be spent.
     """
     return _state(shares, total)[2]
 
 
 @lru_cache(maxsize=4096)
 def _state(shares: tuple[float, ...], total: float) -> tuple[Floats, Floats, float]:
-    """Grid points, the weight of the paths there that have not crossed, and the critical value of the last look."""
+    """Returns grid points, the weight of the paths there that have not crossed, and the last look's critical value."""
     if not shares:
         return np.zeros(1), np.ones(1), math.inf
     share, earlier = shares[-1], shares[:-1]
@@ -44,10 +44,13 @@ def _state(shares: tuple[float, ...], total: float) -> tuple[Floats, Floats, flo
     allowed = spent(total, share) - spent(total, before)
     step = math.sqrt(share - before)
     scale = math.sqrt(share)
+    # Paths that crossed earlier are gone from `mass`, so each look spends only its own part.
     value = _crossing(points, mass, step, allowed, scale)
     grid = np.linspace(-FAR * scale, value * scale, GRID)
+    # The density of paths at this look: that of the last look, convolved with the step between them.
     kernel = np.exp(-0.5 * ((grid[:, None] - points[None, :]) / step) ** 2) / (step * math.sqrt(2 * math.pi))
     width = np.full(GRID, grid[1] - grid[0])
+    # Trapezoidal rule.
     width[[0, -1]] /= 2
     return grid, (kernel @ mass) * width, value
 
@@ -62,7 +65,7 @@ def _crossing(points: Floats, mass: Floats, step: float, allowed: float, scale: 
 
 
 def upper_tail(z: Floats) -> Floats:
-    """P(Z > z), to 1e-7 (Abramowitz & Stegun 26.2.17)."""
+    """Returns P(Z > z), with an error below 1e-7 (Abramowitz & Stegun 26.2.17)."""
     x = np.abs(z)
     k = 1.0 / (1.0 + 0.2316419 * x)
     series = k * (0.319381530 + k * (-0.356563782 + k * (1.781477937 + k * (-1.821255978 + k * 1.330274429))))
@@ -71,7 +74,7 @@ def upper_tail(z: Floats) -> Floats:
 
 
 def tail(z: float) -> float:
-    """P(Z > z)."""
+    """Returns P(Z > z)."""
     return NormalDist().cdf(-z)
 
 

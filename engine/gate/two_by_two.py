@@ -1,7 +1,7 @@
-"""Tests of a 2 x 2 table: of the cases of a slice and of the others, how many broke.
+"""Tests of a 2 × 2 table: broken cases in a slice and elsewhere.
 
-One-sided, against «the slice's cases break more often». Counts are given as ``broken`` of ``passing`` in the slice and
-``others_broken`` of ``others`` elsewhere.
+They are one-sided, against "the slice's cases break more often". Arguments count ``broken`` of ``passing`` in the slice
+and ``others_broken`` of ``others`` elsewhere.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import numpy as np
 from engine.gate.cells import Floats
 
 RATES = np.linspace(0.0025, 0.9975, 399)
-"""Common rates of breaking over which the largest chance is sought."""
+"""Grid of common break rates over which the chance is maximized."""
 MANY = 2_000
-"""Cases from which on Fisher's p stands for Boschloo's, which is never larger."""
+"""From this many cases, Fisher's p replaces Boschloo's. It is never smaller."""
 TIE = 1e-9
 
 
 def fisher_p(broken: int, passing: int, others_broken: int, others: int) -> float:
-    """P(at least ``broken`` of all breaks fall into the slice), if they fall on the passing cases at random: the tail
-    of the hypergeometric distribution (Fisher's exact test). 1 without a break."""
+    """Returns P(at least ``broken`` of all breaks fall into the slice), if they hit the passing cases at random.
+
+    This is the tail of the hypergeometric distribution (Fisher's exact test). 1 without a break.
+    """
     breaks = broken + others_broken
     if broken <= max(0, breaks - others):
         return 1.0
@@ -32,10 +34,13 @@ def fisher_p(broken: int, passing: int, others_broken: int, others: int) -> floa
 
 @lru_cache(maxsize=1024)
 def boschloo_p(broken: int, passing: int, others_broken: int, others: int) -> float:
-    """Returns the largest chance, over all common rates of breaking, of a table with a Fisher p as small as this one's
-    (Boschloo 1970). Exact, and closer to its nominal level than Fisher's test, whose p is an upper bound of it."""
+    """Returns the largest chance, over all common break rates, of a table with a Fisher p this small (Boschloo 1970).
+
+    It is exact and closer to its nominal level than Fisher's p, which is an upper bound of it.
+    """
     p = fisher_p(broken, passing, others_broken, others)
     everyone = passing + others
+    # With many cases the two tests agree, and the grid would take seconds.
     if p > 1 - TIE or everyone > MANY:
         return p
     attained = _attained(passing, others, p)
@@ -46,7 +51,7 @@ def boschloo_p(broken: int, passing: int, others_broken: int, others: int) -> fl
 
 
 def _attained(passing: int, others: int, p: float) -> Floats:
-    """By number of breaks: the chance of a Fisher p of at most ``p``."""
+    """Returns, by number of breaks, the chance of a Fisher p of at most ``p``."""
     logs = np.array([math.lgamma(k + 1) for k in range(passing + others + 1)])
     k, breaks = np.arange(passing + 1)[:, None], np.arange(passing + others + 1)[None, :]
     elsewhere = breaks - k
@@ -54,6 +59,7 @@ def _attained(passing: int, others: int, p: float) -> Floats:
     rest = np.clip(elsewhere, 0, others)
     chance = logs[passing] - logs[k] - logs[passing - k] + logs[others] - logs[rest] - logs[others - rest]
     chance -= logs[-1] - logs[breaks] - logs[::-1][breaks]
+    # Column b holds, for b breaks in total, the chance of at least k of them in the slice.
     tails = np.cumsum(np.where(possible, np.exp(chance), 0.0)[::-1], axis=0)[::-1]
     result: Floats = np.where(tails <= p + TIE, tails, 0.0).max(axis=0)
     return result

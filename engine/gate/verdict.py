@@ -1,4 +1,4 @@
-"""From the decisions on lineages to the verdict on the pull request."""
+"""Combines the verdicts on single prompts into the verdict on the pull request."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from schemas.verdicts import VerdictStatus
 SEVERITY = tuple(VerdictStatus)
 """Worst first."""
 DECIDED = (VerdictStatus.BLOCKED, VerdictStatus.ERROR)
-"""Nothing that is still open matters beside these."""
+"""Verdicts that open questions can't change."""
 
 
 def combine(statuses: Iterable[VerdictStatus]) -> VerdictStatus:
-    """Returns the worst of several verdicts; ``not_applicable`` when there is none."""
+    """Returns the worst of several verdicts, or ``not_applicable`` without any."""
     return min(statuses, key=SEVERITY.index, default=VerdictStatus.NOT_APPLICABLE)
 
 
 def passes(status: VerdictStatus, inconclusive: Literal["pass", "block"]) -> bool:
-    """Returns whether the required check passes. Underpowered does unless the policy says ``block``; ``needs_review``
-    never."""
+    """Returns whether the required check passes.
+
+    An inconclusive verdict passes unless the policy says ``block``. ``needs_review`` never passes.
+    """
     if status is VerdictStatus.UNDERPOWERED:
         return inconclusive == "pass"
     return status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)

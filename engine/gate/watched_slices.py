@@ -1,4 +1,4 @@
-"""Watched slices and cases that the head adds: too few to decide on, but a confirmed break is not approved silently."""
+"""Watched slices and cases that the head adds. They are too few to block, but a confirmed break needs a review."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from schemas.testsets import CHANGED_REQUESTS
 
 PAIRS = 6
 GIVE_UP = 2
-"""Pairs that don't replicate."""
+"""Pairs without the break after which a case is given up."""
 CONFIRMED = PAIRS - GIVE_UP + 1
 SHARE = 0.10
 REVIEW = 0.20
-"""Chance to ask a person about the watched slices of a prompt that is no worse."""
+"""Chance of asking for a review of the watched slices of a prompt that is no worse."""
 
 
 def threshold(cases: int) -> int:
-    """Returns how many breaks among so many cases of a slice are remarkable."""
+    """Returns the fewest breaks among this many cases of a slice that need a review."""
     return max(2, -(-cases * int(SHARE * 100) // 100))
 
 
 def watch(state: ComparisonState) -> Generator[Batch, Observations, dict[str | None, tuple[int, ...]]]:
-    """Confirms what looks broken in watched slices by fresh pairs.
+    """Confirms apparent breaks in watched slices by fresh pairs.
 
-    A slice has a hit where enough of its cases break, and more often than those elsewhere. By slice
-    with a hit (``None``: cases that the head adds, where one break is enough): the confirmed breaks.
+    A slice is reported if enough of its cases break, and more often than cases elsewhere. Returns the confirmed breaks
+    by slice. ``None`` groups cases that the head adds; one break is enough there.
     """
     groups = _suspects(state)
     suspects = sorted({i for worse, better, _ in groups.values() for i in (*worse, *better)})
@@ -50,12 +50,13 @@ def watch(state: ComparisonState) -> Generator[Batch, Observations, dict[str | N
 
 
 def _suspects(state: ComparisonState) -> dict[str | None, tuple[list[int], list[int], int]]:
-    """Cases that look worse and better, and how many net breaks are a hit, by group with enough that look worse."""
+    """Returns the cases that look worse, those that look better, and the net breaks needed, by group with enough
+    suspects."""
     design = state.design
     differences = np.nan_to_num(state.ledger.imputed()[:, 0])
     groups: dict[str | None, tuple[list[int], list[int], int]] = {}
     watched = {h.slice: design.inside(h.slice) for h in design.hypotheses if _is_watched(h)}
-    known = state.ledger.seen | design.identical  # a run may end before all of a large slice was seen
+    known = state.ledger.seen | design.identical  # a run may end before a large slice was seen completely
     places: list[tuple[str | None, Bools, int]] = [
         (name, inside, _least(name, int((inside & known).sum()))) for name, inside in watched.items()
     ]
@@ -69,7 +70,8 @@ def _suspects(state: ComparisonState) -> dict[str | None, tuple[list[int], list[
 
 
 def _least(name: str | None, cases: int) -> int:
-    """Returns one break is enough where a change reaches a single case: nothing else can show what it does."""
+    """Returns the fewest net breaks. One is enough if a change affects a single case: no other case can show its
+    effect."""
     return min(threshold(cases), max(cases, 1)) if name == CHANGED_REQUESTS else threshold(cases)
 
 
@@ -78,10 +80,13 @@ def _is_watched(h: Hypothesis) -> bool:
 
 
 def _confirm(state: ComparisonState, suspects: Sequence[int]) -> Generator[Batch, Observations, frozenset[int]]:
-    """Cases whose fresh pairs differ as the first runs did: at least 5 of 6. A missing cell speaks against the
-    candidate."""
+    """Returns the cases whose fresh pairs differ in the same direction as the first runs: at least 5 of 6.
+
+    A missing cell counts against the candidate.
+    """
     direction = np.sign(state.ledger.imputed()[:, 0])
     agreed, failed = dict.fromkeys(suspects, 0), dict.fromkeys(suspects, 0)
+    # Two pairs at a time: most flukes are given up after the first two, at a third of the cost.
     while running := [i for i in suspects if failed[i] < GIVE_UP and agreed[i] + failed[i] < PAIRS]:
         asked = state.ledger.fresh_batch(dict.fromkeys(running, (GIVE_UP, GIVE_UP)), "watch")
         given = state.ledger.record_fresh(asked, (yield asked))

@@ -1,4 +1,4 @@
-"""How much each case counts: a stratum keeps its share of the test set however much of it was seen."""
+"""Weights of the cases: a stratum keeps its share of the test set, however much of it was seen."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from engine.gate.design import Design
 
 
 def weights(design: Design, name: str | None, present: Bools) -> Floats:
-    """``[cases]``: weights of the cases that are ``present``, for the mean over a slice (``None``: all gating cases).
+    """Returns ``[cases]``: weights of the ``present`` cases for the mean over a slice (``None``: all gating cases).
 
-    They sum to 1; a stratum of which nothing is present is left out and the others stand for it. All 0 without any.
+    They sum to 1, or are all 0 without any case. A stratum without a present case is left out, and the others represent
+    it.
     """
     inside = design.inside(name)
     here = inside & present
     size = np.bincount(design.strata[inside], minlength=int(design.strata.max(initial=0)) + 1)
     got = np.bincount(design.strata[here], minlength=len(size))
+    # Early looks see a hash-ordered part of each stratum. Weighting by its full size keeps the mix of the test set.
     share = np.divide(size, got, out=np.zeros(len(size)), where=got > 0)
     result: Floats = np.where(here, share[design.strata], 0.0)
     total = result.sum()
@@ -24,5 +26,5 @@ def weights(design: Design, name: str | None, present: Bools) -> Floats:
 
 
 def by_unit(design: Design, values: Floats) -> Floats:
-    """Sums over the cases of each cluster."""
+    """Returns the sum over the cases of each cluster."""
     return np.bincount(design.units, weights=values, minlength=len(design.unit_names)).astype(np.float64)

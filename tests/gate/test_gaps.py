@@ -49,7 +49,7 @@ def test_runs_that_a_gap_buys_do_not_turn_a_block_into_a_pass(cell):
     assert play(plan, score)[0].status is BLOCKED
     gap, _ = play(plan, without(cell, score))
     assert (gap.status, [reason.code for reason in gap.reasons]) == (ERROR, [ReasonCode.MISSING_CELLS])
-    assert gap.reasons[0].sentence == ("1 call gave no usable answer, and whether this blocks depends on its answer.")
+    assert gap.reasons[0].sentence == ("1 call gave no usable answer. The verdict depends on its answer.")
 
 
 # What stands behind it, with conversations that are short enough to see it
@@ -131,9 +131,7 @@ def test_what_would_block_for_some_answer_is_an_error():
     script = Script(lambda scores: BLOCKED if scores[0, 0, 0] == 1 else APPROVED)
     decision, _ = script.decide(only((0, 0, 0), (1, 0, 0)))
     assert (decision.status, len(decision.reasons)) == (ERROR, 1)
-    assert decision.reasons[0].sentence == (
-        "2 calls gave no usable answer, and whether this blocks depends on their answers."
-    )
+    assert decision.reasons[0].sentence == ("2 calls gave no usable answer. The verdict depends on their answers.")
 
 
 def test_a_course_that_a_gap_hid_asks_for_what_is_new_in_it_and_nothing_twice():

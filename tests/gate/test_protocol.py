@@ -304,7 +304,7 @@ def test_smoke_stops_a_candidate_that_fails_everything():
     assert (decision.status, codes(decision)) == (BLOCKED, [ReasonCode.SMOKE])
     assert [(b.purpose, len(b)) for b in batches] == [("smoke", 40), ("smoke", 40)]
     assert decision.reasons[0].sentence == (
-        "20 of the first 20 cases broke, and broke again when re-run; nothing more was run."
+        "20 of the first 20 cases broke, and failed again when re-run. The run stopped there."
     )
 
 
@@ -381,14 +381,14 @@ def test_the_lock_keeps_a_drifted_provider_from_blocking():
 
 def test_a_clear_fall_locks_with_twenty_cases_three_times():
     _, batches = play(plan_of(1000), noisy("x", lambda case, arm: 0.9 - 0.4 * arm))
-    locks = [b for b in batches if b.purpose == "lock"]
+    locks = [b for b in batches if b.purpose == "confirmation"]
     assert [len(b) for b in locks] == [20 * 3 * 2]
 
 
 def test_a_refuted_signal_is_not_shown_as_worse():
     for k in range(20):
         decision, batches = play(plan_of(200, digest=f"{k:064d}"), drifting(1.0, 0.8))
-        if decision.status is not BLOCKED and any(b.purpose == "lock" for b in batches):
+        if decision.status is not BLOCKED and any(b.purpose == "confirmation" for b in batches):
             assert decision.overall.interval.high is None or decision.overall.interval.high >= 0
             assert decision.overall.reading != "worse"
             return
@@ -409,7 +409,7 @@ def test_without_a_history_undecided_slices_get_two_more_runs():
 def test_a_second_lock_runs_cases_that_the_first_did_not():
     for k in range(40):
         _, batches = play(plan_of(1000, digest=f"{k:064d}"), drifting(0.98, 0.9))
-        locks = [set(b.cases.tolist()) for b in batches if b.purpose == "lock"]
+        locks = [set(b.cases.tolist()) for b in batches if b.purpose == "confirmation"]
         if len(locks) > 1:
             assert locks[1] - locks[0]
             return
@@ -463,7 +463,7 @@ def test_a_broken_case_elsewhere_does_not_make_a_block_pass(added, verdict):
 def test_a_fall_that_fresh_runs_have_answered_needs_no_review_any_more():
     """6 of 60 fall in the first runs, and never again: the lock does not hold."""
     decision, batches = play(plan_of(60), lambda case, arm, r: float(not arm or case > 5 or r > 0))
-    assert "lock" in {b.purpose for b in batches}
+    assert "confirmation" in {b.purpose for b in batches}
     assert NEEDS_REVIEW not in {reason.status for reason in decision.reasons}
 
 
@@ -473,7 +473,7 @@ def test_a_fall_that_fresh_runs_have_answered_needs_no_review_any_more():
 def test_more_than_two_percent_missing_is_an_error():
     decision, _ = play(plan_of(39), lambda case, arm, r: None if arm and case < 2 else 1.0)
     assert (decision.status, codes(decision)) == (ERROR, [ReasonCode.MISSING_CELLS])
-    assert decision.reasons[0].sentence == "2 of 39 candidate calls gave no usable answer; nothing was decided."
+    assert decision.reasons[0].sentence == "2 of 39 candidate calls gave no usable answer, so there is no verdict."
     assert decision.reasons[0].cases == ("c0", "c1")
 
 
@@ -505,7 +505,7 @@ def test_a_missing_cell_that_could_hide_a_block_is_an_error():
     for plan in plans:
         decision, _ = play(plan, lambda case, arm, r: None if case == 4 and arm else breaks(worse)(case, arm, r))
         assert (decision.status, decision.reasons[0].code) == (ERROR, ReasonCode.MISSING_CELLS)
-        assert "would block had it gone against the candidate" in decision.reasons[0].sentence
+        assert "If it failed for the candidate, the comparison would block" in decision.reasons[0].sentence
 
 
 def test_a_missing_cell_buys_no_runs_that_the_whole_would_not_have_had():
@@ -520,15 +520,15 @@ def test_a_missing_cell_buys_no_runs_that_the_whole_would_not_have_had():
     assert looks(lost=None) == looks(lost=(0, 0, 0)) == looks(lost=(0, 1, 0)) == 1
 
 
-@pytest.mark.parametrize("purpose", ["breaks", "protected", "lock", "smoke"])
+@pytest.mark.parametrize("purpose", ["breaks", "protected", "confirmation", "smoke"])
 def test_missing_fresh_runs_never_approve_what_they_would_have_blocked(purpose):
     plan = {
         "breaks": plan_of(100, slices=slices(100, adversarial=10), gate=MUST_PASS),
         "protected": plan_of(100, protected=protect(100, 3)),
-        "lock": plan_of(30),
+        "confirmation": plan_of(30),
         "smoke": plan_of(100),
     }[purpose]
-    broken_cases = {"breaks": {3}, "protected": {3}, "lock": set(range(8)), "smoke": set(range(100))}[purpose]
+    broken_cases = {"breaks": {3}, "protected": {3}, "confirmation": set(range(8)), "smoke": set(range(100))}[purpose]
     answer = breaks(broken_cases)
     assert play(plan, answer)[0].status is BLOCKED
     decision, _ = play(plan, lambda case, arm, r: None if r >= 1000 else answer(case, arm, r))
@@ -540,7 +540,7 @@ def test_how_many_fresh_runs_are_missing_is_said():
     decision, _ = play(plan, lambda case, arm, r: None if r >= 1000 and arm else breaks({3})(case, arm, r))
     assert decision.status is ERROR
     assert decision.reasons[0].sentence == (
-        "6 calls gave no usable answer, and slice `adversarial` would block had they gone against the candidate."
+        "6 calls gave no usable answer. If they failed for the candidate, slice `adversarial` would block."
     )
 
 
@@ -565,7 +565,7 @@ def test_a_cost_that_can_not_be_told_from_its_limit_is_inconclusive():
     costs = Answers(same, cost=lambda case, arm, r: 1.0 + (case * 7 % 11) / 5 * arm * 0.2)
     decision, _ = play(plan_of(40), costs)
     assert (decision.status, decision.cost.reading) == (UNDERPOWERED, "cant_tell")
-    assert "may be above or below its limit of +20%" in decision.reasons[0].sentence
+    assert "is within its limit of +20%" in decision.reasons[0].sentence
 
 
 def test_the_cost_gate_can_be_switched_off():
@@ -759,7 +759,7 @@ def test_a_new_prompt_with_few_cases_can_not_show_that_its_floor_holds():
     decision, _ = play(plan, same)
     assert decision.status is NEEDS_REVIEW
     assert decision.reasons[0].sentence == (
-        "Base has no version of this prompt, and no floor was shown to hold: a person must approve it."
+        "The base has no version of this prompt, and no floor was shown to hold, so it needs a review."
     )
 
 

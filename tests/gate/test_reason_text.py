@@ -38,7 +38,7 @@ def test_a_drop():
 def test_where_planned_runs_decided_and_all_runs_say_otherwise_both_are_said():
     up = effect(change=0.02, interval=Interval(low=-0.1, high=0.02), better=3)
     assert reason_text.drop(up, None) == (
-        "Slice `adversarial` fell beyond chance in planned runs, and again in fresh ones; over all runs: +2.0, interval "
+        "Slice `adversarial` fell significantly in planned runs, and again when re-run. Over all runs: +2.0, interval "
         "−10.0 … +2.0; 4 cases scored lower, 3 higher."
     )
     assert reason_text.lone_drop(up, None, 0.05).startswith(
@@ -109,8 +109,10 @@ def test_guarded_cases_are_all_named_beside_the_churn_elsewhere(status, compared
 
 
 def test_forbidden_answers():
-    assert reason_text.forbidden(["a"]) == "1 case broke, and the answer holds text that it forbids (`must_not`): `a`."
-    assert reason_text.forbidden(["a", "b"]).startswith("2 cases broke, and the answers hold text that they forbid")
+    assert (
+        reason_text.forbidden(["a"]) == "1 case broke with an answer that contains text it forbids (`must_not`): `a`."
+    )
+    assert reason_text.forbidden(["a", "b"]).startswith("2 cases broke with an answer that contains text they forbid")
 
 
 def test_protected_cases():
@@ -165,40 +167,39 @@ def test_what_was_ruled_out_and_why_a_default_margin_is_no_smaller():
 def test_missing_cells():
     assert (
         reason_text.missing_cells((38, 0), (200, 200))
-        == "38 of 200 baseline calls gave no usable answer; nothing was decided."
+        == "38 of 200 baseline calls gave no usable answer, so there is no verdict."
     )
     both = reason_text.missing_cells((38, 1), (1200, 1200))
     assert both.startswith("38 of 1,200 baseline calls and 1 of 1,200 candidate calls gave")
     assert reason_text.missing_doubt(1, "the comparison") == (
-        "1 call gave no usable answer, and the comparison would block had it gone against the candidate."
+        "1 call gave no usable answer. If it failed for the candidate, the comparison would block."
     )
-    assert (
-        reason_text.missing_choice(1) == "1 call gave no usable answer, and whether this blocks depends on its answer."
-    )
-    assert (
-        reason_text.missing_choice(2)
-        == "2 calls gave no usable answer, and whether this blocks depends on their answers."
-    )
+    assert reason_text.missing_choice(1) == "1 call gave no usable answer. The verdict depends on its answer."
+    assert reason_text.missing_choice(2) == "2 calls gave no usable answer. The verdict depends on their answers."
 
 
 def test_costs():
     assert reason_text.cost(0.89, 0.2) == "Cost rose by 89% per case (limit 20%)."
-    assert reason_text.cost(None, 0.2) == "Calls that cost nothing cost something now (limit +20%)."
+    assert reason_text.cost(None, 0.2) == "Calls were free and now cost money (limit +20%)."
     assert reason_text.cost_uncertain(-0.05, 0.2, measured=True) == (
-        "The change of cost per case (estimated −5%) may be above or below its limit of +20%."
+        "The data can't show whether the change of cost per case (estimated −5%) is within its limit of +20%."
     )
     assert reason_text.cost_uncertain(None, 0.2, measured=False).startswith("The cost per case is unknown")
-    assert reason_text.cost_uncertain(None, 0.2, measured=True).startswith("The change of cost per case may be")
+    assert reason_text.cost_uncertain(None, 0.2, measured=True).startswith(
+        "The data can't show whether the change of cost per case is"
+    )
 
 
 def test_latencies():
     assert reason_text.latency(1.0, 3.0, 0.5, certain=True) == (
         "Answers are slower than allowed (median 1.0 s → 3.0 s, limit +50%)."
     )
-    assert reason_text.latency(1.0, 1.5, 0.5, certain=False).startswith("Latency may be above or below its limit")
-    assert reason_text.latency(None, None, 0.5, certain=False).startswith("No pair of concurrent calls")
+    assert reason_text.latency(1.0, 1.5, 0.5, certain=False).startswith(
+        "The data can't show whether latency is within its limit"
+    )
+    assert reason_text.latency(None, None, 0.5, certain=False).startswith("No pair of calls was made side by side")
 
 
 def test_new_prompts():
     assert reason_text.new_lineage(floors=True) == "This prompt is new: it was judged against its floors."
-    assert "a person must approve it" in reason_text.new_lineage(floors=False)
+    assert "needs a review" in reason_text.new_lineage(floors=False)

@@ -60,7 +60,7 @@ def test_what_always_fails_can_not_fall_and_is_not_approved(gate):
         "code": "always_fails",
         "status": VerdictStatus.NEEDS_REVIEW,
         "sentence": (
-            "Both versions fail every case that ran, so no drop could show: compare `expected` with their answers."
+            "Both versions fail every case that ran, so a drop can't be seen. Compare `expected` with the answers."
         ),
         "metric": "exact",
     }
@@ -251,7 +251,7 @@ def test_a_protected_case_whose_runs_are_missing():
     assert only(plan, lambda c, arm, r: None if r >= 1000 and arm and r % 2 else answer(c, arm, r)) == {
         "code": "missing_cells",
         "status": VerdictStatus.ERROR,
-        "sentence": "2 calls gave no usable answer, and a protected case would block had they gone against the candidate.",
+        "sentence": "2 calls gave no usable answer. If they failed for the candidate, a protected case would block.",
         "look": 1,
     }
 
@@ -265,7 +265,7 @@ def test_smoke():
     assert told(decision.reasons[0]) == {
         "code": "smoke",
         "status": VerdictStatus.BLOCKED,
-        "sentence": f"{len(failed)} of the first 20 cases broke, and broke again when re-run; nothing more was run.",
+        "sentence": f"{len(failed)} of the first 20 cases broke, and failed again when re-run. The run stopped there.",
         "cases": tuple(f"c{case}" for case in sorted(failed)),
     }
 
@@ -313,7 +313,7 @@ def test_costs_that_can_not_be_told_from_their_limit():
     assert only(plan_of(40), unsure) == {
         "code": "cost_uncertain",
         "status": VerdictStatus.UNDERPOWERED,
-        "sentence": "The change of cost per case (estimated +20%) may be above or below its limit of +20%.",
+        "sentence": "The data can't show whether the change of cost per case (estimated +20%) is within its limit of +20%.",
         "estimate": 0.202,
         "interval": (0.165, 0.239),
         "margin": 0.2,
@@ -346,7 +346,7 @@ def test_latency_that_can_not_be_told_from_its_limit():
     assert reason == {
         "code": "latency",
         "status": VerdictStatus.UNDERPOWERED,
-        "sentence": "Latency may be above or below its limit (median 2.0 s → 3.0 s, limit +50%).",
+        "sentence": "The data can't show whether latency is within its limit (median 2.0 s → 3.0 s, limit +50%).",
         "margin": 0.5,
     }
 
@@ -415,8 +415,8 @@ def test_a_new_prompt():
     assert only(plan_of(50, paired=False), same) == {
         "code": "new_lineage",
         "status": VerdictStatus.NEEDS_REVIEW,
-        "sentence": "This prompt is new and there is nothing to compare it with: a person must approve it, or the base "
-        "sets a floor or a reference.",
+        "sentence": "This prompt is new and has nothing to be compared with. It needs a review, or a floor or reference "
+        "in the base configuration.",
     }
     judged = reasons(plan_of(200, paired=False, gate=GateConfig(floor=Floor(overall=0.9))), same)
     assert judged[1]["sentence"] == "This prompt is new: it was judged against its floors."

@@ -113,7 +113,7 @@ def test_an_outcome_that_is_missing_from_the_file_is_named():
 
 
 def test_a_history_of_other_cases_is_refused():
-    with pytest.raises(SourceError, match="80 cases but the history of 79"):
+    with pytest.raises(SourceError, match="80 cases, but its history has 79"):
         replay(experiment().model_copy(update={"history": experiment().history[:-1]}))
 
 

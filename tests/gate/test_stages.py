@@ -385,7 +385,7 @@ def test_what_an_earlier_lock_saw_counts():
     state = signalled(plan_of(60), breaks(*range(6)))
     assert lead(confirm_harm(state), lambda c, a, run: float(a == 1 or c > 5))[0] is False
     assert lead(confirm_harm(state), breaks(*range(6)))[0] is False
-    assert {rows.shape for rows in state.locked.values()} == {(2, 6, 1)}
+    assert {rows.shape for rows in state.confirmed_runs.values()} == {(2, 6, 1)}
 
 
 def test_a_lock_runs_only_cases_of_the_rejected_slice_that_moved():
