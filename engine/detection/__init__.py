@@ -1,1 +1,1 @@
-"""The rooms of engine/detection/detect.py: files of a commit, configurations, models, test cases, one lineage."""
+"""Parts of detection: files of a commit, configurations, models, test cases, and the changes of one lineage."""

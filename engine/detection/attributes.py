@@ -1,4 +1,4 @@
-"""Changes of ``.gitattributes`` by which git may write other bytes into a checkout than a commit holds."""
+"""Finds changes of ``.gitattributes`` that let git write other bytes into a checkout than a commit holds."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from schemas.verdicts import Reason, ReasonCode
 
 NAME = ".gitattributes"
 REWRITING = {"filter", "ident", "working-tree-encoding", "export-ignore", "export-subst"}
-"""Attributes that change or leave out content. Line ends are harmless, and so is how differences are shown."""
+"""Attributes that change or leave out content. Attributes for line ends and diffs are harmless."""
 MACRO = "[attr]"
 NAMED = 3
 
 
 def attribute_reasons(sides: Sides) -> Iterator[Reason]:
-    """A reason for each changed file with lines that may rewrite a text file, added or removed."""
+    """Yields a reason for each changed file in which lines that may rewrite a text file were added or removed."""
     for path in sorted(path for path in sides.changes.touched if path.rpartition("/")[2] == NAME):
         before, after = (list(_rewriting(files, path)) for files in (sides.base, sides.merged))
         if before != after:
@@ -28,19 +28,18 @@ def attribute_reasons(sides: Sides) -> Iterator[Reason]:
             listed = "; ".join(f"`{shown(line.replace('`', chr(39)))}`" for line in differing[:NAMED])
             yield approval(
                 ReasonCode.UNMEASURED,
-                f"{shown(path)} changes what git writes into a checkout ({listed}): what is read there was not "
-                "measured.",
+                f"{shown(path)} changes what git writes into a checkout ({listed}). That content was not measured.",
             )
 
 
 def _rewriting(files: Files, path: str) -> Iterator[str]:
-    """Yields the lines that give a text file, or a macro, such an attribute; a path that can't be read is a line
-    itself."""
+    """Yields the lines that give such an attribute to a text file or a macro. An unreadable file yields one line."""
     if files.entry(path) is None:
         return
     if path not in files:
-        yield "what can't be read"
+        yield "can't be read"
         return
+    # Only the top file may define macros, but any file below may use them.
     rewriting = REWRITING | _macros(files.get(NAME, b""))
     for words in _lines(files[path]):
         if rewriting & {_attribute(word) for word in words[1:]} and _may_be_text(words[0]):
@@ -48,7 +47,7 @@ def _rewriting(files: Files, path: str) -> Iterator[str]:
 
 
 def _macros(top: bytes) -> set[str]:
-    """The macros of the top file that stand for such an attribute."""
+    """Returns the macros of the top file that include such an attribute."""
     return {
         words[0].removeprefix(MACRO)
         for words in _lines(top)
@@ -66,7 +65,8 @@ def _attribute(word: str) -> str:
 
 
 def _may_be_text(pattern: str) -> bool:
-    """Returns whether a pattern may mean a prompt, a partial or a test set: all but those for files of other kinds."""
+    """Returns whether a pattern may match a prompt, partial or test set. Only plain patterns for other file types
+    don't."""
     ending = "." + pattern.rstrip('"').rpartition(".")[2]
     plain = "." in pattern and ending[1:].isalnum()
     return not plain or ending.lower() in (*PART_SUFFIXES, *TEST_SUFFIXES)

@@ -20,11 +20,11 @@ ROOTS = (".github/workflows", ".github/actions")
 ACTIONS = ("action.yml", "action.yaml")
 MENTION = re.compile(r"prompt[\W_]{0,2}verdict", re.IGNORECASE)
 MOST_FILES = 2_000
-"""Files that are followed. A repository with more is judged by those."""
+"""The most files that are followed. The rest of a larger repository is not read."""
 MOST_SCRIPT = 64 * 1024
-"""Bytes of a script in which further scripts are looked for."""
+"""The largest script, in bytes, that is searched for further scripts."""
 MOST_WORDS = 2_000
-"""Of one file: words that may be paths."""
+"""The most words of one file that are tried as paths."""
 YAML = (".yml", ".yaml")
 BUILDERS = {
     "make": ("Makefile", "makefile", "GNUmakefile"),
@@ -33,9 +33,9 @@ BUILDERS = {
     "pnpm": ("package.json",),
     "yarn": ("package.json",),
 }
-"""Commands with the file that says what they do."""
+"""Build commands, with the files that define them."""
 ENTRIES = ("main", "pre", "post", "image", "entrypoint", "pre-entrypoint", "post-entrypoint")
-"""Keys by which an action names its own files."""
+"""Keys under which an action names its own files."""
 OWN_FOLDER = re.compile(r"\$\{\{\s*github\.action_path\s*\}\}|\$\{?GITHUB_ACTION_PATH\}?")
 WORKSPACE = re.compile(r"\$\{\{\s*github\.workspace\s*\}\}/?|\$\{?GITHUB_WORKSPACE\}?/?")
 WORD = re.compile(r"[\w.@+/-]+")
@@ -44,18 +44,18 @@ ELSEWHERE = re.compile(r"[\w.-]+/[\w.-]+/(.+)@[^@]+")
 
 
 class Read(NamedTuple):
-    """One file, read."""
+    """What one file says: whether it mentions this gate, and the files it refers to."""
 
     mentions: bool
     refers: tuple[tuple[str, ...], ...] = ()
-    """For each file that it may use: paths of which the first that is there counts."""
+    """Candidate paths of each file that it may use. The first path that exists counts."""
 
 
 class Callers:
-    """The files of one tree that lead a workflow to us.
+    """The files of one tree through which a workflow calls this gate.
 
-    ``also`` are actions that no workflow of this tree need use; ``known`` is shared by trees whose files are mostly
-    the same, so that each is read once.
+    ``also`` adds actions that no workflow of this tree may use. ``known`` is a cache shared by trees with mostly the
+    same files, so that each file is read once.
     """
 
     def __init__(self, files: Files, also: frozenset[str], known: dict[tuple[str, str], Read]) -> None:
@@ -72,6 +72,7 @@ class Callers:
         while waiting and len(self._uses) < MOST_FILES:
             self._files.fetch(waiting)
             read = {path: self._read(path) for path in waiting}
+            # All candidates at once: one call to git per level instead of one per file.
             self._files.fetch({path for one in read.values() for paths in one.refers for path in paths})
             found: set[str] = set()
             for path, one in read.items():
@@ -82,7 +83,8 @@ class Callers:
             waiting = sorted(found - self._uses.keys())
 
     def _first(self, paths: tuple[str, ...]) -> str | None:
-        """The first that is a file; or a link or submodule, which may hold anything."""
+        """Returns the first path that exists and is no folder. A link or submodule counts, since it may contain
+        anything."""
         for path in paths:
             entry = self._files.entry(path)
             if entry is not None and entry.mode != FOLDER:
@@ -92,12 +94,13 @@ class Callers:
     def _read(self, path: str) -> Read:
         entry = self._files.entry(path)
         if entry is None or path not in self._files:
-            return Read(mentions=True)  # a link, a submodule or a giant: it may call anything
+            return Read(mentions=True)  # a link, a submodule or a huge file may call anything
         key = (path, entry.blob)
         if key not in self._known:
             self._known[key] = _read(path, self._files[path])
         return self._known[key]
 
+    # Goes backwards from the files that mention this gate to all files that use them.
     def _calling(self) -> frozenset[str]:
         users: dict[str, set[str]] = {}
         for path, used in self._uses.items():
@@ -124,12 +127,13 @@ def _read(path: str, raw: bytes) -> Read:
     try:
         document = read_yaml(Source(path, text))
     except SourceError:
+        # An unreadable file counts as a caller, because leaving it out could hide a change of the gate.
         return Read(mentions=True)  # GitHub may understand what we don't
     return Read(named or any(MENTION.search(one) for one in _texts(document)), tuple(_refers(path, document)))
 
 
 def _nodes(document: Node) -> Iterator[Node]:
-    """Yields every value. Aliases are met as often as they are used; the parser bounds them."""
+    """Yields every value. Aliases are repeated at each use; the parser bounds their number."""
     waiting = [document]
     while waiting:
         node = waiting.pop()
@@ -165,10 +169,13 @@ def _said(fields: Mapping[str, Node], name: str) -> str:
 
 
 def _used(text: str) -> Iterator[tuple[str, ...]]:
-    """Where a local action or a reusable workflow may lie. A checkout below a folder puts that folder before it."""
+    """Yields the possible paths of a local action or reusable workflow.
+
+    A workflow may check a repository out below a folder and then name that folder first.
+    """
     local = text if text.startswith((".", "/")) else ""
     if elsewhere := ELSEWHERE.fullmatch(text):
-        local = elsewhere[1]  # an action of a repository, maybe of this one
+        local = elsewhere[1]  # an action of a repository, maybe this one
     for place in _inside(local) if local else ():
         steps = place.split("/")
         while steps:
@@ -179,7 +186,7 @@ def _used(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def _run(text: str, places: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The files of the repository that a script may run."""
+    """Yields the files of the repository that a script may run."""
     words = dict.fromkeys(WORD.findall(WORKSPACE.sub("", text)))
     for module in MODULE.findall(text):
         name = module.replace(".", "/")
@@ -191,6 +198,6 @@ def _run(text: str, places: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 
 def _inside(path: str) -> tuple[str, ...]:
-    """Returns the path within the repository, or nothing where it leads out of it."""
+    """Returns the path within the repository, or an empty tuple if it leaves the repository."""
     found = posixpath.normpath(path.lstrip("/"))
     return () if found == "." or found.startswith("..") else (found,)

@@ -1,4 +1,4 @@
-"""Which cases gate, and what the head does to them."""
+"""Compares the test cases of the base with those of the head."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from schemas.values import Value
 
 
 class CaseChanges(Value):
-    """What the head does to a test set: new cases, and ids of base's that it lacks or writes differently."""
+    """Changes of a test set by the head: new cases, and the ids of the base's cases that it removes or edits."""
 
     added: tuple[TestCase, ...] = ()
     removed: tuple[str, ...] = ()
     edited: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
-    """Keys that nothing reads and whose values differ."""
+    """Changed keys that the reader ignores."""
 
     @property
     def words(self) -> str:
-        """``cases: 2 added, 1 removed``; empty when nothing changes."""
+        """A summary such as ``cases: 2 added, 1 removed``. Empty if nothing changes."""
         counts = {"added": len(self.added), "removed": len(self.removed), "edited": len(self.edited)}
         parts = [f"{count} {word}" for word, count in counts.items() if count]
         if self.unread:

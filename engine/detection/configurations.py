@@ -1,4 +1,4 @@
-"""The configurations of a repository, each for its folder: at base, and after the merge."""
+"""Configurations of a repository, one for each folder: at the base and after the merge."""
 
 from __future__ import annotations
 
@@ -22,33 +22,36 @@ class Place(NamedTuple):
     """One folder's configuration."""
 
     root: str
-    """The folder that it is for; empty: the repository's root."""
+    """The folder that the configuration applies to. Empty: the root of the repository."""
     path: str
-    """Where it lies: at base, else at the head."""
+    """Path of the file at the base, or at the head if it is new."""
     base: Config | None
     head: Config | None
     touched: bool = False
     """Whether the pull request changes it."""
     broken: ConfigError | None = None
-    """Why base's can't be read."""
+    """Why the base's file can't be read."""
 
 
 def folder_for(path: str) -> str:
-    """The folder that the configuration at ``path`` is for: where it lies, or the one around ``.github``."""
+    """Returns the folder that the configuration at ``path`` applies to: its own, or the parent of ``.github``."""
     folder = path.rpartition("/")[0]
     return folder.removesuffix(".github").removesuffix("/") if folder.rpartition("/")[2] == ".github" else folder
 
 
 def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ...], tuple[Finding, ...]]:
-    """Returns every folder that has a configuration at base or gets one in the head, by folder, and what is worth a
-    warning.
+    """Returns every folder with a configuration at the base or the head, sorted, and warnings.
 
-    Raises ConfigError for a head that can't be read; for a base that can't be read, unless the head fixes it or nothing
-    of that folder is touched; for two configurations of one folder.
+    Raises ConfigError if the head's file can't be read, or if one folder has two configurations. It also raises if the
+    base's file can't be read, unless the head fixes it or the pull request doesn't touch the folder.
     """
     found = [entry.path for entry in tree.find(sides.base.commit, [f"**/{NAME}", f"**/{MISNAMED}"])]
     warnings = [
-        Finding(what=f"this file isn't read: a configuration is named {NAME}", where=shown(path), hint="rename it")
+        Finding(
+            what=f"this file is ignored, because a configuration must be named {NAME}",
+            where=shown(path),
+            hint="rename it",
+        )
         for path in found
         if path.endswith(MISNAMED)
     ]
@@ -87,32 +90,35 @@ def _place(root: str, path: str | None, sides: Sides, *, touched: bool) -> Place
 
 
 def read_configurations(files: Files) -> dict[str, Config]:
-    """Returns every configuration of a tree by the folder that it is for. Raises ConfigError for one that can't be
-    read."""
+    """Returns every configuration of a tree by the folder that it applies to.
+
+    Raises ConfigError if one can't be read.
+    """
     roots = _by_folder(path for path in files.find([f"**/{NAME}"]) if path.endswith(NAME))
     files.fetch(roots.values())
     return {root: _read(files, path) for root, path in roots.items()}
 
 
 def configuration_around(path: str, places: Sequence[Place]) -> Config:
-    """Base's configuration of the innermost folder around ``path``; the defaults where there is none."""
+    """Returns the base's configuration of the innermost folder around ``path``, or the defaults if there is none."""
     around = [place for place in places if place.base and (not place.root or path.startswith(f"{place.root}/"))]
     innermost = max(around, key=lambda place: len(place.root), default=None)
     return (innermost and innermost.base) or Config(version=1)
 
 
 def mode_of(places: Sequence[Place], concerned: Sequence[Config], *, calling: bool, about: Iterable[str] = ()) -> Mode:
-    """Returns whether the pull request is only informed about: every configuration that judges a part of it must say
-    so.
+    """Returns ``inform`` if every configuration that judges a part of the pull request says so, else ``enforce``.
 
-    ``concerned`` judge its lineages and settings. A configuration that is new in the head is judged by the one around
-    it, as is each path in ``about``, which a reason of the whole pull request is about. How workflows call us
-    (``calling``) is every configuration's concern. What can't be read enforces.
+    ``concerned`` holds the configurations of its lineages and settings. A configuration that is new in the head is
+    judged by the one around it. So is each path in ``about``, the subjects of reasons for the pull request as a whole.
+    If the way workflows call this gate changes (``calling``), every configuration counts. An unreadable configuration
+    enforces.
     """
     paths = [*about, *(place.path for place in places if place.base is None)]
     judging = [*concerned, *(configuration_around(path, places) for path in paths)]
     if calling:
         judging += [place.base for place in places if place.base] or [Config(version=1)]
+    # One enforcing configuration is enough: a lenient folder must not switch off a strict one.
     informs = bool(judging) and all(config.mode is Mode.INFORM for config in judging)
     return Mode.INFORM if informs and not any(place.broken for place in places) else Mode.ENFORCE
 
@@ -121,6 +127,7 @@ def _by_folder(paths: Iterable[str]) -> dict[str, str]:
     roots: dict[str, str] = {}
     for path in sorted(paths):
         other = roots.setdefault(folder_for(path), path)
+        # With two files for one folder, a pull request could swap which one counts.
         if other != path:
             raise ConfigError(
                 f"{shown(other)} is for the same folder", where=shown(path), hint="keep one of the two files"
@@ -144,5 +151,5 @@ def _read(files: Files, path: str) -> Config:
     if obstacle := files.obstacle(path):
         raise ConfigError(obstacle.what, where=obstacle.where, hint=obstacle.hint)
     if path not in files:
-        raise ConfigError("this is a folder, not a configuration", where=shown(path), hint="rename the folder")
+        raise ConfigError("this is a folder, not a configuration file", where=shown(path), hint="rename the folder")
     return read_config(path, files[path])

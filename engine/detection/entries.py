@@ -1,4 +1,4 @@
-"""A lineage as it is configured, and whether a pull request can affect it at all."""
+"""A lineage as configured at the base and the head."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from schemas.detection import PolicyChange
 
 
 class Entry(NamedTuple):
-    """A lineage as base configures it, or the head where it is new there."""
+    """A lineage as the base configures it, or as the head does if the lineage is new."""
 
     name: str
     """Unique in the pull request."""
     key: str
-    """As the configuration names it."""
+    """Its key in the configuration."""
     root: str
     config: Config
-    """Base's; the head's in the pull request that installs us."""
+    """The base's configuration. In the pull request that installs the gate, the head's."""
     lineage: LineageConfig
-    """What judges: base's; the head's for a new lineage."""
+    """The settings that judge: the base's, or the head's for a new lineage."""
     head_config: Config
     head_lineage: LineageConfig | None
-    """What the head says about it; ``None``: nothing any more."""
+    """The head's settings. ``None``: the head removes the lineage."""
     policy: tuple[PolicyChange, ...] = ()
-    """Changed settings that concern it."""
+    """Changed settings that concern this lineage."""
     new: bool = False
     adopted: bool = False
-    """Of the pull request that installs us: linted, never paid for."""
+    """Whether the pull request installs the gate. Its lineages are checked without paid calls."""
 
     @property
     def prompt(self) -> str:
-        """The prompt's path in the repository, as base has it."""
+        """Path of the prompt in the repository at the base."""
         return below(self.root, self.lineage.prompt)
 
     @property
     def head_prompt(self) -> str:
-        """The prompt's path in the repository, as the head has it."""
+        """Path of the prompt in the repository at the head."""
         return below(self.root, (self.head_lineage or self.lineage).prompt)
 
     @property
@@ -48,9 +48,9 @@ class Entry(NamedTuple):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Every path in the repository that base or head name for it and that is watched.
+        """Every watched path in the repository that the base or the head names for it.
 
-        A reference is none of them: nothing measures its changes.
+        A reference is not among them: its changes are not measured.
         """
         return tuple(
             below(self.root, path)

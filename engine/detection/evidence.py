@@ -1,4 +1,7 @@
-"""What a lineage is judged with: cases, rubric, people's grades. Base's count; what the head does to them is said."""
+"""What a lineage is judged with: cases, rubric and people's grades.
+
+The base's versions count, so a pull request can't weaken its own test. Changes by the head are reported.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ T = TypeVar("T")
 
 
 class Gating(NamedTuple):
-    """The gating test set and what the head does to it."""
+    """The gating test set and its changes by the head."""
 
     tests: TestSet | None
     cases: CaseChanges
@@ -52,7 +55,7 @@ class Grading(NamedTuple):
 
 
 def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
-    """Reads the gating cases, and compares them with the head's where the pull request touches them."""
+    """Reads the gating cases. If the pull request touches them, compares them with the head's."""
     path = _path(entry, entry.lineage.tests)
     old, new = entry.lineage, entry.head_lineage or entry.lineage
     gating = _test_set(sides.merged if entry.new else sides.base, path, versions.judge, old.columns)
@@ -60,6 +63,7 @@ def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
     if versions.after is None and not entry.new:
         return Gating(tests, CaseChanges(), (), ())
     head_path = _path(entry, new.tests)
+    # Most pull requests don't touch the test set, so the head's copy isn't even read.
     same = old.columns == new.columns and not _touched(versions, sides, path, head_path)
     if entry.new or same:
         return Gating(tests, CaseChanges(), (), () if tests else (_no_tests(entry, gating),))
@@ -90,16 +94,19 @@ def _changed_tests(
 
 
 def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
-    """Returns how a change of the test set's file ends."""
+    """Returns the effect of a change of the test set's file, and why."""
     if gating.reasons:
-        return End.NEEDS_REVIEW, "it removes or edits cases, or can't be read"
+        return End.NEEDS_REVIEW, "it removes or edits cases, or is unreadable"
     if difference.moved_only:
         return End.HARMLESS, "the same content at another path"
     return (End.MEASURED, "added cases") if gating.cases.added else (End.HARMLESS, "only layout or notes differ")
 
 
 def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Grading:
-    """Reads rubric and grades from base, and says whether the head changes them. ``found``: what differs of them."""
+    """Reads the rubric and people's grades at the base, and reports their changes by the head.
+
+    ``found`` holds the differences of the lineage's files.
+    """
     old, new = entry.lineage, entry.head_lineage or entry.lineage
     files = sides.merged if entry.new else sides.base
     rubric_path, labels_path = _path(entry, old.rubric), _labels(entry, old)
@@ -152,7 +159,7 @@ def _touched(versions: Versions, sides: Sides, path: str | None, head_path: str 
 def _test_set(
     files: Files, path: str | None, prompt: PromptFile | None, columns: Columns | None
 ) -> TestSet | Finding | None:
-    """Returns the cases in a file, or inline where no file is named; ``None`` where there are none."""
+    """Returns the cases of a file, or the inline ones if no file is named. ``None`` without cases."""
     if path is None:
         tests = attempt(lambda: inline_test_set(prompt)) if prompt else None
     else:
@@ -164,7 +171,9 @@ def _content(files: Files, path: str) -> bytes:
     if obstacle := files.obstacle(path):
         raise SourceError(obstacle.what, where=obstacle.where, hint=obstacle.hint)
     if path not in files:
-        raise SourceError("there is no such file", where=shown(path, 4096), hint="check the path in the configuration")
+        raise SourceError(
+            "this file doesn't exist", where=shown(path, 4096), hint="check the path in the configuration"
+        )
     return files[path]
 
 
@@ -172,5 +181,5 @@ def _no_tests(entry: Entry, why: TestSet | Finding | None) -> Reason:
     name, path = entry.name, entry.lineage.tests
     if isinstance(why, Finding):
         return failure(ReasonCode.UNREADABLE, f"{name}: the test set can't be read: {why}.")
-    where = f"{path} is empty or isn't there" if path else "name a file with tests:, or write testData into the prompt"
+    where = f"{path} is empty or doesn't exist" if path else "name a file under tests:, or add testData to the prompt"
     return failure(ReasonCode.NO_CASES, f"{name} has no test cases: {where}.")

@@ -1,4 +1,4 @@
-"""The files of one tree, read when they are asked for and not before."""
+"""Files of one tree, read lazily."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from schemas.trees import TreeEntry
 REGULAR = ("100644", "100755")
 FOLDER, LINK, SUBMODULE = "040000", "120000", "160000"
 FOREIGN = {LINK: "a symbolic link", SUBMODULE: "a submodule"}
-"""What isn't followed."""
+"""Kinds of entries that are not followed."""
 LARGEST = 16 * 2**20
-"""Bytes; what is larger is not fetched at all. Readers have far smaller limits of their own."""
+"""Bytes of the largest file that is fetched. Readers have far smaller limits of their own."""
 PAIRED = tuple(f"{stem}{suffix}" for stem in ("system", "user") for suffix in (".md", ".txt", ".j2", ".jinja"))
-"""Files that make a folder a prompt."""
+"""Names of the files that make a folder a prompt."""
 
 
 def below(folder: str, path: str) -> str:
-    """``path`` from ``folder`` (empty: the root), without ``.`` and doubled slashes. It holds no ``..``."""
+    """Returns ``path`` below ``folder`` (empty: the root), without ``.`` and doubled slashes. ``path`` must not hold
+    ``..``."""
     return "/".join(step for step in f"{folder}/{path}".split("/") if step not in ("", "."))
 
 
 def folder_of(prompt: str) -> str:
-    """The folder that a prompt's path names: itself, or the parent of either file of a pair."""
+    """Returns the folder that a prompt's path names: the path itself, or the parent of a file of a pair."""
     folder, _, name = prompt.rpartition("/")
     return folder if name in PAIRED else prompt
 
 
 class Files(Mapping[str, bytes]):
-    """Regular files of a tree by path. Links and submodules are not followed: they are not there.
+    """Regular files of a tree by path. Links and submodules are not followed and count as missing.
 
-    ``conflicts`` are paths of a merge that git can't merge: there is no file to read.
+    ``conflicts`` holds paths that git can't merge. They have no content.
     """
 
     def __init__(self, tree: SourceTree, commit: str, conflicts: Iterable[str] = ()) -> None:
@@ -44,77 +45,82 @@ class Files(Mapping[str, bytes]):
         self._contents: dict[str, bytes] = {}
 
     def fetch(self, paths: Iterable[str]) -> None:
-        """Reads many files at once: one question to git instead of one for each. Large files wait until asked for."""
+        """Reads many files with one request to git. Large files are read only on access."""
         wanted = dict.fromkeys(paths)
         unknown = [path for path in wanted if path not in self._entries]
         if unknown:
             found = self._tree.lookup(self.commit, unknown)
             self._entries |= {path: found.get(path) for path in unknown}
         there = (entry for path in wanted if (entry := self._regular(path)))
+        # Large files wait for the first access: most of them are named by a pattern and never read.
         blobs = [entry.blob for entry in there if (entry.size or 0) <= MAX_BYTES]
         missing = [blob for blob in dict.fromkeys(blobs) if blob not in self._contents]
         self._contents |= self._tree.read(missing)
 
     def find(self, globs: Iterable[str]) -> tuple[str, ...]:
-        """Paths of files that match a glob or lie in a folder of that name."""
+        """Returns the paths of files that match a glob or are below a folder of that name."""
         return tuple(entry.path for entry in self._tree.find(self.commit, tuple(globs)))
 
     def fetch_prompts(self, paths: Iterable[str]) -> None:
-        """``fetch`` for what may be files or folders that hold a pair of files."""
+        """Fetches prompts, each of which may be a file or a folder with a pair of files."""
         paths = list(paths)
         self.fetch(paths + [below(folder_of(path), name) for path in paths for name in PAIRED])
 
     def entry(self, path: str) -> TreeEntry | None:
-        """Returns what the tree has at ``path``: a file, a folder, a link, a submodule."""
+        """Returns the tree's entry at ``path``: a file, folder, link or submodule."""
         if path not in self._entries:
             parent = self._entries.get(path.rpartition("/")[0])
+            # Some paths to look up come from a prompt's text. A path below a file can't exist, so git isn't asked.
             inside_a_file = parent is not None and parent.mode != FOLDER
             self._entries[path] = None if inside_a_file else self._tree.lookup(self.commit, [path]).get(path)
         return self._entries[path]
 
     def barrier(self, path: str) -> TreeEntry | None:
-        """The link or submodule above ``path`` behind which it lies, if there is one."""
+        """Returns the link or submodule above ``path``, if any. The path is unreachable behind it."""
         above = path.rpartition("/")[0]
         while above and (entry := self.entry(above)) is None:
             above = above.rpartition("/")[0]
         return entry if above and entry is not None and entry.mode in FOREIGN else None
 
     def conflict(self, path: str) -> Finding | None:
-        """That git can't merge the file, if it can't."""
+        """Returns a finding if git can't merge the file."""
         if path not in self._conflicts:
             return None
         return Finding(
-            what="this branch and its base change this in ways that conflict",
+            what="this branch and its base have conflicting changes here",
             where=shown(path, 4096),
             hint="merge the base branch into this one and resolve the conflict",
         )
 
     def obstacle(self, path: str) -> Finding | None:
-        """Returns why there is no regular file or folder at ``path`` though something is; ``None``: there is, or
-        nothing is."""
+        """Returns why the entry at ``path`` can't be read. ``None`` if it can, or if nothing exists there."""
         entry = self.entry(path)
         if conflict := self.conflict(path):
             return conflict
         where = shown(path, 4096)
         if entry is None:
             above = self.barrier(path)
-            what = f"this lies behind {shown(above.path)}, {FOREIGN[above.mode]} that is not followed" if above else ""
+            what = (
+                f"this path is behind {shown(above.path)}, {FOREIGN[above.mode]}, which is not followed"
+                if above
+                else ""
+            )
             return Finding(what=what, where=where) if above else None
         if entry.mode in FOREIGN:
             what = f"this is {FOREIGN[entry.mode]}, which is not followed"
             return Finding(what=what, where=where, hint="commit the file")
         if entry.mode != FOLDER and (entry.size or 0) > LARGEST:
             size = f"{(entry.size or 0) / 2**20:.0f} MiB"
-            return Finding(what=f"the file has {size}", where=where, hint="a prompt has at most 1 MiB")
+            return Finding(what=f"the file is {size} large", where=where, hint="a prompt has at most 1 MiB")
         return None
 
     def link(self, path: str) -> str:
-        """Returns where the symbolic link at ``path`` points to, as it is written."""
+        """Returns the target of the symbolic link at ``path``, as written."""
         entry = self.entry(path)
         return "" if entry is None else self._tree.read([entry.blob])[entry.blob].decode("utf-8", "replace")
 
     def same(self, path: str, other: Files, other_path: str) -> bool:
-        """Returns whether both commits hold the very same thing (or nothing) there."""
+        """Returns whether both commits have the same content and mode (or nothing) at these paths."""
         mine, theirs = self.entry(path), other.entry(other_path)
         return (mine and mine.content) == (theirs and theirs.content)
 

@@ -1,4 +1,4 @@
-"""The named rules by which a file may differ without changing any request."""
+"""Named rules for differences of a file that can't change any request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLANK_LINES = "only blank lines around the text differ, or comments of its front
 
 
 def harmless_rule(difference: Difference, sides: Sides) -> str | None:
-    """Returns the rule by which the two versions of a file ask for the same thing; ``None`` where none applies."""
+    """Returns the rule that makes the two versions of a file equivalent, or ``None`` if none applies."""
     before, after = difference.before, difference.after
     if difference.moved_only:
         return MOVED
@@ -54,6 +54,6 @@ def _document(source: Source) -> JsonValue:
 
 
 def _text(source: Source) -> JsonValue:
-    """Front matter and body, as the readers of plain text take them."""
+    """Returns front matter and body, as the readers of plain text take them."""
     fields, body, _ = front_matter(source)
     return [plain(fields.node) if fields else None, body.strip("\n")]

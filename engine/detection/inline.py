@@ -1,4 +1,4 @@
-"""Prompts that are lineages by themselves: a ``.prompt.yml`` with test data and evaluators needs no configuration."""
+"""Prompts without a configuration: a ``.prompt.yml`` with test data and evaluators is a lineage by itself."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ SUFFIXES = (".prompt.yml", ".prompt.yaml")
 
 
 def inline_entries(sides: Sides, places: Sequence[Place], configured: Sequence[Entry]) -> tuple[Entry, ...]:
-    """An entry for each touched prompt of that kind that no configuration names.
+    """Returns an entry for each touched prompt of this kind that no configuration names.
 
-    It exists at base or is new in the head. The configuration of its folder lends it models, gate and budget. One that
-    gates at base goes on gating whatever the head's configuration says about it.
+    The prompt exists at the base or is new in the head. The configuration of its folder provides models, gate and
+    budget. A prompt that gates at the base continues to gate, whatever the head's configuration says about it.
     """
     named_at_base = {entry.prompt for entry in configured if not entry.new}
     named = {path for entry in configured if not entry.adopted for path in (entry.prompt, entry.head_prompt)}
@@ -33,6 +33,7 @@ def inline_entries(sides: Sides, places: Sequence[Place], configured: Sequence[E
     entries = []
     for path, new in found.items():
         folder, _, file = path.rpartition("/")
+        # Two folders may have prompts of the same file name. Lineage names must be unique.
         name = _name(file) if stems[_name(file)] == 1 else _name(f"{folder.rpartition('/')[2]}-{file}")
         config = configuration_around(path, places)
         lineage = LineageConfig(use_case=UseCase.GENERATION, prompt=path)
@@ -41,15 +42,18 @@ def inline_entries(sides: Sides, places: Sequence[Place], configured: Sequence[E
 
 
 def replaced_reasons(sides: Sides, configured: Sequence[Entry]) -> Iterator[Reason]:
-    """A new lineage on a prompt that gates by itself at base puts other tests and another gate in their place."""
+    """Yields a reason for each new lineage on a prompt that already gates by itself at the base.
+
+    The lineage would replace the prompt's own tests and gate.
+    """
     taking = [entry for entry in configured if entry.new and not entry.adopted and entry.prompt.endswith(SUFFIXES)]
     sides.base.fetch(entry.prompt for entry in taking)
     for entry in taking:
         if _is_whole(sides.base, entry.prompt):
             yield approval(
                 ReasonCode.POLICY_CHANGED,
-                f"{entry.name}: {shown(entry.prompt)} is gated by its own test data and evaluators; the lineage that "
-                "this pull request adds would take their place.",
+                f"{entry.name}: {shown(entry.prompt)} is judged by its own test data and evaluators. The lineage that "
+                "this pull request adds would replace them.",
             )
 
 
@@ -60,6 +64,7 @@ def _found(sides: Sides, named_at_base: set[str], named: set[str]) -> Iterator[t
     sides.merged.fetch(touched)
     for before, after in (change.pair for change in sides.changes.all):
         old = before or after
+        # The base decides whether a prompt gates by itself. The head must not be able to switch that off.
         if old and old not in named_at_base and _is_whole(sides.base, old):
             yield old, False
         elif after and not named & {before, after} and _is_whole(sides.merged, after):
@@ -78,6 +83,6 @@ def _is_whole(files: Files, path: str) -> bool:
 
 
 def _name(text: str) -> str:
-    """Returns a lineage's name from a file's."""
+    """Returns a lineage's name, derived from a file name."""
     stem = next((text.removesuffix(suffix) for suffix in SUFFIXES if text.endswith(suffix)), text)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip("._-")[:64] or "prompt"

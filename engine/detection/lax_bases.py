@@ -1,4 +1,4 @@
-"""Finds base branches with a laxer policy than the default branch, where a success would count too."""
+"""Finds base branches with a laxer policy than the default branch, if a success would count for both."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def _laxer(root: str, strict: Config, lax: Config | None, sides: Sides) -> Itera
     if lax is None:
         yield f"no configuration for {shown(root) or 'the repository'}"
         return
+    # A lineage that is absent because its prompt is absent is not a laxer policy.
     gone = {
         f"lineages.{name}"
         for name, lineage in strict.lineages.items()
@@ -58,6 +59,6 @@ def _reason(pull_request: PullRequest, found: list[str]) -> Reason:
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     return approval(
         ReasonCode.POLICY_CHANGED,
-        f"This success would count for {shown(pull_request.default_ref or '')} too, but {shown(pull_request.base_ref)} "
-        f"judges by a laxer or another policy: {'; '.join(found[:NAMED])}{more}.",
+        f"This success would also count for {shown(pull_request.default_ref or '')}, but "
+        f"{shown(pull_request.base_ref)} has a laxer or different policy: {'; '.join(found[:NAMED])}{more}.",
     )

@@ -1,6 +1,6 @@
-"""Placeholders and tags of other template languages that a change adds and that are sent as they stand.
+"""Finds placeholders and tags of other template languages that a change adds.
 
-Whatever fills them in elsewhere sends something else than what was measured.
+They are sent verbatim. If another program fills them in later, its requests differ from the measured ones.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ _COMMENT = re.compile(r"\{#(.*?)#\}", re.DOTALL)
 
 
 def leftover_reasons(name: str, old: PromptFile | None, new: PromptFile | None) -> tuple[Reason, ...]:
-    """Returns a reason where ``new`` sends such text more often than ``old`` does."""
+    """Returns a reason if ``new`` sends such text more often than ``old``."""
     if old is None or new is None:
         return ()
+    # A multiset difference: one more use of a known placeholder counts too.
     added = [*(Counter(_leftovers(new)) - Counter(_leftovers(old))), *_commented_out(old, new)]
     if not added:
         return ()
     more = f" and {len(added) - NAMED} more" if len(added) > NAMED else ""
     listed = ", ".join(f"`{shown(' '.join(text.split()), 50).replace('`', chr(39))}`" for text in added[:NAMED])
     sentence = (
-        f"{name}: {shown(new.path)} now sends {listed}{more} as it stands: what another template language would make "
-        "of it was not measured."
+        f"{name}: {shown(new.path)} now sends {listed}{more} verbatim. If another template language fills it in, that "
+        "text was not measured."
     )
     return (Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
 
@@ -49,7 +50,7 @@ def _leftovers(prompt: PromptFile) -> Iterator[str]:
 
 
 def _commented_out(old: PromptFile, new: PromptFile) -> Iterator[str]:
-    """Comments of Jinja that hold text of the old version, where they are sent."""
+    """Yields Jinja comments that contain text of the old version and would be sent as text."""
     if new.dialect is Dialect.JINJA:
         return
     known = " ".join(" ".join(_texts(old)).split())

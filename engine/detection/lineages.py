@@ -1,4 +1,4 @@
-"""One lineage: what the pull request changes about it, and everything that judging it takes."""
+"""One lineage: its changes by the pull request, and everything needed to judge it."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ from schemas.verdicts import Reason, ReasonCode
 
 
 def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[Difference, ...]]]:
-    """The lineages that have to be read, each with what differs of its files.
+    """Returns the lineages that have to be read, each with the differences of its files.
 
-    Others differ neither in a file that is watched nor in a setting.
+    The others have no difference in a watched file or a setting.
     """
     before = made_of({entry.prompt for entry in entries}, sides.base)
     named = {entry.name: _watched(entry, before) for entry in entries}
@@ -57,7 +57,7 @@ def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[
 
 
 def _watched(entry: Entry, prompts: Mapping[str, Watched]) -> dict[str, str]:
-    """Returns what base holds of a lineage, and the files that base or head name for it."""
+    """Returns the lineage's files at the base, and the files that the base or the head names for it."""
     sides = [lineage for lineage in (entry.lineage, entry.head_lineage) if lineage]
     named = {path: what for lineage in sides for path, what in configured_paths(entry, lineage).items()}
     return {**named, **prompts[entry.prompt], entry.head_prompt: "prompt"}
@@ -165,7 +165,7 @@ def _endings(
             end, why = tests_ending(difference, gating)
         elif difference not in of_prompt:
             rule = harmless_rule(difference, sides)
-            end, why = (End.HARMLESS, rule) if rule else (End.NEEDS_REVIEW, "base's was used")
+            end, why = (End.HARMLESS, rule) if rule else (End.NEEDS_REVIEW, "the base's version was used")
         else:
             continue
         yield Ending(what=difference.what, path=difference.path, end=end, why=why)
@@ -187,7 +187,11 @@ def _model_changes(pairs: Sequence[ModelPair]) -> Iterator[Change]:
 
 
 def _settings(entry: Entry) -> tuple[GateConfig, RunConfig, Budget]:
-    """A new lineage's own gate holds after the merge: until then base's does, with the higher of both floors."""
+    """Returns gate, run settings and budget.
+
+    A new lineage's own gate applies after the merge. Until then, the base's gate applies, with the higher of both
+    floors.
+    """
     gate, run, budget = settings_of(entry.config, entry.lineage)
     if not entry.new or entry.adopted:
         return gate, run, budget
@@ -200,16 +204,16 @@ def _settings(entry: Entry) -> tuple[GateConfig, RunConfig, Budget]:
 def _judge(
     entry: Entry, prompt: PromptFile | None, pairs: Sequence[ModelPair]
 ) -> tuple[ModelConfig | None, tuple[Finding, ...], tuple[Finding, ...]]:
-    """Returns the judge's model, why it needs review, and what is worth a warning. All of it by base's configuration.
+    """Returns the judge's model, reasons for review, and warnings. All come from the base's configuration.
 
-    The lineage's own judge; else the one that the prompt's evaluators name, where base configures that model or none at
-    all; else base's default; else the model that the prompt itself runs on. A file can't have others pay for a model,
-    or send their key anywhere, that base doesn't know.
+    The lineage's own judge comes first. Next is the judge that the prompt's evaluators name, if the base configures
+    that model or no models at all. Then follow the base's default model and the prompt's own model. A prompt file can't
+    use a model, or send a key to an address, that the base doesn't know.
     """
     config = entry.config
     if entry.lineage.judge:
         model = model_of(entry.lineage.judge.model, config)
-        unknown = Finding(what=f"base's configuration has no model {entry.lineage.judge.model!r} to judge with")
+        unknown = Finding(what=f"the base configuration has no model {entry.lineage.judge.model!r}, which is to judge")
         return model, () if model else (unknown,), ()
     asking = _asking(entry, prompt)
     if not asking:
@@ -221,19 +225,23 @@ def _judge(
     model = _default_judge(config, pairs)
     if named is None or model is None:
         return model, (), ()
-    what = f"the evaluators of {entry.name} name the judge {named!r}, which base does not configure"
-    return model, (), (Finding(what=what, hint=f"{model.model} judges instead; add the model to models: in base"),)
+    what = f"the evaluators of {entry.name} name the judge {named!r}, which the base does not configure"
+    return (
+        model,
+        (),
+        (Finding(what=what, hint=f"{model.model} judges instead; add the model to models: in the base configuration"),),
+    )
 
 
 def _asking(entry: Entry, prompt: PromptFile | None) -> list[InlineEvaluator]:
-    """Returns the prompt file's own evaluators that need a judge."""
+    """Returns the evaluators of the prompt file that need a judge."""
     if prompt is None or entry.lineage.rubric or entry.lineage.use_case != UseCase.GENERATION:
         return []
     return [one for one in prompt.evaluators if one.judge_prompt or one.uses]
 
 
 def _default_judge(config: Config, pairs: Sequence[ModelPair]) -> ModelConfig | None:
-    """Base's default model, else the one that the prompt itself runs on."""
+    """Returns the base's default model, or else the prompt's own."""
     default = config.defaults.model
     name = default if isinstance(default, str) or default is None else default[0]
     model = model_of(name, config) if name else None
@@ -241,7 +249,7 @@ def _default_judge(config: Config, pairs: Sequence[ModelPair]) -> ModelConfig | 
 
 
 def _reference(entry: Entry, sides: Sides) -> PromptFile | None:
-    """Returns what a new lineage is compared with: base's version, never the head's."""
+    """Returns the reference for a new lineage: the base's version, never the head's."""
     if entry.lineage.reference is None:
         return None
     prompt = read_at(sides.base, below(entry.root, entry.lineage.reference))

@@ -1,7 +1,8 @@
-"""Templates that pick what they say by the text of an input: an answer sheet for the test cases would look like that.
+"""Finds templates that choose their text by the content of an input, as an answer sheet for the test cases would.
 
-Finds, in Jinja, an input that is different for most cases compared with, looked for in, or used as a key of something
-that is written in the template. Looking for a word that many cases hold is a rule; looking for one case is not.
+In Jinja, it looks for inputs that differ between most cases. They are suspicious if they are compared with a literal of
+the template, searched for in one, or used as a key of one. Looking for a word that many cases contain is a rule;
+looking for a single case is not.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from schemas.testsets import TestCase
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 KEYWORD = 0.05
-"""A word that this share of the cases hold, and three at least, stands for a kind of input."""
+"""A word in at least this share of the cases, and in at least three, stands for a kind of input."""
 FEWEST = 4
-"""With fewer cases every input looks like a text of its own."""
+"""With fewer cases, every input looks unique."""
 NAMED = 3
 PASSES = 5
 _SIZES = {"length", "count", "wordcount"}
@@ -33,7 +34,7 @@ _PICKING = {"selectattr", "rejectattr", "select", "reject", "replace"}
 
 
 def lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) -> tuple[Reason, ...]:
-    """Returns a reason for review where ``new`` picks by an input's text in places that ``old`` doesn't have."""
+    """Returns a reason for review if ``new`` chooses by an input's text in places that ``old`` lacks."""
     free = _free_texts(cases)
     if not free or new.dialect is not Dialect.JINJA:
         return ()
@@ -51,14 +52,14 @@ def lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) 
     shown_lines = "; ".join(f"`{line}`" for line in lines[:NAMED])
     named = f"{shown_lines} and {more} more" if more > 0 else shown_lines
     sentence = (
-        f"The template picks what it says by the text of an input ({named}): it can hold the answers to the test "
-        "cases, and what it says to others was not measured."
+        f"The template chooses its text by the content of an input ({named}). It may contain the answers to the test "
+        "cases, so its answers to other inputs were not measured."
     )
     return (Reason(code=ReasonCode.QUOTED_CASES, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
 
 
 def _free_texts(cases: Sequence[TestCase]) -> frozenset[str]:
-    """Inputs that are texts, or hold some, and are different for more than half of the cases."""
+    """Returns the inputs that contain text and differ between more than half of the cases."""
     if len(cases) < FEWEST:
         return frozenset()
     names = {name for case in cases for name in case.inputs}
@@ -73,7 +74,7 @@ def _free_texts(cases: Sequence[TestCase]) -> frozenset[str]:
 
 
 def _picks(prompt: PromptFile, free: frozenset[str], cases: Sequence[TestCase]) -> Iterator[tuple[str, str]]:
-    """Yields each place as a key to compare it by, and its line."""
+    """Yields each such place: a key to compare it by, and its line."""
     texts = [*(message.content for message in prompt.messages), *prompt.included.values()]
     environment = Environment(autoescape=False)  # noqa: S701 - parsed, never rendered
     trees = []
@@ -99,7 +100,7 @@ def _all(tree: nodes.Node) -> Iterator[nodes.Node]:
 
 
 class _Reading:
-    """Which names carry an input's text, and which something that is written in the template."""
+    """Tracks which names carry an input's text, and which carry literals of the template."""
 
     def __init__(self, trees: Iterable[nodes.Template], free: frozenset[str], cases: Sequence[TestCase]) -> None:
         self._inputs = set(free)
@@ -108,12 +109,14 @@ class _Reading:
             letters(repr([case.inputs[name] for name in sorted(free & case.inputs.keys())])) for case in cases
         ]
         everything = [node for tree in trees for node in _all(tree)]
+        # Names may be set from names that are set later in the loop, so the analysis repeats until it is stable in
+        # practice.
         for _ in range(PASSES):
             for node in everything:
                 self._follow(node)
 
     def _follow(self, node: nodes.Node) -> None:
-        """Names that are set, looped over or passed on."""
+        """Follows names that are set, looped over or passed on."""
         if isinstance(node, nodes.Assign):
             self._set(node.target, node.node)
         elif isinstance(node, nodes.For):
@@ -137,7 +140,7 @@ class _Reading:
         return any(isinstance(one, nodes.Name) and one.name in self._inputs for one in _all(node))
 
     def _is_written(self, node: nodes.Node) -> bool:
-        """Returns whether a text or number of the template is in it, and nothing of an input."""
+        """Returns whether a node contains a literal of the template and nothing of an input."""
         holds = any(
             (isinstance(one, nodes.Const) and one.value not in ("", None, True, False))
             or (isinstance(one, nodes.TemplateData) and one.data.strip())
@@ -147,7 +150,7 @@ class _Reading:
         return holds and not self._is_input(node)
 
     def picks(self, node: nodes.Node) -> bool:
-        """Returns whether this very node picks by an input's text."""
+        """Returns whether this node itself chooses by an input's text."""
         if isinstance(node, nodes.Compare):
             return self._compares(node)
         if isinstance(node, nodes.Getitem):
@@ -162,8 +165,7 @@ class _Reading:
     def _applies(
         self, node: nodes.Call | nodes.Filter | nodes.Test, to: nodes.Node, *, matches: bool, equals: bool = False
     ) -> bool:
-        """Returns whether a call, filter or test looks an input up in something written, or matches one with a written
-        text."""
+        """Returns whether a call, filter or test looks an input up in a literal, or matches one with a literal."""
         given = [*node.args, *(keyword.value for keyword in node.kwargs)]
         if self._is_written(to):
             return any(map(self._is_input, given))
@@ -185,8 +187,7 @@ class _Reading:
         return not (looked_for and all(map(self._is_keyword, sides)))
 
     def _is_keyword(self, node: nodes.Node) -> bool:
-        """Returns whether every text in it is a word that many cases hold, or nothing but punctuation; numbers are
-        none."""
+        """Returns whether every literal in a node is a word of many cases or only punctuation. Numbers don't count."""
         written = [one.value for one in _all(node) if isinstance(one, nodes.Const)]
         if any(isinstance(one, nodes.Name) and one.name in self._written for one in _all(node)):
             return False

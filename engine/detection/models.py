@@ -1,4 +1,7 @@
-"""Which models the arms of a lineage run on. Origins, keys and prices are base's; the head only chooses among them."""
+"""Chooses the models of both arms of a lineage.
+
+Addresses, keys and prices come from the base. The head only chooses among them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from schemas.providers import PROVIDERS
 
 
 def model_of(name: str, config: Config) -> ModelConfig | None:
-    """Returns the configured model of that name or id, else the provider's own by its id (``openai/gpt-4o``,
+    """Returns the configured model of that name or id, or the provider's own by its id (``openai/gpt-4o``,
     ``gpt-4o``)."""
     if name in config.models:
         return config.models[name]
@@ -34,7 +37,7 @@ def model_of(name: str, config: Config) -> ModelConfig | None:
 
 
 class CommitSide(NamedTuple):
-    """What one arm's commit says about a lineage; the prompt is ``None`` where it doesn't exist."""
+    """One commit's settings of a lineage. ``prompt`` is ``None`` if it doesn't exist."""
 
     config: Config
     lineage: LineageConfig
@@ -42,7 +45,7 @@ class CommitSide(NamedTuple):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The lineage's own ``model``, else the prompt file's, else the default, else the only one there is."""
+        """The names of the models: the lineage's, else the prompt file's, else the default, else the only model."""
         models = self.config.models
         only = next(iter(models)) if len(models) == 1 else None
         own = self.prompt.model if self.prompt else None
@@ -51,11 +54,12 @@ class CommitSide(NamedTuple):
 
 
 def pair_models(base: CommitSide, head: CommitSide) -> tuple[tuple[ModelPair, ...], tuple[Finding, ...]]:
-    """Returns an experiment for each model of the candidate, and what base doesn't allow.
+    """Returns a pair for each model of the candidate, and findings about models that the base doesn't allow.
 
-    A model that both versions name is paired with itself; what replaces a model is paired with what it replaces. The
-    head's model may have other parameters than base's, never another provider, id, address or key: then it is refused,
-    and base's models run instead. What would have the provider do more than base's has it do, runs as base's.
+    A model that both versions name is paired with itself, and a replacement with the model it replaces. The head may
+    change a model's parameters, but not its provider, id, address or key. A model that changes those is refused, and
+    the base's models run instead. If new parameters would let the provider do more than before, the base's parameters
+    are used.
     """
     olds = {name: model for name in base.names if (model := model_of(name, base.config))}
     allowed = [*base.config.models.values(), *olds.values()]
@@ -75,16 +79,18 @@ def pair_models(base: CommitSide, head: CommitSide) -> tuple[tuple[ModelPair, ..
 def _admitted(
     name: str, base: CommitSide, head: CommitSide, allowed: Sequence[ModelConfig]
 ) -> tuple[ModelConfig | None, Finding | None]:
-    """Returns the model that runs under ``name``, and what the head asked for that base doesn't allow."""
+    """Returns the model to run under ``name``, and what the head asked for that the base doesn't allow."""
     asked = model_of(name, head.config)
     if asked is None:
         return None, _unknown(name)
+    # Only parameters may differ: anything else could send the key to another address.
     own = next((model for model in allowed if _same_model(model, asked)), None)
     found = _at_the_provider(name, asked.parameters, Parameters() if own is None else own.parameters)
     if own is not None:
         return (own, found) if found else (own.model_copy(update={"parameters": asked.parameters}), None)
     if found:
         return None, found
+    # A base without a list of models relies on the providers' own addresses, so any of their models is allowed.
     if not base.config.models and _own_origin(asked):
         return asked, None
     return None, _not_in_base(name)
@@ -93,7 +99,7 @@ def _admitted(
 def _paired(
     olds: Mapping[str, ModelConfig], news: Mapping[str, ModelConfig], *, with_baseline: bool
 ) -> tuple[ModelPair, ...]:
-    """A new name takes the place of the first old one that is gone; without one it is compared with itself."""
+    """Pairs a new name with the first old one that is gone. Without one, it is compared with itself."""
     replaced = [name for name in olds if name not in news]
     pairs = []
     for name, model in news.items():
@@ -110,18 +116,18 @@ def _paired(
 
 
 FUNCTIONS = (None, "function", "custom")
-"""Types of tools that the model may ask for and that nobody runs."""
+"""Types of tools that the model may request and that are never executed."""
 HARMLESS = frozenset({
     "chat_template_kwargs", "enable_thinking", "logit_bias", "logprobs", "min_p", "parallel_tool_calls",
     "reasoning_effort", "repetition_penalty", "text", "thinking", "thinking_budget", "tool_choice", "top_logprobs",
     "typical_p", "verbosity",
 })  # fmt: skip
-"""What ``extra`` may hold without approval: how an answer is written. What is left may search, call or cost."""
+"""Keys of ``extra`` that need no review: they only affect how an answer is written. Others may search, call or cost."""
 
 
 def _at_the_provider(name: str, asked: Parameters, known: Parameters) -> Finding | None:
-    """Returns what the head would have the provider do with our key that base doesn't: tools of its own, unknown
-    settings."""
+    """Returns provider-side tools and unknown settings that the head asks for with our key and the base doesn't
+    have."""
     foreign = [tool for tool in asked.tools if tool.get("type") not in FUNCTIONS and tool not in known.tools]
     extra = [
         f"extra.{key}"
@@ -132,9 +138,9 @@ def _at_the_provider(name: str, asked: Parameters, known: Parameters) -> Finding
         return None
     what = ", ".join(shown(each) for each in (*(str(tool.get("type")) for tool in foreign), *extra))
     return Finding(
-        what=f"the model {name!r} would have its provider use {what} with our key, which base does not allow;"
+        what=f"the model {name!r} would let its provider use {what} with our key, which the base does not allow;"
         " it was not sent",
-        hint="add it in a pull request of its own; what a person approved and merged is sent from then on",
+        hint="add it in a separate pull request; it is sent once that is approved and merged",
     )
 
 
@@ -150,12 +156,12 @@ def _own_origin(model: ModelConfig) -> bool:
 def _unknown(name: str) -> Finding:
     return Finding(
         what=f"the provider of model {name!r} is unknown",
-        hint=f"say it in promptverdict.yaml: models: {{my-model: {{provider: …, model: {name}}}}}",
+        hint=f"add it to promptverdict.yaml: models: {{my-model: {{provider: …, model: {name}}}}}",
     )
 
 
 def _not_in_base(name: str) -> Finding:
     return Finding(
-        what=f"the model {name!r} is not in base's configuration, so nothing was measured on it",
-        hint="add the model in a pull request of its own; the swap is measured then",
+        what=f"the model {name!r} is not in the base configuration, so it was not measured",
+        hint="add the model in a separate pull request; the swap is measured after that",
     )

@@ -1,4 +1,4 @@
-"""The monotone rule: what a head's configuration would loosen, tighten or leave as it is.
+"""The monotone rule: whether the head's configuration loosens, tightens or keeps each setting.
 
 Every setting of schemas.config has its direction here. A change that isn't known to be harmless needs review.
 """
@@ -23,22 +23,22 @@ NOTHING = "not set"
 LOOSER, TIGHTER, NEUTRAL, UNCLEAR = Direction.LOOSER, Direction.TIGHTER, Direction.NEUTRAL, Direction.UNCLEAR
 
 Flat = dict[str, JsonValue]
-"""Settings as JSON by their dotted keys."""
+"""Settings as JSON, by dotted key."""
 Judge = Callable[[JsonValue, JsonValue], Direction]
-"""The direction of a change from a value to another, as JSON; ``None`` is a value that isn't written."""
+"""Returns the direction of a change from one JSON value to another. ``None``: the setting is missing."""
 
 
 def compare_policies(base: Config, head: Config, *, moved: Mapping[str, str] | None = None) -> tuple[PolicyChange, ...]:
-    """Returns every setting that ``head`` writes differently, by key.
+    """Returns every setting that differs in ``head``, by key.
 
-    ``moved`` tells which paths were renamed in the same pull request (relative to the configuration's folder): a
-    setting that follows its file is neutral.
+    ``moved`` holds the paths that the same pull request renames, relative to the configuration's folder. A setting that
+    follows its file is neutral.
     """
     return tuple(sorted(_changes(base, head, moved or {}), key=lambda change: change.key))
 
 
 def policy_reasons(changes: Iterable[PolicyChange]) -> tuple[Reason, ...]:
-    """A reason for each change that a person has to accept."""
+    """Returns a reason for each change that needs review."""
     words = {LOOSER: "loosens its own gate", UNCLEAR: "changes its own gate"}
     return tuple(
         Reason(
@@ -52,7 +52,8 @@ def policy_reasons(changes: Iterable[PolicyChange]) -> tuple[Reason, ...]:
 
 
 def counterparts(base: Config, head: Config, moved: Mapping[str, str]) -> dict[str, str]:
-    """Names of base's lineages with those that they have in the head: the same, or another one for the same prompt."""
+    """Returns the names of the base's lineages with their names in the head: the same name, or another one for the same
+    prompt."""
     named = {name: name for name in base.lineages if name in head.lineages}
     free = {lineage.prompt: name for name, lineage in head.lineages.items() if name not in named}
     for name, lineage in base.lineages.items():
@@ -65,7 +66,7 @@ def counterparts(base: Config, head: Config, moved: Mapping[str, str]) -> dict[s
 
 
 def _up_is(direction: Direction) -> Judge:
-    """For numbers: growing moves this way, shrinking the other. Not written is infinitely large."""
+    """Judges numbers: growth has this direction, shrinking the opposite. A missing value counts as infinite."""
 
     def judge(before: JsonValue, after: JsonValue) -> Direction:
         grows = _number(after) > _number(before)
@@ -83,7 +84,7 @@ def _always(direction: Direction) -> Judge:
 
 
 def _ordered(*from_loose_to_tight: JsonValue) -> Judge:
-    """For settings with few values; one that isn't listed can't be compared."""
+    """Judges settings with few values. A change to or from a value that isn't listed is unclear."""
 
     def judge(before: JsonValue, after: JsonValue) -> Direction:
         if before not in from_loose_to_tight or after not in from_loose_to_tight:
@@ -94,7 +95,7 @@ def _ordered(*from_loose_to_tight: JsonValue) -> Judge:
 
 
 def _margin(slice_name: str | None) -> Judge:
-    """A margin that isn't written is the default one, or wider where the test set certifies no less."""
+    """Judges margins. A missing margin is the default, or wider if the test set can't certify the default."""
     default = default_margin(slice_name)
 
     def judge(before: JsonValue, after: JsonValue) -> Direction:
@@ -108,7 +109,7 @@ def _margin(slice_name: str | None) -> Judge:
 
 
 def _slice(before: JsonValue, after: JsonValue) -> Direction:
-    """Watched is looser than anything. Guarded is looser than must-pass; a mean compares with neither."""
+    """Judges slice policies. Watched is the loosest. Guarded is looser than must-pass. A mean compares with neither."""
     if SlicePolicy.WATCH in (before, after):
         return LOOSER if after == SlicePolicy.WATCH else TIGHTER
     return _ordered(SlicePolicy.GUARD, SlicePolicy.MUST_PASS)(before, after)
@@ -124,7 +125,7 @@ def _age(before: JsonValue, after: JsonValue) -> Direction:
 
 
 def _entry(before: JsonValue, after: JsonValue) -> Direction:
-    """Something that is checked appears (tighter), disappears (looser) or changes."""
+    """Judges a check that appears (tighter), disappears (looser) or changes (unclear)."""
     return TIGHTER if before is None else LOOSER if after is None else UNCLEAR
 
 
@@ -142,9 +143,9 @@ GATE: Mapping[str, Judge] = {
     "floor": _floor,
     "inconclusive": _ordered("pass", "block"),
 }
-"""By setting; a key inside a map is judged as the map's own entry says, else as the map."""
+"""Judges by setting. A key inside a map uses its own entry, or else the map's."""
 GENERAL = {"margin.slices": "margin.slice", "margin.metrics": "margin.overall", "margin.fields": "margin.overall"}
-"""Where a key is missing in a map, this setting holds in its stead."""
+"""Settings that apply if a key is missing in a map."""
 RUN: Mapping[str, Judge] = {
     "max_concurrency": _always(NEUTRAL),
     "timeout_s": _always(NEUTRAL),
@@ -170,7 +171,7 @@ FIELD: Mapping[str, Judge] = {
     "threshold": _up_is(TIGHTER),
 }
 MODEL: Mapping[str, Judge] = {
-    "model": _always(NEUTRAL),  # a swap is measured, and refused where base doesn't list the model
+    "model": _always(NEUTRAL),  # a swap is measured, or refused if the base doesn't list the model
     "parameters": _always(NEUTRAL),
 }
 
@@ -186,6 +187,7 @@ GENERAL_SETTINGS: Mapping[str, Judge] = {
 
 
 def _general(base: Config, head: Config) -> Iterator[PolicyChange]:
+    # These settings apply to every lineage, so they are compared once and not per lineage.
     for name, judge in GENERAL_SETTINGS.items():
         old, new = getattr(base, name).value, getattr(head, name).value
         if old != new:
@@ -223,6 +225,7 @@ def _lineage(
         if before[name] == after[name]:
             continue
         direction = judge(before[name], after[name])
+        # Renaming a prompt together with its configuration is the same prompt, so it loosens nothing.
         followed = after[name] is not None and moved.get(str(before[name])) == after[name]
         yield _change(f"{key}.{name}", before[name], after[name], NEUTRAL if followed else direction)
     yield from _model_choice(f"{key}.model", old, new)
@@ -253,13 +256,14 @@ def _checks(key: str, old: Sequence[Check], new: Sequence[Check]) -> Iterator[Po
 def _own(
     key: str, judges: Mapping[str, Judge], old: tuple[Flat, Flat], new: tuple[Flat, Flat]
 ) -> Iterator[PolicyChange]:
-    """Changes of what holds for a lineage, without those that come from the defaults, which are reported there."""
+    """Yields changes of a lineage's effective settings. Changes of the defaults are left out, since they are reported
+    there."""
     inherited = set(_settings(key, old[0], new[0], judges))
     yield from (change for change in _settings(key, old[1], new[1], judges) if change not in inherited)
 
 
 def _model_choice(key: str, old: Defaults | LineageConfig, new: Defaults | LineageConfig) -> Iterator[PolicyChange]:
-    """Another model is measured; a model less is an experiment less."""
+    """Yields a change of models. Another model is measured, so it is neutral; fewer models are fewer experiments."""
     if old.model != new.model:
         counts = [1 if isinstance(model, str) else len(model or ()) for model in (old.model, new.model)]
         yield _change(key, _json(old)["model"], _json(new)["model"], LOOSER if counts[0] > counts[1] > 0 else NEUTRAL)
@@ -289,6 +293,7 @@ def _settings(key: str, before: Flat, after: Flat, judges: Mapping[str, Judge]) 
         if before.get(name) == after.get(name):
             continue
         of_map, _, _ = name.rpartition(".")
+        # The most specific rule wins. A setting that no rule knows needs a review.
         judge = judges.get(name) or judges.get(of_map) or judges.get(name.partition(".")[0]) or _always(UNCLEAR)
         general = GENERAL.get(of_map, name)
         direction = judge(before.get(name, before.get(general)), after.get(name, after.get(general)))
@@ -296,7 +301,7 @@ def _settings(key: str, before: Flat, after: Flat, judges: Mapping[str, Judge]) 
 
 
 def _gate(gate: GateConfig) -> Flat:
-    """Returns a gate by setting. The adversarial slice is guarded unless the configuration says otherwise."""
+    """Returns a gate's settings by key. The adversarial slice is guarded unless the configuration says otherwise."""
     flat = _flat(_json(folded(gate)))
     flat.pop("slices.adversarial", None)
     return flat | {"adversarial": flat["adversarial"] or SlicePolicy.GUARD.value}

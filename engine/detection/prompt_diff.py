@@ -1,4 +1,4 @@
-"""What changed in a prompt, as a model would see it: lines of its messages, marked words, settings."""
+"""The difference of two versions of a prompt as a model sees it: lines of messages, marked words, settings."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from schemas.values import canonical_json
 CONTEXT = 3
 """Unchanged lines shown around a change."""
 LINES_SHOWN = 2_000
-"""Lines that all hunks hold together; the counts stay exact beyond."""
+"""The most lines in all hunks together. The counts stay exact beyond it."""
 LINE_PAIRS = 100_000_000
-"""Lines before × lines after that are aligned; above, all that differs is one block. 10,000 × 10,000 take 30 ms."""
+"""The largest product of lines before and after that is aligned; beyond it, everything that differs is one block.
+10,000 × 10,000 lines take 30 ms."""
 WORD_PAIRS = 1_000_000
-"""The same for the words of one line."""
+"""The same limit for the words of one line."""
 ALIKE = 0.4
-"""Share of common text from which on a removed and an added line are one edited line."""
+"""Share of common text from which a removed and an added line count as one edited line."""
 NOT_SET = "not set"
 
 Block = tuple[int, int, int, int]
-"""A stretch ``before[i:j]`` that became ``after[k:m]``."""
+"""A range ``before[i:j]`` that became ``after[k:m]``."""
 Marks = tuple[tuple[int, int], ...]
 """Ranges of characters."""
 
 
 def diff_prompts(before: PromptFile | None, after: PromptFile | None) -> PromptDiff:
-    """Returns the difference of two versions; ``None`` is a version that doesn't exist. Token counts are the caller's.
+    """Returns the difference of two versions. ``None`` is a version that doesn't exist. The caller adds token counts.
 
-    Lines are numbered within the prompt as it is shown: each message under a line that names its role. Time and size
-    are bounded whatever the prompts are; changed lines beyond the bound are counted in ``omitted``.
+    Lines are numbered within the prompt as shown: each message below a line with its role. Time and size are bounded
+    for any prompt. ``omitted`` counts the changed lines beyond the bound.
     """
     old, new = shown_lines(before), shown_lines(after)
     blocks = compare(old, new, LINE_PAIRS)
@@ -53,9 +54,9 @@ def diff_prompts(before: PromptFile | None, after: PromptFile | None) -> PromptD
 
 
 def changed_lines(before: str, after: str) -> tuple[tuple[int, int], ...]:
-    """First and last line (1-based) of every stretch of the text ``after`` that differs from ``before``.
+    """Returns the first and last line (1-based) of every range of ``after`` that differs from ``before``.
 
-    Where lines were only removed, it is the line that follows the gap (or the last one).
+    If lines were only removed, the range is the line after the gap, or the last line.
     """
     old, new = before.split("\n"), after.split("\n")
     stretches = [(min(k + 1, len(new)), m) for _, _, k, m in compare(old, new, LINE_PAIRS)]
@@ -63,17 +64,17 @@ def changed_lines(before: str, after: str) -> tuple[tuple[int, int], ...]:
 
 
 def shown_lines(prompt: PromptFile | None) -> list[str]:
-    """Returns the messages as lines, each under ``role:``."""
+    """Returns the messages as lines, each below ``role:``."""
     if prompt is None:
         return []
     return [line for message in prompt.messages for line in (f"{message.role}:", *message.content.split("\n"))]
 
 
 def compare(before: Sequence[str], after: Sequence[str], pairs: int) -> list[Block]:
-    """Returns the stretches that differ, in order: a longest common subsequence is kept.
+    """Returns the ranges that differ, in order, around a longest common subsequence.
 
-    Where more than ``pairs`` items would have to be set against each other, all between the first and the last
-    difference is one stretch.
+    If more than ``pairs`` pairs of items would have to be compared, everything between the first and the last
+    difference is one range.
     """
     head, tail = ends_in_common(before, after)
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
@@ -94,13 +95,14 @@ def _aligned(old: Sequence[str], new: Sequence[str], head: int) -> list[Block]:
     """Returns what differs beside a longest common subsequence. Both start at index ``head``."""
     from rapidfuzz.distance import LCSseq  # 30 ms that most runs never need
 
-    numbers: dict[str, int] = {}  # equal numbers exactly for equal items, which hashes would only promise
+    numbers: dict[str, int] = {}  # numbers are equal exactly for equal items; hashes may collide
     coded = [[numbers.setdefault(item, len(numbers)) for item in items] for items in (old, new)]
     blocks: list[Block] = []
     for step in LCSseq.opcodes(*coded):
         if step.tag == "equal":
             continue
         block = (head + step.src_start, head + step.src_end, head + step.dest_start, head + step.dest_end)
+        # A removal directly followed by an insertion is shown as one changed block.
         if blocks and blocks[-1][1] == block[0] and blocks[-1][3] == block[2]:
             block = (blocks[-1][0], block[1], blocks.pop()[2], block[3])
         blocks.append(block)
@@ -108,7 +110,7 @@ def _aligned(old: Sequence[str], new: Sequence[str], head: int) -> list[Block]:
 
 
 def _diff_lines(blocks: Sequence[Block], old: Sequence[str], new: Sequence[str]) -> Iterator[DiffLine]:
-    """Yields the changed lines and those near them, in order."""
+    """Yields the changed lines and their context, in order."""
     unmarked: repeat[tuple[Marks, Marks]] = repeat(((), ()))
     shift = done = 0
     following = [*(block[0] for block in blocks[1:]), len(old)]
@@ -116,7 +118,7 @@ def _diff_lines(blocks: Sequence[Block], old: Sequence[str], new: Sequence[str])
         for n in range(max(done, i - CONTEXT), i):
             yield DiffLine(kind="same", text=old[n], before=n + 1, after=n + shift + 1)
         removed, added = old[i : min(j, i + LINES_SHOWN)], new[k : min(m, k + LINES_SHOWN)]
-        # The first removed line is set against the first added one, and so on.
+        # The first removed line is compared with the first added one, and so on.
         marks = [_marks(*pair) for pair in zip(removed, added, strict=False)]
         for n, (line, (mark, _)) in enumerate(zip(removed, chain(marks, unmarked), strict=False), start=i + 1):
             yield DiffLine(kind="removed", text=line, before=n, after=None, marks=mark)
@@ -129,10 +131,11 @@ def _diff_lines(blocks: Sequence[Block], old: Sequence[str], new: Sequence[str])
 
 
 def _marks(before: str, after: str) -> tuple[Marks, Marks]:
-    """Character ranges of the words that changed, in both lines; none where the lines have little in common."""
+    """Returns the character ranges of the changed words in both lines, or none if the lines have little in common."""
     old, new = (re.findall(r"\s*\w+|\s*[^\w\s]|\s+", line) for line in (before, after))
     blocks = compare(old, new, WORD_PAIRS)
     differing = sum(len("".join(old[i:j])) + len("".join(new[k:m])) for i, j, k, m in blocks)
+    # Marking every word of an unrelated line would highlight the whole line.
     if differing > (1 - ALIKE) * (len(before) + len(after)):
         return (), ()
     return _ranges(old, [(i, j) for i, j, _, _ in blocks]), _ranges(new, [(k, m) for _, _, k, m in blocks])
@@ -147,7 +150,7 @@ def _ranges(words: Sequence[str], stretches: Sequence[tuple[int, int]]) -> Marks
 
 
 def _hunks(lines: Iterator[DiffLine]) -> tuple[DiffHunk, ...]:
-    """Lines that follow each other without a gap are one hunk."""
+    """Groups consecutive lines into hunks."""
     hunks: list[list[DiffLine]] = []
     before = after = 0
     for line in lines:

@@ -1,4 +1,4 @@
-"""The two versions of a lineage's prompt: where each lies, what changed, and how each change ends."""
+"""The two versions of a lineage's prompt: their paths, the changes, and the effect of each change."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ ABSENT = object()
 
 
 class Versions(NamedTuple):
-    """The prompt on both sides. A path is ``None`` where there is nothing, a Finding says why it can't be read."""
+    """The prompt at the base and after the merge. A path is ``None`` if nothing is there; a Finding says why it can't
+    be read."""
 
     before: str | None
     after: str | None
@@ -35,7 +36,7 @@ class Versions(NamedTuple):
     new: bool
     """Whether base has no such lineage."""
     turned: Finding | None
-    """Set when the merge puts a link or a submodule in place of a file."""
+    """Set if the merge replaces a file with a link or a submodule."""
 
     @property
     def old(self) -> PromptFile | None:
@@ -49,12 +50,12 @@ class Versions(NamedTuple):
 
     @property
     def judge(self) -> PromptFile | None:
-        """The version whose inline evaluators and test data count: base's, else the candidate's."""
+        """The version whose inline evaluators and test data count: the base's, or else the candidate's."""
         return self.fresh if self.new or self.old is None else self.old
 
 
 def attempt(read: Callable[[], T]) -> T | Finding:
-    """Returns what ``read`` gives, or why it can't be read."""
+    """Returns the result of ``read``, or a finding if it fails."""
     try:
         return read()
     except PromptVerdictError as error:
@@ -62,22 +63,22 @@ def attempt(read: Callable[[], T]) -> T | Finding:
 
 
 def approval(code: ReasonCode, sentence: str) -> Reason:
-    """A person has to accept this."""
+    """Returns a reason for review."""
     return Reason(code=code, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
 
 
 def failure(code: ReasonCode, sentence: str) -> Reason:
-    """It can't be measured because of this."""
+    """Returns a reason for an error: measuring is impossible."""
     return Reason(code=code, status=VerdictStatus.ERROR, sentence=sentence)
 
 
 def has_floor(floor: Floor) -> bool:
-    """Returns whether base sets a minimum that a new lineage can be held to."""
+    """Returns whether the base sets a minimum for new lineages."""
     return floor.overall is not None or bool(floor.slices)
 
 
 def path_after(entry: Entry, sides: Sides) -> str | None:
-    """Returns where the prompt lies after the merge, followed through renames by content; ``None``: nowhere."""
+    """Returns the prompt's path after the merge, followed through renames by content. ``None`` if it is gone."""
     after = entry.head_prompt
     if sides.merged.entry(after) is not None or sides.merged.obstacle(after):
         return after
@@ -85,7 +86,11 @@ def path_after(entry: Entry, sides: Sides) -> str | None:
 
 
 def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Versions:
-    """Finds and reads the prompt on both sides. ``found``: what differs of its files; a conflict can't be read."""
+    """Finds and reads the prompt on both sides.
+
+    ``found`` holds the differences of its files. A file with a merge conflict can't be read.
+    """
+    # git writes conflict markers into such a file. They must not be measured as a prompt.
     conflict = next((why for each in found if each.path and (why := sides.merged.conflict(each.path))), None)
     there = sides.base.entry(entry.prompt) is not None or sides.base.obstacle(entry.prompt)
     before = entry.prompt if there else None
@@ -104,7 +109,7 @@ def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Vers
 
 
 def read_at(files: Files, path: str | None) -> PromptFile | Finding | None:
-    """Returns the prompt at ``path``, ``None`` if nothing is there, or why it can't be read."""
+    """Returns the prompt at ``path``, ``None`` if nothing is there, or a finding if it can't be read."""
     if path is None:
         return None
     if obstacle := files.obstacle(path):
@@ -116,7 +121,7 @@ def read_at(files: Files, path: str | None) -> PromptFile | Finding | None:
 
 
 def prompt_changes(entry: Entry, versions: Versions, found: Sequence[Difference]) -> Iterator[Change]:
-    """What the pull request does to the prompt itself. ``found``: what differs of its files."""
+    """Yields the changes of the prompt itself. ``found`` holds the differences of its files."""
     before, after, old, new = versions.before, versions.after, versions.old, versions.fresh
     if entry.new:
         yield Change(kind="added", detail="a new lineage", path=entry.prompt)
@@ -156,7 +161,7 @@ def _content_changes(old: PromptFile, new: PromptFile, path: str) -> Iterator[Ch
 
 
 def unread_changes(old: PromptFile, new: PromptFile) -> tuple[str, ...]:
-    """Returns where values differ that the format's reader doesn't read: ``tools of the prompt file``."""
+    """Returns the places with changed values that the format's reader ignores, such as ``tools of the prompt file``."""
     places = sorted(old.unread.keys() | new.unread.keys())
     return tuple(place for place in places if old.unread.get(place, ABSENT) != new.unread.get(place, ABSENT))
 
@@ -164,15 +169,15 @@ def unread_changes(old: PromptFile, new: PromptFile) -> tuple[str, ...]:
 def prompt_ends(
     entry: Entry, versions: Versions, found: Sequence[Difference], sides: Sides
 ) -> Iterator[tuple[End, str, str]]:
-    """How each thing that differs in the prompt's files ends: the end, the path, and why.
+    """Yields the effect, path and reason of each difference in the prompt's files.
 
-    What ends as measured is looked at again when the requests are known (engine/planning/change_coverage.py).
+    Those that end as measured are checked again when the requests are known (engine/planning/change_coverage.py).
     """
     old, new = versions.old, versions.fresh
     if found and (old is None or new is None):
-        # Gone, new or unreadable: prompt_reasons says so, and so does a floor for what is new.
+        # Gone, new or unreadable: prompt_reasons reports it. A floor decides on a new prompt.
         end = End.MEASURED if new is not None and versions.baseline is None else End.NEEDS_REVIEW
-        yield end, found[0].path, "it is not there, or can't be read, on both sides"
+        yield end, found[0].path, "it is missing or unreadable on one side"
         return
     if not found or old is None or new is None:
         return
@@ -180,11 +185,12 @@ def prompt_ends(
     said = [*_parts_that_differ(entry, old, new)]
     yield from ((end, path, why) for end, why in said)
     for difference in found:
+        # A file with a meaningful difference may also have harmless ones. Only the former is reported.
         rule = None if said else harmless_rule(difference, sides)
         if rule is not None:
             yield End.HARMLESS, difference.path, rule
         elif not said:
-            yield End.NEEDS_REVIEW, difference.path, "nothing that is read of it differs"
+            yield End.NEEDS_REVIEW, difference.path, "the difference is in a part that is not read"
 
 
 def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterator[tuple[End, str]]:
@@ -196,21 +202,21 @@ def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterat
         yield End.MEASURED, "parameters"
     if old.model != new.model:
         if entry.lineage.model:
-            yield End.NEEDS_REVIEW, "the model that it names is not used: the configuration names another"
+            yield End.NEEDS_REVIEW, "its model is not used, because the configuration names another"
         else:
             yield End.MEASURED, "model"
     if old.test_data != new.test_data:
         yield End.MEASURED, "test data"
     if old.evaluators != new.evaluators:
-        yield End.NEEDS_REVIEW, "its own evaluators differ; base's were used"
+        yield End.NEEDS_REVIEW, "its own evaluators differ; the base's were used"
     if unread := unread_changes(old, new):
-        yield End.NEEDS_REVIEW, f"this format's reader does not read {', '.join(unread)}"
+        yield End.NEEDS_REVIEW, f"the reader of this format ignores {', '.join(unread)}"
     if (old.name, old.description) != (new.name, new.description):
-        yield End.HARMLESS, "only its name or description differs, which no request holds"
+        yield End.HARMLESS, "only its name or description differs, which is never sent"
 
 
 def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
-    """Yields reasons known before any call: the prompt is gone, moved, unreadable or new, or is judged differently."""
+    """Yields reasons known before any call: the prompt is gone, moved, unreadable or new, or its evaluators changed."""
     before, after, name = versions.before, versions.after, entry.name
     path = shown(after or before or entry.prompt)
     yield from _new_reasons(entry, versions, path)
@@ -222,10 +228,10 @@ def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
         return
     if before is not None and after not in (before, entry.head_prompt):
         yield approval(
-            ReasonCode.MOVED_OUT, f"{name}: {shown(before)} is now {path}, which the configuration doesn't name."
+            ReasonCode.MOVED_OUT, f"{name}: {shown(before)} moved to {path}, which the configuration doesn't name."
         )
     if versions.turned:
-        yield approval(ReasonCode.MOVED_OUT, f"{name}: {path} was a file, and now {versions.turned.what}.")
+        yield approval(ReasonCode.MOVED_OUT, f"{name}: {path} was a file; now {versions.turned.what}.")
     elif isinstance(versions.candidate, Finding):
         yield failure(ReasonCode.UNREADABLE, f"{name}: {versions.candidate}.")
     elif isinstance(versions.baseline, Finding):
@@ -254,18 +260,19 @@ def _new_reasons(entry: Entry, versions: Versions, path: str) -> Iterator[Reason
 
 
 def unmeasured_reasons(name: str, endings: Sequence[Ending], versions: Versions) -> Iterator[Reason]:
-    """A reason for each thing in a prompt's files that differs and can't be measured, unless one is given already."""
+    """Yields a reason for each difference in a prompt's files that can't be measured and has no reason yet."""
     if versions.old is None or versions.fresh is None:
         return
     for ending in endings:
         said = ending.why.startswith("its own evaluators")
         if ending.end is End.NEEDS_REVIEW and ending.what in ("prompt", "partial") and not said:
-            sentence = f"{name}: {shown(ending.path)} changed, but not all of it was measured: {ending.why}."
+            sentence = f"{name}: {shown(ending.path)} changed, but was not measured completely: {ending.why}."
             yield approval(ReasonCode.UNMEASURED, sentence)
 
 
 def lines_changed(versions: Versions, sides: Sides) -> tuple[tuple[int, int], ...]:
-    """Returns the stretches of the candidate's file that differ from the baseline's; none for what isn't one file."""
+    """Returns the line ranges of the candidate's file that differ from the baseline's. Empty if either isn't one
+    file."""
     before, after = versions.before, versions.after
     if before is None or after is None or before not in sides.base or after not in sides.merged:
         return ()
@@ -274,13 +281,13 @@ def lines_changed(versions: Versions, sides: Sides) -> tuple[tuple[int, int], ..
 
 
 def prompt_warnings(entry: Entry, versions: Versions) -> Iterator[Finding]:
-    """What a person should know about the prompt."""
+    """Yields warnings about the prompt."""
     new = versions.fresh
     if new:
         yield from new.warnings
     if new and new.model and entry.lineage.model and entry.lineage.model != new.model:
         yield Finding(
-            what=f"the prompt names the model {shown(new.model)}, but the configuration's is used",
+            what=f"the prompt names the model {shown(new.model)}, but the configuration's model is used",
             where=shown(new.path),
             hint="remove model: from one of them",
         )

@@ -1,7 +1,7 @@
-"""Test cases that a prompt holds as examples: what it says to those is no evidence about any other.
+"""Finds test cases that a prompt contains as examples. Its answers to them are no evidence about other inputs.
 
-Texts are compared by their letters and digits alone, in one spelling: blanks, punctuation, markup, entities, escapes,
-invisible characters, accents, case and look-alike letters hide nothing.
+Texts are compared by their letters and digits in one spelling. Blanks, punctuation, markup, entities, escapes,
+invisible characters, accents, case and look-alike letters are ignored.
 """
 
 from __future__ import annotations
@@ -21,38 +21,39 @@ from schemas.testsets import TestCase
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 WORDS = 5
-"""An input of fewer words may stand in a prompt by chance; several of them don't."""
+"""Words from which an input counts as long. A prompt may contain a shorter one by chance."""
 FEW = 5
 FEW_SHARE = 0.1
-"""So many shorter inputs, and this share of the cases, count all the same."""
+"""Shorter inputs count if a prompt contains at least ``FEW`` of them, and at least this share of the cases."""
 PART = 0.6
-"""Share of an input's letters that is as good as all of it, and the letters that are enough of a long one."""
+"""Share of an input's letters that counts as all of it. ``ENOUGH`` letters suffice for a long input."""
 ENOUGH = 60
 LEAST = 20
 GRAM = 9
 COMMON = 0.05
-"""What more inputs hold than this share (and than three) is nobody's own."""
+"""A piece in more than this share of the inputs, and in more than three, is common."""
 SAMPLE = 500
-"""Inputs by which it is told what is common."""
+"""The number of inputs that are searched to find common pieces."""
 BUSY = 50
-"""Inputs that share a piece, up to which each is compared."""
+"""The most inputs with the same piece that are compared one by one."""
 SHARE = 0.02
-"""From this part of the cases, or of a slice's, on, what they add to the score could hide a drop."""
+"""Share of the cases, or of a slice's cases, from which quoted cases could hide a drop."""
 NAMED = 3
 
 _MARKUP = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]{0,200}>", re.DOTALL)
 _TEMPLATE_COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))")
 _ALIKE = str.maketrans("аеорсхукмтнвіјѕԁһοανρτυικ", "aeopcxykmthbijsdhoavptuik")
-"""Cyrillic and Greek letters that look like Latin ones; both sides are spelled so."""
+"""Cyrillic and Greek letters that look like Latin ones. Both texts are mapped."""
 
 
 def newly_quoted(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) -> tuple[TestCase, ...]:
-    """Returns the cases with an input of their own, or most of one, that stands in ``new`` and not in ``old``.
+    """Returns the cases whose own input, or most of it, is in ``new`` and not in ``old``.
 
-    An input that half of the cases share is no case's own, nor is a part that several share.
+    An input that more than half of the cases share belongs to no case. Neither does a part that several share.
     """
     inputs = _Inputs(cases)
+    # Examples that the base already has are not this pull request's doing.
     before = inputs.standing_in(_text_of(old)) if old else frozenset()
     found = inputs.standing_in(_text_of(new)) - before
     long = {case for case, short in found if not short}
@@ -72,8 +73,10 @@ def letters(text: str) -> str:
 
 
 def _text_of(prompt: PromptFile) -> str:
-    """Returns the letters of all that an author wrote and a model gets to read; once more without markup and
-    escapes."""
+    """Returns the letters of all text that an author wrote and a model reads.
+
+    If the text has markup or escapes, a second copy without them follows.
+    """
     parts = [*(message.content for message in prompt.messages), *prompt.included.values()]
     settings = prompt.parameters.model_dump(mode="json", include={"tools", "json_schema"})
     text = "\n".join([*parts, *_texts_in(settings)])
@@ -95,19 +98,18 @@ def _texts_in(value: JsonValue | Mapping[str, JsonValue]) -> Iterator[str]:
 
 
 def _is_long(text: str) -> bool:
-    """Five words or more, or as much in a script that writes none."""
+    """Returns whether a text has at least five words, or as much text in a script without word breaks."""
     return len(re.findall(r"\w+", text)) >= WORDS or sum("\u0e00" <= c <= "\ua4cf" for c in text) >= 2 * WORDS
 
 
 def _is_telling(text: str) -> bool:
-    """Returns whether a short input is more than a common word: several words, or a number of something."""
+    """Returns whether a short input is more than a common word: it has several words or a number."""
     words = re.findall(r"\w+", text)
     return len("".join(words)) >= 8 and (len(words) > 1 or any(map(str.isdigit, text)))
 
 
 def _whole_numbers(spelled: str, start: int, end: int, before: str, after: str) -> str:
-    """Returns the run of an input between two places, without the digits of a number that goes on beyond it, here or
-    there."""
+    """Returns part of an input, without digits of a number that continues outside the part in either text."""
     run = spelled[start:end]
     if _digit(after) or _digit(spelled[end : end + 1]):
         run = run.rstrip("0123456789")
@@ -159,7 +161,7 @@ def _grams(inputs: Sequence[_Input]) -> dict[str, list[tuple[int, int]]]:
 
 
 class _Inputs:
-    """The inputs of all cases, to be looked for in a text in one pass over it."""
+    """The inputs of all cases, indexed to search for all of them in one pass over a text."""
 
     def __init__(self, cases: Sequence[TestCase]) -> None:
         self._inputs = list(_own_inputs(cases))
@@ -174,7 +176,7 @@ class _Inputs:
         """Inputs that no piece tells from many others."""
 
     def standing_in(self, text: str) -> frozenset[tuple[int, bool]]:
-        """Cases of which an input stands in ``text``, each with whether it is a short one."""
+        """Returns the cases with an input in ``text``, each with whether that input is short."""
         whole = (self._inputs[number] for number in self._untold)
         found = {(case, short) for case, spelled, short in whole if _stands_whole(spelled, text)}
         for size in {len(gram) for gram in self._grams}:
@@ -186,8 +188,8 @@ class _Inputs:
         return frozenset(found)
 
     def _stands(self, text: str, at: int, spelled: str, start: int, *, short: bool) -> bool:
-        """Returns whether the input, or enough of it, stands in ``text``, where its piece at ``start`` stands ``at``
-        there."""
+        """Returns whether ``text`` contains the input, or enough of it, around the piece at ``start`` that matches
+        ``at``."""
         low, high, size = 0, min(len(spelled), GRAM), len(spelled)
         while low < start and low < at and spelled[start - low - 1] == text[at - low - 1]:
             low += 1
@@ -200,8 +202,7 @@ class _Inputs:
         return not short and len(run) >= max(LEAST, min(ENOUGH, PART * size)) and self._is_own(run)
 
     def _is_own(self, run: str) -> bool:
-        """Returns whether at least half of the run is nobody else's: one letter more than a common phrase is still
-        common."""
+        """Returns whether at least half of a run is rare. A common phrase with one more letter is still common."""
         pieces = [run[at : at + GRAM] for at in range(0, len(run) - GRAM + 1, GRAM // 2)]
         return 2 * sum(map(self._is_rare, pieces)) >= len(pieces)
 
@@ -213,17 +214,16 @@ class _Inputs:
 
 
 def judged(quoted: Sequence[TestCase], cases: Sequence[TestCase]) -> tuple[tuple[Reason, ...], tuple[Finding, ...]]:
-    """Returns what is said of quoted cases: a reason where they weigh, in all or in a slice, else a warning; none:
-    nothing."""
+    """Returns a reason if the quoted cases weigh in all or in a slice, a warning if they don't, nothing without any."""
     if not quoted:
         return (), ()
     names = ", ".join(f"`{case.id}`" for case in quoted[:NAMED]) + (", …" if len(quoted) > NAMED else "")
     one, of = len(quoted) == 1, len(cases)
-    what = f"the prompt holds {len(quoted)} of its {of} test {'case' if of == 1 else 'cases'} as text ({names})"
-    why = f"what it says to {'that one tells' if one else 'those tells'} nothing about others"
+    what = f"the prompt contains {len(quoted)} of its {of} test {'case' if of == 1 else 'cases'} as text ({names})"
+    why = f"answers to {'that case' if one else 'those cases'} say nothing about other inputs"
     if not _weighs(quoted, cases):
-        return (), (Finding(what=f"{what}: {why}", hint="give it other examples"),)
-    sentence = f"{what[0].upper()}{what[1:]}: {why}; give it other examples."
+        return (), (Finding(what=f"{what}: {why}", hint="use other examples"),)
+    sentence = f"{what[0].upper()}{what[1:]}: {why}; use other examples."
     reason = Reason(
         code=ReasonCode.QUOTED_CASES,
         status=VerdictStatus.NEEDS_REVIEW,

@@ -1,4 +1,4 @@
-"""The settings that hold for one lineage: its configuration's defaults, with its own laid over them."""
+"""The settings of one lineage: the configuration's defaults, overridden by its own."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ V = TypeVar("V", bound=Value)
 
 
 def settings_of(config: Config, lineage: LineageConfig) -> tuple[GateConfig, RunConfig, Budget]:
-    """Gate, run and budget of a lineage. It can't raise the budget, only lower it."""
+    """Returns gate, run settings and budget of a lineage. It can lower the budget, not raise it."""
     gate = overlaid(folded(config.gate), folded(lineage.gate) if lineage.gate else None)
     budget = min(config.budget, lineage.budget or config.budget, key=lambda budget: budget.per_run_usd)
     return gate, overlaid(config.run, lineage.run), budget
 
 
 def folded(gate: GateConfig) -> GateConfig:
-    """``adversarial: …`` and ``slices: {adversarial: …}`` say the same: here both do. ``slices`` wins."""
+    """Returns the gate with the policy of the adversarial slice in both of its places.
+
+    ``adversarial: …`` and ``slices: {adversarial: …}`` mean the same. ``slices`` wins.
+    """
     policy = gate.slices.get("adversarial", gate.adversarial)
     if policy is None:
         return gate
@@ -27,10 +30,12 @@ def folded(gate: GateConfig) -> GateConfig:
 
 
 def overlaid(default: V, own: V | None) -> V:
-    """``default`` with everything that ``own`` says itself; maps and nested settings key by key."""
+    """Returns ``default``, overridden by everything that ``own`` sets. Maps and nested settings are merged key by
+    key."""
     if own is None:
         return default
     merged: dict[str, object] = {}
+    # Only fields that the lineage wrote override the default. Unset ones would reset it.
     for name in own.model_fields_set:
         ours, theirs = getattr(own, name), getattr(default, name)
         if isinstance(ours, Value) and isinstance(theirs, Value):

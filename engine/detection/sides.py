@@ -1,4 +1,4 @@
-"""The two sides of a pull request, and the paths that differ between them."""
+"""The base and the merge result of a pull request, and the paths that differ between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.trees import Merge, TreeChange
 
 
 class Changes:
-    """The difference of two trees, to be asked by path. Whether a file is executable makes no difference."""
+    """The difference of two trees, searchable by path. Executable bits are ignored."""
 
     def __init__(self, changes: Sequence[TreeChange]) -> None:
         self.all = tuple(change for change in changes if not _mode_only(change))
@@ -33,7 +33,7 @@ class Changes:
 
     @cached_property
     def moves(self) -> dict[str, str]:
-        """Renamed regular files: before → after. Folders of a pair move with their files."""
+        """Renamed regular files: before → after. The folder of a pair moves with its files."""
         moves: dict[str, str] = {}
         for change in self.all:
             if not change.before or not change.after or change.before.path == change.after.path:
@@ -47,7 +47,7 @@ class Changes:
         return moves
 
     def touches(self, path: str) -> bool:
-        """Returns whether the file, or anything in the folder, is touched."""
+        """Returns whether the file, or anything in the folder, changes."""
         return path in self.touched or path in self._folders or not path
 
 
@@ -57,9 +57,9 @@ def _mode_only(change: TreeChange) -> bool:
 
 
 class Sides:
-    """The tip of the base branch, what merging the head into it gives, and what differs between the two.
+    """The tip of the base branch, the result of merging the head into it, and their difference.
 
-    Verdicts compare these and no other commits: they are what runs today and what would run after the merge.
+    Verdicts compare only these two trees: what runs today and what would run after the merge.
     """
 
     def __init__(self, tree: SourceTree, base: str, merge: Merge) -> None:

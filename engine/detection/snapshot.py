@@ -1,7 +1,7 @@
-"""What a side holds that verdicts depend on, and which of it differs from the other side.
+"""The files on a side that verdicts depend on, and their differences from the other side.
 
-The rule that everything here serves: what is watched and differs by its blob is measured, explained by a named rule, or
-held up for a person. A file that can't be read is watched like any other.
+Every difference in a watched file is either measured, explained by a named rule, or marked for review. Unreadable files
+are watched too.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from schemas.config import LineageConfig
 from schemas.trees import TreeEntry
 
 PART_SUFFIXES = (*SUFFIXES, ".html", ".xml", ".yaml", ".yml", ".json")
-"""Of files in a folder that is watched as a whole, because the name of an include is computed."""
+"""Suffixes of files in a folder that is watched as a whole, because the name of an include is computed."""
 MAX_DEPTH = 12
 """Levels of includes, and of links to links, that are followed."""
 
 Watched = Mapping[str, str]
-"""What is watched, by path. A path that ends in ``/`` is a folder with every text that may be a part of a prompt."""
+"""Watched files by path. A path that ends in ``/`` is a folder; every text in it may be part of a prompt."""
 
 
 class Difference(NamedTuple):
-    """Something watched that the two sides hold differently."""
+    """A watched file that differs between the two sides."""
 
     what: str
     """``prompt``, ``partial``, ``test set``, ``rubric``, ``people's grades`` or ``reference``."""
@@ -37,7 +37,7 @@ class Difference(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Where it lies after the merge, or before it if it is gone."""
+        """Its path after the merge, or before it if the file is gone."""
         side = self.after or self.before
         return side.path if side else ""
 
@@ -54,10 +54,10 @@ class Difference(NamedTuple):
 
 
 def made_of(prompts: Iterable[str], files: Files) -> dict[str, dict[str, str]]:
-    """By prompt: every path that may be a part of it, there or not; partials and the targets of links included.
+    """Returns, by prompt, every path that may be part of it, whether or not it exists.
 
-    It looks at texts only, so that prompts that can't be read are watched too. Reads a level of includes of all prompts
-    at once.
+    Partials and the targets of links are included. It inspects raw text only, so unreadable prompts are watched too. It
+    reads one level of includes of all prompts at a time.
     """
     prompts = dict.fromkeys(prompts)
     files.fetch(prompts)
@@ -88,7 +88,7 @@ def _follow(prompt: str, path: str, parts: dict[str, str], files: Files) -> list
 
 
 def _leads_to(prompt: str, path: str, what: str, files: Files) -> dict[str, str]:
-    """Returns what the file at ``path`` brings into the prompt, or what has to be watched in its stead."""
+    """Returns the paths that the file at ``path`` includes, or that have to be watched in its place."""
     entry = files.entry(path)
     if entry is None:
         return _behind(path, what, files)
@@ -96,6 +96,7 @@ def _leads_to(prompt: str, path: str, what: str, files: Files) -> dict[str, str]
         return {}
     if entry.mode == LINK:
         target = _target(path, files.link(path))
+        # The target may be a file or a folder, depending on the commit, so both are watched.
         return {} if target is None else {target: "prompt", f"{target}/": "prompt"}
     raw = files.get(path, b"")
     if b"{%" not in raw:
@@ -104,7 +105,7 @@ def _leads_to(prompt: str, path: str, what: str, files: Files) -> dict[str, str]
 
 
 def _behind(path: str, what: str, files: Files) -> dict[str, str]:
-    """The link or submodule behind which a path lies, and the path that the link makes of it."""
+    """Returns the link or submodule that hides a path, and the path it resolves to."""
     above = files.barrier(path)
     if above is None:
         return {}
@@ -118,7 +119,7 @@ def _target(link: str, target: str) -> str | None:
 
 
 def configured_paths(entry: Entry, lineage: LineageConfig) -> dict[str, str]:
-    """The other files that the configuration names for a lineage, by path in the repository."""
+    """Returns the other files that the configuration names for a lineage, by path in the repository."""
     named = {
         lineage.tests: "test set",
         lineage.rubric: "rubric",
@@ -128,7 +129,8 @@ def configured_paths(entry: Entry, lineage: LineageConfig) -> dict[str, str]:
 
 
 def differences(watched: Watched, changes: Changes) -> tuple[Difference, ...]:
-    """Everything watched that differs between the sides, by path."""
+    """Returns all watched files that differ between the sides, by path."""
+    # Most pull requests touch nothing that is watched. This check keeps them cheap.
     folders = [path for path in watched if path.endswith("/")]
     if watched.keys().isdisjoint(changes.touched) and not any(changes.touches(path[:-1]) for path in folders):
         return ()

@@ -16,11 +16,14 @@ from schemas.prompts import Finding
 from schemas.verdicts import Reason, ReasonCode
 
 NAMED = 5
-"""Files that a sentence names before it counts."""
+"""The most files that a sentence names. It gives only the number of the others."""
 
 
 def uncovered_files(sides: Sides, entries: Sequence[Entry], watched: Collection[str]) -> tuple[str, ...]:
-    """Paths that look like prompts, differ, and belong to no lineage. ``watched``: what differs of lineages."""
+    """Returns changed paths that look like prompts and belong to no lineage.
+
+    ``watched`` holds the changed files of lineages.
+    """
     claimed = {*watched, *(path for entry in entries for path in entry.paths)}
     paths = []
     for change in sides.changes.all:
@@ -33,7 +36,7 @@ def uncovered_files(sides: Sides, entries: Sequence[Entry], watched: Collection[
 
 
 def missing_prompts(sides: Sides, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """The lineages whose prompt is on neither side: what they were to gate may lie in an uncovered file."""
+    """Returns the lineages whose prompt exists on neither side. An uncovered file may be what they should gate."""
     sides.base.fetch_prompts(entry.prompt for entry in entries)
     return tuple(
         entry
@@ -54,15 +57,16 @@ def uncovered_reasons(
     for entry in lost if uncovered else ():
         yield failure(
             ReasonCode.UNREADABLE,
-            f"{entry.name}: there is no prompt {shown(entry.prompt)}, neither before nor after, and prompts change "
-            f"that no lineage names ({_listed(uncovered)}).",
+            f"{entry.name}: the prompt {shown(entry.prompt)} exists neither before nor after, and changed prompts "
+            f"belong to no lineage ({_listed(uncovered)}).",
         )
 
 
 def uncovered_warnings(uncovered: Sequence[str], lost: Sequence[Entry], places: Sequence[Place]) -> Iterator[Finding]:
-    """A warning that names them, for those that the configuration doesn't ignore, and lineages without a prompt."""
+    """Yields warnings about uncovered files that the configuration doesn't ignore, and about lineages without a
+    prompt."""
     for entry in () if uncovered else lost:
-        what = f"there is no prompt {shown(entry.prompt)}, neither before nor after: {entry.name} gates nothing"
+        what = f"{entry.name}: the prompt {shown(entry.prompt)} exists neither before nor after, so nothing is gated"
         yield Finding(what=what, hint=f"correct the path in {NAME}, or remove the lineage")
     free = [path for path in uncovered if _policy(path, places) is Uncovered.WARN]
     if free:

@@ -1,4 +1,4 @@
-"""Changes to how a repository calls this gate: who changes that changes the gate."""
+"""Finds changes of how a repository calls this gate. Such a change can change the gate itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def workflow_changes(
 ) -> tuple[TreeChange, ...]:
     """Returns the changed files that lead a workflow to us, before the change or after it.
 
-    In the pull request that installs us, new workflows are what it is about.
+    In the pull request that installs the gate, new workflows are expected and left out.
     """
     changes = [change for change in changes if not any(_is_named(path, NAME) for path in change.paths)]
     if not changes:

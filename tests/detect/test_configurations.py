@@ -53,7 +53,7 @@ def test_a_lineage_deleted_in_one_folder_hides_no_removed_gate_in_another(reposi
 def test_a_configuration_under_a_wrong_name_is_pointed_out(repository):
     found = detected(repository, {"src/main.py": "x"}, base={"packages/promptverdict.yml": CONFIG})
     assert [str(warning) for warning in found.warnings] == [
-        "packages/promptverdict.yml: this file isn't read: a configuration is named promptverdict.yaml (rename it)"
+        "packages/promptverdict.yml: this file is ignored, because a configuration must be named promptverdict.yaml (rename it)"
     ]
 
 

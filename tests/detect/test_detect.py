@@ -136,7 +136,7 @@ def test_a_prompt_renamed_without_the_configuration_is_followed_and_needs_review
     found = detected(repository, {"prompts/triage.md": None, "attic/triage.md": PROMPT})
     change = only(found)
     assert codes(change) == ["moved_out: needs_review"]
-    assert "prompts/triage.md is now attic/triage.md" in change.reasons[0].sentence
+    assert "prompts/triage.md moved to attic/triage.md" in change.reasons[0].sentence
     assert kinds(change) == ["moved_out"]
     assert change.candidate.messages == change.baseline.messages
 
@@ -221,7 +221,7 @@ def test_a_new_lineage_without_a_prompt_or_tests_can_not_be_measured(repository)
     lineage = "  mail: {use_case: generation, prompt: prompts/mail.md}\n"
     change = only(detected(repository, {"promptverdict.yaml": CONFIG + lineage}))
     assert codes(change) == ["new_lineage: needs_review", "unreadable: error", "no_cases: error"]
-    assert "there is no prompt prompts/mail.md" in change.reasons[1].sentence
+    assert "the prompt prompts/mail.md doesn't exist" in change.reasons[1].sentence
 
 
 def test_the_prompt_of_a_configured_lineage_may_be_new(repository):
@@ -245,7 +245,7 @@ def test_removed_and_edited_cases_run_as_base_has_them_and_need_approval(reposit
     assert (change.removed_cases, change.edited_cases) == (("one",), ("two",))
     assert codes(change) == ["tests_changed: needs_review"]
     assert change.reasons[0].sentence == (
-        "triage: this pull request changes its test set (cases: 1 removed, 1 edited); base's cases were run."
+        "triage: this pull request changes its test set (cases: 1 removed, 1 edited); the the base's cases were run."
     )
 
 
@@ -323,7 +323,7 @@ def test_a_rubric_that_is_not_there_is_an_error(repository):
     head = {"prompts/mail.md": "Write about {{ input }}"}
     change = only(detected(repository, head, base={**MAIL, "rubric.yaml": None}))
     assert codes(change) == ["unreadable: error"]
-    assert "rubric.yaml: there is no such file" in change.reasons[0].sentence
+    assert "rubric.yaml: this file doesn't exist" in change.reasons[0].sentence
 
 
 def test_a_prompt_that_changed_on_base_as_well_is_measured_merged(repository):
@@ -446,7 +446,7 @@ def test_a_judge_that_base_does_not_list_is_refused(repository):
     head = {"promptverdict.yaml": config + lineage, "mail.md": "x {{ input }}", "rubric.yaml": RUBRIC}
     change = only(detected(repository, head))
     assert change.judge is None
-    assert "base's configuration has no model 'new-judge' to judge with" in change.reasons[1].sentence
+    assert "the base configuration has no model 'new-judge'" in change.reasons[1].sentence
 
 
 def test_a_parameter_of_the_prompt_file_is_a_change_of_its_own(repository):

@@ -79,11 +79,11 @@ def test_a_lineage_whose_prompt_is_nowhere_is_an_error_where_prompts_change(repo
     base = {"promptverdict.yaml": CONFIG.replace("prompts/triage.md", "prompts/typo.md")}
     found = detected(repository, {"prompts/triage.md": "Other. {{ input }}\n"}, base=base)
     assert codes(found) == ["unreadable: error"]
-    assert "there is no prompt prompts/typo.md" in found.reasons[0].sentence
+    assert "the prompt prompts/typo.md exists neither" in found.reasons[0].sentence
     found = detected(repository, {"src/main.py": "x"}, base=base)
     assert codes(found) == ["nothing_changed: not_applicable"]
     assert [warning.what for warning in found.warnings] == [
-        "there is no prompt prompts/typo.md, neither before nor after: triage gates nothing"
+        "triage: the prompt prompts/typo.md exists neither before nor after, so nothing is gated"
     ]
 
 

@@ -45,7 +45,7 @@ def test_a_base_that_is_laxer_is_named_and_held(repository, kind, head):
     found = against(repository, {"promptverdict.yaml": config}, head=head)
     reason = found.reasons[0]
     assert codes(found)[0] == "policy_changed: needs_review"
-    assert reason.sentence.startswith("This success would count for main too, but release judges by")
+    assert reason.sentence.startswith("This success would also count for main, but release has a laxer")
     assert said in reason.sentence
     assert found.mode is Mode.ENFORCE
 

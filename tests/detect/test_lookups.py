@@ -59,7 +59,7 @@ def found(text, old="{{ ticket }}", cases=CASES, **more):
 def test_an_answer_sheet_needs_review(text):
     (reason,) = found(text)
     assert reason.status is VerdictStatus.NEEDS_REVIEW
-    assert reason.sentence.startswith("The template picks what it says by the text of an input (`{")
+    assert reason.sentence.startswith("The template chooses its text by the content of an input (`{")
     assert found(text, old=text) == ()
     assert found("{% include 'a' %}{{ ticket }}", included={"a": text})
 

@@ -39,7 +39,7 @@ def test_the_lineages_own_model_goes_before_the_files_and_that_is_said(repositor
     head = {"prompts/triage.prompt.yml": PROMPT_FILE.format("openai/gpt-large").replace("Sort", "Order")}
     change = only(detected(repository, head, base={**BY_FILE, "promptverdict.yaml": config}))
     assert pairs(change) == [("small", "small", "gpt-small", False)]
-    assert "the configuration's is used" in change.warnings[0].what
+    assert "the configuration's model is used" in change.warnings[0].what
 
 
 def test_several_models_are_an_experiment_each_and_pair_with_what_they_replace(repository):
@@ -91,11 +91,11 @@ def test_a_model_that_base_does_not_list_is_never_called(repository, before, aft
     assert pairs(change) == [("small", "small", "gpt-small", False)]
     assert all(pair.candidate.base_url is None for pair in change.models)
     assert "policy_changed: needs_review" in codes(change)
-    assert "not in base's configuration" in change.reasons[0].sentence
+    assert "not in the base configuration" in change.reasons[0].sentence
 
 
 def test_a_file_may_not_name_a_model_that_base_does_not_list(repository):
-    for name, words in (("openai/gpt-9", "not in base's configuration"), ("meta/llama", "the provider of model")):
+    for name, words in (("openai/gpt-9", "not in the base configuration"), ("meta/llama", "the provider of model")):
         change = only(detected(repository, {"prompts/triage.prompt.yml": PROMPT_FILE.format(name)}, base=BY_FILE))
         assert codes(change) == ["policy_changed: needs_review"]
         assert words in change.reasons[0].sentence

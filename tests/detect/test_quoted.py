@@ -140,16 +140,16 @@ def test_what_is_said():
         "code": ReasonCode.QUOTED_CASES,
         "status": VerdictStatus.NEEDS_REVIEW,
         "sentence": (
-            "The prompt holds 4 of its 9 test cases as text (`t0`, `t1`, `t2`, …): what it says to those tells nothing "
-            "about others; give it other examples."
+            "The prompt contains 4 of its 9 test cases as text (`t0`, `t1`, `t2`, …): answers to those cases say nothing "
+            "about other inputs; use other examples."
         ),
         "cases": ("t0", "t1", "t2", "t3"),
     }
     assert judged([], CASES) == ((), ())
     _, (finding,) = judged(CASES[:1], [*CASES, *map(case, range(9, 100))])
     assert str(finding) == (
-        "the prompt holds 1 of its 100 test cases as text (`t0`): what it says to that one tells nothing about others "
-        "(give it other examples)"
+        "the prompt contains 1 of its 100 test cases as text (`t0`): answers to that case say nothing about other inputs "
+        "(use other examples)"
     )
 
 
