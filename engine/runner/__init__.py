@@ -1,1 +1,1 @@
-"""The one async stage: asks what the gate wants to know, at the provider's pace and within the budget."""
+"""The one async stage: answers the gate's requests at the provider's pace and within the budget."""

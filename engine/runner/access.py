@@ -12,11 +12,11 @@ from schemas.errors import PromptVerdictError
 from schemas.ports import Clock, ModelProvider
 
 ProviderFor = Callable[[ModelConfig], ModelProvider]
-"""Opens a provider. Raises ProviderError when its key is missing."""
+"""Opens a provider. Raises ProviderError if its key is missing."""
 
 
 class Access:
-    """Opens each provider once and gives everything that uses one key the same limiter."""
+    """Opens each provider once, and keeps one limiter for each key."""
 
     def __init__(self, provider_for: ProviderFor, clock: Clock, *, max_concurrency: int = 1024) -> None:
         self._provider_for = provider_for
@@ -33,15 +33,18 @@ class Access:
         return self._providers[key]
 
     def expect(self, detection: Detection) -> None:
-        """Opens the providers of what will be measured before the first call. Errors are raised later, by the first
-        call that needs the provider."""
+        """Opens the providers of all planned measurements before the first call.
+
+        Errors are raised later, by the first call that needs the provider.
+        """
         for change in detection.lineages:
             for model in (pair.candidate for pair in change.models if change.measured):
+                # Opening early overlaps the import of an SDK with planning. It must not fail a run that needs no call.
                 with suppress(PromptVerdictError):
                     self.provider(model)
 
     def limiter(self, model: ModelConfig) -> Limiter:
-        """Returns the slots of the key that pays for ``model``."""
+        """Returns the limiter of the key that pays for ``model``."""
         key = (model.origin, model.api_key_env)
         if key not in self._limiters:
             self._limiters[key] = Limiter(self._clock, self._most)

@@ -1,5 +1,7 @@
-"""The hard cap on spending, of a run and of each lineage. Calls in flight count at their worst case, so the cap holds
-however they end."""
+"""The hard spending caps of a run and of each lineage.
+
+Calls in flight count at their worst case, so the cap holds however they end.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,16 @@ from decimal import Decimal
 from engine.render.figures import usd
 from schemas.errors import BudgetExceeded
 
-MEND = "raise the budget or set a lower max_tokens; what is finished is kept and not paid again"
+HINT = "raise the budget or set a lower max_tokens; finished answers are kept and not paid for twice"
 
 
 class SpendingCap:
-    """Money in USD. ``cap`` of ``None`` means: no cap. What is spent of a budget is also spent of the one that it is
-    ``within``, and neither cap is passed. ``where``: the setting that would raise it; ``hint``: what to do. ``shared``:
-    other runs spend of it too; ``least``: what a call counts at least, whatever its price is said to be."""
+    """A spending cap in USD. ``cap`` of ``None`` means no cap.
+
+    Spending also counts for the cap that this one is ``within``, and neither is exceeded. ``where`` is the setting that
+    raises the cap, and ``hint`` what to do. ``shared`` says that other runs spend from it too. ``least`` is the least
+    that a call counts for, whatever its price.
+    """
 
     def __init__(
         self,
@@ -23,7 +28,7 @@ class SpendingCap:
         *,
         within: SpendingCap | None = None,
         where: str = "budget.per_run_usd",
-        hint: str = MEND,
+        hint: str = HINT,
         shared: bool = False,
         least: Decimal = Decimal(0),
     ) -> None:
@@ -31,35 +36,37 @@ class SpendingCap:
         self.cap = cap
         self.shared = shared
         self.whole: SpendingCap = self if within is None or within.shared else within.whole
-        """The run's, which holds those of all lineages."""
+        """The cap of the whole run, which contains those of all lineages."""
         self.spent = Decimal(0)
-        """Known costs, and failed calls that may have been billed at their worst case."""
+        """Known costs, plus the worst case of failed calls that may have been billed."""
         self.made = 0
-        """Calls that were answered and stored."""
+        """Number of calls that were answered and stored."""
         self.where = where
         self.hint = hint
         self.reserved = Decimal(0)
-        """The worst case of the calls under way."""
+        """The worst case of all calls in flight."""
         self.under_way = 0
         self._waiting: list[asyncio.Future[None]] = []
         self.chain: tuple[SpendingCap, ...] = (self,) if within is None else (self, *within.chain)
-        """This one and all that it lies within."""
+        """This cap and all caps around it."""
 
     async def reserve(self, worst: Decimal, reckoned: str = "") -> None:
-        """Reserves ``worst``; waits while calls in flight may free enough. Raises BudgetExceeded if they can't.
+        """Reserves ``worst``. Waits while calls in flight may free enough. Raises BudgetExceeded if they can't.
 
-        ``reckoned`` says in that error how ``worst`` was found.
+        ``reckoned`` explains ``worst`` in that error.
         """
         while (short := next((one for one in self.chain if one.lacks(worst)), None)) is not None:
+            # Calls in flight may end below their worst case and free money. Without any, waiting would never end.
             if not short.under_way:
                 raise BudgetExceeded(
-                    f"the budget of {usd(short.cap)} does not allow another call: {usd(short.spent)} is spent and the"
-                    f" next one may cost up to {usd(worst)}{reckoned}",
+                    f"the budget of {usd(short.cap)} does not allow another call: {usd(short.spent)} is spent, and the"
+                    f" next call may cost up to {usd(worst)}{reckoned}",
                     where=short.where,
                     hint=short.hint,
                 )
             await short.settled()
         for one in self.chain:
+            # All caps at once, without an await in between, so no other task can reserve the same money.
             one.reserved += max(worst, one.least)
             one.under_way += 1
 
@@ -74,15 +81,15 @@ class SpendingCap:
         await end
 
     def settle(self, worst: Decimal, spent: Decimal, *, made: int = 0) -> None:
-        """Replaces a reservation by the actual cost; ``made``: 1 if the answer is stored."""
+        """Replaces a reservation with the actual cost. ``made`` is 1 if the answer is stored."""
         for one in self.chain:
             one.book(worst, spent, made)
 
     def book(self, worst: Decimal, spent: Decimal, made: int) -> None:
-        """``settle``, for this one alone."""
+        """Does the work of ``settle`` for this cap alone."""
         self.under_way -= 1
         left = self.reserved - max(worst, self.least)
-        self.reserved = left if self.under_way else Decimal(0)  # sums of many digits are rounded
+        self.reserved = left if self.under_way else Decimal(0)  # Decimal rounds long sums, so reset what should be 0
         self.spent += max(spent, self.least) if made or spent else spent
         self.made += made
         waiting, self._waiting = self._waiting, []

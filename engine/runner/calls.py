@@ -23,12 +23,13 @@ from schemas.ports import CallKey, Clock, OutcomeStore
 from schemas.prompts import Request
 
 SCHEMA_WORDS = re.compile("response_format|json_schema|output_config|text.format|structured|schema")
-"""Words in the error of a server that doesn't support JSON Schemas."""
-UNLIMITED = f": without max_tokens it counts as {UNLIMITED_OUTPUT:,} output tokens"
+"""Words in the error message of a server that doesn't support JSON Schemas."""
+UNLIMITED = f": without max_tokens, it counts as {UNLIMITED_OUTPUT:,} output tokens"
 POLL_S = 0.05
-"""How often to look for the answer to a call that another process has claimed."""
+"""Seconds between two looks for an answer that another process has claimed."""
 SKEW = timedelta(minutes=10)
-"""How far clocks of several machines may differ. The age of an answer with a later date is unknown: it is not used."""
+"""Largest difference between the clocks of several machines. An answer dated further in the future has no known age and
+isn't used."""
 
 
 def deadline_passed(deadline_s: float) -> ProviderError:
@@ -36,12 +37,13 @@ def deadline_passed(deadline_s: float) -> ProviderError:
     return ProviderError(
         f"the run did not finish within {deadline_s:g} s",
         where="run.deadline_s",
-        hint="run again: what is finished is kept and not paid again",
+        hint="run again; finished answers are kept and not paid for twice",
     )
 
 
 def priced(row: StoredCompletion, endpoint: Endpoint) -> StoredCompletion | CompletionError:
-    """Returns the answer, or an error if its cost is unknown: the comparison would use a cost that is too low."""
+    """Returns the answer, or an error if its cost is unknown. The comparison would otherwise use a cost that is too
+    low."""
     if why := unpriced(row.completion, endpoint.price):
         return CompletionError(kind=ErrorKind.UNPRICED, message=why, billed=True)
     return row
@@ -52,10 +54,11 @@ def _tokens(usage: Usage | None) -> int:
 
 
 class Calls:
-    """Makes the calls of one experiment. Safe to be shared by any number of tasks.
+    """Makes the calls of one experiment. Any number of tasks may share it.
 
-    ``settings`` are the experiment's own; ``slots`` bound the calls under way of whatever it is part of, beside the
-    limiter of each key."""
+    ``settings`` are the experiment's own. ``slots`` bound the calls in flight of larger units, in addition to the
+    limiter of each key.
+    """
 
     def __init__(
         self,
@@ -74,9 +77,10 @@ class Calls:
         self._slots = slots
         self._ended: BudgetExceeded | ProviderError | None = None
         self._dearer: dict[tuple[str, str], Decimal] = {}
-        """Largest cost of a call relative to its upper bound, by origin and model: some servers ignore the limit."""
+        """Largest cost of a call relative to its upper bound, by origin and model. Some servers ignore the output
+        limit."""
         self._schemaless: set[tuple[str, str]] = set()
-        """Judges that take no JSON Schema, by origin and model."""
+        """Judges that don't support JSON Schemas, by origin and model."""
         self.tries = Failures()
         """Every failed attempt, including those of calls that succeeded later."""
         self._timeout_s = settings.timeout_s
@@ -96,12 +100,13 @@ class Calls:
         return self._budget.whole.spent
 
     def end(self, why: BudgetExceeded | ProviderError) -> None:
-        """Begins no new call. Tasks that wait for a slot get ``why``."""
+        """Starts no more calls. Tasks that wait for a slot get ``why``."""
         self._ended = self._ended or why
 
     async def stored(self, keys: list[CallKey]) -> dict[CallKey, StoredCompletion]:
-        """Returns the stored rows that are young enough to decide with."""
+        """Returns the stored rows that are recent enough to decide with."""
         rows = await self._store.get(keys)
+        # The run's own start bounds the age, so a long run doesn't outlive its own answers.
         latest = max(self._began, self._clock.utc()) + SKEW
         return {
             key: row
@@ -110,7 +115,8 @@ class Calls:
         }
 
     async def claimed(self, keys: list[CallKey]) -> frozenset[CallKey]:
-        """Claims keys and returns those that this run has to call: another process may have stored one just before."""
+        """Claims keys and returns those that this run has to call. Another process may have stored an answer just
+        before."""
         won = await self._store.claim(keys)
         late = (await self.stored(list(won))).keys() if won else frozenset()
         if late:
@@ -124,11 +130,13 @@ class Calls:
     async def answer(
         self, request: Request, repetition: int, endpoint: Endpoint, *, claimed: bool = False, judge: bool = False
     ) -> tuple[StoredCompletion | CompletionError, bool]:
-        """Returns the stored answer or a new one, and whether this run paid for it. Waits while another process calls.
+        """Returns the stored answer or a new one, and whether this run paid for it.
 
-        Raises BudgetExceeded, and ProviderError when the provider can't be opened, the deadline has passed or it is all
-        over (``end``)."""
+        Waits while another process makes the call. Raises BudgetExceeded. Raises ProviderError if the provider can't be
+        opened, the deadline has passed or the run has ended (``end``).
+        """
         key = (request.digest, repetition)
+        # Only one process pays for an answer: the others poll until it is stored or the claim is released.
         while not claimed:
             if row := (await self.stored([key])).get(key):
                 return row, False
@@ -138,6 +146,7 @@ class Calls:
             await self._clock.sleep(POLL_S)
         try:
             row_or_error = await self._pay(request, repetition, endpoint, judge=judge)
+        # Cancellation too: a claim that stays behind would block every other process.
         except BaseException:
             await self._store.release([key])
             raise
@@ -149,8 +158,10 @@ class Calls:
     async def grade(
         self, request: Request, repetition: int, endpoint: Endpoint
     ) -> tuple[StoredCompletion | CompletionError, bool]:
-        """``answer``, of a judge. A judge whose server refuses a JSON Schema is asked without one: its reply is read
-        with the same care."""
+        """Returns the answer of a judge, like ``answer``.
+
+        If the judge's server refuses a JSON Schema, asks again without one. The reply is validated in the same way.
+        """
         plain = request.model_copy(
             update={"parameters": request.parameters.model_copy(update={"response_format": None, "json_schema": None})}
         )
@@ -160,6 +171,7 @@ class Calls:
         answer, new = await self.answer(request, repetition, endpoint, judge=True)
         if isinstance(answer, StoredCompletion):
             return priced(answer, endpoint), new
+        # Servers report a missing feature in many ways, so the words of the refusal decide.
         refused = answer.kind is ErrorKind.BAD_REQUEST and SCHEMA_WORDS.search(answer.message.lower())
         if request.parameters.json_schema is None or not refused:
             return answer, new
@@ -184,7 +196,7 @@ class Calls:
                 async with self._turn(limiter, retry=tries > 0):
                     self._check_goes_on()
                     number, started = limiter.began(), self._clock.monotonic()
-                    spent = worst  # until it is known that it was less
+                    spent = worst  # until the real cost is known
                     answer = await provider.complete(request, repetition=repetition, timeout_s=left_s)
                 tries += 1
                 if isinstance(answer, Completion):
@@ -204,10 +216,12 @@ class Calls:
                 self._budget.settle(worst, spent, made=made)
             self.tries.add(host_of(request.origin), answer, judge=judge)
             wait = wait_s(answer, tries, f"{request.digest}:{repetition}")
+            # The limiter decides about the whole key. The call itself only waits and tries again.
             if answer.kind is ErrorKind.RATE_LIMITED:
+                # A 429 isn't charged to the timeout: it says nothing about how long the answer takes.
                 limiter.throttled(number, answer.retry_after_s)
             elif answer.kind is ErrorKind.TIMEOUT and limiter.timed_out(number):
-                left_s = self._timeout_s  # it may have waited in the server's queue: with fewer beside it, it won't
+                left_s = self._timeout_s  # it may have waited in the server's queue, which is shorter now
             else:
                 left_s -= self._clock.monotonic() - started + wait
             if not may_retry(answer, tries) or left_s <= 0:
@@ -231,7 +245,7 @@ class Calls:
     def _row(
         self, request: Request, repetition: int, endpoint: Endpoint, answer: Completion, worst: Decimal
     ) -> StoredCompletion:
-        """``worst``: what is taken for the cost of an answer whose usage isn't known."""
+        """Builds the row to store. ``worst`` is the cost if the usage is unknown."""
         usage, price = answer.usage, endpoint.price
         known = usage is not None and not unpriced(answer, price)
         return StoredCompletion(
@@ -243,7 +257,7 @@ class Calls:
             price=price.model_dump(mode="json", exclude_none=True),
             provider=request.provider,
             model=request.model,
-            # a clock that was set back must not make an answer too old for the run that has paid for it
+            # a clock that was set back must not make an answer too old for the run that paid for it
             created_at=max(self._began, self._clock.utc()).isoformat(timespec="microseconds"),
         )
 

@@ -43,7 +43,7 @@ WORKERS_PER_SLOT = 4
 
 
 class Drive(Generic[Decision]):
-    """One experiment under way."""
+    """One running experiment."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Drive(Generic[Decision]):
         self._calls = calls
         self._limiter = access.limiter(experiment.arms[Arm.CANDIDATE].endpoint.model)
         self._settings = settings
+        # More workers than slots, because a worker that waits for a retry would otherwise block a slot's work.
         self._workers = WORKERS_PER_SLOT * settings.max_concurrency
         self._on_progress = on_progress
         self._metrics = [spec.name for spec in experiment.evaluator.metrics]
@@ -158,7 +159,7 @@ class Drive(Generic[Decision]):
         return self._experiment.arms[cell.arm].stored_as(cell.case, cell.repetition)
 
     async def _prepared(self, batch: Batch) -> AsyncIterator[tuple[int, StoredCompletion | None, bool]]:
-        """Cells in order with the stored row or, where there is none, whether the call is claimed."""
+        """Yields cells in order, each with its stored row, or else with whether its call is claimed."""
         for start in range(0, len(batch), CHUNK):
             if self._stopped:
                 return
@@ -177,7 +178,7 @@ class Drive(Generic[Decision]):
                 key = keys.get(at)
                 yield at, None if key is None else rows.get(key), key in ours
                 if key is not None:
-                    ours.discard(key)  # a second case with this very request waits for the first
+                    ours.discard(key)  # a second case with the same request waits for the first
 
     async def _work(
         self,
@@ -217,7 +218,7 @@ class Drive(Generic[Decision]):
     def _usable(
         self, result: StoredCompletion | CompletionError, cell: Cell, *, paid: bool
     ) -> StoredCompletion | CompletionError:
-        """Returns the result, or an error where its cost can't be told. What every call would have ends the
+        """Returns the result, or an error if its cost is unknown. An error that every call would repeat ends the
         experiment."""
         usable = result if isinstance(result, CompletionError) else self._priced(result, cell, paid=paid)
         if isinstance(usable, CompletionError) and usable.kind in HOPELESS:
@@ -226,7 +227,7 @@ class Drive(Generic[Decision]):
 
     def _priced(self, row: StoredCompletion, cell: Cell, *, paid: bool) -> StoredCompletion | CompletionError:
         usable = priced(row, self._experiment.arms[cell.arm].endpoint)
-        if isinstance(usable, CompletionError) and paid:  # it was made and costs something, at most what the row says
+        if isinstance(usable, CompletionError) and paid:  # the call was made and cost at most what the row says
             self._made += 1
             self._cost += row.cost_usd
         return usable
@@ -245,6 +246,7 @@ class Drive(Generic[Decision]):
             self._cost += result.cost_usd
         else:
             self._stored += 1
+        # The cost of grading belongs to the outcome, but not to the prompt's cost that the gate compares.
         judged = Decimal(0)
 
         async def ask(request: Request, repetition: int) -> Completion | CompletionError:
@@ -263,6 +265,7 @@ class Drive(Generic[Decision]):
             return answer.completion
 
         scores: tuple[Score | EvaluatorFailure, ...]
+        # A truncated or refused answer is a failure of the prompt, so it scores 0 and isn't missing.
         if completion.finish.scores_zero:
             reason = f"the answer ended with: {completion.finish.value}"
             scores = tuple(Score(metric=name, value=0.0, reason=reason) for name in self._metrics)
@@ -274,7 +277,7 @@ class Drive(Generic[Decision]):
             cell=cell,
             result=completion,
             scores=scores,
-            # not what was paid once: both arms at one day's prices
+            # today's prices for both arms, not what was once paid for a stored answer
             cost_usd=result.cost_usd if usage is None else bill(usage, price),
             neutral_cost_usd=result.neutral_cost_usd if usage is None else neutral(usage, price),
             judge_cost_usd=judged,
@@ -287,6 +290,7 @@ class Drive(Generic[Decision]):
             return
         values = {score.metric: score.value for score in outcome.scores if isinstance(score, Score)}
         seen.scores[at] = [values.get(name, np.nan) for name in self._metrics]
+        # Cells start as missing, so a crash between two steps can't turn into a score.
         seen.missing[at] = False
         seen.forbidden[at] = outcome.forbidden
         if (usage := outcome.result.usage) is not None:
@@ -303,9 +307,9 @@ class Drive(Generic[Decision]):
             if (model.provider, model.origin, model.unusual_api, model.model) == asked:
                 return endpoint
         raise ConfigError(
-            f"the judge {request.model!r} is not a model of this lineage",
+            f"the judge {request.model!r} is not one of the configured judges",
             where=self._experiment.lineage,
-            hint="name it under models: and judge:",
+            hint="add it under models: and judge:",
         )
 
     def _hopeless(self, error: CompletionError, cell: Cell, *, judge: bool = False) -> ProviderError:
@@ -320,7 +324,7 @@ class Drive(Generic[Decision]):
         )
 
     def _stop(self, why: BudgetExceeded | ProviderError) -> CompletionError:
-        """Begins no new call; finishes and keeps those in flight."""
+        """Starts no more calls. Calls in flight finish and their answers are kept."""
         self._stopped = self._stopped or why
         self._calls.end(self._stopped)
         return CompletionError(kind=ErrorKind.CANCELLED, message=why.what, attempts=0)

@@ -1,4 +1,4 @@
-"""What the runner takes and returns: experiments and their results."""
+"""Input and output of the runner: experiments and their results."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from schemas.scorecard import Spending
 from schemas.testsets import TestCase
 
 Decision = TypeVar("Decision")
-"""What the gate decides: engine.gate.Decision, or a test's own."""
+"""The gate's result: engine.gate.Decision, or a type of a test."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A model that is paid for: where calls go and what they cost."""
+    """A paid model: its address and its price."""
 
     model: ModelConfig
     price: Price
 
 
 DRAW = 2**40
-"""Repetitions of one draw lie below this; the next draw's begin here."""
+"""Stride between draws. The repetitions of one draw are below it, and those of the next begin here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,13 @@ class ArmPlan:
 
     endpoint: Endpoint
     requests: Sequence[Request | None]
-    """As many as cases; may render on demand. ``None``: nothing could be asked, the cell is missing."""
+    """One for each case; may render on demand. ``None``: the prompt could not be rendered, and the cell is missing."""
     draws: Sequence[int] = ()
-    """By case: which of several independent answers to the same request is its own; empty: the first for all."""
+    """By case: the index of its independent answer to a shared request. Empty: the first answer for all."""
 
     def stored_as(self, case: int, repetition: int) -> int:
-        """The repetition under which a case's answer is kept: cases that don't share a draw don't share a number."""
+        """Returns the repetition under which a case's answer is stored. Cases with different draws get different
+        numbers."""
         return repetition + (self.draws[case] * DRAW if self.draws else 0)
 
 
@@ -60,32 +61,32 @@ class Experiment(Generic[Decision]):
     arms: Mapping[Arm, ArmPlan]
     evaluator: Evaluator
     protocol: Callable[[], Generator[Batch, Observations, Decision]]
-    """Starts the gate; every call starts anew."""
+    """Starts the gate. Each call starts it anew."""
     judges: tuple[Endpoint, ...] = ()
     """Models that the evaluator may ask."""
     settings: RunConfig | None = None
-    """The lineage's own; ``None``: the run's. Its concurrency and deadline hold beside the run's."""
+    """The lineage's own settings; ``None``: the run's. Concurrency and deadline apply in addition to the run's."""
     budget_usd: Decimal | None = None
-    """What all experiments of the lineage may cost together; ``None``: what the run may."""
+    """Budget of all experiments of the lineage together. ``None``: only the run's budget applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Progress of one experiment; a new value after every change."""
+    """Progress of one experiment. Reported anew after each change."""
 
     lineage: str
     model: str
     done: int
-    """Cells that have an answer (or finally have none)."""
+    """Cells with an answer, or with a final failure."""
     asked: int
     """Cells that the gate has asked for so far."""
     purpose: str
-    """Why the gate asked for the present ones."""
+    """The purpose of the current cells."""
     made: int
-    """Paid calls of the whole run, the judges' included."""
+    """Paid calls of the whole run, including judges."""
     spent_usd: float
     concurrency: int
-    """Calls that may be under way now on this experiment's key."""
+    """The limit of concurrent calls with this experiment's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,12 @@ class ExperimentResult(Generic[Decision]):
     experiment: Experiment[Decision]
     decision: Decision | None
     outcomes: Sequence[Outcome]
-    """One for each cell that was asked for, by case, arm and repetition."""
+    """One for each cell that was asked for, ordered by case, arm and repetition."""
     spending: Spending
     stopped: PromptVerdictError | None = None
-    """Why there is no decision: the budget, the provider, the deadline. Says which case and arm and what to do."""
+    """Why there is no decision: budget, provider or deadline. Names the case, the arm and the fix."""
     served_by: frozenset[tuple[Arm, str, str | None]] = frozenset()
-    """Models and fingerprints as the provider reported them: more than one of an arm, or different ones between arms,
-    means that the model changed under the run."""
+    """Models and fingerprints that the provider reported. Several in one arm, or different ones between the arms, mean
+    that the model changed during the run."""
     tries: Failures = field(default_factory=Failures)
     """Every failed attempt, retried ones included."""

@@ -15,35 +15,36 @@ from schemas.prompts import Finding
 RUN_AGAIN = "run again; finished answers are kept and not paid for twice"
 FIXES = {
     ErrorKind.RATE_LIMITED: f"lower run.max_concurrency, or raise the key's rate limit or run.deadline_s; {RUN_AGAIN}",
-    ErrorKind.QUOTA: f"the account's credit or quota is used up: raise it, then {RUN_AGAIN}",
-    ErrorKind.TIMEOUT: "it was a timeout: lower run.max_concurrency{concurrency} or raise run.timeout_s{timeout}",
+    ErrorKind.QUOTA: f"the account's credit or quota is used up; raise it, then {RUN_AGAIN}",
+    ErrorKind.TIMEOUT: "the call timed out; lower run.max_concurrency{concurrency} or raise run.timeout_s{timeout}",
     ErrorKind.SERVER: f"look at the provider's status page or the server's log, then {RUN_AGAIN}",
-    ErrorKind.TRANSPORT: "check base_url and the network; behind a proxy set PROMPTVERDICT_PROXY, and"
-    " PROMPTVERDICT_CA_BUNDLE where it has certificates of its own",
-    ErrorKind.MALFORMED: "check that base_url is the API's own address (it often ends in /v1) and that no proxy answers"
-    " in its place",
+    ErrorKind.TRANSPORT: "check base_url and the network; behind a proxy, set PROMPTVERDICT_PROXY, and"
+    " PROMPTVERDICT_CA_BUNDLE if it has its own certificates",
+    ErrorKind.MALFORMED: "check that base_url is the API's address (it often ends in /v1) and that no proxy answers"
+    " instead",
     ErrorKind.BAD_REQUEST: "correct the model's name or parameters, or shorten the case",
     ErrorKind.AUTHENTICATION: "check the key in the environment variable that the model's api_key_env names, and that"
     " it may use this model",
-    ErrorKind.REDIRECT: "write the final address as base_url; redirects are not followed with a key",
+    ErrorKind.REDIRECT: "set base_url to the final address; requests with a key don't follow redirects",
     ErrorKind.UNPRICED: "add what is missing to the model's `price` in promptverdict.yaml; the answers are kept",
 }
 """The fix for each kind of error, unless the error has its own."""
-JUDGE_FIX = "choose a judge that keeps to the form of the reply, or raise its max_tokens"
-SCORER_FIX = "this is a bug of Prompt Verdict's: please report the answer"
+JUDGE_FIX = "choose a judge that follows the reply format, or raise its max_tokens"
+SCORER_FIX = "this is a bug in Prompt Verdict; please report the answer"
 SHOWN = 200
-"""Characters of a provider's message in a sentence."""
+"""Most characters of a provider's message in a sentence."""
 _VARYING = re.compile(r"[0-9a-f]*[0-9][0-9a-f-]*")
-"""Ids and counts, by which messages of one cause differ."""
+"""Ids and counts, in which messages with the same cause differ."""
 
 
 def host_of(origin: str) -> str:
-    """``api.example.com``, ``127.0.0.1:8080``; what has no host as it is."""
+    """Returns the host of an origin, such as ``api.example.com`` or ``127.0.0.1:8080``. Without a host, returns the
+    origin."""
     return origin.partition("://")[2].partition("/")[0] or origin
 
 
 def fix_for(error: CompletionError, settings: RunConfig | None = None) -> str:
-    """Returns how to fix an error. ``settings`` hold the timeout that the sentence quotes."""
+    """Returns the fix for an error. ``settings`` provide the values that it quotes."""
     if error.hint:
         return error.hint
     return FIXES.get(error.kind, RUN_AGAIN).format(
@@ -62,7 +63,7 @@ class Cause:
     error: CompletionError
 
     def said(self) -> str:
-        """«40 calls to 127.0.0.1:9 failed (transport): connection refused»."""
+        """Returns a sentence such as "40 calls to 127.0.0.1:9 failed (transport): connection refused"."""
         host = f"the judge at {self.host}" if self.judge else self.host
         calls = f"{self.count:,} {'call' if self.count == 1 else 'calls'} to {host}"
         message = self.error.message.rstrip(". ")
@@ -78,9 +79,10 @@ class Failures:
         self._first: dict[tuple[str, bool, ErrorKind, str], CompletionError] = {}
 
     def add(self, host: str, error: CompletionError, *, judge: bool = False) -> None:
-        """Counts one failure; calls that this run cancelled are left out."""
+        """Counts one failure. Calls that this run cancelled are left out."""
         if error.kind is ErrorKind.CANCELLED:
             return
+        # The status code stays in the key: a 401 and a 500 with the same text have different fixes.
         status, rest = error.message[:4], error.message[4:]
         key = (host, judge, error.kind, status + _VARYING.sub("#", rest.lower()))
         self._counts[key] += 1
@@ -102,7 +104,10 @@ def unreached_judge(error: CompletionError, origin: str, settings: RunConfig, ti
 
 
 def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) -> Failures:
-    """Cells without an answer or a score. ``origins`` of the arms' models and of the ``judge``."""
+    """Returns the cells without an answer or a score, by cause.
+
+    ``origins`` holds the origins of the arms' models, and ``judge`` that of the judge.
+    """
     found = Failures()
     for outcome in outcomes:
         if not isinstance(outcome.result, Completion):

@@ -1,5 +1,8 @@
-"""Adapts the number of concurrent calls of one key: additive increase, multiplicative decrease. Tells refusals that our
-rate causes from those that it doesn't (an overloaded server behind a gateway)."""
+"""Adapts the number of concurrent calls of one key: additive increase, multiplicative decrease.
+
+Distinguishes refusals that our rate causes from those that it doesn't, such as those of an overloaded server behind a
+gateway.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +14,28 @@ from schemas.outcomes import Allowance
 from schemas.ports import Clock
 
 START = 16
-"""Calls under way at first; doubles each round trip until the provider says stop, like TCP's slow start."""
+"""Concurrent calls at the start. The limit doubles each round trip until the first refusal, like TCP's slow start."""
 LEAST = 2.0
 TOLERATED = 0.2
-"""Share of 429s that doesn't slow the key down: each refused call waits for its ``Retry-After``, the others go on."""
+"""Share of 429s that doesn't slow the key down. Each refused call waits for its ``Retry-After``; the others go on."""
 ALARM = 3.0
 """Excess refusals that trigger a slowdown (the bound of a CUSUM test; Page, Biometrika 1954)."""
 JUDGED = 32
-"""Calls after a slowdown that show whether it helped."""
+"""Number of calls after a slowdown from which it is judged."""
 HOPELESS = 0.6
-"""Share of refusals that triggers the next slowdown before the last one is judged."""
+"""Share of refusals that triggers another slowdown before the last one is judged."""
 MOST_BACKGROUND = 0.5
-"""If more than half is refused at any rate, the refusals are about this key."""
+"""Largest share of refusals that counts as unrelated to our rate. With more, the refusals are about this key."""
 
 
 class Limiter(Slots):
     """Slots of one key, shared by everything that uses it.
 
-    Many 429s halve the limit. If most calls were refused, the whole key also waits as long as ``Retry-After`` says. If
-    half as many calls are refused as often as before, the refusals are not about our rate: that share is the background
-    from then on, the limit is restored, and only what is refused beyond it slows the key down. Where 20, 30 and 40% are
-    refused at random, a run would take 1.4, 2.3 and 3.2 times as long without that (tests/run/test_limiter.py simulates
-    such a provider).
+    Many 429s halve the limit. If most calls were refused, the whole key also waits for ``Retry-After``. A slowdown that
+    doesn't halve the share of refusals didn't help: the refusals are not about our rate. From then on, that share is
+    the background, the limit is restored, and only refusals beyond it slow the key down. With 20, 30 and 40% random
+    refusals, a run would otherwise take 1.4, 2.3 and 3.2 times as long (tests/run/test_limiter.py simulates such a
+    provider).
     """
 
     def __init__(self, clock: Clock, most: int) -> None:
@@ -42,30 +45,32 @@ class Limiter(Slots):
         self._refused_at: float | None = None
         """The limit at the last slowdown."""
         self._background = 0.0
-        """Share of 429s that slowing down does not change."""
+        """Share of 429s that slowing down doesn't change."""
         self._excess = 0.0
-        """The CUSUM: refusals beyond what is tolerated; and of how many calls, since it was 0 the last time."""
+        """The CUSUM: refusals beyond the tolerated share. ``_calls`` and ``_refusals`` count since it was last 0."""
         self._calls = self._refusals = 0
         self._before: float | None = None
-        """Share of refusals before the last slowdown, while that is being judged."""
+        """Share of refusals before the last slowdown, while that slowdown is judged."""
         self._tokens_per_call = 0.0
         self._resume_at = 0.0
         self._begun = self._cut_at = 0
-        """Calls begun so far, and by the last cut."""
+        """Calls begun so far, and at the last slowdown."""
         self._unknown: deque[int] = deque()
-        """Calls begun that are not counted yet, in order."""
+        """Calls that began and whose result isn't counted yet, in order."""
         self._waking: asyncio.Task[None] | None = None
 
     def began(self) -> int:
-        """Registers a call that got its slot; returns the number to report its outcome with."""
+        """Registers a call that got its slot. Returns the number to report its result with."""
         self._begun += 1
         self._unknown.append(self._begun)
         return self._begun
 
     def succeeded(self, number: int, allowance: Allowance | None = None, tokens: int = 0) -> None:
-        """The call went through and had ``tokens``: climb. Where the headers say that what is left is only enough for
-        the calls that are under way, wait for the reset instead of a 429."""
-        if 2 * self._busy >= self._limit:  # a limit that is never reached says nothing about the provider
+        """Reports a successful call with this number of ``tokens``, and raises the limit.
+
+        If the headers allow only the calls in flight, waits for the reset instead of causing a 429.
+        """
+        if 2 * self._busy >= self._limit:  # an unused limit says nothing about the provider
             self._limit = min(self._most, self._limit + self._step())
         self._count(number, 0, None)
         self._tokens_per_call += 0.1 * (tokens - self._tokens_per_call)
@@ -81,8 +86,11 @@ class Limiter(Slots):
         self._count(number, 1, retry_after_s)
 
     def timed_out(self, number: int) -> bool:
-        """No answer came to the call in time. Servers that queue instead of refusing say in this way that there are too
-        many: halve the limit, once for all calls of a round. Whether fewer are under way now than beside that call."""
+        """Reports a timeout. Halves the limit, once for all calls of a round.
+
+        Servers that queue requests instead of refusing them time out under too many. Returns whether fewer calls are in
+        flight now than at the time of that call.
+        """
         if number > self._cut_at and self.limit > LEAST:
             self._cut_at, self._refused_at = self._begun, self._limit
             self._limit = max(LEAST, self._limit / 2)
@@ -90,9 +98,10 @@ class Limiter(Slots):
         return number <= self._cut_at
 
     def _count(self, number: int, refused: int, retry_after_s: float | None) -> None:
-        """Takes what became of a call into account, unless it belongs to the round before the last cut.
+        """Counts the result of a call, unless it belongs to the round before the last slowdown.
 
-        A refusal is quick, an answer takes its time: calls that began earlier and are still under way were let in."""
+        Refusals come fast and answers take time. So earlier calls that are still in flight count as accepted.
+        """
         known = not self._unknown or number < self._unknown[0]
         while self._unknown and self._unknown[0] <= number:
             if self._cut_at < self._unknown.popleft() < number:
@@ -104,6 +113,7 @@ class Limiter(Slots):
         self._calls += 1
         self._refusals += refused
         judging = self._before is not None
+        # While a slowdown is judged, its effect is not visible yet. Cutting again would overshoot.
         tolerated = HOPELESS if judging else TOLERATED + 1.25 * self._background
         self._excess = max(0.0, self._excess + refused - tolerated)
         if self._excess > ALARM:
@@ -114,9 +124,10 @@ class Limiter(Slots):
             self._calls = self._refusals = 0
 
     def _judge(self, share: float) -> None:
-        """Decides whether the last slowdown helped; if it didn't, ``share`` is refused at any rate."""
+        """Decides whether the last slowdown helped. If it didn't, ``share`` becomes the background."""
         assert self._before is not None
         helped = share - self._background <= (self._before - self._background) / 2
+        # The refusals have another cause, so a lower limit would only cost time.
         if not helped and share <= MOST_BACKGROUND:
             self._background = share
             self._limit, self._refused_at = self._refused_at or self._limit, None
@@ -134,8 +145,11 @@ class Limiter(Slots):
             self._pause(retry_after_s)
 
     def _step(self) -> float:
-        """Doubles in each round trip until the first refusal; after one quickly back to near where it came, then slowly
-        on, as in CUBIC (RFC 9438)."""
+        """Returns the increase of the limit after a success.
+
+        It doubles the limit each round trip until the first refusal. Afterwards the limit rises quickly to near the
+        last refusal and then slowly, as in CUBIC (RFC 9438).
+        """
         if self._refused_at is None:
             return 1.0
         return (4 if self._limit < 0.8 * self._refused_at else 0.5) / self._limit
@@ -144,7 +158,7 @@ class Limiter(Slots):
         self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
 
     def paused(self) -> bool:
-        """Returns whether the provider is not to be asked yet; slots are given again when that is over."""
+        """Returns whether calls have to wait for the provider. Slots are given again after that."""
         if self._clock.monotonic() >= self._resume_at:
             return False
         if self._waking is None or self._waking.done():

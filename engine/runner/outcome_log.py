@@ -12,18 +12,18 @@ import numpy as np
 from schemas.outcomes import Arm, Outcome
 
 PLAIN = 2_048
-"""Outcomes beyond this number are packed: runs of ordinary size never are."""
+"""Outcomes beyond this number are packed. Runs of ordinary size stay below it."""
 
 WINDOW, MEMORY = 13, 5
-"""zlib's: outcomes are small, and so is what it sets aside for each."""
+"""Parameters of zlib. Outcomes are small, so a small window and little memory per outcome suffice."""
 
 
 class OutcomeLog(Sequence[Outcome]):
-    """Appended in any order, read by case, arm and repetition. An outcome takes 3 KB as an object, 0.1 KB packed.
+    """A log of outcomes, appended in any order and read by case, arm and repetition.
 
-    Each is packed by itself, because the gate asks in the order of a hash and readers read in the order of cases. The
-    dictionary is what makes that small: 39 bytes for an outcome of a classification (316 without), in a third of the
-    time; 577 for a text of 300 words (909 without).
+    An outcome takes 3 KB as an object and 0.1 KB packed. Each is packed by itself, because the gate asks in hash order
+    and readers go in case order. A shared dictionary keeps it small: 39 bytes for an outcome of a classification (316
+    without), in a third of the time, and 577 for a text of 300 words (909 without).
     """
 
     def __init__(self) -> None:
@@ -31,13 +31,14 @@ class OutcomeLog(Sequence[Outcome]):
         self._keys = (array("q"), array("q"), array("q"))
         self._order: list[int] | None = None
         self._likeness = b""
-        """The first one that was packed: the others are packed as what differs from it."""
+        """The zlib dictionary: the first outcome that was packed."""
 
     def append(self, outcome: Outcome) -> None:
-        """Adds one."""
+        """Adds an outcome."""
         cell = outcome.cell
         for keys, key in zip(self._keys, (cell.case, cell.arm is Arm.CANDIDATE, cell.repetition), strict=True):
             keys.append(key)
+        # Sorting is deferred to the first read: during a run, only the gate's own order matters.
         self._order = None
         self._items.append(self._pack(outcome) if len(self._items) >= PLAIN else outcome)
 

@@ -1,4 +1,4 @@
-"""From a prepared pull request to its verdict, as both shells do it: what is shown meanwhile, and the measurement."""
+"""Runs a prepared pull request to its verdict, for both the Action and the bot."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ Verdict_co = TypeVar("Verdict_co", covariant=True)
 
 
 class Preparation(Protocol[Verdict_co]):
-    """What is known before the first model call. ``Verdict_co`` is what a shell makes of the measurement."""
+    """Everything known before the first model call. ``Verdict_co`` is the shell's own result type."""
 
     @property
     def content_digest(self) -> str:
-        """Of everything that a verdict or its approval depends on."""
+        """Digest of everything that a verdict or its approval depends on."""
         ...
 
     @property
     def comment(self) -> CommentPolicy:
-        """When the comment is written, from the base's configuration."""
+        """When to write the comment, from the base's configuration."""
         ...
 
     def running(self) -> str | None:
-        """Returns the comment while it is measured; ``None`` if no model will be called."""
+        """Returns the comment to show during the measurement, or ``None`` if no model will be called."""
         ...
 
     async def measure(self, report: Callable[[str], None]) -> Verdict_co:
-        """Measures what is planned, if anything. ``report`` takes lines of progress."""
+        """Runs the planned measurements, if any. ``report`` receives lines of progress."""
         ...
 
 
 class Measurement(NamedTuple):
-    """A scorecard and the records that can decide it again."""
+    """A scorecard and the records from which it can be decided again."""
 
     scorecard: Scorecard
     records: tuple[ExperimentRecord, ...]
@@ -62,38 +62,39 @@ class PreparedRun:
     prepared: Prepared
     content_digest: str
     fork_notice: str
-    """How a maintainer approves the run of a fork. May name ``{number}`` and ``{sha}``."""
+    """Tells a maintainer how to approve the run of a fork. May contain ``{number}`` and ``{sha}``."""
 
     @property
     def comment(self) -> CommentPolicy:
-        """From the base's configuration."""
+        """When to write the comment, from the base's configuration."""
         return self.prepared.detection.comment
 
     @property
     def calls(self) -> bool:
-        """Whether models will be called. A fork that nobody approved never causes a call."""
+        """Whether models will be called. An unapproved fork never causes a call."""
         return self.prepared.runs and self.prepared.pull_request.trust is not Trust.FORK
 
     @property
     def configured_usd(self) -> Decimal:
-        """The budget from the base's configuration; a quarter of it for an approved fork."""
+        """The budget from the base's configuration, or a quarter of it for an approved fork."""
         return budget_usd(self.prepared.detection.budget_usd, self.prepared.pull_request.trust)
 
     @property
     def cap_usd(self) -> Decimal:
-        """What this run may spend."""
+        """The most that this run may spend."""
         return self.configured_usd
 
     def static(self) -> Scorecard:
-        """Returns the scorecard without a single call. A fork's says how a maintainer has it measured."""
+        """Returns the scorecard without any call. For a fork, it says how a maintainer starts the measurement."""
         pull_request = self.prepared.pull_request
+        # Code from a fork must not spend the operator's money before a maintainer has seen it.
         if pull_request.trust is Trust.FORK and self.prepared.runs:
             notice = self.fork_notice.format(number=pull_request.number, sha=pull_request.head_sha)
             return waiting(self.prepared, notice)
         return static(self.prepared)
 
     def running(self) -> str | None:
-        """Returns the comment while it is measured; ``None`` if no model will be called."""
+        """Returns the comment to show during the measurement, or ``None`` if no model will be called."""
         return running_comment(progress_of(self.prepared, 0, 0.0, self.cap_usd)) if self.calls else None
 
     async def run(
@@ -105,7 +106,7 @@ class PreparedRun:
         report: Callable[[str], None],
         within: SpendingCap | None = None,
     ) -> Measurement:
-        """Runs every experiment. ``within`` is a budget that other runs spend from too. Raises StoreError."""
+        """Runs every experiment. ``within`` is a budget that other runs share. Raises StoreError."""
         records: list[ExperimentRecord] = []
 
         def on_progress(progress: Progress) -> None:

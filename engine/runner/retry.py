@@ -1,4 +1,4 @@
-"""Which failed calls are retried, and when."""
+"""Decides which failed calls are retried, and when."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import hashlib
 from schemas.outcomes import CompletionError, ErrorKind
 
 MAX_TRIES = 4
-"""Tries of one call that fails for the provider's reasons. Being told to slow down (429) is not such a failure: it is
-bounded by the run's deadline alone, or a busy key would lose cells that a little patience gets."""
+"""Most tries of a call that fails at the provider. A 429 is not such a failure: only the run's deadline bounds its
+retries, since a busy key would otherwise lose cells."""
 BASE_S = 0.5
 CAP_S = 20.0
 
@@ -20,19 +20,23 @@ HOPELESS = frozenset(
 
 
 def may_retry(error: CompletionError, tries: int) -> bool:
-    """Returns whether a call that failed with ``error`` at its ``tries``-th try is worth another one."""
+    """Returns whether to retry a call whose ``tries``-th try failed with ``error``."""
     if error.kind is ErrorKind.RATE_LIMITED:
         return True
+    # A proxy's error page may be gone at the next try. A wrong address stays wrong.
     if error.kind is ErrorKind.MALFORMED:
         return tries < 2
     return error.kind in TRANSIENT and tries < MAX_TRIES
 
 
 def wait_s(error: CompletionError, tries: int, seed: str) -> float:
-    """Seconds to wait after the ``tries``-th failed try: what the provider asked for, else exponential with full jitter
-    (AWS Architecture Blog, «Exponential Backoff And Jitter»), with a seed of the call so that it can be reproduced.
+    """Returns the seconds to wait after the ``tries``-th failed try.
 
-    A ``Retry-After`` close to 0 (a date in the past, say) is raised: the same call would be repeated forever."""
+    The provider's ``Retry-After`` comes first. Otherwise the wait is exponential with full jitter (AWS Architecture
+    Blog, "Exponential Backoff And Jitter"), seeded by the call so that it can be reproduced. A ``Retry-After`` near 0,
+    such as a date in the past, is raised; otherwise the call would be repeated without pause.
+    """
+    # Jitter by hash instead of a random generator: a replay waits equally long.
     share = int.from_bytes(hashlib.sha256(f"{seed}:{tries}".encode()).digest()[:8], "big") / 2**64
     asked = error.retry_after_s or 0.0
     if asked >= BASE_S:

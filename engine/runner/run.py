@@ -1,4 +1,4 @@
-"""The run: the one async stage. Drives the gates of all experiments through providers, store and evaluators."""
+"""The run: drives the gates of all experiments through providers, store and evaluators."""
 
 from __future__ import annotations
 
@@ -27,15 +27,14 @@ async def run(
     within: SpendingCap | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> tuple[ExperimentResult[Decision], ...]:
-    """Runs all experiments side by side under one budget (USD; ``None``: no cap); a result for each, in their order.
+    """Runs all experiments concurrently and returns their results in the same order.
 
-    ``within``: a budget that other runs may spend of too.
+    ``budget_usd`` is the budget of the run in USD (``None``: no cap); ``within`` is a budget that other runs share.
+    ``settings`` apply to the run as a whole, and to every experiment without settings of its own. An experiment never
+    exceeds the run's concurrency, time or money.
 
-    ``settings`` hold for the run as a whole and for every experiment without its own: neither the calls under way nor
-    the time nor the money of an experiment exceed the run's.
-
-    What an experiment can't go on from is in its result's ``stopped``; raises StoreError when evidence can't be kept.
-    Cancelling it cancels what is in flight; everything that was finished is in the store, and a next run finds it.
+    An experiment that can't continue says why in its result's ``stopped``. Raises StoreError if answers can't be
+    stored. Cancellation cancels the calls in flight; finished answers are in the store for the next run.
     """
     settings = settings or RunConfig()
     whole, slots = SpendingCap(budget_usd, within=within), Slots(settings.max_concurrency)
@@ -53,12 +52,14 @@ async def run(
         ends.append(min(own.deadline_s, settings.deadline_s))
     try:
         async with asyncio.TaskGroup() as group:
+            # Deadlines run outside the inner group, so that they end with it and never keep it alive.
             watches = [group.create_task(_watch(clock, *each)) for each in zip(ends, drives, strict=True)]
             async with asyncio.TaskGroup() as running:
                 tasks = [running.create_task(drive.finish(budget_usd)) for drive in drives]
             for watch in watches:
                 watch.cancel()
     except BaseExceptionGroup as failures:
+        # Callers handle single errors. The siblings were only cancelled by the first one.
         raise _first(failures) from None
     return tuple(task.result() for task in tasks)
 

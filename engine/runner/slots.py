@@ -7,7 +7,7 @@ from collections import deque
 
 
 class Slots:
-    """``limit`` slots, shared by any number of tasks; first come, first served, retries before new calls."""
+    """A number of slots, shared by any number of tasks. First come, first served, but retries come before new calls."""
 
     def __init__(self, limit: int) -> None:
         self._limit = float(limit)
@@ -21,11 +21,12 @@ class Slots:
         return max(1, int(self._limit))
 
     async def acquire(self, *, retry: bool = False) -> None:
-        """Waits for a slot."""
+        """Waits for a slot and takes it."""
         if self._busy < self.limit and not self.paused() and not self._retries and not self._new:
             self._busy += 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        # A retry has already waited and holds reserved budget, so it goes first.
         queue = self._retries if retry else self._new
         queue.append(turn)
         self.serve()
@@ -50,5 +51,6 @@ class Slots:
                 turn.set_result(None)
 
     def paused(self) -> bool:
-        """Returns whether no slot is given for now. A subclass that returns True calls ``serve`` when that ends."""
+        """Returns whether slots are withheld for now. A subclass that returns True must call ``serve`` when that
+        ends."""
         return False

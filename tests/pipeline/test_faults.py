@@ -46,7 +46,7 @@ GIT = {
 }
 RENDERER = {
     "died": sandbox._Gone("the renderer died"),
-    "hung": sandbox._Gone("it takes too long or never ends: the template was stopped"),
+    "hung": sandbox._Gone("the template takes too long or never ends, and was stopped"),
     "garbage": sandbox._Gone("the renderer's answer can't be read"),
     "nothing": sandbox._Reply(),
     "too few": sandbox._Reply(texts=[]),

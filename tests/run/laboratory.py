@@ -103,7 +103,7 @@ class Scripted:
 
 
 class SaysYes:
-    """1 for «yes», else 0."""
+    """1 for “yes”, else 0."""
 
     metrics = (MetricSpec(name="accuracy"),)
 

@@ -35,7 +35,7 @@ async def test_only_more_money_would_help():
     budget = SpendingCap(Decimal(10))
     await budget.reserve(Decimal(6))
     budget.settle(Decimal(6), Decimal(5))
-    with pytest.raises(BudgetExceeded, match=r"\$10\.00 .* \$5\.00 is spent .* \$6\.00.*raise the budget"):
+    with pytest.raises(BudgetExceeded, match=r"\$10\.00 .* \$5\.00 is spent.* \$6\.00.*raise the budget"):
         await budget.reserve(Decimal(6))
 
 

@@ -313,7 +313,7 @@ async def test_only_the_configured_judge_may_be_asked(store):
     class Stray(Judged):
         model = "another"
 
-    with pytest.raises(ConfigError, match="not a model of this lineage"):
+    with pytest.raises(ConfigError, match="not one of the configured judges"):
         await run_one(experiment(1, evaluator=Stray(), judges=(Endpoint(MODEL, PRICE),)), Scripted(), store)
 
 
