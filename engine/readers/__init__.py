@@ -1,1 +1,1 @@
-"""Reading what people commit: prompts, test sets, configuration and rubrics, as data and within bounds."""
+"""Readers of the files that people commit: prompts, test sets, configuration and rubrics, as bounded data."""

@@ -1,8 +1,7 @@
-"""One file as text, within bounds: what every reader starts from.
+"""Decodes one file as text, within bounds. Every reader starts here.
 
-Whatever is wrong with a file becomes one ``ConfigError`` or ``SourceError`` that says what, where
-(``path:line:column``) and how to fix it. Files of a pull request are data: nothing here trusts their size,
-encoding or content.
+Any problem with a file becomes one ``ConfigError`` or ``SourceError`` that says what, where (``path:line:column``) and
+how to fix it. Files of a pull request are data: nothing here trusts their size, encoding or content.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from schemas.prompts import Finding
 MAX_BYTES = 1024 * 1024
 """Prompts, configurations, rubrics, and test sets written as YAML."""
 MAX_TEST_SET_BYTES = 16 * 1024 * 1024
-"""Test sets as JSONL or CSV. They are read line by line, and 5,000 cases of 2 KiB are an honest test set."""
+"""Largest test set as JSONL or CSV, which are read line by line. 5,000 cases of 2 KiB are a normal test set."""
 MAX_DEPTH = 40
-"""Nesting of sequences and mappings."""
+"""Deepest nesting of sequences and mappings."""
 MAX_NODES = 50_000
-"""Values and keys in one document, YAML aliases counted as often as they are used."""
+"""Most values and keys in one document, with YAML aliases counted at each use."""
 MAX_WARNINGS = 50
-"""About one file."""
+"""Most warnings about one file."""
 MAX_INTEGER_DIGITS = 18
-"""Longer numbers are identifiers: they would lose digits on the way and belong in quotes."""
+"""Most digits of a number. Longer ones are identifiers: they would lose digits and belong in quotes."""
 
 _LFS = b"version https://git-lfs.github.com/spec/v1"
 _LINK = re.compile(r"(?:\.{1,2}/|/)*(?:[\w.-]+/)*[\w-]+\.(?:md|txt|ya?ml|json|jsonl|csv|j2|jinja2?)")
@@ -36,9 +35,9 @@ _MIB = 1024 * 1024
 
 
 class Source:
-    """The text of one file, where it came from, and what is worth saying about it.
+    """The text of one file, its path, and warnings about it.
 
-    ``failure`` is the kind of error that this file's mistakes raise; ``first_line`` is the number of its first line
+    ``failure`` is the kind of error that mistakes in this file raise. ``first_line`` is the number of its first line
     (more than 1 for the body below a front matter).
     """
 
@@ -56,10 +55,10 @@ class Source:
         self.first_line = first_line
         self.warnings: list[Finding] = []
         self.unread: dict[str, JsonValue] = {}
-        """Values that the format's reader has no use for, by where they stand: ``tools of the prompt file``."""
+        """Values that the format's reader ignores, by their place: ``tools of the prompt file``."""
 
     def where(self, line: int | None = None, column: int | None = None) -> str:
-        """``path``, ``path:line`` or ``path:line:column``; lines and columns count from 1."""
+        """Returns ``path``, ``path:line`` or ``path:line:column``. Lines and columns count from 1."""
         place = shown(self.path, 4096)
         if line is not None:
             place += f":{line}"
@@ -75,11 +74,11 @@ class Source:
 
     @property
     def has_said_enough(self) -> bool:
-        """Whether more warnings would only be noise."""
+        """Whether the limit of warnings is reached."""
         return len(self.warnings) >= MAX_WARNINGS
 
     def warn(self, what: str, line: int | None = None, *, hint: str | None = None) -> None:
-        """Notes something that a person should know; the last note is that there is more."""
+        """Adds a warning. The last possible one says that there are more."""
         if len(self.warnings) == MAX_WARNINGS - 1:
             what, hint = "there are more warnings", "fix these first"
         if not self.has_said_enough:
@@ -93,14 +92,15 @@ def source_of(
     failure: type[ConfigError] | type[SourceError] = SourceError,
     limit: int = MAX_BYTES,
 ) -> Source:
-    """Decodes one blob: UTF-8 with or without a BOM (which is reported); CRLF becomes LF.
+    """Decodes one blob: UTF-8 with or without a BOM (which is reported). CRLF becomes LF.
 
-    Raises ``failure`` for files over ``limit`` bytes, Git LFS pointers, symbolic links, binary files, other encodings.
+    Raises ``failure`` for files over ``limit`` bytes, Git LFS pointers, symbolic links, binary files and other
+    encodings.
     """
     source = Source(path, "", failure=failure)
     if len(data) > limit:
         raise source.error(
-            f"the file has {len(data) / _MIB:.1f} MiB, more than the {limit // _MIB} MiB that are read",
+            f"the file is {len(data) / _MIB:.1f} MiB large, and at most {limit // _MIB} MiB are read",
             hint="split it or shorten it",
         )
     if data.startswith(_LFS):
@@ -131,7 +131,7 @@ def source_of(
     if len(text) <= 1024 and _LINK.fullmatch(text):
         raise source.error(
             f"this is a symbolic link to {shown(text)}, not the file itself",
-            hint="commit the file, links are not followed",
+            hint="commit the file; links are not followed",
         )
     source.text = text.replace("\r\n", "\n")
     return source
@@ -157,13 +157,14 @@ def inside(folder: str, path: str) -> str | None:
 
 
 def shown(text: str, limit: int = 60) -> str:
-    """Foreign text for one line of a message: unprintable characters replaced, clipped to ``limit`` characters."""
+    """Returns untrusted text for one line of a message: unprintable characters replaced, clipped to ``limit``
+    characters."""
     clipped = text if len(text) <= limit else text[: limit - 1] + "…"
     return "".join(c if c.isprintable() else "�" for c in clipped)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that ``name`` is probably a misspelling of, if any (case and ``-``/``_`` aside)."""
+    """Returns the known name that ``name`` probably misspells, if any. Case and ``-``/``_`` are ignored."""
     if len(name) > 64:
         return None
     plain = {_plain(candidate): candidate for candidate in sorted(known)}
@@ -176,7 +177,7 @@ def _plain(name: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Returns how to fix an unknown name: the nearest known one, else all of them."""
+    """Returns the fix for an unknown name: the nearest known one, or else all of them."""
     names = sorted(known)
     near = nearest(name, names)
     if near is not None:

@@ -1,4 +1,4 @@
-"""One test case, from a map as people write it."""
+"""Reads one test case from a map."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from schemas.values import digest_of
 def case_of(
     source: Source, row: Mapping[str, JsonValue], line: int | None, unknown: Counter[str]
 ) -> tuple[TestCase, bool]:
-    """Returns the case, and whether it has an id of its own (else a hash of its inputs).
+    """Returns the case, and whether it has an id of its own. Without one, its id is a hash of its inputs.
 
-    Counts keys that nobody knows in ``unknown``. Raises SourceError at ``line``.
+    Counts unknown keys in ``unknown``. Raises SourceError at ``line``.
     """
     reading = _Reading(source, row, line)
     unknown.update(key for key in row if key not in KNOWN)
     inputs = reading.inputs()
     given = reading.name()
     return (
-        # the types are checked one by one here: validating 5,000 cases again would take longer than reading them
+        # the types are checked one by one above; validating 5,000 cases again would take longer than reading them
         TestCase.model_construct(
             id=given or digest_of(inputs)[:12],
             inputs=inputs,
@@ -46,7 +46,7 @@ def case_of(
 
 
 class _Reading:
-    """The keys of one case while they are read."""
+    """The keys of one case while it is read."""
 
     def __init__(self, source: Source, row: Mapping[str, JsonValue], line: int | None) -> None:
         self.source = source
@@ -94,7 +94,7 @@ class _Reading:
             members = value if isinstance(value, list) else [value]
             for member in members:
                 if not isinstance(member, str):
-                    raise self.error(f"{key} holds something that is not a text", "write texts: [one, two]")
+                    raise self.error(f"{key} contains something that is not a text", "write texts: [one, two]")
                 found[member] = None
         return tuple(found)
 
@@ -110,5 +110,5 @@ class _Reading:
     def protected(self) -> bool:
         value = self.row.get("protected", False)
         if not isinstance(value, bool):
-            raise self.error("protected is neither true nor false", "write protected: true")
+            raise self.error("protected must be true or false", "write protected: true")
         return value

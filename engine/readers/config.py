@@ -1,4 +1,4 @@
-"""Reads ``promptverdict.yaml``. Everything that can be known to be wrong without a call is an error here."""
+"""Reads ``promptverdict.yaml``. Every mistake that can be found without a call is an error."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.
 def read_config(path: str, data: bytes) -> Config:
     """Returns the configuration in ``data``.
 
-    Raises ConfigError with ``path:line:column``: unknown keys (with the nearest known one), names of models that aren't
-    there, regular expressions that RE2 refuses, JSON Schemas that are wrong or point elsewhere, settings that nothing
-    would apply, addresses that a key must not be sent to.
+    Raises ConfigError with ``path:line:column`` for: unknown keys (with the nearest known one), missing models, regular
+    expressions that RE2 refuses, JSON Schemas that are wrong or refer elsewhere, settings without effect, and addresses
+    to which a key must not be sent.
     """
     source = source_of(path, data, failure=ConfigError)
     root = read_yaml(source)
@@ -50,7 +50,7 @@ def _mistakes(config: Config) -> Iterator[_Mistake]:
         place: _Place = ("lineages", name)
         yield from _unknown_models(config, (*place, "model"), lineage.model)
         if lineage.model is None and config.defaults.model is None and len(config.models) > 1:
-            yield place, f"the lineage {name} doesn't say which model it runs on", "add model: or defaults: {model: …}"
+            yield place, f"the lineage {name} has no model", "add model: or defaults: {model: …}"
         if lineage.judge is not None:
             yield from _unknown_models(config, (*place, "judge", "model"), lineage.judge.model)
         yield from _lineage_mistakes(place, name, lineage)
@@ -80,7 +80,7 @@ def _model_mistakes(place: _Place, model: ModelConfig) -> Iterator[_Mistake]:
                 yield (
                     (*place, "api_key_env"),
                     f"{key} belongs to {other} and is never sent to {model.provider}",
-                    f"remove api_key_env, {model.spec.key} is used",
+                    f"remove api_key_env; {model.spec.key} is used",
                 )
     if model.spec.key is None and (model.base_url or model.api_key_env):
         key = "base_url" if model.base_url else "api_key_env"
@@ -92,7 +92,7 @@ def _model_mistakes(place: _Place, model: ModelConfig) -> Iterator[_Mistake]:
         if (mistake := schema_mistake(schema)) is not None:
             yield (
                 (*place, "parameters", "json_schema"),
-                f"json_schema is no usable schema: {mistake}",
+                f"json_schema is not a usable schema: {mistake}",
                 "fix the schema",
             )
 
@@ -102,25 +102,25 @@ def _url_mistakes(place: _Place, model: ModelConfig, base_url: str) -> Iterator[
     if url is None:
         yield (
             place,
-            f"base_url {shown(base_url)} is no plain http(s) address",
+            f"base_url {shown(base_url)} is not a plain http(s) address",
             "write it as https://host/path, without user, query or fragment",
         )
         return
     if url["scheme"] == "http" and not _loopback(url["host"]):
-        yield place, "base_url is http: the key would travel in the open", "use https (http only for 127.0.0.1)"
+        yield place, "base_url is http, so the key would be sent unencrypted", "use https (http only for 127.0.0.1)"
     if base_url.rstrip("/") in model.spec.own_origins:
         return
     if model.spec.key is not None and model.api_key_env is None:
         yield (
             place,
-            f"base_url is not {model.provider}'s own, so {model.spec.key} is not sent there",
-            "add api_key_env: NAME_OF_ITS_OWN_KEY beside it",
+            f"base_url is not an address of {model.provider}, so {model.spec.key} is not sent there",
+            "add api_key_env: NAME_OF_ITS_KEY",
         )
     elif model.api_key_env in keys().values():
         yield (
             (*place[:-1], "api_key_env"),
-            f"{model.api_key_env} goes to its provider's own address only, never to {url['host']}",
-            "name another variable that holds the key of this address",
+            f"{model.api_key_env} is sent only to its provider's own address, never to {url['host']}",
+            "name the variable with the key of this address",
         )
 
 
@@ -136,13 +136,13 @@ def _loopback(host: str) -> bool:
 def _lineage_mistakes(place: _Place, name: str, lineage: LineageConfig) -> Iterator[_Mistake]:
     yield from _path_mistakes(place, lineage)
     if len(set(lineage.labels)) != len(lineage.labels):
-        yield (*place, "labels"), f"a label of {name} is there twice", "name each label once"
+        yield (*place, "labels"), f"{name} has a label twice", "name each label once"
     if lineage.use_case == UseCase.CLASSIFICATION and len(lineage.labels) == 1:
-        yield (*place, "labels"), f"{name} has one label only: there is nothing to classify", "name all labels"
+        yield (*place, "labels"), f"{name} has only one label, so there is nothing to classify", "name all labels"
     if lineage.fields and lineage.use_case != UseCase.EXTRACTION:
-        yield (*place, "fields"), f"fields are for extraction, {name} is {lineage.use_case}", "use_case: extraction"
+        yield (*place, "fields"), f"fields are for extraction, but {name} is {lineage.use_case}", "use_case: extraction"
     if lineage.columns is not None and lineage.tests is None:
-        yield (*place, "columns"), f"{name} has columns but no tests", "add tests: the file whose columns they are"
+        yield (*place, "columns"), f"{name} has columns but no tests", "add tests: with the file of these columns"
     if lineage.rubric is not None and lineage.judge is None:
         yield (*place, "rubric"), f"{name} has a rubric but no judge", "add judge: {model: …}"
     for index, check in enumerate(lineage.checks):
@@ -183,7 +183,7 @@ def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
 
 
 def path_mistake(path: str) -> str | None:
-    """Returns why ``path`` can't name a file of the repository, in words; ``None`` if it can."""
+    """Returns why ``path`` can't name a file of the repository, in words, or ``None`` if it can."""
     if not path or path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\\" in path:
         return "is not a relative path with forward slashes"
     if ".." in path.split("/"):

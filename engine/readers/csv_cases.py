@@ -1,8 +1,8 @@
 """Reads test sets as CSV: columns ``input`` or ``input.*``, ``expected`` or ``expected.*``, and the keys of a case.
 
-What other columns are is decided in engine/readers/columns.py. A cell that is a JSON list or map is read as one;
-``slices`` and ``tags`` may also be separated by ``;``. Tabs and semicolons separate cells where the first line has more
-of them than commas. What ``__expected`` may say is in engine/readers/assertions.py.
+engine/readers/columns.py decides about other columns. A cell that is a JSON list or map is read as one. ``slices`` and
+``tags`` may also be separated by ``;``. Tabs and semicolons separate cells if the first line has more of them than
+commas. engine/readers/assertions.py reads ``__expected``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": 
 
 
 def csv_rows(source: Source) -> Iterator[tuple[int, dict[str, JsonValue]]]:
-    """Yields the rows as maps of a case's keys, with their first lines. Raises ``source.failure``."""
+    """Yields the rows as maps of a case's keys, each with its first line. Raises ``source.failure``."""
     header: _Header | None = None
     for line, cells in _records(source):
         if header is None:
@@ -47,20 +47,20 @@ def _records(source: Source) -> Iterator[tuple[int, list[str]]]:
 
 
 class _Header:
-    """The columns, and what they mean."""
+    """The columns and their meanings."""
 
     def __init__(self, source: Source, cells: list[str], line: int) -> None:
         self.source = source
         self.names = [cell.strip() for cell in cells]
         if len(self.names) > MAX_COLUMNS:
-            raise source.error(f"{len(cells)} columns, {MAX_COLUMNS} are read", line, hint="remove columns")
+            raise source.error(f"{len(cells)} columns, but at most {MAX_COLUMNS} are read", line, hint="remove columns")
         self.numbered = len(self.names) > 1 and self.names[0] in ("", "Unnamed: 0")
-        """Whether the first column holds row numbers, as pandas writes them."""
+        """Whether the first column has row numbers, as pandas writes them."""
         for index, name in enumerate(self.names):
             if not name and not (self.numbered and index == 0):
                 raise source.error(f"column {index + 1} has no name", line, hint="name it or remove it")
             if name in self.names[:index]:
-                raise source.error(f"the column {shown(name)} is there twice", line, hint="remove one of the two")
+                raise source.error(f"duplicate column {shown(name)}", line, hint="remove one of the two")
         self.meanings = [self.meaning(name) for name in self.names]
         self.is_explicit = "input" in self.meanings
         """Whether columns ``input.*`` say which ones are inputs."""
@@ -70,7 +70,7 @@ class _Header:
                     raise source.error(f"unknown column {shown(name)}", line, hint=did_you_mean(name, KNOWN))
 
     def meaning(self, name: str) -> str:
-        """``input`` or ``expected`` (one variable or field), ``assertion``, ``known`` (a key of a case), ``nothing`` or
+        """Returns ``input`` or ``expected`` (one variable or field), ``assertion``, ``known`` (a key of a case), ``nothing`` or
         ``other``."""
         if name.startswith("input."):
             return "input"
@@ -113,7 +113,7 @@ class _Header:
     def _check(self, cells: list[str], line: int) -> None:
         if len(cells) != len(self.names):
             raise self.source.error(
-                f"this row has {len(cells)} cells, the header has {len(self.names)}",
+                f"this row has {len(cells)} cells, but the header has {len(self.names)}",
                 line,
                 hint="put cells with commas or line breaks in quotes",
             )
@@ -136,7 +136,7 @@ def _known(source: Source, key: str, cell: str, line: int) -> dict[str, JsonValu
 
 
 def _value(source: Source, cell: str, line: int) -> JsonValue:
-    """A cell is text, or a JSON list or map if it looks like one and is one."""
+    """Returns a cell's value: text, or a JSON list or map if it looks like one and is valid."""
     text = cell.strip()
     if not text.startswith(("{", "[")) or not text.endswith(("}", "]")):
         return cell

@@ -1,6 +1,6 @@
-"""The two dialects without logic, and which variables a prompt uses. Jinja is rendered by adapters/sandbox.py.
+"""Renders the two dialects without logic, and finds the variables of a prompt. adapters/sandbox.py renders Jinja.
 
-Filling in ``{{name}}`` or ``{name}`` is one pass of replacement: values are never read as templates themselves.
+``{{name}}`` or ``{name}`` is filled in by one pass of replacement: values are never read as templates themselves.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jinja2.nodes import Node
 
 MAX_OUTPUT = 4 * 1024 * 1024
-"""Characters of one rendered job; a million tokens of text."""
+"""Most characters of one rendered job, about a million tokens of text."""
 
 GITHUB_VARIABLE = re.compile(r"\{\{[ \t]*([\w.-]+)[ \t]*\}\}")
 BRACES_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -27,7 +27,7 @@ _PATTERNS = {Dialect.GITHUB: GITHUB_VARIABLE, Dialect.BRACES: BRACES_VARIABLE}
 
 
 def value_text(value: JsonValue) -> str:
-    """Returns a variable's value as prompts show it: texts as they are, everything else as JSON (5.0 as 5)."""
+    """Returns a variable's value as it appears in a prompt: texts unchanged, everything else as JSON (5.0 as 5)."""
     if isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:
@@ -36,7 +36,7 @@ def value_text(value: JsonValue) -> str:
 
 
 def fill_in(job: RenderJob) -> tuple[Message, ...] | RenderFailure:
-    """Renders a job of the dialects ``GITHUB`` and ``BRACES``; a name without a value is a failure that names it."""
+    """Renders a job of the dialects ``GITHUB`` and ``BRACES``. A name without a value is a failure that names it."""
     pattern = _PATTERNS[job.dialect]
     room = MAX_OUTPUT
     rendered = []
@@ -55,13 +55,13 @@ def fill_in(job: RenderJob) -> tuple[Message, ...] | RenderFailure:
 
 
 def missing(name: str, variables: Mapping[str, JsonValue]) -> RenderFailure:
-    """The failure for a variable that the case doesn't have."""
+    """Returns the failure for a variable that the case doesn't have."""
     has = ", ".join(sorted(variables)[:8]) or "none"
     return RenderFailure(message=f"the variable {name} has no value (the case has: {has})", variable=name)
 
 
 def without_comments(prompt: PromptFile) -> tuple[tuple[Message, ...], dict[str, str]]:
-    """Messages and partials without Jinja's comments, as far as a comment leaves the text around it alone."""
+    """Returns messages and partials without Jinja's comments that leave the text around them unchanged."""
     if prompt.dialect is not Dialect.JINJA:
         return prompt.messages, prompt.included
     messages = tuple(Message(role=each.role, content=_without_comments(each.content)) for each in prompt.messages)
@@ -69,7 +69,8 @@ def without_comments(prompt: PromptFile) -> tuple[tuple[Message, ...], dict[str,
 
 
 def _without_comments(text: str) -> str:
-    """Returns a comment that strips the blanks beside it (``{#-``, ``-#}``) stays: it changes what is sent."""
+    """Removes comments. One that strips the blanks beside it (``{#-``, ``-#}``) stays, because it changes what is
+    sent."""
     kept: list[str] = []
     comment: list[str] = []
     for token in jinja_tokens(text) if "{#" in text else ():
@@ -82,16 +83,16 @@ def _without_comments(text: str) -> str:
 
 
 class Token(NamedTuple):
-    """A piece of a Jinja template. All values together render as the template does: ``-%}`` has stripped its blanks."""
+    """A piece of a Jinja template. All values together render like the template, with ``-%}`` already applied."""
 
     line: int
     kind: str
-    """Jinja's name for it: ``data``, ``block_begin``, ``string`` …"""
+    """Jinja's name of its kind: ``data``, ``block_begin``, ``string`` …"""
     value: str
 
 
 def jinja_tokens(text: str) -> tuple[Token, ...]:
-    """Returns the template in tokens; as one piece of text where it can't be split."""
+    """Returns the tokens of the template, or one piece of text if it can't be split."""
     from jinja2 import Environment, TemplateSyntaxError
 
     environment = Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701 - split, never rendered
@@ -113,7 +114,7 @@ def parses(text: str) -> bool:
 
 
 def variables_of(prompt: PromptFile) -> frozenset[str]:
-    """The names that a case's inputs must have.
+    """Returns the names that a case's inputs must have.
 
     For Jinja: the names that are read before anything sets them, nested names by their first part; empty where the
     template can't be parsed. A partial also sees what other texts set.

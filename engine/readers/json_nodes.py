@@ -1,7 +1,7 @@
-"""JSON into nodes, strictly: RFC 8259, without duplicate keys, lone surrogates or numbers that lose digits.
+"""Parses JSON into nodes, strictly by RFC 8259, without duplicate keys, lone surrogates or numbers that lose digits.
 
-``read_json`` keeps places and reads iteratively; ``json_line`` is the fast way for JSONL (Python's C parser), which
-falls back on the slow one to say what is wrong.
+``read_json`` keeps places and reads iteratively. ``json_line`` is the fast way for JSONL (Python's C parser), and falls
+back on the slow one to describe an error.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 
 
 def read_json(source: Source) -> Node:
-    """Returns the one value of ``source``. Raises ``source.failure`` with line and column."""
+    """Returns the single value of ``source``. Raises ``source.failure`` with line and column."""
     return _Parser(source).parse()
 
 
 class _Parser:
-    """A reading of one document with an explicit stack."""
+    """Parses one document with an explicit stack."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -50,7 +50,7 @@ class _Parser:
         return self.source.error(what, *self.place(self.at), hint=hint)
 
     def token(self) -> re.Match[str] | None:
-        """Returns the token at the next non-blank place; ``None`` at the end."""
+        """Returns the token at the next non-blank place, or ``None`` at the end."""
         blank = _BLANK.match(self.source.text, self.at)
         assert blank is not None
         self.at = blank.end()
@@ -87,7 +87,7 @@ class _Parser:
                     key.pop()
             else:
                 if self.token() is not None:
-                    raise self.error("something after the end of the JSON value", "keep one value in a file")
+                    raise self.error("text after the end of the JSON value", "keep one value in a file")
                 return node
 
     def value(self, depth: int) -> Node:
@@ -98,7 +98,7 @@ class _Parser:
         self.count()
         if token["sign"] is not None:
             if token["sign"] not in "[{":
-                raise self.error(f"{token['sign']} where a value should be")
+                raise self.error(f"{token['sign']} instead of a value")
             if depth >= MAX_DEPTH:
                 raise self.error(f"nested deeper than {MAX_DEPTH} levels", "flatten it")
             node = Node(line, column, [] if token["sign"] == "[" else {})
@@ -135,16 +135,16 @@ class _Parser:
         decoded = json.loads(token[0])
         assert isinstance(decoded, str)
         if not _encodable(decoded):
-            raise self.error("half of a surrogate pair", "write the character itself")
+            raise self.error("a lone surrogate", "write the character itself")
         return decoded
 
     def sign(self) -> str | None:
-        """The next token if it is a sign."""
+        """Returns the next token if it is a sign."""
         token = self.token()
         return None if token is None else token["sign"]
 
     def empty(self, node: Node) -> bool:
-        """Returns whether the container that was just opened closes at once."""
+        """Returns whether the container that was just opened is empty, and closes it."""
         closing = "]" if isinstance(node.value, list) else "}"
         if self.sign() == closing:
             self.at += 1
@@ -152,36 +152,34 @@ class _Parser:
         return False
 
     def more(self, parent: Node) -> bool:
-        """Steps over the comma or the closing bracket."""
+        """Skips the comma or the closing bracket. Returns whether another value follows."""
         sign = self.sign()
         closing = "]" if isinstance(parent.value, list) else "}"
         if sign not in (",", closing):
-            raise self.error(f"the JSON should go on with , or {closing} here")
+            raise self.error(f"expected , or {closing} here")
         self.at += 1
         return sign == ","
 
     def key(self, node: Node) -> str:
         token = self.token()
         if token is None or token["text"] is None:
-            raise self.error("a key in quotes should be here")
+            raise self.error("expected a key in quotes here")
         place = self.place(self.at)
         self.count()
         key = self.text(token)
         assert isinstance(node.value, dict)
         if key in node.value:
-            raise self.error(
-                f"the key {shown(key)} is there twice (first at line {node.keys[key][0]})", "remove one of the two"
-            )
+            raise self.error(f"duplicate key {shown(key)} (first at line {node.keys[key][0]})", "remove one of the two")
         node.keys[key] = place
         self.at = token.end()
         if self.sign() != ":":
-            raise self.error("a colon should be here")
+            raise self.error("expected a colon here")
         self.at += 1
         return key
 
 
 class _SuspectError(ValueError):
-    """Something that the fast reader leaves to the exact one."""
+    """Raised by the fast reader for anything that the exact one must check."""
 
 
 def _no_duplicates(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
@@ -210,7 +208,7 @@ _FAST = json.JSONDecoder(
 
 
 def json_line(source: Source, text: str, line: int) -> JsonValue:
-    """Returns one line of a JSONL file as a value. ``line`` is its number. Raises ``source.failure``."""
+    """Returns the value of one line of a JSONL file. ``line`` is its number. Raises ``source.failure``."""
     try:
         value: JsonValue = _FAST.decode(text)
         small = len(text) <= MAX_NODES and text.count("[") + text.count("{") <= MAX_DEPTH
@@ -225,7 +223,7 @@ def json_line(source: Source, text: str, line: int) -> JsonValue:
 
 
 def _within_bounds(value: JsonValue) -> bool:
-    """Returns whether nesting and number of values are, level by level."""
+    """Returns whether nesting and number of values are within bounds, level by level."""
     level: list[JsonValue] = [value]
     nodes = 1
     for _ in range(MAX_DEPTH + 1):

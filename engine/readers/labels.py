@@ -1,4 +1,4 @@
-"""Reads people's grades of sample answers, which a judge is calibrated by: JSONL, one answer a line."""
+"""Reads people's grades of sample answers, with which a judge is calibrated. JSONL, one answer per line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from schemas.rubrics import LabelledAnswer, Rubric
 
 
 def read_labels(path: str, data: bytes, rubric: Rubric) -> tuple[LabelledAnswer, ...]:
-    """Returns the answers in the file's order: ``{"id", "inputs", "output", "grades": {dimension: 1…5}}``,
-    ``expected`` if any.
+    """Returns the answers in the file's order: ``{"id", "inputs", "output", "grades": {dimension: 1…5}}``, and
+    optionally ``expected``.
 
-    Raises ConfigError with ``path:line`` for what can't be parsed, two answers with one id, and a grade of a dimension
-    that ``rubric`` doesn't have.
+    Raises ConfigError with ``path:line`` for lines that can't be parsed, duplicate ids, and grades of a dimension that
+    ``rubric`` doesn't have.
     """
     source = source_of(path, data, limit=MAX_TEST_SET_BYTES, failure=ConfigError)
     answers: dict[str, LabelledAnswer] = {}
@@ -24,7 +24,7 @@ def read_labels(path: str, data: bytes, rubric: Rubric) -> tuple[LabelledAnswer,
         line = Source(path, text, failure=ConfigError, first_line=number)
         answer = validated(LabelledAnswer, read_json(line), line, "the labelled answer")
         if answer.id in answers:
-            raise source.error(f"two answers have the id {shown(answer.id)}", number, hint="give each its own")
+            raise source.error(f"two answers have the id {shown(answer.id)}", number, hint="give each its own id")
         strange = next((name for name in answer.grades if name not in rubric.dimensions), None)
         if strange is not None:
             known = ", ".join(rubric.dimensions)

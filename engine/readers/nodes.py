@@ -1,4 +1,4 @@
-"""A parsed document whose values know where they were written."""
+"""A parsed document whose values have places."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Node:
     column: int
     value: Scalar | list[Node] | dict[str, Node] = None
     text: str | None = None
-    """A scalar as it was written, without its quotes; ``None`` for lists and maps."""
+    """A scalar as written, without its quotes. ``None`` for lists and maps."""
     keys: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Of a map: where each key was written."""
+    """The place of each key of a map."""
     size: int = 1
-    """Values and keys in it, aliases expanded."""
+    """Number of its values and keys, with aliases expanded."""
     letters: int = 0
-    """Characters of all its texts, aliases expanded."""
+    """Characters of all its texts, with aliases expanded."""
     height: int = 0
-    """Levels of nesting below it, itself included; 0 for a scalar."""
+    """Levels of nesting including itself; 0 for a scalar."""
 
     @property
     def kind(self) -> str:
-        """What it is, in words for a message."""
+        """Its kind, in words for a message."""
         match self.value:
             case dict():
                 return "a map"
@@ -49,7 +49,7 @@ class Node:
 
 
 def plain(node: Node) -> JsonValue:
-    """Returns the value without its places. Depth is bounded by the parsers."""
+    """Returns the plain value. The parsers bound its depth."""
     if isinstance(node.value, dict):
         return {key: plain(child) for key, child in node.value.items()}
     if isinstance(node.value, list):
@@ -68,9 +68,9 @@ def find(node: Node, location: tuple[str | int, ...]) -> Node:
 
 
 class Fields:
-    """A map of a foreign format while it is read: typed access by key; what nobody asked for is reported.
+    """A map of a foreign format while it is read: typed access by key. Keys that are never asked for are reported.
 
-    Texts are read as typed YAML readers do: ``no``, ``1.0`` and ``010`` in a place for text are what was written.
+    Texts are read as typed YAML readers do: ``no``, ``1.0`` and ``010`` remain as written if a text is expected.
     """
 
     def __init__(self, source: Source, node: Node, what: str) -> None:
@@ -86,13 +86,13 @@ class Fields:
         return key in self.entries and self.entries[key].value is not None
 
     def take(self, key: str) -> Node | None:
-        """The value as it is; ``None`` when absent or null."""
+        """Returns the raw value, or ``None`` if it is absent or null."""
         self._asked.add(key)
         node = self.entries.get(key)
         return None if node is None or node.value is None else node
 
     def text(self, key: str) -> str | None:
-        """A scalar as it was written."""
+        """Returns a scalar as written."""
         node = self.take(key)
         if node is None:
             return None
@@ -101,7 +101,7 @@ class Fields:
         return node.text
 
     def required(self, key: str) -> str:
-        """A text that must be there."""
+        """Returns a required text."""
         text = self.text(key)
         if text is None:
             raise self.source.error(f"{self.what} has no {key}", self.node.line, hint=f"add {key}:")
@@ -128,7 +128,7 @@ class Fields:
         return node.value
 
     def items(self, key: str) -> list[Node]:
-        """Returns the members of a list; empty when absent."""
+        """Returns the members of a list, or an empty list if it is absent."""
         node = self.take(key)
         if node is None:
             return []
@@ -137,7 +137,7 @@ class Fields:
         return node.value
 
     def fields(self, key: str) -> Fields | None:
-        """Returns a map below this one. It does its own reporting."""
+        """Returns a nested map, which reports its own unknown keys."""
         node = self.take(key)
         return None if node is None else Fields(self.source, node, key)
 
@@ -148,11 +148,11 @@ class Fields:
         )
 
     def ignore(self, *keys: str) -> None:
-        """Keys that are known and of no use to us."""
+        """Marks keys as known that we don't use."""
         self._asked.update(keys)
 
     def report_unknown(self) -> None:
-        """Notes every key that was never asked for as unread, and warns of it. Call it last."""
+        """Records every key that was never asked for as unread, and warns of it. Call it last."""
         for key in self.unknown():
             self.leave_unread(key)
             line, _ = self.node.keys.get(key, (self.node.line, 1))
@@ -164,9 +164,9 @@ class Fields:
             )
 
     def leave_unread(self, key: str) -> None:
-        """Notes that the key's value is not used: a change of it can't be measured."""
+        """Records that the key's value is not used, so a change of it can't be measured."""
         self.source.unread[f"{shown(key)} of {self.what}"] = plain(self.entries[key])
 
     def unknown(self) -> Iterator[str]:
-        """Keys that were never asked for."""
+        """Yields keys that were never asked for."""
         return (key for key in self.entries if key not in self._asked)

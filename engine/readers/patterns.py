@@ -1,4 +1,4 @@
-"""Checks of what a configuration brings along: regular expressions and JSON Schemas. Neither may do harm later."""
+"""Checks regular expressions and JSON Schemas of a configuration, so that neither can do harm later."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from engine.readers.bounded import shown
 
 MAX_PATTERN = 2_000
 MAX_PROGRAM_BYTES = 1 << 20
-"""What RE2 may spend on one compiled pattern."""
+"""Memory in bytes that RE2 may use for one compiled pattern."""
 
 
 def regex_mistake(pattern: str) -> str | None:
-    """Returns why ``pattern`` can't be used, or ``None``. RE2 runs in linear time and has no look-around or
-    back-references."""
+    """Returns why ``pattern`` can't be used, or ``None``.
+
+    RE2 runs in linear time and has no look-around or back-references.
+    """
     import re2  # type: ignore[import-untyped]
 
     if len(pattern) > MAX_PATTERN:
@@ -30,8 +32,10 @@ def regex_mistake(pattern: str) -> str | None:
 
 
 def schema_mistake(schema: JsonValue) -> str | None:
-    """Returns why ``schema`` can't be used as a JSON Schema (draft 2020-12, or the one that it names), or ``None``. No
-    reference may leave it."""
+    """Returns why ``schema`` can't be used as a JSON Schema (draft 2020-12, or the one it names), or ``None``.
+
+    References must stay within it.
+    """
     if not isinstance(schema, dict | bool):
         return "it is not a map"
     outside = _outside_reference(schema)
@@ -65,7 +69,8 @@ def _outside_reference(schema: JsonValue) -> str | None:
 
 
 def _bad_pattern(schema: JsonValue) -> str | None:
-    """``pattern`` and ``patternProperties`` are Python regular expressions to jsonschema: only RE2's are allowed."""
+    """Returns the first pattern that RE2 refuses. jsonschema would run ``pattern`` and ``patternProperties`` as Python
+    regular expressions."""
     if isinstance(schema, dict):
         patterns: list[str] = []
         if isinstance(pattern := schema.get("pattern"), str):

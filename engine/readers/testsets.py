@@ -1,6 +1,6 @@
-"""Reads test sets: JSONL, CSV, YAML, JSON, and the ``testData`` that a prompt file carries.
+"""Reads test sets: JSONL, CSV, YAML, JSON, and the ``testData`` of a prompt file.
 
-JSONL and CSV may have 16 MiB; YAML and JSON lists, which are read value by value, 1 MiB and 50,000 values.
+JSONL and CSV may have 16 MiB. YAML and JSON lists, which are read value by value, may have 1 MiB and 50,000 values.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from schemas.prompts import PromptFile
 from schemas.testsets import Columns, TestCase, TestSet
 
 MAX_CASES = 20_000
-"""In one test set; each is a paid call in each arm."""
+"""Most cases in one test set. Each is a paid call in each arm."""
 SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".json")
 BY_LINE = (".jsonl", ".ndjson", ".csv", ".tsv")
 WRAPPERS = ("cases", "tests", "test_cases", "testCases", "examples", "data", "items")
 """Keys under which files keep their list of cases."""
 Rows = Iterator[tuple[int, dict[str, JsonValue]]]
-"""Cases as they are written, with the line where each starts."""
+"""Raw cases, each with the line on which it starts."""
 
 
 def read_test_set(path: str, data: bytes, columns: Columns | None = None) -> TestSet:
-    """Returns the test set in ``data``, in the format that ``path`` ends in; cases in the file's order.
+    """Returns the test set in ``data``. The suffix of ``path`` tells the format. Cases are in the file's order.
 
-    ``columns`` says what is what where names don't. A file without cases gives a TestSet without cases. Raises
-    SourceError with ``path:line`` for what can't be parsed, a case without inputs, a misspelt key, two keys that
-    disagree about what is expected, and two cases with one id.
+    ``columns`` maps columns whose names don't tell. A file without cases gives a TestSet without cases. Raises
+    SourceError with ``path:line`` for a file that can't be parsed, a case without inputs, a misspelled key, two keys
+    that disagree about the expectation, and duplicate ids.
     """
     source = source_of(path, data, limit=MAX_TEST_SET_BYTES if path.endswith(BY_LINE) else MAX_BYTES)
     if path.endswith((".csv", ".tsv")):
@@ -46,15 +46,15 @@ def read_test_set(path: str, data: bytes, columns: Columns | None = None) -> Tes
     elif path.endswith((".yaml", ".yml", ".json")):
         rows = _list(source, read_json(source) if path.endswith(".json") else read_yaml(source))
     else:
-        raise source.error("this is not a test set format that is read", hint=f"known: {', '.join(SUFFIXES)}")
+        raise source.error("this test set format is not supported", hint=f"known: {', '.join(SUFFIXES)}")
     return _test_set(source, rows, columns)
 
 
 def inline_test_set(prompt: PromptFile) -> TestSet:
     """Returns the ``testData`` of a prompt file as a test set.
 
-    ``expected`` is what is expected; ``id``, ``slice`` and the other keys of a test case mean what they mean in a test
-    set, unless the prompt uses them as variables. Raises SourceError as ``read_test_set`` does.
+    ``expected``, ``id``, ``slice`` and the other keys of a test case have their usual meaning, unless the prompt uses
+    them as variables. Raises SourceError as ``read_test_set`` does.
     """
     used = variables_of(prompt)
     rows = []
@@ -73,7 +73,7 @@ def _test_set(
     columns: Columns | None = None,
     place: str = "line ",
 ) -> TestSet:
-    """``place`` is what the rows' numbers count."""
+    """Builds a test set from rows. ``place`` is the unit that the rows' numbers count."""
     names = ColumnMap(source, columns)
     cases: list[TestCase] = []
     lines: dict[str, int] = {}
@@ -87,11 +87,7 @@ def _test_set(
         case, given = case_of(source, row, line if place == "line " else None, unknown)
         first = lines.setdefault(case.id, line)
         if first != line:
-            what = (
-                f"two cases have the id {shown(case.id)}"
-                if given
-                else "two cases have the same inputs and no ids of their own"
-            )
+            what = f"two cases have the id {shown(case.id)}" if given else "two cases have the same inputs and no ids"
             raise source.error(
                 f"{what} ({place}{first} and {place}{line})",
                 line if place == "line " else None,

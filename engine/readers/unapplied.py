@@ -1,4 +1,4 @@
-"""Settings that could be read and would never be applied: each is a mistake of the configuration, not a silence."""
+"""Finds settings without effect. Each is a mistake of the configuration and must not pass silently."""
 
 from __future__ import annotations
 
@@ -19,32 +19,36 @@ _OPTIONS = {
     "match": (FieldKind.SET,),
     "threshold": (FieldKind.FUZZY, FieldKind.SET),
 }
-"""Kinds of fields that an option belongs to."""
+"""Kinds of fields to which an option applies."""
 
 
 def of_model(place: Place, model: ModelConfig) -> Iterator[Mistake]:
-    """Yields the settings of a model that its provider never sees."""
+    """Yields the settings of a model that its provider never receives."""
     if model.recording is not None and not model.spec.recorded:
-        yield (*place, "recording"), f"a recording is for replay, the provider is {model.provider}", "remove it"
+        yield (
+            (*place, "recording"),
+            f"a recording is for the provider replay, but the provider is {model.provider}",
+            "remove it",
+        )
     if model.api is not None and model.api not in model.spec.apis:
         yield (*place, "api"), f"the provider {model.provider} has no api {model.api}", "remove it"
 
 
 def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) -> Iterator[Mistake]:
-    """Yields the settings of a lineage that its use case, its fields or its gate never look at."""
+    """Yields the settings of a lineage that its use case, its fields or its gate ignore."""
     if lineage.use_case != UseCase.CLASSIFICATION:
         for key in ("labels", "multi_label"):
             if getattr(lineage, key):
                 yield (
                     (*place, key),
-                    f"{key} is for classification, {name} is {lineage.use_case}",
+                    f"{key} is for classification, but {name} is {lineage.use_case}",
                     "use_case: classification, or remove it",
                 )
     if lineage.judge is not None and lineage.rubric is None:
         if lineage.use_case != UseCase.GENERATION:
-            yield (*place, "judge"), f"{name} has a judge and no rubric to judge by", "add rubric:, or remove it"
+            yield (*place, "judge"), f"{name} has a judge but no rubric", "add rubric:, or remove it"
         elif lineage.judge.labels is not None:
-            yield (*place, "judge", "labels"), "people's grades need the rubric that they graded by", "add rubric:"
+            yield (*place, "judge", "labels"), "people's grades need the rubric that they used", "add rubric:"
     for field, rule in lineage.fields.items():
         yield from _of_field((*place, "fields", field), field, rule)
     if lineage.gate is not None:
@@ -78,13 +82,13 @@ def _of_field(place: Place, name: str, rule: FieldRule) -> Iterator[Mistake]:
             named = " and ".join(kinds)
             yield (
                 (*place, option),
-                f"{option} is for {named}, the field {shown(name)} is {rule.kind}",
+                f"{option} is for {named}, but the field {shown(name)} is {rule.kind}",
                 f"kind: {kinds[0]}, or remove {option}",
             )
     if rule.kind is FieldKind.SET and "threshold" in rule.model_fields_set and rule.match != "fuzzy":
         yield (
             (*place, "threshold"),
-            f"threshold is for a fuzzy match, the set {shown(name)} is matched {rule.match}",
+            f"threshold is for a fuzzy match, but the set {shown(name)} is matched {rule.match}",
             "match: fuzzy",
         )
 
@@ -94,7 +98,7 @@ def _of_gate(place: Place, gate: GateConfig, default: GateConfig | None) -> Iter
     if "repetitions" in gate.model_fields_set and gate.repetitions > 1 and own.mode is not GateMode.FIXED:
         yield (
             (*place, "repetitions"),
-            "repetitions are for mode: fixed; a sequential gate repeats what it needs",
+            "repetitions are for mode: fixed; a sequential gate chooses its own",
             "mode: fixed, or remove it",
         )
 
@@ -103,4 +107,4 @@ def _unknown(place: Place, what: str, named: dict[str, float], known: tuple[str,
     for name in named:
         if name not in known:
             hint = did_you_mean(name, known) if known else "remove it"
-            yield (*place, name), f"the margin of the {what} {shown(name)} belongs to nothing", hint
+            yield (*place, name), f"the margin of the {what} {shown(name)} has no such {what}", hint

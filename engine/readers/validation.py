@@ -1,4 +1,4 @@
-"""Checks a document against one of our models and says what is wrong at which line."""
+"""Validates a document against one of our models, with errors at their lines."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _Location = tuple[str | int, ...]
 
 
 def validated(model: type[M], node: Node, source: Source, what: str) -> M:
-    """``node`` as a ``model``. ``what`` names the whole document or part, for the messages.
+    """Returns ``node`` as a ``model``. ``what`` names the document or part in messages.
 
-    Raises ``source.failure`` for the first mistake in the file's order; the message says how many more there are.
+    Raises ``source.failure`` for the first mistake in the file's order. The message counts the others.
     """
     if not isinstance(node.value, dict):
         raise source.error(f"{what} is {node.kind}", node.line, node.column, hint=f"{what} is a map of keys")
     try:
         return model.model_validate(plain(node))
     except ValidationError as error:
-        # a typo first: it explains why the key that was meant is missing
+        # a typo first, since it explains why the intended key is missing
         mistakes = sorted(
             ((*_place(node, detail), detail) for detail in error.errors(include_url=False)),
             key=lambda mistake: (mistake[2]["type"] != "extra_forbidden", mistake[0], mistake[1]),
@@ -40,7 +40,7 @@ def validated(model: type[M], node: Node, source: Source, what: str) -> M:
 
 
 def _known_steps(node: Node, location: _Location) -> _Location:
-    """Without the names of union members that pydantic adds to a location."""
+    """Returns a location without the names of union members that pydantic adds."""
     steps: list[str | int] = []
     for step in location:
         if isinstance(node.value, dict) and step in node.value:
@@ -100,12 +100,12 @@ _HINTS = {
 
 
 def _hint(detail: ErrorDetails) -> str:
-    """pydantic's words, but where they are a programmer's."""
+    """Returns pydantic's message, or our own if pydantic's uses programmers' terms."""
     kind = detail["type"]
     if kind == "string_type":
         return "quote it" if isinstance(detail["input"], int | float) else "it should be text"
     if kind == "string_pattern_mismatch" and detail["loc"][-1:] == ("[key]",):
-        return "names have letters, digits, dots, dashes and underscores, 64 at most"
+        return "names have at most 64 letters, digits, dots, dashes and underscores"
     message = detail["msg"].removeprefix("Value error, ").replace("Input should", "it should")
     return _HINTS.get(kind) or shown(message[:1].lower() + message[1:], 200)
 
@@ -124,7 +124,7 @@ def _keys_at(model: type[BaseModel], location: _Location) -> list[str]:
 
 
 def _member(annotation: object) -> object:
-    """The member of a union that has keys."""
+    """Returns the member of a union that has keys."""
     if get_origin(annotation) in (Union, types.UnionType):
         return next((part for part in get_args(annotation) if part is not type(None)), annotation)
     return annotation

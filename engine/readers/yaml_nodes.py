@@ -1,8 +1,8 @@
-"""YAML into nodes: an iterative reading of the parser's events, so that no depth can overflow a stack.
+"""Parses YAML into nodes. It reads the parser's events iteratively, so that no depth can overflow the stack.
 
-Plain scalars are resolved as Go's ``yaml.v3`` does, which reads GitHub's prompt files: ``no``, ``on``, dates and
-sexagesimals are text; ``0o17`` and ``017`` are octal (the second is reported, since most people mean text);
-``1_000`` is a number. Tags are errors; merge keys (``<<``) are honoured; aliases count as often as they are used.
+Plain scalars are resolved as Go's ``yaml.v3`` does, which reads GitHub's prompt files. ``no``, ``on``, dates and
+sexagesimals are text. ``0o17`` and ``017`` are octal (the second is reported, since most people mean text). ``1_000``
+is a number. Tags are errors. Merge keys (``<<``) are honored. Aliases count at each use.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 
 
 def read_yaml(source: Source) -> Node:
-    """Returns the one document of ``source``; an empty file is a null node. Raises ``source.failure``."""
+    """Returns the single document of ``source``. An empty file is a null node. Raises ``source.failure``."""
     import yaml
 
     try:
@@ -54,7 +54,7 @@ class _Composer:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.stack: list[tuple[Node, str | None, Node | None]] = []
-        """Open containers: the container, its anchor, and (in a map) the key that waits for its value."""
+        """Open containers: each with its anchor and (in a map) the key that waits for its value."""
         self.anchors: dict[str, Node | None] = {}
         self.nodes = 0
         self.letters = 0
@@ -93,7 +93,7 @@ class _Composer:
 
     def _checked(self, event: ScalarEvent | CollectionStartEvent) -> tuple[int, int]:
         if event.tag is not None:
-            raise self._error(event, f"the tag {shown(event.tag)}", "tags are not read: remove it")
+            raise self._error(event, f"the tag {shown(event.tag)}", "remove it; tags are not supported")
         if event.anchor is not None and event.anchor in self.anchors:
             raise self._error(event, f"a second anchor {shown(event.anchor)}", "name each anchor once")
         return self._place(event)
@@ -164,7 +164,7 @@ class _Composer:
             parent.value.append(node)
         elif key is None:
             if node.text is None:
-                raise self._error(event, f"{node.kind} as a key", "keys are texts: quote it if it is meant as text")
+                raise self._error(event, f"{node.kind} as a key", "keys must be texts; quote it if it is one")
             self.stack[-1] = (parent, anchor, node)
         else:
             assert isinstance(parent.value, dict)
@@ -175,7 +175,7 @@ class _Composer:
     def _insert(self, parent: Node, entries: dict[str, Node], key: Node, name: str, node: Node) -> None:
         if name in entries:
             raise self.source.error(
-                f"the key {shown(name)} is there twice (first at line {parent.keys[name][0]})",
+                f"duplicate key {shown(name)} (first at line {parent.keys[name][0]})",
                 key.line,
                 key.column,
                 hint="remove one of the two",
@@ -184,7 +184,7 @@ class _Composer:
         parent.keys[name] = (key.line, key.column)
 
     def _merge(self, node: Node, entries: dict[str, Node]) -> None:
-        """YAML's merge key: what the map itself says wins, then the first of the merged maps."""
+        """Applies YAML's merge key. The map's own entries win, then those of the first merged map."""
         merged = entries.pop("<<")
         line, column = node.keys.pop("<<")
         for other in merged.value if isinstance(merged.value, list) else [merged]:
@@ -197,13 +197,13 @@ class _Composer:
 
 
 def resolve(source: Source, text: str, line: int, column: int) -> Scalar:
-    """Returns what a plain scalar means. Raises for infinities, NaN and numbers that lose digits; warns of octals."""
+    """Returns the value of a plain scalar. Raises for infinities, NaN and numbers that lose digits; warns of octals."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":
         return text
     if text in _ENDLESS:
-        raise source.error(f"{text} is not a number that can be used", line, column, hint="write a finite number")
+        raise source.error(f"{text} is not a usable number", line, column, hint="write a finite number")
     digits = text.replace("_", "")
     if whole := _INTEGER.fullmatch(digits):
         if len(digits) > MAX_INTEGER_DIGITS:

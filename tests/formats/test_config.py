@@ -55,10 +55,10 @@ def test_the_example_of_the_design_reads():
     [
         ("margin:", "margn:", "18:12: unknown key margn in lineages.support-triage.gate (did you mean margin?)"),
         ("defaults: {model: haiku}", "defaults: {model: haku}", "5:19: there is no model haku (did you mean haiku?)"),
-        ("https://llm", "http://llm", "4:57: base_url is http: the key would travel in the open (use https (http only for 127.0.0.1))"),
-        (", api_key_env: HOUSE_LLM_KEY", "", "4:57: base_url is not openai's own, so OPENAI_API_KEY is not sent there (add api_key_env: NAME_OF_ITS_OWN_KEY beside it)"),
-        ("HOUSE_LLM_KEY", "ANTHROPIC_API_KEY", "4:98: ANTHROPIC_API_KEY goes to its provider's own address only, never to llm.example.com (name another variable that holds the key of this address)"),
-        ("https://llm.example.com/v1", "'https://u:p@llm.example.com/v1'", "4:57: base_url https://u:p@llm.example.com/v1 is no plain http(s) address (write it as https://host/path, without user, query or fragment)"),
+        ("https://llm", "http://llm", "4:57: base_url is http, so the key would be sent unencrypted (use https (http only for 127.0.0.1))"),
+        (", api_key_env: HOUSE_LLM_KEY", "", "4:57: base_url is not an address of openai, so OPENAI_API_KEY is not sent there (add api_key_env: NAME_OF_ITS_KEY)"),
+        ("HOUSE_LLM_KEY", "ANTHROPIC_API_KEY", "4:98: ANTHROPIC_API_KEY is sent only to its provider's own address, never to llm.example.com (name the variable with the key of this address)"),
+        ("https://llm.example.com/v1", "'https://u:p@llm.example.com/v1'", "4:57: base_url https://u:p@llm.example.com/v1 is not a plain http(s) address (write it as https://host/path, without user, query or fragment)"),
         ("temperature: 0", "temperature: 9", "3:83: models.haiku.parameters.temperature can't be 9 (it should be less than or equal to 2)"),
         ("use_case: classification", "use_case: clasification", "12:15: use_case in lineages.support-triage can't be clasification (did you mean classification?)"),
         ("    prompt:", "    promt:", "13:5: unknown key promt in lineages.support-triage; 1 more mistake below (did you mean prompt?)"),
@@ -89,14 +89,14 @@ def config_of(models="{m: {provider: offline, model: x}}", lineage="use_case: cl
 @pytest.mark.parametrize(
     ("models", "said"),
     [
-        ("{m: {provider: openai, model: x, api_key_env: ANTHROPIC_API_KEY}}", "2:54: ANTHROPIC_API_KEY belongs to anthropic and is never sent to openai (remove api_key_env, OPENAI_API_KEY is used)"),
+        ("{m: {provider: openai, model: x, api_key_env: ANTHROPIC_API_KEY}}", "2:54: ANTHROPIC_API_KEY belongs to anthropic and is never sent to openai (remove api_key_env; OPENAI_API_KEY is used)"),
         ("{m: {provider: offline, model: x, base_url: 'https://a.b'}}", "2:13: the provider offline makes no network calls (remove base_url)"),
         ("{m: {provider: replay, model: x}}", "2:13: the provider replay needs a recording (add recording: path/to/file)"),
-        ("{m: {provider: openai, model: x, parameters: {json_schema: {name: a, schema: {type: 1}}}}}", "json_schema is no usable schema: type: 1 is not valid under any of the given schemas (fix the schema)"),
-        ("{m: {provider: openai, model: x, base_url: 'http://10.0.0.1/v1', api_key_env: K}}", "base_url is http: the key would travel in the open (use https (http only for 127.0.0.1))"),
-        ("{m: {provider: openai, model: x, base_url: 'https://api.openai.com.evil.example'}}", "base_url is not openai's own, so OPENAI_API_KEY is not sent there (add api_key_env: NAME_OF_ITS_OWN_KEY beside it)"),
-        ("{m: {provider: openai, model: x, base_url: 'file:///etc/passwd'}}", "base_url file:///etc/passwd is no plain http(s) address (write it as https://host/path, without user, query or fragment)"),
-        ("{m: {provider: openai, model: x, base_url: 'https://api.openai.com/v1?x=1'}}", "base_url https://api.openai.com/v1?x=1 is no plain http(s) address (write it as https://host/path, without user, query or fragment)"),
+        ("{m: {provider: openai, model: x, parameters: {json_schema: {name: a, schema: {type: 1}}}}}", "json_schema is not a usable schema: type: 1 is not valid under any of the given schemas (fix the schema)"),
+        ("{m: {provider: openai, model: x, base_url: 'http://10.0.0.1/v1', api_key_env: K}}", "base_url is http, so the key would be sent unencrypted (use https (http only for 127.0.0.1))"),
+        ("{m: {provider: openai, model: x, base_url: 'https://api.openai.com.evil.example'}}", "base_url is not an address of openai, so OPENAI_API_KEY is not sent there (add api_key_env: NAME_OF_ITS_KEY)"),
+        ("{m: {provider: openai, model: x, base_url: 'file:///etc/passwd'}}", "base_url file:///etc/passwd is not a plain http(s) address (write it as https://host/path, without user, query or fragment)"),
+        ("{m: {provider: openai, model: x, base_url: 'https://api.openai.com/v1?x=1'}}", "base_url https://api.openai.com/v1?x=1 is not a plain http(s) address (write it as https://host/path, without user, query or fragment)"),
         ("{m: {provider: opnai, model: x}}", "provider in models.m can't be opnai (did you mean openai?)"),
         ("{m: {provider: openai}}", "models.m has no model (add model:)"),
         ("{m: x}", "models.m can't be x (it should be a map of keys)"),
@@ -125,9 +125,9 @@ def test_what_is_allowed_about_origins(models):
 @pytest.mark.parametrize(
     ("lineage", "said"),
     [
-        ("use_case: classification, labels: [a, a]", "a label of a is there twice (name each label once)"),
-        ("use_case: classification, labels: [a]", "a has one label only: there is nothing to classify (name all labels)"),
-        ("use_case: generation, fields: {a: {kind: exact}}", "fields are for extraction, a is generation (use_case: extraction)"),
+        ("use_case: classification, labels: [a, a]", "a has a label twice (name each label once)"),
+        ("use_case: classification, labels: [a]", "a has only one label, so there is nothing to classify (name all labels)"),
+        ("use_case: generation, fields: {a: {kind: exact}}", "fields are for extraction, but a is generation (use_case: extraction)"),
         ("use_case: generation, rubric: r.yaml", "a has a rubric but no judge (add judge: {model: …})"),
         ("use_case: generation, rubric: r.yaml, judge: {model: n}", "there is no model n (known: m)"),
         ("use_case: generation, judge: {model: m, labels: /etc/x}", "judge /etc/x is not a relative path with forward slashes (write it relative to the configuration's folder)"),
@@ -147,7 +147,7 @@ def test_what_is_wrong_with_a_lineage(lineage, said):
 
 def test_a_lineage_must_know_its_model():
     two = "{m: {provider: offline, model: x}, n: {provider: offline, model: y}}"
-    assert "the lineage a doesn't say which model it runs on" in mistake(config_of(two))
+    assert "the lineage a has no model" in mistake(config_of(two))
     assert read(config_of(two, more="defaults: {model: [m, n]}\n")).defaults.model == ("m", "n")
     assert "there is no model m (add it under models:)" in mistake(
         config_of("{}", lineage="use_case: generation, model: m")

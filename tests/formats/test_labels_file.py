@@ -36,7 +36,7 @@ def test_no_answers_are_no_answers():
         ({**ROW, "id": "a2", "grades": {}}, "grades"),
         ({"id": "a2"}, "output"),
         ("[]", "the labelled answer is"),
-        ("{", "a key in quotes should be here"),
+        ("{", "expected a key in quotes here"),
     ],
 )
 def test_a_mistake_is_said_with_its_line(row, what):

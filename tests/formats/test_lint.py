@@ -48,8 +48,8 @@ def test_copies_contradictions_and_near_copies_are_told_apart():
         case(402, text="The app crashes whenever I open the calendar pages"),
     ]
     assert found(cases) == [
-        "t.jsonl:201: the same inputs: c200, c202 (keep one: a copy counts twice and adds no evidence)",
-        "t.jsonl:301: the same inputs with different expectations: c300, c301 (one of them is wrong: keep the right one)",
+        "t.jsonl:201: the same inputs: c200, c202 (keep one; a copy counts twice and adds no evidence)",
+        "t.jsonl:301: the same inputs with different expectations: c300, c301 (keep the one that is right)",
         "t.jsonl:401: nearly the same inputs: c400, c402 (give them the same `cluster`, or make them different)",
     ]
 
@@ -67,7 +67,7 @@ def test_many_groups_are_not_listed_one_by_one():
     cases = many(60) + [case(i + 60, text=case(i).inputs["input"]) for i in range(60)]
     findings = found(cases)
     assert sum("same inputs" in finding for finding in findings) == 20
-    assert "t.jsonl: 40 more groups of cases are alike (fix these first)" in findings
+    assert "t.jsonl: 40 more groups of similar cases (fix these first)" in findings
 
 
 def test_labels_outside_the_set_and_rare_ones():
@@ -86,7 +86,7 @@ def test_labels_outside_the_set_and_rare_ones():
 def test_a_slice_with_one_label_only():
     cases = many() + [case(200 + 2 * i, slices=("edge",)) for i in range(31)]
     assert found(cases, labels=LABELS) == [
-        "t.jsonl: all 31 cases of the slice edge expect billing (add other labels: a prompt that always says so would pass)"
+        "t.jsonl: all 31 cases of the slice edge expect billing (add other labels; a prompt that always gives this one would pass)"
     ]
 
 
@@ -100,7 +100,7 @@ def test_extraction_expects_maps_of_the_fields():
     cases = [case(i, expected={"score": 1}) for i in range(200)]
     fields = {"score": FieldRule(), "skill": FieldRule()}
     assert found(cases, use_case="extraction", fields=fields) == [
-        "t.jsonl: no case says what the field skill should be (add it to expected, or drop its rule)"
+        "t.jsonl: no case has an expected value for the field skill (add it to expected, or remove its rule)"
     ]
     assert found([*cases, case(200, expected="one")], use_case="extraction") == [
         "t.jsonl:201: 1 case whose expectation is no map of fields: c200 (expected: {field: value})"
@@ -110,7 +110,7 @@ def test_extraction_expects_maps_of_the_fields():
 def test_adversarial_cases_must_be_able_to_fail():
     cases = many() + [case(200 + i, slices=("adversarial",), must_not=("HACKED",) if i else ()) for i in range(4)]
     assert found(cases, use_case="generation") == [
-        "t.jsonl:201: 1 adversarial case that can't be seen to fail: c200 (add must_not: what the output says when the injection worked)"
+        "t.jsonl:201: 1 adversarial case that can't be seen to fail: c200 (add must_not: text that the output contains if the injection works)"
     ]
     assert found(cases) == []  # a wrong label is seen
 
@@ -129,7 +129,7 @@ def test_slices_too_small_to_tell_anything():
 
 def test_no_slices_at_all():
     assert found(many(slices=())) == [
-        "t.jsonl: no case names a slice (add slices: [typical], [edge], …: a break of one kind of case hides in the average)"
+        "t.jsonl: no case names a slice (add slices: [typical], [edge], …: a regression in one kind of case can hide in the average)"
     ]
 
 

@@ -93,7 +93,7 @@ def test_a_rule_without_a_second_one_is_no_front_matter():
     ("text", "said"),
     [
         ("---\nmodle: x\n---\nhi", None),
-        ("---\njust a line\n---\nhi", "a.md:2: what stands between the first --- and the next is text, not a front matter (write key: value lines there, or start the file with an empty line)"),
+        ("---\njust a line\n---\nhi", "a.md:2: the text between the first two --- lines is text, not a front matter (write key: value lines there, or start the file with an empty line)"),
         ("---\na: [\n---\nhi", "a.md:3:1: not valid YAML: did not find expected node content (check indentation, quotes and colons here)"),
         ("---\nmodel: x\n---\n\n", "a.md:4: the prompt is empty (write the instructions for the model)"),
         ("---\nrole: boss\n---\nhi", "a.md:2:7: unknown role boss (known: assistant, system, user)"),
@@ -157,9 +157,9 @@ def test_partials_come_from_the_tree_and_are_part_of_the_prompt():
 @pytest.mark.parametrize(
     ("include", "said"),
     [
-        ('{% include "../../etc/passwd" %}', "a/p.j2: the partial ../../etc/passwd lies outside the repository (include a file of this repository, by its path from the root or from the prompt's folder)"),
-        ('{% include "/etc/passwd" %}', "a/p.j2: the partial /etc/passwd lies outside the repository (include a file of this repository, by its path from the root or from the prompt's folder)"),
-        ("{% include 'nope.md' %}", "a/p.j2: the partial nope.md is not there (include a file of this repository, by its path from the root or from the prompt's folder)"),
+        ('{% include "../../etc/passwd" %}', "a/p.j2: the partial ../../etc/passwd is outside the repository (include a file of this repository, by its path from the root or from the prompt's folder)"),
+        ('{% include "/etc/passwd" %}', "a/p.j2: the partial /etc/passwd is outside the repository (include a file of this repository, by its path from the root or from the prompt's folder)"),
+        ("{% include 'nope.md' %}", "a/p.j2: the partial nope.md does not exist (include a file of this repository, by its path from the root or from the prompt's folder)"),
         ("{%- include name %}", "a/p.j2: the included name name is computed (include files by a name in quotes)"),
         ("{% include ['a.md', 'b.md'] %}", "a/p.j2: the included name ['a.md', 'b.md'] is computed (include files by a name in quotes)"),
     ],
@@ -186,9 +186,9 @@ def test_a_folder_with_two_files_is_one_prompt():
 
 def test_a_pair_says_everything_once():
     front = "---\nmodel: m\n---\nx"
-    assert "both files of the pair says model" in mistake("p", {"p/system.md": front, "p/user.md": front})
+    assert "both files of the pair have model" in mistake("p", {"p/system.md": front, "p/user.md": front})
     assert "same role" in mistake("p", {"p/system.md": "x", "p/user.md": "---\nrole: system\n---\nx"})
-    assert "not a prompt format" in mistake("p/system.xyz", {"p/system.xyz": ""})
+    assert "prompt format is not supported" in mistake("p/system.xyz", {"p/system.xyz": ""})
 
 
 # --- chat ---
@@ -208,7 +208,7 @@ def test_chat_files_are_lists_of_messages():
         ("[]", "c.json:1: the list of messages is empty (add a message)"),
         ("{}", "c.json:1: the file is a map, not a list of messages (write [{role, content}, …])"),
         ('[\n{"role": "user"}]', "c.json:2: message 1 has no content (add content:)"),
-        ('[{"role": "user", "content": "a",\n "role": "system"}]', "c.json:2:2: the key role is there twice (first at line 1) (remove one of the two)"),
+        ('[{"role": "user", "content": "a",\n "role": "system"}]', "c.json:2:2: duplicate key role (first at line 1) (remove one of the two)"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_chat_file(text, said):
@@ -221,10 +221,10 @@ def test_what_is_wrong_with_a_chat_file(text, said):
 def test_what_isnt_there_or_isnt_known_is_said():
     assert (
         mistake("a.prompt.yml", {})
-        == "a.prompt.yml: there is no such prompt (check the path; it is relative to the configuration's folder)"
+        == "a.prompt.yml: this prompt doesn't exist (check the path; it is relative to the configuration's folder)"
     )
     assert mistake("a.docx", {"a.docx": ""}).startswith(
-        "a.docx: this is not a prompt format that is read (known: .prompt.yml"
+        "a.docx: this prompt format is not supported (known: .prompt.yml"
     )
 
 

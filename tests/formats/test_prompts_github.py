@@ -143,13 +143,13 @@ def test_a_mistake_is_one_line_with_its_place_and_the_mend(right, wrong, said):
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
-        ('jsonSchema: {"name": "x"}', "28:13: jsonSchema is a map (it is text that holds JSON: jsonSchema: |)"),
-        ('jsonSchema: |\n  {"name": "x",\n   }', "30:2: a key in quotes should be here (check commas, quotes and brackets here)"),
-        ('jsonSchema: "{]"', "28:2: a key in quotes should be here (check commas, quotes and brackets here)"),
+        ('jsonSchema: {"name": "x"}', "28:13: jsonSchema is a map (write it as text that contains JSON: jsonSchema: |)"),
+        ('jsonSchema: |\n  {"name": "x",\n   }', "30:2: expected a key in quotes here (check commas, quotes and brackets here)"),
+        ('jsonSchema: "{]"', "28:2: expected a key in quotes here (check commas, quotes and brackets here)"),
         ('jsonSchema: |\n  {"name": "x"}', '28: jsonSchema has no schema (add "schema": {…})'),
         ('jsonSchema: |\n  {"schema": {}}', "29: jsonSchema has no name (add name:)"),
-        ('jsonSchema: |\n  {"name": "x", "schema": {"$ref": "file:///etc/passwd"}}', "28: jsonSchema is no usable schema: the reference file:///etc/passwd leaves the schema (fix the schema)"),
-        ('jsonSchema: |\n  {"name": "x", "schema": {"properties": {"a": {"pattern": "(?<=a)"}}}}', "28: jsonSchema is no usable schema: pattern (?<=a): invalid perl operator: (?<= (fix the schema)"),
+        ('jsonSchema: |\n  {"name": "x", "schema": {"$ref": "file:///etc/passwd"}}', "28: jsonSchema is not a usable schema: the reference file:///etc/passwd leaves the schema (fix the schema)"),
+        ('jsonSchema: |\n  {"name": "x", "schema": {"properties": {"a": {"pattern": "(?<=a)"}}}}', "28: jsonSchema is not a usable schema: pattern (?<=a): invalid perl operator: (?<= (fix the schema)"),
     ],
 )  # fmt: skip
 def test_a_json_schema_that_cant_be_used_is_refused(schema, said):

@@ -52,14 +52,14 @@ def test_a_case_without_an_id_is_named_after_its_inputs():
     ("text", "said"),
     [
         ('{"id": 1, "input": "a"}\n{"id": "1", "input": "b"}', "2: two cases have the id 1 (line 1 and line 2) (give each its own id, or remove one)"),
-        ('{"input": "a"}\n{"input": "a"}', "2: two cases have the same inputs and no ids of their own (line 1 and line 2) (give each its own id, or remove one)"),
+        ('{"input": "a"}\n{"input": "a"}', "2: two cases have the same inputs and no ids (line 1 and line 2) (give each its own id, or remove one)"),
         ('{"id": "a"}', "1: the case has no inputs (add input: text, or inputs: {name: value})"),
         ('\n{"input": "a", "protcted": true}', "2: unknown key protcted of a case (did you mean protected?)"),
-        ('{"input": "a", "input": "b"}', "1:16: the key input is there twice (first at line 1) (remove one of the two)"),
+        ('{"input": "a", "input": "b"}', "1:16: duplicate key input (first at line 1) (remove one of the two)"),
         ('{"input": NaN}', "1:11: not valid JSON at 'NaN}' (check commas, quotes and brackets here)"),
         ('{"input": 1e999}', "1:11: 1e999 is too large a number (quote it if it is text)"),
         ("[1]", '1: this line is not a JSON object (write one case a line: {"id": …, "input": …})'),
-        ('{"input": "a"', "1:14: the JSON should go on with , or } here (check commas, quotes and brackets here)"),
+        ('{"input": "a"', "1:14: expected , or } here (check commas, quotes and brackets here)"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_its_line_and_the_mend(text, said):
@@ -97,9 +97,9 @@ def test_every_key_of_a_case_is_read():
         ({"inputs": {}}, "the case has input and inputs (keep one of the two)"),
         ({"id": 1.5}, "the id is not a text (write it in quotes)"),
         ({"notes": 1}, "notes is not a text (write it in quotes)"),
-        ({"tags": [1]}, "tags holds something that is not a text (write texts: [one, two])"),
+        ({"tags": [1]}, "tags contains something that is not a text (write texts: [one, two])"),
         ({"source": "prod"}, "unknown source prod (known: production, synthetic, team)"),
-        ({"protected": "yes"}, "protected is neither true nor false (write protected: true)"),
+        ({"protected": "yes"}, "protected must be true or false (write protected: true)"),
     ],
 )
 def test_what_is_wrong_with_a_case(keys, said):
@@ -128,7 +128,7 @@ def test_yaml_lists_read_and_ids_stay_as_written():
 
 def test_formats_that_arent_read_are_said():
     assert mistake("", "t.xlsx").endswith(
-        "this is not a test set format that is read (known: .jsonl, .ndjson, .csv, .tsv, .yaml, .yml, .json)"
+        "this test set format is not supported (known: .jsonl, .ndjson, .csv, .tsv, .yaml, .yml, .json)"
     )
 
 
@@ -195,8 +195,8 @@ def test_csv_as_promptfoo_writes_it():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("input,expected\na\n", "2: this row has 1 cells, the header has 2 (put cells with commas or line breaks in quotes)"),
-        ("input,input\na,b\n", "1: the column input is there twice (remove one of the two)"),
+        ("input,expected\na\n", "2: this row has 1 cells, but the header has 2 (put cells with commas or line breaks in quotes)"),
+        ("input,input\na,b\n", "1: duplicate column input (remove one of the two)"),
         ("input,\na,b\n", "1: column 2 has no name (name it or remove it)"),
         ("input,expcted\na,b\n", "2: unknown key expcted of a case (did you mean expected?)"),
         ('input\n"a\n', "2: not valid CSV: unexpected end of data (check the quotes here)"),
@@ -207,7 +207,7 @@ def test_csv_as_promptfoo_writes_it():
         ("a,__expected\nx,similar(0.8): Paris\n", "2: the assertion similar(0.8) is not read from a test set (write a check of the lineage: checks:)"),
         ("a,__expected1,__expected2\nx,y,z\n", "2: two assertions of one case say different things (equals) (keep one; texts that must all be there are checks of the lineage)"),
         (",a\nzero,x\n", "2: column 1 has no name (name it or remove it)"),
-        (",".join(f"c{i}" for i in range(201)) + "\n", "1: 201 columns, 200 are read (remove columns)"),
+        (",".join(f"c{i}" for i in range(201)) + "\n", "1: 201 columns, but at most 200 are read (remove columns)"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_csv(text, said):
@@ -227,7 +227,7 @@ def test_what_is_wrong_with_a_csv(text, said):
         ("t.jsonl", '{"input": ' + "[" * 1_000_000 + "]" * 1_000_000 + "}", "nested deeper than 40 levels"),
         ("t.jsonl", '{"input": ' + "[" * 41 + "]" * 41 + "}", "nested deeper than 40 levels"),
         ("t.jsonl", '{"input": "' + "x" * 16_000_000, "not valid JSON"),
-        ("t.csv", "x," * 5_000_000, "columns, 200 are read"),
+        ("t.csv", "x," * 5_000_000, "columns, but at most 200 are read"),
         ("t.csv", '"' * 16_000_000, "field larger than field limit"),
         ("t.yaml", "- {input: a}\n" * 60_000, "more than 50,000 values"),
     ],

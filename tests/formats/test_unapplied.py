@@ -39,16 +39,16 @@ def checked(rule):
         ("{items: {format: email}}", "`format` is not checked at /items"),
         ("{allOf: [{$ref: '#/$defs/n'}], $defs: {n: {format: uri}}}", "`format` is not checked at /$defs/n"),
         ("{type: string, contentEncoding: base64}", "`contentEncoding` is not checked"),
-        ("{type: object, requird: [a]}", "`requird` is no keyword of its draft"),
+        ("{type: object, requird: [a]}", "`requird` is not a keyword of its draft"),
         ("{type: object, requird: [a]}", "did you mean required?"),
-        ("{properties: {a: {type: string, nullable: true}}}", "`nullable` is no keyword"),
-        ("{properties: {a: {dependencies: {b: [c]}}}}", "`dependencies` is no keyword"),
+        ("{properties: {a: {type: string, nullable: true}}}", "`nullable` is not a keyword"),
+        ("{properties: {a: {dependencies: {b: [c]}}}}", "`dependencies` is not a keyword"),
         ("{type: integer, minLength: 3}", "`minLength` is for a value of type string, but `type` is integer"),
         ("{type: [string, 'null'], minimum: 3}", "`minimum` is for a value of type number"),
         ("{then: {required: [a]}}", "`then` does nothing without `if`"),
         ("{type: array, minContains: 2}", "`minContains` does nothing without `contains`"),
-        ("{const: '{{expected}}'}", "`const` holds {{expected}}, which is not filled in"),
-        ("{enum: [a, '{{label}}']}", "`enum` holds {{label}}"),
+        ("{const: '{{expected}}'}", "`const` contains {{expected}}, which is not filled in"),
+        ("{enum: [a, '{{label}}']}", "`enum` contains {{label}}"),
         (
             "{$schema: 'http://json-schema.org/draft-07/schema#', properties: {a: {$ref: '#/definitions/b', maxLength: 3}}, definitions: {b: {}}}",
             "this draft ignores the schema's `maxLength` beside `$ref`",
@@ -86,16 +86,16 @@ def test_the_schema_of_a_request_is_the_providers_business():
 @pytest.mark.parametrize(
     ("rule", "what"),
     [
-        ("equals: '{{expected}}'", "looks for {{expected}} itself"),
-        ("contains: 'Dear {{ customer.name }},'", "looks for {{ customer.name }} itself"),
-        ("contains: '${expected}'", "looks for ${expected} itself"),
-        ("equals: '{expected}'", "looks for {expected} itself"),
-        ("equals: '$expected'", "looks for $expected itself"),
-        ("regex: '^{{label}}$'", "looks for {{label}} itself"),
-        ("not_contains: '{{expected}}'", "looks for {{expected}} itself"),
-        ("contains: ' '", "the `contains` of check «c» is blank"),
-        ('not_contains: "\\u200b"', "the `not_contains` of check «c» is blank"),
-        ("equals: ''", "the `equals` of check «c» is blank"),
+        ("equals: '{{expected}}'", "looks for the literal text {{expected}}"),
+        ("contains: 'Dear {{ customer.name }},'", "looks for the literal text {{ customer.name }}"),
+        ("contains: '${expected}'", "looks for the literal text ${expected}"),
+        ("equals: '{expected}'", "looks for the literal text {expected}"),
+        ("equals: '$expected'", "looks for the literal text $expected"),
+        ("regex: '^{{label}}$'", "looks for the literal text {{label}}"),
+        ("not_contains: '{{expected}}'", "looks for the literal text {{expected}}"),
+        ("contains: ' '", "the `contains` of check “c” is blank"),
+        ('not_contains: "\\u200b"', "the `not_contains` of check “c” is blank"),
+        ("equals: ''", "the `equals` of check “c” is blank"),
         (r"regex: '\S'", "matches every answer"),
         ("regex: '.'", "matches every answer"),
         ("regex: '(?s).*'", "matches every answer"),
@@ -127,18 +127,18 @@ def test_a_check_that_compares_with_something(rule):
 @pytest.mark.parametrize(
     ("lineage", "what"),
     [
-        (f"{EXTRACTION}, fields: {{a: {{kind: exact, tolerance: 1}}}}", "tolerance is for number and date, the field a is exact"),
-        (f"{EXTRACTION}, fields: {{a: {{tolerance: 1}}}}", "tolerance is for number and date, the field a is normalised"),
-        (f"{EXTRACTION}, fields: {{a: {{kind: number, threshold: 0.5}}}}", "threshold is for fuzzy and set, the field a is number"),
-        (f"{EXTRACTION}, fields: {{a: {{kind: fuzzy, match: exact}}}}", "match is for set, the field a is fuzzy"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: exact, tolerance: 1}}}}", "tolerance is for number and date, but the field a is exact"),
+        (f"{EXTRACTION}, fields: {{a: {{tolerance: 1}}}}", "tolerance is for number and date, but the field a is normalised"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: number, threshold: 0.5}}}}", "threshold is for fuzzy and set, but the field a is number"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: fuzzy, match: exact}}}}", "match is for set, but the field a is fuzzy"),
         (f"{EXTRACTION}, fields: {{a: {{kind: set, threshold: 0.5}}}}", "threshold is for a fuzzy match"),
-        (f"{GENERATION}, labels: [a, b]", "labels is for classification, l is generation"),
-        (f"{EXTRACTION}, multi_label: true", "multi_label is for classification, l is extraction"),
-        (f"{CLASSIFICATION}, judge: {{model: m}}", "l has a judge and no rubric to judge by"),
+        (f"{GENERATION}, labels: [a, b]", "labels is for classification, but l is generation"),
+        (f"{EXTRACTION}, multi_label: true", "multi_label is for classification, but l is extraction"),
+        (f"{CLASSIFICATION}, judge: {{model: m}}", "l has a judge but no rubric"),
         (f"{GENERATION}, judge: {{model: m, labels: g.jsonl}}", "people's grades need the rubric"),
         (f"{CLASSIFICATION}, gate: {{repetitions: 3}}", "repetitions are for mode: fixed"),
-        (f"{CLASSIFICATION}, gate: {{margin: {{classes: {{A: 0.1}}}}}}", "the margin of the class A belongs to nothing"),
-        (f"{EXTRACTION}, fields: {{a: {{}}}}, gate: {{margin: {{fields: {{b: 0.1}}}}}}", "the margin of the field b belongs to nothing"),
+        (f"{CLASSIFICATION}, gate: {{margin: {{classes: {{A: 0.1}}}}}}", "the margin of the class A has no such"),
+        (f"{EXTRACTION}, fields: {{a: {{}}}}, gate: {{margin: {{fields: {{b: 0.1}}}}}}", "the margin of the field b has no such"),
     ],
 )  # fmt: skip
 def test_an_option_of_another_kind(lineage, what):
@@ -146,12 +146,14 @@ def test_an_option_of_another_kind(lineage, what):
 
 
 def test_options_of_a_model_and_of_the_whole_file():
-    assert "a recording is for replay" in mistake(CLASSIFICATION, "{provider: offline, model: o, recording: r}")
+    assert "a recording is for the provider replay" in mistake(
+        CLASSIFICATION, "{provider: offline, model: o, recording: r}"
+    )
     assert "anthropic has no api responses" in mistake(
         CLASSIFICATION, "{provider: anthropic, model: o, api: responses}"
     )
     assert "repetitions are for mode: fixed" in mistake(CLASSIFICATION, more="gate: {repetitions: 3}\n")
-    assert "class c belongs to nothing" in mistake(CLASSIFICATION, more="gate: {margin: {classes: {c: 0.1}}}\n")
+    assert "class c has no such" in mistake(CLASSIFICATION, more="gate: {margin: {classes: {c: 0.1}}}\n")
     assert read(
         f"{CLASSIFICATION}, gate: {{mode: fixed}}", more="gate: {repetitions: 3, margin: {classes: {a: 0.1}}}\n"
     )
@@ -168,9 +170,9 @@ def fields(names, *expected, kind="normalised"):
 @pytest.mark.parametrize(
     ("names", "expected", "what"),
     [
-        (["totl", "vendor"], {"total": 1, "vendor": "x"}, "«totl» should be, so every answer would be right about it (did you mean total?)"),
-        (["vendor.nam"], {"vendor": {"name": "x"}}, "«vendor.nam»"),
-        (["lines[].price", "total"], {"lines": [{"price": 1}], "total": 2}, "«lines[].price»"),
+        (["totl", "vendor"], {"total": 1, "vendor": "x"}, "“totl”, so every answer would be right (did you mean total?)"),
+        (["vendor.nam"], {"vendor": {"name": "x"}}, "“vendor.nam”"),
+        (["lines[].price", "total"], {"lines": [{"price": 1}], "total": 2}, "“lines[].price”"),
         (["Total"], {"total": 1}, "did you mean total?"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Prompts in the formats that people have. One module for each format; ``READERS`` is the open list of them."""
+"""Readers of prompt formats. There is one module for each format; ``READERS`` lists them."""
 
 from engine.readers.prompts.registry import (
     READERS,

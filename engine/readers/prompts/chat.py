@@ -7,12 +7,12 @@ from schemas.prompts import Dialect, PromptFile
 
 
 class ChatReader:
-    """YAML and JSON files that are a list; JSON files with ``messages``."""
+    """Reads YAML and JSON files that are a list, and JSON files with ``messages``."""
 
     name = "chat"
 
     def recognizes(self, path: str, blobs: Blobs) -> bool:
-        """JSON by name, YAML by content."""
+        """Recognizes JSON by name and YAML by content."""
         if path not in blobs:
             return False
         if path.endswith(".json"):
@@ -23,7 +23,7 @@ class ChatReader:
         return root is not None and isinstance(root.value, list)
 
     def read(self, path: str, blobs: Blobs) -> PromptFile:
-        """Raises SourceError."""
+        """Reads the prompt. Raises SourceError."""
         source = prompt_source(path, blobs)
         root = document(source)
         if not isinstance(root.value, list):

@@ -1,6 +1,6 @@
-"""GitHub's ``.prompt.yml``, as github/gh-models reads it (``pkg/prompt/prompt.go``, ``cmd/eval/eval.go``).
+"""Reads GitHub's ``.prompt.yml``, as github/gh-models does (``pkg/prompt/prompt.go``, ``cmd/eval/eval.go``).
 
-Where the reference would leave an unknown ``{{name}}`` in the text, rendering fails: the model would see the braces.
+The reference leaves an unknown ``{{name}}`` in the text. Here rendering fails, because the model would see the braces.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ PARAMETERS = {
     "seed": "seed",
     "stop": "stop",
 }
-"""The reference reads the first four; its web editor writes the others."""
+"""Keys of the format. The reference reads the first four; its web editor writes the others."""
 FORMATS = ("text", "json_object", "json_schema")
 USES = ("similarity", "relevance", "coherence", "fluency", "groundedness")
 
 
 class GitHubReader:
-    """``*.prompt.yml``, ``*.prompt.yaml``, and any YAML map with ``messages``."""
+    """Reads ``*.prompt.yml``, ``*.prompt.yaml``, and any YAML map with ``messages``."""
 
     name = "github"
 
     def recognizes(self, path: str, blobs: Blobs) -> bool:
-        """By name, else by content."""
+        """Recognizes the file by name, or else by content."""
         if path.endswith((".prompt.yml", ".prompt.yaml")):
             return path in blobs
         if not path.endswith(YAML_SUFFIXES) or path not in blobs:
@@ -52,7 +52,7 @@ class GitHubReader:
         return root is not None and isinstance(root.value, dict) and "messages" in root.value
 
     def read(self, path: str, blobs: Blobs) -> PromptFile:
-        """Raises SourceError."""
+        """Reads the prompt. Raises SourceError."""
         source = prompt_source(path, blobs)
         root = document(source)
         fields = Fields(source, root, "the prompt file")
@@ -102,7 +102,10 @@ def _response_format(fields: Fields) -> dict[str, JsonValue]:
 def _json_schema(source: Source, node: Node) -> JsonValue:
     if not isinstance(node.value, str):
         raise source.error(
-            f"jsonSchema is {node.kind}", node.line, node.column, hint="it is text that holds JSON: jsonSchema: |"
+            f"jsonSchema is {node.kind}",
+            node.line,
+            node.column,
+            hint="write it as text that contains JSON: jsonSchema: |",
         )
     opening = source.text.split("\n")[node.line - 1].rstrip()
     below = opening.endswith(("|", "|-", "|+", ">", ">-", ">+"))  # a block scalar's text starts below its key
@@ -113,7 +116,7 @@ def _json_schema(source: Source, node: Node) -> JsonValue:
     if schema is None:
         raise source.error("jsonSchema has no schema", node.line, hint='add "schema": {…}')
     if (mistake := schema_mistake(plain(schema))) is not None:
-        raise source.error(f"jsonSchema is no usable schema: {mistake}", node.line, hint="fix the schema")
+        raise source.error(f"jsonSchema is not a usable schema: {mistake}", node.line, hint="fix the schema")
     return plain(root)
 
 
@@ -153,7 +156,7 @@ def _evaluator(source: Source, node: Node, number: int) -> InlineEvaluator:
 
 
 def _string(source: Source, name: str, fields: Fields) -> InlineEvaluator:
-    """Only the first that is set counts, in this order; empty texts count as not set."""
+    """Reads a string evaluator. Only the first rule counts, in this order; empty texts count as not set."""
     rules = {
         ours: fields.text(theirs)
         for theirs, ours in (
@@ -172,7 +175,7 @@ def _string(source: Source, name: str, fields: Fields) -> InlineEvaluator:
             hint="add equals, contains, startsWith or endsWith",
         )
     if len(given) > 1:
-        source.warn(f"evaluator {shown(name)} has several rules, only {given[0][0]} counts", fields.node.line)
+        source.warn(f"evaluator {shown(name)} has several rules, but only {given[0][0]} counts", fields.node.line)
         for _, text in given[1:]:
             source.unread[f"{shown(text)} of evaluator {shown(name)}"] = text
     return InlineEvaluator.model_validate({"name": name, given[0][0]: given[0][1]})

@@ -1,4 +1,4 @@
-"""A folder with ``system.*`` and ``user.*``: two plain files that are one prompt."""
+"""Reads a folder with ``system.*`` and ``user.*``: two plain files that form one prompt."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from schemas.prompts import Dialect, PromptFile, Role
 
 
 class PairReader:
-    """The folder, or either of its two files, names the pair."""
+    """Reads pairs. The path of the folder, or of either file, names the pair."""
 
     name = "pair"
 
     def recognizes(self, path: str, blobs: Blobs) -> bool:
-        """Returns when both files are there."""
+        """Returns whether both files exist."""
         return _pair(path, blobs) is not None
 
     def read(self, path: str, blobs: Blobs) -> PromptFile:
-        """Raises SourceError. Front matter may stand in either file; the same key in both is an error."""
+        """Reads the prompt. Raises SourceError.
+
+        Either file may have a front matter; the same key in both is an error.
+        """
         pair = _pair(path, blobs)
         assert pair is not None
         folder, *files = pair
@@ -34,7 +37,7 @@ class PairReader:
             said = settings(fields)
             if twice := sorted(found.keys() & said.keys()):
                 raise source.error(
-                    f"the front matter of both files of the pair says {twice[0]}", 1, hint="keep it in one of them"
+                    f"both files of the pair have {twice[0]} in their front matter", 1, hint="keep it in one of them"
                 )
             found |= said
             messages.append(message)

@@ -1,6 +1,6 @@
-"""Shared partials of Jinja prompts: ``{% include "path" %}``, from the same tree only.
+"""Shared partials of Jinja prompts: ``{% include "path" %}``, only from the same tree.
 
-A name is looked up from the root of the tree, then from the prompt's folder.
+A name is searched from the root of the tree, then from the prompt's folder.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _INCLUDE = re.compile(
 _NAME = re.compile(r"""\s*(?:"([^"\\\n]*)"|'([^'\\\n]*)')""")
 _FOLDER = re.compile(r"""["']([^"'\n]+)/""")
 _PLAIN_REST = re.compile(r"\s*(?:ignore\s+missing\b)?\s*(?:with(?:out)?\s+context\b)?\s*|\s+(?:as|import)\s[^\"'%]*")
-"""What may follow a name in quotes; anything else computes the name."""
+"""Text that may follow a name in quotes. With other text, the name is computed."""
 
 
 def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
-    """``prompt`` with the partials that it includes, and those that they include.
+    """Returns ``prompt`` with the partials that it includes, directly or through others.
 
-    Raises SourceError for a partial that isn't there, that lies outside the tree, or whose name is computed.
+    Raises SourceError for a partial that doesn't exist, that is outside the tree, or whose name is computed.
     """
     texts: dict[str, str] = {}
     paths: dict[str, None] = {}
@@ -58,11 +58,10 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
 
 
 def watched_partials(prompt: str, template: str) -> frozenset[str]:
-    """Returns every path that an include in the text may read, there or not.
+    """Returns every path that an include in the text may read, whether or not it exists.
 
-    Where a name is computed, the prompt's folder and those that a text in quotes names, each with ``/`` at its end.
-    ``prompt`` is the path of the prompt that includes it, directly or through others. Never raises: it is for
-    templates that can't be read, too.
+    If a name is computed, returns the prompt's folder and the folders in quoted texts, each with ``/`` at its end.
+    ``prompt`` is the path of the including prompt. Never raises, since it also serves templates that can't be read.
     """
     folder = PurePosixPath(prompt).parent
     names = [_name(found) for found in _INCLUDE.finditer(template)]
@@ -75,7 +74,7 @@ def watched_partials(prompt: str, template: str) -> frozenset[str]:
 
 
 def _name(include: re.Match[str]) -> str | None:
-    """Returns the name in an include; ``None`` where it is computed."""
+    """Returns the name in an include, or ``None`` if it is computed."""
     quoted = _NAME.match(include["rest"])
     if quoted is None or not _PLAIN_REST.fullmatch(include["rest"], quoted.end()):
         return None
@@ -89,7 +88,7 @@ def _look_up(name: str, folder: PurePosixPath, blobs: Blobs, includer: Source) -
             return path, data
     outside = all(_inside(start, name) is None for start in (PurePosixPath(), folder))
     raise includer.error(
-        f"the partial {shown(name)} {'lies outside the repository' if outside else 'is not there'}",
+        f"the partial {shown(name)} {'is outside the repository' if outside else 'does not exist'}",
         hint="include a file of this repository, by its path from the root or from the prompt's folder",
     )
 

@@ -1,4 +1,4 @@
-"""What the prompt formats share: messages, parameters, front matter, the top of a YAML file."""
+"""Shared parts of the prompt formats: messages, parameters, front matter, the top of a YAML file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.errors import SourceError
 from schemas.prompts import Message, Parameters, Role
 
 Blobs = Mapping[str, bytes]
-"""Contents by path, of one tree. It may be lazy: only ``get`` is called."""
+"""Contents of one tree by path. It may be lazy: only ``get`` is called."""
 
 YAML_SUFFIXES = (".yml", ".yaml")
 _FENCE = re.compile(r"---[ \t]*\n(?P<matter>(?:.*\n)*?)---[ \t]*(?:\n|\Z)")
@@ -25,7 +25,7 @@ def prompt_source(path: str, blobs: Blobs) -> Source:
     """Returns the text of the prompt at ``path``. Raises SourceError."""
     data = blobs.get(path)
     if data is None:
-        raise SourceError("there is no such prompt", where=shown(path, 4096), hint="check the path")
+        raise SourceError("this prompt doesn't exist", where=shown(path, 4096), hint="check the path")
     return source_of(path, data)
 
 
@@ -35,7 +35,7 @@ def document(source: Source) -> Node:
 
 
 def top_level(path: str, blobs: Blobs) -> Node | None:
-    """Returns the document at ``path`` for recognising it; ``None`` when it can't be read."""
+    """Returns the document at ``path`` to recognize it, or ``None`` if it can't be read."""
     try:
         return document(prompt_source(path, blobs))
     except SourceError:
@@ -57,7 +57,7 @@ def messages_of(source: Source, items: list[Node], what: str) -> tuple[Message, 
 
 
 def role_of(source: Source, name: str, node: Node) -> Role:
-    """Returns a role by its name, whatever its case."""
+    """Returns a role by its name, in any case."""
     try:
         return Role(name.lower())
     except ValueError:
@@ -67,7 +67,7 @@ def role_of(source: Source, name: str, node: Node) -> Role:
 
 
 def parameters_of(fields: Fields | None, names: Mapping[str, str]) -> dict[str, JsonValue]:
-    """Model parameters by our names. ``names`` maps the format's names to ours; others are reported."""
+    """Returns model parameters by our names. ``names`` maps the format's names to ours; others are reported."""
     if fields is None:
         return {}
     found: dict[str, JsonValue] = {}
@@ -104,7 +104,7 @@ def _parameter(fields: Fields, theirs: str, ours: str, node: Node) -> JsonValue:
 def front_matter(source: Source) -> tuple[Fields | None, str, int]:
     """Splits a text file into its front matter, its body, and the number of the body's first line.
 
-    A front matter is what lies between a first line ``---`` and the next one, and is a map.
+    A front matter is a map between a first line ``---`` and the next such line.
     """
     match = _FENCE.match(source.text)
     if match is None:
@@ -118,7 +118,7 @@ def front_matter(source: Source) -> tuple[Fields | None, str, int]:
         fields = Fields(source, root, "the front matter")
     else:
         raise source.error(
-            f"what stands between the first --- and the next is {root.kind}, not a front matter",
+            f"the text between the first two --- lines is {root.kind}, not a front matter",
             root.line,
             hint="write key: value lines there, or start the file with an empty line",
         )

@@ -1,7 +1,7 @@
-"""Plain files: Markdown, text and Jinja, with optional front matter (``model``, ``parameters``, ``role``).
+"""Reads plain files: Markdown, text and Jinja, with optional front matter (``model``, ``parameters``, ``role``).
 
 The text is one message. Its role is the front matter's ``role``, else ``system`` for a file named ``system.*``, else
-``user``. A system prompt alone gets the case's ``input`` as the user's message, since somebody has to ask something.
+``user``. A lone system prompt gets the case's ``input`` as the user's message, because a model needs a question.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ PARAMETERS = {
     if name not in ("json_schema", "response_format", "tools", "reasoning", "extra")
 } | dict.fromkeys(LIMIT_NAMES, "max_tokens")
 _LOGIC = re.compile(r"\{%[-+]?\s*[a-z]|\{\{-?\s*\w+\s*[.|(\[]")
-"""What only Jinja understands. Bare ``{{ name }}`` is filled in the same way without it."""
+"""Syntax that only Jinja has. A bare ``{{ name }}`` is filled in the same way without it."""
 _OUTPUT = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}", re.DOTALL)
 MAX_OUTPUTS = 200
-"""Outputs of one text that are looked at."""
+"""Most outputs of one text that are inspected."""
 
 
 class PlainReader:
-    """``*.md``, ``*.txt``, ``*.j2``, ``*.jinja``."""
+    """Reads ``*.md``, ``*.txt``, ``*.j2``, ``*.jinja``."""
 
     name = "plain"
 
     def recognizes(self, path: str, blobs: Blobs) -> bool:
-        """By name."""
+        """Recognizes the file by name."""
         return path.endswith(SUFFIXES) and path in blobs
 
     def read(self, path: str, blobs: Blobs) -> PromptFile:
-        """Raises SourceError."""
+        """Reads the prompt. Raises SourceError."""
         source = prompt_source(path, blobs)
         message, fields = plain_message(source, default_role(path))
         dialect = dialect_of(path, message.content)
@@ -55,14 +55,14 @@ class PlainReader:
 
 
 def default_role(path: str) -> Role:
-    """By the file's name: ``system.md`` is the system's."""
+    """Returns the role by the file's name: ``system.md`` has the system's."""
     return Role.SYSTEM if PurePosixPath(path).name.split(".")[0].lower() == "system" else Role.USER
 
 
 def dialect_of(path: str, text: str) -> Dialect:
-    """Jinja by name or by content, else plain ``{{ name }}``.
+    """Returns Jinja by name or content, else plain ``{{ name }}``.
 
-    Whatever else stands in double braces is Jinja where Jinja can read it: ``{{ a if b }}`` is, ``{{"a": 1}}`` isn't.
+    Other text in double braces is Jinja if Jinja can parse it: ``{{ a if b }}`` is, ``{{"a": 1}}`` isn't.
     """
     if path.endswith(JINJA_SUFFIXES) or _LOGIC.search(text):
         return Dialect.JINJA
@@ -71,7 +71,7 @@ def dialect_of(path: str, text: str) -> Dialect:
 
 
 def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:
-    """Returns the body as a message, and the front matter. The body's surrounding blank lines don't count."""
+    """Returns the body as a message, without surrounding blank lines, and the front matter."""
     fields, body, line = front_matter(source)
     if fields is not None and (name := fields.text("role")) is not None:
         role = role_of(source, name, find(fields.node, ("role",)))
@@ -81,7 +81,7 @@ def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:
 
 
 def settings(fields: Fields | None) -> dict[str, object]:
-    """Returns what a front matter says beside the role, as fields of PromptFile."""
+    """Returns the settings of a front matter, other than the role, as fields of PromptFile."""
     if fields is None:
         return {}
     parameters = parameters_of(fields.fields("parameters"), PARAMETERS)

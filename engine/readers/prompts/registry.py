@@ -1,4 +1,4 @@
-"""Which reader reads which file."""
+"""Chooses the reader of a file."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from schemas.prompts import PromptFile
 
 
 class PromptReader(Protocol):
-    """A format. To add one, write such an object and put it into ``READERS``."""
+    """A prompt format. To add one, write such an object and add it to ``READERS``."""
 
     @property
     def name(self) -> str:
-        """The format's name, as ``PromptFile.format`` holds it."""
+        """The format's name, as in ``PromptFile.format``."""
         ...
 
     def recognizes(self, path: str, blobs: Blobs) -> bool:
-        """Returns whether the file at ``path`` is of this format. Never raises: a broken file is claimed by its
+        """Returns whether the file at ``path`` has this format. Never raises: a broken file is recognized by its
         name."""
         ...
 
     def read(self, path: str, blobs: Blobs) -> PromptFile:
-        """Raises SourceError."""
+        """Reads the prompt. Raises SourceError."""
         ...
 
 
 READERS: tuple[PromptReader, ...] = (GitHubReader(), PairReader(), StudioReader(), ChatReader(), PlainReader())
-"""In the order in which they are asked."""
+"""The readers, in the order in which they are asked."""
 
 _BY_NAME = re.compile(r"\.prompt\.(?:ya?ml|md|txt|j2|jinja2?|json)$")
 _IN_FOLDER = re.compile(
@@ -48,21 +48,21 @@ _NEVER = re.compile(
     re.IGNORECASE,
 )
 _AN_EDITORS = re.compile(r"(?:^|/)\.github/(?!.*\.prompt\.ya?ml$)")
-"""Editors keep prompts of their own in ``.github/prompts``: only GitHub's format is ours there."""
+"""The folder in which editors keep prompts of their own. Only GitHub's format is ours there."""
 
 
 def read_prompt(path: str, blobs: Blobs) -> PromptFile:
     """Returns the prompt at ``path`` (a file, or the folder of a ``system`` + ``user`` pair).
 
-    ``blobs`` holds the contents of the tree by path, partials included; it may be lazy. Raises SourceError: not there,
-    no known format, or whatever is wrong with the file, at its line.
+    ``blobs`` holds the contents of the tree by path, including partials; it may be lazy. Raises SourceError if the file
+    doesn't exist, has no known format or has a mistake, at its line.
     """
     for reader in READERS:
         if reader.recognizes(path, blobs):
             return reader.read(path, blobs)
     known = path in blobs
     raise SourceError(
-        "this is not a prompt format that is read" if known else "there is no such prompt",
+        "this prompt format is not supported" if known else "this prompt doesn't exist",
         where=shown(path, 4096),
         hint="known: .prompt.yml, YAML or JSON with messages, .md, .txt, .j2, a folder with system.md and user.md"
         if known
@@ -71,8 +71,8 @@ def read_prompt(path: str, blobs: Blobs) -> PromptFile:
 
 
 def is_prompt_path(path: str) -> bool:
-    """Returns whether the name alone says that this is a prompt: ``*.prompt.yml`` and its like, or a file that can be
-    one in a folder named ``prompt`` or ``prompts``. Lineages may name any other file."""
+    """Returns whether the name alone marks a prompt: ``*.prompt.yml`` and similar, or a suitable file in a folder named
+    ``prompt`` or ``prompts``. Lineages may name any other file."""
     if _NEVER.search(path) or _AN_EDITORS.search(path):
         return False
     return bool(_BY_NAME.search(path) or _IN_FOLDER.search(path))
@@ -94,16 +94,16 @@ _NO_PROMPT = re.compile(
 
 
 def may_hold_prompt(path: str) -> bool:
-    """Returns whether the name suggests that there are prompts in this file, in a format that is read or in another."""
+    """Returns whether the name suggests prompts in the file, in a supported format or another."""
     if _NEVER.search(path) or _AN_EDITORS.search(path) or _NO_PROMPT.search(path):
         return False
     return is_prompt_path(path) or bool(_MAY_HOLD.search(path))
 
 
 def find_prompts(paths: Iterable[str], read: Callable[[str], bytes | None]) -> tuple[PromptFile, ...]:
-    """The prompts among ``paths`` that can be read, by path: files whose name says so and whose content agrees.
+    """Returns the readable prompts among ``paths``, by path. Both name and content must agree.
 
-    ``read`` gives a file's content, ``None`` for what is no regular file. Files that don't read are left out.
+    ``read`` returns a file's content, or ``None`` if it isn't a regular file. Unreadable files are left out.
     """
     candidates = sorted(path for path in paths if is_prompt_path(path))
     blobs: dict[str, bytes] = {path: data for path in candidates if (data := read(path)) is not None}

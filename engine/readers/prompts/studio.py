@@ -1,4 +1,4 @@
-"""Studio YAML: ``system_prompt`` and ``user_template`` with ``{var}``; any other brace is literal."""
+"""Reads Studio YAML: ``system_prompt`` and ``user_template`` with ``{var}``. Any other brace is literal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ PARAMETERS |= dict.fromkeys(LIMIT_NAMES, "max_tokens")
 
 
 class StudioReader:
-    """YAML maps with ``system_prompt`` or ``user_template``."""
+    """Reads YAML maps with ``system_prompt`` or ``user_template``."""
 
     name = "studio"
 
     def recognizes(self, path: str, blobs: Blobs) -> bool:
-        """By content; a YAML file that can't be parsed is claimed, so that reading it says why."""
+        """Recognizes the file by content. It also accepts a YAML file that can't be parsed, so that reading reports
+        why."""
         if not path.endswith(YAML_SUFFIXES) or path not in blobs:
             return False
         root = top_level(path, blobs)
@@ -25,7 +26,7 @@ class StudioReader:
         )
 
     def read(self, path: str, blobs: Blobs) -> PromptFile:
-        """Raises SourceError."""
+        """Reads the prompt. Raises SourceError."""
         source = prompt_source(path, blobs)
         fields = Fields(source, document(source), "the prompt file")
         fields.ignore("is_baseline", "version", "created_at", "id")
