@@ -1,1 +1,1 @@
-"""The verbs: detect, plan, run, compare, decide, render. Pure but for one async stage."""
+"""The engine: detect, plan, run, compare, decide, render. Pure, except for one async stage."""

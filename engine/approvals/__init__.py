@@ -1,1 +1,1 @@
-"""Who may accept a verdict, what an approval is bound to, and what an author is trusted with."""
+"""Approvals: who may accept a verdict, what an approval is bound to, and how far an author is trusted."""

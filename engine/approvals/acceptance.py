@@ -1,11 +1,11 @@
-"""What a person may clear: by an approving review, or by an override with a reason (the bot's ``/verdict approve``).
+"""Accepting a verdict: by an approving review, or by an override with a reason (the bot's ``/verdict approve``).
 
-Both come from people who may write, saw the verdict and did not take part in the head: they neither opened it, nor
-committed to it, nor pushed to it. Where a bot may hide such a person, two people must accept.
+Both must come from people with write access who saw the verdict and took no part in the head. They must not have opened
+it, committed to it or pushed to it. If a bot may hide such a person, two people must accept.
 
-A review clears ``needs_review``; ``blocked`` needs the override; ``error`` is never cleared: nothing was measured. A
-clearance is bound to the content digest: it survives unrelated commits and the merge queue, and dies with the next
-change that matters.
+A review clears ``needs_review``; ``blocked`` needs the override; ``error`` can't be cleared, because nothing was
+measured. A clearance is bound to the content digest. It survives unrelated commits and the merge queue, and ends with
+the next relevant change.
 """
 
 from __future__ import annotations
@@ -22,26 +22,25 @@ DECIDES = (ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISM
 
 
 def may_be_cleared(scorecard: Scorecard) -> bool:
-    """Returns whether a review could make this pass. A run that still waits for its approval has nothing to be
-    accepted."""
+    """Returns whether a review can make this pass. A run that waits for its approval has nothing to be accepted."""
     return scorecard.status is VerdictStatus.NEEDS_REVIEW and not scorecard.passes and not _waits(scorecard)
 
 
 def not_overridable(scorecard: Scorecard) -> str | None:
-    """Returns why no override can make this pass, in a sentence; ``None`` when one can."""
+    """Returns why no override can make this pass, in a sentence; ``None`` if one can."""
     if scorecard.passes:
-        return "The check passes already: there is nothing to accept."
+        return "The check already passes, so there is nothing to accept."
     if _waits(scorecard):
-        return "Nothing was measured yet: the head of this fork waits for `/verdict approve-run` with its commit id."
+        return "Nothing was measured yet. The head of this fork waits for `/verdict approve-run` with its commit id."
     reasons = (*scorecard.reasons, *(reason for card in scorecard.lineages for reason in card.reasons))
     statuses = {scorecard.status, *(card.status for card in scorecard.lineages), *(reason.status for reason in reasons)}
     if VerdictStatus.ERROR in statuses:
-        return "Something was not measured (the verdict says what). Fix it and run again: an error can't be accepted."
+        return "An error can't be accepted. The verdict says what was not measured; fix it and run again."
     return None
 
 
 def shows_as_much(shown: Scorecard, now: Scorecard) -> bool:
-    """Returns whether a person who saw ``shown`` saw every kind of reason for which ``now`` needs review."""
+    """Returns whether ``shown`` has every kind of reason for review that ``now`` has."""
     return now.status is not VerdictStatus.NEEDS_REVIEW or (
         shown.status is not now.status or _review_codes(now) <= _review_codes(shown)
     )
@@ -57,10 +56,12 @@ def _waits(scorecard: Scorecard) -> bool:
 
 
 def standing_approvals(reviews: Sequence[Review], author: str | None) -> tuple[Review, ...]:
-    """Each person's last word where it is an approval, newest first; the author's own and bots' don't count.
+    """Returns the approvals that are the latest review of their author, newest first.
 
-    ``reviews`` come oldest first. A mere comment takes nothing back.
+    Reviews by the pull request's author and by bots don't count. ``reviews`` come oldest first. A comment doesn't
+    withdraw an approval.
     """
+    # Later reviews overwrite earlier ones, so each person has one decision.
     last = {review.reviewer: review for review in reviews if review.state in DECIDES}
     standing = [
         review
@@ -83,12 +84,11 @@ def clearance(
     may_write: Callable[[str], bool],
     shown_since: Callable[[Sha], str | None],
 ) -> Clearance | None:
-    """Returns the newest approval that accepts this scorecard, or ``None``. Two people are named where two must accept.
+    """Returns the newest approval that accepts this scorecard, or ``None``. Names two people if two must accept.
 
-    ``authorship`` is asked only where an approval stands; what it raises is passed on.
-    ``shown_since`` gives the time (UTC, ISO 8601) from which on the reviewed commit showed a verdict of this very
-    content that a person may clear (``None``: never): who approved before that, or saw other reasons on another base,
-    accepted something else.
+    ``authorship`` is called only if there is an approval; its exceptions pass through. ``shown_since`` returns the time
+    (UTC, ISO 8601) from which the reviewed commit showed a clearable verdict on the same content, or ``None``. Earlier
+    approvals, and those of other reasons on another base, accepted something else.
     """
     if not may_be_cleared(scorecard):
         return None
@@ -98,6 +98,7 @@ def clearance(
         commit = review.commit or ""
         shown = shown_since(commit)
         after = None if shown is None else _seconds(shown, review.submitted_at)
+        # An approval given before the verdict was shown can't have been about it.
         if after is None or after < 0 or not may_write(review.reviewer):
             continue
         work = work or authorship()
@@ -126,10 +127,9 @@ def standing_override(
     authorship: Callable[[], Authorship],
     now: str,
 ) -> Clearance | None:
-    """Returns the newest override that accepts this scorecard, or ``None``. ``now`` is UTC, ISO 8601, as all times
-    here.
+    """Returns the newest override that accepts this scorecard, or ``None``. Times are UTC, ISO 8601.
 
-    Whether the person might write was asked when the override was given. ``authorship`` as for ``clearance``.
+    Write access was checked when the override was given. ``authorship`` works as in ``clearance``.
     """
     if not_overridable(scorecard) is not None:
         return None
@@ -160,7 +160,7 @@ def _named(people: Iterable[str]) -> str:
 
 
 def _seconds(start: str, end: str) -> float | None:
-    """From one time to another; ``None`` where one isn't a time: what is unknown clears nothing."""
+    """Returns the seconds between two times, or ``None`` if either isn't a time. An unknown time clears nothing."""
     try:
         return (moment(end) - moment(start)).total_seconds()
     except ValueError:
@@ -168,7 +168,7 @@ def _seconds(start: str, end: str) -> float | None:
 
 
 def moment(text: str) -> datetime:
-    """Returns a time in ISO 8601 with its zone (``Z`` or an offset), so that two spellings of one time are equal.
+    """Parses a time in ISO 8601 with its zone (``Z`` or an offset), so that two spellings compare equal.
 
     Raises ValueError for anything else.
     """
@@ -179,8 +179,9 @@ def moment(text: str) -> datetime:
 
 
 def cleared(scorecard: Scorecard, by: Clearance) -> Scorecard:
-    """Returns the scorecard as accepted by a person: the verdict stays what it is, the check passes, the title says
-    who."""
+    """Returns the scorecard as accepted by a person: the verdict stays, the check passes, and the title names the
+    person."""
+    # The name must survive, so the title is cut and not the suffix.
     suffix = f" ({'overridden' if by.reason else 'accepted'} by {by.by})"
     title = scorecard.title[: TITLE_LIMIT - len(suffix)] + suffix
     return scorecard.model_copy(update={"passes": True, "clearance": by, "title": title})

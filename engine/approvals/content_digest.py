@@ -1,4 +1,4 @@
-"""The digest of everything that a verdict, or a person's acceptance of it, depends on."""
+"""The digest of everything that a verdict, or its acceptance, depends on."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ CONFIGURATIONS = ("promptverdict.yaml", "promptverdict.yml")
 
 
 def content_digest(prepared: Prepared, changes: Iterable[TreeChange]) -> str:
-    """Of every request, test, policy and reason, and of the changed files that the gate lies in. ``changes``: what
-    the merge changes (``changed_paths``)."""
+    """Returns the digest of all requests, tests, policies and reasons, and of the changed files that affect the gate.
+
+    ``changes`` holds the changes of the merge (``changed_paths``).
+    """
     named = {change.path for entry in prepared.entries for change in entry.change.changes if change.path}
     named |= set(prepared.detection.calling)
+    # A removed file counts by its path. A renamed one counts as removed and added.
     sides = ((change.before if change.after is None else change.after, change.after is None) for change in changes)
     blobs = sorted(
         (entry.path, entry.mode, "" if removed else entry.blob)
@@ -39,7 +42,7 @@ def content_digest(prepared: Prepared, changes: Iterable[TreeChange]) -> str:
 
 
 def changed_paths(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> tuple[TreeChange, ...]:
-    """Returns what the merge changes of base. Raises SourceError."""
+    """Returns the changes of the merge to the base. Raises SourceError."""
     return tree.changes(pull_request.base_sha, merge.tree)
 
 

@@ -1,4 +1,4 @@
-"""Who took part in the head of a pull request, and so can't accept it. Pure."""
+"""Finds who took part in the head of a pull request and so can't accept it. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ BOT = "[bot]"
 
 @dataclass(frozen=True)
 class Contributors:
-    """Everyone who took part in a commit. Logins are casefolded, as GitHub compares them."""
+    """The people who took part in a commit. Logins are casefolded, as GitHub compares them."""
 
     people: frozenset[str]
     hidden: bool
-    """A person may stand behind it whom GitHub doesn't name: a bot opened or pushed it, or the pusher is unknown."""
+    """Whether GitHub may not name everyone: a bot opened or pushed it, or the pusher is unknown."""
 
     def include(self, login: str) -> bool:
         """Returns whether this person took part."""
@@ -24,26 +24,29 @@ class Contributors:
 
     @property
     def approvals(self) -> int:
-        """How many different people must accept it. At most one of two can be the one whom a bot hides."""
+        """The number of people who must accept it. Of two people, at most one can be the person behind the bot."""
         return 2 if self.hidden else 1
 
 
 def contributors(work: Authorship, commit: Sha | None) -> Contributors:
-    """Returns who took part in ``commit`` and in what it builds on, within the pull request.
+    """Returns who took part in ``commit`` and its ancestors within the pull request.
 
-    What was pushed later doesn't count: an acceptance is bound to content, so later pushes changed nothing of it. A
-    commit that isn't among the pull request's (any more) counts as all of them.
+    Later pushes don't count: an acceptance is bound to content, which they didn't change. A commit that isn't (or no
+    longer) in the pull request counts as all of its commits.
     """
     commits = {one.sha: one for one in work.commits}
+    # After a force-push the approved commit is gone, so everyone in the pull request counts as a contributor.
     reached = _reached(commits, commit) if commit in commits else frozenset(commits)
     people = {person for sha in reached for person in commits[sha].people}
     movers = {work.author}
     pushed: set[Sha] = set()
     for push in work.pushes:
+        # A push brings every commit that was not in the branch before, including other people's.
         brought = _reached(commits, push.after) - _reached(commits, push.before)
         if brought & reached:
             pushed |= brought
             movers.add(push.by)
+    # Commits without a known push, or moved by a bot, may come from anyone.
     hidden = not work.complete or not reached <= pushed or any(not one or is_bot(one) for one in movers)
     return Contributors(frozenset(one.casefold() for one in people | movers if one), hidden)
 
@@ -54,7 +57,7 @@ def is_bot(login: str) -> bool:
 
 
 def _reached(commits: Mapping[Sha, HeadCommit], start: Sha | None) -> frozenset[Sha]:
-    """The commits of the pull request from which ``start`` was made, itself included."""
+    """Returns the commits of the pull request from which ``start`` was made, including itself."""
     found: set[Sha] = set()
     waiting = [start]
     while waiting:

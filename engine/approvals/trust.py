@@ -1,4 +1,4 @@
-"""How far a pull request's author is trusted, and what that allows a run to spend (design: who may do what)."""
+"""Trust in a pull request's author, and what a run may spend accordingly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.host import HostedPullRequest, Sha
 from schemas.pullrequests import PullRequest, Trust
 
 FORKS_SHARE = 4
-"""An approved fork may spend a quarter of the configured cap: one commit was looked at, its author is a stranger."""
+"""Share of the configured cap for an approved fork. A maintainer reviewed one commit, but its author is unknown."""
 
 
 def pull_request_of(
@@ -19,19 +19,20 @@ def pull_request_of(
     approved_sha: str | None = None,
     default_sha: Sha | None = None,
 ) -> PullRequest:
-    """Returns the value that the pipeline takes.
+    """Returns the pull request as the pipeline takes it.
 
-    ``base_sha`` is the tip of the base branch; ``approved_sha`` is the head that a maintainer approved for a run;
-    ``default_sha`` is the tip of the default branch, where a success on another base counts for it as well.
+    ``base_sha`` is the tip of the base branch. ``approved_sha`` is the head that a maintainer approved for a run.
+    ``default_sha`` is the tip of the default branch, given if a success on another base counts for it too.
 
-    Raises UsageError when that isn't the head any more.
+    Raises UsageError if ``approved_sha`` is no longer the head.
     """
     if approved_sha is not None and approved_sha != hosted.head_sha:
         raise UsageError(
-            f"the head of #{hosted.number} isn't {approved_sha[:12]} any more: it is {hosted.head_sha}",
+            f"the head of #{hosted.number} is no longer {approved_sha[:12]} but {hosted.head_sha}",
             where="head-sha",
             hint="look at the new commits, then approve that head",
         )
+    # Whoever can push a branch to the repository could also use its secrets, so such heads are trusted.
     trust = Trust.SAME_REPOSITORY
     if hosted.head_repository != repository:
         trust = Trust.FORK if approved_sha is None else Trust.FORK_APPROVED
@@ -50,5 +51,5 @@ def pull_request_of(
 
 
 def budget_usd(configured: Decimal, trust: Trust) -> Decimal:
-    """Returns what a run may spend of the configured cap."""
+    """Returns the part of the configured cap that a run may spend."""
     return configured / FORKS_SHARE if trust is Trust.FORK_APPROVED else configured

@@ -1,1 +1,1 @@
-"""Pure halves of single commands: ``init``, ``tests lint``, ``plan``, ``power`` and ``schema``."""
+"""The pure parts of single commands: ``init``, ``tests lint``, ``plan``, ``power`` and ``schema``."""

@@ -1,4 +1,4 @@
-"""What ``promptverdict init`` proposes to a repository that already has prompts and test sets."""
+"""Proposes a configuration to a repository that already has prompts and test sets, for ``promptverdict init``."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def gate_example() -> str:
 
 
 _EVERYWHERE = {"prompt", "prompts", "test", "tests", "txt", "yml", "yaml", "json", "jinja", "system", "user"}
-"""Words in paths that say nothing about which prompt it is."""
+"""Words in paths that don't tell prompts apart."""
 MAX_LABELS = 40
-"""More distinct expected texts than this are no label set."""
+"""More distinct expected texts than this are not labels."""
 
 
 class ProposedLineage(Value):
-    """A lineage as ``init`` would write it down, and why."""
+    """A lineage that ``init`` proposes, and why."""
 
     name: str
     prompt: str
     tests: str | None
-    """``None``: the prompt's inline test data, or nothing was found (then ``cases`` is 0)."""
+    """``None``: the prompt's inline test data, or no test set was found (then ``cases`` is 0)."""
     cases: int
     use_case: str
     labels: tuple[str, ...] = ()
     fields: dict[str, FieldRule] = {}
     scored: bool = False
-    """The prompt file has evaluators of its own."""
+    """Whether the prompt file has its own evaluators."""
     model: str | None = None
-    """As the prompt file names it."""
+    """The model that the prompt file names."""
     why: str
     """One sentence: how the test set and the use case were found."""
 
@@ -58,8 +58,8 @@ def propose(
 ) -> tuple[ProposedLineage, ...]:
     """Pairs every prompt with the test set that fits it best.
 
-    ``variables`` holds the names that each prompt (by path) uses; a test set fits when most of its cases have all of
-    them (``tests lint`` names the others).
+    ``variables`` holds the names that each prompt (by path) uses. A test set fits if most of its cases have all of
+    them; ``tests lint`` names the others.
     """
     names: Counter[str] = Counter()
     lineages = []
@@ -83,7 +83,7 @@ def _lineage(name: str, prompt: PromptFile, tests: TestSet | None, near: str | N
         cases, where = len(tests.cases), f"the variables are in {tests.path}"
     elif prompt.test_data:
         expected = [row.get("expected") for row in prompt.test_data]
-        cases, where = len(prompt.test_data), "the prompt carries its own testData"
+        cases, where = len(prompt.test_data), "the prompt file has its own testData"
     use_case, labels, fields, kind = _use_case(expected)
     return ProposedLineage(
         name=name,
@@ -145,7 +145,7 @@ def _best_fit(prompt: PromptFile, wanted: frozenset[str], test_sets: Sequence[Te
 
 
 def _near_miss(prompt: PromptFile, wanted: frozenset[str], test_sets: Sequence[TestSet]) -> str | None:
-    """The test set that is named like the prompt, and what its cases lack, if there is one."""
+    """Returns a note about a test set that is named like the prompt but lacks inputs, or ``None``."""
     stems = {part for part in re.split(r"[^a-z0-9]+", prompt.path.lower()) if len(part) > 2} - _EVERYWHERE
     named = [tests for tests in test_sets if tests.cases and stems & set(re.split(r"[^a-z0-9]+", tests.path.lower()))]
     if not wanted or not named:
@@ -165,14 +165,14 @@ def _name_of(path: str) -> str:
 
 
 def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_lines: Sequence[str]) -> str:
-    """Returns the commented ``promptverdict.yaml``; every scalar that comes from the repository is quoted as JSON.
+    """Returns the commented ``promptverdict.yaml``. Every scalar from the repository is quoted as JSON.
 
     ``model_lines`` are the YAML lines of the one entry ``model`` under ``models:``.
     """
     lines = [
         "# yaml-language-server: $schema=promptverdict.schema.json",
         "# (made by: promptverdict schema config > promptverdict.schema.json)",
-        "# What pull requests are measured against. Read from the base branch: no pull request loosens its own gate.",
+        "# The rules for pull requests. Read from the base branch, so no pull request can loosen its own gate.",
         "version: 1",
         "",
         "models:",
@@ -181,7 +181,7 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
         "",
         f"defaults: {{model: {model}}}",
         "budget: {per_run_usd: 2.00}   # a hard cap for one pull request",
-        "mode: inform                  # first see verdicts for a while; then change it to: enforce",
+        "mode: inform                  # shows verdicts without blocking; change it to enforce later",
         "",
         "lineages:" if lineages else "lineages: {}   # my-prompt: {use_case: generation, prompt: …, tests: …}",
     ]
@@ -208,7 +208,7 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
 
 
 def _comment(text: str) -> str:
-    """Text with foreign names in it, on one line."""
+    """Returns text from the repository on one line, safe for a YAML comment."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
@@ -221,9 +221,9 @@ def _quoted(text: str) -> str:
 
 
 _UNSCORED = (
-    "    # Nothing scores this text yet, so nothing can be approved. Say what is right, by a judge or by rules:",
-    "    # rubric: path/to/rubric.yaml   # what a judge looks for (promptverdict schema rubric), and who judges:",
-    "    # judge: {model: MODEL, labels: path/to/labels.jsonl}   # people's grades of 30 or more answers",
-    "    # checks: [{name: signed, contains: Kind regards}]   # what every answer must hold",
+    "    # Nothing scores this text yet, so nothing can be approved. Define what is right with a judge or with rules:",
+    "    # rubric: path/to/rubric.yaml   # what a judge looks for (see: promptverdict schema rubric)",
+    "    # judge: {model: MODEL, labels: path/to/labels.jsonl}   # people's grades of at least 30 answers",
+    "    # checks: [{name: signed, contains: Kind regards}]   # what every answer must contain",
 )
 _YAML_WORDS = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}

@@ -1,4 +1,4 @@
-"""The workflow that ``promptverdict init`` writes, made from a template of the package (action/workflow*.yml)."""
+"""Makes the workflow that ``promptverdict init`` writes, from a template of the package (action/workflow*.yml)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import re
 from schemas.errors import UsageError
 
 SHORT_FORM_KEY = "ANTHROPIC_API_KEY"
-"""The key that the short form of the workflow passes on, before ``init`` writes the one that is needed."""
+"""The key in the short form of the template. ``init`` replaces it with the one that is needed."""
 
 
 def action_name(url: str) -> str:
-    """Returns the OWNER/NAME that a repository's address ends with. Raises UsageError where it has none."""
+    """Returns the OWNER/NAME at the end of a repository's address. Raises UsageError if it has none."""
     name = re.fullmatch(r"(?:https://[^/@]+|file://.*)/([A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*?)(?:\.git)?/?", url)
     if name is None:
         raise UsageError(f"{url!r} is not the address of a repository", hint="pass https://HOST/OWNER/NAME")
@@ -20,11 +20,11 @@ def action_name(url: str) -> str:
 
 
 def workflow_text(template: str, *, branch: str, action: str, release: str, key: str | None) -> str:
-    """The workflow of a ``template`` of the package (action/workflow*.yml).
+    """Returns the workflow made from a ``template`` of the package (action/workflow*.yml).
 
-    ``branch`` is the default branch, ``action`` the OWNER/NAME that releases the Action, ``release`` what follows ``@``
-    in ``uses:`` (a commit with the version as a comment, or a tag), ``key`` the variable of the one key that the short
-    form passes on.
+    ``branch`` is the default branch, and ``action`` the OWNER/NAME that releases the Action. ``release`` follows ``@``
+    in ``uses:`` (a commit with the version as a comment, or a tag). ``key`` is the variable of the one key that the
+    short form passes on.
     """
     text = re.sub(r"branches: \[[^]]*\]", lambda _: f"branches: [{json.dumps(branch)}]", template)
     text = re.sub(r"uses: prompt-verdict/prompt-verdict([^@\s]*)@.*", lambda m: f"uses: {action}{m[1]}@{release}", text)

@@ -1,4 +1,4 @@
-"""JSON Schemas of what people write and what we publish, for editors and for other programs."""
+"""JSON Schemas of the files that people write and of those we publish, for editors and other programs."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ def json_schema(kind: Kind) -> dict[str, JsonValue]:
 
 
 def _explained(model: type[Value], **given: Any) -> dict[str, JsonValue]:
-    """Returns the schema of ``model``, with the text under each field as its description.
+    """Returns the schema of ``model``, with the text below each field as its description.
 
-    pydantic can do so itself when a class is made, but then every start of the program reads all of these sources."""
+    pydantic can do this when a class is made, but then every start of the program would read all of these sources.
+    """
     schema: dict[str, JsonValue] = model.model_json_schema(**given)
     definitions = _at(schema, "$defs") if "$defs" in schema else {}
     for one in _values(Value):
@@ -59,7 +60,7 @@ def _values(root: type[Value]) -> Iterator[type[Value]]:
 
 
 def _field_texts(model: type[Value]) -> Iterator[tuple[str, str]]:
-    """Each field of a class that a text follows, and the text."""
+    """Yields each field of a class that is followed by a text, and that text."""
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     assert isinstance(definition, ast.ClassDef)
     for field, below in itertools.pairwise(definition.body):
@@ -77,7 +78,8 @@ def _config() -> dict[str, JsonValue]:
 
 
 def _tests() -> dict[str, JsonValue]:
-    """As engine/readers/cases.py reads a case: short forms included, ``id`` optional, texts for lists of one."""
+    """Returns the schema of a case as engine/readers/cases.py reads it: with short forms, optional ``id``, and texts
+    for lists of one."""
     case: dict[str, JsonValue] = _explained(TestCase)
     definitions = case.pop("$defs", {})
     properties = _at(case, "properties")

@@ -1,4 +1,4 @@
-"""What is worth fixing in a test set before it decides anything. Pure; each finding says what to do about it."""
+"""Finds what to fix in a test set before it decides anything. Pure; each finding says what to do."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from schemas.use_cases import UseCase
 
 ADVERSARIAL = "adversarial"
 MAX_GROUPS = 20
-"""Findings of one kind that are listed one by one."""
+"""Most findings of one kind that are listed one by one."""
 RARE_LABEL = 0.1
-"""A label with less than this part of an equal share is called rare."""
+"""A label with less than this part of an equal share counts as rare."""
 
 
 def lint_tests(
     test_set: TestSet, lineage: LineageConfig | None = None, *, variables: frozenset[str] = frozenset()
 ) -> tuple[Finding, ...]:
-    """Returns what is wrong or weak about the cases, the gravest first; empty when there is nothing to say.
+    """Returns findings about the cases, most severe first.
 
-    ``lineage`` tells the use case, the labels and how slices are judged; without it only what holds for all is checked.
-    ``variables`` are the names that the prompt fills in.
+    ``lineage`` provides the use case, the labels and the slice policies. Without it, only general checks run.
+    ``variables`` holds the names that the prompt fills in.
     """
     if not test_set.cases:
         return (
@@ -82,17 +82,17 @@ def _duplicates(test_set: TestSet) -> Iterator[Finding]:
                 test_set,
                 group,
                 "the same inputs with different expectations",
-                "one of them is wrong: keep the right one",
+                "keep the one that is right",
             )
         elif same:
-            yield _finding(test_set, group, "the same inputs", "keep one: a copy counts twice and adds no evidence")
+            yield _finding(test_set, group, "the same inputs", "keep one; a copy counts twice and adds no evidence")
         else:
             yield _finding(
                 test_set, group, "nearly the same inputs", "give them the same `cluster`, or make them different"
             )
     if len(groups) > MAX_GROUPS:
         yield Finding(
-            what=f"{len(groups) - MAX_GROUPS} more groups of cases are alike",
+            what=f"{len(groups) - MAX_GROUPS} more groups of similar cases",
             where=test_set.path,
             hint="fix these first",
         )
@@ -106,7 +106,7 @@ def _text(case: TestCase) -> str:
 
 
 def _inputs(test_set: TestSet, variables: frozenset[str]) -> Iterator[Finding]:
-    """Variables of the prompt that cases have no value for: such a case can't be run."""
+    """Yields variables of the prompt for which cases have no value. Such cases can't run."""
     for name in sorted(variables):
         lacking = [case for case in test_set.cases if name not in case.inputs]
         if lacking:
@@ -142,12 +142,12 @@ def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding
             test_set,
             unarmed,
             f"{_count(unarmed, ADVERSARIAL)} that can't be seen to fail",
-            "add must_not: what the output says when the injection worked",
+            "add must_not: text that the output contains if the injection works",
         )
 
 
 def _expected_fields(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
-    """Whether the cases' expectations and the lineage's rules speak of the same fields."""
+    """Yields mismatches between the fields that cases expect and the lineage's rules."""
     cases = test_set.cases
     maps = [(case, case.expected) for case in cases if isinstance(case.expected, dict)]
     flat = [case for case in cases if case.expected is not None and not isinstance(case.expected, dict)]
@@ -158,9 +158,11 @@ def _expected_fields(test_set: TestSet, lineage: LineageConfig) -> Iterator[Find
     fields = {name for _, expected in maps for name in expected}
     for name in sorted(unexpected(lineage.fields, (case.expected for case in cases))):
         yield Finding(
-            what=f"no case says what the field {shown(name)} should be",
+            what=f"no case has an expected value for the field {shown(name)}",
             where=test_set.path,
-            hint=f"did you mean {near}?" if (near := nearest(name, fields)) else "add it to expected, or drop its rule",
+            hint=f"did you mean {near}?"
+            if (near := nearest(name, fields))
+            else "add it to expected, or remove its rule",
         )
     yield from _fields_without_rule(test_set, lineage, maps)
 
@@ -175,8 +177,8 @@ def _fields_without_rule(
         yield _finding(
             test_set,
             holders,
-            f"{_count(holders)} that expect {shown(name)}, which has no rule and is not compared",
-            "add it under fields:, or drop it from expected",
+            f"{_count(holders)} that expect {shown(name)}, which has no rule and is ignored",
+            "add it under fields:, or remove it from expected",
         )
 
 
@@ -223,7 +225,7 @@ def _slices_of_one_label(test_set: TestSet, lineage: LineageConfig, labels: Sequ
             yield Finding(
                 what=f"all {len(cases)} cases of the slice {shown(name)} expect {shown(next(iter(kinds)))}",
                 where=test_set.path,
-                hint="add other labels: a prompt that always says so would pass",
+                hint="add other labels; a prompt that always gives this one would pass",
             )
 
 
@@ -234,8 +236,8 @@ def _labels_of(case: TestCase, lineage: LineageConfig) -> list[str]:
 
 
 def _legible(label: str) -> str:
-    """The label as it is, between quotes where blanks at its ends would not be seen."""
-    return shown(label) if label == label.strip() and label else f"«{shown(label)}»"
+    """Returns the label, in quotes if it begins or ends with blanks."""
+    return shown(label) if label == label.strip() and label else f"“{shown(label)}”"
 
 
 def _slices(cases: Iterable[TestCase]) -> list[tuple[str, list[TestCase]]]:
@@ -247,7 +249,7 @@ def _slices(cases: Iterable[TestCase]) -> list[tuple[str, list[TestCase]]]:
 
 
 def _sizes(test_set: TestSet, gate: GateConfig | None) -> Iterator[Finding]:
-    """Slices too small to tell anything, by the gate's own reckoning (engine/gate/bounds.py)."""
+    """Yields slices that are too small for a result, by the gate's own formulas (engine/gate/bounds.py)."""
     everything = _cluster_sizes(test_set.cases)
     gate = gate or GateConfig()
     overall = gate.margin.overall
@@ -266,7 +268,7 @@ def _sizes(test_set: TestSet, gate: GateConfig | None) -> Iterator[Finding]:
         yield Finding(
             what="no case names a slice",
             where=test_set.path,
-            hint="add slices: [typical], [edge], …: a break of one kind of case hides in the average",
+            hint="add slices: [typical], [edge], …: a regression in one kind of case can hide in the average",
         )
 
 
@@ -275,7 +277,7 @@ def _cluster_sizes(cases: Sequence[TestCase]) -> list[int]:
 
 
 def _too_small(what: str, sizes: Sequence[int], margin: float | None, path: str) -> Finding:
-    """Returns how many more cases until a run can tell anything: what the scorecard says of the same cases as well."""
+    """Returns a finding with the number of cases that are still needed. The scorecard reports the same number."""
     wanted = margin or WIDEST
     cases, (effective, variance) = len(sizes), planning_sample(sizes)
     able = certifiable(effective, variance)

@@ -1,9 +1,9 @@
-"""Texts that say nearly the same, found without comparing every pair.
+"""Finds near-duplicate texts without comparing every pair.
 
-Texts that are nearly equal share most of their pairs of neighbouring words, so they share one of their rarest (the
-prefix filter of similarity joins: Chaudhuri et al. 2006, Bayardo et al. 2007). Only such texts are compared, those that
-share the rarest first, up to a budget: 5,000 cases are a matter of a second or two, and a template with 5,000 fillings
-can't take an hour.
+Texts that are nearly equal share most of their pairs of neighboring words, so they share one of their rarest pairs (the
+prefix filter of similarity joins: Chaudhuri et al. 2006, Bayardo et al. 2007). Only such texts are compared. Those that
+share the rarest pairs come first, up to a budget. So 5,000 cases take a second or two, and a template with 5,000
+fillings can't take an hour.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 
 THRESHOLD = 90.0
-"""Similarity of two near-duplicates: 100 · (1 − insertions and deletions / both lengths)."""
+"""Smallest similarity of near-duplicates: 100 · (1 − insertions and deletions / both lengths)."""
 MAX_LETTERS = 800
-"""Of a text; what lies beyond doesn't count."""
+"""Characters of a text that are compared. The rest is ignored."""
 MAX_PAIRS = 30_000
 RAREST = 0.2
-"""Share of a text's word pairs that are looked up, the rarest ones, and at least four."""
+"""Share of a text's word pairs that are looked up, rarest first. At least four are."""
 
 _WORD = re.compile(r"\w+")
 
 
 def near_duplicates(texts: Sequence[str]) -> list[tuple[int, ...]]:
-    """Groups of indices of texts that are nearly, or exactly, the same; each text is in one group at most.
+    """Returns groups of indices of texts that are equal or nearly so. Each text is in at most one group.
 
-    Case and blanks don't count. Groups and their members are in the order of ``texts``.
+    Case and blanks are ignored. Groups and their members are in the order of ``texts``.
     """
     from rapidfuzz import fuzz
 
@@ -55,12 +55,12 @@ def near_duplicates(texts: Sequence[str]) -> list[tuple[int, ...]]:
 
 
 def normalised(text: str) -> str:
-    """Without differences of case and blanks."""
+    """Returns the text without differences of case and blanks."""
     return " ".join(text.casefold().split())
 
 
 def _candidates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Pairs of indices of texts that may be near-duplicates, at most ``MAX_PAIRS``."""
+    """Yields pairs of indices of possible near-duplicates, at most ``MAX_PAIRS``."""
     seen: set[tuple[int, int]] = set()
     for held in sorted(_holders(texts), key=len):
         for pair in combinations(held, 2):
@@ -75,7 +75,7 @@ def _candidates(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _holders(texts: Sequence[str]) -> list[list[int]]:
-    """For each pair of neighbouring words that is among the rarest of several texts: these texts."""
+    """Returns, for each pair of neighboring words that is among the rarest of several texts, these texts."""
     numbers: dict[tuple[str, str], int] = {}
     pairs = [_word_pairs(text, numbers) for text in texts]
     spread = [0] * len(numbers)
@@ -91,6 +91,6 @@ def _holders(texts: Sequence[str]) -> list[list[int]]:
 
 
 def _word_pairs(text: str, numbers: dict[tuple[str, str], int]) -> set[int]:
-    """Neighbouring words as numbers in order of first sight."""
+    """Returns the pairs of neighboring words as numbers, in order of first occurrence."""
     words = ["", *_WORD.findall(text), ""]
     return {numbers.setdefault(pair, len(numbers)) for pair in pairwise(words)}

@@ -1,4 +1,4 @@
-"""What ``promptverdict plan`` says: what would run and why, with calls, tokens and USD by arm."""
+"""The output of ``promptverdict plan``: what would run and why, with calls, tokens and USD by arm."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ class ArmReport(Value):
     cost_usd: Usd
     """Expected."""
     worst_usd: Usd
-    """If every answer were as long as its limit."""
+    """Cost if every answer were as long as its limit."""
 
 
 class JudgeReport(Value):
-    """One grading of every answer of both arms, of the sample answers that people graded, and of the probes."""
+    """Judge calls: one grading of each answer of both arms, of the sample answers that people graded, and of the
+    probes."""
 
     model: str
     calls: int
@@ -50,31 +51,31 @@ class JudgeReport(Value):
     cost_usd: Usd
     """Expected."""
     worst_usd: Usd
-    """If every answer and every grade were as long as its limit."""
+    """Cost if every answer and every grade were as long as its limit."""
 
 
 class ExperimentReport(Value):
-    """One lineage × one model."""
+    """The plan of one lineage and one model."""
 
     lineage: str
     model: str
     cases: int
     identical: int
-    """Cases whose request is the same in both arms: they need no call."""
+    """Cases with the same request in both arms, which need no call."""
     slices: dict[str, int]
     columns: dict[str, tuple[str, ...]]
     """By the key of a case: the test set's own names for it. Empty where it uses ours."""
     changes: tuple[Change, ...]
     arms: tuple[ArmReport, ...]
     judge: JudgeReport | None
-    """``None``: nothing is graded by a rubric."""
+    """``None``: no rubric is used."""
     reasons: tuple[Reason, ...]
-    """What already speaks for a verdict, or why nothing can be measured."""
+    """Reasons that are already known, or why nothing can be measured."""
     warnings: tuple[Finding, ...]
 
 
 class PlanReport(Value):
-    """The whole plan. Nothing was spent to make it."""
+    """The whole plan. Making it costs nothing."""
 
     base: str
     merge_base: str | None
@@ -89,7 +90,7 @@ class PlanReport(Value):
 
 
 def plan_report(prepared: Prepared) -> PlanReport:
-    """Sums up what was prepared."""
+    """Summarizes a prepared pull request."""
     experiments = tuple(map(_experiment, prepared.entries))
     paid: list[ArmReport | JudgeReport] = [arm for each in experiments for arm in each.arms]
     paid += [each.judge for each in experiments if each.judge is not None]
@@ -154,7 +155,8 @@ def _calibration(change: LineageChange, judge: RubricJudge, rubric: Rubric) -> l
 
 
 def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
-    """An answer is taken to be as long as the arm's estimate says; a judge's reply is a quarter of its limit."""
+    """Returns the expected judge calls. An answer is assumed to have its estimated length, a reply a quarter of its
+    limit."""
     change = entry.change
     if change.rubric is None or change.judge is None:
         return None

@@ -1,4 +1,4 @@
-"""What a test set can tell, before any call."""
+"""Statistical power of a test set, before any call."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from engine.gate.design import Design
 from schemas.gate_config import SlicePolicy
 
 Z_DETECT = 2.33 + 0.84
-"""A one-sided test at 1% (the share of one of several hypotheses) with 80% power."""
+"""Normal quantiles of a one-sided test at 1% (the share of one of several hypotheses) with 80% power."""
 
 
 @dataclass(frozen=True)
 class Power:
-    """What can be said about one slice (``None``: overall) on the first metric. Drops are fractions."""
+    """Power for one slice (``None``: overall) on the first metric. Drops are fractions."""
 
     slice: str | None
     cases: int
@@ -28,14 +28,16 @@ class Power:
     can_rule_out: float
     """The smallest drop that an unchanged prompt is certified against in 95 of 100 runs."""
     detects: float | None
-    """The smallest drop that is blocked in 80 of 100 runs; ``None`` where not even a total loss would be."""
+    """The smallest drop that is blocked in 80 of 100 runs. ``None`` if not even a total loss would be."""
     more_cases: int
-    """How many more cases would certify the default margin (or the written one); 0 when these do."""
+    """Cases that are missing to certify the default margin (or the configured one); 0 if there are enough."""
 
 
 def power(design: Design, targets: tuple[float, float]) -> tuple[Power, ...]:
-    """Returns one row for overall and for every slice. ``targets``: the drops that one would like to rule out, overall
-    and in a slice, where the configuration writes no margin."""
+    """Returns one row for overall and one for every slice.
+
+    ``targets`` holds the drops to rule out, overall and in a slice, if the configuration sets no margin.
+    """
     rows = []
     for h in design.hypotheses:
         if h.metric:
@@ -62,13 +64,16 @@ def power(design: Design, targets: tuple[float, float]) -> tuple[Power, ...]:
 
 
 def cases_to_detect(drop: float, variance: float) -> int:
-    """Cases (clusters) for 80% power against a drop: max(v, d)·(2.33 + 0.84)² / d². ``variance`` is that of a case's
-    difference between two runs; a drop of d itself makes a share of d of the cases differ."""
+    """Returns the number of clusters for 80% power against a drop: max(v, d)·(2.33 + 0.84)² / d².
+
+    ``variance`` is that of a case's difference between two runs. A drop of d makes at least a share of d of the cases
+    differ.
+    """
     return math.ceil(max(variance, drop) * Z_DETECT**2 / drop**2)
 
 
 def detectable(cases: float, variance: float) -> float | None:
-    """The smallest drop for which ``cases`` are enough: the inverse of ``cases_to_detect``."""
+    """Returns the smallest drop for which ``cases`` suffice: the inverse of ``cases_to_detect``."""
     if not cases:
         return None
     drop = max(Z_DETECT**2 / cases, 0.0)

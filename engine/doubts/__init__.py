@@ -1,1 +1,1 @@
-"""Why scores may not be trusted: reasons that keep a verdict from being approved."""
+"""Doubts about scores: reasons that keep a verdict from being approved."""

@@ -1,4 +1,4 @@
-"""Before a run: does the judge of a lineage grade as people do? Only then do its grades decide anything."""
+"""Calibrates a lineage's judge before a run. Its grades decide only if they agree with people's."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 @dataclass(frozen=True)
 class Graded:
-    """A plan whose evaluator knows whether its judge may gate."""
+    """A plan whose evaluator knows whether its judge gates."""
 
     plan: Plan
     agreement: float | None = None
-    """Share of people's grades that the judge gives too; ``None`` when nobody graded sample answers."""
+    """Share of people's grades that the judge gives too. ``None`` if people graded no sample answers."""
     cost_usd: Decimal = Decimal(0)
-    """What the judge's answers cost now; nothing where they were in the store."""
+    """Cost of the judge's new answers. Stored answers cost nothing."""
     stopped: Reason | None = None
-    """Why the calibration could not be finished: then nothing is to be measured either."""
+    """Why the calibration failed. Then nothing is measured."""
     doubts: tuple[Reason, ...] = ()
-    """What the judge's probes speak against."""
+    """Reasons from the judge's probes."""
 
 
 async def calibrated(
@@ -52,30 +52,30 @@ async def calibrated(
     budget_usd: Decimal | None,
     within: SpendingCap | None = None,
 ) -> Graded:
-    """Has the judge grade the sample answers that people graded, and lets it gate where it agrees with them.
+    """Lets the judge grade the sample answers that people graded. It gates only if it agrees with them.
 
-    What it answered is in the store: a second run pays nothing. A judge that doesn't agree with people, or that nobody
-    graded sample answers for, doesn't gate, and the plan's warnings say so. A calibration that can't be finished stops
-    the lineage: to go on without the judge would be another gate than the configured one.
+    Its answers are stored, so a second run pays nothing. A judge that disagrees, or that has no sample answers, doesn't
+    gate, and the plan warns about it. A failed calibration stops the lineage: without the judge, the gate would differ
+    from the configured one.
     """
     if change.judge is None or change.rubric is None:
         return Graded(plan)
     if change.judge_labels is None:
         return Graded(
-            _doubted(
-                plan, "no sample answers have been graded by people yet, so its grades are shown but decide nothing"
-            )
+            _doubted(plan, "people have not graded any sample answers yet, so its grades are shown but don't decide")
         )
     calls = Calls(access, store, clock, SpendingCap(budget_usd, within=within), change.run)
     try:
         found = await _compared(change, calls, plan.judges[0])
     except ConfigError as mistake:
-        return Graded(_doubted(plan, f"it could not be held against people's grades: {mistake}"))
+        return Graded(_doubted(plan, f"it could not be compared with people's grades: {mistake}"))
     except (BudgetExceeded, ProviderError) as error:
         return Graded(plan, None, calls.spent_usd, _unfinished(error, calls.tries.said(change.run)))
     if not found.calibrated:
         return Graded(_doubted(plan, _disagreement(found)), found.agreement, calls.spent_usd)
     gating = change.tests.cases if change.tests else ()
+    # A new evaluator, because its version is part of the content digest: an approval must not survive a change of the
+    # judge's role.
     evaluator = evaluator_for(
         change.config, change.judged_by, change.rubric, change.judge, cases=gating, calibrated=True
     )
@@ -92,7 +92,7 @@ async def probed(
     clock: Clock,
     budget_usd: Decimal | None,
 ) -> Graded:
-    """Probes a judge that gates beside the answers that it graded, and says what speaks against its grades."""
+    """Probes a gating judge alongside the answers that it graded, and returns reasons against its grades."""
     decides = any(spec.kind == "dimension" and spec.gates for spec in graded.plan.evaluator.metrics)
     if not decides or change.judge_labels is None:
         return graded
@@ -119,13 +119,14 @@ async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> 
         if not isinstance(answer, CompletionError):
             return answer.completion
         unanswered.append(answer)
-        if answer.kind in HOPELESS:  # calls in flight are finished: the cost of a cancelled call is unknown
+        if answer.kind in HOPELESS:  # let calls in flight finish: a cancelled call has an unknown cost
             calls.end(unreached_judge(answer, endpoint.model.origin, change.run))
         return answer
 
     found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
     if stops:
         raise stops[0]
+    # Enough grades arrived to calibrate in spite of failures. Otherwise the failures are the reason to report.
     if unanswered and not found.calibrated:
         raise unreached_judge(unanswered[0], endpoint.model.origin, change.run, len(unanswered))
     return found
@@ -136,27 +137,28 @@ def _unfinished(error: BudgetExceeded | ProviderError, failed: str) -> Reason:
     return Reason(
         code=ReasonCode.BUDGET if budget else ReasonCode.NOTHING_MEASURED,
         status=VerdictStatus.ERROR,
-        sentence="Nothing was measured: the judge could not be held against people's grades: "
+        sentence="Nothing was measured: the judge could not be compared with people's grades: "
         f"{error}{failed if budget else ''}.",
     )
 
 
 def _disagreement(found: Calibration) -> str:
     most = max((one.pairs for one in found.dimensions.values()), default=0)
+    # Too many missing grades are the cause, and κ over the rest would mislead.
     if found.missing > most or all(one.sufficient for one in found.dimensions.values()):
         lost = f"it gave no grades to {found.missing} of the sample answers"
-        return f"{lost} ({found.problem}), so its grades decide nothing"
+        return f"{lost} ({found.problem}), so its grades don't decide"
     weak = {name: one for name, one in found.dimensions.items() if not one.sufficient}
     told = ", ".join(
         f"{name} (κ {'unknown' if one.kappa is None else f'{one.kappa:.2f}'} over {one.pairs} answers)"
         for name, one in weak.items()
     )
-    return f"it doesn't agree with people well enough on {told}, so its grades decide nothing"
+    return f"it doesn't agree with people well enough on {told}, so its grades don't decide"
 
 
 def _doubted(plan: Plan, why: str) -> Plan:
     warning = Finding(
-        what=f"the judge of {plan.lineage} doesn't gate: {why}",
+        what=f"the judge of {plan.lineage} doesn't decide: {why}",
         hint="grade at least 30 sample answers and name the file under judge.labels, or improve the rubric",
     )
     return dataclasses.replace(plan, warnings=(*plan.warnings, warning))

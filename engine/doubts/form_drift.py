@@ -1,4 +1,4 @@
-"""Whether the candidate answers in another form than the baseline: what reads the answers would break."""
+"""Detects that the candidate's answers have another form than the baseline's. Code that reads them may break."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from schemas.testsets import TestCase
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 USUAL = 0.1
-"""What this share of the baseline's answers has is nothing new, and what all but this share have is always there."""
+"""A property of at least this share of the baseline's answers isn't new. One that all but this share have counts as
+always present."""
 LEVEL = 0.01
-"""Chance of so many unusual answers, were both versions alike (Fisher's exact test, one-sided)."""
+"""Largest p of this many unusual answers if both versions were alike (Fisher's exact test, one-sided)."""
 FEWEST = 3
-"""Fewer answers say nothing; where there are too few for the test, all of them must differ."""
+"""Fewest answers that are compared. If there are too few for the test, all of them must differ."""
 NAMED = 3
 
 
 def form_drift(cases: Sequence[TestCase], outcomes: Iterable[Outcome], labels: Sequence[str]) -> tuple[Reason, ...]:
-    """Returns a reason for review where the candidate's answers have another form, else nothing.
+    """Returns a reason for review if the candidate's answers have another form.
 
-    Compares one answer a case and arm, of the cases that both arms answered. An answer has another form when it has
-    what few of the baseline's have, or lacks a key that nearly all of them have. The baseline's own unusual answers
-    count likewise: a model that wanders anyway is no drift.
+    Compares one answer per case and arm, of the cases that both arms answered. An answer has another form if it has a
+    property that few of the baseline's have, or lacks a key that nearly all of them have. Unusual answers of the
+    baseline are counted in the same way, so a model with varying formats is no drift.
     """
     baseline, candidate = _paired(outcomes, labels)
     if len(baseline) < FEWEST:
@@ -35,6 +36,7 @@ def form_drift(cases: Sequence[TestCase], outcomes: Iterable[Outcome], labels: S
     before = sum(any(usual.apart(form)) for form in baseline.values())
     found = {case: apart for case, form in candidate.items() if (apart := tuple(usual.apart(form)))}
     after, of = len(found), len(candidate)
+    # With few answers, Fisher's test can't reach its level. Then only a complete change of form counts.
     if after < FEWEST or not (after - before == of or chance(before, after, of) <= LEVEL):
         return ()
     most = Counter(what for apart in found.values() for what in apart).most_common(NAMED)
@@ -46,8 +48,10 @@ def form_drift(cases: Sequence[TestCase], outcomes: Iterable[Outcome], labels: S
 
 
 def chance(before: int, after: int, of: int) -> float:
-    """The probability that at least ``after`` of all unusual answers are the candidate's, with ``of`` answers an arm
-    (the hypergeometric tail: Fisher 1935)."""
+    """Returns the probability that at least ``after`` of all unusual answers are the candidate's.
+
+    ``of`` is the number of answers in each arm (the hypergeometric tail: Fisher 1935).
+    """
     both = before + after
     ways = _log_choose(2 * of, both)
     logs = (_log_choose(of, k) + _log_choose(of, both - k) - ways for k in range(after, min(of, both) + 1))
@@ -65,6 +69,7 @@ def _paired(outcomes: Iterable[Outcome], labels: Sequence[str]) -> tuple[dict[in
         cell, result = outcome.cell, outcome.result
         if isinstance(result, Completion) and not result.finish.scores_zero:
             known = first[cell.arm].get(cell.case)
+            # The first repetition of each case: more of a noisy case would count it several times.
             if known is None or cell.repetition < known[0]:
                 first[cell.arm][cell.case] = (cell.repetition, result)
     both = sorted(first[Arm.BASELINE].keys() & first[Arm.CANDIDATE].keys())
@@ -74,7 +79,7 @@ def _paired(outcomes: Iterable[Outcome], labels: Sequence[str]) -> tuple[dict[in
 
 
 class _Usual:
-    """What the baseline's answers usually look like."""
+    """The usual form of the baseline's answers."""
 
     def __init__(self, forms: Iterable[AnswerForm]) -> None:
         known = list(forms)
@@ -86,8 +91,9 @@ class _Usual:
         self._objects = Counter(path for form in known for path in form.objects)
 
     def apart(self, form: AnswerForm) -> Iterator[str]:
-        """How a form differs from the usual ones, in words."""
+        """Yields the differences of a form from the usual one, in words."""
         rare = USUAL * self._of
+        # A different kind explains everything else that differs, so only the kind is named.
         if self._kinds[form.kind] < rare:
             yield f"{form.kind} instead of {self._kinds.most_common(1)[0][0]}"
             return
@@ -104,7 +110,7 @@ class _Usual:
 
     @cached_property
     def _sure_keys(self) -> tuple[str, ...]:
-        """Keys that nearly every answer has whose object is there."""
+        """Returns keys that nearly every answer has, if the object that contains them is present."""
         return tuple(
             key
             for key, count in self._keys.items()

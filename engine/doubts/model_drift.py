@@ -1,4 +1,4 @@
-"""Whether the model changed under the run: the provider says which one answered."""
+"""Detects that the model changed during the run, by what the provider reports."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ SHOWN = 3
 
 
 def drift(result: ExperimentResult[Decision]) -> tuple[Finding, ...]:
-    """Returns a warning where the model changed. Arms are interleaved, so a change meets both alike: no verdict waits.
+    """Returns a warning if the model changed. The arms are interleaved, so both are affected alike and the verdict
+    stands.
 
-    Several fingerprints are usual (a provider's servers are not all alike); two arms that share none are not. Nothing
-    is said where the pull request itself swaps the model."""
+    Several fingerprints are usual, because a provider's servers differ. Two arms without a common one are not. If the
+    pull request itself swaps the model, there is no warning.
+    """
     arms = result.experiment.arms
     if len({(arm.endpoint.model.model, arm.endpoint.model.origin) for arm in arms.values()}) > 1:
         return ()
@@ -25,8 +27,9 @@ def drift(result: ExperimentResult[Decision]) -> tuple[Finding, ...]:
     if len(models) > 1:
         return (_finding(f"the provider answered as {_listed(models)}: the model changed during the run", result),)
     seen = {arm: {mark for one, _, mark in result.served_by if one is arm and mark is not None} for arm in Arm}
+    # Arms are interleaved, so servers of both kinds should have answered each arm.
     if all(seen.values()) and not seen[Arm.BASELINE] & seen[Arm.CANDIDATE]:
-        what = "baseline and candidate were answered by different builds of the model (their fingerprints share none)"
+        what = "different builds of the model answered for baseline and candidate (no common fingerprint)"
         return (_finding(what, result),)
     return ()
 

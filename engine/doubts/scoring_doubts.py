@@ -1,4 +1,4 @@
-"""What the scores of a run can't vouch for: reasons that keep a verdict from being approved, whatever the gate says."""
+"""Limits of a run's scores: reasons that keep a verdict from being approved, whatever the gate decides."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ Levels = dict[str, dict[Arm, list[float]]]
 def scoring_doubts(
     plan: Plan, outcomes: Sequence[Outcome], labels: Sequence[str], status: VerdictStatus
 ) -> tuple[Reason, ...]:
-    """Returns the reasons: nothing that may decide measured the main metric, checks that never fail, form drift.
+    """Returns reasons: no deciding measure of the main metric, checks that never fail, and form drift.
 
-    ``status`` is the gate's: where that is a block or an error, another form may be why, and the others say nothing.
+    ``status`` is the gate's. For a block or an error, only form drift may explain it, and the others are left out.
     """
     drifted = form_drift(plan.cases, outcomes, labels) if Arm.BASELINE in plan.arms else ()
+    # A blocked or failed verdict can't get stricter. Another form may still explain why it was blocked.
     if status in DECIDED:
         return drifted
     levels = _levels(outcomes)
@@ -35,18 +36,19 @@ def scoring_doubts(
 
 
 def shown_only(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Finding, ...]:
-    """Returns a warning with the levels of each metric that is measured and decides nothing."""
+    """Returns a warning with the levels of each metric that is measured but doesn't decide."""
     levels = _levels(outcomes)
     idle = [spec.name for spec in plan.evaluator.metrics if not spec.gates and spec.name in levels]
     if not idle:
         return ()
     told = "; ".join(f"{name} {_change(levels[name])}" for name in idle)
-    hint = "grade sample answers and name the file under judge.labels: a judge that agrees with them decides"
-    return (Finding(what=f"graded, but not decided by: {told}", where=plan.lineage, hint=hint),)
+    hint = "grade sample answers and name the file under judge.labels; a judge that agrees with them decides"
+    return (Finding(what=f"shown, but not used for the verdict: {told}", where=plan.lineage, hint=hint),)
 
 
 def _undecided(plan: Plan, levels: Levels) -> tuple[Reason, ...]:
-    """The main metric comes from a judge that doesn't gate. Where nothing gates at all, the gate itself says so."""
+    """Returns a reason if the main metric comes from a judge that doesn't gate. If nothing gates, the gate itself says
+    so."""
     main, *others = plan.evaluator.metrics
     if main.gates or not any(spec.gates for spec in others):
         return ()
@@ -54,25 +56,29 @@ def _undecided(plan: Plan, levels: Levels) -> tuple[Reason, ...]:
     beside = ", ".join(f"`{spec.name}`" for spec in others if spec.gates)
     sentence = (
         f"Only {beside} decides here: `{main.name}`{known} is graded by a judge that is not known to agree with "
-        "people. A person must approve it."
+        "people. It needs a review."
     )
     return (Reason(code=ReasonCode.NOT_JUDGED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
 
 
 def _never_fails(plan: Plan, levels: Levels) -> tuple[Reason, ...]:
-    """Rules that know nothing of the case, and that every answer of the old prompt (of the new one, where there is no
-    old one) passes: they would pass an answer to any other question too."""
+    """Returns a reason if checks ignore the case and every answer passes them. Answers to other questions would pass
+    too.
+
+    The answers are those of the old prompt, or of the new one if there is no old one.
+    """
     main, *others = plan.evaluator.metrics
     arm = Arm.BASELINE if Arm.BASELINE in plan.arms else Arm.CANDIDATE
     scores = levels.get(main.name, {}).get(arm, [])
+    # One failed answer proves that the checks can fail. Expected values depend on the case, so they can't be always
+    # true.
     if not main.gates or not plan.evaluator.ignores_case or not scores or min(scores) < 1:
         return ()
     names = ", ".join(f"`{spec.name}`" for spec in others)
     whose = "baseline" if arm is Arm.BASELINE else "candidate"
     sentence = (
         f"All {count(len(scores), 'answer')} of the {whose} pass {names}, and nothing else scores this prompt: an "
-        "answer to any other question would pass too. A person must approve it, unless a rubric or expected values "
-        "score it."
+        "answer to any other question would pass too. It needs a review, unless a rubric or expected values score it."
     )
     return (Reason(code=ReasonCode.NEVER_FAILS, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence),)
 
@@ -87,5 +93,5 @@ def _levels(outcomes: Sequence[Outcome]) -> Levels:
 
 
 def _change(of: dict[Arm, list[float]]) -> str:
-    """«100.0 → 25.0»; of a new prompt the one level."""
+    """Returns "100.0 → 25.0", or the one level of a new prompt."""
     return " → ".join(figures.points(sum(of[arm]) / len(of[arm])) for arm in Arm if arm in of)

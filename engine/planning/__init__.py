@@ -1,1 +1,1 @@
-"""From changed prompts to requests: what runs, what it costs, which cases count as one."""
+"""Plans experiments: which requests run, what they cost, and which cases form a cluster."""

@@ -17,16 +17,16 @@ MILLION = Decimal(1_000_000)
 THOUSAND = Decimal(1_000)
 NANO = 1_000_000_000
 USUAL_OUTPUT = 1024
-"""Most tokens that an estimate expects of an answer before there is history."""
+"""Most tokens that an estimate expects of an answer without history."""
 UNLIMITED_OUTPUT = 16_384
-"""Tokens of the longest answer that is assumed if no limit is sent. A longer answer raises the bound of later calls
+"""Tokens assumed for the longest answer if no limit is sent. A longer answer raises the bound of later calls
 (engine/runner/calls.py)."""
 BYTES_PER_TOKEN = 4
-"""Rough value for English text. Replaced by the provider's counts once there is history."""
+"""Bytes per token, roughly, in English text. Replaced by the provider's counts once there is history."""
 MESSAGE_OVERHEAD = 16
-"""Most tokens that a chat format adds to each message, role markers included."""
+"""Most tokens that a chat format adds to each message, including role markers."""
 RESIDUE = Decimal("1e-9")
-"""USD per 1,000 cases. A smaller difference is a rounding error."""
+"""Differences below this, in USD per 1,000 cases, are rounding errors."""
 TOOL_OVERHEAD = 1024
 """Tokens of the instructions that providers add when tools or a schema are sent."""
 
@@ -76,18 +76,19 @@ def unpriced(completion: Completion, price: Price) -> str:
         return ""
     if usage is None:
         return completion.usage_problem
+    # Priority tiers cost a multiple of the listed price. Billing them at the usual rate would break the cap.
     if usage.rate != price.rate:
         served, priced = (f"the {rate!r} rate" if rate else "the usual rate" for rate in (usage.rate, price.rate))
-        return f"it was served at {served}, and its price is for {priced}"
+        return f"it was served at {served}, but the configured price is for {priced}"
     if usage.web_searches and price.per_1000_searches is None:
-        return f"{usage.web_searches} web searches are charged, and its price has no per_1000_searches"
+        return f"{usage.web_searches} web searches are charged, but the configured price has no per_1000_searches"
     if usage.cache_write_1h and tier_of(price, usage.input).cache_write_1h is None:
-        return f"{usage.cache_write_1h} tokens were kept in a cache for an hour, and its price has no cache_write_1h"
+        return f"{usage.cache_write_1h} tokens were cached for an hour, but the configured price has no cache_write_1h"
     return ""
 
 
 def neutral(usage: Usage, price: Price) -> Decimal:
-    """Returns the cost of the call without any cache: the arm that runs second must not look cheaper."""
+    """Returns the cost of the call without any cache. Otherwise the arm that runs second would look cheaper."""
     if not (usage.cached_input or usage.cache_write):
         return bill(usage, price)
     return bill(usage.model_copy(update={"cached_input": 0, "cache_write": 0, "cache_write_1h": 0}), price)
@@ -105,21 +106,23 @@ def input_bytes(request: Request) -> int:
 def worst_case(request: Request, price: Price) -> Decimal:
     """Returns an upper bound of ``bill``, in USD.
 
-    A byte-level tokenizer never makes more tokens than there are bytes, and no answer exceeds the limit that is sent.
-    Without a limit, and for searches by the provider, the bound is a guess."""
+    A byte-level tokenizer never makes more tokens than there are bytes, and no answer exceeds the limit sent with the
+    request. Without a limit, and for searches by the provider, the bound is a guess.
+    """
     overhead = MESSAGE_OVERHEAD * (len(request.messages) + 1)
     if request.parameters.tools or request.parameters.json_schema:
         overhead += TOOL_OVERHEAD
     read = input_bytes(request) + overhead
     tiers = (price, *(tier for tier in price.tiers if read > tier.above))
     dearest = max(max(tier.input, tier.cache_write or 0, tier.cache_write_1h or 0) for tier in tiers)
+    # Any tier may apply, depending on how the provider counts, so the bound takes the dearest one.
     written = request.parameters.max_tokens or UNLIMITED_OUTPUT
     tokens = (read * dearest + written * max(tier.output for tier in tiers)) / MILLION
     return tokens + (price.per_1000_calls or 0) / THOUSAND
 
 
 class Estimate(Value):
-    """What a run will cost, before it is made."""
+    """The estimated cost of a run before its first call."""
 
     calls: int
     input_tokens: int
@@ -132,8 +135,11 @@ class Estimate(Value):
 
 
 def estimate(requests: Sequence[Request], price: Price, *, seen: Sequence[Usage] = ()) -> Estimate:
-    """Returns the expected cost of one call of each request. ``seen``: usage of earlier answers to the same prompt.
-    Without any, assumes answers of a quarter of their limit, and at most ``USUAL_OUTPUT``."""
+    """Returns the expected cost of one call of each request.
+
+    ``seen`` holds the usage of earlier answers to the same prompt. Without any, answers are assumed to have a quarter
+    of their limit, and at most ``USUAL_OUTPUT`` tokens.
+    """
     mean_output = Decimal(sum(usage.output for usage in seen)) / len(seen) if seen else None
     worst = total_out = Decimal(0)
     total_in = 0
@@ -154,11 +160,12 @@ def estimate(requests: Sequence[Request], price: Price, *, seen: Sequence[Usage]
 def decompose(
     baseline: Sequence[Usage], candidate: Sequence[Usage], baseline_price: Price, candidate_price: Price
 ) -> tuple[CostPart, ...]:
-    """Returns why the candidate costs more or less, per 1,000 cases; empty when an arm has no usage.
+    """Returns why the candidate costs more or less, per 1,000 cases. Empty if an arm has no usage.
 
     Longer input, longer answers and more searches are counted at the baseline's price. The rest is the change of the
-    price. These four parts add up to the cache-neutral difference. ``cache`` is what caching adds to or takes from the
-    bill. Counts whole nano-dollars, so the parts add up exactly and an unchanged part is exactly 0."""
+    price. These four parts add up to the cache-neutral difference. ``cache`` is the effect of caching on the bill.
+    Amounts are whole nano-dollars, so the parts add up exactly, and an unchanged part is exactly 0.
+    """
     if not baseline or not candidate:
         return ()
     in_before, out_before = _mean_tokens(baseline)
@@ -168,8 +175,10 @@ def decompose(
     searches = (_searches(candidate) - _searches(baseline)) * Fraction(baseline_price.per_1000_searches or 0)
     neutral_change = _mean_cost(candidate, candidate_price, neutral) - _mean_cost(baseline, baseline_price, neutral)
     real_change = _mean_cost(candidate, candidate_price, bill) - _mean_cost(baseline, baseline_price, bill)
+    # The rest absorbs tiers and price changes, so that the parts always add up to the total.
     rest = neutral_change - longer_input - longer_output - searches
     sums = accumulate([longer_input, longer_output, searches, rest], initial=Fraction(0))
+    # Rounding the running totals, not the parts, keeps their sum exact.
     nano = [round(total * NANO) for total in (*sums, real_change)]
     by_input, by_output, by_search, by_price, by_cache = (
         Decimal(end - start).scaleb(-9) for start, end in pairwise(nano)
@@ -184,8 +193,11 @@ def decompose(
 
 
 def causes(parts: Sequence[CostPart]) -> str:
-    """Returns why the cost moved, in words, the largest cause first: «the prompt is 412 tokens longer, answers are as
-    long as before». Ignores causes under a hundredth of the largest; empty if nothing changed."""
+    """Returns why the cost changed, in words, with the largest cause first.
+
+    An example is "the prompt is 412 tokens longer, answers are as long as before". Causes under a hundredth of the
+    largest are ignored. Empty if nothing changed.
+    """
     sizes = {part.cause: abs(part.usd_per_1000) for part in parts}
     largest = max(sizes.values(), default=Decimal(0))
     if largest < RESIDUE:

@@ -1,4 +1,4 @@
-"""Which cases count as one: written clusters, and cases that can only be answered alike."""
+"""Groups cases into clusters: those that the test set names, and cases that send the same requests."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ if TYPE_CHECKING:
     from engine.planning.plan import Plan
 
 Sign = tuple[str, ...]
-"""What makes cases one: a written cluster's name, or the requests that are sent."""
+"""What cases of a cluster share: a name in the test set, or their requests."""
 
 
 def clusters_of(plan: Plan) -> tuple[str | None, ...]:
-    """Returns the cluster of each case, ``None`` for one that stands alone.
+    """Returns the cluster of each case, or ``None`` for a case without one.
 
-    Cases that send the same requests in every arm share their stored answers: one draw, however often it is listed.
-    Counted one by one they would let a handful of answers rule out anything. A written cluster that such a case
-    belongs to takes the others in. A case that the head adds may join base's cases but never makes two of them one: a
-    copy of every case in one cluster would leave base's test set a single draw, which can show nothing.
+    Cases that send the same requests in every arm share their stored answers. They are one draw, however often the test
+    set lists them. If each counted, a handful of answers would look like many. A named cluster that such a case belongs
+    to includes the others. A case that the head adds may join the base's cases, but never merges two of their clusters:
+    otherwise a copy of every case in one cluster would reduce the base's test set to a single draw.
     """
     first: dict[Sign, int] = {}
     leader = list(range(len(plan.cases)))
 
+    # Union-find with path halving: clusters and equal requests may join cases in chains.
     def lead(index: int) -> int:
         while leader[index] != index:
             leader[index] = leader[leader[index]]
@@ -46,6 +47,7 @@ def _signs(plan: Plan, index: int) -> list[Sign]:
     cluster = plan.cases[index].cluster
     signs: list[Sign] = [] if cluster is None else [("cluster", cluster)]
     requests = [arm.requests[index] for arm in plan.arms.values()]
+    # Identical cases make no call, so they share no draw.
     if not plan.identical[index] and all(requests):
         signs.append(("requests", *(request.digest for request in requests if request)))
     return signs

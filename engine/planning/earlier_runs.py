@@ -1,4 +1,4 @@
-"""What earlier runs say about the baseline, for planning only: it never enters a difference."""
+"""History of the baseline from earlier runs. It is used for planning only and never enters a difference."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from schemas.ports import OutcomeStore
 from schemas.prompts import Request
 
 SHARED_REPETITIONS = 100
-"""Repetitions below this may be used by a comparison again, so current ones are not history."""
+"""Repetitions below this may be part of the current comparison, so recent ones are not history."""
 _ROWS = TypeAdapter(tuple[CaseHistory, ...] | None)
 
 
 async def history_of(
     plan: Plan, store: OutcomeStore, *, now: datetime, max_age: timedelta
 ) -> tuple[CaseHistory, ...] | None:
-    """The snapshot of history that this content was first planned with, by case; ``None``: none.
+    """Returns the history by case with which this content was first planned, or ``None`` without any.
 
-    The snapshot is kept in the store under the content digest, so that the same content gives the same plan, the same
-    order and the same verdict. A snapshot that can't be read counts as none. Raises StoreError.
+    The snapshot is stored under the content digest, so that the same content gives the same plan, order and verdict. An
+    unreadable snapshot counts as none. Raises StoreError.
     """
     kept = await store.plan(plan.digest)
     if kept is None:
         taken = {"history": await _snapshot(plan, store, now=now, max_age=max_age)}
+        # Another process may have stored its snapshot first. Both then plan with that one.
         kept = await store.keep_plan(plan.digest, taken)
     try:
         return _ROWS.validate_python(kept.get("history") if isinstance(kept, dict) else None)
@@ -59,6 +60,7 @@ async def _snapshot(plan: Plan, store: OutcomeStore, *, now: datetime, max_age: 
 
 def _current(row: StoredCompletion, now: datetime, max_age: timedelta) -> bool:
     age = now - datetime.fromisoformat(row.created_at)
+    # Answers that this comparison itself may reuse would count twice: as history and as data.
     return row.repetition % DRAW < SHARED_REPETITIONS and -SKEW <= age <= max_age
 
 

@@ -29,11 +29,12 @@ def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], ca
 
     Also returns one if the prompt sends a placeholder unfilled, even if it fills others.
     """
+    # The candidate first: a mistake that this pull request makes is the more useful message.
     for prompt in prompts[::-1]:
         if (unfilled := _unfilled(prompt, cases)) is not None:
             name, written = unfilled
             return (
-                f"{shown(prompt.path)} sends {shown(written)} as it stands, so the input {shown(name)} never reaches "
+                f"{shown(prompt.path)} sends {shown(written)} verbatim, so the input {shown(name)} never reaches "
                 f"the model: write {_variable(prompt.dialect, name)}. If it is meant so, set static: true."
             )
     inputs = {digest_of(case.inputs) for case in cases}

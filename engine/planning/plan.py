@@ -1,4 +1,5 @@
-"""From a changed lineage to an experiment: both arms rendered, paired, priced and hashed before the first call."""
+"""Plans the experiment of a changed lineage: both arms are rendered, paired, priced and hashed before the first
+call."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 @dataclass(frozen=True)
 class ArmSource:
-    """What one arm is made of."""
+    """The sources of one arm."""
 
     prompt: PromptFile
     model: ModelConfig
@@ -30,7 +31,7 @@ class ArmSource:
 
 @dataclass(frozen=True)
 class Plan:
-    """One lineage × one model, planned. Nothing has been called yet."""
+    """The plan of one lineage and one model, before any call."""
 
     lineage: str
     model: str
@@ -39,29 +40,33 @@ class Plan:
     added: tuple[bool, ...]
     """Cases that only the head has."""
     arms: Mapping[Arm, ArmPlan]
-    """Without a baseline for a new lineage, or where the baseline can't be rendered."""
+    """Without a baseline if the lineage is new or the baseline can't be rendered."""
     identical: tuple[bool, ...]
-    """Both arms send the same request: no call is needed."""
+    """Whether both arms send the same request, so that no call is needed. By case."""
     evaluator: Evaluator
     judges: tuple[Endpoint, ...]
     gate: GateConfig
     digest: str
     """The content digest: requests of both arms, gating tests, policy, evaluator."""
     estimates: Mapping[Arm, Estimate]
-    """One run of every case whose requests differ."""
+    """Estimate of one run of every case whose requests differ."""
     unreached: tuple[str, ...] = ()
     """Parts of the prompt's change that no case reaches."""
     warnings: tuple[Finding, ...] = ()
 
 
 def request_of(source: ArmSource, messages: tuple[Message, ...]) -> Request:
-    """Returns the call that a rendered prompt becomes. The prompt's own parameters win over its model's; an output
-    limit that is not configured is sent only where the API requires one."""
+    """Returns the request of a rendered prompt.
+
+    The prompt's own parameters override its model's. An output limit that isn't configured is sent only if the API
+    requires one.
+    """
     own = {
         name: value
         for name, value in source.prompt.parameters.model_dump(exclude_unset=True).items()
         if value not in (None, (), {})
     }
+    # Lowest precedence: a limit of the model or the prompt replaces the default.
     default = {} if source.model.default_limit is None else {"max_tokens": source.model.default_limit}
     parameters = Parameters.model_validate(default | _given(source.model.parameters) | own)
     return Request(
@@ -93,7 +98,7 @@ def plan_experiment(
     renderer: TemplateRenderer,
     prices: PriceTable,
 ) -> Plan | Reason:
-    """Plans one experiment, or says why nothing can be measured.
+    """Plans one experiment, or returns the reason why nothing can be measured.
 
     Raises ConfigError for a model without a price.
     """
@@ -169,6 +174,7 @@ def _unreached(
     if baseline.prompt.text == candidate.prompt.text:
         return ()
     found = unreached(RenderedSide(baseline.prompt, before), RenderedSide(candidate.prompt, after), cases, renderer)
+    # The text changed, but every rendered message is the same, so no case can show the change.
     return found or (("any of its text",) if before == after else ())
 
 
@@ -177,7 +183,7 @@ def _prompts(baseline: ArmSource | None, candidate: ArmSource) -> tuple[PromptFi
 
 
 def with_evaluator(plan: Plan, evaluator: Evaluator, config: LineageConfig) -> Plan:
-    """The same plan, scored otherwise; its digest says so."""
+    """Returns the plan with another evaluator. Its digest changes too."""
     digest = _content_digest(plan.arms, plan.cases, plan.gate, evaluator, config)
     return replace(plan, evaluator=evaluator, digest=digest)
 
@@ -194,9 +200,9 @@ class _Unfilled:
     why: str
     """One sentence about the first failure and how many there are."""
     first: int
-    """The first case that it concerns."""
+    """The first case that fails."""
     gone: bool
-    """The renderer was lost, which may not be the prompt's fault: a baseline is not given up for that."""
+    """Whether the renderer was lost. That may not be the prompt's fault, so the baseline is not given up."""
 
 
 Rendered = Mapping[Arm, list[tuple[Message, ...]] | _Unfilled]
@@ -240,16 +246,17 @@ def _identical(arms: Mapping[Arm, ArmPlan], cases: int) -> tuple[bool, ...]:
 
 
 def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
-    """Returns which answer to its request is each case's own, in one arm.
+    """Returns, by case, the index of its own answer to its request in one arm.
 
-    Where only one arm sends the same request for several cases, a prompt that lost its variable, say, each takes an
-    answer of its own: one draw would be 60 cases' evidence. Cases that send the same requests in every arm are one
-    case (``clusters_of``) and share theirs.
+    If only one arm sends the same request for several cases (because the prompt lost its variable, say), each case uses
+    an answer of its own. A single answer would otherwise be the evidence for 60 cases. Cases that send the same
+    requests in every arm are one cluster (``clusters_of``) and share their answers.
     """
     taken: dict[str, dict[tuple[str, ...], int]] = {}
     draws = []
     for index, request in enumerate(plan.requests):
         every = tuple(each.digest if each else "" for each in (arm.requests[index] for arm in arms.values()))
+        # Cases with the same combination of requests in all arms get the same number and share an answer.
         own = taken.setdefault(request.digest if request else "", {})
         draws.append(own.setdefault(every, len(own)))
     return tuple(draws)
@@ -273,6 +280,7 @@ def _content_digest(
             gate.model_dump(mode="json"),
             evaluator.version,
             [spec.model_dump(mode="json") for spec in evaluator.metrics],
+            # Gate and tests are already in the digest. Run settings and paths don't change what is measured.
             canonical_json(config.model_dump(mode="json", exclude=_UNSCORED)).decode(),
         ]
     )

@@ -1,1 +1,1 @@
-"""When and under which name a verdict is shown."""
+"""Rules for publishing a verdict: when, and under which name."""

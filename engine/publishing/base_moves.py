@@ -1,4 +1,4 @@
-"""Which verdicts a move of their base branch concerns. Pure."""
+"""Finds the verdicts that a move of their base branch affects. Pure."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from schemas.detection import Detection
 from schemas.verdicts import ReasonCode
 
 ELSEWHERE = (ReasonCode.NOTHING_CHANGED, ReasonCode.WORKFLOW_CHANGED)
-"""Reasons that change no verdict on another pull request: how a workflow calls us is not the bot's gate."""
+"""Reasons that affect no verdict on another pull request. How a workflow calls the gate doesn't matter to the bot."""
 
 
 def concerned_lineages(moved: Detection) -> frozenset[str] | None:
-    """Returns the names of the lineages that a move of base changes; ``None``: it may concern any pull request.
+    """Returns the names of the lineages that a move of the base changes. ``None``: it may affect any pull request.
 
-    ``moved`` is the detection between two tips of the base branch, as if the newer were a head. A changed
-    configuration concerns everybody: a lineage that is new there may gate what a pull request changes.
+    ``moved`` is the detection between two tips of the base branch, with the newer one as the head. A changed
+    configuration may affect any pull request: a new lineage may gate its files.
     """
     if moved.policy or any(reason.code not in ELSEWHERE for reason in moved.reasons):
         return None

@@ -1,8 +1,8 @@
-"""What our check is called on a commit. Pure.
+"""Chooses the name of our check on a commit. Pure.
 
-GitHub keeps a check with the commit, not with the pull request: a success that was measured against one base still
-stands there when the same head goes to another. So the name that a ruleset requires is only used for bases that the
-ruleset guards; on every other base the name says which base it is about.
+GitHub keeps a check with the commit, not with the pull request. A success against one base therefore remains if the
+same head is merged into another. So the name that a ruleset requires is only used for bases that the ruleset guards.
+For any other base, the name includes that base.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from engine.render.encode import excerpt, visible
 from schemas.values import digest_of
 
 NAME = "prompt-verdict"
-"""What rulesets require."""
+"""The name that rulesets require."""
 LONGEST_BASE = 60
-"""Characters of a branch's name that are shown."""
+"""Most characters of a branch's name that are shown."""
 
 
 def check_name(base_ref: str, default_branch: str, requires: Callable[[str], bool]) -> str:
     """Returns the name of the check for a pull request to ``base_ref``.
 
-    ``requires`` tells whether a branch can't be merged into without ``NAME``. It is asked only for branches that are
-    not the default.
+    ``requires`` returns whether a branch requires ``NAME`` before a merge. It is called only for branches other than
+    the default.
     """
     if base_ref == default_branch or requires(base_ref):
         return NAME
@@ -34,5 +34,5 @@ def check_name(base_ref: str, default_branch: str, requires: Callable[[str], boo
 
 
 def is_ours(name: str) -> bool:
-    """Returns whether a check is called as ours is, for whatever base."""
+    """Returns whether a check has one of our names, for any base."""
     return name == NAME or name.startswith(f"{NAME} (")

@@ -27,22 +27,23 @@ def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
 
 
 def wants_running(policy: CommentPolicy, has_one: Callable[[], bool]) -> bool:
-    """Returns whether the comment says that a head is being measured. Without it, an old verdict would look current."""
+    """Returns whether to show in the comment that a head is being measured. Otherwise an old verdict would look
+    current."""
     if policy is CommentPolicy.OFF:
         return False
     return policy is not CommentPolicy.FAILURES or has_one()
 
 
 def says_something(scorecard: Scorecard) -> bool:
-    """Returns whether the pull request changes anything that the gate reads, or leaves a prompt ungated."""
+    """Returns whether the pull request changes anything that the gate reads, or leaves a changed prompt ungated."""
     told = any(reason.code is not ReasonCode.NOTHING_CHANGED for reason in scorecard.reasons)
     return bool(scorecard.lineages or scorecard.warnings) or told
 
 
 def outdated(head_sha: str, base_ref: str, now: HostedPullRequest) -> str | None:
-    """Returns why a verdict on this head and base is no longer the pull request's, or ``None``.
+    """Returns why a verdict on this head and base is outdated, or ``None``.
 
-    An old head's result is never shown as current.
+    The result of an old head is never shown as current.
     """
     if now.head_sha != head_sha:
         return "the pull request has a newer head, which has a run of its own"

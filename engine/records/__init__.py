@@ -1,1 +1,1 @@
-"""What is kept of an experiment, and deciding it again."""
+"""Records of experiments, and deciding them again."""

@@ -1,6 +1,6 @@
-"""Scores of a run as rows of a table, kept in the store: what ``promptverdict store export --outcomes`` prints.
+"""Scores of a run as table rows in the store, which ``promptverdict store export --outcomes`` prints.
 
-No text of any prompt, case or answer is in it. ``benchmarks/recorded.py`` replays such tables through the gate.
+They contain no text of a prompt, case or answer. ``benchmarks/recorded.py`` replays such tables through the gate.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ COLUMNS = ("set", "prompt", "run", "item", "score", "source")
 
 
 class OutcomeTable(Value):
-    """The first metric of every cell that was answered in one comparison."""
+    """The first metric of every answered cell of one comparison."""
 
     outcomes_version: int = 1
     set: str
     """Lineage and model."""
     prompts: tuple[str, str]
-    """A name for what each arm sends: the same requests, the same name."""
+    """A name for the requests of each arm. The same requests have the same name."""
     rows: tuple[tuple[int, int, str, float, str | None], ...]
     """Arm, run, case, score and cluster."""
 
 
 def outcome_table(experiment: ExperimentRecord) -> tuple[str, JsonValue]:
-    """The key under which a store keeps the table of a completed experiment, and the table as JSON."""
+    """Returns the store's key for the table of a completed experiment, and the table as JSON."""
     table = OutcomeTable(
         set=f"{experiment.lineage} {experiment.model}",
         prompts=experiment.prompts,
@@ -49,7 +49,8 @@ def outcome_table(experiment: ExperimentRecord) -> tuple[str, JsonValue]:
 
 
 def table_rows(kept: JsonValue) -> Iterator[tuple[str, str, int, str, float, str]]:
-    """Yields the rows of a kept table, in the order of COLUMNS; none for a plan, which is kept beside them."""
+    """Yields the rows of a stored table, in the order of COLUMNS. Yields none for a plan, which is stored beside
+    them."""
     try:
         table = OutcomeTable.model_validate(kept)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""The record of an experiment: what ``promptverdict decide`` needs to decide it again, and no text of any prompt."""
+"""The record of an experiment, from which ``promptverdict decide`` decides it again. It has no text of a prompt."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 
 def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: int, new: bool) -> ExperimentRecord:
-    """Returns the experiment before its first call; the gate's design is made from this value and from nothing else.
+    """Returns the experiment before its first call. The gate's design is derived from this value alone.
 
-    ``lineages``: how many experiments the pull request makes; ``new``: base has no version of the prompt.
+    ``lineages`` is the number of experiments of the pull request. ``new`` says that the base has no version of the
+    prompt.
     """
     return ExperimentRecord(
         lineage=plan.lineage,
@@ -55,7 +56,7 @@ def _name(plan: Plan, arm: Arm) -> str:
 
 
 def completed(experiment: ExperimentRecord, outcomes: Sequence[Outcome]) -> ExperimentRecord:
-    """The same experiment with what every cell gave."""
+    """Returns the experiment with the result of every cell."""
     names = [metric.name for metric in experiment.metrics]
     return experiment.model_copy(update={"outcomes": tuple(_cell(outcome, names) for outcome in outcomes)})
 

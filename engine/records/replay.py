@@ -20,7 +20,7 @@ Cell = tuple[int, int, int]
 
 
 def design_of(experiment: ExperimentRecord) -> Design:
-    """Returns the design of an experiment, as it was before its first call."""
+    """Returns the design that an experiment had before its first call."""
     cases = experiment.cases
     return design(
         [case.id for case in cases],
@@ -43,8 +43,7 @@ def design_of(experiment: ExperimentRecord) -> Design:
 
 
 def replay(experiment: ExperimentRecord) -> Decision:
-    """Returns the decision on a stored experiment. Raises SourceError where the gate asks for a cell that it does not
-    hold."""
+    """Returns the decision on a stored experiment. Raises SourceError if the gate asks for a cell that is missing."""
     cells: dict[Cell, CellOutcome] = {(cell.case, cell.arm, cell.repetition): cell for cell in experiment.outcomes}
     return converse(protocol(design_of(experiment)), lambda asked: _answers(experiment, cells, asked))
 
@@ -58,7 +57,8 @@ def converse(conversation: Conversation, answer: Callable[[Batch], Observations]
 
 
 def observations(found: list[CellOutcome], metrics: int) -> Observations:
-    """Outcomes as the protocol reads them, in their order; ``metrics`` is the number of scores of a cell."""
+    """Returns outcomes as the protocol's observations, in the same order. ``metrics`` is the number of scores of a
+    cell."""
     nothing = (None,) * metrics
     return Observations(
         scores=np.array(
@@ -96,7 +96,7 @@ def _history(experiment: ExperimentRecord) -> History | None:
     if rows is None:
         return None
     if len(rows) != len(experiment.cases):
-        raise SourceError(f"the experiment has {len(experiment.cases)} cases but the history of {len(rows)}")
+        raise SourceError(f"the experiment has {len(experiment.cases)} cases, but its history has {len(rows)}")
 
     def table(values: list[tuple[float | None, ...]]) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
         width = len(experiment.metrics)

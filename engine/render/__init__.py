@@ -1,1 +1,1 @@
-"""The scorecard on every surface: comment, check, job summary, terminal, web page, JSON. Nothing is decided here."""
+"""Renders the scorecard: comment, check, job summary, terminal, web page, JSON. Nothing is decided here."""

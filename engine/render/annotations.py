@@ -1,4 +1,4 @@
-"""Annotations on the prompt lines that a pull request changes, as values; the shell prints or posts them."""
+"""Annotations on the prompt lines that a pull request changes. The shell prints or posts them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.scorecard import LineageCard, Scorecard
 from schemas.verdicts import VerdictStatus
 
 MOST_PER_LEVEL = 10
-"""GitHub shows ten errors and ten warnings of a step and drops the rest without a word."""
+"""GitHub's limit: it shows ten errors and ten warnings of a step and silently drops the rest."""
 
 _LEVELS: dict[VerdictStatus, Literal["error", "warning"]] = {
     VerdictStatus.BLOCKED: "error",
@@ -37,9 +37,9 @@ def _annotation(card: LineageCard, level: Literal["error", "warning"]) -> Annota
 
 
 def scorecard_annotations(scorecard: Scorecard) -> tuple[Annotation, ...]:
-    """One annotation for each lineage that isn't approved, worst first, at most ten of each level.
+    """Returns one annotation for each lineage that isn't approved, worst first, at most ten of each level.
 
-    Where there are more, the last one of its level says how many are left out.
+    If there are more, the last one of its level counts them.
     """
 
     def of_level(level: Literal["error", "warning"]) -> Iterator[Annotation]:
@@ -55,7 +55,7 @@ def scorecard_annotations(scorecard: Scorecard) -> tuple[Annotation, ...]:
 
 
 def workflow_command(annotation: Annotation) -> str:
-    """Returns the annotation as one line for the Actions runner (docs.github.com, «Workflow commands»)."""
+    """Returns the annotation as one line for the Actions runner (docs.github.com, "Workflow commands")."""
     properties = {
         "file": annotation.path,
         "line": str(annotation.start_line),

@@ -14,7 +14,7 @@ from schemas.values import Value
 
 
 class CheckText(Value):
-    """What is shown of a check run; ``summary`` and ``text`` are Markdown within GitHub's limits."""
+    """The texts of a check run. ``summary`` and ``text`` are Markdown within GitHub's limits."""
 
     title: str
     summary: str
@@ -22,7 +22,8 @@ class CheckText(Value):
 
 
 def check_text(scorecard: Scorecard, links: Links = NO_LINKS) -> CheckText:
-    """Yields the verdict and why in ``summary``, the lineages in ``text``, each shortened by the comment's ladder."""
+    """Returns the verdict and its reasons in ``summary``, and the lineages in ``text``, each shortened like the
+    comment."""
 
     def summary(detail: Detail, shortened: bool) -> Iterator[str]:
         yield from summary_parts(scorecard, detail)

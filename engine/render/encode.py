@@ -1,9 +1,9 @@
-"""Untrusted text made harmless for the surface it is shown on.
+"""Encodes untrusted text for the surface on which it is shown.
 
-Everything that a model, a prompt, a test set or a file name says passes through here before it is shown. Escaping what
-is known to be special is not enough in Markdown (GitHub adds mentions, issue and commit references, autolinks and emoji
-of its own), so everything that isn't a letter or a digit becomes a numeric entity, inside ``<code>`` or ``<pre>``,
-where GitHub looks for none of these.
+Everything from a model, a prompt, a test set or a file name passes through here before it is shown. In Markdown,
+escaping known special characters is not enough: GitHub adds mentions, issue and commit references, autolinks and emoji.
+So everything but letters and digits becomes a numeric entity, inside ``<code>`` or ``<pre>``, where GitHub recognizes
+none of these.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Characters of visible categories that show nothing (Default_Ignorable_Code_Point, the empty braille cell)."""
+"""Characters of visible categories that render as nothing (Default_Ignorable_Code_Point, the empty braille cell)."""
 _JOINER, _EMOJI_LOOK = "\u200d", "\ufe0f"
 _MOST_MARKS = 4
-"""Combining marks on one letter: more than any language writes, fewer than it takes to paint over the neighbours."""
+"""Most combining marks on one letter: more than any language uses, too few to cover neighboring lines."""
 
 
 def _is_pictograph(character: str) -> bool:
@@ -37,10 +37,10 @@ def _escape(character: str) -> str:
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    """``text`` with everything that can't be seen, reorders text or stacks up written out as ``⟨U+202E⟩``.
+    """Returns ``text`` with invisible, reordering and stacked characters written out as ``⟨U+202E⟩``.
 
-    A line feed becomes ``⏎`` unless ``lines``; a tab becomes ``⇥``. Emoji sequences stay as they are. The result
-    can be encoded as UTF-8 whatever came in.
+    A line feed becomes ``⏎`` unless ``lines``; a tab becomes ``⇥``. Emoji sequences stay. The result can always be
+    encoded as UTF-8.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -70,20 +70,19 @@ def _is_seen(character: str, before: str, after: str) -> bool:
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The beginning of a text, and how many characters (code points) were left off."""
+    """The beginning of a text, and the number of characters (code points) that were cut."""
 
     text: str
     cut: int
 
     @property
     def note(self) -> str:
-        """`` … (+1,234 characters)``, or nothing when the text is whole."""
+        """Returns `` … (+1,234 characters)``, or nothing if the text is complete."""
         return f" … (+{self.cut:,} characters)" if self.cut else ""
 
 
 def _continues(text: str, index: int) -> bool:
-    """Returns whether ``text[index]`` belongs to the same visible character as ``text[index - 1]`` (UAX #29, in
-    short)."""
+    """Returns whether ``text[index]`` and ``text[index - 1]`` form one visible character (UAX #29, simplified)."""
     before, here = text[index - 1], text[index]
     if unicodedata.category(here)[0] == "M" or _JOINER in (here, before) or (before, here) == ("\r", "\n"):
         return True
@@ -100,7 +99,8 @@ def _continues(text: str, index: int) -> bool:
 
 
 def excerpt(text: str, limit: int) -> Excerpt:
-    """At most the first ``limit`` characters of ``text``; none is cut in two, unless it alone is longer."""
+    """Returns at most the first ``limit`` characters of ``text``. No visible character is split, unless it alone is
+    longer."""
     if len(text) <= limit:
         return Excerpt(text, 0)
     end = limit
@@ -111,10 +111,10 @@ def excerpt(text: str, limit: int) -> Excerpt:
 
 
 def entities(text: str, *, lines: bool = False) -> str:
-    """``text`` with everything but letters, digits and single blanks as numeric entities: no Markdown, no HTML."""
+    """Returns ``text`` with all but letters, digits and single blanks as numeric entities: no Markdown, no HTML."""
     shown = visible(text, lines=lines)
     encoded = "".join(c if c.isalnum() else f"&#{ord(c)};" for c in shown.replace(" ", "\x00"))
-    # A blank between two visible characters can open nothing; at an end or beside another one it would be collapsed.
+    # A blank between two visible characters is harmless. At an end or beside another one it would be collapsed.
     return re.sub(r"(?<=[^\x00])\x00(?=[^\x00])", " ", encoded.replace("&#0;", "\x00")).replace("\x00", "&#32;")
 
 
@@ -122,7 +122,7 @@ _EMPTY = "<i>empty</i>"
 
 
 def code(text: str, limit: int = 120) -> str:
-    """``text`` for one line of Markdown or a table cell: at most ``limit`` characters of it in ``<code>``."""
+    """Returns ``text`` for one line of Markdown or a table cell: at most ``limit`` characters in ``<code>``."""
     short = excerpt(text, limit)
     if not short.text:
         return _EMPTY
@@ -130,7 +130,7 @@ def code(text: str, limit: int = 120) -> str:
 
 
 def block(text: str, limit: int = 2_000) -> str:
-    """``text`` as a ``<pre>``, at most ``limit`` characters of it, on a single line of Markdown source."""
+    """Returns ``text`` as a ``<pre>``, at most ``limit`` characters, on a single line of Markdown source."""
     short = excerpt(text, limit)
     return f"<pre>{entities(short.text, lines=True)}</pre>{short.note}"
 
@@ -142,7 +142,7 @@ _LINKED_BY_GITHUB = re.compile(
 
 
 def _word(word: str) -> str:
-    """Returns one word of a sentence; in ``<code>`` if GitHub would link it: a mention, reference, address or emoji
+    """Returns one word of a sentence, in ``<code>`` if GitHub would link it: a mention, reference, address or emoji
     name."""
     return code(word, 200) if _LINKED_BY_GITHUB.search(word) else "".join(map(_sign, word, f" {word}", f"{word[1:]} "))
 
@@ -170,7 +170,8 @@ def _is_plain(character: str, before: str, after: str) -> bool:
 
 
 def prose(sentence: str, limit: int = 600) -> str:
-    """A sentence of ours that may quote untrusted names, for one line of Markdown. Backticks become ``<code>``."""
+    """Returns a sentence of ours that may quote untrusted names, for one line of Markdown. Backticks become
+    ``<code>``."""
     short = excerpt(sentence, limit)
     shown = " ".join(word for word in visible(short.text).split(" ") if word)
     parts = _NAMED.split(shown)
@@ -187,10 +188,10 @@ _RUNNER_SIGN = re.compile(r":(?=[^ -~]*:)|#(?=[^ -~]*#[^ -~]*\[)")
 
 
 def without_commands(text: str) -> str:
-    """``text`` in which an Actions runner finds no command, neither ``::…::`` nor ``##[…]``.
+    """Returns ``text`` without commands for an Actions runner, neither ``::…::`` nor ``##[…]``.
 
-    The runner compares by culture, which overlooks ignorable characters, so the signs are parted by a blank even
-    where something non-ASCII stands between them.
+    The runner compares by culture, which ignores some characters. So a blank separates the signs even if something
+    non-ASCII is between them.
     """
     return _RUNNER_SIGN.sub(lambda found: f"{found.group()} ", text)
 
@@ -201,18 +202,17 @@ _LINE_START = re.compile(r"(?m)(^|[\v\f\x1c-\x1e\x85\u2028\u2029])([^!-9;-~]*):(
 
 
 def json_for_logs(text: str) -> str:
-    """JSON that says the same, and in which an Actions runner finds no command where it is printed to a log."""
+    """Returns equivalent JSON without commands for an Actions runner that logs it."""
     quoted = _LINE_END.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
     return _LOG_SIGN.sub(r"\\u0023", quoted)
 
 
 def html_for_logs(text: str) -> str:
-    """Returns a page that shows the same, and in which an Actions runner finds no command where it is printed to a
-    log."""
+    """Returns an equivalent page without commands for an Actions runner that logs it."""
     return _LINE_START.sub(r"\1\2&#58;", _LOG_SIGN.sub("&#35;", text))
 
 
 def log_line(text: str, limit: int = 2_000) -> str:
-    """``text`` as one line for an Actions log, without commands and with everything that can't be seen written out."""
+    """Returns ``text`` as one line for an Actions log, without commands, and with invisible characters written out."""
     short = excerpt(text, limit)
     return without_commands(visible(short.text)) + short.note

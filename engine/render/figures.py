@@ -1,4 +1,4 @@
-"""Numbers as people read them: points with intervals, dollars, shares, counts. A missing number is a dash, never 0."""
+"""Formats numbers for people: points with intervals, dollars, shares, counts. A missing number is a dash, never 0."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from schemas.effects import Effect
 from schemas.verdicts import Interval
 
 NONE = "–"
-"""Shown where there is no number."""
+"""Shown in place of a missing number."""
 
 
 def _typographic(text: str) -> str:
@@ -21,7 +21,7 @@ def points(fraction: float | None) -> str:
 
 
 def limit(fraction: float | None) -> str:
-    """Returns a margin or a floor in points, which somebody set: ``5``, ``12.5``."""
+    """Returns a configured margin or floor in points: ``5``, ``12.5``."""
     return points(fraction).removesuffix(".0")
 
 
@@ -45,7 +45,7 @@ def _round(value: float | Decimal, digits: int) -> Decimal:
 
 
 def interval(bounds: Interval | None) -> str:
-    """Returns the interval of a change in points: ``+0.9 … +7.1``; ``≤ −2.0`` where one side has no bound."""
+    """Returns the interval of a change in points: ``+0.9 … +7.1``, or ``≤ −2.0`` if one side has no bound."""
     low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
     if low is None or high is None:
         if high is not None:
@@ -55,7 +55,8 @@ def interval(bounds: Interval | None) -> str:
 
 
 def usd(amount: Decimal | None) -> str:
-    """Dollars: cents from a dollar up, two significant digits below, so that small money doesn't read as none."""
+    """Returns dollars: with cents from a dollar, with two significant digits below, so that small amounts don't look
+    like 0."""
     if amount is None:
         return NONE
     if abs(amount) < Decimal("1e-6"):
@@ -65,7 +66,7 @@ def usd(amount: Decimal | None) -> str:
 
 
 def share(fraction: float | None) -> str:
-    """A signed share: ``+89%``, ``−2%``; one decimal below ten percent."""
+    """Returns a signed share: ``+89%``, ``−2%``; one decimal below ten percent."""
     if fraction is None:
         return NONE
     value = _percent(fraction)
@@ -73,7 +74,7 @@ def share(fraction: float | None) -> str:
 
 
 def percent(fraction: float | None) -> str:
-    """The same without a plus: ``4.5%``, ``20%``."""
+    """Returns a share without a plus: ``4.5%``, ``20%``."""
     return NONE if fraction is None else _typographic(f"{_percent(fraction):,f}%")
 
 
@@ -82,29 +83,29 @@ def _percent(fraction: float) -> Decimal:
 
 
 def cases(effect: Effect) -> str:
-    """Returns how many cases an effect is made of: ``40``; ``130 of 208`` where not all of them ran."""
+    """Returns the number of cases of an effect: ``40``, or ``130 of 208`` if not all of them ran."""
     compared = effect.cases if effect.compared is None else effect.compared
     return f"{effect.cases:,}" if compared == effect.cases else f"{compared:,} of {effect.cases:,}"
 
 
 def count(number: float) -> str:
-    """A count with thousands parted; halves of several labels keep one decimal."""
+    """Returns a count with separated thousands. Halves of several labels keep one decimal."""
     return f"{number:,.0f}" if float(number).is_integer() else f"{number:,.1f}"
 
 
 def signed(number: float) -> str:
-    """A signed count: ``+5``, ``−2``."""
+    """Returns a signed count: ``+5``, ``−2``."""
     return _typographic(f"+{count(number)}" if number > 0 else count(number))
 
 
 def tokens(number: float) -> str:
-    """A signed count of tokens: ``+412``; one decimal below ten."""
+    """Returns a signed count of tokens: ``+412``; one decimal below ten."""
     value = _round(number, 1 if abs(number) < 9.95 else 0).normalize()
     return "±0" if not value else _typographic(f"{value:+,f}")
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
-    """``1 case``, ``5 cases``, ``2 classes``."""
+    """Returns a count with its noun: ``1 case``, ``5 cases``, ``2 classes``."""
     ending = "es" if one.endswith("s") else "s"
     return f"{number:,} {one if number == 1 else many or one + ending}"
 
@@ -124,5 +125,5 @@ def seconds(amount: float | None) -> str:
 
 
 def arrow(before: str, after: str) -> str:
-    """``before → after``."""
+    """Returns ``before → after``."""
     return f"{before} → {after}"

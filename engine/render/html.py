@@ -1,4 +1,4 @@
-"""The scorecard as one self-contained HTML file: no address but its own links, readable without scripts."""
+"""Renders the scorecard as one self-contained HTML file that loads nothing and works without scripts."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Room:
-    """How much of everything is shown: one rung of the report's ladder."""
+    """How much of everything is shown: one level of detail of the report."""
 
     text: int
-    """Characters of one answer."""
+    """Most characters of one answer."""
     cases: int
-    """Rows of a case table."""
+    """Most rows of a case table."""
     sections: int
-    """Lineages with a section."""
+    """Most lineages with a section."""
     rows: int = 1_000
-    """Lineages in the overview."""
+    """Most lineages in the overview."""
     diff_lines: int = 2_000
 
 
@@ -55,11 +55,11 @@ LADDER = (
     Room(60, 30, 60, diff_lines=60),
     Room(60, 5, 10, rows=500, diff_lines=20),
 )
-"""From everything to what is needed to act. Counts are exact on every rung."""
+"""Levels of detail, from everything to the essentials. Counts are exact on every level."""
 
 
 def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO_LINKS) -> str:
-    """Returns the whole report in at most ``limits``; scripts only sort, filter and switch the theme."""
+    """Returns the report within ``limits``. Scripts only sort, filter and switch the theme."""
     template = _environment().get_template("report.html.jinja")
     style, script = _source("report.css"), _source("report.js")
     text = ""
@@ -85,7 +85,7 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
 
 
 def _least_size(scorecard: Scorecard, room: Room) -> int:
-    """Returns a lower bound of the report's size in characters, so that no rung is drawn that can't fit."""
+    """Returns a lower bound of the report's size in characters, so that levels that can't fit are not rendered."""
     shown = scorecard.lineages[: room.sections]
     return sum(
         sum(
@@ -99,7 +99,7 @@ def _least_size(scorecard: Scorecard, room: Room) -> int:
 
 
 def _policy(style: str, script: str) -> str:
-    """Returns a content security policy that allows this style and this script, and nothing else, from nowhere."""
+    """Returns a content security policy that allows only this style and this script."""
     allowed = [
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (style, script)
     ]
@@ -115,7 +115,7 @@ def _environment() -> Environment:
     from markupsafe import Markup
 
     def shown(value: object) -> object:
-        """Returns what every ``{{ … }}`` goes through before it is escaped."""
+        """Returns the value of each ``{{ … }}`` before it is escaped."""
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
@@ -186,13 +186,14 @@ _CASE_ORDER = (
 
 
 def ordered_cases(card: LineageCard) -> list[CaseEffect]:
-    """Returns what needs a look first, protected cases before others, then in the test set's order."""
+    """Returns the cases in order: those that need attention first, protected ones before others, then the test set's
+    order."""
     return sorted(card.cases, key=lambda case: (_CASE_ORDER.index(case.reading), not case.protected))
 
 
 @cache
 def _source(name: str) -> Markup:
-    """Returns a style or script of ours, as it is."""
+    """Returns a style or script of this package, unescaped."""
     from markupsafe import Markup
 
     environment = _environment()
@@ -201,7 +202,7 @@ def _source(name: str) -> Markup:
 
 
 def sentence(text: str, limit: int = 1_000) -> Markup:
-    """A sentence with what is in backticks as ``<code>``, everything escaped."""
+    """Returns an escaped sentence, with text in backticks as ``<code>``."""
     from markupsafe import Markup, escape
 
     short = excerpt(text, limit)
@@ -214,14 +215,14 @@ def sentence(text: str, limit: int = 1_000) -> Markup:
 
 
 def breakable(text: str) -> Markup:
-    """A name that may break after its joints: ``technical_`` ``support``."""
+    """Returns a name that may break after its separators: ``technical_`` ``support``."""
     from markupsafe import Markup, escape
 
     return escape(visible(excerpt(text, 80).text)).replace("_", Markup("_<wbr>")).replace("-", Markup("-<wbr>"))
 
 
 def pre(text: str, limit: int) -> Markup:
-    """Text with its own lines, escaped, at most ``limit`` characters of it."""
+    """Returns escaped text with its line breaks, at most ``limit`` characters."""
     from markupsafe import escape
 
     short = excerpt(text, limit)

@@ -1,4 +1,4 @@
-"""How much each surface takes."""
+"""Size limits of each surface."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.host import FIELD_LIMIT
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that a surface takes. GitHub counts characters in some places and bytes in others, so both hold."""
+    """The limits of a surface. GitHub counts characters in some places and bytes in others, so both apply."""
 
     characters: int
     utf8_bytes: int
@@ -20,10 +20,10 @@ class Limits:
 
 
 COMMENT = Limits(65_536, 65_536)
-"""A comment's body; a longer one is refused with 422."""
+"""Limit of a comment's body. GitHub refuses a longer one with 422."""
 CHECK_FIELD = Limits(FIELD_LIMIT, FIELD_LIMIT)
-"""A check run's ``summary`` and its ``text``, each."""
+"""Limit of a check run's ``summary``, and of its ``text``."""
 JOB_SUMMARY = Limits(1_048_576, 1_048_576)
-"""One step's job summary."""
+"""Limit of one step's job summary."""
 REPORT = Limits(2_000_000, 2_000_000)
-"""Our own bound for the HTML report: a file that opens at once, on a phone too."""
+"""Our own limit of the HTML report: a file that opens at once, even on a phone."""

@@ -1,4 +1,4 @@
-"""The scorecard as Markdown: the pull-request comment, and, with other limits, the job summary."""
+"""Renders the scorecard as Markdown: the pull-request comment, and with other limits the job summary."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from schemas.scorecard import LineageCard, Scorecard, Spending
 from schemas.verdicts import ReasonCode, VerdictStatus
 
 MARKER = "<!-- prompt-verdict"
-"""How the first line of our comment starts. No encoded text contains ``<``, so nothing quoted can carry it."""
+"""Start of our comment's first line. Encoded text has no ``<``, so quoted text can't contain it."""
 
 NAME = "Prompt Verdict"
 HEADING_CHARACTERS = 90
-"""A longer title is for lists of checks; the sentence under the heading says the same."""
+"""Longest title as a heading. A longer one is for lists of checks; the sentence below the heading says the same."""
 
 LADDER = (
     Detail(
@@ -46,17 +46,18 @@ LADDER = (
     Detail(40, 0, 0, worse=0, better=0, text=0, effects=0, labels=0, diff_lines=0, reasons=2, notes=0),
     Detail(0, 0, 0, worse=0, better=0, text=0, effects=0, labels=0, diff_lines=0, reasons=1, notes=0),
 )
-"""From everything to the verdict alone. Each rung gives up what is needed least: long answers, then better cases, class
-movement and diffs, then approved lineages, then rows of failures. Counts are exact on every rung."""
+"""Levels of detail, from everything to the verdict alone. Each leaves out what is needed least: long answers, then
+better cases, class changes and diffs, then approved lineages, then rows of failures. Counts are exact on every
+level."""
 
 _TELLING = (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED)
-"""Verdicts whose title says more than the sentence under it."""
+"""Verdicts whose title says more than the sentence below it."""
 _QUIET = (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
 
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses that only the shell knows; ``None`` is left out."""
+    """Addresses that only the shell knows. ``None`` is left out."""
 
     report: str | None = None
     rerun: str | None = None
@@ -66,7 +67,7 @@ NO_LINKS = Links()
 
 
 def markdown(scorecard: Scorecard, limits: Limits = COMMENT, links: Links = NO_LINKS) -> str:
-    """Yields the whole scorecard in at most ``limits``: the verdict first, then why, then what is needed to act."""
+    """Returns the scorecard within ``limits``: the verdict first, then why, then what is needed to act."""
 
     def parts(detail: Detail, shortened: bool) -> Iterator[str]:
         yield f"{MARKER} {scorecard.head.sha} -->\n{headline(scorecard)}"
@@ -78,8 +79,7 @@ def markdown(scorecard: Scorecard, limits: Limits = COMMENT, links: Links = NO_L
 
 
 def fitted(parts: Callable[[Detail, bool], Iterable[str]], limits: Limits) -> str:
-    """Returns the parts on the highest rung of the ladder on which they fit; they are told whether they are
-    shortened."""
+    """Returns the parts at the highest level of detail that fits. ``parts`` is told whether it is shortened."""
     for rung, detail in enumerate(LADDER):
         text = _joined(parts(detail, rung > 1), limits)
         if text is not None:
@@ -88,8 +88,8 @@ def fitted(parts: Callable[[Detail, bool], Iterable[str]], limits: Limits) -> st
 
 
 def _joined(parts: Iterable[str], limits: Limits) -> str | None:
-    """Returns the parts with blank lines between, or ``None`` as soon as they can't fit: no rung costs more than its
-    limit."""
+    """Joins the parts with blank lines. Returns ``None`` as soon as they can't fit, so that no level costs more than
+    its limit."""
     kept: list[str] = []
     size = 0
     for part in parts:
@@ -102,7 +102,7 @@ def _joined(parts: Iterable[str], limits: Limits) -> str | None:
 
 
 def summary_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
-    """Why, what a person may do about it, and a row a lineage."""
+    """Yields the reasons, what a person may do, and a row for each lineage."""
     yield prose(scorecard.summary)
     if reasons := [reason for reason in scorecard.reasons if reason.sentence not in scorecard.summary]:
         yield reasons_list(reasons, detail)
@@ -113,7 +113,7 @@ def summary_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
 
 
 def detail_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
-    """Yields the lineages: open where something is to be done, folded where all is well."""
+    """Yields the lineages: unfolded if they need action, folded if all is well."""
     loud = [card for card in scorecard.lineages if card.status not in _QUIET]
     quiet = [card for card in scorecard.lineages if card.status in _QUIET]
     for card in loud[: detail.sections]:
@@ -128,8 +128,8 @@ def detail_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
 
 
 def full_title(scorecard: Scorecard) -> str:
-    """Returns the verdict with our name before it, and what was or could not be ruled out; the reasons of the other
-    verdicts stand right below."""
+    """Returns our name, the verdict, and what was or could not be ruled out. Reasons of other verdicts follow right
+    below."""
     telling = (scorecard.status in _TELLING or scorecard.clearance) and len(scorecard.title) <= HEADING_CHARACTERS
     title = scorecard.title if telling else verdict_words(scorecard.status, scorecard.lineages, scorecard.reasons)
     return title if title.startswith(NAME) else f"{NAME}: {title.replace(': ', ', ', 1)}"
@@ -141,7 +141,7 @@ def headline(scorecard: Scorecard) -> str:
 
 
 def overview(cards: Sequence[LineageCard], detail: Detail) -> str:
-    """Returns a row a lineage, worst first; what isn't shown is counted by verdict."""
+    """Returns a table with a row for each lineage, worst first. Rows that are left out are counted by verdict."""
     rows = [overview_row(card) for card in cards[: detail.rows]]
     shown = table(OVERVIEW_HEAD, "llrrrr", rows) if rows else ""
     rest = Counter(card.status for card in cards[detail.rows :])
@@ -153,7 +153,7 @@ def overview(cards: Sequence[LineageCard], detail: Detail) -> str:
 
 
 def what_clears_text(scorecard: Scorecard) -> str:
-    """Returns who accepted this, what an approving review would accept, or that the check only informs; empty
+    """Returns who accepted this, what an approving review would accept, or that the check only informs. Empty
     otherwise."""
     said = []
     if by := scorecard.clearance:
@@ -173,7 +173,8 @@ def what_clears_text(scorecard: Scorecard) -> str:
 
 
 def saved_text(spending: Spending) -> str:
-    """Planned calls that weren't made, and why: ``198 from the store, 600 not needed: the verdict was certain``."""
+    """Returns the planned calls that weren't made, and why: ``198 from the store, 600 not needed: the verdict was
+    certain``."""
     causes = (
         (spending.stored, "from the store"),
         (spending.identical, "identical in both arms"),
@@ -183,7 +184,8 @@ def saved_text(spending: Spending) -> str:
 
 
 def spending_text(spending: Spending) -> str:
-    """``402 of 1,200 planned calls (198 from the store, 600 not needed: the verdict was certain) · $0.41 of $2.00``."""
+    """Returns ``402 of 1,200 planned calls (198 from the store, 600 not needed: the verdict was certain) · $0.41 of
+    $2.00``."""
     if not spending.planned:
         return "nothing was called"
     calls = f"{spending.made:,} of {figures.plural(spending.planned, 'planned call')}"
@@ -195,20 +197,20 @@ def spending_text(spending: Spending) -> str:
 
 
 def link(text: str, address: str | None) -> str:
-    """Returns a link of ours, or the bare text where there is no web address."""
+    """Returns a link, or the bare text if there is no web address."""
     if address is None or not address.startswith(("https://", "http://")):
         return text
     return f'<a href="{entities(address)}">{text}</a>'
 
 
 def footer(scorecard: Scorecard, links: Links, *, shortened: bool) -> str:
-    """Returns which commits, how many calls, what it cost, where the rest is, how to run it again."""
+    """Returns the footer: commits, calls, cost, where the rest is, and how to re-run."""
     parts = [f"base {scorecard.base.sha[:7]} → head {scorecard.head.sha[:7]}"]
     parts.append(prose(spending_text(scorecard.spending)))
     if scorecard.seconds is not None:
         parts.append(figures.seconds(scorecard.seconds))
     if shortened:
-        parts.append("shortened to fit: counts are exact")
+        parts.append("shortened to fit; counts are exact")
     if links.report:
         parts.append(link("full report", links.report))
     if links.rerun:

@@ -1,4 +1,4 @@
-"""Where the marks of the plots go, in percent of the plot's width or height. The template draws them as SVG."""
+"""Positions of the marks of plots, in percent of the width or height. The template draws them as SVG."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.effects import Confusion, Effect
 from schemas.scorecard import LineageCard
 
 _EDGE = 3.0
-"""Room at both ends, so that a dot at 0 or 100 is whole."""
+"""Space at both ends, so that a dot at 0 or 100 is complete."""
 
 
 def _place(share: float) -> float:
@@ -21,7 +21,7 @@ def _place(share: float) -> float:
 
 @dataclass(frozen=True)
 class Strip:
-    """One row of the paired dot plot: both arms on a scale of 0 to 100 points, and where the candidate may truly be."""
+    """One row of the paired dot plot: both arms on a scale of 0 to 100 points, and the interval of the candidate."""
 
     baseline: float | None
     candidate: float | None
@@ -43,7 +43,7 @@ def strip(effect: Effect) -> Strip:
 
 
 TICKS = tuple((points, _place(points / 100)) for points in (0, 25, 50, 75, 100))
-"""Points and their places on the scale."""
+"""Ticks: points and their positions on the scale."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Move:
     tone: Tone
     label_left: bool
     label_below: bool
-    """On the side that the line doesn't come from."""
+    """The label is on the side away from the line."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class CostPlot:
 
     moves: tuple[Move, ...]
     x_ticks: tuple[tuple[float, float], ...]
-    """USD and place."""
+    """Ticks: USD and position."""
     y_ticks: tuple[tuple[int, float], ...]
-    """Points and place."""
+    """Ticks: points and position."""
     left_out: int
 
 
@@ -123,7 +123,7 @@ def _known(card: LineageCard) -> _Known | None:
 
 
 def _round_step(largest: float) -> float:
-    """A round fifth of an axis that holds ``largest`` with some room."""
+    """Returns a round fifth of an axis that fits ``largest`` with some space."""
     exact, size = largest * 1.05 / 5, 1e-6
     while True:
         for factor in (1, 2, 2.5, 5):
@@ -133,7 +133,7 @@ def _round_step(largest: float) -> float:
 
 
 def heat(confusion: Confusion) -> tuple[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], ...]]:
-    """Shades 0 … 6 of the cells of both matrices: the share of the row, so that rare classes show as well."""
+    """Returns shades 0 … 6 of the cells of both matrices, by share of the row, so that rare classes are visible too."""
 
     def shades(matrix: Sequence[Sequence[float]]) -> tuple[tuple[int, ...], ...]:
         return tuple(

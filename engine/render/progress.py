@@ -1,4 +1,4 @@
-"""What is shown while a run is under way."""
+"""Texts that are shown during a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Progress(Value):
-    """How far a run is. ``planned`` counts calls at most: a verdict that is certain earlier needs fewer."""
+    """Progress of a run. ``planned`` is the most calls; an early verdict needs fewer."""
 
     base_sha: str
     head_sha: str
@@ -31,7 +31,7 @@ class Progress(Value):
 
 
 def progress_of(prepared: Prepared, done: int, spent_usd: float | Decimal, budget_usd: Decimal) -> Progress:
-    """Returns how far a prepared run is after so many calls."""
+    """Returns the progress of a prepared run after this many calls."""
     plans = [entry.plan for entry in prepared.entries if entry.plan is not None]
     return Progress(
         base_sha=prepared.pull_request.base_sha,
@@ -58,12 +58,12 @@ def progress_line(progress: Progress) -> str:
 
 
 def notice(head_sha: str, heading: str, sentence: str) -> str:
-    """The comment where there is no verdict to show: ``heading`` with its sign, and why in plain words."""
+    """Returns the comment without a verdict: ``heading`` with its sign, and why in plain words."""
     return f"{MARKER} {head_sha} -->\n## {heading}\n\n{prose(sentence)}\n"
 
 
 def running(progress: Progress) -> str:
-    """The comment while the run is under way: what is measured and how far it is."""
+    """Returns the comment during a run: what is measured, and its progress."""
     names = [prose(name, 80) for name in progress.lineages[:10]]
     more = len(progress.lineages) - len(names)
     listed = ", ".join([*names, f"{more:,} more"] if more else names)

@@ -1,4 +1,4 @@
-"""What the layouts share: which cases are shown where, how an effect reads in words, what moved between classes."""
+"""Shared parts of the layouts: groups of cases, effects in words, changes between classes."""
 
 from __future__ import annotations
 
@@ -23,26 +23,28 @@ _POLICIES = {
     SlicePolicy.WATCH: " · watched",
 }
 _LISTED_WORDS = {EffectReading.CANT_TELL: "needs review"}
-"""Readings of slices that are judged case by case, not by their mean."""
+"""Words for slices that are judged case by case, not by their mean."""
 
 
 @dataclass(frozen=True)
 class CaseGroups:
-    """The cases of a lineage by how they read, the largest change first."""
+    """The cases of a lineage by result, with the largest change first."""
 
     worse: tuple[CaseEffect, ...]
     better: tuple[CaseEffect, ...]
     flaky: tuple[CaseEffect, ...]
     missing: tuple[CaseEffect, ...]
-    """Asked, but without a usable answer in both arms."""
+    """Cases that were asked, but lack a usable answer in one arm."""
     not_run: tuple[CaseEffect, ...]
-    """Their turn never came."""
+    """Cases that did not run."""
     same: tuple[CaseEffect, ...]
 
 
 def case_groups(card: LineageCard) -> CaseGroups:
-    """Protected cases first, then by the size of the change (of those that moved without certainty the drops first),
-    then in the test set's order."""
+    """Groups the cases. Protected cases come first, then the largest changes, then the test set's order.
+
+    Among uncertain changes, drops come first.
+    """
     by_reading: dict[str, list[CaseEffect]] = {}
     for case in card.cases:
         by_reading.setdefault(case.reading, []).append(case)
@@ -62,7 +64,8 @@ def case_groups(card: LineageCard) -> CaseGroups:
 
 
 def unsure_title(groups: CaseGroups) -> str:
-    """«8 cases changed, but not reliably: 6 down, 1 up, 1 the same on average»: what a mean that fell is made of."""
+    """Returns "8 cases changed, but not reliably: 6 down, 1 up, 1 the same on average". These cases make up a change of
+    the mean."""
     changes = [case.change or 0.0 for case in groups.flaky]
     down, up = sum(change < 0 for change in changes), sum(change > 0 for change in changes)
     even = len(changes) - down - up
@@ -71,14 +74,14 @@ def unsure_title(groups: CaseGroups) -> str:
 
 
 def moves_text(card: LineageCard) -> str:
-    """``13 / 5``: cases that scored higher and lower, as the reasons count them, whether or not each is certain."""
+    """Returns ``13 / 5``: cases that scored higher and lower, as the reasons count them, certain or not."""
     if not card.cases or card.overall is None or card.overall.change is None:
         return figures.NONE
     return f"{card.overall.better:,} / {card.overall.worse:,}"
 
 
 def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
-    """A sentence for each kind of case that has no answers to show, and for each unusual finish."""
+    """Returns a sentence for each kind of case without answers to show, and for each unusual finish."""
     said = []
     if groups.not_run:
         number = figures.plural(len(groups.not_run), "case")
@@ -100,15 +103,15 @@ def interval_text(effect: Effect) -> str:
 
 
 def change_text(effect: Effect | None) -> str:
-    """``+4.0 (+0.9 … +7.1)``: a change is never shown without its interval."""
+    """Returns ``+4.0 (+0.9 … +7.1)``: a change always has its interval."""
     if effect is None or effect.change is None:
         return figures.NONE
     return f"{figures.change(effect.change)} ({interval_text(effect)})"
 
 
 def effect_reading(effect: Effect) -> str:
-    """Returns an effect in words: ``no drop over 5 points``, ``worse · guarded``; ``too few cases: 90 more would
-    detect a 10-point drop`` where more cases are what is missing."""
+    """Returns an effect in words: ``no drop over 5 points``, ``worse · guarded``, or, if cases are missing, ``too few
+    cases: 90 more would detect a 10-point drop``."""
     words = READING_WORDS[effect.reading]
     if effect.policy is not SlicePolicy.AVERAGE:
         rose = (
@@ -127,7 +130,7 @@ def effect_reading(effect: Effect) -> str:
 
 
 def expected_text(expected: JsonValue) -> str:
-    """Returns what a case expects, as text: a label as it is, anything else as compact JSON."""
+    """Returns a case's expectation as text: a label unchanged, anything else as compact JSON."""
     return expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False)
 
 
@@ -164,7 +167,7 @@ def label_moves(confusion: Confusion) -> list[LabelMove]:
 
 
 def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) -> list[str]:
-    """Repetitions, flip rate, what could have been detected, which corrections were made, judge agreement, latency."""
+    """Returns sentences about repetitions, flip rate, detectable drops, corrections, judge agreement and latency."""
     checkpoints = figures.plural(confidence.looks, "checkpoint")
     said = [f"{checkpoints}, {confidence.repetitions:.1f} runs of each case in each arm on average."]
     if confidence.flip_rate is not None:
@@ -187,7 +190,7 @@ def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) 
 
 
 def cost_sentence(cost: CostEffect) -> str:
-    """Returns how the cost moved and why: «Each case costs 18% more: the prompt is 131 tokens longer …»; empty if it
+    """Returns how the cost changed and why: "Each case costs 18% more: the prompt is 131 tokens longer …". Empty if it
     didn't."""
     why = causes(cost.parts)
     if not why or cost.increase is None or abs(cost.increase) < 0.005:
@@ -196,7 +199,8 @@ def cost_sentence(cost: CostEffect) -> str:
 
 
 def diff_title(diff: PromptDiff) -> str:
-    """``Prompt diff: +6 −1 lines, +412 tokens``; where no line changes, which settings do: ``Settings: model``."""
+    """Returns ``Prompt diff: +6 −1 lines, +412 tokens``. If no line changes, names the settings that do: ``Settings:
+    model``."""
     if not diff.added and not diff.removed:
         named = ", ".join(name for name, _, _ in diff.settings[:5])
         return f"Settings: {named}" if named else "Prompt diff: no line"
@@ -207,7 +211,7 @@ def diff_title(diff: PromptDiff) -> str:
 
 
 def swapped(card: LineageCard) -> str:
-    """``offline-large → offline-small`` where the pull request swaps the model; else the model's name."""
+    """Returns ``offline-large → offline-small`` if the pull request swaps the model, else the model's name."""
     if not card.baseline_model or card.baseline_model == card.model:
         return card.model
     return figures.arrow(card.baseline_model, card.model)

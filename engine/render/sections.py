@@ -30,7 +30,7 @@ from schemas.scorecard import Confidence, LineageCard
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 READING_CHARACTERS = 24
-"""A longer reading takes several lines."""
+"""Characters from which a result takes several lines."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Detail:
     """How much to show: one of the steps by which a long comment is shortened. Numbers are upper limits."""
 
     rows: int
-    """Lineages in the overview."""
+    """Most lineages in the overview."""
     sections: int
     """Lineages without approval that get their own section."""
     folded: int
@@ -57,7 +57,7 @@ class Detail:
 
 
 def table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
-    """Returns a GFM table. ``align`` has a letter a column, ``l`` or ``r``; cells are already encoded."""
+    """Returns a GFM table. ``align`` has one letter for each column, ``l`` or ``r``. Cells are already encoded."""
     signs = {"l": "---", "r": "--:"}
     lines = [" | ".join(head), "|".join(signs[a] for a in align), *(" | ".join(row) for row in rows)]
     return "\n".join(f"| {line} |" if number != 1 else f"|{line}|" for number, line in enumerate(lines))
@@ -222,7 +222,7 @@ def confusion_part(confusion: Confusion, detail: Detail) -> str:
 
 
 def classes_part(card: LineageCard, detail: Detail) -> str:
-    """Returns what moved between classes, folded; empty without classes or if ``detail`` shows none."""
+    """Returns the changes between classes, folded. Empty without classes, or if ``detail`` shows none."""
     if not detail.labels or not (card.classes or card.confusion):
         return ""
     parts = [class_table(card.classes, detail)] if card.classes else []

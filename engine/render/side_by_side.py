@@ -1,4 +1,4 @@
-"""A prompt diff as rows of two columns: what went on the left, what came on the right."""
+"""Renders a prompt diff as rows of two columns: removed lines on the left, added ones on the right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words and signs of the layout. A sign never stands alone: the word is always beside it."""
+"""Words and signs of the layout. A sign always has its word beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.scorecard import LineageCard
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 Tone = Literal["good", "bad", "doubt", "calm"]
-"""What a colour may say."""
+"""The meanings of colors."""
 
 VERDICT_WORDS: dict[VerdictStatus, str] = {
     VerdictStatus.APPROVED: "approved",
@@ -22,9 +22,9 @@ VERDICT_WORDS: dict[VerdictStatus, str] = {
 
 
 def verdict_words(status: VerdictStatus, cards: Collection[LineageCard], reasons: Collection[Reason]) -> str:
-    """Returns the verdict of a whole pull request in a few words: those of its table, unless it has none to measure."""
+    """Returns the verdict on a pull request in a few words: those of its table, unless there is nothing to measure."""
     if status is VerdictStatus.NOT_APPLICABLE and any(reason.code is ReasonCode.ADOPTION for reason in reasons):
-        return "gates after merge"
+        return "active after merge"
     return "nothing to evaluate" if status is VerdictStatus.NOT_APPLICABLE and not cards else VERDICT_WORDS[status]
 
 
@@ -45,7 +45,7 @@ VERDICT_MARKS: dict[VerdictStatus, str] = {
     VerdictStatus.UNDERPOWERED: "≈",
     VerdictStatus.NOT_APPLICABLE: "–",
 }
-"""Signs that take the text's colour, for pages of our own."""
+"""Signs that take the text's color, for our own pages."""
 
 VERDICT_TONES: dict[VerdictStatus, Tone] = {
     VerdictStatus.APPROVED: "good",

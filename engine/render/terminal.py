@@ -1,4 +1,4 @@
-"""The scorecard for a terminal: the order of the comment, plain and readable at 80 columns, coloured where wanted."""
+"""Renders the scorecard for a terminal, in the order of the comment, readable at 80 columns, with optional colors."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 _STYLES: dict[Tone, str] = {"good": "green", "bad": "bold red", "doubt": "yellow", "calm": "default"}
 _MOST_CASES, _MOST_DIFF_LINES, _MOST_EFFECTS = 10, 40, 30
 _NARROW = 72
-"""Columns below which a table would squeeze names and words to nothing: then each row is a paragraph."""
+"""Width below which a table would be too narrow for names and words. Each row is then a paragraph."""
 
 
 def terminal(scorecard: Scorecard, width: int = 80, colour: bool = False) -> str:
-    """Returns the scorecard as text of at most ``width`` columns; escape sequences only with ``colour``, and only our
-    own."""
+    """Returns the scorecard as text of at most ``width`` columns. Only with ``colour`` has it escape sequences, and
+    only our own."""
     from rich.console import Console
 
     console = Console(
@@ -60,7 +60,7 @@ def terminal(scorecard: Scorecard, width: int = 80, colour: bool = False) -> str
 
 
 def _text(text: str, style: str = "", limit: int = 1_000) -> Text:
-    """Untrusted text; backticks are dropped and control characters are written out."""
+    """Returns untrusted text without backticks, and with control characters written out."""
     from rich.text import Text
 
     short = excerpt(text, limit)
@@ -86,7 +86,7 @@ def _table(head: Sequence[str], align: str, rows: Iterable[Sequence[Text]], widt
 
 
 def _paragraphs(head: Sequence[str], rows: Iterable[Sequence[Text]]) -> RenderableType:
-    """Returns the rows of a table one below the other: the name, then what the other columns say of it."""
+    """Returns the rows of a table as paragraphs: the name, then the text of the other columns."""
     from rich.console import Group
     from rich.padding import Padding
     from rich.text import Text
@@ -153,7 +153,7 @@ def _numbered(sentences: Iterable[str]) -> Iterator[RenderableType]:
 
 
 def _hanging(sign: str, text: Text) -> RenderableType:
-    """``text`` with the sign in a margin of its own, so that wrapped lines stay under the text."""
+    """Returns ``text`` with the sign in a margin, so that wrapped lines stay below the text."""
     from rich.table import Table
     from rich.text import Text
 
@@ -181,7 +181,7 @@ def _lineage(card: LineageCard, width: int) -> Iterator[RenderableType]:
         yield _cases(groups.worse, width)
         yield ""
     if groups.flaky:
-        telling = not quiet and not groups.worse  # what a mean that fell is made of
+        telling = not quiet and not groups.worse  # the cases that make up a drop of the mean
         yield _sentence(unsure_title(groups), "bold" if telling else "")
         if telling:
             yield _cases(groups.flaky, width)
@@ -240,7 +240,7 @@ def _cases(cases: Sequence[CaseEffect], width: int) -> RenderableType:
 
 
 def _graded(cases: Sequence[CaseEffect], width: int) -> RenderableType:
-    """Cases without an expectation: their answers are whole texts, which the other renderings show."""
+    """Renders cases without an expectation. Their answers are whole texts, which the other renderings show."""
     rows: list[tuple[Text, ...]] = [
         (
             _text(_name(case), limit=40),

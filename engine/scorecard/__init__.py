@@ -1,1 +1,1 @@
-"""From decisions and outcomes to the scorecard."""
+"""Builds the scorecard from decisions and outcomes."""

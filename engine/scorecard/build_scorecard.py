@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def measured_card(change: LineageChange, graded: Graded, result: ExperimentResult[Decision]) -> LineageCard:
-    """Returns the card of an experiment that ran, whether or not it came to a decision."""
+    """Returns the card of an experiment that ran, with or without a decision."""
     plan, decision = graded.plan, result.decision
     spending = result.spending
     spending = spending.model_copy(update={"judge_cost_usd": spending.judge_cost_usd + graded.cost_usd})
@@ -95,6 +95,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         ),
         content_digest=plan.digest,
     )
+    # People read numbers as results, even next to the word "error".
     return _without_figures(card) if status is VerdictStatus.ERROR else card
 
 
@@ -112,15 +113,17 @@ def _judge_origin(plan: Plan) -> str:
 
 
 def _without_figures(card: LineageCard) -> LineageCard:
-    """Returns the card of an error: nothing was decided, so that no score, change or cost may read as a result. What
-    stays is which cases gave no answer."""
+    """Returns the card of an error, without scores, changes or costs that could be read as a result.
+
+    The cases without an answer stay.
+    """
     nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence"))
     without = tuple(case for case in card.cases if case.reading in (CaseReading.MISSING, CaseReading.NOT_RUN))
     return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
 
 
 def _paired_usages(outcomes: Sequence[Outcome]) -> tuple[list[Usage], list[Usage]]:
-    """Usage by arm of the runs that both arms answered: what one arm alone was asked can't be compared."""
+    """Returns usage by arm, of the runs that both arms answered. Others can't be compared."""
     answered: dict[Arm, dict[tuple[int, int], Usage]] = {arm: {} for arm in Arm}
     for one in outcomes:
         if isinstance(one.result, Completion) and one.result.usage is not None:
@@ -135,8 +138,10 @@ def _classes(
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
     if change.config.use_case != UseCase.CLASSIFICATION or Arm.BASELINE not in plan.arms:
         return (), None
+    # Only classifications need this import.
     from evaluators.classification_report import classification_report
 
+    # The same cases as in the scores, so that the confusion matrix adds up to them.
     compared = {place for place, case in enumerate(cases) if case.change is not None and not case.added}
     labels, several = change.config.labels, change.config.multi_label
     return classification_report(plan.cases, outcomes, labels, compared=compared, several=several)
@@ -150,7 +155,7 @@ def unmeasured_card(
     plan: Plan | None = None,
     spending: Spending | None = None,
 ) -> LineageCard:
-    """The card of a lineage that was not or could not be measured; ``reasons`` say why."""
+    """Returns the card of a lineage that was not or could not be measured. ``reasons`` say why."""
     ordered = tuple(sorted(reasons, key=lambda reason: SEVERITY.index(reason.status)))
     status = combine([reason.status for reason in ordered])
     return LineageCard(
@@ -177,6 +182,7 @@ def _prompt_path(change: LineageChange) -> str:
 
 def _stopped(result: ExperimentResult[Decision]) -> Reason:
     error = result.stopped
+    # The type's name is compared so that this pure module needs no import of the runner's errors.
     code = ReasonCode.BUDGET if type(error).__name__ == "BudgetExceeded" else ReasonCode.MISSING_CELLS
     done = sum(isinstance(outcome.result, Completion) for outcome in result.outcomes)
     kept = f"; {done} of {result.spending.planned} planned answers are kept" if done else ""
@@ -184,10 +190,10 @@ def _stopped(result: ExperimentResult[Decision]) -> Reason:
     if cause is None:
         why = ""
     elif cause.error.kind in HOPELESS:
-        why = f"; {cause.count} {'call' if cause.count == 1 else 'calls'} ended so"
+        why = f"; {cause.count} {'call' if cause.count == 1 else 'calls'} failed this way"
     else:
         why = result.tries.said(result.experiment.settings)
-    return Reason(code=code, status=VerdictStatus.ERROR, sentence=f"Nothing was decided: {error}{why}{kept}.")
+    return Reason(code=code, status=VerdictStatus.ERROR, sentence=f"No verdict: {error}{why}{kept}.")
 
 
 def _origins(plan: Plan) -> dict[Arm, str]:
@@ -195,7 +201,7 @@ def _origins(plan: Plan) -> dict[Arm, str]:
 
 
 def _without_open_question(effect: Effect, *, early: bool) -> Effect:
-    """Marks what an early end left open as not needed: more cases are not what is missing."""
+    """Marks effects that an early end left open as not needed. They don't lack cases."""
     return (
         effect.model_copy(update={"reading": EffectReading.NOT_NEEDED})
         if early and effect.reading is EffectReading.CANT_TELL
@@ -211,7 +217,7 @@ def _baseline_model(plan: Plan) -> str | None:
 
 
 def _with_tokens(diff: PromptDiff | None, baseline: Sequence[Usage], candidate: Sequence[Usage]) -> PromptDiff | None:
-    """Mean tokens of the whole request, as the provider counted them."""
+    """Adds the mean tokens of the whole request to a diff, as the provider counted them."""
     if diff is None or not baseline or not candidate:
         return diff
     return diff.model_copy(
@@ -236,9 +242,10 @@ def scorecard(
     seconds: float | None = None,
     dry_run: bool = False,
 ) -> Scorecard:
-    """Returns the whole answer: the worst verdict counts, every reason is listed."""
+    """Returns the scorecard of the pull request. The worst verdict counts, and every reason is listed."""
     ordered = tuple(sorted(cards, key=lambda card: (SEVERITY.index(card.status), card.lineage, card.model)))
     status = combine([*(card.status for card in ordered), *(reason.status for reason in reasons)])
+    # A reason about the pull request as a whole, such as a changed workflow, holds it even if every prompt passes.
     lets_through = all(card.passes for card in ordered) and all(
         reason.status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE) for reason in reasons
     )

@@ -1,4 +1,4 @@
-"""What each arm said to each case, as the scorecard shows it."""
+"""The answers of both arms to each case, as the scorecard shows them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.gate.decision import CaseResult
 
 EXCERPT = 4_000
-"""Characters of an answer that the scorecard keeps; renderers cut further."""
+"""Most characters of an answer in the scorecard. Renderers shorten it further."""
 
 
 def case_effects(
@@ -25,8 +25,10 @@ def case_effects(
     metric: str | None,
     added: Sequence[bool],
 ) -> tuple[CaseEffect, ...]:
-    """Returns one entry for each case, in the test set's order. ``metric``: the overall score; ``added``: cases that
-    only the head has."""
+    """Returns one entry for each case, in the test set's order.
+
+    ``metric`` is the overall score. ``added`` marks cases that only the head has.
+    """
     by_cell: Mapping[tuple[int, Arm], list[Outcome]] = _by_case(outcomes)
     return tuple(
         CaseEffect(
@@ -49,7 +51,7 @@ def case_effects(
 
 
 def finishes(outcomes: Iterable[Outcome]) -> dict[str, tuple[int, int]]:
-    """Returns how many answers of (baseline, candidate) were truncated, refused, filtered, empty or are missing."""
+    """Returns how many answers of (baseline, candidate) were truncated, refused, filtered, empty or missing."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for outcome in outcomes:
         result = outcome.result
@@ -79,7 +81,7 @@ def _by_case(outcomes: Iterable[Outcome]) -> dict[tuple[int, Arm], list[Outcome]
 
 
 def _answers(outcomes: Sequence[Outcome], metric: str | None) -> tuple[Answer, ...]:
-    """Equal answers with equal scores together, the most frequent first: their mean is the case's score."""
+    """Groups equal answers with equal scores, the most frequent first. Their mean is the case's score."""
     given = Counter((_text(outcome), _score(outcome, metric)) for outcome in outcomes)
     return tuple(
         Answer(text=text, count=count, of=len(outcomes), score=score) for (text, score), count in given.most_common()

@@ -20,16 +20,17 @@ from schemas.scorecard import LineageCard
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 SPOKEN = 3
-"""Lineages that the summary speaks of, and reasons of one lineage."""
+"""Most lineages in the summary, and most reasons of one lineage."""
 QUOTED = 60
-"""Characters of an answer in a sentence."""
+"""Most characters of an answer in a sentence."""
 NOTEWORTHY = 0.01
-"""A smaller change of the cost is not worth a word."""
+"""Smaller changes of the cost are not mentioned."""
 
 
 def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
     """Returns one line of plain text: the verdict, and the worst lineage's first reason or what was ruled out."""
     of_worst = [card for card in cards if card.status is status]
+    # With a single worst prompt, the title has room for its reason. With several, it lists them.
     if len(of_worst) == 1:
         name = of_worst[0].lineage
         said = _brief(of_worst[0])
@@ -47,8 +48,7 @@ def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence
 
 
 def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
-    """Returns what a product manager would say, a sentence for the pull request and one for each of the worst
-    lineages."""
+    """Returns the summary in plain words: a sentence for the pull request, and one for each of the worst lineages."""
     sentences = [reason.sentence for reason in reasons]
     approved = [card for card in cards if card.status is VerdictStatus.APPROVED]
     others = [card for card in cards if card.status is not VerdictStatus.APPROVED]
@@ -66,15 +66,15 @@ def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
 def explained(
     reasons: Sequence[Reason], cost: CostEffect, cases: Sequence[CaseEffect], labels: Collection[str]
 ) -> tuple[Reason, ...]:
-    """Returns the reasons with what only the whole run knows: why the cost rose, which label took another's place, and
-    what is said where everything fails."""
+    """Returns the reasons with details of the whole run: why the cost rose, which label replaced another, and an
+    example answer if everything fails."""
     said = {case.id: swap for case in cases if (swap := _swap(case, labels))}
     failure = next((told for case in cases if (told := _failure(case))), "")
     return tuple(_explained(reason, causes(cost.parts), said, failure) for reason in reasons)
 
 
 def with_cause(reason: Reason, failures: Failures, settings: RunConfig) -> Reason:
-    """The reason with what most of the missing answers have in common, where it is about them."""
+    """Returns the reason with the most frequent cause of the missing answers, if it is about them."""
     cause = next(iter(failures.causes()), None)
     if reason.code is not ReasonCode.MISSING_CELLS or cause is None:
         return reason
@@ -91,12 +91,13 @@ def _explained(reason: Reason, why: str, swaps: Mapping[str, str], failure: str)
     elif reason.code in (ReasonCode.MUST_PASS, ReasonCode.GUARD, ReasonCode.FORBIDDEN, ReasonCode.PROTECTED):
         for case in reason.cases[: reason_text.NAMED]:
             if case in swaps:
+                # Once only: an id may occur again in the quoted answer.
                 sentence = sentence.replace(f"`{case}`", f"`{case}` ({swaps[case]})", 1)
     return reason if sentence == reason.sentence else reason.model_copy(update={"sentence": sentence})
 
 
 def _swap(case: CaseEffect, labels: Collection[str]) -> str:
-    """«billing → refunds»: the answers given most often. Empty where they agree or one isn't a label."""
+    """Returns "billing → refunds", the most frequent answers. Empty if they agree or one isn't a label."""
     most = [max(said, key=lambda answer: answer.count).text for said in (case.baseline, case.candidate) if said]
     if len(most) < 2 or most[0] == most[1] or most[0] not in labels:
         return ""
@@ -104,7 +105,7 @@ def _swap(case: CaseEffect, labels: Collection[str]) -> str:
 
 
 def _failure(case: CaseEffect) -> str:
-    """«`t-7` expects “refunds”, the candidate says “Label: refunds”»; empty for a case without an answer."""
+    """Returns "`t-7` expects “refunds”, the candidate says “Label: refunds”". Empty for a case without an answer."""
     if not case.candidate:
         return ""
     said = _quoted(max(case.candidate, key=lambda answer: answer.count).text)
@@ -115,13 +116,13 @@ def _failure(case: CaseEffect) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Returns a foreign text in a sentence: short, on one line, and nothing of it set as code."""
+    """Returns an untrusted text for a sentence: short, on one line, without code marks."""
     line = " ".join(text[: 4 * QUOTED].split()).replace("`", "'")
     return f"“{line if len(line) <= QUOTED else line[: QUOTED - 1] + '…'}”"
 
 
 def _brief(card: LineageCard) -> str:
-    """Returns the first reason in a few words, as they stand after the lineage's name and a comma."""
+    """Returns the first reason in a few words, to follow the lineage's name and a comma."""
     shown = next((reason for reason in card.reasons if reason.status is card.status), None)
     if shown is None:
         return _bare(card.headline)
@@ -129,7 +130,7 @@ def _brief(card: LineageCard) -> str:
 
 
 def _phrase(reason: Reason, card: LineageCard) -> str:
-    """A reason in a few words that can follow «but»; empty for reasons that have only their sentence."""
+    """Returns a reason in a few words, to follow "but". Empty for reasons that have only their sentence."""
     effect = _effect(reason, card)
     metric = reason.metric if reason.metric in [effect.metric for effect in card.metrics[1:]] else None
     match reason.code:
@@ -148,7 +149,7 @@ def _phrase(reason: Reason, card: LineageCard) -> str:
 
 
 def _effect(reason: Reason, card: LineageCard) -> Effect | None:
-    """Returns the effect that a reason speaks of."""
+    """Returns the effect that a reason is about."""
     overall = [] if card.overall is None else [card.overall]
     for effect in (*overall, *card.slices, *card.metrics):
         if effect.slice == reason.slice and reason.metric in (None, effect.metric):
@@ -168,7 +169,7 @@ def _of_card(card: LineageCard) -> str:
 
 
 def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
-    """Returns what is good about a lineage that is blocked all the same; empty where nothing is."""
+    """Returns what is good about a lineage that is blocked anyway. Empty if nothing is."""
     overall = card.overall
     if overall is None or overall.change is None:
         return ""
@@ -176,6 +177,7 @@ def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
         return f"is better on average ({figures.change(overall.change)} points)"
     if overall.reading is not EffectReading.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
         return "may be better on average"
+    # Without proof in either direction, nothing good is claimed about a blocked prompt.
     return "is not worse" if overall.reading is EffectReading.SAME else ""
 
 
@@ -191,7 +193,7 @@ def _of_approved(card: LineageCard) -> str:
     elif reason_text.adapted(overall) and overall.interval is not None and overall.interval.low is not None:
         worst = figures.points(max(-overall.interval.low, 0.0))
         cases = reason_text.count(overall.cases, "case")
-        said = f"is not worse as far as its {cases} can tell (at worst {worst} points lower)"
+        said = f"is not worse, as far as its {cases} can detect (at worst {worst} points lower)"
     else:
         said = "is not worse"
     increase = card.cost.increase if card.cost else None
@@ -201,7 +203,7 @@ def _of_approved(card: LineageCard) -> str:
 
 
 def _without_name(sentence: str, lineage: str) -> str:
-    """Returns the sentence without the lineage's name, where it begins with it."""
+    """Returns the sentence without the lineage's name at its beginning."""
     return sentence.removeprefix(f"{lineage}: ")
 
 

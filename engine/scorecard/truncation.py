@@ -1,5 +1,7 @@
-"""Answers that were cut off or say nothing, and whose doing it is: they score 0 in both arms alike, so that a verdict
-on the prompt may be one on a limit."""
+"""Warns of answers that were cut off or empty, and names the likely limit.
+
+They score 0 in both arms, so a verdict on the prompt may really be one on a limit.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def cut_off(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Finding, ...]:
-    """A warning for each arm with answers that were cut off, and for each with empty ones."""
+    """Returns a warning for each arm with truncated answers, and for each with empty ones."""
     counts: dict[Arm, Counter[Finish]] = {arm: Counter() for arm in plan.arms}
     for outcome in outcomes:
         if isinstance(outcome.result, Completion):
@@ -35,7 +37,7 @@ def cut_off(outcomes: Iterable[Outcome], plan: Plan) -> tuple[Finding, ...]:
             found.append(
                 Finding(
                     what=f"{empty:,} {of} were empty; they score 0",
-                    hint="look at the prompt and the model's reasoning settings: what is only thought is no answer",
+                    hint="check the prompt and the model's reasoning settings; reasoning alone is not an answer",
                 )
             )
     return tuple(found)
@@ -46,7 +48,7 @@ def _limit(arm: Arm, plan: Plan) -> str:
     limits = {request.parameters.max_tokens for request in plan.arms[arm].requests if request is not None}
     limit = next(iter(limits)) if len(limits) == 1 else None
     if limit is None:
-        return "a limit of the provider's or the model's own: no max_tokens is set"
+        return "a limit of the provider or the model, since no max_tokens is set"
     if limit == model.default_limit and model.parameters.max_tokens is None:
         return f"max_tokens {limit:,}, our default for {model.provider}, whose API requires a limit"
     return f"max_tokens {limit:,}"

@@ -415,7 +415,7 @@ def possible_drop() -> Scorecard:
 
 def error() -> Scorecard:
     """Could not be measured."""
-    sentence = "OpenAI refused 38 of 200 baseline calls; nothing was decided."
+    sentence = "OpenAI refused 38 of 200 baseline calls, so there is no verdict."
     card = lineage(
         status=VerdictStatus.ERROR,
         passes=False,
@@ -465,7 +465,7 @@ def adoption() -> Scorecard:
     sentence = "There is no promptverdict.yaml at base yet: this pull request adds it, and the next one is measured."
     return _quiet(
         VerdictStatus.NOT_APPLICABLE,
-        "gates after merge",
+        "active after merge",
         sentence,
         True,
         Reason(code=ReasonCode.ADOPTION, status=VerdictStatus.NOT_APPLICABLE, sentence=sentence),

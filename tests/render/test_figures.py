@@ -178,7 +178,7 @@ def close(one, other):
 
 
 def levels_are_known(name, text, card):
-    """Every «86.3 → 74.0» is the score of a slice, of a class or of a case, and every «from 86.3 to 74.0» of a slice."""
+    """Every “86.3 → 74.0” is the score of a slice, of a class or of a case, and every “from 86.3 to 74.0” of a slice."""
     pairs = [(effect["baseline"], effect["candidate"]) for effect in effects_of(card)]
     said = re.findall(rf"from {FIGURE} to {FIGURE}", text)
     assert all(any(close(number(b), x) and close(number(c), y) for x, y in pairs) for b, c in said), (name, said)
@@ -200,7 +200,7 @@ def levels_are_known(name, text, card):
 
 
 def intervals_are_known(name, text, effects):
-    """Every «−12.3 (−20.1 … −4.0)» and «−12.3, interval −20.1 … −4.0» is that of one slice, and holds its change."""
+    """Every “−12.3 (−20.1 … −4.0)” and “−12.3, interval −20.1 … −4.0” is that of one slice, and holds its change."""
     for change, low, high in re.findall(rf"{SIGNED}(?: points)?(?: \(|, interval ){SIGNED} … {SIGNED}", text):
         found = [number(part) for part in (change, low, high)]
         assert found[1] <= found[0] <= found[2], (name, found)

@@ -43,7 +43,7 @@ def blocked(*reasons, **changed):
 def test_an_approval_says_what_it_ruled_out_in_the_title_and_why_no_less_in_the_summary():
     assert title(APPROVED, [approved()], ()) == "approved: no drop over 7.7 points"
     assert summary([approved()], ()) == (
-        "`outreach` is not worse as far as its 208 cases can tell (at worst 2.0 points lower)."
+        "`outreach` is not worse, as far as its 208 cases can detect (at worst 2.0 points lower)."
     )
     written = approved(overall=overall(margin_written=True))
     assert summary([written], ()) == "`outreach` is not worse."
@@ -119,9 +119,9 @@ def test_a_lineage_is_named_once():
 
 def test_the_pull_request_that_installs_us_says_when_it_gates():
     adopted = reason(ReasonCode.ADOPTION, VerdictStatus.NOT_APPLICABLE)
-    assert title(VerdictStatus.NOT_APPLICABLE, [], (adopted,)) == "gates after merge"
-    card = scorecard(status=VerdictStatus.NOT_APPLICABLE, title="gates after merge", reasons=(adopted,))
-    assert full_title(card) == "Prompt Verdict: gates after merge"
+    assert title(VerdictStatus.NOT_APPLICABLE, [], (adopted,)) == "active after merge"
+    card = scorecard(status=VerdictStatus.NOT_APPLICABLE, title="active after merge", reasons=(adopted,))
+    assert full_title(card) == "Prompt Verdict: active after merge"
 
 
 def test_nothing_to_evaluate_is_said_once():

@@ -162,7 +162,7 @@ def test_a_block_without_a_certain_case_shows_the_cases_that_its_mean_is_made_of
 
 
 def test_the_overview_counts_what_the_reasons_count():
-    """«8 cases scored lower» and «0 / 0» stood beside each other."""
+    """“8 cases scored lower” and “0 / 0” stood beside each other."""
     fell = effect(slice=None, change=-0.1, better=1, worse=8)
     card = moved(*[-1.0] * 8).model_copy(update={"overall": fell})
     assert moves_text(card) == "1 / 8"
