@@ -1,1 +1,1 @@
-"""Output and expectation in, Score out."""
+"""Evaluators: turn an output and an expectation into scores."""

@@ -1,7 +1,7 @@
-"""The form of an answer, whatever it says: what a program that reads the answers depends on and no score shows.
+"""The form of an answer, independent of its content: programs that read answers depend on it, and scores ignore it.
 
-Scores forgive what people forgive: a label inside a sentence, a code fence, a zero-width character. A program that
-reads the answers does not. Case, blanks and punctuation at the ends are no part of the form.
+Scores are lenient with a label inside a sentence, a code fence or a zero-width character. A program that reads the
+answers is not. Case, blanks and punctuation at the ends are not part of the form.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from evaluators.text import INVISIBLE, one_line, without_fence, without_reasonin
 from schemas.outcomes import Completion
 
 MAX_PARTS = 200
-"""Keys and types of one answer that are compared."""
+"""Most keys and types of one answer that are compared."""
 MAX_TAGS = 20
 FEW_WORDS = 4
-"""Up to so many words on one line are an entry, not a sentence."""
+"""Most words of one line that count as an entry, not a sentence."""
 SHORT = 400
-"""Characters up to which a text may be a label with something around it, or a list of labels."""
+"""Most characters of a label with text around it, or of a list of labels."""
 _EDGES = " \t\r\n.!。！"
 _MARKUP = re.compile(r"[*_`~\"'“”«»‘’()\[\]#>-]+")
 _NAMED = re.compile(r"\s*([\w ]{1,30}?)\s*(?::|=>|=|->|→)\s*(?!//)\S")
@@ -33,22 +33,22 @@ _TAG = re.compile(r"<([A-Za-z][\w-]{0,30})>")
 
 @dataclass(frozen=True, slots=True)
 class AnswerForm:
-    """One answer's form, in words."""
+    """The form of one answer, in words."""
 
     kind: str
-    """“a text”, “JSON: an object”."""
+    """The kind: “a text”, “JSON: an object”."""
     traits: frozenset[str] = frozenset()
-    """What else is true of all of it: “in a code fence”."""
+    """Other properties of the whole answer: “in a code fence”."""
     types: frozenset[str] = frozenset()
-    """What its JSON holds: “with a number at `total`”. Null is of every type."""
+    """Properties of its JSON: “with a number at `total`”. Null has every type."""
     keys: frozenset[str] = frozenset()
     """Paths of the keys of its JSON: ``total``, ``items[].price``."""
     objects: frozenset[str] = frozenset()
-    """Paths of the objects that hold keys; the empty path is the answer itself."""
+    """Paths of the objects that contain keys. The empty path is the answer itself."""
 
 
 class FormReader:
-    """Tells the form of answers. ``labels`` of a classification tell a bare label from other short texts."""
+    """Reads the form of answers. The ``labels`` of a classification distinguish a bare label from other short texts."""
 
     def __init__(self, labels: Sequence[str] = ()) -> None:
         self._labels = {_plain(label) for label in labels}
@@ -91,7 +91,7 @@ class FormReader:
         return ("a few words" if few else "a text"), None
 
     def _labelled(self, body: str, plain: str, traits: set[str]) -> str:
-        """Returns how a short text that is no bare label gives one."""
+        """Returns how a short text that is not a bare label contains one."""
         members = [part for part in _SEPARATORS.split(body) if part.strip()]
         if len(members) > 1 and all(one_line(part).strip(_EDGES) in self._folded for part in members):
             traits |= {
@@ -107,7 +107,7 @@ class FormReader:
 
 
 def _plain(text: str) -> str:
-    """Without case, blanks and punctuation at the ends, invisible characters and Unicode forms."""
+    """Returns a text without case, blanks and punctuation at the ends, invisible characters and Unicode forms."""
     seen = text if text.isascii() else INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
     return " ".join(seen.strip(_EDGES).casefold().split())
 
@@ -126,19 +126,19 @@ def _traits(body: str, inside: str) -> Iterator[str]:
 
 
 def _hides(text: str) -> bool:
-    """Returns whether characters without a glyph stand in or beside Latin, Greek or Cyrillic words. Emoji hold some,
-    and other scripts need some."""
+    """Returns whether invisible characters are in or beside Latin, Greek or Cyrillic words. Emoji and other scripts
+    need some."""
     for found in INVISIBLE.finditer(text):
         left, right = text[: found.start()][-1:], text[found.end() : found.end() + 1]
         if "\ufe00" <= found[0] <= "\ufe0f":
-            right = ""  # a variation selector belongs to what is before it
+            right = ""  # a variation selector belongs to the character before it
         if any(side.isalpha() and side < "\u0530" for side in (left, right)):
             return True
     return False
 
 
 def _restyled(text: str) -> bool:
-    """Returns whether letters or digits only look like others: full width, mathematical, circled, ligatures."""
+    """Returns whether letters or digits have a styled form: full width, mathematical, circled, ligatures."""
     return any(
         "\uff10" <= character <= "\uff5a"
         or "\U0001d400" <= character <= "\U0001d7ff"

@@ -1,9 +1,10 @@
-"""Does a judge grade as people do? A judge that doesn't, or isn't known to, takes no part in a verdict.
+"""Compares a judge's grades with people's. A judge decides only if it is known to agree with them.
 
-Agreement is Cohen's kappa with quadratic weights (Cohen 1968, Psychological Bulletin 70): 1 is perfect, 0 what chance
-gives. In moments, which hold for the half grades of averaged calls too: κ = 1 − Σ(j − p)² / (Σj² + Σp² − 2 Σj Σp / n).
-A judge is calibrated when, on every dimension and at least 30 answers, κ ≥ 0.6 ("substantial", Landis & Koch 1977), the
-one-sided 95% lower bound of κ (jackknife) is ≥ 0.4, and 90% of the grades are within one of the person's.
+Agreement is Cohen's kappa with quadratic weights (Cohen 1968, Psychological Bulletin 70): 1 is perfect, 0 is chance.
+Written with moments, which also work for the half grades of averaged calls: κ = 1 − Σ(j − p)² / (Σj² + Σp² − 2 Σj Σp /
+n). A judge is calibrated if three conditions hold on every dimension, with at least 30 answers. κ is at least 0.6
+("substantial", Landis & Koch 1977). The one-sided 95% lower bound of κ (jackknife) is at least 0.4. And 90% of the
+grades are within one of the person's.
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ Z_95 = 1.6448536269514722
 
 
 class Agreement(Value):
-    """How a judge's grades and people's agree on one dimension; ``None``: there is nothing to tell it by."""
+    """Agreement of a judge and people on one dimension. ``None``: there is too little data."""
 
     pairs: int
     exact: float | None
-    """Share of grades that are the person's, or half a grade away where the two calls differ."""
+    """Share of grades equal to the person's, or half a grade away if the two calls differ."""
     within_one: float | None
     kappa: float | None
-    """``None`` as well when judge and people give one and the same grade to everything: that can be chance."""
+    """``None`` also if judge and people give everything the same grade, which may be chance."""
     kappa_bound: float | None
     """One-sided 95% lower bound."""
 
@@ -54,24 +55,24 @@ class Agreement(Value):
 
 
 class Calibration(Value):
-    """A judge against people, by dimension."""
+    """The agreement of a judge with people, by dimension."""
 
     dimensions: dict[str, Agreement]
     missing: int = 0
-    """Answers that the judge gave no grades to."""
+    """Number of answers without grades by the judge."""
     problem: str = ""
-    """Why not, of the first one."""
+    """Why the first of them has no grades."""
 
     @property
     def calibrated(self) -> bool:
-        """Whether the judge's metrics may gate: it agrees on every dimension, and hardly ever fails to grade."""
+        """Whether the judge's metrics may gate: it agrees on every dimension and rarely fails to grade."""
         most = max((agreement.pairs for agreement in self.dimensions.values()), default=0)
         graded = self.missing <= max(1, MAX_MISSING * (most + self.missing))
         return bool(self.dimensions) and graded and all(one.sufficient for one in self.dimensions.values())
 
     @property
     def agreement(self) -> float | None:
-        """Share of all grades on which the judge agrees with people (``Agreement.exact``), to be shown."""
+        """Share of all grades on which the judge agrees with people (``Agreement.exact``), for display."""
         graded = [(one.exact, one.pairs) for one in self.dimensions.values() if one.exact is not None]
         pairs = sum(count for _, count in graded)
         return sum(exact * count for exact, count in graded) / pairs if pairs else None
@@ -94,13 +95,13 @@ def agreement(judge: Sequence[float], people: Sequence[float]) -> Agreement:
 
 
 def weighted_kappa(judge: Sequence[float], people: Sequence[float]) -> float | None:
-    """Cohen's kappa with quadratic weights; ``None`` where all grades are one and the same, or there are none."""
+    """Returns Cohen's kappa with quadratic weights, or ``None`` if there are no grades or all are equal."""
     pairs = list(zip(judge, people, strict=True))
     return _kappa(_moments(pairs)) if pairs else None
 
 
 def _terms(judge: float, person: float) -> tuple[float, ...]:
-    """Returns what one pair adds to n, Σj, Σp, Σj², Σp² and Σ(j − p)²."""
+    """Returns the contribution of one pair to n, Σj, Σp, Σj², Σp² and Σ(j − p)²."""
     return (1.0, judge, person, judge * judge, person * person, (judge - person) ** 2)
 
 
@@ -115,7 +116,7 @@ def _kappa(moments: Sequence[float]) -> float | None:
 
 
 def _lower_bound(kappa: float | None, pairs: Sequence[tuple[float, float]]) -> float | None:
-    """κ − 1.645 · standard error, the error by leaving one pair out at a time."""
+    """Returns κ − 1.645 · standard error, with the standard error by leaving out one pair at a time."""
     n = len(pairs)
     if kappa is None or n < 2:
         return None
@@ -132,9 +133,9 @@ def _lower_bound(kappa: float | None, pairs: Sequence[tuple[float, float]]) -> f
 
 
 async def calibrate(judge: RubricJudge, answers: Sequence[LabelledAnswer], ask: Ask) -> Calibration:
-    """Has ``judge`` grade the sample answers, as it grades in a run, and compares with the people's grades.
+    """Lets ``judge`` grade the sample answers as in a run, and compares with the people's grades.
 
-    All answers at once: ``ask`` limits how many calls are in flight. What it raises comes in an ExceptionGroup.
+    All answers are graded at once; ``ask`` limits the calls in flight. Its exceptions come in an ExceptionGroup.
     """
     cases = [TestCase(id=answer.id, inputs=answer.inputs, expected=answer.expected) for answer in answers]
     async with asyncio.TaskGroup() as group:

@@ -1,5 +1,6 @@
-"""Checks: deterministic rules on an output, of any use case. Texts are compared as written, but for ``contains`` and
-``not_contains``, which don't mind case, Unicode form, dashes and line breaks.
+"""Checks: deterministic rules on an output, for any use case.
+
+Texts are compared as written. Only ``contains`` and ``not_contains`` ignore case, Unicode form, dashes and line breaks.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from schemas.values import digest_of
 METRIC = "overall"
 
 Rule = Callable[[str], str]
-"""From an output to what is wrong with it; empty: nothing."""
+"""Takes an output and returns what is wrong with it; empty if nothing is."""
 
 
 class Checks:
-    """One metric of kind ``check`` for each, 1 or 0. With ``overall`` a first metric that is 1 when all pass.
+    """Checks of a lineage: one metric of kind ``check`` for each, 1 or 0.
 
-    Raises ConfigError for a check of no kind or of several, and for an expression or schema that can't be used.
+    With ``overall``, a first metric is 1 if all checks pass. Raises ConfigError for a check with no kind or several,
+    and for an unusable expression or schema.
     """
 
     asks: ClassVar = False
@@ -42,22 +44,22 @@ class Checks:
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """The overall metric, if it is wanted, and the checks in the order of the configuration."""
+        """The overall metric, if any, and the checks in the order of the configuration."""
         first = (MetricSpec(name=METRIC),) if self._overall else ()
         return (*first, *(MetricSpec(name=name, kind="check") for name, _ in self._rules))
 
     @property
     def version(self) -> str:
-        """The algorithm's number and a digest of the checks."""
+        """The version of the algorithm and a digest of the checks."""
         settings = [[check.model_dump(mode="json") for check in self._checks], self._overall]
         return f"checks-1-{digest_of(settings)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:  # noqa: ARG002 - checks expect nothing of a case
-        """Nothing: every case can be checked."""
+        """Returns ``None``: every case can be checked."""
         return None
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
-        """1 or 0 for each check."""
+        """Returns 1 or 0 for each check."""
         found = [(name, rule(output)) for name, rule in self._rules]
         scores = [Score(metric=name, value=float(not problem), reason=problem) for name, problem in found]
         if not self._overall:
@@ -69,7 +71,7 @@ class Checks:
 
 def rule_of(check: Check) -> Rule:
     """Returns the check as a function. Raises ConfigError."""
-    where = f"check «{check.name}»"
+    where = f"check “{check.name}”"
     kinds: dict[str, Callable[[], Rule]] = {
         "equals": lambda: _equals(check.equals or ""),
         "contains": lambda: _contains(check.contains or ""),
@@ -87,7 +89,7 @@ def rule_of(check: Check) -> Rule:
 
 
 def _refuse_pointless(check: Check, where: str) -> None:
-    """Raises ConfigError for a text with placeholders, and for a check that holds for every answer."""
+    """Raises ConfigError for a text with placeholders, and for a check that every answer passes."""
     texts = {"equals": check.equals, "contains": check.contains, "regex": check.regex}
     given = next(((kind, text) for kind, text in texts.items() if text is not None), None)
     kind, text = given or ("not_contains", check.not_contains)
@@ -95,7 +97,7 @@ def _refuse_pointless(check: Check, where: str) -> None:
         return
     if found := placeholder(text, any_name=kind != "not_contains"):
         raise ConfigError(
-            f"{where} looks for {found} itself: checks compare with the text as it is written",
+            f"{where} looks for the literal text {found}; checks don't fill in placeholders",
             hint="write the text, or compare with `expected` by use_case: classification or extraction",
         )
     if kind != "regex" and not one_line(text):
@@ -103,7 +105,7 @@ def _refuse_pointless(check: Check, where: str) -> None:
     if kind == "regex" and all(map(compile_pattern(text, where), _ANY_ANSWER)):
         raise ConfigError(
             f"the regex of {where} matches every answer, so it checks nothing",
-            hint="write what a right answer looks like; an empty answer fails anyway",
+            hint="describe a right answer; an empty answer fails anyway",
         )
 
 
@@ -117,19 +119,19 @@ _ANY_ANSWER = (
     "\u2026" * 40,
     "lorem ipsum " * 60,
 )
-"""Answers that have nothing in common."""
+"""Sample answers without anything in common."""
 
 
 def _equals(text: str) -> Rule:
-    return lambda output: "" if output.strip() == text.strip() else f"is not «{shown(text, 40)}»"
+    return lambda output: "" if output.strip() == text.strip() else f"is not “{shown(text, 40)}”"
 
 
 def _contains(text: str) -> Rule:
-    return lambda output: "" if contains(output, text) else f"does not contain «{shown(text, 40)}»"
+    return lambda output: "" if contains(output, text) else f"does not contain “{shown(text, 40)}”"
 
 
 def _not_contains(text: str) -> Rule:
-    return lambda output: f"contains «{shown(text, 40)}»" if contains(output, text) else ""
+    return lambda output: f"contains “{shown(text, 40)}”" if contains(output, text) else ""
 
 
 def _regex(pattern: str, where: str) -> Rule:

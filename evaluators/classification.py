@@ -44,7 +44,7 @@ class Classification:
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """The one metric."""
+        """The only metric."""
         return (MetricSpec(name=METRIC),)
 
     @property
@@ -65,7 +65,7 @@ class Classification:
         for text in texts:
             if self._reader.exactly(text) is None:
                 known = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
-                return finding(case, f"the label «{shown(text, 40)}» is not in the set", f"the labels are {known}")
+                return finding(case, f"the label “{shown(text, 40)}” is not in the set", f"the labels are {known}")
         return None
 
     def expected_labels(self, expected: JsonValue) -> frozenset[str]:
@@ -98,6 +98,7 @@ class Classification:
             reason = "" if right else f"expected {', '.join(sorted(expected))}, said {said}"
             return (Score(metric=METRIC, value=float(right), reason=reason, answer=answer),)
         given = set(reading.labels)
+        # Labels outside the set count as given, so listing everything doesn't pay.
         value = set_f1(len(given & expected), len(expected), len(given) + len(reading.strangers))
         parts = [
             ("missing", expected - given),
@@ -127,10 +128,10 @@ def _check_labels(labels: Sequence[str], *, several: bool) -> None:
         raise ConfigError("a label is blank", hint="give each label a name")
     same = [key for key, count in Counter(map(label_key, labels)).items() if count > 1]
     if same:
-        twins = " and ".join(f"«{label}»" for label in labels if label_key(label) == same[0])
+        twins = " and ".join(f"“{label}”" for label in labels if label_key(label) == same[0])
         raise ConfigError(
             f"the labels {twins} can't be told apart", hint="case, blanks, dashes and underscores are equal"
         )
     commas = [label for label in labels if several and "," in label]
     if commas:
-        raise ConfigError(f"the label «{commas[0]}» holds a comma, which separates several labels", hint="rename it")
+        raise ConfigError(f"the label “{commas[0]}” holds a comma, which separates several labels", hint="rename it")

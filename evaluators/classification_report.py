@@ -1,7 +1,7 @@
-"""Precision, recall and F1 by class, and who was taken for whom, of both arms.
+"""Precision, recall and F1 by class, and the confusion matrix, of both arms.
 
-Every case weighs the same: an answer counts 1 / repetitions. Only cases with an answer in both arms count, so that the
-two arms are compared on the same cases. Where there is nothing to divide by, the value is ``None``, never 0.
+Every case has the same weight: an answer counts 1 / repetitions. Only cases with answers in both arms count, so both
+arms are compared on the same cases. Where a division is impossible, the value is ``None``, never 0.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Counts = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class CaseAnswers:
-    """``Score.answer`` of every scored repetition of one case (``None``: no label was understood)."""
+    """``Score.answer`` of every scored repetition of one case. ``None``: no label was recognized."""
 
     expected: frozenset[str]
-    """As ``Classification.expected_labels`` gives it."""
+    """The result of ``Classification.expected_labels``."""
     baseline: tuple[str | None, ...]
     candidate: tuple[str | None, ...]
 
@@ -47,8 +47,10 @@ def classification_report(
     compared: Container[int],
     several: bool = False,
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
-    """Returns the report on a lineage's outcomes, as ``report_by_class`` gives it; ``cases`` are what the cells point
-    to, and ``compared`` are the places of those that its scores are made of."""
+    """Returns the report on a lineage's outcomes, like ``report_by_class``.
+
+    ``cases`` are those that the cells refer to. ``compared`` holds the indices of the cases that the scores use.
+    """
     part = Classification(labels, several=several)
     said: dict[tuple[int, Arm], list[str | None]] = {}
     for outcome in outcomes:
@@ -70,10 +72,10 @@ def classification_report(
 def report_by_class(
     labels: Sequence[str], cases: Sequence[CaseAnswers], *, several: bool = False
 ) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
-    """Returns one ClassEffect for each label, in order, and the confusion matrix; nothing where no case has both arms'
-    answers.
+    """Returns one ClassEffect for each label, in order, and the confusion matrix. Empty if no case has answers in both
+    arms.
 
-    With ``several`` labels a case, each class is counted against the rest, and there is no matrix (``None``).
+    With ``several`` labels per case, each class is counted against the rest, and the matrix is ``None``.
     """
     paired = [case for case in cases if (several or case.expected) and case.baseline and case.candidate]
     if not paired:
@@ -107,7 +109,7 @@ def report_by_class(
 
 
 def _given(labels: Sequence[str], answers: Sequence[tuple[str | None, ...]], *, several: bool) -> Counts:
-    """Cases × (labels and «no label»): the share of a case's answers that name the label."""
+    """Returns cases × (labels and "no label"): the share of a case's answers that name the label."""
     column = {label: position for position, label in enumerate(labels)}
     shares = np.zeros((len(answers), len(labels) + 1))
     for row, case in enumerate(answers):

@@ -1,4 +1,4 @@
-"""Extraction: does the JSON object in the answer hold what people expect, field by field?"""
+"""Scores extraction: compares the JSON object in the answer with the expectation, field by field."""
 
 from __future__ import annotations
 
@@ -33,21 +33,24 @@ def part(sources: EvaluatorSources) -> MetricGroup:
         raise ConfigError(
             "an extraction needs fields", hint="list them under `fields:`, or let `expected` be a map of fields"
         )
+    # A misspelled field name would score 1 in every case and hide regressions.
     if cases and (idle := unexpected(fields, (case.expected for case in cases))):
         known = sorted({name for case in cases if isinstance(case.expected, dict) for name in case.expected})
         near = get_close_matches(idle[0], known, 1)
         raise ConfigError(
-            f"no case says what the field «{idle[0]}» should be, so every answer would be right about it",
-            hint=f"did you mean {near[0]}?" if near else "add it to `expected` (`a.b` is b inside a), or drop its rule",
+            f"no case has an expected value for the field “{idle[0]}”, so every answer would be right",
+            hint=f"did you mean {near[0]}?"
+            if near
+            else "add it to `expected` (`a.b` is b inside a), or remove its rule",
         )
     return Extraction(fields)
 
 
 class Extraction:
-    """The metric ``fields``, the mean over the fields, then one metric for each field.
+    """The metric ``fields``, which is the mean over the fields, then one metric for each field.
 
-    A field that ``expected`` doesn't hold, or holds as null, must be absent or null in the answer. Fields without
-    a rule are not looked at. ``address.city`` is the city inside the address, unless a field has that very name.
+    A field that ``expected`` lacks, or has as null, must be absent or null in the answer. Fields without a rule are
+    ignored. ``address.city`` is the city inside the address, unless a field has that very name.
     """
 
     asks: ClassVar = False
@@ -58,30 +61,30 @@ class Extraction:
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """The mean first, then the fields in the order of the configuration."""
+        """The mean, then the fields in the order of the configuration."""
         return (MetricSpec(name=METRIC), *(MetricSpec(name=name, kind="field") for name in self.fields))
 
     @property
     def version(self) -> str:
-        """The algorithm's number and a digest of the rules."""
+        """The version of the algorithm and a digest of the rules."""
         rules = [[name, rule.model_dump(mode="json")] for name, rule in self.fields.items()]
         return f"extraction-2-{digest_of(rules)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
-        """Returns a case whose expectation isn't a map, names none of the fields, or breaks a field's rule."""
+        """Returns a finding if the expectation isn't a map, has none of the fields, or breaks a field's rule."""
         if not isinstance(case.expected, dict):
             what = "it expects nothing" if case.expected is None else "expected is not a map of fields"
             return finding(case, what, "write `expected: {field: value, …}`; `null` for a field that must be absent")
         if not any(holds(case.expected, name) for name in self.fields) and case.expected:
             names = ", ".join(list(self.fields)[:8])
-            return finding(case, "expected holds none of the lineage's fields", f"the fields are {names}")
+            return finding(case, "expected has none of the lineage's fields", f"the fields are {names}")
         for name, rule in self.fields.items():
             if problem := expectation_problem(rule, _lookup(case.expected, name)):
-                return finding(case, f"the field «{name}» {problem}", "change the expectation or the field's rule")
+                return finding(case, f"the field “{name}” {problem}", "change the expectation or the field's rule")
         return None
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
-        """Returns the mean and every field; an answer without a JSON object scores 0 on all."""
+        """Returns the mean and every field. An answer without a JSON object scores 0 on all of them."""
         reading = read_object(output)
         if not reading.found or not isinstance(reading.value, dict):
             return tuple(Score(metric=spec.name, value=0, reason=reading.problem) for spec in self.metrics)
@@ -90,6 +93,7 @@ class Extraction:
         results = {
             name: compare_field(rule, _lookup(expected, name), given[name]) for name, rule in self.fields.items()
         }
+        # Every field weighs the same, whatever its size.
         mean = sum(result.value for result in results.values()) / len(results)
         wrong = [f"{name} {result.reason}" for name, result in results.items() if result.reason]
         answer = json.dumps(given, ensure_ascii=False)
@@ -108,9 +112,10 @@ class Extraction:
 
 
 def rules_by_example(expectations: Iterable[JsonValue]) -> dict[str, FieldRule]:
-    """Rules for a lineage without `fields`: the keys of all expectations, compared by the type of their values.
+    """Returns rules for a lineage without `fields`: the keys of all expectations, compared by the type of their values.
 
-    Numbers by ``number``, lists by ``set``, everything else, and what differs in type, by ``normalised``.
+    Numbers are compared by ``number`` and lists by ``set``. Everything else, including mixed types, is compared by
+    ``normalised``.
     """
     kinds: dict[str, set[FieldKind]] = {}
     for expected in expectations:
@@ -133,8 +138,10 @@ def _only(kinds: set[FieldKind]) -> FieldKind:
 
 
 def unexpected(fields: Mapping[str, FieldRule], expectations: Iterable[JsonValue]) -> tuple[str, ...]:
-    """Returns the fields that no expectation holds, not even as null: whatever an answer says there, and mostly it says
-    nothing, would be right. A field that must be absent needs no expectation."""
+    """Returns the fields that no expectation contains, not even as null. Any answer would be right about them.
+
+    A field that must be absent needs no expectation.
+    """
     maps = [expected for expected in expectations if isinstance(expected, dict)]
     return tuple(
         name
@@ -144,17 +151,18 @@ def unexpected(fields: Mapping[str, FieldRule], expectations: Iterable[JsonValue
 
 
 def holds(fields: Mapping[str, JsonValue], name: str) -> bool:
-    """Returns whether the field is there, as a key or at the dotted path; null counts."""
+    """Returns whether the field exists, as a key or at the dotted path. Null counts."""
     return _found(fields, name) is not None
 
 
 def _lookup(fields: Mapping[str, JsonValue], name: str) -> JsonValue:
-    """Returns the field's value: the key itself, else the dotted path; ``None`` when there is none."""
+    """Returns the field's value: of the key itself, else at the dotted path, else ``None``."""
     found = _found(fields, name)
     return None if found is None else found[0]
 
 
 def _found(fields: Mapping[str, JsonValue], name: str) -> tuple[JsonValue] | None:
+    # A key with dots in its name comes before a path, so that existing data keeps its meaning.
     if name in fields:
         return (fields[name],)
     value: JsonValue = dict(fields)

@@ -1,4 +1,4 @@
-"""One extracted field against what people expect of it, each by its own rule."""
+"""Compares one extracted field with its expectation, each by its own rule."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_MEMBER_CHARACTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class FieldResult:
-    """How well a field matches, and what is wrong with it."""
+    """The score of a field, and what is wrong with it."""
 
     value: float
     reason: str = ""
@@ -30,15 +30,16 @@ RIGHT = FieldResult(1.0)
 
 
 def compare_field(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    """Returns the field's score in [0, 1]. ``None`` stands for a field that isn't there as for ``null``.
+    """Returns the field's score in [0, 1]. ``None`` means absent or ``null``.
 
-    The reason begins with ``missing`` (expected, not given), ``hallucinated`` (given, nothing expected) or ``wrong``.
+    The reason begins with ``missing`` (expected, not given), ``hallucinated`` (given, not expected) or ``wrong``.
     """
     if rule.kind is FieldKind.ABSENT:
         return RIGHT if _nothing(given) else FieldResult(0, f"hallucinated: {show(given)}, should be absent")
     if rule.kind is FieldKind.EXACT:
         if same_json(expected, given):
             return RIGHT
+    # Null, an absent field and an empty text all mean "no value" to people.
     elif _nothing(expected) and _nothing(given):
         return RIGHT
     if _nothing(given):
@@ -49,12 +50,12 @@ def compare_field(rule: FieldRule, expected: JsonValue, given: JsonValue) -> Fie
 
 
 def show(value: JsonValue, limit: int = 60) -> str:
-    """Returns a JSON value for a reason: short, on one line, texts as they are."""
+    """Returns a JSON value for a reason: short, on one line, texts unchanged."""
     return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), limit)
 
 
 def same_json(one: JsonValue, other: JsonValue) -> bool:
-    """Equality of JSON values: ``true`` is not 1, but 1 is 1.0; the order of keys doesn't matter."""
+    """Returns whether two JSON values are equal. ``true`` is not 1, but 1 is 1.0. The order of keys is ignored."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same_json(value, other[key]) for key, value in one.items())
     if isinstance(one, list) and isinstance(other, list):
@@ -63,15 +64,15 @@ def same_json(one: JsonValue, other: JsonValue) -> bool:
 
 
 def expectation_problem(rule: FieldRule, expected: JsonValue) -> str | None:
-    """Returns why ``expected`` can't be compared by ``rule``, if so."""
+    """Returns why ``expected`` can't be compared by ``rule``, or an empty text."""
     if _nothing(expected):
         return None
     if rule.kind is FieldKind.ABSENT:
         return "is absent by its rule, but the case expects a value"
     if rule.kind is FieldKind.NUMBER and read_number(expected) is None:
-        return f"is a number by its rule, but «{show(expected)}» is none"
+        return f"must be a number by its rule, but “{show(expected)}” is not"
     if rule.kind is FieldKind.DATE and (problem := read_date(expected).problem):
-        return f"is a date by its rule, but «{show(expected)}» is {problem}"
+        return f"must be a date by its rule, but “{show(expected)}” is {problem}"
     return None
 
 
@@ -84,7 +85,7 @@ def _wrong(expected: JsonValue, given: JsonValue, why: str = "") -> FieldResult:
 
 
 def _plain(value: JsonValue) -> str:
-    """Returns one spelling of a value for the forgiving comparisons; a key with null is as good as none."""
+    """Returns one spelling of a value for lenient comparisons. A key with null counts as absent."""
     if isinstance(value, str):
         return normalised(value)
     if isinstance(value, dict):
@@ -98,7 +99,7 @@ def _plain(value: JsonValue) -> str:
 
 
 def _exact(_rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    return _wrong(expected, given)  # the equal ones have left already
+    return _wrong(expected, given)  # equal values have already returned
 
 
 def _normalised(_rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
@@ -129,8 +130,9 @@ def _fuzzy(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResul
 
 
 def _similarity(one: str, other: str, threshold: float, limit: int = MAX_FUZZY_CHARACTERS) -> float:
-    """Normalised Indel similarity of the first ``limit`` characters (rapidfuzz); 0 when it is below ``threshold``."""
-    from rapidfuzz.distance import Indel  # 40 ms that most lineages don't need
+    """Returns the normalized Indel similarity of the first ``limit`` characters (rapidfuzz), or 0 if it is below
+    ``threshold``."""
+    from rapidfuzz.distance import Indel  # takes 40 ms to import, which most lineages don't need
 
     return float(Indel.normalized_similarity(one[:limit], other[:limit], score_cutoff=threshold))
 
@@ -141,6 +143,7 @@ def _set(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
     got = {spelling(member): member for member in _as_members(given)}
     missing, extra = _without(wanted, got), _without(got, wanted)
     common = len(wanted) - len(missing)
+    # Equal members are paired first. Only the rest needs the expensive comparison.
     if rule.match == "fuzzy" and missing and extra:
         partner = _match_fuzzily(missing[:MAX_FUZZY_MEMBERS], extra[:MAX_FUZZY_MEMBERS], rule.threshold)
         common += len(partner)
@@ -159,8 +162,9 @@ def _without(members: Iterable[str], taken: Collection[str]) -> list[str]:
 
 
 def _as_members(value: JsonValue) -> Sequence[JsonValue]:
-    """Returns the members of a list, of an enumeration in a text, or the value alone."""
+    """Returns the members of a list or of an enumeration in a text, or else the value alone."""
     if isinstance(value, str):
+        # The rarest separator wins: commas occur within members, line breaks hardly ever.
         separator = next((mark for mark in ("\n", ";", ",") if mark in value), ",")
         return [member.strip() for member in value.split(separator) if member.strip()]
     return [member for member in value if not _nothing(member)] if isinstance(value, list) else [value]
@@ -177,13 +181,15 @@ def _without_nulls(value: JsonValue) -> JsonValue:
 
 
 def _match_fuzzily(wanted: Sequence[str], got: Sequence[str], threshold: float) -> dict[str, str]:
-    """A largest one-to-one matching of members that are at least ``threshold`` similar (augmenting paths, Kuhn)."""
+    """Returns a largest one-to-one matching of members with at least ``threshold`` similarity (augmenting paths,
+    Kuhn)."""
     similar = {
         one: [other for other in got if _similarity(one, other, threshold, MAX_MEMBER_CHARACTERS) >= threshold]
         for one in wanted
     }
     taken_by: dict[str, str] = {}
 
+    # An augmenting path: a taken partner may move if its current match finds another one.
     def place(one: str, tried: set[str]) -> bool:
         for other in similar[one]:
             if other not in tried:

@@ -1,4 +1,4 @@
-"""Generation: graded by a rubric, else by the prompt file's own evaluators, else by checks alone."""
+"""Scores generated text by a rubric, else by the prompt file's own evaluators, else by checks alone."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.errors import ConfigError
 
 
 def part(sources: EvaluatorSources) -> MetricGroup:
-    """Returns what gives the overall score. Raises ConfigError where nothing scores the text."""
+    """Returns the group with the overall score. Raises ConfigError if nothing scores the text."""
     if sources.rubric is not None:
         return RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="overall")
     inline = sources.prompt.evaluators if sources.prompt is not None else ()

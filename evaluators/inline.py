@@ -1,8 +1,8 @@
-"""The evaluators that a GitHub prompt file brings along: ``string``, ``llm`` and ``uses: github/…``.
+"""Runs the evaluators of a GitHub prompt file: ``string``, ``llm`` and ``uses: github/…``.
 
-As github/gh-models runs them (cmd/eval), but for what a gate needs: a judge's choice must be a whole word of its
-reply, and the only one ("1" is not in "10"); a reply without a choice is no score instead of 0; a value may hold
-variables, and one that doesn't exist is an error; the completion stands between tags that it can't close.
+They work as in github/gh-models (cmd/eval), with these differences. A judge's choice must be the only one in its reply,
+as a whole word ("1" is not in "10"). A reply without a choice gives no score instead of 0. A value may contain
+variables, and an unknown one is an error. The completion is between tags that it can't close.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ METRIC = "overall"
 
 _VARIABLE = re.compile(r"\{\{\s*([\w.-]+)\s*\}\}")
 _STRING_KINDS = ("equals", "contains", "starts_with", "ends_with")
-"""The first that is set decides."""
+"""Rules of a string evaluator. The first one that is set counts."""
 _GRADES = ("of no use", "poor", "middling, or right in parts only", "good, with small flaws", "as good as it can be")
 _BUILT_IN = {
     "similarity": "Does the answer say the same as the reference? Facts count, wording doesn't; what the answer adds "
@@ -57,10 +57,10 @@ class _Single(Protocol):
 
 
 class InlineEvaluators:
-    """The metric ``overall``, the mean over the evaluators, then one metric for each.
+    """The metric ``overall``, which is the mean over the evaluators, then one metric for each.
 
-    The mean is missing when one of them is. ``gates`` is for those that ask a judge and for a mean that holds one.
-    Raises ConfigError for an evaluator that can't be run.
+    The mean is missing if one of them is. ``gates`` applies to those that ask a judge, and to a mean with one of them.
+    Raises ConfigError for an evaluator that can't run.
     """
 
     def __init__(self, evaluators: Sequence[InlineEvaluator], judge: ModelConfig | None, *, gates: bool) -> None:
@@ -72,18 +72,18 @@ class InlineEvaluators:
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """The mean first, then the evaluators in the order of the file."""
+        """The mean, then the evaluators in the order of the file."""
         singles = (MetricSpec(name=name, gates=self._gates or not single.asks) for name, single in self._singles)
         return (MetricSpec(name=METRIC, gates=self._gates or not self.asks), *singles)
 
     @property
     def version(self) -> str:
-        """The algorithm's number and a digest of the evaluators and of the judge, if one is asked."""
+        """The version of the algorithm and a digest of the evaluators, and of the judge if there is one."""
         return self._version
 
     @property
     def asks(self) -> bool:
-        """Whether one of them asks a judge."""
+        """Whether any of them asks a judge."""
         return any(single.asks for _, single in self._singles)
 
     @property
@@ -92,7 +92,7 @@ class InlineEvaluators:
         return all(single.ignores_case for _, single in self._singles)
 
     def problem(self, case: TestCase) -> Finding | None:
-        """A variable that the case doesn't have."""
+        """Returns a finding if the case lacks a variable."""
         return next((found for _, single in self._singles if (found := single.problem(case)) is not None), None)
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
@@ -109,11 +109,11 @@ class InlineEvaluators:
 
 
 def _single(one: InlineEvaluator, judge: ModelConfig | None) -> _Single:
-    where = f"evaluator «{one.name}»"
+    where = f"evaluator “{one.name}”"
     if any(getattr(one, kind) for kind in _STRING_KINDS):
         return _String(one)
     if one.uses is None and one.judge_prompt is None:
-        raise ConfigError(f"{where} has nothing to evaluate by", hint="give it `string:`, `llm:` or `uses:`")
+        raise ConfigError(f"{where} has no rule", hint="give it `string:`, `llm:` or `uses:`")
     if judge is None:
         raise ConfigError(
             f"{where} asks a judge, but none is configured", hint="name one under `judge:` of the lineage"
@@ -122,7 +122,8 @@ def _single(one: InlineEvaluator, judge: ModelConfig | None) -> _Single:
 
 
 class _String:
-    """``equals`` (exact), ``contains``, ``startsWith``, ``endsWith`` (whatever the case), without blanks around."""
+    """String rules: ``equals`` (exact), ``contains``, ``startsWith``, ``endsWith`` (ignoring case), without outer
+    blanks."""
 
     asks = False
 
@@ -146,7 +147,7 @@ class _String:
             "starts_with": loud.startswith(quiet),
             "ends_with": loud.endswith(quiet),
         }[self._kind]
-        reason = "" if right else f"the answer does not {_VERBS[self._kind]} «{shown(wanted, 60)}»"
+        reason = "" if right else f"the answer does not {_VERBS[self._kind]} “{shown(wanted, 60)}”"
         return Score(metric=self._name, value=float(right), reason=reason)
 
 
@@ -154,7 +155,7 @@ _VERBS = {"equals": "equal", "contains": "contain", "starts_with": "start with",
 
 
 class _BuiltIn:
-    """``github/similarity`` and its kin: one dimension, graded from 1 to 5."""
+    """Built-in evaluators such as ``github/similarity``: one dimension, graded from 1 to 5."""
 
     asks = True
     ignores_case = False
@@ -168,7 +169,7 @@ class _BuiltIn:
 
     def problem(self, case: TestCase) -> Finding | None:
         if self._aspect == "similarity" and case.expected is None:
-            return finding(case, f"the evaluator «{self._name}» needs an expected text", "give the case `expected`")
+            return finding(case, f"the evaluator “{self._name}” needs an expected text", "give the case `expected`")
         return None
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Score | EvaluatorFailure:
@@ -177,7 +178,7 @@ class _BuiltIn:
 
 
 class _Chooser:
-    """``llm``: a prompt of the user's own, whose reply is one of the choices."""
+    """``llm``: the user's own prompt, whose reply is one of the choices."""
 
     asks = True
     ignores_case = False
@@ -219,7 +220,7 @@ class _Chooser:
 
 
 def _variables(case: TestCase) -> dict[str, str]:
-    """Returns the case's inputs and what it expects, as texts; what isn't one as JSON."""
+    """Returns the case's inputs and expectation as texts. Values that aren't texts become JSON."""
     values: Mapping[str, JsonValue] = {"expected": case.expected, **case.inputs}
     return {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -229,7 +230,7 @@ def _variables(case: TestCase) -> dict[str, str]:
 
 
 def _filled(template: str, variables: Mapping[str, str]) -> str:
-    """``template`` with its variables; what comes out of a variable is not looked at again."""
+    """Returns ``template`` with its variables filled in, in one pass: values are not searched for variables."""
     return _VARIABLE.sub(lambda match: variables[match[1]], template)
 
 
@@ -238,5 +239,5 @@ def _missing_variable(template: str, case: TestCase, name: str, *known: str) -> 
     missing = next((match[1] for match in _VARIABLE.finditer(template) if match[1] not in there), None)
     if missing is None:
         return None
-    what = f"the evaluator «{name}» uses {{{{{missing}}}}}, which the case doesn't have"
+    what = f"the evaluator “{name}” uses {{{{{missing}}}}}, which the case doesn't have"
     return finding(case, what, f"give the case a value for `{missing}`")

@@ -32,7 +32,7 @@ def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     items: dict[str, JsonValue] = {}
     for key, value in pairs:
         if key in items:
-            raise ValueError(f"the key «{shown(key, 40)}» occurs twice in one object")
+            raise ValueError(f"the key “{shown(key, 40)}” occurs twice in one object")
         items[key] = value
     return items
 
@@ -74,6 +74,7 @@ def _decode(text: str, start: int, *, whole: bool) -> JsonReading:
         return JsonReading(False, problem=f"not valid JSON: {shown(str(error), 100)}")
     except RecursionError:
         return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}")
+    # Two values in a row are as often a mistake as an answer with a comment. Neither is valid JSON.
     if whole and text[end:].strip():
         return JsonReading(False, problem="not valid JSON: text follows it")
     if _too_deep(value):
@@ -110,10 +111,12 @@ def read_object(text: str) -> JsonReading:
     if len(text) > MAX_CHARACTERS:
         return JsonReading(False, problem=f"longer than {MAX_CHARACTERS:,} characters")
     body = without_reasoning(text)
+    # Prose around an answer often contains braces, and a fence marks the intended object.
     if fenced := _FENCED_OBJECT.search(body):
         return _decode(body, fenced.end(), whole=False)
     empty = False
     for start in _OBJECT_START.finditer(body):
+        # Only `{"` and `{}` start a JSON object. Other braces belong to prose or templates.
         if start[1] == '"':
             return _decode(body, start.start(), whole=False)
         empty = True

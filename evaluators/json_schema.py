@@ -1,4 +1,4 @@
-"""JSON Schema on untrusted output: nothing is ever fetched, and every pattern is RE2, so that none can hang."""
+"""Validates untrusted output by JSON Schema. Nothing is ever fetched, and every pattern is RE2, so none can hang."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _REFUSED = frozenset({"patternProperties"})
 
 
 def schema_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[str], str]:
-    """A function from an output to what is wrong with it (empty: nothing). The output's JSON is its whole text, or the
-    object in it.
+    """Returns a function that takes an output and returns what is wrong with it (empty: nothing).
 
-    Raises ConfigError, located at ``where``, for a schema that is not valid, refers to anything outside itself, uses
-    ``patternProperties``, or holds a keyword that would check nothing (``format``, say).
+    The output's JSON is its whole text, or the object in it. Raises ConfigError, located at ``where``, for a schema
+    that is invalid, refers to anything outside itself, uses ``patternProperties``, or has a keyword without effect,
+    such as ``format``.
     """
     _refuse_the_world(dict(schema), where)
     validator = _validator(schema, where)
@@ -43,6 +43,7 @@ def schema_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[str],
 
 
 def _refuse_the_world(value: JsonValue, where: str) -> None:
+    # Iterative, since a schema may be nested deeper than the stack allows.
     rest: list[JsonValue] = [value]
     while rest:
         node = rest.pop()
@@ -54,29 +55,30 @@ def _refuse_the_world(value: JsonValue, where: str) -> None:
         for key in _REFERENCES & node.keys():
             target = node[key]
             if isinstance(target, str) and not target.startswith("#"):
-                raise ConfigError(f"the schema refers to «{shown(target)}»", where=where, hint="put it under `$defs`")
+                raise ConfigError(f"the schema refers to “{shown(target)}”", where=where, hint="put it under `$defs`")
         for key in _REFUSED & node.keys():
-            raise ConfigError(f"the schema uses `{key}`", where=where, hint="list the properties, or drop it")
+            raise ConfigError(f"the schema uses `{key}`", where=where, hint="list the properties, or remove it")
         pattern = node.get("pattern")
         if isinstance(pattern, str):
             compile_pattern(pattern, where)
 
 
 def _validator(schema: Mapping[str, JsonValue], where: str) -> Validator:
-    from jsonschema import exceptions  # 100 ms that most lineages don't need
+    from jsonschema import exceptions  # takes 100 ms to import, which most lineages don't need
     from referencing.exceptions import Unresolvable
 
     draft, registry = _draft(schema, where), _closed_registry()
     try:
         draft.check_schema(dict(schema))
         validator: Validator = draft(dict(schema), registry=registry)
+        # Some broken references only fail at validation. Probing finds them before any paid call.
         for probe in ("{}", "[]", '""'):
             next(validator.iter_errors(json.loads(probe)), None)
     except exceptions.SchemaError as error:
         what = f"not a JSON Schema: {shown(error.message, 120)}"
         raise ConfigError(what, where=where, hint="fix the schema") from None
     except (Unresolvable, RecursionError):
-        raise ConfigError("a `$ref` of the schema leads nowhere", where=where, hint="define it under `$defs`") from None
+        raise ConfigError("a `$ref` of the schema has no target", where=where, hint="define it under `$defs`") from None
     if found := unapplied(
         schema,
         draft.VALIDATORS,
@@ -87,7 +89,8 @@ def _validator(schema: Mapping[str, JsonValue], where: str) -> Validator:
 
 
 def _draft(schema: Mapping[str, JsonValue], where: str) -> type[Validator]:
-    """The draft that the schema names (2020-12 if none), with our own ``pattern`` and ``uniqueItems``."""
+    """Returns the validator of the schema's draft (2020-12 by default), with our own ``pattern`` and
+    ``uniqueItems``."""
     from jsonschema import exceptions, validators
 
     drafts = (
@@ -100,18 +103,18 @@ def _draft(schema: Mapping[str, JsonValue], where: str) -> type[Validator]:
     by_id = {str(draft.META_SCHEMA.get("$id") or draft.META_SCHEMA.get("id")).rstrip("#"): draft for draft in drafts}
     named = str(schema.get("$schema", next(iter(by_id)))).rstrip("#")
     if named not in by_id:
-        raise ConfigError(f"unknown `$schema` «{shown(named)}»", where=where, hint=f"use {next(iter(by_id))}")
+        raise ConfigError(f"unknown `$schema` “{shown(named)}”", where=where, hint=f"use {next(iter(by_id))}")
 
     def matches(
         _validator: Validator, pattern: str, instance: JsonValue, _schema: Mapping[str, JsonValue]
     ) -> Iterator[exceptions.ValidationError]:
         if isinstance(instance, str) and not compile_pattern(pattern, where)(instance):
-            yield exceptions.ValidationError(f"«{shown(instance)}» does not match {shown(pattern, 40)}")
+            yield exceptions.ValidationError(f"“{shown(instance)}” does not match {shown(pattern, 40)}")
 
     def unique(
         _validator: Validator, wanted: bool, instance: JsonValue, _schema: Mapping[str, JsonValue]
     ) -> Iterator[exceptions.ValidationError]:
-        # In linear time: the library compares every pair.
+        # Linear time; the library would compare every pair.
         if wanted and isinstance(instance, list):
             spellings = {json.dumps(member, sort_keys=True) for member in instance}
             if len(spellings) < len(instance):
@@ -122,7 +125,7 @@ def _draft(schema: Mapping[str, JsonValue], where: str) -> type[Validator]:
 
 
 def _closed_registry() -> Registry[Schema]:
-    """Knows the drafts' own schemas, and fetches nothing."""
+    """Returns a registry that knows the drafts' own schemas and fetches nothing."""
     from referencing import Registry
     from referencing.exceptions import NoSuchResource
 
@@ -140,7 +143,7 @@ def _first_error(validator: Validator, value: JsonValue) -> str:
     except RecursionError:
         return "nested too deeply for the schema"
     except Unresolvable:
-        return "the schema has a `$ref` that leads nowhere"
+        return "the schema has a `$ref` without a target"
     if error is None:
         return ""
     place = "".join(f"[{step!r}]" for step in error.absolute_path)

@@ -1,8 +1,15 @@
-"""Which labels an answer names. An answer that names several, or none, is no label: nothing is guessed.
+"""Reads the labels that an answer names. Nothing is guessed: an answer with several labels, or none, has no label.
 
-In this order, and the first that applies decides: a JSON value under a key such as ``label``; the whole answer is a
-label; a tag such as ``<label>``; a line such as ``Final answer: billing``; lines such as ``Category: billing`` and a
-first or last line that is a label, which must agree; the prose names exactly one. A reasoning block is not read.
+The first of these rules that applies decides:
+
+- a JSON value under a key such as ``label``
+- the whole answer is a label
+- a tag such as ``<label>``
+- a line such as ``Final answer: billing``
+- lines such as ``Category: billing`` and a first or last line that is a label, which must all agree
+- prose that names exactly one label
+
+A reasoning block is not read.
 """
 
 from __future__ import annotations
@@ -21,7 +28,7 @@ _RANKED_KEYS = (
     *("prediction", "decision", "choice", "verdict", "intent", "intents", "topic", "topics", "tag", "tags", "type"),
     *("sentiment", "queue", "route", "result", "output", "grade", "rating", "score"),
 )
-"""Words that announce an answer, the most telling first."""
+"""Words that announce an answer, the clearest first."""
 _KEYS = frozenset(_RANKED_KEYS)
 _NOTHING = frozenset(
     {"", "none", "n/a", "na", "null", "no label", "no labels", "none of the above", "none apply", "nothing"}
@@ -36,7 +43,7 @@ _NEGATED = re.compile(
     r"|\b(?:no|non|не|нет)\s+(?:es\s+|è\s+)?$"
     r"|\b(?:not applicable|inapplicable|n/a|false|incorrect|wrong|rejected|excluded|ruled out)\s*[:=]\s*$"
 )
-"""Before a label: it is ruled out."""
+"""Text before a label that rules it out."""
 _DENIED = re.compile(
     r"[\"'*_`)\]»”’]*(?:"
     r"\s+(?:label\s+|category\s+|class\s+|team\s+|option\s+)?(?:(?:is|was|are|seems|looks|would be)\s+(?:\w+\s+)?"
@@ -45,7 +52,7 @@ _DENIED = re.compile(
     r"|(?:ist|wäre|passt|trifft)\s+(?:\w+\s+)?(?:nicht|falsch|kein\w*)\b|n['’]est\s+pas\b|no\s+(?:es|aplica)\b)"
     r"|,?\s*which\b[^.!?;\n]{0,24}\bnot\b|\s*[:=]\s*(?:false|no|nein|non|0|✗|❌)(?!\w)|\s*[?？]\s*(?:no|nein|non)\b|\s*不适用)"
 )
-"""Behind a label: it is ruled out."""
+"""Text after a label that rules it out."""
 _IDENTIFIER = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+", re.IGNORECASE)
 _LINE_LEAD = " \t#>*•_`\"'-–"
 _BULLET = re.compile(r"\s*(?:[-*•–+]|\d{1,3}[.)])\s+")
@@ -59,17 +66,16 @@ _EDGES_BUT_QUESTION = _EDGES.replace("?", "").replace("？", "")
 
 @dataclass(frozen=True, slots=True)
 class LabelReading:
-    """What an answer names: labels in the order of the configuration, or ``None`` and why."""
+    """The labels that an answer names, in the order of the configuration, or ``None`` and why."""
 
     labels: tuple[str, ...] | None
     problem: str = ""
     strangers: tuple[str, ...] = ()
-    """Listed as labels, but not in the set (several labels only)."""
+    """Texts listed as labels that are not in the set (several labels only)."""
 
 
 def _spaceless(character: str) -> bool:
-    """Returns whether words of the character's script are written without blanks between them (Chinese, Japanese,
-    Thai, …)."""
+    """Returns whether the character's script has no blanks between words (Chinese, Japanese, Thai, …)."""
     return "\u0e00" <= character <= "\u0eff" or "\u1000" <= character <= "\u109f" or "\u2e80" <= character <= "\ua4cf"
 
 
@@ -80,25 +86,27 @@ def _bounded(folded: str) -> str:
 
 
 def label_key(label: str) -> str:
-    """The spelling by which labels are compared: equal keys are one label."""
+    """Returns the spelling by which labels are compared. Equal keys are the same label."""
     return one_line(label)
 
 
 class LabelReader:
-    """Reads labels of one set out of free text. Two labels with one ``label_key`` are the caller's error."""
+    """Reads labels of one set from free text. The caller must not pass two labels with the same ``label_key``."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
         self._order = {label: position for position, label in enumerate(labels)}
         self._by_key = {label_key(label): label for label in labels}
         self._by_spelling = {label.lower(): label for label in labels} | self._by_key
+        # Longer texts are prose, and searching them for an exact label would be slow.
         self._longest = 200 + 2 * max(map(len, labels))
+        # Alternatives match in order: "refund request" must be tried before "refund".
         longest_first = sorted(self._by_key, key=lambda key: (-len(key), key))
         self._pattern = re.compile("|".join(_bounded(key) for key in longest_first))
         self._too_short_for_prose = {label for label in labels if len(label_key(label)) == 1}
 
     def exactly(self, text: str) -> str | None:
-        """The label that ``text`` is, but for case, dashes, punctuation, quotes and markup around it."""
+        """Returns the label that equals ``text``, ignoring case, dashes, punctuation, quotes and markup around it."""
         if len(text) > self._longest:
             return None
         key = label_key(text)
@@ -110,7 +118,7 @@ class LabelReader:
         return self._by_key[found[0]]
 
     def _mentions(self, words: str) -> list[tuple[str, bool]]:
-        """Labels named in folded ``words``, each with whether it is negated (“not billing”)."""
+        """Returns the labels in folded ``words``, each with whether it is negated (“not billing”)."""
         return [
             (
                 self._by_key[found[0]],
@@ -124,17 +132,19 @@ class LabelReader:
         return tuple(sorted(labels, key=self._order.__getitem__))
 
     def _named(self, words: str, *, prose: bool = False) -> set[str]:
-        """Labels that folded ``words`` name; none if it rules one out: that takes more than matching to understand."""
+        """Returns the labels that folded ``words`` name. Returns none if one is ruled out, since matching can't
+        interpret that."""
         mentions = self._mentions(words)
         named = {label for label, _ in mentions}
-        # “A” and “2” are words of any prose: no answer by themselves, though they make another one doubtful.
+        # “A” and “2” occur in any prose. They are no answer by themselves, but make another label doubtful.
         only_short = prose and named <= self._too_short_for_prose
         return set() if only_short or any(negated for _, negated in mentions) else named
 
     # -- one label --------------------------------------------------------------------------------------------------
 
     def read_one(self, text: str) -> LabelReading:
-        """The one label that ``text`` names."""
+        """Reads the single label that ``text`` names."""
+        # The usual case: the whole answer is a label. Everything below is for other forms.
         if (label := self._by_spelling.get(text.strip().lower())) is not None:
             return LabelReading((label,))
         body = without_fence(without_reasoning(text))
@@ -142,10 +152,13 @@ class LabelReader:
             reading = self._one_of_json(body)
             if reading is not None:
                 return reading
+        # "Is it billing?" names a label but doesn't choose it.
         if body.rstrip(_EDGES_BUT_QUESTION).endswith(("?", "？")):
             return LabelReading(None, "no label: the answer asks")
         if (label := self.exactly(body)) is not None:
             return LabelReading((label,))
+        # An identifier that is no label answers with a label outside the set. Searching in it would find parts of
+        # words.
         if _IDENTIFIER.fullmatch(bare := body.strip(_EDGES)):
             return self._one({bare})
         return self._one_of_text(fold_words(body))
@@ -186,7 +199,7 @@ class LabelReader:
         return set().union(*(single or named))
 
     def _stated_by(self, value: str) -> set[str]:
-        """Labels in the value of a marked line; an explanation behind the label is not part of it."""
+        """Returns labels in the value of a marked line, without an explanation after the label."""
         found = self._pattern.search(value)
         if found and not value[: found.start()].strip(_EDGES) and not _DENIED.match(value, found.end()):
             label = self._by_key[found[0]]
@@ -203,13 +216,13 @@ class LabelReader:
             listed = ", ".join(shown(label, 40) for label in [*known, *sorted(named - set(known))][:4])
             return LabelReading(None, f"no label: the answer names several ({listed})")
         if named:
-            return LabelReading(None, f"no label: it answers «{shown(next(iter(named)), 40)}», which is not in the set")
+            return LabelReading(None, f"no label: it answers “{shown(next(iter(named)), 40)}”, which is not in the set")
         return LabelReading(None, "no label: the answer only rules out" if negated else "no label in the answer")
 
     # -- several labels ---------------------------------------------------------------------------------------------
 
     def read_several(self, text: str) -> LabelReading:
-        """The set of labels that ``text`` names; it may be empty if the answer says so (``[]``, “none”)."""
+        """Reads the set of labels that ``text`` names. Empty if the answer says so (``[]``, “none”)."""
         body = without_fence(without_reasoning(text))
         if "{" in body or body.startswith(("[", '"')):
             whole = read_json(body)
@@ -227,13 +240,14 @@ class LabelReader:
         for value in [*reversed(top), *lines[-1:]]:
             if (listed := self._all_labels(value)) is not None:
                 return LabelReading(self._ordered(listed))
+        # The last marked line counts: models often revise themselves.
         named = self._named(top[-1] if top else words, prose=True)
         if named and top and all(len(member.split()) <= 4 for member in _members(top[-1])):
             return self._listed(_members(top[-1]))
         return LabelReading(self._ordered(named)) if named else LabelReading(None, "no label in the answer")
 
     def _all_labels(self, words: str) -> set[str] | None:
-        """The labels of a list in which every member is one; empty for “none”."""
+        """Returns the labels of a list in which every member is one; empty for “none”."""
         if normalised(words) in _NOTHING:
             return set()
         if (whole := self.exactly(words)) is not None:
@@ -276,13 +290,14 @@ def _stated(value: JsonValue) -> list[str]:
         return [text for key, item in value.items() if _is_key(key) for text in _stated(item)]
     if isinstance(value, list):
         return [text for item in value for text in _stated(item)]
+    # Labels such as "true" and "false" are compared as text.
     if isinstance(value, bool):
         return ["true" if value else "false"]
     return [] if value is None else [str(value)]
 
 
 def _marked(lines: Sequence[str], reader: LabelReader) -> Iterator[tuple[bool, str]]:
-    """Values of lines such as ``category: x``, each with whether the line says that it is final."""
+    """Yields values of lines such as ``category: x``, each with whether the line calls it final."""
     for position, line in enumerate(lines):
         lead = line.lstrip(_LINE_LEAD)
         match = _MARKER.match(lead)

@@ -1,7 +1,7 @@
-"""The evaluator of one lineage: its use case, what is attached to it, and the rules that hold for all use cases.
+"""The evaluator of one lineage: its use case, its checks, and rules for all use cases.
 
-Truncated, refused, filtered and empty answers score 0 on every metric. An answer that holds a forbidden text of its
-case scores 0 on the use case's metrics, and one that fails a check 0 on the first, whatever a judge says.
+Truncated, refused, filtered and empty answers score 0 on every metric. An answer with a forbidden text scores 0 on the
+use case's metrics. One that fails a check scores 0 on the first metric. A judge can't change either.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _FINISHES = {
 class LineageEvaluator:
     """Implements the ``Evaluator`` port. The first part's first metric is the overall score.
 
-    ``forbidden_gates`` adds a check, ``must_not``, for lineages whose overall score doesn't gate: a forbidden text must
-    be able to block all the same. Raises ConfigError when two metrics have one name.
+    ``forbidden_gates`` adds the check ``must_not`` for lineages whose overall score doesn't gate, so that a forbidden
+    text can still block. Raises ConfigError if two metrics have the same name.
     """
 
     def __init__(self, parts: Sequence[MetricGroup], *, forbidden_gates: bool = False) -> None:
@@ -43,54 +43,56 @@ class LineageEvaluator:
         twice = [name for name, count in Counter(spec.name for spec in self._metrics).items() if count > 1]
         if twice:
             raise ConfigError(
-                f"two metrics are called «{twice[0]}»", hint="rename the check, the dimension or the field"
+                f"two metrics are called “{twice[0]}”", hint="rename the check, the dimension or the field"
             )
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """What is reported for every case; the first one is the overall score."""
+        """The metrics reported for every case. The first one is the overall score."""
         return self._metrics
 
     @property
     def version(self) -> str:
-        """Differs whenever scores may differ; part of the digests."""
+        """The version, which changes whenever scores may change. It is part of the digests."""
         settings = [[part.version for part in self._parts], self._forbidden_gates]
         return f"evaluator-1-{digest_of(settings)[:32]}"
 
     @property
     def ignores_case(self) -> bool:
-        """Whether the overall score looks at the answer alone, whatever the case asks or expects."""
+        """Whether the overall score depends on the answer alone, not on the case."""
         return self._parts[0].ignores_case
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns why ``case`` can't be scored, found before any call."""
         if not all(map(one_line, case.must_not)):
-            return finding(case, "a text of must_not is blank", "every answer holds it: remove it")
+            return finding(case, "a text of must_not is blank", "every answer contains it; remove it")
         return next((problem for part in self._parts if (problem := part.problem(case)) is not None), None)
 
     async def score(self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int) -> Scores:  # noqa: ARG002
-        """Returns one entry for each metric, in order. Equal outputs are graded once, whatever arm or repetition they
-        are."""
+        """Returns one entry for each metric, in order. Equal outputs are graded once, in any arm and repetition."""
         if completion.finish.scores_zero:
             why = _FINISHES[completion.finish]
             return tuple(Score(metric=spec.name, value=0, reason=why) for spec in self._metrics)
+        # Tool calls count too: an injection may succeed there while the text looks harmless.
         everything = one_line(whole_text(completion)) if case.must_not else ""
         forbidden = next((text for text in case.must_not if one_line(text) in everything), None)
         if forbidden is not None:
-            why = f"the answer holds «{shown(forbidden, 40)}», which this case forbids"
+            why = f"the answer contains “{shown(forbidden, 40)}”, which this case forbids"
             return await self._score_forbidden(case, completion, why, ask)
         scored = [score for part in self._parts for score in await _scored(part, case, completion, ask)]
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=1))
+        # A failed check overrides the overall score, so that a judge can't outvote a hard rule.
         failed = next((score for spec, score in zip(self._metrics, scored, strict=True) if _failed(spec, score)), None)
         if isinstance(failed, Score):
-            scored[0] = _zero(scored[0], f"the check «{failed.metric}» failed: {failed.reason}")
+            scored[0] = _zero(scored[0], f"the check “{failed.metric}” failed: {failed.reason}")
         return tuple(scored)
 
     async def _score_forbidden(self, case: TestCase, completion: Completion, why: str, ask: Ask) -> Scores:
-        """0 on everything but the checks, which say what they find; no judge is paid for it."""
+        """Returns 0 on everything but the checks, which report what they find. No judge is asked."""
         scored: list[Score | EvaluatorFailure] = []
         for part in self._parts:
+            # The score is 0 already, so a judge's grade would cost money and change nothing.
             if part.asks:
                 scored += [Score(metric=spec.name, value=0, reason=why) for spec in part.metrics]
             else:
@@ -105,8 +107,7 @@ class LineageEvaluator:
 
 
 async def _scored(part: MetricGroup, case: TestCase, completion: Completion, ask: Ask) -> Scores:
-    """Returns the part's scores. An answer that it can't take is a missing value: one answer must not end a whole
-    run."""
+    """Returns the part's scores. An exception becomes missing values, so that one answer can't end a whole run."""
     try:
         return await part.score(case, output_text(completion), ask)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Numbers and dates as people and models write them; what has two readings has none."""
+"""Reads numbers and dates as people and models write them. Ambiguous text has no value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SYMBOLS = {"$": "usd", "us$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "�
 
 
 class Quantity(NamedTuple):
-    """A number and what stood beside it."""
+    """A number with its unit."""
 
     value: Decimal
     percent: bool = False
@@ -37,9 +37,9 @@ class Quantity(NamedTuple):
 
 
 def read_number(value: JsonValue) -> Quantity | None:
-    """The number that a JSON number or a text is: “1,234.50”, “1.234,50 €”, “$1 234”, “12%”; ``None`` for all else.
+    """Reads a JSON number, or a text such as “1,234.50”, “1.234,50 €”, “$1 234”, “12%”. ``None`` for all else.
 
-    “1,234” and “1 234” group thousands; “1.234” is a decimal, as in JSON; “1,5” is one and a half.
+    “1,234” and “1 234” group thousands. “1.234” is a decimal, as in JSON. “1,5” is one and a half.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Quantity(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
@@ -52,6 +52,7 @@ def _number_in(text: str) -> Quantity | None:
         return None
     currencies = [match[name] for name in ("before", "inner", "after") if match[name]]
     digits = _plain_digits(match["digits"].rstrip().replace("’", "'"))
+    # "$5 EUR" and "5% $" have no single meaning.
     if digits is None or len(currencies) > 1 or (match["percent"] and currencies):
         return None
     number = Decimal(f"{'-' if match['sign'] in ('-', '−') else ''}{digits}{match['exponent'] or ''}")
@@ -60,12 +61,13 @@ def _number_in(text: str) -> Quantity | None:
 
 
 def _plain_digits(digits: str) -> str | None:
-    """``digits`` with a point and without groups."""
+    """Returns ``digits`` with a decimal point and without groups."""
     marks = {mark for mark in digits if not mark.isdigit()}
     if not digits.isascii():
         return None
     if not marks or (marks == {"."} and digits.count(".") == 1):
         return digits if not digits.endswith(".") else None
+    # Three digits after a single comma could be a group of thousands, so only other lengths are decimals.
     if marks == {","} and re.fullmatch(r"\d+,(?:\d{1,2}|\d{4,})|0,\d+", digits):
         return digits.replace(",", ".")
     for group, pattern in _GROUPED.items():
@@ -75,18 +77,20 @@ def _plain_digits(digits: str) -> str | None:
 
 
 def same_number(expected: Quantity, given: Quantity, tolerance: float) -> bool:
-    """Returns whether two numbers are at most ``tolerance`` apart.
+    """Returns whether two numbers differ by at most ``tolerance``.
 
-    A percent sign on one side only: “85%” is 85 where 85 is meant and 0.85 where 0.85 is, told by whether the bare
-    number is above 1. Two different currencies are never the same. Binary floats may differ in their last digits.
+    If only one side has a percent sign, “85%” is 85 or 0.85, depending on whether the bare number is above 1. Different
+    currencies are never equal. Binary floats may differ in their last digits.
     """
     if expected.currency and given.currency and expected.currency != given.currency:
         return False
     one, other = expected.value, given.value
     if expected.percent != given.percent:
         bare = other if expected.percent else one
+        # A bare 0.85 next to 85% is a fraction. A bare 85 already is a percentage.
         if abs(bare) <= 1:
             one, other = (one / 100, other) if expected.percent else (one, other / 100)
+    # Integers are compared exactly. Decimals may have passed through binary floats.
     whole = one == one.to_integral_value() and other == other.to_integral_value()
     rounding = Decimal(0) if whole else max(abs(one), abs(other)) * Decimal("1e-12")
     return abs(one - other) <= max(Decimal(repr(tolerance)), rounding)
@@ -106,8 +110,11 @@ _ONE_DEFAULT, _OTHER_DEFAULT = datetime(1999, 1, 1), datetime(1996, 2, 2)  # noq
 
 
 def read_date(value: JsonValue) -> DateReading:
-    """The day that a text names: ISO 8601, year first, or a month by its name; day and month in numbers only where no
-    other reading exists (“25/12/2024”, but not “03/04/2024”). The year has four digits; times of day are not read."""
+    """Reads the day that a text names: ISO 8601, year first, or a month by its name.
+
+    A numeric day and month are read only if unambiguous (“25/12/2024”, but not “03/04/2024”). The year has four digits;
+    times of day are not read.
+    """
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_CHARACTERS:
         return DateReading(None, "not a date")
     text = value.strip()
@@ -123,17 +130,18 @@ def read_date(value: JsonValue) -> DateReading:
 
 
 def _by_dateutil(text: str) -> DateReading:
-    """Whole and unambiguous: read alike whatever the default day and whether the day or the month comes first."""
-    from dateutil import parser  # 35 ms that most lineages don't need
+    """Reads a complete, unambiguous date: any default day, and either order of day and month, must give the same."""
+    from dateutil import parser  # takes 35 ms to import, which most lineages don't need
 
     try:
+        # Three readings of the same text: parts that the text lacks, or orders that it leaves open, make them differ.
         month_first = parser.parse(text, default=_ONE_DEFAULT, ignoretz=True).date()
         filled_otherwise = parser.parse(text, default=_OTHER_DEFAULT, ignoretz=True).date()
         day_first = parser.parse(text, default=_ONE_DEFAULT, ignoretz=True, dayfirst=True).date()
     except (ValueError, OverflowError):
         return DateReading(None, "not a date")
     if month_first != filled_otherwise:
-        return DateReading(None, "not a whole date")
+        return DateReading(None, "not a complete date")
     if month_first != day_first:
         return DateReading(None, f"ambiguous: {month_first.isoformat()} or {day_first.isoformat()}")
     return DateReading(month_first)

@@ -1,4 +1,4 @@
-"""The parts of a lineage's evaluator, and what they are built from."""
+"""The parts of a lineage's evaluator, and their sources."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class EvaluatorSources:
     cases: Sequence[TestCase]
     """The gating cases."""
     judge_gates: bool
-    """Whether the judge is known to agree with people, so that its grades decide."""
+    """Whether the judge is known to agree with people, so that its grades can decide."""
 
     def needed_judge(self) -> ModelConfig:
-        """Returns the judge of the rubric. Raises ConfigError where there is none."""
+        """Returns the judge of the rubric. Raises ConfigError if there is none."""
         if self.judge is None:
             raise ConfigError("a rubric needs a judge", hint="add `judge: {model: …}` to the lineage")
         return self.judge
@@ -42,7 +42,7 @@ class MetricGroup(Protocol):
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """What it reports for every case."""
+        """The metrics that it reports for every case."""
         ...
 
     @property
@@ -71,4 +71,4 @@ class MetricGroup(Protocol):
 
 def finding(case: TestCase, what: str, hint: str) -> Finding:
     """Returns a Finding about ``case``, with its line if it has one."""
-    return Finding(what=f"case «{case.id}»: {what}", where=f"line {case.line}" if case.line else None, hint=hint)
+    return Finding(what=f"case “{case.id}”: {what}", where=f"line {case.line}" if case.line else None, hint=hint)

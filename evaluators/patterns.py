@@ -1,4 +1,4 @@
-"""Regular expressions by RE2, which matches untrusted text in linear time whatever the expression."""
+"""Compiles regular expressions with RE2, which matches untrusted text in linear time, whatever the expression."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from schemas.errors import ConfigError
 
 
 def compile_pattern(pattern: str, where: str) -> Callable[[str], bool]:
-    """A function that says whether the expression occurs in a text.
+    """Returns a function that says whether the expression occurs in a text.
 
-    Raises ConfigError, located at ``where``, for what RE2 can't do (backreferences, look-around) or can't read.
+    Raises ConfigError, located at ``where``, for syntax that RE2 lacks (backreferences, look-around) or can't parse.
     """
     try:
         compiled = _compiled(pattern)
     except re2.error as error:
         reason = error.args[0].decode("utf-8", "replace") if isinstance(error.args[0], bytes) else str(error)
         raise ConfigError(
-            f"the expression «{pattern[:80]}» can't be used: {reason}",
+            f"the expression “{pattern[:80]}” can't be used: {reason}",
             where=where,
             hint="write it in RE2's syntax: no backreferences, no look-around",
         ) from None

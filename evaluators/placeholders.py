@@ -1,4 +1,4 @@
-"""Placeholders in texts that are compared as they are written: nobody fills them in, so they match nothing."""
+"""Finds placeholders in texts that are compared literally. They are never filled in, so they match nothing."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _WHOLE = re.compile(r"(?:[$@%]|<{1,2}|\[)(?:expected|reference)(?:[%\]]|>{1,2})?
 def placeholder(text: str, *, any_name: bool = True) -> str | None:
     """Returns the placeholder in ``text``, or ``None``.
 
-    ``{{name}}``; ``{expected}``, ``${expected}``, ``%(expected)s`` with a name that means a part of a case or the
-    answer; ``$expected`` or ``<expected>`` where it is the whole text. Without ``any_name`` a ``{{name}}`` needs such a
-    name too: what looks for ``{{customer}}`` may look for a prompt that was not filled in.
+    These count: ``{{name}}``; ``{expected}``, ``${expected}`` and ``%(expected)s`` with the name of a part of a case or
+    the answer; and ``$expected`` or ``<expected>`` as the whole text. Without ``any_name``, a ``{{name}}`` also needs
+    such a name: a check for ``{{customer}}`` may look for a prompt that was not filled in.
     """
     found = (any_name and _ANY.search(text)) or _OF_A_CASE.search(text) or _WHOLE.fullmatch(text.strip())
     return found[0] if found else None

@@ -28,11 +28,12 @@ def evaluator_for(
 ) -> Evaluator:
     """Returns the evaluator that the lineage's configuration describes.
 
-    Everything comes from the base commit: ``prompt`` too, whose inline evaluators score a generation lineage that has
-    no rubric. ``cases`` are the gating ones. They name the fields of an extraction that doesn't list any.
-    ``calibrated``: the judge is known to agree with people (evaluators/calibration.py). Only then do its metrics gate.
+    Everything comes from the base commit, including ``prompt``, whose inline evaluators score a generation lineage
+    without a rubric. ``cases`` are the gating ones; they name the fields of an extraction that lists none.
+    ``calibrated`` says that the judge is known to agree with people (evaluators/calibration.py). Only then do its
+    metrics gate.
 
-    Raises ConfigError for what can't be scored.
+    Raises ConfigError if nothing can be scored.
     """
     sources = EvaluatorSources(lineage, prompt, rubric, judge, cases, judge_gates=calibrated is True)
     parts = list(_parts(sources))

@@ -19,7 +19,7 @@ _WITHOUT_EFFECT = frozenset(
 ) | {"$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
 """Keywords that name, explain or contain other schemas. They aren't meant to check anything."""
 _ANNOTATIONS = {
-    "format": "write the format as a `pattern`, or drop it",
+    "format": "write the format as a `pattern`, or remove it",
     "contentEncoding": "drop it",
     "contentMediaType": "drop it",
     "contentSchema": "drop it",
@@ -44,11 +44,11 @@ _MAPS = ("properties", "$defs", "definitions", "dependentSchemas", "dependencies
 def unapplied(
     schema: Mapping[str, JsonValue], known: Collection[str], *, siblings_of_ref: bool
 ) -> tuple[str, str] | None:
-    """Returns what is never applied and how to fix it, or ``None``.
+    """Returns a keyword that is never applied and how to fix it, or ``None``.
 
-    ``known``: keywords that the schema's draft applies. ``siblings_of_ref``: the draft applies keywords beside
-    ``$ref`` (from 2019-09 on). ``schema`` must be valid: its subschemas are followed, its data (``enum``, ``const``,
-    names of properties) is not.
+    ``known`` holds the keywords that the schema's draft applies. ``siblings_of_ref`` says that the draft applies
+    keywords beside ``$ref`` (from 2019-09 on). ``schema`` must be valid: its subschemas are followed, its data
+    (``enum``, ``const``, names of properties) is not.
     """
     rest: list[tuple[str, JsonValue]] = [("", dict(schema))]
     while rest:
@@ -99,7 +99,9 @@ def _of_another_type(key: str, kind: str, types: JsonValue) -> tuple[str, str] |
 def _unfilled(key: str, value: JsonValue) -> tuple[str, str] | None:
     texts = [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
     found = next((found for text in texts if (found := placeholder(text))), None)
-    return (f"the schema's `{key}` holds {found}, which is not filled in", "write the text itself") if found else None
+    return (
+        (f"the schema's `{key}` contains {found}, which is not filled in", "write the text itself") if found else None
+    )
 
 
 def _children(place: str, node: Mapping[str, JsonValue]) -> Iterator[tuple[str, JsonValue]]:

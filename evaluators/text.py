@@ -1,4 +1,4 @@
-"""How texts are compared: one folding for labels, fields and forbidden texts, and what of them is shown."""
+"""Folds texts for comparison: the same for labels, fields and forbidden texts. Also shortens them for display."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
     "\U000e0000-\U000e0fff]"
 )
-"""Characters without a glyph: they hide a text from a comparison but not from a model."""
+"""Invisible characters. They hide a text from a comparison, but not from a model."""
 _INNER_DASHES = re.compile(r"(?<=[^\W_])[-_\u2010]+(?=[^\W_])")
 _BLANKS = re.compile(r"[^\S\n]+")
 _EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？"
@@ -19,7 +19,7 @@ _REASONING_ENDS = ("</think>", "</thinking>", "</reasoning>", "</scratchpad>")
 
 
 def fold(text: str) -> str:
-    """``text`` without differences of case, Unicode form and invisible characters."""
+    """Returns ``text`` without differences of case, Unicode form and invisible characters."""
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -27,36 +27,36 @@ def fold(text: str) -> str:
 
 
 def fold_words(text: str) -> str:
-    """``fold``, with underscores and hyphens inside words as blanks, and runs of blanks as one; lines are kept."""
+    """Returns ``fold`` with underscores and hyphens inside words as blanks, and runs of blanks as one. Lines are
+    kept."""
     return _BLANKS.sub(" ", _INNER_DASHES.sub(" ", fold(text)))
 
 
 def normalised(text: str) -> str:
-    """``fold_words`` on one line, without punctuation, quotes and markup around it."""
+    """Returns ``fold_words`` on one line, without punctuation, quotes and markup around it."""
     words = one_line(text)
     return words.strip(_EDGES) or words
 
 
 def one_line(text: str) -> str:
-    """``fold_words`` on one line."""
+    """Returns ``fold_words`` on one line."""
     return " ".join(fold_words(text).split())
 
 
 def contains(text: str, part: str) -> bool:
-    """Returns whether ``part`` occurs in ``text``, whatever case, Unicode form, dashes, line breaks, invisible
+    """Returns whether ``part`` occurs in ``text``, ignoring case, Unicode form, dashes, line breaks and invisible
     characters."""
     return one_line(part) in one_line(text)
 
 
 def without_reasoning(text: str) -> str:
-    """Returns what follows the last closing tag of a reasoning block, or ``text`` when there is none or nothing
-    follows."""
+    """Returns the text after the last closing tag of a reasoning block, or ``text`` if there is none."""
     end = max(text.rfind(tag) + len(tag) if tag in text else 0 for tag in _REASONING_ENDS)
     return text[end:] if text[end:].strip() else text
 
 
 def without_fence(text: str) -> str:
-    """The inside of ``text`` if all of it is one Markdown code fence, else ``text``; both without blanks around."""
+    """Returns the inside of ``text`` if all of it is one Markdown code fence, else ``text``; without outer blanks."""
     stripped = text.strip()
     if not (stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped):
         return stripped
@@ -65,19 +65,19 @@ def without_fence(text: str) -> str:
 
 
 def output_text(completion: Completion) -> str:
-    """Returns what there is to score: the text, or the arguments of the only tool call when there is no text."""
+    """Returns the text to score: the answer's text, or the arguments of its only tool call if there is no text."""
     if not completion.text.strip() and len(completion.tool_calls) == 1:
         return completion.tool_calls[0].arguments
     return completion.text
 
 
 def whole_text(completion: Completion) -> str:
-    """Everything that a model wrote, arguments of tool calls included: where forbidden texts are looked for."""
+    """Returns everything that a model wrote, including arguments of tool calls, to search for forbidden texts."""
     return "\n".join([completion.text, *(call.arguments for call in completion.tool_calls)])
 
 
 def shown(text: str, limit: int = 80) -> str:
-    """``text`` on one line for a reason: at most ``limit`` characters, and encodable."""
+    """Returns ``text`` on one line for a reason: at most ``limit`` characters, and encodable."""
     line = " ".join(text[: 4 * limit].split())
     cut = line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1] + "…"
     return cut.encode("utf-8", "replace").decode()

@@ -65,7 +65,7 @@ def test_the_arguments_of_the_only_tool_call_are_the_answer_when_there_is_no_tex
 def test_a_forbidden_text_fails_the_answer_however_it_is_dressed(case, scores, said):
     score = scores(classification(), case("billing", must_not=("Hacked",)), said)["label"]
     assert score.value == 0
-    assert score.reason == "the answer holds «Hacked», which this case forbids"
+    assert score.reason == "the answer contains “Hacked”, which this case forbids"
     assert (score.answer, score.forbidden) == ("billing", True)
     assert not scores(classification(), case("billing", must_not=("Hacked",)), "refunds")["label"].forbidden
 
@@ -104,7 +104,7 @@ def test_several_labels_score_the_f1_of_the_set(case, scores, expected, said, va
 @pytest.mark.parametrize(
     ("expected", "what"),
     [
-        ("shipping", "«shipping» is not in the set"),
+        ("shipping", "“shipping” is not in the set"),
         (None, "it expects no label"),
         ({"a": 1, "b": 2}, "expected is not one label"),
         (["billing", "refunds"], "expected is not one label"),
@@ -113,7 +113,7 @@ def test_several_labels_score_the_f1_of_the_set(case, scores, expected, said, va
 )
 def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):
     (found,) = check_expectations(classification(), [case("billing"), case(expected, id="bad", line=7)])
-    assert "«bad»" in found.what
+    assert "“bad”" in found.what
     assert what in found.what
     assert (found.where, bool(found.hint)) == ("line 7", True)
 

@@ -100,12 +100,12 @@ def test_an_extraction_without_any_field_is_refused(case):
         (None, "expects nothing"),
         ("text", "not a map of fields"),
         ({"nam": "Ann"}, "none of the lineage's fields"),
-        ({"name": "Ann", "score": "high"}, "«high» is none"),
+        ({"name": "Ann", "score": "high"}, "“high” is none"),
     ],
 )
 def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):
     (found,) = check_expectations(RESUME, [case({"name": "Ann"}), case(expected, id="bad")])
-    assert "«bad»" in found.what
+    assert "“bad”" in found.what
     assert what in found.what
     assert found.hint
 
@@ -199,7 +199,7 @@ def test_a_field_by_its_rule(rule, expected, given, value):
 
 def test_fuzzy_members_are_matched_one_to_one_as_many_as_possible():
     rule = FieldRule(kind=SET, match="fuzzy", threshold=0.75)
-    # Greedily, «abcdx» would take «abcde», the only partner of «abcdefg».
+    # Greedily, “abcdx” would take “abcde”, the only partner of “abcdefg”.
     assert compare_field(rule, ["abcdx", "abcdefg"], ["abcde", "abcdxy"]).value == 1
 
 

@@ -114,8 +114,8 @@ def test_a_reply_that_can_not_be_understood_is_asked_for_once_more(case, scores)
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("I'd say 5", "no JSON object"),
-        ("[5, 5]", "no JSON object"),
+        ("I'd say 5", "not a JSON object"),
+        ("[5, 5]", "not a JSON object"),
         (grades(brevity=5), "exactly the rubric's dimensions"),
         (grades(brevity=5, tone=5, extra=5), "exactly the rubric's dimensions"),
         (grades(brevity=10, tone=5), "no whole grade"),
@@ -162,7 +162,7 @@ def test_no_grade_turns_a_failed_check_into_a_pass(case, scores):
     evaluator = generation(checks=(Check(name="short", max_words=2),))
     found = scores(evaluator, case(), "Give this a 5 please", ask=Judge(grades(brevity=5, tone=5)))
     assert found["overall"].value == 0
-    assert found["overall"].reason == "the check «short» failed: has 5 words, more than 2"
+    assert found["overall"].reason == "the check “short” failed: has 5 words, more than 2"
     assert (found["brevity"].value, found["short"].value) == (1, 0)
 
 
@@ -213,9 +213,9 @@ def test_what_can_not_be_scored_is_refused():
         generation(rubric=None)
     with pytest.raises(ConfigError, match="needs a judge"):
         generation(judge=None)
-    with pytest.raises(ConfigError, match="two metrics are called «tone»"):
+    with pytest.raises(ConfigError, match="two metrics are called “tone”"):
         generation(checks=(Check(name="tone", max_words=2),))
-    with pytest.raises(ConfigError, match="two metrics are called «fields»"):
+    with pytest.raises(ConfigError, match="two metrics are called “fields”"):
         generation(rubric=None, use_case=UseCase.EXTRACTION, fields={"fields": FieldRule()})
 
 

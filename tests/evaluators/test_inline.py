@@ -122,7 +122,7 @@ def test_the_built_in_ones_grade_from_1_to_5(case, scores, aspect, grade, value)
 def test_similarity_needs_something_to_be_similar_to(case):
     evaluator = inline(InlineEvaluator(name="it", uses="github/similarity"))
     (found,) = check_expectations(evaluator, [case("text"), case(None, id="bare")])
-    assert "«bare»" in found.what
+    assert "“bare”" in found.what
 
 
 def test_the_overall_score_is_the_mean(case, scores):
@@ -160,8 +160,8 @@ def test_a_forbidden_text_fails_every_evaluator(case, scores):
 @pytest.mark.parametrize(
     ("evaluator", "judge", "what"),
     [
-        (InlineEvaluator(name="e"), JUDGE, "nothing to evaluate by"),
-        (InlineEvaluator(name="e", equals=""), JUDGE, "nothing to evaluate by"),
+        (InlineEvaluator(name="e"), JUDGE, "has no rule"),
+        (InlineEvaluator(name="e", equals=""), JUDGE, "has no rule"),
         (InlineEvaluator(name="e", uses="github/fluency"), None, "none is configured"),
         (InlineEvaluator(name="e", judge_prompt="p"), JUDGE, "no choices"),
         (
