@@ -1,1 +1,1 @@
-"""The nouns of Prompt Verdict, and the ports through which the verbs see the world."""
+"""The data types of Prompt Verdict, and the ports through which the engine sees the world."""

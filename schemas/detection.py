@@ -1,4 +1,4 @@
-"""What a pull request changes: lineages, and the policy that they are judged by."""
+"""The changes of a pull request: lineages, and the policy that judges them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from schemas.verdicts import Reason
 
 
 class Direction(StrEnum):
-    """Where a changed setting moves later verdicts."""
+    """The effect of a changed setting on later verdicts."""
 
     LOOSER = "looser"
     TIGHTER = "tighter"
     NEUTRAL = "neutral"
-    """Measured by this very pull request, or without influence on a verdict."""
+    """Measured by this pull request, or without effect on a verdict."""
     UNCLEAR = "not comparable"
 
 
 class End(StrEnum):
-    """How something that differs between base and the merge ends. There is no fourth way."""
+    """The handling of a difference between base and merge. There are exactly three."""
 
     MEASURED = "measured"
     HARMLESS = "harmless"
@@ -36,28 +36,28 @@ class End(StrEnum):
 
 
 class Ending(Value):
-    """One thing that is watched and differs, and how that ends."""
+    """One watched difference and its handling."""
 
     what: str
     """``prompt``, ``partial``, ``test set``, ``rubric``, ``people's grades`` or ``reference``."""
     path: str
     end: End
     why: str
-    """What was measured, the rule by which it is harmless, or why it couldn't be measured."""
+    """What was measured, the rule that makes it harmless, or why it couldn't be measured."""
 
 
 class PolicyChange(Value):
-    """One setting of the configuration that the head writes differently."""
+    """One setting that differs in the head's configuration."""
 
     key: str
-    """The path of the setting: ``lineages.triage.gate.adversarial``."""
+    """The dotted path of the setting: ``lineages.triage.gate.adversarial``."""
     before: str
     after: str
     direction: Direction
 
     @property
     def needs_review(self) -> bool:
-        """The monotone rule: nothing that the head writes may loosen the gate unseen."""
+        """Whether it needs review. No change may loosen the gate without one."""
         return self.direction in (Direction.LOOSER, Direction.UNCLEAR)
 
     @property
@@ -67,14 +67,15 @@ class PolicyChange(Value):
 
 
 class ModelPair(Value):
-    """One experiment of a lineage: the model of each arm. Provider, address, key and price are always base's."""
+    """One experiment of a lineage: the model of each arm. Provider, address, key and price always come from the
+    base."""
 
     name: str
-    """The candidate's model as the lineage names it."""
+    """Name of the candidate's model in the lineage."""
     candidate: ModelConfig
     baseline_name: str | None
     baseline: ModelConfig | None
-    """``None`` when there is no baseline prompt."""
+    """``None`` if there is no baseline prompt."""
 
     @property
     def swapped(self) -> bool:
@@ -86,50 +87,50 @@ class ModelPair(Value):
 
 
 class LineageChange(Value):
-    """One lineage that this pull request affects, with all that is needed to plan its experiments."""
+    """One lineage that this pull request affects, with everything needed to plan its experiments."""
 
     name: str
-    """Unique in the pull request: the configured name, after its folder where two configurations use the same."""
+    """Unique in the pull request: the configured name, prefixed by its folder if two configurations use the same."""
     root: str
     """Folder of the configuration; empty at the repository's root. Paths in ``config`` are relative to it."""
     config: LineageConfig
-    """From base; from the head for a lineage that is new there."""
+    """From the base, or from the head for a new lineage."""
     models: tuple[ModelPair, ...]
-    """An experiment each; empty when none can be run (a reason says why)."""
+    """One experiment each. Empty if none can run (a reason says why)."""
     gate: GateConfig
     run: RunConfig
     budget: Budget
-    """The configuration's defaults, tightened by the lineage."""
+    """The configuration's defaults, overridden by the lineage."""
     baseline: PromptFile | None
-    """At base; ``None``: there is none (the prompt is new), or it can't be read."""
+    """The prompt at the base. ``None``: it is new, or can't be read."""
     candidate: PromptFile | None
-    """After the merge; ``None``: deleted, or ``unreadable``."""
+    """The prompt after the merge. ``None``: deleted, or ``unreadable``."""
     unreadable: Finding | None = None
     """Why the candidate can't be read."""
     judged_by: PromptFile | None = None
-    """The version whose inline evaluators score both arms: base's, or the candidate of a new lineage."""
+    """The version whose inline evaluators score both arms: the base's, or the candidate of a new lineage."""
     reference: PromptFile | None = None
-    """What a new lineage is compared with, from base."""
+    """The reference of a new lineage, from the base."""
     tests: TestSet | None = None
-    """The gating cases, as base has them; from the head for a new lineage."""
+    """The gating cases from the base, or from the head for a new lineage."""
     added_cases: tuple[TestCase, ...] = ()
-    """Cases that only the head has: they may block, and never help."""
+    """Cases that only the head has. They may block, but never help."""
     removed_cases: tuple[str, ...] = ()
     edited_cases: tuple[str, ...] = ()
-    """Ids of gating cases that the head lacks or writes differently: they run as base has them."""
+    """Ids of gating cases that the head removes or edits. The base's versions run."""
     rubric: Rubric | None = None
     judge: ModelConfig | None = None
     judge_labels: str | None = None
-    """Text of the file with people's grades, from base."""
+    """Text of the file with people's grades, from the base."""
     changes: tuple[Change, ...] = ()
     endings: tuple[Ending, ...] = ()
-    """How everything watched that differs ends; planning looks again at what is to be measured."""
+    """The handling of every watched difference. Planning checks the measured ones again."""
     reasons: tuple[Reason, ...] = ()
-    """What already speaks for a verdict before any call."""
+    """Reasons that are known before any call."""
     warnings: tuple[Finding, ...] = ()
     diff: PromptDiff | None = None
     measured: bool = True
-    """False: linted and planned only (the pull request that installs us); nothing is paid for it."""
+    """False: only checked and planned, without paid calls (in the pull request that installs the gate)."""
 
     @property
     def matters(self) -> bool:
@@ -141,26 +142,26 @@ class Detection(Value):
     """The answer to "what does this pull request change?"."""
 
     merge: Merge
-    """What the verdict is about: the head, merged into the tip of its base."""
+    """The merge of the head into the tip of its base, which the verdict is about."""
     config: Config | None
-    """Base's configuration: the repository's own, else the first one that has an affected lineage."""
+    """The base's configuration: the repository's own, or the first one with an affected lineage."""
     mode: Mode = Mode.ENFORCE
     comment: CommentPolicy = CommentPolicy.CHANGES
     budget_usd: Decimal = Budget().per_run_usd
-    """The highest cap of the configurations concerned, for the whole run."""
+    """The highest cap of the affected configurations, for the whole run."""
     lineages: tuple[LineageChange, ...] = ()
-    """The affected ones only, by name."""
+    """The affected lineages, by name."""
     harmless: tuple[Ending, ...] = ()
-    """What differs in the files of lineages that are not affected, with the rules by which that is harmless."""
+    """Harmless differences in the files of lineages that are not affected."""
     names: tuple[str, ...] | None = None
-    """Every lineage that there is, affected or not; ``None``: no path differs, so nobody looked."""
+    """All lineages, affected or not. ``None``: no path differs, so they were not read."""
     unaffected: int = 0
-    """How many configured lineages this pull request doesn't touch."""
+    """Number of configured lineages that this pull request doesn't affect."""
     adoption: bool = False
-    """Base has no configuration and the head brings one."""
+    """Whether the base has no configuration and the head adds one."""
     policy: tuple[PolicyChange, ...] = ()
     calling: tuple[str, ...] = ()
-    """Changed files that lead a workflow to this gate."""
+    """Changed files through which a workflow calls this gate."""
     reasons: tuple[Reason, ...] = ()
-    """Reasons of the pull request as a whole."""
+    """Reasons about the pull request as a whole."""
     warnings: tuple[Finding, ...] = ()

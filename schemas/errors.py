@@ -1,16 +1,18 @@
-"""The exceptions that the caller can't go on from. Failures inside a run are values, not exceptions.
+"""The exceptions from which a caller can't continue. Failures inside a run are values, not exceptions.
 
-PromptVerdictError
-├── UsageError       the command or its arguments are wrong
-├── ConfigError      promptverdict.yaml, a rubric, a price or a model setting is wrong
-├── SourceError      git, a prompt file or a test set can't be read
-├── BudgetExceeded   the hard cap was reached; what is finished is kept
-├── ProviderError    a model provider can't be used at all (no key, wrong origin)
-├── StoreError       the outcome store can't be read or written
-└── HostError        GitHub can't be reached or refuses
-    ├── HostUnavailable     it didn't answer, or asks us to come back later
-    ├── PermissionMissing   the token lacks a permission
-    └── NotFound            what was asked for isn't there
+::
+
+    PromptVerdictError
+    ├── UsageError       the command or its arguments are wrong
+    ├── ConfigError      promptverdict.yaml, a rubric, a price or a model setting is wrong
+    ├── SourceError      git, a prompt file or a test set can't be read
+    ├── BudgetExceeded   the hard cap was reached; finished answers are kept
+    ├── ProviderError    a model provider can't be used at all (no key, wrong origin)
+    ├── StoreError       the outcome store can't be read or written
+    └── HostError        GitHub can't be reached or refuses
+        ├── HostUnavailable     it didn't answer, or asks to retry later
+        ├── PermissionMissing   the token lacks a permission
+        └── NotFound            the requested object doesn't exist
 """
 
 from __future__ import annotations
@@ -60,17 +62,17 @@ class HostError(PromptVerdictError):
 
 
 class HostUnavailable(HostError):  # noqa: N818 - named after what it says
-    """The host didn't answer however often it was asked, or asks us to come back later: the same may succeed then."""
+    """The host didn't answer after several tries, or asks to retry later. A later try may succeed."""
 
 
 class PermissionMissing(HostError):  # noqa: N818 - named after what it says
-    """The token may not do this. ``permission`` is the line of YAML that grants it, such as ``statuses: write``."""
+    """The token lacks a permission. ``permission`` is the line of YAML that grants it, such as ``statuses: write``."""
 
     def __init__(self, permission: str, *, where: str | None = None, hint: str | None = None) -> None:
         advice = hint or f"add `{permission}` to `permissions:`"
-        super().__init__(f"the token lacks «{permission}»", where=where, hint=advice)
+        super().__init__(f"the token lacks “{permission}”", where=where, hint=advice)
         self.permission = permission
 
 
 class NotFound(HostError):  # noqa: N818 - named after what it says
-    """What was asked for isn't there, or the token may not see it."""
+    """The requested object doesn't exist, or the token can't see it."""

@@ -1,4 +1,4 @@
-"""What the place where pull requests live (GitHub) knows about them."""
+"""Data types of the host of pull requests (GitHub)."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ class CommitState(StrEnum):
 
 
 class CommitStatus(Value):
-    """One commit status: the newest of its context counts."""
+    """One commit status. The newest of its context counts."""
 
     context: str
     state: CommitState
     description: str = Field(max_length=140)
     target_url: str | None = None
     created_at: str | None = None
-    """UTC, ISO 8601; set by the host."""
+    """UTC, ISO 8601. Set by the host."""
 
 
 class HostedPullRequest(Value):
-    """A pull request as it is now.
+    """The current state of a pull request.
 
-    GitHub's ``base.sha`` is left out on purpose: it is not kept current. Ask for the tip of ``base_ref`` instead.
+    GitHub's ``base.sha`` is left out: GitHub doesn't keep it current. Ask for the tip of ``base_ref`` instead.
     """
 
     number: int
@@ -51,16 +51,16 @@ class HostedPullRequest(Value):
     author: str
     base_ref: str
     default_branch: str
-    """Of the repository that it goes to."""
+    """Default branch of the target repository."""
     head_ref: str
     head_sha: Sha
     head_repository: str | None
-    """``owner/name``; ``None`` when the fork was deleted."""
+    """``owner/name``; ``None`` if the fork was deleted."""
     merge_commit_sha: Sha | None = None
 
 
 class ReviewState(StrEnum):
-    """What a review says."""
+    """The state of a review."""
 
     APPROVED = "approved"
     CHANGES_REQUESTED = "changes_requested"
@@ -87,34 +87,34 @@ class HeadCommit(Value):
     sha: Sha
     parents: tuple[Sha, ...]
     people: tuple[str, ...]
-    """Logins of its author, committer and co-authors, as far as they can be told."""
+    """Logins of its author, committer and co-authors, as far as they are known."""
 
 
 class Push(Value):
     """One push to the branch of a pull request."""
 
     by: str
-    """Login; empty where GitHub doesn't say. A bot's ends in ``[bot]``."""
+    """Login; empty if GitHub doesn't say. A bot's ends in ``[bot]``."""
     before: Sha
     after: Sha
 
 
 class Authorship(Value):
-    """Who made the head of a pull request."""
+    """The people who made the head of a pull request."""
 
     author: str
     """Login of the author. A bot's ends in ``[bot]``."""
     commits: tuple[HeadCommit, ...]
     pushes: tuple[Push, ...]
     complete: bool = True
-    """False: GitHub did not show every commit, or not who pushed."""
+    """False: GitHub did not show every commit, or who pushed."""
 
 
 class Role(StrEnum):
     """What a person may do in a repository, lowest first."""
 
     NONE = "none"
-    """No access, or none that could be told."""
+    """No access, or unknown access."""
     READ = "read"
     TRIAGE = "triage"
     WRITE = "write"
@@ -130,7 +130,7 @@ class Comment(Value):
 
 
 class Artifact(Value):
-    """Files that a workflow run left behind."""
+    """Files uploaded by a workflow run."""
 
     id: int
     name: str
@@ -138,12 +138,12 @@ class Artifact(Value):
     """Bytes."""
     head_sha: Sha
     same_repository: bool
-    """The run's head lay in this repository, not in a fork."""
+    """Whether the run's head was in this repository, not in a fork."""
     created_at: str
 
 
 class Annotation(Value):
-    """A remark on lines of the head's version of a file. Texts are raw, but for what can't be seen."""
+    """A remark on lines of a file at the head. Texts are raw, except for invisible characters."""
 
     level: Literal["error", "warning"]
     path: str
@@ -154,7 +154,7 @@ class Annotation(Value):
 
 
 class CheckConclusion(StrEnum):
-    """How a check run of ours ends. Neutral and skipped are left out on purpose: GitHub counts both as passed."""
+    """Conclusion of one of our check runs. Neutral and skipped are left out: GitHub counts both as passed."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -168,24 +168,24 @@ class CheckAction(Value):
     label: str = Field(max_length=20)
     description: str = Field(max_length=40)
     identifier: str = Field(max_length=20)
-    """Comes back with the event of the click."""
+    """Returned with the event of the click."""
 
 
 class CheckRun(Value):
-    """A check run as we want it to stand."""
+    """The desired state of a check run."""
 
     name: str
     head_sha: Sha
     external_id: str = Field(min_length=1)
-    """Our own name of it: a second one with the same id is never made."""
+    """Our own id. A second check run with the same id is never created."""
     conclusion: CheckConclusion | None = None
-    """``None``: it is under way."""
+    """``None``: in progress."""
     title: str = Field(max_length=TITLE_LIMIT)
     summary: str = Field(max_length=FIELD_LIMIT)
     text: str = Field(default="", max_length=FIELD_LIMIT)
     details_url: str | None = None
     annotations: tuple[Annotation, ...] = ()
-    """Only ever grows: what was annotated once is never sent again, and can't be taken back."""
+    """Only grows: GitHub appends annotations and can't remove them."""
     actions: tuple[CheckAction, ...] = Field(default=(), max_length=3)
 
 
@@ -197,15 +197,15 @@ class HostedCheck(Value):
     head_sha: Sha
     external_id: str
     app_id: int | None
-    """Whose it is."""
+    """The App that made it."""
     conclusion: str | None
-    """GitHub's word; ``None`` while it is under way."""
+    """GitHub's value; ``None`` while in progress."""
     title: str
     url: str
     started_at: str | None
     """UTC, ISO 8601."""
     annotations: int
-    """How many it has."""
+    """Number of its annotations."""
 
 
 class Installation(Value):
@@ -214,7 +214,7 @@ class Installation(Value):
     id: int
     account: str
     permissions: dict[str, str]
-    """Granted: permission → ``read``, ``write`` or ``admin``. The App may have asked for more since."""
+    """Granted permissions → ``read``, ``write`` or ``admin``. The App may have requested more since."""
     events: tuple[str, ...]
     suspended: bool
 
@@ -234,14 +234,14 @@ class HostedApp(Value):
     id: int
     slug: str
     owner: str
-    """The account that registered it; empty where GitHub doesn't say."""
+    """The account that registered it; empty if GitHub doesn't say."""
     permissions: dict[str, str]
     events: tuple[str, ...]
     url: str
 
     @property
     def login(self) -> str:
-        """Who its comments are by."""
+        """The login of its comments."""
         return f"{self.slug}[bot]"
 
 
@@ -255,7 +255,7 @@ class HookSettings(Value):
 
 
 class HookDelivery(Value):
-    """One attempt of GitHub to deliver a webhook. A redelivery has its own ``id`` and the same ``guid``."""
+    """One attempt by GitHub to deliver a webhook. A redelivery has a new ``id`` and the same ``guid``."""
 
     id: int
     guid: str
@@ -276,12 +276,12 @@ class HookDelivery(Value):
 
 
 class RequiredCheck(Value):
-    """A check that a branch requires before anything is merged."""
+    """A check that a branch requires before a merge."""
 
     name: str
     app_id: int | None
-    """Only this App may report it; ``None``: anybody with write access may."""
+    """The only App that may report it. ``None``: anyone with write access may."""
     up_to_date: bool | None = None
-    """Whether a branch must be up to date with its base as well; ``None``: GitHub doesn't show it."""
+    """Whether a branch must also be up to date with its base. ``None``: GitHub doesn't show it."""
     queued: bool = False
-    """Whether the branch has a merge queue, which measures what is merged."""
+    """Whether the branch has a merge queue, which measures the merge result."""

@@ -1,4 +1,4 @@
-"""What a call gave, and what it scored. Failures are values."""
+"""Results of calls and their scores. Failures are values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.values import Fraction, Value
 
 
 class Arm(StrEnum):
-    """Which version of the prompt."""
+    """The version of the prompt."""
 
     BASELINE = "baseline"
     CANDIDATE = "candidate"
@@ -29,22 +29,25 @@ class Cell(Value):
 
 
 class Usage(Value):
-    """Tokens as the provider counted them. ``input`` is everything read, cached and cache writes included; ``output``
-    is everything written, reasoning included; the other tokens are parts of them."""
+    """Tokens as the provider counted them.
+
+    ``input`` is everything read, including cached tokens and cache writes. ``output`` is everything written, including
+    reasoning. The other counts are parts of these two.
+    """
 
     input: int = Field(ge=0)
     output: int = Field(ge=0)
     cached_input: int = Field(default=0, ge=0)
     cache_write: int = Field(default=0, ge=0)
     cache_write_1h: int = Field(default=0, ge=0)
-    """Of the cache writes, those that are kept for an hour."""
+    """Cache writes that are kept for an hour."""
     reasoning: int = Field(default=0, ge=0)
     input_audio: int = Field(default=0, ge=0)
     output_audio: int = Field(default=0, ge=0)
     web_searches: int = Field(default=0, ge=0)
-    """Searches that the provider made and charges for."""
+    """Searches by the provider that it charges for."""
     rate: str | None = None
-    """The service tier, where it has prices of its own: ``priority``, ``flex``, ``fast``."""
+    """The service tier, if it has prices of its own: ``priority``, ``flex``, ``fast``."""
 
 
 class Finish(StrEnum):
@@ -59,7 +62,7 @@ class Finish(StrEnum):
 
     @property
     def scores_zero(self) -> bool:
-        """Truncated, refused, filtered and empty answers are answers, and score 0."""
+        """Whether the answer scores 0: it is truncated, refused, filtered or empty."""
         return self not in (Finish.STOP, Finish.TOOL)
 
 
@@ -72,24 +75,24 @@ class ToolCall(Value):
 
 
 class Allowance(Value):
-    """What a provider's headers say is left of the key's rate limits. ``None``: not said."""
+    """The rest of the key's rate limits by the provider's headers. ``None``: not reported."""
 
     requests: int | None = None
     requests_reset_s: float | None = None
-    """Seconds until they are all there again."""
+    """Seconds until the limit is fully restored."""
     tokens: int | None = None
     tokens_reset_s: float | None = None
 
 
 class Completion(Value):
-    """What a provider answered."""
+    """A provider's answer."""
 
     text: str
     finish: Finish
     usage: Usage | None
-    """``None``: not said, or not to be billed from."""
+    """``None``: not reported, or not billable."""
     usage_problem: str = ""
-    """Why what is said about the usage can't be billed from."""
+    """Why the reported usage can't be billed."""
     tool_calls: tuple[ToolCall, ...] = ()
     model: str
     """As the provider reports it."""
@@ -97,7 +100,7 @@ class Completion(Value):
     latency_s: float = Field(ge=0, allow_inf_nan=False)
     attempts: int = Field(default=1, ge=1)
     allowance: Allowance | None = Field(default=None, exclude=True)
-    """Of that moment: never stored."""
+    """The rate limits at that moment. Never stored."""
 
 
 class ErrorKind(StrEnum):
@@ -113,23 +116,23 @@ class ErrorKind(StrEnum):
     AUTHENTICATION = "authentication"
     REDIRECT = "redirect"
     UNPRICED = "unpriced"
-    """There is an answer, but what it costs can't be told."""
+    """There is an answer, but its cost is unknown."""
     BUDGET = "budget"
     CANCELLED = "cancelled"
 
 
 class CompletionError(Value):
-    """A call that gave nothing. It is never stored and never scored."""
+    """A call without an answer. It is never stored and never scored."""
 
     kind: ErrorKind
     message: str
     """Safe to show: no secrets, no unbounded provider text."""
     hint: str = ""
-    """What to do about it, where that doesn't follow from the kind."""
+    """How to fix it, if the kind of error doesn't tell."""
     attempts: int = Field(default=1, ge=0)
     retry_after_s: float | None = None
     billed: bool = False
-    """Whether the provider may charge for it all the same (it was sent, and no refusal came back)."""
+    """Whether the provider may charge for it anyway (it was sent and not refused)."""
 
 
 class Score(Value):
@@ -139,9 +142,9 @@ class Score(Value):
     value: Fraction
     reason: str = ""
     answer: str | None = None
-    """What the evaluator understood: the label, the field's value; untrusted text."""
+    """What the evaluator read: the label or the field's value. Untrusted text."""
     forbidden: bool = False
-    """The answer holds a text that its case forbids."""
+    """Whether the answer contains text that its case forbids."""
 
 
 class EvaluatorFailure(Value):
@@ -150,7 +153,7 @@ class EvaluatorFailure(Value):
     metric: str
     message: str
     kind: ErrorKind | None = None
-    """Of what the judge did; ``None`` where none was asked."""
+    """The kind of the judge's failure; ``None`` if no judge was asked."""
 
 
 class StoredCompletion(Value):
@@ -160,11 +163,11 @@ class StoredCompletion(Value):
     repetition: int = Field(ge=0)
     completion: Completion
     cost_usd: Usd
-    """The real bill at the price of the time, cache discounts included."""
+    """The real bill at the price of that time, with cache discounts."""
     neutral_cost_usd: Usd
-    """The same call as if no token had come from or gone to a cache."""
+    """The cost of the call without any cache."""
     price: JsonValue = None
-    """The price that was applied, so that it can be re-priced."""
+    """The applied price, so that the row can be re-priced."""
     provider: str
     model: str
     created_at: str
@@ -172,7 +175,7 @@ class StoredCompletion(Value):
 
 
 class Outcome(Value):
-    """What one cell gave."""
+    """The result of one cell."""
 
     cell: Cell
     result: Completion | CompletionError
@@ -183,11 +186,11 @@ class Outcome(Value):
     origin: Literal["call", "store", "identical"] = "call"
     """``identical``: the other arm sends the same request, so no call was needed."""
     made_at: float | None = None
-    """When the answer came, in seconds since 1970; kept with it in the store."""
+    """Time of the answer, in seconds since 1970, as stored with it."""
 
     @property
     def forbidden(self) -> bool:
-        """The answer holds a text that its case forbids."""
+        """Whether the answer contains text that its case forbids."""
         return any(isinstance(score, Score) and score.forbidden for score in self.scores)
 
 
@@ -197,4 +200,4 @@ class MetricSpec(Value):
     name: str
     kind: Literal["metric", "field", "dimension", "check"] = "metric"
     gates: bool = True
-    """False: shown, but never part of the verdict."""
+    """False: the metric is shown, but never decides."""

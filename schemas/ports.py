@@ -1,4 +1,4 @@
-"""How the engine and the evaluators see the world."""
+"""The ports: protocols through which the engine and the evaluators see the world."""
 
 from __future__ import annotations
 
@@ -18,39 +18,40 @@ from schemas.trees import Merge, TreeChange, TreeEntry
 from schemas.values import Value
 
 CallKey = tuple[str, int]
-"""Request digest and repetition: a repetition is its own sample."""
+"""Request digest and repetition. Each repetition is a separate sample."""
 
 Ask = Callable[[Request, int], Awaitable[Completion | CompletionError]]
-"""Asks a judge: request and repetition in, answer out. Stored, paid and limited like every other call."""
+"""Asks a judge: takes a request and repetition, returns the answer. Stored, paid and limited like any other call."""
 
 
 class SourceTree(Protocol):
-    """Commits as data: trees and blobs, never a worktree. Raises SourceError."""
+    """Commits as data: trees and blobs, without a worktree. Raises SourceError."""
 
     def entries(self, commit: str) -> Mapping[str, TreeEntry]:
         """Returns every path of the commit's tree."""
         ...
 
     def entry(self, commit: str, path: str) -> TreeEntry | None:
-        """Returns one path, without listing the tree."""
+        """Returns the entry of one path, without listing the tree."""
         ...
 
     def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
-        """Returns those of the paths that the tree has, with sizes, without listing it. Folders have mode
+        """Returns the entries of the paths that exist, with sizes, without listing the tree. Folders have mode
         ``040000``."""
         ...
 
     def find(self, commit: str, globs: Sequence[str]) -> tuple[TreeEntry, ...]:
-        """Files that match a glob (``*`` within a folder, ``**/`` across folders) or lie in a folder of that name."""
+        """Returns the files that match a glob (``*`` within a folder, ``**/`` across folders) or are below a folder of
+        that name."""
         ...
 
     def merge(self, base: str, head: str) -> Merge:
-        """Returns what merging ``head`` into ``base`` gives; ``head``'s own tree where they have no history in
-        common."""
+        """Returns the result of merging ``head`` into ``base``, or ``head``'s own tree if they have no common
+        history."""
         ...
 
     def changes(self, before: str, after: str) -> tuple[TreeChange, ...]:
-        """Paths that differ; similar files (≥ 50%) are paired as renames, as git does."""
+        """Returns the paths that differ. Similar files (≥ 50%) are paired as renames, as git does."""
         ...
 
     def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
@@ -65,7 +66,7 @@ class RenderJob(Value):
     messages: tuple[Message, ...]
     variables: dict[str, JsonValue]
     partials: dict[str, str] = {}
-    """Path → text of the partials that may be included."""
+    """Partials that may be included: path → text."""
 
 
 class RenderFailure(Value):
@@ -73,13 +74,13 @@ class RenderFailure(Value):
 
     message: str
     variable: str | None = None
-    """The missing variable, if that is why."""
+    """The missing variable, if one is the reason."""
     gone: bool = False
-    """The renderer died or was stopped: by this template, or by a machine that was too busy."""
+    """Whether the renderer died or was stopped, by this template or because the machine was too busy."""
 
 
 class TemplateRenderer(Protocol):
-    """Fills in templates where they can do no harm."""
+    """Fills in templates in a sandbox."""
 
     def render(self, jobs: Sequence[RenderJob]) -> list[tuple[Message, ...] | RenderFailure]:
         """Returns one result for each job, in order."""
@@ -87,10 +88,10 @@ class TemplateRenderer(Protocol):
 
 
 class ModelProvider(Protocol):
-    """Asks one model. Never raises for what goes wrong with one call: that is a CompletionError."""
+    """Calls one model. A failed call is a CompletionError, never an exception."""
 
     async def complete(self, request: Request, *, repetition: int, timeout_s: float) -> Completion | CompletionError:
-        """Returns one attempt within ``timeout_s`` seconds. ``repetition`` seeds only what is simulated."""
+        """Makes one attempt within ``timeout_s`` seconds. ``repetition`` seeds only simulated models."""
         ...
 
     async def aclose(self) -> None:
@@ -103,21 +104,21 @@ class Evaluator(Protocol):
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """What it reports for every case; the first one is the overall score."""
+        """The metrics that it reports for every case. The first one is the overall score."""
         ...
 
     @property
     def version(self) -> str:
-        """Differs whenever scores may differ: part of the content digest."""
+        """The version, which changes whenever scores may change. It is part of the content digest."""
         ...
 
     @property
     def ignores_case(self) -> bool:
-        """Whether the overall score looks at the answer alone, whatever the case asks or expects."""
+        """Whether the overall score depends on the answer alone, not on the case."""
         ...
 
     def problem(self, case: TestCase) -> Finding | None:
-        """Returns why ``case`` can't be scored (a wrong expectation), found before any call."""
+        """Returns why ``case`` can't be scored, such as a wrong expectation. Called before any call to a model."""
         ...
 
     async def score(
@@ -128,14 +129,14 @@ class Evaluator(Protocol):
 
 
 class Clock(Protocol):
-    """Time, passed in, so that the engine has none of its own."""
+    """The time. It is passed in, so that the engine is deterministic."""
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start; never goes back."""
+        """Returns seconds from an arbitrary start. Never goes back."""
         ...
 
     def utc(self) -> datetime:
-        """Returns the time of day, aware, UTC."""
+        """Returns the current time, aware, in UTC."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -144,35 +145,38 @@ class Clock(Protocol):
 
 
 class OutcomeStore(Protocol):
-    """Durable, content-addressed completions: rows are only ever added. Raises StoreError."""
+    """Durable, content-addressed completions. Rows are only added. Raises StoreError."""
 
     async def get(self, keys: Sequence[CallKey]) -> Mapping[CallKey, StoredCompletion]:
-        """The newest row of each key that there is."""
+        """Returns the newest row of each key that exists."""
         ...
 
     async def put(self, rows: Sequence[StoredCompletion]) -> None:
-        """Returns when the rows are synced to disk, and gives up their claims. Older rows of a key stay as history."""
+        """Stores rows and releases their claims. Returns when they are synced to disk. Older rows of a key stay as
+        history."""
         ...
 
     async def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """Reserves calls for this store instance, so that nobody else pays for them: the keys that were won. A claim
-        ends with ``put``, with ``release`` or with the life of whoever holds it."""
+        """Claims calls for this store instance, so that no other process pays for them. Returns the keys that it won.
+
+        A claim ends with ``put``, with ``release`` or with the death of its process.
+        """
         ...
 
     async def release(self, keys: Sequence[CallKey]) -> None:
-        """Gives up claims of calls that came to nothing."""
+        """Releases claims of calls without an answer."""
         ...
 
     async def history(self, digests: Sequence[str]) -> Mapping[str, tuple[StoredCompletion, ...]]:
-        """Returns every row of each request digest, old ones too, oldest first: for planning, never for a decision."""
+        """Returns every row of each request digest, oldest first. For planning, never for a decision."""
         ...
 
     async def plan(self, content_digest: str) -> JsonValue:
-        """The plan that was kept under this digest, or ``None``."""
+        """Returns the stored plan of this digest, or ``None``."""
         ...
 
     async def keep_plan(self, content_digest: str, plan: JsonValue) -> JsonValue:
-        """Keeps the first plan of a digest, synced; the plan that is kept, whoever came first."""
+        """Stores the first plan of a digest, synced. Returns the stored plan, which may be another process's."""
         ...
 
     async def aclose(self) -> None:
@@ -184,19 +188,19 @@ class PriceTable(Protocol):
     """USD per million tokens by model."""
 
     def price(self, model: ModelConfig) -> Price:
-        """Raises ConfigError, with the line to paste, for a model whose price isn't known."""
+        """Returns the price of a model. Raises ConfigError, with the line to add, if it is unknown."""
         ...
 
 
 class PullRequestHost(Protocol):
-    """One repository on GitHub. Every write may be repeated: the result is the same. Raises HostError."""
+    """One repository on GitHub. Every write is idempotent. Raises HostError."""
 
     def pull_request(self, number: int) -> HostedPullRequest:
-        """The pull request as it is now."""
+        """Returns the current state of the pull request."""
         ...
 
     def commit(self, name: str) -> Sha:
-        """Returns the commit that a branch, a tag or an id names."""
+        """Returns the commit of a branch, a tag or an id."""
         ...
 
     def branch(self, name: str) -> Sha:
@@ -204,7 +208,7 @@ class PullRequestHost(Protocol):
         ...
 
     def pull_requests_of(self, sha: Sha) -> tuple[HostedPullRequest, ...]:
-        """Pull requests whose head or merge commit is ``sha``."""
+        """Returns the pull requests whose head or merge commit is ``sha``."""
         ...
 
     def reviews(self, number: int) -> tuple[Review, ...]:
@@ -216,7 +220,7 @@ class PullRequestHost(Protocol):
         ...
 
     def may_write(self, login: str) -> bool:
-        """Returns whether this person may push to the repository, now. Any doubt is a no."""
+        """Returns whether this person may push to the repository now. False if in doubt."""
         ...
 
     def set_status(self, sha: Sha, status: CommitStatus) -> None:
@@ -224,23 +228,23 @@ class PullRequestHost(Protocol):
         ...
 
     def statuses(self, sha: Sha, context: str) -> tuple[CommitStatus, ...]:
-        """Returns the statuses of one context and of those that add a base to it (``context (base)``), newest first."""
+        """Returns the statuses of one context, and of those with a base added (``context (base)``), newest first."""
         ...
 
     def required_checks(self, branch: str) -> tuple[RequiredCheck, ...]:
-        """Returns what must pass before anything is merged into the branch."""
+        """Returns the checks that must pass before a merge into the branch."""
         ...
 
     def find_comment(self, number: int, marker: str) -> Comment | None:
-        """Our own comment: written by us, its first line starts with ``marker``. Every page is read."""
+        """Returns our own comment whose first line starts with ``marker``. Reads every page."""
         ...
 
     def write_comment(self, number: int, body: str, marker: str, known: Comment | None) -> Comment:
-        """Updates ``known`` where it still stands, else makes it anew. ``body`` starts with ``marker``."""
+        """Updates ``known`` if it still exists, else creates a comment. ``body`` starts with ``marker``."""
         ...
 
     def artifacts(self, name: str) -> tuple[Artifact, ...]:
-        """Unexpired artifacts of this name, newest first (at most 100)."""
+        """Returns unexpired artifacts of this name, newest first (at most 100)."""
         ...
 
     def download(self, artifact: Artifact, *, max_bytes: int) -> bytes:

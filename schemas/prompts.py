@@ -1,4 +1,4 @@
-"""Prompts as they are committed, and the requests that they become."""
+"""Prompts as committed, and the requests made from them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.values import Value, digest_of
 
 
 class Role(StrEnum):
-    """Who speaks a message."""
+    """The speaker of a message."""
 
     SYSTEM = "system"
     USER = "user"
@@ -26,7 +26,7 @@ class Role(StrEnum):
 
 
 class Dialect(StrEnum):
-    """How variables are written in a template."""
+    """The syntax of variables in a template."""
 
     GITHUB = "github"
     """``{{name}}`` with dots and dashes allowed, no logic (GitHub .prompt.yml)."""
@@ -37,25 +37,25 @@ class Dialect(StrEnum):
 
 
 class Message(Value):
-    """One message; ``content`` is a template in a PromptFile and final text in a Request."""
+    """One message. ``content`` is a template in a PromptFile and final text in a Request."""
 
     role: Role
     content: str
 
 
 LIMIT_NAMES = ("max_completion_tokens", "max_output_tokens")
-"""What some APIs call ``max_tokens``."""
+"""Output limit; some APIs call it ``max_tokens``."""
 NOT_EXTRA = frozenset({
     "model", "messages", "input", "system", "instructions", "prompt", "stream", "stream_options", "n",
     "best_of", "background", "store", "temperature", "top_p", "top_k", "max_tokens", "max_completion_tokens",
     "max_output_tokens", "seed", "stop", "stop_sequences", "frequency_penalty", "presence_penalty",
     "response_format", "json_schema", "tools", "reasoning",
 })  # fmt: skip
-"""What ``extra`` may not say: it has a place of its own, or an answer could not be read or paid for."""
+"""Keys that ``extra`` can't have: they have a field of their own, or would make answers unreadable or unbillable."""
 
 
 class Parameters(Value):
-    """What is sent beside the messages. ``None`` means: not sent."""
+    """Parameters sent with the messages. ``None``: not sent."""
 
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
     top_p: float | None = Field(default=None, gt=0, le=1, allow_inf_nan=False)
@@ -67,13 +67,13 @@ class Parameters(Value):
     presence_penalty: float | None = Field(default=None, ge=-2, le=2, allow_inf_nan=False)
     response_format: str | None = Field(default=None, pattern="^(text|json_object|json_schema)$")
     json_schema: dict[str, JsonValue] | None = None
-    """``{"name": …, "schema": {…}}`` when ``response_format`` is json_schema."""
+    """``{"name": …, "schema": {…}}`` if ``response_format`` is json_schema."""
     tools: tuple[dict[str, JsonValue], ...] = ()
-    """Tool definitions, passed through as they are."""
+    """Tool definitions, passed through unchanged."""
     reasoning: dict[str, JsonValue] | None = None
-    """Provider-specific reasoning or thinking settings, passed through as they are."""
+    """Provider-specific reasoning or thinking settings, passed through unchanged."""
     extra: dict[str, JsonValue] = {}
-    """What else the API knows, put into the body as it is: ``{verbosity: low}``."""
+    """Other parameters of the API, added to the body unchanged: ``{verbosity: low}``."""
 
     @model_validator(mode="before")
     @classmethod
@@ -82,19 +82,19 @@ class Parameters(Value):
             return given
         named = [name for name in ("max_tokens", *LIMIT_NAMES) if name in given]
         if len(named) > 1:
-            raise ValueError(f"{' and '.join(named)} are one setting: keep one of them")
+            raise ValueError(f"{' and '.join(named)} are the same setting; keep one of them")
         return {"max_tokens" if name in named else name: value for name, value in given.items()}
 
     @field_validator("extra")
     @classmethod
     def _has_no_other_place(cls, extra: dict[str, JsonValue]) -> dict[str, JsonValue]:
         if taken := sorted(NOT_EXTRA & extra.keys()):
-            raise ValueError(f"extra can't hold {taken[0]}: write it beside extra, if it can be set at all")
+            raise ValueError(f"extra can't contain {taken[0]}; write it beside extra, if it can be set at all")
         return extra
 
     @model_serializer(mode="wrap")
     def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Requests without ``extra`` have the digests that they had before there was one."""
+        """Omits an empty ``extra``, so that requests keep the digests from before it existed."""
         written: dict[str, object] = write(self)
         if not self.extra:
             written.pop("extra", None)
@@ -102,7 +102,7 @@ class Parameters(Value):
 
 
 class ChoiceScore(Value):
-    """One answer of a judge in a GitHub prompt file and what it is worth."""
+    """One possible answer of a judge in a GitHub prompt file, and its score."""
 
     choice: str
     score: float
@@ -124,7 +124,7 @@ class InlineEvaluator(Value):
 
 
 class Finding(Value):
-    """Something a person should know: what, where (``file:line``), and how to fix it."""
+    """A finding for people: what, where (``file:line``), and how to fix it."""
 
     what: str
     where: str | None = None
@@ -151,10 +151,10 @@ class Origin(Value):
 
 
 class PromptFile(Value):
-    """A prompt as one reader understood it. Immutable; ``digest`` is over what a model would see."""
+    """A prompt as parsed by one reader. Immutable. ``digest`` covers what a model would see."""
 
     path: str
-    """The path in the repository, ``/``-separated; for a folder pair the folder, for a reference the places."""
+    """The path in the repository, ``/``-separated. For a folder pair, the folder; for a reference, the places."""
     format: str
     """The reader's name: ``github``, ``studio``, ``plain``, ``pair``, ``chat``, ``reference``."""
     dialect: Dialect
@@ -162,7 +162,7 @@ class PromptFile(Value):
     name: str | None = None
     description: str | None = None
     model: str | None = None
-    """The model that the file itself names, as written."""
+    """The model that the file names, as written."""
     parameters: Parameters = Parameters()
     test_data: tuple[dict[str, JsonValue], ...] = ()
     evaluators: tuple[InlineEvaluator, ...] = ()
@@ -171,19 +171,19 @@ class PromptFile(Value):
     partials: tuple[str, ...] = ()
     """Paths of shared partials that were included."""
     included: dict[str, str] = {}
-    """Text of every partial by the name that the template includes it with: what a RenderJob needs."""
+    """Text of every partial, by the name with which the template includes it, as a RenderJob needs it."""
     unread: dict[str, JsonValue] = {}
-    """Values in the file that the reader has no use for, by where they stand: what changes there can't be measured."""
+    """Values in the file that the reader ignores, by their place. Their changes can't be measured."""
     warnings: tuple[Finding, ...] = ()
 
     @property
     def text(self) -> tuple[Dialect, tuple[Message, ...], dict[str, str]]:
-        """Everything that a template engine fills in."""
+        """Everything that the template engine reads."""
         return self.dialect, self.messages, self.included
 
     @cached_property
     def digest(self) -> str:
-        """Equal exactly when the messages, dialect, included partials, model and parameters are equal."""
+        """Equal exactly if messages, dialect, included partials, model and parameters are equal."""
         return digest_of(
             [
                 self.dialect,
@@ -196,14 +196,14 @@ class PromptFile(Value):
 
 
 class Request(Value):
-    """One call to a model, whole: what the store's key is made of."""
+    """One complete call to a model. The store's key is derived from it."""
 
     provider: str
     """``anthropic``, ``openai``, ``offline`` or ``replay``."""
     origin: str
-    """The base URL that the call goes to; ``offline:`` for the offline model, ``replay:…`` for a recording."""
+    """The base URL of the call; ``offline:`` for the offline model, ``replay:…`` for a recording."""
     api: str | None = None
-    """``responses`` for OpenAI's Responses API; else the one that the provider is known for."""
+    """``responses`` for OpenAI's Responses API, else the provider's usual one."""
     model: str
     messages: tuple[Message, ...]
     parameters: Parameters

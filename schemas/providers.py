@@ -1,7 +1,7 @@
-"""Everything that is known about each model provider without calling it, one ``ProviderSpec`` each.
+"""Facts about each model provider that need no call, one ``ProviderSpec`` each.
 
-A new provider is an entry of ``PROVIDERS`` and the module that ``opens`` names. This module imports nothing of ours:
-the calling process reads it before anything else is loaded.
+A new provider is an entry of ``PROVIDERS`` and the module that ``opens`` names. This module imports nothing of ours,
+because the calling process reads it before anything else is loaded.
 """
 
 from __future__ import annotations
@@ -11,38 +11,38 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderSpec:
-    """What planning, the configuration and the shells need to know about a provider."""
+    """Facts about a provider for planning, configuration and shells."""
 
     opens: str
     """``module:function``, which takes a ModelConfig and a Connection and returns a ModelProvider. Imported on use."""
     origin: str
-    """Where calls go when a model has no ``base_url``."""
+    """Address of calls if a model has no ``base_url``."""
     own_origins: tuple[str, ...] = ()
-    """Every spelling of the provider's own address that may be written as ``base_url``."""
+    """Every spelling of the provider's own address that is allowed as ``base_url``."""
     key: str | None = None
     """The environment variable with the operator's key. ``None``: the provider makes no network calls."""
     sdk: str | None = None
-    """The package of its official SDK, imported early where the key is set."""
+    """The package of its official SDK, imported early if the key is set."""
     apis: tuple[str, ...] = ()
-    """Values of ``api:`` in the configuration; the first is the default."""
+    """Values of ``api:`` in the configuration. The first is the default."""
     output_limit: int | None = None
-    """Tokens of an answer if no limit is configured and the API requires one."""
+    """Output limit in tokens if none is configured and the API requires one."""
     model_prefixes: tuple[str, ...] = ()
-    """How bare model ids begin, so that a prompt file may name a model that no configuration lists."""
+    """Prefixes of bare model ids, so that a prompt file may name a model that no configuration lists."""
     cheap_model: str | None = None
     """The model that ``doctor`` asks for one token."""
     first_model: str | None = None
-    """The model that ``init`` proposes where this provider's key is set."""
+    """The model that ``init`` proposes if this provider's key is set."""
     price: tuple[str, str] | None = None
-    """USD per million tokens of input and output, for all of its models; ``None``: the public price table knows."""
+    """USD per million tokens of input and output, for all of its models. ``None``: see the public price table."""
     price_table: str | None = None
-    """Its name in the public price table; ``None``: models are looked up by their own name."""
+    """Its name in the public price table. ``None``: models are looked up by their own name."""
     recorded: bool = False
-    """Whether it answers from the operator's file, which ``recording:`` names."""
+    """Whether it answers from a file of the operator, which ``recording:`` names."""
 
     @property
     def host(self) -> str:
-        """``api.example.com``."""
+        """The host of its address: ``api.example.com``."""
         return self.origin.partition("://")[2].partition("/")[0]
 
 
@@ -75,7 +75,7 @@ PROVIDERS: dict[str, ProviderSpec] = {
     "offline": ProviderSpec(
         opens="demo.toy_model:opened",
         origin="offline:",
-        output_limit=4096,  # as Anthropic's, so that the demo shows what a limit does
+        output_limit=4096,  # like Anthropic's, so that the demo shows the effect of a limit
         model_prefixes=("offline-",),
         price=("1.00", "5.00"),  # invented, so that cost gates can be tried without a key
     ),

@@ -1,4 +1,4 @@
-"""What generated text is graded by."""
+"""Rubrics for generated text."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ Grade = Annotated[int, Field(ge=1, le=5)]
 
 
 class Dimension(Value):
-    """One aspect that is graded from 1 (worst) to 5 (best)."""
+    """One aspect, graded from 1 (worst) to 5 (best)."""
 
     description: str = Field(min_length=1)
     anchors: dict[Grade, str] = {}
-    """What a grade looks like; not every grade needs one."""
+    """Descriptions of grades. Not every grade needs one."""
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Its share in the overall score, relative to the other dimensions."""
 
 
 class Rubric(Value):
-    """The dimensions that a judge, or a person, grades; the overall score is their weighted mean."""
+    """The dimensions that a judge or a person grades. The overall score is their weighted mean."""
 
     dimensions: dict[Name, Dimension] = Field(min_length=1)
 
 
 class LabelledAnswer(Value):
-    """A sample answer with a person's grades: what a judge is calibrated by."""
+    """A sample answer with a person's grades, which calibrates a judge."""
 
     id: str = Field(min_length=1)
     inputs: dict[str, JsonValue] = {}

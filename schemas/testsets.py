@@ -1,4 +1,4 @@
-"""Committed test sets."""
+"""Test sets as committed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from schemas.prompts import Finding
 from schemas.values import Value
 
 CHANGED_REQUESTS = "changed requests"
-"""The slice of the cases whose requests a change reaches, where it reaches some and not all. Planning makes it."""
+"""The slice of the cases that a change affects, if it affects only some. Planning adds it."""
 
 
 class Source(StrEnum):
-    """Where a case came from."""
+    """The origin of a case."""
 
     PRODUCTION = "production"
     SYNTHETIC = "synthetic"
@@ -25,22 +25,22 @@ class Source(StrEnum):
 class TestCase(Value):
     """One committed case."""
 
-    __test__: ClassVar[bool] = False  # else pytest tries to collect it
+    __test__: ClassVar[bool] = False  # keeps pytest from collecting it
 
     id: str = Field(min_length=1)
     inputs: dict[str, JsonValue]
     expected: JsonValue = None
-    """A label, a map of fields, a text; ``None`` when nothing is expected."""
+    """A label, a map of fields or a text; ``None`` without an expectation."""
     slices: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     source: Source | None = None
     protected: bool = False
     cluster: str | None = None
-    """Cases of one cluster count as one for uncertainty."""
+    """Cases of one cluster may depend on each other. The statistics treat them as one draw."""
     notes: str | None = None
     rubric: str | None = None
     must_not: tuple[str, ...] = ()
-    """What a successful injection looks like: texts that may not occur in the output."""
+    """Texts that must not occur in the output, because they would show a successful injection."""
     line: int | None = Field(default=None, exclude=True)
     """Where the case starts in its file (1-based)."""
 
@@ -69,5 +69,5 @@ class TestSet(Value):
     mapping: dict[str, tuple[str, ...]] = {}
     """By the key of a case: the file's own names for it. Empty where the file uses ours."""
     unread: dict[str, dict[str, JsonValue]] = {}
-    """By case: the values of keys that no one reads."""
+    """By case: values of keys that the reader ignores."""
     warnings: tuple[Finding, ...] = ()

@@ -1,4 +1,4 @@
-"""What commits are made of, as git lists it."""
+"""Trees of commits, as git lists them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TreeEntry(Value):
 
 
 class TreeChange(Value):
-    """A path whose entry differs between two trees; renames are followed by content, not by name."""
+    """A path whose entry differs between two trees. Renames are followed by content, not by name."""
 
     before: TreeEntry | None
     after: TreeEntry | None
@@ -38,16 +38,16 @@ class TreeChange(Value):
 
 
 class Merge(Value):
-    """What merging a head into the tip of its base branch would give."""
+    """The result of merging a head into the tip of its base branch."""
 
     tree: str
-    """Id of the merged tree. A file in ``conflicts`` holds conflict markers there."""
+    """Id of the merged tree. Files in ``conflicts`` contain conflict markers there."""
     bases: tuple[str, ...] = ()
-    """Every best common ancestor: several after criss-cross merges, none for unrelated histories."""
+    """All best common ancestors: several after criss-cross merges, none for unrelated histories."""
     conflicts: tuple[str, ...] = ()
     """Paths that git can't merge."""
 
     @property
     def base(self) -> str | None:
-        """A best common ancestor, for people: no verdict depends on it."""
+        """A best common ancestor, for display. No verdict depends on it."""
         return self.bases[0] if self.bases else None

@@ -1,4 +1,4 @@
-"""The use cases that a lineage can have. A new one is an entry here and the module that ``builds`` names."""
+"""The use cases of lineages. A new one is an entry here and the module that ``builds`` names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class UseCase(StrEnum):
-    """Those that ship with settings, findings or charts of their own."""
+    """The use cases with their own settings, findings or charts."""
 
     CLASSIFICATION = "classification"
     EXTRACTION = "extraction"
@@ -16,10 +16,10 @@ class UseCase(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class UseCaseSpec:
-    """How outputs of a lineage are scored."""
+    """How to score outputs of a lineage."""
 
     builds: str
-    """``module:function``, which takes ``Sources`` and returns the ``Part`` with the overall metric."""
+    """``module:function``, which takes ``EvaluatorSources`` and returns the ``MetricGroup`` with the overall metric."""
 
 
 USE_CASES: dict[str, UseCaseSpec] = {

@@ -1,4 +1,4 @@
-"""What every value of ours has in common."""
+"""The base class of our values, and canonical JSON."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Value(BaseModel):
-    """A frozen value that refuses keys it does not know."""
+    """A frozen value that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Returns a copy with other fields; what was cached about this value (a digest) does not come along."""
+        """Returns a copy with other fields. Cached properties, such as a digest, are not copied."""
         copied = super().model_copy(update=update, deep=deep)
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
             del copied.__dict__[name]
@@ -28,8 +28,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 
 
 def canonical_json(value: Any) -> bytes:
-    """Returns the one JSON spelling of ``value`` (sorted keys, no blanks, UTF-8), so that equal values have equal
-    bytes.
+    """Returns the canonical JSON of ``value`` (sorted keys, no blanks, UTF-8). Equal values have equal bytes.
 
     Raises ValueError for NaN and infinities.
     """
