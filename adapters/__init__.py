@@ -1,1 +1,1 @@
-"""Everything that touches the world, for both shells."""
+"""Adapters: everything that touches the world, for both shells."""

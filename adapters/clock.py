@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """The ``Clock`` port on the real time."""
+    """The ``Clock`` port with the real time."""
 
     def monotonic(self) -> float:
-        """Seconds from an arbitrary start."""
+        """Returns seconds from an arbitrary start."""
         return time.monotonic()
 
     def utc(self) -> datetime:
-        """Returns the time of day, UTC."""
+        """Returns the current time in UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:

@@ -14,7 +14,7 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
     result: list[T] = []
 
     async def kept() -> None:
-        result.append(await work)  # not the task's result: asyncio would format it with ``repr`` at the end
+        result.append(await work)  # not the task's result, since asyncio would format it with ``repr`` at the end
 
     try:
         import uvloop

@@ -1,4 +1,4 @@
-"""The forms in which a secret may turn up in a text, and the text without them."""
+"""Removes secrets from texts, in any form in which they may appear."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from urllib.parse import quote, quote_plus
 
 
 def encodings(secret: str) -> tuple[str, ...]:
-    """The ways in which a secret may show up: as it is, base64 at each alignment and URL-safe, URL-, JSON- and
-    HTML-encoded, in hexadecimal; each line of a secret of several lines as well."""
+    """Returns the forms of a secret: plain, base64 at each alignment and URL-safe, URL-, JSON- and HTML-encoded, and
+    hexadecimal. For a secret of several lines, also those of each line."""
     forms: list[str] = []
     for text in dict.fromkeys([secret, *secret.splitlines()]):
         raw = text.encode()
+        # Masking very short secrets would blank out ordinary text.
         if len(raw) < 4:
             continue
         forms += [text, quote(text), quote(text, safe=""), quote_plus(text), escape(text), repr(text)[1:-1]]
         forms += [raw.hex(), raw.hex().upper()]
         forms += [text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")]
-        for before in range(3):  # the letters that depend on the secret alone, after so many bytes of something else
+        for before in range(3):  # the letters that depend only on the secret, after this many other bytes
+            # In base64, the text of a secret depends on its position modulo 3.
             whole = base64.b64encode(b"\0" * before + raw).decode()
             inner = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
             forms += [inner, inner.replace("+", "-").replace("/", "_")]
@@ -27,7 +29,8 @@ def encodings(secret: str) -> tuple[str, ...]:
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """``text`` without any of the secrets in any encoding; the longest forms go first, for one may lie in another."""
+    """Returns ``text`` without any of the secrets in any encoding. Longer forms are removed first, since they may
+    contain shorter ones."""
     for form in sorted({form for secret in secrets for form in encodings(secret)}, key=len, reverse=True):
         text = text.replace(form, "•••")
     return text

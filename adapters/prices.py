@@ -1,4 +1,4 @@
-"""The price table: what is written in the configuration, else the public table of genai-prices as of a date."""
+"""The price table: prices from the configuration, or from the public table of genai-prices at a date."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class GenaiPrices:
-    """``PriceTable``. ``at``: the day whose prices are used (``--prices-at``); today where it is ``None``.
+    """``PriceTable`` with genai-prices. ``at`` is the day of the prices (``--prices-at``); ``None``: today.
 
-    ``at_least_listed``: a configured price below the public table's gives way to it. The bot's operator pays, and the
-    configuration is a repository's.
+    ``at_least_listed`` replaces configured prices below the public table's. The bot's operator pays, while repositories
+    write the configuration.
     """
 
     def __init__(self, at: date | None = None, *, at_least_listed: bool = False) -> None:
@@ -26,9 +26,10 @@ class GenaiPrices:
         self._at = datetime.combine(at, time(12), UTC) if at else None
 
     def price(self, model: ModelConfig) -> Price:
-        """Returns what ``model`` costs, with the prices of long requests.
+        """Returns the price of ``model``, including prices of long requests.
 
-        Raises ConfigError, with the line to paste, for a model whose price isn't known."""
+        Raises ConfigError, with the line to add, if the price is unknown.
+        """
         if model.price is not None:
             listed = self._looked_up(model) if self._at_least_listed else None
             below = listed is not None and _is_below(model.price, listed)
@@ -42,6 +43,7 @@ class GenaiPrices:
     def _looked_up(self, model: ModelConfig) -> Price | None:
         from genai_prices.data_snapshot import get_snapshot
 
+        # A compatible server of another company may use the same model names at other prices.
         by_url = None if model.spec.recorded else model.base_url
         by_name = model.spec.price_table if by_url is None else None
         try:
@@ -49,6 +51,7 @@ class GenaiPrices:
         except LookupError:
             return None
         table = found.get_prices(self._at or datetime.now(UTC))
+        # A price for parts that we can't count would make every bill too low.
         if any(getattr(table, key) is not None for key in UNCOUNTED) or None in (table.input_mtok, table.output_mtok):
             return None
         price = _tokens(table, 0) | {
@@ -62,7 +65,7 @@ class GenaiPrices:
 
 
 def _is_below(configured: Price, listed: Price) -> bool:
-    """Returns whether any figure is lower than the same one of the table, or prices of long requests are left out."""
+    """Returns whether any price is lower than in the table, or prices of long requests are missing."""
     figures = Price.model_fields.keys() - {"tiers", "rate"}
     pairs = ((getattr(configured, name), getattr(listed, name)) for name in figures)
     lower = any(one is not None and other is not None and one < other for one, other in pairs)
@@ -70,7 +73,7 @@ def _is_below(configured: Price, listed: Price) -> bool:
 
 
 UNCOUNTED = ("output_reasoning_mtok", "output_citation_mtok")
-"""Where a table has these prices, a bill has parts that ``Usage`` doesn't tell apart."""
+"""Prices in a table for parts of a bill that ``Usage`` doesn't distinguish."""
 TOKENS = {
     "input": "input_mtok",
     "output": "output_mtok",
@@ -79,11 +82,11 @@ TOKENS = {
     "cache_write_1h": "cache_write_1h_mtok",
 }
 WRITE, WRITE_1H = Decimal("1.25"), Decimal(2)
-"""What Claude's cache writes cost, as multiples of the input (Anthropic's pricing page)."""
+"""Prices of Claude's cache writes, as multiples of the input's (Anthropic's pricing page)."""
 
 
 def _with_cache_writes(price: Price, model: ModelConfig) -> Price:
-    """Returns the price with those of Claude's cache writes, which cost more than what is read."""
+    """Returns the price with those of Claude's cache writes, which cost more than reads."""
     if model.spec.price_table != "anthropic" and "claude" not in model.model.lower():
         return price
     tiers = tuple(tier.model_copy(update=_cache_writes(tier)) for tier in price.tiers)
@@ -108,7 +111,8 @@ def _starts(table: ModelPrice) -> list[int]:
 
 
 def _at(price: object, read: int) -> Decimal | None:
-    """A price that may have tiers by the length of the request: the highest that it exceeds holds for all of it."""
+    """Returns a price that may have tiers by the length of the request. The highest tier reached applies to all of
+    it."""
     tiers = getattr(price, "tiers", ())
     amount = next((tier.price for tier in reversed(tiers) if read > tier.start), getattr(price, "base", price))
     return amount if isinstance(amount, Decimal) else None
@@ -116,7 +120,7 @@ def _at(price: object, read: int) -> Decimal | None:
 
 def _unknown(model: ModelConfig) -> Price:
     raise ConfigError(
-        f"no price is known for the model {model.model!r}",
+        f"the price of the model {model.model!r} is unknown",
         where="promptverdict.yaml, models",
         hint="add to it, in USD per million tokens: price: {input: 1.00, output: 4.00}",
     )

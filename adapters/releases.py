@@ -1,4 +1,4 @@
-"""The newest release of the Action: ``promptverdict init`` pins it in the workflow that it writes."""
+"""Finds the newest release of the Action, which ``promptverdict init`` pins in the workflow."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Release(NamedTuple):
 
 
 def newest_release(url: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> Release | None:
-    """Returns the highest ``vX.Y.Z`` tag of the repository at ``url``, or ``None`` where it has none or doesn't answer.
+    """Returns the highest ``vX.Y.Z`` tag of the repository at ``url``, or ``None`` without one or without an answer.
 
-    The list comes from the network: anything but a commit id beside a plain version is ignored.
+    The list comes from the network. Lines other than a commit id with a plain version are ignored.
     """
     if urlsplit(url).scheme not in ("https", "file"):
         return None

@@ -1,7 +1,7 @@
-"""Fills in templates where they can do no harm: Jinja in a child process that is killed when it takes too long.
+"""Renders templates safely: Jinja runs in a child process that is killed if it takes too long.
 
-The child (adapters/sandbox_worker.py) has a sandboxed environment, no variables of ours, no files and limits on memory
-and CPU; a template can hang Jinja's compiler, so nothing less than a process will do. It starts with the first job.
+The child (adapters/sandbox_worker.py) has a sandboxed environment, none of our variables, no files, and limits on
+memory and CPU. It must be a process, because a template can hang Jinja's compiler. It starts with the first job.
 
 Each job is bounded, and so are all jobs of a renderer together: a thousand slow cases must not occupy a bot for hours.
 """
@@ -36,15 +36,16 @@ DEADLINE_S = 2.0
 MAX_OUTPUT = 4 * 1024 * 1024
 """Most characters of one rendered job."""
 MAX_KILLS = 3
-"""Of one template in one call; then its other jobs fail untried, since 1,000 cases must not take 2,000 seconds."""
+"""Most kills of one template in one call. Its other jobs then fail untried, since 1,000 cases must not take 2,000
+seconds."""
 GLOBALS = frozenset({"cycler", "dict", "joiner", "lipsum", "namespace", "range"})
-"""What Jinja itself brings along and the sandbox leaves out."""
+"""Globals of Jinja that the sandbox removes."""
 CHUNK_JOBS = 256
 CHUNK_BYTES = 8 * 1024 * 1024
 START_S = 60.0
 """Seconds until a child must be ready. A busy machine may take long to start one of low priority."""
 Key = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
-"""What a template is made of: the texts of its messages, and its partials by path."""
+"""The key of a template: the texts of its messages, and its partials by path."""
 
 
 class Bounds(NamedTuple):
@@ -53,9 +54,9 @@ class Bounds(NamedTuple):
     seconds: float
     seconds_per_job: float
     characters: int
-    """Of all rendered prompts."""
+    """Most characters of all rendered prompts."""
     nice: int
-    """How much the child steps back for other processes (0 to 19)."""
+    """The child's niceness (0 to 19)."""
 
     def time_for(self, jobs: int) -> float:
         """Seconds that this many jobs may take."""
@@ -70,9 +71,8 @@ STRANGERS = Bounds(seconds=10.0, seconds_per_job=0.0, characters=2**26, nice=19)
 class SandboxedRenderer:
     """Implements TemplateRenderer. ``fill_in`` renders the dialects without logic, in this process.
 
-    One child, restarted after a kill; one bad job fails alone. ``bounds`` hold for everything that this renderer is
-    ever asked for: the jobs beyond them fail untried. Safe to call from several threads. Close it, or use it as a
-    context manager.
+    There is one child, restarted after a kill. One bad job fails alone. ``bounds`` apply to all jobs of this renderer
+    together; jobs beyond them fail untried. Several threads may call it. Close it, or use it as a context manager.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class SandboxedRenderer:
             self._used_s += time.monotonic() - began
 
     def _over(self) -> RenderFailure | None:
-        """Returns why nothing more is rendered."""
+        """Returns why no more jobs are rendered, if the bounds are exhausted."""
         most_s = self._bounds.time_for(self._jobs)
         if self._used_s >= most_s:
             return RenderFailure(message=f"filling in all cases takes longer than {most_s:.0f} s", gone=True)
@@ -142,7 +142,7 @@ class SandboxedRenderer:
         return None
 
     def _counted(self, result: Result) -> Result:
-        """``result``, unless it is too much together with all results before it."""
+        """Returns ``result``, or a failure if all results together exceed the bounds."""
         if not isinstance(result, RenderFailure):
             self._characters += sum(len(message.content) for message in result)
         return result if self._characters <= self._bounds.characters else self._over() or result
@@ -170,13 +170,14 @@ class SandboxedRenderer:
             # One bad template must not cost a timeout for each of a thousand cases.
             stopped = {key for key, count in kills.items() if count >= MAX_KILLS}
             if stopped:
-                gone = RenderFailure(message=f"the template was stopped {MAX_KILLS} times, no more is tried", gone=True)
+                gone = RenderFailure(
+                    message=f"the template was stopped {MAX_KILLS} times and is not tried again", gone=True
+                )
                 yield from ((index, gone) for index, job in waiting if _template_key(job) in stopped)
                 waiting = [each for each in waiting if _template_key(each[1]) not in stopped]
 
     def _ask(self, chunk: list[tuple[int, RenderJob]], keys: list[Key]) -> list[_Reply | str]:
-        """Returns the child's replies in order; after a text (why the child is gone) or a fatal one there are no
-        more."""
+        """Returns the child's replies in order. They end after a text (why the child is gone) or a fatal reply."""
         replies: list[_Reply | str] = []
         # Sizes and times are checked here as well: the child is untrusted once it has seen a template.
         end = time.monotonic() + self._bounds.time_for(self._jobs) - self._used_s
@@ -189,6 +190,7 @@ class SandboxedRenderer:
                 reply = self._child.receive(min(self._deadline_s, end - time.monotonic()))
                 replies.append(reply)
                 room -= sum(map(len, reply.texts or ()))
+                # After running out of memory, the child's state can't be trusted.
                 if reply.fatal or room < 0 or time.monotonic() >= end:
                     self._drop_child()
                     break
@@ -196,7 +198,7 @@ class SandboxedRenderer:
             self._drop_child()
             replies.append(str(gone))
         except BaseException:
-            self._drop_child()  # else the next call would read the answers of this one
+            self._drop_child()  # otherwise the next call would read the answers of this one
             raise
         return replies
 
@@ -207,7 +209,7 @@ class SandboxedRenderer:
 
 
 class _Reply(BaseModel):
-    """What the child says about one job. It is data: the child has run a stranger's template."""
+    """The child's reply to one job. It is untrusted data, since the child has run an unknown template."""
 
     texts: list[str] | None = None
     failure: str | None = None
@@ -216,11 +218,11 @@ class _Reply(BaseModel):
 
 
 class _Gone(Exception):  # noqa: N818 - says why the child is gone
-    """The child had to be killed, or died."""
+    """The child was killed or died."""
 
 
 class _Child:
-    """One jailed process and its two pipes."""
+    """One sandboxed process and its two pipes."""
 
     def __init__(self, memory_bytes: int, deadline_s: float, nice: int) -> None:
         spec = importlib.util.find_spec("jinja2")
@@ -230,6 +232,7 @@ class _Child:
         program = Path(__file__).with_name("sandbox_worker.py")
         numbers = map(str, (memory_bytes, deadline_s, MAX_OUTPUT, nice))
         self._process = subprocess.Popen(  # noqa: S603 - our own program with our own numbers
+            # Isolated: no user packages, no environment, no bytecode files. Only the named folder is added.
             [sys.executable, "-I", "-S", "-B", program, site, *numbers],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -244,11 +247,11 @@ class _Child:
         except _Gone:
             self.kill()
             raise SourceError(
-                "the process that fills in Jinja templates doesn't start", hint="run promptverdict doctor"
+                "the process that renders Jinja templates doesn't start", hint="run promptverdict doctor"
             ) from None
 
     def send(self, frame: bytes) -> None:
-        """Raises _Gone."""
+        """Sends a frame. Raises _Gone."""
         assert self._process.stdin is not None
         try:
             view = memoryview(struct.pack(">I", len(frame)) + frame)
@@ -261,7 +264,7 @@ class _Child:
         """Returns the next reply within ``seconds``. Raises _Gone."""
         deadline = time.monotonic() + seconds
         size = struct.unpack(">I", self._read(4, deadline))[0]
-        if size > 12 * MAX_OUTPUT + 1024:  # what JSON makes of characters, at most
+        if size > 12 * MAX_OUTPUT + 1024:  # the most bytes that JSON uses for a character
             raise _Gone("the renderer's answer is too long")
         try:
             return _Reply.model_validate_json(self._read(size, deadline))
@@ -272,13 +275,15 @@ class _Child:
         assert self._process.stdout is not None
         pipe = self._process.stdout.fileno()
         read = bytearray()
+        # A deadline for the whole reply: one byte at a time must not extend it.
         while len(read) < size:
+            # A blocking read could wait forever for a child that hangs.
             ready, _, _ = select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))
             if not ready:
-                raise _Gone("it takes too long or never ends: the template was stopped")
+                raise _Gone("the template takes too long or never ends, and was stopped")
             data = self._process.stdout.read(min(size - len(read), 1 << 20))
             if not data:
-                raise _Gone("the template used too much memory or time: the renderer was ended")
+                raise _Gone("the template used too much memory or time, and was stopped")
             read += data
         return bytes(read)
 
@@ -300,12 +305,13 @@ def _template_key(job: RenderJob) -> Key:
 
 
 def _chunk(waiting: list[tuple[int, RenderJob]]) -> tuple[list[tuple[int, RenderJob]], list[Key]]:
-    """As many of the next jobs as one frame takes, with the keys of their templates."""
+    """Returns as many of the next jobs as fit into one frame, with the keys of their templates."""
     keys: list[Key] = []
     size = 0
     for _, job in waiting[:CHUNK_JOBS]:
         key = _template_key(job)
         size += sum(len(str(value)) for value in job.variables.values())
+        # Templates are sent once per frame and shared by their jobs.
         if key not in keys:
             size += sum(map(len, key[0])) + sum(len(path) + len(text) for path, text in key[1])
         if keys and size > CHUNK_BYTES:
@@ -328,7 +334,7 @@ def _result(job: RenderJob, reply: _Reply) -> Result:
         )
     if reply.variable in GLOBALS:
         return RenderFailure(
-            message=f"Jinja's {reply.variable} is not available in prompts: only the case's inputs are"
+            message=f"Jinja's {reply.variable} is not available in prompts; only the case's inputs are"
         )
     if reply.variable is not None:
         has = ", ".join(sorted(job.variables)[:8]) or "none"

@@ -1,8 +1,8 @@
-"""Runs inside the sandbox: a process of its own that fills in Jinja templates. adapters/sandbox.py starts it.
+"""Runs inside the sandbox: a separate process that renders Jinja templates. adapters/sandbox.py starts it.
 
-Imports nothing of ours and, once the limits are set, can open nothing: no file, no socket. It has no environment.
-Frames on stdin and stdout are a length (4 bytes, big endian) and JSON. ``{}`` goes out when it is ready; a frame comes
-in with templates and jobs; one goes out for each job: ``{"texts": [...]}`` or ``{"failure": ..., "variable": ...}``.
+It imports nothing of ours. Once the limits are set, it can open no file and no socket. It has no environment. A frame
+on stdin or stdout is a length (4 bytes, big endian) and JSON. It sends ``{}`` when it is ready. A frame with templates
+and jobs comes in, and one goes out for each job: ``{"texts": [...]}`` or ``{"failure": ..., "variable": ...}``.
 """
 
 from __future__ import annotations
@@ -26,19 +26,22 @@ NEEDED = (
     "encodings.ascii", "encodings.latin_1", "encodings.utf_8", "html", "jinja2.debug", "jinja2.loaders",
     "jinja2.sandbox", "pprint", "textwrap", "unicodedata", "urllib.parse",
 )  # fmt: skip
-"""What Jinja and Python would import later, when no file can be opened any more."""
+"""Modules that Jinja and Python would import later, when no file can be opened any more."""
 WARM_UP = (
     "{% include 'partial' %}{% macro m() %}é {{ 'é' }}{% endmacro %}{{ m() }}",
     "{{ missing }}",
     "{% if %}",
     "{{ 1 / 0 }}",
 )
-"""Rendered before the limits hold, for what is imported on the way."""
+"""A template rendered before the limits are set, to import everything that rendering needs."""
 
 
 def main(site: str, memory: int, seconds: float, max_output: int, nice: int) -> None:
-    """``site`` is the folder that holds jinja2; limits are bytes, CPU seconds for one job, and characters. ``nice`` is
-    how much this process steps back for others."""
+    """Runs the worker.
+
+    ``site`` is the folder with jinja2. ``memory`` is in bytes, ``seconds`` is CPU time for one job, and ``max_output``
+    is in characters. ``nice`` is the niceness of this process.
+    """
     sys.path.append(site)
     os.nice(nice)
     import resource
@@ -48,6 +51,7 @@ def main(site: str, memory: int, seconds: float, max_output: int, nice: int) -> 
 
     def allow_more_time() -> None:
         used = resource.getrusage(resource.RUSAGE_SELF)
+        # The CPU limit counts from the start of the process, so it is raised before each job.
         soft = math.ceil(used.ru_utime + used.ru_stime + seconds) + 1
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
@@ -60,7 +64,7 @@ def main(site: str, memory: int, seconds: float, max_output: int, nice: int) -> 
     for text in WARM_UP:
         _Templates({"messages": [text], "partials": {"partial": "{{ 1 }}"}}, max_output).render({})
 
-    # macOS refuses some of these; the parent's clock still holds
+    # macOS refuses some of these; the parent's time limit still applies
     for limit, value in (
         (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CORE, 0),
@@ -92,7 +96,7 @@ def _read(source: BinaryIO) -> dict[str, Any] | None:
 
 
 class _Templates:
-    """The messages of one prompt with its partials, compiled when they are first used."""
+    """The messages of one prompt with its partials, compiled on first use."""
 
     def __init__(self, template: Mapping[str, Any], max_output: int) -> None:
         self.messages: list[str] = template["messages"]
@@ -104,11 +108,13 @@ class _Templates:
         """Returns the reply to one job."""
         try:
             if not self.compiled:
+                # Compiled on first use and inside the try: compiling a hostile template can fail or hang like rendering
+                # it.
                 self.compiled = [self.environment.from_string(text) for text in self.messages]
             return self._texts(variables)
         except MemoryError:
             return {"failure": "it needs too much memory", "fatal": True}
-        except Exception as error:  # noqa: BLE001 - a template can raise anything, and that is its failure
+        except Exception as error:  # noqa: BLE001 - a template can raise anything
             return _failure(error)
 
     def _texts(self, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,6 +122,7 @@ class _Templates:
         texts = []
         for template in self.compiled:
             pieces = []
+            # In pieces, so that an endless loop of output is stopped before memory runs out.
             for piece in template.generate(variables):
                 room -= len(piece)
                 if room < 0:
@@ -151,15 +158,16 @@ def _environment(partials: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
     from jinja2 import DictLoader, StrictUndefined
 
     environment = _sandbox()(loader=DictLoader(dict(partials)), undefined=StrictUndefined, finalize=_put_out)
+    # Globals such as `range` and `lipsum` allow huge output without any input.
     environment.globals.clear()
-    del environment.filters["random"]  # the same case must give the same prompt
+    del environment.filters["random"]  # the same case must always give the same prompt
     environment.filters = {name: _plainly(one) for name, one in environment.filters.items()}
     return environment
 
 
 class _Function:
-    """A function in a template: it can be called, but not become text, which would hold its address in memory and
-    differ from run to run."""
+    """A function in a template. It can be called, but not printed: its text would hold a memory address and differ
+    between runs."""
 
     def __init__(self, function: Callable[..., Any], what: str) -> None:
         self.function = function
@@ -178,7 +186,7 @@ class _Function:
 
 
 def _plain(value: Any, what: str = "it is a function, not a value") -> Any:
-    """``value``; a function so that it can't become text, an iterator as the list of what it gives."""
+    """Returns ``value``, with functions wrapped so that they can't be printed, and iterators as lists."""
     if value is None or isinstance(value, str | int | float | list | dict | tuple | _Function):
         return value
     if callable(value):
@@ -195,11 +203,11 @@ def _plainly(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _put_out(value: Any) -> Any:
-    """Returns what an expression gives, if it is a JSON value. Raises TypeError."""
+    """Returns the value of an expression if it is JSON. Raises TypeError."""
     for part in _no_json(value):
         name = type(part).__name__
         hint = ": add | list" if name.startswith("dict_") else ""
-        raise TypeError(part.what if isinstance(part, _Function) else f"{name} is no JSON value{hint}")
+        raise TypeError(part.what if isinstance(part, _Function) else f"{name} is not a JSON value{hint}")
     return value
 
 
@@ -225,7 +233,7 @@ def _sandbox() -> type[ImmutableSandboxedEnvironment]:
     from jinja2 import sandbox
 
     class Sandbox(sandbox.ImmutableSandboxedEnvironment):
-        """Functions of values can be called and nothing else."""
+        """An environment in which only functions of values can be called."""
 
         def getattr(self, obj: Any, attribute: str) -> Any:
             return _plain(super().getattr(obj, attribute), _instead(obj, attribute))
@@ -241,7 +249,7 @@ def _sandbox() -> type[ImmutableSandboxedEnvironment]:
 
 
 def _instead(obj: Any, name: object) -> str:
-    """Returns what to write where a function was meant to be a value."""
+    """Returns a hint for a function that was probably meant as a value."""
     kind = type(obj).__name__
     if isinstance(obj, dict) and name in obj:
         return f"{name} is a function of every {kind}: write [{name!r}] for the value of that name"

@@ -37,10 +37,11 @@ REST_S = 30.0
 
 
 class Caller:
-    """Opens providers in one calling process, which they share. Closing it, or any of them, closes all.
+    """Opens providers in one calling process, which they share. Closing it, or any provider, closes all.
 
-    ``process``: a process that is already running. The caller belongs to the event loop of its first call. A provider
-    opened before that is imported in the background."""
+    ``process`` is a process that is already running. The caller belongs to the event loop of its first call. A provider
+    opened before that is imported in the background.
+    """
 
     def __init__(self, process: CallingProcess | None = None) -> None:
         self._openings: list[Opening] = []
@@ -86,6 +87,7 @@ class Caller:
         except OSError:
             self._died()
             return None
+        # A new child knows nothing, so every provider is opened again.
         for opening in self._openings:
             child.open(opening)
         return child
@@ -107,10 +109,11 @@ class Caller:
             try:
                 async with asyncio.timeout(timeout_s + GRACE_S / 2):
                     reply = await asyncio.shield(answer)
-            except TimeoutError:  # this process may have been suspended: read what the child sent meanwhile
+            except TimeoutError:  # this process may have been suspended; read what the child sent meanwhile
                 async with asyncio.timeout(GRACE_S / 2):
                     reply = await answer
         except TimeoutError:
+            # The child enforces the timeout itself. If it doesn't, its event loop is stuck.
             child.end("it did not answer")
             return CompletionError(kind=ErrorKind.TIMEOUT, message=f"no answer within {timeout_s:g} s", billed=True)
         finally:
@@ -183,7 +186,7 @@ class Child(asyncio.Protocol):
         return provider in self._open and not self.gone
 
     async def opens(self, provider: int) -> bool:
-        """Waits until the provider is open; false if the child ended first."""
+        """Waits until the provider is open. Returns false if the child ended first."""
         loop = asyncio.get_running_loop()
         if self._connecting is None:
             self._connecting = loop.create_task(loop.create_unix_connection(lambda: self, sock=self._process.line))
@@ -237,7 +240,7 @@ class Child(asyncio.Protocol):
             try:
                 reply = Reply.model_validate_json(said)
             except ValidationError:
-                self.end("it said what can't be read")
+                self.end("it sent an unreadable reply")
                 return
             if reply.opened is not None:
                 self._open.add(reply.opened)

@@ -1,6 +1,6 @@
-"""What we and the calling process say to each other: one JSON value a line (JSON has no line breaks of its own).
+"""The protocol between us and the calling process: one JSON value per line. JSON has no raw line breaks.
 
-We say ``Order``s, the child says ``Reply``s. Both are data: neither runs what the other says.
+We send ``Order``s, and the child sends ``Reply``s. Both are data and never executed.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from schemas.values import Value
 
 
 class Opening(Value):
-    """Open the provider of ``model``: it is called ``provider`` from then on."""
+    """Opens the provider of ``model``, with the number ``provider``."""
 
     provider: int
     model: ModelConfig
     variables: dict[str, str] = Field(repr=False)
-    """The key, and the operator's proxy and certificates: what ``provider_for`` may know, and no more."""
+    """The key, and the operator's proxy and certificates: only the variables that ``provider_for`` may read."""
 
 
 class Question(Value):
-    """Make one call, within ``timeout_s`` seconds from when this is read."""
+    """Makes one call within ``timeout_s`` seconds from its arrival."""
 
     number: int
     provider: int
@@ -33,25 +33,25 @@ class Question(Value):
 
 
 class Order(Value):
-    """To the child: one of the three."""
+    """A message to the child: exactly one of the three."""
 
     opening: Opening | None = None
     question: Question | None = None
     dropped: int | None = None
-    """The number of a question whose call is to be cancelled."""
+    """The number of the question whose call is to be cancelled."""
 
 
 class Reply(Value):
-    """From the child: a provider is open, or the answer to a question."""
+    """A message from the child: a provider is open, or the answer to a question."""
 
     opened: int | None = None
     number: int | None = None
     completion: Completion | None = None
     allowance: Allowance | None = None
-    """The completion's, which leaves it out of its JSON."""
+    """The completion's rate limits, which its JSON leaves out."""
     error: CompletionError | None = None
     bug: str | None = None
-    """A traceback without the keys: ours to fix, like one in this process."""
+    """A traceback of a bug, without the keys."""
 
 
 class Lines:
@@ -61,7 +61,7 @@ class Lines:
         self._rest: list[bytes] = []
 
     def cut(self, data: bytes) -> list[bytes]:
-        """Returns the lines that ``data`` completes and keeps the rest."""
+        """Returns the lines that ``data`` completes, and keeps the rest."""
         first, *others = data.split(b"\n")
         self._rest.append(first)
         if not others:
@@ -72,5 +72,5 @@ class Lines:
 
 
 def line(said: Order | Reply) -> bytes:
-    """``said``, ready to be sent."""
+    """Returns the message as bytes to send."""
     return said.model_dump_json(exclude_defaults=True).encode() + b"\n"

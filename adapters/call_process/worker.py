@@ -1,8 +1,7 @@
-"""Runs in the calling process: the official SDKs on an event loop, and on a core, of their own. process.py starts it,
-client.py says what to call.
+"""Runs in the calling process: the official SDKs on their own event loop and core.
 
-It says nothing but replies, and ends with its line: when the parent is gone, however that went, nobody would keep what
-is paid for.
+process.py starts it, and client.py sends it calls. It sends only replies, and ends when its line closes: without the
+parent, nothing would store a paid answer.
 """
 
 from __future__ import annotations
@@ -25,8 +24,8 @@ from schemas.ports import ModelProvider
 
 
 def main(sdks: Sequence[str]) -> None:
-    """Serves the line on standard input, a socket, to its end. ``sdks``: what will be needed, as far as is known."""
-    gc.set_threshold(100_000, 20, 20)  # as in the command line
+    """Serves the line on standard input, a socket, until it closes. ``sdks`` names the modules to import early."""
+    gc.set_threshold(100_000, 20, 20)  # as on the command line
     for module in sdks:
         importlib.import_module(module)
     run_async(_serve(socket.socket(fileno=0)))
@@ -39,7 +38,7 @@ async def _serve(connection: socket.socket) -> None:
 
 
 class Calling(asyncio.Protocol):
-    """The child's end of the line."""
+    """The child's end of the connection."""
 
     def __init__(self) -> None:
         self._transport: asyncio.WriteTransport | None = None
@@ -49,16 +48,17 @@ class Calling(asyncio.Protocol):
         self._secrets: set[str] = set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The line is there."""
+        """Stores the transport."""
         self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's has its methods, not its class
 
     def data_received(self, data: bytes) -> None:
-        """Receives orders, or parts of one."""
+        """Receives whole or partial orders."""
         for said in self._lines.cut(data):
             self._obey(Order.model_validate_json(said))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the protocol's word
         """Exits at once: with the parent gone, no answer could be stored."""
+        # Without cleanup: SDK clients may wait for connections when they close.
         os._exit(0)
 
     def _obey(self, order: Order) -> None:

@@ -1,4 +1,4 @@
-"""Runs the git program with a time limit, and without settings of the caller that could influence it."""
+"""Runs the git program with a time limit, and without the caller's settings that could influence it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     env = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
     env |= {
         "HOME": os.devnull,
+        # No settings from the machine, the user or the repository's owner may influence what git reads.
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_ATTR_NOSYSTEM": "1",
@@ -56,7 +57,7 @@ def run_git(
     ``held``: descriptors of open files that git inherits. A lock on one of them lasts until git ends, even if this
     process is killed. Raises SourceError when git is missing or takes too long."""
     try:
-        return subprocess.run(  # noqa: S603 - a fixed program; ids are checked, paths follow «--»
+        return subprocess.run(  # noqa: S603 - a fixed program; ids are checked, paths follow “--”
             ["git", "--no-pager", *command],  # noqa: S607 - the caller's PATH decides which git
             input=stdin,
             capture_output=True,

@@ -1,7 +1,7 @@
-"""A part of a remote repository: commits by their ids, as much history as a merge takes, and blobs in batches.
+"""A partial copy of a remote repository: commits by id, the history that a merge needs, and blobs in batches.
 
-No checkout and no clone: file contents stay where they are until they are asked for. The token goes to git by
-environment variables that become configuration, so it is on no command line and in no file.
+There is no checkout and no clone: file contents are fetched on demand. Git gets the token through environment variables
+that become configuration, so it is on no command line and in no file.
 """
 
 from __future__ import annotations
@@ -20,27 +20,26 @@ from schemas.errors import HostUnavailable, SourceError
 from schemas.trees import Merge, TreeEntry
 
 DEPTHS = (100, 2_000, 2**31 - 1)
-"""Commits of history to bring before a merge, step by step; the last means all. A commit takes about 300 bytes."""
+"""Commits of history to fetch for a merge, step by step. The last step means all. A commit takes about 300 bytes."""
 FILE_MODES = ("100644", "100755", "120000")
 TRIES = 3
 GONE = ("not our ref", "couldn't find remote ref", "no such remote ref", "upload-pack: not our ref")
 REFUSED = re.compile(
     r"authentication failed|could not read username|returned error: 40[13]|repository (?:'\S*' )?not found"
 )
-"""What git says, not what an address or a commit id may happen to hold."""
+"""Matches git's own words, not those of an address or a commit id."""
 NETWORK = re.compile(
     r"unable to access|could not resolve|timed out|rpc failed|hung up|early eof|unexpected disconnect|remote error"
     r"|connection (?:reset|refused)|curl \d|expected flush|bad line length|protocol error"
 )
-"""The other side or the way to it, and not this folder."""
+"""Faults of the server or the network, not of this folder."""
 
 
 class RemoteRepository(GitRepository):
-    """``SourceTree`` over a bare, partial copy in ``folder``, which is made.
+    """``SourceTree`` on a bare, partial copy in ``folder``, which is created.
 
-    ``url`` is the repository's https address; ``proxy`` and ``ca_bundle`` come from the operator; ``held`` is as in
-    ``run_git``. What a copy that was there before can't do is not tried again (``failed``): it may be damaged. Raises
-    SourceError.
+    ``url`` is the repository's https address. ``proxy`` and ``ca_bundle`` come from the operator. ``held`` is as in
+    ``run_git``. An earlier copy may be damaged, so its failures set ``failed`` and are not retried. Raises SourceError.
     """
 
     def __init__(
@@ -64,12 +63,13 @@ class RemoteRepository(GitRepository):
         super().__init__(folder, settings, held=held)
 
     def fetch(self, commits: Sequence[str]) -> None:
-        """Brings commits and their trees, without history and without file contents."""
+        """Fetches commits and their trees, without history and file contents."""
         wanted = [self._id(commit) for commit in dict.fromkeys(commits)]
         self._fetch("--depth=1", "--filter=blob:none", "origin", *wanted)
 
     def merge(self, base: str, head: str) -> Merge:
-        """As in a whole repository. What git writes for files that both sides changed is here already."""
+        """Merges as in a complete repository. The contents that git needs for files changed on both sides are already
+        fetched."""
         merge = super().merge(base, head)
         news = (
             {change.after.blob for change in self._compared(tip, merge.tree) if change.after} for tip in (base, head)
@@ -78,9 +78,10 @@ class RemoteRepository(GitRepository):
         return merge
 
     def _merge_bases(self, base: str, head: str) -> tuple[str, ...]:
-        """As in a whole repository; brings the history that it takes, without trees."""
+        """Returns the merge bases as in a complete repository. Fetches the necessary history, without trees."""
         if base == head:
             return (base,)
+        # Most branches are recent. Deepening step by step avoids fetching the whole history.
         for depth in DEPTHS[:-1]:
             self._fetch(f"--depth={depth}", "--filter=tree:0", "origin", base, head)
             with suppress(SourceError):  # the common ancestors lie deeper
@@ -89,7 +90,7 @@ class RemoteRepository(GitRepository):
         return self._ready_to_merge(super()._merge_bases(base, head), base, head)
 
     def _ready_to_merge(self, bases: tuple[str, ...], base: str, head: str) -> tuple[str, ...]:
-        """Brings the trees of the common ancestors, and the files that both sides changed, together."""
+        """Fetches the trees of the common ancestors and the files that both sides changed, together."""
         if bases not in ((base,), (head,), ()):
             commits = [self._in("cat-file", "commit", common).stdout for common in bases]
             self._fetch("--filter=blob:none", "origin", *(commit.split()[1].decode() for commit in commits))
@@ -103,11 +104,11 @@ class RemoteRepository(GitRepository):
         return {entry.path: entry for pair in sides for entry in pair if entry is not None}
 
     def _scratch(self) -> dict[str, str]:
-        """New objects go into the copy: it is ours, and what a merge has to bring stays there."""
+        """Returns the variables for git. New objects go into the copy, which is ours, and are reused."""
         return dict(self._env)
 
     def lookup(self, commit: str, paths: Iterable[str]) -> Mapping[str, TreeEntry]:
-        """As in a whole repository; the blobs behind the paths are brought together, because sizes need them."""
+        """Looks up paths as in a complete repository. Fetches their blobs together, because sizes need them."""
         wanted = list(paths)
         for batch in batches(wanted):
             command = ["ls-tree", "-z", "--full-tree", self._id(commit), "--", *batch]
@@ -115,11 +116,12 @@ class RemoteRepository(GitRepository):
         return super().lookup(commit, wanted)
 
     def read(self, blobs: Sequence[str]) -> Mapping[str, bytes]:
-        """As in a whole repository; what is missing is brought in one request."""
+        """Reads blobs as in a complete repository. Fetches missing ones in one request."""
         self._bring(TreeEntry(path="", mode=FILE_MODES[0], blob=blob) for blob in blobs)
         contents = super().read(blobs)
         for blob, content in contents.items():
             algorithm = hashlib.sha1 if len(blob) == 40 else hashlib.sha256
+            # A partial copy may be damaged on disk, and a wrong prompt must not be measured.
             if algorithm(b"blob %d\0%b" % (len(content), content)).hexdigest() != blob:
                 self.failed = True
                 raise SourceError(f"blob {blob} is damaged", where=str(self.path), hint="remove that folder")
@@ -133,8 +135,7 @@ class RemoteRepository(GitRepository):
             self._here |= missing
 
     def _fetch(self, *arguments: str, stdin: bytes = b"") -> None:
-        """One fetch; repeated after a fault of the network, not after a refusal and not in a copy that may be
-        damaged."""
+        """Runs one fetch. Retries after network faults, but not after a refusal or in a copy that may be damaged."""
         command = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", *arguments)
         said = ""
         for attempt in range(1, TRIES + 1):
@@ -144,16 +145,18 @@ class RemoteRepository(GitRepository):
             said = " ".join(done.stderr.decode(errors="replace").split())
             if any(words in said.lower() for words in GONE):
                 raise SourceError(
-                    "GitHub has this commit no more",
+                    "GitHub no longer has this commit",
                     where=self._url,
-                    hint="it was force-pushed away: look at the new head",
+                    hint="it was force-pushed away; use the new head",
                 )
             if REFUSED.search(said.lower()):
                 raise SourceError(
-                    "GitHub doesn't let this token read the repository",
+                    "this token can't read the repository",
                     where=self._url,
                     hint="add `contents: read` to `permissions:`",
                 )
+            # An error that isn't the network's may come from a damaged copy. The caller replaces the copy instead of
+            # retrying.
             if self._kept and not NETWORK.search(said.lower()):
                 raise self._failure(done)
             if attempt < TRIES:
@@ -166,8 +169,8 @@ class RemoteRepository(GitRepository):
 def transport_settings(
     url: str, token: str | None, *, proxy: str | None = None, ca_bundle: str | None = None
 ) -> dict[str, str]:
-    """Configuration for git: one protocol, no redirects, no credential helpers, no proxy but the operator's, and the
-    token for this one server."""
+    """Returns configuration for git: one protocol, no redirects, no credential helpers, only the operator's proxy, and
+    the token for this one server."""
     parts = urlsplit(url)
     settings = {
         "credential.helper": "",

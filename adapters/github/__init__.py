@@ -1,4 +1,4 @@
-"""GitHub, by PyGithub: which calls we make, how they are repeated, and what their refusals mean."""
+"""GitHub through PyGithub: our calls, their retries, and the meaning of refusals."""
 
 from adapters.github.app import GitHubApp
 from adapters.github.checks import AppHost

@@ -33,7 +33,7 @@ def text(row: Json, name: str) -> str:
     """Returns a required text. Raises HostError if it is missing."""
     value = row.get(name)
     if not isinstance(value, str):
-        raise HostError(f"{UNEXPECTED}: «{name}» is missing")
+        raise HostError(f"{UNEXPECTED}: “{name}” is missing")
     return value
 
 
@@ -47,7 +47,7 @@ def number(row: Json, name: str) -> int:
     """Returns a required whole number. Raises HostError if it is missing."""
     value = row.get(name)
     if not isinstance(value, int):
-        raise HostError(f"{UNEXPECTED}: «{name}» is missing")
+        raise HostError(f"{UNEXPECTED}: “{name}” is missing")
     return value
 
 
@@ -61,9 +61,9 @@ def moment(row: Json, name: str) -> datetime:
     try:
         found = datetime.fromisoformat(text(row, name))
     except ValueError:
-        raise HostError(f"{UNEXPECTED}: «{name}» isn't a time") from None
+        raise HostError(f"{UNEXPECTED}: “{name}” isn't a time") from None
     if found.tzinfo is None:
-        raise HostError(f"{UNEXPECTED}: «{name}» has no zone")
+        raise HostError(f"{UNEXPECTED}: “{name}” has no zone")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The App itself: who it is, where it is installed, what was delivered to it, and its short-lived tokens."""
+"""The GitHub App: its identity, installations, deliveries and short-lived tokens."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from github.Auth import Auth
 
 EARLIER_S = 300
-"""A token counts as expired so many seconds before it is: nothing that was begun with it ends without it."""
+"""Seconds before its expiry from which a token is not used, so that it outlives each request."""
 MOST_DELIVERIES = 20_000
 READING = {"contents": "read", "metadata": "read"}
 LISTING = {"metadata": "read"}
 
 Scope = tuple[int, str | None, tuple[tuple[str, str], ...]]
-"""Installation, repository (``None``: all), permissions (empty: all that were granted)."""
+"""Scope of a token: installation, repository (``None``: all), permissions (empty: all granted ones)."""
 
 
 class GitHubApp:
-    """Speaks for the App with its key, and for its installations with tokens that it asks for and keeps.
+    """Acts as the App with its key, and as its installations with tokens that it requests and caches.
 
     ``api_url`` is ``https://HOST/api/v3`` for GitHub Enterprise Server. Several threads may share it. Neither the key
-    nor a token is in anything that it raises, logs or shows of itself.
+    nor a token appears in its exceptions, logs or representation.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class GitHubApp:
         )  # fmt: skip
 
     def itself(self) -> HostedApp:
-        """Returns the App as GitHub knows it now."""
+        """Returns the App's current data on GitHub."""
         row = an_object(self._calls.get("/app"))
         return HostedApp(
             id=answers.number(row, "id"),
@@ -87,25 +87,24 @@ class GitHubApp:
 
     @property
     def login(self) -> str:
-        """Who its comments are by; asked for once."""
+        """The login of its comments, requested once."""
         if self._itself is None:
             self._itself = self.itself()
         return self._itself.login
 
     def installations(self) -> tuple[Installation, ...]:
-        """Returns every account that installed it, suspended ones too."""
+        """Returns every account that installed it, including suspended ones."""
         return tuple(answers.installation(an_object(row)) for row in self._calls.pages("/app/installations"))
 
     def repositories(self, installation_id: int) -> tuple[HostedRepository, ...]:
-        """Returns what the installation covers."""
+        """Returns the repositories of the installation."""
         auth, forget = self._installed((installation_id, None, tuple(LISTING.items())))
-        forget()  # what was covered when an older token was made says nothing about now, and content is removed by this
+        forget()  # an older token may show an older state, and the caller deletes content by this list
         rows = self._open(auth, forget).pages("/installation/repositories", "repositories")
         return tuple(answers.repository(an_object(row)) for row in rows)
 
     def host(self, installation_id: int, repository: str) -> AppHost:
-        """Returns the repository ``owner/name``, with tokens that reach nothing else and are renewed when they
-        expire."""
+        """Returns the repository ``owner/name``, with renewable tokens for this repository only."""
         auth, forget = self._installed((installation_id, repository, ()))
         return AppHost(
             repository, auth, app_id=self.app_id, login=self.login, api_url=self.api_url, proxy=self._proxy,
@@ -114,7 +113,7 @@ class GitHubApp:
         )  # fmt: skip
 
     def token(self, installation_id: int, repository: str) -> str:
-        """A token that may read this one repository, for git; good for five minutes at least."""
+        """Returns a token that can read this one repository, for git. Valid for at least five minutes."""
         return self._token((installation_id, repository, tuple(READING.items())))
 
     def hook(self) -> HookSettings:
@@ -128,7 +127,7 @@ class GitHubApp:
         )
 
     def deliveries(self, since: datetime) -> tuple[HookDelivery, ...]:
-        """Attempts to deliver since then, newest first; at most 20,000. GitHub keeps them for days, not for ever."""
+        """Returns deliveries since then, newest first, at most 20,000. GitHub keeps them for days only."""
         found: list[HookDelivery] = []
         cursor = ""
         while len(found) < MOST_DELIVERIES:
@@ -152,12 +151,14 @@ class GitHubApp:
             self._tokens.pop(scope, None)
 
     def _token(self, scope: Scope) -> str:
-        """Returns a token of this scope, asked for once by however many threads want it."""
+        """Returns a token of this scope, requested once for any number of threads."""
         with self._lock:
+            # One lock per scope: a slow request for one token must not hold up the others.
             asking = self._asking.setdefault(scope, threading.Lock())
         with asking:
             with self._lock:
                 token, until = self._tokens.get(scope, ("", 0.0))
+            # Checked under the lock, because another thread may just have renewed it.
             if until - EARLIER_S <= self._clock():
                 token, until = self._ask(scope)
                 with self._lock:
@@ -168,6 +169,7 @@ class GitHubApp:
         installation, repository, permissions = scope
         body: Json = {}
         if repository is not None:
+            # The narrowest token that works: a leak reaches one repository for an hour.
             body["repositories"] = [repository.rpartition("/")[2]]
         if permissions:
             body["permissions"] = dict(permissions)
@@ -176,7 +178,7 @@ class GitHubApp:
 
 
 def _signed(app_id: int, key: str) -> Auth:
-    """Signs a JWT for each request: issued a minute ago, good for five. Raises ConfigError for what is no key."""
+    """Signs a JWT for each request, issued a minute ago and valid for five. Raises ConfigError for an invalid key."""
     import jwt
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -214,9 +216,9 @@ def convert_manifest(
 ) -> Json:
     """Exchanges the code of the manifest flow for the new App: ``id``, ``slug``, ``pem``, ``webhook_secret``, …. Once.
 
-    docs.github.com: «Registering a GitHub App from a manifest». Raises HostError.
+    docs.github.com: “Registering a GitHub App from a manifest”. Raises HostError.
     """
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,200}", code):
-        raise HostError("that isn't a code of GitHub's", hint="begin again")
+        raise HostError("this is not a code from GitHub", hint="begin again")
     calls = Calls(None, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, hints=APP)
     return an_object(calls.once("POST", f"/app-manifests/{code}/conversions"))

@@ -1,6 +1,6 @@
-"""Who took part in a pull request: read from its commits and from the pushes to its branch.
+"""Finds who took part in a pull request, from its commits and the pushes to its branch.
 
-Names in commits are claims. They only ever take a right away, so a false one can't give it to anybody.
+Names in commits are claims. They can only take a right away, so a false one gives nobody a right.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from adapters.github.calls import Calls
 
 MOST_COMMITS = 250
-"""GitHub lists no more commits of one pull request."""
+"""GitHub's limit of listed commits of one pull request."""
 MOST_PUSHES = 1_000
 CO_AUTHOR = re.compile(r"^[ \t]*co-authored-by[ \t]*:[ \t]*([^<\n]*)<([^>\n]*)>", re.IGNORECASE | re.MULTILINE)
 NO_REPLY = re.compile(r"(?:[0-9]+\+)?([^@+]+)@users\.noreply\..+", re.IGNORECASE)
 GITHUB_ITSELF = "web-flow"
-"""The committer of what people do on GitHub's pages."""
+"""The committer of changes made on GitHub's pages."""
 
 
 def read_authorship(calls: Calls, at: str, number: int) -> Authorship:
@@ -46,7 +46,7 @@ def read_authorship(calls: Calls, at: str, number: int) -> Authorship:
 
 
 def _pushes(calls: Calls, repository: str | None, branch: str) -> tuple[Push, ...] | None:
-    """Returns the pushes to a branch, newest first; ``None`` where GitHub doesn't show them (a private fork)."""
+    """Returns the pushes to a branch, newest first, or ``None`` if GitHub doesn't show them (a private fork)."""
     if repository is None:
         return None
     try:
@@ -76,7 +76,7 @@ def _commit(row: Json) -> HeadCommit:
 
 
 def _claimed(name: str, email: str) -> Iterator[str]:
-    """The logins that a name and an address may stand for. Git knows no logins."""
+    """Yields the logins that a name and an address may belong to. Git knows no logins."""
     address = email.strip()
     hidden = NO_REPLY.fullmatch(address)
     yield hidden[1] if hidden else address.partition("@")[0]
@@ -84,7 +84,7 @@ def _claimed(name: str, email: str) -> Iterator[str]:
 
 
 def _actor(user: JsonValue) -> str:
-    """Returns a login; a bot's ends in ``[bot]`` even where GitHub's own doesn't."""
+    """Returns a login. A bot's ends in ``[bot]``, even if GitHub leaves that out."""
     login = answers.login(user)
     bot = isinstance(user, dict) and user.get("type") == "Bot"
     return f"{login}[bot]" if bot and not login.endswith("[bot]") else login

@@ -1,4 +1,4 @@
-"""The pull-request host: what we ask of GitHub and what we write there, each write safe to repeat."""
+"""The pull-request host: our reads from GitHub and our writes, each of which can be repeated safely."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ ACTIONS_LOGIN = "github-actions[bot]"
 PUBLIC_API = "https://api.github.com"
 REPEATS = 3
 CAN_WRITE = {"write", "admin"}
-"""GitHub's coarse levels; maintain is shown as write, triage as read."""
+"""GitHub's coarse permission levels. It shows maintain as write, and triage as read."""
 
 
 class GitHubHost:
     """One repository. Implements ``schemas.ports.PullRequestHost``.
 
-    ``login`` is who we are there: our comments are recognised by it. An answer to a write corrects it (a token of a
-    person or of another App).
+    Our comments are recognized by ``login``. The answer to a write corrects it, for the token of a person or of another
+    App.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class GitHubHost:
         proxy: str | None = None,
         ca_bundle: str | None = None,
     ) -> GitHubHost:
-        """Returns a host for a ready token (the Actions token, or a person's)."""
+        """Returns a host for an existing token (of Actions, or of a person)."""
         from github import Auth
 
         return cls(repository, Auth.Token(token), api_url=api_url, proxy=proxy, ca_bundle=ca_bundle)
 
     def pull_request(self, number: int) -> HostedPullRequest:
-        """The pull request as it is now."""
+        """Returns the current state of the pull request."""
         return answers.pull_request(an_object(self._calls.get(f"{self._at}/pulls/{number}")))
 
     def default_branch(self) -> str:
@@ -94,7 +94,7 @@ class GitHubHost:
         return text(an_object(self._calls.get(self._at)), "default_branch")
 
     def commit(self, name: str) -> Sha:
-        """Returns the commit that a branch, a tag or an id names."""
+        """Returns the commit of a branch, a tag or an id."""
         return text(an_object(self._calls.get(f"{self._at}/commits/{quote(name, safe='/')}")), "sha")
 
     def branch(self, name: str) -> Sha:
@@ -109,7 +109,7 @@ class GitHubHost:
         return tuple(answers.pull_request(an_object(row)) for row in rows)
 
     def pull_requests_of(self, sha: Sha) -> tuple[HostedPullRequest, ...]:
-        """Pull requests that have ``sha`` as a commit, newest state, as GitHub lists them."""
+        """Returns the pull requests with the commit ``sha``, in their newest state, as GitHub lists them."""
         rows = self._calls.pages(f"{self._at}/commits/{sha}/pulls")
         return tuple(answers.pull_request(an_object(row)) for row in rows)
 
@@ -132,7 +132,7 @@ class GitHubHost:
         return read_authorship(self._calls, self._at, number)
 
     def may_write(self, login: str) -> bool:
-        """Returns whether this person may push, now. Deleted people and refused questions count as no."""
+        """Returns whether this person may push now. False for deleted people, and if GitHub doesn't tell."""
         if not login:
             return False
         try:
@@ -142,9 +142,9 @@ class GitHubHost:
         return an_object(answer).get("permission") in CAN_WRITE
 
     def role(self, login: str) -> Role:
-        """Returns what this person may do in the repository, now. A person whom GitHub doesn't know there has no role.
+        """Returns the current role of this person in the repository. Unknown people have no role.
 
-        Raises HostError where GitHub couldn't be asked: that is no answer.
+        Raises HostError if GitHub can't be asked.
         """
         if not login:
             return Role.NONE
@@ -155,15 +155,16 @@ class GitHubHost:
         return answers.role(an_object(answer))
 
     def set_status(self, sha: Sha, status: CommitStatus) -> None:
-        """Makes ``status`` the newest of its context. After a lost answer it looks before it writes again.
+        """Makes ``status`` the newest of its context. After a lost answer, it reads before it writes again.
 
-        Where GitHub doesn't take its words or its link, its state is written without: a head must not stay pending.
+        If GitHub rejects the text or the link, writes the state without them, so that the head doesn't stay pending.
         """
         status = status.model_copy(update={"description": three_bytes(status.description)})
         plain = status.model_copy(update={"description": f"{status.state.value}: see the job"})
         for one in (status, plain):
             try:
                 self._set_status(sha, one)
+            # GitHub rejects some texts without saying which. A status without text is better than a pending check.
             except NotAccepted:
                 continue
             return
@@ -187,7 +188,7 @@ class GitHubHost:
                 return
 
     def statuses(self, sha: Sha, context: str) -> tuple[CommitStatus, ...]:
-        """Returns the statuses of one context and of those that add a base to it (``context (base)``), newest first."""
+        """Returns the statuses of one context, and of those with a base added (``context (base)``), newest first."""
         rows = map(an_object, self._calls.pages(f"{self._at}/commits/{sha}/statuses"))
         return tuple(
             CommitStatus(
@@ -202,7 +203,8 @@ class GitHubHost:
         )
 
     def find_comment(self, number: int, marker: str) -> Comment | None:
-        """Our own comment, the oldest if there are several. Every page is read; nobody else's marker counts."""
+        """Returns our own comment, the oldest of several. Reads every page. A marker in another author's comment
+        doesn't count."""
         return next(iter(self._ours(number, marker)), None)
 
     def _ours(self, number: int, marker: str) -> list[Comment]:
@@ -216,17 +218,17 @@ class GitHubHost:
     def write_comment(
         self, number: int, body: str, marker: str, known: Comment | None, look: Look | None = None
     ) -> Comment:
-        """Updates ``known`` where it still stands, else makes it anew, exactly once however many answers get lost.
+        """Updates ``known`` if it still exists, else creates a comment. Creates only one, even if answers get lost.
 
-        ``look`` is called right before each try of the write; what it raises ends it.
+        ``look`` is called right before each attempt to write. Its exceptions end the writing.
         """
         if not _is_marked(body, marker):
-            raise ValueError("a comment of ours starts with its marker")
+            raise ValueError("our comments start with their marker")
         if known is not None:
             try:
                 return self._update(known, body, look)
             except NotFound:
-                pass  # it was deleted meanwhile: it is created again
+                pass  # it was deleted meanwhile, so create it again
         for left in reversed(range(REPEATS)):
             try:
                 answer = an_object(
@@ -244,25 +246,25 @@ class GitHubHost:
         raise AssertionError("unreachable: the last try returns or raises")
 
     def comment(self, number: int, body: str, marker: str) -> Comment:
-        """Our comment with this marker, made where there is none. One that is there stays as it is.
+        """Returns our comment with this marker, and creates it if there is none. An existing one is not changed.
 
-        The marker names what is answered, so that an answer is given once however often it is asked for.
+        The marker names what is answered, so that each question is answered once.
         """
         return self.find_comment(number, marker) or self.write_comment(number, body, marker, None)
 
     def react(self, comment_id: int, content: str) -> None:
-        """Puts a reaction such as ``eyes`` on a comment; a second time changes nothing."""
+        """Adds a reaction such as ``eyes`` to a comment. Idempotent."""
         self._calls.put("POST", f"{self._at}/issues/comments/{comment_id}/reactions", {"content": content})
 
     def _only(self, number: int, body: str, marker: str, made: Comment) -> Comment:
-        """Returns what stands where another run of ours made a comment at the same moment: the oldest, with
-        ``body``."""
+        """Returns the oldest comment, with ``body``, if another run of ours created one at the same moment. Deletes the
+        others."""
         try:
             every = {comment.id: comment for comment in (*self._ours(number, marker), made)}
             oldest, *younger = sorted(every)
             for one in younger:
                 self._calls.delete(f"{self._at}/issues/comments/{one}")
-        except HostError:  # ours stands, or the other run was faster: the next writing finds what is there
+        except HostError:  # ours stays, or the other run was faster; the next write finds the result
             return made
         return made if oldest == made.id else self._update(every[oldest], body)
 
@@ -271,7 +273,7 @@ class GitHubHost:
         return answers.comment(an_object(self._calls.put("PATCH", path, {"body": body}, look=look)))
 
     def required_checks(self, branch: str) -> tuple[RequiredCheck, ...]:
-        """Returns what the branch requires, by rulesets and by classic protection."""
+        """Returns the checks that the branch requires, by rulesets and by classic protection."""
         where = quote(branch, safe="")
         found: list[RequiredCheck] = []
         rules = [an_object(rule) for rule in self._calls.pages(f"{self._at}/rules/branches/{where}")]
@@ -293,14 +295,14 @@ class GitHubHost:
         return (*found, *_required(classic.get("checks") if isinstance(classic, dict) else None, "app_id"))
 
     def artifacts(self, name: str) -> tuple[Artifact, ...]:
-        """Unexpired artifacts of this name, newest first; one page."""
+        """Returns unexpired artifacts of this name, newest first; one page."""
         answer = an_object(self._calls.get(f"{self._at}/actions/artifacts", name=name, per_page=100))
         rows = answer.get("artifacts")
         found = [answers.artifact(an_object(row)) for row in (rows if isinstance(rows, list) else [])]
         return tuple(sorted((a for a in found if a is not None), key=lambda a: (a.created_at, a.id), reverse=True))
 
     def download(self, artifact: Artifact, *, max_bytes: int) -> bytes:
-        """Returns the artifact's zip archive, from where GitHub redirects to, without our token."""
+        """Returns the artifact's zip archive. Follows GitHub's redirect without our token."""
         url = self._calls.location(f"{self._at}/actions/artifacts/{artifact.id}/zip")
         return self._calls.fetch(url, max_bytes=max_bytes)
 

@@ -1,1 +1,1 @@
-"""Model providers: who answers a request."""
+"""Model providers, which answer requests."""

@@ -1,4 +1,4 @@
-"""Anthropic's Messages API, by the official SDK."""
+"""Anthropic's Messages API, through the official SDK."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ FINISHES = {
 
 
 def opened(model: ModelConfig, connection: Connection) -> AnthropicProvider:
-    """Opens Anthropic's Messages API, or another server that speaks it."""
+    """Opens Anthropic's Messages API, or another server that implements it."""
     return AnthropicProvider(model.origin, connection.key, proxy=connection.proxy, ca_bundle=connection.ca_bundle)
 
 
 class AnthropicProvider(SdkProvider):
-    """Claude."""
+    """Calls Claude."""
 
     def open(self, origin: str, key: str, http: httpx2.AsyncClient) -> AsyncAnthropic:
         """Returns the SDK's client, without retries of its own."""
@@ -49,23 +49,28 @@ class AnthropicProvider(SdkProvider):
         )
 
     def written(self, request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
-        """Path and body; and the older version of the API where it must be, for the present one refuses temperature,
-        top_p and top_k (Anthropic's migration guide for 2026-10-21)."""
+        """Returns path, body and headers.
+
+        The headers ask for the older version of the API if needed. The present one refuses temperature, top_p and top_k
+        (Anthropic's migration guide for 2026-10-21).
+        """
         body = messages_body(request)
         return "/v1/messages", body, WITH_SAMPLING if body.keys() & SAMPLING else {}
 
     def read(self, answer: dict[str, Any], latency_s: float, request: Request) -> Completion:
-        """Returns the completion in an answer."""
+        """Returns the completion of an answer."""
         return read_message(answer, latency_s, asked=request.model)
 
 
 def messages_body(request: Request) -> dict[str, Any]:
-    """Returns the body for ``POST /v1/messages``. System messages become ``system``; a prompt of system messages alone
-    is sent as the user's, for the API wants one."""
+    """Returns the body for ``POST /v1/messages``. System messages become ``system``.
+
+    A prompt of system messages alone is sent as the user's, because the API requires one.
+    """
     parameters = request.parameters
     refuse(parameters.model_dump(), "the Messages API", "seed", "frequency_penalty", "presence_penalty")
     if parameters.response_format == "json_object":
-        raise UnsupportedParameterError("the Messages API has no json_object format: use json_schema")
+        raise UnsupportedParameterError("the Messages API has no json_object format; use json_schema")
     system = "\n\n".join(message.content for message in request.messages if message.role is Role.SYSTEM)
     turns = [
         {"role": message.role.value, "content": message.content}
@@ -105,7 +110,7 @@ class _Message(BaseModel):
 
 
 def read_message(answer: dict[str, Any], latency_s: float, *, asked: str = "") -> Completion:
-    """Returns a Messages answer. Thinking is not part of the text."""
+    """Returns the completion of a Messages answer. Thinking is not part of the text."""
     message = _Message.model_validate(answer)
     text = "".join(block.text for block in message.content if block.type == "text")
     calls = tuple(

@@ -1,4 +1,4 @@
-"""What the operator gives a provider that is opened."""
+"""The operator's connection settings for a provider."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Connection:
-    """A key that belongs to the model's origin, and the operator's settings. ``key`` is empty where none is needed."""
+    """The key for the model's origin, and the operator's settings. ``key`` is empty if none is needed."""
 
     key: str = ""
     proxy: str | None = None
-    """URL of the proxy for everything that goes out."""
+    """URL of the proxy for all requests."""
     ca_bundle: str | None = None
-    """A file of certificates that are trusted too."""
+    """A file of additional trusted certificates."""
     recordings: str = ""
     """The folder of recorded answers."""

@@ -1,4 +1,4 @@
-"""Which SDKs are installed: they are extras."""
+"""Checks which SDKs are installed. They are extras."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.errors import ProviderError
 
 
 def check_sdk(model: ModelConfig) -> None:
-    """Raises ProviderError when the provider's SDK is not installed: it is an optional dependency."""
+    """Raises ProviderError if the provider's SDK, an optional dependency, is not installed."""
     if any(name is not None and find_spec(name) is None for name in (model.spec.sdk, "aiohttp")):
         raise ProviderError(
             f"the SDK of {model.provider} is not installed",

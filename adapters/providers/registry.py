@@ -56,13 +56,14 @@ def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
             )
         if url.username or url.password or url.query or url.fragment:
             raise ConfigError(
-                "base_url holds more than an address", where=where, hint="leave out user, password, ? and #"
+                "base_url contains more than an address", where=where, hint="remove user, password, ? and #"
             )
+        # A repository chooses base_url. Without this rule, it could have a provider's key sent to any server.
         if model.api_key_env in (None, *keys().values()):
             raise ConfigError(
                 f"{model.api_key_env or own} is sent to its provider's own origin only",
                 where=where,
-                hint="name the variable with this origin's key: api_key_env: HOUSE_LLM_KEY",
+                hint="name the variable with this origin's key, such as api_key_env: HOUSE_LLM_KEY",
             )
     variable = key_name(model)
     key = environment.get(variable, "").strip()
@@ -70,10 +71,11 @@ def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
         raise ProviderError(
             f"there is no key for {model.origin}", where=where, hint=f"set the environment variable {variable}"
         )
+    # Header libraries would raise later, with the key in their message.
     if not re.fullmatch("[!-~]+", key):
         raise ProviderError(
-            f"the key for {model.origin} holds a blank, a line break or a letter that no header takes",
+            f"the key for {model.origin} contains a blank, a line break or a character that headers don't allow",
             where=where,
-            hint=f"paste it again, alone, into the environment variable {variable}",
+            hint=f"set the environment variable {variable} to the key alone",
         )
     return key

@@ -1,4 +1,4 @@
-"""Answers from a recording of the operator's, for demos and CI without a key. What isn't recorded is an error."""
+"""Answers from a recording of the operator, for demos and CI without a key. An unrecorded request is an error."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ def opened(model: ModelConfig, connection: Connection) -> ReplayProvider:
 
 
 def recording_of(model: ModelConfig, folder: str) -> Path:
-    """Returns the file of a replayed model, in the operator's ``folder``: a recording in a repository would let a pull
-    request answer for itself. Raises ConfigError."""
+    """Returns the file of a replayed model in the operator's ``folder``. Raises ConfigError.
+
+    With a recording in the repository, a pull request could write its own answers.
+    """
     name = model.recording or ""
     if not folder:
-        raise ConfigError("recordings have no folder", where=f"models: {model.model}", hint=f"set {RECORDINGS}")
+        raise ConfigError(
+            "the folder of recordings is not set", where=f"models: {model.model}", hint=f"set {RECORDINGS}"
+        )
     if name in ("", "..") or name != Path(name).name:
         raise ConfigError(
             f"recording must be the bare name of a file in {RECORDINGS}: {name!r}", where=f"models: {model.model}"
@@ -35,7 +39,7 @@ def recording_of(model: ModelConfig, folder: str) -> Path:
 
 
 class ReplayProvider:
-    """``ModelProvider`` over a file that ``promptverdict store export`` wrote."""
+    """``ModelProvider`` on a file that ``promptverdict store export`` wrote."""
 
     def __init__(self, file: Path, model: ModelConfig) -> None:
         self._answers: dict[CallKey, Completion] = {}
@@ -52,7 +56,9 @@ class ReplayProvider:
             raise ConfigError(f"the recording can't be read: {error}", where=str(file)) from error
         except (ValidationError, ValueError) as error:
             raise ConfigError(
-                "not a row of a recording", where=f"{file}:{number}", hint="make it with: promptverdict store export"
+                "this is not a row of a recording",
+                where=f"{file}:{number}",
+                hint="make it with: promptverdict store export",
             ) from error
         self._sources = [(provider, model.base_url or PROVIDERS[provider].origin) for provider in sorted(providers)]
 
@@ -63,7 +69,7 @@ class ReplayProvider:
         repetition: int,
         timeout_s: float,  # noqa: ARG002 - the port's word
     ) -> Completion | CompletionError:
-        """Returns the recorded answer to the same model, messages and parameters, wherever it came from."""
+        """Returns the recorded answer to the same model, messages and parameters, whatever its origin."""
         for provider, origin in self._sources:
             for api in (None, "responses"):
                 asked = request.model_copy(update={"provider": provider, "origin": origin, "api": api})
@@ -73,4 +79,4 @@ class ReplayProvider:
         return CompletionError(kind=ErrorKind.BAD_REQUEST, message="this request is not in the recording")
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Does nothing."""

@@ -42,7 +42,7 @@ class UnsupportedParameterError(ValueError):
 
 
 class SdkProvider(ABC):
-    """``ModelProvider`` over an official SDK.
+    """``ModelProvider`` on an official SDK.
 
     The SDK builds, signs and sends the request, and classifies failures. This class reads the raw answer, strictly. The
     SDK's response models would cost more CPU than the rest of a call, and they accept malformed answers.
@@ -71,7 +71,7 @@ class SdkProvider(ABC):
         """Returns the parsed answer. Raises MalformedError, BrokenOffError or pydantic's ValidationError."""
 
     def learns(self, request: Request, refusal: str) -> bool:  # noqa: ARG002 - subclasses use it
-        """Returns whether a refused request would now be written otherwise. ``refusal``: the provider's words."""
+        """Returns whether a refused request would now be written differently. ``refusal`` is the provider's message."""
         return False
 
     async def complete(
@@ -86,6 +86,7 @@ class SdkProvider(ABC):
         answer = await self._attempt(request, timeout_s)
         if isinstance(answer, CompletionError) and answer.kind is ErrorKind.BAD_REQUEST:
             left_s = timeout_s - (time.monotonic() - started)
+            # A refused parameter costs nothing. Learning from the refusal saves a setting per server.
             if left_s > 0 and self.learns(request, answer.message):
                 return await self._attempt(request, left_s)
         return answer
@@ -115,6 +116,7 @@ class SdkProvider(ABC):
         body = self._without_key(answer.content)
         try:
             value = strict_json(body, answer.headers.get("content-type", ""))
+            # Some gateways report failures with status 200.
             if value.get("error"):
                 return self._refused_in_200(body)
             completion = self.read(value, latency_s, request)
@@ -148,6 +150,7 @@ class SdkProvider(ABC):
         cause = error.__cause__ or error
         if isinstance(cause, UnreadableAnswerError):
             return self._malformed(str(cause))
+        # Once the request was sent, the provider may bill it even if the answer was lost.
         sent = not isinstance(cause, httpx2.ConnectError | httpx2.UnsupportedProtocol)
         message = safe_message(str(cause) or type(cause).__name__, self._key)
         hint = cause.hint if isinstance(cause, NoConnectionError) else ""
@@ -158,6 +161,7 @@ class SdkProvider(ABC):
     ) -> Completion | CompletionError:
         codes, message = error_details(body)
         if status == 400 and codes & FILTER_CODES:
+            # A filtered prompt is an answer that scores 0, not a gap: it will be filtered in production too.
             return Completion(text="", finish=Finish.FILTER, usage=Usage(input=0, output=0), model=model, latency_s=0)
         kind = error_kind(status, codes, message)
         if kind is ErrorKind.REDIRECT:
@@ -199,5 +203,5 @@ def with_extra(fields: Mapping[str, Any], parameters: Parameters) -> dict[str, A
         elif isinstance(ours, dict) and isinstance(value, dict) and not ours.keys() & value.keys():
             body[name] = ours | value
         else:
-            raise UnsupportedParameterError(f"extra can't replace {name}, which is sent already")
+            raise UnsupportedParameterError(f"extra can't replace {name}, which is already sent")
     return body

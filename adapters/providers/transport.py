@@ -1,8 +1,8 @@
-"""The one way out to a model provider, under the official SDKs: bounded, bound to one origin, blind to the environment.
+"""The transport below the official SDKs: bounded, tied to one origin, independent of the environment.
 
-Both SDKs speak httpx2. Its own connection pool costs more CPU a call than everything else that we do, so aiohttp
-carries the bytes (benchmarks/throughput.py). The SDKs read variables of the environment that could steer a key
-elsewhere or add headers; what they may not decide is decided here, below them.
+Both SDKs use httpx2. Its own connection pool costs more CPU per call than everything else we do, so aiohttp carries the
+bytes (benchmarks/throughput.py). The SDKs read environment variables that could send a key elsewhere or add headers.
+This layer below them prevents that.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import httpx2
 
 CONNECT_S = 5.0
 MOST_BYTES = 8 << 20
-"""Of one answer. The longest outputs are some hundred kilobytes."""
+"""Most bytes of one answer. The longest outputs are a few hundred kilobytes."""
 HEADERS = {
     b"accept", b"anthropic-beta", b"anthropic-version", b"authorization", b"content-length", b"content-type",
     b"idempotency-key", b"user-agent", b"x-api-key",
 }  # fmt: skip
-"""What may be sent: nothing that a variable of the environment or a file added."""
+"""Headers that may be sent. Others may come from an environment variable or a file."""
 
 
 class UnreadableAnswerError(httpx2.RemoteProtocolError):
-    """More bytes than any answer has, or packed as nobody asked for."""
+    """The answer is too large, or has an unrequested compression."""
 
 
 class NoConnectionError(httpx2.ConnectError):
-    """There is no connection. ``hint``: what to do about it."""
+    """There is no connection. ``hint`` says how to fix it."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -38,15 +38,15 @@ class NoConnectionError(httpx2.ConnectError):
 
 
 def _why_not(error: aiohttp.ClientError, host: str) -> tuple[str, str]:
-    """Returns what stands in the way, and what to do about it."""
-    behind = "behind a proxy set PROMPTVERDICT_PROXY"
+    """Returns why there is no connection, and how to fix it."""
+    behind = "behind a proxy, set PROMPTVERDICT_PROXY"
     if isinstance(error, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError):
         said = f"{error.status} {error.message}" if isinstance(error, aiohttp.ClientHttpProxyError) else str(error)
-        return f"no connection to {host}: the proxy didn't let us through: {said}", "check PROMPTVERDICT_PROXY"
+        return f"no connection to {host}: the proxy refused: {said}", "check PROMPTVERDICT_PROXY"
     if isinstance(error, aiohttp.ClientSSLError):
         return (
             f"no connection to {host}: its certificate is not trusted: {error}",
-            "check base_url; where a host or proxy has its own authority, add that to PROMPTVERDICT_CA_BUNDLE",
+            "check base_url; if a host or proxy has its own certificate authority, add that to PROMPTVERDICT_CA_BUNDLE",
         )
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"no connection to {host}: its name can't be resolved: {error}", f"check base_url; {behind}"
@@ -56,7 +56,7 @@ def _why_not(error: aiohttp.ClientError, host: str) -> tuple[str, str]:
 
 
 class BoundTransport(httpx2.AsyncBaseTransport):
-    """Sends to ``origin`` and nowhere else. ``proxy`` and ``ca_bundle`` (a file of certificates) are the operator's."""
+    """Sends only to ``origin``. ``proxy`` and ``ca_bundle`` (a file of certificates) are the operator's."""
 
     def __init__(self, origin: str, *, proxy: str | None = None, ca_bundle: str | None = None) -> None:
         self._origin = _place(origin)
@@ -65,10 +65,12 @@ class BoundTransport(httpx2.AsyncBaseTransport):
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Returns one exchange, read to its end. Raises httpx2's errors, which the SDKs understand."""
+        """Sends a request and returns the complete response. Raises httpx2's errors, which the SDKs understand."""
         url = str(request.url)
+        # The last line of defense: whatever an SDK or a setting decides, the key goes to one origin only.
         if _place(url) != self._origin:
             raise httpx2.UnsupportedProtocol(f"a request to {request.url.host} is not for this key's origin")
+        # An allowlist, since SDKs add telemetry headers and read extra ones from the environment.
         headers = [(k.decode("latin-1"), v.decode("latin-1")) for k, v in request.headers.raw if k.lower() in HEADERS]
         try:
             async with self._opened().request(
@@ -76,6 +78,7 @@ class BoundTransport(httpx2.AsyncBaseTransport):
             ) as answer:
                 if (answer.content_length or 0) > MOST_BYTES:
                     raise UnreadableAnswerError(f"the answer has {answer.content_length} bytes")
+                # A known length was checked above. A chunked answer is bounded while it is read.
                 body = await answer.content.read(-1) if answer.content_length is not None else await _bounded(answer)
                 got = answer.raw_headers
                 if (packing := answer.headers.get("Content-Encoding")) is not None:
@@ -94,6 +97,7 @@ class BoundTransport(httpx2.AsyncBaseTransport):
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
+            # No limit of connections here: the rate limiter above decides how many calls are in flight.
             secure = self._origin[0] == "https"
             connector = aiohttp.TCPConnector(
                 limit=0, keepalive_timeout=60, ssl=self._certificates() if secure else False
@@ -109,7 +113,8 @@ class BoundTransport(httpx2.AsyncBaseTransport):
         return self._session
 
     def _certificates(self) -> ssl.SSLContext:
-        """Trusts certifi's and the operator's certificates; unlike the default context it reads no variables."""
+        """Returns a context that trusts certifi's and the operator's certificates. Unlike the default one, it reads no
+        variables."""
         import certifi
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -120,8 +125,11 @@ class BoundTransport(httpx2.AsyncBaseTransport):
 
 
 class BoundClient(httpx2.AsyncClient):
-    """What the SDKs take for httpx2's client. Settings, cookies, authentication, redirects and hooks of a client's own,
-    which we have none of, cost a fifth of each call: a request is built from what the SDK says, and sent."""
+    """A minimal httpx2 client for the SDKs.
+
+    A real client's settings, cookies, authentication, redirects and hooks, which we don't use, cost a fifth of each
+    call. This one builds a request from the SDK's arguments and sends it.
+    """
 
     def __init__(self, transport: BoundTransport) -> None:
         super().__init__(transport=transport, trust_env=False, follow_redirects=False)
@@ -136,7 +144,7 @@ class BoundClient(httpx2.AsyncClient):
         return httpx2.Request(method, self._urls[address], headers=given["headers"], content=given["content"])
 
     async def send(self, request: httpx2.Request, **_: Any) -> httpx2.Response:
-        """Its answer, read to the end."""
+        """Sends the request and returns the complete response."""
         response = await self._bound.handle_async_request(request)
         response.request = request
         return response
@@ -152,12 +160,13 @@ async def _bounded(answer: aiohttp.ClientResponse) -> bytes:
 
 
 def _unpacked(body: bytes, packing: str) -> bytes:
-    """Returns the bytes that a gateway packed although we asked for none of it; a small answer may hold gigabytes."""
+    """Returns the bytes of an answer that a gateway compressed unasked. A small answer may unpack to gigabytes, so this
+    is bounded."""
     if packing.strip().lower() == "identity":
         return body
     if packing.strip().lower() not in ("gzip", "x-gzip", "deflate"):
         raise UnreadableAnswerError(f"the answer is packed with {packing[:20]!r}, which was not asked for")
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # tells gzip from zlib by itself
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # detects gzip and zlib
     try:
         whole = unpacker.decompress(body, MOST_BYTES)
     except zlib.error as error:

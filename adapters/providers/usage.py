@@ -143,6 +143,7 @@ def message_usage(said: MessageUsage | None) -> UsageReading:
     cached, written = said.cache_read_input_tokens or 0, said.cache_creation_input_tokens or 0
     kept = said.cache_creation or _CacheWrites()
     short, long = kept.ephemeral_5m_input_tokens or 0, kept.ephemeral_1h_input_tokens or 0
+    # An inconsistent count can't be billed. A guess could break the spending cap.
     if said.cache_creation is not None and short + long != written:
         return UsageReading(
             None, f"cache_creation_input_tokens {written} is not the sum of its 5-minute {short} and 1-hour {long}"
@@ -242,6 +243,7 @@ def _written(
         total = read + answer + (reasoning if beside else 0)
     if total == read + answer and not beside:
         return answer, ""
+    # Tokens beyond input and answer are reasoning, if the numbers agree.
     apart = total - read - answer
     if apart > 0 and (apart == reasoning or (thinks_apart and not reasoning)):
         return answer + apart, ""
@@ -267,7 +269,7 @@ def _tools(calls: Mapping[str, int | None] | None, searches: set[str], *, free: 
     counted = {name: number for name, number in (calls or {}).items() if number and name not in free}
     other = next((name for name in counted if name not in searches), None)
     if other is not None:
-        return 0, f"{counted[other]} {other[:60]} are charged beside the tokens, at a price that isn't known"
+        return 0, f"{counted[other]} {other[:60]} are charged in addition to the tokens, at an unknown price"
     return sum(counted.values()), ""
 
 
@@ -279,7 +281,7 @@ def _checked(usage: Usage) -> UsageReading:
         (usage.output, max(usage.reasoning, usage.output_audio), "reasoning or audio tokens"),
     ):
         if parts > whole:
-            return UsageReading(None, f"{parts} {what} are more than the {whole} tokens that they are part of")
+            return UsageReading(None, f"{parts} {what} exceed the {whole} tokens that they are part of")
     return UsageReading(usage)
 
 

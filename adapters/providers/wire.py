@@ -1,4 +1,4 @@
-"""What providers put on the wire, read strictly: JSON, errors, limits. Everything in it is untrusted."""
+"""Reads providers' raw answers strictly: JSON, errors, limits. Everything in them is untrusted."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ EXHAUSTED = re.compile(
     r"(exceed|exhaust|used up|reached|too low|insufficient|depleted|empty)"
     r"|per[ _-]?(day|month)|\b(daily|monthly) (\w+ )?(limit|quota)"
 )
-"""A quota that waiting a little doesn't bring back."""
+"""Messages about a quota that a short wait doesn't restore."""
 SOON = re.compile(
     r"per[ _-]?(minute|second|hour)|/ ?(min|sec)|\b[rt]p[ms]\b|(retry|try again|wait).{0,20} [0-9.]+ ?(ms|s|m)\b"
 )
-"""… unless it comes back by itself, and soon."""
+"""Messages about a limit that is soon restored."""
 GOOGLE_QUOTA = re.compile(r'"quotaId": ?"([A-Za-z_-]{1,80})"')
 MARKUP = re.compile(r"(?is)<(script|style)\b.*?</\1>|<[^>]*>")
 NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 MOST_WAIT_S = 600.0
-"""A provider that asks for more than this is not obeyed further: the run's deadline decides."""
+"""Longest requested wait, in seconds, that is obeyed. Beyond it, only the run's deadline counts."""
 
 
 class MalformedError(ValueError):
@@ -50,14 +50,16 @@ class BrokenOffError(ValueError):
 
 
 def strict_json(body: bytes, content_type: str) -> dict[str, Any]:
-    """Returns the object in ``body``; half a character (an answer cut off within an emoji) becomes U+FFFD.
+    """Returns the object in ``body``. A lone surrogate (an answer cut off within an emoji) becomes U+FFFD.
 
-    Raises MalformedError for another content type, duplicate keys, NaN, infinities, bottomless nesting, text after the
-    end, bytes that aren't UTF-8."""
+    Raises MalformedError for another content type, duplicate keys, NaN, infinities, excessive nesting, text after the
+    end, and bytes that aren't UTF-8.
+    """
     if "json" not in content_type.lower():
         raise MalformedError(f"the answer is {content_type[:60] or 'of no type'}, not JSON")
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refused)
+        # Only bodies with an escaped surrogate need the slow second pass.
         if b"\\ud" in body.lower():
             value = json.loads(_whole(json.dumps(value, ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
@@ -68,7 +70,7 @@ def strict_json(body: bytes, content_type: str) -> dict[str, Any]:
 
 
 def _whole(text: str) -> str:
-    """``text`` with U+FFFD for lone surrogates, which no file, database or terminal takes."""
+    """Returns ``text`` with U+FFFD for lone surrogates, which files, databases and terminals reject."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
@@ -84,10 +86,11 @@ def _refused(name: str) -> float:
 
 
 def error_kind(status: int, codes: frozenset[str], message: str) -> ErrorKind:
-    """Returns what a refusal means. ``codes``: the ``type`` and ``code`` of its body."""
+    """Returns the kind of a refusal. ``codes`` holds the ``type`` and ``code`` of its body."""
     said = message.lower()
     if status == 402 or codes & QUOTA_CODES:
         return ErrorKind.QUOTA
+    # Providers report an exhausted account with various codes. Retrying would never succeed.
     if status in (400, 403, 429) and EXHAUSTED.search(said) and not (status == 429 and SOON.search(said)):
         return ErrorKind.QUOTA
     if 300 <= status < 400:
@@ -96,7 +99,7 @@ def error_kind(status: int, codes: frozenset[str], message: str) -> ErrorKind:
 
 
 def error_details(body: bytes) -> tuple[frozenset[str], str]:
-    """Codes and message of an error's body, whatever its form."""
+    """Returns the codes and the message of an error's body, in any form."""
     try:
         value = json.loads(body[:100_000])
     except (ValueError, RecursionError):
@@ -115,14 +118,15 @@ def error_details(body: bytes) -> tuple[frozenset[str], str]:
 
 
 def _plain(text: str) -> str:
-    """Returns what a page of HTML says, without its markup."""
+    """Returns the text of an HTML page, without markup."""
     if "<" not in text:
         return text[:MESSAGE_LENGTH]
     return " ".join(MARKUP.sub(" ", text).split())[:MESSAGE_LENGTH]
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds that the provider asks to wait: ``Retry-After-Ms``; ``Retry-After`` as seconds or a date (RFC 9110)."""
+    """Returns the seconds that the provider asks to wait: ``Retry-After-Ms``, or ``Retry-After`` as seconds or a date
+    (RFC 9110)."""
     text, exact = headers.get("retry-after", "").strip(), headers.get("retry-after-ms", "").strip()
     try:
         if NUMBER.fullmatch(exact):
@@ -140,7 +144,7 @@ def retry_after_s(headers: Mapping[str, str], now: datetime) -> float | None:
 
 
 def allowance(headers: Mapping[str, str], now: datetime) -> Allowance | None:
-    """Returns what the key has left, in OpenAI's or Anthropic's headers."""
+    """Returns the rest of the key's rate limits from OpenAI's or Anthropic's headers."""
     if "x-ratelimit-remaining-requests" in headers or "x-ratelimit-remaining-tokens" in headers:
         return Allowance(
             requests=_count(headers.get("x-ratelimit-remaining-requests")),
@@ -163,7 +167,7 @@ def _count(text: str | None) -> int | None:
 
 
 def _duration(text: str | None) -> float | None:
-    """``1s``, ``6m0s``, ``120ms``."""
+    """Returns the seconds of a duration: ``1s``, ``6m0s``, ``120ms``."""
     match = DURATION.fullmatch(text or "")
     if not text or match is None:
         return None
@@ -180,7 +184,7 @@ def _until(text: str | None, now: datetime) -> float | None:
 
 
 def safe_message(text: str, secret: str) -> str:
-    """Returns a provider's words, fit to be shown: one bounded line without the key in any spelling."""
+    """Returns a provider's message for display: one bounded line without the key in any encoding."""
     line = " ".join(_whole(masked(text, [secret])).split())
     return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 1] + "…"
 

@@ -1,4 +1,4 @@
-"""The outcome store: what was paid for, durable and content-addressed."""
+"""The outcome store: durable, content-addressed storage of paid answers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["CommittedStore", "open_store"]
 
 
 def open_store(where: str, *, repairs: bool = False) -> CommittedStore:
-    """Opens the store at a file's path or a ``postgresql://`` URL; makes it where there is none. Raises StoreError.
+    """Opens the store at a file path or a ``postgresql://`` URL, and creates it if needed. Raises StoreError.
 
-    With ``repairs`` it reads a whole file first and replaces a damaged one.
+    With ``repairs``, reads the whole file first and replaces a damaged one.
     """
     if where.startswith(("postgresql://", "postgres://")):
         if find_spec("psycopg") is None:

@@ -1,4 +1,4 @@
-"""What a database must be able to do to hold outcomes. All methods block; the committer calls them in its threads."""
+"""The interface of a database that holds outcomes. All methods block; the committer calls them in its threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.values import Value
 
 
 class StoreStats(Value):
-    """What is in a store."""
+    """Statistics of a store."""
 
     completions: int
     requests: int
@@ -21,34 +21,34 @@ class StoreStats(Value):
     oldest: str | None
     newest: str | None
     cost_usd: dict[str, str]
-    """By model, exact."""
+    """Exact cost by model."""
 
 
 class Write(Protocol):
     """An open transaction."""
 
     def put(self, rows: Sequence[Row]) -> None:
-        """Adds rows and gives up the claims of their keys."""
+        """Adds rows and releases the claims of their keys."""
         ...
 
     def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """Claims keys; returns those that no live process held."""
+        """Claims keys and returns those that no other live process holds."""
         ...
 
     def release(self, keys: Sequence[CallKey]) -> None:
-        """Gives up our claims of these keys."""
+        """Releases our claims of these keys."""
         ...
 
     def keep_plan(self, row: Row) -> Row:
-        """Returns the first plan of a digest that isn't damaged."""
+        """Stores the plan, unless the digest has an undamaged one. Returns the stored plan."""
         ...
 
     def forget(self, digests: Sequence[str]) -> int:
-        """Deletes every row of these requests and the plans of these contents; how many."""
+        """Deletes every row of these requests and the plans of these contents. Returns how many."""
         ...
 
     def prune(self, *, older_than: str | None, newer_than: str | None, max_bytes: int | None) -> int:
-        """Deletes the oldest rows, and those from the future; how many."""
+        """Deletes the oldest rows, and rows from the future. Returns how many."""
         ...
 
 
@@ -57,7 +57,8 @@ class Backend(Protocol):
 
     @property
     def transaction(self) -> Callable[[], AbstractContextManager[Write]]:
-        """Opens a transaction; leaving it commits and syncs. One at a time, by one thread."""
+        """Opens a transaction, which commits and syncs at its end. Only one thread may use it, one transaction at a
+        time."""
         ...
 
     def rows(self, digests: Sequence[str]) -> list[Row]:
@@ -65,15 +66,15 @@ class Backend(Protocol):
         ...
 
     def plan(self, content_digest: str) -> Row | None:
-        """The plan that was kept."""
+        """Returns the stored plan, or ``None``."""
         ...
 
     def check(self) -> None:
-        """Raises StoreError where it can't be read, or isn't what was opened any more."""
+        """Raises StoreError if the database can't be read, or isn't the one that was opened."""
         ...
 
     def stats(self) -> StoreStats:
-        """Counts and sizes."""
+        """Returns counts and sizes."""
         ...
 
     def export(self) -> Iterator[Row]:
@@ -85,5 +86,5 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Gives up all claims and closes."""
+        """Releases all claims and closes the database."""
         ...

@@ -1,4 +1,4 @@
-"""The store port over a database: writes of many tasks share one transaction and one sync."""
+"""The store port on a database. Writes of many tasks share one transaction and one sync."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from schemas.ports import CallKey
 
 T = TypeVar("T")
 MOST_TOGETHER = 1000
-"""Writes that one transaction takes at most."""
+"""Most writes in one transaction."""
 
-UNREADABLE = "it was written by another version: upgrade, or move the file away and run again"
+UNREADABLE = "it was written by another version; upgrade, or move the file away and run again"
 
 log = logging.getLogger("outcomes")
 
 
 class CommittedStore:
-    """``OutcomeStore``. While one sync is under way the writes that arrive wait together for the next."""
+    """``OutcomeStore`` on a backend. Writes that arrive during a sync share the next one."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -38,7 +38,7 @@ class CommittedStore:
         self._writer.start()
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
         self._owed: set[CallKey] = set()
-        """Own claims that are no longer needed."""
+        """Claims to release, including those that an earlier attempt could not release."""
         self._closed = False
 
     async def get(self, keys: Sequence[CallKey]) -> Mapping[CallKey, StoredCompletion]:
@@ -46,6 +46,7 @@ class CommittedStore:
         wanted = frozenset(keys)
         rows = await self._read(lambda: self._backend.rows(list({digest for digest, _ in wanted})))
         found: dict[CallKey, StoredCompletion] = {}
+        # Rows come oldest first. The newest undamaged row of a key counts.
         for row in reversed(rows):
             key = (row[0], row[1])
             if key in wanted and key not in found and (one := _understood(row)) is not None:
@@ -53,18 +54,19 @@ class CommittedStore:
         return found
 
     async def put(self, rows: Sequence[StoredCompletion]) -> None:
-        """Returns when the rows are synced."""
+        """Stores rows. Returns when they are synced to disk."""
         texts = [to_row(row) for row in rows]
         await self._write(lambda write: write.put(texts))
 
     async def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """Claims keys; returns those that no live process held."""
+        """Claims keys and returns those that no other live process holds."""
+        # Claims that could not be released would block other processes. The next claim retries them.
         if self._owed:
             await self.release([])
         return await self._write(lambda write: write.claim(keys))
 
     async def release(self, keys: Sequence[CallKey]) -> None:
-        """Gives up our claims of these keys; what could not be given up is when next a claim is made."""
+        """Releases our claims of these keys. Claims that could not be released are retried at the next claim."""
         self._owed.update(keys)
         owed = list(self._owed)
         await self._write(lambda write: write.release(owed))
@@ -79,32 +81,35 @@ class CommittedStore:
         return {digest: tuple(rows) for digest, rows in found.items()}
 
     async def plan(self, content_digest: str) -> JsonValue:
-        """The plan that was kept, or ``None``."""
+        """Returns the stored plan, or ``None``."""
         row = await self._read(lambda: self._backend.plan(content_digest))
         return None if row is None or not _is_whole(row) else _json(row[1])
 
     async def keep_plan(self, content_digest: str, plan: JsonValue) -> JsonValue:
-        """Keeps the first plan of a digest."""
+        """Stores the first plan of a digest. Returns the stored plan."""
         row = plan_row(content_digest, json.dumps(plan, sort_keys=True, separators=(",", ":")))
         kept = await self._write(lambda write: write.keep_plan(row))
         return _json(kept[1])
 
     async def forget(self, digests: Collection[str]) -> int:
-        """Deletes everything of these requests, and the plans of these contents; how many rows."""
+        """Deletes all rows of these requests and the plans of these contents. Returns how many."""
         wanted = list(digests)
         return await self._write(lambda write: write.forget(wanted))
 
     async def prune(
         self, *, older_than: str | None = None, newer_than: str | None = None, max_bytes: int | None = None
     ) -> int:
-        """Deletes the oldest completions: those made before ``older_than`` (UTC, ISO 8601), and as many as bring the
-        database under ``max_bytes``; and those dated after ``newer_than``, when a clock was wrong. How many."""
+        """Deletes completions and returns how many.
+
+        Deletes those made before ``older_than`` (UTC, ISO 8601), then the oldest until the database is below
+        ``max_bytes``. Also deletes those dated after ``newer_than``, which a wrong clock made.
+        """
         return await self._write(
             lambda write: write.prune(older_than=older_than, newer_than=newer_than, max_bytes=max_bytes)
         )
 
     async def stats(self) -> StoreStats:
-        """Returns what is in it."""
+        """Returns statistics of the store."""
         return await self._read(self._backend.stats)
 
     def export(self) -> Iterator[StoredCompletion]:
@@ -120,13 +125,13 @@ class CommittedStore:
                 yield row[0], _json(row[1])
 
     def check(self) -> None:
-        """Raises StoreError where nothing can be kept any more. Blocks."""
+        """Raises StoreError if nothing can be stored any more. Blocks."""
         if self._closed:
-            raise StoreError("the outcome store is closed already")
+            raise StoreError("the outcome store is already closed")
         self._backend.check()
 
     async def aclose(self) -> None:
-        """Writes what is waiting, gives up all claims and closes."""
+        """Finishes waiting writes, releases all claims and closes the store."""
         if self._closed:
             return
         self._closed = True
@@ -140,17 +145,19 @@ class CommittedStore:
 
     async def _write(self, work: Callable[[Write], T]) -> T:
         if self._closed:
-            raise StoreError("the outcome store is closed already")
+            raise StoreError("the outcome store is already closed")
         done: Future[T] = Future()
         self._writes.put((work, done))
         waiting = asyncio.wrap_future(done)
         waiting.add_done_callback(_heard)
+        # A cancelled task must not cancel the write: its transaction also holds the rows of other tasks.
         return await asyncio.shield(waiting)
 
     def _commit_all(self) -> None:
         ended = False
         while not ended:
             waiting = [self._writes.get()]
+            # A sync takes as long for one row as for a thousand, so everything that waits shares it.
             while len(waiting) < MOST_TOGETHER and waiting[-1] is not None:
                 try:
                     waiting.append(self._writes.get_nowait())
@@ -165,7 +172,7 @@ class CommittedStore:
         try:
             with self._backend.transaction() as write:
                 results = [work(write) for work, _ in writes]
-        except Exception as failure:  # noqa: BLE001 - handed to everyone who waits for this transaction
+        except Exception as failure:  # noqa: BLE001 - passed to every task that waits for this transaction
             for _, done in writes:
                 done.set_exception(failure)
         else:
@@ -174,13 +181,13 @@ class CommittedStore:
 
 
 def _heard(done: asyncio.Future[Any]) -> None:
-    """Who waited may have been cancelled since: a failure that nobody asks for any more is no traceback on stderr."""
+    """Marks a failure as seen. Its waiter may have been cancelled, and asyncio would print a traceback."""
     if not done.cancelled():
         done.exception()
 
 
 def _understood(row: Row) -> StoredCompletion | None:
-    """Returns the row; ``None`` where it is damaged. Raises StoreError for one that is whole and can't be read."""
+    """Returns the row, or ``None`` if it is damaged. Raises StoreError for an intact row that can't be read."""
     if not _is_whole(row):
         return None
     try:
@@ -193,9 +200,7 @@ def _understood(row: Row) -> StoredCompletion | None:
 def _is_whole(row: Row) -> bool:
     if is_sound(row):
         return True
-    log.warning(
-        "the outcome store holds a damaged row (%s…): it is not used, and what it held is asked again", row[0][:12]
-    )
+    log.warning("the outcome store holds a damaged row (%s…); its answer will be requested again", row[0][:12])
     return False
 
 

@@ -38,7 +38,7 @@ TABLES = {
     "promptverdict_plans": {*PLAN_COLUMNS},
 }
 CHECKSUM = "encode(sha256(convert_to(concat_ws(E'\\x1f', {}), 'UTF8')), 'hex')"
-"""``adapters.store.rows.checksum``, in the server."""
+"""SQL for ``adapters.store.rows.checksum``."""
 SELECT_PLAN = f"SELECT {', '.join(PLAN_COLUMNS)} FROM promptverdict_plans"  # noqa: S608 - our own names
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM promptverdict_completions"  # noqa: S608 - our own names
 CLAIM = """
@@ -54,15 +54,18 @@ FORGET = (
     "DELETE FROM promptverdict_plans WHERE content_digest = ANY(%s)",
 )
 WRITE_LOCK = 7_236_441_002
-"""Advisory lock of the writer."""
+"""Advisory lock of the writing transaction."""
 SETUP_LOCK = 0x50_56_44_43_54
-"""Two processes that start together make the tables one after the other."""
+"""Advisory lock for creating tables. Processes that start together take turns."""
 BUSY_S = 30
 
 
 class PostgresBackend:
-    """``Backend`` behind a URL. Who claims holds an advisory lock, which the server drops with its connection: the
-    claims of a worker that was killed are free at once. A connection that broke is opened anew for the next use."""
+    """``Backend`` at a URL.
+
+    Each process with claims holds an advisory lock. The server releases it with the connection, so the claims of a
+    killed worker are free at once. A broken connection is replaced at the next use.
+    """
 
     def __init__(self, url: str) -> None:
         self.transaction = self._transaction
@@ -76,6 +79,7 @@ class PostgresBackend:
             self._reader: Connection = self._connect()
             undo.callback(self._reader.close)
             with self._writer.transaction():
+                # CREATE TABLE IF NOT EXISTS can fail if two sessions run it at the same moment.
                 self._writer.execute("SELECT pg_advisory_xact_lock(%s)", [SETUP_LOCK])
                 older = self._recognise()
                 self._writer.execute(SCHEMA)
@@ -84,8 +88,10 @@ class PostgresBackend:
             undo.pop_all()
 
     def _recognise(self) -> list[str]:
-        """Returns the tables without checksums. Raises StoreError for tables of our names that are somebody else's or
-        another version's, before anything is written."""
+        """Returns the tables without checksums, before anything is written.
+
+        Raises StoreError if a table with one of our names has columns that this version doesn't know.
+        """
         older = []
         for table, columns in TABLES.items():
             rows = self._writer.execute(
@@ -97,9 +103,9 @@ class PostgresBackend:
                 older.append(table)
             elif found and found != columns:
                 raise StoreError(
-                    f"{table} has other columns than a table of outcomes of this version",
+                    f"the columns of {table} don't match this version",
                     where=self._where,
-                    hint="name another database, or upgrade",
+                    hint="use another database, or upgrade",
                 )
         return older
 
@@ -109,7 +115,7 @@ class PostgresBackend:
         self._writer.execute(f"UPDATE {table} SET checksum = {made}".encode())  # noqa: S608 - our own names
 
     def check(self) -> None:
-        """Raises StoreError where it can't be reached or read."""
+        """Raises StoreError if the database can't be reached or read."""
         self._read("SELECT count(*) FROM (SELECT 1 FROM promptverdict_completions LIMIT 1) AS one")
 
     def rows(self, digests: Sequence[str]) -> list[Row]:
@@ -117,12 +123,12 @@ class PostgresBackend:
         return self._read(f"{SELECT} WHERE request_digest = ANY(%s) ORDER BY id", [list(digests)])
 
     def plan(self, content_digest: str) -> Row | None:
-        """The plan that was kept."""
+        """Returns the stored plan, or ``None``."""
         found = self._read(f"{SELECT_PLAN} WHERE content_digest = %s", [content_digest])
         return found[0] if found else None
 
     def stats(self) -> StoreStats:
-        """Counts and sizes."""
+        """Returns counts and sizes."""
         ((count, requests, oldest, newest, size),) = self._read(
             "SELECT count(*), count(DISTINCT request_digest), min(created_at), max(created_at),"
             " coalesce(sum(pg_column_size(c.*)), 0) FROM promptverdict_completions c"
@@ -156,7 +162,7 @@ class PostgresBackend:
         yield from self._read(f"{SELECT_PLAN} ORDER BY content_digest", [])
 
     def close(self) -> None:
-        """Gives up all claims and closes."""
+        """Releases all claims and closes both connections."""
         with self._reported_errors():
             if not self._writer.closed:
                 self._writer.execute("DELETE FROM promptverdict_claims WHERE owner = %s", [self._owner])
@@ -174,7 +180,7 @@ class PostgresBackend:
                 yield self
 
     def put(self, rows: Sequence[Row]) -> None:
-        """Adds rows and gives up the claims of their keys."""
+        """Adds rows and releases the claims of their keys."""
         marks = ", ".join(["%s"] * len(COLUMNS))
         with self._cursor() as cursor:
             cursor.executemany(
@@ -184,14 +190,15 @@ class PostgresBackend:
         self.release([(row[0], row[1]) for row in rows])
 
     def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """Claims keys; returns those that no live process held. In order, so that two workers can't deadlock."""
+        """Claims keys and returns those that no other live process holds. Ordered, so that two workers can't
+        deadlock."""
         digests, repetitions = [key[0] for key in keys], [key[1] for key in keys]
         with self._cursor() as cursor:
             cursor.execute(CLAIM, [self._owner, digests, repetitions])
             return frozenset((digest, repetition) for digest, repetition in cursor)
 
     def release(self, keys: Sequence[CallKey]) -> None:
-        """Gives up our claims of these keys."""
+        """Releases our claims of these keys."""
         with self._cursor() as cursor:
             cursor.execute(
                 "DELETE FROM promptverdict_claims USING unnest(%s::text[], %s::bigint[]) AS k(digest, number)"
@@ -200,7 +207,7 @@ class PostgresBackend:
             )
 
     def keep_plan(self, row: Row) -> Row:
-        """Returns the first plan of a digest that isn't damaged."""
+        """Stores the plan, unless the digest has an undamaged one. Returns the stored plan."""
         with self._cursor() as cursor:
             found = cursor.execute(f"{SELECT_PLAN} WHERE content_digest = %s".encode(), row[:1]).fetchall()
             if found and is_sound(found[0]):
@@ -213,7 +220,7 @@ class PostgresBackend:
         return row
 
     def forget(self, digests: Sequence[str]) -> int:
-        """Deletes every row of these requests and the plans of these contents."""
+        """Deletes every row of these requests and the plans of these contents. Returns how many."""
         deleted = 0
         with self._cursor() as cursor:
             for statement in FORGET:
@@ -222,7 +229,7 @@ class PostgresBackend:
         return deleted
 
     def prune(self, *, older_than: str | None, newer_than: str | None, max_bytes: int | None) -> int:
-        """Deletes the oldest rows, and those from the future; how many."""
+        """Deletes the oldest rows, and rows from the future. Returns how many."""
         deleted = 0
         with self._cursor() as cursor:
             if newer_than is not None:
@@ -255,6 +262,7 @@ class PostgresBackend:
             self._url,
             autocommit=True,
             connect_timeout=10,
+            # Answers cost money: a commit must be on disk before it counts, whatever the server's default is.
             options=f"-c lock_timeout={BUSY_S}s -c synchronous_commit=on",
         )
 
@@ -265,7 +273,7 @@ class PostgresBackend:
 
     @contextmanager
     def _reported_errors(self) -> Iterator[None]:
-        """Turns a database's failure into ours; its words may hold the address but no password."""
+        """Raises a failure of the database as StoreError. Its text may contain the address, but no password."""
         try:
             yield
         except psycopg.Error as error:
@@ -273,5 +281,5 @@ class PostgresBackend:
             raise StoreError(
                 f"the outcome store failed: {first}",
                 where=self._where,
-                hint="fix the database or its address; what was written before is kept",
+                hint="fix the database or its address; earlier answers are kept",
             ) from error

@@ -1,6 +1,6 @@
-"""Rows as they lie in a database, and back.
+"""Converts outcomes to database rows and back.
 
-Each row carries a checksum of its other columns: what a disk or a hand has changed since is no evidence.
+Each row carries a checksum of its other columns. A row that changed since it was written is not used as evidence.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ COLUMNS = (
 )  # fmt: skip
 PLAN_COLUMNS = ("content_digest", "plan", "checksum")
 CONTENT = {"completions": COLUMNS[:-1], "plans": PLAN_COLUMNS[:-1]}
-"""What the checksum of a row is made of, by table."""
+"""Columns that the checksum covers, by table."""
 Row = tuple[Any, ...]
 BETWEEN = "\x1f"
 
 
 def checksum(values: Iterable[object]) -> str:
-    """Of a row's columns, in their order: SHA-256 of their texts. Postgres computes the same."""
+    """Returns the SHA-256 of a row's columns as text, in their order. Postgres computes the same."""
     return hashlib.sha256(BETWEEN.join(map(str, values)).encode()).hexdigest()
 
 
 def is_sound(row: Row) -> bool:
-    """Returns whether the row is as it was written; the checksum comes last."""
+    """Returns whether the row is unchanged. The checksum is its last column."""
     return bool(checksum(row[:-1]) == row[-1])
 
 
 def plan_row(content_digest: str, plan: str) -> Row:
-    """In the order of ``PLAN_COLUMNS``."""
+    """Returns the row of a plan, in the order of ``PLAN_COLUMNS``."""
     return content_digest, plan, checksum((content_digest, plan))
 
 
 def to_row(stored: StoredCompletion) -> Row:
-    """In the order of ``COLUMNS``; money as exact text."""
+    """Returns the row of an answer, in the order of ``COLUMNS``. Money is exact text."""
     row = (
         stored.request_digest,
         stored.repetition,
@@ -58,7 +58,7 @@ def to_row(stored: StoredCompletion) -> Row:
 
 
 def from_row(row: Row) -> StoredCompletion:
-    """Raises ValueError for a row that this version does not understand."""
+    """Returns the answer of a row. Raises ValueError if this version can't read it."""
     fields = dict(zip(COLUMNS, row, strict=True))
     del fields["checksum"]
     if datetime.fromisoformat(fields["created_at"]).tzinfo is None:

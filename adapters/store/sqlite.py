@@ -1,4 +1,4 @@
-"""Outcomes in one SQLite file: write-ahead log, synced at every commit."""
+"""Stores outcomes in one SQLite file, with a write-ahead log that is synced at every commit."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ SCHEMA = (
     content_digest TEXT PRIMARY KEY, plan TEXT NOT NULL, checksum TEXT NOT NULL DEFAULT '') WITHOUT ROWID""",
 )
 VERSION = 2
-"""1: rows had no checksum."""
+"""Version of the schema. In version 1, rows had no checksum."""
 APPLICATION = 0x50_56_64_74
-"""SQLite's ``application_id`` of a store: a database of somebody else is never written to."""
+"""SQLite's ``application_id`` of a store. Other programs' databases are never written to."""
 TABLES = {"completions", "claims", "plans"}
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM completions"  # noqa: S608 - our own names
 SELECT_PLAN = f"SELECT {', '.join(PLAN_COLUMNS)} FROM plans"  # noqa: S608
@@ -42,8 +42,11 @@ BUSY_S = 30
 
 
 class SqliteBackend:
-    """``Backend`` in a file. Who claims holds a lock on a file of its own, which the system drops when it dies: the
-    claims of a process that was killed are free at once."""
+    """``Backend`` in a file.
+
+    Each process with claims holds a lock on a file of its own. The system releases it when the process dies, so the
+    claims of a killed process are free at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -55,12 +58,13 @@ class SqliteBackend:
             self._living.mkdir(parents=True, exist_ok=True)
             self._pulse = os.open(self._living / self._owner, os.O_CREAT | os.O_RDWR, 0o600)
             undo.callback(os.close, self._pulse)
+            # Held until this process ends, however it ends: this is how others know that it lives.
             fcntl.flock(self._pulse, fcntl.LOCK_EX)
             self._writer = undo.enter_context(closing(self._connect()))
             self._reader = undo.enter_context(closing(self._connect()))
             with self._transaction():
                 self._make_tables()
-                self._bury_the_dead()
+                self._drop_claims_of_dead_processes()
             self._file = self._identity()
             undo.pop_all()
         self._reading = threading.Lock()
@@ -76,9 +80,10 @@ class SqliteBackend:
             self._writer.execute(f"PRAGMA {pragma}")
 
     def check(self) -> None:
-        """Raises StoreError where it can't be read, or where the file isn't the one that was opened any more."""
+        """Raises StoreError if the file can't be read, or was replaced since it was opened."""
         with self._reported_errors(), self._reading:
             self._reader.execute("SELECT count(*) FROM (SELECT 1 FROM completions LIMIT 1)").fetchone()
+            # Writes to a deleted or replaced file would succeed and be lost.
             if self._identity() != self._file:
                 raise StoreError(
                     "the outcome store was replaced while it was open", where=str(self.path), hint="start it again"
@@ -92,6 +97,7 @@ class SqliteBackend:
         """Returns every row of these requests, oldest first."""
         found: list[Row] = []
         with self._reported_errors(), self._reading:
+            # SQLite limits the number of parameters in one statement.
             for start in range(0, len(digests), 500):
                 some = digests[start : start + 500]
                 marks = ",".join("?" * len(some))
@@ -99,7 +105,7 @@ class SqliteBackend:
         return found
 
     def plan(self, content_digest: str) -> Row | None:
-        """The plan that was kept."""
+        """Returns the stored plan, or ``None``."""
         with self._reported_errors(), self._reading:
             found: Row | None = self._reader.execute(
                 f"{SELECT_PLAN} WHERE content_digest = ?", (content_digest,)
@@ -107,7 +113,7 @@ class SqliteBackend:
         return found
 
     def stats(self) -> StoreStats:
-        """Counts and sizes."""
+        """Returns counts and sizes."""
         with self._reported_errors(), self._reading:
             one = self._reader.execute
             count, requests, oldest, newest = one(
@@ -141,7 +147,7 @@ class SqliteBackend:
         yield from found
 
     def close(self) -> None:
-        """Gives up all claims and closes."""
+        """Releases all claims and closes the file."""
         with self._reported_errors():
             self._writer.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
             self._writer.close()
@@ -152,6 +158,7 @@ class SqliteBackend:
     @contextmanager
     def _transaction(self) -> Iterator[SqliteBackend]:
         with self._reported_errors():
+            # A deferred transaction can fail when it upgrades from reading to writing. This one waits.
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield self
@@ -162,13 +169,13 @@ class SqliteBackend:
                 raise
 
     def put(self, rows: Sequence[Row]) -> None:
-        """Adds rows and gives up the claims of their keys."""
+        """Adds rows and releases the claims of their keys."""
         marks = ",".join("?" * len(COLUMNS))
         self._writer.executemany(f"INSERT INTO completions ({', '.join(COLUMNS)}) VALUES ({marks})", rows)  # noqa: S608
         self.release([(row[0], row[1]) for row in rows])
 
     def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
-        """Claims keys; returns those that no live process held."""
+        """Claims keys and returns those that no other live process holds."""
         won = set()
         dead: dict[str, bool] = {self._owner: False}
         for key in keys:
@@ -185,14 +192,14 @@ class SqliteBackend:
         return frozenset(won)
 
     def release(self, keys: Sequence[CallKey]) -> None:
-        """Gives up our claims of these keys."""
+        """Releases our claims of these keys."""
         self._writer.executemany(
             "DELETE FROM claims WHERE request_digest = ? AND repetition = ? AND owner = ?",
             [(*key, self._owner) for key in keys],
         )
 
     def keep_plan(self, row: Row) -> Row:
-        """Returns the first plan of a digest that isn't damaged."""
+        """Stores the plan, unless the digest has an undamaged one. Returns the stored plan."""
         kept: Row | None = self._writer.execute(f"{SELECT_PLAN} WHERE content_digest = ?", row[:1]).fetchone()
         if kept is not None and is_sound(kept):
             return kept
@@ -200,7 +207,9 @@ class SqliteBackend:
         return row
 
     def forget(self, digests: Sequence[str]) -> int:
-        """Deletes every row of these requests and the plans of these contents, and overwrites where they were."""
+        """Deletes every row of these requests and the plans of these contents, and overwrites their bytes. Returns how
+        many."""
+        # Deleted prompts and answers must not remain readable in free pages of the file.
         self._writer.execute("PRAGMA secure_delete = ON")
         deleted = 0
         for digest in digests:
@@ -209,13 +218,14 @@ class SqliteBackend:
         return deleted
 
     def prune(self, *, older_than: str | None, newer_than: str | None, max_bytes: int | None) -> int:
-        """Deletes the oldest rows, and those from the future; how many."""
+        """Deletes the oldest rows, and rows from the future. Returns how many."""
         deleted = 0
         if newer_than is not None:
             deleted += self._writer.execute("DELETE FROM completions WHERE created_at > ?", (newer_than,)).rowcount
         if older_than is not None:
             deleted += self._writer.execute("DELETE FROM completions WHERE created_at < ?", (older_than,)).rowcount
         while max_bytes is not None and self._bytes(self._writer) > max_bytes:
+            # In portions, because the size is only known after each deletion.
             share = "DELETE FROM completions WHERE id IN (SELECT id FROM completions ORDER BY id LIMIT 1000)"
             some = self._writer.execute(share).rowcount
             if not some:
@@ -241,9 +251,9 @@ class SqliteBackend:
                 )
         elif application or version or tables:
             raise StoreError(
-                "the file of the outcome store is a database, but not of outcomes",
+                "this database is not an outcome store",
                 where=str(self.path),
-                hint="move it away, or name another file with --store",
+                hint="move it away, or choose another file with --store",
             )
 
     def _connect(self) -> sqlite3.Connection:
@@ -251,21 +261,22 @@ class SqliteBackend:
         with ExitStack() as undo:
             undo.callback(connection.close)
             connection.execute("PRAGMA journal_mode = WAL")
+            # With a write-ahead log, only FULL survives a power failure, and answers cost money.
             connection.execute("PRAGMA synchronous = FULL")
-            connection.text_factory = lambda raw: raw.decode(errors="replace")  # the checksum says that it is damaged
+            connection.text_factory = lambda raw: raw.decode(errors="replace")  # the checksum reveals the damage
             connection.create_function("checksum_of", -1, lambda *values: checksum(values), deterministic=True)
             connection.create_aggregate("exact_sum", 1, _ExactSum)  # type: ignore[arg-type]  # the stub wants Any
             undo.pop_all()
         return connection
 
     def _bytes(self, connection: sqlite3.Connection) -> int:
-        """Bytes in use: pages that are free again are not counted."""
+        """Returns the bytes in use, without free pages."""
         page, pages, free = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
         )
         return int(page * (pages - free))
 
-    def _bury_the_dead(self) -> None:
+    def _drop_claims_of_dead_processes(self) -> None:
         for file in self._living.iterdir():
             if file.name != self._owner and not lives(self.path, file.name):
                 self._writer.execute("DELETE FROM claims WHERE owner = ?", (file.name,))
@@ -273,34 +284,34 @@ class SqliteBackend:
 
     @contextmanager
     def _reported_errors(self) -> Iterator[None]:
-        """Turns a database's failure into ours."""
+        """Raises a failure of the database as StoreError."""
         try:
             yield
         except (sqlite3.Error, OSError) as error:
             raise StoreError(
                 f"the outcome store failed: {error}",
                 where=str(self.path),
-                hint=hint_of(error) if is_damage(error) else f"{hint_of(error)}; what was written before is kept",
+                hint=hint_of(error) if is_damage(error) else f"{hint_of(error)}; earlier answers are kept",
             ) from error
 
 
-WRITABLE = "make the file and its folder writable, or name another with --store"
+WRITABLE = "make the file and its folder writable, or choose another with --store"
 HINTS = {
     sqlite3.SQLITE_FULL: "free the disk",
     sqlite3.SQLITE_IOERR: "free or fix the disk",
-    sqlite3.SQLITE_BUSY: "another process holds it: wait for its end",
-    sqlite3.SQLITE_LOCKED: "another process holds it: wait for its end",
+    sqlite3.SQLITE_BUSY: "another process uses it; wait until that ends",
+    sqlite3.SQLITE_LOCKED: "another process uses it; wait until that ends",
     sqlite3.SQLITE_READONLY: WRITABLE,
     sqlite3.SQLITE_PERM: WRITABLE,
     sqlite3.SQLITE_CANTOPEN: WRITABLE,
-    sqlite3.SQLITE_NOTADB: "it is no store: move the file away, or name another with --store",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: move the file away; a bot repairs it at its next start",
+    sqlite3.SQLITE_NOTADB: "it is not a store; move the file away, or choose another with --store",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; move the file away; a bot repairs it at its next start",
 }
-"""By SQLite's primary result code."""
+"""Fixes by SQLite's primary result code."""
 
 
 def hint_of(error: sqlite3.Error | OSError) -> str:
-    """Returns what to do about it; an OSError is about the folder of locks beside the file."""
+    """Returns the fix for an error. An OSError is about the folder of lock files beside the store."""
     if isinstance(error, OSError):
         return "free the disk" if error.errno in (errno.ENOSPC, errno.EDQUOT) else WRITABLE
     return HINTS.get(_code(error), "free the disk, fix its permissions or move the file away")
@@ -337,15 +348,15 @@ def lives(store: Path, owner: str) -> bool:
 
 
 class _ExactSum:
-    """Adds decimals that are kept as text."""
+    """An SQL aggregate that adds decimals stored as text."""
 
     def __init__(self) -> None:
         self._sum = Decimal(0)
 
     def step(self, text: str) -> None:
-        """One row."""
+        """Adds the value of one row."""
         self._sum += Decimal(text)
 
     def finalize(self) -> str:
-        """Returns the sum, as text."""
+        """Returns the sum as text."""
         return str(self._sum)

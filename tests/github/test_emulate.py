@@ -1,4 +1,4 @@
-"""The happy path against somebody else's GitHub (npm «emulate»): our fake and our adapter don't only agree with each other."""
+"""The happy path against somebody else's GitHub (npm “emulate”): our fake and our adapter don't only agree with each other."""
 
 import shutil
 import socket

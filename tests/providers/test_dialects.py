@@ -111,7 +111,7 @@ def test_extra_goes_into_every_body_and_replaces_nothing():
 
 def test_the_limit_has_one_name():
     assert Parameters(max_completion_tokens=5) == Parameters(max_output_tokens=5) == Parameters(max_tokens=5)
-    with pytest.raises(ValueError, match="one setting"):
+    with pytest.raises(ValueError, match="same setting"):
         Parameters(max_completion_tokens=5, max_tokens=5)
 
 

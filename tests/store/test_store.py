@@ -220,7 +220,7 @@ async def test_nothing_is_written_after_closing(store):
 async def test_a_damaged_file_is_no_store(path):
     path.parent.mkdir()
     path.write_bytes(b"not a database" * 1000)
-    with pytest.raises(StoreError, match=r"outcomes\.db: the outcome store failed.*no store: move the file away"):
+    with pytest.raises(StoreError, match=r"outcomes\.db: the outcome store failed.*not a store; move the file away"):
         open_store(str(path))
 
 
@@ -243,9 +243,7 @@ def database(path, *statements):
 )
 async def test_a_database_of_somebody_else_is_refused_and_left_alone(path, statements):
     before = database(path, *statements)
-    with pytest.raises(
-        StoreError, match=r"outcomes\.db: the file .* is a database, but not of outcomes \(move it away"
-    ):
+    with pytest.raises(StoreError, match=r"outcomes\.db: this database is not an outcome store \(move it away"):
         open_store(str(path))
     assert path.read_bytes() == before
     assert [one.name for one in path.parent.iterdir()] == [path.name]
@@ -274,7 +272,7 @@ def test_a_table_of_somebody_else_is_refused_and_left_alone(server, new_database
     url = new_database()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE TABLE promptverdict_{table} (name TEXT)")
-        with pytest.raises(StoreError, match=rf"promptverdict_{table} has other columns .*name another database"):
+        with pytest.raises(StoreError, match=rf"promptverdict_{table} don't match this version .*use another database"):
             open_store(url)
         names = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
         assert names == [(f"promptverdict_{table}",)]
@@ -291,7 +289,7 @@ async def test_an_empty_file_becomes_a_store(path):
     [
         (sqlite3.SQLITE_FULL, "free the disk"),
         (sqlite3.SQLITE_IOERR_FSYNC, "free or fix the disk"),
-        (sqlite3.SQLITE_BUSY, "another process holds it"),
+        (sqlite3.SQLITE_BUSY, "another process uses it"),
         (sqlite3.SQLITE_READONLY_DBMOVED, "writable"),
         (sqlite3.SQLITE_CORRUPT, "damaged"),
     ],
@@ -307,7 +305,7 @@ async def test_a_store_that_is_locked_for_too_long_says_so(file_store, path):
     file_store._backend._writer.execute("PRAGMA busy_timeout = 50")
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match=r"locked \(another process holds it"):
+        with pytest.raises(StoreError, match=r"locked \(another process uses it"):
             await file_store.put([row()])
         other.execute("ROLLBACK")
     await file_store.put([row()])  # and goes on afterwards
