@@ -43,13 +43,13 @@ def everything(context: typer.Context) -> None:
 
 @app.command()
 def web() -> None:
-    """Only take webhooks; workers on the same database do the rest. Needs no provider key."""
+    """Receive webhooks only; workers on the same database execute the runs. Needs no provider key."""
     _serve(web=True, worker=False)
 
 
 @app.command()
 def worker() -> None:
-    """Only work: any number on one Postgres, each with its own PROMPTVERDICT_SLOT."""
+    """Execute runs only. Any number may share one Postgres, each with its own PROMPTVERDICT_SLOT."""
     _serve(web=False, worker=True)
 
 

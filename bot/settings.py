@@ -67,7 +67,7 @@ class Settings(Value):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every value that must never be shown."""
+        """All values that must never be shown."""
         hidden = [self.private_key, *self.webhook_secrets, *self.keys.values()]
         typed = [urlsplit(url).password or "" for url in (self.database_url, self.outcomes_url, self.proxy or "")]
         values = [*(secret.get_secret_value() for secret in hidden), *typed, *map(unquote, typed)]
@@ -75,14 +75,14 @@ class Settings(Value):
 
     @property
     def workflows_url(self) -> str:
-        """Where DBOS keeps its tables: beside ours in Postgres, else in a file of its own."""
+        """The database of DBOS: next to ours in Postgres, or a file of its own."""
         if self.database_url.startswith(POSTGRES):
             return self.database_url.replace("postgres://", "postgresql://", 1)
         return f"sqlite:///{self.data / 'workflows.sqlite3'}"
 
     @property
     def retention(self) -> Retention:
-        """How long records are kept."""
+        """The retention periods of records."""
         from bot.store.retention import Retention
 
         return Retention(deliveries_days=self.keep_deliveries_days, texts_days=self.keep_texts_days)

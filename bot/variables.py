@@ -1,4 +1,4 @@
-"""The settings as they are documented: name, meaning, default."""
+"""The settings with their documentation: name, meaning, default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.providers import PROVIDERS
 
 PREFIX = "PROMPTVERDICT_"
 FILE = "_FILE"
-"""``NAME_FILE`` is the path of a file that holds what ``NAME`` would: how containers are given secrets."""
+"""Suffix for secrets in containers: ``NAME_FILE`` is the path of a file with the value of ``NAME``."""
 PUBLIC_API = "https://api.github.com"
 
 

@@ -48,7 +48,7 @@ class ApprovalHost(Protocol):
         ...
 
     def may_write(self, login: str) -> bool:
-        """Whether this person has write access now. False in doubt."""
+        """Returns whether this person has write access now. False if in doubt."""
         ...
 
 
@@ -138,7 +138,7 @@ def shown_since(
 
 
 def _saw_this_verdict(entry: AuditEntry, shown: Sequence[KeptVerdict], card: Scorecard) -> bool:
-    """Whether a verdict at least as bad as ``card``, of the same content, was shown before the override.
+    """Returns whether a verdict at least as bad as ``card``, on the same content, was shown before the override.
 
     A person who approved "needs review" did not approve the block that a re-run made of it.
     """

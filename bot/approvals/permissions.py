@@ -14,7 +14,7 @@ from schemas.values import Value
 
 
 class Origin(StrEnum):
-    """Where the pull request's head lies."""
+    """The origin of the pull request's head."""
 
     SAME_REPOSITORY = "same repository"
     FORK = "fork"
@@ -28,7 +28,7 @@ class Refused(Value):
     """The command may not be executed."""
 
     sentence: str
-    """Why, for the person who asked."""
+    """The reason, for the person who asked."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ _ORDER = tuple(Role)
 
 
 def at_least(role: Role, least: Role) -> bool:
-    """Whether ``role`` includes all permissions of ``least``."""
+    """Returns whether ``role`` includes all permissions of ``least``."""
     return _ORDER.index(role) >= _ORDER.index(least)
 
 

@@ -42,7 +42,7 @@ class AddCase(Command):
 
     lineage: str
     case: dict[str, JsonValue]
-    """As a test set writes it."""
+    """The case as a test set contains it."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -57,7 +57,7 @@ class AddCase(Command):
         except PromptVerdictError as error:
             raise CommandSyntaxError(str(error)) from None
         if unknown:
-            raise CommandSyntaxError(f"a case has no key «{shown(next(iter(unknown)))}»")
+            raise CommandSyntaxError(f"a case has no key “{shown(next(iter(unknown)))}”")
         return cls(lineage=found["lineage"], case=row)
 
     async def execute(self, asked: AskedCommand) -> str:
@@ -87,24 +87,24 @@ def _row(text: str) -> dict[str, JsonValue]:
     while at < len(text):
         field = _FIELD.match(text, at)
         if field is None:
-            raise CommandSyntaxError(f"expected key=value at «{shown(text[at : at + 20])}»")
+            raise CommandSyntaxError(f"expected key=value at “{shown(text[at : at + 20])}”")
         value, end = _value(text, field.end())
         key, dot, name = field["key"].partition(".")
         whole = {"input": "inputs"}.get(key, key) if dot else key
         if dot and key not in ("input", "inputs", "expected"):
-            raise CommandSyntaxError(f"only input and expected have members: «{shown(field['key'])}»")
+            raise CommandSyntaxError(f"only input and expected have members: “{shown(field['key'])}”")
         target, last = (members.setdefault(whole, {}), name) if dot else (row, key)
         if last in target or not last:
-            raise CommandSyntaxError(f"«{shown(field['key'])}» is given twice or has no name")
+            raise CommandSyntaxError(f"“{shown(field['key'])}” is given twice or has no name")
         target[last] = value
         blanks = _BLANKS.match(text, end)
         assert blanks is not None
         if blanks.end() == end < len(text):
-            raise CommandSyntaxError(f"expected a blank at «{shown(text[end : end + 20])}»")
+            raise CommandSyntaxError(f"expected a blank at “{shown(text[end : end + 20])}”")
         at = blanks.end()
     for whole, values in members.items():
         if whole in row:
-            raise CommandSyntaxError(f"«{whole}» is given both as a whole and in parts")
+            raise CommandSyntaxError(f"“{whole}” is given both whole and in parts")
         row[whole] = dict(values)
     return row
 
@@ -118,12 +118,12 @@ def _value(text: str, at: int) -> tuple[JsonValue, int]:
             _, end = _DECODER.raw_decode(text, at)
         except ValueError:
             raise CommandSyntaxError(
-                f"not valid JSON at «{shown(text[at : at + 20])}» (plain double quotes?)"
+                f"not valid JSON at “{shown(text[at : at + 20])}” (plain double quotes?)"
             ) from None
         return _json(text[at:end]), end
     word = _BARE.match(text, at)
     if word is None:
-        raise CommandSyntaxError(f"expected a value at «{shown(text[at : at + 20]) or 'the end'}»")
+        raise CommandSyntaxError(f"expected a value at “{shown(text[at : at + 20]) or 'the end'}”")
     try:
         return _json(word[0]), word.end()
     except CommandSyntaxError:

@@ -37,13 +37,13 @@ class Approve(Command):
     def parse(cls, text: str) -> Self:
         """Reads the reason."""
         if not any(character.isalnum() for character in text):
-            raise CommandSyntaxError("«approve» needs a reason, in words, on the same line")
+            raise CommandSyntaxError("“approve” needs a reason, in words, on the same line")
         if len(text) > LONGEST_REASON:
             raise CommandSyntaxError(f"a reason has at most {LONGEST_REASON} characters")
         return cls(reason=text)
 
     async def execute(self, asked: AskedCommand) -> str:
-        """Notes the override and shows it. It holds for the content that the head showed at the time of the comment."""
+        """Records the override and shows it. It covers the content that the head showed at the time of the comment."""
         noted = asked.before
         if noted is None:
             shown = await asked.shown()

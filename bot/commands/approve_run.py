@@ -27,7 +27,7 @@ class ApproveRun(Command):
     def parse(cls, text: str) -> Self:
         """Reads a full commit id."""
         if not _SHA.fullmatch(text):
-            raise CommandSyntaxError("«approve-run» needs the whole commit id: 40 digits, 0-9 and a-f")
+            raise CommandSyntaxError("“approve-run” needs the whole commit id: 40 digits, 0-9 and a-f")
         return cls(sha=text)
 
     async def execute(self, asked: AskedCommand) -> str:

@@ -1,4 +1,4 @@
-"""The files that hold the cases of a head's prompts."""
+"""Finds the files with the cases of a head's prompts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CaseFiles:
 
     @staticmethod
     def absent(path: str) -> NoPatch:
-        """Why there is no patch of a file that ``read`` does not find."""
+        """Returns why there is no patch of a file that ``read`` does not find."""
         return NoPatch(sentence=f"The head has no regular file `{path}`.", missing=True)
 
 
@@ -55,9 +55,9 @@ def find_test_sets(
 
 
 def case_files(tree: SourceTree, commit: Sha, cards: Sequence[LineageCard]) -> dict[str, str]:
-    """Returns the path of each prompt's cases in this commit, by the name that the verdict gives it.
+    """Returns the path of each prompt's cases in this commit, by the prompt's name in the verdict.
 
-    A prompt in ``cards`` that no configuration names holds its own cases. Raises ConfigError for an unreadable
+    A prompt in ``cards`` that no configuration names contains its own cases. Raises ConfigError for an unreadable
     configuration.
     """
     files = Files(tree, commit)

@@ -1,4 +1,4 @@
-"""What a command is, and what it is executed with."""
+"""The base class of commands, and the context in which they are executed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class CommandSyntaxError(Exception):
-    """The text is not a command; says why, in words for its author."""
+    """The text is not a command. The message tells its author why."""
 
 
 class Command(Value):
@@ -44,26 +44,26 @@ class Command(Value):
 
     @abstractmethod
     async def execute(self, asked: AskedCommand) -> str:
-        """Does what the command says and returns the answer as Markdown.
+        """Executes the command and returns the answer as Markdown.
 
-        May be called again for the same comment after a crash. So it notes its decision before the first effect, and
+        May be called again for the same comment after a crash. So it records its decision before the first effect, and
         each effect may be repeated. Raises HostError, SourceError and StoreError.
         """
 
     @classmethod
     def usage(cls) -> str:
-        """How the command is written, after ``/verdict``."""
+        """Returns the syntax of the command, after ``/verdict``."""
         return f"{cls.verb} {cls.arguments}".rstrip()
 
     @classmethod
     def audit_action(cls) -> str:
-        """The name of the command in the audit log."""
+        """Returns the name of the command in the audit log."""
         return cls.verb.replace("-", "_")
 
     @classmethod
     def wrong_usage(cls) -> CommandSyntaxError:
         """Returns the error for arguments that don't fit ``usage``."""
-        return CommandSyntaxError(f"«{cls.verb}» is written: /verdict {cls.usage()}")
+        return CommandSyntaxError(f"“{cls.verb}” is written: /verdict {cls.usage()}")
 
 
 class CommandHost(Protocol):
@@ -128,7 +128,7 @@ class CommandContext:
     host: CommandHost
     reconciler: CommandReconciler
     read: Callable[[Callable[[FetchableTree], str]], str]
-    """Returns what a function reads in the repository. Blocks; may call the function twice."""
+    """Returns the result of a function that reads the repository. Blocks; may call the function twice."""
     now: Callable[[], datetime]
     rate_limit: CommandRateLimit = field(default_factory=CommandRateLimit)
     """For people without write access."""
@@ -136,14 +136,14 @@ class CommandContext:
 
 @dataclass(frozen=True)
 class AskedCommand:
-    """A permitted command: who asked, about what, and what was noted before."""
+    """A permitted command: who asked, about what, and notes of an earlier try."""
 
     posted: CommandPosted
     pull: HostedPullRequest
     entry: AuditEntry
     """What will be noted in the audit log."""
     before: AuditEntry | None
-    """What was noted when an earlier try of this command was cut short."""
+    """Notes of an earlier try of this command that was cut short."""
     context: CommandContext
     commands: Sequence[type[Command]]
     """Every command that exists."""
@@ -160,7 +160,7 @@ class AskedCommand:
 
     @property
     def why(self) -> str:
-        """Why a run was asked for. One attempt for each comment, however often the command is executed."""
+        """The reason of a requested run. It makes one attempt per comment, however often the command is executed."""
         return f"command:{self.posted.comment_id}"
 
     async def note(self, entry: AuditEntry | None = None) -> None:

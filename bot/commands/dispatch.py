@@ -97,7 +97,7 @@ async def _executed(command: Command, asked: AskedCommand) -> str | None:
 async def _refusal(command: Command, asked: AskedCommand) -> str | None:
     """Returns why the command is not permitted, as a sentence. Notes a refusal."""
     if asked.before is not None:
-        # The first decision stands: a role that was granted since must not execute a command that was refused, and a
+        # The first decision counts: a role that was granted since must not execute a command that was refused, and a
         # command that was cut short must be finished.
         return None if asked.before.permitted else asked.before.reason
     origin = Origin.SAME_REPOSITORY if asked.pull.head_repository == asked.posted.repo.full_name else Origin.FORK
@@ -110,7 +110,8 @@ async def _refusal(command: Command, asked: AskedCommand) -> str | None:
 
 
 async def _took_part(asked: AskedCommand) -> bool:
-    """Whether the person opened, committed to or pushed to the pull request. GitHub is asked only if they may write."""
+    """Returns whether the person opened, committed to or pushed to the pull request. GitHub is asked only if they may
+    write."""
     if asked.posted.author == asked.pull.author or not at_least(Role(asked.entry.role), Role.WRITE):
         return asked.posted.author == asked.pull.author
     work = await asked.host.authorship(asked.pull.number)

@@ -1,4 +1,4 @@
-"""``/verdict explain``: what both prompts answered to a case."""
+"""``/verdict explain``: shows the answers of both prompts to a case."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _DETAIL = Detail(20, 20, 20, worse=20, better=20, text=1_500, effects=20, labels
 
 
 class Explain(CaseCommand):
-    """Shows what both arms answered to a case."""
+    """Shows the answers of both arms to a case."""
 
     verb: ClassVar[str] = "explain"
-    meaning: ClassVar[str] = "what both prompts answered to a case, run by run"
+    meaning: ClassVar[str] = "the answers of both prompts to a case, run by run"
     rule: ClassVar[Rule] = Rule(Role.READ)
 
     async def execute(self, asked: AskedCommand) -> str:
@@ -54,7 +54,7 @@ class Explain(CaseCommand):
 
 
 def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence[ExperimentRecord], sha: str) -> str:
-    """Returns what both arms answered to a case, prompt by prompt."""
+    """Returns the answers of both arms to a case, prompt by prompt."""
     parts = [said(f"On `{sha[:12]}`:")]
     for card, case in found:
         parts.append(

@@ -44,9 +44,9 @@ def _command(text: str, commands: Sequence[type[Command]]) -> Command:
         return Help()
     found = _VERB.fullmatch(text)
     if found is None:
-        raise CommandSyntaxError("«/verdict» must be followed by a blank and one of the commands below")
+        raise CommandSyntaxError("“/verdict” must be followed by a blank and one of the commands below")
     verb, rest = found[1], found[2] or ""
     command = next((one for one in commands if one.verb == verb), None)
     if command is None:
-        raise CommandSyntaxError(f"there is no command «{shown(verb)}»")
+        raise CommandSyntaxError(f"there is no command “{shown(verb)}”")
     return command.parse(rest)

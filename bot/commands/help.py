@@ -34,7 +34,7 @@ class Help(Command):
 
 
 def help_text(asked: Help, commands: Sequence[type[Command]]) -> str:
-    """Returns what was wrong with the given command, if anything, and the list of all commands."""
+    """Returns the mistake in the given command, if any, and the list of all commands."""
     wrong = [prose(f"This is not a command: {asked.why}. Nothing was done.", 400)] if asked.why else []
     lines = [f"- {code(f'/verdict {one.usage()}', 200)}: {prose(one.meaning)}" for one in commands]
     rest = prose("A command is the first line of a new comment. Edits and quotations don't count.")

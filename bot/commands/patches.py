@@ -141,7 +141,7 @@ def _read(path: str, data: bytes) -> TestSet:
 
 
 def _last_row(path: str, data: bytes) -> Mapping[str, JsonValue]:
-    """Returns the last case as it is written: a new case gets the same keys. Empty for a file without cases."""
+    """Returns the last case as written: a new case gets the same keys. Empty for a file without cases."""
     source = source_of(path, data, limit=MAX_TEST_SET_BYTES)
     row: JsonValue
     match _format(path):
@@ -207,7 +207,7 @@ def _named_inputs(inputs: dict[str, JsonValue], before: TestSet) -> dict[str, Js
 def _patch(
     path: str, data: bytes, case: str, edit: Callable[[str], str], wanted: Sequence[TestCase], *, by_hand: str
 ) -> Patch | NoPatch:
-    """Returns the difference that ``edit`` makes, if the file then holds exactly ``wanted``."""
+    """Returns the difference that ``edit`` makes, if the file then contains exactly ``wanted``."""
     old = data.decode()
     mark = _BOM if old.startswith(_BOM) else ""
     text = old.removeprefix(_BOM).replace("\r\n", "\n")

@@ -45,7 +45,7 @@ class Protect(CaseCommand):
         made = [one for one in found if isinstance(one, Patch)]
         if len(made) > 1:
             named = ", ".join(f"`{one.path}`" for one in made[:10])
-            return said(f"Several test sets have a case `{self.case}` ({named}): add « in » and the lineage.")
+            return said(f"Several test sets have a case `{self.case}` ({named}): add “ in ” and the lineage.")
         if made:
             return patch_text(made[0], f"This protects `{self.case}` in `{made[0].path}`.", head)
         return self._refusal([one for one in found if isinstance(one, NoPatch)])
@@ -59,7 +59,8 @@ class Protect(CaseCommand):
         return said(telling[0].sentence if telling else f"No test set has a case `{self.case}`.")
 
     def _candidates(self, sets: CaseFiles, cards: Sequence[LineageCard]) -> list[str]:
-        """The files that may hold the case: of the named prompt, of those whose verdict has the case, else all."""
+        """Returns the files that may contain the case: that of the named prompt, those whose verdict has the case, or
+        all."""
         if self.lineage is not None:
             return [sets.paths[self.lineage]]
         measured = {card.lineage for card in cards if any(case.id == self.case for case in card.cases)}

@@ -41,7 +41,7 @@ class CommandRateLimit:
         return True
 
     def refuses(self, installation_id: int, repository_id: int, author: str, at: datetime) -> bool:
-        """Whether this person's command is refused without asking GitHub for their role."""
+        """Returns whether to refuse this person's command without asking GitHub for their role."""
         seen = self._strangers.get((repository_id, author))
         return seen is not None and at - seen < REMEMBERED and not self._left(installation_id, author, at)
 

@@ -39,7 +39,7 @@ class AppRegistration(Value):
 
 
 def manifest(registration: AppRegistration) -> dict[str, JsonValue]:
-    """Returns the manifest (docs.github.com, «Registering a GitHub App from a manifest»)."""
+    """Returns the manifest (docs.github.com, “Registering a GitHub App from a manifest”)."""
     parts = urlsplit(registration.webhook_url)
     return {
         "name": registration.name,

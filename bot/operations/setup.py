@@ -1,6 +1,6 @@
 """Registers the App: a local page sends the manifest to GitHub and receives the App's key and secret.
 
-docs.github.com: «Registering a GitHub App from a manifest». The key and the secret go into files and nowhere else.
+docs.github.com: “Registering a GitHub App from a manifest”. The key and the secret go into files and nowhere else.
 """
 
 from __future__ import annotations
@@ -259,7 +259,7 @@ def _before(plan: AppSetup, address: str) -> str:
     return (
         f"1. Open {address} in a browser and press the button.\n"
         f"   (From another machine: ssh -L {port}:{LOOPBACK}:{port} here, then open the same address.)\n"
-        f"   GitHub will show an App «{plan.name}» with webhooks to {plan.webhook_url} and\n"
+        f"   GitHub will show an App “{plan.name}” with webhooks to {plan.webhook_url} and\n"
         f"   {asked}.\n"
         "   Waiting …\n"
     )
@@ -270,7 +270,7 @@ def _after(folder: Path, plan: AppSetup, app_id: int, slug: str) -> str:
     installing = f"{plan.server_url}/{'apps' if public else 'github-apps'}/{slug}/installations/new"
     gh = "gh api" if public else f"gh api --hostname {urlsplit(plan.server_url).netloc}"
     return (
-        f"2. The App «{slug}» is registered; its id is {app_id}. In {folder}, for this user only:\n"
+        f"2. The App “{slug}” is registered; its id is {app_id}. In {folder}, for this user only:\n"
         f"   {KEY}, {SECRET}, {SETTINGS} (names the two), {RULESET}\n"
         f"3. Install it on the repositories to gate: {installing}\n"
         f"4. Give it the keys of your model providers (OPENAI_API_KEY, ANTHROPIC_API_KEY) and start it:\n"

@@ -1,4 +1,4 @@
-"""Repairs what events did not bring: lost deliveries, heads without a run, runs that nobody executes, dead workers."""
+"""Repairs the effects of lost events: lost deliveries, heads without a run, idle runs, dead workers."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Sweep:
                 await self._revive(run)
 
     def _may_revive(self, run: Run) -> bool:
-        """Whether the run's pause is over. The pause doubles each time."""
+        """Returns whether the run's pause is over. The pause doubles each time."""
         times, next_at = self._revived.get(run.id, _Revival(0, 0.0))
         now = self._clock.monotonic()
         if times and now < next_at:

@@ -36,6 +36,7 @@ def current(records: Records, host: AppHost, run: Run) -> HostedPullRequest:
         raise Superseded("the pull request no longer exists") from None
     if not now.is_open:
         raise Superseded("the pull request is closed")
+    # A retargeted pull request has the same head but another base, so both are compared.
     why = outdated(run.head_sha, run.base_ref, now)
     if why is not None:
         raise Superseded(why)

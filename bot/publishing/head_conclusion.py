@@ -18,7 +18,7 @@ WORST_FIRST = (CheckConclusion.FAILURE, None, CheckConclusion.ACTION_REQUIRED, C
 
 
 class HeadConclusion(Value):
-    """What the check of one pull request says."""
+    """The conclusion on the check of one pull request."""
 
     conclusion: CheckConclusion | None
     """``None`` keeps the check open, since another pull request with this head has no verdict yet."""
@@ -45,11 +45,12 @@ def conclusion_of(scorecard: Scorecard) -> CheckConclusion:
 def head_conclusion(number: int, verdicts: Mapping[int, Scorecard | None]) -> HeadConclusion:
     """Returns the conclusion for pull request ``number``.
 
-    ``verdicts`` holds every open pull request with the same head; ``None`` has no verdict yet.
+    ``verdicts`` has an entry for every open pull request with the same head. ``None``: no verdict yet.
     """
     found = {other: None if card is None else conclusion_of(card) for other, card in verdicts.items()}
     own = found[number]
     for worst in WORST_FIRST:
+        # Sorted, so that every check of the head names the same pull request.
         those = sorted(other for other, conclusion in found.items() if conclusion is worst)
         if those:
             return HeadConclusion(conclusion=worst, decided_by=None if own is worst else those[0])

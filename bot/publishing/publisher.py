@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 BUTTON = CheckAction(label="Re-run", description="Measure this head again", identifier=RERUN)
 RULES_CACHED_FOR = timedelta(minutes=1)
 SETTLES = 8
-"""How often ``settle`` checks again whether what it wrote still holds: other runs of the head may end meanwhile."""
+"""Most rounds in which ``settle`` checks whether its checks are current. Other runs of the head may end meanwhile."""
 
 log = logger("publishing")
 
@@ -132,7 +132,7 @@ class VerdictPublisher:
         """Shows that the run waits for the operator to fix something. Raises HostError and Superseded."""
 
         def look() -> None:
-            with suppress(StoreError):  # the store may be what is broken
+            with suppress(StoreError):  # the store itself may be broken
                 still_open(self._records, run)
 
         shown = f"{why} The run then continues without another push."
@@ -147,7 +147,7 @@ class VerdictPublisher:
             check_run_id = next((check.id for check in made), None)
         if check_run_id is None:
             return
-        why = "Superseded by a newer push, another base, a change of the base, or the end of the pull request."
+        why = "Superseded: a newer push, another base, a change of the base, or the pull request was closed."
         try:
             host.update_check(check_run_id, _check(run, CheckConclusion.CANCELLED, "superseded", why))
         except NotFound:
@@ -156,7 +156,7 @@ class VerdictPublisher:
     def show_failure(self, run: Run, why: str) -> None:
         """Fails the check of a run that came to no verdict, and updates an existing comment. Raises HostError."""
         now = None if run.kind is RunKind.QUEUE or run.number is None else self.host(run).pull_request(run.number)
-        wanted = _check(run, CheckConclusion.FAILURE, "error: nothing was decided", why, self._name(run, now))
+        wanted = _check(run, CheckConclusion.FAILURE, "error: no verdict", why, self._name(run, now))
         self.host(run).create_check(wanted)
         if run.kind is RunKind.PULL_REQUEST:
             self._comments.show_failure(run, why)
@@ -196,6 +196,7 @@ class VerdictPublisher:
                     continue
                 wanted = (one.scorecard, head_conclusion(number, cards))
                 name = self.check_name(repo, now.model_copy(update={"base_ref": one.run.base_ref}))
+                # Writing the same text again would only cost requests from the rate limit.
                 if written.get(one.run.id) == wanted:
                     continue
                 try:
@@ -267,11 +268,12 @@ class VerdictPublisher:
                 pass
             else:
                 return
+        # The check was deleted on GitHub or never made. A new one takes its place.
         self._records.start(run.id, host.create_check(wanted, look), self._clock.utc())
 
 
 def _depends_on_approvals(card: Scorecard | None) -> bool:
-    """Whether an approval can change how this verdict is shown."""
+    """Returns whether an approval can change how this verdict is shown."""
     return card is not None and (card.clearance is not None or may_be_cleared(card))
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from schemas.host import Comment
 
 REFRESHES = 8
-"""How often a refresh checks again whether the text that it wrote is still the newest: others may write meanwhile."""
+"""Most rounds in which a refresh checks whether its text is still the newest. Others may write meanwhile."""
 RUNNING = "⏳ Prompt Verdict: running"
 MOVED_ON = "The pull request has moved on. Its newest state is being evaluated; its check shows the progress."
 UNMEASURED = f"{VERDICT_SIGNS[VerdictStatus.NOT_APPLICABLE]} Prompt Verdict: not measured"
@@ -79,7 +79,7 @@ class PullRequestComments:
             log.warning("comment not written", run=run.id, why=str(error))
 
     def show_failure(self, run: Run, why: str) -> None:
-        """Replaces an existing comment where the run came to no verdict. Raises HostError."""
+        """Replaces an existing comment if the run has no verdict. Raises HostError."""
         known = self._known(run)
         if known is None:
             return
@@ -100,6 +100,7 @@ class PullRequestComments:
             for _ in range(REFRESHES):
                 known = self._known(run)
                 text = self._newest_text(run) if known is not None else None
+                # The text is stable: what we wrote last is still the newest state.
                 if text in (None, written):
                     return
                 self._write(run, text, known, refreshing=True)

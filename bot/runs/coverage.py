@@ -1,4 +1,4 @@
-"""Which installations and repositories the App covers, and the end of runs where it no longer does."""
+"""Tracks the installations and repositories of the App, and ends runs in those that it lost."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Coverage:
         self._clock = clock
 
     async def apply(self, changed: InstallationChanged | RepositoriesChanged) -> None:
-        """Records what the App covers now, and ends the runs of what it no longer covers."""
+        """Records what the App covers now, and ends runs in repositories that it lost."""
         if isinstance(changed, InstallationChanged):
             await self._installation(changed)
         else:
@@ -64,5 +64,6 @@ class Coverage:
     async def _drop(self, runs: Iterable[Run]) -> None:
         """Ends runs of a repository that the App can't access any more: nothing can be written there."""
         for run in runs:
+            # The queue first: a run that still executes would open its check again.
             await self._run_queue.cancel(run.id)
             await self._records.finish(run.id, RunState.CANCELLED, self._clock.utc())

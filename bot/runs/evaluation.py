@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FORK_NOTICE = (
     "This pull request comes from a fork, so no model was called. To measure exactly this commit, a maintainer reviews "
-    "it and then comments «/verdict approve-run {sha}»."
+    "it and then comments `/verdict approve-run {sha}`."
 )
 
 
@@ -48,7 +48,7 @@ class Evaluated:
 
     scorecard: Scorecard
     measured: tuple[Measured, ...] = ()
-    """What the verdict was made from."""
+    """The inputs of the verdict."""
 
 
 class Evaluation(Protocol):
@@ -73,7 +73,7 @@ class Evaluation(Protocol):
 
 
 class LiveEvaluation:
-    """``Evaluation`` on the real adapters. What the runs of a process share is opened by the first one."""
+    """``Evaluation`` with the real adapters. The first run opens what all runs of the process share."""
 
     def __init__(self, settings: Settings, records: Records, sources: SourceCache, clock: Clock) -> None:
         self.settings = settings
@@ -87,7 +87,7 @@ class LiveEvaluation:
 
     @property
     def access(self) -> Access:
-        """The model providers, with one rate limiter for each key."""
+        """The model providers, with one rate limiter per key."""
         if self._access is None:
             from adapters.call_process.client import Caller
             from engine.runner.access import Access
@@ -101,6 +101,7 @@ class LiveEvaluation:
         """The outcome store that all workers share."""
         from adapters.store import open_store
 
+        # Several runs may start at once in different threads, and the store must be opened only once.
         with self._opening:
             if self._store is None:
                 self._store = open_store(self.settings.outcomes_url, repairs=True)
@@ -144,6 +145,7 @@ class LiveEvaluation:
 
         try:
             return concerned_lineages(self.sources.read(repo, read))
+        # Unknown counts as affected: measuring once too often costs little, and a stale verdict may merge a regression.
         except (ConfigError, SourceError):  # an unreadable configuration, or a tip that was force-pushed away
             return None
 
@@ -164,11 +166,11 @@ class RunPreparation(PreparedRun):
 
     @property
     def cap_usd(self) -> Decimal:
-        """What this run may spend: the configured budget, but no more than the operator allows."""
+        """The most that this run may spend: the configured budget, capped by the operator."""
         return min(self.configured_usd, self.evaluation.settings.caps.run)
 
     async def measure(self, report: Callable[[str], None]) -> Evaluated:
-        """Measures what is planned, within the operator's caps. Raises StoreError."""
+        """Runs the planned measurements within the operator's caps. Raises StoreError."""
         if not self.calls:
             return Evaluated(self.static(), provenance_of(self.prepared, ()))
         evaluation = self.evaluation

@@ -1,4 +1,4 @@
-"""What the queue executes for a run: measure, keep, publish. Either step may be killed anywhere and repeated."""
+"""The steps of a run: measure, store, publish. Any step may be killed at any point and repeated."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ log = logger("execution")
 
 @dataclass
 class StepResult:
-    """How a step ended."""
+    """The result of a step."""
 
     superseded: bool = False
     trouble: str | None = None
@@ -85,6 +85,7 @@ class Execution:
         run = await self._records.run(run_id)
         if run is None or not run.state.is_open:
             return
+        # A crash after storing the verdict repeats this step. The stored verdict counts.
         if await self._records.verdict(run_id) is not None:
             return
         async with self._step(run) as step:
@@ -131,12 +132,13 @@ class Execution:
             log.warning("error", run=run.id, why=str(error))
             step.trouble = str(error)
         except Exception:
+            # A bug must not leave a check pending forever: the head would be blocked without a reason.
             log.exception("bug", run=run.id)
             step.trouble = BUG.format(run.id)
         self._health.works(run.id)
 
     async def _wait(self, run: Run, error: StoreError) -> None:
-        """Says on the check what the operator must fix. Until then the queue executes the run again and again."""
+        """Shows on the check what the operator must fix. Until then, the queue keeps repeating the run."""
         self._health.fails(run.id, WAITING, error.hint)
         why = f"{error.what[:1].upper()}{error.what[1:]}." + (f" What to do: {error.hint}." if error.hint else "")
         try:
@@ -167,6 +169,7 @@ class Execution:
     async def _evaluate(self, run: Run) -> tuple[Evaluated, str]:
         """Returns the evaluation and its content digest."""
         now = await self._read(run)
+        # The check appears before any work, so that a required check is pending and not missing.
         if not await self._publisher.start_check(run, now):
             raise Superseded("it was cancelled")
         pull_request = await asyncio.to_thread(self._pull_request, run, now)
@@ -231,6 +234,7 @@ class Execution:
         if run.kind is not RunKind.QUEUE or run.number is None:
             return None
         shown = await self._records.verdicts_shown(run.repository_id, run.number)
+        # The queue builds the same content on another commit. Measuring it again would only add noise and cost.
         same = [kept.scorecard for kept in shown if (kept.content_digest, kept.run.base_ref) == (digest, run.base_ref)]
         if not same or same[-1].status is VerdictStatus.ERROR:
             return None
@@ -291,10 +295,9 @@ class ProgressLine:
 
 
 def _error(run: Run, what: str) -> Scorecard:
-    """Returns a scorecard without a verdict. It blocks in every mode: the configuration may be what can't be read."""
-    reason = Reason(
-        code=ReasonCode.NOTHING_MEASURED, status=VerdictStatus.ERROR, sentence=f"Nothing was decided: {what}."
-    )
+    """Returns a scorecard without a verdict. It blocks in every mode, since the unreadable part may be the
+    configuration."""
+    reason = Reason(code=ReasonCode.NOTHING_MEASURED, status=VerdictStatus.ERROR, sentence=f"No verdict: {what}.")
     return scorecard(
         base=CommitRef(ref=run.base_ref, sha=run.base_sha or ""),
         merge_base=None,

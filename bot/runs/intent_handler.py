@@ -1,4 +1,4 @@
-"""What each intent leads to."""
+"""Dispatches each intent of a webhook to its handler."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HandleCommand = Callable[[CommandPosted], Awaitable[str]]
 
 
 class IntentHandler:
-    """One for each worker."""
+    """Handles intents. There is one for each worker."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class IntentHandler:
         self._clock = clock
 
     async def handle(self, intent: Intent) -> None:
-        """Does what an intent asks for. Raises HostError and StoreError: the delivery is then handled again later."""
+        """Handles an intent. Raises HostError and StoreError; the delivery is then handled again later."""
         match intent:
             case PullRequestMoved(repo=repo, number=number, why=why, left=left):
                 await self._reconciler.reconcile(repo, number, why, left=left)
@@ -76,6 +76,7 @@ class IntentHandler:
         repo = asked.repo
         runs = await self._records.runs_of_head(repo.repository_id, asked.head_sha)
         if asked.check_run_id is not None:
+            # The check may be one that we no longer know. Then all runs of the head are repeated.
             runs = [run for run in runs if run.check_run_id == asked.check_run_id] or runs
         newest = {(run.kind, run.number): run for run in runs}
         for (kind, number), run in newest.items():
@@ -96,7 +97,7 @@ class IntentHandler:
             asked.repo, asked.number, asked.head_sha, asked.base_ref, why="merge queue", raise_attempt=False
         )
         if run.base_sha is None:
-            # The payload's base is used as it is: only the queue knows on top of which other merges it made this one.
+            # Use the payload's base: only the queue knows which other merges this one builds on.
             await self._records.digest(run.id, asked.base_sha, "")
         await self._reconciler.start(run, None)
 

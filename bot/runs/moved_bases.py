@@ -36,7 +36,7 @@ class AffectedRun(NamedTuple):
 
 
 class BaseMoves:
-    """One for each worker."""
+    """Finds affected runs. There is one for each worker."""
 
     def __init__(self, records: Records, app: GitHubApp, evaluation: Evaluation) -> None:
         self._records = AsyncRecords(records)
@@ -69,6 +69,7 @@ class BaseMoves:
                 continue  # this state has no run yet: its start reads the tip
             if run.base_sha in (None, tip) or self._unaffected.get(run.id) == tip:
                 continue
+            # Many pull requests share the same old tip, so each move is compared once.
             if run.base_sha not in moves:
                 moves[run.base_sha] = await asyncio.to_thread(
                     self._evaluation.changed_prompts, repo, branch, run.base_sha, tip
@@ -82,7 +83,7 @@ class BaseMoves:
         return found
 
     async def _is_affected(self, run: Run, changed: frozenset[str] | None) -> bool:
-        """Whether prompts that changed on the base are among those that the pull request changes."""
+        """Returns whether any prompt that changed on the base is also changed by the pull request."""
         if changed is None:
             return True
         kept = await self._records.verdict(run.id)

@@ -1,4 +1,4 @@
-"""What a verdict was made from, as the store keeps it: prompt versions, test sets, experiment records. Pure."""
+"""Describes the inputs of a verdict for the store: prompt versions, test sets, experiment records. Pure."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def _measured(entry: PlannedLineage, record: ExperimentRecord | None) -> Measure
 
 
 def _version(prompt: PromptFile | None, model: ModelConfig | None) -> PromptVersion | None:
-    """Describes what a model sees, and which model. The file's path and formatting don't count."""
+    """Describes the prompt and parameters that a model receives, and the model. The file's path and formatting don't
+    count."""
     if prompt is None:
         return None
     content = {

@@ -29,7 +29,7 @@ REOPENED = "reopened"
 
 
 class Reconciler:
-    """One for each worker."""
+    """Reconciles pull requests. There is one for each worker."""
 
     def __init__(
         self,
@@ -47,10 +47,10 @@ class Reconciler:
         self._clock = clock
 
     async def reconcile(self, repo: RepositoryRef, number: int, why: str, *, left: Sha | None = None) -> Run | None:
-        """Gives the newest head and base of a pull request exactly one run, and ends all others.
+        """Ensures that the newest head and base of a pull request have exactly one run, and ends all others.
 
-        ``left`` is a head that it had before. We may never have heard of that head, but other pull requests with the
-        same head may have waited for this one.
+        ``left`` is a head that it had before. We may not know that head, but other pull requests with the same head may
+        have waited for this one.
         """
         now = await self._read(repo, number)
         before = await self._records.current_run(repo.repository_id, number)
@@ -65,7 +65,7 @@ class Reconciler:
         run = await self._present_run(repo, now, why)
         await self.start(run, now)
         if not run.state.is_open and await self._others_on_head(repo, now.head_sha, number):
-            await self.republish(repo, number)  # it may have been elsewhere in between while the others waited for it
+            await self.republish(repo, number)  # others may have waited while it was on another head
         return run
 
     async def _present_run(self, repo: RepositoryRef, now: HostedPullRequest, why: str) -> Run:
@@ -129,7 +129,7 @@ class Reconciler:
     ) -> list[HostedPullRequest]:
         """Evaluates the open pull requests to a branch again if its move affects their verdicts. Returns these.
 
-        The earlier verdict is withdrawn first, so that nothing stands as passed until the new run decides.
+        The earlier verdict is withdrawn first, so that no outdated check passes until the new run decides.
         """
         affected = await self._moves.affected(repo, branch, pulls)
         for one in affected:
@@ -140,7 +140,10 @@ class Reconciler:
         return [one.pull for one in affected]
 
     async def cancel(self, runs: Iterable[Run], *, still_on: Sha | None = None) -> None:
-        """Ends runs whose verdict nobody needs. ``still_on`` is the present head of their open pull request."""
+        """Ends runs whose verdicts are no longer needed.
+
+        ``still_on`` is the present head of their open pull request.
+        """
         # The order matters: calls, then checks, then the checks that they hid, then rows. A row stays open until the
         # rest is done, so after a crash in between the next worker finds the run and repeats all of it.
         for run in runs:
@@ -220,6 +223,7 @@ class Reconciler:
         current = await self._records.run(run.id) or run
         await self._withdraw(current, left=left)
         await self._records.finish(run.id, RunState.CANCELLED, self._clock.utc())
+        # Read again after the end: a worker may have created the check between our first read and now.
         ended = await self._records.run(run.id)
         if ended is not None and ended.check_run_id not in (None, current.check_run_id):
             await self._withdraw(ended, left=left)  # its worker made the check while we read

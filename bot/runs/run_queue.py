@@ -1,15 +1,15 @@
-"""Durable execution of runs: DBOS Transact behind start, cancel and status, so that it can be replaced.
+"""Durable execution of runs. Hides DBOS Transact behind start, cancel and status, so that it can be replaced.
 
-The row in ``runs`` says what is to be done; a workflow only does it. Its two steps may be repeated at any time: paid
+The row in ``runs`` is the order; a workflow only carries it out. Its two steps may be repeated at any time: paid
 answers are in the outcome store, verdicts are in the records, and publishing writes the same text again.
 
 Measured before DBOS was chosen, and the reason for the settings below:
 
-* A step per model call assigns results to the wrong cases after a crash. So there are two steps per run.
-* Without a pinned version, editing a comment in a workflow strands the runs that are under way.
-* Two workers with the default executor id steal each other's runs.
-* DBOS does not take over from a dead worker; our sweep does.
-* ``DBOS.destroy`` blocks the event loop that it is called in.
+- A step per model call assigns results to the wrong cases after a crash. So there are two steps per run.
+- Without a pinned version, editing a comment in a workflow strands the runs that are under way.
+- Two workers with the default executor id steal each other's runs.
+- DBOS does not take over from a dead worker; our sweep does.
+- ``DBOS.destroy`` blocks the event loop that it is called in.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ NAME = "prompt-verdict"
 WORKFLOW = "run"
 QUEUE = "runs"
 FORKS_QUEUE = "strangers"
-"""Runs of forks without approval. They only render, one at a time, so that they delay nobody else."""
+"""Runs of forks without approval. They only render, one at a time, so that they don't delay other runs."""
 SCHEMA = "promptverdict_workflows"
-"""The schema of the tables in Postgres. SQLite has a file of its own."""
+"""The schema of the tables in Postgres. SQLite uses a separate file."""
 THREADS = 16
 POLL_S = 0.25
 """Seconds until a free worker sees a new run."""
@@ -51,13 +51,13 @@ log = logger("queue")
 
 
 class QueueStatus(StrEnum):
-    """What the queue knows of a run."""
+    """The queue's status of a run."""
 
     UNKNOWN = "unknown"
     WAITING = "waiting"
     RUNNING = "running"
     ENDED = "ended"
-    """In any way. Whether it came to a verdict is in the records."""
+    """Ended, for any reason. The records say whether there is a verdict."""
 
 
 STATUSES = {
@@ -71,7 +71,7 @@ BATCH = 500
 
 
 class RunSteps(Protocol):
-    """What is executed for a run. Both steps may be called again after a crash, at any point."""
+    """The steps that are executed for a run. Both may be called again after a crash, at any point."""
 
     async def measure(self, run_id: str) -> None:
         """Evaluates the run and stores its verdict. It is cancelled together with the run."""
@@ -153,6 +153,7 @@ class RunQueue:
         """Puts a run on the queue unless it is waiting or running. One that ended is executed again."""
         from dbos import DBOS
 
+        # DBOS ignores a workflow id that it has already executed, so the old one is deleted first.
         if _statuses([run_id])[run_id] is QueueStatus.ENDED:
             DBOS.delete_workflows([run_id])
         queue = FORKS_QUEUE if unapproved_fork else QUEUE
@@ -192,9 +193,10 @@ class RunQueue:
 
     @_outside
     def forget(self, before: datetime) -> None:
-        """Deletes what the queue keeps of runs that ended before: the records hold everything."""
+        """Deletes the queue's data on runs that ended before this time. The records keep everything needed."""
         from dbos import DBOS
 
+        # In portions, so that the table is never locked for long.
         while ended := DBOS.list_workflows(
             name=WORKFLOW, status=ENDED, completed_before=before.isoformat(), limit=BATCH,
             load_input=False, load_output=False,
@@ -265,7 +267,7 @@ def _register(steps: RunSteps) -> None:
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
-    """Whether a message of DBOS is logged. Cancelled and postponed runs are left out: we log those ourselves."""
+    """Returns whether to log a message of DBOS. Cancelled and postponed runs are left out: we log those ourselves."""
     failure = record.exc_info[1] if record.exc_info else None
     ours = isinstance(failure, PromptVerdictError) or "Cancel" in type(failure).__name__
     said = record.getMessage()

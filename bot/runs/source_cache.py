@@ -30,7 +30,7 @@ MOST_PACKS = 300
 OURS = re.compile("no space left|disk quota|read-only file system|permission denied|input/output error")
 """Git's messages about the machine, not about GitHub or the copy: an operator must act."""
 GONE = ".gone"
-"""The suffix of what is being removed."""
+"""The suffix of copies that are being removed."""
 
 log = logger("sources")
 
@@ -56,10 +56,10 @@ class SourceCache:
         self._most_bytes = most_bytes
 
     def read(self, repo: RepositoryRef, work: Callable[[RemoteRepository], T]) -> T:
-        """Returns what ``work`` reads in a repository. Nobody else uses the copy meanwhile.
+        """Returns what ``work`` reads in a repository. The copy is locked meanwhile.
 
         If a copy from an earlier run fails, ``work`` is called again with a new one, so it should only read. Raises
-        SourceError and HostError, and StoreError if no copy can be kept at all.
+        SourceError and HostError, and StoreError if no copy can be kept.
         """
         token = self._app.token(repo.installation_id, repo.full_name)
         url = f"{self._server_url}/{repo.full_name}.git"
@@ -69,7 +69,9 @@ class SourceCache:
             with _locked(copy) as lock:
                 assert lock is not None
                 result = self._read(copy, url, token, lock, work)
+                # The modification time marks the last use, by which old copies are removed.
                 os.utime(copy)
+                # Fetching a fresh copy is faster than git's garbage collection, and it can't corrupt anything.
                 if _bytes(copy) > LARGEST or len(list(copy.glob("objects/pack/*.pack"))) > MOST_PACKS:
                     _remove(copy)
             self._trim()

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from schemas.ports import Clock
 
 EVERY_S = 1.0
-"""Seconds between two notes of what was spent."""
-HINT = "the operator of this bot can raise it; finished work is kept and not paid again"
+"""Seconds between two updates of the recorded spending."""
+HINT = "the operator of this bot can raise it; finished answers are kept and not paid for twice"
 
 CALL_USD = Decimal("0.001")
 """The least that a call counts for: a repository may configure a model that costs nothing."""
@@ -110,6 +110,7 @@ class _Day:
         async with self._turn:
             fresh = own.spent - self._noted[repository_id]
             total = await self._records.spend(repository_id, self.date, fresh)
+            # The difference is what other workers spent for the same repository since the last update.
             own.spent += total.repository - (self._noted[repository_id] + fresh)
             self._noted[repository_id] = total.repository
             unnoted = sum((one.spent - self._noted[number] for number, one in self._own.items()), Decimal(0))

@@ -1,1 +1,1 @@
-"""The bot's database: what was delivered, run, decided, shown and allowed. SQLite by default, Postgres by URL."""
+"""The bot's database: deliveries, runs, verdicts, comments and approvals. SQLite by default, Postgres by URL."""

@@ -61,7 +61,7 @@ class AuditRecords:
         )
 
     def approved_head(self, repository_id: int, number: int, head_sha: str) -> bool:
-        """Whether a run of exactly this head of a fork was approved."""
+        """Returns whether a run of exactly this head of a fork was approved."""
         wanted = select(Audit).where(
             col(Audit.repository_id) == repository_id,
             col(Audit.number) == number,

@@ -58,7 +58,7 @@ class Database:
 
     @property
     def is_postgres(self) -> bool:
-        """Whether workers on several machines may share it."""
+        """Whether workers on several machines can share it."""
         return self.url.get_backend_name() == "postgresql"
 
     @contextmanager
@@ -93,7 +93,7 @@ class Database:
                 session.connection().execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": REMOVAL_LOCK})
             yield session
         if not self.is_postgres:
-            # The write-ahead log still holds the removed pages. If a reader prevents this, the next removal does it.
+            # The write-ahead log still contains the removed pages. If a reader prevents this, the next removal does it.
             with self._typed_errors():
                 connection = self._engine.raw_connection()
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

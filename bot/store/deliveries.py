@@ -97,7 +97,7 @@ class DeliveryRecords:
             return session.exec(update(Rows).where(*theirs).values(next_at=at, worker=None)).rowcount
 
     def known_deliveries(self, ids: Collection[str]) -> frozenset[str]:
-        """Returns those of ``ids`` that the ledger holds, handled or not."""
+        """Returns the ``ids`` that are in the ledger, handled or not."""
         with self._database.reading() as session:
             known = [session.exec(select(Rows.id).where(col(Rows.id).in_(some))) for some in portions(list(ids))]
             return frozenset(delivery for some in known for delivery in some)

@@ -89,10 +89,10 @@ class RunRecords:
             return run_of(newest, repository.name)
 
     def older_runs(self, run: Run) -> list[Run]:
-        """Returns the other open runs of the same pull request (or queued head): they are to be cancelled.
+        """Returns the other open runs of the same pull request (or queued head), which are to be cancelled.
 
-        Not by age: after a push back to an old head, the run of the newer head is superseded. But a later attempt at
-        the same head and base stays, since ``run`` was then only requested again.
+        Age doesn't matter: after a push back to an old head, the run of the newer head is superseded. But a later
+        attempt at the same head and base stays, because ``run`` was then only requested again.
         """
         later = and_(
             col(Rows.head_sha) == run.head_sha, col(Rows.base_ref) == run.base_ref, col(Rows.attempt) > run.attempt
@@ -124,7 +124,7 @@ class RunRecords:
             return True
 
     def digest(self, run_id: str, base_sha: str, content_digest: str) -> None:
-        """Records what was fetched."""
+        """Records the fetched base and the content digest."""
         with self._database.writing() as session:
             row = _row(session, run_id)
             row.base_sha, row.content_digest = base_sha, content_digest
@@ -166,7 +166,7 @@ class RunRecords:
         )
 
     def is_base(self, repository_id: int, branch: str) -> bool:
-        """Whether a pull request to this branch was ever evaluated."""
+        """Returns whether a pull request to this branch was ever evaluated."""
         wanted = (
             col(Rows.repository_id) == repository_id,
             col(Rows.kind) == RunKind.PULL_REQUEST.value,

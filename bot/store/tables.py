@@ -68,7 +68,7 @@ class Deliveries(Table, table=True):
     state: str = Field(sa_type=Text)
     tries: int = 0
     next_at: datetime = Field(sa_type=Instant)
-    """The end of a lease or of a pause: nobody may claim it before."""
+    """The end of a lease or of a pause. It can't be claimed before."""
     worker: str | None = Field(default=None, sa_type=Text)
     note: str = Field(default="", sa_type=Words)
     ended_at: datetime | None = Field(default=None, sa_type=Instant)
@@ -175,7 +175,7 @@ class Experiments(Table, table=True):
     passes: bool
     content_digest: str | None = Field(default=None, sa_type=Text)
     baseline_digest: str | None = Field(default=None, sa_type=Text)
-    """Of the prompt version, which retention may have deleted."""
+    """Digest of the prompt version, which retention may have deleted."""
     candidate_digest: str | None = Field(default=None, sa_type=Text)
     tests_digest: str | None = Field(default=None, sa_type=Text)
     cost_usd: Decimal = Field(sa_type=Money)
@@ -215,7 +215,7 @@ class Outcomes(Table, table=True):
         sa_type=Big, primary_key=True, foreign_key="repositories.id", sa_column_kwargs={"autoincrement": False}
     )
     digest: str = Field(sa_type=Text, primary_key=True, index=True)
-    """Of a request, or of a plan's content."""
+    """Digest of a request, or of a plan's content."""
     used_at: datetime = Field(sa_type=Instant)
 
 
@@ -228,7 +228,7 @@ class OrphanedOutcomes(Table, table=True):
 
 
 class Audit(Table, table=True):
-    """Who did what. Append-only, and without foreign keys: it outlives what it is about."""
+    """Who did what. Append-only and without foreign keys, since it outlives its subjects."""
 
     __tablename__ = "audit"
     __table_args__ = (Index("ix_audit_repository_id_number", "repository_id", "number"),)

@@ -1,4 +1,4 @@
-"""What the store takes and returns: frozen values, no database."""
+"""Input and output values of the store: frozen, independent of the database."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Delivery(Value):
     """GitHub's delivery id: a redelivery has the same."""
     event: str
     body: bytes
-    """As it was signed."""
+    """The body exactly as signed."""
     received_at: AwareDatetime
     tries: int
     """Including this one."""
@@ -47,7 +47,7 @@ class Delivery(Value):
 
 
 class RunKind(StrEnum):
-    """What a run evaluates."""
+    """The subject of a run."""
 
     PULL_REQUEST = "pull_request"
     QUEUE = "queue"
@@ -68,7 +68,7 @@ class RunState(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """Whether the run is still to be done."""
+        """Whether the run is unfinished."""
         return self in (RunState.QUEUED, RunState.RUNNING)
 
 
@@ -104,7 +104,7 @@ class Run(Value):
 
     @property
     def repo(self) -> RepositoryRef:
-        """The repository that it belongs to."""
+        """The repository of the run."""
         return RepositoryRef(
             installation_id=self.installation_id, repository_id=self.repository_id, full_name=self.repository
         )
@@ -133,7 +133,7 @@ class TestSetSnapshot(Value):
 
 
 class Measured(Value):
-    """What one experiment was made from, and its record."""
+    """The inputs of one experiment, and its record."""
 
     lineage: str
     model: str
@@ -154,10 +154,8 @@ class KeptVerdict(Value):
 
 
 class AuditEntry(Value):
-    """Who did what, when, in which role, and why.
-
-    Never changed or deleted, but ``reason`` goes with the installation.
-    """
+    """Who did what, when, in which role, and why. Never changed or deleted, except ``reason``, which goes with the
+    installation."""
 
     repository_id: int
     number: int
@@ -201,7 +199,7 @@ class LineagePoint(Value):
     low: float | None
     high: float | None
     cost_usd: Decimal
-    """What the experiment cost."""
+    """Cost of the experiment."""
     baseline_per_1000: Decimal | None
     candidate_per_1000: Decimal | None
     candidate_digest: str | None

@@ -1,4 +1,4 @@
-"""Verdicts and what they were made from: prompts, their versions, test sets, experiments, comparisons."""
+"""Stores verdicts and their inputs: prompts, their versions, test sets, experiments, comparisons."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class VerdictRecords:
 
 
 def _understood(kind: type[Document], text: str | None) -> Document | None:
-    """Reads a document; ``None`` for one of another version. What it says is then measured again."""
+    """Reads a document, or returns ``None`` for one of another version, which is then measured again."""
     try:
         return kind.model_validate_json(text or "")
     except ValidationError:

@@ -1,4 +1,4 @@
-"""Whether a worker has what it needs. Parts are probed, and failures in use are remembered until they pass."""
+"""Tracks whether a worker has what it needs. Parts are probed, and failures in use are remembered until they pass."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Health:
             self.works(key)
 
     def troubles(self) -> tuple[str, ...]:
-        """Names what doesn't work and what an operator must do; the log says why. Blocks."""
+        """Names what doesn't work and what an operator must do. The log says why. Blocks."""
         with self._turn:
             now = self._monotonic()
             if self._looked_at is None or now - self._looked_at >= PROBE_AGAIN_S:

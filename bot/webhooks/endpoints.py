@@ -87,7 +87,8 @@ class _LastLogged(NamedTuple):
 
 @dataclass
 class WebhookReceiver:
-    """What the routes work with. ``wake`` is called after each new delivery; ``troubles`` names what isn't ready."""
+    """The dependencies of the routes. ``wake`` is called after each new delivery. ``troubles`` names what isn't
+    ready."""
 
     records: DeliveryLedger
     secrets: tuple[str, ...]
@@ -199,12 +200,12 @@ def create_app(
 
     @app.get("/healthz", response_class=Response, responses=_texts(200))
     async def healthz() -> Response:
-        """The process is alive."""
+        """Answers while the process is alive."""
         return _text(200, "alive")
 
     @app.get("/readyz", response_class=Response, responses=_texts(200, 503))
     async def readyz() -> Response:
-        """Work can be done: the database answers, every part runs, and the worker has what it needs."""
+        """Answers whether work can be done: the database answers, every part runs, and the worker has what it needs."""
         troubles = (*await _worker_troubles(web), *await _database_troubles(web))
         return _text(503, "not ready: " + ", ".join(troubles)) if troubles else _text(200, "ready")
 

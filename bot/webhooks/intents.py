@@ -1,4 +1,4 @@
-"""What a webhook asks for, as values. They are hints only: handlers read the current state from GitHub again."""
+"""The requests of webhooks as values. They are only hints: handlers read the current state from GitHub again."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Pushed(Value):
 
 
 class InstallationState(StrEnum):
-    """What the App may do in an installation."""
+    """The state of an installation of the App."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"

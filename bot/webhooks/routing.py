@@ -72,7 +72,7 @@ def read_event(name: str, payload: object) -> Intent:
     try:
         return reader(payload)
     except ValidationError as error:
-        return Ignored(why=f"the payload has no usable «{invalid_field(error)}»")
+        return Ignored(why=f"the payload has no usable “{invalid_field(error)}”")
 
 
 def _pull_request(payload: object) -> Intent:
@@ -121,7 +121,8 @@ def _check_suite(payload: object) -> Intent:
 
 
 def _only(associated: list[AssociatedPullRequest], repository_id: int) -> int | None:
-    """The one pull request *of this repository*: GitHub also lists those of forks that contain the commit."""
+    """Returns the single pull request *of this repository*. GitHub also lists those of forks that contain the
+    commit."""
     numbers = [pull.number for pull in associated if pull.base.repo.id == repository_id]
     return numbers[0] if len(numbers) == 1 else None
 
@@ -136,7 +137,7 @@ def _comment(payload: object) -> Intent:
     if comment.user.is_bot:
         return Ignored(why="a comment by an App")
     if COMMAND not in comment.body.lower():
-        return Ignored(why="the comment holds no command")
+        return Ignored(why="the comment has no command")
     return CommandPosted(
         repo=repo,
         number=event.issue.number,

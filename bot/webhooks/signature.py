@@ -18,10 +18,10 @@ def signature(body: bytes, secret: str) -> bytes:
 
 
 def signed(body: bytes, given: bytes, secrets: Sequence[str]) -> bool:
-    """Whether ``given``, the header's bytes, is the signature of ``body`` under one of ``secrets``.
+    """Returns whether ``given``, the header's bytes, is the signature of ``body`` under one of ``secrets``.
 
-    Every secret is compared in constant time, so the duration reveals neither a match nor its position. Without
-    secrets nothing is accepted.
+    Every secret is compared in constant time, so the duration reveals neither a match nor its position. Without secrets
+    nothing is accepted.
     """
     matches = [hmac.compare_digest(signature(body, secret), given) for secret in secrets if secret]
     return any(matches)

@@ -100,7 +100,7 @@ def _cells(key: str, value: JsonValue, names: Sequence[str]) -> list[tuple[str, 
     for name in candidates:
         if name in names:
             return [(name, _cell(key, value))]
-    raise NoEditError(f"it has no column for «{key}»; its columns are {', '.join(names)}")
+    raise NoEditError(f"it has no column for “{key}”; its columns are {', '.join(names)}")
 
 
 def _in_parts(key: str, value: JsonValue, names: Sequence[str]) -> Iterator[dict[str, JsonValue]]:

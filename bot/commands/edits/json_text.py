@@ -40,7 +40,7 @@ class Container:
 
     @property
     def gap(self) -> str:
-        """The text between a comma and the next member."""
+        """Returns the text between a comma and the next member."""
         if len(self.members) > 1:
             return self.text[self.members[-2].end : self.members[-1].key].replace(",", "", 1)
         first = self.text[self.start + 1 : self.members[0].key]
@@ -48,7 +48,7 @@ class Container:
 
     @property
     def colon(self) -> str:
-        """The text between a key and its value."""
+        """Returns the text between a key and its value."""
         last = self.members[-1]
         return self.text[last.colon : last.value]
 

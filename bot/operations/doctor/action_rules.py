@@ -51,14 +51,14 @@ def _rules(host: GitHubHost, repository: str) -> Iterator[DoctorFinding]:
         return
     yield spot.ok(f"{repository} requires the status {NAME}")
     if any(check.up_to_date or check.queued for check in required):
-        yield spot.ok("a success holds for the present base: branches must be up to date, or are queued")
+        yield spot.ok("a success is always for the present base: branches must be up to date or use the merge queue")
     elif any(check.up_to_date is False for check in required):
         yield spot.problem(
             "a success stays when the base's policy or cases become stricter: branches need not be up to date",
-            "turn on «Require branches to be up to date before merging» there, or use a merge queue",
+            "turn on “Require branches to be up to date before merging” there, or use a merge queue",
         )
     else:
         yield Spot(Area.RULESET, f"{repository}, branch {branch}: Settings, Branches").warning(
             "GitHub doesn't show whether branches must be up to date: this is classic branch protection",
-            "check that «Require branches to be up to date before merging» is on, or use a ruleset",
+            "check that “Require branches to be up to date before merging” is on, or use a ruleset",
         )

@@ -40,7 +40,7 @@ def doctor(
 
 
 def examine(settings: Settings, *, now: datetime, only: str | None = None) -> tuple[DoctorFinding, ...]:
-    """Returns every finding. What can't be examined is a finding itself."""
+    """Returns every finding. A part that can't be examined is a finding too."""
     from adapters.github.app import GitHubApp
 
     app = GitHubApp(

@@ -22,7 +22,7 @@ class Level(StrEnum):
 
 
 class Area(StrEnum):
-    """What was examined."""
+    """The area that was examined."""
 
     APP = "app"
     WEBHOOK = "webhook"
@@ -35,7 +35,7 @@ class Area(StrEnum):
 
 
 class DoctorFinding(Value):
-    """One result. Its texts may hold names that others chose."""
+    """One result. Its texts may contain untrusted names."""
 
     area: Area
     level: Level

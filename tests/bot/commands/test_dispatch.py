@@ -538,7 +538,7 @@ def test_a_review_survives_an_unrelated_push_and_dies_with_the_next_change_that_
 
 
 def test_a_review_of_a_fork_that_waits_isnt_one_of_what_is_measured_later(town):
-    """Both say «needs review», of the same content."""
+    """Both say “needs review”, of the same content."""
     town.shows(needs_review().model_copy(update={"reasons": (WAITS,)}))
     town.clock.forward(seconds=60)
     town.host.reviewed(1, "mia", HEAD)

@@ -248,7 +248,7 @@ def test_what_gives_no_patch_says_why(path, data, case, said):
         ("t.jsonl", JSONL, {"id": "a", "input": "x"}, "already has a case `a`"),
         ("t.jsonl", JSONL, {"inputs": {"ticket": "x"}}, "its cases have input.input"),
         ("t.yml", NESTED, {"input": "x"}, "input.cv, input.job"),
-        ("t.csv", CSV, {"input": "x", "notes": "y"}, "no column for «notes»"),
+        ("t.csv", CSV, {"input": "x", "notes": "y"}, "no column for “notes”"),
         ("t.yaml", b"[]", {"input": "x"}, "by hand"),
         ("t.json", b"[]", {"input": "x"}, "by hand"),
         ("t.yaml", b"[{id: a, input: x}]", {"input": "y"}, "by hand"),

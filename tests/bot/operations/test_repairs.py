@@ -201,7 +201,7 @@ def test_a_run_that_nobody_brings_to_an_end_fails_after_a_day(bot):
     bot.github.faults.clear()
     bot.do(bot.worker.sweep.runs())
     (check,) = bot.checks(pull.head_sha)
-    assert (check["conclusion"], check["output"]["title"]) == ("failure", "error: nothing was decided")
+    assert (check["conclusion"], check["output"]["title"]) == ("failure", "error: no verdict")
     assert bot.records.run(run.id).state is RunState.FAILED
 
 

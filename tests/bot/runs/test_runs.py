@@ -335,7 +335,7 @@ def test_a_bug_while_publishing_fails_the_check_too(bot, monkeypatch):
     monkeypatch.setattr("bot.publishing.publisher.check_text", broken)
     pull = judged(bot)
     (check,) = bot.checks(pull.head_sha)
-    assert (check["conclusion"], check["output"]["title"]) == ("failure", "error: nothing was decided")
+    assert (check["conclusion"], check["output"]["title"]) == ("failure", "error: no verdict")
     assert "a bug in Prompt Verdict" in check["output"]["summary"]
     assert bot.records.current_run(bot.scene.repository.id, pull.number).state == "failed"
     (comment,) = bot.comments

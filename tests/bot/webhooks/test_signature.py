@@ -12,7 +12,7 @@ BODY = b"Hello, World!"
 
 
 def test_githubs_own_example():
-    """docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries, «Testing the webhook payload validation»."""
+    """docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries, “Testing the webhook payload validation”."""
     expected = b"sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
     assert signature(BODY, SECRET) == expected
     assert signed(BODY, expected, [SECRET])
