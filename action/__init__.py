@@ -1,1 +1,1 @@
-"""Shell 1: GitHub Action events, and the command line."""
+"""Shell 1: the GitHub Action and the command line."""

@@ -58,7 +58,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
     """Reads the environment. Raises UsageError outside a runner and for a wrong input."""
     token = variables.get("INPUT_GITHUB-TOKEN") or ""
     if not token:
-        raise UsageError("there is no token", where="github-token", hint="remove the input: it has a default")
+        raise UsageError("there is no token", where="github-token", hint="remove the input; it has a default")
     repository = _needed(variables, "GITHUB_REPOSITORY")
     server = variables.get("GITHUB_SERVER_URL") or "https://github.com"
     home = variables.get("HOME") or "/github/home"
@@ -103,7 +103,7 @@ def _needed(variables: Mapping[str, str], name: str) -> str:
     value = variables.get(name)
     if not value:
         raise UsageError(
-            f"{name} is not set", hint="run the Action in GitHub Actions; on a laptop: promptverdict check"
+            f"{name} is not set", hint="run the Action in GitHub Actions; use promptverdict check elsewhere"
         )
     return value
 
@@ -111,5 +111,5 @@ def _needed(variables: Mapping[str, str], name: str) -> str:
 def _switch(variables: Mapping[str, str], name: str) -> bool:
     value = (variables.get(f"INPUT_{name.upper()}") or "true").strip().lower()
     if value not in {"true", "false"}:
-        raise UsageError(f"{value!r} is neither true nor false", where=name, hint=f"{name}: true")
+        raise UsageError(f"{value!r} must be true or false", where=name, hint=f"{name}: true")
     return value == "true"

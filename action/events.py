@@ -1,4 +1,5 @@
-"""What the workflow's event asks for. Pure, and only a hint: the job reads the current state from GitHub again.
+"""Reads the request of the workflow's event. Pure. It is only a hint: the job reads the current state from GitHub
+again.
 
 docs.github.com/actions/reference/workflows-and-actions/events-that-trigger-workflows
 """
@@ -34,7 +35,7 @@ class PullRequestChanged(Value):
 
     number: int
     head_sha: Sha
-    """At the time of the event: a newer head has a run of its own."""
+    """The head at the time of the event. A newer head has a run of its own."""
     why: str
 
 
@@ -67,7 +68,7 @@ class Dispatched(Value):
 
 
 class Irrelevant(Value):
-    """Nothing that can change a verdict. ``about``: the open pull request that it happened to."""
+    """An event that can't change a verdict. ``about`` is its open pull request."""
 
     why: str
     about: PullRequestChanged | None = None
@@ -77,7 +78,7 @@ Event = PullRequestChanged | QueueEntered | Pushed | Dispatched | Irrelevant
 
 
 def read_event(name: str, payload: object) -> Event:
-    """Returns what the event ``name`` with its parsed JSON asks for.
+    """Returns the request of the event ``name`` with its parsed JSON.
 
     Raises UsageError for a payload that isn't GitHub's, and for an event that the Action doesn't run in.
     """
@@ -88,18 +89,18 @@ def read_event(name: str, payload: object) -> Event:
         return reader(payload)
     except ValidationError as error:
         raise UsageError(
-            f"the event's JSON has no usable «{invalid_field(error)}»",
+            f"the event's JSON has no usable “{invalid_field(error)}”",
             where="GITHUB_EVENT_PATH",
-            hint="run the Action in GitHub Actions; on a laptop: promptverdict check",
+            hint="run the Action in GitHub Actions; use promptverdict check elsewhere",
         ) from None
 
 
 def _refusal(name: str) -> UsageError:
     if name in FOREIGN:
         return UsageError(
-            f"refusing to run in {name}: it would expose this repository's secrets to code that nobody has reviewed",
+            f"refusing to run in {name}: it would expose this repository's secrets to unreviewed code",
             where="on",
-            hint="use `on: pull_request`; for forks a maintainer dispatches the workflow with the head's full sha",
+            hint="use `on: pull_request`; for forks, a maintainer dispatches the workflow with the head's full sha",
         )
     if name == "issue_comment":
         return UsageError(
@@ -108,7 +109,7 @@ def _refusal(name: str) -> UsageError:
             hint="install the GitHub App, or dispatch the workflow by hand",
         )
     return UsageError(
-        f"the event «{name}» is not about a pull request",
+        f"the event “{name}” is not about a pull request",
         where="on",
         hint="use pull_request, pull_request_review, merge_group, push or workflow_dispatch",
     )
@@ -120,18 +121,19 @@ def _pull_request(payload: object) -> Event:
         return _changed(event.pull_request, event.new_state)
     if event.action == "edited":
         return _unrelated(event.pull_request, "the title or the description was edited")
-    return _unrelated(event.pull_request, f"«{event.action}» changes nothing that is measured")
+    return _unrelated(event.pull_request, f"“{event.action}” changes nothing that is measured")
 
 
 def _review(payload: object) -> Event:
     event = ReviewEvent.model_validate(payload)
     if event.decision is not None:
         return _changed(event.pull_request, f"a review: {event.decision}")
-    return _unrelated(event.pull_request, "the review neither approves nor takes an approval back")
+    return _unrelated(event.pull_request, "the review neither gives nor withdraws an approval")
 
 
 def _unrelated(pull: EventPullRequest, why: str) -> Irrelevant:
-    """This job's result may be the gate, so the pull request is named: without a status of ours it must be measured."""
+    """Returns an irrelevant event with its pull request. Without a status of ours it must be measured, since this job's
+    result is then the gate."""
     found = _changed(pull, why)
     return Irrelevant(why=why, about=found if isinstance(found, PullRequestChanged) else None)
 
@@ -159,7 +161,7 @@ def _merge_group(payload: object) -> Event:
 def _push(payload: object) -> Event:
     event = PushEvent.model_validate(payload)
     if event.branch is None or not event.to_default_branch:
-        return Irrelevant(why="measurements are kept only for the default branch")
+        return Irrelevant(why="answers are kept only for the default branch")
     if event.deleted:
         return Irrelevant(why="the branch was deleted")
     return Pushed(branch=event.branch, sha=event.after)
@@ -171,7 +173,7 @@ def _dispatch(payload: object) -> Event:
     base, head = given.get("base"), given.get("head")
     if (number is None) == (base is None or head is None):
         raise UsageError(
-            "say what to run: a pull request, or two commits",
+            "give a pull request or two commits to run",
             where="inputs",
             hint="pull-request: 12 (and head-sha for a fork), or base: main and head: my-branch",
         )

@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 class Exit(IntEnum):
-    """What a calling script can rely on."""
+    """Exit codes for calling scripts."""
 
     PASS = 0
-    """Approved, nothing to evaluate, or inconclusive that passes."""
+    """Approved, nothing to evaluate, or inconclusive and configured to pass."""
     BLOCKED = 1
     USAGE = 2
     """Wrong usage or configuration."""
     ERROR = 3
     """Could not be measured."""
     INCONCLUSIVE = 4
-    """Inconclusive, and the configuration does not let that pass."""
+    """Inconclusive and not configured to pass."""
     NEEDS_REVIEW = 5
     INTERRUPTED = 130
-    """Ctrl-C; finished work is kept."""
+    """Ctrl-C. Finished answers are kept."""
 
 
 _BY_OUTCOME = {

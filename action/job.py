@@ -1,4 +1,4 @@
-"""One job: from the event to the verdict. Everything that it talks to is passed in."""
+"""One job, from the event to the verdict. Its dependencies are passed in."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Job:
                 return PASS
             event = (
                 event.about
-            )  # this job's result is the gate: a success without a verdict would hide an earlier failure
+            )  # this job's result is the gate; a success without a verdict would hide an earlier failure
         if isinstance(event, Pushed):
             return self._keep_answers(event)
         if isinstance(event, QueueEntered):
@@ -120,14 +120,14 @@ class Job:
         return self._evaluate(pull_request, why, number=hosted.number, context=context)
 
     def _carries(self, sha: Sha) -> bool:
-        """Whether a commit status of ours exists there. It is then the gate, whatever this job's result is."""
+        """Returns whether a commit status of ours exists there. It is then the gate, whatever this job's result is."""
         try:
             return self.environment.status and bool(self.host.statuses(sha, CONTEXT))
         except HostError:
             return False
 
     def _requires(self, branch: str) -> bool:
-        """Whether a branch requires our status. If that can't be read, the status names its base."""
+        """Returns whether a branch requires our status. If that can't be read, the status names its base."""
         try:
             return any(check.name == CONTEXT for check in self.host.required_checks(branch))
         except HostError as error:
@@ -135,7 +135,7 @@ class Job:
             return False
 
     def _default_tip(self, base_ref: str, default_branch: str, context: str) -> Sha | None:
-        """The tip of the default branch, where a success on another base counts for it too: by its name."""
+        """Returns the tip of the default branch, if a success on another base counts for it too by its name."""
         return self.host.branch(default_branch) if context == CONTEXT and base_ref != default_branch else None
 
     def _unjudged(self, sha: Sha) -> int:
@@ -183,7 +183,7 @@ class Job:
         return self._report(scorecard, Links(rerun=self.environment.rerun_url), comment_url="", gated=False)
 
     def _keep_answers(self, event: Pushed) -> int:
-        """Keeps the answers of merged pull requests in the default branch's cache. Pays and gates nothing."""
+        """Keeps the answers of merged pull requests in the default branch's cache. Makes no call and no verdict."""
         try:
             pulls = self.host.pull_requests_of(event.sha)
         except HostError as error:
@@ -203,7 +203,7 @@ class Job:
         return PASS
 
     def _reuse_answers(self, number: int) -> None:
-        """Reuses what the pull request's own run has measured. Without it the verdict is measured again."""
+        """Reuses the answers of the pull request's own run. Without them the verdict is measured again."""
         try:
             added = take_over(self.host, number, Path(self.environment.store), self.runner.say)
         except PromptVerdictError as error:
@@ -238,9 +238,9 @@ class Job:
             self.runner.fail(error_line(error))
             self.runner.outputs({"verdict": "error", "cost-usd": "", "calls": ""})
             return PASS if publisher.failed(error_line(error)) else int(exit_of_error(error))
-        except BaseException as stopped:  # cancelled by the runner, or a bug of ours: the check must not stay pending
+        except BaseException as stopped:  # cancelled by the runner, or a bug; the check must not stay pending
             cancelled = isinstance(stopped, KeyboardInterrupt)
-            publisher.failed("cancelled: run it again" if cancelled else "a bug in Prompt Verdict: see the log")
+            publisher.failed("cancelled; run it again" if cancelled else "a bug in Prompt Verdict; see the log")
             raise
         if outdated is not None:
             self.runner.say(f"Not published: {outdated}.")
@@ -262,7 +262,7 @@ class Job:
         try:
             found = self._clearance(scorecard, preparation, pull_request, number)
         except HostError as error:
-            self.runner.warn(f"reviews can't be read, so none approves this: {error}")
+            self.runner.warn(f"reviews can't be read, so none counts as an approval: {error}")
             return scorecard
         return scorecard if found is None else cleared(scorecard, found)
 

@@ -28,7 +28,7 @@ FORK_NOTICE = (
 
 @dataclass(frozen=True)
 class LivePipeline:
-    """``action.job.Pipeline`` on the real adapters. ``variables`` hold the operator's keys."""
+    """``action.job.Pipeline`` with the real adapters. ``variables`` hold the operator's keys."""
 
     tree: SourceTree
     store: str
@@ -53,7 +53,7 @@ class ActionPreparation(PreparedRun):
     pipeline: LivePipeline
 
     async def measure(self, report: Callable[[str], None]) -> Scorecard:
-        """Measures what is planned, with the outcome store in the Action's home. Raises StoreError."""
+        """Runs the planned measurements, with the outcome store in the Action's home. Raises StoreError."""
         from adapters.call_process.client import Caller
         from adapters.clock import SystemClock
         from engine.records.outcome_table import outcome_table
@@ -76,7 +76,7 @@ class ActionPreparation(PreparedRun):
 
 
 def _now_and_then(report: Callable[[str], None], clock: Clock) -> Callable[[str], None]:
-    """Passes on one line of progress every ``PROGRESS_S`` seconds: the log of a job can't be overwritten."""
+    """Passes on one line of progress every ``PROGRESS_S`` seconds, since the log of a job can't be overwritten."""
     last = clock.monotonic()
 
     def maybe(line: str) -> None:

@@ -27,10 +27,8 @@ CONTEXT = NAME
 WORST_FIRST = (CommitState.ERROR, CommitState.FAILURE, CommitState.PENDING, CommitState.SUCCESS)
 LONGEST_DESCRIPTION = 140
 OF_PULL = re.compile(r"#pull-([0-9]+)=(error|failure|pending|success)(?:;accepts=([0-9a-f]+))?$")
-"""Part of a status's link:
-
-its pull request, since several may share a head, and the content that an approval of it covers.
-"""
+"""Part of a status's link: its pull request, since several may share a head, and the content that an approval
+covers."""
 
 
 class Publisher:
@@ -62,7 +60,7 @@ class Publisher:
         self._may_write = may_write
 
     def pending(self, why: str) -> bool:
-        """Shows that the check is under way. Returns whether the commit status was written."""
+        """Shows that the check is in progress. Returns whether the commit status was written."""
         return self._set_status(CommitState.PENDING, f"measuring ({why})")
 
     def running(self, text: str, policy: CommentPolicy) -> None:
@@ -129,12 +127,12 @@ class Publisher:
         """Shows the worst verdict of all open pull requests with this head. Returns whether a status carries it now.
 
         The status belongs to the commit, not to a pull request. Jobs of several pull requests may end at the same
-        moment. Each writes its own verdict first and then checks whether what it wrote is still the worst. So the last
-        writer has seen every verdict.
+        moment. Each writes its own verdict first and then checks whether that is still the worst. So the last writer
+        has seen every verdict.
         """
         others = self._others()
         shown: CommitState | None = None
-        for _ in range(2 + len(others or ())):  # each of the others may change what we read once more
+        for _ in range(2 + len(others or ())):  # each of the others may write once more after our read
             worst, why = self._worst(own, others)
             if worst is shown:
                 break
@@ -160,7 +158,7 @@ class Publisher:
     def _worst(self, own: CommitState, others: frozenset[int] | None) -> tuple[CommitState, str]:
         """Returns the worst state, and a note if another pull request decides.
 
-        A missing or unreadable verdict is no success.
+        A missing or unreadable verdict doesn't count as a success.
         """
         found: dict[int, CommitState] = {}
 

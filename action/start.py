@@ -38,7 +38,7 @@ def run_action(variables: Mapping[str, str], stream: TextIO) -> int:
         runner.say("Stopped. Paid answers are kept, and the next run continues from there.")
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - the last resort: encoded, so that the runner finds no command in it
-        runner.fail("this is a bug in Prompt Verdict: please report the lines below")
+        runner.fail("this is a bug in Prompt Verdict; please report the lines below")
         for line in masked(traceback.format_exc(), secrets(variables)).splitlines():
             runner.say(line)
         return BUG

@@ -57,7 +57,7 @@ def check(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
     card, records = evaluate(options, calling)
     put(rendered(card, options.format, color=options.color))
     if card.passes and card.status.outcome in ("blocked", "error", "needs_review"):
-        sys.stderr.write("mode: inform lets everything through, so the exit code is 0\n")
+        sys.stderr.write("mode: inform never blocks, so the exit code is 0\n")
     if card.status.outcome == "not_applicable" and not card.lineages:
         hint = left_out(open_repository(options.repo), options.head, worktree=options.worktree)
         sys.stderr.write(f"{hint}\n" if hint else "")
@@ -65,20 +65,20 @@ def check(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
         sys.stderr.write(NOT_YET)
     try:
         write(card, records, options.output)
-    except OSError as error:  # the verdict stands without its files
+    except OSError as error:  # the verdict is valid without its files
         sys.stderr.write(f"promptverdict: {error.filename or options.output}: not written: {error.strerror}\n")
     return exit_of(card)
 
 
 def _make(folder: Path) -> None:
-    """Creates the folder before anything is paid. Raises UsageError if nothing can be written there."""
+    """Creates the folder before any paid call. Raises UsageError if nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise UsageError(
-            f"nothing can be written there: {error.strerror}", where=str(folder), hint="name another folder"
+            f"nothing can be written there: {error.strerror}", where=str(folder), hint="choose another folder"
         ) from error
 
 
@@ -111,7 +111,7 @@ def evaluate(
         if not prepared.runs:
             return static(prepared), []
         if not options.yes and not _agreed(prepared):
-            raise UsageError("nothing was run", hint="promptverdict plan shows what it would cost; --yes doesn't ask")
+            raise UsageError("nothing was run", hint="promptverdict plan shows the cost; --yes skips the question")
         from adapters.loop import run_async
 
         return run_async(_measured(prepared, options, access))
@@ -161,7 +161,9 @@ async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -
                 for record in records:
                     await store.keep_plan(*outcome_table(record))
             except (CancelledError, KeyboardInterrupt):
-                report.line(f"interrupted at {report.state()}; all of it is kept: the same command goes on from there")
+                report.line(
+                    f"interrupted at {report.state()}; all of it is kept, and the same command continues from there"
+                )
                 raise
     finally:
         await access.aclose()
@@ -192,7 +194,7 @@ def _agreed(prepared: Prepared) -> bool:
     cap = prepared.detection.budget_usd
     from engine.render.figures import usd
 
-    sys.stderr.write(f"This will cost about {usd(expected)}, and never more than {usd(cap)}. Go on? [y/N] ")
+    sys.stderr.write(f"This will cost about {usd(expected)}, and never more than {usd(cap)}. Continue? [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -240,7 +242,7 @@ def rendered(card: Scorecard, output_format: str, *, color: bool | None) -> str:
 
 
 def colours(asked: bool | None) -> bool:
-    """Whether stdout gets colors: the option decides, else NO_COLOR and the terminal."""
+    """Returns whether stdout gets colors: by the option, else by NO_COLOR and the terminal."""
     if asked is not None:
         return asked
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

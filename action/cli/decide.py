@@ -30,7 +30,7 @@ def decide(path: Path, *, output_format: str) -> Exit:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise UsageError(
-            f"is no recorded experiment: {place and f'{place}: '}{first['msg']}",
+            f"is not a recorded experiment: {place and f'{place}: '}{first['msg']}",
             where=str(path),
             hint="promptverdict check --output DIR writes them to DIR/experiments",
         ) from error

@@ -23,11 +23,11 @@ def demo(output: Path | None, *, color: bool | None) -> Exit:
     """
     folder = output or Path(tempfile.mkdtemp(prefix="promptverdict-demo-"))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} isn't an empty folder", hint="name a new one with --output")
+        raise UsageError(f"the folder {folder} is not empty", hint="choose a new one with --output")
     say = put
-    say("No API key, no network: the model of this demo is a small deterministic toy, the rest is real.\n")
+    say("No API key, no network. The model of this demo is a small deterministic toy; the rest is real.\n")
     proposals = stage(folder / "repository")
-    say(f"A git repository with {len(proposals)} pull requests lies in {folder / 'repository'}\n")
+    say(f"A git repository with {len(proposals)} pull requests is in {folder / 'repository'}\n")
     rows = []
     for number, proposal in enumerate(proposals, 1):
         say(f"\n{'━' * 100}\n#{number} {proposal.title}  ({proposal.branch})\n{_wrapped(proposal.story)}\n\n")
@@ -61,7 +61,7 @@ def _options(folder: Path, proposal: StagedPullRequest) -> CheckOptions:
 
 
 def _as_expected(proposal: StagedPullRequest, card: Scorecard) -> bool:
-    """Whether the verdict has the expected reason: a blocked pull request must be blocked by what is wrong with it."""
+    """Returns whether the verdict has the expected reason: a block must come from the actual mistake."""
     reasons = [*card.reasons, *(reason for lineage in card.lineages for reason in lineage.reasons)]
     return card.status is proposal.expect and any(
         reason.code is proposal.because and (proposal.slice is None or reason.slice == proposal.slice)
@@ -70,7 +70,7 @@ def _as_expected(proposal: StagedPullRequest, card: Scorecard) -> bool:
 
 
 def _program() -> str:
-    """Returns how this program is called here: a checkout has no ``promptverdict`` on the PATH."""
+    """Returns the command of this program: a checkout has no ``promptverdict`` on the PATH."""
     if shutil.which("promptverdict"):
         return "promptverdict"
     python = Path(sys.executable)

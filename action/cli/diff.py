@@ -39,7 +39,9 @@ def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: boo
         else repository.merge_base(repository.resolve(repository.default_branch()), new)
     )
     if old is None:
-        raise UsageError("the two commits have no common history", hint="name both: promptverdict diff LINEAGE REF REF")
+        raise UsageError(
+            "the two commits have no common history", hint="name both commits: promptverdict diff LINEAGE REF REF"
+        )
     path = _path(repository, new, lineage)
     earlier = _before(repository, old, new, path)
     found = diff_prompts(_prompt(repository, old, earlier), _prompt(repository, new, path))
@@ -49,7 +51,7 @@ def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: boo
 
 
 def _path(repository: Clone, commit: str, lineage: str) -> str:
-    """Returns the prompt's path; a path is returned as it is."""
+    """Returns the path of the prompt. If ``lineage`` is a path, returns it unchanged."""
     names: list[str] = []
     for config_path, entry in repository.lookup(commit, CONFIG_NAMES).items():
         config = read_config(config_path, repository.read([entry.blob])[entry.blob])
@@ -59,7 +61,7 @@ def _path(repository: Clone, commit: str, lineage: str) -> str:
     if repository.entry(commit, lineage) is not None:
         return lineage
     known = f"there are: {', '.join(names)}" if names else "give the path of a prompt"
-    raise UsageError(f"there is no lineage {lineage!r} in that commit", hint=known)
+    raise UsageError(f"that commit has no lineage {lineage!r}", hint=known)
 
 
 def _before(repository: Clone, old: str, new: str, path: str) -> str:
@@ -95,7 +97,7 @@ def side_by_side(found: PromptDiff, width: int, *, color: bool) -> list[str]:
         for left, right in _pairs(hunk.lines):
             lines += _row(left, right, column, paint)
     if not found.hunks and not found.settings:
-        lines.append("no difference that a model would see")
+        lines.append("no difference for the model")
     lines.append(f"+{found.added} −{found.removed} lines")
     return lines
 

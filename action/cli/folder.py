@@ -15,7 +15,7 @@ class Folder(Mapping[str, bytes]):
         self.root = root
 
     def __getitem__(self, path: str) -> bytes:
-        """Raises KeyError if there is no such file."""
+        """Returns the content of a file. Raises KeyError if it doesn't exist."""
         if not self._is_there(path):
             raise KeyError(path)
         return (self.root / path).read_bytes()
@@ -30,7 +30,7 @@ class Folder(Mapping[str, bytes]):
         return sum(1 for _ in self)
 
     def content(self, path: str) -> bytes:
-        """Raises UsageError if there is no such file."""
+        """Returns the content of a file. Raises UsageError if it doesn't exist."""
         if path not in self:
             raise UsageError(f"{path} is not a file", hint="check the path")
         return self[path]

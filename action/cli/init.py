@@ -39,7 +39,7 @@ TEMPLATES = {
 }
 TEST_LINES = (".jsonl", ".csv")
 TEST_LISTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden|examples?|fixtures?)(?:[/_.-]).*\.(?:ya?ml|json)$")
-"""A list in YAML or JSON may be anything. Only those are read whose path names cases."""
+"""Names of cases in paths. A list in YAML or JSON may be anything, so only files with such names are read."""
 CALLED_TESTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden)(?:[/_.-])")
 PROSE = {"readme", "changelog", "contributing", "license", "code_of_conduct", "security", "agents", "claude"}
 
@@ -56,7 +56,7 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
         if target.exists() and not dry_run:
             raise UsageError(
                 f"{target.relative_to(root)} exists already",
-                hint="edit it, or see what init would write with --dry-run",
+                hint="edit it, or use --dry-run to see what init would write",
             )
     lineages = _lineages(repository)
     name, lines = _model(os.environ, lineages)
@@ -68,7 +68,7 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
         tests = lineage.tests or ("its own testData" if lineage.cases else "no tests yet")
         say(log_line(f"found {lineage.prompt} -> {lineage.use_case}, {tests} ({lineage.why})") + "\n")
     if not lineages:
-        say("found no prompt with variables: add yours under lineages: by hand\n")
+        say("found no prompt with variables; add yours under lineages: by hand\n")
     for target, content in zip(targets, (text, workflow), strict=True):
         relative = target.relative_to(root)
         if dry_run:
@@ -119,10 +119,8 @@ def _may_be_prompt(path: str) -> bool:
 
 
 def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]) -> tuple[str, list[str]]:
-    """Returns the one model that init writes:
-
-    the prompts' own, else one with a key in the environment, else offline.
-    """
+    """Returns the model that init writes: the prompts' own, else one with a key in the environment, else the offline
+    model."""
     named = next((lineage.model for lineage in lineages if lineage.model), None)
     called = {name: spec for name, spec in PROVIDERS.items() if spec.key is not None}
     publisher, _, bare = (named or "").rpartition("/")
@@ -135,7 +133,7 @@ def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]
             return "main", [f"provider: {name}", f"model: {spec.first_model}", parameters]
     others = " or ".join(f"{{provider: {name}, model: {spec.first_model}}}" for name, spec in called.items())
     return "main", [
-        "# No key was found, so this is the offline model: a toy that shows how everything works.",
+        "# No key was found, so this is the offline model, a toy that shows how everything works.",
         f"# With a key: {others}",
         "provider: offline",
         "model: offline-small",
@@ -144,7 +142,7 @@ def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]
 
 
 def _workflow(repository: Clone, form: str, action: str, model_lines: list[str]) -> str:
-    """The workflow with this repository's default branch and the newest release."""
+    """Returns the workflow with this repository's default branch and the newest release."""
     name = action_name(action)
     template = files("action").joinpath(TEMPLATES[form]).read_text(encoding="utf-8")
     say = sys.stderr.write
@@ -152,7 +150,7 @@ def _workflow(repository: Clone, form: str, action: str, model_lines: list[str])
         branch = repository.default_branch().removeprefix("origin/")
     except UsageError:
         branch = "main"
-        say("can't tell the default branch, so the workflow says main (git remote set-head origin --auto finds it)\n")
+        say("the default branch is unknown, so the workflow says main (git remote set-head origin --auto finds it)\n")
     proxy, ca_bundle = os.environ.get(PROXY) or None, os.environ.get(CA_BUNDLE) or None
     newest = newest_release(action, proxy=proxy, ca_bundle=ca_bundle)
     if newest is None:

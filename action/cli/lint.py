@@ -134,6 +134,6 @@ def _lineages(repo: Path) -> list[tuple[Folder, LineageConfig]]:
                 raise UsageError(f"{name} has no lineage", hint="add one under lineages:")
             return [(Folder(root), lineage) for lineage in config.lineages.values()]
     raise UsageError(
-        "no test set to look at",
+        "no test set to check",
         hint="name files, or let promptverdict init write promptverdict.yaml",
     )

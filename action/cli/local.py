@@ -42,7 +42,7 @@ def local_pull_request(repository: Clone, *, base: str | None, head: str, worktr
     """Returns the two refs as a pull request by the operator."""
     if worktree and head != "HEAD":
         raise UsageError(
-            "--worktree evaluates what lies in the folder, so --head can't be given", hint="drop one of them"
+            "--worktree evaluates the files in the folder, so --head can't be given", hint="use only one of them"
         )
     base_ref = base or repository.default_branch()
     base_sha = repository.resolve(base_ref)
@@ -72,7 +72,7 @@ def left_out(repository: Clone, head: str, *, worktree: bool) -> str | None:
                 f"{CONFIG} has uncommitted changes: the gate comes from the base branch, so commit and merge them first"
             )
         if not repository.find(tip, [f"**/{CONFIG}"]):
-            return f"there is no {CONFIG}: promptverdict init writes one"
+            return f"there is no {CONFIG}; promptverdict init writes one"
         if paths:
             files = "1 file" if len(changes) == 1 else f"{len(changes)} files"
             return f"{files} with uncommitted changes left out (include them with --worktree)"

@@ -55,7 +55,7 @@ def _lines(report: PlanReport) -> Iterator[str]:
             "assumed: a token is four bytes, and an answer takes a quarter of its limit, but at most 1,024 tokens; "
             "after a run, the estimate uses the lengths of real answers"
         )
-        yield "the run stops when the verdict is certain, and repeats cases to tell chance from change"
+        yield "the run stops once the verdict is certain, and repeats cases to distinguish chance from change"
     for warning in report.warnings:
         yield f"warning: {warning}"
 

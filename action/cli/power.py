@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 JUDGED_BY_CASE = {
-    SlicePolicy.MUST_PASS: "each of them must hold, however few they are",
-    SlicePolicy.GUARD: "blocks when they break more often than the other cases",
+    SlicePolicy.MUST_PASS: "every case must pass, whatever their number",
+    SlicePolicy.GUARD: "blocks if its cases break more often than the others",
 }
 
 
@@ -68,7 +68,7 @@ def _power(tests: TestSet, gate: GateConfig) -> tuple[Power, ...]:
 def _sentence(row: Power) -> str:
     name = row.slice or "overall"
     clusters = f" in {row.clusters} clusters" if row.clusters < row.cases else ""
-    seen = "no drop is sure to be seen"
+    seen = "no drop is certain to be detected"
     if row.detects is not None:
         seen = f"a drop of {100 * row.detects:.0f} points is blocked in 80 of 100 runs"
     wanted = row.margin if row.written else default_margin(row.slice)

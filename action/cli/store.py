@@ -55,7 +55,7 @@ def prune(where: str | None, *, older_than_days: int | None, max_mib: int | None
 
     async def forget(store: CommittedStore) -> None:
         gone = await store.prune(older_than=horizon, max_bytes=None if max_mib is None else max_mib << 20)
-        put(f"{gone} answers forgotten\n")
+        put(f"{gone} answers deleted\n")
 
     return _with_store(where, forget)
 

@@ -51,7 +51,7 @@ def pull(scene):
 
 @pytest.fixture
 def judged(stage, scene, pull):
-    """Runs it with a verdict; exit code, the output «verdict», the newest status, the log."""
+    """Runs it with a verdict; exit code, the output “verdict”, the newest status, the log."""
 
     def run(status=VerdictStatus.BLOCKED):
         stage.script.status = status

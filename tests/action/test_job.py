@@ -256,7 +256,7 @@ class TestForks:
 
     def test_an_approving_review_is_no_approval_of_a_run(self, stage, scene, github, fork):
         stage.run("pull_request", opened(scene, fork))
-        assert (len(stage.comments), github.count("PATCH")) == (1, 0)  # nothing runs, so «running» is never said
+        assert (len(stage.comments), github.count("PATCH")) == (1, 0)  # nothing runs, so “running” is never said
         stage.run("pull_request_review", scene.review(fork, "mia"))
         assert (stage.state(fork.head_sha), stage.script.paid) == ("failure", 0)
 

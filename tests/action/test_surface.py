@@ -112,7 +112,7 @@ def test_the_image_is_started_as_the_dockerfile_says():
 
 
 def events(form):
-    return READ[form][True]  # YAML 1.1 reads «on» as a truth value
+    return READ[form][True]  # YAML 1.1 reads “on” as a truth value
 
 
 def test_every_form_listens_for_every_event_that_is_handled_and_filters_no_paths():

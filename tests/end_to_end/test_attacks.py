@@ -197,7 +197,7 @@ async def test_a_full_disk_ends_the_run_and_keeps_what_it_had(house):
     ran = await house.check(before=SMALL_DISK)
     assert (ran.code, ran.out) == (3, "")
     assert "the outcome store failed: " in ran.err.splitlines()[-1]
-    assert "what was written before is kept" in ran.err.splitlines()[-1]
+    assert "earlier answers are kept" in ran.err.splitlines()[-1]
     paid = house.fake.requests
     again = await house.check()
     assert (again.code, again.card["status"]) == (1, "blocked")
@@ -214,7 +214,7 @@ async def test_a_folder_that_can_not_be_written_to_is_said_before_anything_is_pa
     assert (ran.code, ran.out, house.fake.requests) == (2 if what == "output" else 3, "", 0)
     last = ran.err.splitlines()[-1]
     assert last.startswith(f"promptverdict: {folder}")
-    assert ("name another folder" if what == "output" else "make the file and its folder writable") in last
+    assert ("choose another folder" if what == "output" else "make the file and its folder writable") in last
 
 
 async def test_a_clock_that_is_set_back_pays_for_nothing_again(house):

@@ -194,7 +194,7 @@ def test_diff_of_the_head_is_from_the_merge_base(project):
     project.branch("pr", {PATH: REWORDED})
     project.repository.checkout("pr")
     assert "+1 −1 lines" in project.run("diff", PATH).out
-    assert "no difference that a model would see" in project.run("diff", PATH, "pr", "pr").out
+    assert "no difference for the model" in project.run("diff", PATH, "pr", "pr").out
     ran = project.run("diff", "trage")
     assert (ran.code, "there are: triage" in ran.err) == (2, True)
 
@@ -291,7 +291,7 @@ def test_lint_of_a_file_needs_no_repository(project, tmp_path):
     project.repository.commit({"promptverdict.yaml": None}, branch="main")
     project.repository.checkout("main")
     ran = project.run("tests", "lint")
-    assert (ran.code, "no test set to look at" in ran.err) == (2, True)
+    assert (ran.code, "no test set to check" in ran.err) == (2, True)
 
 
 def test_power_says_what_a_test_set_can_tell_without_a_run(project):
@@ -308,8 +308,8 @@ def test_power_of_a_guarded_slice_is_that_it_is_compared_with_the_other_cases(pr
     path = tmp_path / "cases.jsonl"
     path.write_text(cases(2).replace("typical", "adversarial"))
     out = project.run("power", path).out
-    assert "  overall (average): 2 cases can rule out no drop; no drop is sure to be seen" in out
-    assert "  adversarial (guard): 2 cases; blocks when they break more often than the other cases\n" in out
+    assert "  overall (average): 2 cases can rule out no drop; no drop is certain to be detected" in out
+    assert "  adversarial (guard): 2 cases; blocks if its cases break more often than the others\n" in out
 
 
 def test_the_store_is_counted_exported_and_pruned(project):
@@ -323,8 +323,8 @@ def test_the_store_is_counted_exported_and_pruned(project):
     assert list(table[0]) == ["set", "prompt", "run", "item", "score", "source"]
     assert (len(table), {row["score"] for row in table} <= {"0.0", "1.0"}) == (made, True)
     assert len({row["prompt"] for row in table}) == 2
-    assert project.run("store", "prune", "--older-than-days", "1").out == "0 answers forgotten\n"
-    assert project.run("store", "prune", "--max-mib", "0").out == f"{made} answers forgotten\n"
+    assert project.run("store", "prune", "--older-than-days", "1").out == "0 answers deleted\n"
+    assert project.run("store", "prune", "--max-mib", "0").out == f"{made} answers deleted\n"
     assert project.check("pr").card["spending"]["made"] == made
 
 
@@ -341,7 +341,7 @@ def test_decide_refuses_what_is_no_record(project, tmp_path):
     assert (ran.code, "is no recorded experiment" in ran.err) == (2, True)
     assert project.run("decide", tmp_path / "nowhere.json").code == 2
     (tmp_path / "x.json").write_text("version: 1")
-    assert "is no recorded experiment: Invalid JSON" in project.run("decide", tmp_path / "x.json").err
+    assert "is not a recorded experiment: Invalid JSON" in project.run("decide", tmp_path / "x.json").err
 
 
 def test_decide_prints_the_verdict_and_its_reasons(project, tmp_path):

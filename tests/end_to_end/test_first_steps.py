@@ -24,7 +24,7 @@ def test_a_repository_without_a_configuration_is_pointed_to_init(project):
     project.repository.commit({"promptverdict.yaml": None}, branch="main")
     project.repository.checkout("main")
     for command in ("plan", "check"):
-        assert "there is no promptverdict.yaml: promptverdict init writes one" in project.run(command).err
+        assert "there is no promptverdict.yaml; promptverdict init writes one" in project.run(command).err
     assert "without --dry-run" in project.run("init", "--dry-run").err
 
 
