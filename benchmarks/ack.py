@@ -53,7 +53,7 @@ async def deliver(port: int, event: str, body: bytes, guid: str) -> tuple[float,
 
 
 async def load(port: int, rate: float, seconds: float) -> tuple[list[float], set[str], list[int]]:
-    """Sends; the times of the answers, the ids that were acknowledged, the statuses of what was not."""
+    """Sends deliveries. Returns the times of the answers, the acknowledged ids, and the statuses of the others."""
     rng = random.Random(6)
     count = int(rate * seconds)
     fresh = bodies(max(int(count * (1 - REPEATED)), 1), rng)
@@ -74,7 +74,7 @@ async def load(port: int, rate: float, seconds: float) -> tuple[list[float], set
 
 
 def main() -> None:
-    """One line of figures; the exit code says whether the promise was kept."""
+    """Prints one line of figures. The exit code tells whether the promise was kept."""
     read = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     read.add_argument("--rate", type=float, default=50.0, help="deliveries a second")
     read.add_argument("--seconds", type=float, default=60.0)

@@ -33,7 +33,7 @@ SECONDS = 300
 
 @dataclass(frozen=True)
 class Ran:
-    """What the product said to one case."""
+    """The product's result for one case."""
 
     kind: str
     attack: Attack
@@ -45,13 +45,13 @@ class Ran:
 
     @property
     def held(self) -> bool:
-        """Whether the outcome is acceptable, and names what it must."""
+        """Returns whether the outcome is acceptable and names what it must."""
         passing = self.outcome in ("approved", "not_applicable", "underpowered")
         return self.outcome in self.attack.acceptable and (not passing or self.attack.names in self.said)
 
 
 def cases(words: list[str]) -> Iterator[tuple[str, Attack]]:
-    """Every case with its kind; only those that hold one of the words, if there are any."""
+    """Returns every case with its kind, or only those that contain one of the words."""
     for found in pkgutil.iter_modules(adversarial_cases.__path__):
         module = importlib.import_module(f"{adversarial_cases.__name__}.{found.name}")
         for attack in getattr(module, "ATTACKS", ()):
@@ -91,7 +91,7 @@ def _outcome(code: int, out: str, err: str) -> tuple[str, str]:
 
 
 def table(results: list[Ran]) -> str:
-    """Held and broken by kind, as Markdown."""
+    """Returns held and broken cases by kind, as Markdown."""
     kinds = dict.fromkeys(one.kind for one in results)
     lines = ["| kind | held | broken |", "|---|--:|--:|"]
     for kind in kinds:
@@ -105,7 +105,7 @@ def table(results: list[Ran]) -> str:
 def main() -> int:
     """Replays the cases, prints what broke and the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("words", nargs="*", metavar="WORD", help="only kinds and cases that hold it")
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only kinds and cases that contain it")
     parser.add_argument("--workers", type=int, default=2, help="cases at a time")
     parser.add_argument("--all", action="store_true", help="show the held cases too, and all that was said")
     asked = parser.parse_args()

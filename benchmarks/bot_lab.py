@@ -1,4 +1,4 @@
-"""The bot as an operator starts it, in a process group of its own, beside the fake GitHub: for the long campaigns."""
+"""Runs the bot as an operator does, in its own process group, with a fake GitHub, for the long campaigns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SLOW = '{{ ticket }}{% for a in "x" * 1000 %}{% for b in "x" * 2500 %}{% endfor 
 
 
 def edited(words: str) -> dict[str, str]:
-    """A prompt that no run has seen."""
+    """Returns a prompt that no run has seen."""
     return {PROMPT_PATH: PROMPT.replace("Answer with the label alone.", f"Answer with the label alone ({words}).")}
 
 
@@ -48,11 +48,11 @@ class Lab:
 
     @property
     def data(self) -> Path:
-        """The bot's data folder."""
+        """Returns the bot's data folder."""
         return self.folder / "data"
 
     def start(self) -> Bot:
-        """A new process, which GitHub delivers to once it listens."""
+        """Starts a new process. GitHub delivers to it once it listens."""
         whole = self.whole
         variables = variables_for(
             self.folder, PROMPTVERDICT_APP_ID=str(whole.app.id), PROMPTVERDICT_PRIVATE_KEY=whole.app.private_key,
@@ -71,14 +71,14 @@ class Lab:
         self.whole.github.hooks[:] = [(self.whole.app, Hook(f"{bot.url}/webhook", SECRET, frozenset(EVENTS)))]
 
     def kill(self, bot: Bot) -> None:
-        """The whole group at once, as a container engine or the kernel does it."""
+        """Kills the whole group at once, as a container engine or the kernel does."""
         self.whole.github.hooks.clear()
         with suppress(ProcessLookupError):
             os.killpg(bot.process.pid, signal.SIGKILL)
         bot.process.wait()
 
     def check(self, sha: str) -> dict[str, Any]:
-        """The newest check of a head; empty where there is none."""
+        """Returns the newest check of a head, or an empty object without one."""
         return ([*self.whole.checks(sha)] or [{}])[-1]
 
     def concluded(self, sha: str, patience_s: float) -> bool:
@@ -91,7 +91,7 @@ class Lab:
         return False
 
     def readiness(self, bot: Bot) -> str:
-        """What the page says; empty where nobody answers."""
+        """Returns the text of the page, or an empty text without an answer."""
         try:
             with urllib.request.urlopen(f"{bot.url}/readyz", timeout=20) as answer:
                 return str(answer.read().decode())
@@ -101,7 +101,7 @@ class Lab:
             return ""
 
     def assert_ready(self, bot: Bot, patience_s: float) -> None:
-        """Waits for the page to say so."""
+        """Waits until the page reports readiness."""
         end = time.monotonic() + patience_s
         while (said := self.readiness(bot)) != "ready\n":
             assert time.monotonic() < end, said
@@ -110,7 +110,7 @@ class Lab:
 
 @contextmanager
 def lab() -> Iterator[Lab]:
-    """An installed App, one repository, no process yet."""
+    """Returns an installed App and one repository, without a process."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with FakeGitHub(folder / "github", strict=False, writes_a_minute=10**6) as github:

@@ -17,7 +17,7 @@ def _rewrite(change: Callable[[bytes], bytes]) -> Callable[[Path], None]:
 
 
 def _flipped(data: bytes) -> bytes:
-    """One bit in every 64 bytes."""
+    """Flips one bit in every 64 bytes."""
     dice, changed = random.Random(len(data)), bytearray(data)
     for start in range(0, len(data), 64):
         at = min(start + dice.randrange(64), len(data) - 1)

@@ -34,7 +34,8 @@ LINEAGE = "  p{n}: {{use_case: generation, prompt: prompts/p{n}.md, tests: tests
 
 
 def many_files(folder: Path) -> Repository:
-    """50,000 files in 500 folders, a configuration of 40 lineages, and a branch that changes one unrelated file."""
+    """Builds 50,000 files in 500 folders, a configuration of 40 lineages, and a branch that changes one unrelated
+    file."""
     repository = many_lineages(folder)
     files = {f"src/module{n // 100:03}/file{n:05}.py": f"value = {n}\n" for n in range(FILES)}
     repository.commit(files)
@@ -45,7 +46,7 @@ def many_files(folder: Path) -> Repository:
 
 
 def many_lineages(folder: Path) -> Repository:
-    """40 lineages, half of them with a shared partial, and a branch that changes the prompt of one."""
+    """Builds 40 lineages, half of them with a shared partial, and a branch that changes the prompt of one."""
     repository = Repository(folder)
     files = {"promptverdict.yaml": HEAD + "".join(LINEAGE.format(n=n) for n in range(LINEAGES)), "tone.md": "Be kind."}
     for n in range(LINEAGES):
@@ -59,7 +60,7 @@ def many_lineages(folder: Path) -> Repository:
 
 
 def detected(repository: Repository, branch: str) -> Detection:
-    """Everything between opening the repository and the answer."""
+    """Detects the change, from opening the repository to the result."""
     tree = GitRepository(repository.path)
     base, head = tree.resolve("main"), tree.resolve(branch)
     pull_request = PullRequest(base_ref="main", base_sha=base, head_ref=branch, head_sha=head, trust=Trust.OPERATOR)
@@ -67,7 +68,7 @@ def detected(repository: Repository, branch: str) -> Detection:
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Median wall time of a few rounds."""
+    """Returns the median wall time of a few rounds."""
     times = []
     for _ in range(ROUNDS):
         started = time.perf_counter()

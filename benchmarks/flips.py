@@ -45,7 +45,7 @@ CHURN = 0.30
 
 
 async def runs(staged: Staged, count: int) -> np.ndarray:
-    """``[arms, runs, cases]``: the first metric."""
+    """Returns ``[arms, runs, cases]``: the first metric."""
     arms = staged.requests(0)
     table = np.empty((2, count, len(staged.cases)))
     for arm in (0, 1):
@@ -61,12 +61,12 @@ def log_beta(a: float, b: float) -> float:
 
 
 def likelihood(passes: np.ndarray, of: int, a: float, b: float) -> float:
-    """Log-likelihood of counts of passes under a beta-binomial model."""
+    """Returns the log-likelihood of counts of passes under a beta-binomial model."""
     return sum(log_beta(k + a, of - k + b) - log_beta(a, b) for k in passes.tolist())
 
 
 def fit(passes: np.ndarray, of: int) -> tuple[float, float]:
-    """Mean and concentration a + b of the best Beta, on a grid."""
+    """Returns mean and concentration a + b of the best Beta, on a grid."""
     grid = [(m, s) for m in np.linspace(0.02, 0.98, 49) for s in np.geomspace(0.02, 50, 60)]
     return max(grid, key=lambda g: likelihood(passes, of, g[0] * g[1], (1 - g[0]) * g[1]))
 

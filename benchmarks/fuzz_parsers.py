@@ -15,7 +15,7 @@ LIMIT_S = 2.0
 
 
 def fuzz(name: str, number: int) -> bool:
-    """Whether ``number`` files went through the parser ``name``."""
+    """Returns whether the parser ``name`` handled ``number`` files."""
     read_files, slowest, worst = 0, 0.0, 0
     begin = time.perf_counter()
     for seed in range(number):
@@ -38,7 +38,7 @@ def fuzz(name: str, number: int) -> bool:
 
 
 def main() -> int:
-    """The exit code."""
+    """Runs all parsers and returns the exit code."""
     number = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     sound = [fuzz(name, number) for name in sys.argv[2:] or PARSERS]
     return 0 if all(sound) else 1

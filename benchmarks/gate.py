@@ -119,7 +119,7 @@ Key = tuple[str, str, int, str, int]
 
 
 def cells() -> list[Key]:
-    """Everything, the first batch of all figures first, and in each batch the page's rows first."""
+    """Yields everything: the first batch of all figures first, and in each batch the page's rows first."""
     quoted = {(n, rule) for n, rule, _ in ON_PAGE}
     result: list[Key] = []
     for batch in range(BATCHES):
@@ -134,7 +134,7 @@ def cells() -> list[Key]:
 
 
 def run(job: tuple[Key, int]) -> dict:
-    """One batch of ``pulls`` pull requests of one figure."""
+    """Simulates one batch of ``pulls`` pull requests of one figure."""
     key, pulls = job
     table, rule_name, n, scenario, batch = key
     if table == "variants":
@@ -156,15 +156,15 @@ def run(job: tuple[Key, int]) -> dict:
 
 
 def code() -> str:
-    """What the figures are of: a stopped run goes on only with the same gate and the same simulation. Comments,
-    docstrings and sentences make no difference."""
+    """Returns the digest of the simulated code. A stopped run continues only with the same gate and simulation.
+    Comments, docstrings and sentences make no difference."""
     files = [*ROOT.glob("engine/gate/*.py"), *ROOT.glob("benchmarks/gate_*.py")]
     text = [ast.unparse(_bare(ast.parse(path.read_text()))) for path in sorted(files) if path.name != "reason_text.py"]
     return hashlib.sha256("".join(text).encode()).hexdigest()[:12]
 
 
 def _bare(tree: ast.Module) -> ast.Module:
-    """The code without its docstrings."""
+    """Returns the code without its docstrings."""
     for node in ast.walk(tree):
         if isinstance(body := getattr(node, "body", None), list):
             node.body = [  # type: ignore[attr-defined]
@@ -174,7 +174,7 @@ def _bare(tree: ast.Module) -> ast.Module:
 
 
 def known(version: str) -> list[dict]:
-    """What a stopped run of this very code has found."""
+    """Returns the results of a stopped run of the same code."""
     rows = [json.loads(line) for line in RESULTS.read_text().splitlines()] if RESULTS.exists() else []
     return [row for row in rows if row.get("code") == version]
 
@@ -198,7 +198,7 @@ def figure(row: dict) -> str:
 
 
 def tables(rows: Iterable[dict]) -> str:
-    """Blocked / needs review / approved in percent, and calls by case and arm."""
+    """Returns tables of blocked / needs review / approved in percent, and calls by case and arm."""
     found = merged(rows)
     lines = ["| n | rule | " + " | ".join(SCENARIOS) + " |", "|--:|---|" + "---|" * len(SCENARIOS)]
     for n in (30, 100, 200, 1000):
@@ -214,7 +214,7 @@ def tables(rows: Iterable[dict]) -> str:
 
 
 def page_rows(rows: Iterable[dict]) -> list[str]:
-    """The table of docs/how-it-decides.md, and what its figures rest on."""
+    """Returns the table of docs/how-it-decides.md, and the basis of its figures."""
     rows = list(rows)
     found = merged(rows)
     pulls = f"Each figure comes from {pulls_of(rows, 'main')} pull requests, with {FLIPS} sign flips instead of 9,999."
@@ -228,14 +228,14 @@ def page_rows(rows: Iterable[dict]) -> list[str]:
 
 
 def with_rows(page: str, rows: list[str]) -> str:
-    """The page with these rows in its generated table."""
+    """Returns the page with these rows in its generated table."""
     head, marked, rest = page.partition(BEGIN)
     _, end, rest = rest.partition(END)
     return "\n".join([head + marked, *rows, end + rest])
 
 
 def pulls_of(rows: Iterable[dict], table: str) -> str:
-    """How many pull requests the figures of a table rest on: «2,000», or «500 to 2,000»."""
+    """Returns the number of pull requests behind a table: "2,000", or "500 to 2,000"."""
     counts = {sum(row["outcomes"].values()) for key, row in merged(rows).items() if key[0] == table} or {0}
     return " to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)}))
 
@@ -243,7 +243,7 @@ def pulls_of(rows: Iterable[dict], table: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Simulates pull requests and prints what the gate says.")
     parser.add_argument("--short", action="store_true", help="20 pull requests a figure, nothing is kept")
-    parser.add_argument("--show", action="store_true", help="only print what is there")
+    parser.add_argument("--show", action="store_true", help="only print existing results")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
     version = code()

@@ -1,4 +1,4 @@
-"""Plays simulated pull requests against a gate and counts what it says and what it asks for."""
+"""Plays simulated pull requests against a gate, and counts verdicts and requested cells."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OUTCOMES = {VerdictStatus.NEEDS_REVIEW: "needs review", VerdictStatus.UNDERPOWER
 
 @dataclass
 class Tally:
-    """What one pull request gave."""
+    """The result of one pull request."""
 
     outcome: str
     """``blocked``, ``needs review``, ``approved``, ``too few cases`` or ``error``."""
@@ -78,7 +78,7 @@ def answer(world: World, batch: Batch) -> Observations:
 
 
 def play(world: World, planned: Design) -> tuple[Decision, Tally]:
-    """One conversation with our gate."""
+    """Runs one conversation with our gate."""
     conversation = protocol(planned)
     calls = stored = 0
     try:

@@ -41,11 +41,11 @@ class World:
     rng: np.random.Generator = field(default_factory=np.random.default_rng)
 
     def scores(self, cases: np.ndarray, arms: np.ndarray, repetitions: np.ndarray) -> np.ndarray:  # noqa: ARG002
-        """One answer for each cell, ``[cells, metrics]``; ``arms``: 1 behaves as the candidate."""
+        """Draws one answer for each cell, ``[cells, metrics]``. ``arms``: 1 behaves as the candidate."""
         return self.draw(np.where((arms == 1)[:, None], self.new[cases], self.old[cases]))
 
     def draw(self, chance: np.ndarray) -> np.ndarray:
-        """One run of every row."""
+        """Draws one run of every row."""
         if self.spread is None:
             return (self.rng.random(chance.shape) < chance).astype(float)
         stars = np.clip(np.round(1 + 4 * chance + self.rng.normal(0, self.spread, chance.shape)), 1, 5)
@@ -56,7 +56,7 @@ Model = Callable[[int, np.random.Generator], World]
 
 
 def base(n: int, rng: np.random.Generator, concentration: float = CONCENTRATION) -> World:
-    """A test set under the base model; nothing changes."""
+    """Draws a test set under the base model without a change."""
     names: list[str] = []
     for name, share, _ in SLICES:
         names += [name] * round(share * n)
@@ -93,7 +93,7 @@ def _by_cluster(world: World, cases: np.ndarray, rate: float, icc: float) -> np.
 
 @cache
 def _rates(mean: float, concentration: float, churn: float) -> tuple[float, float]:
-    """Shares of the mostly passing and of the mostly failing cases that change, so that the mean stays as it is."""
+    """Returns the shares of mostly passing and mostly failing cases that change, so that the mean stays."""
     p = np.random.default_rng(1).beta(mean * concentration, (1 - mean) * concentration, 200_000)
     down, up = np.maximum(2 * p - 1, 0).mean(), np.maximum(1 - 2 * p, 0).mean()
     breaks = churn / float((p > 0.5).mean() + (p <= 0.5).mean() * down / up)
@@ -102,7 +102,7 @@ def _rates(mean: float, concentration: float, churn: float) -> tuple[float, floa
 
 
 def lose(world: World, drop: float, only: str | None = None) -> None:
-    """Each slice loses ``drop`` on average: of the cases that are hit half break, half pass half as often."""
+    """Lowers each slice by ``drop`` on average. Of the affected cases, half break and half pass half as often."""
     for name, _, mean in SLICES:
         if only not in (None, name):
             continue
@@ -115,7 +115,7 @@ def lose(world: World, drop: float, only: str | None = None) -> None:
 
 
 def gain(world: World, rise: float, but: str) -> None:
-    """All slices but one gain ``rise`` on average: some cases are fixed outright."""
+    """Raises all slices but one by ``rise`` on average: some cases are fixed completely."""
     others = [i for i, s in enumerate(world.slices) if s != but]
     room = float(np.mean([1 - MEANS[world.slices[i]] for i in others]))
     for i in others:
@@ -132,8 +132,8 @@ def neutral(n: int, rng: np.random.Generator) -> World:
 
 
 def rewording(churn: float = CHURN, concentration: float = CONCENTRATION, icc: float = 0.0) -> Model:
-    """Another wording of the same quality. ``icc``: cases of one source (five each, declared as clusters) change
-    together."""
+    """Returns another wording of the same quality. ``icc``: cases of one source (five each, declared as clusters)
+    change together."""
 
     def model(n: int, rng: np.random.Generator) -> World:
         world = base(n, rng, concentration)
@@ -156,12 +156,12 @@ def falls(drop: float) -> Model:
 
 
 def slice_falls(n: int, rng: np.random.Generator) -> World:
-    """A rewording in which adversarial loses 30 points for good, while the average gains 3."""
+    """Returns a rewording in which adversarial loses 30 points for good, while the average gains 3."""
     return slice_breaks(partly=False)(n, rng)
 
 
 def slice_breaks(*, partly: bool) -> Model:
-    """``partly``: half of the cases that are hit pass half as often; else all of them fail from now on."""
+    """Breaks cases of one slice. ``partly``: half of the affected cases pass half as often; else all of them fail."""
 
     def model(n: int, rng: np.random.Generator) -> World:
         world = base(n, rng)
@@ -180,7 +180,7 @@ def slice_breaks(*, partly: bool) -> Model:
 
 
 def at_margin(margin: float, name: str) -> Model:
-    """One slice stands at a drop of ``margin``; the others don't change."""
+    """Lowers one slice by exactly ``margin``. The others don't change."""
 
     def model(n: int, rng: np.random.Generator) -> World:
         world = base(n, rng)
@@ -191,7 +191,7 @@ def at_margin(margin: float, name: str) -> Model:
 
 
 def with_concentration(concentration: float, drop: float = 0.0) -> Model:
-    """Quiet (0.1) and noisy (1.0) models."""
+    """Returns quiet (0.1) and noisy (1.0) models."""
 
     def model(n: int, rng: np.random.Generator) -> World:
         world = base(n, rng, concentration)
@@ -204,7 +204,7 @@ def with_concentration(concentration: float, drop: float = 0.0) -> Model:
 
 
 def clustered(drop: float = 0.0) -> Model:
-    """Five cases of one cluster have the same chance and the same fate."""
+    """Gives the five cases of a cluster the same pass rate and the same change."""
 
     def model(n: int, rng: np.random.Generator) -> World:
         small = falls(drop)(n // 5, rng) if drop else base(n // 5, rng)
@@ -216,7 +216,7 @@ def clustered(drop: float = 0.0) -> Model:
 
 
 def several_metrics(drop: float = 0.0) -> Model:
-    """Three metrics whose chances are the same case by case, and five slices (the fifth crosses the others)."""
+    """Returns three metrics with the same pass rates case by case, and five slices (the fifth crosses the others)."""
 
     def model(n: int, rng: np.random.Generator) -> World:
         world = falls(drop)(n, rng) if drop else base(n, rng)
@@ -229,7 +229,8 @@ def several_metrics(drop: float = 0.0) -> Model:
 
 
 def judged(drop: float = 0.0) -> Model:
-    """A judge's 1-5: case means around 3.9, runs differ by 0.6 stars; the candidate loses ``drop`` of the scale."""
+    """Returns a judge's grades 1-5: case means around 3.9, runs differ by 0.6 stars, and the candidate loses ``drop``
+    of the scale."""
 
     def model(n: int, rng: np.random.Generator) -> World:
         world = base(n, rng)
@@ -240,7 +241,7 @@ def judged(drop: float = 0.0) -> Model:
 
 
 def drifted(n: int, rng: np.random.Generator) -> World:
-    """Nothing changed but the provider, which lost 5 points since the baseline was stored, for both arms."""
+    """Changes only the provider, which lost 5 points in both arms since the baseline was stored."""
     world = base(n, rng)
     today = base(n, rng)
     today.old, today.new = world.old.copy(), world.old.copy()

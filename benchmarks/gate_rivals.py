@@ -20,7 +20,7 @@ PASS_RATE = 0.75
 
 
 def runs(world: World, repetitions: int) -> np.ndarray:
-    """``[2, cases]``: mean score of each arm on the first metric."""
+    """Returns ``[2, cases]``: the mean score of each arm on the first metric."""
     n = len(world.slices)
     arms = (world.old, world.new)
     return np.stack([np.mean([world.draw(a)[:, 0] for _ in range(repetitions)], axis=0).reshape(n) for a in arms])
@@ -35,7 +35,8 @@ def masks(world: World) -> list[np.ndarray]:
 
 
 def fixed(repetitions: int) -> Callable[[World, str], Tally]:
-    """The plain design: one look, a max-T sign-flip test at 5%, a 96% bound against margins as ours adapts them."""
+    """Decides by the fixed design: one look, a max-T sign-flip test at 5%, a 96% bound against margins adapted like
+    ours."""
 
     def rule(world: World, _: str) -> Tally:
         baseline, candidate = runs(world, repetitions)
@@ -93,7 +94,8 @@ def pass_rate(world: World, _: str) -> Tally:
 
 
 def mcnemar_holm(world: World, _: str) -> Tally:
-    """Exact one-sided McNemar by slice and overall, Holm at 5%; what isn't blocked is approved."""
+    """Decides by an exact one-sided McNemar test by slice and overall, with Holm's correction at 5%. Otherwise
+    approves."""
     baseline, candidate = runs(world, 1)
     tests = []
     for g in masks(world):

@@ -41,7 +41,7 @@ messages:
 
 
 def cases(count: int) -> list[tuple[str, str]]:
-    """Text and right answer of each case."""
+    """Returns text and right answer of each case."""
     return [
         (f"Ticket {at}: a customer writes about an order of last week, route it to {LABELS[at % 4]}", LABELS[at % 4])
         for at in range(count)
@@ -49,7 +49,7 @@ def cases(count: int) -> list[tuple[str, str]]:
 
 
 def repository(folder: Path, count: int, *, provider: str, url: str, concurrency: int) -> None:
-    """A git repository with the job as a pull request would bring it: ``base`` and ``HEAD`` differ by the prompt."""
+    """Builds a git repository with the job as a pull request: ``base`` and ``HEAD`` differ by the prompt."""
     folder.mkdir(parents=True)
     (folder / "promptverdict.yaml").write_text(
         CONFIGURATION.format(provider=provider, url=url, concurrency=concurrency), encoding="utf-8"

@@ -31,7 +31,7 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
 def demo_scorecard() -> Scorecard:
-    """The scorecard of a real run on the staged demo."""
+    """Returns the scorecard of a real run on the staged demo."""
     from demo.staging import stage
 
     with tempfile.TemporaryDirectory() as folder:
@@ -45,7 +45,7 @@ def demo_scorecard() -> Scorecard:
 
 
 def comment_page(text: str) -> str:
-    """The comment as a page that looks like a pull request's."""
+    """Renders the comment as a page that looks like a pull request's."""
     style = Path(__file__).with_name("github_page.css").read_text()
     body = MarkdownIt("gfm-like", {"html": True}).render(text)
     for sign, (color, path) in SIGNS.items():
@@ -58,7 +58,8 @@ def comment_page(text: str) -> str:
 
 
 def photograph(browser: Browser, html: str, target: Path, scheme: str, width: int, height: int | None) -> None:
-    """One picture, ``height`` pixels high (then at most 300 kB: it is committed), or as high as the page."""
+    """Takes one picture, ``height`` pixels high (then at most 300 kB, since it is committed), or as high as the
+    page."""
     page = browser.new_page(
         viewport={"width": width, "height": height or 800},
         color_scheme="dark" if scheme == "dark" else "light",

@@ -38,7 +38,7 @@ FLIPS = 999
 SAME_QUALITY = 0.005
 """Two prompts whose means over all items differ by less are a rewording."""
 COMPLETE = 0.9
-"""A run that holds fewer of the items (a few cases that were run again, say) is left out."""
+"""Share of the items that a run must have. A run of fewer items, such as a partial re-run, is left out."""
 DROP = (0.07, 0.15)
 """Pairs that differ by this much are a real regression."""
 SLICE_DROP = 0.30
@@ -66,7 +66,7 @@ class Replayed(World):
     """By arm: ``[runs, cases]``; the first row is the first answer to each case."""
 
     def scores(self, cases: np.ndarray, arms: np.ndarray, repetitions: np.ndarray) -> np.ndarray:
-        """One recorded answer for each cell: the first row for the first repetition, else any row."""
+        """Returns one recorded answer for each cell: the first row for the first repetition, else any row."""
         result = np.empty((len(cases), 1))
         for arm in (0, 1):
             mine = arms == arm
@@ -80,7 +80,7 @@ Make = Callable[[Recording, int, np.random.Generator], Replayed | None]
 
 
 def load(path: Path, *, repeats: bool) -> list[Recording]:
-    """The sets of a file, by name. Raises ValueError for a file that has none."""
+    """Returns the sets of a file, by name. Raises ValueError for a file without any."""
     found = list(_read_csv(path) if path.suffix == ".csv" else _read_npz(path, repeats=repeats))
     if not found:
         raise ValueError(f"{path}: no set of outcomes; an .npz array is [rows, items] of numbers from 0 to 1")
@@ -136,7 +136,7 @@ def _world(
 
 
 def same_prompt(recording: Recording, n: int, rng: np.random.Generator) -> Replayed | None:
-    """Nothing changed: both arms are runs of one prompt."""
+    """Simulates no change: both arms are runs of one prompt."""
     repeated = [runs for runs in recording.prompts if len(runs) > 1]
     if not repeated:
         return None
@@ -150,7 +150,7 @@ PAIRS: dict[tuple[str, float, float], list[tuple[int, int]]] = {}
 
 
 def _pairs(recording: Recording, low: float, high: float) -> list[tuple[int, int]]:
-    """Ordered pairs of prompts of which the second is worse by ``low`` to ``high`` (over items that both have)."""
+    """Returns ordered pairs of prompts of which the second is worse by ``low`` to ``high`` (over common items)."""
     means = [np.nanmean(runs, axis=0) for runs in recording.prompts]
     found = []
     for a, b in itertools.permutations(range(len(means)), 2):
@@ -169,9 +169,9 @@ def reworded(
     slice_drop: float = 0.0,
     slices: bool = True,
 ) -> Replayed | None:
-    """Another prompt of about the same quality, or one that is worse by an amount ``between``.
+    """Simulates another prompt of about the same quality, or one that is worse by an amount ``between``.
 
-    ``slice_drop``: on top of it, so many of the adversarial cases fail for good that their mean falls by this.
+    ``slice_drop``: in addition, adversarial cases fail for good until their mean falls by this.
     """
     key = (recording.name, *between)
     if key not in PAIRS:
@@ -218,7 +218,7 @@ CASES = (
 
 
 def run(job: tuple[Recording, Case, int, int]) -> tuple[str, str, int, Counter, float]:
-    """What became of the pull requests of one cell: by status, and the calls."""
+    """Returns the results of the pull requests of one cell: by status, and the calls."""
     recording, case, n, pulls = job
     found: Counter = Counter()
     calls = 0.0
@@ -239,7 +239,7 @@ def _played(world: Replayed, case: Case, name: str) -> tuple[str, Tally]:
 
 
 def interval(hits: int, of: int) -> str:
-    """A share in percent with Wilson's 95% interval."""
+    """Returns a share in percent with Wilson's 95% interval."""
     if not of:
         return "-"
     z, share = 1.96, hits / of
@@ -252,7 +252,7 @@ HEADS = ("pull request", "n", "of", "blocked", "needs review", "too few cases", 
 
 
 def table(results: list[tuple[str, str, int, Counter, float]], *, by_set: bool) -> str:
-    """Blocked, needs review, too few cases and approved, in percent; calls by case and arm."""
+    """Returns a table of blocked, needs review, too few cases and approved in percent, and calls by case and arm."""
     heads = ("set", *HEADS) if by_set else HEADS
     lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
     sets = dict.fromkeys(result[0] for result in results) if by_set else [""]

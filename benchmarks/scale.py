@@ -78,11 +78,11 @@ class AtOnce:
         )
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Does nothing."""
 
 
 async def one_size(size: int, folder: Path) -> dict[str, float]:
-    """What ``size`` cases take, beyond what a few take."""
+    """Measures the memory and time of ``size`` cases, beyond those of a few."""
     await measured(WARM_UP, folder / "warm.db")
     before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     started, cpu = time.perf_counter(), time.process_time()

@@ -31,7 +31,7 @@ INSIDE_GIT = 0.4
 
 
 def inside_git(group: int) -> bool:
-    """Whether a git of this process group runs."""
+    """Returns whether a git of this process group runs."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
             text = (process / "stat").read_text()
@@ -80,7 +80,8 @@ def kills(number: int, seed: int) -> dict[str, object]:
 
 
 def outcome(made: Lab, sha: str, patience_s: float) -> str:
-    """What came of a head: a verdict, or what an operator is told. Raises AssertionError where it is neither."""
+    """Returns the result of a head: a verdict, or instructions for an operator. Raises AssertionError for anything
+    else."""
     bot = made.start()
     end = time.monotonic() + patience_s
     delivered = False

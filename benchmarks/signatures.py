@@ -21,23 +21,23 @@ from tests.bot.served import SECOND, SECRET, Ledger, app_for
 
 SECRETS = (SECRET, SECOND)
 Forgery = Callable[[random.Random, bytes, bytes], tuple[bytes, bytes | None]]
-"""A body and its good signature in, what is sent instead out; None: no signature at all."""
+"""Takes a body and its valid signature, and returns what is sent instead. ``None``: no signature."""
 
 
 def flip(rng: random.Random, text: bytes) -> bytes:
-    """One bit is another."""
+    """Flips one bit."""
     changed = bytearray(text)
     changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
     return bytes(changed)
 
 
 def cut(rng: random.Random, text: bytes) -> bytes:
-    """The end is missing."""
+    """Cuts off the end."""
     return text[: rng.randrange(len(text))]
 
 
 def swap(rng: random.Random, text: bytes) -> bytes:
-    """Two neighbours changed places."""
+    """Swaps two neighboring bytes."""
     at = rng.randrange(len(text) - 1)
     return text[:at] + text[at + 1 : at + 2] + text[at : at + 1] + text[at + 2 :]
 
@@ -92,7 +92,7 @@ async def attack(count: int, seed: int = 6) -> Counter[tuple[str, int]]:
 
 
 async def ask(app: Callable, body: bytes, given: bytes | None, number: int) -> int:
-    """One request, as an HTTP server hands it on; the status of the answer."""
+    """Sends one request as an HTTP server would, and returns the status."""
     headers = [
         (b"content-type", b"application/json"), (b"x-github-event", b"pull_request"),
         (b"x-github-delivery", b"00000000-%d" % number),
@@ -118,7 +118,7 @@ async def ask(app: Callable, body: bytes, given: bytes | None, number: int) -> i
 
 
 def main() -> None:
-    """The table, and an exit code that says whether one got through."""
+    """Prints the table. Returns an exit code that tells whether a forgery got through."""
     import logging
 
     logging.disable(logging.CRITICAL)

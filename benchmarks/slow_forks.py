@@ -1,10 +1,10 @@
-"""Opens four forks with slow templates, then twenty ordinary pull requests: do these get their verdicts as ever?
+"""Opens four forks with slow templates, then twenty ordinary pull requests: are those as fast as without the forks?
 
     make soak
     python -m benchmarks.slow_forks --pulls 4
 
-First the pull requests alone, then the same number beside the forks. Shown, or the exit code is 1: both the last
-verdict and the median come within twice the time that they take alone.
+Runs the pull requests alone first, then the same number beside the forks. The exit code is 1 unless both the last
+verdict and the median arrive within twice the time that they take alone.
 """
 
 from __future__ import annotations

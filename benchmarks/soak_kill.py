@@ -55,7 +55,7 @@ LABELS = ("billing", "refunds", "technical", "account")
 
 
 def experiment(cases: int, url: str) -> Experiment[Decision]:
-    """Classification; the candidate gets a few percent of the cases wrong that the baseline gets right."""
+    """Returns a classification in which the candidate fails a few percent of the cases that the baseline passes."""
     model = ModelConfig(
         provider="openai", model="fake", base_url=f"{url}/v1", api_key_env="FAKE_KEY", price=Price(input=1, output=4)
     )
@@ -96,7 +96,7 @@ def experiment(cases: int, url: str) -> Experiment[Decision]:
 
 
 async def live(one: Experiment[Decision], path: Path, concurrency: int) -> str:
-    """One life of the process under test; the verdict, if it lives to see it."""
+    """Runs the process under test once. Returns the verdict if it finishes."""
     store, clock = open_store(str(path)), SystemClock()
     caller = Caller()
     access = Access(lambda model: caller.provider(model, {"FAKE_KEY": "k"}), clock, max_concurrency=concurrency)
@@ -106,7 +106,7 @@ async def live(one: Experiment[Decision], path: Path, concurrency: int) -> str:
     await access.aclose()
     await store.aclose()
     decision = asdict(result.decision)
-    del decision["latency"]  # measured anew in every life: advisory, and no part of the verdict
+    del decision["latency"]  # measured anew in every run; advisory, and not part of the verdict
     return json.dumps(decision, default=str, sort_keys=True)
 
 
@@ -172,7 +172,7 @@ def campaign(kills: int, cases: int, concurrency: int, latency_ms: float, seed: 
                     os.kill(child, signal.SIGKILL)
                 _, status = os.waitpid(child, 0)
                 done += os.WIFSIGNALED(status)
-                time.sleep(latency_ms / 1000 + 0.01)  # what was in flight arrives
+                time.sleep(latency_ms / 1000 + 0.01)  # calls in flight arrive
                 now = [digest_of[text] for text in asked(url)]
                 again = [digest for digest in now if digest in known]
                 assert not again, f"{len(again)} calls were made again although they were stored"

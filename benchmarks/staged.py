@@ -37,7 +37,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def blobs(pull_request: str | None = None) -> Mapping[str, bytes]:
-    """The files of the examples, with those of a pull request laid over them."""
+    """Returns the files of the examples, overlaid with those of a pull request."""
     folders = [EXAMPLES] if pull_request is None else [EXAMPLES, EXAMPLES / "pull-requests" / pull_request]
     return {
         str(path.relative_to(folder)): path.read_bytes()
@@ -55,7 +55,7 @@ class Staged:
         self.lineage: LineageConfig = self.config.lineages[lineage]
         assert self.lineage.tests
         self.outcomes: list[Outcome] = []
-        """What the cells of the latest decision gave."""
+        """The results of the cells of the latest decision."""
         self.cases: tuple[TestCase, ...] = read_test_set(self.lineage.tests, blobs()[self.lineage.tests]).cases
         self.prompts: tuple[PromptFile, PromptFile] = (
             read_prompt(self.lineage.prompt, blobs()),
@@ -68,7 +68,7 @@ class Staged:
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """As the configuration of the base describes it; a judge is taken to be calibrated."""
+        """Returns the evaluator of the base's configuration. A judge counts as calibrated."""
         judge = self.config.models[self.lineage.judge.model] if self.lineage.judge else None
         rubric = None
         if self.lineage.rubric:
@@ -76,7 +76,7 @@ class Staged:
         return evaluator_for(self.lineage, self.prompts[0], rubric, judge, cases=self.cases, calibrated=True)
 
     def requests(self, seed: int) -> tuple[list[Request], list[Request]]:
-        """The calls of both arms; the seed is a parameter of them, so every seed is a draw of its own."""
+        """Returns the calls of both arms. The seed is a parameter of each, so every seed is an independent draw."""
         arms = []
         for prompt in self.prompts:
             model = self.config.models[prompt.model or "offline-large"]
@@ -97,7 +97,7 @@ class Staged:
         return arms[0], arms[1]
 
     def decide(self, seed: int, flips: int = 9_999) -> Decision:
-        """The gate's decision where chance falls as ``seed`` says."""
+        """Returns the gate's decision for this ``seed``."""
         self.outcomes = []
         arms = self.requests(seed)
         plan = design(
@@ -114,7 +114,7 @@ class Staged:
         return converse(protocol(plan), lambda batch: asyncio.run(self._observe(arms, batch)))
 
     def drift(self) -> tuple[Reason, ...]:
-        """What the latest decision's answers say about their form."""
+        """Returns the form drift of the latest decision's answers."""
         return form_drift(self.cases, self.outcomes, self.lineage.labels)
 
     async def _observe(self, arms: tuple[list[Request], list[Request]], batch: Batch) -> Observations:
@@ -138,7 +138,7 @@ class Staged:
         )
 
     async def cell(self, request: Request, case: TestCase, repetition: int) -> tuple[list[float], Completion]:
-        """The scores of one answer, and the answer."""
+        """Returns the scores of one answer, and the answer."""
         completion = answer(request, repetition)
         assert isinstance(completion, Completion), completion
 

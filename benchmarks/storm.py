@@ -23,15 +23,15 @@ WORDS = {"approved": "success", "blocked": "failure", "underpowered": "success",
 """The verdict that a prompt asks for, and the conclusion that its check is to have."""
 ROUNDS = 12
 UNIQUE = 0.58
-"""Of all deliveries; the others repeat one that came before."""
+"""Share of unique deliveries. The others repeat an earlier one."""
 LOST_DELIVERIES = 0.01
 LOST_ANSWERS, REFUSED = 0.03, 0.03
-"""Of each try of a write to GitHub, but for asking for a token."""
+"""Share of failing tries of writes to GitHub, other than requests for a token."""
 
 
 @dataclass
 class Storm:
-    """What is to happen, and what did."""
+    """The planned and the actual events."""
 
     github: FakeGitHub
     seed: int
@@ -56,7 +56,7 @@ class Storm:
         self.chaos = random.Random(self.seed + 1)
 
     def fault_for(self, method: str, path: str) -> Fault | None:
-        """What goes wrong with one request."""
+        """Returns the fault of one request."""
         if method not in ("POST", "PATCH", "PUT", "DELETE") or "access_tokens" in path:
             return None
         self.writes["tries"] += 1
@@ -69,10 +69,10 @@ class Storm:
             return Fault(method, path, status=502)
         return None
 
-    # what people do
+    # actions of people
 
     def town(self, app: Any) -> None:
-        """Three repositories; the App is installed on all."""
+        """Builds three repositories with the App installed."""
         for name in ("acme/shop", "acme/desk", "umbrella/lab"):
             repository = self.github.repository(name, mia="maintain", ada="write")
             main = repository.git.commit("main", FILES)
@@ -87,13 +87,13 @@ class Storm:
         return {PROMPT: f"Sort the ticket {self.random.getrandbits(64)}, {word}.\n"}
 
     def note(self, scene: Scene, pull: Any, *, head: bool = True) -> None:
-        """A pull request has a new head or a new base, from now on. Called with GitHub's lock held."""
+        """Records that a pull request has a new head or base from now on. Called with GitHub's lock held."""
         where = (scene.repository.full_name, pull.number)
         self.heads[where] += head
         self.moved[where] = time.monotonic()
 
     def happenings(self, number: int) -> list[tuple[str, dict[str, Any]]]:
-        """What happens on GitHub in one round: its events."""
+        """Returns the events on GitHub in one round."""
         events: list[tuple[str, dict[str, Any]]] = []
         for _ in range(self.pulls // ROUNDS + (number < self.pulls % ROUNDS)):
             scene = self.random.choice(self.scenes)
@@ -108,7 +108,7 @@ class Storm:
         return events
 
     def moves(self, scene: Scene, pull: Any) -> dict[str, Any]:
-        """Somebody pushes, mostly."""
+        """Changes the state of a pull request, mostly by a push."""
         if pull.state == "closed":
             pull.state = "open"
             return scene.pull_event("reopened", pull)
@@ -124,7 +124,7 @@ class Storm:
         return event
 
     def noise(self) -> tuple[str, dict[str, Any]]:
-        """An event that changes nothing: a late hint, a label, a comment, a push."""
+        """Returns an event that changes nothing: a late hint, a label, a comment, a push."""
         scene = self.random.choice([scene for scene in self.scenes if scene.repository.pulls])
         pull = self.random.choice(list(scene.repository.pulls.values()))
         kind = self.random.choice(["synchronize", "labeled", "edited", "comment", "push"])
@@ -141,7 +141,7 @@ class Storm:
     # deliveries
 
     def script(self, number: int) -> list[Delivery]:
-        """The deliveries of one round: unique ones, and duplicates of any that came before, shuffled."""
+        """Returns the deliveries of one round: unique ones, and duplicates of earlier ones, shuffled."""
         total = self.deliveries // ROUNDS + (number < self.deliveries % ROUNDS)
         events = self.happenings(number)
         unique = max(len(events), int(total * UNIQUE))
@@ -181,7 +181,7 @@ class Storm:
         self.statuses[delivery.status_code] += 1
 
     def blow(self) -> None:
-        """All rounds, at the rate."""
+        """Plays all rounds at the given rate."""
         with ThreadPoolExecutor(16) as senders:
             start, count = time.monotonic(), 0
             for number in range(ROUNDS):
@@ -198,7 +198,7 @@ class Storm:
 
 
 def _remembered(find: Any) -> Any:
-    """What can't change is asked of git once: commits, and the two branches that nobody pushes to."""
+    """Caches what can't change in git: commits, and the two branches that get no push."""
     known: dict[str, str] = {}
 
     def remembered(name: str) -> str | None:

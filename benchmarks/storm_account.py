@@ -3,7 +3,7 @@
 A verdict belongs to a commit, and every check and comment of ours names its own. What must not be is one that is
 written as the newest word on a pull request that has moved on. Reading and writing aren't one act at GitHub, so a push
 can come in between: such a verdict is counted here, with how long after the push it was written and how long it stood
-until we took it back: the check of that run turned into «cancelled, superseded», the comment into what is newest. A
+until we took it back: the check of that run turned into “cancelled, superseded”, the comment into what is newest. A
 comment that was never taken back is wrong. A check of a superseded head that wasn't (its worker was killed in that very
 moment) stands on its own commit, where nobody merges from. A check's run names head and base; a comment names its head.
 """
@@ -29,7 +29,7 @@ RUNNING = "Prompt Verdict: running"
 
 @dataclass
 class Late:
-    """A verdict that was written on what the pull request had moved on from."""
+    """A verdict that was written after the pull request had moved on."""
 
     after_s: float
     """Since the push."""
@@ -40,7 +40,7 @@ class Late:
 
 @dataclass
 class Account:
-    """Watches every write of ours, and looks at what stands in the end."""
+    """Watches all of our writes, and inspects the final state."""
 
     storm: Storm
     verdicts: int = 0
@@ -49,11 +49,11 @@ class Account:
     """Late ones that weren't taken back yet, by the check or comment."""
 
     def watch(self) -> None:
-        """From now on."""
+        """Starts watching."""
         github = self.storm.github
         answer = github.answer
 
-        def noted(request: Any) -> Any:  # with GitHub's lock held: nobody pushes meanwhile
+        def noted(request: Any) -> Any:  # with GitHub's lock held, so nothing is pushed meanwhile
             reply = answer(request)
             if request.method in ("POST", "PATCH") and reply.status < 300 and isinstance(reply.body, dict):
                 self._note(request.path, request.json_or_none() or {}, reply.body)
@@ -78,7 +78,7 @@ class Account:
             self.verdicts += verdict
 
     def _wrote(self, scene: Scene, pull: Any, what: tuple[str, str], holds: bool) -> None:
-        """Something was written on a check or a comment; whether it may stand there."""
+        """Checks whether a write on a check or a comment was allowed."""
         now = time.monotonic()
         before = self._standing.pop(what, None)
         if before is not None:
@@ -89,7 +89,7 @@ class Account:
             self._standing[what] = late
 
     def superseded(self) -> dict[str, Any]:
-        """Verdicts on what a pull request had moved on from."""
+        """Returns verdicts on superseded states of pull requests."""
         back = [late.back_at - late.at for late in self.late if late.back_at is not None]
         return {
             "verdicts written": self.verdicts,
@@ -101,7 +101,7 @@ class Account:
         }
 
     def wrong(self) -> list[str]:
-        """Everything that is not as it should be."""
+        """Returns everything that is wrong in the final state."""
         found = []
         for scene, pull in self.storm.open_pulls():
             name = f"{scene.repository.full_name}#{pull.number}"
@@ -140,7 +140,7 @@ def _word(scene: Scene, head: str) -> str:
 
 
 def paid_twice(outcomes: str) -> tuple[int, int]:
-    """Stored calls, and how many of them were paid again after they were stored."""
+    """Returns the number of stored calls, and of those paid again after they were stored."""
     count = "SELECT count(*) AS n FROM {} GROUP BY request_digest, repetition"
     if outcomes.startswith("postgresql"):
         import psycopg

@@ -69,8 +69,11 @@ def worker(variables: dict[str, str], working: Any) -> None:
 
 @dataclass
 class Workers:
-    """Who works, and who dies. A worker that has begun to work is killed within ``life_s`` seconds; ``new_slot`` of the
-    killed never come back under their name: another must take over what they left."""
+    """The workers, some of which are killed.
+
+    A worker that has begun to work is killed within ``life_s`` seconds. ``new_slot`` of the killed ones never restart
+    under their name, so others must take over their runs.
+    """
 
     folder: Path
     variables: dict[str, str]
@@ -87,7 +90,7 @@ class Workers:
 
     @contextlib.contextmanager
     def listening(self, at: socket.socket) -> Iterator[None]:
-        """The web process, which nobody kills."""
+        """Returns the web process, which is never killed."""
         server = self.context.Process(target=web, args=(self.variables, at), daemon=True)
         server.start()
         at.close()

@@ -38,7 +38,7 @@ CAMPAIGNS = (  # permitted a second, share refused at random, cases, latency
 
 
 async def campaign(rate: float | None, refused: float, cases: int, latency_s: float, folder: Path) -> str:
-    """One row of the table."""
+    """Measures one row of the table."""
     async with FakeLlm(latency_s=latency_s, rate=rate, refused=refused, retry_after="1") as fake:
         fake.keep_heads = False
         one = experiment(cases, fake.url)

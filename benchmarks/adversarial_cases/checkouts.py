@@ -1,4 +1,4 @@
-"""Git is told to write something else into a checkout than what was measured."""
+"""Git attributes that make git write other content into a checkout than what was measured."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ OBJECTS = ("chatty", "fenced", "listed", "nested", "more", "text", "twice")
 
 
 def extraction(form: str) -> Attack:
-    """An extraction whose bare JSON gets another form."""
+    """Returns an extraction whose bare JSON gets another form."""
     base = {
         "promptverdict.yaml": config(INVOICES),
         "prompts/invoice.md": EXTRACT.format("object"),

@@ -15,7 +15,7 @@ LINES = "".join(f"Rule {number} is to be kept.\n" for number in range(12))
 
 
 def commit(repository: Repository, branch: str, parents: list[str], files: Files, minute: int) -> str:
-    """A commit with any parents and any date: the tree of the first one, with ``files`` over it."""
+    """Makes a commit with any parents and date: the tree of the first parent, overlaid with ``files``."""
     tree = repository.git("rev-parse", repository.commit(files, branch="scratch", parent=parents[0]) + "^{tree}")
     date = f"{BORN + 60 * minute} +0000"
     who = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@example.com", "GIT_AUTHOR_DATE": date}
@@ -30,12 +30,12 @@ def commit(repository: Repository, branch: str, parents: list[str], files: Files
 
 
 def tip(repository: Repository, branch: str = "main") -> str:
-    """Where a branch is."""
+    """Returns the tip of a branch."""
     return repository.git("rev-parse", branch)
 
 
 def criss_cross(minute: int) -> Callable[[Repository], None]:
-    """Main holds a fix; a side branch from before it is merged both ways, and the head keeps the broken prompt."""
+    """Builds a criss-cross merge: main has a fix, and the head keeps the broken prompt."""
 
     def build(repository: Repository) -> None:
         start = tip(repository)
@@ -48,7 +48,7 @@ def criss_cross(minute: int) -> Callable[[Repository], None]:
 
 
 def evil_merge(repository: Repository) -> None:
-    """Only the merge commit changes the prompt."""
+    """Builds a history in which only the merge commit changes the prompt."""
     start = tip(repository)
     side = commit(repository, "head", [start], {"notes.txt": "1"}, 10)
     main = commit(repository, "main", [start], {"other.txt": "1"}, 11)
@@ -56,25 +56,25 @@ def evil_merge(repository: Repository) -> None:
 
 
 def octopus(repository: Repository) -> None:
-    """A merge of three."""
+    """Builds a merge of three branches."""
     start = tip(repository)
     sides = [commit(repository, name, [start], {f"{name}.txt": "1"}, 10) for name in ("one", "two")]
     commit(repository, "head", [start, *sides], {"one.txt": "1", "two.txt": "1", PROMPT: BROKEN}, 20)
 
 
 def unrelated(repository: Repository) -> None:
-    """No commit in common."""
+    """Builds branches without a common commit."""
     repository.commit({PROMPT: BROKEN}, branch="head", orphan=True)
 
 
 def reverted(repository: Repository) -> None:
-    """Main fixed the prompt; the head takes the fix back."""
+    """Builds a head that reverts main's fix of the prompt."""
     fixed = commit(repository, "main", [tip(repository)], {PROMPT: FIXED}, 10)
     commit(repository, "head", [fixed], {PROMPT: BROKEN}, 20)
 
 
 def both_sides(old: Files, ours: Files, theirs: Files) -> Callable[[Repository], None]:
-    """Main and the head each change something of ``old``."""
+    """Builds a history in which main and the head both change ``old``."""
 
     def build(repository: Repository) -> None:
         start = commit(repository, "main", [tip(repository)], old, 5)

@@ -1,4 +1,4 @@
-"""A judge that doesn't gate, that is talked to by what it grades, or that the pull request itself exchanges."""
+"""Judges that don't gate, that follow text in an answer, or that the pull request replaces."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LETTERS = rows(*({"id": f"c{n}", "inputs": {"name": f"Ann {n}"}, "slices": ["typ
 
 
 def labels(turned: bool = False) -> str:
-    """What people make of letters of 40 lengths; ``turned``: the opposite of what the judge does."""
+    """Returns people's grades of letters of 40 lengths. ``turned``: the opposite of the judge's."""
     made = []
     for number in range(40):
         words = 10 + 8 * number
@@ -41,7 +41,7 @@ def labels(turned: bool = False) -> str:
 
 
 def letters(judge: str, more: str = "", people: str | None = None) -> Files:
-    """The project of a lineage of letters."""
+    """Returns the project of a lineage of letters."""
     graded = {} if people is None else {"labels.jsonl": people}
     own = {
         "promptverdict.yaml": CONFIG + judge + more,
@@ -53,7 +53,7 @@ def letters(judge: str, more: str = "", people: str | None = None) -> Files:
 
 
 def check(name: str, rule: str) -> str:
-    """A check beside the judge."""
+    """Returns a project with a check in addition to the judge."""
     return f"    checks: [{{name: {name}, {rule}}}]\n"
 
 

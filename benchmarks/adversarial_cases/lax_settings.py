@@ -1,4 +1,4 @@
-"""The pull request loosens what it is judged by: policy, test cases, labels, budget."""
+"""Pull requests that loosen their own gate: policy, test cases, labels, budget."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORSE = {PROMPT: BAD + TICKET}
 
 
 def gate(name: str, setting: str, old: str = "") -> Attack:
-    """The gate's configuration changes and the prompt breaks."""
+    """Returns a change of the gate's configuration together with a broken prompt."""
     return Attack(
         name, {CONFIG: config(more=f"gate: {{{setting}}}\n"), **WORSE}, {CONFIG: config(more=old)} if old else {}
     )

@@ -10,7 +10,7 @@ KIND = "inputs that never reach the request"
 
 
 def lost(name: str, old: str, new: str | None = None, path: str = PROMPT) -> Attack:
-    """The prompt says ``old`` where the ticket should stand, and in the head ``new``, or the same with another text."""
+    """Replaces the ticket in the prompt by ``old``, and in the head by ``new`` or the same with another text."""
     base = {"promptverdict.yaml": config(TRIAGE.replace(PROMPT, path)), PROMPT: None, path: GOOD + old}
     return Attack(name, {path: f"Please. {GOOD}{old if new is None else new}"}, base)
 

@@ -1,13 +1,13 @@
 """A local model that takes a few lines of a prompt literally, so that a case says what its answers are.
 
-It answers with the word behind the last «about» of what the user says: the truth, if the input reached it. These lines
+It answers with the word behind the last “about” of what the user says: the truth, if the input reached it. These lines
 change that, wherever they stand in the messages:
 
-    when <text>: <answer>      answers so if the user's message holds the text; «everything» always
-    form: <form>               wraps the answer (``FORMS``; also «spaced» and «tool»)
+    when <text>: <answer>      answers so if the user's message holds the text; “everything” always
+    form: <form>               wraps the answer (``FORMS``; also “spaced” and “tool”)
     words: <n>                 answers with so many words
 
-A request with a key that the project's own prompts don't send (tools, a stop word, a cache mark) gets «billing» always:
+A request with a key that the project's own prompts don't send (tools, a stop word, a cache mark) gets “billing” always:
 what is sent and differs must show.
 
 As a judge (a request with a JSON schema) it grades brevity by words, and does what a graded text tells it.
@@ -41,11 +41,11 @@ FORMS = {
 }
 PLAIN = {"model", "messages", "max_tokens", "max_completion_tokens", "temperature", "seed", "stream"}
 GRADES = ((5, 90), (4, 120), (3, 160), (2, 220))
-"""A grade and the most words of an answer that gets it."""
+"""A grade, and the most words of an answer with it."""
 
 
 def answer(messages: list[dict[str, Any]]) -> str:
-    """What the model says to these messages."""
+    """Returns the model's answer to these messages."""
     texts = [content if isinstance(content := message["content"], str) else json.dumps(content) for message in messages]
     everything, user = "\n".join(texts), texts[-1]
     said = (re.findall(r"about (\w+)", user) or ["billing"])[-1]
@@ -60,7 +60,7 @@ def answer(messages: list[dict[str, Any]]) -> str:
 
 
 def grades(messages: list[dict[str, Any]], schema: dict[str, Any]) -> str:
-    """A judge's reply: every dimension of the schema, graded by the words of the graded text."""
+    """Returns a judge's reply: every dimension of the schema, graded by the number of words."""
     parts = re.findall(r"<([a-z_]+)-([0-9a-f]{16})>\n(.*?)\n</\1-\2>", messages[-1]["content"], re.DOTALL)
     graded = next((text for name, _, text in parts if name in ("output", "answer")), parts[-1][2] if parts else "")
     told = re.search(r"grade of this answer is (\d)", graded)
@@ -69,7 +69,7 @@ def grades(messages: list[dict[str, Any]], schema: dict[str, Any]) -> str:
 
 
 def reply(body: dict[str, Any]) -> dict[str, Any]:
-    """One Chat Completions response."""
+    """Returns one Chat Completions response."""
     schema = (body.get("response_format") or {}).get("json_schema", {}).get("schema")
     text = answer(body["messages"]) if schema is None else grades(body["messages"], schema)
     if schema is None and (body.keys() - PLAIN or any(one.keys() - {"role", "content"} for one in body["messages"])):
@@ -102,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(given)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the base class
-        """Nothing is logged."""
+        """Logs nothing."""
 
 
 class Model:

@@ -30,7 +30,7 @@ def quoted(form: str, count: int = 120) -> str:
 
 
 def lookup(template: str) -> str:
-    """A template that answers the cases of the test set by name."""
+    """Returns a template that answers the cases of the test set by name."""
     table = {str(case["inputs"]["ticket"]): case["expected"] for case in EVERY}  # type: ignore[index]
     return template.replace("TABLE", json.dumps(table))
 
@@ -44,7 +44,7 @@ LENGTHS = {str(case["inputs"]["ticket"])[9:12]: case["expected"] for case in EVE
 
 
 def turns(examples: list[dict[str, object]]) -> str:
-    """A chat file with the cases as earlier turns."""
+    """Returns a chat file with the cases as earlier turns."""
     messages = [{"role": "system", "content": GOOD}]
     for case in examples:
         messages.append({"role": "user", "content": str(case["inputs"]["ticket"])})  # type: ignore[index]

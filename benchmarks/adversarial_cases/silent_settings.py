@@ -1,4 +1,4 @@
-"""Configured, and never applied: what was meant to hold was not checked."""
+"""Settings that are configured and never applied, so the intended check doesn't run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TESTS = rows(
 
 
 def extraction(name: str, rules: str, form: str = "object") -> Attack:
-    """A lineage of invoices with these rules, and a change that they should see."""
+    """Returns a lineage of invoices with these rules, and a change that they should detect."""
     lineage = f"  invoices:\n    use_case: extraction\n    prompt: {PATH}\n    tests: {CASES}\n{rules}"
     base: Files = {"promptverdict.yaml": config(lineage), PATH: OLD, CASES: TESTS}
     wrong = "when everything: 0\n" if form == "object" else ""
@@ -24,7 +24,7 @@ def extraction(name: str, rules: str, form: str = "object") -> Attack:
 
 
 def inline(name: str, evaluators: str, prompt: str = "about {{q}}") -> Attack:
-    """Inline test data of a .prompt.yml with evaluators."""
+    """Returns a .prompt.yml with inline test data and evaluators."""
     data = "testData:\n" + "".join(f"  - {{q: word{n}, expected: word{n}}}\n" for n in range(40))
     text = f"messages: [{{role: user, content: '{prompt}'}}]\nmodel: house\n{data}evaluators:\n{evaluators}"
     broken = text.replace(prompt, f"when everything: wrong\\n{prompt}".replace("\\n", "\n\n        "))

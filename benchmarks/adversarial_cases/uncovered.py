@@ -19,7 +19,7 @@ KIND = "uncovered files"
 
 
 def uncovered(name: str, path: str, old: str, new: str) -> Attack:
-    """A passing verdict is right if it names the file."""
+    """Returns a case that may pass if the verdict names the file."""
     return Attack(name, {path: new}, {path: old}, acceptable=HELD | PASSES, names=path)
 
 

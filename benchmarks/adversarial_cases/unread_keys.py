@@ -1,4 +1,4 @@
-"""A key changes that the reader of the format doesn't read: what it does to the answers was not measured."""
+"""Changes of a key that the format's reader ignores. Its effect on the answers was not measured."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ YAML = f"messages:\n  - {{role: system, content: {json.dumps(GOOD)}}}\n  - {{rol
 
 
 def of(path: str, old: str, new: str, name: str) -> Attack:
-    """The lineage's prompt at ``path`` gets a key."""
+    """Adds a key to the lineage's prompt at ``path``."""
     return Attack(
         name, {path: new}, {"promptverdict.yaml": config(TRIAGE.replace(PROMPT, path)), PROMPT: None, path: old}
     )
 
 
 def github(name: str, more: str) -> Attack:
-    """A ``.prompt.yml`` with more at its end."""
+    """Returns a ``.prompt.yml`` with more at its end."""
     return of("p.prompt.yml", YAML, YAML + more, name)
 
 
 def matter(name: str, more: str) -> Attack:
-    """Front matter with another line."""
+    """Returns front matter with another line."""
     body = f"model: house\n---\n{GOOD}{{{{ ticket }}}}\n"
     return of("p.md", f"---\n{body}", f"---\n{more}\n{body}", name)
 
 
 def message(said: str, /, **more: object) -> Attack:
-    """A chat file whose first message gets keys."""
+    """Returns a chat file with more keys in its first message."""
     first = {"role": "system", "content": GOOD}
     user = {"role": "user", "content": "{{ ticket }}"}
     return of("p.json", json.dumps([first, user]), json.dumps([first | more, user]), said)

@@ -11,14 +11,14 @@ KIND = "unreadable on both sides"
 
 
 def moved(path: str, old: Content, new: Content, name: str, **more: Content) -> Attack:
-    """The lineage's prompt lies at ``path`` and can't be read, before and after."""
+    """Puts the lineage's prompt at ``path``, where it can't be read, before and after."""
     here = config(TRIAGE.replace(PROMPT, path))
     base: Files = {"promptverdict.yaml": here, PROMPT: None, path: old, **more}
     return Attack(name, {path: new}, base)
 
 
 def chat(role: str, content: object) -> str:
-    """A chat file with one system-like message of any role and content."""
+    """Returns a chat file with one system-like message of any role and content."""
     return json.dumps([{"role": role, "content": content}, {"role": "user", "content": "{{ ticket }}"}])
 
 

@@ -9,12 +9,12 @@ ALL = GOOD + TICKET
 
 
 def vip(body: str, otherwise: str = "") -> str:
-    """A branch for an input that no case has."""
+    """Adds a branch for an input that no case has."""
     return f"{{% if vip is defined %}}{body}{{% else %}}{otherwise}{{% endif %}}"
 
 
 def only(count: int, body: str) -> str:
-    """The prompt with another text for the first ``count`` customers."""
+    """Returns the prompt with another text for the first ``count`` customers."""
     named = ", ".join(f"'Customer {number} '" for number in range(count))
     loop = f"{{% for name in [{named}] %}}{{% if name in ticket %}}{body}{{% endif %}}{{% endfor %}}"
     return f"{loop}{ALL}"

@@ -15,7 +15,7 @@ WEAK = ACTION + "      with: {mode: inform}\n"
 
 
 def edited(name: str, old: str, new: str | None, path: str = FLOW, **more: str) -> Attack:
-    """The file at ``path`` goes from ``old`` to ``new``; ``more`` lies there before."""
+    """Changes the file at ``path`` from ``old`` to ``new``. The base also has ``more``."""
     return Attack(name, {path: new}, {path: old, **more})
 
 

@@ -16,7 +16,7 @@ def body(system, text):
 
 
 async def open_asker():
-    """How to ask, and how to close."""
+    """Returns a function that asks, and one that closes the client."""
     if HOW == "aiohttp":
         import aiohttp
 

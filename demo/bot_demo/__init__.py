@@ -1,1 +1,1 @@
-"""The bot at work on a GitHub of our own; runs from a checkout only."""
+"""The bot at work on a fake GitHub. Runs from a checkout only."""

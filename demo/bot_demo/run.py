@@ -1,11 +1,11 @@
 """``make bot-demo``: the bot at work, from a pull request to an answered command, in less than a minute.
 
-``python -m bot`` runs as it would in earnest, on SQLite, with the offline model. Around it stands a GitHub of ours
-over real HTTP (tests/fakes/github): it has a repository with the examples, sends signed webhooks, takes comments and
-check runs. Somebody opens a pull request that raises the average and breaks the adversarial cases; a maintainer asks
-why, and then accepts it for a reason.
+``python -m bot`` runs as in production, on SQLite, with the offline model. It talks to a fake GitHub over real HTTP
+(tests/fakes/github), which has a repository with the examples, sends signed webhooks, and receives comments and check
+runs. A pull request raises the average and breaks the adversarial cases. A maintainer asks why, and then approves it
+with a reason.
 
-Exit code 0 only if the comment, the check, the answers and the acceptance were all there, and doctor is content.
+The exit code is 0 only if the comment, the check, the answers and the approval all appear, and doctor finds no problem.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Missing(Exception):  # noqa: N818 - named after what it says
-    """Something that the demo shows didn't come."""
+    """An expected step of the demo did not happen."""
 
 
 def main() -> int:
-    """Plays the story; 0 when all of it happened."""
+    """Plays the story. Returns 0 if all of it happened."""
     parser = argparse.ArgumentParser(prog="python -m demo.bot_demo", description=__doc__)
     parser.add_argument("--short", action="store_true", help="only the headlines")
     short = parser.parse_args().short
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 class Stage:
-    """The repository, the App that is installed on it, and the bot's process."""
+    """The repository, its App, and the bot's process."""
 
     def __init__(self, github: FakeGitHub, folder: Path) -> None:
         self.github, self.folder = github, folder
@@ -82,7 +82,7 @@ class Stage:
         self.repository.required_checks["main"] = rule["parameters"]["required_status_checks"]
 
     def open_pull_request(self) -> Pull:
-        """Ada's pull request; GitHub tells the bot."""
+        """Opens Ada's pull request. GitHub notifies the bot."""
         changed = {path: data for path, data in blobs(PULL_REQUEST).items() if blobs().get(path) != data}
         pull, event = self.scene.open_pull(changed, author="ada", branch="triage/trust-the-customer")
         pull.title = TITLE
@@ -90,14 +90,14 @@ class Stage:
         return pull
 
     def comment(self, pull: Pull, by: str, text: str) -> int:
-        """Somebody writes below the pull request; the comment's id."""
+        """Posts a comment on the pull request and returns its id."""
         event = self.scene.comment(pull.number, by, text)
         self.github.webhooks.emit("issue_comment", event)
         number: int = event["comment"]["id"]
         return number
 
     def check(self, pull: Pull) -> dict[str, Any] | None:
-        """The newest check run of the head that has ended."""
+        """Returns the newest completed check run of the head."""
         ended = [
             check
             for check in self.repository.check_runs
@@ -106,13 +106,13 @@ class Stage:
         return ended[-1] if ended else None
 
     def ours(self, start: str) -> str | None:
-        """Our comment whose first line starts so."""
+        """Returns our comment whose first line starts with ``start``."""
         bodies = [c["body"] for c in self.repository.comments if c["author"] == self.app.login]
         return next((body for body in bodies if body.startswith(start)), None)
 
     @contextmanager
     def bot(self) -> Iterator[None]:
-        """``python -m bot`` until the end of the block; then it is asked to stop."""
+        """Runs ``python -m bot`` until the end of the block, then asks it to stop."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -145,7 +145,7 @@ class Stage:
                 process.wait()
 
     def doctor(self) -> tuple[int, str]:
-        """``promptverdict doctor`` on this installation: its exit code and what it says."""
+        """Runs ``promptverdict doctor`` on this installation. Returns its exit code and output."""
         command = [sys.executable, "-m", "bot", "doctor"]
         done = subprocess.run(
             command, cwd=ROOT, env=self.variables, capture_output=True, text=True, timeout=PATIENCE_S, check=False
@@ -160,12 +160,12 @@ class Stage:
 
 
 def play(stage: Stage, *, short: bool) -> None:
-    """The story. Raises Missing."""
-    say("A GitHub of our own, a repository with the examples, the offline model: no key, no network.")
+    """Plays the story. Raises Missing."""
+    say("A fake GitHub, a repository with the examples, the offline model. No key, no network.")
     with stage.bot():
         say("The bot runs: python -m bot, one process, SQLite.\n")
         pull = stage.open_pull_request()
-        say(f"ada opens #{pull.number} «{TITLE}» ({pull.head_sha[:7]}), and GitHub tells the bot.")
+        say(f"ada opens #{pull.number} “{TITLE}” ({pull.head_sha[:7]}), and GitHub notifies the bot.")
         check = until("the check's verdict", lambda: stage.check(pull))
         show_check(check, short=short)
         expect(check["conclusion"] == "failure", f"the check is {check['conclusion']}, and should have failed")
@@ -177,9 +177,9 @@ def play(stage: Stage, *, short: bool) -> None:
         say(f"\nmia asks: /verdict explain {case}")
         answer = until("the answer", lambda: stage.ours(f"<!-- prompt-verdict-answer {asked} "))
         expect(any(r["comment"] == asked and r["content"] == "eyes" for r in stage.repository.reactions), "no 👀")
-        show("prompt-verdict[bot] puts 👀 on it and answers", answer, 1 if short else ANSWER_LINES)
+        show("prompt-verdict[bot] reacts with 👀 and answers", answer, 1 if short else ANSWER_LINES)
 
-        time.sleep(1.1)  # GitHub's clock has whole seconds, and only what was shown before can be accepted
+        time.sleep(1.1)  # GitHub's clock has whole seconds, and only a verdict shown before can be approved
         reason = "support checks these tickets by hand until Friday"
         asked = stage.comment(pull, "mia", f"/verdict approve {reason}")
         say(f"\nmia accepts it: /verdict approve {reason}")
@@ -197,17 +197,17 @@ def play(stage: Stage, *, short: bool) -> None:
 
 
 def finished(body: str | None) -> str | None:
-    """The comment, once it holds the verdict."""
+    """Returns the comment, once it has the verdict."""
     return body if body is not None and "running" not in body.split("\n", 2)[1] else None
 
 
 def passed(check: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The check, once it lets the pull request through."""
+    """Returns the check, once it passes."""
     return check if check is not None and check["conclusion"] == "success" else None
 
 
 def worst_case(comment: str) -> str:
-    """A case that the comment names."""
+    """Returns a case that the comment names."""
     found = re.search(r"\b[a-z]+(?:-[a-z0-9]+)*-[0-9]{2,4}\b", plain(comment))
     if found is None:
         raise Missing("the comment names no case")
@@ -215,7 +215,7 @@ def worst_case(comment: str) -> str:
 
 
 def until(what: str, look: Callable[[], Found | None]) -> Found:
-    """What ``look`` finds in the end. Raises Missing."""
+    """Returns the first result of ``look``. Raises Missing."""
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         found = look()
@@ -226,7 +226,7 @@ def until(what: str, look: Callable[[], Found | None]) -> Found:
 
 
 def ready(port: int) -> bool:
-    """Whether the bot says so itself."""
+    """Returns whether the bot reports that it is ready."""
     try:
         with DIRECT.open(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
             return answer.status == 200
@@ -241,7 +241,7 @@ def expect(true: bool, otherwise: str) -> None:
 
 
 def show_check(check: dict[str, Any], *, short: bool) -> None:
-    """A check run, as the pull request shows it."""
+    """Prints a check run as the pull request shows it."""
     sign = {"success": "✔", "failure": "✘"}.get(check["conclusion"], "●")
     buttons = ", ".join(f"[{action['label']}]" for action in check.get("actions", []))
     output = check["output"]
@@ -253,7 +253,7 @@ def show_check(check: dict[str, Any], *, short: bool) -> None:
 
 
 def show(who: str, markdown: str, most: int) -> None:
-    """Markdown as a person would read it, the first lines."""
+    """Prints the first lines of Markdown as plain text."""
     lines = [line for line in plain(markdown).splitlines() if line.strip()]
     width = min(118, shutil.get_terminal_size((118, 24)).columns - 2)
     say(f"\n  ── {who} " + "─" * max(0, width - len(who) - 6))
@@ -264,7 +264,7 @@ def show(who: str, markdown: str, most: int) -> None:
 
 
 def plain(markdown: str) -> str:
-    """Without what only a browser needs."""
+    """Returns Markdown without the parts for browsers."""
     text = re.sub(r"<!--.*?-->", "", markdown, flags=re.DOTALL)
     text = re.sub(r"</?(?:details|summary|p|table|tr|ul|li|pre|div)\b[^>]*>", "\n", text)
     text = re.sub(r"</t[hd]>", " ", re.sub(r"<br ?/?>", " / ", text))
@@ -276,11 +276,11 @@ def plain(markdown: str) -> str:
 
 
 def log_of(folder: Path) -> str:
-    """The end of the bot's log."""
+    """Returns the end of the bot's log."""
     return "\n".join((folder / "bot.log").read_text(errors="replace").splitlines()[-30:])
 
 
 def say(text: str) -> None:
-    """A line on the terminal, now."""
+    """Prints a line at once."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()

@@ -1,11 +1,11 @@
-"""A real model, real tokens and real flips, without a key: three pull requests of one prompt get their verdicts.
+"""A demo with a real local model, without a key: three pull requests of one prompt get their verdicts.
 
-SmolLM2-135M-Instruct (Apache-2.0) sorts 60 support tickets on this machine. It is small enough for two cores and
-errs often. The three edits:
+SmolLM2-135M-Instruct (Apache-2.0) sorts 60 support tickets on this machine. It is small enough for two cores and errs
+often. The three edits:
 
-* one that changes no answer: it allows two tokens more;
-* a rewording;
-* a broken prompt: the examples are gone.
+- one that changes no answer: it allows two more tokens
+- a rewording
+- a broken prompt without examples
 """
 
 from __future__ import annotations
@@ -86,11 +86,11 @@ class Edit:
     story: str
     prompt: str
     expected: tuple[int, ...]
-    """Exit codes of ``check`` that the demo is content with."""
+    """Expected exit codes of ``check``."""
 
 
 def prompt(instruction: str = INSTRUCTION, *, examples: bool = True, tokens: int = 6) -> str:
-    """A ``.prompt.yml`` with the examples as turns of the conversation."""
+    """Returns a ``.prompt.yml`` with the examples as turns of the conversation."""
     turns = [
         {"role": role, "content": text}
         for example in (EXAMPLES if examples else ())
@@ -104,14 +104,14 @@ def prompt(instruction: str = INSTRUCTION, *, examples: bool = True, tokens: int
 
 REWORDED = "You sort support tickets. Say one word only: billing, delivery or password."
 EDITS = (
-    Edit("longer", "allows two tokens more, which changes no answer", prompt(tokens=8), (0,)),
+    Edit("longer", "allows two more tokens, which changes no answer", prompt(tokens=8), (0,)),
     Edit("reworded", "rewords the instruction", prompt(REWORDED), (0, 4, 5)),
     Edit("broken", "removes the examples", prompt(examples=False), (1,)),
 )
 
 
 def cases(of_label: int = 20) -> str:
-    """So many tickets of each label, 20 at most, as JSON Lines."""
+    """Returns this many tickets of each label, 20 at most, as JSON Lines."""
     rows = [
         {"id": f"{label}-{number}-{k}", "inputs": {"ticket": f"{text}.{ending}"}, "expected": label}
         for label, texts in TICKETS.items()
@@ -123,7 +123,7 @@ def cases(of_label: int = 20) -> str:
 
 
 def build(folder: Path, url: str, of_label: int) -> None:
-    """A repository with ``main`` and a branch for each edit."""
+    """Builds a repository with ``main`` and a branch for each edit."""
 
     def git(*command: str) -> None:
         identity = ("-c", "user.name=Ada Example", "-c", "user.email=ada@tidewell.example")
@@ -145,7 +145,7 @@ def build(folder: Path, url: str, of_label: int) -> None:
 
 @contextmanager
 def served(python: Path) -> Iterator[str]:
-    """The address of the model's server, which ends with the block."""
+    """Serves the model until the end of the block, and yields its address."""
     command = [str(python), "-I", str(Path(__file__).parent / "serve.py")]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -168,20 +168,20 @@ def served(python: Path) -> Iterator[str]:
 
 
 def _drain(server: subprocess.Popen[str]) -> None:
-    """Its log must not fill the pipe."""
+    """Reads the server's log, so that it can't fill the pipe."""
     assert server.stderr is not None
     threading.Thread(target=server.stderr.read, daemon=True).start()
 
 
 def check(folder: Path, edit: Edit) -> int:
-    """Runs ``check`` on a branch and says its exit code. The model costs nothing, so that no question is asked."""
+    """Runs ``check`` on a branch and returns its exit code. The model is free, so there is no question about cost."""
     command = [sys.executable, "-m", "action", "check", "--repo", str(folder), "--base", "main", "--head", edit.branch]
     command += ["--yes", "--store", str(folder / ".git" / "outcomes.sqlite3")]
     return subprocess.run(command, cwd=ROOT, env={**os.environ, "DEMO_KEY": "none"}, check=False).returncode
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 if each edit got a verdict that it deserves."""
+    """Runs the demo. Returns 0 if each edit got an expected verdict."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path("demo-output-llm"), help="folder of the repository")
     parser.add_argument("--environment", type=Path, default=ENVIRONMENT, help="where the model's packages are")
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--tickets", type=int, default=20, metavar="N", help="of each label (default: 20, at most 20)")
     given = parser.parse_args(arguments)
     if given.output.exists():
-        parser.error(f"{given.output} exists: name a new folder")
+        parser.error(f"{given.output} exists; choose a new folder")
     given.output.mkdir(parents=True)
     rows = []
     with served(given.environment / "bin" / "python") as url:

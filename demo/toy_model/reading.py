@@ -1,4 +1,4 @@
-"""How the offline model reads what it is sent: what is instructions, what is input, and what is asked for."""
+"""Splits the offline model's messages into instructions, input and the requested form of the answer."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _HEADED = re.compile(r"^#* ?([A-Z][\wé]*(?: [\wé]+){0,3}):[ \t]*", re.MULTILIN
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A request taken apart."""
+    """The parts of a request."""
 
     instructions: tuple[str, ...]
-    """Texts that tell the model what to do; equal for all cases of one prompt version."""
+    """Instructions, equal for all cases of one prompt version."""
     examples: tuple[tuple[str, str], ...]
     """Earlier (user, assistant) turns."""
     inputs: dict[str, str]
-    """The parts of the input by their tag or heading, lower-cased; ``input`` where there is neither."""
+    """The parts of the input by their tag or heading, in lower case; ``input`` without either."""
     delimited: bool
-    """Whether tags or a fence mark where the input begins and ends."""
+    """Whether tags or a fence delimit the input."""
 
     @property
     def text(self) -> str:
@@ -36,7 +36,7 @@ class Reading:
 
 
 def read(messages: Sequence[Message]) -> Reading:
-    """Takes the messages apart. The last user message holds the input; where it has none, the last message does."""
+    """Splits the messages. The input is in the last user message, or in the last message if that has none."""
     last = max((i for i, m in enumerate(messages) if m.role is Role.USER), default=len(messages) - 1)
     told = [m.content for m in messages[:last] if m.role is Role.SYSTEM]
     turns = [m for m in messages[:last] if m.role is not Role.SYSTEM]
@@ -60,7 +60,7 @@ def _split(content: str, *, alone: bool) -> tuple[tuple[str, ...], dict[str, str
         around = (content[: fenced.start()] + content[fenced.end() :]).strip()
         return ((around,) if around else ()), {"input": fenced[2].strip()}, True
     heads = list(_HEADED.finditer(content))
-    if alone and heads:  # instructions and input in one text: the input stands under the last heading
+    if alone and heads:  # instructions and input in one text: the input is below the last heading
         heads = heads[-1:]
     if not heads:
         return (), {"input": content.strip()}, False
@@ -73,7 +73,7 @@ def _split(content: str, *, alone: bool) -> tuple[tuple[str, ...], dict[str, str
 
 
 def _tagged(content: str) -> tuple[dict[str, str], list[str]]:
-    """The text in each pair of tags, up to the last one that closes it; and what stands around them."""
+    """Returns the text in each pair of tags, up to the last closing one, and the text around them."""
     tagged: dict[str, str] = {}
     rest: list[str] = []
     unclosed: set[str] = set()
@@ -102,17 +102,17 @@ class Thinking(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """What the instructions say about how to answer, whatever the task."""
+    """What the instructions say about the answer, for any task."""
 
     guarded: bool
-    """Instructions inside the input are to be ignored."""
+    """Whether to ignore instructions inside the input."""
     deferring: bool
-    """The input is to be taken at its word."""
+    """Whether to take the input at its word."""
     thinking: Thinking
     terse: bool
-    """Nothing but the answer is wanted."""
+    """Whether only the answer is wanted."""
     keys: tuple[str, ...]
-    """Keys of the JSON object that is asked for."""
+    """Keys of the requested JSON object."""
 
 
 _GUARD = re.compile(
@@ -181,5 +181,5 @@ _META = re.compile(
 
 
 def injections(text: str) -> list[str]:
-    """Sentences of the input that speak to the model instead of about the matter."""
+    """Returns sentences of the input that address the model."""
     return [sentence for sentence in sentences(text) if _META.search(sentence)]

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What tells the two models apart."""
+    """The parameters of a size."""
 
     breadth: int
-    """Words that it knows of each group of its background."""
+    """Known words of each group of its background."""
     kinship: float
-    """How much a word counts that is only related to one in the prompt."""
+    """Weight of a word that is only related to one in the prompt."""
     attention: float
-    """How much of the rules and examples of a prompt it takes in."""
+    """Share of the rules and examples of a prompt that it learns."""
     noise: float
     """Spread of its scores at temperature 1."""
     first_token_s: float

@@ -1,4 +1,4 @@
-"""Words as the offline model sees them: tokens, stems, sentences, and the little it knows beyond the prompt."""
+"""Words for the offline model: tokens, stems, sentences, and its little background knowledge."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 LONGEST = 1000
-"""Characters of a sentence."""
+"""Most characters of a sentence."""
 _TOKEN = re.compile(r"\w{1,6}|[^\w\s]")
 _WORD = re.compile(r"[a-z0-9][a-z0-9'’+#]*")
 _WRAPPED = re.compile(r"(?<![.!?:\s])[ \t]*\n[ \t]*(?=[a-z])")
@@ -48,17 +48,17 @@ BACKGROUND = (
     phone owner invite permission
     """),
 )
-"""Words that belong together in everyday English: all that the model brings along. The smaller one knows the first
-few."""
+"""Groups of related words in everyday English: all background knowledge of the model. The smaller one knows the first
+few of each."""
 
 
 def count_tokens(text: str) -> int:
-    """Tokens of ``text``: pieces of up to six letters, and every sign of punctuation."""
+    """Counts the tokens of ``text``: pieces of up to six letters, and every punctuation mark."""
     return len(_TOKEN.findall(text))
 
 
 def first_tokens(text: str, limit: int) -> str:
-    """``text`` up to its ``limit``-th token."""
+    """Returns ``text`` up to its ``limit``-th token."""
     for number, match in enumerate(_TOKEN.finditer(text), start=1):
         if number == limit:
             return text[: match.end()]
@@ -67,7 +67,7 @@ def first_tokens(text: str, limit: int) -> str:
 
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
-    """The word without its commonest endings, so that «charged» meets «charges»."""
+    """Returns the word without its most common endings, so that "charged" matches "charges"."""
     word = word.replace("’", "'").removesuffix("'s").rstrip("'")
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
@@ -84,20 +84,22 @@ def stem(word: str) -> str:
 
 
 def stems(text: str) -> tuple[str, ...]:
-    """Stems of the words that say something, in order, with repetitions."""
+    """Returns the stems of the content words, in order, with repetitions."""
     return tuple(stem(word) for word in _WORD.findall(text.lower()) if word not in STOP_WORDS and len(word) > 1)
 
 
 def sentences(text: str) -> list[str]:
-    """Sentences of ``text``; a line is one, too, unless it goes on in the next. What is longer than any sentence is
-    taken in pieces, for what is looked for in it takes time by the square of its length."""
+    """Returns the sentences of ``text``. A line is one too, unless it continues in the next.
+
+    Overlong sentences are split, because the searches in them take quadratic time.
+    """
     whole = (part.strip() for part in _SENTENCE.split(_WRAPPED.sub(" ", text)))
     return [part[at : at + LONGEST] for part in whole for at in range(0, len(part), LONGEST)]
 
 
 @lru_cache(maxsize=4)
 def kin(breadth: int) -> Mapping[str, tuple[str, ...]]:
-    """For each stem that the model knows, the others of its group; ``breadth`` words of a group are known."""
+    """Returns, for each known stem, the others of its group. ``breadth`` words of a group are known."""
     known: dict[str, tuple[str, ...]] = {}
     for group in BACKGROUND:
         members = tuple(stem(word) for word in group[:breadth])

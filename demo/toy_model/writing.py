@@ -1,4 +1,4 @@
-"""Writing an e-mail: how long, how warm, how personal and in what layout, as far as the prompt asks for it."""
+"""Writes an e-mail. Length, warmth, personal touch and layout follow the prompt."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from demo.toy_model.reading import Manner, Reading, Thinking, injections
 from demo.toy_model.sizes import Size
 
 TALKATIVE = 190
-"""Words that the model writes if nobody stops it."""
+"""Words that the model writes without a limit."""
 CONCISE = 120
-"""Words that it takes for short."""
+"""Words of a short text."""
 PLAIN_IF_TOLD, PLAIN_IF_SHOWN = 0.92, 0.6
 
 _TASK = re.compile(
@@ -69,20 +69,20 @@ PLAIN = (
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """What one prompt version says about the text to be written."""
+    """What one prompt version asks of the text."""
 
     words: int
-    """About how many; what a limit or an example says, else what comes natural."""
+    """About how many words: by a limit or an example, else the default."""
     plain: float
-    """Chance that it does without hype: the instructions may say so, or an example show it."""
+    """Chance that it avoids hype, as the instructions or an example ask."""
     personal: bool
     tactful: bool
-    """Hard news isn't mentioned."""
+    """Whether to leave out hard news."""
     layout: frozenset[str]
 
 
 def commission(instructions: Sequence[str]) -> Brief | None:
-    """Reads what is to be written; ``None`` if nothing is."""
+    """Reads the task of writing, or returns ``None`` if there is none."""
     text = "\n".join(instructions)
     if not _TASK.search(text):
         return None
@@ -104,7 +104,7 @@ def commission(instructions: Sequence[str]) -> Brief | None:
 
 
 def compose(brief: Brief, manner: Manner, reading: Reading, dice: Dice, size: Size) -> str:
-    """The text: made of the inputs, as long and in the manner that the brief asks for, with a slip now and then."""
+    """Writes the text from the inputs, with the length and manner of the brief and an occasional slip."""
     slips = size.noise / 0.3 * (0.6 if manner.thinking is not Thinking.NONE else 1.0)
     missed = 1 - size.attention
     facts = _facts(tuple(reading.inputs.items()))
@@ -124,7 +124,7 @@ def compose(brief: Brief, manner: Manner, reading: Reading, dice: Dice, size: Si
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The inputs by what they are for."""
+    """The inputs by their role."""
 
     name: str
     company: str
@@ -199,7 +199,7 @@ def _ask(facts: Facts, dice: Dice, *, question: bool) -> str:
 
 
 def _padding(budget: int, dice: Dice, *, plain: bool, slips: float) -> list[str]:
-    """Sentences that fill up the words that are left."""
+    """Returns sentences that fill up the remaining words."""
     pool = list(PLAIN if plain else HYPE)
     if dice.happens(0.15 * slips):
         budget += 25
