@@ -1,4 +1,4 @@
-"""Who may import whom (CONTRIBUTING.md, «The house»)."""
+"""Who may import whom (CONTRIBUTING.md, “The house”)."""
 
 import ast
 from functools import cache

@@ -114,7 +114,7 @@ class Scene:
         return check_json(self.github, self.repository, found)
 
     def rerequest(self, check: int, by: str = "mia") -> Json:
-        """Somebody presses GitHub's own «Re-run» of a check run: event ``check_run``."""
+        """Somebody presses GitHub's own “Re-run” of a check run: event ``check_run``."""
         return self._payload(by, action="rerequested", check_run=self._check(check))
 
     def press(self, check: int, identifier: str, by: str = "mia") -> Json:
@@ -123,7 +123,7 @@ class Scene:
         return self._payload(by, action="requested_action", **parts)
 
     def rerequest_suite(self, pull: Pull, by: str = "mia") -> Json:
-        """«Re-run all checks» of a head: event ``check_suite``."""
+        """“Re-run all checks” of a head: event ``check_suite``."""
         suite = {
             "id": self.github.next_id(), "head_sha": pull.head_sha, "head_branch": pull.head_ref, "status": "completed",
             "conclusion": "failure", "pull_requests": [{"number": pull.number}],
