@@ -44,7 +44,7 @@ def exit_of(scorecard: Scorecard) -> Exit:
 
 def exit_of_status(status: VerdictStatus, *, lets_through: bool) -> Exit:
     """Returns the exit code of one verdict."""
-    return Exit.PASS if lets_through else _BY_OUTCOME[status.outcome]
+    return Exit.PASS if lets_through else _BY_OUTCOME[status.value]
 
 
 def error_line(error: PromptVerdictError | OSError) -> str:

@@ -302,7 +302,7 @@ class Job:
             self.runner.warn(f"the reports can't be written to {folder}: {error.strerror}")
         self.runner.outputs(
             {
-                "verdict": scorecard.status.outcome,
+                "verdict": scorecard.status.value,
                 "cost-usd": f"{scorecard.spending.cost_usd + scorecard.spending.judge_cost_usd}",
                 "calls": str(scorecard.spending.made),
                 "scorecard-json": seen["scorecard.json"],

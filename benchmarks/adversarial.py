@@ -46,7 +46,7 @@ class Ran:
     @property
     def held(self) -> bool:
         """Returns whether the outcome is acceptable and names what it must."""
-        passing = self.outcome in ("approved", "not_applicable", "underpowered")
+        passing = self.outcome in ("approved", "not_applicable", "inconclusive")
         return self.outcome in self.attack.acceptable and (not passing or self.attack.names in self.said)
 
 
@@ -86,7 +86,7 @@ def _outcome(code: int, out: str, err: str) -> tuple[str, str]:
     texts += [reason["sentence"] for lineage in card["lineages"] for reason in lineage["reasons"]]
     findings = [*card["warnings"], *(found for lineage in card["lineages"] for found in lineage["warnings"])]
     texts += [f"{found['where'] or ''}: {found['what']}" for found in findings]
-    passing = card["status"] in ("approved", "not_applicable", "underpowered")
+    passing = card["status"] in ("approved", "not_applicable", "inconclusive")
     return "informed" if card["passes"] and not passing else card["status"], "\n".join(texts)
 
 

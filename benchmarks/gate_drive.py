@@ -21,7 +21,7 @@ FRESH = 100
 """Repetitions from here on are never answered by a store."""
 
 
-OUTCOMES = {VerdictStatus.NEEDS_REVIEW: "needs review", VerdictStatus.UNDERPOWERED: "too few cases"}
+OUTCOMES = {VerdictStatus.NEEDS_REVIEW: "needs review", VerdictStatus.INCONCLUSIVE: "too few cases"}
 
 
 @dataclass

@@ -19,7 +19,7 @@ from tests.fakes.github.state import timestamp
 from tests.fakes.github.webhooks import Delivery
 
 EVENTS = frozenset(["pull_request", "issue_comment", "push"])
-WORDS = {"approved": "success", "blocked": "failure", "underpowered": "success", "needs_review": "action_required"}
+WORDS = {"approved": "success", "blocked": "failure", "inconclusive": "success", "needs_review": "action_required"}
 """The verdict that a prompt asks for, and the conclusion that its check is to have."""
 ROUNDS = 12
 UNIQUE = 0.58

@@ -1,8 +1,9 @@
-"""The main job: a pull request in, a scorecard out. Both shells call this.
+"""The main job: turns a pull request into a scorecard. Both shells call it.
 
-prepare   detection and planning: reads commits, renders prompts, calls nothing; ``look`` and ``plan`` are its halves
-measure   runs the experiments and puts the scorecard together
-static    the scorecard without a single call: forks before approval, adoption
+- ``prepare`` detects and plans: reads commits and renders prompts, but makes no call. ``look`` and ``plan`` are its
+  halves.
+- ``measure`` runs the experiments and builds the scorecard.
+- ``static`` builds the scorecard without any call, for unapproved forks and for the installation.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def look(tree: SourceTree, pull_request: PullRequest, *, only: Sequence[str] = (
     known = detection.names
     for name in only:
         if known is not None and name not in known:
-            raise UsageError(f"there is no lineage {name!r}", hint=f"there are: {', '.join(known) or 'none'}")
+            raise UsageError(f"unknown lineage {name!r}", hint=f"there are: {', '.join(known) or 'none'}")
     return detection
 
 
@@ -90,9 +91,10 @@ def static(prepared: Prepared, why: Reason | None = None) -> Scorecard:
 
 
 def over_budget(prepared: Prepared, budget_usd: Decimal | None = None) -> tuple[Finding, ...]:
-    """A warning for each budget that is expected to be too small for one run of every case, before anything is spent.
+    """Returns a warning for each budget that is probably too small for one run of every case.
 
-    ``budget_usd`` as in ``measure``. Stored answers cost nothing, but which there are is not known here."""
+    ``budget_usd`` is as in ``measure``. Stored answers cost nothing, but it is not known yet which exist.
+    """
     cap = prepared.detection.budget_usd
     run_cap = cap if budget_usd is None else min(cap, budget_usd)
     plans = [plan for _, plan in prepared.measured]
@@ -131,11 +133,10 @@ async def measure(
     on_progress: Callable[[Progress], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
 ) -> Scorecard:
-    """Runs everything that was planned and decides.
+    """Runs all planned experiments and decides.
 
-    ``budget_usd`` can only lower the configured cap; ``within`` is a budget that other runs may spend of too;
-    ``on_record`` is given each experiment's record.
-    Raises StoreError when evidence can't be kept.
+    ``budget_usd`` can only lower the configured cap. ``within`` is a budget that other runs share. ``on_record``
+    receives the record of each experiment. Raises StoreError if answers can't be stored.
     """
     from engine.doubts.calibrate import calibrated, probed
     from engine.planning.earlier_runs import history_of

@@ -1,4 +1,4 @@
-"""``promptverdict.yaml`` as it is written, with its defaults. Reading it is engine/readers/config.py."""
+"""``promptverdict.yaml`` with its defaults. engine/readers/config.py reads it."""
 
 from __future__ import annotations
 
@@ -54,61 +54,61 @@ class ModelConfig(Value):
     provider: Annotated[str, AfterValidator(_known_provider), WithJsonSchema({"type": "string"})] = Field(
         json_schema_extra=_provider_names
     )
-    """Whose API it speaks: a name in schemas/providers.py."""
+    """The provider of its API: a name in schemas/providers.py."""
     model: str = Field(min_length=1)
-    """As the provider calls it."""
+    """The provider's name of the model."""
     api: str | None = Field(default=None, json_schema_extra=_apis)
     """OpenAI only: Chat Completions (``chat``, the default) or Responses (``responses``)."""
     parameters: Parameters = Parameters()
-    """What is sent with every request; what a prompt file says goes before it."""
+    """Parameters of every request. A prompt file's own parameters override them."""
     base_url: str | None = None
-    """Another origin that speaks the same API: https, or http on this machine. It needs a key of its own."""
+    """Another address with the same API: https, or http on this machine. It needs a key of its own."""
     api_key_env: str | None = Field(default=None, pattern="^[A-Za-z_][A-Za-z0-9_]*$")
     """The environment variable with the key for ``base_url``."""
     price: Price | None = None
-    """USD per million tokens; without it the public price table. A model without a price is an error."""
+    """USD per million tokens. By default, from the public price table. A model without a known price is an error."""
     recording: str | None = None
     """``replay`` only: the operator's file of recorded outcomes."""
 
     @property
     def spec(self) -> ProviderSpec:
-        """What is known about its provider."""
+        """The facts about its provider."""
         return PROVIDERS[self.provider]
 
     @property
     def origin(self) -> str:
-        """Where calls go, and the one place that the key is sent to; for a recording its file."""
+        """The address of calls, and the only address that gets the key. For a recording, its file."""
         return self.base_url.rstrip("/") if self.base_url else self.spec.origin + (self.recording or "")
 
     @property
     def default_limit(self) -> int | None:
-        """The output limit that is sent if none is configured: none, unless the API requires one."""
+        """The output limit to send if none is configured: none, unless the API requires one."""
         return self.spec.output_limit
 
     @property
     def unusual_api(self) -> str | None:
-        """The API of a ``Request`` to this model: nothing where it is the one that goes without saying."""
+        """The API of a ``Request`` to this model, or ``None`` for the provider's usual one."""
         return None if self.api in self.spec.apis[:1] else self.api
 
 
 class Defaults(Value):
-    """What a lineage gets that doesn't say."""
+    """Defaults of lineages."""
 
     model: str | tuple[str, ...] | None = None
-    """A name under ``models``, or several: an experiment each."""
+    """A name under ``models``, or several. Each is a separate experiment."""
 
 
 class RunConfig(Value):
-    """How the calls are made. A lineage's own hold for its calls, within the run's concurrency and deadline."""
+    """Settings of calls. A lineage's own apply to its calls, within the run's concurrency and deadline."""
 
     max_concurrency: int = Field(default=64, ge=1, le=1024)
-    """Calls under way at once, at most: each key's own limit is found out."""
+    """Most concurrent calls. Each key's own limit is found automatically."""
     timeout_s: float = Field(default=120, gt=0, le=3600)
-    """Seconds for one call, retries included."""
+    """Seconds for one call, including retries."""
     deadline_s: float = Field(default=3600, gt=0)
     """Seconds for the whole run."""
     max_age: str = Field(default="72h", pattern=r"^[1-9][0-9]*(m|h|d)$")
-    """How long a stored answer stands for a new call: minutes, hours or days."""
+    """How long a stored answer replaces a new call, in minutes, hours or days."""
 
 
 def duration(text: str) -> timedelta:
@@ -118,10 +118,10 @@ def duration(text: str) -> timedelta:
 
 
 class Budget(Value):
-    """What a run may cost at most; a lineage's own cap lies within it."""
+    """The most that a run may cost. A lineage's own cap is within it."""
 
     per_run_usd: Usd = Decimal("5.00")
-    """A hard cap; calls under way count at their worst case."""
+    """A hard cap. Calls in flight count at their worst case."""
 
 
 class Mode(StrEnum):
@@ -132,14 +132,14 @@ class Mode(StrEnum):
 
 
 class CommentPolicy(StrEnum):
-    """When a pull-request comment is written. One that stands is always brought up to date."""
+    """When a pull-request comment is written. An existing comment is always updated."""
 
     ALWAYS = "always"
     CHANGES = "changes"
-    """Where something that we look at changes. The default: on every other pull request the status says enough, and a
-    comment that says nothing teaches people not to read ours."""
+    """If a watched file changes (the default). On other pull requests the status suffices, and empty comments would
+    teach people to ignore ours."""
     FAILURES = "failures"
-    """Where the check doesn't pass."""
+    """If the check doesn't pass."""
     OFF = "off"
 
 
@@ -165,11 +165,11 @@ class FieldRule(Value):
     match: Literal["exact", "normalised", "fuzzy"] = "normalised"
     """``set``: how members are matched."""
     threshold: Fraction = 0.9
-    """``fuzzy``: similarity from which on two texts are the same."""
+    """``fuzzy``: similarity from which two texts count as equal."""
 
 
 class JudgeConfig(Value):
-    """Who grades generated text."""
+    """The judge of generated text."""
 
     model: str
     """A name under ``models``."""
@@ -181,19 +181,19 @@ class Check(Value):
     """A deterministic rule on the output, of any use case; exactly one kind is set."""
 
     name: str
-    """How the scorecard calls it."""
+    """Its name in the scorecard."""
     equals: str | None = None
-    """The whole output, blanks around it aside."""
+    """The whole output, without outer blanks."""
     contains: str | None = None
-    """A text that must occur, whatever its case."""
+    """A text that must occur, in any case."""
     not_contains: str | None = None
-    """A text that must not occur, whatever its case."""
+    """A text that must not occur, in any case."""
     regex: str | None = None
     """RE2 syntax."""
     max_words: int | None = Field(default=None, gt=0)
-    """Words of the output, at most."""
+    """Most words of the output."""
     json_schema: dict[str, JsonValue] | None = None
-    """The output is JSON that this JSON Schema allows."""
+    """A JSON Schema for the output, which must be JSON."""
 
 
 class LineageConfig(Value):
@@ -202,7 +202,7 @@ class LineageConfig(Value):
     use_case: Annotated[str, AfterValidator(_known_use_case), WithJsonSchema({"type": "string"})] = Field(
         json_schema_extra=_use_case_names
     )
-    """How it is scored: a name in schemas/use_cases.py."""
+    """The use case, which decides the scoring: a name in schemas/use_cases.py."""
     prompt: str
     """A file, or a folder with ``system.md`` and ``user.md``."""
     tests: str | None = None
@@ -210,33 +210,33 @@ class LineageConfig(Value):
     columns: Columns | None = None
     """Which keys of the test set are inputs and expectations, where their names don't say it."""
     model: str | tuple[str, ...] | None = None
-    """A name under ``models``, or several; before what the prompt file and ``defaults`` name."""
+    """A name under ``models``, or several. Overrides the prompt file's model and ``defaults``."""
     labels: tuple[str, ...] = ()
-    """Classification: every label there is."""
+    """Classification: all labels."""
     multi_label: bool = False
     """Classification: a case may have several labels."""
     fields: dict[str, FieldRule] = {}
     """Extraction: a rule for each field; ``address.city`` is the city inside the address."""
     rubric: str | None = None
-    """Generation: what a judge grades by (``promptverdict schema rubric``)."""
+    """Generation: the rubric of the judge (``promptverdict schema rubric``)."""
     judge: JudgeConfig | None = None
-    """Who grades by the rubric."""
+    """The judge that grades by the rubric."""
     checks: tuple[Check, ...] = ()
     """Rules on the output that need no judge."""
     reference: str | None = None
-    """A prompt that a new lineage is compared with."""
+    """The reference prompt for a new lineage."""
     static: bool = False
     """Whether the prompt takes no inputs, so that every case sends the same request."""
     gate: GateConfig | None = None
-    """Laid over the ``gate`` of the whole file."""
+    """Overrides the ``gate`` of the whole file."""
     run: RunConfig | None = None
-    """Laid over the ``run`` of the whole file."""
+    """Overrides the ``run`` of the whole file."""
     budget: Budget | None = None
     """Its own cap within the cap of the run."""
 
 
 class Uncovered(StrEnum):
-    """What a change of a prompt means that no lineage covers."""
+    """The effect of a changed prompt that no lineage covers."""
 
     WARN = "warn"
     NEEDS_REVIEW = "needs_review"
@@ -249,20 +249,20 @@ class Config(Value):
     version: Literal[1]
     """Of this format."""
     models: dict[Name, ModelConfig] = {}
-    """The models that lineages and judges may use, by a name of yours."""
+    """The models that lineages and judges may use, by a name of your choice."""
     defaults: Defaults = Defaults()
-    """What a lineage gets that doesn't say."""
+    """Defaults of lineages."""
     run: RunConfig = RunConfig()
-    """How calls are made."""
+    """Settings of calls."""
     budget: Budget = Budget()
-    """What a pull request may cost."""
+    """The most that a pull request may cost."""
     gate: GateConfig = GateConfig()
-    """How strict it is, for every lineage that doesn't say."""
+    """How strict the gate is. Lineages may override it."""
     mode: Mode = Mode.ENFORCE
-    """Whether the check blocks, or passes whatever the verdict is."""
+    """Whether the check blocks, or always passes."""
     comment: CommentPolicy = CommentPolicy.CHANGES
     """When a pull request gets a comment."""
     uncovered: Uncovered = Uncovered.WARN
-    """What a change of a file means that looks like a prompt and that no lineage names."""
+    """The effect of a changed file that looks like a prompt and belongs to no lineage."""
     lineages: dict[Name, LineageConfig] = {}
     """The prompts that are gated, by name."""

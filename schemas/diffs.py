@@ -1,4 +1,4 @@
-"""What changed in the text and the settings of a prompt."""
+"""Differences of the text and the settings of a prompt."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class DiffLine(Value):
 
 
 class DiffHunk(Value):
-    """Neighbouring lines of a diff."""
+    """Neighboring lines of a diff."""
 
     lines: tuple[DiffLine, ...]
 
 
 class PromptDiff(Value):
-    """What changed in the prompt."""
+    """The difference of two versions of a prompt."""
 
     path_before: str | None
     path_after: str | None
@@ -38,6 +38,6 @@ class PromptDiff(Value):
     omitted: int = 0
     """Changed lines that no hunk shows, since the diff is too long."""
     file_lines: tuple[tuple[int, int], ...] = ()
-    """First and last line of each changed stretch of the file at ``path_after``: where annotations go."""
+    """First and last line of each changed range of the file at ``path_after``, for annotations."""
     settings: tuple[tuple[str, str, str], ...] = ()
     """Model and parameter changes: name, before, after."""

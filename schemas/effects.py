@@ -1,4 +1,4 @@
-"""What a scorecard says about the scores, the cost, the latency and the cases of both arms.
+"""The results of a scorecard: scores, cost, latency and cases of both arms.
 
 Scores, changes and intervals are fractions (−1 … 1); renderers show points. Money is USD as exact decimal strings.
 """
@@ -17,72 +17,72 @@ from schemas.values import Value
 from schemas.verdicts import Interval
 
 
-class EffectReading(StrEnum):
-    """What a mean says."""
+class EffectResult(StrEnum):
+    """The result for a mean."""
 
     BETTER = "better"
     WORSE = "worse"
-    SAME = "same"
+    NO_CHANGE = "no_change"
     """A drop larger than the margin is ruled out."""
-    CANT_TELL = "cant_tell"
+    TOO_FEW_CASES = "too_few_cases"
     """Too few cases."""
-    NOT_NEEDED = "not_needed"
-    """The verdict was certain before this could be told."""
+    NOT_RUN = "not_run"
+    """The run ended before this was decided."""
     NO_DATA = "no_data"
 
 
-class LimitReading(StrEnum):
-    """What the cost or the latency says about its limit."""
+class LimitResult(StrEnum):
+    """The result of the cost or the latency against its limit."""
 
     PASSES = "passes"
     FAILS = "fails"
-    CANT_TELL = "cant_tell"
+    TOO_FEW_CASES = "too_few_cases"
     NOT_GATED = "not_gated"
     ADVISORY = "advisory"
-    """Shown, and never decides."""
+    """Shown, but never decides."""
     NO_DATA = "no_data"
 
 
-class CaseReading(StrEnum):
-    """What the runs of one case say."""
+class CaseOutcome(StrEnum):
+    """The result of one case over its runs."""
 
     IMPROVED = "improved"
     REGRESSED = "regressed"
     FLAKY = "flaky"
-    """It moved, but not reliably."""
-    SAME = "same"
+    """It changed, but not reliably."""
+    NO_CHANGE = "no_change"
     ALONE = "alone"
     """There is no baseline."""
     MISSING = "missing"
     """No usable answer."""
     NOT_RUN = "not_run"
-    """The verdict was certain before this case's turn came."""
+    """The run ended before this case."""
 
 
 class Effect(Value):
-    """Baseline against candidate on one hypothesis (a slice × a metric, or overall)."""
+    """The comparison of baseline and candidate for one hypothesis (a slice × a metric, or overall)."""
 
     slice: str | None
     """``None``: all cases."""
     metric: str
     cases: int
     compared: int | None = None
-    """Cases that the scores are made of, over all their runs: those with a score in both arms, and those that both arms
-    are sent unchanged. ``None``: all."""
+    """Number of cases in the scores, over all runs: those with a score in both arms, and those with the same request in
+    both arms. ``None``: all."""
     baseline: float | None
     candidate: float | None
     change: float | None
     interval: Interval | None
     margin: float | None
-    """The margin that was decided with."""
+    """The margin that the decision used."""
     margin_written: bool = False
     policy: SlicePolicy = SlicePolicy.AVERAGE
-    reading: EffectReading
+    result: EffectResult
     more_cases: int | None = None
-    """How many more cases would certify the margin, when it can't tell."""
+    """Cases that are missing to certify the margin, if there are too few."""
     better: int = 0
     worse: int = 0
-    """Compared cases whose mean score over all runs rose and fell."""
+    """Compared cases whose mean score over all runs fell."""
 
 
 class ClassEffect(Value):
@@ -99,9 +99,10 @@ class ClassEffect(Value):
 
 
 class Confusion(Value):
-    """Compared cases by expected label (row) and given label (column), each shared among its answers.
+    """Compared cases by expected label (row) and given label (column). A case is divided among its answers.
 
-    The last column is «no label»."""
+    The last column is "no label".
+    """
 
     labels: tuple[str, ...]
     columns: tuple[str, ...]
@@ -127,7 +128,7 @@ class CostEffect(Value):
     interval: Interval | None
     limit: float | None
     parts: tuple[CostPart, ...] = ()
-    reading: LimitReading
+    result: LimitResult
 
 
 class LatencyEffect(Value):
@@ -137,11 +138,11 @@ class LatencyEffect(Value):
     candidate_s: float | None
     pairs: int
     p: float | None
-    reading: LimitReading
+    result: LimitResult
 
 
 class Answer(Value):
-    """What an arm said to a case, and how often."""
+    """An answer of an arm to a case, with its count."""
 
     text: str
     count: int
@@ -150,7 +151,7 @@ class Answer(Value):
 
 
 class CaseEffect(Value):
-    """One case, both arms."""
+    """The results of one case in both arms."""
 
     id: str
     slices: tuple[str, ...]
@@ -159,8 +160,8 @@ class CaseEffect(Value):
     baseline: tuple[Answer, ...] = ()
     candidate: tuple[Answer, ...] = ()
     change: float | None = None
-    reading: CaseReading
+    result: CaseOutcome
     added: bool = False
-    """Only the head has it: no score of the lineage counts it."""
+    """Whether only the head has it. Then no score of the lineage includes it."""
     confirmed: bool = False
     reason: str = ""

@@ -18,11 +18,11 @@ class SlicePolicy(StrEnum):
     AVERAGE = "average"
     """Judged by its mean, which must not drop by more than its margin."""
     MUST_PASS = "must_pass"  # noqa: S105
-    """Every case must hold: each confirmed break blocks."""
+    """Every case must pass: each confirmed break blocks."""
     GUARD = "guard"
-    """Blocks when its passing cases break more often than those elsewhere."""
+    """Blocks if its passing cases break more often than the other cases."""
     WATCH = "watch"
-    """Never blocks: many confirmed breaks need review."""
+    """Never blocks. Many confirmed breaks need review."""
 
 
 class GateMode(StrEnum):
@@ -33,33 +33,33 @@ class GateMode(StrEnum):
 
 
 class Margins(Value):
-    """Largest drops that are still acceptable, as fractions (0.05 = 5 points). What is written is never widened."""
+    """Largest acceptable drops, as fractions (0.05 = 5 points). Configured margins are never widened."""
 
     overall: Fraction | None = Field(
         default=None,
-        description=f"Of the whole test set. Not written: {margins.OVERALL}, or the smallest drop that the cases can "
+        description=f"Of the whole test set. By default {margins.OVERALL}, or the smallest drop that the cases can "
         f"rule out, up to {margins.WIDEST}.",
     )
     slice: Fraction | None = Field(
         default=None,
-        description=f"Of every slice. Not written: {margins.SLICE}, or the smallest drop that its cases can rule out, "
+        description=f"Of every slice. By default {margins.SLICE}, or the smallest drop that its cases can rule out, "
         f"up to {margins.WIDEST}.",
     )
     slices: dict[str, Fraction] = {}
     """Of single slices, by name."""
     metrics: dict[str, Fraction] = {}
-    """Of single metrics, by name: a dimension of the rubric, say."""
+    """Of single metrics, by name, such as a dimension of the rubric."""
     classes: dict[str, Fraction] = {}
-    """Of the cases that expect a label, by label: they are judged as a slice then."""
+    """Of the cases that expect a label, by label. They are then judged as a slice."""
     fields: dict[str, Fraction] = {}
     """Of single fields of an extraction, by name."""
 
 
 class Floor(Value):
-    """Absolute minima for the candidate, as fractions."""
+    """Absolute minima of the candidate's score, as fractions."""
 
     overall: Fraction | None = None
-    """Of the whole test set; ``floor: 0.8`` is short for this."""
+    """Of the whole test set. ``floor: 0.8`` is short for this."""
     slices: dict[str, Fraction] = {}
     """Of single slices, by name."""
 
@@ -68,25 +68,25 @@ class GateConfig(Value):
     """The policy of one lineage. α, β and the looks are not options."""
 
     mode: GateMode = GateMode.SEQUENTIAL
-    """``sequential`` stops as soon as the verdict is certain; ``fixed`` runs every case so many times, one look."""
+    """``sequential`` stops as soon as the verdict is certain. ``fixed`` runs every case a fixed number of times."""
     repetitions: int = Field(default=1, ge=1, le=25)
     """``mode: fixed`` only."""
     margin: Margins = Margins()
-    """How large a drop must be ruled out."""
+    """The drops to rule out."""
     adversarial: SlicePolicy | None = None
-    """Short for ``slices: {adversarial: …}``; ``guard`` unless said otherwise."""
+    """Short for ``slices: {adversarial: …}``. ``guard`` by default."""
     slices: dict[str, SlicePolicy] = {}
-    """How single slices are judged; the rest by their size."""
+    """How single slices are judged. The size of the others decides."""
     max_cost_increase: Annotated[Decimal, Field(ge=0, allow_inf_nan=False)] | None = Decimal("0.20")
     """Share by which the cost per case may rise; ``null`` switches the cost gate off."""
     latency: Literal["advisory", "gate"] = "advisory"
     """Whether slower answers block or are only shown."""
     max_latency_increase: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.5
-    """Share by which the median latency may rise, where latency gates."""
+    """Share by which the median latency may rise, if latency gates."""
     floor: Floor = Floor()
-    """What the candidate must reach whatever the baseline is."""
+    """The scores that the candidate must reach, whatever the baseline's."""
     inconclusive: Literal["pass", "block"] = "pass"
-    """Whether the check passes where the cases can't tell."""
+    """Whether the check passes if the verdict is inconclusive."""
 
     @field_validator("floor", mode="before")
     @classmethod

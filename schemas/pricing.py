@@ -1,4 +1,4 @@
-"""What a model costs."""
+"""Prices of models."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
 
 
 class TokenPrices(Value):
-    """USD per million tokens. What is ``None`` is charged as its nearest kin (cached and cache writes as input)."""
+    """USD per million tokens. ``None``: charged at the nearest price (cached tokens and cache writes as input)."""
 
     input: Usd
     """Tokens of the request."""
     output: Usd
-    """Tokens of the answer, reasoning included."""
+    """Tokens of the answer, including reasoning."""
     cached_input: Usd | None = None
     """Tokens of the request that came from a cache."""
     cache_write: Usd | None = None
     """Tokens of the request that went to a cache."""
     cache_write_1h: Usd | None = None
-    """Those of them that are kept for an hour."""
+    """Cache writes that are kept for an hour."""
 
 
 class PriceTier(TokenPrices):
-    """What all tokens of a long request cost."""
+    """Prices for all tokens of a long request."""
 
     above: int = Field(ge=0)
     """Requests with more tokens than this."""
 
 
 class Price(TokenPrices):
-    """What a model costs."""
+    """The prices of a model."""
 
     input_audio: Usd | None = None
     output_audio: Usd | None = None
     per_1000_searches: Usd | None = None
     """USD per 1,000 web searches by the provider."""
     per_1000_calls: Usd | None = None
-    """USD per 1,000 calls, beside the tokens."""
+    """USD per 1,000 calls, in addition to the tokens."""
     tiers: tuple[PriceTier, ...] = ()
-    """Other prices for long requests; the highest tier that a request reaches holds for all of it."""
+    """Other prices for long requests. The highest tier that a request reaches applies to all of it."""
     rate: str | None = None
-    """The service tier that these prices are for, where it isn't the usual one: ``priority``, ``flex``, ``fast``."""
+    """The service tier of these prices, if it isn't the usual one: ``priority``, ``flex``, ``fast``."""

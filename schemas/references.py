@@ -1,4 +1,4 @@
-"""Where a prompt lies: a file, a folder, a constant or key in a file, or a place for each part."""
+"""The location of a prompt: a file, a folder, a constant or key in a file, or a place for each part."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from schemas.values import Value
 
 
 class PromptParts(Value):
-    """A prompt whose parts lie in different places."""
+    """A prompt whose parts are in different places."""
 
     system: str | None = None
     """The system message: a file, or ``file#name``."""
     user: str | None = None
-    """The user message; without it the case's ``input``."""
+    """The user message. By default, the case's ``input``."""
 
     @model_validator(mode="after")
     def _has_a_part(self) -> PromptParts:
@@ -30,21 +30,21 @@ class PromptParts(Value):
 
 
 class Place(NamedTuple):
-    """A file or a folder, or something in a file."""
+    """A file, a folder, or a part of a file."""
 
     path: str
     """In the repository, or relative to the configuration's folder."""
     key: str = ""
-    """The name of a constant or a key, after ``#``; empty: all of it."""
+    """The name of a constant or a key, after ``#``. Empty: the whole file."""
     role: Role | None = None
-    """Whose message it is, where the configuration says so."""
+    """The role of its message, if the configuration sets it."""
 
     def __str__(self) -> str:
         return f"{self.path}#{self.key}" if self.key else self.path
 
 
 class Reference(NamedTuple):
-    """Where a lineage's prompt lies."""
+    """The location of a lineage's prompt."""
 
     places: tuple[Place, ...]
 
@@ -55,16 +55,16 @@ class Reference(NamedTuple):
 
     @property
     def file(self) -> str | None:
-        """The file or folder that is the whole prompt; ``None`` for anything else."""
+        """The file or folder that is the whole prompt, or ``None``."""
         (place, *others) = self.places
         return None if others or place.key or place.role else place.path
 
     def with_paths(self, path_of: Callable[[str], str]) -> Reference:
-        """Returns the same names in other files."""
+        """Returns the reference with the same names in other files."""
         return Reference(tuple(place._replace(path=path_of(place.path)) for place in self.places))
 
     def moved(self, moves: Mapping[str, str]) -> Reference:
-        """Returns where it lies once its files are renamed; itself where none is."""
+        """Returns the reference after renames of its files. Unchanged without any."""
         return self.with_paths(lambda path: moves.get(path, path))
 
     def holds_all_of(self, path: str) -> bool:
@@ -76,7 +76,7 @@ class Reference(NamedTuple):
 
 
 def reference_of(prompt: str | PromptParts) -> Reference:
-    """Returns where ``prompt`` of a configuration says that a prompt lies, relative to the configuration's folder."""
+    """Returns the reference for ``prompt`` of a configuration, relative to the configuration's folder."""
     if isinstance(prompt, str):
         return Reference((_place(prompt, None),))
     parts = ((Role.SYSTEM, prompt.system), (Role.USER, prompt.user))

@@ -1,7 +1,7 @@
-"""Everything that is shown: one JSON document, rendered as comment, check, summary, terminal text and HTML.
+"""The scorecard: one JSON document, rendered as comment, check, summary, terminal text and HTML.
 
 Scores, changes and intervals are fractions (−1 … 1); renderers show points. Money is USD as exact decimal strings.
-Texts from models, prompts and files are stored raw here: every renderer encodes them for its surface.
+Texts from models, prompts and files are stored raw; every renderer encodes them for its surface.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from schemas.verdicts import Reason, VerdictStatus
 
 
 class Change(Value):
-    """One thing that this pull request changes about a lineage."""
+    """One change of a lineage by this pull request."""
 
     kind: Literal[
         "prompt",
@@ -43,10 +43,10 @@ class Change(Value):
 
 
 class Confidence(Value):
-    """How sure this is: what was run, what could have been detected."""
+    """The confidence in a verdict: what ran, and what could have been detected."""
 
     looks: int
-    """How many looks were taken."""
+    """Number of checkpoints that were reached."""
     repetitions: float
     """Mean runs per case and arm."""
     flip_rate: float | None = None
@@ -66,7 +66,7 @@ class Spending(Value):
     made: int = 0
     stored: int = 0
     identical: int = 0
-    """Cells that needed no call since both arms send the same request."""
+    """Cells without a call, because both arms send the same request."""
     not_needed: int = 0
     """Planned cells that the stopping rule made unnecessary."""
     cost_usd: Usd = Decimal(0)
@@ -75,13 +75,13 @@ class Spending(Value):
 
 
 class LineageCard(Value):
-    """One lineage × one model."""
+    """The results of one lineage and one model."""
 
     lineage: str
     model: str
     """The candidate's model."""
     baseline_model: str | None = None
-    """Set when the pull request swaps the model."""
+    """Set if the pull request swaps the model."""
     use_case: str
     prompt: str
     status: VerdictStatus
@@ -92,13 +92,13 @@ class LineageCard(Value):
     overall: Effect | None = None
     slices: tuple[Effect, ...] = ()
     metrics: tuple[Effect, ...] = ()
-    """Overall effects of every metric when there are several (fields, dimensions)."""
+    """Overall effects of every metric if there are several (fields, dimensions)."""
     classes: tuple[ClassEffect, ...] = ()
     confusion: Confusion | None = None
     cost: CostEffect | None = None
     latency: LatencyEffect | None = None
     cases: tuple[CaseEffect, ...] = ()
-    """All cases in the test set's order; of an error only those without an answer."""
+    """All cases in the test set's order. For an error, only those without an answer."""
     diff: PromptDiff | None = None
     changes: tuple[Change, ...] = ()
     confidence: Confidence | None = None
@@ -110,14 +110,14 @@ class LineageCard(Value):
 
 
 class CommitRef(Value):
-    """A commit and how it was named."""
+    """A commit and its ref."""
 
     ref: str
     sha: str
 
 
 class Clearance(Value):
-    """A person's acceptance of what this scorecard shows. It holds as long as the content digest stays the same."""
+    """A person's acceptance of this scorecard. It lasts as long as the content digest stays the same."""
 
     by: str
     commit: str
@@ -127,36 +127,36 @@ class Clearance(Value):
     url: str | None
     content_digest: str
     reason: str | None = None
-    """Why, of an override by command; ``None`` for an approving review."""
+    """The reason of an override by command; ``None`` for an approving review."""
     expires_at: str | None = None
-    """UTC, ISO 8601: from then on an override doesn't count any more."""
+    """UTC, ISO 8601. The override ends at this time."""
 
 
 class Scorecard(Value):
-    """The whole answer to one pull request."""
+    """The complete result for one pull request."""
 
     schema_version: Literal[1] = 1
     status: VerdictStatus
     passes: bool
     """Whether the required check passes (mode ``inform`` always passes)."""
     title: str = Field(max_length=TITLE_LIMIT)
-    """One line: the verdict and what it could not rule out."""
+    """One line: the verdict, and what it could not rule out."""
     summary: str
-    """One or two sentences that a non-statistician would say."""
+    """One or two sentences in plain words."""
     mode: Mode = Mode.ENFORCE
     comment: CommentPolicy = CommentPolicy.CHANGES
     base: CommitRef
     merge_base: str | None
     head: CommitRef
     reasons: tuple[Reason, ...] = ()
-    """Reasons of the pull request as a whole (its gate, its configuration)."""
+    """Reasons about the pull request as a whole (its gate, its configuration)."""
     lineages: tuple[LineageCard, ...] = ()
     """Worst verdict first, then by name."""
     spending: Spending = Spending()
     warnings: tuple[Finding, ...] = ()
     plan_digest: str | None = None
     seconds: float | None = None
-    """Wall time; ``None`` in what is compared byte for byte."""
+    """Wall time; ``None`` in documents that are compared byte by byte."""
     dry_run: bool = False
     clearance: Clearance | None = None
-    """Who accepted a verdict that a person may clear; ``passes`` is true then."""
+    """The person who accepted the verdict. ``passes`` is then true."""

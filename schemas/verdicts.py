@@ -11,33 +11,29 @@ from schemas.values import Value
 
 
 class VerdictStatus(StrEnum):
-    """The answer, worst first (the precedence over several lineages)."""
+    """The verdicts, worst first. The worst one counts for several lineages."""
 
     BLOCKED = "blocked"
     ERROR = "error"
     NEEDS_REVIEW = "needs_review"
-    UNDERPOWERED = "underpowered"
+    INCONCLUSIVE = "inconclusive"
     APPROVED = "approved"
     NOT_APPLICABLE = "not_applicable"
 
-    @property
-    def outcome(self) -> str:
-        """The word that outputs use: ``inconclusive`` for underpowered, else the status itself."""
-        return "inconclusive" if self is VerdictStatus.UNDERPOWERED else self.value
-
 
 class Interval(Value):
-    """Of a change, made of the decision's own bounds: ``low`` is the largest drop that the approve bound doesn't rule
-    out, ``high`` comes from the block test and lies below 0 where that blocks. Fractions.
+    """The interval of a change as a fraction, from the decision's bounds.
 
-    ``None``: that side has no bound (not enough data)."""
+    ``low`` is the largest drop that the approve bound doesn't rule out. ``high`` comes from the block test, and is
+    below 0 if that test blocks. ``None``: that side has no bound, because there is too little data.
+    """
 
     low: float | None
     high: float | None
 
 
 class ReasonCode(StrEnum):
-    """Why; each has one tested sentence (engine/gate/reason_text.py)."""
+    """The kinds of reasons. engine/gate/reason_text.py has a tested sentence for each."""
 
     DROP = "drop"
     MUST_PASS = "must_pass"  # noqa: S105
@@ -51,7 +47,7 @@ class ReasonCode(StrEnum):
     LATENCY = "latency"
     WATCH = "watch"
     ESTIMATED_DROP = "estimated_drop"
-    UNDERPOWERED = "underpowered"
+    INCONCLUSIVE = "inconclusive"
     NO_DROP = "no_drop"
     ALWAYS_FAILS = "always_fails"
     IDENTICAL = "identical"
@@ -81,7 +77,7 @@ class ReasonCode(StrEnum):
 
 
 class Reason(Value):
-    """One reason of a verdict, in data and in a sentence."""
+    """One reason of a verdict, as data and as a sentence."""
 
     code: ReasonCode
     status: VerdictStatus

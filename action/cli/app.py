@@ -1,4 +1,4 @@
-"""The commands of ``promptverdict``, as they are declared. The code of each is imported when it runs."""
+"""Declares the commands of ``promptverdict``. The code of each is imported when it runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
-    help="Measures what a pull request does to your prompts, and says whether it may be merged.",
+    help="Measures how a pull request changes your prompts, and decides whether it may be merged.",
     epilog="Start with: promptverdict init, then promptverdict plan (spends nothing), then promptverdict check.",
 )
 
@@ -62,7 +62,7 @@ def promptverdict(
 
 tests_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after test sets.")
 app.add_typer(tests_app, name="tests")
-store_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after the answers that were paid for.")
+store_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Manage stored answers.")
 app.add_typer(store_app, name="store")
 
 
@@ -85,9 +85,9 @@ def check(
     budget: BudgetUsd = None,
     prices_at: Annotated[
         datetime | None,
-        typer.Option("--prices-at", formats=["%Y-%m-%d"], metavar="DATE", help="Count with the prices of that day."),
+        typer.Option("--prices-at", formats=["%Y-%m-%d"], metavar="DATE", help="Use the prices of this day."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before money is spent.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")] = False,
     store: Store = None,
     color: Colour = None,
 ) -> None:
@@ -197,7 +197,9 @@ def init(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the files, write nothing.")] = False,
     form: Annotated[
         WorkflowForm,
-        typer.Option("--workflow", help="short calls a shared workflow; long has every step; enterprise no artifacts."),
+        typer.Option(
+            "--workflow", help="short: calls a shared workflow; long: has every step; enterprise: without artifacts."
+        ),
     ] = WorkflowForm.SHORT,
     action: Annotated[
         str,
@@ -219,7 +221,7 @@ def diff(
     repo: Repo = Path(),
     color: Colour = None,
 ) -> None:
-    """Show two versions of a lineage side by side; renames are followed."""
+    """Show two versions of a prompt side by side. Follows renames."""
     from action.cli.diff import diff as run
 
     _exit(run(repo, lineage, before, after, color=color))
@@ -234,7 +236,7 @@ def power(
     repo: Repo = Path(),
     output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
 ) -> None:
-    """Say what a test set can detect, without any run: drops it can rule out, drops it would block."""
+    """Show what a test set can detect, without a run: drops it can rule out, drops it would block."""
     from action.cli.power import power as run
 
     _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
@@ -246,7 +248,7 @@ def decide(
     *,
     output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
 ) -> None:
-    """Decide a recorded experiment again: offline, with the same result byte for byte."""
+    """Decide a recorded experiment again, offline, with the same result byte for byte."""
     from action.cli.decide import decide as run
 
     _exit(run(record, output_format=output_format.value))
@@ -258,7 +260,7 @@ def store_stats(
     store: Store = None,
     output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
 ) -> None:
-    """Show how much is stored."""
+    """Show statistics of the stored answers."""
     from action.cli.store import stats as run
 
     _exit(run(store, output_format=output_format.value))
@@ -293,11 +295,11 @@ def store_export(
 def demo(
     *,
     output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="Where everything is left (default: a new folder).")
+        Path | None, typer.Option("--output", metavar="DIR", help="Where to write everything (default: a new folder).")
     ] = None,
     color: Colour = None,
 ) -> None:
-    """Stage six pull requests in a real repository and give each its verdict. No API key, no network."""
+    """Build six pull requests in a real repository and give each its verdict. No API key, no network."""
     from action.cli.demo import demo as run
 
     _exit(run(output, color=color))
@@ -305,7 +307,7 @@ def demo(
 
 @app.command()
 def schema(name: Annotated[SchemaName, typer.Argument(help="config, tests, rubric or scorecard.")]) -> None:
-    """Print a JSON Schema, for editors and for machines."""
+    """Print a JSON Schema for editors and other programs."""
     from action.cli.schema import schema as run
 
     _exit(run(name.value))
@@ -338,7 +340,7 @@ def tests_lint(
         ListFormat.TERMINAL
     ),
 ) -> None:
-    """Find duplicates, slices that are too small, unknown labels, cases without expectation."""
+    """Find duplicates, slices that are too small, unknown labels, and cases without an expectation."""
     from action.cli.lint import lint as run
 
     _exit(run(repo, tuple(paths or ()), output_format=output_format.value))

@@ -1,4 +1,4 @@
-"""``promptverdict bot`` and ``promptverdict doctor``: the other shell takes over this process."""
+"""``promptverdict bot`` and ``promptverdict doctor``: the bot replaces this process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from schemas.errors import UsageError
 
 
 def become_bot(arguments: list[str]) -> NoReturn:
-    """Replaces this process by ``python -m bot``, the other shell, which we never import.
+    """Replaces this process with ``python -m bot``, the other shell, which we never import.
 
-    It looks for its modules where ours were found, not in the working directory, which may contain anything.
+    It searches its modules in our folder, not in the working directory, which may contain anything.
     """
     if find_spec("dbos") is None:
         raise UsageError("the bot is not installed", hint="install it: prompt-verdict[bot]")

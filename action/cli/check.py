@@ -56,9 +56,9 @@ def check(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
         _make(options.output)
     card, records = evaluate(options, calling)
     put(rendered(card, options.format, color=options.color))
-    if card.passes and card.status.outcome in ("blocked", "error", "needs_review"):
+    if card.passes and card.status.value in ("blocked", "error", "needs_review"):
         sys.stderr.write("mode: inform never blocks, so the exit code is 0\n")
-    if card.status.outcome == "not_applicable" and not card.lineages:
+    if card.status.value == "not_applicable" and not card.lineages:
         hint = left_out(open_repository(options.repo), options.head, worktree=options.worktree)
         sys.stderr.write(f"{hint}\n" if hint else "")
     if any(reason.code == "adoption" for reason in card.reasons):

@@ -39,7 +39,7 @@ def decide(path: Path, *, output_format: str) -> Exit:
         document = {field.name: _plain(getattr(decision, field.name)) for field in dataclasses.fields(decision)}
         put(json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True) + "\n")
     else:
-        put(log_line(f"{experiment.lineage} · {experiment.model}: {decision.status.outcome}") + "\n")
+        put(log_line(f"{experiment.lineage} · {experiment.model}: {decision.status.value}") + "\n")
         put("".join(log_line(f"  {reason.sentence}") + "\n" for reason in decision.reasons))
     return exit_of_status(decision.status, lets_through=passes(decision.status, experiment.gate.inconclusive))
 

@@ -1,4 +1,4 @@
-"""The console script ``promptverdict``: runs a command and turns what it raises into one line and an exit code."""
+"""The console script ``promptverdict``: runs a command and turns exceptions into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from schemas.errors import PromptVerdictError
 
 
 def main() -> None:
-    """The console script. A user's mistake is one line on stderr; only our own bugs print a traceback."""
-    gc.set_threshold(100_000, 20, 20)  # imports and calls make many objects and little garbage: a tenth of the CPU
-    atexit.register(gc.freeze)  # or Python goes through all of them once more when it ends
+    """Runs the console script. A user's mistake is one line on stderr. Only our own bugs print a traceback."""
+    gc.set_threshold(
+        100_000, 20, 20
+    )  # imports and calls make many objects and little garbage; this saves a tenth of the CPU
+    atexit.register(gc.freeze)  # otherwise Python scans all of them again at exit
     prepare()
     sys.exit(_code())
 
@@ -37,7 +39,7 @@ def _code() -> int:
         place = f"{error.filename}: " if error.filename else ""
         sys.stderr.write(f"promptverdict: {place}{error.strerror or error}\n")
         return Exit.ERROR
-    except Exception:  # noqa: BLE001 - Python's own exit code for it would say: blocked
+    except Exception:  # noqa: BLE001 - Python's own exit code 1 would mean: blocked
         from action.environment import secrets
         from adapters.masking import masked
 

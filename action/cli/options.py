@@ -34,7 +34,7 @@ class WorkflowForm(StrEnum):
 
 
 class SchemaName(StrEnum):
-    """What has a JSON Schema."""
+    """The files with a JSON Schema."""
 
     CONFIG = "config"
     TESTS = "tests"
@@ -46,7 +46,7 @@ Repo = Annotated[Path, typer.Option("--repo", help="The repository (default: the
 Base = Annotated[
     str | None, typer.Option("--base", metavar="REF", help="Compare with this branch (default: the default branch).")
 ]
-Head = Annotated[str, typer.Option("--head", metavar="REF", help="What is to be merged.")]
+Head = Annotated[str, typer.Option("--head", metavar="REF", help="The branch or commit to merge.")]
 Lineages = Annotated[
     list[str] | None, typer.Option("--lineage", metavar="NAME", help="Only this lineage; may be repeated.")
 ]
@@ -63,6 +63,6 @@ Store = Annotated[
     ),
 ]
 BudgetUsd = Annotated[
-    str | None, typer.Option("--budget", metavar="USD", help="Spend at most this; can only lower the configured cap.")
+    str | None, typer.Option("--budget", metavar="USD", help="Spend at most this; only lowers the configured cap.")
 ]
-Colour = Annotated[bool | None, typer.Option("--color/--no-color", help="Colours (default: on a terminal).")]
+Colour = Annotated[bool | None, typer.Option("--color/--no-color", help="Colors (default: on a terminal).")]

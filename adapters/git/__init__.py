@@ -1,1 +1,1 @@
-"""Repositories, read by the git program."""
+"""Git repositories, read with the git program."""

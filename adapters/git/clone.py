@@ -1,4 +1,4 @@
-"""The clone on a person's machine: refs by name, and uncommitted edits as a commit."""
+"""A clone on a person's machine: refs by name, and uncommitted edits as a commit."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from adapters.git.repository import GitRepository
 from schemas.errors import SourceError, UsageError
 
 LARGEST_UNTRACKED = 8 * 2**20
-"""Bytes. A snapshot of the worktree leaves out larger untracked files: they can't be prompts."""
+"""Bytes of the largest untracked file in a snapshot. Larger files can't be prompts."""
 _NOBODY = {
     f"GIT_{who}_{what}": value
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "promptverdict"), ("EMAIL", "promptverdict"), ("DATE", "@0 +0000"))
 }
-"""Author of a snapshot: the same worktree gives the same commit."""
+"""The fixed author and date of a snapshot, so that the same worktree gives the same commit."""
 
 
 class Clone(GitRepository):
@@ -50,11 +50,11 @@ class Clone(GitRepository):
         elif self.is_shallow:
             hint = f"this is a shallow clone: git fetch --unshallow origin {ref}"
         else:
-            hint = "git branch --all lists what there is"
+            hint = "git branch --all lists the known branches"
         return UsageError(f"unknown ref {ref!r}", hint=hint)
 
     def default_branch(self) -> str:
-        """Returns the ref that pull requests go to: ``origin/HEAD``'s, else main or master. Raises UsageError."""
+        """Returns the target ref of pull requests: that of ``origin/HEAD``, else main or master. Raises UsageError."""
         refs = ["refs/remotes/origin/HEAD"]
         refs += [f"refs/{place}/{name}" for place in ("remotes/origin", "heads") for name in ("main", "master")]
         listed = self._in("for-each-ref", "--format=%(refname) %(symref)", *refs).stdout
@@ -65,14 +65,14 @@ class Clone(GitRepository):
                 return re.sub("^refs/(remotes|heads)/", "", ref)
         self.resolve("HEAD")
         raise UsageError(
-            "can't tell which branch pull requests go to",
-            hint="pass --base REF, or say it once: git remote set-head origin --auto",
+            "the target branch of pull requests is unknown",
+            hint="pass --base REF, or set it once: git remote set-head origin --auto",
         )
 
     def merge_base(self, a: str, b: str) -> str | None:
-        """Returns the best common ancestor of two commits; ``None`` if they have none.
+        """Returns the best common ancestor of two commits, or ``None`` if they have none.
 
-        Raises SourceError where a shallow clone hides it.
+        Raises SourceError if a shallow clone hides it.
         """
         found = self._in("merge-base", self._id(a), self._id(b), check=False)
         if not found.returncode:
@@ -81,7 +81,7 @@ class Clone(GitRepository):
             raise self._failure(found)
         if self.is_shallow:
             raise SourceError(
-                f"the common ancestor of {a[:12]} and {b[:12]} lies beyond this shallow clone",
+                f"the common ancestor of {a[:12]} and {b[:12]} is missing in this shallow clone",
                 where=str(self.path),
                 hint="git fetch --unshallow; in actions/checkout: fetch-depth: 0",
             )

@@ -1,6 +1,6 @@
-"""Commits as data, read by the git program: trees and blobs, never a worktree.
+"""Reads commits as data with the git program: trees and blobs, never a worktree.
 
-Never runs what a commit holds: no hooks, filters, text conversion or external diff. Git gets few of the caller's
+Never runs content of a commit: no hooks, filters, text conversion or external diff. Git gets few of the caller's
 variables, and reads neither the home folder nor the global and system configuration.
 """
 
@@ -20,9 +20,9 @@ from schemas.errors import SourceError
 from schemas.trees import Merge, TreeChange, TreeEntry
 
 LARGEST_BLOB = 16 * 2**20
-"""Bytes. Readers refuse far smaller files; this only keeps a hostile blob out of memory."""
+"""Bytes of the largest blob that is read. Readers have far smaller limits; this one protects the memory."""
 RENAME_LIMIT = 200
-"""Most added and deleted files among which git searches similar ones. It always finds identical ones."""
+"""Most added and deleted files that git compares for similarity. It always finds identical ones."""
 EMPTY_TREE = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
@@ -46,7 +46,7 @@ class GitRepository:
     """
 
     failed = False
-    """Whether git failed or an object was missing. Stays True when a caller caught the error."""
+    """Whether git failed or an object was missing. Stays True if a caller handled the error."""
 
     def __init__(
         self, path: str | os.PathLike[str], settings: Mapping[str, str] | None = None, *, held: Sequence[int] = ()
@@ -68,7 +68,7 @@ class GitRepository:
 
     @staticmethod
     def start(folder: Path) -> None:
-        """Makes an empty bare repository. Raises SourceError."""
+        """Creates an empty bare repository. Raises SourceError."""
         done = run_git(
             "init", "--quiet", "--bare", "--template=", "--", str(folder), env=environment(HARMLESS), where=str(folder)
         )
@@ -76,11 +76,11 @@ class GitRepository:
             raise SourceError(f"git can't start a repository: {text(done.stderr)[-300:]}", where=str(folder))
 
     def merge(self, base: str, head: str) -> Merge:
-        """Returns what merging ``head`` into ``base`` gives, as ``git merge`` does it; nothing is written to the
+        """Returns the result of merging ``head`` into ``base``, as ``git merge`` does it. Writes nothing to the
         repository.
 
-        The tree is ``head``'s own where the two have no history in common. Raises SourceError where a shallow clone
-        hides the common ancestors, and for a git too old to merge without a worktree.
+        The tree is ``head``'s own if the two have no common history. Raises SourceError if a shallow clone hides the
+        common ancestors, or if git is too old to merge without a worktree.
         """
         bases = self._merge_bases(self._id(base), self._id(head))
         if not bases or bases == (base,):
@@ -103,7 +103,7 @@ class GitRepository:
         return Merge(tree=tree.decode(), bases=bases, conflicts=tuple(text(path) for path in conflicts))
 
     def _merge_bases(self, base: str, head: str) -> tuple[str, ...]:
-        """Returns every best common ancestor. Raises SourceError where a shallow clone hides them."""
+        """Returns all best common ancestors. Raises SourceError if a shallow clone hides them."""
         if base == head:
             return (base,)
         found = self._in("merge-base", "--all", base, head, check=False)
@@ -112,7 +112,7 @@ class GitRepository:
         bases = tuple(found.stdout.decode().split())
         if bases not in ((base,), (head,)) and self.is_shallow and self._is_cut(base, head, bases):
             raise SourceError(
-                f"the common ancestor of {base[:12]} and {head[:12]} lies beyond this shallow clone",
+                f"the common ancestor of {base[:12]} and {head[:12]} is missing in this shallow clone",
                 where=str(self.path),
                 hint="git fetch --unshallow; in actions/checkout: fetch-depth: 0",
             )
@@ -152,7 +152,7 @@ class GitRepository:
         return found
 
     def find(self, commit: str, globs: Sequence[str]) -> tuple[TreeEntry, ...]:
-        """Returns files that match a glob or lie in a folder of that name.
+        """Returns files that match a glob or are below a folder of that name.
 
         ``*`` matches within a folder, ``**/`` across folders.
         """

@@ -1,4 +1,4 @@
-"""One call to GitHub's API: retries, deadlines and refusals told apart. What the calls are for is host.py's room."""
+"""Makes one call to GitHub's API: retries, deadlines, and kinds of refusals. host.py decides which calls to make."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TRIES = 4
 MOST_REFUSALS = 20
-"""By a rate limit, of one call: who is asked to come back in a second again and again isn't served at all."""
+"""Most rate-limit refusals of one call. GitHub doesn't serve a client that it keeps asking to return."""
 MOST_PAGES = 100
 BEYOND = re.compile("[\U00010000-\U0010ffff]")
 """Characters of four bytes in UTF-8: descriptions of statuses refuse them with 422."""
@@ -89,8 +89,7 @@ class Calls:
         return rows, unquote(following[1]) if following else ""
 
     def following(self, path: str, most: int, **query: str | int) -> list[JsonValue]:
-        """Returns the rows of a list whose pages GitHub links by an ``after`` cursor, newest first, at most about
-        ``most``."""
+        """Returns about ``most`` rows, newest first, of a list whose pages GitHub links by an ``after`` cursor."""
         rows: list[JsonValue] = []
         after: dict[str, str] = {}
         while True:
@@ -104,29 +103,29 @@ class Calls:
             after = {"after": unquote(found[1])}
 
     def location(self, path: str) -> str:
-        """Returns where a download that GitHub redirects to lies."""
+        """Returns the address to which GitHub redirects a download."""
         headers, _ = self._repeat("GET", path, {}, None)
         if not headers.get("location", "").startswith(f"{self._scheme}://"):
-            raise HostError("GitHub didn't say where the download lies, or not safely", where=path)
+            raise HostError("GitHub gave no safe address for the download", where=path)
         return headers["location"]
 
     def put(
         self, method: str, path: str, body: Mapping[str, JsonValue] | None = None, *, look: Look | None = None
     ) -> JsonValue:
-        """A write that may be repeated as it is (an update). ``look`` is called right before each try."""
+        """Makes a write that may be repeated (an update). ``look`` is called right before each try."""
         return self._repeat(method, path, {}, body, look=look)[1]
 
     def delete(self, path: str) -> None:
-        """Removes it; NotFound where it is gone already."""
+        """Deletes it. Raises NotFound if it is already gone."""
         self._repeat("DELETE", path, {}, None)
 
     def once(
         self, method: str, path: str, body: Mapping[str, JsonValue] | None = None, *, look: Look | None = None
     ) -> JsonValue:
-        """A write that would show if it happened twice: not repeated after a lost answer, which raises AnswerLost.
+        """Makes a write that must happen once. It is not repeated after a lost answer, which raises AnswerLost.
 
-        Refusals by a rate limit were not carried out, so they are waited for and repeated. ``look`` is called right
-        before each try.
+        A write refused by a rate limit was not executed, so it waits and repeats. ``look`` is called right before each
+        try.
         """
         return self._repeat(method, path, {}, body, writes_once=True, look=look)[1]
 
@@ -195,7 +194,7 @@ class Calls:
         raise AssertionError("unreachable: the tries are bounded")
 
     def fetch(self, url: str, *, max_bytes: int) -> bytes:
-        """Bytes from an address that GitHub gave us, without our token, at most ``max_bytes``."""
+        """Downloads at most ``max_bytes`` bytes from an address that GitHub gave us, without our token."""
         import requests
 
         with new_session(self._proxy) as session:
@@ -215,12 +214,12 @@ class Calls:
 
 
 def three_bytes(text: str) -> str:
-    """``text`` with a sign for each character that GitHub's short fields can't keep."""
+    """Returns ``text`` with a replacement for each character that GitHub's short fields can't store."""
     return BEYOND.sub("□", text)
 
 
 def _wanted() -> None:
-    """Nobody looks: it is wanted."""
+    """Does nothing: without ``look``, every write is wanted."""
 
 
 def _parsed(text: str, path: str) -> JsonValue:

@@ -1,4 +1,4 @@
-"""What GitHub's refusals mean: a rate limit that passes, a token without a permission, an answer that was lost."""
+"""Classifies GitHub's refusals: a temporary rate limit, a missing permission, a lost answer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LONGEST_ERROR = 300
 
 
 class AnswerLost(HostUnavailable):
-    """A write was sent and its answer never came (or was a 5xx): it may have happened. Re-read, then repeat."""
+    """A write was sent and its answer was lost (or a 5xx), so it may have happened. Read again, then repeat."""
 
 
 @dataclass(frozen=True)
 class TokenHints:
-    """The fix for a refused token: an Action's token is fixed elsewhere than an App's."""
+    """The fix for a refused token, which differs for an Action and an App."""
 
     unknown: str = "check the input github-token"
     lacking: str = "add `{permission}` to `permissions:`"
@@ -31,11 +31,11 @@ APP = TokenHints(
 
 
 class TokenUnknown(HostError):  # noqa: N818 - named after what it says
-    """GitHub doesn't know the token, or no longer."""
+    """GitHub doesn't know the token, or no longer does."""
 
 
 class NotAccepted(HostError):  # noqa: N818 - named after what it says
-    """GitHub doesn't take what was sent: it is invalid, too long, or has characters that it can't keep."""
+    """GitHub rejects the content: it is invalid, too long, or has characters that GitHub can't store."""
 
 
 def _message(text: str) -> str:
@@ -50,10 +50,10 @@ def _message(text: str) -> str:
 
 
 def pause_s(status: int, headers: Mapping[str, str], text: str, limited: int, now: float) -> float | None:
-    """Seconds to wait where a rate limit refused; ``None`` where something else did.
+    """Returns the seconds to wait after a rate limit, or ``None`` for any other refusal.
 
-    docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: ``retry-after``, else ``x-ratelimit-reset``
-    when nothing remains, else a minute, doubled each time.
+    docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api: ``retry-after``, else ``x-ratelimit-reset`` if
+    nothing remains, else a minute, doubled each time.
     """
     message = _message(text).lower()
     primary = headers.get("x-ratelimit-remaining") == "0"
@@ -70,7 +70,7 @@ def pause_s(status: int, headers: Mapping[str, str], text: str, limited: int, no
 
 
 def refusal(where: str, status: int, headers: Mapping[str, str], text: str, hints: TokenHints) -> HostError:
-    """Returns the error for a status of 400 and more that is no rate limit. ``where``: the call."""
+    """Returns the error for a status from 400 that is not a rate limit. ``where`` is the call."""
     message = _message(text)
     if status == 401:
         return TokenUnknown("GitHub doesn't know this token", where=where, hint=hints.unknown)

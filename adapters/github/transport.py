@@ -1,4 +1,4 @@
-"""Connections to GitHub, and PyGithub's requester over them, with its retries and pauses off."""
+"""Connections to GitHub, and PyGithub's requester on top of them, with its retries and pauses off."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 USER_AGENT = "prompt-verdict"
 API_VERSION = "2022-11-28"
 TIMEOUT_S = 20
-"""Seconds without a byte."""
+"""Longest time in seconds without a byte."""
 MOST_CONNECTIONS = 32
-"""That are kept for the next call; GitHub serves a hundred at a time."""
+"""Connections kept for later calls. GitHub allows a hundred at a time."""
 
 
 def new_session(proxy: str | None) -> Session:
-    """Connections that read nothing from the environment, keep no cookies and repeat nothing. Threads may share it."""
+    """Returns a session that reads nothing from the environment, keeps no cookies and retries nothing. Threads may
+    share it."""
     from http.cookiejar import DefaultCookiePolicy
 
     import requests
@@ -36,7 +37,7 @@ def new_session(proxy: str | None) -> Session:
 
 
 def requester(auth: Auth | None, api_url: str, session: Session, ca_bundle: str | None) -> Requester:
-    """PyGithub's requester, its own retries and pauses off, over the connections of ``session``."""
+    """Returns PyGithub's requester on the connections of ``session``, with its own retries and pauses off."""
     from github import Github
     from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 
@@ -51,7 +52,7 @@ def requester(auth: Auth | None, api_url: str, session: Session, ca_bundle: str 
             super().__init__(*arguments, **options)
             self.session = session
 
-    logging.getLogger("github.Requester").disabled = True  # it logs whole answers, tokens among them
+    logging.getLogger("github.Requester").disabled = True  # it would log whole answers, including tokens
     Requester.injectConnectionClasses(Plain, Secure)
     try:
         client = Github(
@@ -67,5 +68,5 @@ def requester(auth: Auth | None, api_url: str, session: Session, ca_bundle: str 
             api_version=API_VERSION,
         )
     finally:
-        Requester.resetConnectionClasses()  # the requester keeps the classes that it was made with
+        Requester.resetConnectionClasses()  # the requester keeps the classes that it was created with
     return client.requester

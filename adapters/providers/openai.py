@@ -1,4 +1,4 @@
-"""OpenAI and everything that speaks its API: Chat Completions and Responses, by the official SDK."""
+"""OpenAI and compatible servers: Chat Completions and Responses, through the official SDK."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 OWN_HOSTS = (PROVIDERS["openai"].host, ".openai.azure.com", ".services.ai.azure.com", ".cognitiveservices.azure.com")
 LIMITS = ("max_tokens", "max_completion_tokens")
 REASONING_MODEL = re.compile(r"(?:^|[/.:@])(?:o[1-9][0-9]*|gpt-(?:[5-9]|[1-9][0-9]+)|codex)(?:[-.:@]|$)")
-"""Models that know the newer name of the limit only, whatever gateway they are behind."""
+"""Models that only accept the newer name of the output limit, on any gateway."""
 NO_SUCH = re.compile(
     r"unsupported|not supported|unknown|unrecogni[sz]ed|not permitted|not allowed|unexpected|extra inputs"
 )
 
 
 def opened(model: ModelConfig, connection: Connection) -> OpenAiProvider:
-    """Opens Chat Completions or the Responses API, of OpenAI or of another server that speaks them."""
+    """Opens Chat Completions or the Responses API, of OpenAI or of a compatible server."""
     return OpenAiProvider(
         model.origin,
         connection.key,
@@ -40,7 +40,7 @@ def opened(model: ModelConfig, connection: Connection) -> OpenAiProvider:
 
 
 class OpenAiProvider(SdkProvider):
-    """``responses``: by the Responses API instead of Chat Completions."""
+    """Calls OpenAI's API. ``responses`` uses the Responses API instead of Chat Completions."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class OpenAiProvider(SdkProvider):
         self._own = host.endswith(OWN_HOSTS)
         self._google = host.endswith("googleapis.com")
         self._learned: dict[str, str] = {}
-        """What the limit is called, by model, where the server has said so."""
+        """The name of the output limit by model, once the server has told it."""
 
     def open(self, origin: str, key: str, http: httpx2.AsyncClient) -> AsyncOpenAI:
         """Returns the SDK's client, without retries of its own."""
@@ -68,13 +68,13 @@ class OpenAiProvider(SdkProvider):
         return client
 
     def written(self, request: Request) -> tuple[str, dict[str, Any], dict[str, str]]:
-        """Path and body."""
+        """Returns path, body and headers."""
         if self._responses:
             return "/responses", responses_body(request), {}
         return "/chat/completions", chat_body(request, own=self._own, limit=self._limit(request.model)), {}
 
     def read(self, answer: dict[str, Any], latency_s: float, request: Request) -> Completion:
-        """Returns the completion in an answer."""
+        """Returns the completion of an answer."""
         of = read_response if self._responses else read_chat
         completion = of(answer, latency_s, asked=request.model, google=self._google)
         usage = completion.usage
@@ -83,7 +83,7 @@ class OpenAiProvider(SdkProvider):
         return completion.model_copy(update={"usage": usage.model_copy(update={"web_searches": 1})})
 
     def learns(self, request: Request, refusal: str) -> bool:
-        """Notes the other name of the limit, where the server refuses the one that was sent."""
+        """Switches to the other name of the limit if the server refuses the one that was sent."""
         sent = self._limit(request.model)
         other = LIMITS[LIMITS[0] == sent]
         said = refusal.lower()
@@ -100,7 +100,7 @@ class OpenAiProvider(SdkProvider):
 
 
 def _searches(request: Request) -> bool:
-    """Returns whether every call is charged a search, without a word about it in the usage."""
+    """Returns whether every call is charged for a search that the usage doesn't report."""
     name = request.model.lower()
     return (
         "search-preview" in name

@@ -1,4 +1,4 @@
-"""Chat Completions, as OpenAI and many other servers speak it: the body of a request, and the answer."""
+"""Chat Completions, as implemented by OpenAI and many other servers: the body of a request, and the answer."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ FINISHES = {
     }.items()
     for name in names.split()
 }
-"""By what servers say, in small letters: OpenAI's words, and those that others put in their place."""
+"""Finish reasons by the server's word in lower case: OpenAI's words, and those of other servers."""
 BROKEN_OFF = frozenset({"error", "network_error", "insufficient_system_resource", "abort", "aborted", "overloaded"})
-"""The server gave up in the middle of an answer: another try may succeed."""
+"""Finish reasons of an answer that the server broke off. Another try may succeed."""
 
 
 def chat_body(request: Request, *, own: bool, limit: str) -> dict[str, Any]:
-    """Returns the body for ``POST /chat/completions``. ``own``: a server of OpenAI's or Azure's; ``limit``: what it
-    calls the output limit."""
+    """Returns the body for ``POST /chat/completions``.
+
+    ``own`` says that the server is OpenAI's or Azure's. ``limit`` is its name of the output limit.
+    """
     parameters = request.parameters
     reasoning = parameters.reasoning
     effort = reasoning["effort"] if own and reasoning and set(reasoning) == {"effort"} else None
@@ -70,7 +72,7 @@ class _ChatToolCall(BaseModel):
 
 
 class _Chunk(BaseModel):
-    """A part of a content list; what a model thinks is a part of its own and no text."""
+    """A part of a content list. Reasoning is a separate part and not text."""
 
     type: str = "text"
     text: str | None = None
@@ -97,8 +99,10 @@ class _Chat(BaseModel):
 
 
 def read_chat(answer: dict[str, Any], latency_s: float, *, asked: str = "", google: bool = False) -> Completion:
-    """Returns a Chat Completions answer. ``asked``: the model that was asked for; ``google``: by a server of
-    Google's."""
+    """Returns the completion of a Chat Completions answer.
+
+    ``asked`` is the requested model. ``google`` says that the server is Google's.
+    """
     chat = _Chat.model_validate(answer)
     choice = chat.choices[0]
     message = choice.message
@@ -121,7 +125,7 @@ def read_chat(answer: dict[str, Any], latency_s: float, *, asked: str = "", goog
 
 
 def _content(message: _ChatMessage) -> tuple[str, str]:
-    """Text and refusal."""
+    """Returns text and refusal."""
     if not isinstance(message.content, list):
         return message.content or "", message.refusal or ""
     chunks = [_Chunk(text=chunk) if isinstance(chunk, str) else chunk for chunk in message.content]

@@ -14,11 +14,11 @@ from schemas.prompts import Request
 
 OURS = frozenset({"message", "reasoning", "function_call", "custom_tool_call", "web_search_call"})
 FREE = frozenset({"mcp_call", "mcp_list_tools", "mcp_approval_request"})
-"""Items of an answer that cost their tokens and nothing else."""
+"""Items of an answer that cost only their tokens."""
 
 
 def responses_body(request: Request) -> dict[str, Any]:
-    """Returns the body for ``POST /responses``; nothing is kept by the provider."""
+    """Returns the body for ``POST /responses``. The provider stores nothing."""
     parameters = request.parameters
     refuse(
         parameters.model_dump(), "the Responses API", "top_k", "seed", "stop", "frequency_penalty", "presence_penalty"
@@ -67,7 +67,7 @@ class _Response(BaseModel):
 
 
 def read_response(answer: dict[str, Any], latency_s: float, *, asked: str = "", google: bool = False) -> Completion:
-    """Returns a Responses answer."""
+    """Returns the completion of a Responses answer."""
     response = _Response.model_validate(answer)
     text, refusal = _texts(response)
     calls = tuple(

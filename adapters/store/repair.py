@@ -1,4 +1,4 @@
-"""Repairs a damaged SQLite file of outcomes: a new file takes the rows that are still sound."""
+"""Repairs a damaged SQLite file of outcomes: copies the intact rows into a new file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from adapters.store.sqlite import APPLICATION, SCHEMA, VERSION, hint_of, is_dama
 from schemas.errors import StoreError
 
 TABLES = {"completions": ("id", *COLUMNS), "plans": PLAN_COLUMNS}
-"""What is carried over. The first column is the key."""
+"""Columns that are copied. The first column is the key."""
 
 MAGIC = b"SQLite format 3\0"
 
@@ -32,20 +32,20 @@ def repair(path: Path) -> None:
         raise StoreError(
             "the outcome store is damaged",
             where=str(path),
-            hint="stop every process that uses it, then start the bot: it keeps the rows that are sound",
+            hint="stop every process that uses it, then start the bot; it keeps the intact rows",
         )
     new = path.with_name(f"{path.name}.repaired")
     try:
         new.unlink(missing_ok=True)
         kept = _carry_over(path, new)
-        for rest in ("-wal", "-shm"):  # they belong to the damaged file
+        for rest in ("-wal", "-shm"):  # these belong to the damaged file
             path.with_name(path.name + rest).unlink(missing_ok=True)
         new.replace(path)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(
             f"the outcome store is damaged and can't be repaired: {error}", where=str(path), hint=hint_of(error)
         ) from error
-    log.warning("the outcome store was damaged: %d sound rows are kept, other answers are asked again", kept)
+    log.warning("the outcome store was damaged: %d intact rows are kept, other answers will be requested again", kept)
 
 
 def _is_damaged(path: Path) -> bool:
@@ -59,7 +59,7 @@ def _is_damaged(path: Path) -> bool:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether the header names a store of this version. SQLite doesn't open a file that is cut short."""
+    """Returns whether the header names a store of this version. SQLite doesn't open a truncated file."""
     with path.open("rb") as file:
         header = file.read(100)
     version, application = header[60:64], header[68:72]
@@ -71,7 +71,7 @@ def _word(number: int) -> bytes:
 
 
 def _carry_over(damaged: Path, new: Path) -> int:
-    """Writes a new store with the sound rows of a damaged one; returns how many."""
+    """Writes a new store with the intact rows of a damaged one, and returns their number."""
     _lengthen(damaged)
     with closing(sqlite3.connect(damaged)) as old, closing(sqlite3.connect(new, isolation_level=None)) as fresh:
         old.text_factory = lambda raw: raw.decode(errors="replace")
@@ -89,7 +89,7 @@ def _carry_over(damaged: Path, new: Path) -> int:
 
 
 def _lengthen(damaged: Path) -> None:
-    """Appends empty pages to a file that is cut short, so that SQLite reads what is left of it.
+    """Appends empty pages to a truncated file, so that SQLite reads the rest of it.
 
     sqlite.org/fileformat.html: bytes 16 and 17 are the size of a page, bytes 28 to 31 the number of pages.
     """

@@ -12,7 +12,7 @@ Files = Mapping[str, Content]
 
 HELD = frozenset({"blocked", "error", "needs_review", "refused"})
 """The pull request can't be merged without a person. ``refused``: a usage or configuration error."""
-PASSES = frozenset({"approved", "not_applicable", "underpowered"})
+PASSES = frozenset({"approved", "not_applicable", "inconclusive"})
 """A harmless change must get one of these."""
 
 CONFIG, PROMPT, TESTS = "promptverdict.yaml", "prompts/triage.md", "tests/triage.jsonl"

@@ -14,10 +14,10 @@ from bot.store.values import KeptVerdict
 from engine.readers.bounded import did_you_mean
 from engine.render import figures
 from engine.render.encode import code, prose
-from engine.render.readings import expected_text
+from engine.render.result_text import expected_text
 from engine.render.sections import Detail, answers_cell, table
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
-from schemas.effects import CaseEffect, CaseReading
+from schemas.effects import CaseEffect, CaseOutcome
 from schemas.experiments import ExperimentRecord
 from schemas.host import Role
 from schemas.scorecard import LineageCard
@@ -63,7 +63,7 @@ def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence
         )
         slices = ", ".join(code(name, 60) for name in case.slices[:10])
         facts = [
-            f"{code(case.id, 120)}: **{prose(CASE_READINGS[case.reading])}**",
+            f"{code(case.id, 120)}: **{prose(CASE_RESULTS[case.result])}**",
             *(["protected"] if case.protected else []),
             *([f"slices {slices}"] if slices else []),
             *([f"change {prose(figures.change(case.change))}"] if case.change is not None else []),
@@ -84,13 +84,13 @@ def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence
     return "\n\n".join(parts)
 
 
-CASE_READINGS = {
-    CaseReading.IMPROVED: "got better",
-    CaseReading.REGRESSED: "got worse",
-    CaseReading.FLAKY: "moved, but not reliably",
-    CaseReading.SAME: "as before",
-    CaseReading.MISSING: "could not be measured in both arms",
-    CaseReading.NOT_RUN: "did not have to run",
+CASE_RESULTS = {
+    CaseOutcome.IMPROVED: "got better",
+    CaseOutcome.REGRESSED: "got worse",
+    CaseOutcome.FLAKY: "moved, but not reliably",
+    CaseOutcome.NO_CHANGE: "as before",
+    CaseOutcome.MISSING: "could not be measured in both arms",
+    CaseOutcome.NOT_RUN: "did not have to run",
 }
 
 

@@ -204,7 +204,7 @@ class Comparisons(Table, table=True):
     low: float | None = None
     high: float | None = None
     margin: float | None = None
-    reading: str = Field(sa_type=Text)
+    result: str = Field(sa_type=Text)
 
 
 class Outcomes(Table, table=True):

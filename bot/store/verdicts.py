@@ -216,7 +216,7 @@ def _comparison(experiment: Experiments, position: int, effect: Effect) -> Compa
         low=effect.interval.low if effect.interval else None,
         high=effect.interval.high if effect.interval else None,
         margin=effect.margin,
-        reading=effect.reading,
+        result=effect.result,
     )
 
 

@@ -1,4 +1,4 @@
-"""What does this pull request change? Answered from git trees and blobs, for the lineages that are affected only."""
+"""Detects the changes of a pull request from git trees and blobs. Reads only affected lineages."""
 
 from __future__ import annotations
 
@@ -27,12 +27,11 @@ from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 
 def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detection:
-    """Returns the affected lineages of a pull request, the policy that judges them, and what already speaks for a
-    verdict.
+    """Returns the affected lineages of a pull request, the policy that judges them, and reasons known before any call.
 
-    Compares the tip of the base branch with what the ``merge`` of the head would bring: first which watched files
-    differ, by blob id; then both versions of those are read. Policy and gating cases are base's. Raises ConfigError for
-    a configuration that can't be read, with ``file:line``, and SourceError for commits that can't.
+    Compares the tip of the base branch with the ``merge`` of the head: first which watched files differ, by blob id,
+    then both versions of those. Policy and gating cases come from the base. Raises ConfigError with ``file:line`` for
+    an unreadable configuration, and SourceError for unreadable commits.
     """
     sides = Sides(tree, pull_request.base_sha, merge)
     unrelated = _unrelated(pull_request, merge)
@@ -94,11 +93,11 @@ class _Compared:
     """The lineages whose files or settings differ, read on both sides."""
 
     changed: tuple[tuple[Entry, LineageChange], ...]
-    """Those that change in something that matters."""
+    """Lineages with relevant changes."""
     harmless: tuple[Ending, ...]
-    """How everything ends that differs in the others."""
+    """The handling of all differences in the other lineages."""
     watched: frozenset[str]
-    """Paths of all files that differ and belong to a lineage."""
+    """Paths of all changed files of lineages."""
 
     @property
     def lineages(self) -> tuple[LineageChange, ...]:
@@ -133,7 +132,8 @@ def _concerned(named: Configured, found: _Compared) -> list[Config]:
 
 
 def _cap(concerned: Sequence[Config], lineages: Sequence[LineageChange]) -> Decimal:
-    """USD of the whole run: the largest budget of a configuration, and no more than its lineages may cost together."""
+    """Returns the cap of the whole run in USD: the largest budget of a configuration, but no more than all lineages may
+    cost."""
     cap = max((config.budget.per_run_usd for config in concerned), default=Budget().per_run_usd)
     together = [change.budget.per_run_usd for change in lineages if change.measured]
     return min(cap, sum(together, Decimal(0))) if together else cap
@@ -145,15 +145,15 @@ def _is_deleted(change: LineageChange) -> bool:
 
 def _nothing(unaffected: int, *, settings: bool, harmless: Sequence[Ending] = ()) -> Reason:
     what = (
-        "Settings change, and none of them loosens the gate"
+        "Settings change, but none of them loosens the gate"
         if settings
         else "No prompt, model, test set or gate changes"
     )
     if harmless:
         first = harmless[0]
         others = f" (and {len(harmless) - 1} more)" if len(harmless) > 1 else ""
-        what = f"Nothing that a model would see changes: {shown(first.path)}{others}: {first.why}"
-    untouched = "1 lineage is as it was" if unaffected == 1 else f"{unaffected} lineages are as they were"
+        what = f"Nothing changes for a model: {shown(first.path)}{others}: {first.why}"
+    untouched = "1 lineage is unchanged" if unaffected == 1 else f"{unaffected} lineages are unchanged"
     return Reason(
         code=ReasonCode.NOTHING_CHANGED,
         status=VerdictStatus.NOT_APPLICABLE,

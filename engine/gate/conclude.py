@@ -5,22 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from engine.gate import findings, reason_text
+from engine.gate.case_results import case_results
 from engine.gate.cost import careful_cost, cost_in_doubt, no_cost
 from engine.gate.decision import Decision
 from engine.gate.design import Design
 from engine.gate.effects import effects
 from engine.gate.latency import latency_effect, latency_gates, latency_in_doubt
-from engine.gate.readings import readings
 from engine.gate.state import ComparisonState
 from engine.gate.verdict import DECIDED, SEVERITY, combine
-from schemas.effects import CostEffect, Effect, LatencyEffect, LimitReading
+from schemas.effects import CostEffect, Effect, LatencyEffect, LimitResult
 from schemas.scorecard import Confidence
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 
 def nothing_measured(state: ComparisonState, code: ReasonCode, status: VerdictStatus, sentence: str) -> Decision:
     """Returns the decision of a comparison that made no call."""
-    latency = LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading=LimitReading.NO_DATA)
+    latency = LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, result=LimitResult.NO_DATA)
     reason = Reason(code=code, status=status, sentence=sentence)
     return _decision(state, [reason], effects(state), no_cost(None), latency)
 
@@ -50,7 +50,7 @@ def conclude(state: ComparisonState) -> Decision:
     found += [findings.of_doubt(state, limit) for limit, doubt in doubts.items() if doubt]
     status = combine(reason.status for reason in found)
     # An inconclusive verdict may pass by policy. A drop that is significant by itself must not pass unseen.
-    if status is VerdictStatus.UNDERPOWERED and (falls := findings.of_chance(state, shown)):
+    if status is VerdictStatus.INCONCLUSIVE and (falls := findings.of_chance(state, shown)):
         found, status = [*found, *falls], VerdictStatus.NEEDS_REVIEW
     # Reasons that can't change the verdict would only hide those that made it.
     kept = [r for r in found if r.status in DECIDED or _worth_saying(r.status, status)]
@@ -88,7 +88,7 @@ def _unproven(found: list[Reason]) -> list[Reason]:
     prompt."""
     status = combine(reason.status for reason in found)
     shown = status is VerdictStatus.APPROVED and any(reason.code is ReasonCode.FLOOR for reason in found)
-    if shown or status not in (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED):
+    if shown or status not in (VerdictStatus.APPROVED, VerdictStatus.INCONCLUSIVE):
         return []
     sentence = reason_text.new_unproven()
     return [Reason(code=ReasonCode.NEW_LINEAGE, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)]
@@ -112,7 +112,7 @@ def _decision(
         metrics=tuple(e for h, e in pairs if h.slice is None) if len(design.metrics) > 1 else (),
         cost=cost,
         latency=latency,
-        readings=readings(design, state.observed, state.smoked),
+        case_results=case_results(design, state.observed, state.smoked),
         confidence=Confidence(
             looks=state.look,
             repetitions=float(ledger.runs[called].mean()) if called.any() else 0.0,

@@ -13,7 +13,7 @@ from engine.gate.cells import BASELINE, CANDIDATE, Floats
 from engine.gate.spending import normal_quantile, tail
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
-from schemas.effects import CostEffect, LimitReading
+from schemas.effects import CostEffect, LimitResult
 from schemas.verdicts import Interval
 
 EXPANDED = 200
@@ -55,35 +55,35 @@ def cost_effect(state: ComparisonState, usd: Floats | None = None) -> CostEffect
         increase=totals[1] / totals[0] - 1 if totals[0] > 0 else None,
         interval=Interval(low=bounds.low - 1, high=high) if bounds else None,
         limit=limit,
-        reading=_reading(bounds, totals, limit),
+        result=_reading(bounds, totals, limit),
     )
 
 
 def no_cost(limit: float | None) -> CostEffect:
     """Returns the effect when no cost is known."""
     nothing: dict[str, None] = dict.fromkeys(("baseline_per_1000", "candidate_per_1000", "increase", "interval"))
-    return CostEffect(**nothing, limit=limit, reading=LimitReading.NO_DATA)
+    return CostEffect(**nothing, limit=limit, result=LimitResult.NO_DATA)
 
 
 def careful_cost(state: ComparisonState) -> CostEffect:
     """Returns ``cost_effect``, but lets it pass only if it would also pass with the dearest costs in the missing
     cells."""
     effect = cost_effect(state)
-    if effect.reading is not LimitReading.PASSES or not state.ledger.unmeasured().any():
+    if effect.result is not LimitResult.PASSES or not state.ledger.unmeasured().any():
         return effect
     # A provider that fails on the expensive calls must not make the candidate look cheap.
     worst = cost_effect(state, _at_worst(state))
     return (
         effect
-        if worst.reading is LimitReading.PASSES
-        else effect.model_copy(update={"reading": LimitReading.CANT_TELL})
+        if worst.result is LimitResult.PASSES
+        else effect.model_copy(update={"result": LimitResult.TOO_FEW_CASES})
     )
 
 
 def cost_in_doubt(state: ComparisonState) -> bool:
     """Returns whether the known cells can't decide on the limit and the missing ones may break it."""
     effect = cost_effect(state)
-    if effect.limit is None or effect.reading is not LimitReading.CANT_TELL or not state.ledger.unmeasured().any():
+    if effect.limit is None or effect.result is not LimitResult.TOO_FEW_CASES or not state.ledger.unmeasured().any():
         return False
     usd = _at_worst(state)
     share = weights(state.design, None, np.asarray(~np.isnan(usd).any(axis=0)))
@@ -175,17 +175,17 @@ def _t_distribution(t: float, degrees: int) -> float:
     return 0.5 + between / 2
 
 
-def _reading(bounds: Ratio | None, totals: list[float], limit: float | None) -> LimitReading:
+def _reading(bounds: Ratio | None, totals: list[float], limit: float | None) -> LimitResult:
     if limit is None:
-        return LimitReading.NOT_GATED
+        return LimitResult.NOT_GATED
     # No ratio to a free baseline exists. Any cost at all exceeds its limit.
     if totals[BASELINE] <= 0:
-        return LimitReading.FAILS if totals[CANDIDATE] > 0 else LimitReading.PASSES
+        return LimitResult.FAILS if totals[CANDIDATE] > 0 else LimitResult.PASSES
     if bounds is None:
-        return LimitReading.CANT_TELL
+        return LimitResult.TOO_FEW_CASES
     if bounds.low > 1 + limit:
-        return LimitReading.FAILS
-    return LimitReading.PASSES if bounds.high < 1 + limit else LimitReading.CANT_TELL
+        return LimitResult.FAILS
+    return LimitResult.PASSES if bounds.high < 1 + limit else LimitResult.TOO_FEW_CASES
 
 
 def _usd(per_case: float) -> Decimal:

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 
 from engine.gate.cells import Batch, Observations
-from schemas.effects import CaseReading, CostEffect, Effect, LatencyEffect
+from schemas.effects import CaseOutcome, CostEffect, Effect, LatencyEffect
 from schemas.scorecard import Confidence
 from schemas.verdicts import Reason, VerdictStatus
 
@@ -17,7 +17,7 @@ class CaseResult:
 
     change: float | None
     """Candidate − baseline on the first metric, over all runs of the case."""
-    reading: CaseReading
+    result: CaseOutcome
     confirmed: bool
     """Whether fresh runs, other than those that raised the suspicion, show the same."""
 
@@ -35,7 +35,7 @@ class Decision:
     """Overall effects of all gating metrics, if there are several."""
     cost: CostEffect
     latency: LatencyEffect
-    readings: tuple[CaseResult, ...]
+    case_results: tuple[CaseResult, ...]
     """One for each case, in the design's order."""
     confidence: Confidence
     cells: int

@@ -11,7 +11,7 @@ from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
 from engine.gate.estimates import Estimates
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
-from schemas.effects import Effect, EffectReading
+from schemas.effects import Effect, EffectResult
 from schemas.gate_config import SlicePolicy
 from schemas.verdicts import Interval
 
@@ -51,7 +51,7 @@ def effects(
             margin=h.margin if h.policy is SlicePolicy.AVERAGE else None,
             margin_written=h.written,
             policy=h.policy,
-            reading=EffectReading.WORSE if worse else EffectReading.CANT_TELL if unsure else EffectReading.SAME,
+            result=EffectResult.WORSE if worse else EffectResult.TOO_FEW_CASES if unsure else EffectResult.NO_CHANGE,
             more_cases=_more_cases(state, k, sums[:, k], shares[k], design.inside(h.slice))
             if h.margin > 0 and h.certifies
             else None,

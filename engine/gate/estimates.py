@@ -8,7 +8,7 @@ from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
 from engine.gate.design import Design
 from engine.gate.ledger import Ledger
 from engine.gate.weights import weights
-from schemas.effects import Effect, EffectReading
+from schemas.effects import Effect, EffectResult
 from schemas.verdicts import Interval
 
 SAME = 1e-9
@@ -50,7 +50,7 @@ class Estimates:
             nothing = {
                 "change": None,
                 "interval": None,
-                "reading": EffectReading.NO_DATA,
+                "result": EffectResult.NO_DATA,
                 "more_cases": None,
                 "compared": 0,
             }
@@ -59,14 +59,14 @@ class Estimates:
         change = float((share * np.nan_to_num(changes)).sum())
         inside = design.inside(effect.slice)
         interval = _around(change, effect.interval)
-        reading = effect.reading if effect.reading is EffectReading.WORSE else _reading(interval, effect)
+        reading = effect.result if effect.result is EffectResult.WORSE else _reading(interval, effect)
         return effect.model_copy(
             update=known
             | {
                 "change": change,
                 "interval": interval,
-                "reading": reading,
-                "more_cases": effect.more_cases if reading == EffectReading.CANT_TELL else None,
+                "result": reading,
+                "more_cases": effect.more_cases if reading == EffectResult.TOO_FEW_CASES else None,
                 "compared": int((~np.isnan(changes[inside])).sum()),
                 "better": int((changes[inside] > 0).sum()),
                 "worse": int((changes[inside] < 0).sum()),
@@ -100,7 +100,7 @@ def _around(change: float, bounds: Interval | None) -> Interval:
 def _reading(bounds: Interval, effect: Effect) -> str:
     """Returns the reading by the bounds. A slice that is judged by its cases keeps the decision's reading."""
     if bounds.low is not None and bounds.low > 0:
-        return EffectReading.BETTER
+        return EffectResult.BETTER
     if effect.margin is None:
-        return effect.reading
-    return EffectReading.CANT_TELL if bounds.low is None or -bounds.low > effect.margin else EffectReading.SAME
+        return effect.result
+    return EffectResult.TOO_FEW_CASES if bounds.low is None or -bounds.low > effect.margin else EffectResult.NO_CHANGE

@@ -8,14 +8,14 @@ import numpy as np
 
 from engine.gate import reason_text
 from engine.gate.effects import can_not_fall, planned_changes
-from engine.gate.floors import FloorEffect, FloorReading, floors
-from engine.gate.state import ComparisonState, GuardEffect, GuardReading
-from schemas.effects import CostEffect, Effect, LatencyEffect, LimitReading
+from engine.gate.floors import FloorEffect, FloorResult, floors
+from engine.gate.state import ComparisonState, GuardEffect, GuardResult
+from schemas.effects import CostEffect, Effect, LatencyEffect, LimitResult
 from schemas.gate_config import SlicePolicy
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 BLOCKED, ERROR = VerdictStatus.BLOCKED, VerdictStatus.ERROR
-NEEDS_REVIEW, UNDERPOWERED = VerdictStatus.NEEDS_REVIEW, VerdictStatus.UNDERPOWERED
+NEEDS_REVIEW, INCONCLUSIVE = VerdictStatus.NEEDS_REVIEW, VerdictStatus.INCONCLUSIVE
 APPROVED = VerdictStatus.APPROVED
 
 
@@ -49,13 +49,13 @@ def of_effects(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
         elif not h.certifies:
             continue
         elif not h.cases:
-            code, status, sentence = ReasonCode.NO_CASES, UNDERPOWERED, reason_text.no_cases(h.slice)
+            code, status, sentence = ReasonCode.NO_CASES, INCONCLUSIVE, reason_text.no_cases(h.slice)
         elif state.certified[k]:
             code, status, sentence = ReasonCode.NO_DROP, APPROVED, reason_text.no_drop(effect, metric)
         elif fall is not None and fall <= -h.margin:
             code, status, sentence = ReasonCode.ESTIMATED_DROP, NEEDS_REVIEW, reason_text.estimated_drop(effect, metric)
         else:
-            code, status, sentence = ReasonCode.UNDERPOWERED, UNDERPOWERED, reason_text.underpowered(effect, metric)
+            code, status, sentence = ReasonCode.INCONCLUSIVE, INCONCLUSIVE, reason_text.inconclusive(effect, metric)
         found.append(
             Reason(
                 code=code,
@@ -114,7 +114,7 @@ def of_absence(state: ComparisonState) -> list[Reason]:
     """Returns a reason for each slice that the policy names and that has no case. It was not judged, so it doesn't
     pass."""
     return [
-        Reason(code=ReasonCode.NO_CASES, status=UNDERPOWERED, sentence=reason_text.no_cases(h.slice), slice=h.slice)
+        Reason(code=ReasonCode.NO_CASES, status=INCONCLUSIVE, sentence=reason_text.no_cases(h.slice), slice=h.slice)
         for h in state.design.hypotheses
         if not h.cases and not h.certifies and h.metric == 0 and h.slice is not None
     ]
@@ -124,7 +124,7 @@ def broken_slices(state: ComparisonState) -> frozenset[str | None]:
     """Returns the must-pass and guarded slices that block."""
     must_pass = {h.slice for h in state.design.of_policy(SlicePolicy.MUST_PASS)}
     listed = {name for name, breaks in state.breaks.items() if name in must_pass and breaks.p <= state.case_level}
-    return frozenset(listed | {guard.slice for guard in state.guards if guard.reading is GuardReading.BREAKS})
+    return frozenset(listed | {guard.slice for guard in state.guards if guard.result is GuardResult.BREAKS})
 
 
 def doubted_slices(state: ComparisonState) -> frozenset[str | None]:
@@ -133,7 +133,7 @@ def doubted_slices(state: ComparisonState) -> frozenset[str | None]:
     guards = {
         guard.slice
         for guard in state.guards
-        if guard.reading in (GuardReading.MAY_BREAK, GuardReading.UNSURE, GuardReading.OPEN)
+        if guard.result in (GuardResult.MAY_BREAK, GuardResult.UNSURE, GuardResult.OPEN)
     }
     doubted = {reason.slice for reason in state.found if reason.code is ReasonCode.WATCH}
     return frozenset(guards | (listed & (doubted | {n for n, b in state.breaks.items() if b.possible})))
@@ -170,11 +170,11 @@ def of_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     missing cells."""
     found = []
     for guard in state.guards:
-        if guard.reading is GuardReading.UNSURE:
+        if guard.result is GuardResult.UNSURE:
             found.append(of_doubt(state, reason_text.subject(guard.slice)))
-        elif guard.reading in (GuardReading.BREAKS, GuardReading.MAY_BREAK) and guard.broken:
+        elif guard.result in (GuardResult.BREAKS, GuardResult.MAY_BREAK) and guard.broken:
             found.append(
-                _of_guard(state, shown, guard, BLOCKED if guard.reading is GuardReading.BREAKS else NEEDS_REVIEW)
+                _of_guard(state, shown, guard, BLOCKED if guard.result is GuardResult.BREAKS else NEEDS_REVIEW)
             )
     return found
 
@@ -182,7 +182,7 @@ def of_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
 def of_held_guards(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
     """Returns reasons of guarded slices that hold in spite of breaks. They name every broken case, whatever the
     verdict."""
-    return [_of_guard(state, shown, g, APPROVED) for g in state.guards if g.reading is GuardReading.HOLDS and g.broken]
+    return [_of_guard(state, shown, g, APPROVED) for g in state.guards if g.result is GuardResult.HOLDS and g.broken]
 
 
 def _of_guard(state: ComparisonState, shown: Sequence[Effect], guard: GuardEffect, status: VerdictStatus) -> Reason:
@@ -244,26 +244,26 @@ def of_watch(state: ComparisonState, hits: Mapping[str | None, Sequence[int]]) -
 
 def of_cost(effect: CostEffect) -> list[Reason]:
     """Returns the reason of a cost limit that is broken or undecided."""
-    if effect.limit is None or effect.reading in (LimitReading.PASSES, LimitReading.NOT_GATED):
+    if effect.limit is None or effect.result in (LimitResult.PASSES, LimitResult.NOT_GATED):
         return []
     estimate = {"estimate": effect.increase, "interval": effect.interval, "margin": effect.limit}
-    if effect.reading is LimitReading.FAILS:
+    if effect.result is LimitResult.FAILS:
         sentence = reason_text.cost(effect.increase, effect.limit)
         return [Reason(code=ReasonCode.COST, status=BLOCKED, sentence=sentence).model_copy(update=estimate)]
-    measured = effect.reading is LimitReading.CANT_TELL
+    measured = effect.result is LimitResult.TOO_FEW_CASES
     sentence = reason_text.cost_uncertain(effect.increase, effect.limit, measured=measured)
-    reason = Reason(code=ReasonCode.COST_UNCERTAIN, status=UNDERPOWERED, sentence=sentence)
+    reason = Reason(code=ReasonCode.COST_UNCERTAIN, status=INCONCLUSIVE, sentence=sentence)
     return [reason.model_copy(update=estimate)]
 
 
 def of_latency(effect: LatencyEffect, limit: float, *, gating: bool) -> list[Reason]:
     """Returns the reason of a latency limit that is broken or undecided, if latency gates."""
-    if not gating or effect.reading is LimitReading.PASSES:
+    if not gating or effect.result is LimitResult.PASSES:
         return []
     # A limit that the data can't decide is inconclusive. Whether that passes is the policy's choice.
-    certain = effect.reading is LimitReading.FAILS
+    certain = effect.result is LimitResult.FAILS
     sentence = reason_text.latency(effect.baseline_s, effect.candidate_s, limit, certain=certain)
-    status = BLOCKED if certain else UNDERPOWERED
+    status = BLOCKED if certain else INCONCLUSIVE
     return [Reason(code=ReasonCode.LATENCY, status=status, sentence=sentence, p=effect.p, margin=limit)]
 
 
@@ -276,13 +276,13 @@ def of_floors(state: ComparisonState, shown: Sequence[Effect] = ()) -> list[Reas
 def _of_floor(effect: FloorEffect, shown: float | None) -> Reason:
     estimate = effect.estimate if shown is None else shown
     if effect.estimate is None or estimate is None:
-        status, sentence = UNDERPOWERED, reason_text.no_cases(effect.slice)
-    elif effect.reading in (FloorReading.FAILS, FloorReading.BELOW):
-        certain = effect.reading is FloorReading.FAILS
+        status, sentence = INCONCLUSIVE, reason_text.no_cases(effect.slice)
+    elif effect.result in (FloorResult.FAILS, FloorResult.BELOW):
+        certain = effect.result is FloorResult.FAILS
         status = BLOCKED if certain else NEEDS_REVIEW
         sentence = reason_text.floor(effect.slice, estimate, effect.floor, certain=certain)
-    elif effect.reading is FloorReading.UNPROVEN:
-        status, sentence = UNDERPOWERED, reason_text.floor_unproven(effect.slice, effect.cases, effect.floor)
+    elif effect.result is FloorResult.UNPROVEN:
+        status, sentence = INCONCLUSIVE, reason_text.floor_unproven(effect.slice, effect.cases, effect.floor)
     else:
         status, sentence = APPROVED, reason_text.floor_holds(effect.slice, estimate, effect.floor)
     about = {"slice": effect.slice, "estimate": estimate, "margin": effect.floor}

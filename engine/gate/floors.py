@@ -13,7 +13,7 @@ from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
 
 
-class FloorReading(StrEnum):
+class FloorResult(StrEnum):
     """Whether the candidate's score meets a floor."""
 
     FAILS = "fails"
@@ -31,7 +31,7 @@ class FloorEffect:
     slice: str | None
     floor: float
     estimate: float | None
-    reading: FloorReading
+    result: FloorResult
     """``fails``: below the floor beyond chance. ``below``: the estimate over all cases is below it. ``holds``: it
     isn't. ``unproven``: some cases have no score (such as unchanged requests without stored answers), or, without a
     baseline, a shortfall of more than the margin isn't ruled out."""
@@ -57,13 +57,13 @@ def _floor(state: ComparisonState, name: str | None, floor: float) -> FloorEffec
     asked = ~np.isnan(cautious)
     share, careful = weights(design, name, ~np.isnan(scores)), weights(design, name, asked)
     if not careful.any():
-        return FloorEffect(name, floor, None, FloorReading.NO_DATA, cases)
+        return FloorEffect(name, floor, None, FloorResult.NO_DATA, cases)
     estimate = float((careful * np.nan_to_num(cautious)).sum())
     # Failing must be proven by answers that came. A missing answer proves nothing.
     above = by_unit(design, share * (np.nan_to_num(scores) - floor))
     sampled = state.sampled(name, asked)
     if share.any() and largest_drop(-above, by_unit(design, share), state.critical(design.alpha), sampled) < 0:
-        return FloorEffect(name, floor, estimate, FloorReading.FAILS, cases)
+        return FloorEffect(name, floor, estimate, FloorResult.FAILS, cases)
     # Holding must be shown with every missing answer counted 0.
     short = by_unit(design, careful * (np.nan_to_num(cautious) - floor))
     lacking = largest_drop(short, by_unit(design, careful), state.critical(BETA), sampled)
@@ -73,10 +73,10 @@ def _floor(state: ComparisonState, name: str | None, floor: float) -> FloorEffec
         held = int((short[by_unit(design, careful) > 0] >= 0).sum())
         proven = design.paired or max(lacking, hidden_drop(held, BETA)) <= margin
         return FloorEffect(name, floor, estimate, _sides(estimate >= floor - 1e-9, proven=proven), cases)
-    return FloorEffect(name, floor, estimate, FloorReading.HOLDS if lacking <= 0 else FloorReading.UNPROVEN, cases)
+    return FloorEffect(name, floor, estimate, FloorResult.HOLDS if lacking <= 0 else FloorResult.UNPROVEN, cases)
 
 
-def _sides(above: bool, *, proven: bool) -> FloorReading:
+def _sides(above: bool, *, proven: bool) -> FloorResult:
     if not above:
-        return FloorReading.BELOW
-    return FloorReading.HOLDS if proven else FloorReading.UNPROVEN
+        return FloorResult.BELOW
+    return FloorResult.HOLDS if proven else FloorResult.UNPROVEN

@@ -20,7 +20,7 @@ import numpy as np
 from engine.gate.bounds import CASE_MARGIN, CHURN, GUARD_REVIEW
 from engine.gate.breaks import LISTED
 from engine.gate.cells import BASELINE, CANDIDATE, Bools
-from engine.gate.state import ComparisonState, GuardEffect, GuardReading
+from engine.gate.state import ComparisonState, GuardEffect, GuardResult
 from engine.gate.two_by_two import boschloo_p, fisher_p
 from schemas.gate_config import SlicePolicy
 
@@ -75,16 +75,16 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
     # Boschloo's test blocks, as the more powerful one. Fisher's is cheaper and never smaller, enough to wait or
     # to ask for a review.
     p, feared = boschloo_p(*table), fisher_p(*worst)
-    reading: GuardReading = GuardReading.HOLDS
+    reading: GuardResult = GuardResult.HOLDS
     if breaks.p <= level and p <= spend:
-        reading = GuardReading.BREAKS
+        reading = GuardResult.BREAKS
     elif breaks.worst_p <= level and boschloo_p(*worst) <= spend:
-        reading = GuardReading.UNSURE
+        reading = GuardResult.UNSURE
     elif not last and feared < FUTILE:
-        reading = GuardReading.OPEN
+        reading = GuardResult.OPEN
     elif feared <= review:
-        reading = GuardReading.MAY_BREAK
-    return GuardEffect(slice=name, broken=broken, changed=rest.changed, p=p, reading=reading)
+        reading = GuardResult.MAY_BREAK
+    return GuardEffect(slice=name, broken=broken, changed=rest.changed, p=p, result=reading)
 
 
 def elsewhere(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> Elsewhere:

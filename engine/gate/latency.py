@@ -11,7 +11,7 @@ from engine.gate.signflip import single_p
 from engine.gate.spending import tail
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit
-from schemas.effects import LatencyEffect, LimitReading
+from schemas.effects import LatencyEffect, LimitResult
 
 LEVEL = 0.05
 SECONDS = 3
@@ -37,12 +37,12 @@ def latency_effect(state: ComparisonState) -> LatencyEffect:
     """
     seconds, pairs = state.ledger.usage[SECONDS], _side_by_side(state)
     if not pairs.any():
-        return LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, reading=LimitReading.NO_DATA)
+        return LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, result=LimitResult.NO_DATA)
     beyond = _beyond(state)
     p = _p(state, -beyond)
     medians = [float(np.median(seconds[arm][pairs])) for arm in (BASELINE, CANDIDATE)]
     common = LatencyEffect(
-        baseline_s=medians[0], candidate_s=medians[1], pairs=int(pairs.sum()), p=p, reading=LimitReading.ADVISORY
+        baseline_s=medians[0], candidate_s=medians[1], pairs=int(pairs.sum()), p=p, result=LimitResult.ADVISORY
     )
     if not latency_gates(state):
         return common
@@ -50,7 +50,7 @@ def latency_effect(state: ComparisonState) -> LatencyEffect:
     passes = _p(state, _at_worst(state, beyond)) <= level
     return common.model_copy(
         update={
-            "reading": LimitReading.FAILS if p <= level else LimitReading.PASSES if passes else LimitReading.CANT_TELL
+            "result": LimitResult.FAILS if p <= level else LimitResult.PASSES if passes else LimitResult.TOO_FEW_CASES
         }
     )
 

@@ -21,7 +21,7 @@ from engine.gate.latency import latency_effect, latency_gates
 from engine.gate.ledger import REPLICATES, Ledger
 from engine.gate.protected import protected
 from engine.gate.smoke import smoke
-from engine.gate.state import ComparisonState, GuardReading
+from engine.gate.state import ComparisonState, GuardResult
 from engine.gate.watched_slices import watch
 from schemas.gate_config import SlicePolicy
 from schemas.verdicts import ReasonCode, VerdictStatus
@@ -91,7 +91,7 @@ def _look(state: ComparisonState) -> Stage:
         return True
     last = state.look == len(state.design.looks)
     state.guards = guards(state, last=last)
-    if any(guard.reading in (GuardReading.BREAKS, GuardReading.UNSURE) for guard in state.guards):
+    if any(guard.result in (GuardResult.BREAKS, GuardResult.UNSURE) for guard in state.guards):
         return True
     state.certify()
     # Only at the last look: earlier, new cases tell more for the same calls than repetitions of old ones.
@@ -160,14 +160,14 @@ def _harm(state: ComparisonState) -> Stage:
 def _settled(state: ComparisonState, *, last: bool) -> Stage:
     """Returns whether the comparison ends: a limit is broken, everything holds, or this is the last look."""
     minima = findings.of_floors(state)
-    state.open_floors = {reason.slice for reason in minima if reason.status is VerdictStatus.UNDERPOWERED}
+    state.open_floors = {reason.slice for reason in minima if reason.status is VerdictStatus.INCONCLUSIVE}
     limits = [*findings.of_cost(careful_cost(state)), *minima]
     if latency_gates(state):
         limit = state.design.gate.max_latency_increase
         limits += findings.of_latency(latency_effect(state), limit, gating=True)
     if any(r.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR) for r in limits):
         return True
-    held = all(guard.reading is not GuardReading.OPEN for guard in state.guards)
+    held = all(guard.result is not GuardResult.OPEN for guard in state.guards)
     holds = held and not state.undecided() and all(r.status is VerdictStatus.APPROVED for r in limits)
     if not (holds or last):
         return False

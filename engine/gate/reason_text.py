@@ -188,7 +188,7 @@ def lone_drop(effect: Effect, metric: str | None, alpha: float) -> str:
 
 
 @_sentence
-def underpowered(effect: Effect, metric: str | None) -> str:
+def inconclusive(effect: Effect, metric: str | None) -> str:
     """Inconclusive: the margin can't be certified."""
     more = f"; {effect.more_cases:,} more would" if effect.more_cases else ""
     drop = f"a {figures.limit(effect.margin or 0.0)}-point drop of {subject(effect.slice, metric)}"

@@ -42,7 +42,7 @@ class Breaks:
     possible: tuple[int, ...]
 
 
-class GuardReading(StrEnum):
+class GuardResult(StrEnum):
     """How a guarded slice compares with the other cases."""
 
     BREAKS = "breaks"
@@ -63,7 +63,7 @@ class GuardEffect:
     """Share of the other cases whose result changed in either direction. ``None`` without others."""
     p: float
     """p of at least this many breaks, if the slice's passing cases break no more often than the others."""
-    reading: GuardReading
+    result: GuardResult
     """``may_break``: needs review. ``unsure``: missing cells decide. ``open``: more other cases must be seen."""
 
 
@@ -113,7 +113,7 @@ class ComparisonState:
         """Returns the cases that the next look adds: those of slices that are still open."""
         cases = self.design.looks[self.look]
         undecided = {h.slice for h in self.undecided()} | self.open_floors
-        if None in undecided or not undecided or any(guard.reading is GuardReading.OPEN for guard in self.guards):
+        if None in undecided or not undecided or any(guard.result is GuardResult.OPEN for guard in self.guards):
             return cases
         wanted = np.zeros(len(self.design.ids), dtype=np.bool_)
         for name in undecided:

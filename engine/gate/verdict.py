@@ -23,6 +23,6 @@ def passes(status: VerdictStatus, inconclusive: Literal["pass", "block"]) -> boo
 
     An inconclusive verdict passes unless the policy says ``block``. ``needs_review`` never passes.
     """
-    if status is VerdictStatus.UNDERPOWERED:
+    if status is VerdictStatus.INCONCLUSIVE:
         return inconclusive == "pass"
     return status in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)

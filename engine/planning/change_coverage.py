@@ -1,7 +1,7 @@
-"""Which parts of a template's change reach a test case: what no case reaches is not measured, whatever the verdict.
+"""Finds the parts of a template's change that no test case reaches. They are not measured, whatever the verdict.
 
 This is mutation testing of the change, with the test set as the tests (DeMillo, Lipton and Sayward 1978). Templates
-without logic need none of it: all of their text is in every request.
+without logic don't need it: all of their text is in every request.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from schemas.prompts import Dialect, Message, PromptFile
 from schemas.testsets import TestCase
 
 MAX_MUTANTS = 1_000
-"""Of one change; a larger change can't be told to be reached."""
+"""Most mutants of one change. For a larger change, coverage is unknown."""
 MAX_RENDERS = 200_000
-"""Renderings for one change: what isn't reached by then counts as not reached."""
+"""Most renderings for one change. Parts that are not reached by then count as not reached."""
 FIRST_CASES = 4
-"""Cases that every part is tried with first; most parts are reached by any case."""
+"""Cases with which every part is tried first. Most parts are reached by any case."""
 
 Rendered = Sequence[tuple[Message, ...]]
 
 
 @dataclass(frozen=True)
 class RenderedSide:
-    """One version of a prompt with what is sent for each case."""
+    """One version of a prompt with its rendered messages for each case."""
 
     prompt: PromptFile
     rendered: Rendered
@@ -37,9 +37,9 @@ class RenderedSide:
 def unreached(
     before: RenderedSide, after: RenderedSide, cases: Sequence[TestCase], renderer: TemplateRenderer
 ) -> tuple[str, ...]:
-    """Returns the parts of a change that no case reaches, as places: ``line 3``, ``line 7 of shared/rules.md``.
+    """Returns the places of the change that no case reaches: ``line 3``, ``line 7 of shared/rules.md``.
 
-    Empty where all of the change is measured. Both sides have a rendering for every case.
+    Empty if all of the change is measured. Both sides have a rendering for every case.
     """
     if after.prompt.dialect is not Dialect.JINJA and before.prompt.dialect is not Dialect.JINJA:
         return ()
@@ -56,7 +56,7 @@ def unreached(
         missed += change.ungiven(unknown)
         mutants += islice(change.mutants(), MAX_MUTANTS + 1)
         if len(mutants) > MAX_MUTANTS:
-            return (f"more than {MAX_MUTANTS:,} changes of its logic, too many to tell which of them a case reaches",)
+            return (f"more than {MAX_MUTANTS:,} changes of its logic, too many to check which of them a case reaches",)
     missed += _survivors(mutants, (before, after), cases, renderer)
     return tuple(dict.fromkeys(_place(mutant, len(after.prompt.messages)) for mutant in missed))
 
@@ -68,7 +68,7 @@ def _texts(prompt: PromptFile) -> dict[str, str]:
 
 
 def _has_logic(text: str) -> bool:
-    """Returns whether text may stay away or be chosen: a tag, a filter, a test, an inline ``if``."""
+    """Returns whether text may be left out or chosen: by a tag, a filter, a test or an inline ``if``."""
     if "{%" in text:
         return True
     tokens = [token for token in jinja_tokens(text) if token.kind not in ("data", "whitespace")]

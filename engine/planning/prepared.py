@@ -1,4 +1,4 @@
-"""What is known before the first call: each changed lineage × model with its plan, or why it has none."""
+"""Everything known before the first call: each changed lineage and model with its plan, or why it has none."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from engine.planning.plan import Plan
 
 PLACES = 5
-"""Places that a sentence names."""
+"""Most places that a sentence names."""
 
 
 @dataclass(frozen=True)
 class PlannedLineage:
-    """One lineage × one model: planned, or why it can't be."""
+    """One lineage and one model, with its plan or the reason why it has none."""
 
     change: LineageChange
     model: str
     plan: Plan | None
     reasons: tuple[Reason, ...] = ()
-    """Why there is no plan."""
+    """Reasons why there is no plan."""
 
     @property
     def is_measured(self) -> bool:
@@ -40,7 +40,7 @@ class PlannedLineage:
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything that is known before the first call."""
+    """Everything known before the first call."""
 
     pull_request: PullRequest
     detection: Detection
@@ -48,7 +48,7 @@ class Prepared:
 
     @property
     def runs(self) -> bool:
-        """Whether anything is to be measured."""
+        """Whether there is anything to measure."""
         return any(entry.plan is not None for entry in self.entries)
 
     @property
@@ -65,7 +65,7 @@ def plan(
     *,
     only: Sequence[str] = (),
 ) -> Prepared:
-    """Plans the experiments of what was detected. Renders every prompt for every case, which may take long."""
+    """Plans the experiments of the detected changes. Renders every prompt for every case, which may take long."""
     changes = [change for change in detection.lineages if not only or change.name in only]
     entries = [entry for change in changes for entry in _entries(change, renderer, prices)]
     return Prepared(pull_request=pull_request, detection=detection, entries=tuple(entries))
@@ -74,7 +74,7 @@ def plan(
 def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[PlannedLineage]:
     def without_plan(*reasons: Reason) -> list[PlannedLineage]:
         if change.measured and not any(_holds_back(reason) for reason in (*reasons, *change.reasons)):
-            sentence = f"{change.name} could not be measured, so nothing was decided."
+            sentence = f"{change.name} could not be measured, so there is no verdict."
             nothing = Reason(code=ReasonCode.NOTHING_MEASURED, status=VerdictStatus.ERROR, sentence=sentence)
             reasons = (*reasons, nothing)
         names = [pair.name for pair in change.models] or [""]
@@ -86,7 +86,7 @@ def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTab
     if change.candidate is None or not change.models or change.tests is None:
         return without_plan()
     if change.config.rubric and change.rubric is None:
-        return without_plan()  # why it can't be read is among the change's reasons
+        return without_plan()  # the change's reasons already say why it can't be read
     entries = []
     for pair in change.models:
         planned = _planned(change, change.candidate, change.tests, pair, renderer=renderer, prices=prices)
@@ -106,7 +106,7 @@ def _planned(
     renderer: TemplateRenderer,
     prices: PriceTable,
 ) -> Plan | Reason:
-    """Plans the experiment of one model, or says why it can't be measured."""
+    """Plans the experiment of one model, or returns the reason why it can't be measured."""
     from engine.planning.plan import ArmSource, plan_experiment
     from evaluators.registry import check_expectations, evaluator_for
 
@@ -138,7 +138,8 @@ def _planned(
 
 
 def _settled(change: LineageChange, plan: Plan) -> LineageChange:
-    """Returns the change with what planning finds out: what was to be measured and reaches no request needs review."""
+    """Returns the change with the results of planning: a difference that should be measured but reaches no request
+    needs review."""
     path = change.candidate.path if change.candidate else change.name
     if plan.unreached:
         listed = ", ".join(plan.unreached[:PLACES]) + (", …" if len(plan.unreached) > PLACES else "")
@@ -151,7 +152,7 @@ def _settled(change: LineageChange, plan: Plan) -> LineageChange:
         ending.model_copy(update={"end": End.NEEDS_REVIEW, "why": why}) if _is_measured(ending) else ending
         for ending in change.endings
     )
-    sentence = f"{change.name}: {shown(path)} changed, but not all of it was measured: {why}."
+    sentence = f"{change.name}: {shown(path)} changed, but was not measured completely: {why}."
     reason = Reason(code=ReasonCode.UNMEASURED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
     return change.model_copy(update={"endings": endings, "reasons": (*change.reasons, reason)})
 
@@ -161,7 +162,9 @@ def _is_measured(ending: Ending) -> bool:
 
 
 def _holds_back(reason: Reason) -> bool:
-    """Returns whether a reason explains why nothing was measured. A doubt about the prompt's text doesn't: without a
-    measurement it stays an error, which no review clears."""
+    """Returns whether a reason explains why nothing was measured.
+
+    A doubt about the prompt's text doesn't: without a measurement it is an error, which a review can't clear.
+    """
     doubt = reason.code is ReasonCode.QUOTED_CASES
     return not doubt and reason.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)

@@ -1,14 +1,13 @@
 """Mutants of a Jinja template: versions in which one part of a change is missing or marked.
 
-A part of the change is reached when its mutant changes what is sent for at least one case. These parts are tried:
+A case reaches a part of the change if the part's mutant changes its request. These parts are tried:
 
-* every literal (text between tags, a string, a number) that the change adds or removes: with a mark in it, does any
-  request of its version differ?
-* every body (of an ``if``, a loop, a macro) that it adds or removes: with a mark at its start? And where a new ``if``
-  may take old text away: with a mark in its stead?
-* every ``{{ output }}`` that it adds or removes: without it?
-* every name that it adds or removes: with another value in its place? A variable that no case has is never reached.
-* every stretch that the change touches: with the old tokens in its place, does any request of the new version differ?
+- every literal (text between tags, a string, a number) that the change adds or removes: with a mark in it
+- every body (of an ``if``, a loop, a macro) that it adds or removes: with a mark at its start
+- every new ``if`` that may take old text away: with a mark in its place
+- every ``{{ output }}`` that it adds or removes: without it
+- every name that it adds or removes: with another value in its place; a variable that no case has is never reached
+- every stretch of tokens that it touches: with the old tokens in its place
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ from engine.detection.prompt_diff import compare
 from engine.readers.dialects import Token, jinja_tokens, parses
 
 MARK = "\ue000"
-"""A private-use character: put into a literal, it shows where the literal goes."""
+"""The mark: a private-use character, which shows where a literal ends up."""
 TOKEN_PAIRS = 4_000_000
-"""Tokens before × tokens after that are aligned."""
+"""Largest product of tokens before and after that is aligned."""
 MAX_LOGICAL = 40
-"""Stretches of logic up to which several are undone together."""
+"""Most stretches of logic for which several are undone together."""
 MAX_TOGETHER = 3
-"""Stretches that are undone together where one alone gives no valid template (an ``if`` and its ``endif``)."""
+"""Most stretches that are undone together if one alone gives no valid template (an ``if`` and its ``endif``)."""
 LITERALS = ("data", "string", "integer", "float")
 OPENING = ("if", "elif", "else", "for", "macro", "call", "block")
 """Tags that begin a body."""
 WORDS = frozenset({"and", "or", "not", "in", "is", "if", "else", "recursive", "ignore", "missing", "with", "without"})
-"""Names that are no variables, whatever stands around them."""
+"""Names that are never variables."""
 OTHERS = (f"'{MARK}'", "''")
-"""What is put in a name's place."""
+"""Values that replace a name."""
 NOWHERE = "promptverdict_undefined"
 """A name that nothing defines."""
 Stretch = tuple[int, int, int, int]
@@ -47,18 +46,18 @@ class Mutant:
     """A version of one text of a prompt."""
 
     name: str
-    """Which text of the prompt it changes."""
+    """Name of the text that it changes."""
     text: str
     line: int
-    """Where the part begins, in that text of its own version."""
+    """Place of the part in that text of its own version."""
     removed: bool = False
-    """Whether it is a part of the old version only."""
+    """Whether the part is only in the old version."""
     of: tuple[str, int] | None = None
-    """Parts with the same key are variants of one part: it is reached where any of them shows."""
+    """Key of the part. Mutants with the same key are variants: the part is reached if any of them shows."""
 
 
 class TemplateChange:
-    """What a change does to one text of a prompt."""
+    """The change of one text of a prompt."""
 
     def __init__(self, name: str, texts: tuple[str, str]) -> None:
         self._name = name
@@ -91,8 +90,10 @@ class TemplateChange:
         yield from _undone(self._name, self._tokens, self._stretches)
 
     def _drops(self, side: int, index: int) -> bool:
-        """Returns whether the tag that ends here can take away text of the other version: what stood there without the
-        tag, or what its body says in other words."""
+        """Returns whether the tag that ends here can take away text of the other version.
+
+        That is text that stood there without the tag, or that the tag's body replaces.
+        """
         tokens = self._tokens[side]
         if tokens[index].kind != "block_end" or _keyword(tokens, index) not in ("if", "elif"):
             return False
@@ -107,7 +108,7 @@ class TemplateChange:
         return len(before & inside) > len(before & outside)
 
     def ungiven(self, unknown: tuple[frozenset[str], frozenset[str]]) -> Iterator[Mutant]:
-        """Yields the places of the variables that no case has; ``unknown``: their names before and after."""
+        """Yields mutants for the variables that no case has. ``unknown`` holds their names before and after."""
         for side, index in self._places():
             tokens = self._tokens[side]
             if tokens[index].value in unknown[side] and _is_name(tokens, index):
@@ -115,7 +116,7 @@ class TemplateChange:
 
 
 def _marked(tokens: Sequence[Token], index: int) -> str | None:
-    """Returns the text with a mark in one literal; ``None`` for what is no literal, or only blanks."""
+    """Returns the text with a mark in one literal, or ``None`` if the token is no literal or only blanks."""
     token = tokens[index]
     if token.kind not in LITERALS or not token.value.strip():
         return None
@@ -130,7 +131,7 @@ def _marked(tokens: Sequence[Token], index: int) -> str | None:
 
 
 def _with_marked_body(tokens: Sequence[Token], index: int) -> str | None:
-    """Returns the text with a mark at the start of the body that a tag begins, where the token ends such a tag."""
+    """Returns the text with a mark at the start of a body, if the token ends the tag that begins one."""
     if tokens[index].kind != "block_end" or _keyword(tokens, index) not in OPENING:
         return None
     following = next((n for n in range(index + 1, len(tokens)) if tokens[n].value.strip()), None)
@@ -142,7 +143,7 @@ def _with_marked_body(tokens: Sequence[Token], index: int) -> str | None:
 
 
 def _with_marked_else(tokens: Sequence[Token], index: int) -> str | None:
-    """Returns the text with a mark where an ``if`` that has no ``else`` says nothing; the token ends its tag."""
+    """Returns the text with a mark in an added ``else``, if the token ends the tag of an ``if`` without one."""
     end = _end_of_if(tokens, index)
     if end is None or _keyword(tokens, end, forward=True) != "endif":
         return None
@@ -150,7 +151,7 @@ def _with_marked_else(tokens: Sequence[Token], index: int) -> str | None:
 
 
 def _end_of_if(tokens: Sequence[Token], index: int) -> int | None:
-    """Returns where the ``else``, ``elif`` or ``endif`` begins that follows the tag of an ``if``."""
+    """Returns the index of the ``else``, ``elif`` or ``endif`` that follows the tag of an ``if``."""
     depth = 0
     for n in range(index + 1, len(tokens)):
         if tokens[n].kind == "block_begin":
@@ -171,14 +172,14 @@ def _is_text(token: Token) -> bool:
 
 
 def _keyword(tokens: Sequence[Token], index: int, *, forward: bool = False) -> str:
-    """Returns the first name of the tag around a token; with ``forward`` the first one from there on."""
+    """Returns the first name of the tag around a token, or with ``forward`` the first one after it."""
     while not forward and index > 0 and tokens[index].kind != "block_begin":
         index -= 1
     return next((token.value for token in tokens[index:] if token.kind == "name"), "")
 
 
 def _without_output(tokens: Sequence[Token], index: int) -> str | None:
-    """Returns the text without an output, where the token begins one."""
+    """Returns the text without an output, if the token begins one."""
     if tokens[index].kind != "variable_begin":
         return None
     end = next((n for n in range(index, len(tokens)) if tokens[n].kind == "variable_end"), len(tokens))
@@ -186,7 +187,7 @@ def _without_output(tokens: Sequence[Token], index: int) -> str | None:
 
 
 def _with_other_values(tokens: Sequence[Token], index: int) -> Iterator[str]:
-    """Yields the text with other values in place of a name, as far as it stands where a value may stand."""
+    """Yields the text with other values in place of a name, if a value is allowed there."""
     if not _is_name(tokens, index):
         return
     following = [token.value for token in tokens[index + 1 :] if token.kind != "whitespace"][:3]
@@ -210,7 +211,7 @@ def _may_stand(tokens: Sequence[Token], index: int, other: str) -> bool:
 
 
 def _is_name(tokens: Sequence[Token], index: int) -> bool:
-    """Returns whether the token may be a variable: no word of the language, no attribute, no filter."""
+    """Returns whether the token may be a variable: not a keyword, an attribute or a filter."""
     if tokens[index].kind != "name" or tokens[index].value in WORDS:
         return False
     earlier = next((tokens[n] for n in range(index - 1, -1, -1) if tokens[n].kind != "whitespace"), None)
@@ -224,7 +225,7 @@ def _joined(before: Sequence[Token], between: str, after: Sequence[Token]) -> st
 def _undone(
     name: str, tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequence[Stretch]
 ) -> Iterator[Mutant]:
-    """Yields the new text with each stretch as it was; with the fewest others where it isn't valid alone."""
+    """Yields the new text with each stretch undone, together with as few others as needed for a valid template."""
     logical = [stretch for stretch in stretches if _is_logical(tokens, stretch)]
     done: set[Stretch] = set()
     for together in range(1, MAX_TOGETHER + 1):

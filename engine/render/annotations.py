@@ -18,7 +18,7 @@ _LEVELS: dict[VerdictStatus, Literal["error", "warning"]] = {
     VerdictStatus.BLOCKED: "error",
     VerdictStatus.ERROR: "error",
     VerdictStatus.NEEDS_REVIEW: "warning",
-    VerdictStatus.UNDERPOWERED: "warning",
+    VerdictStatus.INCONCLUSIVE: "warning",
 }
 
 

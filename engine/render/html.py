@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from engine.render import figures, plots, readings, signs
+from engine.render import figures, plots, result_text, signs
 from engine.render.encode import excerpt, html_for_logs, visible
 from engine.render.limits import REPORT, Limits
 from engine.render.markdown import (
@@ -20,7 +20,7 @@ from engine.render.markdown import (
     what_clears_text,
 )
 from engine.render.side_by_side import side_by_side
-from schemas.effects import CaseEffect, CaseReading
+from schemas.effects import CaseEffect, CaseOutcome
 from schemas.scorecard import LineageCard, Scorecard
 from schemas.verdicts import VerdictStatus
 
@@ -144,51 +144,51 @@ def _environment() -> Environment:
         "signed": figures.signed,
         "dollars": dollars,
         "address": address,
-        "expected": readings.expected_text,
+        "expected": result_text.expected_text,
     }
     environment.globals |= {
         "NONE": figures.NONE,
         "TICKS": plots.TICKS,
-        "READING_ORDER": {name: place for place, name in enumerate(_CASE_ORDER)},
+        "RESULT_ORDER": {name: place for place, name in enumerate(_CASE_ORDER)},
         "VerdictStatus": VerdictStatus,
         "arrow": figures.arrow,
-        "case_groups": readings.case_groups,
-        "cost_sentence": readings.cost_sentence,
-        "diff_title": readings.diff_title,
-        "effect_reading": readings.effect_reading,
-        "interval_text": readings.interval_text,
+        "case_groups": result_text.case_groups,
+        "cost_sentence": result_text.cost_sentence,
+        "diff_title": result_text.diff_title,
+        "effect_result": result_text.effect_result,
+        "interval_text": result_text.interval_text,
         "full_title": full_title,
         "heat": plots.heat,
-        "moves_text": readings.moves_text,
+        "moves_text": result_text.moves_text,
         "ordered_cases": ordered_cases,
         "side_by_side": side_by_side,
         "signs": signs,
         "spending_text": spending_text,
         "strip": plots.strip,
-        "confidence_sentences": readings.confidence_sentences,
-        "swapped": readings.swapped,
-        "unsure_title": readings.unsure_title,
-        "unusual_answers": readings.unusual_answers,
+        "confidence_sentences": result_text.confidence_sentences,
+        "swapped": result_text.swapped,
+        "unsure_title": result_text.unsure_title,
+        "unusual_answers": result_text.unusual_answers,
         "what_clears": what_clears_text,
     }
     return environment
 
 
 _CASE_ORDER = (
-    CaseReading.REGRESSED,
-    CaseReading.MISSING,
-    CaseReading.FLAKY,
-    CaseReading.IMPROVED,
-    CaseReading.SAME,
-    CaseReading.ALONE,
-    CaseReading.NOT_RUN,
+    CaseOutcome.REGRESSED,
+    CaseOutcome.MISSING,
+    CaseOutcome.FLAKY,
+    CaseOutcome.IMPROVED,
+    CaseOutcome.NO_CHANGE,
+    CaseOutcome.ALONE,
+    CaseOutcome.NOT_RUN,
 )
 
 
 def ordered_cases(card: LineageCard) -> list[CaseEffect]:
     """Returns the cases in order: those that need attention first, protected ones before others, then the test set's
     order."""
-    return sorted(card.cases, key=lambda case: (_CASE_ORDER.index(case.reading), not case.protected))
+    return sorted(card.cases, key=lambda case: (_CASE_ORDER.index(case.result), not case.protected))
 
 
 @cache

@@ -50,7 +50,7 @@ LADDER = (
 better cases, class changes and diffs, then approved lineages, then rows of failures. Counts are exact on every
 level."""
 
-_TELLING = (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED)
+_TELLING = (VerdictStatus.APPROVED, VerdictStatus.INCONCLUSIVE)
 """Verdicts whose title says more than the sentence below it."""
 _QUIET = (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.render.signs import READING_TONES, VERDICT_TONES, Tone
+from engine.render.signs import RESULT_TONES, VERDICT_TONES, Tone
 from schemas.effects import Confusion, Effect
 from schemas.scorecard import LineageCard
 
@@ -39,7 +39,7 @@ def strip(effect: Effect) -> Strip:
         low = 0.0 if effect.interval.low is None else base + effect.interval.low
         high = 1.0 if effect.interval.high is None else base + effect.interval.high
     low, high, base, now = (None if share is None else _place(share) for share in (low, high, base, now))
-    return Strip(base, now, low, high, READING_TONES[effect.reading])
+    return Strip(base, now, low, high, RESULT_TONES[effect.result])
 
 
 TICKS = tuple((points, _place(points / 100)) for points in (0, 25, 50, 75, 100))

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from engine.render import figures
 from engine.render.encode import code, entities, excerpt, prose
-from engine.render.readings import (
+from engine.render.result_text import (
     CaseGroups,
     case_groups,
     change_text,
     confidence_sentences,
     cost_sentence,
     diff_title,
-    effect_reading,
+    effect_result,
     expected_text,
     label_moves,
     moves_text,
@@ -22,9 +22,9 @@ from engine.render.readings import (
     unsure_title,
     unusual_answers,
 )
-from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_WORDS
+from engine.render.signs import RESULT_TONES, VERDICT_SIGNS, VERDICT_WORDS
 from schemas.diffs import DiffLine, PromptDiff
-from schemas.effects import Answer, CaseEffect, ClassEffect, Confusion, CostEffect, Effect, EffectReading
+from schemas.effects import Answer, CaseEffect, ClassEffect, Confusion, CostEffect, Effect, EffectResult
 from schemas.prompts import Finding
 from schemas.scorecard import Confidence, LineageCard
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
@@ -119,9 +119,9 @@ def reasons_list(reasons: Sequence[Reason], detail: Detail) -> str:
     return "\n".join(shown) + left_out(len(reasons) - detail.reasons, "reason")
 
 
-def reading_cell(effect: Effect) -> str:
+def result_cell(effect: Effect) -> str:
     """Returns an effect in words, on lines that are short enough for a phone."""
-    words = effect_reading(effect)
+    words = effect_result(effect)
     lines = words if len(words) <= READING_CHARACTERS else words.replace(": ", ":\n").replace(" · ", "\n")
     return "<br>".join(unbroken(prose(line)) for line in lines.split("\n"))
 
@@ -131,15 +131,15 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
 
     The result comes early: on a phone, the columns after the change must be scrolled to.
     """
-    order = {EffectReading.WORSE: 0, EffectReading.NO_DATA: 1, EffectReading.CANT_TELL: 2}
-    kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.reading, 3))
+    order = {EffectResult.WORSE: 0, EffectResult.NO_DATA: 1, EffectResult.TOO_FEW_CASES: 2}
+    kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.result, 3))
     rows = []
     for effect in kept[: detail.effects]:
-        reading = reading_cell(effect)
+        reading = result_cell(effect)
         rows.append(
             (
                 prose((effect.slice if head == "slice" else effect.metric) or "all cases", 60),
-                f"**{reading}**" if READING_TONES[effect.reading] == "bad" else reading,
+                f"**{reading}**" if RESULT_TONES[effect.result] == "bad" else reading,
                 unbroken(change_text(effect)),
                 unbroken(figures.arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
                 unbroken(figures.cases(effect)),

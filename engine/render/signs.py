@@ -16,7 +16,7 @@ VERDICT_WORDS: dict[VerdictStatus, str] = {
     VerdictStatus.BLOCKED: "blocked",
     VerdictStatus.ERROR: "error",
     VerdictStatus.NEEDS_REVIEW: "needs review",
-    VerdictStatus.UNDERPOWERED: "inconclusive",
+    VerdictStatus.INCONCLUSIVE: "inconclusive",
     VerdictStatus.NOT_APPLICABLE: "not measured",
 }
 
@@ -33,7 +33,7 @@ VERDICT_SIGNS: dict[VerdictStatus, str] = {
     VerdictStatus.BLOCKED: "❌",
     VerdictStatus.ERROR: "🛑",
     VerdictStatus.NEEDS_REVIEW: "🔎",
-    VerdictStatus.UNDERPOWERED: "⚖️",
+    VerdictStatus.INCONCLUSIVE: "⚖️",
     VerdictStatus.NOT_APPLICABLE: "➖",
 }
 
@@ -42,7 +42,7 @@ VERDICT_MARKS: dict[VerdictStatus, str] = {
     VerdictStatus.BLOCKED: "✕",
     VerdictStatus.ERROR: "!",
     VerdictStatus.NEEDS_REVIEW: "◇",
-    VerdictStatus.UNDERPOWERED: "≈",
+    VerdictStatus.INCONCLUSIVE: "≈",
     VerdictStatus.NOT_APPLICABLE: "–",
 }
 """Signs that take the text's color, for our own pages."""
@@ -52,16 +52,15 @@ VERDICT_TONES: dict[VerdictStatus, Tone] = {
     VerdictStatus.BLOCKED: "bad",
     VerdictStatus.ERROR: "bad",
     VerdictStatus.NEEDS_REVIEW: "doubt",
-    VerdictStatus.UNDERPOWERED: "doubt",
+    VerdictStatus.INCONCLUSIVE: "doubt",
     VerdictStatus.NOT_APPLICABLE: "calm",
 }
 
-READING_WORDS: dict[str, str] = {
+RESULT_WORDS: dict[str, str] = {
     "better": "better",
     "worse": "worse",
-    "same": "no change",
-    "cant_tell": "too few cases",
-    "not_needed": "not run",
+    "no_change": "no change",
+    "too_few_cases": "too few cases",
     "no_data": "no data",
     "passes": "within the limit",
     "fails": "over the limit",
@@ -75,19 +74,18 @@ READING_WORDS: dict[str, str] = {
     "not_run": "not run",
 }
 
-READING_TONES: dict[str, Tone] = {
+RESULT_TONES: dict[str, Tone] = {
     "better": "good",
     "improved": "good",
     "passes": "good",
     "worse": "bad",
     "regressed": "bad",
     "fails": "bad",
-    "cant_tell": "doubt",
+    "too_few_cases": "doubt",
     "flaky": "doubt",
     "missing": "doubt",
     "no_data": "doubt",
-    "same": "calm",
-    "not_needed": "calm",
+    "no_change": "calm",
     "not_gated": "calm",
     "not_run": "calm",
     "alone": "calm",

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from engine.render import figures
 from engine.render.encode import excerpt, visible
 from engine.render.markdown import full_title, spending_text, what_clears_text
-from engine.render.readings import (
+from engine.render.result_text import (
     case_groups,
     change_text,
     diff_title,
-    effect_reading,
+    effect_result,
     expected_text,
     score_text,
     swapped,
     unsure_title,
     unusual_answers,
 )
-from engine.render.signs import READING_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
+from engine.render.signs import RESULT_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
 from schemas.diffs import PromptDiff
 from schemas.effects import Answer, CaseEffect, CostEffect, Effect
 from schemas.scorecard import LineageCard, Scorecard
@@ -213,7 +213,7 @@ def _effects(effects: Sequence[Effect], head: str, width: int) -> RenderableType
             _text(figures.cases(effect)),
             _text(figures.arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
             _text(change_text(effect)),
-            _text(effect_reading(effect), _STYLES[READING_TONES[effect.reading]]),
+            _text(effect_result(effect), _STYLES[RESULT_TONES[effect.result]]),
         )
         for effect in effects[:_MOST_EFFECTS]
     ]

@@ -48,10 +48,10 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     baseline, candidate = _paired_usages(result.outcomes)
     cost = _cost(decision, plan, baseline, candidate)
     early = decision.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED) and any(
-        reading.reading is CaseReading.NOT_RUN for reading in decision.readings
+        reading.result is CaseOutcome.NOT_RUN for reading in decision.case_results
     )
     metric = decision.overall.metric if decision.overall else None
-    cases = case_effects(plan.cases, decision.readings, result.outcomes, metric=metric, added=plan.added)
+    cases = case_effects(plan.cases, decision.case_results, result.outcomes, metric=metric, added=plan.added)
     classes, confusion = _classes(change, plan, cases, result.outcomes)
     failed = lost(result.outcomes, _origins(plan), _judge_origin(plan))
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
@@ -118,7 +118,7 @@ def _without_figures(card: LineageCard) -> LineageCard:
     The cases without an answer stay.
     """
     nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence"))
-    without = tuple(case for case in card.cases if case.reading in (CaseReading.MISSING, CaseReading.NOT_RUN))
+    without = tuple(case for case in card.cases if case.result in (CaseOutcome.MISSING, CaseOutcome.NOT_RUN))
     return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
 
 
@@ -203,8 +203,8 @@ def _origins(plan: Plan) -> dict[Arm, str]:
 def _without_open_question(effect: Effect, *, early: bool) -> Effect:
     """Marks effects that an early end left open as not needed. They don't lack cases."""
     return (
-        effect.model_copy(update={"reading": EffectReading.NOT_NEEDED})
-        if early and effect.reading is EffectReading.CANT_TELL
+        effect.model_copy(update={"result": EffectResult.NOT_RUN})
+        if early and effect.result is EffectResult.TOO_FEW_CASES
         else effect
     )
 

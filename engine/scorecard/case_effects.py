@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from schemas.effects import Answer, CaseEffect, CaseReading
+from schemas.effects import Answer, CaseEffect, CaseOutcome
 from schemas.outcomes import Arm, CompletionError, Finish, Outcome, Score
 from schemas.testsets import TestCase
 
@@ -19,7 +19,7 @@ EXCERPT = 4_000
 
 def case_effects(
     cases: Sequence[TestCase],
-    readings: Sequence[CaseResult],
+    case_results: Sequence[CaseResult],
     outcomes: Iterable[Outcome],
     *,
     metric: str | None,
@@ -38,15 +38,15 @@ def case_effects(
             expected=case.expected,
             baseline=_answers(by_cell.get((index, Arm.BASELINE), ()), metric),
             candidate=_answers(by_cell.get((index, Arm.CANDIDATE), ()), metric),
-            change=reading.change,
-            reading=reading.reading,
+            change=found.change,
+            result=found.result,
             added=added[index],
-            confirmed=reading.confirmed,
+            confirmed=found.confirmed,
             reason=_why(by_cell.get((index, Arm.CANDIDATE), ()))
-            if reading.reading in (CaseReading.REGRESSED, CaseReading.FLAKY)
+            if found.result in (CaseOutcome.REGRESSED, CaseOutcome.FLAKY)
             else "",
         )
-        for index, (case, reading) in enumerate(zip(cases, readings, strict=True))
+        for index, (case, found) in enumerate(zip(cases, case_results, strict=True))
     )
 
 

@@ -14,7 +14,7 @@ from engine.render import figures
 from engine.render.signs import verdict_words
 from engine.runner.failures import Failures, fix_for
 from schemas.config import RunConfig
-from schemas.effects import CaseEffect, CostEffect, Effect, EffectReading
+from schemas.effects import CaseEffect, CostEffect, Effect, EffectResult
 from schemas.host import TITLE_LIMIT
 from schemas.scorecard import LineageCard
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
@@ -173,12 +173,12 @@ def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
     overall = card.overall
     if overall is None or overall.change is None:
         return ""
-    if overall.reading is EffectReading.BETTER:
+    if overall.result is EffectResult.BETTER:
         return f"is better on average ({figures.change(overall.change)} points)"
-    if overall.reading is not EffectReading.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
+    if overall.result is not EffectResult.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
         return "may be better on average"
     # Without proof in either direction, nothing good is claimed about a blocked prompt.
-    return "is not worse" if overall.reading is EffectReading.SAME else ""
+    return "is not worse" if overall.result is EffectResult.NO_CHANGE else ""
 
 
 def _of_approved(card: LineageCard) -> str:
@@ -186,9 +186,9 @@ def _of_approved(card: LineageCard) -> str:
     first = card.reasons[0] if card.reasons else None
     if overall is None or overall.change is None or first is None or first.code is not ReasonCode.NO_DROP:
         return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
-    if overall.reading is EffectReading.BETTER:
+    if overall.result is EffectResult.BETTER:
         said = f"is better: {figures.change(overall.change)} points ({figures.interval(overall.interval)})"
-    elif overall.reading is not EffectReading.SAME:
+    elif overall.result is not EffectResult.NO_CHANGE:
         return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
     elif reason_text.adapted(overall) and overall.interval is not None and overall.interval.low is not None:
         worst = figures.points(max(-overall.interval.low, 0.0))

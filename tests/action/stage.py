@@ -97,7 +97,7 @@ class Scripted:
         made = 0 if self.content_digest in self.script.stored else self.script.calls
         self.script.stored.add(self.content_digest)
         self.script.paid += made
-        good = self.script.status in (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED)
+        good = self.script.status in (VerdictStatus.APPROVED, VerdictStatus.INCONCLUSIVE)
         return self.card(self.script.status, passes=good, made=made)
 
 

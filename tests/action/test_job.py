@@ -56,7 +56,7 @@ def test_a_clearing_run_too(stage, scene, github, pull):
 
 @pytest.mark.parametrize(
     ("status", "state"),
-    [("blocked", "failure"), ("needs_review", "failure"), ("error", "error"), ("underpowered", "success")],
+    [("blocked", "failure"), ("needs_review", "failure"), ("error", "error"), ("inconclusive", "success")],
 )  # fmt: skip
 def test_each_verdict_has_its_status_and_the_job_stays_green_beside_it(stage, scene, pull, status, state):
     stage.script.status = VerdictStatus(status)

@@ -84,7 +84,7 @@ class ScriptedPreparation:
 
     def card(self, status, *, made=0, **more):
         pr = self.pull_request
-        good = status in (VerdictStatus.APPROVED, VerdictStatus.UNDERPOWERED, VerdictStatus.NOT_APPLICABLE)
+        good = status in (VerdictStatus.APPROVED, VerdictStatus.INCONCLUSIVE, VerdictStatus.NOT_APPLICABLE)
         return Scorecard(
             status=status, passes=good, title=f"{status.value}: a title", summary="A sentence.",
             base=CommitRef(ref=pr.base_ref, sha=pr.base_sha), head=CommitRef(ref=pr.head_ref, sha=pr.head_sha),

@@ -49,8 +49,8 @@ def test_the_average_rises_where_the_adversarial_slice_falls(staged):
     assert lineage["overall"]["change"] > 0
     adversarial = next(effect for effect in lineage["slices"] if effect["slice"] == "adversarial")
     assert adversarial["change"] < -0.2
-    others = {effect["reading"] for effect in lineage["slices"] if effect is not adversarial}
-    assert "cant_tell" not in others  # it stopped early: nobody is told to write more cases
+    others = {effect["result"] for effect in lineage["slices"] if effect is not adversarial}
+    assert "too_few_cases" not in others  # it stopped early: nobody is told to write more cases
 
 
 def test_the_judge_that_decides_was_held_against_people(staged):

@@ -28,10 +28,10 @@ def test_an_inconclusive_verdict_passes_unless_the_gate_says_otherwise(project):
     ran = proposed(
         project, {PATH: REWORDED}, few | {"promptverdict.yaml": CONFIG + "gate: {margin: {overall: 0.01}}\n"}
     )
-    assert (ran.code, ran.card["status"], ran.card["passes"]) == (0, "underpowered", True)
+    assert (ran.code, ran.card["status"], ran.card["passes"]) == (0, "inconclusive", True)
     gate = "gate: {margin: {overall: 0.01}, inconclusive: block}\n"
     ran = proposed(project, {PATH: REWORDED}, few | {"promptverdict.yaml": CONFIG + gate, PATH: PROMPT})
-    assert (ran.code, ran.card["status"], ran.card["passes"]) == (4, "underpowered", False)
+    assert (ran.code, ran.card["status"], ran.card["passes"]) == (4, "inconclusive", False)
 
 
 def test_in_the_mode_that_informs_nothing_is_held_up(project):

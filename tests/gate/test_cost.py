@@ -33,16 +33,16 @@ def test_costs_by_arm_and_a_change_at_its_limit(limit):
     cost = play(plan, costs)[0].cost
     assert (cost.baseline_per_1000, cost.candidate_per_1000) == (Decimal("1.24"), Decimal("1.55"))
     assert cost.increase == pytest.approx(0.25)
-    assert cost.reading == ("fails" if limit else "not_gated")
+    assert cost.result == ("fails" if limit else "not_gated")
 
 
 @pytest.mark.parametrize(
-    ("bounds", "reading"),
+    ("bounds", "result"),
     [
-        ((1.1, 1.3), "cant_tell"),
-        ((1.2, 1.3), "cant_tell"),
+        ((1.1, 1.3), "too_few_cases"),
+        ((1.2, 1.3), "too_few_cases"),
         ((1.21, 1.3), "fails"),
-        ((1.0, 1.2), "cant_tell"),
+        ((1.0, 1.2), "too_few_cases"),
         ((1.0, 1.19), "passes"),
     ],
 )
@@ -58,9 +58,9 @@ def test_a_missing_candidate_may_have_cost_twice_the_dearest():
             return None if arm and case == 1 else 1.0
 
         costs = Answers(answer, cost=lambda case, arm, r: 1 + share * arm)
-        return play(plan_of(60, gate=GateConfig(mode="fixed")), costs)[0].cost.reading
+        return play(plan_of(60, gate=GateConfig(mode="fixed")), costs)[0].cost.result
 
-    assert [cost(0.08), cost(0.12)] == ["passes", "cant_tell"]
+    assert [cost(0.08), cost(0.12)] == ["passes", "too_few_cases"]
 
 
 @settings(max_examples=40, deadline=None)

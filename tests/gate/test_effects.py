@@ -53,7 +53,7 @@ def test_levels_changes_and_counts_are_those_of_the_slice():
 
 def test_a_new_prompt_has_the_level_of_each_slice():
     effects = shown(plan_of(100, slices=parts(edge=40, typical=60), paired=False), lambda c, arm, r: float(c >= 20))
-    assert [(name, e.baseline, e.candidate, e.reading) for name, e in effects.items()] == [
+    assert [(name, e.baseline, e.candidate, e.result) for name, e in effects.items()] == [
         (None, None, pytest.approx(0.8), "no_data"),
         ("edge", None, 0.5, "no_data"),
         ("typical", None, 1.0, "no_data"),
@@ -76,7 +76,7 @@ def test_a_case_that_lost_its_answers_has_no_level():
     plan = plan_of(60, slices=parts(edge=1, typical=59), gate=FIXED)
     effects = shown(plan, lambda case, arm, r: None if case == 0 and arm else 1.0)
     assert (effects["edge"].baseline, effects["edge"].candidate, effects["edge"].change) == (1.0, None, None)
-    assert (effects["edge"].interval, effects["edge"].reading, effects["edge"].compared) == (None, "no_data", 0)
+    assert (effects["edge"].interval, effects["edge"].result, effects["edge"].compared) == (None, "no_data", 0)
 
 
 # Intervals and what they are read as
@@ -94,19 +94,19 @@ def test_the_interval_is_made_of_both_bounds():
     critical = (effects["edge"].interval.high + 0.2) / np.sqrt(20 / 100**2)
     assert 1.5 < critical < 2.2
     assert effects["typical"].interval.high == pytest.approx(0.01 + critical * np.sqrt(2 / 200**2))
-    assert [effects[name].reading for name in (None, "edge", "typical")] == ["worse", "worse", "same"]
+    assert [effects[name].result for name in (None, "edge", "typical")] == ["worse", "worse", "no_change"]
 
 
 def test_where_everything_fell_the_interval_is_as_wide_as_the_falls_differ():
     """Not as wide as a break that hides among no cases that held: 100 points."""
     effect = shown(plan_of(40, gate=FIXED), lambda case, arm, r: 0.7 if arm == 0 else 0.5)[None]
-    assert effect.reading == "worse"
+    assert effect.result == "worse"
     assert -0.35 < effect.interval.low < -0.2
 
 
 def test_a_clear_improvement_is_better():
     effects = shown(plan_of(100, gate=FIXED), lambda case, arm, r: float(arm == 1 or case >= 30))
-    assert effects[None].reading == "better"
+    assert effects[None].result == "better"
     assert effects[None].interval.low > 0
 
 
@@ -132,22 +132,22 @@ def test_where_no_bound_was_computed_nothing_can_be_told():
     """A must-pass slice blocks before the bounds are there."""
     plan = plan_of(100, slices=parts(adversarial=10, typical=90), gate=MUST_PASS)
     effects = shown(plan, lambda c, arm, r: float(arm == 0 or c > 1))
-    assert (effects["adversarial"].reading, effects["adversarial"].interval) == ("worse", Interval(low=None, high=None))
-    assert (effects["typical"].reading, effects["typical"].interval) == ("cant_tell", Interval(low=None, high=None))
+    assert (effects["adversarial"].result, effects["adversarial"].interval) == ("worse", Interval(low=None, high=None))
+    assert (effects["typical"].result, effects["typical"].interval) == ("too_few_cases", Interval(low=None, high=None))
     assert effects["typical"].more_cases is None
     assert effects["adversarial"].policy is SlicePolicy.MUST_PASS
 
 
 def test_few_cases_that_all_held_can_not_tell_and_the_interval_says_why():
     effect = shown(plan_of(10), same)[None]
-    assert (effect.reading, effect.margin) == ("cant_tell", 0.25)
+    assert (effect.result, effect.margin) == ("too_few_cases", 0.25)
     assert effect.interval.low == pytest.approx(-(1 - 0.04 ** (1 / 10)))
 
 
 def test_a_case_that_fell_is_none_that_held():
     """12 cases of which one fell and three rose are no better than 11 that held."""
     level = lambda worse, better: lambda c, arm, r: float(arm == 0) if c < worse else float(arm or c >= worse + better)  # noqa: E731
-    assert play(plan_of(11, gate=FIXED), level(0, 3))[0].status is VerdictStatus.UNDERPOWERED
+    assert play(plan_of(11, gate=FIXED), level(0, 3))[0].status is VerdictStatus.INCONCLUSIVE
     assert play(plan_of(12, gate=FIXED), level(1, 3))[0].status is not VerdictStatus.APPROVED
     assert play(plan_of(12, gate=FIXED), level(0, 3))[0].status is VerdictStatus.APPROVED
 
@@ -159,7 +159,7 @@ def test_a_slice_whose_requests_are_all_unchanged_can_not_have_fallen():
     decision, _ = play(plan, same)
     assert decision.status is VerdictStatus.APPROVED
     assert decision.slices[0].interval == Interval(low=0.0, high=0.0)
-    assert decision.slices[0].reading == "same"
+    assert decision.slices[0].result == "no_change"
 
 
 # How many more cases
@@ -173,7 +173,7 @@ def test_a_slice_whose_requests_are_all_unchanged_can_not_have_fallen():
 def test_more_cases_are_those_that_would_certify_the_margin(breaks, more):
     plan = plan_of(44, slices=parts(edge=4, typical=40), gate=QUARTER)
     effects = shown(plan, lambda c, arm, r: float(arm == 0 or c >= breaks))
-    assert (effects["edge"].reading, effects["edge"].more_cases) == ("cant_tell", more)
+    assert (effects["edge"].result, effects["edge"].more_cases) == ("too_few_cases", more)
     assert effects["typical"].more_cases is None
 
 
@@ -181,7 +181,7 @@ def test_more_cases_are_at_least_one():
     """60 cases would do for this margin, if 14 hadn't fallen where 6 rose."""
     plan = plan_of(60, gate=GateConfig(mode="fixed", margin=Margins(overall=0.2578)))
     effect = shown(plan, lambda case, arm, r: float(arm == 0) if case < 14 else float(arm or case >= 20))[None]
-    assert (effect.reading, effect.more_cases) == ("cant_tell", 1)
+    assert (effect.result, effect.more_cases) == ("too_few_cases", 1)
 
 
 def test_more_cases_are_counted_in_clusters():
@@ -228,7 +228,7 @@ def test_a_must_pass_slice_that_breaks_while_its_mean_rises_does_not_say_that_it
     effect = decision.slices[0]
     assert decision.status is VerdictStatus.BLOCKED
     assert effect.change == pytest.approx(26 / 39)
-    assert (effect.reading, effect.interval) == ("worse", Interval(low=None, high=None))
+    assert (effect.result, effect.interval) == ("worse", Interval(low=None, high=None))
 
 
 def test_the_whole_error_rate_is_said_guarded_slices_included():
@@ -250,8 +250,8 @@ def test_a_decision_names_its_design():
 def test_a_new_prompt_has_costs_and_latency_too():
     gate = GateConfig(floor=Floor(overall=0.5))
     decision, _ = play(plan_of(50, paired=False, gate=gate), Answers(same))
-    assert (decision.cost.reading, decision.cost.limit) == ("no_data", 0.2)
-    assert (decision.latency.reading, decision.latency.pairs) == ("no_data", 0)
+    assert (decision.cost.result, decision.cost.limit) == ("no_data", 0.2)
+    assert (decision.latency.result, decision.latency.pairs) == ("no_data", 0)
 
 
 # Weights
@@ -282,7 +282,7 @@ def test_few_cases_of_a_slice_are_few_however_many_others_there_are():
     """8 that held could hide a break of 25 points in one of ten tries."""
     gate = GateConfig(mode="fixed", margin=Margins(slices={"edge": 0.25}))
     effects = shown(plan_of(108, slices=parts(edge=8, typical=100), gate=gate), same)
-    assert (effects["edge"].reading, effects["typical"].reading) == ("cant_tell", "same")
+    assert (effects["edge"].result, effects["typical"].result) == ("too_few_cases", "no_change")
     assert effects["edge"].interval.low == pytest.approx(-(1 - 0.04 ** (1 / 8)))
 
 
@@ -291,7 +291,7 @@ def test_how_many_more_cases_is_not_said_of_a_slice_that_was_not_run_to_its_end(
     decision, _ = play(plan, lambda case, arm, r: float(arm == 0 or case >= 500 or case % 3 > 0))
     typical = decision.slices[1]
     assert decision.confidence.looks < 4
-    assert (typical.reading, typical.more_cases) == ("cant_tell", None)
+    assert (typical.result, typical.more_cases) == ("too_few_cases", None)
     assert typical.interval.low < 0
 
 

@@ -17,7 +17,7 @@ from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.gate.play import Answers, chance, plan_of, play
 
 APPROVED, BLOCKED, ERROR = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.ERROR
-NEEDS_REVIEW, UNDERPOWERED = VerdictStatus.NEEDS_REVIEW, VerdictStatus.UNDERPOWERED
+NEEDS_REVIEW, INCONCLUSIVE = VerdictStatus.NEEDS_REVIEW, VerdictStatus.INCONCLUSIVE
 TYPICAL, EDGE, ADVERSARIAL, RARE = ("typical",), ("edge",), ("adversarial",), ("rare",)
 
 
@@ -99,15 +99,15 @@ def only(*cells):
 
 
 def test_a_comparison_without_gaps_is_led_once():
-    script = Script(lambda scores: UNDERPOWERED)
+    script = Script(lambda scores: INCONCLUSIVE)
     decision, asked = script.decide(only())
-    assert (decision.status, len(script.courses)) == (UNDERPOWERED, 1)
+    assert (decision.status, len(script.courses)) == (INCONCLUSIVE, 1)
     assert asked == [(0, 0, 0), (1, 0, 0)]
 
 
 @pytest.mark.parametrize("stricter_for", [0.0, 1.0])
 def test_the_strictest_of_what_a_gap_may_have_been_stands(stricter_for):
-    script = Script(lambda scores: NEEDS_REVIEW if scores[0, 0, 0] == stricter_for else UNDERPOWERED)
+    script = Script(lambda scores: NEEDS_REVIEW if scores[0, 0, 0] == stricter_for else INCONCLUSIVE)
     decision, asked = script.decide(only((0, 0, 0)))
     assert decision.status is NEEDS_REVIEW
     assert [reason.status for reason in decision.reasons] == [NEEDS_REVIEW]
@@ -115,9 +115,9 @@ def test_the_strictest_of_what_a_gap_may_have_been_stands(stricter_for):
 
 
 def test_a_decision_that_is_strict_enough_already_stays_as_it_is():
-    script = Script(lambda scores: UNDERPOWERED if np.isnan(scores[0, 0, 0]) else APPROVED)
+    script = Script(lambda scores: INCONCLUSIVE if np.isnan(scores[0, 0, 0]) else APPROVED)
     decision, _ = script.decide(only((0, 0, 0)))
-    assert decision.status is UNDERPOWERED
+    assert decision.status is INCONCLUSIVE
 
 
 @pytest.mark.parametrize("status", [BLOCKED, ERROR])

@@ -98,7 +98,7 @@ def test_breaks_as_frequent_as_elsewhere_pass_and_are_named_beside_the_churn():
         "1 of 20 guarded cases in `adversarial` broke, no more often than the other cases: `c3`; "
     )
     assert re.search(r"; [678](?:\.[0-9])?% of the other cases changed too\.$", reason.sentence)
-    assert decision.slices[0].reading == "same"
+    assert decision.slices[0].result == "no_change"
 
 
 def test_more_breaks_than_elsewhere_block():
@@ -106,8 +106,8 @@ def test_more_breaks_than_elsewhere_block():
     assert (decision.status, of_guard(decision).status) == (BLOCKED, BLOCKED)
     assert of_guard(decision).cases == ("c1", "c3", "c5", "c7", "c9")
     assert "more often than the other cases" in of_guard(decision).sentence
-    assert decision.slices[0].reading == "worse"
-    assert decision.readings[3].confirmed
+    assert decision.slices[0].result == "worse"
+    assert decision.case_results[3].confirmed
     assert len(next(b for b in batches if b.purpose == "breaks")) == 5 * 12
 
 
@@ -115,7 +115,7 @@ def test_between_the_two_levels_a_person_should_look():
     decision, _ = play(guarded(), churn(1, 3, every=50))
     assert (decision.status, of_guard(decision).status) == (NEEDS_REVIEW, NEEDS_REVIEW)
     assert "perhaps more often" in of_guard(decision).sentence
-    assert decision.slices[0].reading == "cant_tell"
+    assert decision.slices[0].result == "too_few_cases"
 
 
 def test_a_break_that_does_not_repeat_is_none():

@@ -151,8 +151,8 @@ def test_the_order_of_cases_and_of_slices_changes_nothing(comparison, random):
     ]
     assert said[0] == said[1]
     assert shuffled.cells == straight.cells
-    by_id = dict(zip(ids, shuffled.readings, strict=True))
-    assert [by_id[i].reading for i in comparison.ids] == [r.reading for r in straight.readings]
+    by_id = dict(zip(ids, shuffled.case_results, strict=True))
+    assert [by_id[i].result for i in comparison.ids] == [r.result for r in straight.case_results]
 
 
 @MANY

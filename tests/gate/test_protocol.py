@@ -15,7 +15,7 @@ from tests.gate.play import Answers, chance, noisy, plan_of, play, steady_histor
 
 MUST_PASS = GateConfig(adversarial=SlicePolicy.MUST_PASS)
 APPROVED, BLOCKED, ERROR = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.ERROR
-NEEDS_REVIEW, UNDERPOWERED = VerdictStatus.NEEDS_REVIEW, VerdictStatus.UNDERPOWERED
+NEEDS_REVIEW, INCONCLUSIVE = VerdictStatus.NEEDS_REVIEW, VerdictStatus.INCONCLUSIVE
 
 
 def same(case, arm, repetition):
@@ -48,7 +48,7 @@ def test_an_unchanged_prompt_is_approved(n):
     decision, _ = play(plan_of(n), same)
     assert decision.status is APPROVED
     assert decision.overall.change == 0
-    assert decision.overall.reading == "same"
+    assert decision.overall.result == "no_change"
 
 
 @pytest.mark.parametrize("n", [30, 200, 1000])
@@ -76,13 +76,13 @@ def test_no_cases_are_an_error():
 
 def test_one_case_can_not_approve_anything():
     decision, _ = play(plan_of(1), same)
-    assert decision.status is UNDERPOWERED
+    assert decision.status is INCONCLUSIVE
     assert decision.overall.more_cases > 10
-    assert decision.overall.reading == "cant_tell"
+    assert decision.overall.result == "too_few_cases"
 
 
 def test_ten_cases_can_not_rule_out_a_quarter():
-    assert play(plan_of(10), same)[0].status is UNDERPOWERED
+    assert play(plan_of(10), same)[0].status is INCONCLUSIVE
 
 
 def test_zero_variance_is_no_certainty():
@@ -100,12 +100,12 @@ def test_identical_requests_among_others_are_never_called_and_differ_by_nothing(
     decision, batches = play(plan, same)
     assert decision.status is APPROVED
     assert min(case for b in batches for case in b.cases) >= 60
-    assert decision.readings[0].reading == "same"
+    assert decision.case_results[0].result == "no_change"
     assert decision.overall.baseline is None  # nothing was called for most cases, so no level is known
 
 
 def test_identical_outcomes_of_different_requests_need_enough_cases():
-    assert play(plan_of(8), same)[0].status is UNDERPOWERED
+    assert play(plan_of(8), same)[0].status is INCONCLUSIVE
     assert play(plan_of(60), same)[0].status is APPROVED
 
 
@@ -118,7 +118,7 @@ def test_an_estimated_drop_beyond_the_margin_needs_review():
 
 def test_a_written_margin_is_never_widened():
     decision, _ = play(plan_of(60, gate=GateConfig(margin=Margins(overall=0.02))), same)
-    assert decision.status is UNDERPOWERED
+    assert decision.status is INCONCLUSIVE
     assert decision.overall.margin == 0.02
     assert decision.overall.margin_written
     assert decision.overall.more_cases > 0
@@ -126,7 +126,7 @@ def test_a_written_margin_is_never_widened():
 
 def test_a_margin_of_zero_can_not_be_certified_and_promises_no_number_of_cases():
     decision, _ = play(plan_of(60, gate=GateConfig(margin=Margins(overall=0.0))), same)
-    assert decision.status in (UNDERPOWERED, NEEDS_REVIEW)
+    assert decision.status in (INCONCLUSIVE, NEEDS_REVIEW)
     assert decision.overall.more_cases is None
 
 
@@ -168,9 +168,9 @@ def test_slices_may_overlap():
 )
 def test_a_slice_that_the_policy_names_but_that_is_empty_was_not_judged(gate):
     decision, _ = play(plan_of(100, gate=gate), same)
-    assert decision.status is UNDERPOWERED
+    assert decision.status is INCONCLUSIVE
     assert "`ghost` is named in the gate's configuration but has no cases" in decision.reasons[0].sentence
-    assert decision.slices[0].reading == "no_data"
+    assert decision.slices[0].result == "no_data"
 
 
 def test_a_class_with_a_margin_of_its_own_is_a_slice():
@@ -191,11 +191,13 @@ def test_a_must_pass_case_that_breaks_blocks():
     assert decision.reasons[0].code is ReasonCode.MUST_PASS
     assert decision.reasons[0].cases == ("c3",)
     assert decision.reasons[0].p == pytest.approx(1 / 924)
-    assert decision.readings[3] == type(decision.readings[3])(decision.readings[3].change, "regressed", True)
+    assert decision.case_results[3] == type(decision.case_results[3])(
+        decision.case_results[3].change, "regressed", True
+    )
     fresh = next(b for b in batches if b.purpose == "breaks")
     assert len(fresh) == 12
     assert fresh.repetitions.min() >= 1000
-    assert (decision.slices[0].reading, decision.slices[0].change) == ("worse", -0.1)
+    assert (decision.slices[0].result, decision.slices[0].change) == ("worse", -0.1)
 
 
 def test_only_guarded_cases_that_look_worse_are_run_again():
@@ -227,7 +229,7 @@ def test_a_must_pass_slice_holds_where_the_break_does_not_repeat():
     plan = plan_of(100, slices=slices(100, adversarial=10), gate=MUST_PASS)
     decision, _ = play(plan, lambda case, arm, r: float(not (case == 3 and arm == 1 and r == 0)))
     assert decision.status is APPROVED
-    assert decision.readings[3].reading == "flaky"
+    assert decision.case_results[3].result == "flaky"
 
 
 @pytest.mark.parametrize("cases", [10, 100])
@@ -390,7 +392,7 @@ def test_a_refuted_signal_is_not_shown_as_worse():
         decision, batches = play(plan_of(200, digest=f"{k:064d}"), drifting(1.0, 0.8))
         if decision.status is not BLOCKED and any(b.purpose == "confirmation" for b in batches):
             assert decision.overall.interval.high is None or decision.overall.interval.high >= 0
-            assert decision.overall.reading != "worse"
+            assert decision.overall.result != "worse"
             return
     pytest.fail("the lock never refuted anything")
 
@@ -482,7 +484,7 @@ def test_one_missing_cell_counts_against_the_candidate_but_does_not_block():
     whole, _ = play(plan_of(200), same)
     assert decision.status is APPROVED
     assert decision.overall.interval.low < whole.overall.interval.low
-    assert decision.readings[1].reading == "missing"
+    assert decision.case_results[1].result == "missing"
 
 
 def test_a_missing_metric_is_a_missing_cell():
@@ -552,37 +554,37 @@ def test_a_cost_beyond_its_limit_blocks():
     decision, _ = play(plan_of(100), costs)
     assert (decision.status, codes(decision)) == (BLOCKED, [ReasonCode.COST])
     assert decision.reasons[0].sentence == "Cost rose by 89% per case (limit 20%)."
-    assert decision.cost.reading == "fails"
+    assert decision.cost.result == "fails"
     assert decision.cost.interval.low == pytest.approx(decision.cost.increase) == decision.cost.interval.high
 
 
 def test_a_cost_within_its_limit_passes():
     costs = Answers(same, cost=lambda case, arm, r: (1.1 if arm else 1.0) * (1 + case % 5 / 10))
-    assert play(plan_of(100), costs)[0].cost.reading == "passes"
+    assert play(plan_of(100), costs)[0].cost.result == "passes"
 
 
 def test_a_cost_that_can_not_be_told_from_its_limit_is_inconclusive():
     costs = Answers(same, cost=lambda case, arm, r: 1.0 + (case * 7 % 11) / 5 * arm * 0.2)
     decision, _ = play(plan_of(40), costs)
-    assert (decision.status, decision.cost.reading) == (UNDERPOWERED, "cant_tell")
+    assert (decision.status, decision.cost.result) == (INCONCLUSIVE, "too_few_cases")
     assert "is within its limit of +20%" in decision.reasons[0].sentence
 
 
 def test_the_cost_gate_can_be_switched_off():
     costs = Answers(same, cost=lambda case, arm, r: 1.0 + arm)
     decision, _ = play(plan_of(100, gate=GateConfig(max_cost_increase=None)), costs)
-    assert (decision.status, decision.cost.reading) == (APPROVED, "not_gated")
+    assert (decision.status, decision.cost.result) == (APPROVED, "not_gated")
     assert decision.cost.increase == pytest.approx(1.0)
 
 
 def test_a_cost_that_nobody_knows_does_not_pass():
     decision, _ = play(plan_of(100), Answers(same, cost=lambda *cell: float("nan")))
-    assert (decision.status, decision.cost.reading, decision.cost.limit) == (UNDERPOWERED, "no_data", 0.2)
+    assert (decision.status, decision.cost.result, decision.cost.limit) == (INCONCLUSIVE, "no_data", 0.2)
     assert decision.reasons[0].sentence == "The cost per case is unknown, so its limit of +20% can't be checked."
 
 
 def test_free_calls_stay_free():
-    assert play(plan_of(100), Answers(same, cost=lambda *cell: 0.0))[0].cost.reading == "passes"
+    assert play(plan_of(100), Answers(same, cost=lambda *cell: 0.0))[0].cost.result == "passes"
 
 
 def test_what_was_free_and_costs_now_blocks():
@@ -598,10 +600,10 @@ def test_costs_are_shown_per_thousand_cases():
 
 def test_a_missing_cell_may_have_been_dear():
     costs = Answers(lambda case, arm, r: None if arm and case == 1 else 1.0, cost=lambda case, arm, r: 1 + 0.18 * arm)
-    assert play(plan_of(60), costs)[0].cost.reading == "cant_tell"
+    assert play(plan_of(60), costs)[0].cost.result == "too_few_cases"
 
 
-@pytest.mark.parametrize(("rise", "status"), [(0.05, UNDERPOWERED), (0.19, ERROR), (9.0, BLOCKED)])
+@pytest.mark.parametrize(("rise", "status"), [(0.05, INCONCLUSIVE), (0.19, ERROR), (9.0, BLOCKED)])
 def test_a_missing_cell_that_could_hide_a_broken_cost_limit_is_an_error(rise, status):
     """Costs that can't be told from their limit; with the missing cell at its dearest they lie beyond it, or don't."""
     swing = Answers(
@@ -609,7 +611,7 @@ def test_a_missing_cell_that_could_hide_a_broken_cost_limit_is_an_error(rise, st
         cost=lambda case, arm, r: 0.001 * (1 + arm * (rise + (4 if case % 8 == 0 else -4 / 7))),
     )
     decision, _ = play(plan_of(130, identical=[i >= 120 for i in range(130)]), swing)
-    assert (decision.status, decision.cost.reading) == (status, "fails" if status is BLOCKED else "cant_tell")
+    assert (decision.status, decision.cost.result) == (status, "fails" if status is BLOCKED else "too_few_cases")
     assert ("the cost would block" in decision.reasons[0].sentence) is (status is ERROR)
 
 
@@ -619,27 +621,27 @@ LATENCY = GateConfig(latency="gate", max_latency_increase=0.5)
 def test_latency_is_advisory_unless_it_gates():
     slow = Answers(same, seconds=lambda case, arm, r: 1.0 + 2 * arm)
     decision, _ = play(plan_of(100), slow)
-    assert (decision.status, decision.latency.reading) == (APPROVED, "advisory")
+    assert (decision.status, decision.latency.result) == (APPROVED, "advisory")
     assert (decision.latency.baseline_s, decision.latency.candidate_s) == (1.0, 3.0)
     assert decision.latency.p == 0.001
 
 
 @pytest.mark.parametrize(
-    ("factor", "reading", "status"),
-    [(1.0, "passes", APPROVED), (3.0, "fails", BLOCKED), (1.5, "cant_tell", UNDERPOWERED)],
+    ("factor", "result", "status"),
+    [(1.0, "passes", APPROVED), (3.0, "fails", BLOCKED), (1.5, "too_few_cases", INCONCLUSIVE)],
 )
 def test_a_latency_gate_has_three_outcomes(factor, reading, status):
     slow = Answers(
         same, seconds=lambda case, arm, r: (1 + case % 3) * (factor if arm else 1.0) * (1.01 if case % 2 else 1 / 1.01)
     )
     decision, _ = play(plan_of(100, gate=LATENCY), slow)
-    assert (decision.latency.reading, decision.status) == (reading, status)
+    assert (decision.latency.result, decision.status) == (reading, status)
 
 
 @pytest.mark.parametrize("apart_s", [601.0, math.nan])
 def test_a_latency_gate_without_calls_side_by_side_does_not_pass(apart_s):
     decision, _ = play(plan_of(100, gate=LATENCY), Answers(same, made_at=apart_s))
-    assert (decision.latency.reading, decision.status) == ("no_data", UNDERPOWERED)
+    assert (decision.latency.result, decision.status) == ("no_data", INCONCLUSIVE)
 
 
 def lost_and_slow(factor, wobble=1.0):
@@ -653,18 +655,18 @@ def lost_and_slow(factor, wobble=1.0):
 def test_a_latency_gate_passes_only_if_the_missing_cells_could_have_been_slow():
     """Of 9 cases that are 1.45 times as slow where 1.5 are allowed, in 8 known ones beyond chance."""
     plan = plan_of(9, gate=LATENCY.model_copy(update={"mode": GateMode.FIXED}))
-    assert play(plan, Answers(same, seconds=lambda case, arm, r: 1 + 0.45 * arm))[0].latency.reading == "passes"
+    assert play(plan, Answers(same, seconds=lambda case, arm, r: 1 + 0.45 * arm))[0].latency.result == "passes"
     decision, _ = play(plan, lost_and_slow(1.45))
-    assert (decision.latency.reading, decision.latency.p) == ("cant_tell", 1.0)
-    assert decision.status is UNDERPOWERED
-    assert play(plan, lost_and_slow(0.5))[0].latency.reading == "passes"
+    assert (decision.latency.result, decision.latency.p) == ("too_few_cases", 1.0)
+    assert decision.status is INCONCLUSIVE
+    assert play(plan, lost_and_slow(0.5))[0].latency.result == "passes"
 
 
-@pytest.mark.parametrize(("factor", "status"), [(1.4, UNDERPOWERED), (1.499, ERROR)])
+@pytest.mark.parametrize(("factor", "status"), [(1.4, INCONCLUSIVE), (1.499, ERROR)])
 def test_a_missing_cell_that_could_hide_a_broken_latency_limit_is_an_error(factor, status):
     plan = plan_of(60, gate=LATENCY.model_copy(update={"mode": GateMode.FIXED}))
     decision, _ = play(plan, lost_and_slow(factor, wobble=1.6))
-    assert (decision.latency.reading, decision.status) == ("cant_tell", status)
+    assert (decision.latency.result, decision.status) == ("too_few_cases", status)
     assert ("the latency would block" in decision.reasons[0].sentence) is (status is ERROR)
 
 
@@ -714,7 +716,7 @@ def test_a_latency_gate_asks_nothing_of_what_is_sent_unchanged():
     plan = plan_of(110, identical=kept, added=[not k for k in kept], gate=LATENCY)
     assert play(plan, Answers(same, seconds=lambda case, arm, r: 1.0 + 9 * arm))[0].status is APPROVED
     part = plan_of(110, identical=[i < 10 for i in range(110)], gate=LATENCY)
-    assert play(part, Answers(same, made_at=601.0))[0].status is UNDERPOWERED
+    assert play(part, Answers(same, made_at=601.0))[0].status is INCONCLUSIVE
 
 
 def levels(baseline, candidate):
@@ -812,7 +814,7 @@ def test_added_cases_dilute_nothing():
         seconds=lambda case, arm, r: 1.0 + (arm and case < 20),
     )
     decision, _ = play(plan_of(n, added=added, gate=LATENCY), dear)
-    assert (decision.cost.reading, decision.latency.reading, decision.latency.pairs) == ("fails", "fails", 20)
+    assert (decision.cost.result, decision.latency.result, decision.latency.pairs) == ("fails", "fails", 20)
 
 
 def test_a_slice_that_only_the_head_knows_is_not_judged():
@@ -902,20 +904,20 @@ def test_fractional_scores_are_judged_too():
 def test_a_case_is_regressed_only_when_runs_say_so():
     decision, _ = play(plan_of(100), breaks(set(range(12))))
     assert decision.status is BLOCKED
-    words = {r.reading for r in decision.readings[:12]}
+    words = {r.result for r in decision.case_results[:12]}
     assert words <= {"regressed", "not_run"}
-    assert sum(r.confirmed for r in decision.readings[:12]) >= 4
-    assert {r.reading for r in decision.readings[12:]} <= {"same", "not_run"}
+    assert sum(r.confirmed for r in decision.case_results[:12]) >= 4
+    assert {r.result for r in decision.case_results[12:]} <= {"no_change", "not_run"}
 
 
 def test_a_single_disagreement_is_flaky():
     decision, _ = play(plan_of(39), lambda case, arm, r: float(not (case == 5 and arm == 1)))
-    assert decision.readings[5].reading == "flaky"
+    assert decision.case_results[5].result == "flaky"
 
 
 def test_a_case_whose_turn_never_came_was_not_run():
     decision, _ = play(plan_of(1000), broken)
-    assert {r.reading for r in decision.readings} == {"regressed", "not_run"}
+    assert {r.result for r in decision.case_results} == {"regressed", "not_run"}
 
 
 def test_how_sure_it_is():

@@ -10,7 +10,7 @@ from schemas.verdicts import Interval, VerdictStatus
 def effect(**changed):
     basis = {
         "slice": "adversarial", "metric": "exact", "cases": 12, "baseline": 0.8333, "candidate": 0.5, "change": -0.3333,
-        "interval": Interval(low=-0.58, high=-0.099), "margin": 0.1, "reading": "worse", "better": 0, "worse": 4,
+        "interval": Interval(low=-0.58, high=-0.099), "margin": 0.1, "result": "worse", "better": 0, "worse": 4,
     }  # fmt: skip
     return Effect(**(basis | changed))
 
@@ -143,10 +143,10 @@ def test_watched_slices():
 
 
 def test_what_can_not_be_told():
-    assert reason_text.underpowered(effect(slice=None, cases=14, more_cases=60), None) == (
+    assert reason_text.inconclusive(effect(slice=None, cases=14, more_cases=60), None) == (
         "14 cases are too few to detect a 10-point drop of the overall score; 60 more would."
     )
-    assert reason_text.underpowered(effect(slice=None, cases=1), None) == (
+    assert reason_text.inconclusive(effect(slice=None, cases=1), None) == (
         "1 case is too few to detect a 10-point drop of the overall score."
     )
     assert reason_text.estimated_drop(effect(), None) == (

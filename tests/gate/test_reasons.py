@@ -144,8 +144,8 @@ def test_an_estimated_drop():
 def test_a_margin_that_can_not_be_certified():
     gate = GateConfig(**FIXED, margin=Margins(fields={"date": 0.005}))
     assert only(plan_of(300, metrics=TWO, gate=gate), lambda case, arm, r: (1.0, 1.0)) == {
-        "code": "underpowered",
-        "status": VerdictStatus.UNDERPOWERED,
+        "code": "inconclusive",
+        "status": VerdictStatus.INCONCLUSIVE,
         "sentence": "300 cases are too few to detect a 0.5-point drop of `date`; 55,038 more would.",
         "metric": "date",
         "estimate": 0.0,
@@ -312,7 +312,7 @@ def test_costs_that_can_not_be_told_from_their_limit():
     unsure = Answers(same, cost=lambda case, arm, r: 1.0 + (case * 7 % 11) / 5 * arm * 0.2)
     assert only(plan_of(40), unsure) == {
         "code": "cost_uncertain",
-        "status": VerdictStatus.UNDERPOWERED,
+        "status": VerdictStatus.INCONCLUSIVE,
         "sentence": "The data can't show whether the change of cost per case (estimated +20%) is within its limit of +20%.",
         "estimate": 0.202,
         "interval": (0.165, 0.239),
@@ -345,7 +345,7 @@ def test_latency_that_can_not_be_told_from_its_limit():
     assert reason.pop("p") > 0.05
     assert reason == {
         "code": "latency",
-        "status": VerdictStatus.UNDERPOWERED,
+        "status": VerdictStatus.INCONCLUSIVE,
         "sentence": "The data can't show whether latency is within its limit (median 2.0 s → 3.0 s, limit +50%).",
         "margin": 0.5,
     }
@@ -379,7 +379,7 @@ def test_a_floor_of_a_new_prompt_that_so_few_cases_can_not_show():
     found = reasons(plan_of(60, slices=parts(edge=10, typical=50), paired=False, gate=gate), same)
     assert found[1] == {
         "code": "floor",
-        "status": VerdictStatus.UNDERPOWERED,
+        "status": VerdictStatus.INCONCLUSIVE,
         "sentence": "10 cases are too few to show that slice `edge` holds its floor of 90.",
         "slice": "edge",
         "estimate": 1.0,
@@ -392,7 +392,7 @@ def test_a_floor_under_a_slice_without_cases():
     found = reasons(plan_of(60, gate=gate), same)
     assert {
         "code": "floor",
-        "status": VerdictStatus.UNDERPOWERED,
+        "status": VerdictStatus.INCONCLUSIVE,
         "sentence": "Slice `ghost` is named in the gate's configuration but has no cases: it was not judged.",
         "slice": "ghost",
         "margin": 0.9,
@@ -402,7 +402,7 @@ def test_a_floor_under_a_slice_without_cases():
 def test_a_slice_that_is_named_and_has_no_case():
     assert only(plan_of(100, gate=GateConfig(slices={"ghost": SlicePolicy.WATCH})), same) == {
         "code": "no_cases",
-        "status": VerdictStatus.UNDERPOWERED,
+        "status": VerdictStatus.INCONCLUSIVE,
         "sentence": "Slice `ghost` is named in the gate's configuration but has no cases: it was not judged.",
         "slice": "ghost",
     }
@@ -432,9 +432,9 @@ def test_nothing_that_could_differ():
             "sentence": "Both versions send exactly the same requests, so nothing can have changed.",
         }
     ]
-    assert (decision.cost.reading, decision.cost.limit) == ("no_data", None)
-    assert (decision.latency.reading, decision.latency.pairs, decision.latency.p) == ("no_data", 0, None)
-    assert (decision.overall.change, decision.overall.reading) == (0.0, "same")
+    assert (decision.cost.result, decision.cost.limit) == ("no_data", None)
+    assert (decision.latency.result, decision.latency.pairs, decision.latency.p) == ("no_data", 0, None)
+    assert (decision.overall.change, decision.overall.result) == (0.0, "no_change")
     assert decision.overall.interval == Interval(low=0.0, high=0.0)
     assert (decision.confidence.looks, decision.confidence.repetitions, decision.confidence.can_rule_out) == (
         0,

@@ -7,7 +7,7 @@ from schemas.gate_config import Floor, GateConfig, Margins, SlicePolicy
 from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.gate.play import chance, noisy, plan_of, play, steady_history
 
-APPROVED, BLOCKED, UNDERPOWERED = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.UNDERPOWERED
+APPROVED, BLOCKED, INCONCLUSIVE = VerdictStatus.APPROVED, VerdictStatus.BLOCKED, VerdictStatus.INCONCLUSIVE
 
 
 # Cases whose requests are the same in both arms
@@ -64,7 +64,7 @@ def test_a_slice_that_is_sent_unchanged_holds_even_a_margin_of_nothing():
     decision, _ = play(plan, lambda case, arm, r: 1.0)
     assert decision.status is APPROVED
     kept = decision.slices[0]
-    assert (kept.slice, kept.reading, kept.interval.low, kept.interval.high) == ("kept", "same", 0.0, 0.0)
+    assert (kept.slice, kept.result, kept.interval.low, kept.interval.high) == ("kept", "no_change", 0.0, 0.0)
 
 
 def test_a_drop_at_its_margin_is_not_approved_because_most_requests_are_unchanged():

@@ -7,7 +7,7 @@ import pytest
 from engine.gate.verdict import combine, passes
 from schemas.verdicts import VerdictStatus
 
-WORST_FIRST = ["blocked", "error", "needs_review", "underpowered", "approved", "not_applicable"]
+WORST_FIRST = ["blocked", "error", "needs_review", "inconclusive", "approved", "not_applicable"]
 
 
 def test_the_worst_lineage_decides():
@@ -23,4 +23,4 @@ def test_nothing_is_not_applicable():
 @pytest.mark.parametrize("policy", ["pass", "block"])
 def test_what_the_required_check_does(policy):
     passing = {s.value for s in VerdictStatus if passes(s, policy)}
-    assert passing == {"approved", "not_applicable"} | ({"underpowered"} if policy == "pass" else set())
+    assert passing == {"approved", "not_applicable"} | ({"inconclusive"} if policy == "pass" else set())

@@ -101,7 +101,7 @@ async def finishes(plan, path):
     """A next run, without a fault, comes to its verdict and pays for nothing that was kept."""
     before = await kept(path)
     card, answered = await run(plan, path)
-    assert card.status.outcome == "blocked"
+    assert card.status.value == "blocked"
     assert not set(answered) & set(before)
 
 
@@ -146,7 +146,7 @@ def database(monkeypatch):
 async def test_a_statement_of_the_store_that_fails_lets_nothing_pass(plan, tmp_path, monkeypatch, database, way):
     counted = database(way)
     card, _ = await run(plan, tmp_path / "calm.db")
-    assert card.status.outcome == "blocked"
+    assert card.status.value == "blocked"
     assert counted.count > 50
     for nth in moments(counted.count, way, DATABASE):
         path = tmp_path / f"{nth}.db"
@@ -160,7 +160,7 @@ async def test_a_statement_of_the_store_that_fails_lets_nothing_pass(plan, tmp_p
                 assert f"scripted: {way}" in str(result)
                 assert result.hint
             else:  # it was one that nobody depends on, or the threads took fewer statements this time
-                assert result.status.outcome == "blocked"
+                assert result.status.value == "blocked"
             await finishes(plan, path)
 
 
@@ -178,7 +178,7 @@ async def test_a_call_that_fails_lets_nothing_pass(plan, tmp_path, kind):
 
         path = tmp_path / f"{nth}.db"
         card, answered = await run(plan, path, reply)
-        if card.status.outcome == "error":
+        if card.status.value == "error":
             assert kind is ErrorKind.QUOTA
             assert "scripted" in card.lineages[0].headline
             assert "raise it" in card.lineages[0].headline

@@ -26,7 +26,7 @@ from tests.repositories import Repository
 from tests.run.laboratory import HandClock, Scripted, completion
 
 EXAMPLES = int(os.environ.get("WATCHED", "120"))
-PASSES = (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE, VerdictStatus.UNDERPOWERED)
+PASSES = (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE, VerdictStatus.INCONCLUSIVE)
 CONFIG = """\
 version: 1
 models:

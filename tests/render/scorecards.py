@@ -24,7 +24,7 @@ TICKETS = (
 )
 SLICES = (
     ("typical", 120, 0.892, 0.950, 0.021, 0.100, "better"),
-    ("edge", 40, 0.800, 0.825, -0.069, 0.118, "cant_tell"),
+    ("edge", 40, 0.800, 0.825, -0.069, 0.118, "too_few_cases"),
     ("known_failure", 28, 0.714, 0.857, 0.010, 0.270, "better"),
     ("adversarial", 12, 0.833, 0.500, -0.580, -0.099, "worse"),
 )
@@ -68,7 +68,7 @@ def _triage_cases() -> tuple[CaseEffect, ...]:
         for number, expected in enumerate(islice(cycle(LABELS), size), 1):
             label = expected
             wrong = LABELS[(LABELS.index(label) + 1) % 4]
-            was, now, reading, change, reason = label, label, "same", 0.0, ""
+            was, now, reading, change, reason = label, label, "no_change", 0.0, ""
             if number <= worse[name]:
                 now, reading, change = wrong, "regressed", -1.0
                 if name == "adversarial":
@@ -100,7 +100,7 @@ def _triage_cases() -> tuple[CaseEffect, ...]:
                     baseline=baseline,
                     candidate=candidate,
                     change=change,
-                    reading=reading,
+                    result=reading,
                     confirmed=bool(change),
                     reason=reason,
                 )
@@ -192,7 +192,7 @@ def triage() -> LineageCard:
             change=0.040,
             interval=Interval(low=0.009, high=0.071),
             margin=0.05,
-            reading="better",
+            result="better",
             better=13,
             worse=5,
         ),
@@ -207,8 +207,8 @@ def triage() -> LineageCard:
                 interval=Interval(low=low, high=high),
                 margin=0.10,
                 policy=SlicePolicy.GUARD if name == "adversarial" else SlicePolicy.AVERAGE,
-                reading=reading,
-                more_cases=90 if reading == "cant_tell" else None,
+                result=reading,
+                more_cases=90 if reading == "too_few_cases" else None,
             )
             for name, cases, baseline, candidate, low, high, reading in SLICES
         ),
@@ -246,9 +246,9 @@ def triage() -> LineageCard:
                 CostPart(cause="input", usd_per_1000=Decimal("1.10"), tokens_per_case=412.0),
                 CostPart(cause="output", usd_per_1000=Decimal("0.01"), tokens_per_case=0.4),
             ),
-            reading="fails",
+            result="fails",
         ),
-        latency=LatencyEffect(baseline_s=0.61, candidate_s=0.68, pairs=64, p=0.2, reading="advisory"),
+        latency=LatencyEffect(baseline_s=0.61, candidate_s=0.68, pairs=64, p=0.2, result="advisory"),
         cases=_triage_cases(),
         diff=TRIAGE_DIFF,
         changes=(Change(kind="prompt", detail="+6 −1 lines", path="prompts/triage.prompt.yml"),),
@@ -283,7 +283,7 @@ def resume() -> LineageCard:
             change=0.037,
             interval=Interval(low=-0.004, high=0.079),
             margin=0.05,
-            reading="same",
+            result="no_change",
             better=9,
             worse=3,
         ),
@@ -297,7 +297,7 @@ def resume() -> LineageCard:
                 change=now - was,
                 interval=Interval(low=now - was - 0.05, high=now - was + 0.05),
                 margin=0.1,
-                reading="same",
+                result="no_change",
             )
             for name, was, now in (("years", 0.90, 0.93), ("skills", 0.71, 0.74), ("title", 0.68, 0.73))
         ),
@@ -307,7 +307,7 @@ def resume() -> LineageCard:
             increase=-0.0195,
             interval=Interval(low=-0.03, high=-0.01),
             limit=0.2,
-            reading="passes",
+            result="passes",
         ),
         cases=tuple(
             CaseEffect(
@@ -317,7 +317,7 @@ def resume() -> LineageCard:
                 baseline=(Answer(text='{"years": 7, "title": null}', count=3, of=3, score=0.5),),
                 candidate=(Answer(text='{"years": 7, "title": "engineer"}', count=3, of=3, score=1.0),),
                 change=0.5 if n <= 9 else 0.0,
-                reading="improved" if n <= 9 else "same",
+                result="improved" if n <= 9 else "no_change",
                 confirmed=n <= 9,
             )
             for n in range(1, 61)
@@ -369,7 +369,7 @@ def approved() -> Scorecard:
     )
 
 
-def underpowered() -> Scorecard:
+def inconclusive() -> Scorecard:
     """Too few cases."""
     sentence = "14 cases are too few to detect a 10-point drop; 60 more would."
     edge = Effect(
@@ -382,18 +382,18 @@ def underpowered() -> Scorecard:
         interval=Interval(low=-0.21, high=None),
         margin=0.1,
         margin_written=True,
-        reading="cant_tell",
+        result="too_few_cases",
         more_cases=60,
     )
     card = lineage(
-        status=VerdictStatus.UNDERPOWERED,
+        status=VerdictStatus.INCONCLUSIVE,
         headline=sentence,
-        reasons=(Reason(code=ReasonCode.UNDERPOWERED, status=VerdictStatus.UNDERPOWERED, sentence=sentence),),
+        reasons=(Reason(code=ReasonCode.INCONCLUSIVE, status=VerdictStatus.INCONCLUSIVE, sentence=sentence),),
         overall=edge.model_copy(update={"slice": None}),
         slices=(edge,),
     )
     return _quiet(
-        VerdictStatus.UNDERPOWERED,
+        VerdictStatus.INCONCLUSIVE,
         "inconclusive, could not rule out a drop of 10 points",
         sentence,
         True,
@@ -422,7 +422,7 @@ def error() -> Scorecard:
         model="gpt-5-mini",
         headline=sentence,
         reasons=(Reason(code=ReasonCode.MISSING_CELLS, status=VerdictStatus.ERROR, sentence=sentence),),
-        cases=(CaseEffect(id="mail-01", slices=(), reading="missing"),),
+        cases=(CaseEffect(id="mail-01", slices=(), result="missing"),),
         finishes={"missing": (38, 0)},
     )
     return _quiet(
@@ -508,7 +508,7 @@ STATES = {
     for maker in (
         blocked,
         approved,
-        underpowered,
+        inconclusive,
         possible_drop,
         error,
         needs_review,

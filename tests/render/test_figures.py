@@ -44,7 +44,7 @@ def test_the_figures_of_a_scorecard_agree(made):
         assert not effects_of(card)
         assert not card["classes"]
         assert {card[name] for name in ("confusion", "cost", "latency", "confidence")} == {None}
-        assert {case["reading"] for case in card["cases"]} <= {"missing", "not_run"}
+        assert {case["result"] for case in card["cases"]} <= {"missing", "not_run"}
         return
     for effect in effects_of(card):
         an_effect_agrees_with_itself(effect)
@@ -57,17 +57,17 @@ def an_effect_agrees_with_itself(effect):
     bounds = effect["interval"] or {"low": None, "high": None}
     assert effect["better"] + effect["worse"] <= effect["compared"] <= effect["cases"]
     if effect["change"] is None:
-        assert (effect["interval"], effect["reading"], effect["compared"]) == (None, "no_data", 0)
+        assert (effect["interval"], effect["result"], effect["compared"]) == (None, "no_data", 0)
         return
     if effect["baseline"] is not None and effect["candidate"] is not None:
         assert abs(effect["candidate"] - effect["baseline"] - effect["change"]) < SMALL
     assert -1 <= (bounds["low"] if bounds["low"] is not None else -1) <= effect["change"] + SMALL
     assert effect["change"] - SMALL <= (bounds["high"] if bounds["high"] is not None else 1) <= 1
-    if effect["reading"] == "better":
+    if effect["result"] == "better":
         assert bounds["low"] > 0
-    if effect["reading"] == "same" and effect["margin"] is not None:
+    if effect["result"] == "no_change" and effect["margin"] is not None:
         assert -bounds["low"] <= effect["margin"]
-    if effect["reading"] == "cant_tell" and None not in (bounds["low"], effect["margin"]):
+    if effect["result"] == "too_few_cases" and None not in (bounds["low"], effect["margin"]):
         assert -bounds["low"] > effect["margin"]
     if effect["change"]:
         assert effect["better" if effect["change"] > 0 else "worse"] > 0
@@ -76,15 +76,15 @@ def an_effect_agrees_with_itself(effect):
 def reasons_agree(card):
     effects = {effect["slice"]: effect for effect in effects_of(card)}
     for reason in card["reasons"]:
-        if reason["code"] not in ("drop", "no_drop", "estimated_drop", "underpowered", "must_pass", "guard"):
+        if reason["code"] not in ("drop", "no_drop", "estimated_drop", "inconclusive", "must_pass", "guard"):
             continue
         effect = effects[reason["slice"]]
         assert (reason["estimate"], reason["interval"]) == (effect["change"], effect["interval"])
         low = effect["interval"] and effect["interval"]["low"]
         if reason["code"] == "no_drop" and "planned runs" not in reason["sentence"]:
             assert -low <= reason["margin"]
-            assert effect["reading"] in ("same", "better")
-        if reason["code"] == "underpowered" and low is not None:
+            assert effect["result"] in ("no_change", "better")
+        if reason["code"] == "inconclusive" and low is not None:
             assert -low > reason["margin"]
         if reason["code"] == "drop" and "planned runs" not in reason["sentence"]:
             assert effect["change"] < 0
@@ -106,8 +106,8 @@ def cases_add_up(card):
         if case["change"] is not None and None not in means:
             assert abs(means[1] - means[0] - case["change"]) < SMALL
         signs = {"improved": 1, "regressed": -1}
-        if case["reading"] in signs:
-            assert case["change"] * signs[case["reading"]] > 0
+        if case["result"] in signs:
+            assert case["change"] * signs[case["result"]] > 0
 
 
 def mean(answers):
@@ -232,7 +232,7 @@ def sentences_are_known(name, text, card, effects):
         assert any((e["worse"], e["better"]) == (int(worse), int(better)) for e in effects), (name, worse, better)
     by_reading = {}
     for case in card["cases"]:
-        by_reading.setdefault(case["reading"], []).append(case["change"])
+        by_reading.setdefault(case["result"], []).append(case["change"])
     for reading, verb in (("regressed", "worse"), ("improved", "better")):
         for count in re.findall(rf"(\d+) cases? got {verb}", text):
             assert int(count) == len(by_reading[reading]), (name, count)

@@ -15,7 +15,7 @@ BLOCKED, APPROVED = VerdictStatus.BLOCKED, VerdictStatus.APPROVED
 def overall(**changed):
     basis = {
         "slice": None, "metric": "exact", "cases": 208, "baseline": 0.74, "candidate": 0.8, "change": 0.06,
-        "interval": Interval(low=-0.02, high=0.15), "margin": 0.077, "reading": "same",
+        "interval": Interval(low=-0.02, high=0.15), "margin": 0.077, "result": "no_change",
     }  # fmt: skip
     return Effect.model_validate({**basis, **changed})
 
@@ -32,7 +32,7 @@ def approved(**changed):
 
 GUARD = reason(ReasonCode.GUARD, slice="adversarial", cases=("a", "b", "c"), estimate=-0.1)
 COST = reason(ReasonCode.COST, sentence="Cost rose by 45% per case (limit 20%).", estimate=0.45, margin=0.2)
-ADVERSARIAL = overall(slice="adversarial", cases=21, policy=SlicePolicy.GUARD, reading="worse")
+ADVERSARIAL = overall(slice="adversarial", cases=21, policy=SlicePolicy.GUARD, result="worse")
 
 
 def blocked(*reasons, **changed):
@@ -47,7 +47,7 @@ def test_an_approval_says_what_it_ruled_out_in_the_title_and_why_no_less_in_the_
     )
     written = approved(overall=overall(margin_written=True))
     assert summary([written], ()) == "`outreach` is not worse."
-    better = approved(overall=overall(reading="better", interval=Interval(low=0.01, high=0.15)))
+    better = approved(overall=overall(result="better", interval=Interval(low=0.01, high=0.15)))
     assert summary([better], ()) == "`outreach` is better: +6.0 points (+1.0 … +15.0)."
 
 
@@ -62,7 +62,7 @@ FAILURE = reason(ReasonCode.ALWAYS_FAILS, VerdictStatus.NEEDS_REVIEW, sentence="
 
 def always(text, expected="refunds"):
     said = (Answer(text=text, count=1, of=1, score=0.0),)
-    return CaseEffect(id="t-7", slices=(), expected=expected, baseline=said, candidate=said, reading="same")
+    return CaseEffect(id="t-7", slices=(), expected=expected, baseline=said, candidate=said, result="no_change")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def always(text, expected="refunds"):
         (always("x", {"total": 5}), ' (`t-7` expects “{"total": 5}”, the candidate says “x”)'),
         (always("an\n`odd`  answer", None), " (to `t-7` the candidate says “an 'odd' answer”)"),
         (always("word " * 500), f" (`t-7` expects “refunds”, the candidate says “{'word ' * 11}word…”)"),
-        (CaseEffect(id="t-7", slices=(), expected="refunds", reading="not_run"), ""),
+        (CaseEffect(id="t-7", slices=(), expected="refunds", result="not_run"), ""),
     ],
 )
 def test_where_everything_fails_an_example_shows_why(case, told):
@@ -84,7 +84,7 @@ def test_a_block_says_first_what_is_good():
     assert summary([blocked(GUARD)], ()) == (
         "`outreach` may be better on average, but 3 of 21 guarded cases in `adversarial` broke."
     )
-    better = blocked(GUARD, COST, overall=overall(reading="better"))
+    better = blocked(GUARD, COST, overall=overall(result="better"))
     assert summary([better], ()) == (
         "`outreach` is better on average (+6.0 points), but 3 of 21 guarded cases in `adversarial` broke and "
         "it costs 45% more (limit 20%)."
@@ -94,7 +94,7 @@ def test_a_block_says_first_what_is_good():
 
 def test_a_block_without_anything_good_says_only_why():
     drop = reason(ReasonCode.DROP, estimate=-0.12)
-    worse = blocked(drop, overall=overall(change=-0.12, reading="worse"))
+    worse = blocked(drop, overall=overall(change=-0.12, result="worse"))
     assert summary([worse], ()) == "`outreach`: the overall score fell by 12.0 points."
     assert title(BLOCKED, [worse], ()) == "blocked: the overall score fell by 12.0 points"
     assert summary([blocked(GUARD, overall=None)], ()).startswith("`outreach`: 3 of 21")
@@ -168,7 +168,7 @@ def case(name, was, now):
     def said(text):
         return (Answer(text=text, count=6, of=7, score=None), Answer(text="rare", count=1, of=7, score=None))
 
-    return CaseEffect(id=name, slices=(), reading="regressed", baseline=said(was), candidate=said(now))
+    return CaseEffect(id=name, slices=(), result="regressed", baseline=said(was), candidate=said(now))
 
 
 def test_a_reason_names_the_label_that_took_anothers_place():

@@ -90,7 +90,7 @@ def attacked(text: str):
         expected={text: text},
         baseline=(Answer(text=text, count=1, of=2, score=None),),
         candidate=(Answer(text=text, count=1, of=2, score=None),),
-        reading="regressed",
+        result="regressed",
         reason=text,
     )
     card = triage()
@@ -150,12 +150,12 @@ def test_what_cannot_be_seen_is_written_out():
 def test_a_thousand_cases_with_long_answers_stay_below_two_megabytes():
     said = (Answer(text='"<&>' * 5_000, count=3, of=3, score=0.0),)
     cases = tuple(
-        CaseEffect(id=f"case-{n}", slices=("typical",), expected="x", baseline=said, candidate=said, reading="same")
+        CaseEffect(id=f"case-{n}", slices=("typical",), expected="x", baseline=said, candidate=said, result="no_change")
         for n in range(1000)
     )
     html = html_report(scorecard(lineages=(lineage(cases=cases),)))
     assert REPORT.hold(html)
-    assert html.count("<tr data-reading") == 1000
+    assert html.count("<tr data-result") == 1000
 
 
 def test_enormous_scorecards_stay_below_the_limit_and_are_counted():

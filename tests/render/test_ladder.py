@@ -32,13 +32,13 @@ def big_case(number: int, reading: str, text: str = MEGABYTE) -> CaseEffect:
         baseline=said,
         candidate=said,
         change=-1.0,
-        reading=reading,
+        result=reading,
         reason=text,
     )
 
 
 def many(statuses: list[VerdictStatus], cases: int, text: str = MEGABYTE):
-    effects = tuple(big_case(n, ("regressed", "improved", "same")[n % 3], text) for n in range(cases))
+    effects = tuple(big_case(n, ("regressed", "improved", "no_change")[n % 3], text) for n in range(cases))
     cards = [
         triage().model_copy(
             update={

@@ -56,7 +56,7 @@ def test_untrusted_text_cannot_steer_the_terminal():
 
 
 def test_long_lists_are_cut_and_counted():
-    cases = tuple(CaseEffect(id=f"c{n}", slices=(), change=-1.0, expected="x", reading="regressed") for n in range(12))
+    cases = tuple(CaseEffect(id=f"c{n}", slices=(), change=-1.0, expected="x", result="regressed") for n in range(12))
     overall = blocked().lineages[0].overall
     slices = tuple(overall.model_copy(update={"slice": f"s{n}"}) for n in range(33))
     lines = tuple(DiffLine(kind="added", text=f"line {n}", before=None, after=n) for n in range(45))
@@ -74,7 +74,7 @@ def test_cases_without_an_expectation_are_a_line_each():
     """Their answers are whole texts: a terminal says how they were graded and why."""
     answers = tuple(Answer(text="Dear Ada, " * 40, count=n, of=4, score=score) for n, score in ((1, 0.875), (3, 0.5)))
     case = CaseEffect(
-        id="kiln", slices=(), change=-0.3, reading="regressed", baseline=answers[:1], candidate=answers, reason="Hype."
+        id="kiln", slices=(), change=-0.3, result="regressed", baseline=answers[:1], candidate=answers, reason="Hype."
     )
     text = terminal(scorecard(lineages=(lineage(status=VerdictStatus.BLOCKED, cases=(case,)),)))
     assert "kiln  87.5 → 59.4  Hype." in text

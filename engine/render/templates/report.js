@@ -12,7 +12,7 @@
     const table = document.getElementById(tools.dataset.table);
     const body = table.tBodies[0];
     const rows = [...body.rows].map((row) => ({ row, text: row.textContent.toLowerCase() }));
-    const [search, reading, slice] = ["search", "reading", "slice"].map((kind) => tools.querySelector(`[name=${kind}]`));
+    const [search, result, slice] = ["search", "result", "slice"].map((kind) => tools.querySelector(`[name=${kind}]`));
     const output = tools.querySelector("output");
 
     const filter = () => {
@@ -20,14 +20,14 @@
       let shown = 0;
       for (const { row, text } of rows) {
         const fits = (!wanted || text.includes(wanted))
-          && (!reading.value || row.dataset.reading === reading.value)
+          && (!result.value || row.dataset.result === result.value)
           && (!slice.value || row.dataset.slices.split("⇥").includes(slice.value));
         row.hidden = !fits;
         shown += fits;
       }
       output.textContent = `${shown.toLocaleString("en")} of ${rows.length.toLocaleString("en")} cases`;
     };
-    for (const control of [search, reading, slice]) control.addEventListener("input", filter);
+    for (const control of [search, result, slice]) control.addEventListener("input", filter);
 
     for (const head of table.tHead.rows[0].cells) {
       const button = document.createElement("button");

@@ -57,7 +57,7 @@ def triage(cost="0.10", overall=0.9):
     def effect(score, slice=None):  # noqa: A002
         return Effect(
             slice=slice, metric="accuracy", cases=60, baseline=0.8, candidate=score, change=0.1,
-            interval=Interval(low=-0.01, high=None), margin=0.05, reading="better",
+            interval=Interval(low=-0.01, high=None), margin=0.05, result="better",
         )  # fmt: skip
 
     return LineageCard(
@@ -65,7 +65,7 @@ def triage(cost="0.10", overall=0.9):
         headline="better", overall=None if overall is None else effect(overall), slices=(effect(0.7, "edge"),),
         spending=Spending(cost_usd=Decimal(cost)), content_digest="f" * 64,
         cost=CostEffect(
-            baseline_per_1000=Decimal("0.2000"), candidate_per_1000=None, increase=None, interval=None, limit=None, reading="not_gated"
+            baseline_per_1000=Decimal("0.2000"), candidate_per_1000=None, increase=None, interval=None, limit=None, result="not_gated"
         ),
     )  # fmt: skip
 

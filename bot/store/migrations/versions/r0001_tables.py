@@ -246,7 +246,7 @@ def upgrade() -> None:
         sa.Column("low", sa.Float(), nullable=True),
         sa.Column("high", sa.Float(), nullable=True),
         sa.Column("margin", sa.Float(), nullable=True),
-        sa.Column("reading", sa.Text(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["experiment_id"], ["experiments.id"], name="fk_comparisons_experiment_id"),
         sa.ForeignKeyConstraint(["repository_id"], ["repositories.id"], name="fk_comparisons_repository_id"),
         sa.PrimaryKeyConstraint("experiment_id", "position", name="pk_comparisons"),

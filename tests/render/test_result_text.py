@@ -7,12 +7,12 @@ import pytest
 from engine.planning.call_cost import causes
 from engine.render import figures
 from engine.render.markdown import markdown
-from engine.render.readings import (
+from engine.render.result_text import (
     case_groups,
     change_text,
     cost_sentence,
     diff_title,
-    effect_reading,
+    effect_result,
     label_moves,
     moves_text,
     swapped,
@@ -28,7 +28,7 @@ from tests.render.scorecards import lineage, scorecard, triage
 
 
 def effect(**changes) -> Effect:
-    values = {"slice": "edge", "metric": "m", "cases": 9, "baseline": 0.5, "candidate": 0.5, "change": 0.0, "interval": None, "margin": None, "reading": "same"}  # fmt: skip
+    values = {"slice": "edge", "metric": "m", "cases": 9, "baseline": 0.5, "candidate": 0.5, "change": 0.0, "interval": None, "margin": None, "result": "no_change"}  # fmt: skip
     return Effect.model_validate({**values, **changes})
 
 
@@ -38,26 +38,26 @@ def effect(**changes) -> Effect:
         ({"margin": 0.05}, "no drop over 5 points"),
         ({"margin": 0.125}, "no drop over 12.5 points"),
         ({}, "no change"),
-        ({"reading": "cant_tell", "more_cases": 1}, "too few cases: 1 more would tell"),
+        ({"result": "too_few_cases", "more_cases": 1}, "too few cases: 1 more would tell"),
         (
-            {"reading": "cant_tell", "more_cases": 90, "margin": 0.1},
+            {"result": "too_few_cases", "more_cases": 90, "margin": 0.1},
             "too few cases: 90 more would detect a 10-point drop",
         ),
-        ({"reading": "cant_tell"}, "too few cases"),
-        ({"reading": "not_needed"}, "not run"),
-        ({"reading": "worse", "change": -0.1, "policy": SlicePolicy.GUARD}, "worse · guarded"),
-        ({"reading": "worse", "change": 0.1, "policy": SlicePolicy.GUARD}, "cases broke · guarded"),
-        ({"reading": "same", "policy": SlicePolicy.GUARD}, "no change · guarded"),
-        ({"reading": "cant_tell", "policy": SlicePolicy.MUST_PASS}, "needs review · must-pass"),
-        ({"reading": "no_data", "policy": SlicePolicy.WATCH}, "no data · watched"),
+        ({"result": "too_few_cases"}, "too few cases"),
+        ({"result": "not_run"}, "not run"),
+        ({"result": "worse", "change": -0.1, "policy": SlicePolicy.GUARD}, "worse · guarded"),
+        ({"result": "worse", "change": 0.1, "policy": SlicePolicy.GUARD}, "cases broke · guarded"),
+        ({"result": "no_change", "policy": SlicePolicy.GUARD}, "no change · guarded"),
+        ({"result": "too_few_cases", "policy": SlicePolicy.MUST_PASS}, "needs review · must-pass"),
+        ({"result": "no_data", "policy": SlicePolicy.WATCH}, "no data · watched"),
         ({"baseline": 0.0, "candidate": 0.0, "margin": 0.1}, "both fail every case"),
-        ({"baseline": 0.0, "candidate": 0.0, "reading": "cant_tell", "more_cases": 9}, "both fail every case"),
-        ({"baseline": 0.0, "candidate": 0.0, "reading": "not_needed"}, "not run"),
+        ({"baseline": 0.0, "candidate": 0.0, "result": "too_few_cases", "more_cases": 9}, "both fail every case"),
+        ({"baseline": 0.0, "candidate": 0.0, "result": "not_run"}, "not run"),
         ({"baseline": 0.0, "candidate": 0.1, "margin": 0.05}, "no drop over 5 points"),
     ],
 )
 def test_an_effect_reads_in_words(changes, words):
-    assert effect_reading(effect(**changes)) == words
+    assert effect_result(effect(**changes)) == words
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_an_effect_reads_in_words(changes, words):
         (figures.interval(Interval(low=None, high=0.07)), "≤ +7.0"),
         (figures.interval(Interval(low=-0.07, high=None)), "≥ −7.0"),
         (change_text(effect(change=0.04, interval=Interval(low=0.009, high=0.071))), "+4.0 (+0.9 … +7.1)"),
-        (change_text(effect(change=0.04, reading="cant_tell")), "+4.0 (no interval)"),
-        (change_text(effect(change=0.04, reading="not_needed")), "+4.0 (stopped early)"),
-        (change_text(effect(change=-0.04, reading="worse")), "−4.0 (stopped early)"),
+        (change_text(effect(change=0.04, result="too_few_cases")), "+4.0 (no interval)"),
+        (change_text(effect(change=0.04, result="not_run")), "+4.0 (stopped early)"),
+        (change_text(effect(change=-0.04, result="worse")), "−4.0 (stopped early)"),
         (change_text(effect(change=None)), "–"),
         (figures.cases(effect(cases=208, compared=130)), "130 of 208"),
         (figures.cases(effect(cases=1208)), "1,208"),
@@ -129,7 +129,7 @@ def test_cases_are_grouped_the_largest_change_and_protected_ones_first():
 
 
 def test_cases_whose_turn_never_came_are_told_from_those_without_an_answer():
-    cases = tuple(CaseEffect(id=f"c{n}", slices=(), reading="not_run" if n < 3 else "missing") for n in range(5))
+    cases = tuple(CaseEffect(id=f"c{n}", slices=(), result="not_run" if n < 3 else "missing") for n in range(5))
     early = lineage(cases=cases)
     assert unusual_answers(early, case_groups(early)) == [
         "3 cases not run: the verdict was already certain.",
@@ -140,7 +140,7 @@ def test_cases_whose_turn_never_came_are_told_from_those_without_an_answer():
 
 
 def moved(*changes):
-    cases = [CaseEffect(id=f"c{n}", slices=(), change=change, reading="flaky") for n, change in enumerate(changes)]
+    cases = [CaseEffect(id=f"c{n}", slices=(), change=change, result="flaky") for n, change in enumerate(changes)]
     return lineage(status=VerdictStatus.BLOCKED, cases=tuple(cases))
 
 

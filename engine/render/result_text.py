@@ -9,9 +9,9 @@ from pydantic import JsonValue
 
 from engine.planning.call_cost import causes
 from engine.render import figures
-from engine.render.signs import READING_WORDS
+from engine.render.signs import RESULT_WORDS
 from schemas.diffs import PromptDiff
-from schemas.effects import CaseEffect, CaseReading, Confusion, CostEffect, Effect, EffectReading, LatencyEffect
+from schemas.effects import CaseEffect, CaseOutcome, Confusion, CostEffect, Effect, EffectResult, LatencyEffect
 from schemas.gate_config import SlicePolicy
 from schemas.scorecard import Confidence, LineageCard
 from schemas.verdicts import VerdictStatus
@@ -22,7 +22,7 @@ _POLICIES = {
     SlicePolicy.GUARD: " · guarded",
     SlicePolicy.WATCH: " · watched",
 }
-_LISTED_WORDS = {EffectReading.CANT_TELL: "needs review"}
+_LISTED_WORDS = {EffectResult.TOO_FEW_CASES: "needs review"}
 """Words for slices that are judged case by case, not by their mean."""
 
 
@@ -47,19 +47,19 @@ def case_groups(card: LineageCard) -> CaseGroups:
     """
     by_reading: dict[str, list[CaseEffect]] = {}
     for case in card.cases:
-        by_reading.setdefault(case.reading, []).append(case)
+        by_reading.setdefault(case.result, []).append(case)
 
     def group(reading: str) -> tuple[CaseEffect, ...]:
         return tuple(sorted(by_reading.get(reading, []), key=lambda c: (not c.protected, -abs(c.change or 0.0))))
 
-    unsure = tuple(sorted(group(CaseReading.FLAKY), key=lambda c: (not c.protected, c.change or 0.0)))
+    unsure = tuple(sorted(group(CaseOutcome.FLAKY), key=lambda c: (not c.protected, c.change or 0.0)))
     return CaseGroups(
-        group(CaseReading.REGRESSED),
-        group(CaseReading.IMPROVED),
+        group(CaseOutcome.REGRESSED),
+        group(CaseOutcome.IMPROVED),
         unsure,
-        group(CaseReading.MISSING),
-        group(CaseReading.NOT_RUN),
-        group(CaseReading.SAME),
+        group(CaseOutcome.MISSING),
+        group(CaseOutcome.NOT_RUN),
+        group(CaseOutcome.NO_CHANGE),
     )
 
 
@@ -98,7 +98,7 @@ def unusual_answers(card: LineageCard, groups: CaseGroups) -> list[str]:
 def interval_text(effect: Effect) -> str:
     """Returns the interval of an effect's change, or why there is none."""
     unknown = effect.interval is None or (effect.interval.low is None and effect.interval.high is None)
-    early = effect.reading in (EffectReading.NOT_NEEDED, EffectReading.WORSE)
+    early = effect.result in (EffectResult.NOT_RUN, EffectResult.WORSE)
     return "stopped early" if unknown and early else figures.interval(effect.interval)
 
 
@@ -109,21 +109,22 @@ def change_text(effect: Effect | None) -> str:
     return f"{figures.change(effect.change)} ({interval_text(effect)})"
 
 
-def effect_reading(effect: Effect) -> str:
+def effect_result(effect: Effect) -> str:
     """Returns an effect in words: ``no drop over 5 points``, ``worse · guarded``, or, if cases are missing, ``too few
     cases: 90 more would detect a 10-point drop``."""
-    words = READING_WORDS[effect.reading]
+    words = RESULT_WORDS[effect.result]
     if effect.policy is not SlicePolicy.AVERAGE:
-        rose = (
-            effect.reading is EffectReading.WORSE and (effect.change or 0.0) >= 0
-        )  # some cases broke while others rose
-        words = "cases broke" if rose else _LISTED_WORDS.get(effect.reading, words)
+        rose = effect.result is EffectResult.WORSE and (effect.change or 0.0) >= 0  # some cases broke while others rose
+        words = "cases broke" if rose else _LISTED_WORDS.get(effect.result, words)
         return f"{words}{_POLICIES[effect.policy]}"
-    if effect.baseline == effect.candidate == 0 and effect.reading in (EffectReading.SAME, EffectReading.CANT_TELL):
+    if effect.baseline == effect.candidate == 0 and effect.result in (
+        EffectResult.NO_CHANGE,
+        EffectResult.TOO_FEW_CASES,
+    ):
         words = "both fail every case"
-    elif effect.reading is EffectReading.SAME and effect.margin is not None:
+    elif effect.result is EffectResult.NO_CHANGE and effect.margin is not None:
         words = f"no drop over {figures.in_points(effect.margin)}"
-    elif effect.reading is EffectReading.CANT_TELL and effect.more_cases is not None:
+    elif effect.result is EffectResult.TOO_FEW_CASES and effect.more_cases is not None:
         drop = "tell" if effect.margin is None else f"detect a {figures.limit(effect.margin)}-point drop"
         words = f"{words}: {effect.more_cases:,} more would {drop}"
     return words

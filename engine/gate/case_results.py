@@ -1,4 +1,4 @@
-"""Classifies each case as improved, regressed, flaky and so on (``CaseReading``)."""
+"""Classifies each case as improved, regressed, flaky and so on (``CaseOutcome``)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from engine.gate.design import Design
 from engine.gate.estimates import Estimates
 from engine.gate.ledger import Ledger
 from engine.gate.watched_slices import CONFIRMED, PAIRS
-from schemas.effects import CaseReading
+from schemas.effects import CaseOutcome
 
 ENOUGH = 3
 """Fewest runs per arm for which "every run of one arm scores above every run of the other" is evidence."""
 
 
-def readings(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -> tuple[CaseResult, ...]:
+def case_results(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -> tuple[CaseResult, ...]:
     """Returns the result of each case, with its change over all runs.
 
     - improved, regressed: fresh pairs confirm it (5 of 6, or 3 of 3 in confirmation), or all of at least three runs of
@@ -32,23 +32,23 @@ def readings(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -> tu
     ``smoked`` holds cases whose confirmed break ended the run.
     """
     if not design.metrics:
-        return tuple(CaseResult(None, CaseReading.NOT_RUN, confirmed=False) for _ in design.ids)
+        return tuple(CaseResult(None, CaseOutcome.NOT_RUN, confirmed=False) for _ in design.ids)
     changes = Estimates(design, ledger).changes().tolist()
     return tuple(
         CaseResult(None, _without_change(design, ledger, case), confirmed=False)
         if np.isnan(change)
-        else CaseResult(change, CaseReading.REGRESSED, confirmed=True)
+        else CaseResult(change, CaseOutcome.REGRESSED, confirmed=True)
         if case in smoked
         else _reading(ledger, case, change)
         for case, change in enumerate(changes)
     )
 
 
-def _without_change(design: Design, ledger: Ledger, case: int) -> CaseReading:
+def _without_change(design: Design, ledger: Ledger, case: int) -> CaseOutcome:
     if not ledger.asked[:, case].any():
-        return CaseReading.NOT_RUN
+        return CaseOutcome.NOT_RUN
     alone = not design.paired and not np.isnan(ledger.scores[CANDIDATE, case, :, 0]).all()
-    return CaseReading.ALONE if alone else CaseReading.MISSING
+    return CaseOutcome.ALONE if alone else CaseOutcome.MISSING
 
 
 def _reading(ledger: Ledger, case: int, change: float) -> CaseResult:
@@ -56,17 +56,17 @@ def _reading(ledger: Ledger, case: int, change: float) -> CaseResult:
     first, second = ([float(run[0]) for run in fresh[arm] if not np.isnan(run[0])] for arm in (BASELINE, CANDIDATE))
     signs = np.sign([c - b for b, c in zip(first, second, strict=False)])
     # Fresh pairs first: they were not chosen by their own result, so they are unbiased.
-    for sign, word in ((1, CaseReading.IMPROVED), (-1, CaseReading.REGRESSED)):
+    for sign, word in ((1, CaseOutcome.IMPROVED), (-1, CaseOutcome.REGRESSED)):
         if len(signs) >= ENOUGH and (signs == sign).mean() >= CONFIRMED / PAIRS and change * sign > 0:
             return CaseResult(change, word, confirmed=True)
     baseline, candidate = (_runs(ledger, arm, case, extra) for arm, extra in ((BASELINE, first), (CANDIDATE, second)))
     if min(len(baseline), len(candidate)) >= ENOUGH:
         if min(candidate) > max(baseline):
-            return CaseResult(change, CaseReading.IMPROVED, confirmed=False)
+            return CaseResult(change, CaseOutcome.IMPROVED, confirmed=False)
         if max(candidate) < min(baseline):
-            return CaseResult(change, CaseReading.REGRESSED, confirmed=False)
+            return CaseResult(change, CaseOutcome.REGRESSED, confirmed=False)
     apart = len({*baseline, *candidate}) > 1
-    return CaseResult(change, CaseReading.FLAKY if apart else CaseReading.SAME, confirmed=False)
+    return CaseResult(change, CaseOutcome.FLAKY if apart else CaseOutcome.NO_CHANGE, confirmed=False)
 
 
 def _runs(ledger: Ledger, arm: int, case: int, fresh: list[float]) -> list[float]:
