@@ -1,14 +1,14 @@
-"""How well a rate limit is used: the provider answers 429 with ``Retry-After: 1`` to many calls.
+"""Measures how well a rate limit is used if the provider answers many calls with 429 and ``Retry-After: 1``.
 
     python -m benchmarks.throttled
 
-Two reasons, and both together: it permits so many requests a second and refuses what exceeds them; it refuses a share
-of the calls at random, however slowly they come. For each: every call is answered in the end, the time against what is
-permitted (goal: ≤ 1.3 ×), the share of 429s and the most tries that any call needed (nobody starves).
+The provider refuses calls beyond a rate, a random share of all calls, or both. The table shows for each of these: the
+time compared with the shortest possible one (goal: ≤ 1.3 ×), the share of 429s, and the most tries of any call, which
+shows whether a call starves. In the end every call is answered.
 
-What is permitted: calls / rate, less the second's worth that may be spent at once; without a rate, the calls and their
-refusals one after the other on the slots that there are. A call that is refused for the nth time in a row has waited n
-seconds, whatever the client does: the unluckiest call's waits are added.
+With a rate, the shortest possible time is calls / rate, less the calls that may be made at once at the start. Without
+a rate, it is that of all calls and their refusals on the available slots. A call refused n times in a row must wait n
+seconds whatever the client does, so the waits of the unluckiest call are added.
 """
 
 from __future__ import annotations

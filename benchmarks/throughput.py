@@ -1,10 +1,10 @@
-"""How fast the job is: ours beside bare loops and other tools, one machine, one run.
+"""Measures the speed of a run of ours, of bare loops and of other tools on one machine.
 
     make bench                                    everything; installs the peers (2 GB, once) into .bench/
     python -m benchmarks.throughput --only ours,openai-aiohttp --repeat 3
 
 1,000 short classification cases × 2 prompts = 2,000 calls, exact match, 64 under way, no caches, against a local
-provider with a fixed latency (tests/fakes/llm.py, one process). Measured is the whole process, from start to exit: wall
+provider with a fixed latency (tests/fakes/llm.py, one process). It measures the whole process, from start to exit: wall
 time, CPU of it and its children, peak memory of the largest of them. The calls alone can't take less than
 calls / 64 × latency. “ours” is ``promptverdict check`` on a git repository: it reads two commits, renders in the
 sandbox, calls through the SDK, stores every answer durably, decides (``gate.mode: fixed``) and prints the scorecard.
@@ -73,7 +73,7 @@ QUIET = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One process, whole."""
+    """The figures of one whole process."""
 
     wall_s: float
     cpu_s: float

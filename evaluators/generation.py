@@ -1,9 +1,9 @@
 """Scores generation: a judge grades the answer by a rubric, in two blind calls whose grades are averaged.
 
-The request to a judge, which also lets a program act as one, has three parts. The system message says to grade one
-answer. The request's JSON Schema is named ``grades`` and has one property for each dimension, in order, each
-``{"reason": text, "grade": 1…5}``. The user message has the headings ``# Rubric``, ``# Task`` and ``# Answer``, with
-the task and the answer between tags ``<task-…>`` and ``<answer-…>``.
+The request to a judge has a fixed form, so that a program can be the judge. It has three parts. The system message says
+to grade one answer. The request's JSON Schema is named ``grades`` and has one property for each dimension, in order,
+each ``{"reason": text, "grade": 1…5}``. The user message has the headings ``# Rubric``, ``# Task`` and ``# Answer``,
+with the task and the answer between tags ``<task-…>`` and ``<answer-…>``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The exceptions from which a caller can't continue. Failures inside a run are values, not exceptions.
+"""Exceptions that end a command. Failures inside a run are values instead.
 
 ::
 

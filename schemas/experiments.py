@@ -59,7 +59,7 @@ class CellOutcome(Value):
 
 
 class ExperimentRecord(Value):
-    """One lineage and one model, with everything that its decision was made from."""
+    """One lineage and one model, with all inputs of its decision."""
 
     experiment_version: Literal[1] = 1
     lineage: str = ""

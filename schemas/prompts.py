@@ -136,7 +136,7 @@ class Finding(Value):
 
 
 class Origin(Value):
-    """Where a message was read that is a part of a file."""
+    """The place of a message that was read from a part of a file."""
 
     path: str
     key: str

@@ -67,7 +67,7 @@ def _power(tests: TestSet, gate: GateConfig) -> tuple[Power, ...]:
 
 def _sentence(row: Power) -> str:
     name = row.slice or "overall"
-    clusters = f" in {row.clusters} clusters" if row.clusters < row.cases else ""
+    clusters = f" in {row.clusters} independent groups (cluster)" if row.clusters < row.cases else ""
     seen = "no drop is certain to be detected"
     if row.detects is not None:
         seen = f"a drop of {100 * row.detects:.0f} points is blocked in 80 of 100 runs"

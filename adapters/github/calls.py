@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 TRIES = 4
 MOST_REFUSALS = 20
-"""Most rate-limit refusals of one call. GitHub doesn't serve a client that it keeps asking to return."""
+"""Most rate-limit refusals of one call. GitHub may block a client that ignores its limits."""
 MOST_PAGES = 100
 BEYOND = re.compile("[\U00010000-\U0010ffff]")
 """Characters of four bytes in UTF-8: descriptions of statuses refuse them with 422."""
 Look = Callable[[], object]
-"""Looks whether a write is still wanted; what it raises ends the write. A pause before a second try may be long."""
+"""Checks before each try of a write whether it is still wanted. Its exception ends the write."""
 
 
 class Calls:
     """Sends requests for one identity. ``deadline_s`` bounds a call with all its waiting.
 
     ``proxy`` and ``ca_bundle`` come from the operator; the environment's own proxy variables are not read. ``renew`` is
-    called once where GitHub doesn't know the token, before the call is repeated. ``session`` holds the connections,
-    which identities may share. So may threads.
+    called once if GitHub doesn't know the token, before the call is repeated. ``session`` holds the connections,
+    which identities may share. It is safe for threads.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Retention in both stores. A removed installation leaves nothing behind, in the shared outcome store neither."""
+"""Retention in both stores. A removed installation leaves nothing behind, not even in the shared outcome store."""
 
 from __future__ import annotations
 

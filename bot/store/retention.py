@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bot.store.database import Database
 
 LONGEST_RUN = timedelta(days=7)
-"""How much younger an outcome may be than the note that a repository uses it."""
+"""How much later than the note that a repository uses it an outcome may be stored."""
 TOGETHER = 500
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Document = TypeVar("Document", Scorecard, ExperimentRecord)
 MOST_SHOWN = 100
-"""Verdicts of a pull request that can be approved. No person makes more, and an approval of an older one is void."""
+"""Verdicts of a pull request that can be approved. Older ones can't be approved."""
 
 
 class VerdictRecords:
@@ -42,7 +42,7 @@ class VerdictRecords:
     ) -> bool:
         """Stores a verdict with everything that it was made from.
 
-        Returns False if the run has a verdict, which stays: a step that was killed right after this is repeated.
+        Returns False if the run already has a verdict, which is kept: a step killed right after storing is repeated.
         Raises StoreError for a removed run.
         """
         with self._database.writing() as session:

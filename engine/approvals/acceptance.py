@@ -22,7 +22,7 @@ DECIDES = (ReviewState.APPROVED, ReviewState.CHANGES_REQUESTED, ReviewState.DISM
 
 
 def may_be_cleared(scorecard: Scorecard) -> bool:
-    """Returns whether a review can make this pass. A run that waits for its approval has nothing to be accepted."""
+    """Returns whether a review can make this pass. A run that still waits for its approval has no result to accept."""
     return scorecard.status is VerdictStatus.NEEDS_REVIEW and not scorecard.passes and not _waits(scorecard)
 
 

@@ -88,7 +88,10 @@ def _duplicates(test_set: TestSet) -> Iterator[Finding]:
             yield _finding(test_set, group, "the same inputs", "keep one; a copy counts twice and adds no evidence")
         else:
             yield _finding(
-                test_set, group, "nearly the same inputs", "give them the same `cluster`, or make them different"
+                test_set,
+                group,
+                "nearly the same inputs",
+                "give them the same `cluster` so that they count as one, or make them different",
             )
     if len(groups) > MAX_GROUPS:
         yield Finding(

@@ -39,7 +39,7 @@ def case_results(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -
         if np.isnan(change)
         else CaseResult(change, CaseOutcome.REGRESSED, confirmed=True)
         if case in smoked
-        else _reading(ledger, case, change)
+        else _case_outcome(ledger, case, change)
         for case, change in enumerate(changes)
     )
 
@@ -51,7 +51,7 @@ def _without_change(design: Design, ledger: Ledger, case: int) -> CaseOutcome:
     return CaseOutcome.ALONE if alone else CaseOutcome.MISSING
 
 
-def _reading(ledger: Ledger, case: int, change: float) -> CaseResult:
+def _case_outcome(ledger: Ledger, case: int, change: float) -> CaseResult:
     fresh = ledger.fresh.get(case, ([], []))
     first, second = ([float(run[0]) for run in fresh[arm] if not np.isnan(run[0])] for arm in (BASELINE, CANDIDATE))
     signs = np.sign([c - b for b, c in zip(first, second, strict=False)])

@@ -55,7 +55,7 @@ def cost_effect(state: ComparisonState, usd: Floats | None = None) -> CostEffect
         increase=totals[1] / totals[0] - 1 if totals[0] > 0 else None,
         interval=Interval(low=bounds.low - 1, high=high) if bounds else None,
         limit=limit,
-        result=_reading(bounds, totals, limit),
+        result=_limit_result(bounds, totals, limit),
     )
 
 
@@ -175,7 +175,7 @@ def _t_distribution(t: float, degrees: int) -> float:
     return 0.5 + between / 2
 
 
-def _reading(bounds: Ratio | None, totals: list[float], limit: float | None) -> LimitResult:
+def _limit_result(bounds: Ratio | None, totals: list[float], limit: float | None) -> LimitResult:
     if limit is None:
         return LimitResult.NOT_GATED
     # No ratio to a free baseline exists. Any cost at all exceeds its limit.

@@ -59,14 +59,14 @@ class Estimates:
         change = float((share * np.nan_to_num(changes)).sum())
         inside = design.inside(effect.slice)
         interval = _around(change, effect.interval)
-        reading = effect.result if effect.result is EffectResult.WORSE else _reading(interval, effect)
+        result = effect.result if effect.result is EffectResult.WORSE else _result_of(interval, effect)
         return effect.model_copy(
             update=known
             | {
                 "change": change,
                 "interval": interval,
-                "result": reading,
-                "more_cases": effect.more_cases if reading == EffectResult.TOO_FEW_CASES else None,
+                "result": result,
+                "more_cases": effect.more_cases if result == EffectResult.TOO_FEW_CASES else None,
                 "compared": int((~np.isnan(changes[inside])).sum()),
                 "better": int((changes[inside] > 0).sum()),
                 "worse": int((changes[inside] < 0).sum()),
@@ -97,8 +97,8 @@ def _around(change: float, bounds: Interval | None) -> Interval:
     )
 
 
-def _reading(bounds: Interval, effect: Effect) -> str:
-    """Returns the reading by the bounds. A slice that is judged by its cases keeps the decision's reading."""
+def _result_of(bounds: Interval, effect: Effect) -> str:
+    """Returns the result that the bounds give. A slice that is judged by its cases keeps the decision's result."""
     if bounds.low is not None and bounds.low > 0:
         return EffectResult.BETTER
     if effect.margin is None:

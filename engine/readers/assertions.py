@@ -1,6 +1,6 @@
-"""Reads promptfoo's assertions where they say what a case expects: ``equals: billing``, ``not-contains: HACKED``.
+"""Reads promptfoo's assertions that give an expectation: ``equals: billing``, ``not-contains: HACKED``.
 
-An assertion that runs code, or that one case's expectation can't hold, is an error. It never becomes a text by itself:
+An assertion that runs code, or that a case's expectation can't express, is an error. It never becomes a text:
 ``similar(0.8): Paris`` is no label.
 """
 
@@ -30,9 +30,9 @@ _OTHERS = frozenset(
 
 
 def assertions(source: Source, given: Iterable[tuple[str, JsonValue]], line: int | None) -> dict[str, JsonValue]:
-    """Returns what pairs of kind and value say of a case: ``expected``, ``must_not`` and ``rubric``.
+    """Returns the keys of a case for pairs of kind and value: ``expected``, ``must_not`` and ``rubric``.
 
-    Raises ``source.failure`` at ``line`` for a kind that is not read, and for two different expectations.
+    Raises ``source.failure`` at ``line`` for an unsupported kind, and for two different expectations.
     """
     case: dict[str, JsonValue] = {}
     forbidden: list[JsonValue] = []
@@ -52,7 +52,7 @@ def assertions(source: Source, given: Iterable[tuple[str, JsonValue]], line: int
 def in_cell(source: Source, text: str, line: int) -> tuple[str, JsonValue]:
     """Returns kind and value of an assertion in one cell. A cell without a kind is an expected text.
 
-    Raises ``source.failure`` for a kind that is not read.
+    Raises ``source.failure`` for an unsupported kind.
     """
     kind, colon, rest = text.partition(":")
     kind = kind.strip().lower()

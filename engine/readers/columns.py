@@ -1,7 +1,7 @@
-"""Which key of a row is what: the names that people give to inputs and expectations in their test sets.
+"""Maps the keys of a row to those of a case, by the names that people use for inputs and expectations.
 
-A row that names its keys as schemas/testsets.py does is taken as it is. Else the first of ``EXPECTED`` says what is
-expected, and every other bare key is an input. ``columns:`` in the configuration overrides both.
+A row with the names of schemas/testsets.py is used unchanged. Otherwise the first of ``EXPECTED`` is the expectation,
+and every other bare key is an input. ``columns:`` in the configuration overrides both.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from engine.readers.bounded import Source, did_you_mean, nearest, shown
 from schemas.testsets import Columns, TestCase
 
 KNOWN = frozenset(TestCase.model_fields) - {"line"} | {"input", "slice", "rubric_notes"}
-"""The keys of a case; ``rubric_notes`` is Studio's word for ``rubric``."""
+"""The keys of a case. ``rubric_notes`` is Studio's name for ``rubric``."""
 EXPECTED = (
     "expected", "expected_output", "expectedOutput", "ideal", "ground_truth", "reference", "answer", "label",
     "correct_label", "target", "outputs", "output", "completion",
 )  # fmt: skip
-"""Names of what is expected, in the order of preference."""
+"""Names of the expectation, in the order of preference."""
 INPUTS = ("input", "inputs", "vars")
 MAX_UNKNOWN = 50
-"""Different keys in one file; beyond, it isn't a test set."""
+"""Most different keys in one file. A file with more isn't a test set."""
 _EASILY_LOST = ("protected", "must_not", "expected", "slices", "cluster")
-"""A misspelling of these loses a safeguard, so it is an error even where any key may be an input."""
+"""Keys whose misspelling would lose a safeguard. It is an error even if any key may be an input."""
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 
 
@@ -38,19 +38,19 @@ class ColumnMap:
         self.source = source
         self.columns = columns
         self.used: dict[str, dict[str, None]] = {"expected": {}, "inputs": {}}
-        """The file's own names, by the key of a case that they became."""
+        """The file's own names, by the key of a case that they map to."""
         self._seen: set[str] = set()
 
     @property
     def mapping(self) -> dict[str, tuple[str, ...]]:
-        """Returns what was decided, by the key of a case; empty where the file uses our own names."""
+        """Returns the mapping that was found, by the key of a case. Empty if the file uses our own names."""
         own = {"expected": {"expected"}, "inputs": set(INPUTS)}
         return {key: tuple(names) for key, names in self.used.items() if set(names) - own.get(key, {key})}
 
     def row(self, given: Mapping[str, JsonValue], line: int | None) -> dict[str, JsonValue]:
-        """Returns one row with a case's keys; keys that have no meaning keep their names.
+        """Returns one row with a case's keys. Unknown keys keep their names.
 
-        Raises ``source.failure`` at ``line`` for two keys that disagree about what is expected, a misspelt key, a
+        Raises ``source.failure`` at ``line`` for two keys that disagree about the expectation, a misspelled key, a
         column that the configuration names and the row lacks, and more than 50 different keys.
         """
         if self.columns is None and given.keys() <= KNOWN and not _is_conversation(given.get("input")):
@@ -137,7 +137,7 @@ class ColumnMap:
             self._use("expected", first)
 
     def _take_inputs(self, row: dict[str, JsonValue], case: dict[str, JsonValue], line: int | None) -> None:
-        """A map of inputs stands alone; beside a plain ``input``, and without one, every bare key is an input."""
+        """Reads the inputs. A map of inputs is complete; otherwise every bare key is an input."""
         held = next((name for name in INPUTS if isinstance(row.get(name), dict)), None)
         if held is not None or "inputs" in row:
             if held == "vars":
@@ -154,7 +154,7 @@ class ColumnMap:
             self._use("inputs", name)
 
     def _check_names(self, names: list[str], row: Mapping[str, JsonValue], known: object, line: int | None) -> None:
-        """Raises for a misspelt key: ``protcted: true`` must not lose a protected case."""
+        """Raises for a misspelled key: ``protcted: true`` must not lose a protected case."""
         for name in names:
             if name in self._seen:
                 continue
@@ -175,7 +175,8 @@ class ColumnMap:
 
 
 def _misspelt(name: str, row: Mapping[str, JsonValue], *, strict: bool) -> str | None:
-    """Returns the key that ``name`` misspells. ``sourceId`` misspells nothing: it is a known word and one more."""
+    """Returns the key that ``name`` misspells. ``sourceId`` isn't a misspelling: it is a known word with another
+    one."""
     if not strict:
         close = difflib.get_close_matches(
             name.lower(), [key for key in _EASILY_LOST if key not in row], n=1, cutoff=0.8
@@ -188,7 +189,7 @@ def _misspelt(name: str, row: Mapping[str, JsonValue], *, strict: bool) -> str |
 
 
 def _own_name(key: str, row: Mapping[str, JsonValue]) -> str:
-    """Returns ``Input`` as ``input``: a name of ours that is only capitalized otherwise."""
+    """Returns ``input`` for ``Input``: a key of ours with other capitals."""
     lower = key.lower()
     return lower if key not in KNOWN and lower in KNOWN | set(EXPECTED) and lower not in row else key
 
@@ -200,7 +201,7 @@ def _unwrapped(row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 def _inner(name: str, value: JsonValue) -> JsonValue:
-    """Returns the one value of a map of outputs that has one, if it is named as an expectation: LangSmith's form."""
+    """Returns the single value of a map of outputs if its name is that of an expectation: LangSmith's form."""
     if name == "expected" or not isinstance(value, dict) or len(value) != 1:
         return value
     ((key, held),) = value.items()

@@ -70,8 +70,8 @@ class _Header:
                     raise source.error(f"unknown column {shown(name)}", line, hint=did_you_mean(name, KNOWN))
 
     def meaning(self, name: str) -> str:
-        """Returns ``input`` or ``expected`` (one variable or field), ``assertion``, ``known`` (a key of a case), ``nothing`` or
-        ``other``."""
+        """Returns the meaning of a column: ``input`` or ``expected`` (one variable or field), ``assertion``, ``known``
+        (a key of a case), ``nothing`` or ``other``."""
         if name.startswith("input."):
             return "input"
         if name.startswith("expected."):

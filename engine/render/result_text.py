@@ -170,7 +170,8 @@ def label_moves(confusion: Confusion) -> list[LabelMove]:
 def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) -> list[str]:
     """Returns sentences about repetitions, flip rate, detectable drops, corrections, judge agreement and latency."""
     checkpoints = figures.plural(confidence.looks, "checkpoint")
-    said = [f"{checkpoints}, {confidence.repetitions:.1f} runs of each case in each arm on average."]
+    repetitions = f"{confidence.repetitions:.1f} runs"
+    said = [f"{checkpoints} (where the run may stop early), {repetitions} of each case per arm on average."]
     if confidence.flip_rate is not None:
         said.append(f"Identical runs give different results in {figures.percent(confidence.flip_rate)} of cases.")
     if confidence.can_rule_out is not None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from engine.gate.cost import Ratio, _reading, ratio, t_quantile
+from engine.gate.cost import Ratio, _limit_result, ratio, t_quantile
 from schemas.gate_config import GateConfig
 from tests.gate.play import Answers, plan_of, play
 
@@ -46,8 +46,8 @@ def test_costs_by_arm_and_a_change_at_its_limit(limit):
         ((1.0, 1.19), "passes"),
     ],
 )
-def test_a_limit_that_a_bound_just_touches_can_not_be_told(bounds, reading):
-    assert _reading(Ratio(1.2, *bounds), [1.0, 1.2], 0.2) == reading
+def test_a_limit_that_a_bound_just_touches_can_not_be_told(bounds, result):
+    assert _limit_result(Ratio(1.2, *bounds), [1.0, 1.2], 0.2) == result
 
 
 def test_a_missing_candidate_may_have_cost_twice_the_dearest():

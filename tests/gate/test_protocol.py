@@ -630,12 +630,12 @@ def test_latency_is_advisory_unless_it_gates():
     ("factor", "result", "status"),
     [(1.0, "passes", APPROVED), (3.0, "fails", BLOCKED), (1.5, "too_few_cases", INCONCLUSIVE)],
 )
-def test_a_latency_gate_has_three_outcomes(factor, reading, status):
+def test_a_latency_gate_has_three_outcomes(factor, result, status):
     slow = Answers(
         same, seconds=lambda case, arm, r: (1 + case % 3) * (factor if arm else 1.0) * (1.01 if case % 2 else 1 / 1.01)
     )
     decision, _ = play(plan_of(100, gate=LATENCY), slow)
-    assert (decision.latency.result, decision.status) == (reading, status)
+    assert (decision.latency.result, decision.status) == (result, status)
 
 
 @pytest.mark.parametrize("apart_s", [601.0, math.nan])

@@ -1,6 +1,6 @@
-"""What npm's ``dedent`` makes of a text (github.com/dmnd/dedent), as a tag of a template literal and as a function.
+"""Applies npm's ``dedent`` (github.com/dmnd/dedent), as a tag of a template literal and as a function.
 
-A value that fills a hole is taken to be one word: a value of several lines would move with the text around it.
+A value that fills a hole counts as one word. A value of several lines would move with the text around it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def dedent_call(text: str) -> str:
 
 
 def dedent_tag(raw: str) -> str:
-    """Returns the same of a template literal's raw text. Raises ValueError for an escape that not all versions know."""
+    """Returns the dedented raw text of a template literal. Raises ValueError for an escape that not all versions
+    know."""
     text = _KNOWN.sub(lambda found: found[1] or "", raw)
     kept = dedent_call(text)
     if re.search(r"\\(?!n)", kept):

@@ -1,6 +1,6 @@
-"""What the languages' syntax trees have in common: values, the names that hold them, and what changes them.
+"""The common part of the languages' syntax trees: values, the names that hold them, and changes of them.
 
-A language turns its own nodes into these one level at a time: ``Code.read`` is asked only for what a prompt needs.
+A language converts its nodes into these one level at a time. ``Code.read`` is called only for what a prompt needs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 Node = object
-"""A node of a language's tree that has not been read, or an ``Expression``."""
+"""An unread node of a language's tree, or an ``Expression``."""
 Lines = tuple[int, int]
 """First and last line."""
 
@@ -20,9 +20,9 @@ class Binding(NamedTuple):
 
     line: int
     node: Node | None
-    """What it is bound to; ``None`` where that can't be told."""
+    """The bound value, or ``None`` if it is unknown."""
     origin: str = ""
-    """Of an import: the dotted name of what is imported."""
+    """The dotted name of the imported object, for an import."""
 
 
 @dataclass
@@ -44,10 +44,10 @@ class Change(NamedTuple):
 
 @dataclass
 class Changes:
-    """What the code of a file does to the values of its names."""
+    """The changes that a file's code makes to the values of its names."""
 
     of: defaultdict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
-    """By the name of the value."""
+    """Changes by the name of the value."""
     of_itself: dict[str, int] = field(default_factory=dict)
     """Attributes that methods set on their own object or class, with the line."""
     of_any: int | None = None
@@ -75,35 +75,35 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Expression:
-    """A value as it is written."""
+    """A value as written."""
 
     lines: Lines
 
 
 @dataclass(frozen=True)
 class Text(Expression):
-    """A text that is written out."""
+    """A literal text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Number(Expression):
-    """A number as it would be shown in a text."""
+    """A number as text shows it."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Template(Expression):
-    """An f-string or a template literal: texts, and what fills the holes between them."""
+    """An f-string or a template literal: texts, and the values of the holes between them."""
 
     parts: tuple[Node | str, ...]
 
 
 @dataclass(frozen=True)
 class Sum(Expression):
-    """Texts that are put together with ``+``."""
+    """Texts joined with ``+``."""
 
     operands: tuple[Node, ...]
 
@@ -128,7 +128,7 @@ class Table(Expression):
     """A dict or an object."""
 
     entries: tuple[tuple[str | None, Node], ...]
-    """A key is ``None`` where it is computed, or where another table is spread."""
+    """A key is ``None`` if it is computed, or if another table is spread."""
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,13 @@ class Call(Expression):
     """A call. Only a few known ones are read."""
 
     code: str
-    """What is called, for messages."""
+    """The called expression, for messages."""
     callee: tuple[str, ...]
-    """The steps of its name; empty where it has none."""
+    """The steps of its name; empty without one."""
     arguments: tuple[Node, ...]
     keywords: tuple[tuple[str | None, Node], ...] = ()
     receiver: Node | None = None
-    """What a method is called on."""
+    """The object of a method call."""
     tag: bool = False
     """Whether it is the tag of a template literal."""
 
@@ -188,14 +188,14 @@ class Code(Protocol):
 
     @property
     def module(self) -> Scope:
-        """The names of the file."""
+        """Returns the names of the file."""
         ...
 
     @property
     def changes(self) -> Changes:
-        """What changes their values."""
+        """Returns the changes of their values."""
         ...
 
     def read(self, node: Node) -> Expression:
-        """Returns what a node is; an ``Expression`` as it is."""
+        """Returns the expression of a node. An ``Expression`` is returned unchanged."""
         ...

@@ -29,16 +29,17 @@ def langchain_role(name: str) -> Role | None:
 
 
 def holds_messages(origin: str) -> bool:
-    """Returns whether a call makes a template of several messages. ``origin``: the dotted name of what is called."""
+    """Returns whether a call makes a template of several messages. ``origin`` is the dotted name of the called
+    object."""
     return is_langchain(origin) and origin.endswith(
         (".ChatPromptTemplate", ".ChatPromptTemplate.from_messages", ".ChatPromptTemplate.fromMessages")
     )
 
 
 def called(origin: str) -> tuple[Role | None, Syntax] | None:
-    """Returns what a call makes: the role, if it has one, and how its text says where its holes are.
+    """Returns the role of the template that a call makes, if any, and the syntax of its holes.
 
-    ``None``: nothing that is read.
+    ``None``: the call is not supported.
     """
     *_, owner, method = ("", *origin.split("."))
     if method in ("from_template", "fromTemplate") and owner in _TEMPLATES:

@@ -1,4 +1,4 @@
-"""Which value a name of a file of code has. It is told only where exactly one place sets it and nothing changes it."""
+"""Finds the value of a name in a file of code. It is known only if exactly one place sets it and nothing changes it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from engine.readers.code.pieces import MissingConstantError
 
 HINT = "write the text out as one constant, or keep the prompt in a file of its own"
 MAX_ALIASES = 20
-"""Names that only stand for another name, one after the other."""
+"""Most names in a chain of aliases."""
 
 
 class Found(NamedTuple):
-    """A value, and the names that can be seen from where it is written."""
+    """A value, and the names that are visible where it is written."""
 
     value: Expression
     scopes: tuple[Scope, ...]
-    """Innermost first; the module's is the last."""
+    """Scopes, innermost first. The module's is the last."""
     parameters: frozenset[str] = frozenset()
 
 
@@ -37,9 +37,10 @@ class Names:
         return self._source.error(what, at if isinstance(at, int) else at.lines[0], hint=hint)
 
     def find(self, steps: Sequence[str], scopes: Sequence[Scope], aliases: int = 0) -> Found:
-        """Returns what the steps lead to. The first is looked up in ``scopes``, each other in what was found.
+        """Returns the value that the steps lead to. The first step is looked up in ``scopes``, each other in the value
+        found.
 
-        Raises MissingConstantError where there is nothing, and SourceError where it can't be told.
+        Raises MissingConstantError if there is none, and SourceError if it is unknown.
         """
         name = ".".join(steps)
         at = next((number for number, one in enumerate(scopes) if one.bindings.get(steps[0])), len(scopes) - 1)

@@ -1,4 +1,4 @@
-"""Texts with holes, as code and documents hold them, and the template language that a whole prompt is sent through."""
+"""Texts with holes, as found in code and documents, and the template language of a whole prompt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.errors import SourceError
 from schemas.prompts import Dialect, Role
 
 MAX_SIGNS = 100_000
-"""Words, signs and line ends of a file of code. A syntax tree takes up to 1 KB for each."""
+"""Most words, signs and line ends of a file of code. A syntax tree takes up to 1 KB for each."""
 _SIGN = re.compile(r"\w+|[^\w\s]|\n")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _LOOKED_UP = re.compile(r"[A-Za-z_]\w*(?:\.\w+|\[\w+\])+", re.ASCII)
@@ -26,7 +26,7 @@ _WRITTEN = {Dialect.GITHUB: "{{%s}}", Dialect.BRACES: "{%s}"}
 
 
 class MissingConstantError(SourceError):
-    """The file can be read, and has nothing of that name."""
+    """The file can be read, but has nothing of that name."""
 
 
 class Hole(NamedTuple):
@@ -39,12 +39,12 @@ Pieces = tuple[str | Hole, ...]
 
 
 class Syntax(Enum):
-    """How a text says where its holes are."""
+    """The syntax of holes in a text."""
 
     TEXT = "text"
     """Like any prompt: inferred from what is in braces."""
     CODE = "code"
-    """By its ``Hole`` pieces alone: whatever is in braces is text."""
+    """Only by its ``Hole`` pieces: anything in braces is text."""
     FORMAT = "format"
     """As ``str.format`` reads it: ``{name}``, and doubled braces for single ones."""
     JINJA = "jinja"
@@ -56,7 +56,7 @@ class Written(NamedTuple):
 
     pieces: Pieces
     lines: tuple[tuple[int, int], ...]
-    """First and last line of everything that it was read from, the constant itself first."""
+    """First and last lines of everything that it was read from, starting with the constant itself."""
     syntax: Syntax = Syntax.TEXT
     role: Role | None = None
 
@@ -75,7 +75,7 @@ def check_size(source: Source) -> None:
 
 
 def joined(pieces: Iterable[str | Hole]) -> Pieces:
-    """Returns the pieces with neighbouring texts as one, without empty ones."""
+    """Returns the pieces with neighboring texts joined, without empty ones."""
     found: list[str | Hole] = []
     for piece in pieces:
         if isinstance(piece, str) and found and isinstance(found[-1], str):
@@ -86,10 +86,10 @@ def joined(pieces: Iterable[str | Hole]) -> Pieces:
 
 
 def in_one_language(messages: Sequence[tuple[Source, Written]]) -> tuple[Dialect, tuple[str, ...]]:
-    """Returns the messages as templates of one dialect, the first in which they mean what they mean in their files.
+    """Returns the messages as templates of one dialect: the first that keeps their meaning.
 
-    Raises SourceError at a message's line: a field that isn't a plain name, texts that no dialect can tell from holes,
-    characters that can't be sent.
+    Raises SourceError at a message's line for a field that isn't a plain name, texts that no dialect can tell from
+    holes, and characters that can't be sent.
     """
     read = [_read(source, message) for source, message in messages]
     dialects = {dialect for dialect, _ in read if dialect}
@@ -111,7 +111,7 @@ def in_one_language(messages: Sequence[tuple[Source, Written]]) -> tuple[Dialect
 
 
 def _read(source: Source, message: Written) -> tuple[Dialect | None, Pieces]:
-    """Returns the dialect that the message is in, if it has one, and its pieces."""
+    """Returns the dialect of the message, if it has one, and its pieces."""
     if found := _UNSENDABLE.search(message.text):
         code = f"U+{ord(found[0]):04X}"
         raise source.error(f"the text has the character {code}", message.lines[0][0], hint="remove the escape")
@@ -135,9 +135,9 @@ def _read(source: Source, message: Written) -> tuple[Dialect | None, Pieces]:
 
 
 def _fields(source: Source, message: Written, *, strict: bool) -> Pieces | None:
-    """Returns the pieces of a text for ``str.format``; ``None`` for a text that isn't one, unless it has to be.
+    """Returns the pieces of a text for ``str.format``, or ``None`` if it isn't one, unless ``strict``.
 
-    Raises SourceError for a field with a format or a look-up, and for any other mistake where it has to be one.
+    Raises SourceError for a field with a format or a look-up, and with ``strict`` for any other mistake.
     """
     pieces: list[str | Hole] = []
     line = message.lines[0][0]

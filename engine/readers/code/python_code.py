@@ -40,7 +40,7 @@ def read_python(source: Source, key: str) -> tuple[Written, ...]:
     check_size(source)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of invalid escapes, in a file that isn't ours
+            warnings.simplefilter("ignore")  # of invalid escapes in the repository's file
             tree = ast.parse(source.text)
     except SyntaxError as error:
         what = f"not valid Python: {shown(error.msg or 'syntax error', 120)}"
@@ -58,7 +58,7 @@ class PythonCode:
         self.changes = changes_of(tree)
 
     def read(self, node: Node) -> Expression:
-        """Returns what a node is."""
+        """Returns the expression of a node."""
         if isinstance(node, Expression):
             return node
         assert isinstance(node, ast.AST)
@@ -68,7 +68,7 @@ class PythonCode:
 
 
 def _text(node: ast.AST, lines: Lines) -> Expression | None:
-    """Returns what may be a text, or a part of one."""
+    """Returns the expression of a node that may be a text, or a part of one."""
     found: Expression | None = None
     match node:
         case ast.Constant(value=str(text)):
@@ -87,7 +87,7 @@ def _text(node: ast.AST, lines: Lines) -> Expression | None:
 
 
 def _several(node: ast.AST, lines: Lines) -> Expression | None:
-    """Returns what holds values, or returns one."""
+    """Returns the expression of a node that holds values, or returns one."""
     found: Expression | None = None
     match node:
         case ast.Dict(keys=keys, values=values):
@@ -109,7 +109,7 @@ def _lines(node: ast.AST) -> Lines:
 
 
 def _part(value: ast.expr) -> str | Node:
-    """Returns a part of an f-string: a text, or what fills the hole."""
+    """Returns a part of an f-string: a text, or the value of a hole."""
     match value:
         case ast.Constant(value=str(text)):
             return text
@@ -154,7 +154,7 @@ def _class(node: ast.ClassDef, lines: Lines) -> Expression:
 
 
 def _code(node: ast.expr) -> str:
-    """Returns how something is written, for a message or a comparison."""
+    """Returns the source of a node, for a message or a comparison."""
     return shown(".".join(_steps(node) or ()) or "…", 40)
 
 

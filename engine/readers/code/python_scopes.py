@@ -1,4 +1,4 @@
-"""Which names a Python file binds, and what its code does to their values."""
+"""Finds the names that a Python file binds, and the changes of their values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from engine.readers.code.expressions import Binding, Change, Changes, Hidden, Sc
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Hidden = Function | ast.ClassDef | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-"""What has names of its own."""
+"""Nodes with names of their own."""
 _MUTATING = {
     "append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update",
     "__delitem__", "__setattr__", "__setitem__",
@@ -50,7 +50,7 @@ def _bindings(statement: ast.stmt) -> Iterator[tuple[str, Binding]]:
 
 
 def _imported(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
-    """Yields the names that an import binds, each with what it stands for."""
+    """Yields the names that an import binds, each with its origin."""
     for alias in statement.names:
         if isinstance(statement, ast.ImportFrom):
             yield alias.asname or alias.name, f"{'.' * statement.level}{statement.module or ''}.{alias.name}"
@@ -60,7 +60,7 @@ def _imported(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str
 
 
 def _computed(node: ast.AST) -> Iterator[tuple[str, Binding]]:
-    """Yields names that are bound somewhere inside, under a condition or to what can't be told."""
+    """Yields names that are bound inside, under a condition or to an unknown value."""
     for inner in _own_nodes(node):
         for name in _bound_by(inner):
             yield name, Binding(getattr(inner, "lineno", 1), None)
@@ -81,7 +81,7 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
 
 
 def _own_nodes(*nodes: ast.AST) -> Iterator[ast.AST]:
-    """Yields nodes and what is below them, but for what has names of its own."""
+    """Yields nodes and their descendants, without those that have names of their own."""
     waiting = list(nodes)
     while waiting:
         found = waiting.pop()
@@ -91,7 +91,7 @@ def _own_nodes(*nodes: ast.AST) -> Iterator[ast.AST]:
 
 
 def changes_of(tree: ast.Module) -> Changes:
-    """Returns what the whole file's code does to names of its own and to their values."""
+    """Returns the changes of the file's own names and of their values."""
     changes = Changes()
     hidden = Hidden()
     waiting: list[ast.AST | frozenset[str]] = [tree]
@@ -143,7 +143,7 @@ def _note(target: ast.expr, line: int, local: Hidden, changes: Changes) -> None:
 
 
 def _locals(function: Function) -> frozenset[str]:
-    """Returns the names that a function binds itself; those that it declares global are among them."""
+    """Returns the names that a function binds, including those that it declares global."""
     bound = (name for node in _own_nodes(*_body(function)) for name in _bound_by(node))
     return parameters_of(function).union(bound)
 
@@ -160,5 +160,5 @@ def parameters_of(function: Function) -> frozenset[str]:
 
 
 def key_of(key: ast.expr | None) -> str | None:
-    """Returns a key that is written as a text; ``None`` where it is computed, or where a dict is spread."""
+    """Returns a key that is a literal text, or ``None`` if it is computed or a dict is spread."""
     return key.value if isinstance(key, ast.Constant) and isinstance(key.value, str) else None

@@ -1,4 +1,4 @@
-"""The messages that a constant of a file of code stands for, as far as they follow from that file alone."""
+"""Reads the messages of a constant in a file of code, as far as that file alone defines them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from schemas.prompts import Role
 
 MAX_DEPTH = 60
 MAX_STEPS = 20_000
-"""Expressions that are looked at for one prompt: a name may be used again and again."""
+"""Most expressions that are read for one prompt. A name may be used many times."""
 _JS_BLANKS = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 _STRIPS: dict[str, tuple[str, str | None]] = {
     "strip": ("both", None),
@@ -50,14 +50,15 @@ _CLEANERS: dict[str, Callable[[str], str]] = {
     "dedent.default`": dedent_tag,
 }
 _HOLE = "\x00{}\x00"
-"""Stands for a hole while a text is cleaned: a word on one line."""
+"""A placeholder for a hole while a text is cleaned: one word on one line."""
 _NOT_A_NAME = "give the value a name of its own, and use the name"
 
 
 def messages_of_constant(source: Source, code: Code, key: str) -> tuple[Written, ...]:
-    """Returns the messages of the constant ``key``; a text is one message without a role.
+    """Returns the messages of the constant ``key``. A text is one message without a role.
 
-    Raises MissingConstantError where the file has nothing of that name, SourceError with the line for what isn't read.
+    Raises MissingConstantError if the file has nothing of that name, and SourceError with the line for unsupported
+    code.
     """
     try:
         return tuple(_Reading(source, code).messages(key))
@@ -159,7 +160,8 @@ class _Reading:
         return role, texts[0], syntax
 
     def origin(self, call: Call, found: Found) -> str:
-        """Returns the dotted name of what is called, from the module that it is imported from; empty: not imported."""
+        """Returns the dotted name of the called object, from the module that it is imported from. Empty if not
+        imported."""
         if not call.callee:
             return ""
         first, *rest = call.callee
@@ -202,7 +204,7 @@ class _Reading:
                 raise self.error(value, f"{_KINDS.get(type(value), 'this')} is no text")
 
     def filled(self, node: Node, found: Found, depth: int) -> Iterator[str | Hole]:
-        """Yields what fills a hole of a template: the text of a constant, else the hole."""
+        """Yields the text of a constant in a hole of a template, or else the hole."""
         value = self.code.read(node)
         match value:
             case Text(text=text) | Number(text=text):
@@ -217,7 +219,7 @@ class _Reading:
                 raise self.error(value, "this hole is more than a plain name", _NOT_A_NAME)
 
     def named(self, value: Name, found: Found, depth: int, *, hole: bool) -> Iterator[str | Hole]:
-        """Yields another constant's text, or a hole for a parameter or for a name that the file doesn't have."""
+        """Yields another constant's text, or a hole for a parameter or an unknown name."""
         first, name = value.steps[0], ".".join(value.steps)
         bound = any(scope.bindings.get(first) or scope.stars for scope in found.scopes)
         if first in found.parameters or (hole and not bound):

@@ -85,7 +85,7 @@ def _language(path: str) -> Language:
 def read_typescript(source: Source, key: str) -> tuple[Written, ...]:
     """Returns the messages of the constant ``key``: ``name``, ``object.key``, ``Class.name`` or ``default``.
 
-    Raises MissingConstantError where the file has nothing of that name, SourceError with the line for what isn't read.
+    Raises MissingConstantError if the file has no such constant, and SourceError with the line for unread code.
     """
     from tree_sitter import Parser
 
@@ -115,7 +115,7 @@ class TypeScriptCode:
         self.changes = changes_of(tree.root_node)
 
     def read(self, node: Node) -> Expression:
-        """Returns what a node is."""
+        """Returns the expression of a node."""
         if isinstance(node, Expression):
             return node
         from tree_sitter import Node as SyntaxNode
@@ -129,7 +129,7 @@ class TypeScriptCode:
 
 
 def _inside(node: TreeNode) -> TreeNode | None:
-    """Returns what a type, parentheses or ``Object.freeze`` is around."""
+    """Returns the node inside a type, parentheses or ``Object.freeze``."""
     if node.type in _WRAPPERS:
         return next(iter(children_of(node)), None)
     if node.type == "type_assertion":
@@ -141,7 +141,7 @@ def _inside(node: TreeNode) -> TreeNode | None:
 
 
 def _text(node: TreeNode, lines: Lines) -> Expression | None:
-    """Returns what may be a text, or a part of one."""
+    """Returns the expression of a node that may be a text, or a part of one."""
     if node.type in ("string", "template_string"):
         return _template(node, lines)
     if node.type == "number" and re.fullmatch(r"0|[1-9]\d{0,14}", text_of(node)):
@@ -154,7 +154,7 @@ def _text(node: TreeNode, lines: Lines) -> Expression | None:
 
 
 def _template(node: TreeNode, lines: Lines, *, raw: bool = False) -> Expression:
-    """Returns a string or a template literal. ``raw``: with its escapes as they are written."""
+    """Returns a string or a template literal. ``raw`` keeps its escapes as written."""
     parts: list[str | Node] = []
     at, written = 1, node.text or b""
     for child in node.children:
@@ -185,7 +185,7 @@ def _unescaped(escape: str) -> str | None:
 
 
 def _with_pairs(text: str) -> str:
-    """Returns a text in which two escapes that are one character are that character."""
+    """Returns a text with pairs of escapes joined into the character that they encode."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
@@ -210,7 +210,7 @@ def _call(node: TreeNode, lines: Lines) -> Expression:
 
 
 def _several(node: TreeNode, lines: Lines) -> Expression | None:
-    """Returns what holds values, or returns one."""
+    """Returns the expression of a node that holds values, or returns one."""
     if node.type == "object":
         return Table(lines, tuple(map(_entry, children_of(node))))
     if node.type == "array":

@@ -1,4 +1,4 @@
-"""Which names a TypeScript or JavaScript file binds, and what its code does to their values."""
+"""Finds the names that a TypeScript or JavaScript file binds, and the changes of their values."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPE = {"type_annotation", "type_arguments", "type_parameters"}
 
 
 def text_of(node: Tree | None) -> str:
-    """Returns a node as it is written."""
+    """Returns the source of a node."""
     return (node.text or b"").decode("utf-8", "replace") if node is not None else ""
 
 
@@ -38,7 +38,7 @@ def lines_of(node: Tree) -> Lines:
 
 
 def children_of(node: Tree) -> list[Tree]:
-    """Returns the named children but for comments."""
+    """Returns the named children, without comments."""
     return [child for child in node.named_children if child.type != "comment"]
 
 
@@ -85,7 +85,7 @@ def _declared(declarator: Tree) -> Iterator[tuple[str, Binding]]:
 
 
 def _imported(statement: Tree) -> Iterator[tuple[str, str]]:
-    """Yields the names that an import binds, each with what it stands for."""
+    """Yields the names that an import binds, each with its origin."""
     module = text_of(statement.child_by_field_name("source")).strip("\"'")
     for clause in children_of(statement):
         for part in children_of(clause) if clause.type == "import_clause" else ():
@@ -118,7 +118,7 @@ def _exported(statement: Tree, line: int) -> Iterator[tuple[str, Binding]]:
 
 
 def own_nodes(*nodes: Tree) -> Iterator[Tree]:
-    """Yields nodes and what is below them, without what is inside functions."""
+    """Yields nodes and their descendants, without the content of functions."""
     waiting = list(nodes)
     while waiting:
         found = waiting.pop()
@@ -152,7 +152,7 @@ def parameters_of(function: Tree) -> frozenset[str]:
 
 
 def changes_of(root: Tree) -> Changes:
-    """Returns what the whole file's code does to names of its own and to their values."""
+    """Returns the changes of the file's own names and of their values."""
     changes = Changes()
     hidden = Hidden()
     waiting: list[Tree | frozenset[str]] = [root]
@@ -169,7 +169,7 @@ def changes_of(root: Tree) -> Changes:
 
 
 def _locals(function: Tree) -> frozenset[str]:
-    """Returns the names that a function binds itself."""
+    """Returns the names that a function binds."""
     found = set(parameters_of(function))
     for node in own_nodes(*function.named_children):
         if node.type == "variable_declarator":
@@ -194,7 +194,7 @@ def _look(node: Tree, local: Hidden, changes: Changes) -> None:
 
 
 def _targets(node: Tree) -> Iterable[Tree | None]:
-    """Returns what a node assigns to."""
+    """Returns the targets of a node's assignment."""
     if node.type in ("assignment_expression", "augmented_assignment_expression"):
         return [node.child_by_field_name("left")]
     if node.type == "update_expression" or (node.type == "unary_expression" and node.children[0].type == "delete"):
@@ -228,7 +228,7 @@ def _note(target: Tree | None, line: int, local: Hidden, changes: Changes, *, wh
 
 
 def property_of(node: Tree) -> str | None:
-    """Returns the name or the text that is looked up in something; ``None`` where it is computed."""
+    """Returns the name or the text of a look-up, or ``None`` if it is computed."""
     if node.type == "member_expression":
         return text_of(node.child_by_field_name("property"))
     index = node.child_by_field_name("index")

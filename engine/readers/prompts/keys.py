@@ -1,7 +1,7 @@
-"""Prompts under a key of a YAML, JSON or TOML file: ``config/prompts.yaml#triage.system``.
+"""Reads prompts under a key of a YAML, JSON or TOML file: ``config/prompts.yaml#triage.system``.
 
-A key is its steps, joined by dots. A step is a key, with its own dots where it has some, or the number of an item of a
-list, from 0.
+A key is a list of steps, joined by dots. A step is a key, which may itself have dots, or the index of a list's item,
+from 0.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TOML_LINE = re.compile(r"[ \t]*+(?:(?P<table>\[\[?[^\[\]\n]++\]\]?)|(?P<key>[^=
 def read_key(source: Source, key: str) -> tuple[Written, ...]:
     """Returns the messages under ``key``: a text without a role, or a list of ``{role, content}``.
 
-    Raises MissingConstantError where nothing is there, SourceError for a file that can't be read and any other value.
+    Raises MissingConstantError if there is nothing, and SourceError for an unreadable file and any other value.
     """
     root = _toml(source) if source.path.endswith(".toml") else document(source)
     found = list(_find(root, key.split(".")))
@@ -54,7 +54,7 @@ def read_key(source: Source, key: str) -> tuple[Written, ...]:
 
 
 def _find(node: Node, steps: Sequence[str]) -> Iterator[Node]:
-    """Yields everything that the steps may mean: a key may hold dots itself."""
+    """Yields everything that the steps may mean: a key may contain dots itself."""
     if not steps:
         yield node
     elif isinstance(node.value, dict):
@@ -66,7 +66,7 @@ def _find(node: Node, steps: Sequence[str]) -> Iterator[Node]:
 
 
 def _last_line(node: Node) -> int:
-    """Returns the last line on which something of the node starts; of a text of several lines, where it may end."""
+    """Returns the last line on which a part of the node starts, or may end for a text of several lines."""
     last, waiting = node.line, [node]
     while waiting:
         found = waiting.pop()
@@ -96,7 +96,7 @@ def _toml(source: Source) -> Node:
 
 
 class _TomlNodes:
-    """Values of TOML as nodes. The parser tells no lines: they are looked up by table and key."""
+    """Converts TOML to nodes. The parser gives no lines, so they are looked up by table and key."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -119,7 +119,7 @@ class _TomlNodes:
 
 
 def _toml_lines(text: str) -> Mapping[tuple[str, ...], int]:
-    """Returns the lines of keys that are written plainly, by their steps."""
+    """Returns the lines of plainly written keys, by their steps."""
     lines: dict[tuple[str, ...], int] = {}
     counts: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()

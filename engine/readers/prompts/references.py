@@ -1,4 +1,4 @@
-"""Prompts by reference: constants of code, keys of YAML, JSON and TOML, and parts that lie in different places."""
+"""Reads prompts by reference: constants of code, keys of YAML, JSON and TOML, and parts in different places."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from schemas.prompts import Dialect, Message, Origin, PromptFile, Role
 from schemas.references import Place, Reference
 
 INPUT = "input"
-"""The case's input that is the user's message where the prompt has none."""
+"""The case's input that becomes the user's message if the prompt has none."""
 PYTHON_SUFFIXES = (".py", ".pyi")
 CODE_SUFFIXES = (*PYTHON_SUFFIXES, *SCRIPT_SUFFIXES)
 _READERS: Mapping[tuple[str, ...], Callable[[Source, str], tuple[Written, ...]]] = {
@@ -33,7 +33,7 @@ _SYSTEM = re.compile(r"(?:^|[^a-z])system(?:[^a-z]|$)")
 
 
 class _Read(NamedTuple):
-    """What one place holds."""
+    """The content of one place."""
 
     place: Place
     source: Source
@@ -44,8 +44,8 @@ class _Read(NamedTuple):
 def read_reference(reference: Reference, blobs: Blobs) -> PromptFile:
     """Returns the prompt at ``reference``.
 
-    Raises MissingConstantError where every file that is named can be read, and none of them has what is named.
-    Raises SourceError for whatever can't be read, at its line.
+    Raises MissingConstantError if every named file can be read and none has the named object. Raises SourceError for
+    anything else that can't be read, at its line.
     """
     if reference.file is not None:
         return read_prompt(reference.file, blobs)
@@ -132,7 +132,7 @@ def _holes(message: Written) -> bool:
 
 
 def _with_roles(prompt: PromptFile, roles: Sequence[Role | None], reference: Reference) -> PromptFile:
-    """Returns the prompt with a role for a text that says none, and with a user's message.
+    """Returns the prompt with a role for each text without one, and with a user's message.
 
     A text is the system's if its name says so, or if it takes no inputs. The case's input is then the user's message.
     """
