@@ -1,10 +1,10 @@
-"""How soon a webhook is acknowledged: ``python -m bot`` in a process of its own, deliveries at a steady rate.
+"""Measures how soon ``python -m bot``, in its own process, acknowledges webhooks that arrive at a steady rate.
 
     python -m benchmarks.ack [--rate 50] [--seconds 60] [--database URL] [--part web]
 
-Open loop: a delivery is sent when its time has come, whether or not those before it were answered, each on a connection
-of its own, as GitHub does. 40% are sent twice or more; bodies have 8 to 30 kB. At the end the ledger must hold exactly
-what was acknowledged. Without ``--part`` the same process also takes the deliveries up, with nobody at the other end.
+Deliveries are sent on schedule without waiting for earlier answers, each on its own connection, as GitHub does. 40% are
+sent twice or more; bodies have 8 to 30 kB. At the end the ledger must contain exactly the acknowledged deliveries.
+Without ``--part`` the same process also handles the deliveries, without a GitHub to talk to.
 """
 
 from __future__ import annotations

@@ -1,14 +1,15 @@
-"""Do our own examples behave as the gate's simulation assumes?
+"""Measures whether our own examples behave as the gate's simulation assumes.
 
     python -m benchmarks.flips                 three staged pull requests, 24 runs of both arms (about a minute)
     python -m benchmarks.flips --runs 100
 
 The table is kept in ``benchmarks/results/flips.md``.
 
-For each lineage, with the offline model at its own temperature: how many cases differ between two identical runs (the
-planning variance), how many ever differ by 30 points, which Beta(a, b) fits the cases' chances to pass best (a + b
-small: most cases nearly always pass or nearly always fail) and how well, and the churn of a staged change: the share of
-cases whose chance moves by more than 30 points although the mean hardly does.
+Shows for each lineage, with the offline model at its own temperature, the share of cases that differ between two
+identical runs (the planning variance) and the share that ever differ by 30 points. It fits a Beta(a, b) to the cases'
+chances to pass, with the goodness of fit. A small a + b means that most cases nearly always pass or nearly always fail.
+The churn of a staged change is the share of cases whose chance moves by more than 30 points although the mean hardly
+moves.
 """
 
 from __future__ import annotations

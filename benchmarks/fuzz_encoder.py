@@ -1,7 +1,7 @@
-"""Hostile texts through the encoder, as many as asked for: ``python -m benchmarks.fuzz_encoder 100000``.
+"""Sends many hostile texts through the encoder: ``python -m benchmarks.fuzz_encoder 100000``.
 
-Each text is set in every place of a comment, rendered by a GFM renderer with raw HTML on and parsed: nothing but what a
-harmless text gives may come out. Each is also a log line for the parsers of the Actions runner.
+Each text is put into every place of a comment, rendered by a GFM renderer with raw HTML allowed, and parsed. The result
+must have the same elements as with a harmless text. Each text is also a log line for the parsers of the Actions runner.
 """
 
 import sys

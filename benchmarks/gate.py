@@ -1,11 +1,11 @@
-"""How often the gate blocks, approves and can't tell, and what it asks for: simulated pull requests.
+"""Measures on simulated pull requests how often the gate blocks, approves and is inconclusive, and at which cost.
 
     python -m benchmarks.gate                    everything (up to an hour on two cores)
     python -m benchmarks.gate --short            a few pull requests a figure
-    python -m benchmarks.gate --show             the tables from what is there
+    python -m benchmarks.gate --show             the tables of the stored results
 
-Results are kept batch by batch in ``benchmarks/results/gate.jsonl``, so that a run that was stopped goes on where it
-was, as long as the gate is the same; the tables are ``gate.md`` and ``gate.json`` beside it.
+Results are stored batch by batch in ``benchmarks/results/gate.jsonl``. A stopped run continues from there, as long as
+the gate's code is unchanged. The tables are in ``gate.md`` and ``gate.json`` beside it.
 """
 
 from __future__ import annotations

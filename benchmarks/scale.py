@@ -1,12 +1,12 @@
-"""Memory and time by the number of cases: the run streams, so both arms of 100,000 cases take little more than 1,000.
+"""Measures memory and time by the number of cases. Runs stream, so 100,000 cases need little more memory than 1,000.
 
     python -m benchmarks.scale
 
-Each size in a process of its own. The provider answers at once, in the process; cases and requests are made on demand;
-every answer goes through budget, limiter, price, store (synced), evaluator and gate (``mode: fixed``).
+Each size runs in its own process. The provider answers at once, in the process; cases and requests are made on demand.
+Every answer goes through budget, limiter, price, store (synced), evaluator and gate (``mode: fixed``).
 
-CPU is counted, not the wall clock, so that other work on the machine doesn't bend the curve; a run of a few cases
-before takes the imports out of it. ``marginal``: what each case beyond the size before costs.
+It counts CPU time, which other work on the machine affects little. A short run before each measurement excludes the
+imports. ``marginal`` is the cost of each case beyond the previous size.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What stands on GitHub after a storm, and what was written there meanwhile.
+"""Checks what GitHub shows after a storm, and what was written there meanwhile.
 
-A verdict belongs to a commit, and every check and comment of ours names its own. What must not be is one that is
-written as the newest word on a pull request that has moved on. Reading and writing aren't one act at GitHub, so a push
-can come in between: such a verdict is counted here, with how long after the push it was written and how long it stood
-until we took it back: the check of that run turned into “cancelled, superseded”, the comment into what is newest. A
-comment that was never taken back is wrong. A check of a superseded head that wasn't (its worker was killed in that very
-moment) stands on its own commit, where nobody merges from. A check's run names head and base; a comment names its head.
+A verdict belongs to a commit, and every check and comment of ours names its own. A verdict on an old commit must not
+remain as the newest one of its pull request. GitHub has no transaction over reading and writing, so a push can come in
+between. Such a verdict is counted, with the time from the push to the write, and from the write until it was taken
+back. Taking back cancels the check as superseded and updates the comment. A comment that was never taken back is an
+error. A check that wasn't (its worker was killed at that moment) does no harm: it belongs to a commit that can't be
+merged any more. A check's run names head and base; a comment names its head.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@ lost or refused; workers killed with SIGKILL while they work. Afterwards exactly
 
     python -m benchmarks.webhooks [--postgres] [--deliveries 10000] [--pulls 300] [--kills 50]
 
-Real: signatures, web process, ledger, intake, desk, durable runs, git fetches, outcome store, publishing, sweep, each
-worker in a process of its own. Stand-ins: GitHub (tests/fakes/github, over HTTP) and the evaluation, whose verdicts are
-written in the prompts: it pays its calls through the real outcome store, which is what a kill could make it do twice.
+Real are signatures, web process, ledger, intake, desk, durable runs, git fetches, outcome store, publishing and sweep,
+with each worker in its own process. Fakes replace GitHub (tests/fakes/github, over HTTP) and the evaluation, which
+reads the verdict from the prompt. It pays for calls through the real outcome store, since a killed worker might pay
+twice.
 """
 
 from __future__ import annotations

@@ -36,6 +36,7 @@ class CommittedStore:
         self._writes: queue.SimpleQueue[tuple[Callable[[Write], Any], Future[Any]] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._commit_all, name="store-writer", daemon=True)
         self._writer.start()
+        # Reads don't wait behind a sync, so they have a thread of their own.
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader")
         self._owed: set[CallKey] = set()
         """Claims to release, including those that an earlier attempt could not release."""
@@ -135,6 +136,7 @@ class CommittedStore:
         if self._closed:
             return
         self._closed = True
+        # The mark follows all waiting writes, so they are still committed.
         self._writes.put(None)
         await asyncio.to_thread(self._writer.join)
         self._readers.shutdown()

@@ -28,6 +28,7 @@ def repair(path: Path) -> None:
     """
     if not path.is_file() or not _is_damaged(path):
         return
+    # A process with the file open would keep writing to the old one after the replacement.
     if any(lives(path, owner.name) for owner in living_folder(path).glob("*")):
         raise StoreError(
             "the outcome store is damaged",
@@ -40,6 +41,7 @@ def repair(path: Path) -> None:
         kept = _carry_over(path, new)
         for rest in ("-wal", "-shm"):  # these belong to the damaged file
             path.with_name(path.name + rest).unlink(missing_ok=True)
+        # Replaced in one step at the end: a crash before leaves the damaged file for the next attempt.
         new.replace(path)
     except (sqlite3.Error, OSError) as error:
         raise StoreError(

@@ -67,12 +67,14 @@ class SqliteBackend:
                 self._drop_claims_of_dead_processes()
             self._file = self._identity()
             undo.pop_all()
+        # Readers of several threads share one connection. The writer has its own thread.
         self._reading = threading.Lock()
 
     def _make_tables(self) -> None:
         for statement in SCHEMA:
             self._writer.execute(statement)
         for table, columns in CONTENT.items():
+            # Stores of the first version have no checksums. They are upgraded in place, so paid answers are kept.
             if "checksum" not in {name for _, name, *_ in self._writer.execute(f"PRAGMA table_info({table})")}:
                 self._writer.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT NOT NULL DEFAULT ''")
                 self._writer.execute(f"UPDATE {table} SET checksum = checksum_of({', '.join(columns)})")  # noqa: S608
@@ -182,6 +184,7 @@ class SqliteBackend:
             holder = self._writer.execute(
                 "SELECT owner FROM claims WHERE request_digest = ? AND repetition = ?", key
             ).fetchone()
+            # A claim of a dead process is taken over, otherwise its call would never be made.
             if holder is not None:
                 if holder[0] not in dead:
                     dead[holder[0]] = not lives(self.path, holder[0])
@@ -201,6 +204,7 @@ class SqliteBackend:
     def keep_plan(self, row: Row) -> Row:
         """Stores the plan, unless the digest has an undamaged one. Returns the stored plan."""
         kept: Row | None = self._writer.execute(f"{SELECT_PLAN} WHERE content_digest = ?", row[:1]).fetchone()
+        # The first plan wins, so that all processes run the same experiment.
         if kept is not None and is_sound(kept):
             return kept
         self._writer.execute("INSERT OR REPLACE INTO plans (content_digest, plan, checksum) VALUES (?, ?, ?)", row)
@@ -235,6 +239,7 @@ class SqliteBackend:
 
     def _recognise(self) -> None:
         """Raises StoreError for a file that is no store of this version, before anything is written to it."""
+        # A missing or empty file becomes a new store.
         if not self.path.exists() or not self.path.stat().st_size:
             return
         with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as found:
@@ -260,6 +265,7 @@ class SqliteBackend:
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         with ExitStack() as undo:
             undo.callback(connection.close)
+            # A write-ahead log lets others read while one process writes.
             connection.execute("PRAGMA journal_mode = WAL")
             # With a write-ahead log, only FULL survives a power failure, and answers cost money.
             connection.execute("PRAGMA synchronous = FULL")

@@ -1,8 +1,8 @@
 """Writes verdicts to GitHub: one check run for each run, one comment for each pull request.
 
 Every write may be repeated: it reads the newest state first and writes the same text again. GitHub has no transaction
-over a read and a write. So the pull request is read right before each try of a write, and once more after the last
-one: a verdict on a superseded head is then taken back, and the comment follows the newest run.
+over a read and a write. So the pull request is read right before each try of a write, and once more after the last one.
+If the head was superseded meanwhile, its verdict is taken back and the comment shows the newest run.
 """
 
 from __future__ import annotations
@@ -99,6 +99,7 @@ class VerdictPublisher:
         text = "This head is being evaluated. The verdict replaces this text."
         shown = _check(run, None, "measuring", text, self._name(run, now))
         check_run_id = self.host(run).create_check(shown)
+        # The run may have been cancelled while GitHub created the check.
         if self._records.start(run.id, check_run_id, self._clock.utc()):
             return True
         self.cancel_check(run.model_copy(update={"check_run_id": check_run_id}))
@@ -155,6 +156,7 @@ class VerdictPublisher:
 
     def show_failure(self, run: Run, why: str) -> None:
         """Fails the check of a run that came to no verdict, and updates an existing comment. Raises HostError."""
+        # The queue's commits are checked only under the required name.
         now = None if run.kind is RunKind.QUEUE or run.number is None else self.host(run).pull_request(run.number)
         wanted = _check(run, CheckConclusion.FAILURE, "error: no verdict", why, self._name(run, now))
         self.host(run).create_check(wanted)
@@ -174,6 +176,7 @@ class VerdictPublisher:
                 self._comments.show_verdict(kept.run, scorecard)
             self.current(kept.run)
             return
+        # The queue tests the merge result. Approvals were given on the pull request.
         author = None if kept.run.number is None else self.host(kept.run).pull_request(kept.run.number).author
         scorecard = self._approved(kept, author)
         self._write_check(kept.run, scorecard, HeadConclusion(conclusion=conclusion_of(scorecard)), NAME)

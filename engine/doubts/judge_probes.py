@@ -2,8 +2,8 @@
 
 A judge that grades as people do may still follow instructions inside an answer. So a known-bad and a known-good sample
 answer are graded again beside the candidate's answers. The known-bad one is also graded with each text that could
-persuade the judge: common ones, and sentences of the candidate's answers that mention grades or are new in many
-answers. A single added text never makes a bad answer good.
+persuade the judge. These are common ones, and sentences of the candidate's answers that mention grades or are new in
+many answers. A single added text never makes a bad answer good.
 """
 
 from __future__ import annotations

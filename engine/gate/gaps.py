@@ -5,8 +5,8 @@ look unsteady, or end the run before a break is seen. Counting every gap as the 
 
 The comparison is first decided with each gap counted against the candidate. Then it is replayed with other scores in
 the gaps, and the strictest decision wins. If the missing scores lie on the scale of the seen ones (passes and failures,
-a judge's grades) and all ways to fill the gaps are tried, the complete comparison is among them. Its verdict is then a
-bound by construction. With too many ways, the nearest ones are tried.
+a judge's grades), trying all ways to fill the gaps includes the complete comparison. The verdict is then a bound by
+construction. With too many ways, the nearest ones are tried.
 
 Without missing cells, nothing is replayed.
 """

@@ -17,8 +17,8 @@ def clusters_of(plan: Plan) -> tuple[str | None, ...]:
 
     Cases that send the same requests in every arm share their stored answers. They are one draw, however often the test
     set lists them. If each counted, a handful of answers would look like many. A named cluster that such a case belongs
-    to includes the others. A case that the head adds may join the base's cases, but never merges two of their clusters:
-    otherwise a copy of every case in one cluster would reduce the base's test set to a single draw.
+    to includes the others. A case that the head adds may join the base's cases, but never merges two of their clusters.
+    Otherwise copies of all cases, added as one cluster, would make the base's test set a single one.
     """
     first: dict[Sign, int] = {}
     leader = list(range(len(plan.cases)))

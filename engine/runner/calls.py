@@ -118,6 +118,7 @@ class Calls:
         """Claims keys and returns those that this run has to call. Another process may have stored an answer just
         before."""
         won = await self._store.claim(keys)
+        # The owner stores its answer and releases its claim at once, maybe after we looked for the answer.
         late = (await self.stored(list(won))).keys() if won else frozenset()
         if late:
             await self._store.release(list(late))
@@ -166,6 +167,7 @@ class Calls:
             update={"parameters": request.parameters.model_copy(update={"response_format": None, "json_schema": None})}
         )
         served_by = (request.origin, request.model)
+        # A server refuses schemas always or never, so one refusal is enough.
         if served_by in self._schemaless:
             request = plain
         answer, new = await self.answer(request, repetition, endpoint, judge=True)
