@@ -75,16 +75,16 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
     # Boschloo's test blocks, as the more powerful one. Fisher's is cheaper and never smaller, enough to wait or
     # to ask for a review.
     p, feared = boschloo_p(*table), fisher_p(*worst)
-    reading: GuardResult = GuardResult.HOLDS
+    result: GuardResult = GuardResult.HOLDS
     if breaks.p <= level and p <= spend:
-        reading = GuardResult.BREAKS
+        result = GuardResult.BREAKS
     elif breaks.worst_p <= level and boschloo_p(*worst) <= spend:
-        reading = GuardResult.UNSURE
+        result = GuardResult.UNSURE
     elif not last and feared < FUTILE:
-        reading = GuardResult.OPEN
+        result = GuardResult.OPEN
     elif feared <= review:
-        reading = GuardResult.MAY_BREAK
-    return GuardEffect(slice=name, broken=broken, changed=rest.changed, p=p, result=reading)
+        result = GuardResult.MAY_BREAK
+    return GuardEffect(slice=name, broken=broken, changed=rest.changed, p=p, result=result)
 
 
 def elsewhere(state: ComparisonState, name: str | None, broken: tuple[int, ...]) -> Elsewhere:

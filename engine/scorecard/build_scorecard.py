@@ -17,7 +17,7 @@ from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.truncation import cut_off
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
-from schemas.effects import CaseEffect, CaseReading, ClassEffect, Confusion, CostEffect, Effect, EffectReading
+from schemas.effects import CaseEffect, CaseOutcome, ClassEffect, Confusion, CostEffect, Effect, EffectResult
 from schemas.outcomes import Arm, Completion, Outcome, Usage
 from schemas.prompts import Finding
 from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
@@ -48,7 +48,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     baseline, candidate = _paired_usages(result.outcomes)
     cost = _cost(decision, plan, baseline, candidate)
     early = decision.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED) and any(
-        reading.result is CaseOutcome.NOT_RUN for reading in decision.case_results
+        case.result is CaseOutcome.NOT_RUN for case in decision.case_results
     )
     metric = decision.overall.metric if decision.overall else None
     cases = case_effects(plan.cases, decision.case_results, result.outcomes, metric=metric, added=plan.added)

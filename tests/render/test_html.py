@@ -238,7 +238,7 @@ def test_sorting_filtering_and_the_theme_work_in_a_browser(tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.set_viewport_size({"width": 1280, "height": 800})
         rows = page.locator("#l1-table tbody tr:visible")
-        page.locator(".tools >> nth=0").locator("select[name=reading]").select_option("regressed")
+        page.locator(".tools >> nth=0").locator("select[name=result]").select_option("regressed")
         assert rows.count() == 5
         page.locator(".tools >> nth=0").locator("input").fill("inject-03")
         assert rows.count() == 1
