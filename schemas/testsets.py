@@ -46,17 +46,21 @@ class TestCase(Value):
 
 
 class Columns(Value):
-    """Which keys or columns of a test set are what, where their names don't say it.
+    """The meaning of a test set's keys or columns, if their names differ from ours.
 
     A name may be a path into maps: ``outputs.answer``.
     """
 
     inputs: dict[str, str] = {}
-    """By the variable's name: the key that holds its value. Without it, every key that is nothing else is an input."""
+    """By variable: the key that holds its value. Without it, every key without another meaning is an input."""
     expected: str | None = None
+    """The key of the expectation."""
     id: str | None = None
+    """The key of the case's id."""
     slices: str | None = None
+    """The key of the slices."""
     cluster: str | None = None
+    """The key of the cluster, which cases of one source share."""
 
 
 class TestSet(Value):
@@ -67,7 +71,7 @@ class TestSet(Value):
     path: str
     cases: tuple[TestCase, ...]
     mapping: dict[str, tuple[str, ...]] = {}
-    """By the key of a case: the file's own names for it. Empty where the file uses ours."""
+    """By the key of a case: the file's own names for it. Empty if the file uses ours."""
     unread: dict[str, dict[str, JsonValue]] = {}
     """By case: values of keys that the reader ignores."""
     warnings: tuple[Finding, ...] = ()

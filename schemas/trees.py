@@ -16,7 +16,7 @@ class TreeEntry(Value):
 
     @property
     def content(self) -> tuple[str, str]:
-        """What the path holds: its kind and its blob. An executable file holds the same as one that isn't."""
+        """The kind and the blob of the path. Whether a file is executable makes no difference."""
         return "100644" if self.mode == "100755" else self.mode, self.blob
 
 
@@ -28,12 +28,12 @@ class TreeChange(Value):
 
     @property
     def pair(self) -> tuple[str | None, str | None]:
-        """Its path before and after; ``None`` where it isn't there."""
+        """The paths before and after; ``None`` on the side that lacks the file."""
         return self.before.path if self.before else None, self.after.path if self.after else None
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Its path before and after, as far as it is there."""
+        """The paths before and after, without a side that lacks the file."""
         return tuple(entry.path for entry in (self.before, self.after) if entry)
 
 

@@ -252,7 +252,7 @@ def _written(
 
 
 def _remainder(total: int | None, read: int, name: str) -> tuple[int, str]:
-    """As ``_written`` where the answer isn't counted: Gemini's, where thinking has used up the limit."""
+    """Works as ``_written`` without a count of the answer: Gemini omits it if thinking used up the limit."""
     if total is None or total < read:
         return 0, f"there is no {name} and no total_tokens to tell them from"
     return total - read, ""

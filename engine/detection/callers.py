@@ -1,4 +1,4 @@
-r"""Which files of a tree lead a workflow to this gate: workflows, local actions, and the scripts that they run.
+r"""Finds the files through which a workflow calls this gate: workflows, local actions, and the scripts that they run.
 
 A workflow's meaning is in its YAML, not in its bytes: ``"prompt\u002dverdict"`` and ``./tools/gate`` call us as well.
 """
@@ -44,7 +44,7 @@ ELSEWHERE = re.compile(r"[\w.-]+/[\w.-]+/(.+)@[^@]+")
 
 
 class Read(NamedTuple):
-    """What one file says: whether it mentions this gate, and the files it refers to."""
+    """The content of one file, reduced to whether it mentions this gate and to which files it refers."""
 
     mentions: bool
     refers: tuple[tuple[str, ...], ...] = ()

@@ -148,7 +148,7 @@ def _word(word: str) -> str:
 
 
 def _sign(character: str, before: str, after: str) -> str:
-    """Letters, digits and punctuation that can mean nothing where it stands as they are, all else as an entity."""
+    """Returns the character, if it is a letter, a digit or harmless punctuation at this place, else its entity."""
     plain = character.isalnum() or character in ",;%(−–…→'’“”«»·±≤≥" or _is_plain(character, before, after)
     return character if plain else f"&#{ord(character)};"
 

@@ -74,7 +74,7 @@ class CostPlot:
 
 
 def cost_plot(cards: Sequence[LineageCard], most: int = 12) -> CostPlot | None:
-    """The plot of all lineages whose score and cost are known in both arms; ``None`` where there are none."""
+    """Returns the plot of all lineages whose score and cost are known in both arms, or ``None`` without any."""
     known = [known for card in cards if (known := _known(card)) is not None]
     drawn = known[:most]
     if not drawn:

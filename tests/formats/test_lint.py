@@ -50,7 +50,7 @@ def test_copies_contradictions_and_near_copies_are_told_apart():
     assert found(cases) == [
         "t.jsonl:201: the same inputs: c200, c202 (keep one; a copy counts twice and adds no evidence)",
         "t.jsonl:301: the same inputs with different expectations: c300, c301 (keep the one that is right)",
-        "t.jsonl:401: nearly the same inputs: c400, c402 (give them the same `cluster`, or make them different)",
+        "t.jsonl:401: nearly the same inputs: c400, c402 (give them the same `cluster` so that they count as one, or make them different)",
     ]
 
 
