@@ -41,7 +41,8 @@ assert margins_of(5_000) == {None: 0.03, "s": 0.07}
 assert margins_of(20)[None] == 0.19, margins_of(20)
 
 def effect(margin, slice=None):
-    return Effect(slice=slice, metric="m", cases=9, baseline=1, candidate=1, change=0, interval=None, margin=margin, reading="same")
+    return Effect(slice=slice, metric="m", cases=9, baseline=1, candidate=1, change=0, interval=None, margin=margin,
+        result="no_change")
 
 assert reason_text.adapted(effect(0.04)) and not reason_text.adapted(effect(0.03))
 assert reason_text.adapted(effect(0.08, "s")) and not reason_text.adapted(effect(0.07, "s"))

@@ -1,4 +1,4 @@
-"""``promptverdict score``: what each prompt scores today."""
+"""``promptverdict score``: prints what each prompt scores today."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a commit configures, as it is: every lineage with its prompt and cases, compared with nothing."""
+"""Reads the lineages that a commit configures, with their prompts and cases, without comparing them."""
 
 from __future__ import annotations
 
