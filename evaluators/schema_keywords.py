@@ -81,8 +81,8 @@ def _idle(key: str, node: Mapping[str, JsonValue], known: Collection[str]) -> tu
         return None if wanted in node else (f"the schema's `{key}` does nothing without `{wanted}`", f"add `{wanted}`")
     if key not in known:
         near = get_close_matches(key, [*known, *_WITHOUT_EFFECT], 1)
-        hint = f"did you mean {near[0]}?" if near else "drop it, or name the draft that has it under `$schema`"
-        return f"the schema's `{shown(key, 40)}` is no keyword of its draft and checks nothing", hint
+        hint = f"did you mean {near[0]}?" if near else "remove it, or name the draft that has it under `$schema`"
+        return f"the schema's `{shown(key, 40)}` is not a keyword of its draft and checks nothing", hint
     if key in _TYPE_OF:
         return _of_another_type(key, _TYPE_OF[key], node.get("type"))
     return _unfilled(key, node[key]) if key in ("const", "enum") else None
