@@ -19,6 +19,7 @@ from action.cli.options import (
     Head,
     Lineages,
     ListFormat,
+    Printed,
     Repo,
     SchemaName,
     Store,
@@ -168,9 +169,7 @@ def plan(
     head: Head = "HEAD",
     lineage: Lineages = None,
     worktree: Worktree = False,
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How the plan is printed.")] = (
-        ListFormat.TERMINAL
-    ),
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Show what check would run and why, with calls, tokens and USD by arm. Spends nothing."""
     from action.cli.local import ComparisonOptions
@@ -232,7 +231,7 @@ def power(
     ] = None,
     *,
     repo: Repo = Path(),
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Say what a test set can detect, without any run: drops it can rule out, drops it would block."""
     from action.cli.power import power as run
@@ -244,7 +243,7 @@ def power(
 def decide(
     record: Annotated[Path, typer.Argument(metavar="FILE", help="A recorded experiment, from check --output.")],
     *,
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Decide a recorded experiment again: offline, with the same result byte for byte."""
     from action.cli.decide import decide as run
@@ -256,7 +255,7 @@ def decide(
 def store_stats(
     *,
     store: Store = None,
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Show how much is stored."""
     from action.cli.store import stats as run
@@ -334,9 +333,7 @@ def tests_lint(
     ] = None,
     *,
     repo: Repo = Path(),
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How findings are printed.")] = (
-        ListFormat.TERMINAL
-    ),
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Find duplicates, slices that are too small, unknown labels, cases without expectation."""
     from action.cli.lint import lint as run

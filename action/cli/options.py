@@ -65,4 +65,5 @@ Store = Annotated[
 BudgetUsd = Annotated[
     str | None, typer.Option("--budget", metavar="USD", help="Spend at most this; can only lower the configured cap.")
 ]
+Printed = Annotated[ListFormat, typer.Option("--format", help="How it is printed.")]
 Colour = Annotated[bool | None, typer.Option("--color/--no-color", help="Colours (default: on a terminal).")]
