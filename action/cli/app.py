@@ -19,6 +19,7 @@ from action.cli.options import (
     Head,
     Lineages,
     ListFormat,
+    Printed,
     Repo,
     SchemaName,
     Store,
@@ -168,9 +169,7 @@ def plan(
     head: Head = "HEAD",
     lineage: Lineages = None,
     worktree: Worktree = False,
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How the plan is printed.")] = (
-        ListFormat.TERMINAL
-    ),
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Show what check would run and why, with calls, tokens and USD by arm. Spends nothing."""
     from action.cli.local import ComparisonOptions
@@ -234,7 +233,7 @@ def power(
     ] = None,
     *,
     repo: Repo = Path(),
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Show what a test set can detect, without a run: drops it can rule out, drops it would block."""
     from action.cli.power import power as run
@@ -246,7 +245,7 @@ def power(
 def decide(
     record: Annotated[Path, typer.Argument(metavar="FILE", help="A recorded experiment, from check --output.")],
     *,
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Decide a recorded experiment again, offline, with the same result byte for byte."""
     from action.cli.decide import decide as run
@@ -258,7 +257,7 @@ def decide(
 def store_stats(
     *,
     store: Store = None,
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How it is printed.")] = ListFormat.TERMINAL,
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Show statistics of the stored answers."""
     from action.cli.store import stats as run
@@ -336,9 +335,7 @@ def tests_lint(
     ] = None,
     *,
     repo: Repo = Path(),
-    output_format: Annotated[ListFormat, typer.Option("--format", help="How findings are printed.")] = (
-        ListFormat.TERMINAL
-    ),
+    output_format: Printed = ListFormat.TERMINAL,
 ) -> None:
     """Find duplicates, slices that are too small, unknown labels, and cases without an expectation."""
     from action.cli.lint import lint as run

@@ -65,4 +65,5 @@ Store = Annotated[
 BudgetUsd = Annotated[
     str | None, typer.Option("--budget", metavar="USD", help="Spend at most this; only lowers the configured cap.")
 ]
+Printed = Annotated[ListFormat, typer.Option("--format", help="How it is printed.")]
 Colour = Annotated[bool | None, typer.Option("--color/--no-color", help="Colors (default: on a terminal).")]

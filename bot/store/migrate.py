@@ -15,8 +15,6 @@ from schemas.errors import StoreError
 if TYPE_CHECKING:
     from bot.store.database import Database
 
-VERSIONS = "alembic_version"
-
 
 def migrate(database: Database) -> None:
     """Migrates to this version's tables, all or nothing. Raises StoreError for a newer database."""

@@ -148,10 +148,6 @@ class RunRecords:
         """Returns one run."""
         return self._first(select(Rows).where(col(Rows.id) == run_id))
 
-    def run_of_check(self, check_run_id: int) -> Run | None:
-        """Returns the run that this check shows."""
-        return self._first(select(Rows).where(col(Rows.check_run_id) == check_run_id))
-
     def current_run(self, repository_id: int, number: int) -> Run | None:
         """Returns the newest run of a pull request that was not cancelled."""
         return self._first(

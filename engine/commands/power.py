@@ -63,20 +63,15 @@ def power(design: Design, targets: tuple[float, float]) -> tuple[Power, ...]:
     return tuple(rows)
 
 
-def cases_to_detect(drop: float, variance: float) -> int:
-    """Returns the number of clusters for 80% power against a drop: max(v, d)·(2.33 + 0.84)² / d².
+def detectable(cases: float, variance: float) -> float | None:
+    """Returns the smallest drop d against which ``cases`` (clusters) have 80% power: max(v, d)·(2.33 + 0.84)² / d².
 
     ``variance`` is that of a case's difference between two runs. A drop of d makes at least a share of d of the cases
-    differ.
+    differ. ``None``: no drop.
     """
-    return math.ceil(max(variance, drop) * Z_DETECT**2 / drop**2)
-
-
-def detectable(cases: float, variance: float) -> float | None:
-    """Returns the smallest drop for which ``cases`` suffice: the inverse of ``cases_to_detect``."""
     if not cases:
         return None
-    drop = max(Z_DETECT**2 / cases, 0.0)
+    drop = Z_DETECT**2 / cases
     if drop < variance:
         drop = math.sqrt(variance * Z_DETECT**2 / cases)
     return drop if drop <= 1 else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -111,16 +111,20 @@ class ColumnMap:
             if key == "messages" and texts[-1][0] == "assistant" and "expected" not in case:
                 case["expected"] = texts.pop()[1]
                 self._use("expected", "the last assistant message")
-            if any(role in ("system", "developer") for role, _ in texts):
-                self._warn_once("system messages of the cases are ignored: the prompt under test takes their place")
-            turns_left = [(role, text) for role, text in texts if role not in ("system", "developer")]
-            if not turns_left or turns_left[-1][0] != "user":
-                raise self.source.error("the last message isn't the user's", line, hint="end it with a user message")
-            inputs: dict[str, JsonValue] = {"input": turns_left[-1][1]}
-            if len(turns_left) > 1:
-                inputs["history"] = [{"role": role, "content": text} for role, text in turns_left[:-1]]
-            case["inputs"] = inputs
+            case["inputs"] = self._inputs_of(texts, line)
             self._use("inputs", "the last user message")
+
+    def _inputs_of(self, texts: Sequence[tuple[str, JsonValue]], line: int | None) -> dict[str, JsonValue]:
+        """Returns the last message of a conversation as the input, and those before it as its history."""
+        turns = [(role, text) for role, text in texts if role not in ("system", "developer")]
+        if len(turns) < len(texts):
+            self._warn_once("system messages of the cases are ignored: the prompt under test takes their place")
+        if not turns or turns[-1][0] != "user":
+            raise self.source.error("the last message isn't the user's", line, hint="end it with a user message")
+        inputs: dict[str, JsonValue] = {"input": turns[-1][1]}
+        if len(turns) > 1:
+            inputs["history"] = [{"role": role, "content": text} for role, text in turns[:-1]]
+        return inputs
 
     def _take_expected(self, row: dict[str, JsonValue], case: dict[str, JsonValue], line: int | None) -> None:
         found = {name: _inner(name, row[name]) for name in EXPECTED if row.get(name) not in (None, "")}
@@ -143,7 +147,10 @@ class ColumnMap:
             if held == "vars":
                 case["inputs"] = row.pop("vars")
             self._check_names([key for key in row if key not in KNOWN], row, KNOWN, line)
-            return
+        else:
+            self._take_bare(row, case, line)
+
+    def _take_bare(self, row: dict[str, JsonValue], case: dict[str, JsonValue], line: int | None) -> None:
         bare = [key for key in row if key not in KNOWN and not key.startswith("_")]
         if not bare:
             return

@@ -6,7 +6,7 @@ JSONL and CSV may have 16 MiB. YAML and JSON lists, which are read value by valu
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import JsonValue
 
@@ -87,17 +87,14 @@ def _test_set(
         case, given = case_of(source, row, line if place == "line " else None, unknown)
         first = lines.setdefault(case.id, line)
         if first != line:
-            what = f"two cases have the id {shown(case.id)}" if given else "two cases have the same inputs and no ids"
-            raise source.error(
-                f"{what} ({place}{first} and {place}{line})",
-                line if place == "line " else None,
-                hint="give each its own id, or remove one",
-            )
+            alike = f"the id {shown(case.id)}" if given else "the same inputs and no ids"
+            what = f"two cases have {alike} ({place}{first} and {place}{line})"
+            raise source.error(what, line if place == "line " else None, hint="give each its own id, or remove one")
         if len(cases) == MAX_CASES:
             raise source.error(f"more than {MAX_CASES:,} cases", hint="split the test set")
         cases.append(case)
         if not row.keys() <= KNOWN:
-            unread[case.id] = {key: value for key, value in row.items() if key not in KNOWN}
+            unread[case.id] = _unknown(row)
     for key, count in unknown.items():
         source.warn(f"unknown key {shown(key)} of {count} case{'s' if count > 1 else ''} is ignored")
     return TestSet(
@@ -107,6 +104,10 @@ def _test_set(
         unread=unread,
         warnings=tuple(source.warnings),
     )
+
+
+def _unknown(row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    return {key: value for key, value in row.items() if key not in KNOWN}
 
 
 def _json_lines(source: Source) -> Rows:

@@ -115,23 +115,30 @@ def _read(source: Source, message: Written) -> tuple[Dialect | None, Pieces]:
     if found := _UNSENDABLE.search(message.text):
         code = f"U+{ord(found[0]):04X}"
         raise source.error(f"the text has the character {code}", message.lines[0][0], hint="remove the escape")
-    text, syntax = message.text, message.syntax
-    dialect: Dialect | None = None
     pieces = joined(message.pieces)
     if any(isinstance(piece, Hole) for piece in pieces):
-        dialect = Dialect.GITHUB
-    elif syntax is Syntax.JINJA or (syntax is Syntax.TEXT and dialect_of("", text) is Dialect.JINJA):
-        dialect = Dialect.JINJA
-    elif syntax is Syntax.FORMAT:
-        dialect, pieces = Dialect.BRACES, _fields(source, message, strict=True) or ()
-    elif syntax is Syntax.MUSTACHE or (syntax is Syntax.TEXT and GITHUB_VARIABLE.search(text)):
-        dialect, pieces = Dialect.GITHUB, _split(text, Dialect.GITHUB)
-    elif syntax is Syntax.TEXT:
-        fields = _fields(source, message, strict=False)
-        split = _split(text, Dialect.BRACES) if fields is None else fields
-        if any(isinstance(piece, Hole) for piece in split):
-            dialect, pieces = Dialect.BRACES, split
-    return dialect, pieces
+        return Dialect.GITHUB, pieces
+    match message.syntax:
+        case Syntax.JINJA:
+            return Dialect.JINJA, pieces
+        case Syntax.FORMAT:
+            return Dialect.BRACES, _fields(source, message, strict=True) or ()
+        case Syntax.MUSTACHE:
+            return Dialect.GITHUB, _split(message.text, Dialect.GITHUB)
+        case Syntax.TEXT:
+            return _read_text(source, message, pieces)
+    return None, pieces
+
+
+def _read_text(source: Source, message: Written, pieces: Pieces) -> tuple[Dialect | None, Pieces]:
+    """As ``_read`` for a text whose code doesn't say in which dialect it is."""
+    if dialect_of("", message.text) is Dialect.JINJA:
+        return Dialect.JINJA, pieces
+    if GITHUB_VARIABLE.search(message.text):
+        return Dialect.GITHUB, _split(message.text, Dialect.GITHUB)
+    fields = _fields(source, message, strict=False)
+    split = _split(message.text, Dialect.BRACES) if fields is None else fields
+    return (Dialect.BRACES, split) if any(isinstance(piece, Hole) for piece in split) else (None, pieces)
 
 
 def _fields(source: Source, message: Written, *, strict: bool) -> Pieces | None:

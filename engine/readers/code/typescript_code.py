@@ -195,18 +195,22 @@ def _call(node: TreeNode, lines: Lines) -> Expression:
     if function is None:
         return Unread(lines, "this call is not read")
     steps = _steps(function) or ()
-    method = function.type == "member_expression"
-    code = ".".join(steps) or (f"….{text_of(function.child_by_field_name('property'))}" if method else "…")
-    receiver = function.child_by_field_name("object") if method else None
+    code = ".".join(steps) or _last_step(function)
+    receiver = function.child_by_field_name("object") if function.type == "member_expression" else None
     if given is not None and given.type == "template_string":
         return Call(lines, shown(code, 40), steps, (_template(given, lines, raw=True),), receiver=receiver, tag=True)
     arguments = children_of(given) if given is not None else []
-    if method and receiver is not None and code.endswith(".join") and len(arguments) <= 1:
+    if receiver is not None and code.endswith(".join") and len(arguments) <= 1:
         return Join(lines, arguments[0] if arguments else Text(lines, ","), receiver)
-    table = _several(arguments[-1], lines) if arguments and arguments[-1].type == "object" else None
-    if isinstance(table, Table):
-        return Call(lines, shown(code, 40), steps, tuple(arguments[:-1]), table.entries, receiver)
+    if arguments and arguments[-1].type == "object":
+        named = tuple(map(_entry, children_of(arguments[-1])))
+        return Call(lines, shown(code, 40), steps, tuple(arguments[:-1]), named, receiver)
     return Call(lines, shown(code, 40), steps, tuple(arguments), receiver=receiver)
+
+
+def _last_step(function: TreeNode) -> str:
+    member = function.type == "member_expression"
+    return f"….{text_of(function.child_by_field_name('property'))}" if member else "…"
 
 
 def _several(node: TreeNode, lines: Lines) -> Expression | None:

@@ -67,12 +67,17 @@ def _bindings(statement: Tree) -> Iterator[tuple[str, Binding]]:
     ):
         yield from _bindings(inner[0])
     else:
-        for node in own_nodes(statement):
-            if node.type == "variable_declaration":
-                yield from ((name, Binding(line, None)) for each in children_of(node) for name, _ in _declared(each))
-            left = node.child_by_field_name("left") if text_of(node.child_by_field_name("kind")) == "var" else None
-            if left is not None:
-                yield from ((name, Binding(line, None)) for name in pattern_names(left))
+        yield from ((name, Binding(line, None)) for name in _hoisted(statement))
+
+
+def _hoisted(statement: Tree) -> Iterator[str]:
+    """Yields the names that ``var`` declares anywhere inside a statement."""
+    for node in own_nodes(statement):
+        if node.type == "variable_declaration":
+            yield from (name for each in children_of(node) for name, _ in _declared(each))
+        left = node.child_by_field_name("left") if text_of(node.child_by_field_name("kind")) == "var" else None
+        if left is not None:
+            yield from pattern_names(left)
 
 
 def _declared(declarator: Tree) -> Iterator[tuple[str, Binding]]:
@@ -206,8 +211,7 @@ def _targets(node: Tree) -> Iterable[Tree | None]:
 
 def _note(target: Tree | None, line: int, local: Hidden, changes: Changes, *, whole: bool = False) -> None:
     """Notes that a name is set again, or the part of its value that is set."""
-    while target is not None and target.type in ("parenthesized_expression", "non_null_expression", "as_expression"):
-        target = children_of(target)[0] if children_of(target) else None
+    target = _unwrapped(target)
     if target is None:
         return
     if target.type in ("object_pattern", "array_pattern"):
@@ -225,6 +229,13 @@ def _note(target: Tree | None, line: int, local: Hidden, changes: Changes, *, wh
         changes.of_itself.setdefault(part, line)
     elif target.type == "identifier" and text_of(target) not in local:
         changes.of[text_of(target)].append(Change(line, None if whole and part is None else part))
+
+
+def _unwrapped(target: Tree | None) -> Tree | None:
+    """Returns what stands between parentheses, before a ``!`` or before a type."""
+    while target is not None and target.type in ("parenthesized_expression", "non_null_expression", "as_expression"):
+        target = next(iter(children_of(target)), None)
+    return target
 
 
 def property_of(node: Tree) -> str | None:

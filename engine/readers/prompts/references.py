@@ -95,13 +95,8 @@ def _whole_file(place: Place, source: Source) -> _Read:
 
 
 def _prompt(reference: Reference, found: Sequence[_Read], blobs: Blobs) -> PromptFile:
-    about: dict[str, object] = {}
-    for read in found:
-        if twice := sorted(about.keys() & read.settings.keys()):
-            raise read.source.error(f"both parts say {twice[0]}", 1, hint="keep it in one of them")
-        about |= read.settings
     written = [(read, message) for read in found for message in read.messages]
-    if not written or all(not message.text.strip() and not _holes(message) for _, message in written):
+    if not any(_says_something(message) for _, message in written):
         raise found[0].source.error("the prompt is empty", 1, hint="write the instructions for the model")
     dialect, texts = in_one_language([(read.source, message) for read, message in written])
     roles = [message.role or read.place.role for read, message in written]
@@ -113,22 +108,34 @@ def _prompt(reference: Reference, found: Sequence[_Read], blobs: Blobs) -> Promp
         origins=tuple(
             Origin(path=read.place.path, key=read.place.key, lines=message.lines) for read, message in written
         ),
-        **about,
+        **_settings(found),
     )
     if dialect is Dialect.JINJA:
         first = found[0].source
         at_the_file = included(prompt.model_copy(update={"path": first.path}), first, blobs)
         prompt = at_the_file.model_copy(update={"path": prompt.path})
-    return _with_roles(prompt, roles, reference).model_copy(
-        update={
-            "unread": {f"{what} ({read.source.path})": it for read in found for what, it in read.source.unread.items()},
-            "warnings": tuple(warning for read in found for warning in read.source.warnings),
-        }
-    )
+    return _with_notes(_with_roles(prompt, roles, reference), [read.source for read in found])
 
 
-def _holes(message: Written) -> bool:
-    return any(isinstance(piece, Hole) for piece in message.pieces)
+def _with_notes(prompt: PromptFile, sources: Sequence[Source]) -> PromptFile:
+    """Returns the prompt with what its files hold that isn't read, and with their warnings."""
+    unread = {f"{what} ({source.path})": it for source in sources for what, it in source.unread.items()}
+    warnings = tuple(warning for source in sources for warning in source.warnings)
+    return prompt.model_copy(update={"unread": unread, "warnings": warnings})
+
+
+def _settings(found: Sequence[_Read]) -> dict[str, object]:
+    """Returns what the parts say beside their texts. Raises SourceError where two say the same."""
+    about: dict[str, object] = {}
+    for read in found:
+        if twice := sorted(about.keys() & read.settings.keys()):
+            raise read.source.error(f"both parts say {twice[0]}", 1, hint="keep it in one of them")
+        about |= read.settings
+    return about
+
+
+def _says_something(message: Written) -> bool:
+    return bool(message.text.strip()) or any(isinstance(piece, Hole) for piece in message.pieces)
 
 
 def _with_roles(prompt: PromptFile, roles: Sequence[Role | None], reference: Reference) -> PromptFile:

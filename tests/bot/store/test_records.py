@@ -150,8 +150,8 @@ def test_the_first_end_of_a_run_counts(records):
     assert records.finish(run.id, RunState.CANCELLED, later(3))
     assert not records.finish(run.id, RunState.DONE, later(4))
     assert not records.start(run.id, 100, later(5))
-    kept = records.run_of_check(99)
-    assert kept == records.run(run.id)
+    kept = records.run(run.id)
+    assert kept.check_run_id == 99
     assert (kept.state, kept.started_at, kept.ended_at) == (RunState.CANCELLED, later(1), later(3))
     assert (kept.base_sha, kept.content_digest) == (B, "c" * 64)
     assert (records.open_runs(), records.current_run(11, 3)) == ([], None)
