@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from decimal import InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,7 +137,9 @@ class Database:
                 where=self.where,
                 hint="repair the database or correct its address; earlier records are kept",
             ) from error
-        except (ValueError, ArithmeticError) as error:  # a value that was never written so: columns have no checksums
+        except UnicodeEncodeError:  # a bug of ours: it was to be written
+            raise
+        except (ValueError, InvalidOperation) as error:  # a value that was never written so: columns have no checksums
             raise StoreError(
                 f"the bot's database holds a record that can't be read: {type(error).__name__}",
                 where=self.where,
