@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from decimal import InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,17 @@ DAMAGED = (
     "restore the backup as docs/bot.md says; without one, move the file away and start the bot: it finds open "
     "pull requests by itself, but overrides must be given again"
 )
+WRITABLE = "make the data folder and its files writable for the bot"
+HINTS = {
+    sqlite3.SQLITE_FULL: "free the disk; earlier records are kept",
+    sqlite3.SQLITE_IOERR: "free or fix the disk; earlier records are kept",
+    sqlite3.SQLITE_READONLY: WRITABLE,
+    sqlite3.SQLITE_PERM: WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: WRITABLE,
+    sqlite3.SQLITE_CORRUPT: DAMAGED,
+    sqlite3.SQLITE_NOTADB: DAMAGED,
+}
+"""By SQLite's primary result code."""
 SETUP_LOCK = 0x50_56_42_4F_54
 REMOVAL_LOCK = SETUP_LOCK + 1
 """Advisory locks in Postgres. Processes that start together migrate one after the other."""
@@ -134,14 +146,22 @@ class Database:
             raise StoreError(
                 f"the bot's database failed: {first}",
                 where=self.where,
-                hint="repair the database or correct its address; earlier records are kept",
+                hint=_hint(cause),
             ) from error
-        except (ValueError, ArithmeticError) as error:  # a value that was never written so: columns have no checksums
+        except UnicodeEncodeError:  # a bug of ours: it was to be written
+            raise
+        except (ValueError, InvalidOperation) as error:  # a value that was never written so: columns have no checksums
             raise StoreError(
                 f"the bot's database holds a record that can't be read: {type(error).__name__}",
                 where=self.where,
                 hint=DAMAGED,
             ) from error
+
+
+def _hint(cause: BaseException) -> str:
+    """Returns what an operator must do about a database error."""
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    return HINTS.get(code, "repair the database or correct its address; earlier records are kept")
 
 
 def add_once(session: Session, row: Table) -> bool:

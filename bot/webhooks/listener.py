@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 HEADERS_S = 10.0
 """Seconds for a request's headers, from the connection or from the last answer."""
-MOST_CONNECTIONS = 400
-MOST_WAITING = 300
+MOST_CONNECTIONS = 700
+"""More would not fit into 1,024 open files, a usual limit, beside those of the databases and git."""
+MOST_WAITING = 350
 """Connections without a whole request. The rest of the limit is reserved for those with one."""
 SHUTDOWN_S = 3
 """Seconds for requests that are being answered at shutdown."""

@@ -179,7 +179,7 @@ async def test_killed_at_any_moment_it_goes_on_where_it_was_and_says_the_same(ho
     assert again.code == 1
     assert untimed(again.card) == untimed(calm.card)
     assert (again.card["spending"]["made"], house.fake.requests - before) == (needed - kept, needed - kept)
-    assert house.fake.requests - 2 * needed <= 2 * 4  # what was under way at the two kills
+    assert house.fake.requests - 2 * needed < kept  # what was under way or not synced yet at the two kills
 
 
 async def test_two_checks_at_once_on_one_store_pay_for_nothing_twice(house):

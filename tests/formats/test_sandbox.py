@@ -14,7 +14,7 @@ from schemas.prompts import Dialect, Message, Role
 
 @pytest.fixture(scope="module")
 def sandbox():
-    with SandboxedRenderer(fill_in, deadline_s=1.0) as renderer:
+    with SandboxedRenderer(fill_in, deadline_s=30) as renderer:  # however busy this machine is
         yield renderer
 
 
@@ -94,14 +94,15 @@ def test_no_template_gets_out(sandbox, template):
 @pytest.mark.parametrize(
     "bomb", ["{{ 9**99999999 }}", "{{ 'a' * 10**10 }}", "{{ ('a' * 9999999)|list|length }}{{ 9**99999999 }}"]
 )
-def test_a_bomb_fails_alone(sandbox, bomb):
-    before, bad, after = sandbox.render([job("{{ a }}", a="1"), job(bomb, a="1"), job("{{ a }}", a="2")])
+def test_a_bomb_fails_alone(bomb):
+    with SandboxedRenderer(fill_in) as renderer:
+        before, bad, after = renderer.render([job("{{ a }}", a="1"), job(bomb, a="1"), job("{{ a }}", a="2")])
     assert (before[0].content, after[0].content) == ("1", "2")
     assert isinstance(bad, RenderFailure)
 
 
 def test_a_template_that_keeps_hanging_is_not_tried_a_thousand_times():
-    with SandboxedRenderer(fill_in, deadline_s=0.3) as renderer:
+    with SandboxedRenderer(fill_in, deadline_s=1.0) as renderer:
         results = renderer.render([job("{{ 9**99999999 }}", a=i) for i in range(1000)] + [job("fine")])
     assert all(isinstance(result, RenderFailure) for result in results[:-1])
     assert "is not tried again" in results[999].message

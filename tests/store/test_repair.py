@@ -3,10 +3,12 @@
 import random
 import sqlite3
 from contextlib import closing
+from types import SimpleNamespace
 
 import pytest
 
 from adapters.store import open_store
+from bot.runs.evaluation import LiveEvaluation
 from schemas.errors import StoreError
 from tests.store.test_store import row
 
@@ -98,3 +100,12 @@ async def test_a_store_that_another_process_uses_is_not_replaced_beneath_it(path
         open_store(str(path), repairs=True)
     assert path.read_bytes() == before
     await other.aclose()
+
+
+async def test_the_bot_opens_its_store_so(path, caplog):
+    path.write_bytes(DAMAGES["half"](path.read_bytes()))
+    settings = SimpleNamespace(outcomes_url=str(path), caps=None)
+    evaluation = LiveEvaluation(settings, records=None, sources=None, clock=None)
+    evaluation.store.check()
+    await evaluation.aclose()
+    assert "was damaged" in caplog.text

@@ -1,10 +1,12 @@
 """What the bot keeps, in both databases."""
 
+import sqlite3
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from bot.store.values import APPROVE, APPROVE_RUN, AuditEntry, CommandSeen, RepositoryRef, RunKind, RunState
 from schemas.errors import StoreError
@@ -317,3 +319,20 @@ def test_a_record_that_cant_be_read_says_what_an_operator_must_do(records, damag
         session.connection().execute(text(damage))
     with pytest.raises(StoreError, match=r"holds a record that can't be read.*restore the backup"):
         read(records, run)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (sqlite3.SQLITE_FULL, "free the disk"),
+        (sqlite3.SQLITE_IOERR_WRITE, "free or fix the disk"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "writable"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, "restore the backup"),
+        (sqlite3.SQLITE_ERROR, "repair the database"),
+    ],
+)
+def test_a_database_that_fails_says_what_an_operator_must_do(records, code, says):
+    cause = sqlite3.OperationalError("it failed")
+    cause.sqlite_errorcode = code
+    with pytest.raises(StoreError, match=rf"database failed: it failed .*{says}"), records._database.reading():
+        raise OperationalError("SELECT 1", {}, cause)
