@@ -22,7 +22,7 @@ from pathlib import Path
 import openai  # noqa: F401 - its import is not what is measured
 
 from adapters.clock import SystemClock
-from adapters.providers.registry import provider_for
+from adapters.providers.open_provider import provider_for
 from adapters.store import open_store
 from benchmarks.soak_kill import experiment
 from engine.runner.access import Access

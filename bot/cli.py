@@ -78,7 +78,7 @@ def setup(
 
     The key and the webhook secret are written to files for this user only, and never over an existing file.
     """
-    from adapters.providers.registry import CA_BUNDLE, PROXY
+    from adapters.providers.open_provider import CA_BUNDLE, PROXY
     from bot.operations.setup import AppSetup
     from bot.operations.setup import setup as run
 

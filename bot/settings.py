@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr
 
-from adapters.providers.registry import CA_BUNDLE, PROXY, RECORDINGS
+from adapters.providers.open_provider import CA_BUNDLE, PROXY, RECORDINGS
 from bot import setting_readers as read
 from bot import variables as names
 from bot.setting_readers import POSTGRES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from adapters.providers.registry import CA_BUNDLE, PROXY, RECORDINGS
+from adapters.providers.open_provider import CA_BUNDLE, PROXY, RECORDINGS
 from schemas.providers import PROVIDERS
 
 PREFIX = "PROMPTVERDICT_"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from adapters.providers.registry import CA_BUNDLE, PROXY
+from adapters.providers.open_provider import CA_BUNDLE, PROXY
 from adapters.releases import newest_release
 from engine.commands.init_config import ProposedLineage, configuration_text, propose
 from engine.commands.init_workflow import action_name, workflow_text

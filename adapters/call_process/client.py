@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from adapters.call_process.process import CallingProcess
 from adapters.call_process.protocol import Lines, Opening, Order, Question, Reply, line
 from adapters.providers.installed import check_sdk
-from adapters.providers.registry import CA_BUNDLE, PROXY, key_for, key_name, provider_for
+from adapters.providers.open_provider import CA_BUNDLE, PROXY, key_for, key_name, provider_for
 from schemas.config import ModelConfig
 from schemas.outcomes import Completion, CompletionError, ErrorKind
 from schemas.ports import ModelProvider

@@ -18,7 +18,7 @@ from typing import cast
 from adapters.call_process.protocol import Lines, Opening, Order, Question, Reply, line
 from adapters.loop import run_async
 from adapters.masking import masked
-from adapters.providers.registry import provider_for
+from adapters.providers.open_provider import provider_for
 from schemas.outcomes import Completion
 from schemas.ports import ModelProvider
 

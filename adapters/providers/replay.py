@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from adapters.providers.connection import Connection
-from adapters.providers.registry import RECORDINGS
+from adapters.providers.open_provider import RECORDINGS
 from schemas.config import ModelConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, StoredCompletion

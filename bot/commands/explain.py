@@ -14,8 +14,9 @@ from bot.store.values import KeptVerdict
 from engine.readers.bounded import did_you_mean
 from engine.render import figures
 from engine.render.encode import code, prose
+from engine.render.limits import Detail
 from engine.render.result_text import expected_text
-from engine.render.sections import Detail, answers_cell, table
+from engine.render.sections import answers_cell, table
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
 from schemas.effects import CaseEffect, CaseOutcome
 from schemas.experiments import ExperimentRecord

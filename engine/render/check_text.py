@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.render.encode import excerpt, visible
-from engine.render.limits import CHECK_FIELD
+from engine.render.limits import CHECK_FIELD, Detail
 from engine.render.markdown import NO_LINKS, Links, detail_parts, fitted, footer, summary_parts
-from engine.render.sections import Detail
 from schemas.host import TITLE_LIMIT
 from schemas.scorecard import Scorecard
 from schemas.values import Value

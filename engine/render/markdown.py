@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from engine.render import figures
 from engine.render.encode import entities, prose
-from engine.render.limits import COMMENT, Limits
+from engine.render.limits import COMMENT, LADDER, Detail, Limits
 from engine.render.sections import (
     OVERVIEW_HEAD,
-    Detail,
     fold,
     lineage_parts,
     model_name,
@@ -32,23 +31,6 @@ NAME = "Prompt Verdict"
 HEADING_CHARACTERS = 90
 """Longest title as a heading. A longer one is for lists of checks; the sentence below the heading says the same."""
 
-LADDER = (
-    Detail(
-        500, 500, 500, worse=500, better=200, text=600, effects=100, labels=20, diff_lines=600, reasons=50, notes=50
-    ),
-    Detail(500, 500, 500, worse=50, better=30, text=240, effects=50, labels=12, diff_lines=160, reasons=20, notes=20),
-    Detail(500, 500, 500, worse=30, better=10, text=120, effects=30, labels=12, diff_lines=80, reasons=15, notes=10),
-    Detail(500, 500, 50, worse=20, better=0, text=80, effects=20, labels=8, diff_lines=40, reasons=10, notes=6),
-    Detail(500, 500, 0, worse=10, better=0, text=60, effects=12, labels=0, diff_lines=12, reasons=8, notes=4),
-    Detail(200, 60, 0, worse=5, better=0, text=40, effects=8, labels=0, diff_lines=0, reasons=5, notes=0),
-    Detail(100, 20, 0, worse=2, better=0, text=30, effects=5, labels=0, diff_lines=0, reasons=3, notes=0),
-    Detail(100, 8, 0, worse=0, better=0, text=30, effects=3, labels=0, diff_lines=0, reasons=2, notes=0),
-    Detail(40, 0, 0, worse=0, better=0, text=0, effects=0, labels=0, diff_lines=0, reasons=2, notes=0),
-    Detail(0, 0, 0, worse=0, better=0, text=0, effects=0, labels=0, diff_lines=0, reasons=1, notes=0),
-)
-"""Levels of detail, from everything to the verdict alone. Each leaves out what is needed least: long answers, then
-better cases, class changes and diffs, then approved lineages, then rows of failures. Counts are exact on every
-level."""
 
 _TELLING = (VerdictStatus.APPROVED, VerdictStatus.INCONCLUSIVE)
 """Verdicts whose title says more than the sentence below it."""

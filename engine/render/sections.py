@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from engine.render import figures
 from engine.render.encode import code, entities, excerpt, prose
+from engine.render.limits import Detail
 from engine.render.result_text import (
     CaseGroups,
     case_groups,
@@ -31,29 +31,6 @@ from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 READING_CHARACTERS = 24
 """Characters from which a result takes several lines."""
-
-
-@dataclass(frozen=True)
-class Detail:
-    """How much to show: one of the steps by which a long comment is shortened. Numbers are upper limits."""
-
-    rows: int
-    """Most lineages in the overview."""
-    sections: int
-    """Lineages without approval that get their own section."""
-    folded: int
-    """Approved lineages with a folded section."""
-    worse: int
-    better: int
-    text: int
-    """Characters of one answer."""
-    effects: int
-    """Rows of slices and of metrics."""
-    labels: int
-    diff_lines: int
-    reasons: int
-    notes: int
-    """Warnings and notes."""
 
 
 def table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:

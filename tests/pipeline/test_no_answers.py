@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from adapters.clock import SystemClock
-from adapters.providers.registry import provider_for
+from adapters.providers.open_provider import provider_for
 from engine.pipeline import measure
 from engine.render.check_text import check_text
 from engine.render.html import html_report

@@ -1,6 +1,6 @@
 import pytest
 
-from adapters.providers.registry import provider_for
+from adapters.providers.open_provider import provider_for
 from schemas.config import ModelConfig
 from schemas.prompts import Message, Parameters, Request
 from tests.fakes.llm import FakeLlm

@@ -21,7 +21,7 @@ from adapters.call_process.client import MOST_DEATHS, Caller
 from adapters.call_process.process import CallingProcess, started_for
 from adapters.call_process.protocol import Lines, Opening
 from adapters.clock import SystemClock
-from adapters.providers.registry import provider_for
+from adapters.providers.open_provider import provider_for
 from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan, Endpoint, Experiment
 from engine.runner.run import run

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.prices import GenaiPrices
-from adapters.providers.registry import provider_for
+from adapters.providers.open_provider import provider_for
 from schemas.config import ModelConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, ErrorKind, Finish, StoredCompletion, Usage

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from adapters.providers.registry import key_for, provider_for
+from adapters.providers.open_provider import key_for, provider_for
 from adapters.providers.transport import BoundTransport
 from adapters.providers.wire import safe_message
 from schemas.config import ModelConfig

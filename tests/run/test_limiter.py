@@ -6,7 +6,7 @@ import random
 import pytest
 
 from adapters.clock import SystemClock
-from adapters.providers.registry import provider_for
+from adapters.providers.open_provider import provider_for
 from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan, Endpoint
 from engine.runner.limiter import START, Limiter

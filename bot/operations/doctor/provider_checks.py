@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from urllib.parse import urlsplit
 
-from adapters.providers.registry import provider_for
+from adapters.providers.open_provider import provider_for
 from bot.operations.doctor.report import Area, DoctorFinding, Level, Spot
 from bot.settings import Settings
 from bot.variables import KEY_ORIGINS
