@@ -8,6 +8,10 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")  # a busy machine makes no test fail
 
 MEMORY = Path("/dev/shm")
 ROOM = 2 << 30

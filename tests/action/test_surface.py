@@ -82,7 +82,7 @@ def test_defaults_are_those_of_the_code():
 
 
 def test_a_switch_that_is_neither_on_nor_off_is_an_error():
-    with pytest.raises(UsageError, match="neither true nor false"):
+    with pytest.raises(UsageError, match="must be true or false"):
         read_environment({"INPUT_GITHUB-TOKEN": "t", "INPUT_STATUS": "maybe", "GITHUB_REPOSITORY": "a/b", "GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": "e"})  # fmt: skip
 
 

@@ -18,7 +18,7 @@ def test_a_pull_request_gets_its_check_its_comment_and_its_commands_answered():
     for line in (
         "✘ prompt-verdict: failure",
         "[bot] comments",
-        "👀 on it and answers",
+        "reacts with 👀 and answers",
         "✔ prompt-verdict: success",
         "All of it",
     ):

@@ -141,7 +141,7 @@ def test_a_configuration_that_both_sides_have_removed_is_gone(repository):
 def test_settings_that_only_tighten_the_gate_evaluate_nothing_and_say_so(repository):
     found = detected(repository, {"promptverdict.yaml": "gate: {inconclusive: block}\n" + CONFIG})
     assert codes(found) == ["nothing_changed: not_applicable"]
-    assert found.reasons[0].sentence == "Settings change, and none of them loosens the gate; 1 lineage is as it was."
+    assert found.reasons[0].sentence == "Settings change, but none of them loosens the gate; 1 lineage is unchanged."
     assert [change.sentence for change in found.policy] == ["gate.inconclusive: pass → block (tighter)"]
 
 

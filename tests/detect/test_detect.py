@@ -44,7 +44,7 @@ def test_an_unrelated_change_affects_nothing_and_says_so(repository):
     found = detected(repository, {"src/main.py": "print(1)\n", "docs/readme.md": "# Hello\n"})
     assert (found.lineages, found.unaffected) == ((), 1)
     assert codes(found) == ["nothing_changed: not_applicable"]
-    assert found.reasons[0].sentence == "No prompt, model, test set or gate changes; 1 lineage is as it was."
+    assert found.reasons[0].sentence == "No prompt, model, test set or gate changes; 1 lineage is unchanged."
 
 
 def test_no_change_at_all_affects_nothing(repository):
@@ -221,7 +221,7 @@ def test_a_new_lineage_without_a_prompt_or_tests_can_not_be_measured(repository)
     lineage = "  mail: {use_case: generation, prompt: prompts/mail.md}\n"
     change = only(detected(repository, {"promptverdict.yaml": CONFIG + lineage}))
     assert codes(change) == ["new_lineage: needs_review", "unreadable: error", "no_cases: error"]
-    assert "the prompt prompts/mail.md doesn't exist" in change.reasons[1].sentence
+    assert "there is no prompt prompts/mail.md" in change.reasons[1].sentence
 
 
 def test_the_prompt_of_a_configured_lineage_may_be_new(repository):
@@ -245,7 +245,7 @@ def test_removed_and_edited_cases_run_as_base_has_them_and_need_approval(reposit
     assert (change.removed_cases, change.edited_cases) == (("one",), ("two",))
     assert codes(change) == ["tests_changed: needs_review"]
     assert change.reasons[0].sentence == (
-        "triage: this pull request changes its test set (cases: 1 removed, 1 edited); the the base's cases were run."
+        "triage: this pull request changes its test set (cases: 1 removed, 1 edited); base's cases were run."
     )
 
 

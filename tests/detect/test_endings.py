@@ -194,7 +194,11 @@ def test_several_differences_of_one_prompt_end_each_in_its_own_way(repository):
 
 def test_a_key_of_a_case_that_is_not_read_needs_review(repository):
     rows = [json.loads(line) for line in FILES["tests/triage.jsonl"].splitlines()]
-    base = "".join(json.dumps({**row, "weight": 1}) + "\n" for row in rows)
+    base = "".join(
+        json.dumps({"id": row["id"], "inputs": {"input": row["input"]}, "expected": row["expected"], "weight": 1})
+        + "\n"
+        for row in rows
+    )
     change = only(detected(repository, {"tests/triage.jsonl": base.replace('"weight": 1', '"weight": 9', 1)}, base={"tests/triage.jsonl": base}))  # fmt: skip
     assert codes(change) == ["tests_changed: needs_review"]
     assert "keys that are not read: weight" in change.reasons[0].sentence

@@ -247,7 +247,7 @@ async def test_a_provider_that_gives_nothing_is_an_error_that_names_the_case(hou
     ("rubric", "code", "says"),
     [
         ("[[hang]]", 3, "no answer within 1 s"),
-        ("[[close]]", 3, "the judge could not be held against"),
+        ("[[close]]", 3, "the judge could not be compared with"),
         ('[[say {\\"brevity\\": {\\"reason\\": \\"x\\", \\"grade\\": NaN}}]]', 5, "NaN is not JSON"),
     ],
     ids=["silent", "hangs up", "NaN"],

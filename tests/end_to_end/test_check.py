@@ -188,5 +188,5 @@ def test_a_lineage_is_named_as_the_monorepo_knows_it_affected_or_not(project):
     ran = project.check("mail", "--lineage", "male")
     assert (ran.code, ran.err.splitlines()[1]) == (
         2,
-        "promptverdict: that commit has no lineage 'male' (there are: chat, mail)",
+        "promptverdict: unknown lineage 'male' (there are: chat, mail)",
     )

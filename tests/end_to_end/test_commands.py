@@ -338,7 +338,7 @@ def test_schemas_are_json_schemas(project, name):
 def test_decide_refuses_what_is_no_record(project, tmp_path):
     (tmp_path / "x.json").write_text("{}")
     ran = project.run("decide", tmp_path / "x.json")
-    assert (ran.code, "is no recorded experiment" in ran.err) == (2, True)
+    assert (ran.code, "is not a recorded experiment" in ran.err) == (2, True)
     assert project.run("decide", tmp_path / "nowhere.json").code == 2
     (tmp_path / "x.json").write_text("version: 1")
     assert "is not a recorded experiment: Invalid JSON" in project.run("decide", tmp_path / "x.json").err

@@ -74,8 +74,8 @@ def test_its_grades_are_paid_once(project):
         (labels(unlike_the_judge), "doesn't agree with people well enough on brevity"),
         (labels(like_the_judge, number=12), "brevity (κ 1.00 over 12 answers)"),
         (labels(lambda words: 5, number=9), "over 9 answers"),
-        (None, "no sample answers have been graded by people yet"),
-        ('{"id": "x"}\n', "could not be held against people's grades"),
+        (None, "people have not graded any sample answers yet"),
+        ('{"id": "x"}\n', "could not be compared with people's grades"),
     ],
     ids=["disagrees", "too few", "one grade", "no labels", "unreadable"],
 )
@@ -90,7 +90,7 @@ def test_a_judge_that_can_not_be_asked_stops_its_lineage_before_anything_is_paid
     config = CONFIG.replace("defaults:", other).replace("model: toy, labels", "model: other, labels")
     card = checked(project, labels(like_the_judge), config=config)
     assert (card["status"], card["spending"]["made"]) == ("error", 0)
-    assert "the judge could not be held against people's grades" in card["lineages"][0]["headline"]
+    assert "the judge could not be compared with people's grades" in card["lineages"][0]["headline"]
     assert "OPENAI_API_KEY" in card["lineages"][0]["headline"]
 
 

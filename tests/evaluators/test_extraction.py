@@ -100,7 +100,7 @@ def test_an_extraction_without_any_field_is_refused(case):
         (None, "expects nothing"),
         ("text", "not a map of fields"),
         ({"nam": "Ann"}, "none of the lineage's fields"),
-        ({"name": "Ann", "score": "high"}, "“high” is none"),
+        ({"name": "Ann", "score": "high"}, "“high” is not"),
     ],
 )
 def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):

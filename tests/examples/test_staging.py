@@ -62,6 +62,6 @@ def test_the_users_git_configuration_has_no_say(staged, tmp_path, monkeypatch):
 
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "mine").write_text("precious")
-    with pytest.raises(UsageError, match="something in it already"):
+    with pytest.raises(UsageError, match="the folder is not empty"):
         stage(tmp_path)
     assert (tmp_path / "mine").read_text() == "precious"

@@ -456,7 +456,7 @@ def test_a_code_of_the_manifest_flow_makes_an_app_once(github):
     assert GitHubApp(made["id"], made["pem"], api_url=github.api_url).itself().events == ("push",)
     with pytest.raises(NotFound):
         convert_manifest("c0de", api_url=github.api_url)
-    with pytest.raises(HostError, match="isn't a code"):
+    with pytest.raises(HostError, match="not a code from GitHub"):
         convert_manifest("../../app", api_url=github.api_url)
 
 

@@ -75,7 +75,7 @@ def test_a_private_repository_needs_the_token(github, scene, tmp_path, url, remo
 
 
 def test_a_commit_that_is_gone_is_said_so(remote):
-    with pytest.raises(SourceError, match="no more"):
+    with pytest.raises(SourceError, match="no longer has this commit"):
         remote.fetch(["0123456789abcdef0123456789abcdef01234567"])
 
 
@@ -98,7 +98,7 @@ def test_digits_in_an_address_are_no_refusal(github, tmp_path, naps):
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_refusal_is_not_repeated(github, remote, pull, naps, status):
     github.fail("GIT", "info/refs", status=status)
-    with pytest.raises(SourceError, match="doesn't let this token read"):
+    with pytest.raises(SourceError, match="this token can't read"):
         remote.fetch([pull.head_sha])
     assert naps == []
 

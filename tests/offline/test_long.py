@@ -5,7 +5,7 @@ import time
 import pytest
 
 from demo.toy_model import WINDOW, answer
-from demo.toy_model.result import read
+from demo.toy_model.reading import read
 from schemas.outcomes import CompletionError, ErrorKind
 from schemas.prompts import Message, Parameters, Request
 

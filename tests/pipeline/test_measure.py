@@ -250,7 +250,7 @@ def test_what_waits_for_a_person_is_shown_without_a_call(tmp_path):
 
 
 def test_a_lineage_that_is_not_there_is_a_mistake(tmp_path):
-    with pytest.raises(UsageError, match="that commit has no lineage 'x'"):
+    with pytest.raises(UsageError, match="unknown lineage 'x'"):
         prepared(tmp_path, FILES, {PATH: EDITED}, only=["x"])
 
 

@@ -109,15 +109,15 @@ def says(card, *told, decided=False):
 WAYS = {
     # fault: cause, count, fix
     "500": ("server.: 500 scripted", r"\d calls? to HOST failed", "the server's log"),
-    "html": ("text/html, not JSON", r"\d calls? to HOST failed", "base_url is the API's own address"),
-    "truncated": ("not strict JSON", r"\d calls? to HOST failed", "base_url is the API's own address"),
-    "empty-choices": ("choices", r"\d calls? to HOST failed", "base_url is the API's own address"),
+    "html": ("text/html, not JSON", r"\d calls? to HOST failed", "base_url is the API's address"),
+    "truncated": ("not strict JSON", r"\d calls? to HOST failed", "base_url is the API's address"),
+    "empty-choices": ("choices", r"\d calls? to HOST failed", "base_url is the API's address"),
     "reset": ("the connection broke", r"\d calls? to HOST failed", "PROMPTVERDICT_PROXY"),
-    "401": ("HOST, asked for case .* authentication: 401", r"\d calls? ended so", "api_key_env names"),
-    "403": ("HOST, asked for case .* authentication: 403", r"\d calls? ended so", "it may use this model"),
-    "404": ("HOST, asked for case .* bad_request: 404", r"\d calls? ended so", "check base_url .* the model's name"),
-    "quota": ("HOST, asked for case .* quota: 429", r"\d calls? ended so", "credit or quota is used up"),
-    "redirect http://127.0.0.1:9/": ("HOST, asked for case .* redirect", r"\d calls? ended so", "write the final address"),
+    "401": ("HOST, asked for case .* authentication: 401", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "api_key_env names"),
+    "403": ("HOST, asked for case .* authentication: 403", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "it may use this model"),
+    "404": ("HOST, asked for case .* bad_request: 404", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "check base_url .* the model's name"),
+    "quota": ("HOST, asked for case .* quota: 429", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "credit or quota is used up"),
+    "redirect http://127.0.0.1:9/": ("HOST, asked for case .* redirect", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "set base_url to the final address"),
 }  # fmt: skip
 
 
@@ -135,7 +135,7 @@ async def test_a_provider_that_gives_no_answers(tmp_path, store, fault):
         ("https://nobody.invalid/v1", {}, (r"\d calls? to nobody.invalid failed", "can't be resolved", "check base_url")),
         (
             "https://llm.example.com/v1", {"PROMPTVERDICT_PROXY": "http://127.0.0.1:9"},
-            (r"\d calls? to llm.example.com failed", "the proxy didn't let us through", "check PROMPTVERDICT_PROXY"),
+            (r"\d calls? to llm.example.com failed", "the proxy refused", "check PROMPTVERDICT_PROXY"),
         ),
     ],
     ids=["refused", "name", "proxy"],
@@ -216,7 +216,7 @@ async def test_a_judge_that_gives_no_answers(tmp_path, store):
     [
         ("reset", "transport.: .*the connection broke", "PROMPTVERDICT_PROXY"),
         ("500", "server.: .*500 scripted", "the server's log"),
-        ("truncated", "malformed.: .*not strict JSON", "base_url is the API's own address"),
+        ("truncated", "malformed.: .*not strict JSON", "base_url is the API's address"),
     ],
 )
 @pytest.mark.parametrize(
@@ -237,8 +237,10 @@ async def test_a_judge_that_uses_up_the_budget_without_an_answer(tmp_path, store
 async def test_a_judge_whose_replies_have_no_form(tmp_path, store):
     async with FakeLlm() as fake:
         card = await card_of(tmp_path, store, f"{fake.url}/v1", "say hm", judged=LETTERS)
-    host = rf"\d+ calls? to the judge at 127.0.0.1:{fake.port} failed .malformed.: the judge's reply is no JSON object"
-    says(card, host, "keeps to the form of the reply", decided=card.status is not VerdictStatus.ERROR)
+    host = (
+        rf"\d+ calls? to the judge at 127.0.0.1:{fake.port} failed .malformed.: the judge's reply is not a JSON object"
+    )
+    says(card, host, "follows the reply format", decided=card.status is not VerdictStatus.ERROR)
 
 
 async def test_a_judge_without_json_schemas_is_asked_without(tmp_path, store, monkeypatch):

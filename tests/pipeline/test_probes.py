@@ -104,7 +104,7 @@ async def test_a_judge_that_cant_be_reached_when_it_is_probed_is_an_error(tmp_pa
 
     card, _ = await measured(prepared(tmp_path, LETTERS, LONGER), reply, store)
     assert card.status == "error"
-    assert re.search(rf"probes could not be graded: 1 call to the judge at .* failed \({kind}\): it broke", card.title)
+    assert re.search(rf"probes failed: 1 call to the judge at .* failed \({kind}\): it broke", card.title)
 
 
 async def test_a_provider_that_refuses_an_attack_has_not_followed_it(tmp_path, store):

@@ -149,7 +149,7 @@ def test_an_error_that_comes_of_a_damaged_copy_is_not_believed(github, shop, fol
 def test_a_commit_that_is_gone_is_no_damage(github, shop, folder):
     made, seen = local(github, folder), []
     made.read(FIRST, reader(shop, []))
-    with pytest.raises(SourceError, match="no more"):
+    with pytest.raises(SourceError, match="no longer has this commit"):
         made.read(FIRST, reader(["0123456789abcdef0123456789abcdef01234567"] * 2, seen))
     assert len(seen) == 1
     assert copies(folder) == ["11.git"]

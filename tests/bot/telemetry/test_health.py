@@ -95,7 +95,7 @@ def test_the_readiness_page_names_what_the_worker_cant_use(tmp_path):
         said = (
             "the copies of repositories (free the disk, or make the folder writable for this user), the outcome store"
         )
-        assert answer.text.startswith(f"not ready: {said} (it is no store: move the file away")
+        assert answer.text.startswith(f"not ready: {said} (it is not a store; move the file away")
         unusable = {line["what"] for line in bot.lines if line["event"] == "part not usable"}
         assert unusable == {"the copies of repositories", "the outcome store"}
         bot.stop()
