@@ -68,6 +68,7 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	WATCHED=10000 $(BIN)/python -m pytest -q tests/pipeline/test_nothing_unmeasured.py
 	GATE_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto tests/gate/test_properties.py tests/render/test_figures.py
 	FAULTS=all $(BIN)/python -m pytest -q -n auto tests/pipeline/test_faults.py tests/action/test_faults.py tests/end_to_end/test_attacks.py
+	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz.py
 	$(BIN)/python -m benchmarks.signatures
 	SCHEDULES=10000 SCHEDULE_WALKS=20 $(BIN)/python -m pytest -q -rP -n auto tests/bot/runs/test_schedules.py
 
@@ -76,6 +77,9 @@ bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 
 	$(BIN)/python -m benchmarks.throttled
 	$(BIN)/python -m benchmarks.scale
 	$(BIN)/python -m benchmarks.ack
+
+bench-formats: $(READY) ## Whether prompts in other libraries' formats are read as those libraries read them (installs them into .bench/)
+	$(BIN)/python -m benchmarks.formats_reference
 
 bench-gate: $(READY) ## How often the gate blocks, approves and can't tell: simulated pull requests (up to an hour)
 	$(BIN)/python -m benchmarks.gate

@@ -1,4 +1,4 @@
-"""Renders templates safely: Jinja runs in a child process that is killed if it takes too long.
+"""Renders templates safely: those with logic run in a child process that is killed if it takes too long.
 
 The child (adapters/sandbox_worker.py) has a sandboxed environment, none of our variables, no files, and limits on
 memory and CPU. It must be a process, because a template can hang Jinja's compiler. It starts with the first job.
@@ -26,7 +26,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 from schemas.errors import SourceError
 from schemas.ports import RenderFailure, RenderJob
-from schemas.prompts import Dialect, Message
+from schemas.prompts import LOGICAL, Dialect, Message, RoleSyntax
 
 Result = tuple[Message, ...] | RenderFailure
 FillIn = Callable[[RenderJob], Result]
@@ -44,8 +44,8 @@ CHUNK_JOBS = 256
 CHUNK_BYTES = 8 * 1024 * 1024
 START_S = 60.0
 """Seconds until a child must be ready. A busy machine may take long to start one of low priority."""
-Key = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]
-"""The key of a template: the texts of its messages, and its partials by path."""
+Key = tuple[Dialect, RoleSyntax | None, tuple[str, ...], tuple[tuple[str, str], ...]]
+"""The key of a template: its language and roles, the texts of its messages, and its partials by path."""
 
 
 class Bounds(NamedTuple):
@@ -105,13 +105,13 @@ class SandboxedRenderer:
         waiting: list[tuple[int, RenderJob]] = []
         with self._lock:
             self._jobs += len(jobs)
-            # Only Jinja runs code of the template; the other dialects are filled in without a child.
+            # Only logic runs code of the template; the other dialects are filled in without a child.
             for index, job in enumerate(jobs):
-                if job.dialect is Dialect.JINJA:
+                if job.dialect in LOGICAL:
                     waiting.append((index, job))
                 else:
                     results[index] = self._timed(lambda job=job: self._fill_in(job))  # type: ignore[misc]
-            for index, result in self._render_jinja(waiting):
+            for index, result in self._render_logic(waiting):
                 results[index] = result
         return [result for result in results if result is not None]
 
@@ -147,7 +147,7 @@ class SandboxedRenderer:
             self._characters += sum(len(message.content) for message in result)
         return result if self._characters <= self._bounds.characters else self._over() or result
 
-    def _render_jinja(self, waiting: list[tuple[int, RenderJob]]) -> Iterator[tuple[int, Result]]:
+    def _render_logic(self, waiting: list[tuple[int, RenderJob]]) -> Iterator[tuple[int, Result]]:
         kills: Counter[Key] = Counter()
         while waiting:
             over = self._over()
@@ -247,7 +247,7 @@ class _Child:
         except _Gone:
             self.kill()
             raise SourceError(
-                "the process that renders Jinja templates doesn't start", hint="run promptverdict doctor"
+                "the process that renders templates doesn't start", hint="run promptverdict doctor"
             ) from None
 
     def send(self, frame: bytes) -> None:
@@ -301,7 +301,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _template_key(job: RenderJob) -> Key:
-    return tuple(message.content for message in job.messages), tuple(sorted(job.partials.items()))
+    texts = tuple(message.content for message in job.messages)
+    return job.dialect, job.roles, texts, tuple(sorted(job.partials.items()))
 
 
 def _chunk(waiting: list[tuple[int, RenderJob]]) -> tuple[list[tuple[int, RenderJob]], list[Key]]:
@@ -313,7 +314,7 @@ def _chunk(waiting: list[tuple[int, RenderJob]]) -> tuple[list[tuple[int, Render
         size += sum(len(str(value)) for value in job.variables.values())
         # Templates are sent once per frame and shared by their jobs.
         if key not in keys:
-            size += sum(map(len, key[0])) + sum(len(path) + len(text) for path, text in key[1])
+            size += sum(map(len, key[2])) + sum(len(path) + len(text) for path, text in key[3])
         if keys and size > CHUNK_BYTES:
             break
         keys.append(key)
@@ -322,7 +323,10 @@ def _chunk(waiting: list[tuple[int, RenderJob]]) -> tuple[list[tuple[int, Render
 
 def _frame(chunk: list[tuple[int, RenderJob]], keys: list[Key]) -> bytes:
     places = {key: place for place, key in enumerate(dict.fromkeys(keys))}
-    templates: list[JsonValue] = [{"messages": list(texts), "partials": dict(partials)} for texts, partials in places]
+    templates: list[JsonValue] = [
+        {"language": language, "roles": roles, "messages": list(texts), "partials": dict(partials)}
+        for language, roles, texts, partials in places
+    ]
     jobs = [[places[key], job.variables] for (_, job), key in zip(chunk, keys, strict=True)]
     return json.dumps({"templates": templates, "jobs": jobs}).encode()
 

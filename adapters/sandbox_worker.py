@@ -1,4 +1,4 @@
-"""Runs inside the sandbox: a separate process that renders Jinja templates. adapters/sandbox.py starts it.
+"""Runs inside the sandbox: a separate process that renders Jinja and Handlebars. adapters/sandbox.py starts it.
 
 It imports nothing of ours. Once the limits are set, it can open no file and no socket. It has no environment. A frame
 on stdin or stdout is a length (4 bytes, big endian) and JSON. It sends ``{}`` when it is ready. A frame with templates
@@ -16,15 +16,15 @@ import os
 import re
 import struct
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 NEEDED = (
-    "encodings.ascii", "encodings.latin_1", "encodings.utf_8", "html", "jinja2.debug", "jinja2.loaders",
-    "jinja2.sandbox", "pprint", "textwrap", "unicodedata", "urllib.parse",
+    "dotpromptz_handlebars", "encodings.ascii", "encodings.latin_1", "encodings.utf_8", "html", "jinja2.debug",
+    "jinja2.loaders", "jinja2.sandbox", "pprint", "textwrap", "unicodedata", "urllib.parse",
 )  # fmt: skip
 """Modules that Jinja and Python would import later, when no file can be opened any more."""
 WARM_UP = (
@@ -62,7 +62,9 @@ def main(site: str, memory: int, seconds: float, max_output: int, nice: int) -> 
         sys.stdout.buffer.flush()
 
     for text in WARM_UP:
-        _Templates({"messages": [text], "partials": {"partial": "{{ 1 }}"}}, max_output).render({})
+        for language in ("jinja", "handlebars"):
+            template = {"language": language, "roles": None, "messages": [text], "partials": {"partial": "{{ 1 }}"}}
+            _Templates(template, max_output).render({})
 
     # macOS refuses some of these; the parent's time limit still applies
     for limit, value in (
@@ -100,9 +102,13 @@ class _Templates:
 
     def __init__(self, template: Mapping[str, Any], max_output: int) -> None:
         self.messages: list[str] = template["messages"]
-        self.environment = _environment(template["partials"])
+        roles = template["roles"]
+        if template["language"] == "jinja":
+            self.compile = _jinja(template["partials"], trim_blocks=roles == "promptflow")
+        else:
+            self.compile = _handlebars(template["partials"], roles=roles)
         self.max_output = max_output
-        self.compiled: list[Any] = []
+        self.compiled: list[Callable[[Mapping[str, Any]], Iterable[str]]] = []
 
     def render(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the reply to one job."""
@@ -110,7 +116,7 @@ class _Templates:
             if not self.compiled:
                 # Compiled on first use and inside the try: compiling a hostile template can fail or hang like rendering
                 # it.
-                self.compiled = [self.environment.from_string(text) for text in self.messages]
+                self.compiled = [self.compile(text) for text in self.messages]
             return self._texts(variables)
         except MemoryError:
             return {"failure": "it needs too much memory", "fatal": True}
@@ -123,7 +129,7 @@ class _Templates:
         for template in self.compiled:
             pieces = []
             # In pieces, so that an endless loop of output is stopped before memory runs out.
-            for piece in template.generate(variables):
+            for piece in template(variables):
                 room -= len(piece)
                 if room < 0:
                     return {
@@ -136,28 +142,87 @@ class _Templates:
 
 
 def _failure(error: Exception) -> dict[str, Any]:
+    from dotpromptz_handlebars import StrictModeError
     from jinja2 import TemplateNotFound, TemplateSyntaxError, UndefinedError
 
+    message = f"{type(error).__name__}: {error}"
     match error:
         case UndefinedError():
-            name = re.fullmatch(r"'(\w+)' is undefined", str(error.message))
-            return {"variable": name[1]} if name else {"failure": str(error.message)}
+            message = str(error.message)
+            if name := re.fullmatch(r"'(\w+)' is undefined", message):
+                return {"variable": name[1]}
+        case StrictModeError():
+            message = str(error)
+            if error.path.isidentifier():
+                return {"variable": error.path}
         case TemplateNotFound():
-            return {"failure": f"the partial {error.name} is not among the prompt's partials"}
+            message = f"the partial {error.name} is not among the prompt's partials"
         case TemplateSyntaxError():
-            return {"failure": f"line {error.lineno}: {error.message}"}
+            message = f"line {error.lineno}: {error.message}"
         case RecursionError():
-            return {"failure": "it is nested too deeply"}
-        case TypeError():
-            return {"failure": str(error)}
-        case _:
-            return {"failure": f"{type(error).__name__}: {error}"}
+            message = "it is nested too deeply"
+        case TypeError() | ValueError():
+            message = str(error)
+    return {"failure": message}
 
 
-def _environment(partials: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
+Compile = Callable[[str], Callable[[Mapping[str, Any]], "Iterable[str]"]]
+"""From a template to a function that renders it in pieces."""
+
+
+def _handlebars(partials: Mapping[str, str], *, roles: str | None) -> Compile:
+    from dotpromptz_handlebars import Handlebars
+
+    engine = Handlebars(escape_html=False, strict=True)
+    for name, text in partials.items():
+        engine.register_partial(name, text)
+    engine.unregister_helper("log")  # it prints, and our answers go that way
+    for name, helper in _HELPERS.items() if roles == "dotprompt" else ():
+        engine.register_helper(name, helper)
+
+    def compiled(text: str) -> Callable[[Mapping[str, Any]], Iterable[str]]:
+        render = engine.compile(text)
+        return lambda variables: [render(dict(variables))]
+
+    return compiled
+
+
+def _json(arguments: list[Any], options: Any) -> str:
+    indent = options.hash.get("indent")
+    separators = None if indent else (",", ":")
+    return json.dumps(arguments[0] if arguments else None, indent=indent and int(indent), separators=separators)
+
+
+def _media(_: list[Any], options: Any) -> str:
+    return f"<<<dotprompt:media:url {options.hash.get('url')}>>>" if options.hash.get("url") else ""
+
+
+_HELPERS: Mapping[str, Callable[[list[Any], Any], Any]] = {
+    "role": lambda arguments, _: f"<<<dotprompt:role:{arguments[0]}>>>" if arguments else "",
+    "history": lambda _, __: "<<<dotprompt:history>>>",
+    "section": lambda arguments, _: f"<<<dotprompt:section {arguments[0]}>>>" if arguments else "",
+    "media": _media,
+    "json": _json,
+    "ifEquals": lambda arguments, options: options.fn() if _equal(arguments) else options.inverse(),
+    "unlessEquals": lambda arguments, options: options.inverse() if _equal(arguments) else options.fn(),
+}
+"""Dotprompt's own. The marks are those that engine/readers/prompts/role_marks.py splits at."""
+
+
+def _equal(arguments: list[Any]) -> bool:
+    return len(arguments) == 2 and type(arguments[0]) is type(arguments[1]) and arguments[0] == arguments[1]
+
+
+def _jinja(partials: Mapping[str, str], *, trim_blocks: bool) -> Compile:
+    environment = _environment(partials, trim_blocks=trim_blocks)
+    return lambda text: environment.from_string(text).generate
+
+
+def _environment(partials: Mapping[str, str], *, trim_blocks: bool = False) -> ImmutableSandboxedEnvironment:
     from jinja2 import DictLoader, StrictUndefined
 
-    environment = _sandbox()(loader=DictLoader(dict(partials)), undefined=StrictUndefined, finalize=_put_out)
+    loader = DictLoader(dict(partials))
+    environment = _sandbox()(loader=loader, undefined=StrictUndefined, finalize=_put_out, trim_blocks=trim_blocks)
     # Globals such as `range` and `lipsum` allow huge output without any input.
     environment.globals.clear()
     del environment.filters["random"]  # the same case must always give the same prompt

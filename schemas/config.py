@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas.gate_config import GateConfig
 from schemas.pricing import Price, Usd
-from schemas.prompts import Parameters
+from schemas.prompts import Dialect, Parameters
 from schemas.providers import PROVIDERS, ProviderSpec
 from schemas.testsets import Columns
 from schemas.use_cases import USE_CASES
@@ -227,6 +227,8 @@ class LineageConfig(Value):
     """The reference prompt for a new lineage."""
     static: bool = False
     """Whether the prompt takes no inputs, so that every case sends the same request."""
+    template: Dialect | None = None
+    """How variables are written, for a format that leaves it open; else its text and the cases' inputs tell."""
     gate: GateConfig | None = None
     """Overrides the ``gate`` of the whole file."""
     run: RunConfig | None = None

@@ -12,7 +12,7 @@ from schemas.config import ModelConfig
 from schemas.host import Artifact, Authorship, Comment, CommitStatus, HostedPullRequest, RequiredCheck, Review, Sha
 from schemas.outcomes import Completion, CompletionError, EvaluatorFailure, MetricSpec, Score, StoredCompletion
 from schemas.pricing import Price
-from schemas.prompts import Dialect, Finding, Message, Request
+from schemas.prompts import Dialect, Finding, Message, Request, RoleSyntax
 from schemas.testsets import TestCase
 from schemas.trees import Merge, TreeChange, TreeEntry
 from schemas.values import Value
@@ -67,6 +67,8 @@ class RenderJob(Value):
     variables: dict[str, JsonValue]
     partials: dict[str, str] = {}
     """Partials that may be included: path → text."""
+    roles: RoleSyntax | None = None
+    """The format's role marks. They are rendered like other text, and the caller splits it."""
 
 
 class RenderFailure(Value):

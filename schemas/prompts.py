@@ -21,19 +21,58 @@ class Role(StrEnum):
     """The speaker of a message."""
 
     SYSTEM = "system"
+    DEVELOPER = "developer"
+    """What newer OpenAI models call the system."""
     USER = "user"
     ASSISTANT = "assistant"
 
 
+INSTRUCTING = (Role.SYSTEM, Role.DEVELOPER)
+"""Roles that say what to do, and ask nothing."""
+
+
 class Dialect(StrEnum):
-    """The syntax of variables in a template."""
+    """The syntax of variables in a template. Only JINJA, HANDLEBARS and MUSTACHE have logic."""
 
     GITHUB = "github"
-    """``{{name}}`` with dots and dashes allowed, no logic (GitHub .prompt.yml)."""
+    """``{{name}}`` with dots and dashes allowed (GitHub .prompt.yml)."""
     JINJA = "jinja"
     """Jinja2, sandboxed."""
     BRACES = "braces"
-    """``{name}`` (Studio YAML); any other brace is literal."""
+    """``{name}`` (Studio YAML, str.format without its escapes); any other brace is literal."""
+    FSTRING = "fstring"
+    """``{name}`` as str.format reads it: ``{{`` and ``}}`` are braces, any other brace is an error (LangChain)."""
+    SHELL = "shell"
+    """``${name}`` and ``$name``; ``$$`` is a dollar sign (Python's string.Template)."""
+    JAVASCRIPT = "javascript"
+    """``${name}`` alone."""
+    KERNEL = "kernel"
+    """``{{$name}}`` (Semantic Kernel)."""
+    GO = "go"
+    """``{{.name}}``, without Go's actions."""
+    HANDLEBARS = "handlebars"
+    """Handlebars without HTML escapes, sandboxed."""
+    MUSTACHE = "mustache"
+    """Mustache without HTML escapes: variables and sections, sandboxed."""
+    BRACKETS = "brackets"
+    """``[[name]]``; only where the configuration says so."""
+    ANGLES = "angles"
+    """``<name>``; only where the configuration says so."""
+
+
+LOGICAL = (Dialect.JINJA, Dialect.HANDLEBARS, Dialect.MUSTACHE)
+"""Dialects that are rendered in the sandbox."""
+
+
+class RoleSyntax(StrEnum):
+    """How a rendered text is split into messages."""
+
+    PROMPTY = "prompty"
+    """A line ``system:`` or ``# user:`` starts a message; text before the first is the system's."""
+    PROMPTFLOW = "promptflow"
+    """The same lines. Jinja drops the line break after a tag."""
+    DOTPROMPT = "dotprompt"
+    """``{{role "system"}}`` starts a message; text before the first is the user's."""
 
 
 class Message(Value):
@@ -156,9 +195,17 @@ class PromptFile(Value):
     path: str
     """The path in the repository, ``/``-separated. For a folder pair, the folder; for a reference, the places."""
     format: str
-    """The reader's name: ``github``, ``studio``, ``plain``, ``pair``, ``chat``, ``reference``."""
+    """The reader's name: ``github``, ``prompty``, ``plain`` …"""
     dialect: Dialect
     messages: tuple[Message, ...] = Field(min_length=1)
+    roles: RoleSyntax | None = None
+    """How the rendered text of the one message is split into messages; ``None``: not at all."""
+    defaults: dict[str, JsonValue] = {}
+    """Values of variables that a case doesn't give."""
+    guessed: bool = False
+    """Whether the format leaves the dialect open: the configuration may say it, and the cases' inputs tell it."""
+    asks: str | None = None
+    """The input that was added as the user's message, since the prompt asks nothing itself."""
     name: str | None = None
     description: str | None = None
     model: str | None = None
@@ -177,9 +224,9 @@ class PromptFile(Value):
     warnings: tuple[Finding, ...] = ()
 
     @property
-    def text(self) -> tuple[Dialect, tuple[Message, ...], dict[str, str]]:
+    def text(self) -> tuple[object, ...]:
         """Everything that the template engine reads."""
-        return self.dialect, self.messages, self.included
+        return self.dialect, self.messages, self.included, self.roles, self.defaults
 
     @cached_property
     def digest(self) -> str:
@@ -191,6 +238,7 @@ class PromptFile(Value):
                 self.included,
                 self.model,
                 self.parameters.model_dump(mode="json"),
+                *([[self.roles, self.defaults]] if self.roles or self.defaults else []),
             ]
         )
 

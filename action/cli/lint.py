@@ -15,6 +15,7 @@ from action.exits import Exit
 from engine.commands.lint import columns_read, lint_tests
 from engine.readers.config import read_config
 from engine.readers.dialects import variables_of
+from engine.readers.guess import settled
 from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import inline_test_set, read_test_set
 from schemas.errors import SourceError, UsageError
@@ -86,7 +87,7 @@ def _of_lineages(repo: Path) -> Iterator[Linted]:
         prompt: PromptFile | None = None
         unreadable: tuple[Finding, ...] = ()
         try:
-            prompt = read_prompt(lineage.prompt, folder)
+            prompt = read_prompt(lineage.prompt, folder, lineage.template)
         except SourceError as error:
             unreadable = (_finding(error),)
         path = lineage.tests or lineage.prompt
@@ -98,7 +99,9 @@ def _of_lineages(repo: Path) -> Iterator[Linted]:
         except (SourceError, UsageError) as error:
             yield Linted(path, None, (_finding(error), *unreadable))
             continue
-        wanted = variables_of(prompt) if prompt else frozenset()
+        inputs = {name for case in tests.cases for name in case.inputs}
+        filled = settled([prompt], inputs, static=lineage.static) if prompt else []
+        wanted = frozenset(name for each in filled for name in variables_of(each) if name not in each.defaults)
         findings = (*unreadable, *lint_tests(tests, lineage, variables=wanted))
         yield Linted(path, len(tests.cases), findings, tests.mapping)
 
@@ -107,7 +110,7 @@ def _tests(folder: Folder, lineage: LineageConfig, prompt: PromptFile | None = N
     """Returns the prompt's test set: its file, else the inline cases."""
     if lineage.tests:
         return read_test_set(lineage.tests, folder.content(lineage.tests), lineage.columns)
-    return inline_test_set(prompt or read_prompt(lineage.prompt, folder))
+    return inline_test_set(prompt or read_prompt(lineage.prompt, folder, lineage.template))
 
 
 def _finding(error: SourceError | UsageError) -> Finding:

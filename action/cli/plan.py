@@ -66,6 +66,8 @@ def _outcome(reason: Reason) -> str:
 
 def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
     yield f"{experiment.lineage} · {experiment.model}"
+    if experiment.reading:
+        yield f"  {experiment.reading}"
     for change in experiment.changes:
         yield f"  because of {change.kind}: {change.detail}"
     for reason in experiment.reasons:

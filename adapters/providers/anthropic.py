@@ -13,7 +13,7 @@ from adapters.providers.usage import MessageUsage, message_usage
 from adapters.providers.wire import MalformedError, completion
 from schemas.config import ModelConfig
 from schemas.outcomes import Completion, Finish, ToolCall
-from schemas.prompts import Request, Role
+from schemas.prompts import INSTRUCTING, Request
 from schemas.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ def messages_body(request: Request) -> dict[str, Any]:
     refuse(parameters.model_dump(), "the Messages API", "seed", "frequency_penalty", "presence_penalty")
     if parameters.response_format == "json_object":
         raise UnsupportedParameterError("the Messages API has no json_object format; use json_schema")
-    system = "\n\n".join(message.content for message in request.messages if message.role is Role.SYSTEM)
+    system = "\n\n".join(message.content for message in request.messages if message.role in INSTRUCTING)
     turns = [
         {"role": message.role.value, "content": message.content}
         for message in request.messages
-        if message.role is not Role.SYSTEM
+        if message.role not in INSTRUCTING
     ]
     body: dict[str, Any] = {
         "model": request.model,

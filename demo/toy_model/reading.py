@@ -9,7 +9,7 @@ from enum import Enum
 from itertools import pairwise
 
 from demo.toy_model.words import sentences
-from schemas.prompts import Message, Role
+from schemas.prompts import INSTRUCTING, Message, Role
 
 _TAG = re.compile(r"<([A-Za-z][\w-]*)>")
 _FENCED = re.compile(r"(\"\"\"|```)\w*\n(.*)\n\1", re.DOTALL)
@@ -38,8 +38,8 @@ class Reading:
 def read(messages: Sequence[Message]) -> Reading:
     """Splits the messages. The input is in the last user message, or in the last message if that has none."""
     last = max((i for i, m in enumerate(messages) if m.role is Role.USER), default=len(messages) - 1)
-    told = [m.content for m in messages[:last] if m.role is Role.SYSTEM]
-    turns = [m for m in messages[:last] if m.role is not Role.SYSTEM]
+    told = [m.content for m in messages[:last] if m.role in INSTRUCTING]
+    turns = [m for m in messages[:last] if m.role not in INSTRUCTING]
     examples = tuple(
         (asked.content, said.content)
         for asked, said in pairwise(turns)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from engine.doubts.judge_probes import PROBES
 from engine.planning.call_cost import BYTES_PER_TOKEN, UNLIMITED_OUTPUT, estimate, worst_case
+from engine.readers.bounded import shown
+from engine.readers.dialects import variables_of, written
 from engine.readers.labels import read_labels
 from evaluators.generation import BLIND_CALLS, RubricJudge
 from schemas.errors import ConfigError
@@ -22,8 +24,11 @@ if TYPE_CHECKING:
     from engine.planning.plan import Plan
     from engine.planning.prepared import PlannedLineage, Prepared
     from schemas.detection import LineageChange
-    from schemas.prompts import Request
+    from schemas.prompts import PromptFile, Request
     from schemas.rubrics import Rubric
+
+NAMED = 8
+"""Variables that a sentence names."""
 
 
 class ArmReport(Value):
@@ -65,6 +70,8 @@ class ExperimentReport(Value):
     slices: dict[str, int]
     columns: dict[str, tuple[str, ...]]
     """By the key of a case: the test set's own names for it. Empty where it uses ours."""
+    reading: str | None
+    """How the prompt is filled in; ``None``: it can't be read."""
     changes: tuple[Change, ...]
     arms: tuple[ArmReport, ...]
     judge: JudgeReport | None
@@ -122,6 +129,7 @@ def _experiment(entry: PlannedLineage) -> ExperimentReport:
         identical=sum(plan.identical) if plan else 0,
         slices=slices,
         columns=entry.change.tests.mapping if entry.change.tests else {},
+        reading=_reading(entry.change.candidate),
         changes=entry.change.changes,
         arms=tuple(
             ArmReport(
@@ -152,6 +160,21 @@ def _calibration(change: LineageChange, judge: RubricJudge, rubric: Rubric) -> l
         return []
     cases = [(TestCase(id=one.id, inputs=one.inputs, expected=one.expected), one.output) for one in answers]
     return [[judge.request(case, output, call=call) for call in range(BLIND_CALLS)] for case, output in cases]
+
+
+def _reading(prompt: PromptFile | None) -> str | None:
+    """Returns the format of a prompt, how its variables are written, and what is sent in addition to it."""
+    if prompt is None:
+        return None
+    names = sorted(variables_of(prompt))
+    said = f"read as {prompt.format}"
+    if prompt.asks is not None:
+        said += f"; the case's {shown(prompt.asks)} is sent as the user's message"
+        names.remove(prompt.asks)
+    if names:
+        listed = ", ".join(shown(name) for name in names[:NAMED]) + (", …" if len(names) > NAMED else "")
+        said += f"; {prompt.dialect} variables: {listed}, written {written(prompt.dialect, shown(names[0]))}"
+    return said if names or prompt.asks else f"{said}; it has no variables"
 
 
 def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.readers.bounded import MAX_BYTES, shown
+from engine.readers.prompts.plain import SUFFIXES
 from schemas.ports import SourceTree
 from schemas.prompts import Finding
 from schemas.trees import TreeEntry
@@ -15,7 +16,7 @@ FOREIGN = {LINK: "a symbolic link", SUBMODULE: "a submodule"}
 """Kinds of entries that are not followed."""
 LARGEST = 16 * 2**20
 """Bytes of the largest file that is fetched. Readers have far smaller limits of their own."""
-PAIRED = tuple(f"{stem}{suffix}" for stem in ("system", "user") for suffix in (".md", ".txt", ".j2", ".jinja"))
+PAIRED = tuple(f"{stem}{suffix}" for stem in ("system", "user") for suffix in SUFFIXES)
 """Names of the files that make a folder a prompt."""
 
 

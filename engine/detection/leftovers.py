@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from engine.readers.bounded import shown
-from engine.readers.dialects import GITHUB_VARIABLE
-from schemas.prompts import Dialect, PromptFile
+from engine.readers.dialects import PATTERNS, texts_of
+from schemas.prompts import LOGICAL, Dialect, PromptFile
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 NAMED = 3
@@ -42,24 +42,21 @@ def leftover_reasons(name: str, old: PromptFile | None, new: PromptFile | None) 
 
 
 def _leftovers(prompt: PromptFile) -> Iterator[str]:
-    for text in _texts(prompt):
-        yield from _ANYWHERE.findall(text)
-        if prompt.dialect is not Dialect.JINJA:
-            filled = GITHUB_VARIABLE if prompt.dialect is Dialect.GITHUB else None
-            yield from (tag for tag in _TAGS.findall(text) if filled is None or not filled.fullmatch(tag))
+    pattern = PATTERNS.get(prompt.dialect)
+    for text in texts_of(prompt):
+        found = _ANYWHERE.findall(text)
+        if prompt.dialect not in LOGICAL:
+            found += _TAGS.findall(text)
+        yield from (tag for tag in found if pattern is None or not pattern.fullmatch(tag))
 
 
 def _commented_out(old: PromptFile, new: PromptFile) -> Iterator[str]:
     """Yields Jinja comments that contain text of the old version and would be sent as text."""
     if new.dialect is Dialect.JINJA:
         return
-    known = " ".join(" ".join(_texts(old)).split())
-    for text in _texts(new):
+    known = " ".join(" ".join(texts_of(old)).split())
+    for text in texts_of(new):
         for found in _COMMENT.finditer(text):
             said = " ".join(found[1].split())
             if said and said in known and found[0] not in known:
                 yield found[0]
-
-
-def _texts(prompt: PromptFile) -> list[str]:
-    return [*(message.content for message in prompt.messages), *prompt.included.values()]

@@ -21,6 +21,7 @@ from engine.detection.prompts import (
     prompt_reasons,
     prompt_warnings,
     read_at,
+    settled_versions,
     unmeasured_reasons,
     versions_of,
 )
@@ -66,12 +67,13 @@ def _watched(entry: Entry, prompts: Mapping[str, Watched]) -> dict[str, str]:
 def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> LineageChange:
     """Returns what changes about the lineage; without any ``changes`` if nothing that matters does."""
     versions = versions_of(entry, sides, [difference for difference in found if difference.of_prompt])
+    gating = tests_of(entry, versions, sides)
+    versions = settled_versions(versions, gating.all_cases, static=entry.lineage.static)
     old, new = versions.old, versions.fresh
     head_lineage = entry.head_lineage or entry.lineage
     pairs, refused = pair_models(
         CommitSide(entry.config, entry.lineage, old), CommitSide(entry.head_config, head_lineage, new or old)
     )
-    gating = tests_of(entry, versions, sides)
     grading = grading_of(entry, sides, found)
     endings = tuple(_endings(entry, found, versions, gating, sides))
     matters = _matters(entry, found, endings) or (bool(refused) and _chooses_anew(entry, versions))
@@ -252,5 +254,5 @@ def _reference(entry: Entry, sides: Sides) -> PromptFile | None:
     """Returns the reference for a new lineage: the base's version, never the head's."""
     if entry.lineage.reference is None:
         return None
-    prompt = read_at(sides.base, below(entry.root, entry.lineage.reference))
+    prompt = read_at(sides.base, below(entry.root, entry.lineage.reference), entry.lineage.template)
     return prompt if isinstance(prompt, PromptFile) else None

@@ -163,6 +163,7 @@ LINEAGE: Mapping[str, Judge] = {
     "judge": _always(UNCLEAR),
     "reference": _always(UNCLEAR),
     "static": _always(UNCLEAR),
+    "template": _always(UNCLEAR),
 }
 FIELD: Mapping[str, Judge] = {
     "kind": _always(UNCLEAR),

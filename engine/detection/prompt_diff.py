@@ -64,9 +64,11 @@ def changed_lines(before: str, after: str) -> tuple[tuple[int, int], ...]:
 
 
 def shown_lines(prompt: PromptFile | None) -> list[str]:
-    """Returns the messages as lines, each below ``role:``."""
+    """Returns the messages as lines, each below ``role:`` unless the text itself names its roles."""
     if prompt is None:
         return []
+    if prompt.roles is not None:
+        return prompt.messages[0].content.split("\n")
     return [line for message in prompt.messages for line in (f"{message.role}:", *message.content.split("\n"))]
 
 

@@ -13,12 +13,14 @@ from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference
 from engine.readers.bounded import shown
 from engine.readers.dialects import without_comments
+from engine.readers.guess import settled
 from engine.readers.prompts import read_prompt
 from schemas.detection import End, Ending
 from schemas.errors import PromptVerdictError
 from schemas.gate_config import Floor
-from schemas.prompts import Finding, PromptFile
+from schemas.prompts import Dialect, Finding, PromptFile
 from schemas.scorecard import Change
+from schemas.testsets import TestCase
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 T = TypeVar("T")
@@ -101,14 +103,25 @@ def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Vers
     return Versions(
         before=before,
         after=after,
-        baseline=read_at(sides.base, before),
-        candidate=conflict or read_at(sides.merged, after),
+        baseline=read_at(sides.base, before, entry.lineage.template),
+        candidate=conflict or read_at(sides.merged, after, entry.lineage.template),
         new=entry.new,
         turned=sides.merged.obstacle(after) if after and is_a_link and was_a_file else None,
     )
 
 
-def read_at(files: Files, path: str | None) -> PromptFile | Finding | None:
+def settled_versions(versions: Versions, cases: Sequence[TestCase], *, static: bool) -> Versions:
+    """Returns both versions with their template language settled by the names of the cases' inputs."""
+    inputs = frozenset(name for case in cases for name in case.inputs)
+    both = [prompt for prompt in (versions.old, versions.fresh) if prompt]
+    told = dict(zip(map(id, both), settled(both, inputs, static=static), strict=True))
+    return versions._replace(
+        baseline=told.get(id(versions.baseline), versions.baseline),
+        candidate=told.get(id(versions.candidate), versions.candidate),
+    )
+
+
+def read_at(files: Files, path: str | None, template: Dialect | None = None) -> PromptFile | Finding | None:
     """Returns the prompt at ``path``, ``None`` if nothing is there, or a finding if it can't be read."""
     if path is None:
         return None
@@ -117,7 +130,7 @@ def read_at(files: Files, path: str | None) -> PromptFile | Finding | None:
     if files.entry(path) is None:
         return None
     files.fetch_prompts([path])
-    return attempt(lambda: read_prompt(path, files))
+    return attempt(lambda: read_prompt(path, files, template))
 
 
 def prompt_changes(entry: Entry, versions: Versions, found: Sequence[Difference]) -> Iterator[Change]:
@@ -142,9 +155,13 @@ def prompt_changes(entry: Entry, versions: Versions, found: Sequence[Difference]
 
 
 def _content_changes(old: PromptFile, new: PromptFile, path: str) -> Iterator[Change]:
-    if (old.messages, old.dialect) != (new.messages, new.dialect):
+    if old.text != new.text and (old.included == new.included or old.messages != new.messages):
         diff = diff_prompts(old, new)
-        lines = f"+{diff.added} −{diff.removed} lines" if diff.added or diff.removed else "roles or template language"
+        lines = (
+            f"+{diff.added} −{diff.removed} lines"
+            if diff.added or diff.removed
+            else "roles, template language or defaults"
+        )
         yield Change(kind="prompt", detail=lines, path=path)
     if old.included != new.included:
         names = sorted(old.included.keys() | new.included.keys())
@@ -194,7 +211,7 @@ def prompt_ends(
 
 
 def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterator[tuple[End, str]]:
-    if (old.dialect, without_comments(old)) != (new.dialect, without_comments(new)):
+    if _filled_in(old) != _filled_in(new):
         yield End.MEASURED, "text"
     elif old.messages != new.messages or old.included != new.included:
         yield End.HARMLESS, "only comments of the template differ"
@@ -213,6 +230,10 @@ def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterat
         yield End.NEEDS_REVIEW, f"the reader of this format ignores {', '.join(unread)}"
     if (old.name, old.description) != (new.name, new.description):
         yield End.HARMLESS, "only its name or description differs, which is never sent"
+
+
+def _filled_in(prompt: PromptFile) -> tuple[object, ...]:
+    return prompt.dialect, prompt.roles, prompt.defaults, without_comments(prompt)
 
 
 def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:

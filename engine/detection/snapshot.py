@@ -13,6 +13,9 @@ from engine.detection.entries import Entry
 from engine.detection.files import FOLDER, LINK, PAIRED, SUBMODULE, Files, below, folder_of
 from engine.detection.sides import Changes
 from engine.readers.bounded import MAX_BYTES, inside
+from engine.readers.prompts.kernel import CONFIG as KERNEL_CONFIG
+from engine.readers.prompts.kernel import PROMPT as KERNEL_PROMPT
+from engine.readers.prompts.langchain import watched_files
 from engine.readers.prompts.partials import watched_partials
 from engine.readers.prompts.plain import SUFFIXES
 from schemas.config import LineageConfig
@@ -73,10 +76,13 @@ def made_of(prompts: Iterable[str], files: Files) -> dict[str, dict[str, str]]:
 
 
 def _own_paths(prompt: str, files: Files) -> tuple[str, ...]:
-    """Returns the prompt's file, and those of a pair where it is one or may be one."""
-    folder = folder_of(prompt)
-    alone = folder == prompt and prompt in files
-    return (prompt,) if alone else (prompt, *(below(folder, name) for name in PAIRED))
+    """Returns the prompt's file, and those of a folder of files where it is one or may be one."""
+    folder, name = folder_of(prompt), prompt.rpartition("/")[2]
+    if name == KERNEL_PROMPT:
+        return (prompt, below(prompt.rpartition("/")[0], KERNEL_CONFIG))
+    if folder == prompt and prompt in files:
+        return (prompt,)
+    return (prompt, *(below(folder, each) for each in (*PAIRED, KERNEL_PROMPT, KERNEL_CONFIG)))
 
 
 def _follow(prompt: str, path: str, parts: dict[str, str], files: Files) -> list[str]:
@@ -99,9 +105,9 @@ def _leads_to(prompt: str, path: str, what: str, files: Files) -> dict[str, str]
         # The target may be a file or a folder, depending on the commit, so both are watched.
         return {} if target is None else {target: "prompt", f"{target}/": "prompt"}
     raw = files.get(path, b"")
-    if b"{%" not in raw:
-        return {}
-    return dict.fromkeys(watched_partials(prompt, raw.decode("utf-8", "replace")), "partial")
+    text = raw.decode("utf-8", "replace")
+    parts = watched_partials(prompt, text) if b"{%" in raw or b"{{>" in raw else frozenset()
+    return dict.fromkeys(parts | watched_files(path, text), "partial")
 
 
 def _behind(path: str, what: str, files: Files) -> dict[str, str]:

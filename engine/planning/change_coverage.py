@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from engine.planning.rendering import job_of, render
 from engine.planning.template_mutants import Mutant, TemplateChange
-from engine.readers.dialects import jinja_tokens, variables_of
+from engine.readers import handlebars
+from engine.readers.dialects import variables_of
+from engine.readers.jinja import jinja_tokens
 from schemas.ports import RenderFailure, RenderJob, TemplateRenderer
-from schemas.prompts import Dialect, Message, PromptFile
+from schemas.prompts import LOGICAL, Dialect, Message, PromptFile
 from schemas.testsets import TestCase
 
 MAX_MUTANTS = 1_000
@@ -41,18 +44,19 @@ def unreached(
 
     Empty if all of the change is measured. Both sides have a rendering for every case.
     """
-    if after.prompt.dialect is not Dialect.JINJA and before.prompt.dialect is not Dialect.JINJA:
+    if {before.prompt.dialect, after.prompt.dialect}.isdisjoint(LOGICAL):
         return ()
     old, new = _texts(before.prompt), _texts(after.prompt)
     changed = [name for name in (old.keys() | new.keys()) if old.get(name) != new.get(name)]
-    if not any(_has_logic(texts.get(name, "")) for texts in (old, new) for name in texts):
+    jinja = Dialect.JINJA in (before.prompt.dialect, after.prompt.dialect)
+    if not any(_has_logic(text, jinja=jinja) for texts in (old, new) for text in texts.values()):
         return ()
     given = frozenset(name for case in cases for name in case.inputs)
     unknown = variables_of(before.prompt) - given, variables_of(after.prompt) - given
     mutants: list[Mutant] = []
     missed: list[Mutant] = []
     for name in sorted(changed):
-        change = TemplateChange(name, (old.get(name, ""), new.get(name, "")))
+        change = TemplateChange(name, (old.get(name, ""), new.get(name, "")), jinja=jinja)
         missed += change.ungiven(unknown)
         mutants += islice(change.mutants(), MAX_MUTANTS + 1)
         if len(mutants) > MAX_MUTANTS:
@@ -67,8 +71,10 @@ def _texts(prompt: PromptFile) -> dict[str, str]:
     return {**messages, **prompt.included}
 
 
-def _has_logic(text: str) -> bool:
+def _has_logic(text: str, *, jinja: bool) -> bool:
     """Returns whether text may be left out or chosen: by a tag, a filter, a test or an inline ``if``."""
+    if not jinja:
+        return any(tag.kind in ("#", "^", ">") for tag in handlebars.tags(text))
     if "{%" in text:
         return True
     tokens = [token for token in jinja_tokens(text) if token.kind not in ("data", "whitespace")]
@@ -91,7 +97,7 @@ def _survivors(
         stop = min(len(cases), start + size, start + max(1, budget // len(left)))
         jobs = [_job(mutant, sides[not mutant.removed].prompt, case) for mutant in left for case in cases[start:stop]]
         budget -= len(jobs)
-        results = renderer.render(jobs)
+        results = render(renderer, jobs)
         tried = stop - start
         shows = [
             _differs(results[number * tried : (number + 1) * tried], sides[not mutant.removed].rendered[start:stop])
@@ -119,7 +125,7 @@ def _job(mutant: Mutant, prompt: PromptFile, case: TestCase) -> RenderJob:
         for number, message in enumerate(prompt.messages, 1)
     )
     partials = {**prompt.included, mutant.name: mutant.text} if mutant.name in prompt.included else prompt.included
-    return RenderJob(dialect=prompt.dialect, messages=messages, variables=case.inputs, partials=partials)
+    return job_of(prompt.model_copy(update={"messages": messages, "included": partials}), case)
 
 
 def _place(mutant: Mutant, messages: int) -> str:

@@ -6,20 +6,23 @@ import re
 from collections.abc import Mapping, Sequence
 
 from engine.readers.bounded import shown
-from engine.readers.dialects import variables_of
+from engine.readers.dialects import texts_of, variables_of, written
+from engine.readers.guess import without_question
 from engine.runner.experiment import ArmPlan
 from schemas.outcomes import Arm
-from schemas.prompts import Dialect, PromptFile
+from schemas.prompts import PromptFile
 from schemas.testsets import CHANGED_REQUESTS, TestCase
 from schemas.values import digest_of
 
 FORMS = (
-    r"\{{\{{\s*\$?{0}\s*\}}\}}",
-    r"\$?\{{\s*\$?{0}\s*\}}",
+    r"\{{\{{\s*[$.]?{0}\s*\}}\}}",
+    r"\$?\{{\s*[$.]?{0}\s*\}}",
     r"%\({0}\)s",
     r"\$\({0}\)",
     r"%{0}%",
     r"<%=?\s*{0}\s*%>",
+    r"\[\[\s*{0}\s*\]\]",
+    r"<{0}>",
 )
 """How other template languages write a variable."""
 
@@ -32,10 +35,10 @@ def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], ca
     # The candidate first: a mistake that this pull request makes is the more useful message.
     for prompt in prompts[::-1]:
         if (unfilled := _unfilled(prompt, cases)) is not None:
-            name, written = unfilled
+            name, said = unfilled
             return (
-                f"{shown(prompt.path)} sends {shown(written)} verbatim, so the input {shown(name)} never reaches "
-                f"the model: write {_variable(prompt.dialect, name)}. If it is meant so, set static: true."
+                f"{shown(prompt.path)} sends {shown(said)} verbatim, so the input {shown(name)} never reaches "
+                f"the model: write {written(prompt.dialect, name)}. If it is meant so, set static: true."
             )
     inputs = {digest_of(case.inputs) for case in cases}
     requests = {tuple(request and request.digest for request in sent) for sent in zip(*_sent(arms), strict=True)}
@@ -44,7 +47,7 @@ def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], ca
         listed = ", ".join(map(shown, names[:5]))
         return (
             f"All {len(cases)} cases send the same request: the prompt uses none of their inputs ({listed}). "
-            f"Write {_variable(prompts[-1].dialect, names[0])} where the input belongs. "
+            f"Write {written(prompts[-1].dialect, names[0])} where the input belongs. "
             "If the prompt takes no input, set static: true."
         )
     return None
@@ -56,16 +59,13 @@ def _sent(arms: Mapping[Arm, ArmPlan]) -> list[Sequence[object]]:
 
 def _unfilled(prompt: PromptFile, cases: Sequence[TestCase]) -> tuple[str, str] | None:
     """Returns an input that the prompt doesn't use, and its placeholder in the text."""
-    texts = [*(message.content for message in prompt.messages), *prompt.included.values()]
+    prompt = without_question(prompt)
+    texts = texts_of(prompt)
     for name in sorted({name for case in cases for name in case.inputs} - variables_of(prompt)):
         pattern = re.compile("|".join(form.format(re.escape(name)) for form in FORMS))
         if found := next((match for text in texts if (match := pattern.search(text))), None):
             return name, found[0]
     return None
-
-
-def _variable(dialect: Dialect, name: str) -> str:
-    return f"{{{name}}}" if dialect is Dialect.BRACES else f"{{{{{name}}}}}"
 
 
 def mark_changed(cases: Sequence[TestCase], identical: Sequence[bool]) -> tuple[TestCase, ...]:

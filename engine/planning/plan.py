@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from engine.planning.call_cost import Estimate, estimate
 from engine.planning.change_coverage import RenderedSide, unreached
 from engine.planning.inputs import mark_changed, unused_inputs
+from engine.planning.rendering import job_of, render
 from engine.readers.bounded import shown
 from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import LineageConfig, ModelConfig
 from schemas.gate_config import GateConfig
 from schemas.outcomes import Arm
-from schemas.ports import Evaluator, PriceTable, RenderFailure, RenderJob, TemplateRenderer
+from schemas.ports import Evaluator, PriceTable, RenderFailure, TemplateRenderer
 from schemas.prompts import Finding, Message, Parameters, PromptFile, Request
 from schemas.testsets import TestCase
 from schemas.values import canonical_json, digest_of
@@ -213,18 +214,10 @@ def _rendered(
     source: ArmSource, cases: Sequence[TestCase], renderer: TemplateRenderer
 ) -> list[tuple[Message, ...]] | _Unfilled:
     """Returns the messages of every case, or why there are none."""
-    jobs = [
-        RenderJob(
-            dialect=source.prompt.dialect,
-            messages=source.prompt.messages,
-            variables=case.inputs,
-            partials=source.prompt.included,
-        )
-        for case in cases
-    ]
+    jobs = [job_of(source.prompt, case) for case in cases]
     done: list[tuple[Message, ...]] = []
     failures: list[tuple[int, RenderFailure]] = []
-    for index, result in enumerate(renderer.render(jobs)):
+    for index, result in enumerate(render(renderer, jobs)):
         if isinstance(result, RenderFailure):
             failures.append((index, result))
         else:
@@ -262,7 +255,7 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
     return tuple(draws)
 
 
-_UNSCORED = {"gate", "run", "budget", "prompt", "tests", "columns", "static"}
+_UNSCORED = {"gate", "run", "budget", "prompt", "tests", "columns", "static", "template"}
 """What of a lineage's configuration doesn't change a score, or is digested as what it gave: cases and requests."""
 
 

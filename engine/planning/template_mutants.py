@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from engine.detection.prompt_diff import compare
-from engine.readers.dialects import Token, jinja_tokens, parses
+from engine.readers import handlebars
+from engine.readers.jinja import Token, jinja_tokens, parses
 
 MARK = "\ue000"
 """The mark: a private-use character, which shows where a literal ends up."""
@@ -59,9 +60,11 @@ class Mutant:
 class TemplateChange:
     """The change of one text of a prompt."""
 
-    def __init__(self, name: str, texts: tuple[str, str]) -> None:
+    def __init__(self, name: str, texts: tuple[str, str], *, jinja: bool) -> None:
         self._name = name
-        self._tokens = jinja_tokens(texts[0]), jinja_tokens(texts[1])
+        self._jinja = jinja
+        tokens = jinja_tokens if jinja else handlebars.tokens
+        self._tokens = tokens(texts[0]), tokens(texts[1])
         coded = [[f"{token.kind} {token.value}" for token in side] for side in self._tokens]
         self._stretches = compare(coded[0], coded[1], TOKEN_PAIRS)
 
@@ -87,7 +90,7 @@ class TemplateChange:
                 yield self._mutant(side, index, text)
             for text in _with_other_values(tokens, index):
                 yield self._mutant(side, index, text, of=(self._name, number))
-        yield from _undone(self._name, self._tokens, self._stretches)
+        yield from _undone(self._name, self._tokens, self._stretches, jinja=self._jinja)
 
     def _drops(self, side: int, index: int) -> bool:
         """Returns whether the tag that ends here can take away text of the other version.
@@ -222,8 +225,12 @@ def _joined(before: Sequence[Token], between: str, after: Sequence[Token]) -> st
     return "".join([*(token.value for token in before), between, *(token.value for token in after)])
 
 
+def _is_valid(text: str, *, jinja: bool) -> bool:
+    return parses(text) if jinja else handlebars.mistake(text, handlebars.DOTPROMPT_HELPERS) is None
+
+
 def _undone(
-    name: str, tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequence[Stretch]
+    name: str, tokens: tuple[Sequence[Token], Sequence[Token]], stretches: Sequence[Stretch], *, jinja: bool
 ) -> Iterator[Mutant]:
     """Yields the new text with each stretch undone, together with as few others as needed for a valid template."""
     logical = [stretch for stretch in stretches if _is_logical(tokens, stretch)]
@@ -233,7 +240,7 @@ def _undone(
             if done.issuperset(chosen):
                 continue
             text = _without(tokens, chosen)
-            if parses(text):
+            if _is_valid(text, jinja=jinja):
                 done |= set(chosen)
                 yield Mutant(name, text, _line(tokens[1], chosen[0][2]))
         logical_left = [stretch for stretch in logical if stretch not in done]

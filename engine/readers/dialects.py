@@ -1,6 +1,6 @@
-"""Renders the two dialects without logic, and finds the variables of a prompt. adapters/sandbox.py renders Jinja.
+"""Renders the dialects without logic, and finds the variables of a prompt. adapters/sandbox.py renders the others.
 
-``{{name}}`` or ``{name}`` is filled in by one pass of replacement: values are never read as templates themselves.
+A variable is filled in by one pass of replacement: values are never read as templates themselves.
 """
 
 from __future__ import annotations
@@ -8,22 +8,47 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import JsonValue
 
+from engine.readers import handlebars
+from engine.readers.jinja import jinja_variables, jinja_without_comments
 from schemas.ports import RenderFailure, RenderJob
-from schemas.prompts import Dialect, Message, PromptFile
-
-if TYPE_CHECKING:
-    from jinja2.nodes import Node
+from schemas.prompts import Dialect, Message, PromptFile, RoleSyntax
 
 MAX_OUTPUT = 4 * 1024 * 1024
 """Most characters of one rendered job, about a million tokens of text."""
 
-GITHUB_VARIABLE = re.compile(r"\{\{[ \t]*([\w.-]+)[ \t]*\}\}")
-BRACES_VARIABLE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_PATTERNS = {Dialect.GITHUB: GITHUB_VARIABLE, Dialect.BRACES: BRACES_VARIABLE}
+GITHUB_VARIABLE = re.compile(r"\{\{[ \t]*(?P<name>[\w.-]+)[ \t]*\}\}")
+BRACES_VARIABLE = re.compile(r"\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
+PATTERNS = {
+    Dialect.GITHUB: GITHUB_VARIABLE,
+    Dialect.BRACES: BRACES_VARIABLE,
+    Dialect.FSTRING: re.compile(r"\{\{|\}\}|\{(?P<name>[^{}!:.\[\]]+)\}"),
+    Dialect.SHELL: re.compile(r"\$(?:\$|(?P<name>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)\})", re.ASCII),
+    Dialect.JAVASCRIPT: re.compile(r"\$\{[ \t]*(?P<name>[A-Za-z_]\w*)[ \t]*\}", re.ASCII),
+    Dialect.KERNEL: re.compile(r"\{\{\s*\$(?P<name>\w+)\s*\}\}", re.ASCII),
+    Dialect.GO: re.compile(r"\{\{[ \t]*\.(?P<name>[A-Za-z_]\w*)[ \t]*\}\}"),
+    Dialect.BRACKETS: re.compile(r"\[\[[ \t]*(?P<name>[\w.-]+)[ \t]*\]\]"),
+    Dialect.ANGLES: re.compile(r"<(?P<name>[A-Za-z_][\w-]*)>"),
+}
+"""The dialects without logic. A match without a name is an escape."""
+WRITTEN = {
+    Dialect.BRACES: "{{{}}}", Dialect.FSTRING: "{{{}}}", Dialect.SHELL: "${{{}}}", Dialect.JAVASCRIPT: "${{{}}}",
+    Dialect.KERNEL: "{{{{${}}}}}", Dialect.GO: "{{{{.{}}}}}", Dialect.BRACKETS: "[[{}]]", Dialect.ANGLES: "<{}>",
+}  # fmt: skip
+"""The dialects that don't write ``{{name}}``."""
+_ESCAPES = {"{{": "{", "}}": "}", "$$": "$"}
+
+
+def written(dialect: Dialect, name: str) -> str:
+    """Returns how a dialect writes a variable."""
+    return WRITTEN.get(dialect, "{{{{{}}}}}").format(name)
+
+
+def name_of(match: re.Match[str]) -> str | None:
+    """Returns the name in a match of one of ``PATTERNS``; ``None`` for an escape."""
+    return match[match.lastgroup] if match.lastgroup else None
 
 
 def value_text(value: JsonValue) -> str:
@@ -36,21 +61,26 @@ def value_text(value: JsonValue) -> str:
 
 
 def fill_in(job: RenderJob) -> tuple[Message, ...] | RenderFailure:
-    """Renders a job of the dialects ``GITHUB`` and ``BRACES``. A name without a value is a failure that names it."""
-    pattern = _PATTERNS[job.dialect]
+    """Renders a job of a dialect without logic. A name without a value is a failure that names it."""
+    pattern = PATTERNS[job.dialect]
+    text_of = str if job.dialect is Dialect.FSTRING else value_text
     room = MAX_OUTPUT
     rendered = []
     for message in job.messages:
-        names = pattern.findall(message.content)
+        names = [name for match in pattern.finditer(message.content) if (name := name_of(match)) is not None]
         for name in names:
             if name not in job.variables:
                 return missing(name, job.variables)
-        texts = {name: value_text(job.variables[name]) for name in set(names)}
+        texts = {name: text_of(job.variables[name]) for name in set(names)}
         room -= len(message.content) + sum(len(texts[name]) for name in names)
         if room < 0:
             return RenderFailure(message=f"the rendered prompt is longer than {MAX_OUTPUT // 2**20} MiB")
-        content = pattern.sub(lambda match, texts=texts: texts[match[1]], message.content)  # type: ignore[misc]
-        rendered.append(Message(role=message.role, content=content))
+
+        def value(match: re.Match[str], texts: Mapping[str, str] = texts) -> str:
+            name = name_of(match)
+            return _ESCAPES[match[0]] if name is None else texts[name]
+
+        rendered.append(Message(role=message.role, content=pattern.sub(value, message.content)))
     return tuple(rendered)
 
 
@@ -64,104 +94,33 @@ def without_comments(prompt: PromptFile) -> tuple[tuple[Message, ...], dict[str,
     """Returns messages and partials without Jinja's comments that leave the text around them unchanged."""
     if prompt.dialect is not Dialect.JINJA:
         return prompt.messages, prompt.included
-    messages = tuple(Message(role=each.role, content=_without_comments(each.content)) for each in prompt.messages)
-    return messages, {name: _without_comments(text) for name, text in prompt.included.items()}
+    messages = tuple(Message(role=each.role, content=jinja_without_comments(each.content)) for each in prompt.messages)
+    return messages, {name: jinja_without_comments(text) for name, text in prompt.included.items()}
 
 
-def _without_comments(text: str) -> str:
-    """Removes comments. One that strips the blanks beside it (``{#-``, ``-#}``) stays, because it changes what is
-    sent."""
-    kept: list[str] = []
-    comment: list[str] = []
-    for token in jinja_tokens(text) if "{#" in text else ():
-        (comment if token.kind.startswith("comment") else kept).append(token.value)
-        if token.kind == "comment_end":
-            if comment[0] != "{#" or token.value != "#}":
-                kept += comment
-            comment = []
-    return "".join([*kept, *comment]) if kept or comment else text
-
-
-class Token(NamedTuple):
-    """A piece of a Jinja template. All values together render like the template, with ``-%}`` already applied."""
-
-    line: int
-    kind: str
-    """Jinja's name of its kind: ``data``, ``block_begin``, ``string`` …"""
-    value: str
-
-
-def jinja_tokens(text: str) -> tuple[Token, ...]:
-    """Returns the tokens of the template, or one piece of text if it can't be split."""
-    from jinja2 import Environment, TemplateSyntaxError
-
-    environment = Environment(autoescape=False, keep_trailing_newline=True)  # noqa: S701 - split, never rendered
-    try:
-        return tuple(Token(*token) for token in environment.lex(text))
-    except TemplateSyntaxError:
-        return (Token(1, "data", text),)
-
-
-def parses(text: str) -> bool:
-    """Returns whether Jinja can parse the template."""
-    from jinja2 import Environment, TemplateSyntaxError
-
-    try:
-        Environment(autoescape=False).parse(text)  # noqa: S701 - parsed, never rendered
-    except (TemplateSyntaxError, RecursionError, ValueError):
-        return False
-    return True
+def texts_of(prompt: PromptFile) -> list[str]:
+    """Returns the texts that a template engine fills in."""
+    return [*(message.content for message in prompt.messages), *prompt.included.values()]
 
 
 def variables_of(prompt: PromptFile) -> frozenset[str]:
-    """Returns the names that a case's inputs must have.
+    """Returns the names that a case's inputs must have, including those with a default.
 
     For Jinja: the names that are read before anything sets them, nested names by their first part; empty where the
-    template can't be parsed. A partial also sees what other texts set.
+    template can't be parsed. A partial also sees what other texts set. For Handlebars: what no block gives.
     """
-    if prompt.dialect is not Dialect.JINJA:
-        pattern = _PATTERNS[prompt.dialect]
-        return frozenset(name for message in prompt.messages for name in pattern.findall(message.content))
-    from jinja2 import TemplateSyntaxError
-
-    try:
-        messages = [_names(message.content) for message in prompt.messages]
-        partials = [_names(text) for text in prompt.included.values()]
-    except (TemplateSyntaxError, RecursionError, ValueError):
-        return frozenset()
-    given = frozenset[str]().union(*(read for read, _ in messages))
-    shared = frozenset[str]().union(*(read for read, _ in partials))
-    return given | shared.difference(*(written for _, written in (*messages, *partials)))
+    if prompt.dialect is Dialect.JINJA:
+        return jinja_variables([message.content for message in prompt.messages], list(prompt.included.values()))
+    if prompt.dialect in (Dialect.HANDLEBARS, Dialect.MUSTACHE):
+        return handlebars.variables(texts_of(prompt), helpers_of(prompt))
+    return frozenset(name for message in prompt.messages for name in names_in(message.content, prompt.dialect))
 
 
-def _names(text: str) -> tuple[set[str], set[str]]:
-    """Returns the names that a template reads before it sets them, and those that it sets.
-
-    ``jinja2.meta`` would compile the template. That evaluates its constants, and takes as an input what every branch of
-    an ``if`` sets.
-    """
-    from jinja2 import Environment, nodes
-
-    read: set[str] = set()
-    written = {"loop", "self", "super", "caller", "varargs", "kwargs"}
-    for node in _in_order(Environment(autoescape=False).parse(text)):  # noqa: S701 - parsed, never rendered
-        match node:
-            case nodes.Name(name=name, ctx="load"):
-                read |= {name} - written
-            case nodes.Name(name=name) | nodes.Macro(name=name) | nodes.Import(target=name):
-                written.add(name)
-            case nodes.FromImport(names=names):
-                written |= {name if isinstance(name, str) else name[1] for name in names}
-    return read, written
+def helpers_of(prompt: PromptFile) -> frozenset[str]:
+    """Returns the helpers of Handlebars that a prompt's format brings along."""
+    return handlebars.DOTPROMPT_HELPERS if prompt.roles is RoleSyntax.DOTPROMPT else frozenset()
 
 
-def _in_order(node: Node) -> Iterator[Node]:
-    """Yields a template's nodes as they are evaluated: a target behind its value, and before the body of its loop."""
-    from jinja2 import nodes
-
-    yield node
-    earlier = ("iter", "values", "body" if isinstance(node, nodes.AssignBlock) else "node")
-    targets = ("target", "targets")
-    yield from (inner for child in node.iter_child_nodes(only=earlier) for inner in _in_order(child))
-    yield from (inner for child in node.iter_child_nodes(only=targets) for inner in _in_order(child))
-    yield from (inner for child in node.iter_child_nodes(exclude=(*earlier, *targets)) for inner in _in_order(child))
+def names_in(text: str, dialect: Dialect) -> Iterator[str]:
+    """Yields the variables in a text of a dialect without logic."""
+    return (name for match in PATTERNS[dialect].finditer(text) if (name := name_of(match)) is not None)

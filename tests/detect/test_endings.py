@@ -21,12 +21,12 @@ def ends(change):
 
 
 UNREADABLE = {
-    "a role that is not read": ("p.json", '[{"role": "developer", "content": "A {{input}}"}]', "A ", "B "),
-    "content in parts": ("p.json", '[{"role": "user", "content": [{"type": "text", "text": "A {{input}}"}]}]', "A ", "B "),
+    "a role that is not read": ("p.json", '[{"role": "narrator", "content": "A {{input}}"}]', "A ", "B "),
+    "a picture": ("p.json", '[{"role": "user", "content": [{"type": "image_url", "text": "A {{input}}"}]}]', "A ", "B "),
     "YAML that does not parse": ("p.prompt.yml", "messages:\n - role: user\n   content: 'A {{input}}\n", "A ", "B "),
     "a Git LFS pointer": ("p.md", "version https://git-lfs.github.com/spec/v1\noid sha256:aa\nsize 1\n", "aa", "bb"),
     "UTF-16": ("p.md", "A {{input}}".encode("utf-16"), "A".encode("utf-16-le"), "B".encode("utf-16-le")),
-    "a format that is not read": ("p.prompty", "---\nname: a\n---\nsystem:\nA {{input}}\n", "A ", "B "),
+    "a format that is not read": ("p.poml", "<poml>A {{input}}</poml>\n", "A ", "B "),
     "a computed include": ("p.j2", "A {% include name %} {{ input }}", "A ", "B "),
     "an include that is chosen": ("p.j2", "A {% include 'x.md' if input else 'y.md' %}", "x.md", "z.md"),
     "an include that is not there": ("p.j2", "A {% include 'x.md' %} {{ input }}", "A ", "B "),

@@ -6,13 +6,15 @@ from random import Random
 
 from adapters.sandbox import MAX_OUTPUT
 from engine.readers.config import read_config
-from engine.readers.dialects import fill_in, variables_of
+from engine.readers.dialects import PATTERNS, fill_in, variables_of
+from engine.readers.guess import settled
 from engine.readers.prompts import read_prompt
+from engine.readers.prompts.role_marks import shielded, split
 from engine.readers.rubrics import read_rubric
 from engine.readers.testsets import inline_test_set, read_test_set
 from schemas.errors import ConfigError, SourceError
-from schemas.ports import RenderJob
-from schemas.prompts import Dialect, Message, Role
+from schemas.ports import RenderFailure, RenderJob
+from schemas.prompts import Message, Role, RoleSyntax
 
 TOKENS = [
     "[", "]", "{", "}", "[[[[[[[[", "]]]]", "{{", "}}", "{%", "%}", ":", ": ", ",", "- ", "? ", "\n", "\n  ", "\r\n", "\r", "\t", "---\n", "...\n", "#", "|", ">", "|2\n",
@@ -34,8 +36,23 @@ SAMPLES: dict[str, list[str]] = {
         "messages:\n  - role: user\n    content: 'x {{input}}'\ntestData:\n  - {input: a, expected: b}\nevaluators:\n  - name: e\n    string: {contains: '{{expected}}'}\n  - name: f\n    uses: github/similarity\n"
     )],
     "studio": ["name: a\nmodel_params: {temperature: 0.1}\nsystem_prompt: |\n  Be {kind}.\nuser_template: 'x {input}'\n", "- role: user\n  content: a\n"],
-    "plain": ["---\nmodel: m\nparameters: {temperature: 0}\nrole: system\n---\nSort {{ ticket }}.\n", "{% for x in xs %}{{ x|upper }}{% endfor %}{% include 'b.md' %}"],
+    "plain": ["---\nname: a\nmodel: m\nparameters: {temperature: 0}\nrole: system\n---\nSort {{ ticket }}.\n", "{% for x in xs %}{{ x|upper }}{% endfor %}{% include 'b.md' %}"],
     "chat": ['[{"role": "system", "content": "a"},\n {"role": "user", "content": "{{ b }}"}]'],
+    "prompty": [
+        "---\nname: a\nmodel:\n  api: chat\n  configuration: {azure_deployment: x}\n  parameters: {max_tokens: 3}\ninputs: {a: {type: string, default: 1}}\nsample: {b: x}\n---\nsystem:\nBe {{a}}.\n{% for x in b %}\n# user:\n{{x}}\n{% endfor %}\n",
+        "---\nmodel: {id: m, options: {topP: 0.5}}\ninputs: [{name: a, default: 1}]\ntemplate: {format: {kind: mustache}, parser: prompty}\n---\nuser:\n{{#a}}{{b}}{{/a}}\n",
+    ],
+    "dotprompt": ["# x\n\n---\nmodel: m\nconfig: {temperature: 0}\ninput: {default: {a: 1}, schema: {a: string}}\noutput: {format: json}\n---\n{{role \"system\"}}{{#if a}}x{{else if b}}y{{/if}}{{#each c as |d e|}}{{d.f}} {{../g}} {{@index}}{{/each}}{{>b}}{{json a indent=2}}{{!-- x --}}\n"],
+    "promptflow": ["{# x #}\n{% set y = 1 %}\n# system:\nBe {{a}}.\n{% for x in b %}\nuser:\n{{x}}\n{% endfor %}\n"],
+    "kernel": ["Be {{$a}}.\n<message role=\"system\">x {{ $b }}</message>\n<message role='user'>{{'c'}} {{d.e}}</message>\n"],
+    "kernel config": ['{"schema": 1, "template_format": "handlebars", "execution_settings": {"default": {"max_tokens": 5, "model_id": "m"}}, "input_variables": [{"name": "a", "default": "b"}]}'],
+    "langchain": [
+        "_type: few_shot\ninput_variables: [a]\nprefix: x\nexample_prompt: {_type: prompt, template: '{b} {{c}}'}\nexamples: [{b: 1}]\nsuffix: '{a}'\n",
+        "_type: prompt\ntemplate_format: jinja2\ntemplate: '{{a}}'\npartial_variables: {a: 1}\n",
+    ],
+    "langchain object": ['{"lc": 1, "type": "constructor", "id": ["ChatPromptTemplate"], "kwargs": {"messages": [{"lc": 1, "type": "constructor", "id": ["HumanMessagePromptTemplate"], "kwargs": {"prompt": {"lc": 1, "type": "constructor", "id": ["PromptTemplate"], "kwargs": {"template": "{a}", "template_format": "f-string"}}}}]}}'],
+    "baml": ["class A { x string }\nfunction B(x: string) -> A {\n  prompt #\"{{ x }}\"#\n}\n"],
+    "roles": ["system:\na\n# user:\nb <<<dotprompt:role:model>>> <<<dotprompt:history>>> c\nassistant :\n"],
     "jsonl": ['{"id": "a", "input": "x", "expected": "y", "slices": ["s"], "protected": true}\n{"inputs": {"a": [1, 2.5, null]}, "must_not": ["z"]}\n'],
     "csv": ['id,input.a,input.b,expected.x,slices,protected\nc,1,"two\nlines",3,a;b,true\n', "q,__expected,__metadata:slice\nhi,equals: x,edge\n"],
     "yaml tests": ["- id: a\n  input: x\n  expected: {a: [1, 2]}\n- &b {inputs: {q: 1}, slice: s}\n- {<<: *b, id: c}\n"],
@@ -51,6 +68,29 @@ def _prompt(path: str) -> Callable[[bytes], object]:
         return inline_test_set(prompt)
 
     return read
+
+
+def _beside(path: str, *others: tuple[str, bytes]) -> Callable[[bytes], object]:
+    """Reads a prompt that other files, or this one beside another, make up; and settles and splits it."""
+
+    def read(data: bytes) -> object:
+        prompt = read_prompt(path, {path: data, **dict(others)})
+        return settled([prompt, prompt], {"a", "input"})
+
+    return read
+
+
+def _kernel_config(data: bytes) -> object:
+    return read_prompt("p", {"p/skprompt.txt": b"{{$a}}", "p/config.json": data})
+
+
+def _roles(data: bytes) -> object:
+    text = data.decode("utf-8", "ignore")
+    for roles in RoleSyntax:
+        said = split(str(shielded(text, roles)), roles)
+        assert isinstance(said, RenderFailure) or len(said) == 1, "an input never splits"
+        split(text, roles)
+    return text
 
 
 def _tests(path: str) -> Callable[[bytes], object]:
@@ -71,7 +111,7 @@ def _fill_in(data: bytes) -> object:
                 variables={"a": text[:50], "b": 1, "b.c": [None, 1.5]},
             )
         )
-        for dialect in (Dialect.GITHUB, Dialect.BRACES)
+        for dialect in PATTERNS
     ]
     assert all(len(result[0].content) <= MAX_OUTPUT for result in results if isinstance(result, tuple))
     return results
@@ -84,6 +124,15 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
     "studio": _prompt("a.yaml"),
     "plain": _prompt("a.md"),
     "chat": _prompt("a.json"),
+    "prompty": _beside("a.prompty", ("b.md", b"{{ c }}")),
+    "dotprompt": _beside("a.prompt", ("_b.prompt", b"{{c}}")),
+    "promptflow": _beside("a.jinja2"),
+    "kernel": _beside("p/skprompt.txt"),
+    "kernel config": _kernel_config,
+    "langchain": _beside("a.yaml"),
+    "langchain object": _beside("a.json"),
+    "baml": _beside("a.baml"),
+    "roles": _roles,
     "jsonl": _tests("t.jsonl"),
     "csv": _tests("t.csv"),
     "yaml tests": _tests("t.yaml"),
@@ -121,9 +170,10 @@ def survives(read: Callable[[bytes], object], data: bytes) -> bool:
     try:
         read(data)
     except (ConfigError, SourceError) as error:
-        said = str(error)
+        said, where = str(error), error.where
     else:
         return True
     assert said.isprintable(), said
+    assert where, said
     assert len(said) < 5_000
     return False

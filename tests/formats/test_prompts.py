@@ -75,7 +75,7 @@ def test_front_matter_names_model_parameters_and_role():
     )
     prompt = read_prompt("a.md", tree({"a.md": text}))
     assert (prompt.model, prompt.parameters.temperature, prompt.parameters.top_p) == ("haiku", 0, 0.5)
-    assert contents(prompt) == [(Role.SYSTEM, "Be kind to {{ who }}."), (Role.USER, "{{ input }}")]
+    assert contents(prompt) == [(Role.SYSTEM, "Be kind to {{ who }}."), (Role.USER, "{{input}}")]
     assert "byte order mark" in prompt.warnings[0].what
 
 
@@ -96,7 +96,7 @@ def test_a_rule_without_a_second_one_is_no_front_matter():
         ("---\njust a line\n---\nhi", "a.md:2: the text between the first two --- lines is text, not a front matter (write key: value lines there, or start the file with an empty line)"),
         ("---\na: [\n---\nhi", "a.md:3:1: not valid YAML: did not find expected node content (check indentation, quotes and colons here)"),
         ("---\nmodel: x\n---\n\n", "a.md:4: the prompt is empty (write the instructions for the model)"),
-        ("---\nrole: boss\n---\nhi", "a.md:2:7: unknown role boss (known: assistant, system, user)"),
+        ("---\nrole: boss\n---\nhi", "a.md:2:7: unknown role boss (known: assistant, developer, system, user)"),
         ("---\nparameters: {temperature: 3}\n---\nhi", "a.md:2:27: temperature can't be 3 (it should be less than or equal to 2)"),
         ("---\nparameters: {stop: {a: 1}}\n---\nhi", "a.md:2:20: stop can't be a map (it should be a valid tuple)"),
     ],
@@ -269,7 +269,9 @@ def test_prompts_of_a_repository_are_found_once_and_without_their_partials():
 
 
 def test_the_registry_lists_each_format_once():
-    assert [reader.name for reader in READERS] == ["github", "pair", "studio", "chat", "plain"]
+    names = [reader.name for reader in READERS]
+    assert names == sorted(set(names), key=names.index)
+    assert {"github", "prompty", "dotprompt", "promptflow", "semantic-kernel", "langchain", "plain"} <= set(names)
 
 
 @pytest.mark.parametrize(("data", "said"), [(b"\x00\x01", "binary"), (b"x" * 2_000_000, "1.9 MiB"), (b"\xff", "invalid UTF-8"), (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"), (b"../x.md", "symbolic link")])  # fmt: skip
@@ -305,7 +307,7 @@ def test_partials_and_warnings_are_bounded():
         " ",
     ],
 )
-@pytest.mark.parametrize("path", ["a.md", "a.j2"])
+@pytest.mark.parametrize("path", ["a.md", "a.j2", "a.prompt"])
 def test_no_mebibyte_of_template_takes_two_seconds_to_read(path, unit):
     data = (unit * (1_000_000 // len(unit))).encode()
     begin = time.process_time()

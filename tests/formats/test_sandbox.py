@@ -235,3 +235,54 @@ def test_all_jobs_together_are_bounded_in_length(dialect):
         results = renderer.render([job(text, dialect=dialect, t="x" * 300)] * 1000)
     assert [isinstance(one, RenderFailure) for one in results[:5]] == [False, False, False, True, True]
     assert all("of all cases are longer than" in one.message for one in results[3:])
+
+
+# --- Handlebars ---
+
+
+def handlebars(template, partials=None, dialect=Dialect.HANDLEBARS, **variables):
+    return RenderJob(
+        dialect=dialect,
+        messages=(Message(role=Role.USER, content=template),),
+        variables=variables,
+        partials=partials or {},
+    )
+
+
+@pytest.mark.parametrize(
+    ("template", "sent"),
+    [
+        ("{{a}} {{{a}}} {{#if b}}x{{else}}y{{/if}}", "<&> <&> y"),
+        ("{{#each c}}{{@index}}{{this}};{{/each}}", "01;12;"),
+        ("{{>p}}", "in <&>"),
+        ("{{lookup c 1}}", "2"),
+    ],
+)
+def test_handlebars_is_filled_in_without_escapes(sandbox, template, sent):
+    job = handlebars(template, {"p": "in {{a}}"}, a="<&>", b=0, c=[1, 2])
+    (result,) = sandbox.render([job])
+    assert result[0].content == sent
+
+
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{missing}}", "the variable missing has no value (the case has: a)"),
+        ("{{#if a}}", "unclosed"),
+        ("{{>p}}", "nested too deeply"),
+        ("{{log a}}", 'Missing helper: "log"'),
+        ("{{role a}}", 'Missing helper: "role"'),  # dotprompt's alone
+    ],
+)
+def test_what_goes_wrong_in_handlebars_is_a_failure(sandbox, template, said):
+    (result,) = sandbox.render([handlebars(template, {"p": "{{>p}}"}, a=1)])
+    assert said in result.message
+
+
+def test_a_bomb_in_handlebars_is_stopped_and_others_are_not():
+    bomb = "{{#each a}}" * 12 + "{{#each @root.a}}x{{/each}}" + "{{/each}}" * 12
+    nested = "{{#each @root.a}}" * 12 + "x" + "{{/each}}" * 12
+    with SandboxedRenderer(fill_in, deadline_s=0.5) as renderer:
+        results = renderer.render([handlebars(text, a=list(range(50))) for text in ("fine", nested, bomb, "fine")])
+    assert results[0][0].content == results[3][0].content == "fine"
+    assert results[1].gone

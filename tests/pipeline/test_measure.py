@@ -317,7 +317,7 @@ async def test_a_branch_that_breaks_the_few_cases_it_touches_does_not_pass(
 
 
 @pytest.mark.parametrize(
-    "placeholder", ["{ticket}", "{{$ticket}}", "${ticket}", "%(ticket)s", "<%= ticket %>", "$(ticket)", "{{ $ticket }}"]
+    "placeholder", ["%(ticket)s", "<%= ticket %>", "$(ticket)", "%ticket%", "[[ticket]]", "<ticket>"]
 )
 def test_a_placeholder_that_is_sent_as_it_stands_is_an_error_that_names_it(tmp_path, placeholder):
     base = {
@@ -335,7 +335,10 @@ def test_a_placeholder_that_is_sent_as_it_stands_is_an_error_that_names_it(tmp_p
 def test_a_prompt_without_its_inputs_is_an_error_unless_it_is_static(tmp_path):
     config = BRANCHING["promptverdict.yaml"].replace("t.j2", "t.txt")
     base = {**BRANCHING, "promptverdict.yaml": config, "t.txt": "Sort the ticket.\n"}
-    card = static(prepared(tmp_path, base, {"t.txt": "Order the ticket.\n"}))
+    two = "".join(
+        json.dumps({**json.loads(row), "inputs": {"ticket": row, "day": "Monday"}}) + "\n" for row in MANY.splitlines()
+    )
+    card = static(prepared(tmp_path, {**base, "tests/triage.jsonl": two}, {"t.txt": "Order the ticket.\n"}))
     assert "All 120 cases send the same request" in card.lineages[0].reasons[0].sentence
     static_config = config.replace("    prompt: t.txt\n", "    prompt: t.txt\n    static: true\n")
     assert static_config != config

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from engine.readers.bounded import Source, shown
 from engine.readers.dialects import BRACES_VARIABLE, GITHUB_VARIABLE
-from engine.readers.prompts.plain import dialect_of
+from engine.readers.guess import dialect_of
 from schemas.errors import SourceError
 from schemas.prompts import Dialect, Role
 

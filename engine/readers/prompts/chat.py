@@ -1,12 +1,24 @@
-"""Chat JSON or YAML: a list of ``{role, content}``, with ``{{name}}`` for variables."""
+"""Chat JSON or YAML: a list of ``{role, content}``, or a JSON map with it under ``messages``."""
 
 from __future__ import annotations
 
-from engine.readers.prompts.parts import YAML_SUFFIXES, Blobs, document, messages_of, prompt_source, top_level
-from schemas.prompts import Dialect, PromptFile
+from engine.readers.bounded import Source
+from engine.readers.nodes import Fields, Node
+from engine.readers.prompts.parts import (
+    YAML_SUFFIXES,
+    Blobs,
+    OpenReader,
+    document,
+    messages_of,
+    parameters_of,
+    prompt_source,
+    top_level,
+)
+from engine.readers.prompts.plain import PARAMETERS, template_prompt
+from schemas.prompts import Dialect, Parameters, PromptFile
 
 
-class ChatReader:
+class ChatReader(OpenReader):
     """Reads YAML and JSON files that are a list, and JSON files with ``messages``."""
 
     name = "chat"
@@ -22,20 +34,38 @@ class ChatReader:
         root = top_level(path, blobs)
         return root is not None and isinstance(root.value, list)
 
-    def read(self, path: str, blobs: Blobs) -> PromptFile:
+    def read_as(self, path: str, blobs: Blobs, template: Dialect | None) -> PromptFile:
         """Reads the prompt. Raises SourceError."""
         source = prompt_source(path, blobs)
         root = document(source)
-        if not isinstance(root.value, list):
+        items = root.value
+        about: dict[str, object] = {}
+        if isinstance(items, dict) and "messages" in items:
+            items, about = _request(source, root)
+        if not isinstance(items, list):
             raise source.error(f"the file is {root.kind}, not a list of messages", 1, hint="write [{role, content}, …]")
-        if not root.value:
+        if not items:
             raise source.error("the list of messages is empty", 1, hint="add a message")
-        messages = messages_of(source, root.value, "message")
-        return PromptFile(
-            path=path,
-            format=self.name,
-            dialect=Dialect.GITHUB,
-            messages=messages,
-            unread=source.unread,
-            warnings=tuple(source.warnings),
+        prompt = template_prompt(
+            source, path, self.name, messages_of(source, items, "message"), template=template, about=about
         )
+        return prompt.model_copy(update={"unread": source.unread, "warnings": tuple(source.warnings)})
+
+
+def _request(source: Source, root: Node) -> tuple[list[Node], dict[str, object]]:
+    """Returns the messages of a map, and its other settings, which may stand beside them or under ``parameters``."""
+    fields = Fields(source, root, "the prompt file")
+    items = fields.items("messages")
+    found: dict[str, object] = {
+        "name": fields.text("name"),
+        "description": fields.text("description"),
+        "model": fields.text("model"),
+    }
+    beside = {key: value for key, value in fields.entries.items() if key in PARAMETERS}
+    given = parameters_of(Fields(source, Node(root.line, root.column, beside), "the prompt file"), PARAMETERS)
+    given |= parameters_of(fields.fields("parameters"), PARAMETERS)
+    fields.ignore(*beside)
+    fields.report_unknown()
+    return items, {"parameters": Parameters.model_validate(given)} | {
+        key: value for key, value in found.items() if value is not None
+    }

@@ -8,12 +8,15 @@ from __future__ import annotations
 from pydantic import JsonValue
 
 from engine.readers.bounded import Source, did_you_mean, shown
+from engine.readers.guess import dialect_of
 from engine.readers.json_nodes import read_json
 from engine.readers.nodes import Fields, Node, plain
 from engine.readers.patterns import schema_mistake
 from engine.readers.prompts.parts import (
     YAML_SUFFIXES,
     Blobs,
+    OpenReader,
+    check_template,
     document,
     messages_of,
     parameters_of,
@@ -33,25 +36,26 @@ PARAMETERS = {
     "stop": "stop",
 }
 """Keys of the format. The reference reads the first four; its web editor writes the others."""
+SUFFIXES = (".prompt.yml", ".prompt.yaml")
 FORMATS = ("text", "json_object", "json_schema")
 USES = ("similarity", "relevance", "coherence", "fluency", "groundedness")
 
 
-class GitHubReader:
+class GitHubReader(OpenReader):
     """Reads ``*.prompt.yml``, ``*.prompt.yaml``, and any YAML map with ``messages``."""
 
     name = "github"
 
     def recognizes(self, path: str, blobs: Blobs) -> bool:
         """Recognizes the file by name, or else by content."""
-        if path.endswith((".prompt.yml", ".prompt.yaml")):
+        if path.endswith(SUFFIXES):
             return path in blobs
         if not path.endswith(YAML_SUFFIXES) or path not in blobs:
             return False
         root = top_level(path, blobs)
         return root is not None and isinstance(root.value, dict) and "messages" in root.value
 
-    def read(self, path: str, blobs: Blobs) -> PromptFile:
+    def read_as(self, path: str, blobs: Blobs, template: Dialect | None) -> PromptFile:
         """Reads the prompt. Raises SourceError."""
         source = prompt_source(path, blobs)
         root = document(source)
@@ -76,6 +80,12 @@ class GitHubReader:
             ),
         )
         fields.report_unknown()
+        if not path.endswith(SUFFIXES):
+            text = "\n".join(message.content for message in prompt.messages)
+            prompt = prompt.model_copy(update={"dialect": dialect_of(path, text), "guessed": True})
+        if template is not None:
+            prompt = prompt.model_copy(update={"dialect": template, "guessed": False})
+        check_template(source, prompt)
         return prompt.model_copy(update={"unread": source.unread, "warnings": tuple(source.warnings)})
 
 

@@ -1,18 +1,24 @@
-"""Shared partials of Jinja prompts: ``{% include "path" %}``, only from the same tree.
+"""Shared partials of Jinja and Handlebars: ``{% include "path" %}`` and ``{{> name}}``, from the same tree only.
 
-A name is searched from the root of the tree, then from the prompt's folder.
+A path is searched from the root of the tree, then from the prompt's folder. A name of Handlebars is the file
+``_name.prompt`` (dotprompt), or ``name.hbs`` and its like, in the prompt's folder.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from engine.readers import handlebars
 from engine.readers.bounded import MAX_BYTES, Source, inside, shown, source_of
+from engine.readers.dialects import helpers_of
 from engine.readers.prompts.parts import Blobs
-from schemas.prompts import PromptFile
+from schemas.prompts import Dialect, PromptFile
 
 MAX_PARTIALS = 100
+_FILES = ("_{}.prompt", "{}.prompt", "{}.hbs", "_{}.hbs", "{}.handlebars", "{}.mustache", "{}")
+"""Names of files for a partial of Handlebars."""
 _INCLUDE = re.compile(
     r"\{%[-+]?\s*(?:include|import|from|extends)\b(?P<rest>(?:[^%]|%(?!\}))*?)[-+]?(?:%\}|\Z|(?=\{%))"
 )
@@ -34,19 +40,18 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
     waiting = [(source, message.content) for message in prompt.messages]
     while waiting:
         includer, template = waiting.pop()
-        for found in _INCLUDE.finditer(template):
-            name = _name(found)
+        for name, said in _names(template, prompt.dialect):
             if name is None:
                 raise includer.error(
-                    f"the included name {shown(' '.join(found['rest'].split()))} is computed",
-                    hint="include files by a name in quotes",
+                    f"the included name {shown(said)} is computed", hint="include files by a name in quotes"
                 )
             if name in texts:
                 continue
             if len(texts) >= MAX_PARTIALS:
                 raise includer.error(f"more than {MAX_PARTIALS} partials", hint="include fewer files")
-            path, data = _look_up(name, folder, blobs, includer)
+            path, data = _look_up(name, folder, blobs, includer, prompt.dialect)
             partial = source_of(path, data)
+            _check(partial, prompt)
             letters += len(partial.text)
             if letters > MAX_BYTES:
                 raise includer.error("the partials have more than 1 MiB together", hint="include less")
@@ -57,6 +62,27 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
     return prompt.model_copy(update={"included": texts, "partials": tuple(sorted(paths))})
 
 
+def _check(partial: Source, prompt: PromptFile) -> None:
+    if prompt.dialect is not Dialect.JINJA and (found := handlebars.mistake(partial.text, helpers_of(prompt))):
+        raise partial.error(found.what, found.line, hint="fix the tag")
+
+
+def _names(template: str, dialect: Dialect) -> Iterator[tuple[str | None, str]]:
+    """Yields each included name (``None`` where it is computed), and what is written."""
+    if dialect is Dialect.JINJA:
+        yield from ((_name(found), " ".join(found["rest"].split())) for found in _INCLUDE.finditer(template))
+    else:
+        yield from ((name or None, name) for name, _ in handlebars.partials(template))
+
+
+def _paths(name: str, folder: PurePosixPath, dialect: Dialect) -> Iterator[str | None]:
+    """Yields where a partial may lie; ``None`` for a place outside of the tree."""
+    if dialect is Dialect.JINJA:
+        yield from (_inside(start, name) for start in (PurePosixPath(), folder))
+    else:
+        yield from (_inside(folder, pattern.format(name)) for pattern in _FILES)
+
+
 def watched_partials(prompt: str, template: str) -> frozenset[str]:
     """Returns every path that an include in the text may read, whether or not it exists.
 
@@ -65,7 +91,8 @@ def watched_partials(prompt: str, template: str) -> frozenset[str]:
     """
     folder = PurePosixPath(prompt).parent
     names = [_name(found) for found in _INCLUDE.finditer(template)]
-    paths = {_inside(start, name) for name in names if name is not None for start in (PurePosixPath(), folder)}
+    paths = {path for name in names if name is not None for path in _paths(name, folder, Dialect.JINJA)}
+    paths |= {path for name, _ in handlebars.partials(template) for path in _paths(name, folder, Dialect.HANDLEBARS)}
     if None not in names:
         return frozenset(path for path in paths if path)
     written = {_inside(start, name) for name in _FOLDER.findall(template) for start in (PurePosixPath(), folder)}
@@ -81,15 +108,17 @@ def _name(include: re.Match[str]) -> str | None:
     return quoted[1] if quoted[1] is not None else quoted[2]
 
 
-def _look_up(name: str, folder: PurePosixPath, blobs: Blobs, includer: Source) -> tuple[str, bytes]:
-    for start in (PurePosixPath(), folder):
-        path = _inside(start, name)
+def _look_up(name: str, folder: PurePosixPath, blobs: Blobs, includer: Source, dialect: Dialect) -> tuple[str, bytes]:
+    paths = list(_paths(name, folder, dialect))
+    for path in paths:
         if path is not None and (data := blobs.get(path)) is not None:
             return path, data
-    outside = all(_inside(start, name) is None for start in (PurePosixPath(), folder))
+    outside = all(path is None for path in paths)
     raise includer.error(
         f"the partial {shown(name)} {'is outside the repository' if outside else 'does not exist'}",
-        hint="include a file of this repository, by its path from the root or from the prompt's folder",
+        hint="include a file of this repository, by its path from the root or from the prompt's folder"
+        if dialect is Dialect.JINJA
+        else f"write it as {' or '.join(filter(None, (paths[0], paths[2])))}",
     )
 
 

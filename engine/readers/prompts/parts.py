@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pydantic import JsonValue
 
+from engine.readers import handlebars
 from engine.readers.bounded import Source, did_you_mean, shown, source_of
+from engine.readers.dialects import PATTERNS, helpers_of
 from engine.readers.json_nodes import read_json
 from engine.readers.nodes import Fields, Node, find, plain
 from engine.readers.yaml_nodes import read_yaml
 from schemas.errors import SourceError
-from schemas.prompts import Message, Parameters, Role
+from schemas.prompts import Dialect, Message, Parameters, PromptFile, Role
 
 Blobs = Mapping[str, bytes]
 """Contents of one tree by path. It may be lazy: only ``get`` is called."""
@@ -36,24 +40,54 @@ def document(source: Source) -> Node:
 
 def top_level(path: str, blobs: Blobs) -> Node | None:
     """Returns the document at ``path`` to recognize it, or ``None`` if it can't be read."""
+    data = blobs.get(path)
+    return None if data is None else _top_level(path, data)
+
+
+@lru_cache(maxsize=4)
+def _top_level(path: str, data: bytes) -> Node | None:
+    """Several readers ask in turn; the document is parsed once."""
     try:
-        return document(prompt_source(path, blobs))
+        return document(source_of(path, data))
     except SourceError:
         return None
 
 
 def messages_of(source: Source, items: list[Node], what: str) -> tuple[Message, ...]:
-    """Returns a list of ``{role, content}``. Raises for roles other than system, user and assistant."""
+    """Returns a list of ``{role, content}``. Raises for roles that can't be sent, and for content that is no text."""
     messages = []
     for index, item in enumerate(items, 1):
         fields = Fields(source, item, f"{what} {index}")
         name = fields.required("role")
-        content = fields.text("content")
-        if content is None and "content" not in fields.entries:
+        if "content" not in fields.entries:
             raise source.error(f"{what} {index} has no content", item.line, hint="add content:")
-        messages.append(Message(role=role_of(source, name, find(item, ("role",))), content=content or ""))
+        content = content_of(fields, f"{what} {index}")
+        messages.append(Message(role=role_of(source, name, find(item, ("role",))), content=content))
         fields.report_unknown()
     return tuple(messages)
+
+
+def content_of(fields: Fields, what: str) -> str:
+    """Returns a message's ``content``: a text, or parts of type text, which are joined by line breaks."""
+    node = fields.take("content")
+    if node is None or not isinstance(node.value, list):
+        return fields.text("content") or ""
+    texts = []
+    for number, item in enumerate(node.value, 1):
+        if item.text is not None:
+            texts.append(item.text)
+            continue
+        part = Fields(fields.source, item, f"part {number} of {what}")
+        kind = part.text("type") or ("text" if "text" in part else "unknown")
+        if kind not in ("text", "input_text"):
+            raise fields.source.error(
+                f"part {number} of {what} is {shown(kind)}: only text can be sent",
+                item.line,
+                hint="remove it, or write it as text",
+            )
+        texts.append(part.required("text"))
+        part.report_unknown()
+    return "\n".join(texts)
 
 
 def role_of(source: Source, name: str, node: Node) -> Role:
@@ -109,7 +143,7 @@ def front_matter(source: Source) -> tuple[Fields | None, str, int]:
     match = _FENCE.match(source.text)
     if match is None:
         return None, source.text, source.first_line
-    matter = Source(source.path, match["matter"], failure=source.failure, first_line=2)
+    matter = Source(source.path, match["matter"], failure=source.failure, first_line=source.first_line + 1)
     root = read_yaml(matter)
     source.warnings += matter.warnings
     if root.value is None:
@@ -122,4 +156,59 @@ def front_matter(source: Source) -> tuple[Fields | None, str, int]:
             root.line,
             hint="write key: value lines there, or start the file with an empty line",
         )
-    return fields, source.text[match.end() :], 1 + source.text[: match.end()].count("\n")
+    return fields, source.text[match.end() :], source.first_line + source.text[: match.end()].count("\n")
+
+
+class OpenReader(ABC):
+    """A reader of a format that leaves open how variables are written: the configuration may say it."""
+
+    def read(self, path: str, blobs: Blobs) -> PromptFile:
+        """Raises SourceError."""
+        return self.read_as(path, blobs, None)
+
+    @abstractmethod
+    def read_as(self, path: str, blobs: Blobs, template: Dialect | None) -> PromptFile:
+        """Returns the prompt in the language ``template``; ``None``: as its text tells. Raises SourceError."""
+
+
+def check_template(source: Source, prompt: PromptFile, first_line: int | None = None) -> None:
+    """Raises SourceError for a template that can't be filled in, as far as its text alone tells.
+
+    ``first_line`` is where the prompt's one message starts; by default each message is looked for in the file.
+    """
+    for message in prompt.messages:
+        found = _mistake(message.content, prompt)
+        if found is not None:
+            start = first_line or _line_of(source, message.content)
+            raise source.error(found.what, start + found.line - 1, hint=_HINTS.get(prompt.dialect))
+
+
+_HINTS = {
+    Dialect.GO: "write {{.name}} alone, or set template: for another template language",
+    Dialect.KERNEL: "write {{$name}} alone",
+    Dialect.FSTRING: "write {name} for a variable, and {{ or }} for a brace",
+    Dialect.HANDLEBARS: "fix the tag, or set template: for another template language",
+}
+_TAG = re.compile(r"\{\{[^{}]*\}\}")
+
+
+def _mistake(text: str, prompt: PromptFile) -> handlebars.Mistake | None:
+    if prompt.dialect in (Dialect.HANDLEBARS, Dialect.MUSTACHE):
+        return handlebars.mistake(text, helpers_of(prompt))
+    if prompt.dialect in (Dialect.GO, Dialect.KERNEL):
+        unknown = (tag for tag in _TAG.finditer(text) if not PATTERNS[prompt.dialect].fullmatch(tag[0]))
+        for tag in unknown:
+            what = f"{shown(' '.join(tag[0].split()))} can't be filled in: only variables are"
+            return handlebars.Mistake(what, text.count("\n", 0, tag.start()) + 1)
+    if prompt.dialect is Dialect.FSTRING:
+        rest = PATTERNS[Dialect.FSTRING].sub(lambda match: "\n" * match[0].count("\n"), text)
+        if (brace := re.search(r"[{}]", rest)) is not None:
+            return handlebars.Mistake("a brace is no variable and no escape", rest.count("\n", 0, brace.start()) + 1)
+    return None
+
+
+def _line_of(source: Source, text: str) -> int:
+    """Returns the line of the file where a text starts; the first where it stands there in other words."""
+    lines = text.strip().split("\n", 1)
+    at = source.text.find(lines[0].strip()) if lines[0].strip() else -1
+    return source.text.count("\n", 0, at) + source.first_line if at >= 0 else source.first_line

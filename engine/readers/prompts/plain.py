@@ -1,4 +1,4 @@
-"""Reads plain files: Markdown, text and Jinja, with optional front matter (``model``, ``parameters``, ``role``).
+"""Reads plain files: Markdown, text and templates, with optional front matter (``model``, ``parameters``, ``role``).
 
 The text is one message. Its role is the front matter's ``role``, else ``system`` for a file named ``system.*``, else
 ``user``. A lone system prompt gets the case's ``input`` as the user's message, because a model needs a question.
@@ -7,32 +7,37 @@ The text is one message. Its role is the front matter's ``role``, else ``system`
 from __future__ import annotations
 
 import re
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from engine.readers import guess
 from engine.readers.bounded import Source
-from engine.readers.dialects import GITHUB_VARIABLE, parses, variables_of
+from engine.readers.dialects import variables_of
 from engine.readers.nodes import Fields, find
 from engine.readers.prompts.partials import included
-from engine.readers.prompts.parts import Blobs, front_matter, parameters_of, prompt_source, role_of
-from schemas.prompts import LIMIT_NAMES, Dialect, Message, Parameters, PromptFile, Role
+from engine.readers.prompts.parts import (
+    Blobs,
+    OpenReader,
+    check_template,
+    front_matter,
+    parameters_of,
+    prompt_source,
+    role_of,
+)
+from engine.readers.prompts.role_marks import ROLE_LINE
+from schemas.prompts import INSTRUCTING, LIMIT_NAMES, LOGICAL, Dialect, Message, Parameters, PromptFile, Role
 
-JINJA_SUFFIXES = (".j2", ".jinja", ".jinja2")
-SUFFIXES = (".md", ".markdown", ".txt", *JINJA_SUFFIXES)
+SUFFIXES = (".md", ".markdown", ".txt", *guess.SUFFIXES)
 PARAMETERS = {
     name: name
     for name in Parameters.model_fields
     if name not in ("json_schema", "response_format", "tools", "reasoning", "extra")
 } | dict.fromkeys(LIMIT_NAMES, "max_tokens")
-_LOGIC = re.compile(r"\{%[-+]?\s*[a-z]|\{\{-?\s*\w+\s*[.|(\[]")
-"""Syntax that only Jinja has. A bare ``{{ name }}`` is filled in the same way without it."""
-_OUTPUT = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}", re.DOTALL)
-MAX_OUTPUTS = 200
-"""Most outputs of one text that are inspected."""
+_SYSTEM = re.compile(r"system(?:[_-](?:prompt|message|instructions?))?\.", re.IGNORECASE)
 
 
-class PlainReader:
-    """Reads ``*.md``, ``*.txt``, ``*.j2``, ``*.jinja``."""
+class PlainReader(OpenReader):
+    """Reads ``*.md``, ``*.txt``, ``*.j2``, ``*.hbs`` and their like."""
 
     name = "plain"
 
@@ -40,34 +45,46 @@ class PlainReader:
         """Recognizes the file by name."""
         return path.endswith(SUFFIXES) and path in blobs
 
-    def read(self, path: str, blobs: Blobs) -> PromptFile:
+    def read_as(self, path: str, blobs: Blobs, template: Dialect | None) -> PromptFile:
         """Reads the prompt. Raises SourceError."""
         source = prompt_source(path, blobs)
         message, fields = plain_message(source, default_role(path))
-        dialect = dialect_of(path, message.content)
-        prompt = PromptFile(path=path, format=self.name, dialect=dialect, messages=(message,), **settings(fields))
-        if dialect is Dialect.JINJA:
+        prompt = template_prompt(source, path, self.name, (message,), template=template, about=settings(fields))
+        if len(ROLE_LINE.findall(message.content)) > 1 and ROLE_LINE.match(message.content.lstrip()):
+            source.warn("lines that name a role are sent as text", hint="end the file's name in .prompty or .jinja2")
+        if prompt.dialect in LOGICAL:
             prompt = included(prompt, source, blobs)
-        if message.role is Role.SYSTEM and "input" not in variables_of(prompt):
-            asked = Message(role=Role.USER, content="{{ input }}")
-            prompt = prompt.model_copy(update={"messages": (message, asked)})
+        if message.role in INSTRUCTING and guess.INPUT not in variables_of(prompt):
+            prompt = guess.with_question(prompt)
         return prompt.model_copy(update={"unread": source.unread, "warnings": tuple(source.warnings)})
 
 
 def default_role(path: str) -> Role:
-    """Returns the role by the file's name: ``system.md`` has the system's."""
-    return Role.SYSTEM if PurePosixPath(path).name.split(".")[0].lower() == "system" else Role.USER
+    """Returns the role by the file's name: ``system.md`` and ``system_prompt.txt`` have the system's."""
+    return Role.SYSTEM if _SYSTEM.match(PurePosixPath(path).name) else Role.USER
 
 
-def dialect_of(path: str, text: str) -> Dialect:
-    """Returns Jinja by name or content, else plain ``{{ name }}``.
+def template_prompt(
+    source: Source,
+    path: str,
+    name: str,
+    messages: tuple[Message, ...],
+    *,
+    template: Dialect | None,
+    about: Mapping[str, object],
+) -> PromptFile:
+    """Returns a prompt of a format that leaves the template language open. Raises SourceError for a broken template.
 
-    Other text in double braces is Jinja if Jinja can parse it: ``{{ a if b }}`` is, ``{{"a": 1}}`` isn't.
+    ``name`` is the format's, and ``about`` holds other fields of PromptFile.
     """
-    if path.endswith(JINJA_SUFFIXES) or _LOGIC.search(text):
-        return Dialect.JINJA
-    outputs = dict.fromkeys(text for text in _OUTPUT.findall(text) if not GITHUB_VARIABLE.fullmatch(text))
-    return Dialect.JINJA if any(map(parses, islice(outputs, MAX_OUTPUTS))) else Dialect.GITHUB
+    text = "\n".join(message.content for message in messages)
+    dialect = template or guess.dialect_of(source.path, text)
+    guessed = template is None and not source.path.endswith(tuple(guess.SUFFIXES))
+    prompt = PromptFile.model_validate(
+        {"path": path, "format": name, "dialect": dialect, "messages": messages, "guessed": guessed, **about}
+    )
+    check_template(source, prompt)
+    return prompt
 
 
 def plain_message(source: Source, role: Role) -> tuple[Message, Fields | None]:

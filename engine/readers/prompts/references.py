@@ -11,17 +11,16 @@ from engine.readers.code.pieces import Hole, MissingConstantError, Syntax, Writt
 from engine.readers.code.python_code import read_python
 from engine.readers.code.typescript_code import SCRIPT_SUFFIXES, read_typescript
 from engine.readers.dialects import variables_of
+from engine.readers.guess import INPUT, JINJA_SUFFIXES, only_instructs, with_question
 from engine.readers.prompts.keys import KEYED_SUFFIXES, read_key
 from engine.readers.prompts.partials import included
 from engine.readers.prompts.parts import Blobs, prompt_source
-from engine.readers.prompts.plain import JINJA_SUFFIXES, SUFFIXES, plain_message, settings
+from engine.readers.prompts.plain import SUFFIXES, plain_message, settings
 from engine.readers.prompts.registry import read_prompt
 from schemas.errors import SourceError
 from schemas.prompts import Dialect, Message, Origin, PromptFile, Role
 from schemas.references import Place, Reference
 
-INPUT = "input"
-"""The case's input that becomes the user's message if the prompt has none."""
 PYTHON_SUFFIXES = (".py", ".pyi")
 CODE_SUFFIXES = (*PYTHON_SUFFIXES, *SCRIPT_SUFFIXES)
 _READERS: Mapping[tuple[str, ...], Callable[[Source, str], tuple[Written, ...]]] = {
@@ -147,10 +146,8 @@ def _with_roles(prompt: PromptFile, roles: Sequence[Role | None], reference: Ref
     messages = list(prompt.messages)
     if roles == [None] and (_names_system(reference.places[0]) or not variables):
         messages = [messages[0].model_copy(update={"role": Role.SYSTEM})]
-    if all(message.role is Role.SYSTEM for message in messages) and INPUT not in variables:
-        hole = f"{{{INPUT}}}" if prompt.dialect is Dialect.BRACES else f"{{{{{INPUT}}}}}"
-        messages.append(Message(role=Role.USER, content=hole))
-    return prompt.model_copy(update={"messages": tuple(messages)})
+    prompt = prompt.model_copy(update={"messages": tuple(messages)})
+    return with_question(prompt) if only_instructs(prompt) and INPUT not in variables else prompt
 
 
 def _names_system(place: Place) -> bool:
