@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 from engine.detection.configurations import NAME, Place, configuration_around
 from engine.detection.entries import Entry
 from engine.detection.files import folder_of
-from engine.detection.prompts import approval, failure, path_after
+from engine.detection.places import is_there, place_after
+from engine.detection.prompts import approval, failure
 from engine.detection.sides import Sides
 from engine.readers.bounded import shown
 from engine.readers.prompts import may_hold_prompt
@@ -37,11 +38,11 @@ def uncovered_files(sides: Sides, entries: Sequence[Entry], watched: Collection[
 
 def missing_prompts(sides: Sides, entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """Returns the lineages whose prompt exists on neither side. An uncovered file may be what they should gate."""
-    sides.base.fetch_prompts(entry.prompt for entry in entries)
+    sides.base.fetch_prompts(path for entry in entries for path in entry.prompt.paths)
     return tuple(
         entry
         for entry in entries
-        if not entry.new and sides.base.entry(entry.prompt) is None and path_after(entry, sides) is None
+        if not entry.new and not is_there(sides.base, entry.prompt) and place_after(entry, sides) is None
     )
 
 
@@ -57,7 +58,7 @@ def uncovered_reasons(
     for entry in lost if uncovered else ():
         yield failure(
             ReasonCode.UNREADABLE,
-            f"{entry.name}: the prompt {shown(entry.prompt)} exists neither before nor after, and changed prompts "
+            f"{entry.name}: the prompt {shown(str(entry.prompt))} exists neither before nor after, and changed prompts "
             f"belong to no lineage ({_listed(uncovered)}).",
         )
 
@@ -66,7 +67,8 @@ def uncovered_warnings(uncovered: Sequence[str], lost: Sequence[Entry], places: 
     """Yields warnings about uncovered files that the configuration doesn't ignore, and about lineages without a
     prompt."""
     for entry in () if uncovered else lost:
-        what = f"{entry.name}: the prompt {shown(entry.prompt)} exists neither before nor after, so nothing is gated"
+        place = shown(str(entry.prompt))
+        what = f"{entry.name}: the prompt {place} exists neither before nor after, so nothing is gated"
         yield Finding(what=what, hint=f"correct the path in {NAME}, or remove the lineage")
     free = [path for path in uncovered if _policy(path, places) is Uncovered.WARN]
     if free:
