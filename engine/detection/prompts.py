@@ -26,7 +26,7 @@ from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 T = TypeVar("T")
 ABSENT = object()
-ELSEWHERE = "only other parts of the file differ"
+ELSEWHERE = "only parts that no lineage names differ"
 
 
 class Versions(NamedTuple):

@@ -39,6 +39,10 @@ REFERENCES = {
 }
 
 
+PYTHON = ("src/prompts.py#TRIAGE", "src/prompts.py", CODE)
+REST = "the rest of {} looks like a prompt, but no lineage names it: not gated"
+
+
 def config(prompt):
     return CONFIG.replace("prompts/triage.md", prompt)
 
@@ -56,7 +60,8 @@ def reference(request):
 def test_a_changed_constant_is_detected_with_its_lines(repository, reference):
     prompt, path, content = reference
     edited = content.replace("sort tickets", "sort").replace("Other", "Another")
-    change = only(detected(repository, {path: edited}, base=base_of(prompt, content)))
+    change = only(found := detected(repository, {path: edited}, base=base_of(prompt, content)))
+    assert [warning.what for warning in found.warnings] == [REST.format(path)]
     assert kinds(change) == ["prompt"]
     assert codes(change) == []
     assert (change.diff.path_before, change.diff.path_after) == (prompt, prompt)
@@ -67,12 +72,13 @@ def test_a_changed_constant_is_detected_with_its_lines(repository, reference):
     assert {(end.end.value, end.path) for end in change.endings} == {("measured", path)}
 
 
-def test_another_constant_of_the_file_is_no_change(repository, reference):
+def test_another_constant_of_the_file_is_no_change_of_the_prompt_and_a_warning(repository, reference):
     prompt, path, content = reference
     found = detected(repository, {path: content.replace("Other", "Another")}, base=base_of(prompt, content))
     assert found.lineages == ()
     assert codes(found) == ["nothing_changed: not_applicable"]
-    assert [(end.path, end.why) for end in found.harmless] == [(path, "only other parts of the file differ")]
+    assert [warning.what for warning in found.warnings] == [REST.format(path)]
+    assert [(end.path, end.why) for end in found.harmless] == [(path, "only parts that no lineage names differ")]
 
 
 def test_a_file_that_becomes_invalid_is_an_error(repository, reference):
@@ -93,8 +99,8 @@ def test_a_file_that_is_renamed_is_followed(repository, reference):
     assert change.candidate.path == prompt.replace("prompts.", "texts.")
 
 
-def test_a_rename_that_the_configuration_follows_needs_no_review(repository, reference):
-    prompt, path, content = reference
+def test_a_rename_that_the_configuration_follows_needs_no_review(repository):
+    prompt, path, content = PYTHON
     moved = path.replace("prompts.", "texts.")
     head = {
         path: None,
@@ -115,31 +121,26 @@ def test_a_constant_that_vanishes_is_a_deleted_prompt(repository, reference):
     assert prompt in change.reasons[0].sentence
 
 
-def test_a_file_that_is_deleted_is_a_deleted_prompt(repository, reference):
-    prompt, path, content = reference
+def test_a_file_that_is_deleted_is_a_deleted_prompt(repository):
+    prompt, path, content = PYTHON
     change = only(detected(repository, {path: None}, base=base_of(prompt, content)))
     assert codes(change) == ["deleted_lineage: needs_review"]
 
 
-def test_a_constant_that_was_never_there_is_an_error(repository, reference):
-    prompt, path, content = reference
+def test_a_constant_that_was_never_there_is_an_error(repository):
+    prompt, path, content = PYTHON
     base = base_of(f"{prompt}2", content)
     change = only(detected(repository, {path: content.replace("Other", "Another")}, base=base))
     assert codes(change) == ["unreadable: error"]
     assert "there is no prompt" in change.reasons[0].sentence
 
 
-def test_another_constant_in_the_configuration_needs_review(repository, reference):
-    prompt, path, content = reference
-    renamed = content.replace("TRIAGE", "SORT").replace("const triage", "const SORT").replace("user:", "SORT:")
-    other = "#".join([path, {"TRIAGE": "SORT", "triage": "SORT"}.get(prompt.partition("#")[2], "triage.SORT")])
-    change = only(
-        detected(repository, {path: renamed, "promptverdict.yaml": config(other)}, base=base_of(prompt, content))
-    )
-    assert (change.baseline.path, change.candidate.path) == (prompt, other)
-    assert kinds(change) == ["renamed", "policy"]
+def test_another_constant_in_the_configuration_needs_review(repository):
+    head = {"src/prompts.py": CODE.replace("TRIAGE", "SORT"), "promptverdict.yaml": config("src/prompts.py#SORT")}
+    change = only(found := detected(repository, head, base=base_of("src/prompts.py#TRIAGE", CODE)))
+    assert (change.baseline.path, change.candidate.path) == ("src/prompts.py#TRIAGE", "src/prompts.py#SORT")
     assert change.baseline.messages == change.candidate.messages
-    found = detected(repository, {path: renamed, "promptverdict.yaml": config(other)}, base=base_of(prompt, content))
+    assert kinds(change) == ["renamed", "policy"]
     assert codes(found) == ["policy_changed: needs_review"]
 
 
@@ -226,6 +227,21 @@ def test_a_change_of_the_whole_file_beside_a_part_is_never_elsewhere(repository)
     assert codes(change) == ["unmeasured: needs_review"]
 
 
+def test_another_constant_needs_review_where_uncovered_prompts_do(repository):
+    base = base_of("src/prompts.py#TRIAGE", CODE)
+    base["promptverdict.yaml"] += "uncovered: needs_review\n"
+    found = detected(repository, {"src/prompts.py": CODE.replace("Other", "Another")}, base=base)
+    assert codes(found) == ["uncovered: needs_review"]
+    assert found.reasons[0].sentence.startswith("The rest of src/prompts.py looks like a prompt")
+
+
+@pytest.mark.parametrize("path", ["src/agent.py", "src/prompts.py"])
+def test_a_file_that_changes_in_nothing_but_the_prompt_is_no_warning(repository, path):
+    base = base_of(f"{path}#TRIAGE", CODE)
+    found = detected(repository, {path: CODE.replace("sort tickets", "sort")}, base=base)
+    assert found.warnings == ()
+
+
 def test_two_lineages_of_one_file_are_told_apart(repository):
     both = (
         config("src/prompts.py#TRIAGE")
@@ -235,3 +251,4 @@ def test_two_lineages_of_one_file_are_told_apart(repository):
     change = only(found := detected(repository, {"src/prompts.py": CODE.replace("Other", "Another")}, base=base))
     assert change.name == "other"
     assert found.unaffected == 1
+    assert found.warnings == ()

@@ -25,7 +25,6 @@ SAMPLES = {
         "export const P = (x: string, { y, z = 1 }: T) => dedent`\n  ${Q} ${x} ${y}\n  ` + ['a', C.P].join(', ').trim();\n"
     ), "export const P = [['system', 'a {b} {{c}}'], { role: 'user', content: '{x}' }];\n"],
     "a.yaml": ["P:\n  x: |\n    a {{b}}\n  y: &a {role: user, content: '{x}'}\nP.x.y: c\nQ: {<<: *a}\n", "P:\n- {role: system, content: a}\n- role: user\n  content: '{{x}}'\n"],
-    "a.json": ['{"P": {"x": "a {{b}}", "y": [1, null]}}', '{"P": [{"role": "user", "content": "{x}"}]}'],
     "a.toml": ['a = 1\n[P]\nx = """\na {b}\n"""\ny = [{role = "user", content = "{x}"}]\n[[Q.r]]\n"s.t" = \'c\'\n', 'P = "a {x}"\n'],
 }  # fmt: skip
 NAMES = ("P", "P.x", "C.P", "C.f", "D.t")
