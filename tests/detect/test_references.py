@@ -220,10 +220,12 @@ def test_a_part_that_goes_is_noticed(repository, head, expected):
     assert codes(only(detected(repository, head, base=PART_FILES))) == [expected]
 
 
-def test_a_change_of_the_whole_file_beside_a_part_is_never_elsewhere(repository):
-    prompt = "{system: prompts/all.md, user: prompts/all.md}"
-    base = {"promptverdict.yaml": config(prompt), "prompts/triage.md": None, "prompts/all.md": "Sort {{ input }}\n"}
-    change = only(detected(repository, {"prompts/all.md": "---\nfoo: 1\n---\nSort {{ input }}\n"}, base=base))
+@pytest.mark.parametrize("line", ["foo: 1", "role: user"])
+def test_what_changes_in_a_whole_file_is_never_elsewhere(repository, line):
+    prompt = "{system: src/prompts.py#OTHER, user: prompts/all.md}"
+    base = {**base_of(prompt, CODE), "promptverdict.yaml": config(prompt), "src/prompts.py": CODE}
+    base["prompts/all.md"] = "Sort {{ input }}\n"
+    change = only(detected(repository, {"prompts/all.md": f"---\n{line}\n---\nSort {{{{ input }}}}\n"}, base=base))
     assert codes(change) == ["unmeasured: needs_review"]
 
 
