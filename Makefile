@@ -70,6 +70,7 @@ soak: $(READY) ## Kill a run 200 times: nothing is paid twice, the verdict is th
 	FAULTS=all $(BIN)/python -m pytest -q -n auto tests/pipeline/test_faults.py tests/action/test_faults.py tests/end_to_end/test_attacks.py
 	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz.py
 	$(BIN)/python -m benchmarks.signatures
+	FUZZ=10000 $(BIN)/python -m pytest -q -n auto tests/formats/test_fuzz_code.py tests/formats/test_constants_agree.py
 	SCHEDULES=10000 SCHEDULE_WALKS=20 $(BIN)/python -m pytest -q -rP -n auto tests/bot/runs/test_schedules.py
 
 bench: $(READY) ## How fast we are beside others (installs them into .bench/, 2 GB, once), at a rate limit, at 100,000 cases; how soon the bot acknowledges

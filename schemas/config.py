@@ -15,6 +15,7 @@ from schemas.gate_config import GateConfig
 from schemas.pricing import Price, Usd
 from schemas.prompts import Dialect, Parameters
 from schemas.providers import PROVIDERS, ProviderSpec
+from schemas.references import PromptParts
 from schemas.testsets import Columns
 from schemas.use_cases import USE_CASES
 from schemas.values import Fraction, Value
@@ -203,8 +204,8 @@ class LineageConfig(Value):
         json_schema_extra=_use_case_names
     )
     """The use case, which decides the scoring: a name in schemas/use_cases.py."""
-    prompt: str
-    """A file, or a folder with ``system.md`` and ``user.md``."""
+    prompt: str | PromptParts
+    """A file; a folder with ``system.md`` and ``user.md``; ``file#name`` for a constant or a key; or a map of parts."""
     tests: str | None = None
     """``None``: the prompt's inline ``testData``."""
     columns: Columns | None = None

@@ -38,6 +38,8 @@ class PromptDiff(Value):
     omitted: int = 0
     """Changed lines that no hunk shows, since the diff is too long."""
     file_lines: tuple[tuple[int, int], ...] = ()
-    """First and last line of each changed range of the file at ``path_after``, for annotations."""
+    """First and last line of each changed range of ``file``, for annotations."""
+    file: str | None = None
+    """The file of the candidate that differs, of several the first. ``None`` if a side is missing."""
     settings: tuple[tuple[str, str, str], ...] = ()
     """Model and parameter changes: name, before, after."""

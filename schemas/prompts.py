@@ -214,7 +214,7 @@ class PromptFile(Value):
     test_data: tuple[dict[str, JsonValue], ...] = ()
     evaluators: tuple[InlineEvaluator, ...] = ()
     origins: tuple[Origin, ...] = ()
-    """Of a reference: where its messages were read. A message beyond them is the case's input."""
+    """Of a reference: where its messages were read, but for the one that ``asks``."""
     partials: tuple[str, ...] = ()
     """Paths of shared partials that were included."""
     included: dict[str, str] = {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
-
-from pydantic import model_validator
+from typing import NamedTuple, TypeVar
 
 from schemas.prompts import Role
 from schemas.values import Value
+
+T = TypeVar("T")
 
 
 class PromptParts(Value):
@@ -19,12 +19,6 @@ class PromptParts(Value):
     user: str | None = None
     """The user message. By default, the case's ``input``."""
 
-    @model_validator(mode="after")
-    def _has_a_part(self) -> PromptParts:
-        if self.system is None and self.user is None:
-            raise ValueError("a prompt has a system part, a user part, or both")
-        return self
-
     def __str__(self) -> str:
         return ", ".join(f"{role}: {place}" for role, place in self.model_dump(exclude_none=True).items())
 
@@ -34,13 +28,13 @@ class Place(NamedTuple):
 
     path: str
     """In the repository, or relative to the configuration's folder."""
-    key: str = ""
-    """The name of a constant or a key, after ``#``. Empty: the whole file."""
+    key: str | None = None
+    """The name of a constant or a key, after ``#``. ``None``: the whole file."""
     role: Role | None = None
     """The role of its message, if the configuration sets it."""
 
     def __str__(self) -> str:
-        return f"{self.path}#{self.key}" if self.key else self.path
+        return self.path if self.key is None else f"{self.path}#{self.key}"
 
 
 class Reference(NamedTuple):
@@ -57,7 +51,7 @@ class Reference(NamedTuple):
     def file(self) -> str | None:
         """The file or folder that is the whole prompt, or ``None``."""
         (place, *others) = self.places
-        return None if others or place.key or place.role else place.path
+        return None if others or place.key is not None or place.role else place.path
 
     def with_paths(self, path_of: Callable[[str], str]) -> Reference:
         """Returns the reference with the same names in other files."""
@@ -69,7 +63,7 @@ class Reference(NamedTuple):
 
     def holds_all_of(self, path: str) -> bool:
         """Returns whether the whole file is a part of the prompt, not only a constant or key in it."""
-        return any(place.path == path and not place.key for place in self.places)
+        return any(place.path == path and place.key is None for place in self.places)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.places))
@@ -83,6 +77,21 @@ def reference_of(prompt: str | PromptParts) -> Reference:
     return Reference(tuple(_place(text, role) for role, text in parts if text is not None))
 
 
+def whole(path: str) -> Reference:
+    """Returns the reference to all of a file or a folder, whatever signs its name has."""
+    return Reference((Place(path),))
+
+
+def renamed(written: T, moves: Mapping[str, str]) -> T | str | dict[str, object]:
+    """Returns what the configuration says for a path, a reference or a map of parts once its files are renamed."""
+    if isinstance(written, dict):
+        return {part: renamed(place, moves) for part, place in written.items()}
+    if not isinstance(written, str):
+        return written
+    path, sign, key = written.partition("#")
+    return f"{moves.get(path, path)}{sign}{key}"
+
+
 def _place(text: str, role: Role | None) -> Place:
-    path, _, key = text.partition("#")
-    return Place(path, key, role)
+    path, sign, key = text.partition("#")
+    return Place(path, key if sign else None, role)

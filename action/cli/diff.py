@@ -12,11 +12,15 @@ from action.cli.check import colours
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
+from engine.detection.files import Files
+from engine.detection.places import read_at
 from engine.detection.prompt_diff import diff_prompts
+from engine.detection.sides import Changes
 from engine.readers.config import read_config
-from engine.readers.prompts.registry import read_prompt
 from engine.render.encode import visible, without_commands
-from schemas.errors import UsageError
+from schemas.errors import SourceError, UsageError
+from schemas.prompts import Finding
+from schemas.references import Reference, reference_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,45 +46,35 @@ def diff(repo: Path, lineage: str, before: str | None, after: str, *, color: boo
         raise UsageError(
             "the two commits have no common history", hint="name both commits: promptverdict diff LINEAGE REF REF"
         )
-    path = _path(repository, new, lineage)
-    earlier = _before(repository, old, new, path)
-    found = diff_prompts(_prompt(repository, old, earlier), _prompt(repository, new, path))
+    place = _place(repository, new, lineage)
+    renamed = {after: before for before, after in Changes(repository.changes(old, new)).moves.items()}
+    found = diff_prompts(_prompt(repository, old, place.moved(renamed)), _prompt(repository, new, place))
     width = shutil.get_terminal_size((120, 24)).columns
     put("".join(without_commands(line) + "\n" for line in side_by_side(found, width, color=colours(color))))
     return Exit.PASS
 
 
-def _path(repository: Clone, commit: str, lineage: str) -> str:
-    """Returns the path of the prompt. If ``lineage`` is a path, returns it unchanged."""
+def _place(repository: Clone, commit: str, lineage: str) -> Reference:
+    """Returns where the lineage's prompt lies. If ``lineage`` is a path, returns it unchanged."""
     names: list[str] = []
     for config_path, entry in repository.lookup(commit, CONFIG_NAMES).items():
         config = read_config(config_path, repository.read([entry.blob])[entry.blob])
         if lineage in config.lineages:
-            return config.lineages[lineage].prompt
+            return reference_of(config.lineages[lineage].prompt)
         names += config.lineages
-    if repository.entry(commit, lineage) is not None:
-        return lineage
+    written = reference_of(lineage)
+    if repository.entry(commit, written.paths[0]) is not None:
+        return written
     known = f"there are: {', '.join(names)}" if names else "give the path of a prompt"
     raise UsageError(f"that commit has no lineage {lineage!r}", hint=known)
 
 
-def _before(repository: Clone, old: str, new: str, path: str) -> str:
-    """Returns the name of ``path`` in the old commit. Renames are followed by content."""
-    for change in repository.changes(old, new):
-        if change.before and change.after and change.after.path == path:
-            return change.before.path
-    return path
-
-
-def _prompt(repository: Clone, commit: str, path: str) -> PromptFile | None:
-    entry = repository.entry(commit, path)
-    if entry is None:
-        return None
-    if entry.mode == "040000":
-        entries = repository.lookup(commit, [f"{path}/system.md", f"{path}/user.md"])
-        contents = repository.read([one.blob for one in entries.values()])
-        return read_prompt(path, {name: contents[one.blob] for name, one in entries.items()})
-    return read_prompt(path, {path: repository.read([entry.blob])[entry.blob]})
+def _prompt(repository: Clone, commit: str, place: Reference) -> PromptFile | None:
+    """Returns one version of the prompt. Raises SourceError for one that can't be read."""
+    found = read_at(Files(repository, commit), place)
+    if isinstance(found, Finding):
+        raise SourceError(found.what, where=found.where, hint=found.hint)
+    return found
 
 
 def side_by_side(found: PromptDiff, width: int, *, color: bool) -> list[str]:

@@ -16,10 +16,11 @@ from engine.commands.lint import columns_read, lint_tests
 from engine.readers.config import read_config
 from engine.readers.dialects import variables_of
 from engine.readers.guess import settled
-from engine.readers.prompts.registry import read_prompt
+from engine.readers.prompts.references import read_reference
 from engine.readers.testsets import inline_test_set, read_test_set
 from schemas.errors import SourceError, UsageError
 from schemas.prompts import Finding
+from schemas.references import reference_of
 
 if TYPE_CHECKING:
     from schemas.config import LineageConfig
@@ -87,10 +88,10 @@ def _of_lineages(repo: Path) -> Iterator[Linted]:
         prompt: PromptFile | None = None
         unreadable: tuple[Finding, ...] = ()
         try:
-            prompt = read_prompt(lineage.prompt, folder, lineage.template)
+            prompt = read_reference(reference_of(lineage.prompt), folder, lineage.template)
         except SourceError as error:
             unreadable = (_finding(error),)
-        path = lineage.tests or lineage.prompt
+        path = lineage.tests or str(lineage.prompt)
         if prompt is None and not lineage.tests:
             yield Linted(path, None, unreadable)
             continue
@@ -110,7 +111,7 @@ def _tests(folder: Folder, lineage: LineageConfig, prompt: PromptFile | None = N
     """Returns the prompt's test set: its file, else the inline cases."""
     if lineage.tests:
         return read_test_set(lineage.tests, folder.content(lineage.tests), lineage.columns)
-    return inline_test_set(prompt or read_prompt(lineage.prompt, folder, lineage.template))
+    return inline_test_set(prompt or read_reference(reference_of(lineage.prompt), folder, lineage.template))
 
 
 def _finding(error: SourceError | UsageError) -> Finding:

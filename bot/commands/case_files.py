@@ -64,7 +64,7 @@ def case_files(tree: SourceTree, commit: Sha, cards: Sequence[LineageCard]) -> d
     paths = sorted(entry.path for entry in tree.find(commit, [f"**/{NAME}"]))
     files.fetch(paths)
     found = [
-        (folder_for(path), name, lineage.tests or lineage.prompt)
+        (folder_for(path), name, lineage.tests or str(lineage.prompt))
         for path in paths
         if path in files
         for name, lineage in read_config(path, files[path]).lineages.items()

@@ -162,12 +162,17 @@ def _calibration(change: LineageChange, judge: RubricJudge, rubric: Rubric) -> l
     return [[judge.request(case, output, call=call) for call in range(BLIND_CALLS)] for case, output in cases]
 
 
+def _places(prompt: PromptFile) -> list[str]:
+    """Returns the places of a prompt's messages, each once."""
+    return list(dict.fromkeys(map(str, prompt.origins)))
+
+
 def _reading(prompt: PromptFile | None) -> str | None:
     """Returns the format of a prompt, how its variables are written, and what is sent in addition to it."""
     if prompt is None:
         return None
     names = sorted(variables_of(prompt))
-    said = f"read as {prompt.format}"
+    said = f"read from {', '.join(map(shown, _places(prompt)))}" if prompt.origins else f"read as {prompt.format}"
     if prompt.asks is not None:
         said += f"; the case's {shown(prompt.asks)} is sent as the user's message"
         names.remove(prompt.asks)

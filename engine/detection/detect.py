@@ -57,7 +57,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     if not found.lineages and not reasons:
         reasons = (_nothing(unaffected, settings=bool(named.policy), harmless=found.harmless),)
     concerned = _concerned(named, found)
-    mode = mode_of(places, concerned, calling=bool(calling), about=uncovered if unnamed else ())
+    mode = mode_of(places, concerned, calling=bool(calling), about=[each.path for each in uncovered] if unnamed else ())
     return Detection(
         merge=merge,
         config=named.first_of(concerned),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from engine.detection.files import below
 from schemas.config import Config, LineageConfig
 from schemas.detection import PolicyChange
+from schemas.references import PromptParts, Reference, reference_of
 
 
 class Entry(NamedTuple):
@@ -31,14 +32,14 @@ class Entry(NamedTuple):
     """Whether the pull request installs the gate. Its lineages are checked without paid calls."""
 
     @property
-    def prompt(self) -> str:
-        """Path of the prompt in the repository at the base."""
-        return below(self.root, self.lineage.prompt)
+    def prompt(self) -> Reference:
+        """Where the prompt lies in the repository at the base."""
+        return reference_in(self.root, self.lineage.prompt)
 
     @property
-    def head_prompt(self) -> str:
-        """Path of the prompt in the repository at the head."""
-        return below(self.root, (self.head_lineage or self.lineage).prompt)
+    def head_prompt(self) -> Reference:
+        """Where the prompt lies in the repository at the head."""
+        return reference_in(self.root, (self.head_lineage or self.lineage).prompt)
 
     @property
     def models_changed(self) -> bool:
@@ -57,10 +58,15 @@ class Entry(NamedTuple):
             for lineage in (self.lineage, self.head_lineage)
             if lineage
             for path in (
-                lineage.prompt,
+                *reference_of(lineage.prompt).paths,
                 lineage.tests,
                 lineage.rubric,
                 lineage.judge and lineage.judge.labels,
             )
             if path
         )
+
+
+def reference_in(root: str, prompt: str | PromptParts) -> Reference:
+    """Returns where a prompt of the configuration of the folder ``root`` lies in the repository."""
+    return reference_of(prompt).with_paths(lambda path: below(root, path))

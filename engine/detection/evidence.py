@@ -68,7 +68,8 @@ def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
     if entry.new or same:
         return Gating(tests, CaseChanges(), (), () if tests else (_no_tests(entry, gating),))
     head = _test_set(sides.merged, head_path, versions.fresh, new.columns)
-    return _changed_tests(entry, gating, head, head_path or path or versions.after)
+    inline = versions.after.file if versions.after else None
+    return _changed_tests(entry, gating, head, head_path or path or inline)
 
 
 def _changed_tests(

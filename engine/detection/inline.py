@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from engine.detection.configurations import Place, configuration_around
 from engine.detection.entries import Entry
 from engine.detection.files import Files
-from engine.detection.prompts import approval, read_at
+from engine.detection.places import read_at
+from engine.detection.prompts import approval
 from engine.detection.sides import Sides
 from engine.readers.bounded import MAX_BYTES, shown
 from schemas.config import LineageConfig
 from schemas.prompts import PromptFile
+from schemas.references import whole
 from schemas.use_cases import UseCase
 from schemas.verdicts import Reason, ReasonCode
 
@@ -26,8 +28,9 @@ def inline_entries(sides: Sides, places: Sequence[Place], configured: Sequence[E
     The prompt exists at the base or is new in the head. The configuration of its folder provides models, gate and
     budget. A prompt that gates at the base continues to gate, whatever the head's configuration says about it.
     """
-    named_at_base = {entry.prompt for entry in configured if not entry.new}
-    named = {path for entry in configured if not entry.adopted for path in (entry.prompt, entry.head_prompt)}
+    named_at_base = {path for entry in configured if not entry.new for path in entry.prompt.paths}
+    lasting = [entry for entry in configured if not entry.adopted]
+    named = {path for entry in lasting for path in (*entry.prompt.paths, *entry.head_prompt.paths)}
     found = dict(_found(sides, named_at_base, named))
     stems = Counter(_name(path.rpartition("/")[2]) for path in found)
     entries = []
@@ -46,13 +49,19 @@ def replaced_reasons(sides: Sides, configured: Sequence[Entry]) -> Iterator[Reas
 
     The lineage would replace the prompt's own tests and gate.
     """
-    taking = [entry for entry in configured if entry.new and not entry.adopted and entry.prompt.endswith(SUFFIXES)]
-    sides.base.fetch(entry.prompt for entry in taking)
-    for entry in taking:
-        if _is_whole(sides.base, entry.prompt):
+    taking = [
+        (entry, path)
+        for entry in configured
+        if entry.new and not entry.adopted
+        for path in entry.prompt.paths
+        if path.endswith(SUFFIXES)
+    ]
+    sides.base.fetch(path for _, path in taking)
+    for entry, path in taking:
+        if _is_whole(sides.base, path):
             yield approval(
                 ReasonCode.POLICY_CHANGED,
-                f"{entry.name}: {shown(entry.prompt)} is judged by its own test data and evaluators. The lineage that "
+                f"{entry.name}: {shown(path)} is judged by its own test data and evaluators. The lineage that "
                 "this pull request adds would replace them.",
             )
 
@@ -78,7 +87,7 @@ def _is_whole(files: Files, path: str) -> bool:
     raw = files.get(path, b"")
     if b"testData" not in raw or b"evaluators" not in raw:
         return False
-    prompt = read_at(files, path)
+    prompt = read_at(files, whole(path))
     return isinstance(prompt, PromptFile) and bool(prompt.test_data and prompt.evaluators)
 
 

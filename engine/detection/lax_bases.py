@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.detection.configurations import read_configurations
-from engine.detection.files import Files, below
+from engine.detection.entries import reference_in
+from engine.detection.files import Files
+from engine.detection.places import is_there
 from engine.detection.policy import compare_policies
 from engine.detection.prompts import approval
 from engine.detection.sides import Sides
@@ -48,7 +50,7 @@ def _laxer(root: str, strict: Config, lax: Config | None, sides: Sides) -> Itera
     gone = {
         f"lineages.{name}"
         for name, lineage in strict.lineages.items()
-        if name not in lax.lineages and sides.merged.entry(below(root, lineage.prompt)) is None
+        if name not in lax.lineages and not is_there(sides.merged, reference_in(root, lineage.prompt))
     }
     for change in compare_policies(strict, lax):
         if change.needs_review and change.key not in gone:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.detection.entries import Entry
+from engine.detection.entries import Entry, reference_in
 from engine.detection.evidence import Gating, grading_of, tests_ending, tests_of
-from engine.detection.files import below
 from engine.detection.harmless import harmless_rule
 from engine.detection.leftovers import leftover_reasons
 from engine.detection.models import CommitSide, model_of, pair_models
+from engine.detection.places import place_after, read_at
 from engine.detection.prompt_diff import diff_prompts
 from engine.detection.prompts import (
     Versions,
     approval,
     lines_changed,
-    path_after,
     prompt_changes,
     prompt_ends,
     prompt_reasons,
     prompt_warnings,
-    read_at,
     settled_versions,
     unmeasured_reasons,
     versions_of,
@@ -34,6 +32,7 @@ from schemas.detection import End, Ending, LineageChange, ModelPair
 from schemas.diffs import PromptDiff
 from schemas.gate_config import Floor, GateConfig
 from schemas.prompts import Dialect, Finding, InlineEvaluator, PromptFile
+from schemas.references import Reference
 from schemas.scorecard import Change
 from schemas.testsets import TestCase
 from schemas.use_cases import UseCase
@@ -52,16 +51,18 @@ def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[
         for entry in entries
         if entry.new or entry.policy or entry.models_changed or differences(named[entry.name], sides.changes)
     ]
-    paths = {entry.name: path_after(entry, sides) or entry.head_prompt for entry in reached}
-    after = made_of(paths.values(), sides.merged)
-    return [(entry, differences({**after[paths[entry.name]], **named[entry.name]}, sides.changes)) for entry in reached]
+    places = {entry.name: place_after(entry, sides) or entry.head_prompt for entry in reached}
+    after = made_of(places.values(), sides.merged)
+    return [
+        (entry, differences({**after[places[entry.name]], **named[entry.name]}, sides.changes)) for entry in reached
+    ]
 
 
-def _watched(entry: Entry, prompts: Mapping[str, Watched]) -> dict[str, str]:
+def _watched(entry: Entry, prompts: Mapping[Reference, Watched]) -> dict[str, str]:
     """Returns the lineage's files at the base, and the files that the base or the head names for it."""
     sides = [lineage for lineage in (entry.lineage, entry.head_lineage) if lineage]
     named = {path: what for lineage in sides for path, what in configured_paths(entry, lineage).items()}
-    return {**named, **prompts[entry.prompt], entry.head_prompt: "prompt"}
+    return {**named, **prompts[entry.prompt], **dict.fromkeys(entry.head_prompt.paths, "prompt")}
 
 
 def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> LineageChange:
@@ -76,7 +77,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
     )
     grading = grading_of(entry, sides, found)
     endings = tuple(_endings(entry, found, versions, gating, sides))
-    matters = _matters(entry, found, endings) or (bool(refused) and _chooses_anew(entry, versions))
+    matters = _matters(entry, found, endings, versions) or (bool(refused) and _chooses_anew(entry, versions))
     changes = (
         *(prompt_changes(entry, versions, found) if matters else ()),
         *_model_changes(pairs),
@@ -129,10 +130,11 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
     )
 
 
-def _matters(entry: Entry, found: Sequence[Difference], endings: Sequence[Ending]) -> bool:
+def _matters(entry: Entry, found: Sequence[Difference], endings: Sequence[Ending], versions: Versions) -> bool:
     """Returns whether the differences of its files concern the lineage."""
     harmless = all(ending.end is End.HARMLESS for ending in endings)
-    return entry.new or not harmless or any(difference.moved_only for difference in found)
+    moved = versions.before != versions.after or any(difference.moved_only for difference in found)
+    return entry.new or not harmless or moved
 
 
 def _chooses_anew(entry: Entry, versions: Versions) -> bool:
@@ -177,7 +179,8 @@ def _diff(versions: Versions, sides: Sides) -> PromptDiff | None:
     old, new = versions.old, versions.fresh
     if old is None and new is None:
         return None
-    return diff_prompts(old, new).model_copy(update={"file_lines": lines_changed(versions, sides)})
+    file, lines = lines_changed(versions, sides)
+    return diff_prompts(old, new).model_copy(update={"file": file, "file_lines": lines})
 
 
 def _model_changes(pairs: Sequence[ModelPair]) -> Iterator[Change]:
@@ -254,5 +257,5 @@ def _reference(entry: Entry, sides: Sides) -> PromptFile | None:
     """Returns the reference for a new lineage: the base's version, never the head's."""
     if entry.lineage.reference is None:
         return None
-    prompt = read_at(sides.base, below(entry.root, entry.lineage.reference), entry.lineage.template)
+    prompt = read_at(sides.base, reference_in(entry.root, entry.lineage.reference), entry.lineage.template)
     return prompt if isinstance(prompt, PromptFile) else None

@@ -16,6 +16,7 @@ from schemas.config import Budget, Check, Config, Defaults, FieldRule, LineageCo
 from schemas.detection import Direction, PolicyChange
 from schemas.gate_config import GateConfig, SlicePolicy
 from schemas.margins import default_margin
+from schemas.references import Reference, reference_of, renamed
 from schemas.values import Value, canonical_json
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
@@ -55,11 +56,15 @@ def counterparts(base: Config, head: Config, moved: Mapping[str, str]) -> dict[s
     """Returns the names of the base's lineages with their names in the head: the same name, or another one for the same
     prompt."""
     named = {name: name for name in base.lineages if name in head.lineages}
-    free = {lineage.prompt: name for name, lineage in head.lineages.items() if name not in named}
+    free = {_prompt(lineage, {}): name for name, lineage in head.lineages.items() if name not in named}
     for name, lineage in base.lineages.items():
-        if name not in named and (other := free.pop(moved.get(lineage.prompt, lineage.prompt), None)):
+        if name not in named and (other := free.pop(_prompt(lineage, moved), None)):
             named[name] = other
     return named
+
+
+def _prompt(lineage: LineageConfig, moved: Mapping[str, str]) -> Reference:
+    return reference_of(lineage.prompt).moved(moved)
 
 
 # -- directions
@@ -227,7 +232,7 @@ def _lineage(
             continue
         direction = judge(before[name], after[name])
         # Renaming a prompt together with its configuration is the same prompt, so it loosens nothing.
-        followed = after[name] is not None and moved.get(str(before[name])) == after[name]
+        followed = after[name] is not None and renamed(before[name], moved) == after[name]
         yield _change(f"{key}.{name}", before[name], after[name], NEUTRAL if followed else direction)
     yield from _model_choice(f"{key}.model", old, new)
     yield from _fields(f"{key}.fields", old.fields, new.fields)

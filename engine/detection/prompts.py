@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from engine.detection.entries import Entry
-from engine.detection.files import FOLDER, REGULAR, Files
+from engine.detection.files import FOLDER, REGULAR
 from engine.detection.harmless import harmless_rule
+from engine.detection.places import is_there, place_after, read_at
 from engine.detection.prompt_diff import changed_lines, diff_prompts
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference
 from engine.readers.bounded import shown
 from engine.readers.dialects import without_comments
 from engine.readers.guess import settled
-from engine.readers.prompts import read_prompt
 from schemas.detection import End, Ending
 from schemas.errors import PromptVerdictError
 from schemas.gate_config import Floor
-from schemas.prompts import Dialect, Finding, PromptFile
+from schemas.prompts import Finding, PromptFile
+from schemas.references import Reference
 from schemas.scorecard import Change
 from schemas.testsets import TestCase
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 T = TypeVar("T")
 ABSENT = object()
+ELSEWHERE = "only parts that no lineage names differ"
 
 
 class Versions(NamedTuple):
-    """The prompt at the base and after the merge. A path is ``None`` if nothing is there; a Finding says why it can't
-    be read."""
+    """The prompt at the base and after the merge. ``None`` if nothing is there; a Finding says why it can't be read."""
 
-    before: str | None
-    after: str | None
+    before: Reference | None
+    after: Reference | None
     baseline: PromptFile | Finding | None
     candidate: PromptFile | Finding | None
     new: bool
@@ -79,14 +80,6 @@ def has_floor(floor: Floor) -> bool:
     return floor.overall is not None or bool(floor.slices)
 
 
-def path_after(entry: Entry, sides: Sides) -> str | None:
-    """Returns the prompt's path after the merge, followed through renames by content. ``None`` if it is gone."""
-    after = entry.head_prompt
-    if sides.merged.entry(after) is not None or sides.merged.obstacle(after):
-        return after
-    return sides.changes.moves.get(entry.prompt)
-
-
 def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Versions:
     """Finds and reads the prompt on both sides.
 
@@ -94,19 +87,15 @@ def versions_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Vers
     """
     # git writes conflict markers into such a file. They must not be measured as a prompt.
     conflict = next((why for each in found if each.path and (why := sides.merged.conflict(each.path))), None)
-    there = sides.base.entry(entry.prompt) is not None or sides.base.obstacle(entry.prompt)
-    before = entry.prompt if there else None
-    after = path_after(entry, sides)
-    entry_after = sides.merged.entry(after) if after else None
-    is_a_link = entry_after is not None and entry_after.mode not in (*REGULAR, FOLDER)
-    was_a_file = before is not None and sides.base.obstacle(before) is None
+    before = entry.prompt if is_there(sides.base, entry.prompt) else None
+    after = place_after(entry, sides)
     return Versions(
         before=before,
         after=after,
         baseline=read_at(sides.base, before, entry.lineage.template),
         candidate=conflict or read_at(sides.merged, after, entry.lineage.template),
         new=entry.new,
-        turned=sides.merged.obstacle(after) if after and is_a_link and was_a_file else None,
+        turned=_turned(before, after, sides),
     )
 
 
@@ -121,37 +110,54 @@ def settled_versions(versions: Versions, cases: Sequence[TestCase], *, static: b
     )
 
 
-def read_at(files: Files, path: str | None, template: Dialect | None = None) -> PromptFile | Finding | None:
-    """Returns the prompt at ``path``, ``None`` if nothing is there, or a finding if it can't be read."""
-    if path is None:
-        return None
-    if obstacle := files.obstacle(path):
-        return obstacle
-    if files.entry(path) is None:
-        return None
-    files.fetch_prompts([path])
-    return attempt(lambda: read_prompt(path, files, template))
+def _turned(before: Reference | None, after: Reference | None, sides: Sides) -> Finding | None:
+    """Returns what the merge puts in place of a file that can be read."""
+    for path in after.paths if after else ():
+        found = sides.merged.entry(path)
+        is_a_link = found is not None and found.mode not in (*REGULAR, FOLDER)
+        if is_a_link and before and not any(map(sides.base.obstacle, before.paths)):
+            return sides.merged.obstacle(path)
+    return None
 
 
 def prompt_changes(entry: Entry, versions: Versions, found: Sequence[Difference]) -> Iterator[Change]:
     """Yields the changes of the prompt itself. ``found`` holds the differences of its files."""
     before, after, old, new = versions.before, versions.after, versions.old, versions.fresh
     if entry.new:
-        yield Change(kind="added", detail="a new lineage", path=entry.prompt)
+        yield Change(kind="added", detail="a new lineage", path=_path(entry.prompt, found))
     elif before is None and after is not None:
-        yield Change(kind="added", detail="a new prompt", path=after)
+        yield Change(kind="added", detail="a new prompt", path=_path(after, found))
     if after is None:
         if before is not None:
-            yield Change(kind="deleted", detail=shown(before), path=before)
+            yield Change(kind="deleted", detail=_shown(before), path=_path(before, found))
         return
     if before is not None and before != after:
-        kind = "renamed" if after == entry.head_prompt else "moved_out"
-        yield Change(kind=kind, detail=f"{shown(before)} → {shown(after)}", path=after)
+        yield _move(entry, before, after, _path(after, found))
     if old and new:
-        yield from _content_changes(old, new, after)
+        yield from _content_changes(old, new, _path(after, found))
     elif before is not None and found:
         detail = str(versions.candidate) if isinstance(versions.candidate, Finding) else "readable again"
-        yield Change(kind="prompt", detail=detail, path=after)
+        for path in [after.file] if after.file else _paths(found):
+            yield Change(kind="prompt", detail=detail, path=path)
+
+
+def _move(entry: Entry, before: Reference, after: Reference, path: str) -> Change:
+    kind: Literal["renamed", "moved_out"] = "renamed" if after == entry.head_prompt else "moved_out"
+    return Change(kind=kind, detail=f"{_shown(before)} → {_shown(after)}", path=path)
+
+
+def _paths(found: Sequence[Difference]) -> list[str]:
+    return [difference.path for difference in found]
+
+
+def _path(reference: Reference, found: Sequence[Difference]) -> str:
+    """Returns the file or folder at ``reference``; of several files the first that differs."""
+    paths = reference.paths
+    return next((path for path in _paths(found) if path in paths), paths[0])
+
+
+def _shown(reference: Reference) -> str:
+    return shown(str(reference))
 
 
 def _content_changes(old: PromptFile, new: PromptFile, path: str) -> Iterator[Change]:
@@ -191,23 +197,31 @@ def prompt_ends(
     Those that end as measured are checked again when the requests are known (engine/planning/change_coverage.py).
     """
     old, new = versions.old, versions.fresh
-    if found and (old is None or new is None):
+    if not found:
+        return
+    if old is None or new is None:
         # Gone, new or unreadable: prompt_reasons reports it. A floor decides on a new prompt.
         end = End.MEASURED if new is not None and versions.baseline is None else End.NEEDS_REVIEW
         yield end, found[0].path, "it is missing or unreadable on one side"
         return
-    if not found or old is None or new is None:
-        return
-    path = versions.after or entry.prompt
+    path = _path(versions.after or entry.prompt, found)
     said = [*_parts_that_differ(entry, old, new)]
     yield from ((end, path, why) for end, why in said)
     for difference in found:
         # A file with a meaningful difference may also have harmless ones. Only the former is reported.
-        rule = None if said else harmless_rule(difference, sides)
+        rule = None if said else harmless_rule(difference, sides) or _elsewhere(difference, versions)
         if rule is not None:
             yield End.HARMLESS, difference.path, rule
         elif not said:
             yield End.NEEDS_REVIEW, difference.path, "the difference is in a part that is not read"
+
+
+def _elsewhere(difference: Difference, versions: Versions) -> str | None:
+    """Returns the rule for a file of which the prompt is only a part, the same on both sides."""
+    for side, reference in ((difference.before, versions.before), (difference.after, versions.after)):
+        if reference is None or (side is not None and reference.holds_all_of(side.path)):
+            return None
+    return ELSEWHERE if difference.what == "prompt" else None
 
 
 def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterator[tuple[End, str]]:
@@ -239,9 +253,9 @@ def _filled_in(prompt: PromptFile) -> tuple[object, ...]:
 def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
     """Yields reasons known before any call: the prompt is gone, moved, unreadable or new, or its evaluators changed."""
     before, after, name = versions.before, versions.after, entry.name
-    path = shown(after or before or entry.prompt)
+    path = _shown(after or before or entry.prompt)
     yield from _new_reasons(entry, versions, path)
-    if after is None and entry.new:
+    if after is None and (entry.new or before is None):
         yield failure(ReasonCode.UNREADABLE, f"{name}: there is no prompt {path}.")
     elif after is None:
         yield approval(ReasonCode.DELETED_LINEAGE, f"{name}: the prompt {path} is deleted.")
@@ -249,7 +263,7 @@ def prompt_reasons(entry: Entry, versions: Versions) -> Iterator[Reason]:
         return
     if before is not None and after not in (before, entry.head_prompt):
         yield approval(
-            ReasonCode.MOVED_OUT, f"{name}: {shown(before)} moved to {path}, which the configuration doesn't name."
+            ReasonCode.MOVED_OUT, f"{name}: {_shown(before)} moved to {path}, which the configuration doesn't name."
         )
     if versions.turned:
         yield approval(ReasonCode.MOVED_OUT, f"{name}: {path} was a file; now {versions.turned.what}.")
@@ -291,11 +305,33 @@ def unmeasured_reasons(name: str, endings: Sequence[Ending], versions: Versions)
             yield approval(ReasonCode.UNMEASURED, sentence)
 
 
-def lines_changed(versions: Versions, sides: Sides) -> tuple[tuple[int, int], ...]:
-    """Returns the line ranges of the candidate's file that differ from the baseline's. Empty if either isn't one
-    file."""
+def lines_changed(versions: Versions, sides: Sides) -> tuple[str | None, tuple[tuple[int, int], ...]]:
+    """Returns a file of the candidate, and its line ranges that differ from the baseline's.
+
+    Of several files it is the first whose part of the prompt differs. A folder has no lines.
+    """
     before, after = versions.before, versions.after
-    if before is None or after is None or before not in sides.base or after not in sides.merged:
+    if before is None or after is None:
+        return None, ()
+    if after.file:
+        return after.file, _stretches(before.paths[0], after.file, sides)
+    old_paths = {new.path: old.path for old, new in zip(before.places, after.places, strict=False)}
+    olds, news = (prompt.messages if prompt else () for prompt in (versions.old, versions.fresh))
+    for number, origin in enumerate(versions.fresh.origins if versions.fresh else ()):
+        if olds[number : number + 1] == news[number : number + 1]:
+            continue
+        inside = [
+            (max(first, start), min(last, end))
+            for first, last in _stretches(old_paths.get(origin.path, before.paths[0]), origin.path, sides)
+            for start, end in origin.lines
+            if first <= end and start <= last
+        ]
+        return origin.path, tuple(inside or [(origin.lines[0][0], origin.lines[0][0])])
+    return after.paths[0], ()
+
+
+def _stretches(before: str, after: str, sides: Sides) -> tuple[tuple[int, int], ...]:
+    if before not in sides.base or after not in sides.merged:
         return ()
     texts = (files[path].decode(errors="replace") for files, path in ((sides.base, before), (sides.merged, after)))
     return changed_lines(*texts)

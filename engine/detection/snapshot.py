@@ -19,6 +19,7 @@ from engine.readers.prompts.langchain import watched_files
 from engine.readers.prompts.partials import watched_partials
 from engine.readers.prompts.plain import SUFFIXES
 from schemas.config import LineageConfig
+from schemas.references import Reference
 from schemas.trees import TreeEntry
 
 PART_SUFFIXES = (*SUFFIXES, ".html", ".xml", ".yaml", ".yml", ".json")
@@ -56,14 +57,14 @@ class Difference(NamedTuple):
         return before is not None and after is not None and before.content == after.content
 
 
-def made_of(prompts: Iterable[str], files: Files) -> dict[str, dict[str, str]]:
+def made_of(prompts: Iterable[Reference], files: Files) -> dict[Reference, dict[str, str]]:
     """Returns, by prompt, every path that may be part of it, whether or not it exists.
 
     Partials and the targets of links are included. It inspects raw text only, so unreadable prompts are watched too. It
     reads one level of includes of all prompts at a time.
     """
     prompts = dict.fromkeys(prompts)
-    files.fetch(prompts)
+    files.fetch(path for prompt in prompts for path in prompt.paths)
     found = {prompt: dict.fromkeys(_own_paths(prompt, files), "prompt") for prompt in prompts}
     waiting = [(prompt, path) for prompt, parts in found.items() for path in parts]
     for _ in range(MAX_DEPTH):
@@ -75,19 +76,21 @@ def made_of(prompts: Iterable[str], files: Files) -> dict[str, dict[str, str]]:
     return found
 
 
-def _own_paths(prompt: str, files: Files) -> tuple[str, ...]:
-    """Returns the prompt's file, and those of a folder of files where it is one or may be one."""
-    folder, name = folder_of(prompt), prompt.rpartition("/")[2]
+def _own_paths(prompt: Reference, files: Files) -> tuple[str, ...]:
+    """Returns the prompt's files, and those of a folder of files where it is one or may be one."""
+    if prompt.file is None:
+        return prompt.paths
+    folder, name = folder_of(prompt.file), prompt.file.rpartition("/")[2]
     if name == KERNEL_PROMPT:
-        return (prompt, below(prompt.rpartition("/")[0], KERNEL_CONFIG))
-    if folder == prompt and prompt in files:
-        return (prompt,)
-    return (prompt, *(below(folder, each) for each in (*PAIRED, KERNEL_PROMPT, KERNEL_CONFIG)))
+        return (prompt.file, below(prompt.file.rpartition("/")[0], KERNEL_CONFIG))
+    if folder == prompt.file and prompt.file in files:
+        return (prompt.file,)
+    return (prompt.file, *(below(folder, each) for each in (*PAIRED, KERNEL_PROMPT, KERNEL_CONFIG)))
 
 
-def _follow(prompt: str, path: str, parts: dict[str, str], files: Files) -> list[str]:
+def _follow(prompt: Reference, path: str, parts: dict[str, str], files: Files) -> list[str]:
     """Adds to ``parts`` what the file at ``path`` leads to. Returns the paths that are new."""
-    led = _leads_to(prompt, path, parts[path], files)
+    led = _leads_to(prompt.paths[0], path, parts[path], files)
     new = [part for part in led if part not in parts]
     parts |= {part: led[part] for part in new}
     return new

@@ -18,8 +18,13 @@ from evaluators.checks import rule_of
 from schemas.config import Check, Config, LineageConfig, ModelConfig
 from schemas.errors import ConfigError
 from schemas.providers import keys
+from schemas.references import Place as Part
+from schemas.references import reference_of
 from schemas.use_cases import UseCase
 
+MAX_KEY, MAX_KEY_STEPS = 200, 10
+"""Characters and steps of a name in a file."""
+_RELATIVE = "write it relative to the configuration's folder"
 _URL = re.compile(r"(?P<scheme>https?)://(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?(?:/[\w.~/-]*)?")
 
 
@@ -154,16 +159,28 @@ def _lineage_mistakes(place: _Place, name: str, lineage: LineageConfig) -> Itera
 
 def _path_mistakes(place: _Place, lineage: LineageConfig) -> Iterator[_Mistake]:
     paths: list[tuple[_Place, str | None]] = [
-        (("prompt",), lineage.prompt),
         (("tests",), lineage.tests),
         (("rubric",), lineage.rubric),
-        (("reference",), lineage.reference),
         (("judge", "labels"), lineage.judge.labels if lineage.judge else None),
     ]
+    if not reference_of(lineage.prompt).places:
+        yield (*place, "prompt"), "prompt has neither a system nor a user part", "write {system: …, user: …}"
+    for name, prompt in (("prompt", lineage.prompt), ("reference", lineage.reference)):
+        for part in reference_of(prompt).places if prompt is not None else ():
+            yield from _part_mistakes((*place, name), name, part, lineage)
     for steps, path in paths:
         if path is not None and (mistake := path_mistake(path)):
-            hint = "write it relative to the configuration's folder"
-            yield (*place, *steps), f"{steps[0]} {shown(path)} {mistake}", hint
+            yield (*place, *steps), f"{steps[0]} {shown(path)} {mistake}", _RELATIVE
+
+
+def _part_mistakes(place: _Place, name: str, part: Part, lineage: LineageConfig) -> Iterator[_Mistake]:
+    at = (*place, part.role.value) if part.role else place
+    if mistake := path_mistake(part.path):
+        yield at, f"{name} {shown(part.path)} {mistake}", _RELATIVE
+    elif part.key is not None and (mistake := key_mistake(part.key)):
+        yield at, f"the name after # in {name} {mistake}", "write it as file#name, with dots between its steps"
+    elif name == "prompt" and lineage.tests is None and (part.key is not None or part.role):
+        yield place, f"{shown(str(part))} is a part of a file, and holds no test cases", "add tests:"
 
 
 def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
@@ -180,6 +197,16 @@ def _check_mistakes(place: _Place, check: Check) -> Iterator[_Mistake]:
             rule_of(check)
         except ConfigError as error:
             yield (*place, kinds[0]), error.what, error.hint or "change it, or remove the check"
+
+
+def key_mistake(key: str) -> str | None:
+    """Returns why ``key`` can't be the name of a constant or a key in a file, in words; ``None`` if it can."""
+    steps = key.split(".")
+    if not all(steps):
+        return "has an empty step"
+    if len(key) > MAX_KEY or len(steps) > MAX_KEY_STEPS:
+        return "is too long"
+    return None if key.isprintable() else "has unprintable characters"
 
 
 def path_mistake(path: str) -> str | None:

@@ -126,5 +126,6 @@ def _keys_at(model: type[BaseModel], location: _Location) -> list[str]:
 def _member(annotation: object) -> object:
     """Returns the member of a union that has keys."""
     if get_origin(annotation) in (Union, types.UnionType):
-        return next((part for part in get_args(annotation) if part is not type(None)), annotation)
+        parts = [part for part in get_args(annotation) if part not in (str, type(None))]
+        return parts[0] if parts else annotation
     return annotation

@@ -14,6 +14,8 @@ from schemas.verdicts import VerdictStatus
 MOST_PER_LEVEL = 10
 """GitHub's limit: it shows ten errors and ten warnings of a step and silently drops the rest."""
 
+_OF_PROMPT = ("prompt", "added", "deleted", "renamed", "moved_out")
+"""Kinds of changes whose path is the prompt's."""
 _LEVELS: dict[VerdictStatus, Literal["error", "warning"]] = {
     VerdictStatus.BLOCKED: "error",
     VerdictStatus.ERROR: "error",
@@ -25,15 +27,22 @@ _LEVELS: dict[VerdictStatus, Literal["error", "warning"]] = {
 def _annotation(card: LineageCard, level: Literal["error", "warning"]) -> Annotation:
     start, end = card.diff.file_lines[0] if card.diff and card.diff.file_lines else (1, 1)
     sentences = [card.headline, *(reason.sentence for reason in card.reasons if reason.sentence != card.headline)]
-    path = (card.diff.path_after if card.diff else None) or card.prompt
     return Annotation(
         level=level,
-        path=path,
+        path=_file_of(card),
         start_line=start,
         end_line=end,
         title=visible(excerpt(f"{card.lineage} · {card.model}: {VERDICT_WORDS[card.status]}", 200).text),
         message=visible(excerpt("\n".join(sentences), 2_000).text, lines=True),
     )
+
+
+def _file_of(card: LineageCard) -> str:
+    """Returns the file to annotate: the one that differs, else the first of the prompt's."""
+    if card.diff and card.diff.file:
+        return card.diff.file
+    changed = next((change.path for change in card.changes if change.kind in _OF_PROMPT and change.path), None)
+    return changed or (card.diff.path_after if card.diff else None) or card.prompt
 
 
 def scorecard_annotations(scorecard: Scorecard) -> tuple[Annotation, ...]:

@@ -177,7 +177,7 @@ def unmeasured_card(
 
 def _prompt_path(change: LineageChange) -> str:
     prompt = change.candidate or change.baseline
-    return prompt.path if prompt else change.config.prompt
+    return prompt.path if prompt else str(change.config.prompt)
 
 
 def _stopped(result: ExperimentResult[Decision]) -> Reason:

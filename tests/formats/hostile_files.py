@@ -140,23 +140,23 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
 }
 
 
-def hostile_file(random: Random, samples: list[str]) -> bytes:
+def hostile_file(random: Random, samples: list[str], tokens: list[str] = TOKENS) -> bytes:
     """A sample with a few things done to it; now and then very long, very deep, or no UTF-8."""
-    text = random.choice(samples) if random.random() < 0.8 else "".join(random.choices(TOKENS, k=random.randint(0, 30)))
+    text = random.choice(samples) if random.random() < 0.8 else "".join(random.choices(tokens, k=random.randint(0, 30)))
     for _ in range(random.choice((1, 1, 1, 2, 3, 6))):
         at, to = sorted((random.randint(0, len(text)), random.randint(0, len(text))))
         match random.randint(0, 6):
             case 0 | 1 | 2:
-                text = text[:at] + random.choice(TOKENS) + text[at:]
+                text = text[:at] + random.choice(tokens) + text[at:]
             case 3:
                 text = text[:at] + text[min(to, at + 20) :]
             case 4:
                 text = text[:to] + text[at:to] + text[to:]
             case 5:
-                text = text[:at] + "".join(random.choices(TOKENS, k=5)) + text[min(to, at + 5) :]
+                text = text[:at] + "".join(random.choices(tokens, k=5)) + text[min(to, at + 5) :]
             case _:
                 many = random.choice((2, 50, 1_000, 100_000)) if random.random() < 0.05 else 3
-                unit = random.choice(TOKENS)
+                unit = random.choice(tokens)
                 text = text[:at] + (unit * many)[:1_100_000] + text[at:]
     data = text.encode("utf-8", "surrogateescape")
     if random.random() < 0.05:

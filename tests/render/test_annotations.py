@@ -1,6 +1,7 @@
 """Annotations on changed prompt lines."""
 
 from engine.render.annotations import Annotation, scorecard_annotations, workflow_command
+from schemas.scorecard import Change
 from schemas.verdicts import VerdictStatus
 from tests.render.scorecards import TRIAGE_DIFF, approved, blocked, lineage, scorecard
 
@@ -20,6 +21,17 @@ def test_a_change_without_lines_is_annotated_at_the_start_of_the_file():
     diff = TRIAGE_DIFF.model_copy(update={"file_lines": ()})
     (note,) = scorecard_annotations(scorecard(lineages=(lineage(status=VerdictStatus.NEEDS_REVIEW, diff=diff),)))
     assert (note.level, note.start_line) == ("warning", 1)
+
+
+def test_a_prompt_that_is_a_part_of_a_file_is_annotated_in_that_file():
+    diff = TRIAGE_DIFF.model_copy(
+        update={"path_after": "src/p.py#A, b.md", "file": "src/p.py", "file_lines": ((7, 9),)}
+    )
+    (note,) = scorecard_annotations(scorecard(lineages=(lineage(status=VerdictStatus.BLOCKED, diff=diff),)))
+    assert (note.path, note.start_line, note.end_line) == ("src/p.py", 7, 9)
+    gone = Change(kind="deleted", detail="src/p.py#A", path="src/p.py")
+    card = lineage(status=VerdictStatus.NEEDS_REVIEW, diff=None, prompt="src/p.py#A", changes=(gone,))
+    assert [note.path for note in scorecard_annotations(scorecard(lineages=(card,)))] == ["src/p.py"]
 
 
 def test_at_most_ten_of_a_level_and_the_tenth_counts_the_rest():

@@ -9,7 +9,8 @@ import re
 
 _INDENT = re.compile(r"([^\S\x00]+)\S")
 _KNOWN = re.compile(r"\\\n[ \t]*|\\([`${])")
-_BLANKS = " \t\n\v\f\r\xa0\ufeff\u2028\u2029"
+JS_BLANKS = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
+"""What JavaScript's ``trim`` takes away."""
 
 
 def dedent_call(text: str) -> str:
@@ -19,7 +20,7 @@ def dedent_call(text: str) -> str:
     if indents:
         least = min(indents)
         lines = [line[least:] if line[:1] in (" ", "\t") else line for line in lines]
-    return "\n".join(lines).strip(_BLANKS)
+    return "\n".join(lines).strip(JS_BLANKS)
 
 
 def dedent_tag(raw: str) -> str:

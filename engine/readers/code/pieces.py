@@ -9,10 +9,10 @@ from string import Formatter
 from typing import NamedTuple
 
 from engine.readers.bounded import Source, shown
-from engine.readers.dialects import BRACES_VARIABLE, GITHUB_VARIABLE
+from engine.readers.dialects import GITHUB_VARIABLE, PATTERNS, written
 from engine.readers.guess import dialect_of
 from schemas.errors import SourceError
-from schemas.prompts import Dialect, Role
+from schemas.prompts import LOGICAL, Dialect, Role
 
 MAX_SIGNS = 100_000
 """Most words, signs and line ends of a file of code. A syntax tree takes up to 1 KB for each."""
@@ -21,8 +21,6 @@ _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _LOOKED_UP = re.compile(r"[A-Za-z_]\w*(?:\.\w+|\[\w+\])+", re.ASCII)
 _SPEC = re.compile(r"(?:.?[<>=^])?[-+ ]?z?#?0?\d*[,_]?(?:\.\d+)?[bcdeEfFgGnosxX%]?")
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
-_PATTERNS = {Dialect.GITHUB: GITHUB_VARIABLE, Dialect.BRACES: BRACES_VARIABLE}
-_WRITTEN = {Dialect.GITHUB: "{{%s}}", Dialect.BRACES: "{%s}"}
 
 
 class MissingConstantError(SourceError):
@@ -49,6 +47,14 @@ class Syntax(Enum):
     """As ``str.format`` reads it: ``{name}``, and doubled braces for single ones."""
     JINJA = "jinja"
     MUSTACHE = "mustache"
+    HANDLEBARS = "handlebars"
+
+
+_LANGUAGES = {
+    Syntax.JINJA: Dialect.JINJA,
+    Syntax.MUSTACHE: Dialect.MUSTACHE,
+    Syntax.HANDLEBARS: Dialect.HANDLEBARS,
+}
 
 
 class Written(NamedTuple):
@@ -85,66 +91,80 @@ def joined(pieces: Iterable[str | Hole]) -> Pieces:
     return tuple(found)
 
 
-def in_one_language(messages: Sequence[tuple[Source, Written]]) -> tuple[Dialect, tuple[str, ...]]:
-    """Returns the messages as templates of one dialect: the first that keeps their meaning.
+class Templates(NamedTuple):
+    """The messages of a prompt as templates of one dialect."""
 
-    Raises SourceError at a message's line for a field that isn't a plain name, texts that no dialect can tell from
-    holes, and characters that can't be sent.
+    dialect: Dialect
+    texts: tuple[str, ...]
+    guessed: bool
+    """Whether nothing in the files says how variables are written: the cases' inputs tell it."""
+
+
+def in_one_language(messages: Sequence[tuple[Source, Written]], template: Dialect | None = None) -> Templates:
+    """Returns the messages as templates. What code or LangChain fill in means exactly what it means there.
+
+    ``template`` is how the configuration says that variables are written. Raises SourceError at a message's line: code
+    that says itself where its holes are beside ``template`` or beside another language, a field that isn't a plain
+    name, a character that can't be sent.
     """
-    read = [_read(source, message) for source, message in messages]
-    dialects = {dialect for dialect, _ in read if dialect}
-    if Dialect.JINJA in dialects:
-        return Dialect.JINJA, tuple(
-            _beside_jinja(*message, dialect, pieces) for message, (dialect, pieces) in zip(messages, read, strict=True)
-        )
-    order = (Dialect.BRACES, Dialect.GITHUB) if dialects == {Dialect.BRACES} else (Dialect.GITHUB, Dialect.BRACES)
-    for dialect in order:
-        texts = [_as_written(pieces, dialect) for _, pieces in read]
-        if all(_split(text, dialect) == pieces for text, (_, pieces) in zip(texts, read, strict=True)):
-            return dialect, tuple(texts)
-    source, message = messages[0]
-    raise source.error(
-        "the text has names in single and in doubled braces beside its holes, which no template can tell apart",
-        message.lines[0][0],
-        hint="write the braces that are text in another way",
-    )
+    exact = [_exact(source, message) for source, message in messages]
+    said = next((place for place, known in zip(messages, exact, strict=True) if known), None)
+    if said is None:
+        texts = tuple(message.text for _, message in messages)
+        return Templates(template or dialect_of("", "\n".join(texts)), texts, guessed=template is None)
+    if template:
+        what = "template: can't be set: the code itself says where variables are"
+        raise said[0].error(what, said[1].lines[0][0], hint="remove template:")
+    known = [each or _inferred(message.text) for each, (_, message) in zip(exact, messages, strict=True)]
+    return _filled_in(messages, known)
 
 
-def _read(source: Source, message: Written) -> tuple[Dialect | None, Pieces]:
-    """Returns the dialect of the message, if it has one, and its pieces."""
+def _filled_in(messages: Sequence[tuple[Source, Written]], known: Sequence[tuple[Dialect, Pieces]]) -> Templates:
+    """Returns messages that say where their holes are, as format strings, or in the language with logic of one."""
+    languages = {dialect for dialect, _ in known if dialect is not Dialect.FSTRING}
+    if not languages:
+        return Templates(Dialect.FSTRING, tuple(_as_format(pieces) for _, pieces in known), guessed=False)
+    language = min(languages)
+    texts = [_beside(*place, language, *said) for place, said in zip(messages, known, strict=True)]
+    return Templates(language, tuple(texts), guessed=False)
+
+
+def _check_characters(source: Source, message: Written) -> None:
     if found := _UNSENDABLE.search(message.text):
         code = f"U+{ord(found[0]):04X}"
         raise source.error(f"the text has the character {code}", message.lines[0][0], hint="remove the escape")
-    pieces = joined(message.pieces)
-    if any(isinstance(piece, Hole) for piece in pieces):
-        return Dialect.GITHUB, pieces
-    match message.syntax:
-        case Syntax.JINJA:
-            return Dialect.JINJA, pieces
-        case Syntax.FORMAT:
-            return Dialect.BRACES, _fields(source, message, strict=True) or ()
-        case Syntax.MUSTACHE:
-            return Dialect.GITHUB, _split(message.text, Dialect.GITHUB)
-        case Syntax.TEXT:
-            return _read_text(source, message, pieces)
-    return None, pieces
 
 
-def _read_text(source: Source, message: Written, pieces: Pieces) -> tuple[Dialect | None, Pieces]:
-    """As ``_read`` for a text whose code doesn't say in which dialect it is."""
-    if dialect_of("", message.text) is Dialect.JINJA:
-        return Dialect.JINJA, pieces
-    if GITHUB_VARIABLE.search(message.text):
-        return Dialect.GITHUB, _split(message.text, Dialect.GITHUB)
+def _exact(source: Source, message: Written) -> tuple[Dialect, Pieces] | None:
+    """Returns the dialect that a message says it is in, and its pieces; ``None`` for a text that leaves it open."""
+    _check_characters(source, message)
+    pieces, syntax = joined(message.pieces), message.syntax
+    if syntax in _LANGUAGES:
+        return _LANGUAGES[syntax], pieces
+    if syntax is Syntax.FORMAT:
+        return Dialect.FSTRING, _fields(source, message, strict=True) or ()
+    if syntax is Syntax.CODE or any(isinstance(piece, Hole) for piece in pieces):
+        return Dialect.FSTRING, pieces
     fields = _fields(source, message, strict=False)
-    split = _split(message.text, Dialect.BRACES) if fields is None else fields
-    return (Dialect.BRACES, split) if any(isinstance(piece, Hole) for piece in split) else (None, pieces)
+    escaped = "{{" in message.text or "}}" in message.text
+    if fields is None or not escaped or GITHUB_VARIABLE.search(message.text):
+        return None
+    return (Dialect.FSTRING, fields) if any(isinstance(piece, Hole) for piece in fields) else None
+
+
+def _inferred(text: str) -> tuple[Dialect, Pieces]:
+    """Returns the dialect of a text beside one that says its own."""
+    if (dialect := dialect_of("", text)) in LOGICAL:
+        return dialect, (text,)
+    found = Dialect.GITHUB if GITHUB_VARIABLE.search(text) else Dialect.BRACES
+    parts = PATTERNS[found].split(text)
+    return Dialect.FSTRING, joined(Hole(part) if number % 2 else part for number, part in enumerate(parts))
 
 
 def _fields(source: Source, message: Written, *, strict: bool) -> Pieces | None:
     """Returns the pieces of a text for ``str.format``, or ``None`` if it isn't one, unless ``strict``.
 
-    Raises SourceError for a field with a format or a look-up, and with ``strict`` for any other mistake.
+    Raises SourceError for a field with a format or a look-up, and for any other mistake where it has to be one.
     """
     pieces: list[str | Hole] = []
     line = message.lines[0][0]
@@ -170,23 +190,22 @@ def _fields(source: Source, message: Written, *, strict: bool) -> Pieces | None:
     return None if foreign else joined(pieces)
 
 
-def _split(text: str, dialect: Dialect) -> Pieces:
-    parts = _PATTERNS[dialect].split(text)
-    return joined(Hole(part) if number % 2 else part for number, part in enumerate(parts))
+def _as_format(pieces: Pieces) -> str:
+    return "".join(
+        piece.replace("{", "{{").replace("}", "}}") if isinstance(piece, str) else f"{{{piece.name}}}"
+        for piece in pieces
+    )
 
 
-def _as_written(pieces: Pieces, dialect: Dialect) -> str:
-    return "".join(piece if isinstance(piece, str) else _WRITTEN[dialect] % piece.name for piece in pieces)
-
-
-def _beside_jinja(source: Source, message: Written, dialect: Dialect | None, pieces: Pieces) -> str:
+def _beside(source: Source, message: Written, language: Dialect, dialect: Dialect, pieces: Pieces) -> str:
     """Returns the message as Jinja, which another message of the prompt needs."""
-    if dialect is not Dialect.JINJA and any(
-        sign in piece for piece in pieces if isinstance(piece, str) for sign in ("{{", "{%", "{#")
+    literal = [piece for piece in pieces if isinstance(piece, str)]
+    if dialect not in (language, Dialect.FSTRING) or (
+        dialect is not language and any(sign in piece for piece in literal for sign in ("{{", "{%", "{#"))
     ):
         raise source.error(
-            "this message has Jinja's braces as text, and another message of the prompt is Jinja",
+            f"this message can't be written in {language}, as another message of the prompt is",
             message.lines[0][0],
-            hint="write both in the same template language",
+            hint="write all of them in the same template language",
         )
-    return _as_written(pieces, Dialect.GITHUB)
+    return "".join(piece if isinstance(piece, str) else written(language, piece.name) for piece in pieces)

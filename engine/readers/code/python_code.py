@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from functools import lru_cache
 
 from engine.readers.bounded import Source, shown
 from engine.readers.code.expressions import (
@@ -37,17 +38,23 @@ def read_python(source: Source, key: str) -> tuple[Written, ...]:
 
     Raises MissingConstantError where the file has nothing of that name, SourceError with the line for what isn't read.
     """
+    return messages_of_constant(source, _parsed(source.path, source.text), key)
+
+
+@lru_cache(maxsize=2)
+def _parsed(path: str, text: str) -> PythonCode:
+    """Returns a file's code. Both sides of a pull request are kept, for all the prompts that are in one file."""
+    source = Source(path, text)
     check_size(source)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of invalid escapes in the repository's file
-            tree = ast.parse(source.text)
+            warnings.simplefilter("ignore")  # of invalid escapes, in a file that isn't ours
+            return PythonCode(ast.parse(text))
     except SyntaxError as error:
         what = f"not valid Python: {shown(error.msg or 'syntax error', 120)}"
         raise source.error(what, error.lineno or 1, hint="fix the syntax") from None
     except (RecursionError, MemoryError, ValueError):
         raise source.error("the code is nested too deeply", 1, hint="move the prompt into a smaller file") from None
-    return messages_of_constant(source, PythonCode(tree), key)
 
 
 class PythonCode:

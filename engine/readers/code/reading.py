@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.readers.bounded import MAX_BYTES, Source, shown
-from engine.readers.code.dedent import dedent_call, dedent_tag
+from engine.readers.code.dedent import JS_BLANKS, dedent_call, dedent_tag
 from engine.readers.code.expressions import (
     Call,
     Class,
@@ -34,14 +34,13 @@ from schemas.prompts import Role
 MAX_DEPTH = 60
 MAX_STEPS = 20_000
 """Most expressions that are read for one prompt. A name may be used many times."""
-_JS_BLANKS = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 _STRIPS: dict[str, tuple[str, str | None]] = {
     "strip": ("both", None),
     "lstrip": ("left", None),
     "rstrip": ("right", None),
-    "trim": ("both", _JS_BLANKS),
-    "trimStart": ("left", _JS_BLANKS),
-    "trimEnd": ("right", _JS_BLANKS),
+    "trim": ("both", JS_BLANKS),
+    "trimStart": ("left", JS_BLANKS),
+    "trimEnd": ("right", JS_BLANKS),
 }
 _CLEANERS: dict[str, Callable[[str], str]] = {
     "textwrap.dedent": textwrap.dedent,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from engine.readers.bounded import Source, shown
@@ -85,15 +85,22 @@ def _language(path: str) -> Language:
 def read_typescript(source: Source, key: str) -> tuple[Written, ...]:
     """Returns the messages of the constant ``key``: ``name``, ``object.key``, ``Class.name`` or ``default``.
 
-    Raises MissingConstantError if the file has no such constant, and SourceError with the line for unread code.
+    Raises MissingConstantError where the file has nothing of that name, SourceError with the line for what isn't read.
     """
+    return messages_of_constant(source, _parsed(source.path, source.text), key)
+
+
+@lru_cache(maxsize=2)
+def _parsed(path: str, text: str) -> TypeScriptCode:
+    """Returns a file's code. Both sides of a pull request are kept, for all the prompts that are in one file."""
     from tree_sitter import Parser
 
+    source = Source(path, text)
     check_size(source)
-    tree = Parser(_language(source.path)).parse(source.text.encode())
+    tree = Parser(_language(path)).parse(text.encode())
     if tree.root_node.has_error:
         raise source.error("not valid code", _broken_line(tree), hint="fix the syntax")
-    return messages_of_constant(source, TypeScriptCode(tree), key)
+    return TypeScriptCode(tree)
 
 
 def _broken_line(tree: Tree) -> int:
@@ -194,23 +201,18 @@ def _call(node: TreeNode, lines: Lines) -> Expression:
     given = node.child_by_field_name("arguments")
     if function is None:
         return Unread(lines, "this call is not read")
-    steps = _steps(function) or ()
-    code = ".".join(steps) or _last_step(function)
     receiver = function.child_by_field_name("object") if function.type == "member_expression" else None
+    steps, method = _steps(function) or (), text_of(function.child_by_field_name("property"))
+    code = shown(".".join(steps) or f"….{method}".rstrip("."), 40)
     if given is not None and given.type == "template_string":
-        return Call(lines, shown(code, 40), steps, (_template(given, lines, raw=True),), receiver=receiver, tag=True)
+        return Call(lines, code, steps, (_template(given, lines, raw=True),), receiver=receiver, tag=True)
     arguments = children_of(given) if given is not None else []
-    if receiver is not None and code.endswith(".join") and len(arguments) <= 1:
-        return Join(lines, arguments[0] if arguments else Text(lines, ","), receiver)
-    if arguments and arguments[-1].type == "object":
-        named = tuple(map(_entry, children_of(arguments[-1])))
-        return Call(lines, shown(code, 40), steps, tuple(arguments[:-1]), named, receiver)
-    return Call(lines, shown(code, 40), steps, tuple(arguments), receiver=receiver)
-
-
-def _last_step(function: TreeNode) -> str:
-    member = function.type == "member_expression"
-    return f"….{text_of(function.child_by_field_name('property'))}" if member else "…"
+    if receiver is not None and method == "join" and len(arguments) <= 1:
+        return Join(lines, next(iter(arguments), Text(lines, ",")), receiver)
+    options = _several(arguments[-1], lines) if arguments else None
+    if isinstance(options, Table):
+        return Call(lines, code, steps, tuple(arguments[:-1]), options.entries, receiver)
+    return Call(lines, code, steps, tuple(arguments), receiver=receiver)
 
 
 def _several(node: TreeNode, lines: Lines) -> Expression | None:

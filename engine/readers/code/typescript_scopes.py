@@ -67,17 +67,16 @@ def _bindings(statement: Tree) -> Iterator[tuple[str, Binding]]:
     ):
         yield from _bindings(inner[0])
     else:
-        yield from ((name, Binding(line, None)) for name in _hoisted(statement))
+        yield from ((name, Binding(line, None)) for node in own_nodes(statement) for name in _hoisted(node))
 
 
-def _hoisted(statement: Tree) -> Iterator[str]:
+def _hoisted(node: Tree) -> Iterator[str]:
     """Yields the names that ``var`` declares anywhere inside a statement."""
-    for node in own_nodes(statement):
-        if node.type == "variable_declaration":
-            yield from (name for each in children_of(node) for name, _ in _declared(each))
-        left = node.child_by_field_name("left") if text_of(node.child_by_field_name("kind")) == "var" else None
-        if left is not None:
-            yield from pattern_names(left)
+    if node.type == "variable_declaration":
+        yield from (name for declarator in children_of(node) for name, _ in _declared(declarator))
+    left = node.child_by_field_name("left")
+    if left is not None and text_of(node.child_by_field_name("kind")) == "var":
+        yield from pattern_names(left)
 
 
 def _declared(declarator: Tree) -> Iterator[tuple[str, Binding]]:
@@ -212,30 +211,31 @@ def _targets(node: Tree) -> Iterable[Tree | None]:
 def _note(target: Tree | None, line: int, local: Hidden, changes: Changes, *, whole: bool = False) -> None:
     """Notes that a name is set again, or the part of its value that is set."""
     target = _unwrapped(target)
-    if target is None:
-        return
-    if target.type in ("object_pattern", "array_pattern"):
-        for name in pattern_names(target):
-            if name not in local:
-                changes.of[name].append(Change(line, None))
-        return
+    if target is not None and target.type in ("object_pattern", "array_pattern"):
+        names, part = list(pattern_names(target)), None
+    else:
+        target, part = _owner(target)
+        names = [text_of(target)] if target is not None and target.type == "identifier" else []
+    if target is not None and target.type == "this" and part is not None:
+        changes.of_itself.setdefault(part, line)
+    for name in names:
+        if name not in local:
+            changes.of[name].append(Change(line, None if whole and part is None else part))
+
+
+def _unwrapped(target: Tree | None) -> Tree | None:
+    while target is not None and target.type in ("parenthesized_expression", "non_null_expression", "as_expression"):
+        target = next(iter(children_of(target)), None)
+    return target
+
+
+def _owner(target: Tree | None) -> tuple[Tree | None, str | None]:
+    """Returns whose attribute or key something is, and which one; ``None``: its value itself, or a computed one."""
     part: str | None = None
     while target is not None and target.type in ("member_expression", "subscript_expression"):
         part = property_of(target)
         target = target.child_by_field_name("object")
-    if target is None:
-        return
-    if target.type == "this" and part is not None:
-        changes.of_itself.setdefault(part, line)
-    elif target.type == "identifier" and text_of(target) not in local:
-        changes.of[text_of(target)].append(Change(line, None if whole and part is None else part))
-
-
-def _unwrapped(target: Tree | None) -> Tree | None:
-    """Returns what stands between parentheses, before a ``!`` or before a type."""
-    while target is not None and target.type in ("parenthesized_expression", "non_null_expression", "as_expression"):
-        target = next(iter(children_of(target)), None)
-    return target
+    return target, part
 
 
 def property_of(node: Tree) -> str | None:

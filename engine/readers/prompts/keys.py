@@ -17,6 +17,7 @@ from engine.readers.prompts.parts import YAML_SUFFIXES, document, messages_of
 
 KEYED_SUFFIXES = (*YAML_SUFFIXES, ".json", ".toml")
 _INDEX = re.compile(r"0|[1-9]\d{0,5}", re.ASCII)
+_QUOTES = re.compile(r'"""|\'\'\'')
 _AT = re.compile(r"\(at (?:line (\d+), column (\d+)|end of document)\)")
 _STEP = r"""(?:[\w-]++|"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+')"""
 _DEEP = re.compile(rf"(?<![\w-]){_STEP}(?:[ \t]*+\.[ \t]*+{_STEP}){{{MAX_DEPTH}}}")
@@ -42,7 +43,7 @@ def read_key(source: Source, key: str) -> tuple[Written, ...]:
     (node,) = found
     if isinstance(node.value, list) and node.value:
         messages = messages_of(source, node.value, "message")
-        items = [(item.line, _last_line(item)) for item in node.value]
+        items = [(item.line, _last_line(source, item)) for item in node.value]
         return tuple(
             Written((message.content,), (lines,), role=message.role)
             for message, lines in zip(messages, items, strict=True)
@@ -50,7 +51,7 @@ def read_key(source: Source, key: str) -> tuple[Written, ...]:
     if not isinstance(node.value, str):
         hint = "name a text, or a list of messages with role and content"
         raise source.error(f"{shown(key)} is {node.kind}", node.line, node.column, hint=hint)
-    return (Written((node.value,), ((node.line, _last_line(node)),)),)
+    return (Written((node.value,), ((node.line, _last_line(source, node)),)),)
 
 
 def _find(node: Node, steps: Sequence[str]) -> Iterator[Node]:
@@ -65,16 +66,22 @@ def _find(node: Node, steps: Sequence[str]) -> Iterator[Node]:
         yield from _find(node.value[int(steps[0])], steps[1:])
 
 
-def _last_line(node: Node) -> int:
-    """Returns the last line on which a part of the node starts, or may end for a text of several lines."""
-    last, waiting = node.line, [node]
-    while waiting:
-        found = waiting.pop()
-        last = max(last, found.line + (found.value.count("\n") if isinstance(found.value, str) else 0))
-        if isinstance(found.value, dict):
-            waiting += found.value.values()
-        elif isinstance(found.value, list):
-            waiting += found.value
+def _last_line(source: Source, node: Node) -> int:
+    """Returns the last line of a value: in YAML and JSON the last one that is indented more than the first, in TOML
+    the one with the quotes that close it."""
+    lines = source.text.split("\n")
+    first = lines[node.line - 1]
+    last = node.line
+    if source.path.endswith(".toml"):
+        quotes = _QUOTES.search(first)
+        following = enumerate(lines[node.line :], node.line + 1)
+        open_ended = quotes is not None and first.count(quotes[0]) == 1
+        return next((number for number, line in following if open_ended and quotes and quotes[0] in line), last)
+    indent = len(first) - len(first.lstrip(" "))
+    for number, line in enumerate(lines[node.line :], node.line + 1):
+        if line.strip() and len(line) - len(line.lstrip(" ")) <= indent:
+            break
+        last = number if line.strip() else last
     return last
 
 

@@ -11,14 +11,15 @@ from engine.readers.code.pieces import Hole, MissingConstantError, Syntax, Writt
 from engine.readers.code.python_code import read_python
 from engine.readers.code.typescript_code import SCRIPT_SUFFIXES, read_typescript
 from engine.readers.dialects import variables_of
-from engine.readers.guess import INPUT, JINJA_SUFFIXES, only_instructs, with_question
+from engine.readers.guess import INPUT, only_instructs, with_question
+from engine.readers.guess import SUFFIXES as LANGUAGES
 from engine.readers.prompts.keys import KEYED_SUFFIXES, read_key
 from engine.readers.prompts.partials import included
-from engine.readers.prompts.parts import Blobs, prompt_source
+from engine.readers.prompts.parts import Blobs, check_template, prompt_source
 from engine.readers.prompts.plain import SUFFIXES, plain_message, settings
 from engine.readers.prompts.registry import read_prompt
 from schemas.errors import SourceError
-from schemas.prompts import Dialect, Message, Origin, PromptFile, Role
+from schemas.prompts import LOGICAL, Dialect, Message, Origin, PromptFile, Role
 from schemas.references import Place, Reference
 
 PYTHON_SUFFIXES = (".py", ".pyi")
@@ -40,14 +41,14 @@ class _Read(NamedTuple):
     settings: Mapping[str, object]
 
 
-def read_reference(reference: Reference, blobs: Blobs) -> PromptFile:
+def read_reference(reference: Reference, blobs: Blobs, template: Dialect | None = None) -> PromptFile:
     """Returns the prompt at ``reference``.
 
-    Raises MissingConstantError if every named file can be read and none has the named object. Raises SourceError for
-    anything else that can't be read, at its line.
+    Raises MissingConstantError where every file that is named can be read, and none of them has what is named.
+    Raises SourceError for whatever can't be read, at its line.
     """
     if reference.file is not None:
-        return read_prompt(reference.file, blobs)
+        return read_prompt(reference.file, blobs, template)
     found, missing = [], []
     for place in reference.places:
         try:
@@ -58,7 +59,7 @@ def read_reference(reference: Reference, blobs: Blobs) -> PromptFile:
         raise missing[0]
     if missing:
         raise SourceError(missing[0].what, where=missing[0].where, hint=missing[0].hint)
-    return _prompt(reference, found, blobs)
+    return _prompt(reference, found, blobs, template)
 
 
 def _read(place: Place, blobs: Blobs) -> _Read:
@@ -66,7 +67,7 @@ def _read(place: Place, blobs: Blobs) -> _Read:
     if data is None:
         raise MissingConstantError("there is no such file", where=shown(place.path, 4096), hint="check the path")
     source = prompt_source(place.path, blobs)
-    if not place.key:
+    if place.key is None:
         return _whole_file(place, source)
     for suffixes, read in _READERS.items():
         if place.path.endswith(suffixes):
@@ -88,39 +89,37 @@ def _whole_file(place: Place, source: Source) -> _Read:
     if not source.text.strip():
         return _Read(place, source, (), {})
     message, fields = plain_message(source, place.role or Role.USER)
-    syntax = Syntax.JINJA if place.path.endswith(JINJA_SUFFIXES) else Syntax.TEXT
+    language = next((dialect for suffix, dialect in LANGUAGES.items() if place.path.endswith(suffix)), None)
+    syntax = Syntax(language.value) if language else Syntax.TEXT
     last = source.text.count("\n") + 1
     return _Read(place, source, (Written((message.content,), ((1, last),), syntax),), settings(fields))
 
 
-def _prompt(reference: Reference, found: Sequence[_Read], blobs: Blobs) -> PromptFile:
+def _prompt(reference: Reference, found: Sequence[_Read], blobs: Blobs, template: Dialect | None) -> PromptFile:
     written = [(read, message) for read in found for message in read.messages]
-    if not any(_says_something(message) for _, message in written):
+    if not any(message.text.strip() or _holes(message) for _, message in written):
         raise found[0].source.error("the prompt is empty", 1, hint="write the instructions for the model")
-    dialect, texts = in_one_language([(read.source, message) for read, message in written])
+    dialect, texts, guessed = in_one_language([(read.source, message) for read, message in written], template)
     roles = [message.role or read.place.role for read, message in written]
-    prompt = PromptFile(
-        path=str(reference),
-        format="reference",
-        dialect=dialect,
-        messages=tuple(Message(role=role or Role.USER, content=text) for role, text in zip(roles, texts, strict=True)),
-        origins=tuple(
-            Origin(path=read.place.path, key=read.place.key, lines=message.lines) for read, message in written
-        ),
-        **_settings(found),
+    said = [Message(role=role or Role.USER, content=text) for role, text in zip(roles, texts, strict=True)]
+    prompt = PromptFile.model_validate(
+        {
+            "path": str(reference),
+            "format": "reference",
+            "dialect": dialect,
+            "guessed": guessed,
+            "messages": said,
+            "origins": [_origin(read.place, message) for read, message in written],
+            **_settings(found),
+        }
     )
-    if dialect is Dialect.JINJA:
+    for message, (read, where) in zip(prompt.messages, written, strict=True):
+        check_template(read.source, prompt.model_copy(update={"messages": (message,)}), where.lines[0][0])
+    if dialect in LOGICAL:
         first = found[0].source
         at_the_file = included(prompt.model_copy(update={"path": first.path}), first, blobs)
         prompt = at_the_file.model_copy(update={"path": prompt.path})
-    return _with_notes(_with_roles(prompt, roles, reference), [read.source for read in found])
-
-
-def _with_notes(prompt: PromptFile, sources: Sequence[Source]) -> PromptFile:
-    """Returns the prompt with what its files hold that isn't read, and with their warnings."""
-    unread = {f"{what} ({source.path})": it for source in sources for what, it in source.unread.items()}
-    warnings = tuple(warning for source in sources for warning in source.warnings)
-    return prompt.model_copy(update={"unread": unread, "warnings": warnings})
+    return _with_roles(prompt, roles, reference).model_copy(update=_left_over(found))
 
 
 def _settings(found: Sequence[_Read]) -> dict[str, object]:
@@ -133,23 +132,35 @@ def _settings(found: Sequence[_Read]) -> dict[str, object]:
     return about
 
 
-def _says_something(message: Written) -> bool:
-    return bool(message.text.strip()) or any(isinstance(piece, Hole) for piece in message.pieces)
+def _left_over(found: Sequence[_Read]) -> dict[str, object]:
+    """Returns what of the files was not read, and what is to be said about them."""
+    return {
+        "unread": {f"{what} ({read.source.path})": it for read in found for what, it in read.source.unread.items()},
+        "warnings": tuple(warning for read in found for warning in read.source.warnings),
+    }
+
+
+def _origin(place: Place, message: Written) -> Origin:
+    return Origin(path=place.path, key=place.key or "", lines=message.lines)
+
+
+def _holes(message: Written) -> bool:
+    return any(isinstance(piece, Hole) for piece in message.pieces)
 
 
 def _with_roles(prompt: PromptFile, roles: Sequence[Role | None], reference: Reference) -> PromptFile:
     """Returns the prompt with a role for each text without one, and with a user's message.
 
     A text is the system's if its name says so, or if it takes no inputs. The case's input is then the user's message.
+    Where the files leave it open how variables are written, the cases' inputs tell whether it takes any.
     """
     variables = variables_of(prompt)
-    messages = list(prompt.messages)
-    if roles == [None] and (_names_system(reference.places[0]) or not variables):
-        messages = [messages[0].model_copy(update={"role": Role.SYSTEM})]
-    prompt = prompt.model_copy(update={"messages": tuple(messages)})
+    if roles == [None] and (_names_system(reference.places[0]) or not (variables or prompt.guessed)):
+        instruction = prompt.messages[0].model_copy(update={"role": Role.SYSTEM})
+        prompt = prompt.model_copy(update={"messages": (instruction,)})
     return with_question(prompt) if only_instructs(prompt) and INPUT not in variables else prompt
 
 
 def _names_system(place: Place) -> bool:
-    last = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", place.key.rpartition(".")[2])
+    last = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", (place.key or "").rpartition(".")[2])
     return bool(_SYSTEM.search(last.lower()))

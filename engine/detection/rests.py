@@ -1,0 +1,54 @@
+"""What differs in a file besides the constants and keys that lineages name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from engine.detection.entries import Entry
+from engine.detection.files import Files
+from engine.detection.places import place_after, read_at
+from engine.detection.sides import Sides
+from schemas.prompts import PromptFile
+from schemas.references import Reference
+
+
+def uncovered_rests(sides: Sides, entries: Sequence[Entry]) -> frozenset[str]:
+    """Returns changed files of which lineages name only parts, and that differ in other parts too.
+
+    A file is left out where a part of it can't be read: that is an error already.
+    """
+    parts = {path for entry in entries for path in _parts(entry)} & sides.changes.touched
+    if not parts:
+        return frozenset()
+    before = [entry.prompt for entry in entries]
+    after = [place for entry in entries if (place := place_after(entry, sides))]
+    found: set[str] = set()
+    for change in sides.changes.all:
+        if not parts.isdisjoint(change.paths):
+            rests = _rest(sides.base, before, change.paths[0]), _rest(sides.merged, after, change.paths[-1])
+            if None not in rests and rests[0] != rests[1]:
+                found.update(change.paths)
+    return frozenset(found)
+
+
+def _parts(entry: Entry) -> Iterable[str]:
+    """Returns the files of which the lineage names only a part."""
+    places = (*entry.prompt.places, *entry.head_prompt.places)
+    whole = {place.path for place in places if place.key is None}
+    return (place.path for place in places if place.path not in whole)
+
+
+def _rest(files: Files, prompts: Iterable[Reference], path: str) -> list[str] | None:
+    """Returns a file's lines that are in no prompt. ``None`` if a prompt in it can't be read."""
+    taken: set[int] = set()
+    for prompt in prompts:
+        if path not in prompt.paths:
+            continue
+        read = read_at(files, prompt)
+        if read is not None and not isinstance(read, PromptFile):
+            return None
+        for origin in read.origins if read else ():
+            if origin.path == path:
+                taken.update(*(range(first, last + 1) for first, last in origin.lines))
+    lines = files.get(path, b"").decode(errors="replace").splitlines()
+    return [line for number, line in enumerate(lines, 1) if number not in taken and line.strip()]
