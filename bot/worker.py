@@ -62,7 +62,7 @@ class Worker:
         self._evaluation = evaluation
         self._sources = sources
         self._clock = clock
-        # In memory: a restart only gives everybody a fresh allowance.
+        # In memory: a restart only gives each person a fresh allowance.
         self._rate_limit = CommandRateLimit()
         self._health = Health(
             clock.monotonic,
