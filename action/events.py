@@ -160,6 +160,7 @@ def _merge_group(payload: object) -> Event:
 
 def _push(payload: object) -> Event:
     event = PushEvent.model_validate(payload)
+    # A cache of another branch isn't visible to later pull requests.
     if event.branch is None or not event.to_default_branch:
         return Irrelevant(why="answers are kept only for the default branch")
     if event.deleted:
@@ -181,6 +182,7 @@ def _dispatch(payload: object) -> Event:
         raise UsageError(
             f"{number!r} is not the number of a pull request", where="inputs.pull-request", hint="for example 12"
         )
+    # A short id could name another commit by the time it is read.
     if head_sha is not None and not FULL_SHA.fullmatch(head_sha):
         raise UsageError("head-sha is not a full commit id", where="inputs.head-sha", hint="give all 40 digits")
     return Dispatched(

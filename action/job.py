@@ -102,6 +102,7 @@ class Job:
     def _pull_request(self, event: Event) -> int:
         assert isinstance(event, PullRequestChanged | Dispatched)
         assert event.number is not None
+        # Read anew: jobs may wait for a runner, and a re-run gets the old event again.
         hosted = self.host.pull_request(event.number)
         approved = event.head_sha if isinstance(event, Dispatched) else None
         if not hosted.is_open:
@@ -110,11 +111,13 @@ class Job:
         if isinstance(event, PullRequestChanged) and event.head_sha != hosted.head_sha:
             self.runner.say(f"Nothing to do: #{hosted.number} has a newer head, which has its own run.")
             return self._unjudged(event.head_sha)
+        # The tip of the base and not the event's base: policy and cases may have become stricter since.
         tip = self.host.branch(hosted.base_ref)
         context = check_name(hosted.base_ref, hosted.default_branch, self._requires)
         default = self._default_tip(hosted.base_ref, hosted.default_branch, context)
         pull_request = pull_request_of(hosted, self.environment.repository, tip, approved, default)
         if isinstance(event, Dispatched):
+            # A dispatched run has the cache of its own branch, which lacks the answers of the pull request.
             self._reuse_answers(event.number)
         why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"
         return self._evaluate(pull_request, why, number=hosted.number, context=context)
@@ -190,6 +193,7 @@ class Job:
             self.runner.warn(f"the merged pull requests can't be read, so no answers were kept: {error}")
             pulls = ()
         for pull in pulls:
+            # GitHub lists every pull request with this commit. Only merged ones are part of the branch.
             if not pull.merged or pull.base_ref != event.branch:
                 continue
             try:
@@ -224,6 +228,7 @@ class Job:
             may_write=pull_request.trust is not Trust.FORK,
         )
         self.runner.say(f"Prompt Verdict on {pull_request.head_sha[:12]} ({why}).")
+        # Before any work, so that a required check is pending and not missing.
         pending = publisher.pending(why)
         try:
             preparation = self._prepared(pull_request)
@@ -231,8 +236,10 @@ class Job:
             if number is not None and running is not None:
                 publisher.running(running, preparation.comment)
             scorecard = run_async(preparation.measure(self.runner.say))
+            # Written on the status, so that a later job knows since when this content was shown.
             accepts = preparation.content_digest if may_be_cleared(scorecard) else None
             scorecard = self._cleared(scorecard, preparation, pull_request)
+            # After the measurement: the head may have moved on meanwhile.
             outdated = None if number is None else self._superseded(pull_request, number)
         except (PromptVerdictError, OSError) as error:
             self.runner.fail(error_line(error))
@@ -244,6 +251,8 @@ class Job:
             raise
         if outdated is not None:
             self.runner.say(f"Not published: {outdated}.")
+            # With a pending status, the newer run decides. Without one, this job's result is the gate and must not
+            # pass.
             return PASS if pending else Exit.ERROR.value
         links = Links(report=self.environment.run_url, rerun=self.environment.rerun_url)
         gated = publisher.final(scorecard, links, accepts)
@@ -294,6 +303,7 @@ class Job:
         if self.environment.summary:
             self.runner.summarize(markdown(scorecard, JOB_SUMMARY, links))
         folder = Path(self.environment.folder)
+        # Empty outputs instead of none: later steps may test them.
         seen = dict.fromkeys(REPORTS, "")
         try:
             write_reports(folder, self.reports(scorecard, links))
@@ -312,6 +322,7 @@ class Job:
             }
         )
         verdict = scorecard.title if scorecard.summary in scorecard.title else f"{scorecard.title}. {scorecard.summary}"
+        # A green job with a red line, or the reverse, would confuse people.
         if gated or scorecard.passes:
             self.runner.say(verdict)
         else:

@@ -24,6 +24,7 @@ class Runner:
     def mask(self, values: Iterable[str]) -> None:
         """Makes the runner mask these values, in every encoding, in all later lines of the log."""
         for form in dict.fromkeys(form for value in values for form in encodings(value)):
+            # A mask command is one line. The lines of a longer secret are forms of their own.
             if "\n" not in form and "\r" not in form:
                 self.command(f"::add-mask::{form.replace('%', '%25')}")
 

@@ -67,6 +67,7 @@ class ActionPreparation(PreparedRun):
         access = Access(lambda model: caller.provider(model, self.pipeline.variables), clock)
         try:
             found = await self.run(access=access, store=store, clock=clock, report=_now_and_then(report, clock))
+            # Kept in the store, whose file the sample workflow uploads.
             for record in found.records:
                 await store.keep_plan(*outcome_table(record))
         finally:

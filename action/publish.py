@@ -54,6 +54,7 @@ class Publisher:
         self._number = number
         self._sha = sha
         self._context = context
+        # Collected, so that people get one warning with all lines to paste.
         self._missing: dict[str, str] = {}
         self._comment: Comment | None = None
         self._searched = False
@@ -92,6 +93,7 @@ class Publisher:
 
     def _find_comment(self) -> Comment | None:
         if not self._searched and self._number is not None:
+            # Noted before the call: a token that can't read comments isn't asked twice.
             self._searched = True
             number = self._number
 
@@ -117,6 +119,7 @@ class Publisher:
         if not self._environment.status:
             return False
         name = f"#{self._number} " if self._number is not None else ""
+        # The link is the only field of a status that is free to use. The fragment doesn't change where it leads.
         mark = f"#pull-{self._number}={(own or state).value}" if self._number is not None else ""
         description = visible(excerpt(name + text, LONGEST_DESCRIPTION - 20).text)[:LONGEST_DESCRIPTION]
         url = self._environment.run_url + mark + (f";accepts={accepts}" if mark and accepts else "")
@@ -138,6 +141,7 @@ class Publisher:
                 break
             if not self._set_status(worst, why + text, own=own, accepts=accepts):
                 return False
+            # A status for this pull request alone can't be changed by another job.
             if not others:
                 break
             shown = worst
@@ -165,6 +169,7 @@ class Publisher:
         def look() -> None:
             found.update(latest_of(self._host.statuses(self._sha, CONTEXT), others or frozenset()))
 
+        # In doubt no success: another pull request with this head may be blocked.
         if others is None or (others and not self._try("other pull requests", look)):
             return CommitState.ERROR, "other pull requests with this head can't be read; "
         worst = min((own, *found.values()), key=WORST_FIRST.index)
@@ -210,6 +215,7 @@ def state_of(scorecard: Scorecard) -> CommitState:
 def latest_of(statuses: tuple[CommitStatus, ...], numbers: Collection[int]) -> dict[int, CommitState]:
     """Returns the newest state of each pull request; pending if it has none. ``statuses`` are newest first."""
     newest = dict.fromkeys(numbers, CommitState.PENDING)
+    # Oldest first, so that later ones replace earlier ones.
     for status in reversed(statuses):
         found = OF_PULL.search(status.target_url or "")
         if found and int(found[1]) in newest:
@@ -224,6 +230,7 @@ def shown_since(host: PullRequestHost, sha: Sha, number: int, content_digest: st
     except HostError:
         return None
     shown = [at for mark, at in marks if mark and (int(mark[1]), mark[3]) == (number, content_digest)]
+    # The oldest: an approval counts from when the verdict was first shown.
     return shown[-1] if shown else None
 
 

@@ -27,6 +27,7 @@ def run_action(variables: Mapping[str, str], stream: TextIO) -> int:
     Never raises: a mistake is one line, a bug of ours a traceback.
     """
     runner = Runner(stream, variables.get("GITHUB_OUTPUT"), variables.get("GITHUB_STEP_SUMMARY"))
+    # First, so that no later line of any library shows a secret.
     runner.mask(secrets(variables))
     try:
         return _run(read_environment(variables), variables, runner)
@@ -57,6 +58,7 @@ def _run(environment: Environment, variables: Mapping[str, str], runner: Runner)
         proxy=environment.proxy,
         ca_bundle=environment.ca_bundle,
     )
+    # Outside the workspace: nothing of the checked-out files is read or written.
     with tempfile.TemporaryDirectory(prefix="prompt-verdict-") as folder:
         tree = RemoteRepository(
             Path(folder, "source.git"),

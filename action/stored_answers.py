@@ -56,6 +56,7 @@ def _download(host: PullRequestHost, number: int, into: Path) -> bool:
     data = host.download(found[0], max_bytes=LARGEST_ARCHIVE)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open(FILE) as member:
+            # Bounded while it is unpacked: a small archive may contain a huge file.
             store = member.read(LARGEST_STORE + 1)
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OSError, RuntimeError) as error:
         raise HostError(f"the artifact can't be read ({type(error).__name__})", where=artifact_name(number)) from None
@@ -77,6 +78,7 @@ def open_kept(path: Path, say: Callable[[str], None]) -> CommittedStore:
     try:
         return open_store(str(path))
     except StoreError as error:
+        # A full disk or a lock is no damage, and moving the file would lose paid answers.
         if isinstance(error.__cause__, OSError | sqlite3.OperationalError):
             raise
         for rest in ("", "-wal", "-shm"):
@@ -92,9 +94,11 @@ async def _merge(brought: Path, store: Path, say: Callable[[str], None]) -> int:
 
     added = 0
     async with aclosing(open_store(str(brought))) as source, aclosing(open_kept(store, say)) as target:
+        # In portions, so that a large store need not fit into memory.
         rows = iter(source.export())
         while batch := [row for _, row in zip(range(BATCH), rows, strict=False)]:
             there = await target.get([(row.request_digest, row.repetition) for row in batch])
+            # Only what is missing: our own answer is as good, and an older decision may have used it.
             new = [row for row in batch if (row.request_digest, row.repetition) not in there]
             await target.put(new)
             added += len(new)

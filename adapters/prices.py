@@ -30,6 +30,7 @@ class GenaiPrices:
 
         Raises ConfigError, with the line to add, if the price is unknown.
         """
+        # The configuration comes first: negotiated prices differ from the public table.
         if model.price is not None:
             listed = self._looked_up(model) if self._at_least_listed else None
             below = listed is not None and _is_below(model.price, listed)

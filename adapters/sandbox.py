@@ -104,6 +104,7 @@ class SandboxedRenderer:
         results: list[Result | None] = [None] * len(jobs)
         waiting: list[tuple[int, RenderJob]] = []
         with self._lock:
+            # The allowance grows with the jobs, so a large test set gets more time than a small one.
             self._jobs += len(jobs)
             # Only logic runs code of the template; the other dialects are filled in without a child.
             for index, job in enumerate(jobs):
@@ -166,6 +167,7 @@ class SandboxedRenderer:
                     yield index, RenderFailure(message=reply, gone=True)
                 else:
                     yield index, self._counted(_result(job, reply))
+            # The rest of the chunk goes to a new child: jobs behind a bad one must not fail with it.
             waiting = waiting[len(replies) :]
             # One bad template must not cost a timeout for each of a thousand cases.
             stopped = {key for key, count in kills.items() if count >= MAX_KILLS}
@@ -228,6 +230,7 @@ class _Child:
         spec = importlib.util.find_spec("jinja2")
         assert spec is not None
         assert spec.origin is not None
+        # With `-S`, the child knows no installed packages, so it is told where Jinja is.
         site = Path(spec.origin).parent.parent
         program = Path(__file__).with_name("sandbox_worker.py")
         numbers = map(str, (memory_bytes, deadline_s, MAX_OUTPUT, nice))
@@ -236,11 +239,13 @@ class _Child:
             [sys.executable, "-I", "-S", "-B", program, site, *numbers],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            # A template may raise an error that prints an input. Nothing of it may reach our log.
             stderr=subprocess.DEVNULL,
             env={},
             cwd="/",
             bufsize=0,
         )
+        # Ends the child even if its renderer is never closed.
         self._finalizer = weakref.finalize(self, _end, self._process)
         try:
             self.receive(START_S)
@@ -294,6 +299,7 @@ class _Child:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
+    # Reaps the child. Without it, each kill would leave a zombie.
     process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
@@ -332,6 +338,7 @@ def _frame(chunk: list[tuple[int, RenderJob]], keys: list[Key]) -> bytes:
 
 
 def _result(job: RenderJob, reply: _Reply) -> Result:
+    # The number of texts is checked, because the reply may come from a template that took over the child.
     if reply.texts is not None and len(reply.texts) == len(job.messages):
         return tuple(
             Message(role=message.role, content=text) for message, text in zip(job.messages, reply.texts, strict=True)

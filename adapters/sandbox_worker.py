@@ -43,6 +43,7 @@ def main(site: str, memory: int, seconds: float, max_output: int, nice: int) -> 
     is in characters. ``nice`` is the niceness of this process.
     """
     sys.path.append(site)
+    # Before the first template: a process can raise its niceness, but not lower it again.
     os.nice(nice)
     import resource
 
@@ -69,13 +70,16 @@ def main(site: str, memory: int, seconds: float, max_output: int, nice: int) -> 
     # macOS refuses some of these; the parent's time limit still applies
     for limit, value in (
         (resource.RLIMIT_AS, memory),
+        # A core file would contain the inputs of the cases.
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
+        # Three: the standard streams are open already, and nothing else can be opened.
         (resource.RLIMIT_NOFILE, 3),
     ):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(limit, (value, value))
 
+    # The parent starts its clock for jobs here: imports don't count.
     say({})
     source = sys.stdin.buffer
     while (frame := _read(source)) is not None:
@@ -84,6 +88,7 @@ def main(site: str, memory: int, seconds: float, max_output: int, nice: int) -> 
             allow_more_time()
             result = sandbox[index].render(variables)
             say(result)
+            # Ends by itself: after a MemoryError, any object may be half built.
             if "fatal" in result:
                 return
 

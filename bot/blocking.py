@@ -27,6 +27,7 @@ def in_thread(method: Callable[Concatenate[B, P], T]) -> Callable[Concatenate[Th
 
     @wraps(method)
     async def call(self: Threaded[B], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        # Looked up on the object, so that a subclass or a stand-in may replace the method.
         return await asyncio.to_thread(partial(getattr(self.blocking, name), *args, **kwargs))
 
     return call

@@ -68,7 +68,9 @@ def serve(settings: Settings, stream: TextIO, *, web: bool, worker: bool) -> boo
     from adapters.loop import run_async
     from bot.worker import make_worker
 
+    # First, so that no later line can contain a secret.
     start_logs(stream, settings.secrets)
+    # Bound before anything starts: a port in use is reported at once and without side effects.
     listening = listen(settings.host, settings.port)
     try:
         run_async(Service(settings, listening, make_worker if worker else None, web=web).run())
@@ -104,6 +106,7 @@ class Service:
             check_sqlite(sys.version_info[:2], sqlite3.sqlite_version_info)
         records = Records(self._settings.database_url)
         try:
+            # Before any part starts: each of them expects this version's tables.
             await asyncio.to_thread(records.migrate)
             await self._work(records)
         finally:
@@ -134,6 +137,7 @@ class Service:
                 if working is not None:
                     working.cancel()
         except BaseExceptionGroup as several:
+            # A part that failed may have left threads behind that never end.
             _exit_soon(BROKEN)
             raise _first(several) from several
 
@@ -156,6 +160,7 @@ class Service:
             await worker.stop()
 
     def _troubles(self, worker: ServiceWorker | None) -> tuple[str, ...]:
+        # Not ready while stopping, so that a load balancer sends no more requests.
         if self._stopping.is_set():
             return ("stopping",)
         if worker is None:
@@ -185,6 +190,7 @@ def _first(several: BaseExceptionGroup) -> BaseException:
 
 def _exit_soon(code: int) -> None:
     last = threading.Timer(EXIT_WITHIN_S, _exit_now, (code,))
+    # A timer that isn't needed any more must not keep the process alive.
     last.daemon = True
     last.start()
 

@@ -37,6 +37,7 @@ def secret_of(variables: Mapping[str, str], name: str) -> str | None:
         return direct.strip() or None
     try:
         with Path(path).open(encoding="utf-8") as file:
+            # Bounded: a wrong path may name a device that never ends.
             text = file.read(LARGEST_FILE)
     except OSError as error:
         raise UsageError(
@@ -90,6 +91,7 @@ def private_key(text: str) -> str:
     if "\n" not in text:
         text = text.replace("\\n", "\n")
     try:
+        # Parsed now, so that a wrong key is reported at the start and not by the first webhook.
         usable = isinstance(load_pem_private_key(text.encode(), password=None), RSAPrivateKey)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         usable = False
@@ -193,6 +195,7 @@ def key_origins(text: str) -> dict[str, str]:
         name, _, url = binding.partition("=")
         if (
             not VARIABLE.fullmatch(name)
+            # A provider's own key can't be bound elsewhere, and no key can be bound twice.
             or name in origins
             or name.startswith(PREFIX)
             or name == names.DATABASE_URL.name

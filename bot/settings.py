@@ -69,6 +69,7 @@ class Settings(Value):
     def secrets(self) -> tuple[str, ...]:
         """All values that must never be shown."""
         hidden = [self.private_key, *self.webhook_secrets, *self.keys.values()]
+        # Passwords in addresses are secrets too, as written and decoded.
         typed = [urlsplit(url).password or "" for url in (self.database_url, self.outcomes_url, self.proxy or "")]
         values = [*(secret.get_secret_value() for secret in hidden), *typed, *map(unquote, typed)]
         return tuple(dict.fromkeys(filter(None, values)))
@@ -99,6 +100,7 @@ class Settings(Value):
         name = model.api_key_env or model.spec.key
         if name is None:
             return variables
+        # Compared exactly: a repository's configuration names the address, and the key must not go anywhere else.
         if self.origins.get(name) != model.origin:
             raise ProviderError(
                 f"the operator of this bot has not bound a key {name} to {model.origin}",
@@ -128,6 +130,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     outcomes = database if database.startswith(POSTGRES) else str(data / "outcomes.sqlite3")
     api_url = read.https_url(read.text_of(variables, names.API_URL) or PUBLIC_API, names.API_URL)
     origins = read.key_origins(read.text_of(variables, names.KEY_ORIGINS) or "")
+    # Only variables that are bound to an address are read as keys.
     keys = {name: SecretStr(key) for name in origins if (key := read.secret_of(variables, name))}
     return Settings(
         app_id=app_id,

@@ -62,6 +62,7 @@ class Worker:
         self._evaluation = evaluation
         self._sources = sources
         self._clock = clock
+        # In memory: a restart only gives each person a fresh allowance.
         self._rate_limit = CommandRateLimit()
         self._health = Health(
             clock.monotonic,
@@ -109,6 +110,7 @@ class Worker:
 
     async def start(self) -> None:
         """Sends the first heartbeat, then resumes the runs that this slot left unfinished."""
+        # Before the queue starts: without a heartbeat, another worker would take these runs over at the same moment.
         await self._records.heartbeat(self._settings.slot, self._clock.utc())
         await self.run_queue.start()
 
@@ -120,6 +122,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Stops the queue and closes the providers. Another worker resumes the unfinished runs."""
+        # The queue first: a run that still executes needs the providers.
         await self.run_queue.stop()
         await self._evaluation.aclose()
 

@@ -157,6 +157,7 @@ async def measure(
             experiment, entry.change, access=access, store=store, clock=clock,
             budget_usd=min(left, lineages[name]), within=within,
         )  # fmt: skip
+        # Calibration is paid from the same budgets, so the run gets what remains.
         left -= graded.cost_usd
         lineages[name] -= graded.cost_usd
         if graded.stopped is None:
@@ -170,6 +171,7 @@ async def measure(
     for entry, graded in planned:
         age = duration(entry.change.run.max_age)
         history = await history_of(graded.plan, store, now=clock.utc(), max_age=age)
+        # The design is derived from the record, so that a later replay decides on the same one.
         records.append(designed(graded.plan, history, lineages=len(planned), new=entry.change.baseline is None))
         own = lineages[entry.change.name]
         experiments.append(_experiment(graded.plan, design_of(records[-1]), entry.change, own))
@@ -189,6 +191,7 @@ async def measure(
     left -= sum((one.spending.cost_usd + one.spending.judge_cost_usd for one in results), NOTHING)
     for (entry, graded), result in zip(planned, results, strict=True):
         seen = graded
+        # Probes can only raise doubts, which change nothing about a block or an error.
         if result.decision is not None and result.decision.status not in DECIDED:
             seen = await probed(
                 graded,
@@ -197,6 +200,7 @@ async def measure(
                 access=access,
                 store=store,
                 clock=clock,
+                # A call may cost more than its bound, so nothing may be left.
                 budget_usd=max(left, NOTHING),
             )
             left -= seen.cost_usd - graded.cost_usd

@@ -67,6 +67,7 @@ class Calibration(Value):
     def calibrated(self) -> bool:
         """Whether the judge's metrics may gate: it agrees on every dimension and rarely fails to grade."""
         most = max((agreement.pairs for agreement in self.dimensions.values()), default=0)
+        # One failure is allowed in any sample: a single lost call says nothing about the judge.
         graded = self.missing <= max(1, MAX_MISSING * (most + self.missing))
         return bool(self.dimensions) and graded and all(one.sufficient for one in self.dimensions.values())
 
@@ -123,6 +124,7 @@ def _lower_bound(kappa: float | None, pairs: Sequence[tuple[float, float]]) -> f
     whole = _moments(pairs)
     without = []
     for pair in pairs:
+        # From sums of moments, so leaving out one pair takes a few operations and not a pass over all.
         left = _kappa([total - part for total, part in zip(whole, _terms(*pair), strict=True)])
         if left is None:
             return None
@@ -151,6 +153,7 @@ async def calibrate(judge: RubricJudge, answers: Sequence[LabelledAnswer], ask: 
         problem = problem or (failed.message if failed else "")
         for score in scores:
             if isinstance(score, Score) and score.metric in answer.grades:
+                # Scores go back to the scale on which people graded.
                 grade = WORST + score.value * (BEST - WORST)
                 given.setdefault(score.metric, []).append((grade, answer.grades[score.metric]))
     return Calibration(dimensions=_by_dimension(judge, given), missing=missing, problem=problem)

@@ -121,6 +121,7 @@ def rules_by_example(expectations: Iterable[JsonValue]) -> dict[str, FieldRule]:
     for expected in expectations:
         for name, value in expected.items() if isinstance(expected, dict) else ():
             seen = kinds.setdefault(name, set())
+            # Null fits every kind, so it decides nothing about the field.
             if value is not None:
                 seen.add(_kind_of(value))
     return {name: FieldRule(kind=_only(seen)) for name, seen in kinds.items()}

@@ -93,6 +93,7 @@ def _plain(value: JsonValue) -> str:
         return "{" + ",".join(f"{normalised(key)}:{_plain(value[key])}" for key in there) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_plain, value)) + "]"
+    # JSON has one kind of number: 3.0 and 3 mean the same.
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return json.dumps(value)
@@ -139,6 +140,7 @@ def _similarity(one: str, other: str, threshold: float, limit: int = MAX_FUZZY_C
 
 def _set(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
     spelling: Callable[[JsonValue], str] = _plain if rule.match != "exact" else _typed
+    # By spelling, so repeated members count once, as in a set.
     wanted = {spelling(member): member for member in _as_members(expected)}
     got = {spelling(member): member for member in _as_members(given)}
     missing, extra = _without(wanted, got), _without(got, wanted)

@@ -151,6 +151,7 @@ def read_grades(text: str, names: tuple[str, ...]) -> Reading[Grades]:
     reading = read_json(without_reasoning(text))
     if not isinstance(reading.value, dict):
         return Reading(None, f"the judge's reply is not a JSON object: {reading.problem or shown(text, 40)}")
+    # A missing grade can't be guessed, and an extra one shows that the judge answered something else.
     if reading.value.keys() != set(names):
         return Reading(None, "the judge's reply doesn't have exactly the rubric's dimensions")
     grades: Grades = {}

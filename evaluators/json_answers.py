@@ -31,6 +31,7 @@ class JsonReading:
 def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     items: dict[str, JsonValue] = {}
     for key, value in pairs:
+        # Parsers disagree about which of two values counts, so the answer has no single meaning.
         if key in items:
             raise ValueError(f"the key “{shown(key, 40)}” occurs twice in one object")
         items[key] = value
@@ -43,6 +44,7 @@ def _refuse(constant: str) -> NoReturn:
 
 def _finite(number: str) -> float:
     value = float(number)
+    # `float` reads 1e999 as infinity without an error.
     if value in (float("inf"), float("-inf")):
         raise ValueError("a number is too large")
     return value
@@ -52,6 +54,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, p
 
 
 def _too_deep(value: JsonValue) -> bool:
+    # Level by level and not by recursion, which a deep value would exhaust.
     level: list[JsonValue] = [value]
     for _ in range(MAX_DEPTH):
         level = [
@@ -72,6 +75,7 @@ def _decode(text: str, start: int, *, whole: bool) -> JsonReading:
         return JsonReading(False, problem=f"not valid JSON: {error.msg} (line {error.lineno})")
     except ValueError as error:
         return JsonReading(False, problem=f"not valid JSON: {shown(str(error), 100)}")
+    # The decoder's own limit comes first for very deep texts.
     except RecursionError:
         return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}")
     # Two values in a row are as often a mistake as an answer with a comment. Neither is valid JSON.

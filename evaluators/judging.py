@@ -61,6 +61,7 @@ def judge_request(
 ) -> Request:
     """Returns the request to ``judge``. With ``schema``, the reply is JSON of that shape."""
     default = None if judge.default_limit is None else MAX_TOKENS
+    # No tools: a judge has to grade, and a tool could reach outside or cost money.
     fixed: dict[str, object] = {"max_tokens": judge.parameters.max_tokens or default, "tools": ()}
     if schema is not None:
         fixed |= {"response_format": "json_schema", "json_schema": {"name": name, "schema": schema}}
@@ -86,6 +87,7 @@ async def ask_judge(request: Request, ask: Ask, read: Callable[[str], Reading[T]
         reply = await ask(request, call * ATTEMPTS + attempt)
         if isinstance(reply, CompletionError):
             return Reading(None, f"the judge gave no answer: {shown(reply.message, 120)}", reply.kind)
+        # A truncated reply may be chance, and the next draw may be complete.
         if reply.finish.scores_zero:
             reading = Reading(None, f"the judge's reply ended with {reply.finish.value}")
             continue

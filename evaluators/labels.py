@@ -113,6 +113,7 @@ class LabelReader:
         if key in self._by_key:
             return self._by_key[key]
         found = self._pattern.search(key)
+        # Only marks may stand around the label. Any word makes it a sentence, which has rules of its own.
         if found is None or (key[: found.start()] + key[found.end() :]).strip(_EDGES):
             return None
         return self._by_key[found[0]]
@@ -122,6 +123,7 @@ class LabelReader:
         return [
             (
                 self._by_key[found[0]],
+                # A window of 40 characters: the expression is anchored at its end and would be slow on a long text.
                 bool(_NEGATED.search(words[max(0, found.start() - 40) : found.start()]))
                 or _DENIED.match(words, found.end()) is not None,
             )
@@ -172,6 +174,7 @@ class LabelReader:
         if not answers:
             if not whole.found or not isinstance(reading.value, dict):
                 return None
+            # Without a telling key, a value counts only if it is a label and nothing else.
             exact = {self.exactly(value) for value in reading.value.values() if isinstance(value, str)} - {None}
             answers = [label for label in exact if label is not None]
         return self._one({self.exactly(answer) or answer for answer in answers})
@@ -179,12 +182,14 @@ class LabelReader:
     def _one_of_text(self, words: str) -> LabelReading:
         lines = _lines(words)
         tagged = [match[2] for match in _TAG.finditer(words) if _KEYS & set(match[1].split())]
+        # A tag is the clearest statement, so it decides alone.
         if tagged:
             return self._one(set().union(*(self._named(value) for value in tagged)))
         marked = list(_marked(lines, self))
         if stated := self._stated_in(marked, final=True) or self._stated_in(marked, lines):
             return self._one(stated)
         if marked:
+            # A marked line without a label answers with something outside the set. Searching the prose would guess.
             return self._one({marked[-1][1]})
         return self._one(self._named(words, prose=True), negated=any(negated for _, negated in self._mentions(words)))
 
@@ -193,6 +198,7 @@ class LabelReader:
     ) -> set[str]:
         """Returns the labels that marked lines state, and the first and the last of ``lines``; single ones win."""
         named = [self._stated_by(value) for is_final, value in marked if is_final is final]
+        # A line with several labels often repeats the choices, while one with a single label chooses.
         single = [labels for labels in named if len(labels) == 1]
         edges = [self.exactly(line) for line in (*lines[:1], *lines[-1:]) if not _BULLET.match(line)]
         single += [{label} for label in edges if label is not None]
@@ -230,6 +236,7 @@ class LabelReader:
             if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
                 return self._listed(_stated(reading.value))
         words = fold_words(body)
+        # An empty answer lists nothing, which is not the same as saying "none".
         listed = self._all_labels(words) if body else None
         return self._several_of_text(words) if listed is None else LabelReading(self._ordered(listed))
 
@@ -242,6 +249,7 @@ class LabelReader:
                 return LabelReading(self._ordered(listed))
         # The last marked line counts: models often revise themselves.
         named = self._named(top[-1] if top else words, prose=True)
+        # Short members look like labels, so unknown ones count against the answer. Longer ones are prose.
         if named and top and all(len(member.split()) <= 4 for member in _members(top[-1])):
             return self._listed(_members(top[-1]))
         return LabelReading(self._ordered(named)) if named else LabelReading(None, "no label in the answer")
@@ -256,6 +264,7 @@ class LabelReader:
         return {label for label in labels if label is not None} if labels and None not in labels else None
 
     def _listed(self, members: Sequence[str]) -> LabelReading:
+        # One text may list several labels, such as "a, b".
         if len(members) == 1 and (listed := self._all_labels(fold_words(members[0]))) is not None:
             return LabelReading(self._ordered(listed))
         known = {label for label in map(self.exactly, members) if label is not None}
@@ -284,6 +293,7 @@ def _stated(value: JsonValue) -> list[str]:
     """Returns the texts that a JSON answer states as its label or labels."""
     if isinstance(value, dict):
         by_key = {fold(key[:80]): item for key, item in value.items()}
+        # The clearest key wins: `label` beside `score` states the answer.
         for key in _RANKED_KEYS:
             if key in by_key:
                 return _stated(by_key[key])
@@ -303,8 +313,10 @@ def _marked(lines: Sequence[str], reader: LabelReader) -> Iterator[tuple[bool, s
         match = _MARKER.match(lead)
         if match is None or not _is_key(match[1]):
             match = _MARKER_IS.match(lead)
+        # A label may be one of the marking words itself, such as `route`. Its line then marks nothing.
         if match is None or not _is_key(match[1]) or reader.exactly(match[1]) is not None:
             continue
+        # Some models write the label on the line below the marker.
         value = match[2].strip() or " ".join(lines[position + 1 : position + 2])
         if value.strip(_EDGES):
             yield "final" in match[1], value

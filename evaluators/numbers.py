@@ -42,6 +42,7 @@ def read_number(value: JsonValue) -> Quantity | None:
     “1,234” and “1 234” group thousands. “1.234” is a decimal, as in JSON. “1,5” is one and a half.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
+        # By `repr`, which gives 0.1 and not the long binary fraction behind it.
         return Quantity(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
     return _number_in(value) if isinstance(value, str) and len(value) <= MAX_CHARACTERS else None
 
@@ -63,6 +64,7 @@ def _number_in(text: str) -> Quantity | None:
 def _plain_digits(digits: str) -> str | None:
     """Returns ``digits`` with a decimal point and without groups."""
     marks = {mark for mark in digits if not mark.isdigit()}
+    # `\d` also matches digits of other scripts, which `Decimal` would read silently.
     if not digits.isascii():
         return None
     if not marks or (marks == {"."} and digits.count(".") == 1):

@@ -22,6 +22,7 @@ def fold(text: str) -> str:
     """Returns ``text`` without differences of case, Unicode form and invisible characters."""
     if text.isascii():
         return text.lower()
+    # Twice, because casefolding may produce text that isn't in normal form.
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return INVISIBLE.sub("", folded)
 
@@ -35,6 +36,7 @@ def fold_words(text: str) -> str:
 def normalised(text: str) -> str:
     """Returns ``fold_words`` on one line, without punctuation, quotes and markup around it."""
     words = one_line(text)
+    # A text of marks only, such as "?!", would otherwise equal every other one.
     return words.strip(_EDGES) or words
 
 
@@ -52,6 +54,7 @@ def contains(text: str, part: str) -> bool:
 def without_reasoning(text: str) -> str:
     """Returns the text after the last closing tag of a reasoning block, or ``text`` if there is none."""
     end = max(text.rfind(tag) + len(tag) if tag in text else 0 for tag in _REASONING_ENDS)
+    # A model that stops after its reasoning has no other answer.
     return text[end:] if text[end:].strip() else text
 
 
@@ -78,6 +81,8 @@ def whole_text(completion: Completion) -> str:
 
 def shown(text: str, limit: int = 80) -> str:
     """Returns ``text`` on one line for a reason: at most ``limit`` characters, and encodable."""
+    # Cut before splitting: an answer may have megabytes, and this runs for every score.
     line = " ".join(text[: 4 * limit].split())
     cut = line if len(line) <= limit and len(text) <= 4 * limit else line[: limit - 1] + "…"
+    # Half a surrogate pair would fail in files and on the terminal.
     return cut.encode("utf-8", "replace").decode()

@@ -119,6 +119,7 @@ class Parameters(Value):
     def _one_name_for_the_limit(cls, given: object) -> object:
         if not isinstance(given, dict):
             return given
+        # Two limits at once have no defined order, so neither may win silently.
         named = [name for name in ("max_tokens", *LIMIT_NAMES) if name in given]
         if len(named) > 1:
             raise ValueError(f"{' and '.join(named)} are the same setting; keep one of them")
@@ -259,4 +260,5 @@ class Request(Value):
     @cached_property
     def digest(self) -> str:
         """Content address: 64 hexadecimal digits."""
+        # Left out for the usual API, so that stored answers from before the field existed keep their keys.
         return digest_of(self.model_dump(mode="json", exclude={"api"} if self.api is None else None))

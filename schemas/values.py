@@ -18,6 +18,7 @@ class Value(BaseModel):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Returns a copy with other fields. Cached properties, such as a digest, are not copied."""
         copied = super().model_copy(update=update, deep=deep)
+        # pydantic copies the whole `__dict__`, so a cached digest would belong to the old fields.
         for name in copied.__dict__.keys() - type(self).model_fields.keys():
             del copied.__dict__[name]
         return copied

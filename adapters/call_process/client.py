@@ -56,10 +56,13 @@ class Caller:
 
         Raises ConfigError if the origin may not receive the key, ProviderError if the key isn't set or the SDK isn't
         installed."""
+        # Recorded and simulated models need no SDK and hold no secret, so they need no second process.
         if model.spec.key is None:
             return provider_for(model, environment)
         check_sdk(model)
+        # Called for its errors: a missing key must be reported here and not by a call in the child.
         key_for(model, environment)
+        # Only what this provider may read. The child has no other variable.
         variables = {name: environment[name] for name in (key_name(model), PROXY, CA_BUNDLE) if name in environment}
         if variables.get(CA_BUNDLE):
             variables[CA_BUNDLE] = str(Path(variables[CA_BUNDLE]).absolute())  # the child has another working folder
@@ -80,6 +83,7 @@ class Caller:
             return child
         if child is not None:
             self._died()
+        # A child that dies at once would otherwise be started again for every call.
         if self._deaths >= MOST_DEATHS and time.monotonic() - self._died_at < REST_S:
             return None
         try:
@@ -108,6 +112,7 @@ class Caller:
         try:
             try:
                 async with asyncio.timeout(timeout_s + GRACE_S / 2):
+                    # Shielded, because the timeout would cancel the future, and a late answer would be lost.
                     reply = await asyncio.shield(answer)
             except TimeoutError:  # this process may have been suspended; read what the child sent meanwhile
                 async with asyncio.timeout(GRACE_S / 2):
@@ -117,9 +122,12 @@ class Caller:
             child.end("it did not answer")
             return CompletionError(kind=ErrorKind.TIMEOUT, message=f"no answer within {timeout_s:g} s", billed=True)
         finally:
+            # Also after a cancellation: the child would go on with a call whose answer has no reader.
             child.forget(number)
         if reply is None:
+            # The request may have been sent, so it counts as billed.
             return _failure(f"the calling process ended during the call ({child.ending})", billed=True)
+        # An answer shows that the process works, so only deaths in a row count.
         self._deaths = 0
         if reply.completion is not None:
             left = reply.allowance
@@ -188,6 +196,7 @@ class Child(asyncio.Protocol):
     async def opens(self, provider: int) -> bool:
         """Waits until the provider is open. Returns false if the child ended first."""
         loop = asyncio.get_running_loop()
+        # Connected by the first waiter: providers may be opened before there is an event loop.
         if self._connecting is None:
             self._connecting = loop.create_task(loop.create_unix_connection(lambda: self, sock=self._process.line))
         opened = self._opened.setdefault(provider, loop.create_future())
@@ -240,6 +249,7 @@ class Child(asyncio.Protocol):
             try:
                 reply = Reply.model_validate_json(said)
             except ValidationError:
+                # The rest of the line can't be trusted after that. A new child starts clean.
                 self.end("it sent an unreadable reply")
                 return
             if reply.opened is not None:

@@ -33,6 +33,7 @@ class CallingProcess:
     def __init__(self, sdks: Sequence[str] = ()) -> None:
         ours, theirs = socket.socketpair()
         unwritten = ["-B"] if sys.dont_write_bytecode else []
+        # Our copy of the child's end is closed, so that the line closes when the child dies.
         with theirs:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - our own program and names of ours

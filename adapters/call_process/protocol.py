@@ -58,6 +58,7 @@ class Lines:
     """Splits the incoming bytes into lines."""
 
     def __init__(self) -> None:
+        # A list of pieces: joining at each arrival would copy a long answer again and again.
         self._rest: list[bytes] = []
 
     def cut(self, data: bytes) -> list[bytes]:

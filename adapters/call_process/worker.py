@@ -71,6 +71,7 @@ class Calling(asyncio.Protocol):
             task.cancel()
 
     def _open(self, opening: Opening) -> None:
+        # Remembered for masking only: a traceback may quote a variable.
         self._secrets.update(opening.variables.values())
         try:
             self._providers[opening.provider] = provider_for(opening.model, opening.variables)

@@ -27,6 +27,7 @@ class Clone(GitRepository):
 
     def resolve(self, ref: str) -> str:
         """Returns the commit that ``ref`` names. Raises UsageError, with similar refs as the fix."""
+        # A ref that starts with a dash would be an option of git.
         if ref and not ref.startswith("-") and "\0" not in ref:
             found = self._in("rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}", check=False)
             if not found.returncode:
@@ -63,6 +64,7 @@ class Clone(GitRepository):
         for ref in ([head] if head else []) + refs[1:]:
             if ref in there or ref == head:
                 return re.sub("^refs/(remotes|heads)/", "", ref)
+        # Raises for a repository without commits, which has a better explanation than a missing branch.
         self.resolve("HEAD")
         raise UsageError(
             "the target branch of pull requests is unknown",
@@ -77,6 +79,7 @@ class Clone(GitRepository):
         found = self._in("merge-base", self._id(a), self._id(b), check=False)
         if not found.returncode:
             return found.stdout.decode().split()[0]
+        # Exit code 1 means that there is no common ancestor. Any other is a failure.
         if found.returncode != 1:
             raise self._failure(found)
         if self.is_shallow:
@@ -109,6 +112,7 @@ class Clone(GitRepository):
         if (self.git_dir / index).exists():
             # The copy keeps the modification time: git compares it with the files' to find changed ones.
             shutil.copy2(self.git_dir / index, copy)
+        # Filters are programs of the clone's own configuration, and reading must not run them.
         env = {**scratch, **environment(HARMLESS | self._filters_off()), **_NOBODY, "GIT_INDEX_FILE": str(copy)}
 
         def inside(*command: str, stdin: bytes = b"") -> bytes:
@@ -118,6 +122,7 @@ class Clone(GitRepository):
 
         if inside("ls-files", "--unmerged"):
             raise SourceError("the worktree is in the middle of a merge", where=top, hint="finish or abort it first")
+        # Only changed files are hashed again: the copied index knows all others.
         changed = inside("ls-files", "-z", "--modified", "--deleted").split(b"\0")
         untracked = inside("ls-files", "-z", "--others", "--exclude-standard").split(b"\0")
         changed += [path for path in untracked if _is_small_file(os.path.join(os.fsencode(top), path))]  # noqa: PTH118
@@ -141,4 +146,5 @@ def _is_small_file(path: bytes) -> bool:
         found = os.lstat(path)
     except OSError:
         return False
+    # Git lists a nested repository as one folder, and its files belong to another history.
     return not path.endswith(b"/") and found.st_size <= LARGEST_UNTRACKED

@@ -27,15 +27,20 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Returns the variables for git: those in ``PASSED_ON``, and ``settings`` as the command's configuration."""
     env = {key: os.environ[key] for key in PASSED_ON if key in os.environ}
     env |= {
+        # No home folder: it may hold credentials, and configuration that runs programs.
         "HOME": os.devnull,
         # No settings from the machine, the user or the repository's owner may influence what git reads.
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_ATTR_NOSYSTEM": "1",
+        # A question for a password would wait forever without a terminal.
         "GIT_TERMINAL_PROMPT": "0",
+        # Replacement refs would show other contents than a commit's id promises.
         "GIT_NO_REPLACE_OBJECTS": "1",
+        # Reading must not write to the index of a clone in which a person works.
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_CONFIG_COUNT": str(len(settings)),
+        # Messages are matched by their English words.
         "LC_ALL": "C",
     }
     for index, (key, value) in enumerate(settings.items()):

@@ -59,6 +59,7 @@ class RemoteRepository(GitRepository):
         self._here: set[str] = set()
         self._url = url
         settings = transport_settings(url, token, proxy=proxy, ca_bundle=ca_bundle) | {"remote.origin.url": url}
+        # Repeated for an existing copy, which `git init` leaves as it is.
         GitRepository.start(folder)
         super().__init__(folder, settings, held=held)
 
@@ -86,11 +87,13 @@ class RemoteRepository(GitRepository):
             self._fetch(f"--depth={depth}", "--filter=tree:0", "origin", base, head)
             with suppress(SourceError):  # the common ancestors lie deeper
                 return self._ready_to_merge(super()._merge_bases(base, head), base, head)
+        # All of the history at last. Now a missing ancestor means that there is none.
         self._fetch(f"--depth={DEPTHS[-1]}", "--filter=tree:0", "origin", base, head)
         return self._ready_to_merge(super()._merge_bases(base, head), base, head)
 
     def _ready_to_merge(self, bases: tuple[str, ...], base: str, head: str) -> tuple[str, ...]:
         """Fetches the trees of the common ancestors and the files that both sides changed, together."""
+        # Without a real merge, no further object is needed.
         if bases not in ((base,), (head,), ()):
             commits = [self._in("cat-file", "commit", common).stdout for common in bases]
             self._fetch("--filter=blob:none", "origin", *(commit.split()[1].decode() for commit in commits))
@@ -130,12 +133,14 @@ class RemoteRepository(GitRepository):
     def _bring(self, entries: Iterable[TreeEntry]) -> None:
         missing = {entry.blob for entry in entries if entry.mode in FILE_MODES} - self._here
         if missing:
+            # By standard input, since thousands of ids don't fit on a command line.
             names = "\n".join(sorted(self._id(blob) for blob in missing)).encode() + b"\n"
             self._fetch("--filter=blob:none", "--stdin", "origin", stdin=names)
             self._here |= missing
 
     def _fetch(self, *arguments: str, stdin: bytes = b"") -> None:
         """Runs one fetch. Retries after network faults, but not after a refusal or in a copy that may be damaged."""
+        # Submodules and tags may lead to other servers or bring history that no verdict needs.
         command = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", *arguments)
         said = ""
         for attempt in range(1, TRIES + 1):
@@ -174,12 +179,17 @@ def transport_settings(
     parts = urlsplit(url)
     settings = {
         "credential.helper": "",
+        # Commits are asked for by id, so the server need not be told which ones are here.
         "fetch.negotiationAlgorithm": "noop",
+        # A collection in the background could go on after the copy's lock is released.
         "gc.auto": "0",
+        # A redirect could carry the token to another server.
         "http.followRedirects": "false",
+        # A connection that stalls ends after half a minute, long before the command's own limit.
         "http.lowSpeedLimit": "1000",
         "http.lowSpeedTime": "30",
         "http.proxy": proxy or "",
+        # Only the protocol of our own address: others may run programs or read local files.
         "protocol.allow": "never",
         f"protocol.{parts.scheme}.allow": "always",
         "protocol.version": "2",

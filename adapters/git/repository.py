@@ -91,6 +91,7 @@ class GitRepository:
             "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", base, head,
             check=False, env=self._scratch(),
         )  # fmt: skip
+        # Exit code 1 means conflicts, which are a result and not a failure.
         if merged.returncode not in (0, 1):
             if b"usage: git merge-tree" in merged.stderr:
                 raise SourceError(
@@ -110,6 +111,7 @@ class GitRepository:
         if found.returncode not in (0, 1):
             raise self._failure(found)
         bases = tuple(found.stdout.decode().split())
+        # With a fast-forward, the ancestor is one of the two tips, so a cut history can't hide another.
         if bases not in ((base,), (head,)) and self.is_shallow and self._is_cut(base, head, bases):
             raise SourceError(
                 f"the common ancestor of {base[:12]} and {head[:12]} is missing in this shallow clone",
@@ -147,6 +149,7 @@ class GitRepository:
         found: dict[str, TreeEntry] = {}
         for batch in batches(paths):
             command = ["ls-tree", "-z", "-t", "-l", "--full-tree", self._id(commit), "--", *batch]
+            # Literal, because a file's name may contain a wildcard.
             listed = self._listed(self._in("--literal-pathspecs", *command).stdout)
             found |= {path: entry for path, entry in listed.items() if path in set(batch)}
         return found
@@ -156,6 +159,7 @@ class GitRepository:
 
         ``*`` matches within a folder, ``**/`` across folders.
         """
+        # Found by comparing with the empty tree, because `ls-tree` knows no globs.
         commit = self._id(commit)
         found = {
             change.after.path: change.after
@@ -178,6 +182,7 @@ class GitRepository:
         if not wanted:
             return {}
         names = "\n".join(wanted).encode() + b"\n"
+        # Sizes first: a huge blob must not be read into memory only to be refused.
         for line in self._in("cat-file", "--batch-check", stdin=names).stdout.decode().splitlines():
             blob, kind, *size = line.split()
             if kind != "blob":
@@ -249,6 +254,7 @@ class GitRepository:
 
     @staticmethod
     def _id(name: str) -> str:
+        # Only ids reach git's command line: a name could be an option, or resolve to another object.
         if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", name):
             raise SourceError(f"{name!r} is not an object id", hint="resolve the ref first")
         return name
@@ -265,6 +271,7 @@ class GitRepository:
         return entries
 
     def _compared(self, before: str, after: str, *options: str) -> Iterator[TreeChange]:
+        # Without external programs and text conversion, which a commit's attributes could select.
         command = ["diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--no-ext-diff", "--no-textconv", "--no-relative"]
         fields = iter(self._in(*command, "--ignore-submodules=none", before, after, *options).stdout.split(b"\0"))
         for facts in fields:

@@ -57,6 +57,7 @@ class GitHubApp:
         self.api_url = api_url.rstrip("/")
         self._proxy, self._ca_bundle, self._deadline_s, self._sleep = proxy, ca_bundle, deadline_s, sleep
         self._clock = clock
+        # One session for all identities, so that connections are reused across repositories.
         self._session = new_session(proxy)
         self._calls = self._open(_signed(app_id, key), None)
         self._lock = threading.Lock()
@@ -134,6 +135,7 @@ class GitHubApp:
             rows, cursor = self._calls.page("/app/hook/deliveries", cursor)
             part = [answers.delivery(an_object(row)) for row in rows]
             found += (one for one in part if one.delivered_at >= since)
+            # Newest first, so everything behind this page is older.
             if not cursor or not part or part[-1].delivered_at < since:
                 break
         return tuple(found)
@@ -148,6 +150,7 @@ class GitHubApp:
 
     def _forget(self, scope: Scope) -> None:
         with self._lock:
+            # Not renewed here: the next request does that, if there is one.
             self._tokens.pop(scope, None)
 
     def _token(self, scope: Scope) -> str:
@@ -218,7 +221,9 @@ def convert_manifest(
 
     docs.github.com: “Registering a GitHub App from a manifest”. Raises HostError.
     """
+    # The code becomes part of a path, and it comes from a browser.
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,200}", code):
         raise HostError("this is not a code from GitHub", hint="begin again")
     calls = Calls(None, api_url=api_url, proxy=proxy, ca_bundle=ca_bundle, hints=APP)
+    # Once: GitHub accepts a code a single time, so a repetition would only hide the first error.
     return an_object(calls.once("POST", f"/app-manifests/{code}/conversions"))

@@ -41,6 +41,7 @@ def read_authorship(calls: Calls, at: str, number: int) -> Authorship:
         author=_actor(pull.get("user")),
         commits=commits,
         pushes=pushes or (),
+        # At the limit, commits may be missing from the list, so nothing can be said about the others.
         complete=pushes is not None and len(commits) < MOST_COMMITS,
     )
 
@@ -79,6 +80,7 @@ def _claimed(name: str, email: str) -> Iterator[str]:
     """Yields the logins that a name and an address may belong to. Git knows no logins."""
     address = email.strip()
     hidden = NO_REPLY.fullmatch(address)
+    # An address may be spelled like a login. A wrong match only takes a right away.
     yield hidden[1] if hidden else address.partition("@")[0]
     yield name.strip()
 

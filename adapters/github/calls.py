@@ -77,6 +77,7 @@ class Calls:
             rows += part
             if 'rel="next"' not in headers.get("link", ""):
                 return rows
+        # An incomplete list would pass for a complete one, such as checks that seem to be missing.
         raise HostError(f"GitHub has more than {MOST_PAGES * 100:,} rows", where=path)
 
     def page(self, path: str, cursor: str) -> tuple[list[JsonValue], str]:
@@ -145,6 +146,7 @@ class Calls:
         except TokenUnknown:
             if self._renew is None:
                 raise
+            # Once only: a new token that is refused as well has another cause.
             self._renew()
             return self._try(method, path, query, body, writes_once=writes_once, look=look)
 
@@ -182,8 +184,10 @@ class Calls:
                 else:
                     raise refusal(f"{method} {path}", status, headers, text, self._hints)
             if not wait:
+                # It may have been executed. The caller reads before it writes again.
                 if writes_once:
                     raise AnswerLost(trouble, where=f"{method} {path}")
+                # Refusals by a rate limit don't count here, since they have pauses of their own.
                 wait = 2.0 ** (attempt - limited - 1) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
             spent = attempt - limited >= TRIES or limited >= MOST_REFUSALS
             if spent or self._clock() + wait > end:
@@ -197,6 +201,7 @@ class Calls:
         """Downloads at most ``max_bytes`` bytes from an address that GitHub gave us, without our token."""
         import requests
 
+        # A session of its own: the address belongs to a storage provider, which must not get our token.
         with new_session(self._proxy) as session:
             session.verify = self._verify
             try:
@@ -206,6 +211,7 @@ class Calls:
                     data = b""
                     for chunk in answer.iter_content(1 << 16):
                         data += chunk
+                        # Counted while it arrives, because the announced size may be wrong.
                         if len(data) > max_bytes:
                             raise HostError(f"the download is larger than {max_bytes} bytes")
                     return data

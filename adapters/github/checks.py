@@ -54,6 +54,7 @@ class AppHost(GitHubHost):
         )
         found = [answers.check(an_object(row)) for row in rows]
         ours = (check for check in found if check.app_id in (self._app_id, None) and name in (None, check.name))
+        # By id: ids grow, and times are the same for checks made within one second.
         return tuple(sorted(ours, key=lambda check: check.id, reverse=True))
 
     def create_check(self, run: CheckRun, look: Look | None = None) -> int:
@@ -67,6 +68,7 @@ class AppHost(GitHubHost):
         first = run.annotations[:ANNOTATIONS_A_REQUEST]
         body = {**_body(run, first), "name": run.name, "head_sha": run.head_sha, "external_id": run.external_id}
         for left in reversed(range(REPEATS)):
+            # Read before each try: an earlier one may have succeeded although its answer was lost.
             there = self.checks(run.head_sha)
             known = next((check for check in there if check.external_id == run.external_id), None)
             if known is not None:
@@ -91,6 +93,7 @@ class AppHost(GitHubHost):
         _accepted(run, lambda one: self._update_check(number, one, look))
 
     def _update_check(self, number: int, run: CheckRun, look: Look | None) -> None:
+        # Without annotations: GitHub appends them, so those that are there must be counted first.
         answer = self._calls.put("PATCH", f"{self._at}/check-runs/{number}", _body(run, ()), look=look)
         self._annotate(number, run, answers.check(an_object(answer)).annotations)
 
@@ -112,6 +115,7 @@ class AppHost(GitHubHost):
 def _accepted(run: CheckRun, write: Callable[[CheckRun], T]) -> T:
     """Writes ``run``. If GitHub rejects it, tries again without annotations, then without text."""
     short, why = run.model_copy(update={"annotations": ()}), ""
+    # GitHub rejects a whole check for one bad annotation and doesn't say which one.
     for one in (run, short) if run.annotations else (run,):
         try:
             return write(one)

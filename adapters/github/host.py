@@ -179,11 +179,13 @@ class GitHubHost:
                 answer = an_object(self._calls.once("POST", f"{self._at}/statuses/{sha}", body))
             except AnswerLost:
                 written = [one for one in self.statuses(sha, status.context) if one.context == status.context]
+                # The write had arrived, and only its answer was lost. A second one would be a duplicate.
                 if written and written[0].model_copy(update={"created_at": status.created_at}) == status:
                     return
                 if not left:
                     raise
             else:
+                # Learned from the answer: a token doesn't tell whose it is, and our comments are found by it.
                 self.login = answers.login(answer.get("creator")) or self.login
                 return
 
@@ -222,6 +224,7 @@ class GitHubHost:
 
         ``look`` is called right before each attempt to write. Its exceptions end the writing.
         """
+        # Without its marker, the next run wouldn't find the comment and would write another.
         if not _is_marked(body, marker):
             raise ValueError("our comments start with their marker")
         if known is not None:
@@ -287,6 +290,7 @@ class GitHubHost:
                     for check in _required(parameters.get("required_status_checks"), "integration_id")
                 ]
         try:
+            # Readable without administration rights, unlike the endpoint of the protection itself.
             shown = an_object(self._calls.get(f"{self._at}/branches/{where}"))
         except NotFound:
             return tuple(found)

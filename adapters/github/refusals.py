@@ -65,6 +65,7 @@ def pause_s(status: int, headers: Mapping[str, str], text: str, limited: int, no
         return max(1.0, float(after))
     reset = headers.get("x-ratelimit-reset", "")
     if primary and reset.isdigit():
+        # One second more, because the times are in whole seconds.
         return max(1.0, float(reset) - now + 1.0)
     return 60.0 * 2.0**limited
 
@@ -74,6 +75,7 @@ def refusal(where: str, status: int, headers: Mapping[str, str], text: str, hint
     message = _message(text)
     if status == 401:
         return TokenUnknown("GitHub doesn't know this token", where=where, hint=hints.unknown)
+    # GitHub answers 404 for a missing permission too. It doesn't tell whether something exists.
     if status in (404, 410):
         return NotFound(message or "Not Found", where=where)
     accepted = [one.strip() for one in headers.get("x-accepted-github-permissions", "").replace(",", ";").split(";")]

@@ -28,6 +28,7 @@ def new_session(proxy: str | None) -> Session:
     from requests.adapters import HTTPAdapter
 
     session = requests.Session()
+    # The environment may name a proxy or a `.netrc` with other credentials.
     session.trust_env = False
     session.proxies = {} if proxy is None else {"http": proxy, "https": proxy}
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -53,6 +54,7 @@ def requester(auth: Auth | None, api_url: str, session: Session, ca_bundle: str 
             self.session = session
 
     logging.getLogger("github.Requester").disabled = True  # it would log whole answers, including tokens
+    # PyGithub has no other way to use our session. The classes are global, so they are reset below.
     Requester.injectConnectionClasses(Plain, Secure)
     try:
         client = Github(
@@ -62,6 +64,7 @@ def requester(auth: Auth | None, api_url: str, session: Session, ca_bundle: str 
             user_agent=USER_AGENT,
             retry=None,
             verify=ca_bundle or True,
+            # Its pauses would block threads of the bot that wait for other repositories.
             seconds_between_requests=None,
             seconds_between_writes=None,
             lazy=True,

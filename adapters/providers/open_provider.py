@@ -32,6 +32,7 @@ def provider_for(model: ModelConfig, environment: Mapping[str, str]) -> ModelPro
         ca_bundle=environment.get(CA_BUNDLE) or None,
         recordings=environment.get(RECORDINGS, ""),
     )
+    # Imported by name, so that an SDK is loaded only if one of its models is used.
     module, _, function = model.spec.opens.partition(":")
     opened: Callable[[ModelConfig, Connection], ModelProvider] = getattr(importlib.import_module(module), function)
     return opened(model, connection)
@@ -50,6 +51,7 @@ def key_for(model: ModelConfig, environment: Mapping[str, str]) -> str:
     where = f"models: {model.model}"
     if model.base_url is not None:
         url = urlsplit(model.base_url)
+        # Over plain http, everyone on the way could read the key. Loopback doesn't leave the machine.
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
             raise ConfigError(
                 f"base_url must be https, or http on loopback: {model.base_url}", where=where, hint="write an https URL"

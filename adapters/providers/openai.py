@@ -80,6 +80,7 @@ class OpenAiProvider(SdkProvider):
         usage = completion.usage
         if usage is None or usage.web_searches or not _searches(request):
             return completion
+        # One search for each call, as these models are charged.
         return completion.model_copy(update={"usage": usage.model_copy(update={"web_searches": 1})})
 
     def learns(self, request: Request, refusal: str) -> bool:
@@ -89,6 +90,7 @@ class OpenAiProvider(SdkProvider):
         said = refusal.lower()
         if self._responses or request.parameters.max_tokens is None or request.model in self._learned:
             return False
+        # Only a refusal of this very parameter: others would be repeated for nothing.
         if not re.search(rf"\b{sent}\b", said) or not (other in said or NO_SUCH.search(said)):
             return False
         self._learned[request.model] = other

@@ -36,6 +36,7 @@ def chat_body(request: Request, *, own: bool, limit: str) -> dict[str, Any]:
     """
     parameters = request.parameters
     reasoning = parameters.reasoning
+    # OpenAI takes the effort as a plain parameter, and other servers take the object.
     effort = reasoning["effort"] if own and reasoning and set(reasoning) == {"effort"} else None
     body: dict[str, Any] = {
         "model": request.model,
@@ -111,10 +112,12 @@ def read_chat(answer: dict[str, Any], latency_s: float, *, asked: str = "", goog
         ToolCall(name=call.function.name, arguments=arguments_text(call.function.arguments))
         for call in message.tool_calls or ()
     )
+    # Some servers leave it out for an ordinary end.
     reason = (choice.finish_reason or "stop").lower()
     finish = FINISHES.get(reason)
     if reason in BROKEN_OFF:
         raise BrokenOffError(f"the server broke the answer off: its finish reason is {reason!r}")
+    # An unknown reason may mean a cut or a filter, so the answer must not pass as complete.
     if finish is None:
         raise MalformedError(f"the finish reason {reason[:40]!r} is unknown")
     if refusal:

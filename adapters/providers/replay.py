@@ -71,6 +71,7 @@ class ReplayProvider:
     ) -> Completion | CompletionError:
         """Returns the recorded answer to the same model, messages and parameters, whatever its origin."""
         for provider, origin in self._sources:
+            # The recording may have been made through either API.
             for api in (None, "responses"):
                 asked = request.model_copy(update={"provider": provider, "origin": origin, "api": api})
                 answer = self._answers.get((asked.digest, repetition))

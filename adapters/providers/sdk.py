@@ -113,6 +113,7 @@ class SdkProvider(ABC):
         return self._understood(answer, time.monotonic() - started, request)
 
     def _understood(self, answer: httpx2.Response, latency_s: float, request: Request) -> Completion | CompletionError:
+        # Masked before it is parsed, so no field of the answer can contain the key.
         body = self._without_key(answer.content)
         try:
             value = strict_json(body, answer.headers.get("content-type", ""))
@@ -170,6 +171,7 @@ class SdkProvider(ABC):
             kind=kind,
             message=safe_message(f"{status} {message}".strip(), self._key),
             hint=NOT_FOUND if status == 404 else "",
+            # Only for statuses that mean "later": elsewhere the header says nothing about our rate.
             retry_after_s=retry_after_s(headers, datetime.now(UTC)) if status in (429, 503, 529) else None,
         )
 
@@ -200,6 +202,7 @@ def with_extra(fields: Mapping[str, Any], parameters: Parameters) -> dict[str, A
         ours = body.get(name)
         if ours is None:
             body[name] = value
+        # Objects are joined if no key is in both: servers add options of their own to shared ones.
         elif isinstance(ours, dict) and isinstance(value, dict) and not ours.keys() & value.keys():
             body[name] = ours | value
         else:

@@ -76,6 +76,7 @@ class BoundTransport(httpx2.AsyncBaseTransport):
             async with self._opened().request(
                 request.method, url, headers=headers, data=request.content, allow_redirects=False, proxy=self._proxy
             ) as answer:
+                # Refused before reading: a wrong address may serve a file of any size.
                 if (answer.content_length or 0) > MOST_BYTES:
                     raise UnreadableAnswerError(f"the answer has {answer.content_length} bytes")
                 # A known length was checked above. A chunked answer is bounded while it is read.
@@ -83,6 +84,7 @@ class BoundTransport(httpx2.AsyncBaseTransport):
                 got = answer.raw_headers
                 if (packing := answer.headers.get("Content-Encoding")) is not None:
                     body = _unpacked(body, packing)
+                    # The body is plain now. The header would make httpx2 unpack it again.
                     got = tuple(pair for pair in got if pair[0].lower() != b"content-encoding")
                 return httpx2.Response(answer.status, headers=got, content=body)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.ClientHttpProxyError) as error:
@@ -104,10 +106,12 @@ class BoundTransport(httpx2.AsyncBaseTransport):
             )
             self._session = aiohttp.ClientSession(
                 connector=connector,
+                # A cookie would tie calls together that must be independent.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,
                 headers={"Accept-Encoding": "identity"},
+                # The total is the caller's, which also covers the time in the SDK.
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
             )
         return self._session
@@ -139,6 +143,7 @@ class BoundClient(httpx2.AsyncClient):
     def build_request(self, method: str, url: httpx2.URL | str, **given: Any) -> httpx2.Request:
         """Returns a request with exactly these headers and this body."""
         address = str(url)
+        # Parsed once for each path: a provider calls the same address thousands of times.
         if address not in self._urls:
             self._urls[address] = httpx2.URL(address)
         return httpx2.Request(method, self._urls[address], headers=given["headers"], content=given["content"])

@@ -88,6 +88,7 @@ def _refused(name: str) -> float:
 def error_kind(status: int, codes: frozenset[str], message: str) -> ErrorKind:
     """Returns the kind of a refusal. ``codes`` holds the ``type`` and ``code`` of its body."""
     said = message.lower()
+    # Before the status: a used-up account often comes as 429, where waiting doesn't help.
     if status == 402 or codes & QUOTA_CODES:
         return ErrorKind.QUOTA
     # Providers report an exhausted account with various codes. Retrying would never succeed.
@@ -101,6 +102,7 @@ def error_kind(status: int, codes: frozenset[str], message: str) -> ErrorKind:
 def error_details(body: bytes) -> tuple[frozenset[str], str]:
     """Returns the codes and the message of an error's body, in any form."""
     try:
+        # An error page may have any size, and only its beginning is shown.
         value = json.loads(body[:100_000])
     except (ValueError, RecursionError):
         return frozenset(), _plain(body[:20_000].decode(errors="replace"))
@@ -205,6 +207,7 @@ def completion(
     fingerprint: str | None = None,
 ) -> Completion:
     """Returns an answer; an EMPTY one where it stopped by itself and says nothing."""
+    # A tool call without text is an answer too.
     empty = finish is Finish.STOP and not text.strip() and not calls
     return Completion(
         text=text,

@@ -34,6 +34,7 @@ class CommittedStore:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._writes: queue.SimpleQueue[tuple[Callable[[Write], Any], Future[Any]] | None] = queue.SimpleQueue()
+        # One thread for all writes: a backend allows one transaction at a time, from one thread.
         self._writer = threading.Thread(target=self._commit_all, name="store-writer", daemon=True)
         self._writer.start()
         # Reads don't wait behind a sync, so they have a thread of their own.
@@ -71,6 +72,7 @@ class CommittedStore:
         self._owed.update(keys)
         owed = list(self._owed)
         await self._write(lambda write: write.release(owed))
+        # Only after the write: if it failed, the claims are still owed.
         self._owed.difference_update(owed)
 
     async def history(self, digests: Sequence[str]) -> Mapping[str, tuple[StoredCompletion, ...]]:
@@ -173,6 +175,7 @@ class CommittedStore:
             return
         try:
             with self._backend.transaction() as write:
+                # All or nothing: a failure rolls back every write of this group, and each task hears about it.
                 results = [work(write) for work, _ in writes]
         except Exception as failure:  # noqa: BLE001 - passed to every task that waits for this transaction
             for _, done in writes:

@@ -71,11 +71,13 @@ class PostgresBackend:
         self.transaction = self._transaction
         self._url = url
         self._where = f"{urlsplit(url).hostname or 'local'}{urlsplit(url).path}"
+        # Fits into Postgres' signed 64-bit key of an advisory lock.
         self._owner = secrets.randbits(62)
         self._reading = threading.Lock()
         with self._reported_errors(), ExitStack() as undo:
             self._writer: Connection = self._claimant()
             undo.callback(self._writer.close)
+            # A second connection, so that reads don't wait for the writer's commit.
             self._reader: Connection = self._connect()
             undo.callback(self._reader.close)
             with self._writer.transaction():
@@ -151,6 +153,7 @@ class PostgresBackend:
         """Yields every row, oldest first."""
         with (
             self._reported_errors(),
+            # A connection of its own, because a cursor on the server needs an open transaction.
             self._connect() as connection,
             connection.transaction(),
             connection.cursor(name="export") as cursor,
@@ -172,6 +175,7 @@ class PostgresBackend:
     @contextmanager
     def _transaction(self) -> Iterator[PostgresBackend]:
         with self._reported_errors():
+            # A new connection holds the lock again under the same owner, so the claims of this process stay its own.
             if self._writer.closed:
                 self._writer = self._claimant()
             with self._writer.transaction():

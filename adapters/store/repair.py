@@ -57,6 +57,7 @@ def _is_damaged(path: Path) -> bool:
         with closing(sqlite3.connect(path)) as store:
             return bool(store.execute("PRAGMA integrity_check(1)").fetchone()[0] != "ok")
     except sqlite3.DatabaseError as error:
+        # A file that is only locked or unreadable for us isn't damaged and must not be replaced.
         return is_damage(error)
 
 
@@ -104,6 +105,7 @@ def _lengthen(damaged: Path) -> None:
 
 def _readable(old: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> Iterator[Row]:
     """Yields rows from the first up to the damage, then from the last up to the damage."""
+    # An unreadable page ends a scan. Reading from the other end gets the rows behind it.
     for order in ("ASC", "DESC"):
         try:
             yield from old.execute(f"SELECT {', '.join(columns)} FROM {table} ORDER BY {columns[0]} {order}")  # noqa: S608

@@ -49,6 +49,7 @@ def to_row(stored: StoredCompletion) -> Row:
         stored.created_at,
         stored.provider,
         stored.model,
+        # Defaults are left out, so a new optional field doesn't change the rows of answers without it.
         stored.completion.model_dump_json(exclude_defaults=True),
         str(stored.cost_usd),
         str(stored.neutral_cost_usd),
@@ -61,6 +62,7 @@ def from_row(row: Row) -> StoredCompletion:
     """Returns the answer of a row. Raises ValueError if this version can't read it."""
     fields = dict(zip(COLUMNS, row, strict=True))
     del fields["checksum"]
+    # Without a zone, the age of the answer would depend on the machine that reads it.
     if datetime.fromisoformat(fields["created_at"]).tzinfo is None:
         raise ValueError("a time without a zone")
     price: JsonValue = json.loads(fields["price"])

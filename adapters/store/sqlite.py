@@ -51,6 +51,7 @@ class SqliteBackend:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.transaction = self._transaction
+        # New for each process, because process ids are reused.
         self._owner = uuid.uuid4().hex
         self._living = living_folder(path)
         with self._reported_errors(), ExitStack() as undo:
@@ -136,6 +137,7 @@ class SqliteBackend:
     def export(self) -> Iterator[Row]:
         """Yields every row, oldest first."""
         with self._reported_errors():
+            # A connection of its own: a slow reader of the export must not block other reads.
             connection = self._connect()
             try:
                 yield from connection.execute(f"{SELECT} ORDER BY id")
@@ -154,6 +156,7 @@ class SqliteBackend:
             self._writer.execute("DELETE FROM claims WHERE owner = ?", (self._owner,))
             self._writer.close()
             self._reader.close()
+        # After the claims are deleted: without the lock, others may take them over at any moment.
         os.close(self._pulse)
         (self._living / self._owner).unlink(missing_ok=True)
 
@@ -174,11 +177,13 @@ class SqliteBackend:
         """Adds rows and releases the claims of their keys."""
         marks = ",".join("?" * len(COLUMNS))
         self._writer.executemany(f"INSERT INTO completions ({', '.join(COLUMNS)}) VALUES ({marks})", rows)  # noqa: S608
+        # In the same transaction, so that no process sees a free claim without its answer.
         self.release([(row[0], row[1]) for row in rows])
 
     def claim(self, keys: Sequence[CallKey]) -> frozenset[CallKey]:
         """Claims keys and returns those that no other live process holds."""
         won = set()
+        # One test for each owner and not for each key: a run claims hundreds of keys at once.
         dead: dict[str, bool] = {self._owner: False}
         for key in keys:
             holder = self._writer.execute(
@@ -242,11 +247,13 @@ class SqliteBackend:
         # A missing or empty file becomes a new store.
         if not self.path.exists() or not self.path.stat().st_size:
             return
+        # Read-only: another program's database must not be changed by looking at it.
         with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as found:
             application, version = (
                 int(found.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
             )
             tables = {str(name) for (name,) in found.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        # A store may lack the application id. Its tables then identify it.
         if application == APPLICATION or (not application and tables >= TABLES):
             if version > VERSION:
                 raise StoreError(
@@ -262,6 +269,8 @@ class SqliteBackend:
             )
 
     def _connect(self) -> sqlite3.Connection:
+        # Transactions begin and end by our own statements, and the committer's thread uses a connection that another
+        # thread opened.
         connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         with ExitStack() as undo:
             undo.callback(connection.close)
@@ -280,6 +289,7 @@ class SqliteBackend:
         page, pages, free = (
             connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
         )
+        # Free pages stay in the file, so its size says nothing about its content.
         return int(page * (pages - free))
 
     def _drop_claims_of_dead_processes(self) -> None:
@@ -345,6 +355,8 @@ def lives(store: Path, owner: str) -> bool:
     except FileNotFoundError:
         return False
     try:
+        # The process that gets the lock knows that its holder is gone. A process id could belong to another process
+        # by now.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return True

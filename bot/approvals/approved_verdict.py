@@ -76,6 +76,7 @@ def with_approvals(
     if number is None or card.passes:
         return card
     shown = records.verdicts_shown(repository_id, number)
+    # Overrides first: they are in our own records, so a valid one saves the requests for reviews.
     if not_overridable(card) is None:
         entries = records.overrides(repository_id, number, content_digest, now)
         overrides = [to_clearance(entry) for entry in entries if _saw_this_verdict(entry, shown, card)]
@@ -134,6 +135,7 @@ def shown_since(
         and not_overridable(kept.scorecard) is None
         and commit in (None, kept.run.head_sha)
     ]
+    # The first time: an approval given after it has seen this verdict, even if the verdict was shown again later.
     return min(times, default=None)
 
 

@@ -53,6 +53,7 @@ class AddCase(Command):
         row = _row(found["fields"])
         try:
             unknown: Counter[str] = Counter()
+            # Read as a test set reads it, so that the patch can't contain a case that is refused later.
             case_of(Source("the case", ""), row, None, unknown)
         except PromptVerdictError as error:
             raise CommandSyntaxError(str(error)) from None
@@ -99,6 +100,7 @@ def _row(text: str) -> dict[str, JsonValue]:
         target[last] = value
         blanks = _BLANKS.match(text, end)
         assert blanks is not None
+        # Two values without a blank between them are more likely a typing error than two fields.
         if blanks.end() == end < len(text):
             raise CommandSyntaxError(f"expected a blank at “{shown(text[end : end + 20])}”")
         at = blanks.end()
@@ -112,6 +114,7 @@ def _row(text: str) -> dict[str, JsonValue]:
 def _value(text: str, at: int) -> tuple[JsonValue, int]:
     """Reads the value at ``at``: JSON, or a single word, which is text unless it is JSON. Returns it with its end."""
     if text[at : at + 1] in ('"', "[", "{"):
+        # Counted before parsing: the decoder recurses and could exhaust the stack.
         if text.count("[", at) + text.count("{", at) > MAX_DEPTH:
             raise CommandSyntaxError("the value is nested too deeply")
         try:

@@ -44,6 +44,7 @@ class Approve(Command):
 
     async def execute(self, asked: AskedCommand) -> str:
         """Records the override and shows it. It covers the content that the head showed at the time of the comment."""
+        # Decided at the first try: a repetition after a crash must not approve what the head shows by then.
         noted = asked.before
         if noted is None:
             shown = await asked.shown()
@@ -57,6 +58,7 @@ class Approve(Command):
                 "expires_at": asked.entry.at + VALID_FOR,
             }
             noted = asked.entry.model_copy(update=change)
+            # In the log before any effect, so that no approval is shown without its entry.
             await asked.note(noted)
         await asked.context.reconciler.republish(asked.posted.repo, asked.posted.number)
         work = await asked.host.authorship(asked.posted.number)

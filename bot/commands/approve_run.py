@@ -33,6 +33,7 @@ class ApproveRun(Command):
     async def execute(self, asked: AskedCommand) -> str:
         """Notes the approval of the head and starts its run."""
         head = asked.pull.head_sha
+        # A repeated try skips the checks that were passed. `retry` compares the head again.
         if asked.before is None:
             if not asked.pull.is_open:
                 return said("The pull request is closed. Nothing is run.")

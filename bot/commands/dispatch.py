@@ -46,6 +46,7 @@ async def _answer(
     records, host = AsyncRecords(context.records), AsyncCommandHost(context.host)
     repository = posted.repo.repository_id
     who = (posted.repo.installation_id, repository, posted.author)
+    # Before anything is read or written: a flood must cost neither requests nor rows.
     if context.rate_limit.refuses(*who, context.now()):
         return RATE_LIMITED
     await records.repository(posted.repo, context.now())
@@ -54,10 +55,12 @@ async def _answer(
         return "answered before"
     pull = await host.pull_request(posted.number)
     role = await host.role(posted.author)
+    # Only new comments count: a repeated delivery is not another command.
     if seen.first and not at_least(role, Role.WRITE) and not context.rate_limit.take(*who, context.now()):
         return RATE_LIMITED
     try:
         await host.react(posted.comment_id, EYES)
+    # A deleted comment needs no answer.
     except NotFound:
         return "the comment was deleted"
     before = await records.audited(posted.comment_id)
@@ -85,6 +88,7 @@ async def _executed(command: Command, asked: AskedCommand) -> str | None:
     """Returns the answer; ``None`` if this person has had enough answers."""
     entry, earlier = asked.entry, 0
     if not at_least(Role(entry.role), Role.WRITE):
+        # Counted from the log, so that neither a restart nor another worker resets the number.
         log = await asked.records.audit_log(entry.repository_id, entry.number)
         earlier = sum(1 for one in log if one.by == entry.by and one.comment_id != entry.comment_id)
     if earlier >= MOST_ANSWERS and asked.before is None:
@@ -101,6 +105,7 @@ async def _refusal(command: Command, asked: AskedCommand) -> str | None:
         # command that was cut short must be finished.
         return None if asked.before.permitted else asked.before.reason
     origin = Origin.SAME_REPOSITORY if asked.pull.head_repository == asked.posted.repo.full_name else Origin.FORK
+    # Only some commands depend on it, and finding out takes several requests.
     took_part = not command.rule.author and await _took_part(asked)
     allowed = may(command.verb, command.rule, Role(asked.entry.role), origin, author=took_part)
     if not isinstance(allowed, Refused):

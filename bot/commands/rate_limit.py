@@ -30,6 +30,7 @@ class CommandRateLimit:
 
     def take(self, installation_id: int, repository_id: int, author: str, at: datetime) -> bool:
         """Counts a command. Returns False if the limit is reached."""
+        # Bounded memory matters more than exact counts: people can make accounts without end.
         if len(self._strangers) >= MOST_REMEMBERED:
             self._strangers.clear()
             self._taken.clear()
@@ -51,6 +52,7 @@ class CommandRateLimit:
 
     def _count(self, key: object, span: timedelta, at: datetime) -> int:
         taken = self._taken[key]
+        # The longest window is an hour, so older entries count in none.
         while taken and at - taken[0] >= timedelta(hours=1):
             taken.popleft()
         return sum(at - one < span for one in taken)

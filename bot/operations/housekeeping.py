@@ -50,7 +50,9 @@ async def forget_orphans(records: Records, store: ForgettingStore, at: datetime)
     kept = AsyncRecords(records)
     deleted, last = 0, ""
     while digests := await kept.orphaned_outcomes(after=last, limit=BATCH):
+        # The store first: after a crash in between, the digests are still listed and are deleted again.
         deleted += await store.forget(digests)
         await kept.outcomes_deleted(digests, before=at - UNDER_WAY)
+        # Recently orphaned digests stay listed, so the loop goes on behind them instead of starting over.
         last = digests[-1]
     return deleted

@@ -109,6 +109,7 @@ def _examine_webhook(url: str) -> None:
 
 def _examine_server(url: str) -> None:
     server = urlsplit(url)
+    # Plain http only to this machine, as for tests: the answer contains the App's private key.
     safe = server.scheme == "https" or (server.scheme == "http" and server.hostname in {LOOPBACK, "localhost"})
     if not safe or not server.hostname or server.path or server.query or server.username:
         raise UsageError(
@@ -143,6 +144,7 @@ def _write(folder: Path, plan: AppSetup, app_id: int, made: dict[str, JsonValue]
     settings |= {WEBHOOK_SECRET.name + FILE: str(folder / SECRET)}
     if plan.server_url != PUBLIC_SERVER:
         settings[API_URL.name] = api_url_of(plan.server_url)
+    # The key first: it can't be downloaded again, while everything else can be set on the settings page.
     _new_file(folder / KEY, key if isinstance(key, str) else "")
     _new_file(folder / SETTINGS, "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))
     _new_file(folder / RULESET, json.dumps(ruleset(app_id), indent=2) + "\n")
@@ -160,6 +162,7 @@ def _new_file(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            # GitHub shows the key only once, so it must be on disk before the next step.
             os.fsync(file.fileno())
     except OSError as error:
         raise UsageError(
@@ -172,6 +175,7 @@ class RegistrationPage:
     """A local page with one button, and the address that GitHub sends the browser back to."""
 
     def __init__(self, plan: AppSetup) -> None:
+        # Binds GitHub's answer to this page: otherwise another website could send us the code of its own App.
         self.state = secrets.token_urlsafe(24)
         self.code: str | None = None
         try:
@@ -180,6 +184,7 @@ class RegistrationPage:
             raise UsageError(f"port {plan.port} can't be used: {error.strerror}", where="--port") from None
         self._server.daemon_threads = True  # browsers open connections that they never use, and these must not block
         self._server.block_on_close = False
+        # Short, so that the time limit and Ctrl-C are noticed soon.
         self._server.timeout = 0.2
         self.host = f"{LOOPBACK}:{self._server.server_port}"
         self.address = f"http://{self.host}/"
@@ -227,6 +232,7 @@ def _handler(page: RegistrationPage) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            # DNS rebinding: another website may point its own name at this address.
             if self.headers.get("host") != page.host:
                 self._answer(HTTPStatus.FORBIDDEN, "wrong host")
             elif parts.path == "/":

@@ -114,6 +114,7 @@ class Sweep:
                 if isinstance(error, StoreError):
                     self._health.fails(repair.__name__, f"the sweep of {repair.__name__}", error.hint)
                     pause = min(seconds, RUNS_S)  # the operator must see soon that it works again
+            # A bug in one repair must not stop the others, above all the heartbeat.
             except Exception:
                 log.exception("bug", what=repair.__name__)
             await self._clock.sleep(pause)
@@ -123,6 +124,7 @@ class Sweep:
         at = self._clock.utc()
         await self._records.heartbeat(self._slot, at)
         for slot in await self._records.dead_slots(at - timedelta(seconds=DEAD_S)):
+            # The row of the slot goes last: if this worker dies too, the next one repeats the takeover.
             resumed = await self._run_queue.recover(slot)
             await self._records.give_back(slot, at)
             await self._records.forget_slot(slot)
@@ -133,11 +135,13 @@ class Sweep:
         """Puts open runs that no worker executes on the queue again; ends those that can't be completed."""
         runs = await self._records.open_runs()
         statuses = await self._run_queue.statuses([run.id for run in runs])
+        # Entries of ended runs are dropped, so the table doesn't grow.
         self._revived = {run.id: self._revived[run.id] for run in runs if run.id in self._revived}
         self._health.only(WAITING, [run.id for run in runs])
         for run in runs:
             if self._clock.utc() - run.opened_at > GIVE_UP_AFTER:
                 log.error("given up", run=run.id)
+                # First, so that a worker that still executes it can't publish after the failure.
                 await self._run_queue.cancel(run.id)
                 await self._give_up(run, "The run could not be completed within a day: the log says why.")
             elif statuses[run.id] in (QueueStatus.UNKNOWN, QueueStatus.ENDED) and self._may_revive(run):
@@ -164,12 +168,14 @@ class Sweep:
     async def deliveries(self) -> None:
         """Stores webhooks that GitHub could not deliver, as if they had arrived."""
         now = self._clock.utc()
+        # After a start, everything that GitHub still has: this worker doesn't know how long all were down.
         since = now - KEPT_FOR if self._seen_until is None else self._seen_until - OVERLAP
         attempts = await asyncio.to_thread(self._app.deliveries, since)
         by_guid: dict[str, HookDelivery] = {attempt.guid: attempt for attempt in attempts}
         known = await self._records.known_deliveries(list(by_guid))
         for guid in by_guid.keys() - known:
             await self._fetch(by_guid[guid])
+        # The time before the request was made. A delivery that arrives during it is seen by the next sweep.
         self._seen_until = now
 
     async def _fetch(self, lost: HookDelivery) -> None:
@@ -202,6 +208,8 @@ class Sweep:
         known = set(await self._records.installations())
         suspended = set(await self._records.suspended_installations())
         working, there = {one.id for one in active}, {one.id for one in found}
+        # Suspended, resumed or removed: applying a change reads GitHub's own answer, so the state given here doesn't
+        # matter.
         for number in (known - working) | (suspended & working) | (suspended - there):
             await self._coverage.apply(
                 InstallationChanged(installation_id=number, account="", state=InstallationState.REMOVED)
@@ -249,11 +257,13 @@ class Sweep:
     async def _expire(self, repo: RepositoryRef, run: Run) -> None:
         """Publishes a verdict again after one of its overrides expired."""
         kept = await self._records.verdict(run.id)
+        # A verdict that passes without overrides needs none, and one without a pull request has none.
         if kept is None or kept.scorecard.passes or run.number is None:
             return
         at = self._clock.utc()
         before = await self._records.overrides(run.repository_id, run.number, kept.content_digest, at - EXPIRED_SINCE)
         ended = {(run.id, one.expires_at) for one in before if one.expires_at is not None and one.expires_at <= at}
+        # Each expiry is shown once. A restart shows it again, which writes the same text.
         if ended - self._expired:
             await self._reconciler.republish(repo, run.number)
             self._expired |= ended

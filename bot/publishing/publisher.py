@@ -81,6 +81,7 @@ class VerdictPublisher:
     def _requires(self, repo: RepositoryRef, branch: str) -> bool:
         at, key = self._clock.utc(), (repo.repository_id, branch)
         known = self._required.get(key)
+        # Rules change rarely, but each verdict of a head asks for the name of its check.
         if known is None or at - known.asked_at > RULES_CACHED_FOR:
             checks = self._repository(repo).required_checks(branch)
             known = self._required[key] = _RequiredCheck(at, any(check.name == NAME for check in checks))
@@ -174,6 +175,7 @@ class VerdictPublisher:
             scorecard = self.settle(kept.run.repo, now)
             if scorecard is not None:
                 self._comments.show_verdict(kept.run, scorecard)
+            # Once more after the last write: a push in between makes this verdict an outdated one.
             self.current(kept.run)
             return
         # The queue tests the merge result. Approvals were given on the pull request.
@@ -195,9 +197,13 @@ class VerdictPublisher:
             cards = {number: None if one is None else one.scorecard for number, one in verdicts.items()}
             changed = 0
             for number, one in verdicts.items():
+                # A pull request without a verdict keeps its own running check. It only influences those of the
+                # others.
                 if one is None:
                     continue
                 wanted = (one.scorecard, head_conclusion(number, cards))
+                # Each check keeps the name of its own base, since several pull requests with one head may have
+                # different bases.
                 name = self.check_name(repo, now.model_copy(update={"base_ref": one.run.base_ref}))
                 # Writing the same text again would only cost requests from the rate limit.
                 if written.get(one.run.id) == wanted:
@@ -210,6 +216,7 @@ class VerdictPublisher:
                     continue  # its pull request moved on: the next round leaves it out
                 written[one.run.id] = wanted
                 changed += 1
+            # A single verdict without approvals can't be changed by another writer, so one round is enough.
             if not changed or (len(verdicts) <= 1 and not any(map(_depends_on_approvals, cards.values()))):
                 break
         return cards.get(now.number)
@@ -227,6 +234,7 @@ class VerdictPublisher:
         verdicts: dict[int, KeptVerdict | None] = {}
         for number, pull in pulls.items():
             if pull.is_open and pull.head_sha == now.head_sha:
+                # A verdict on another base says nothing about the merge into this one.
                 kept = found.get((number, pull.base_ref))
                 card = None if kept is None else {"scorecard": self._approved(kept, pull.author)}
                 verdicts[number] = None if kept is None else kept.model_copy(update=card)
@@ -263,6 +271,7 @@ class VerdictPublisher:
             update={"text": shown.text, "annotations": scorecard_annotations(scorecard), "actions": (BUTTON,)}
         )
         host = self.host(run)
+        # A run of the queue has no newer state: each of its commits is tested once.
         look = partial(self.current, run) if run.kind is RunKind.PULL_REQUEST else None
         if run.check_run_id is not None:
             try:
@@ -289,5 +298,6 @@ def _check(run: Run, conclusion: CheckConclusion | None, title: str, summary: st
         conclusion=conclusion,
         title=title,
         summary=summary,
+        # A running check needs no button: the run that it would ask for is under way.
         actions=() if conclusion is None else (BUTTON,),
     )

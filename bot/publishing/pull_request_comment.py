@@ -60,6 +60,8 @@ class PullRequestComments:
             known = self._known(run)
             if wants_running(policy, lambda: known is not None):
                 self._write(run, text, known)
+                # The verdict may have been shown while this was written. The caller then brings the comment up to
+                # date.
                 still_open(self._records, run)
         except HostError as error:
             log.info("running state not shown", run=run.id, why=str(error))
@@ -81,6 +83,7 @@ class PullRequestComments:
     def show_failure(self, run: Run, why: str) -> None:
         """Replaces an existing comment if the run has no verdict. Raises HostError."""
         known = self._known(run)
+        # A failure alone is no reason for a first comment: the check already shows it.
         if known is None:
             return
         try:
@@ -130,14 +133,17 @@ class PullRequestComments:
         """Returns our comment on the pull request: the stored one, else the one found on GitHub by its marker."""
         assert run.number is not None
         known = self._records.comment_of(run.repository_id, run.number)
+        # The marker finds a comment whose id was lost in a crash, so there is never a second one.
         return known or self._host(run).find_comment(run.number, MARKER)
 
     def _write(self, run: Run, text: str, known: Comment | None, *, refreshing: bool = False) -> None:
         """Writes the comment. Unless ``refreshing``, each try first checks that ``run`` is still the newest."""
         assert run.number is not None
         host = self._host(run)
+        # A refresh writes the newest text for any run, so its run need not be the newest.
         look = None if refreshing else partial(current, self._records, host, run)
         comment = host.write_comment(run.number, text, MARKER, known, look)
+        # Kept after each write: GitHub may have made a new comment in place of a deleted one.
         self._records.keep_comment(run.repository_id, run.number, comment)
 
     def _host(self, run: Run) -> AppHost:

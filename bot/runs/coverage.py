@@ -51,6 +51,7 @@ class Coverage:
             await self._records.uninstalled(number, at)
 
     async def _repositories(self, changed: RepositoriesChanged) -> None:
+        # As above: GitHub is asked, because a replayed event must not remove anything.
         covered = {one.id for one in await asyncio.to_thread(self._app.repositories, changed.installation_id)}
         gone = {repo.repository_id for repo in changed.removed} - covered
         if gone:
@@ -58,6 +59,7 @@ class Coverage:
             await self._drop(run for run in runs if run.repository_id in gone)
             await self._records.repositories_removed(changed.installation_id, gone, self._clock.utc())
         for repo in changed.added:
+            # An old event may name a repository that was removed since.
             if repo.repository_id in covered:
                 await self._records.repository(repo, self._clock.utc())
 

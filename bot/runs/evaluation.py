@@ -135,6 +135,7 @@ class LiveEvaluation:
         from engine.detection.detect import detect
         from engine.publishing.base_moves import concerned_lineages
 
+        # A move of the base looks like a pull request from the old tip to the new one.
         move = PullRequest(
             base_ref=base_ref, base_sha=before, head_ref=base_ref, head_sha=after, trust=Trust.SAME_REPOSITORY
         )
@@ -167,6 +168,7 @@ class RunPreparation(PreparedRun):
     @property
     def cap_usd(self) -> Decimal:
         """The most that this run may spend: the configured budget, capped by the operator."""
+        # A repository writes its own budget, and the operator pays.
         return min(self.configured_usd, self.evaluation.settings.caps.run)
 
     async def measure(self, report: Callable[[str], None]) -> Evaluated:
@@ -174,6 +176,7 @@ class RunPreparation(PreparedRun):
         if not self.calls:
             return Evaluated(self.static(), provenance_of(self.prepared, ()))
         evaluation = self.evaluation
+        # Opened only for runs that call models: a static verdict needs no budget and must not fail for one.
         async with evaluation.spending_caps.open(self.repo.repository_id) as budget:
             found = await self.run(
                 access=evaluation.access,

@@ -92,6 +92,7 @@ class Execution:
             evaluated, digest = await self._evaluate(run)
             await self._keep(run, evaluated, digest)
         if step.trouble is not None:
+            # Stored like a verdict, so that publishing it is repeated after a crash too.
             await self._keep(run, Evaluated(_error(run, step.trouble)), UNMEASURED)
 
     async def _keep(self, run: Run, evaluated: Evaluated, digest: str) -> None:
@@ -108,6 +109,7 @@ class Execution:
         if run is None or kept is None or not run.state.is_open:
             return
         async with self._step(run) as step:
+            # The pull request is read again: it may have moved on during the measurement.
             await self._publisher.publish(kept, await self._read(run))
         if step.trouble is not None:
             await self.give_up(run, f"The verdict could not be shown: {step.trouble}.")
@@ -125,6 +127,7 @@ class Execution:
             await self._supersede(run, str(superseded))
         except (HostUnavailable, StoreError) as error:
             log.warning("postponed", run=run.id, why=str(error))
+            # GitHub's outages end by themselves. A store needs its operator, who must learn about it.
             if isinstance(error, StoreError):
                 await self._wait(run, error)
             raise
@@ -135,6 +138,7 @@ class Execution:
             # A bug must not leave a check pending forever: the head would be blocked without a reason.
             log.exception("bug", run=run.id)
             step.trouble = BUG.format(run.id)
+        # Reached for every outcome but a postponed one, so a run that goes on clears its alarm.
         self._health.works(run.id)
 
     async def _wait(self, run: Run, error: StoreError) -> None:
@@ -143,11 +147,13 @@ class Execution:
         why = f"{error.what[:1].upper()}{error.what[1:]}." + (f" What to do: {error.hint}." if error.hint else "")
         try:
             await self._publisher.show_waiting(run, why)
+        # The wait goes on either way. This text is only a notice.
         except (Superseded, PromptVerdictError) as refused:
             log.warning("waiting state not shown", run=run.id, why=str(refused))
 
     async def _published(self, run: Run, kept: KeptVerdict) -> None:
         at = self._clock.utc()
+        # Before the end of the run: only shown verdicts can be approved, and a finished run is not repeated.
         await self._records.shown(run.id, at)
         failed = kept.content_digest == UNMEASURED
         await self._records.finish(run.id, RunState.FAILED if failed else RunState.DONE, at)
@@ -163,6 +169,7 @@ class Execution:
         except HostUnavailable:
             raise
         except HostError as error:
+            # GitHub refuses the write for good, so the run ends without a check instead of being repeated forever.
             log.error("check not written", run=run.id, why=str(error))
         await self._records.finish(run.id, RunState.FAILED, self._clock.utc())
 
@@ -173,8 +180,10 @@ class Execution:
         if not await self._publisher.start_check(run, now):
             raise Superseded("it was cancelled")
         pull_request = await asyncio.to_thread(self._pull_request, run, now)
+        # In a thread: fetching and planning block, and the loop also serves other runs.
         preparation = await asyncio.to_thread(self._evaluation.prepare, run.repo, pull_request)
         digest = preparation.content_digest
+        # Recorded before the calls, so that a move of the base during the run can be noticed.
         await self._records.digest(run.id, pull_request.base_sha, digest)
         reused = await self._decided_before(run, pull_request, digest)
         if reused is not None:
@@ -211,6 +220,7 @@ class Execution:
             elsewhere = now.base_ref != now.default_branch
             counts = elsewhere and publisher.check_name(run.repo, now) == NAME
             default = host.branch(now.default_branch) if counts else None
+            # Read now and not taken from the event, which may be old.
             tip = host.branch(now.base_ref)
             return pull_request_of(now, run.repository, tip, now.head_sha if approved else None, default)
         queued = None if run.number is None else host.pull_request(run.number)
@@ -221,6 +231,7 @@ class Execution:
             base_sha=run.base_sha or "",
             head_ref=QUEUE_HEAD,
             head_sha=run.head_sha,
+            # Only people with write access put a pull request into the queue, and GitHub made this commit.
             trust=Trust.SAME_REPOSITORY,
             repository=run.repository,
             number=run.number,
@@ -236,6 +247,7 @@ class Execution:
         shown = await self._records.verdicts_shown(run.repository_id, run.number)
         # The queue builds the same content on another commit. Measuring it again would only add noise and cost.
         same = [kept.scorecard for kept in shown if (kept.content_digest, kept.run.base_ref) == (digest, run.base_ref)]
+        # An error is no evidence. The queue's run is another chance to measure.
         if not same or same[-1].status is VerdictStatus.ERROR:
             return None
         return same[-1].model_copy(
@@ -246,6 +258,7 @@ class Execution:
         )
 
     async def _show_progress(self, run: Run, progress: ProgressLine) -> None:
+        # Read again: the check was created after `run` was loaded.
         current = await self._records.run(run.id)
         check_run_id = current.check_run_id if current else None
         shown = ""
@@ -254,11 +267,13 @@ class Execution:
             if progress.line != shown:
                 shown = progress.line
                 write = partial(self._publisher.show_progress, run, check_run_id, shown, progress.unless_over)
+                # A cancelled request may still arrive at GitHub. Finishing it keeps the order of writes known.
                 await asyncio.shield(progress.write(write))
 
     async def _supersede(self, run: Run, why: str) -> None:
         log.info("superseded", run=run.id, why=why)
         self._metrics.runs.labels(CheckConclusion.CANCELLED.value).inc()
+        # Read again, because another worker may have made the check.
         await self._publisher.cancel_check(await self._records.run(run.id) or run)
         if run.number is not None and run.kind is RunKind.PULL_REQUEST:
             await self._publisher.refresh_comment(run)

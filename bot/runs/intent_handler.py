@@ -78,17 +78,21 @@ class IntentHandler:
         if asked.check_run_id is not None:
             # The check may be one that we no longer know. Then all runs of the head are repeated.
             runs = [run for run in runs if run.check_run_id == asked.check_run_id] or runs
+        # Later runs replace earlier ones, since they come in the order of requests.
         newest = {(run.kind, run.number): run for run in runs}
         for (kind, number), run in newest.items():
+            # A run that is under way already does what the button asks for.
             if run.state.is_open:
                 continue
             why = f"re-run of {run.id} by {asked.by}"  # names the run: pressing twice is one attempt
             if kind is RunKind.QUEUE:
                 fresh = await self._open_run(repo, run.number, run.head_sha, run.base_ref, why=why, raise_attempt=True)
+                # A queue's base comes only with its event, so the new attempt takes over that of the old one.
                 await self._records.digest(fresh.id, run.base_sha or "", "")
                 await self._reconciler.start(fresh, None)
             elif number is not None:
                 await self._reconciler.retry(repo, number, why=why)
+        # A head without any run: its events were lost.
         if not newest and asked.number is not None:
             await self._reconciler.reconcile(repo, asked.number, f"re-run by {asked.by}")
 

@@ -52,11 +52,13 @@ class BaseMoves:
 
         ``pulls`` are the open ones, if the caller knows them. Raises HostError and StoreError.
         """
+        # Most pushes go to branches that no pull request targets. This check costs no request.
         if not await self._records.is_base(repo.repository_id, branch):
             return []
         host = await asyncio.to_thread(self._app.host, repo.installation_id, repo.full_name)
         try:
             tip = await asyncio.to_thread(host.branch, branch)
+        # The branch is gone, and GitHub closes or retargets its pull requests.
         except NotFound:
             return []
         if pulls is None:
@@ -92,6 +94,7 @@ class BaseMoves:
         return not changed.isdisjoint(card.lineage for card in kept.scorecard.lineages)
 
     def _remember(self, run: Run, tip: Sha) -> None:
+        # Forgetting everything is safe: it only costs comparisons that were already made.
         if len(self._unaffected) >= MOST_REMEMBERED:
             self._unaffected.clear()
         self._unaffected[run.id] = tip

@@ -46,6 +46,7 @@ def _version(prompt: PromptFile | None, model: ModelConfig | None) -> PromptVers
         "included": prompt.included,
         "parameters": prompt.parameters.model_dump(mode="json", exclude_unset=True),
         "model": model.model if model else prompt.model,
+        # Parameters of the configuration reach the model too, so another value is another version.
         "model_parameters": model.parameters.model_dump(mode="json", exclude_unset=True) if model else None,
     }
     return PromptVersion(

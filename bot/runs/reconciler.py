@@ -60,6 +60,7 @@ class Reconciler:
             return None
         for head_sha in sorted(heads - {now.head_sha}):
             await self._release_head(repo, head_sha, number)
+        # An open run on another base is ended below, with its check.
         if before is not None and not before.state.is_open and before.base_ref != now.base_ref:
             await self._retargeted(repo, before, now)
         run = await self._present_run(repo, now, why)
@@ -86,6 +87,7 @@ class Reconciler:
         not ``approved_sha`` any more.
         """
         now = await self._read(repo, number)
+        # A push between the review and this command must not run unseen code.
         if now is None or not now.is_open or approved_sha not in (None, now.head_sha):
             return None
         run = await self._open_run(repo, now, why, raise_attempt=True, approved_sha=approved_sha)
@@ -105,6 +107,7 @@ class Reconciler:
         if run.kind is not RunKind.PULL_REQUEST or run.number is None:
             await self._records.finish(run.id, RunState.CANCELLED, self._clock.utc())
             return
+        # Before the row ends: after a crash in between, the open row lets the sweep repeat this step.
         await self._release_head(run.repo, run.head_sha, run.number)
         await self._records.finish(run.id, RunState.CANCELLED, self._clock.utc())
         await self.reconcile(run.repo, run.number, why)
@@ -116,6 +119,7 @@ class Reconciler:
             return
         found = await self._records.verdicts_of_head(repo.repository_id, now.head_sha)
         kept = next((one for one in found if (one.run.number, one.run.base_ref) == (number, now.base_ref)), None)
+        # A verdict that was not shown yet is published by its own run.
         if kept is None or kept.run.shown_at is None:
             return
         try:
@@ -133,7 +137,9 @@ class Reconciler:
         """
         affected = await self._moves.affected(repo, branch, pulls)
         for one in affected:
+            # The tip is part of the reason, so several events about one move open one run.
             fresh = await self._open_run(repo, one.pull, f"base moved to {one.tip}", raise_attempt=True)
+            # An open run has no verdict to withdraw. `start` ends it.
             if not one.run.state.is_open and fresh.id != one.run.id:
                 await self._publisher.cancel_check(one.run)
             await self.start(fresh, one.pull)
@@ -159,6 +165,7 @@ class Reconciler:
         named: dict[str, list[HostedPullRequest]] = {}
         for pull in pulls:
             named.setdefault(await self._publisher.check_name(repo, pull), []).append(pull)
+        # A list and not a generator: every name is checked, even after one that failed.
         return all([await self._ensure_newest_check(repo, name, those) for name, those in named.items()])
 
     async def _ensure_newest_check(self, repo: RepositoryRef, name: str, pulls: Sequence[HostedPullRequest]) -> bool:
@@ -236,6 +243,7 @@ class Reconciler:
     async def _read(self, repo: RepositoryRef, number: int) -> HostedPullRequest | None:
         try:
             return await self._publisher.pull_request(repo, number)
+        # A deleted pull request is treated like a closed one.
         except NotFound:
             return None
 

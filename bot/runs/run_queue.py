@@ -125,6 +125,7 @@ class RunQueue:
         from dbos import DBOS
 
         with self._lock:
+            # A stop that comes during the start wins: nothing would end what is launched after it.
             if self._stopped:
                 return
             _replace_if_damaged(self._url)
@@ -185,6 +186,7 @@ class RunQueue:
         pending = DBOS.list_workflows(
             status="PENDING", executor_id=slot, name=WORKFLOW, load_input=False, load_output=False
         )
+        # Back on their own queues, so that runs of forks don't take the places of others.
         for queue in (QUEUE, FORKS_QUEUE):
             ids = [one.workflow_id for one in pending if (one.queue_name == FORKS_QUEUE) == (queue != QUEUE)]
             if ids:
@@ -252,6 +254,7 @@ def _store_errors() -> Iterator[None]:
 def _register(steps: RunSteps) -> None:
     from dbos import DBOS
 
+    # Preemptible: a superseded run must stop its paid calls at once.
     @DBOS.step(name="measure", preemptible=True)
     async def measure(run_id: str) -> None:
         await steps.measure(run_id)
@@ -260,6 +263,7 @@ def _register(steps: RunSteps) -> None:
     async def publish(run_id: str) -> None:
         await steps.publish(run_id)
 
+    # No limit here. The sweep decides when a run is given up, and says so on the check.
     @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)
     async def run(run_id: str) -> None:
         await measure(run_id)
@@ -286,6 +290,7 @@ def _replace_if_damaged(url: str) -> None:
         sound = False
     if not sound:
         log.warning("damaged queue replaced", file=path.name)
+        # The log and its index belong to the damaged file, so they go with it.
         for rest in ("", "-wal", "-shm"):
             path.with_name(path.name + rest).unlink(missing_ok=True)
 

@@ -61,8 +61,10 @@ class SourceCache:
         If a copy from an earlier run fails, ``work`` is called again with a new one, so it should only read. Raises
         SourceError and HostError, and StoreError if no copy can be kept.
         """
+        # Before the lock: a slow answer of GitHub must not hold up other runs of this repository.
         token = self._app.token(repo.installation_id, repo.full_name)
         url = f"{self._server_url}/{repo.full_name}.git"
+        # By id and not by name: a renamed repository keeps its copy, and a new one of that name doesn't get it.
         copy = self._folder / f"{repo.repository_id}.git"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -74,10 +76,12 @@ class SourceCache:
                 # Fetching a fresh copy is faster than git's garbage collection, and it can't corrupt anything.
                 if _bytes(copy) > LARGEST or len(list(copy.glob("objects/pack/*.pack"))) > MOST_PACKS:
                     _remove(copy)
+            # After the lock is released, so the copy that was just used can be trimmed like any other.
             self._trim()
         except OSError as error:
             raise self._full(error.strerror or str(error)) from error
         except (HostUnavailable, SourceError) as error:
+            # The words tell a full disk from an outage of GitHub: only the operator can fix the first.
             found = OURS.search(str(error).lower())
             if found is None:
                 raise
@@ -110,6 +114,7 @@ class SourceCache:
                 why = str(error)
             log.warning("damaged copy replaced", copy=copy.name, why=why)
             _remove(copy)
+        # A new copy has no earlier damage, so its errors are real ones.
         return work(self._open(copy, url, token, lock))
 
     def _open(self, copy: Path, url: str, token: str | None, lock: IO[str]) -> RemoteRepository:
@@ -119,6 +124,7 @@ class SourceCache:
         """Removes the least recently used copies, but none that is in use."""
         copies = []
         for copy in self._folder.glob("*.git"):
+            # Another worker may remove it at the same moment.
             with suppress(FileNotFoundError):
                 copies.append((copy.stat().st_mtime, _bytes(copy), copy))
         total = sum(size for _, size, _ in copies)
@@ -177,6 +183,7 @@ def _remove(path: Path) -> None:
         return
     shutil.rmtree(gone, ignore_errors=True)
     if gone.exists():
+        # A folder without write permission can't be emptied, so the modes are corrected first.
         for folder, _, _ in os.walk(gone, onerror=None):
             with suppress(OSError):
                 Path(folder).chmod(0o700)

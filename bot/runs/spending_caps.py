@@ -54,6 +54,7 @@ class SpendingCaps:
         if self._day is None or self._day.date != today:  # a run that began yesterday continues on yesterday's budget
             self._day = _Day(today, self._records, self._caps)
         day = self._day
+        # Read before the first call: other workers may have used up the cap already.
         await day.note(repository_id)
         noting = asyncio.create_task(self._note(day, repository_id))
         try:
@@ -79,6 +80,7 @@ async def _note_if_possible(day: _Day, repository_id: int) -> None:
     try:
         await day.note(repository_id)
     except StoreError as error:
+        # The amount stays in the budget of this process, and the next note adds it.
         log.warning("spending not noted yet", repository=repository_id, why=str(error))
 
 
@@ -113,5 +115,6 @@ class _Day:
             # The difference is what other workers spent for the same repository since the last update.
             own.spent += total.repository - (self._noted[repository_id] + fresh)
             self._noted[repository_id] = total.repository
+            # Other repositories of this process have spent since their last note, which `total` doesn't contain yet.
             unnoted = sum((one.spent - self._noted[number] for number, one in self._own.items()), Decimal(0))
             self._all.spent = total.everyone + unnoted

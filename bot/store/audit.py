@@ -29,10 +29,13 @@ class AuditRecords:
         row = Audit(**entry.model_dump(exclude=set(WORDS)))
         with self._database.writing() as session:
             hold(session, entry.repository_id)
+            # A command may be handled twice. Its first entry is the one that took effect.
             if entry.comment_id is not None and session.exec(_of_comment(entry.comment_id)).first() is not None:
                 return False
             session.add(row)
             session.flush()
+            # The words are in a table of their own: the log itself can't be changed, and reasons must go with their
+            # repository.
             words = AuditReasons(
                 audit_id=row.id or 0, repository_id=entry.repository_id, reason=entry.reason, url=entry.url
             )
@@ -53,6 +56,7 @@ class AuditRecords:
                 col(Audit.number) == number,
                 col(Audit.action) == APPROVE,
                 col(Audit.permitted).is_(True),
+                # Bound to the content and not to the commit: a new commit with the same content keeps the approval.
                 col(Audit.content_digest) == content_digest,
                 col(Audit.at) <= at,
                 col(Audit.expires_at) > at,

@@ -76,6 +76,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Opens a session that sees one consistent state. Raises StoreError."""
+        # Several queries of one page must see the same state. SQLite gives that to every transaction.
         options = {"only_reads": True} | ({"isolation_level": "REPEATABLE READ"} if self.is_postgres else {})
         with self._typed_errors(), Session(self._engine.execution_options(**options)) as session:
             yield session
@@ -89,6 +90,7 @@ class Database:
         with (
             self._turn,
             self._typed_errors(),
+            # Rows are read after the commit, outside the session.
             Session(self._engine, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -184,6 +186,7 @@ def _address(url: str) -> URL:
     try:
         address = make_url(url)
     except ArgumentError:
+        # Falls through to the error for any other unknown address.
         address = make_url("other://")
     if address.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
         return address.set(drivername="postgresql+psycopg")
@@ -193,11 +196,13 @@ def _address(url: str) -> URL:
 
 
 def _postgres(url: URL) -> Engine:
+    # Set by the client, because the server's defaults may be weaker: a stored delivery must survive a crash.
     options = f"-c lock_timeout={BUSY_S}s -c synchronous_commit=on -c timezone=UTC"
     return create_engine(
         url,
         pool_size=CONNECTIONS,
         max_overflow=0,
+        # A restart of the server leaves dead connections in the pool.
         pool_pre_ping=True,
         hide_parameters=True,
         connect_args={"connect_timeout": 10, "options": options},
@@ -232,6 +237,8 @@ def _sqlite(url: URL) -> Engine:
         connection.isolation_level = None  # the handler below begins transactions, not the driver
         cursor = connection.cursor()
         _write_ahead(cursor)
+        # Synced, because acknowledged webhooks must survive a power failure. Deleted content is overwritten, so that
+        # it can't be read from free pages.
         for pragma in ("synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

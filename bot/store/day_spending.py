@@ -35,6 +35,7 @@ class SpendingRecords:
         name = day.isoformat()
         with self._database.writing() as session:
             if usd:
+                # Created first, so that the row can be locked: two workers may spend at the same moment.
                 add_once(session, Spending(day=name, repository_id=repository_id, usd=Decimal(0)))
                 row = session.get_one(Spending, (name, repository_id), with_for_update=True)
                 row.usd += usd
@@ -42,5 +43,6 @@ class SpendingRecords:
                 session.flush()
             rows = session.exec(select(Spending).where(col(Spending.day) == name)).all()
             session.exec(delete(Spending).where(col(Spending.day) < (day - KEPT).isoformat()))
+            # Summed here, because amounts are stored as text and SQLite would add them as floats.
             own = sum((row.usd for row in rows if row.repository_id == repository_id), Decimal(0))
             return DaySpending(repository=own, everyone=sum((row.usd for row in rows), Decimal(0)))

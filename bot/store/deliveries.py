@@ -53,19 +53,24 @@ class DeliveryRecords:
             select(Rows)
             .where(col(Rows.state) == WAITING, col(Rows.next_at) <= at)
             .order_by(col(Rows.sequence))
+            # Rows that another worker is claiming are skipped, so workers don't wait for each other.
             .with_for_update(skip_locked=True)
         )
         with self._database.writing() as session:
             rows = list(session.exec(waiting.where(col(Rows.event) != COMMENT).limit(limit)))
             left = limit - len(rows)
             if (left := left if comments is None else min(left, comments)) > 0:
+                # Two queries, so that a flood of comments can't push pushes and reviews out of the limit.
                 rows += session.exec(waiting.where(col(Rows.event) == COMMENT).limit(left))
             lost = [row for row in rows if row.tries >= MOST_TRIES]
             for row in lost:
                 row.state, row.worker, row.ended_at, row.note = FAILED, None, at, "every worker that tried it died"
             claimed = [row for row in rows if row.tries < MOST_TRIES]
             for row in claimed:
+                # The lease is simply the time of the next try: if this worker dies, the row becomes claimable by
+                # itself.
                 row.worker, row.next_at, row.tries = worker, until, row.tries + 1
+                # Parsed here and not on receipt, where GitHub waits for the answer.
                 row.installation_id = row.installation_id or installation_of(row.body or b"")
             return [_claimed(row) for row in claimed]
 
@@ -78,6 +83,7 @@ class DeliveryRecords:
 
         Returns False if the lease had ended and another worker holds it.
         """
+        # The number of tries names the lease: another worker's claim would have raised it.
         mine = (col(Rows.id) == delivery.id, col(Rows.state) == WAITING, col(Rows.tries) == delivery.tries)
         failed = counts and delivery.tries >= MOST_TRIES
         tries = delivery.tries if counts else delivery.tries - 1
@@ -137,6 +143,7 @@ def installation_of(body: bytes) -> int | None:
         return None
     installation = payload.get("installation") if isinstance(payload, dict) else None
     found = installation.get("id") if isinstance(installation, dict) else None
+    # A larger number doesn't fit into the database's 64-bit column.
     return found if isinstance(found, int) and 0 < found < 2**63 else None
 
 

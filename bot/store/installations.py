@@ -34,6 +34,7 @@ class InstallationRecords:
             row = session.get(Installations, installation_id, with_for_update=True)
             if row is None:
                 session.add(Installations(id=installation_id, account=account, seen_at=at))
+            # A late event must not revive a removed installation: GitHub gives a new installation a new id.
             elif row.removed_at is None:
                 row.account, row.seen_at, row.suspended_at = account, at, None
 
@@ -51,6 +52,7 @@ class InstallationRecords:
             if row is None:
                 row = Installations(id=installation_id, account="", seen_at=at)
                 session.add(row)
+            # The row stays as a mark, so that writers which come late fail. The account's name goes.
             row.account, row.removed_at = "", row.removed_at or at
             own = select(Repositories.id).where(col(Repositories.installation_id) == installation_id)
             for repository in session.exec(own.with_for_update()).all():
@@ -76,6 +78,7 @@ class InstallationRecords:
         """Returns digests after ``after``, in order, that only removed repositories used in the outcome store."""
         with self._database.reading() as session:
             in_use = select(Outcomes).where(col(Outcomes.digest) == col(OrphanedOutcomes.digest)).exists()
+            # Digests that are in use again are left out: another repository may have asked the same since.
             ours = select(OrphanedOutcomes.digest).where(~in_use, col(OrphanedOutcomes.digest) > after)
             return tuple(session.exec(ours.order_by(col(OrphanedOutcomes.digest)).limit(limit)))
 
@@ -99,6 +102,7 @@ class InstallationRecords:
         """
         with self._database.writing() as session:
             hold(session, repository_id)
+            # Sorted, so two writers lock rows in the same order and can't deadlock.
             for some in portions(sorted(set(digests))):
                 here = (col(Outcomes.repository_id) == repository_id, col(Outcomes.digest).in_(some))
                 there = frozenset(session.exec(select(Outcomes.digest).where(*here)))
@@ -113,6 +117,7 @@ class InstallationRecords:
 def seen(session: Session, repo: RepositoryRef, at: datetime) -> Repositories:
     """Creates or updates the repository's row and locks it until the transaction ends."""
     account = repo.full_name.partition("/")[0]
+    # Installation first, then repository: every writer that needs both locks them in this order.
     installation = session.get(Installations, repo.installation_id, with_for_update=True)
     if installation is None:
         add_once(session, Installations(id=repo.installation_id, account=account, seen_at=at))
@@ -126,6 +131,7 @@ def seen(session: Session, repo: RepositoryRef, at: datetime) -> Repositories:
         )
         add_once(session, here)
         row = session.get_one(Repositories, repo.repository_id, with_for_update=True)
+    # A repository can be renamed, or move to another account and so to another installation. Its id stays.
     row.installation_id, row.name, row.seen_at = repo.installation_id, repo.full_name, at
     return row
 
@@ -151,6 +157,7 @@ def _remove(session: Session, repository_id: int, at: datetime) -> None:
     other = aliased(Outcomes)
     shared = select(other).where(col(other.digest) == col(Outcomes.digest), col(other.repository_id) != repository_id)
     known = select(OrphanedOutcomes).where(col(OrphanedOutcomes.digest) == col(Outcomes.digest))
+    # Computed by the database in one statement, because a repository may have very many rows.
     orphans = select(Outcomes.digest, literal(at, Instant)).where(
         col(Outcomes.repository_id) == repository_id, ~shared.exists(), ~known.exists()
     )
@@ -162,8 +169,10 @@ def _remove(session: Session, repository_id: int, at: datetime) -> None:
 
 def _forget_deliveries(session: Session, installation_id: int, at: datetime) -> None:
     """Deletes the bodies and notes of an installation's webhooks, including those that were not read yet."""
+    # Deliveries that no worker has claimed yet have no installation in their row, so their bodies are read.
     unread = select(Deliveries.id).where(col(Deliveries.installation_id).is_(None), col(Deliveries.body).is_not(None))
     ids = []
+    # One body at a time: each may have 25 MB.
     for delivery in session.exec(unread).all():
         body = session.exec(select(Deliveries.body).where(col(Deliveries.id) == delivery)).one()
         if installation_of(body or b"") == installation_id:

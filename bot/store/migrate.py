@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 def migrate(database: Database) -> None:
     """Migrates to this version's tables, all or nothing. Raises StoreError for a newer database."""
     config = _config()
+    # First: a migration of a damaged file could fail halfway or hide the damage.
     database.check_file()
     with database.migrating() as connection:
+        # An older version doesn't know what the newer tables mean, so it must not write to them.
         _refuse_newer(database, MigrationContext.configure(connection).get_current_revision())
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

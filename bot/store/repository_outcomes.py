@@ -94,6 +94,7 @@ class RepositoryOutcomes:
             self._waiting = set()
             if some:
                 await self._records.use_outcomes(self._repo.repository_id, some, self._clock.utc())
+                # Only after the transaction: a failure must be noticed again by the next call.
                 self._noted |= some
 
 

@@ -56,6 +56,7 @@ class RetentionRecords:
     def _delete_deliveries(self, before: datetime) -> int:
         ended = (col(Deliveries.state) != WAITING, col(Deliveries.ended_at) < before)
         deleted = 0
+        # In portions: a long transaction would make GitHub's webhooks wait.
         while True:
             with self._database.writing() as session:
                 some = session.exec(select(Deliveries.sequence).where(*ended).limit(TOGETHER)).all()
@@ -72,6 +73,7 @@ class RetentionRecords:
         old_runs = select(Verdicts.run_sequence).where(col(Verdicts.kept_at) < before)
         with self._database.writing() as session:
             old = (col(Verdicts.kept_at) < before, col(Verdicts.scorecard).is_not(None))
+            # The row stays with its figures. Only the document goes.
             deleted = session.exec(update(Verdicts).where(*old).values(scorecard=None)).rowcount
             recorded = (col(Experiments.run_sequence).in_(old_runs), col(Experiments.record).is_not(None))
             deleted += session.exec(update(Experiments).where(*recorded).values(record=None)).rowcount
@@ -87,7 +89,9 @@ class RetentionRecords:
                 unused = (col(table.first_seen_at) < before, ~used.exists())
                 deleted += session.exec(delete(table).where(*unused)).rowcount
             gone = select(Installations.id).where(col(Installations.removed_at).is_not(None))
+            # Events may arrive after the removal that they belong to.
             late = (col(Deliveries.installation_id).in_(gone), col(Deliveries.body).is_not(None))
             session.exec(update(Deliveries).where(*late, col(Deliveries.state) != WAITING).values(body=None, note=""))
+            # Later than the answers themselves, so that no stored answer is without an owner.
             unused_outcomes = col(Outcomes.used_at) < before - LONGEST_RUN
             return deleted + session.exec(delete(Outcomes).where(unused_outcomes)).rowcount

@@ -50,6 +50,7 @@ class RunRecords:
         handled twice raises it once. Raises StoreError if the App was removed.
         """
         with self._database.writing() as session:
+            # Locks the repository's row, so two workers can't open the same attempt.
             repository = seen(session, repo, at)
             attempts = session.exec(
                 select(Rows)
@@ -65,12 +66,15 @@ class RunRecords:
             newest = attempts[-1] if attempts else None
             if raise_attempt:
                 newest = next((run for run in attempts if run.why == why), None)
+            # A cancelled run never gets a verdict, so this head needs another attempt.
             elif newest is not None and newest.state == RunState.CANCELLED:
                 newest = None
             if newest is None:
                 attempt = attempts[-1].attempt + 1 if attempts else 1
                 subject = str(number) if kind is RunKind.PULL_REQUEST else kind.value
                 newest = Rows(
+                    # Readable, and the same for the same request. It is also the check's `external_id` and the id in
+                    # the queue.
                     id=f"exp:{repository.id}:{subject}:{head_sha}:{digest_of(base_ref)[:16]}:{attempt}",
                     installation_id=repo.installation_id,
                     repository_id=repository.id,
@@ -119,6 +123,7 @@ class RunRecords:
             if row.state not in OPEN:
                 return False
             row.state = RunState.RUNNING.value
+            # A repeated start doesn't reset the clock: the metric counts from the first one.
             row.started_at = row.started_at or at
             row.check_run_id = check_run_id or row.check_run_id
             return True
@@ -158,6 +163,7 @@ class RunRecords:
                 col(Rows.number) == number,
                 col(Rows.state) != RunState.CANCELLED.value,
             )
+            # By sequence and not by time: clocks of workers may differ.
             .order_by(col(Rows.sequence).desc())
         )
 
@@ -192,6 +198,7 @@ class RunRecords:
 def with_names(session: Session, rows: Sequence[Rows]) -> list[Run]:
     """Returns the runs with the present names of their repositories."""
     ids = {row.repository_id for row in rows}
+    # The present name and not the one at the time of the run: links must work after a rename.
     names = dict(session.exec(select(Repositories.id, Repositories.name).where(col(Repositories.id).in_(ids))).all())
     return [run_of(row, names[row.repository_id]) for row in rows]
 
@@ -204,6 +211,7 @@ def run_of(row: Rows, repository: str) -> Run:
 
 
 def _row(session: Session, run_id: str) -> Rows:
+    # Locked, because two workers may start and end the same run at once.
     row = session.exec(select(Rows).where(col(Rows.id) == run_id).with_for_update()).first()
     if row is None:
         raise gone(f"run {run_id}")

@@ -46,6 +46,7 @@ class VerdictRecords:
         Raises StoreError for a removed run.
         """
         with self._database.writing() as session:
+            # Read before the lock only to learn which repository to lock. The row is read again under it.
             repository = session.exec(select(Runs.repository_id).where(col(Runs.id) == run_id)).first()
             if repository is None:
                 raise gone(f"run {run_id}")
@@ -91,6 +92,7 @@ class VerdictRecords:
                 col(Runs.repository_id) == repository_id,
                 col(Runs.head_sha) == head_sha,
                 col(Runs.kind) == RunKind.PULL_REQUEST.value,
+                # A cancelled run was superseded, so its verdict may be outdated.
                 col(Runs.state) != RunState.CANCELLED.value,
             )
             .group_by(col(Runs.number), col(Runs.base_ref))
@@ -108,6 +110,7 @@ class VerdictRecords:
                 col(Runs.repository_id) == repository_id,
                 col(Runs.number) == number,
                 col(Runs.kind) == RunKind.PULL_REQUEST.value,
+                # A verdict that was never shown can't have been approved.
                 col(Runs.shown_at).is_not(None),
             )
             .order_by(col(Runs.sequence).desc())
@@ -196,6 +199,7 @@ def _keep_once(
     content: PromptVersion | TestSetSnapshot,
     at: datetime,
 ) -> None:
+    # Contents are kept once for all runs: most runs have the baseline and the cases of an earlier one.
     same = (table.lineage_id == lineage.id, table.digest == content.digest)
     if session.exec(select(table.id).where(*same)).first() is None:
         of = {"repository_id": lineage.repository_id, "lineage_id": lineage.id, "first_seen_at": at}

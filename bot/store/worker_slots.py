@@ -25,6 +25,7 @@ class SlotRecords:
         with self._database.writing() as session:
             row = session.get(Slots, slot, with_for_update=True)
             if row is not None:
+                # A clock that was set back must not make a living worker look dead.
                 row.seen_at = max(row.seen_at, at)
             else:
                 add_once(session, Slots(slot=slot, seen_at=at))

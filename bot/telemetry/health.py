@@ -55,11 +55,13 @@ class Health:
 
     def only(self, what: str, keys: Collection[str]) -> None:
         """Clears the failures with text ``what`` whose key is not among ``keys``."""
+        # A copy, because runs report from other threads meanwhile.
         for key in [key for key, why in self._failing.copy().items() if why.what == what and key not in keys]:
             self.works(key)
 
     def troubles(self) -> tuple[str, ...]:
         """Names what doesn't work and what an operator must do. The log says why. Blocks."""
+        # One prober at a time: a flood of requests would otherwise fill the disk with test files.
         with self._turn:
             now = self._monotonic()
             if self._looked_at is None or now - self._looked_at >= PROBE_AGAIN_S:
@@ -75,6 +77,7 @@ def _trouble(name: str, probe: Probe) -> Trouble | None:
     except PromptVerdictError as error:
         log.error("part not usable", what=name, why=str(error))
         return Trouble(name, error.hint)
+    # A bug in a probe must not take the readiness page down with it.
     except Exception:
         log.exception("bug", what=name)
         return Trouble(name)
@@ -90,6 +93,7 @@ def writable(folder: Path) -> None:
             with path.open("wb") as file:
                 file.write(bytes(PROBE_BYTES))
                 file.flush()
+                # Without it, a full disk may be noticed only when the system writes its cache.
                 os.fsync(file.fileno())
         finally:
             path.unlink(missing_ok=True)

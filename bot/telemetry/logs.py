@@ -60,6 +60,7 @@ class LogMasker:
 
     def text(self, text: str) -> str:
         """Returns ``text`` with every secret hidden, and cut."""
+        # Cut before masking, so that a huge value costs bounded time.
         shown = text[: 2 * LONGEST]
         for form in self._forms:
             shown = shown.replace(form, HIDDEN)
@@ -100,6 +101,7 @@ def start_logs(stream: TextIO, secrets: Iterable[str] = (), *, level: int = logg
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[
+                # Last before the JSON: masks what the other processors added, such as tracebacks.
                 LogMasker(secrets),
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
@@ -108,6 +110,7 @@ def start_logs(stream: TextIO, secrets: Iterable[str] = (), *, level: int = logg
     )
     logging.raiseExceptions = False  # a log that can't be written must not stop the bot
     root = logging.getLogger()
+    # The only handler, so that every line of every library passes the masker.
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=True)

@@ -42,6 +42,7 @@ class Metrics:
     """The metrics of one process: ``metrics.runs.labels("success").inc()``."""
 
     def __init__(self) -> None:
+        # A registry of its own: in the global one, a second instance would clash with the first.
         self._registry = CollectorRegistry()
         counter = partial(Counter, namespace=NAMESPACE, registry=self._registry)
         histogram = partial(Histogram, namespace=NAMESPACE, registry=self._registry)
@@ -90,6 +91,7 @@ class _LedgerGauges(Collector):
         except StoreError:
             yield GaugeMetricFamily(f"{NAMESPACE}_database_up", "Whether the database answers", 0)
             return
+        # Never negative: another machine with a faster clock may have stored the delivery.
         age_s = max((self._clock.utc() - oldest).total_seconds(), 0.0) if oldest else 0.0
         yield GaugeMetricFamily(f"{NAMESPACE}_database_up", "Whether the database answers", 1)
         yield GaugeMetricFamily(f"{NAMESPACE}_waiting_deliveries", "Webhooks that wait", waiting)

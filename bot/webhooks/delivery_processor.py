@@ -68,6 +68,7 @@ class DeliveryProcessor:
         comments: set[asyncio.Task[None]] = set()
         async with asyncio.TaskGroup() as handlers:
             while True:
+                # Cleared before the claim: a delivery that is stored during it sets the event again.
                 self._wake.clear()
                 claimed = await self._claim(AT_ONCE - len(busy), COMMENTS_AT_ONCE - len(comments))
                 for delivery in claimed:
@@ -77,6 +78,7 @@ class DeliveryProcessor:
                         task.add_done_callback(tasks.discard)
                 if len(busy) >= AT_ONCE:
                     await asyncio.wait(busy, return_when=asyncio.FIRST_COMPLETED)
+                # Pauses only if nothing was claimed: otherwise more may be waiting.
                 elif not claimed:
                     await self._pause()
 
@@ -112,6 +114,7 @@ class DeliveryProcessor:
             await self._postpone(delivery, str(outage), counts=self._clock.utc() - delivery.received_at > OUTAGE)
         except PromptVerdictError as error:
             await self._postpone(delivery, str(error))
+        # One bad payload must not end the loop that handles all others.
         except Exception as bug:
             log.exception("bug", delivery=delivery.id, kind=delivery.event)
             await self._postpone(delivery, f"a bug: {type(bug).__name__}")

@@ -105,6 +105,7 @@ class WebhookReceiver:
 
     async def take(self, request: Request) -> bool:
         """Stores the webhook in ``request``. Returns False if it is known. Raises RejectedWebhook."""
+        # Headers first: a request without them is refused before its body takes memory.
         given = _header(request, HEADER, 401, "the signature is missing").encode("latin-1")
         event = _header(request, "x-github-event", 400, "X-GitHub-Event is missing")
         delivery = _header(request, "x-github-delivery", 400, "X-GitHub-Delivery is missing")
@@ -119,8 +120,11 @@ class WebhookReceiver:
             new = await self._store(delivery, event, body)
         except StoreError as error:
             log.error("delivery not stored", delivery=delivery, why=str(error))
+            # 503 and not 202: GitHub then lists the delivery as failed, and the sweep fetches it later.
             raise RejectedWebhook(503, "the delivery could not be stored") from None
+        # Event names come from a header, so unknown ones share one label: each label value costs memory for good.
         self.metrics.deliveries.labels(event if event in EVENTS else "other", "stored" if new else "known").inc()
+        # A known delivery is waiting or handled already, so no worker has to wake up for it.
         if new:
             self.wake()
         return new
@@ -137,10 +141,12 @@ class WebhookReceiver:
 
     async def _store(self, delivery: str, event: str, body: bytes) -> bool:
         store = partial(self.records.receive, delivery, event, body, self.clock.utc())
+        # A pool of its own: the default one may be full of work that waits for GitHub.
         return await anyio.to_thread.run_sync(store, limiter=self.writers)
 
     async def _read(self, request: Request) -> bytes:
         """Reads the body. Its size, its time and the size of all bodies together are limited."""
+        # Only a hint: it refuses honest senders early. The stream is counted anyway.
         announced = request.headers.get("content-length", "0")
         if announced.isascii() and announced.isdigit() and (len(announced) > 12 or int(announced) > LARGEST_BODY):
             raise RejectedWebhook(413, "the body is too large")
@@ -193,6 +199,7 @@ def create_app(
     """
     secrets = tuple(secret.get_secret_value() for secret in settings.webhook_secrets)
     web = WebhookReceiver(records, secrets, clock, metrics, wake, troubles)
+    # Without FastAPI's documentation pages, which would be public.
     app = FastAPI(title="Prompt Verdict", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.web = web
     app.add_middleware(SafeHeaders)
@@ -232,6 +239,7 @@ def create_app(
             except RejectedWebhook as refusal:
                 metrics.refused.labels(str(refusal.status)).inc()
                 web.log_rejection(refusal)
+                # Closed, because the rest of a refused body would otherwise be read from this connection.
                 return _text(refusal.status, refusal.why, close=True)
             metrics.ack.observe(time.perf_counter() - began)
             return _text(202, "stored" if new else "known")

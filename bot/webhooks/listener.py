@@ -53,6 +53,7 @@ class TimeoutProtocol(H11Protocol):
             self._timeout = None
         elif not asked and self._timeout is None:
             self._timeout = self.loop.call_later(HEADERS_S, self.transport.close)
+        # A connection that still sends its body counts as waiting: a slow body holds a place as well.
         if asked and self.cycle is not None and not self.cycle.more_body:
             self.waiting.pop(self, None)
 
@@ -75,6 +76,7 @@ class TimeoutProtocol(H11Protocol):
         if len(self.waiting) > MOST_WAITING:
             longest = next(iter(self.waiting))
             del self.waiting[longest]
+            # Aborted and not closed: closing would wait for a peer that doesn't read.
             longest.transport.abort()
 
 
@@ -85,12 +87,14 @@ class Listener(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                # A class of its own for each listener, because the waiting connections are kept on the class.
                 http=type("Waiting", (TimeoutProtocol,), {"waiting": {}}),
                 ws="none",
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # No decision depends on the client's address, so forwarded headers are not trusted.
                 proxy_headers=False,
                 limit_concurrency=MOST_CONNECTIONS,
                 timeout_graceful_shutdown=SHUTDOWN_S,

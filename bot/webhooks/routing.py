@@ -58,6 +58,7 @@ NO_RERUN = Ignored(why="not a request for a re-run")
 def read_body(name: str, body: bytes) -> Intent:
     """Returns the intent of the event ``name`` with the raw ``body`` of its delivery. Never raises."""
     try:
+        # Strings aren't cached: the cache of the parser would keep pieces of other people's payloads.
         payload: object = from_json(body, allow_inf_nan=False, cache_strings="none")
     except ValueError:
         return Ignored(why="the body is not JSON")
@@ -134,8 +135,10 @@ def _comment(payload: object) -> Intent:
         return Ignored(why="only a new comment can be a command")
     if event.issue.pull_request is None:
         return Ignored(why="a comment on an issue, not on a pull request")
+    # An App that answers an App, such as ours, could go on forever.
     if comment.user.is_bot:
         return Ignored(why="a comment by an App")
+    # A cheap test before the grammar: most comments hold no command.
     if COMMAND not in comment.body.lower():
         return Ignored(why="the comment has no command")
     return CommandPosted(

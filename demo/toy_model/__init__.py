@@ -69,6 +69,7 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
         )
     parameters = request.parameters
     temperature = DEFAULT_TEMPERATURE if parameters.temperature is None else parameters.temperature
+    # Seeded by the request, so that a replay and another machine get the same answer.
     dice = Dice(f"{request.digest}:{repetition}", temperature)
     text = _write(request, size, dice)
     for stop in parameters.stop:
@@ -78,6 +79,7 @@ def answer(request: Request, repetition: int) -> Completion | CompletionError:
     if parameters.max_tokens is not None and written > parameters.max_tokens:
         text, written, finish = first_tokens(text, parameters.max_tokens), parameters.max_tokens, Finish.LENGTH
     seen = sum(_tokens(message.content) + 3 for message in request.messages)
+    # Varies, as the latency of a real model does.
     jitter = 0.85 + 0.3 * dice.uniform()
     return Completion(
         text=text,

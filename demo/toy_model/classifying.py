@@ -113,6 +113,7 @@ Lexicon = defaultdict[str, float]
 
 
 def _add(lexicon: Lexicon, text: str, weight: float) -> None:
+    # Once per text: repeating a word doesn't teach more.
     for word in set(stems(text)):
         lexicon[word] += weight
 
@@ -152,6 +153,7 @@ def _add_rules(sorter: Sorter, lexicons: list[Lexicon], text: str, size: Size) -
 def _contrast(lexicons: list[Lexicon]) -> dict[str, tuple[float, ...]]:
     weights = {}
     for word in {word for lexicon in lexicons for word in lexicon}:
+        # Relative to the mean: a word that speaks for every label decides nothing.
         row = [max(-CEILING, min(CEILING, lexicon.get(word, 0.0))) for lexicon in lexicons]
         mean = sum(row) / len(row)
         weights[word] = tuple(value - mean for value in row)

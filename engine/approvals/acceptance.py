@@ -101,6 +101,7 @@ def clearance(
         # An approval given before the verdict was shown can't have been about it.
         if after is None or after < 0 or not may_write(review.reviewer):
             continue
+        # Read once, and only for an approval that could count: it takes several requests to GitHub.
         work = work or authorship()
         found = contributors(work, review.commit)
         if found.include(review.reviewer):
@@ -148,6 +149,7 @@ def standing_override(
         found = contributors(work, one.commit)
         if found.include(one.by) or is_bot(one.by):
             continue
+        # By login without case, so one person can't count as two.
         accepting.setdefault(one.by.casefold(), one)
         if len(accepting) >= found.approvals:
             newest, *_ = accepting.values()

@@ -25,6 +25,7 @@ def content_digest(prepared: Prepared, changes: Iterable[TreeChange]) -> str:
     ``changes`` holds the changes of the merge (``changed_paths``).
     """
     named = {change.path for entry in prepared.entries for change in entry.change.changes if change.path}
+    # Scripts that call the gate count too: another one could skip it under an old approval.
     named |= set(prepared.detection.calling)
     # A removed file counts by its path. A renamed one counts as removed and added.
     sides = ((change.before if change.after is None else change.after, change.after is None) for change in changes)

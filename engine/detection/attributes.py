@@ -24,6 +24,7 @@ def attribute_reasons(sides: Sides) -> Iterator[Reason]:
     for path in sorted(path for path in sides.changes.touched if path.rpartition("/")[2] == NAME):
         before, after = (list(_rewriting(files, path)) for files in (sides.base, sides.merged))
         if before != after:
+            # With equal sets only the order differs, and later lines win over earlier ones.
             differing = sorted({*before} ^ {*after}) or after
             listed = "; ".join(f"`{shown(line.replace('`', chr(39)))}`" for line in differing[:NAMED])
             yield approval(
@@ -37,6 +38,7 @@ def _rewriting(files: Files, path: str) -> Iterator[str]:
     if files.entry(path) is None:
         return
     if path not in files:
+        # One fixed line: two unreadable versions are equal, and a readable version differs from it.
         yield "can't be read"
         return
     # Only the top file may define macros, but any file below may use them.
@@ -61,6 +63,7 @@ def _lines(raw: bytes) -> Iterator[list[str]]:
 
 
 def _attribute(word: str) -> str:
+    # Unsetting an attribute matters as much as setting it, so the sign is dropped.
     return word.lstrip("-!").partition("=")[0]
 
 

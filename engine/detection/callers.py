@@ -80,6 +80,7 @@ class Callers:
                 found |= self._uses[path]
                 if one.mentions:
                     self._mentioning.add(path)
+            # Files that were read before are left out, so workflows that use each other end the loop.
             waiting = sorted(found - self._uses.keys())
 
     def _first(self, paths: tuple[str, ...]) -> str | None:
@@ -95,6 +96,7 @@ class Callers:
         entry = self._files.entry(path)
         if entry is None or path not in self._files:
             return Read(mentions=True)  # a link, a submodule or a huge file may call anything
+        # The path is part of the key, because relative references depend on it.
         key = (path, entry.blob)
         if key not in self._known:
             self._known[key] = _read(path, self._files[path])
@@ -155,6 +157,7 @@ def _texts(document: Node) -> Iterator[str]:
 def _refers(path: str, document: Node) -> Iterator[tuple[str, ...]]:
     folder = path.rpartition("/")[0] if path.rpartition("/")[2] in ACTIONS else ""
     maps = [node.value for node in _nodes(document) if isinstance(node.value, dict)]
+    # A step may run anywhere that some step names. Trying all of them finds too many files, never too few.
     places = {_said(one, "working-directory") for one in maps}
     for one in maps:
         yield from _used(_said(one, "uses"))
@@ -187,6 +190,7 @@ def _used(text: str) -> Iterator[tuple[str, ...]]:
 
 def _run(text: str, places: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Yields the files of the repository that a script may run."""
+    # The workspace is the root of the repository, so its variable can simply be dropped.
     words = dict.fromkeys(WORD.findall(WORKSPACE.sub("", text)))
     for module in MODULE.findall(text):
         name = module.replace(".", "/")
@@ -200,4 +204,5 @@ def _run(text: str, places: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 def _inside(path: str) -> tuple[str, ...]:
     """Returns the path within the repository, or an empty tuple if it leaves the repository."""
     found = posixpath.normpath(path.lstrip("/"))
+    # A path outside the repository can't be changed by this pull request.
     return () if found == "." or found.startswith("..") else (found,)

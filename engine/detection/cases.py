@@ -35,6 +35,7 @@ class CaseChanges(Value):
 def compare_cases(base: TestSet, head: TestSet | None) -> CaseChanges:
     """Returns what the merge does to the gating cases. Notes don't count."""
     before = _contents(base)
+    # A test set that is gone or unreadable counts as removed, so a person must look.
     if head is None:
         return CaseChanges(removed=tuple(before))
     after = _contents(head)
@@ -58,4 +59,5 @@ def _contents(tests: TestSet) -> dict[str, dict[str, object]]:
 
 
 def _content(case: TestCase) -> dict[str, object]:
+    # Neither reaches a model or a score: moving a case within its file is no edit.
     return case.model_dump(exclude={"notes", "line"})

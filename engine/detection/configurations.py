@@ -45,6 +45,7 @@ def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ..
     Raises ConfigError if the head's file can't be read, or if one folder has two configurations. It also raises if the
     base's file can't be read, unless the head fixes it or the pull request doesn't touch the folder.
     """
+    # Found in the base only: a configuration that is new in the head shows among the changes.
     found = [entry.path for entry in tree.find(sides.base.commit, [f"**/{NAME}", f"**/{MISNAMED}"])]
     warnings = [
         Finding(
@@ -63,6 +64,7 @@ def find_configurations(tree: SourceTree, sides: Sides) -> tuple[tuple[Place, ..
         place = _place(root, roots.get(root), sides, touched=root in touched)
         if place.broken is None or (place.touched and place.head):
             places.append(place)
+        # An unreadable configuration must not let its own folder pass. Other folders are not held up by it.
         elif sides.changes.touches(root):
             raise place.broken
         else:
@@ -74,6 +76,7 @@ def _place(root: str, path: str | None, sides: Sides, *, touched: bool) -> Place
     """Reads the configuration of a folder on both sides; ``path``: base's. Raises ConfigError for a head that can't be
     read."""
     head_path = _there(sides.merged, root) if touched else None
+    # A moved file or a changed bit with the same content changes no setting.
     changed = touched and not _same(sides, path, head_path)
     base, broken = None, None
     if path is not None:

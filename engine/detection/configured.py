@@ -63,6 +63,7 @@ class Configured:
 def configured(tree: SourceTree, sides: Sides) -> Configured:
     """Reads the configurations of both sides. Raises ConfigError as ``find_configurations`` does."""
     places, warnings = find_configurations(tree, sides)
+    # A broken base had a configuration, so fixing it is not an adoption.
     adoption = bool(places) and not any(place.base or place.broken for place in places)
     policies = tuple(_policy(place, sides) for place in places)
     named = [
@@ -71,12 +72,14 @@ def configured(tree: SourceTree, sides: Sides) -> Configured:
         for entry in (*_base_entries(place, policy, sides), *_new_entries(place, sides, adoption=adoption))
     ]
     inline = inline_entries(sides, places, named)
+    # A prompt in its own file is found by itself. A configuration of the head must not name it a second time.
     taken = {entry.prompt for entry in inline}
     entries = _named([*(entry for entry in named if not (entry.adopted and entry.prompt in taken)), *inline])
     return Configured(places, policies, tuple(entries), adoption, warnings)
 
 
 def _policy(place: Place, sides: Sides) -> tuple[PolicyChange, ...]:
+    # A configuration that appears or disappears as a whole has a reason of its own.
     if not (place.touched and place.base and place.head):
         return ()
     return compare_policies(place.base, place.head, moved=_moved(place, sides))
@@ -108,6 +111,7 @@ def _base_entries(place: Place, policy: tuple[PolicyChange, ...], sides: Sides) 
             name=key,
             key=key,
             root=place.root,
+            # The base's settings judge, so that no pull request loosens its own gate.
             config=base,
             lineage=lineage,
             head_config=head or base,
@@ -122,6 +126,8 @@ def _new_entries(place: Place, sides: Sides, *, adoption: bool) -> Iterator[Entr
     if head is None or place.broken:
         return
     known = _counterparts(place, sides).values()
+    # Only where the base has no configuration does the head's own count. Otherwise a pull request could choose its
+    # judge.
     config, adopted = place.base or head, adoption or place.base is None
     for key, lineage in head.lineages.items():
         if key not in known:
@@ -135,6 +141,7 @@ def _named(entries: Sequence[Entry]) -> list[Entry]:
     for entry in entries:
         name = f"{entry.root}/{entry.name}" if counts[entry.name] > 1 and entry.root else entry.name
         number = 2
+        # A folder and a key may together spell the name of another entry.
         while name in named:
             name, number = f"{entry.name}-{number}", number + 1
         named[name] = entry._replace(name=name)

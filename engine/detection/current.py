@@ -22,10 +22,12 @@ def current(tree: SourceTree, pull_request: PullRequest) -> Detection:
     SourceError for commits that can't be read.
     """
     commit = pull_request.head_sha
+    # Merging a commit with itself gives its own tree, so the readers need no second way.
     merge = tree.merge(commit, commit)
     named = configured(tree, Sides(tree, commit, merge))
     if not named.entries:
         raise UsageError("no lineage is configured there", hint="promptverdict init writes promptverdict.yaml")
+    # Compared with nothing, every file is new and therefore read.
     sides = Sides(tree, EMPTY_TREE, merge)
     changes = [lineage_change(entry._replace(new=True), (), sides) for entry in named.entries]
     config = named.places[0].base if named.places else None
@@ -35,6 +37,7 @@ def current(tree: SourceTree, pull_request: PullRequest) -> Detection:
         budget_usd=max(change.budget.per_run_usd for change in changes),
         lineages=tuple(
             change.model_copy(
+                # That every prompt is new is the premise of this command, not a finding.
                 update={"reasons": tuple(each for each in change.reasons if each.code is not ReasonCode.NEW_LINEAGE)}
             )
             for change in changes

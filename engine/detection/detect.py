@@ -33,6 +33,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     then both versions of those. Policy and gating cases come from the base. Raises ConfigError with ``file:line`` for
     an unreadable configuration, and SourceError for unreadable commits.
     """
+    # The merge result and not the head: a head that lags behind the base would seem to undo what others merged.
     sides = Sides(tree, pull_request.base_sha, merge)
     unrelated = _unrelated(pull_request, merge)
     lax = lax_base_reasons(tree, pull_request, sides)
@@ -61,6 +62,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     return Detection(
         merge=merge,
         config=named.first_of(concerned),
+        # A lax base may have set `inform` itself, so its own mode can't excuse it.
         mode=Mode.ENFORCE if lax else mode,
         comment=concerned[0].comment if concerned else CommentPolicy.CHANGES,
         budget_usd=_cap(concerned, found.lineages),

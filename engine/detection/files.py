@@ -51,10 +51,12 @@ class Files(Mapping[str, bytes]):
         unknown = [path for path in wanted if path not in self._entries]
         if unknown:
             found = self._tree.lookup(self.commit, unknown)
+            # Missing paths are remembered too, so git is asked once for each.
             self._entries |= {path: found.get(path) for path in unknown}
         there = (entry for path in wanted if (entry := self._regular(path)))
         # Large files wait for the first access: most of them are named by a pattern and never read.
         blobs = [entry.blob for entry in there if (entry.size or 0) <= MAX_BYTES]
+        # Contents are kept by blob: files with the same content are read once.
         missing = [blob for blob in dict.fromkeys(blobs) if blob not in self._contents]
         self._contents |= self._tree.read(missing)
 
@@ -126,6 +128,7 @@ class Files(Mapping[str, bytes]):
         return (mine and mine.content) == (theirs and theirs.content)
 
     def _regular(self, path: str) -> TreeEntry | None:
+        # The tree holds conflict markers at such a path, and these are no prompt.
         entry = None if path in self._conflicts else self.entry(path)
         return entry if entry and entry.mode in REGULAR and (entry.size or 0) <= LARGEST else None
 

@@ -30,6 +30,7 @@ def harmless_rule(difference: Difference, sides: Sides) -> str | None:
     try:
         old = source_of(before.path, sides.base[before.path])
         new = source_of(after.path, sides.merged[after.path])
+    # An unreadable version can't be shown to mean the same.
     except (KeyError, PromptVerdictError):
         return None
     return LINE_ENDS if old.text == new.text else _same_meaning(difference.what, old, new)
@@ -38,6 +39,7 @@ def harmless_rule(difference: Difference, sides: Sides) -> str | None:
 def _same_meaning(what: str, old: Source, new: Source) -> str | None:
     if all(source.path.endswith((*YAML_SUFFIXES, ".json")) for source in (old, new)):
         return LAYOUT if _equal(_document, old, new) else None
+    # In a partial, blank lines at the ends become part of the message around it.
     return BLANK_LINES if what == "prompt" and _equal(_text, old, new) else None
 
 

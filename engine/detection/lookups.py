@@ -36,11 +36,13 @@ _PICKING = {"selectattr", "rejectattr", "select", "reject", "replace"}
 def lookups(old: PromptFile | None, new: PromptFile, cases: Sequence[TestCase]) -> tuple[Reason, ...]:
     """Returns a reason for review if ``new`` chooses by an input's text in places that ``old`` lacks."""
     free = _free_texts(cases)
+    # Other dialects only fill in values and can't choose a text.
     if not free or new.dialect is not Dialect.JINJA:
         return ()
     before = Counter(key for key, _ in _picks(old, free, cases)) if old and old.dialect is Dialect.JINJA else Counter()
     found = []
     for key, line in _picks(new, free, cases):
+        # A counter and not a set: a second lookup of the same kind is a new one.
         if before[key]:
             before[key] -= 1
         else:
@@ -153,6 +155,7 @@ class _Reading:
         """Returns whether this node itself chooses by an input's text."""
         if isinstance(node, nodes.Compare):
             return self._compares(node)
+        # A literal that is indexed by an input is a table of answers.
         if isinstance(node, nodes.Getitem):
             return self._is_written(node.node) and self._is_input(node.arg)
         if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr):
@@ -179,6 +182,7 @@ class _Reading:
         if not inputs or not any(map(self._is_written, sides)):
             return False
         kinds = {operand.op for operand in node.ops}
+        # Branching by the length of an input is an ordinary rule. Only an exact length can single out a case.
         if all(map(_is_size, inputs)):
             others = [side for side in sides if side not in inputs]
             if kinds <= {"lt", "lteq", "gt", "gteq"} or all(map(_is_one, others)):

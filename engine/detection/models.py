@@ -18,6 +18,7 @@ from schemas.providers import PROVIDERS
 def model_of(name: str, config: Config) -> ModelConfig | None:
     """Returns the configured model of that name or id, or the provider's own by its id (``openai/gpt-4o``,
     ``gpt-4o``)."""
+    # A configured name comes first, so that an id can't be mistaken for another entry.
     if name in config.models:
         return config.models[name]
     publisher, _, bare = name.rpartition("/")
@@ -73,6 +74,7 @@ def pair_models(base: CommitSide, head: CommitSide) -> tuple[tuple[ModelPair, ..
             refused.append(why)
     if not news and not refused:
         refused.append(Finding(what="no model is named", hint="add model: to the lineage, or defaults: {model: …}"))
+    # With every model refused, the base's models measure the rest of the change.
     return _paired(olds, news or olds, with_baseline=base.prompt is not None), tuple(refused)
 
 
@@ -145,6 +147,7 @@ def _at_the_provider(name: str, asked: Parameters, known: Parameters) -> Finding
 
 
 def _same_model(base: ModelConfig, asked: ModelConfig) -> bool:
+    # Everything that decides where a request goes, and with whose key.
     keys = ("provider", "model", "api", "base_url", "api_key_env", "recording")
     return all(getattr(base, key) == getattr(asked, key) for key in keys)
 

@@ -105,6 +105,8 @@ def _margin(slice_name: str | None) -> Judge:
 
     def judge(before: JsonValue, after: JsonValue) -> Direction:
         if after is None:
+            # Removing a margin brings back the default, which may be widened. So only a margin up to the default is
+            # certainly tighter than that.
             return LOOSER if _number(before) <= _number(default) else UNCLEAR
         if before is None:
             return TIGHTER if _number(after) <= _number(default) else UNCLEAR
@@ -207,6 +209,7 @@ def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[P
     yield from _settings("run", _flat(_json(base.run)), _flat(_json(head.run)), RUN)
     yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
     for name in sorted(base.models.keys() | head.models.keys()):
+        # A judge's model decides scores, so none of its settings is neutral.
         judges = any(lineage.judge and lineage.judge.model == name for lineage in base.lineages.values())
         yield from _model(f"models.{name}", base.models.get(name), head.models.get(name), judges=judges)
     names = counterparts(base, head, moved)
@@ -287,6 +290,7 @@ def _fields(key: str, old: Mapping[str, FieldRule], new: Mapping[str, FieldRule]
 def _model(key: str, old: ModelConfig | None, new: ModelConfig | None, *, judges: bool) -> Iterator[PolicyChange]:
     if old is None or new is None:
         model = old or new
+        # A new model with its own address, key variable or recording decides where requests and keys go.
         elsewhere = model is not None and (model.base_url or model.api_key_env or model.recording)
         pair = _json(old) if old else None, _json(new) if new else None
         yield _change(key, *pair, UNCLEAR if new is not None and elsewhere else NEUTRAL)
@@ -302,6 +306,7 @@ def _settings(key: str, before: Flat, after: Flat, judges: Mapping[str, Judge]) 
         # The most specific rule wins. A setting that no rule knows needs a review.
         judge = judges.get(name) or judges.get(of_map) or judges.get(name.partition(".")[0]) or _always(UNCLEAR)
         general = GENERAL.get(of_map, name)
+        # A key that is missing in a map has the value of the general setting, so that value is compared.
         direction = judge(before.get(name, before.get(general)), after.get(name, after.get(general)))
         yield _change(f"{key}.{name}", before.get(name), after.get(name), direction)
 
@@ -309,6 +314,7 @@ def _settings(key: str, before: Flat, after: Flat, judges: Mapping[str, Judge]) 
 def _gate(gate: GateConfig) -> Flat:
     """Returns a gate's settings by key. The adversarial slice is guarded unless the configuration says otherwise."""
     flat = _flat(_json(folded(gate)))
+    # Two settings name this slice. Keeping one key compares them with each other.
     flat.pop("slices.adversarial", None)
     return flat | {"adversarial": flat["adversarial"] or SlicePolicy.GUARD.value}
 

@@ -80,6 +80,7 @@ def compare(before: Sequence[str], after: Sequence[str], pairs: int) -> list[Blo
     """
     head, tail = ends_in_common(before, after)
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
+    # Beyond the limit, alignment would take seconds.
     if not old or not new or len(old) * len(new) > pairs:
         return [(head, head + len(old), head, head + len(new))] if old or new else []
     return _aligned(old, new, head)
@@ -89,6 +90,7 @@ def ends_in_common(before: Sequence[str], after: Sequence[str]) -> tuple[int, in
     """Returns how many items are the same at the start and, behind those, at the end."""
     shorter = min(len(before), len(after))
     head = next((n for n in range(shorter) if before[n] != after[n]), shorter)
+    # Counted only behind the common start, so that a repeated line isn't counted twice.
     tail = next((n for n in range(shorter - head) if before[-1 - n] != after[-1 - n]), shorter - head)
     return head, tail
 
@@ -119,6 +121,7 @@ def _diff_lines(blocks: Sequence[Block], old: Sequence[str], new: Sequence[str])
     for (i, j, k, m), next_change in zip(blocks, following, strict=False):
         for n in range(max(done, i - CONTEXT), i):
             yield DiffLine(kind="same", text=old[n], before=n + 1, after=n + shift + 1)
+        # A huge block is cut here already: its lines would be compared word by word only to be dropped.
         removed, added = old[i : min(j, i + LINES_SHOWN)], new[k : min(m, k + LINES_SHOWN)]
         # The first removed line is compared with the first added one, and so on.
         marks = [_marks(*pair) for pair in zip(removed, added, strict=False)]

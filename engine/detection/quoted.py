@@ -68,6 +68,7 @@ def letters(text: str) -> str:
     plain = html.unescape(text)
     if not plain.isascii():
         plain = unicodedata.normalize("NFKD", INVISIBLE.sub("", plain)).casefold()
+        # Again after folding: folding may produce characters that decompose further.
         plain = unicodedata.normalize("NFKD", plain).translate(_ALIKE)
     return "".join(filter(str.isalnum, plain.casefold()))
 
@@ -80,9 +81,11 @@ def _text_of(prompt: PromptFile) -> str:
     parts = [*(message.content for message in prompt.messages), *prompt.included.values()]
     settings = prompt.parameters.model_dump(mode="json", include={"tools", "json_schema"})
     text = "\n".join([*parts, *_texts_in(settings)])
+    # A template comment never reaches the model, so an example in it does no harm.
     if prompt.dialect is Dialect.JINJA:
         text = _TEMPLATE_COMMENT.sub("", text)
     bare = _MARKUP.sub("", _ESCAPE.sub(lambda match: chr(int(match[1] or match[2], 16)), text))
+    # Both copies are searched: dropping markup may also drop a quoted text that looks like a tag.
     return letters(text) if bare == text else f"{letters(text)}\n{letters(bare)}"
 
 
@@ -155,6 +158,7 @@ def _grams(inputs: Sequence[_Input]) -> dict[str, list[tuple[int, int]]]:
     """
     grams: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for number, (_, spelled, _) in enumerate(inputs):
+        # Every ninth letter suffices on this side, because the text is searched at every letter.
         for start in range(0, max(1, len(spelled) - GRAM + 1), GRAM):
             grams[spelled[start : start + GRAM]].append((number, start))
     return grams
@@ -177,8 +181,10 @@ class _Inputs:
 
     def standing_in(self, text: str) -> frozenset[tuple[int, bool]]:
         """Returns the cases with an input in ``text``, each with whether that input is short."""
+        # Few inputs have no telling piece, so searching each of them whole is affordable.
         whole = (self._inputs[number] for number in self._untold)
         found = {(case, short) for case, spelled, short in whole if _stands_whole(spelled, text)}
+        # Pieces of short inputs are shorter than the rest.
         for size in {len(gram) for gram in self._grams}:
             for at in range(len(text) - size + 1):
                 for number, start in self._grams.get(text[at : at + size], ()):
@@ -196,6 +202,7 @@ class _Inputs:
         while start + high < size and at + high < len(text) and spelled[start + high] == text[at + high]:
             high += 1
         sides = text[max(0, at - low - 1) : at - low], text[at + high : at + high + 1]
+        # “12” in “312” is another number, so it is no quotation.
         run = _whole_numbers(spelled, start - low, start + high, *sides)
         if len(run) == size:
             return True
@@ -238,6 +245,7 @@ def _weighs(quoted: Sequence[TestCase], cases: Sequence[TestCase]) -> bool:
     held = Counter(name for case in quoted for name in set(case.slices))
     return (
         len(quoted) > SHARE * len(cases)
+        # A protected case decides by itself, so its quotation always matters.
         or any(case.protected for case in quoted)
         or any(number > SHARE * sizes[name] for name, number in held.items())
     )

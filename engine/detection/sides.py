@@ -26,6 +26,7 @@ class Changes:
         folders: set[str] = set()
         for path in self.touched:
             folder = path.rpartition("/")[0]
+            # Stops at the first known folder: everything above it was added with it.
             while folder and folder not in folders:
                 folders.add(folder)
                 folder = folder.rpartition("/")[0]
@@ -38,11 +39,13 @@ class Changes:
         for change in self.all:
             if not change.before or not change.after or change.before.path == change.after.path:
                 continue
+            # A moved link points elsewhere, so it isn't the same prompt at another path.
             if change.after.mode not in REGULAR:
                 continue
             before, after = change.before.path, change.after.path
             moves[before] = after
             if before.rpartition("/")[2] in PAIRED and before.rpartition("/")[2] == after.rpartition("/")[2]:
+                # The other file of the pair may move to another folder. The first one decides.
                 moves.setdefault(folder_of(before), folder_of(after))
         return moves
 

@@ -67,10 +67,12 @@ def made_of(prompts: Iterable[Reference], files: Files) -> dict[Reference, dict[
     files.fetch(path for prompt in prompts for path in prompt.paths)
     found = {prompt: dict.fromkeys(_own_paths(prompt, files), "prompt") for prompt in prompts}
     waiting = [(prompt, path) for prompt, parts in found.items() for path in parts]
+    # Bounded, because a pull request may hold a chain of any length.
     for _ in range(MAX_DEPTH):
         if not waiting:
             break
         files.fetch(path for _, path in waiting)
+        # A missing path may lie behind a link, so the folder above it is looked up too.
         files.fetch(folder for _, path in waiting if files.entry(path) is None and (folder := path.rpartition("/")[0]))
         waiting = [(prompt, part) for prompt, path in waiting for part in _follow(prompt, path, found[prompt], files)]
     return found
@@ -101,6 +103,7 @@ def _leads_to(prompt: str, path: str, what: str, files: Files) -> dict[str, str]
     entry = files.entry(path)
     if entry is None:
         return _behind(path, what, files)
+    # Their content isn't read here: readers refuse it, and the file itself stays watched.
     if entry.mode in (FOLDER, SUBMODULE) or (entry.size or 0) > MAX_BYTES:
         return {}
     if entry.mode == LINK:
@@ -150,6 +153,7 @@ def differences(watched: Watched, changes: Changes) -> tuple[Difference, ...]:
 def _watched_as(paths: Sequence[str], watched: Watched, folders: Sequence[str]) -> str | None:
     """Returns what is watched at one of ``paths``, or in a folder around it."""
     around = (folder for folder in folders for path in paths if _inside(folder, path))
+    # A file that is named beats a folder around it, because it says what the file is for.
     place = next((path for path in paths if path in watched), None) or next(around, None)
     return None if place is None else watched[place]
 

@@ -114,6 +114,7 @@ async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> 
             answer, _ = await calls.grade(request, repetition, endpoint)
         except (BudgetExceeded, ProviderError) as stop:
             stops.append(stop)
+            # All answers are graded at once and from one budget, so the others would only fail in the same way.
             calls.end(stop)
             return CompletionError(kind=ErrorKind.CANCELLED, message=stop.what, attempts=0)
         if not isinstance(answer, CompletionError):

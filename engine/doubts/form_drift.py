@@ -72,6 +72,7 @@ def _paired(outcomes: Iterable[Outcome], labels: Sequence[str]) -> tuple[dict[in
             # The first repetition of each case: more of a noisy case would count it several times.
             if known is None or cell.repetition < known[0]:
                 first[cell.arm][cell.case] = (cell.repetition, result)
+    # Only cases with both answers: a difference of the cases would look like one of the form.
     both = sorted(first[Arm.BASELINE].keys() & first[Arm.CANDIDATE].keys())
     reader = FormReader(labels)
     baseline, candidate = ({case: reader.form_of(first[arm][case][1]) for case in both} for arm in Arm)

@@ -110,6 +110,7 @@ async def _reasons(
             sentence = f"No verdict: the judge {said} the sample answer `{shown(answer.id, 40)}`; run again."
             return (_reason(VerdictStatus.ERROR, sentence),)
     answer, was = bad
+    # The candidate's own texts first: they are what this pull request could have been written for.
     for text in (*own_texts(outcomes), *COMMON, judge.best_reply()):
         now = await _overall(judge, answer, f"{answer.output}\n\n{text}", fresh)
         if now is not None and now >= GOOD and now - was >= MOVED:

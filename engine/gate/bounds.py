@@ -89,6 +89,7 @@ def largest_drop(sums: Floats, weights: Floats, z: float, sampled: Bools) -> flo
         if not sample.any():
             continue
         part = float(weights[sample].sum())
+        # Kish's effective number: with equal weights it is the number of clusters.
         size = part**2 / float((weights[sample] ** 2).sum())
         shrink = size / (size + 2)
         share = part / (size + 2)

@@ -100,6 +100,7 @@ def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
         return _hypergeometric_p(usable)
     if len(usable) == 1:
         return _every_label_p(*usable[0])
+    # Seeded by the design, so a replay draws the same permutations and reaches the same verdict.
     generator = np.random.default_rng(seed)
     # Only the labels within a case are exchangeable: cases differ in difficulty.
     totals = np.zeros(FLIPS)
@@ -109,6 +110,7 @@ def label_p(cases: Sequence[tuple[Floats, Floats]], seed: int) -> float:
         # Sorting random numbers gives one random permutation of the runs in each row.
         order = np.argsort(generator.random((FLIPS, len(scores))), axis=1)
         shuffled = scores[order]
+        # Means and not sums: the arms may have different numbers of runs after failed calls.
         totals += shuffled[:, : len(b)].mean(axis=1) - shuffled[:, len(b) :].mean(axis=1)
         observed += b.mean() - c.mean()
     # The observed labels count as one permutation, so p is never 0. The tolerance makes rounding errors ties.
@@ -119,6 +121,7 @@ def _every_label_p(baseline: Floats, candidate: Floats) -> float:
     """Returns the exact p of one case, over every way to label its runs."""
     scores = np.concatenate([baseline, candidate])
     chosen = np.array(list(itertools.combinations(range(len(scores)), len(candidate))))
+    # The tolerance makes equal sums ties, and ties count against a break.
     return float((scores[chosen].sum(axis=1) <= candidate.sum() + 1e-9).mean())
 
 

@@ -57,6 +57,7 @@ def _case_outcome(ledger: Ledger, case: int, change: float) -> CaseResult:
     signs = np.sign([c - b for b, c in zip(first, second, strict=False)])
     # Fresh pairs first: they were not chosen by their own result, so they are unbiased.
     for sign, word in ((1, CaseOutcome.IMPROVED), (-1, CaseOutcome.REGRESSED)):
+        # The overall change must point the same way, or the table would contradict its own figures.
         if len(signs) >= ENOUGH and (signs == sign).mean() >= CONFIRMED / PAIRS and change * sign > 0:
             return CaseResult(change, word, confirmed=True)
     baseline, candidate = (_runs(ledger, arm, case, extra) for arm, extra in ((BASELINE, first), (CANDIDATE, second)))

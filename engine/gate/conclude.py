@@ -64,6 +64,7 @@ def new_lineage(state: ComparisonState) -> Decision:
     shown = effects(state)
     found = [*findings.of_cells(state), *findings.of_floors(state, shown)]
     judged = any(r.code is ReasonCode.FLOOR for r in found)
+    # A floor that fails has a reason of its own, so this reason only says that floors were asked.
     status = VerdictStatus.APPROVED if judged else VerdictStatus.NEEDS_REVIEW
     found.append(Reason(code=ReasonCode.NEW_LINEAGE, status=status, sentence=reason_text.new_lineage(floors=judged)))
     return _decision(state, found, shown, cost, latency)
@@ -73,6 +74,7 @@ def _flip_rate(design: Design) -> float | None:
     """Returns the share of cases that differ between identical runs, of the first metric; ``None``: not known."""
     if design.history is None:
         return None
+    # For pass and fail, two runs differ with chance 2·p·(1 − p), which is twice the variance.
     flips = 2 * design.history.variances[:, list(design.columns)[:1]]
     return None if np.isnan(flips).all() else float(np.nanmean(flips))
 
@@ -101,6 +103,7 @@ def _decision(
     # Without a base version, even a good comparison with a reference proves nothing about this prompt's own floor.
     found += _unproven(found) if design.new else []
     pairs = list(zip(design.hypotheses, shown, strict=True))
+    # Cases without a call would make the mean number of repetitions look smaller.
     called = ~design.identical & (ledger.runs > 0)
     overall = next((e for h, e in pairs if h.slice is None), None)
     lowest = overall.interval.low if overall is not None and overall.interval is not None else None
@@ -119,6 +122,7 @@ def _decision(
             flip_rate=_flip_rate(design),
             can_rule_out=None if lowest is None else max(-lowest, 0.0),
             hypotheses=len(design.hypotheses),
+            # The parts for cases and guards overlap, so only the larger one is added.
             alpha=design.alpha + max(design.alpha_cases, design.alpha_guard),
         ),
         cells=ledger.cells,

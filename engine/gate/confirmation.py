@@ -72,6 +72,7 @@ def _p(state: ComparisonState, h: Hypothesis, inside: Bools, missing: tuple[floa
     falls = np.zeros(len(design.unit_names))
     for case, runs in state.confirmed_runs.items():
         if inside[case]:
+            # Cases of a cluster share one sign, as in the test that is being confirmed.
             falls[design.units[case]] += _difference(runs[:, :, h.metric], missing)
     # "lock" is part of a seed: another text would draw other signs and change recorded verdicts.
     return single_p(falls, design.unit_names, f"{design.seed} lock", design.flips)
@@ -83,6 +84,7 @@ def _difference(runs: Floats, missing: tuple[float, float]) -> float:
     ``missing`` holds the scores that replace NaN in each arm.
     """
     baseline, candidate = (np.where(np.isnan(runs[arm]), missing[arm], runs[arm]) for arm in (BASELINE, CANDIDATE))
+    # Pairs by position: both runs of a pair were made side by side.
     pairs = (candidate - baseline)[~np.isnan(candidate - baseline)]
     return float(pairs.mean()) if len(pairs) else 0.0
 

@@ -47,7 +47,9 @@ def cost_effect(state: ComparisonState, usd: Floats | None = None) -> CostEffect
         return no_cost(limit if called else None)  # an unchanged request costs the same
     means = [by_unit(design, share * np.nan_to_num(usd[arm])) for arm in (BASELINE, CANDIDATE)]
     totals = [float(of_arm.sum()) for of_arm in means]
+    # By cluster, because the t bounds need independent values.
     bounds = ratio(means[0], means[1], by_unit(design, share), tail(state.critical(LEVEL)))
+    # An unbounded ratio has no number to show.
     high = None if bounds is None or math.isinf(bounds.high) else bounds.high - 1
     return CostEffect(
         baseline_per_1000=_usd(totals[0]),
@@ -97,6 +99,7 @@ def _at_worst(state: ComparisonState) -> Floats:
     A missing candidate cell costs twice the dearest one; a missing baseline cell costs nothing.
     """
     usd = state.ledger.paired_usage(USD)
+    # A case with any failed run counts as missing: the runs that came back may be its cheap ones.
     missing = state.ledger.unmeasured().any(axis=(0, 2))
     usd[:, missing] = [[0.0], [2 * float(np.nan_to_num(usd[CANDIDATE]).max())]]
     return usd

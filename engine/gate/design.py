@@ -152,6 +152,7 @@ def design(
     )
     # The seed follows from the content: nobody can re-run a pull request until the draw is lucky.
     seed = hashlib.sha256(f"gate {digest}".encode()).hexdigest()
+    # A fixed plan is one look, so nothing can stop it early.
     complete = fixed or _complete_at_once(names, members, shielded, extra, tested)
     return Design(
         ids=tuple(case_ids),
@@ -185,6 +186,7 @@ def design(
         digest=digest_of(
             [
                 digest,
+                # Sorted, so that the digest doesn't depend on the order of cases in the file.
                 sorted(
                     [i, sorted(g), c, bool(p), bool(s), bool(a), int(r)]
                     for i, g, c, p, s, a, r in zip(
@@ -218,6 +220,7 @@ def _groups(slices: Sequence[Sequence[str]], labels: Sequence[str | None] | None
 
 def _slice_names(groups: Sequence[set[str]], extra: Bools, gate: GateConfig) -> tuple[str, ...]:
     """Returns the slices of all gating cases and those that the configuration names, sorted."""
+    # Slices without cases are kept: the policy names them, so their absence must be reported.
     written = {*gate.margin.slices, *gate.slices, *gate.floor.slices}
     written |= {CLASS_PREFIX + label for label in gate.margin.classes}
     return tuple(sorted(written.union(*(group for group, added in zip(groups, extra, strict=True) if not added))))
@@ -234,6 +237,7 @@ class _Clusters(NamedTuple):
 
 def _clusters(case_ids: Sequence[str], clusters: Sequence[str | None]) -> _Clusters:
     """Returns the clusters. A case without one forms its own."""
+    # The prefixes keep a case's id from colliding with a cluster of the same name.
     of_case = [f"cluster {c}" if c is not None else f"case {i}" for i, c in zip(case_ids, clusters, strict=True)]
     names = tuple(sorted(set(of_case)))
     index = {name: k for k, name in enumerate(names)}

@@ -34,6 +34,7 @@ def effects(
     estimates = Estimates(design, state.observed)
     differences = state.ledger.cautious_differences()
     shares, sums = state.weights(differences), state.sums(differences)
+    # The high end belongs to the block test, which uses all runs and no imputed cells.
     moved_sums = state.sums(state.ledger.differences())
     shown = []
     for k, h in enumerate(design.hypotheses):
@@ -78,6 +79,7 @@ def can_not_fall(state: ComparisonState) -> bool:
     for arm in (BASELINE, CANDIDATE):
         level = ledger.levels(arm)[:, 0]
         share = weights(design, None, ~np.isnan(level) & asked)
+        # Unchanged cases without stored answers may score anything, so nothing is claimed about the mean.
         unknown = np.isnan(level[design.counted & design.identical]).any()
         if unknown or not share.any() or float((share * np.nan_to_num(level)).sum()) > margin:
             return False
@@ -90,6 +92,7 @@ def _bounds(state: ComparisonState, k: int, sums: Floats, *, worse: bool) -> Int
         return Interval(low=0.0, high=0.0)
     bound = float(state.spread[k] if worse else state.bounds[k])
     high = None
+    # Turns the critical value of the statistic back into a change of the score.
     if state.result is not None and math.isfinite(state.result.critical):
         high = float(sums.sum()) + state.result.critical * math.sqrt(float((sums**2).sum()))
         # Only a block may claim that the score fell for certain.

@@ -59,6 +59,7 @@ class Estimates:
         change = float((share * np.nan_to_num(changes)).sum())
         inside = design.inside(effect.slice)
         interval = _around(change, effect.interval)
+        # A block is never shown as anything else, even if runs outside the decision moved the estimate.
         result = effect.result if effect.result is EffectResult.WORSE else _result_of(interval, effect)
         return effect.model_copy(
             update=known
@@ -66,6 +67,7 @@ class Estimates:
                 "change": change,
                 "interval": interval,
                 "result": result,
+                # A number of missing cases beside a decided result would read as a request for more.
                 "more_cases": effect.more_cases if result == EffectResult.TOO_FEW_CASES else None,
                 "compared": int((~np.isnan(changes[inside])).sum()),
                 "better": int((changes[inside] > 0).sum()),
@@ -92,6 +94,7 @@ def _around(change: float, bounds: Interval | None) -> Interval:
     """Returns the bounds, widened to hold the change."""
     low, high = (None, None) if bounds is None else (bounds.low, bounds.high)
     return Interval(
+        # Scores lie between 0 and 1, so no change is outside ±1.
         low=None if low is None else max(min(low, change), -1.0),
         high=None if high is None else min(max(high, change), 1.0),
     )

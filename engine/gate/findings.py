@@ -46,6 +46,7 @@ def of_effects(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
         p = float(state.result.p[k]) if state.result is not None else None
         if state.blocking[k]:
             code, status, sentence = ReasonCode.DROP, BLOCKED, reason_text.drop(effect, metric)
+        # Such a hypothesis can block, but approval doesn't need it.
         elif not h.certifies:
             continue
         elif not h.cases:
@@ -116,6 +117,7 @@ def of_absence(state: ComparisonState) -> list[Reason]:
     return [
         Reason(code=ReasonCode.NO_CASES, status=INCONCLUSIVE, sentence=reason_text.no_cases(h.slice), slice=h.slice)
         for h in state.design.hypotheses
+        # Slices that must be certified report their absence with the other effects.
         if not h.cases and not h.certifies and h.metric == 0 and h.slice is not None
     ]
 
@@ -244,6 +246,7 @@ def of_watch(state: ComparisonState, hits: Mapping[str | None, Sequence[int]]) -
 
 def of_cost(effect: CostEffect) -> list[Reason]:
     """Returns the reason of a cost limit that is broken or undecided."""
+    # A limit that holds needs no sentence: the table shows the figure.
     if effect.limit is None or effect.result in (LimitResult.PASSES, LimitResult.NOT_GATED):
         return []
     estimate = {"estimate": effect.increase, "interval": effect.interval, "margin": effect.limit}

@@ -62,6 +62,7 @@ def _floor(state: ComparisonState, name: str | None, floor: float) -> FloorEffec
     # Failing must be proven by answers that came. A missing answer proves nothing.
     above = by_unit(design, share * (np.nan_to_num(scores) - floor))
     sampled = state.sampled(name, asked)
+    # The bound with the sign turned: if even the most favorable score is below the floor, it fails for certain.
     if share.any() and largest_drop(-above, by_unit(design, share), state.critical(design.alpha), sampled) < 0:
         return FloorEffect(name, floor, estimate, FloorResult.FAILS, cases)
     # Holding must be shown with every missing answer counted 0.
@@ -71,7 +72,10 @@ def _floor(state: ComparisonState, name: str | None, floor: float) -> FloorEffec
     margin = next(h.margin for h in design.hypotheses if h.slice == name and h.metric == 0)
     if complete:
         held = int((short[by_unit(design, careful) > 0] >= 0).sum())
+        # With a baseline, the comparison tests for a drop anyway. Without one, only the floor stands between a bad
+        # prompt and a merge.
         proven = design.paired or max(lacking, hidden_drop(held, BETA)) <= margin
+        # The tolerance absorbs the rounding of the weighted sum, so a score that equals its floor holds.
         return FloorEffect(name, floor, estimate, _sides(estimate >= floor - 1e-9, proven=proven), cases)
     return FloorEffect(name, floor, estimate, FloorResult.HOLDS if lacking <= 0 else FloorResult.UNPROVEN, cases)
 

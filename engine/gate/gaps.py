@@ -55,6 +55,7 @@ def with_gaps(design: Design, begin: Callable[[Ledger | None], Conversation]) ->
     # A block or an error stays what it is: no filling of the gaps could make it stricter.
     if not heard.missing() or decision.status in DECIDED:
         return decision
+    # The first two fillings are all 0 and all 1, so both extremes are tried even for the largest comparison.
     strictest, way, scale = decision, None, heard.scale()
     ways: deque[Filling] = deque((score,) for score in scale)
     # Breadth first: fillings that differ in one gap come before those that differ in two.
@@ -97,6 +98,7 @@ def _stricter(decision: Decision, other: Decision, missing: int) -> Decision:
         for reason in decision.reasons
         if reason.status is not VerdictStatus.APPROVED and (reason.slice, reason.metric) not in judged
     ]
+    # A reason and the interval shown beside it must come from the same decision.
     effects = {(effect.slice, effect.metric): effect for effect in _effects(other)}
 
     def bounds_of(effect: Effect) -> Effect:
@@ -147,6 +149,7 @@ class _Heard:
         """Returns all answers as one ledger."""
         ledger = Ledger(self._design)
         for asked, given in zip(self._asked, self._given, strict=True):
+            # The repetition tells fresh runs from planned ones: a design reserves its own range for them.
             fresh = bool((asked.repetitions >= self._design.fresh_from).any())
             (ledger.record_fresh if fresh else ledger.record)(asked, given)
         return ledger
@@ -155,6 +158,7 @@ class _Heard:
         """Returns copies of the known answers, and asks for the other cells."""
         wanted = _numbers(asked)
         new = ~np.isin(wanted, self._cells)
+        # Cells that only a replay asks for are called now, and every later replay finds them here.
         if new.any():
             yield from self.ask(Batch(asked.cases[new], asked.arms[new], asked.repetitions[new], asked.purpose))
         order = np.argsort(self._cells)
@@ -168,11 +172,13 @@ class _Heard:
     def scale(self) -> Filling:
         """Returns the scores that a missing cell may have had: 0, 1, and those of other cells."""
         scores = np.concatenate([given.scores[:, self._columns].ravel() for given in self._given])
+        # A judge's grades are discrete, so a missing one would have been one of these values.
         between = np.unique(scores[(scores > 0) & (scores < 1)]).tolist()
         return (0.0, 1.0, *(between if len(between) <= STEPS - 2 else np.linspace(0, 1, STEPS)[1:-1].tolist()))
 
     def unusable(self, given: Observations) -> Bools:
         """Returns which cells lack an answer or a gating score."""
+        # NaN compares as false, so a score that was not computed counts as unusable.
         return np.asarray(given.missing | ~_in_range(given.scores[:, self._columns]).all(axis=1))
 
 
@@ -189,6 +195,7 @@ class _Filled:
         given = yield from self._heard.recall(asked)
         for row in np.flatnonzero(self._heard.unusable(given)).tolist():
             score = self.filling[: len(self._met) + 1][-1]
+            # A cell may lack only one of several metrics. The others keep their real scores.
             usable = _in_range(given.scores[row]) & ~given.missing[row]
             given.scores[row] = np.where(usable, given.scores[row], score)
             given.forbidden[row] |= score == 0  # matters only for cases that forbid something

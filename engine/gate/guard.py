@@ -71,11 +71,13 @@ def _guard(state: ComparisonState, name: str | None, spend: float, review: float
         return None
     rest = elsewhere(state, name, possible)
     table = (_clusters(state, broken), rest.passing, rest.broken, rest.others)
+    # Missing cells elsewhere count as passing there, which makes the slice look worse: the cautious side.
     worst = (_clusters(state, possible), rest.passing, rest.broken, rest.others + rest.unseen)
     # Boschloo's test blocks, as the more powerful one. Fisher's is cheaper and never smaller, enough to wait or
     # to ask for a review.
     p, feared = boschloo_p(*table), fisher_p(*worst)
     result: GuardResult = GuardResult.HOLDS
+    # Both tests must agree: the slice broke for certain, and more often than the rest.
     if breaks.p <= level and p <= spend:
         result = GuardResult.BREAKS
     elif breaks.worst_p <= level and boschloo_p(*worst) <= spend:

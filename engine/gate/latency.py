@@ -40,6 +40,7 @@ def latency_effect(state: ComparisonState) -> LatencyEffect:
         return LatencyEffect(baseline_s=None, candidate_s=None, pairs=0, p=None, result=LimitResult.NO_DATA)
     beyond = _beyond(state)
     p = _p(state, -beyond)
+    # Medians for people: a single slow call would distort a mean.
     medians = [float(np.median(seconds[arm][pairs])) for arm in (BASELINE, CANDIDATE)]
     common = LatencyEffect(
         baseline_s=medians[0], candidate_s=medians[1], pairs=int(pairs.sum()), p=p, result=LimitResult.ADVISORY
@@ -68,6 +69,7 @@ def _side_by_side(state: ComparisonState) -> Bools:
     """Returns ``[cases, runs]``: planned pairs of gating cases that can be compared."""
     design, ledger = state.design, state.ledger
     apart = np.abs(ledger.usage[MADE_AT][CANDIDATE] - ledger.usage[MADE_AT][BASELINE])
+    # NaN compares as false, so pairs without a time of one answer drop out too.
     pairs = (apart <= SIDE_BY_SIDE_S) & (np.nan_to_num(ledger.usage[SECONDS]).min(axis=0) > 0)
     return np.asarray(
         pairs & (np.arange(pairs.shape[1]) < ledger.planned[:, None]) & (design.counted & ~design.identical)[:, None]
@@ -77,10 +79,12 @@ def _side_by_side(state: ComparisonState) -> Bools:
 def _beyond(state: ComparisonState) -> Floats:
     """Returns, by case, the mean log ratio of its pairs minus the log of the limit, if any. 0 without a pair."""
     seconds, pairs, gate = state.ledger.usage[SECONDS], _side_by_side(state), state.design.gate
+    # Logarithms, because latencies are skewed: one slow call would dominate a mean of differences.
     ratios = np.where(pairs, np.log(np.where(pairs, seconds[CANDIDATE] / seconds[BASELINE], 1.0)), 0.0)
     runs = pairs.sum(axis=1)
     of_case = np.divide(ratios.sum(axis=1), runs, out=np.zeros(len(runs)), where=runs > 0)
     limit = math.log1p(gate.max_latency_increase) if latency_gates(state) else 0.0
+    # Zero, so that cases without a pair take no part in the sign flips.
     return np.where(runs > 0, of_case - limit, 0.0)
 
 

@@ -25,6 +25,7 @@ class Ledger:
 
     def __init__(self, design: Design) -> None:
         n, m = len(design.ids), len(design.metrics)
+        # Room for the replicates of the block test and for those of undecided slices.
         deepest = int(design.repetitions.max(initial=1)) + 2 * REPLICATES
         self.design = design
         self.planned: Ints = design.repetitions.copy()
@@ -69,6 +70,7 @@ class Ledger:
         rows = []
         first = self.design.fresh_from + FRESH_RUNS * FRESH.index(purpose)
         for case, counts in wanted.items():
+            # Counted per purpose, so a second request continues with new draws instead of repeating the first.
             have = self._used.setdefault((purpose, case), [0, 0])
             for r in range(max(counts)):
                 # Interleaved, so a provider that drifts during the batch affects both arms alike.
@@ -175,6 +177,7 @@ class Ledger:
         ``kind`` is an index of ``usage``.
         """
         values = self.usage[kind]
+        # Only pairs: if one arm's expensive call failed, its partner must not count either.
         both = ~np.isnan(values).any(axis=0) & (np.arange(values.shape[2]) < self.planned[:, None])
         both &= ~self.design.identical[:, None]
         return np.stack([mean_over_runs(np.where(both, values[arm], np.nan)[:, :, None])[:, 0] for arm in (0, 1)])
@@ -199,6 +202,7 @@ class Ledger:
         return result
 
     def _note_forbidden(self, asked: Batch, given: Observations) -> None:
+        # A missing answer may have held the forbidden text, so it is noted as if it did.
         held = (asked.arms == CANDIDATE) & self.design.forbids[asked.cases] & (given.forbidden | given.missing)
         self.forbidden[asked.cases[held]] = True
 
@@ -206,6 +210,7 @@ class Ledger:
         """Returns the scores of the gating metrics. Values that are missing, not finite or outside [0, 1] become
         NaN."""
         scores = given.scores[:, list(self.design.columns)]
+        # NaN compares as false here, so one condition covers missing, infinite and invalid scores.
         return np.where((scores >= 0) & (scores <= 1), scores, np.nan)
 
     def _batch(self, cases: Ints, start: Ints, end: Ints, purpose: str) -> Batch:

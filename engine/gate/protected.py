@@ -26,6 +26,7 @@ def protected(state: ComparisonState) -> Generator[Batch, Observations, tuple[tu
     Returns the broken cases, and those that are broken only if missing cells count against the candidate.
     """
     design, ledger = state.design, state.ledger
+    # A missing answer counts as a fall here: it only decides which cases are run again.
     falls = np.nan_to_num(ledger.imputed()[:, 0]) <= -CASE_MARGIN
     suspects = [int(i) for i in np.flatnonzero(design.protected & falls & ~design.identical)]
     if not suspects:
@@ -52,6 +53,7 @@ def _runs(state: ComparisonState, case: int) -> int:
 
 
 def _fails(record: float, baseline: Floats, candidate: Floats) -> bool:
+    # An incomplete record can't show "every run", so it never blocks.
     if np.isnan(baseline).any() or np.isnan(candidate).any():
         return False
     separated = candidate.max() < min(record, float(baseline.min()))

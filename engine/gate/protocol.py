@@ -40,6 +40,7 @@ def protocol(design: Design) -> Conversation:
     The same design and the same answers give the same decision, byte for byte. Missing cells never make it
     less strict.
     """
+    # Gaps wrap the whole comparison and not single tests, because an answer also decides what runs next.
     return with_gaps(design, lambda observed: _comparison(design, observed))
 
 
@@ -51,6 +52,7 @@ def _comparison(design: Design, observed: Ledger | None) -> Conversation:
     if not design.looks:
         state.certify()
         return nothing_measured(state, ReasonCode.IDENTICAL, VerdictStatus.APPROVED, reason_text.identical())
+    # Reached only with differing requests: a change that no metric sees needs a person.
     if not design.metrics:
         return nothing_measured(state, ReasonCode.NOTHING_MEASURED, VerdictStatus.NEEDS_REVIEW, reason_text.no_metric())
     # Without a baseline there is no difference to test: floors decide, in one look.
@@ -62,6 +64,7 @@ def _comparison(design: Design, observed: Ledger | None) -> Conversation:
     state.found += findings.of_smoke(state, failed)
     if doubtful:
         state.found.append(findings.of_doubt(state, "its first cases"))
+    # A failed smoke test, or one that only missing cells decide, ends the run before its looks.
     if not state.found:
         for _ in design.looks:
             if (yield from _look(state)):
@@ -98,6 +101,7 @@ def _look(state: ComparisonState) -> Stage:
     if last and not state.plain and state.undecided():
         yield from _steady(state)
         state.certify()
+    # Asked again, because the runs that the block test added may have failed too.
     if (yield from _harm(state)) or state.too_much_missing():
         return True
     return (yield from _settled(state, last=last))
@@ -120,10 +124,12 @@ def _steady(state: ComparisonState) -> Generator[Batch, Observations, None]:
     more runs would hardly certify them."""
     design, ledger = state.design, state.ledger
     open_slices = [h.slice for h in state.undecided() if state.may_hold(h)]
+    # A block is about to be tested, and a certificate would not stop it.
     if not open_slices or state.suspicion() <= state.alpha:
         return
     wanted = np.logical_or.reduce([design.inside(name) for name in open_slices])
     cases = np.flatnonzero(wanted & ledger.seen & ~design.identical)
+    # Counted as planned, so that the approve bound uses these runs too.
     ledger.planned[cases] += REPLICATES
     asked = ledger.first(cases, "look")
     if len(asked):
@@ -154,23 +160,27 @@ def _harm(state: ComparisonState) -> Stage:
         state.blocking = result.rejected
     elif held is None:
         state.found.append(findings.of_doubt(state, "the confirmation"))
+    # A failed confirmation refutes this signal only, so the looks go on.
     return held is not False
 
 
 def _settled(state: ComparisonState, *, last: bool) -> Stage:
     """Returns whether the comparison ends: a limit is broken, everything holds, or this is the last look."""
     minima = findings.of_floors(state)
+    # The next look keeps asking for the cases of floors that are still open.
     state.open_floors = {reason.slice for reason in minima if reason.status is VerdictStatus.INCONCLUSIVE}
     limits = [*findings.of_cost(careful_cost(state)), *minima]
     if latency_gates(state):
         limit = state.design.gate.max_latency_increase
         limits += findings.of_latency(latency_effect(state), limit, gating=True)
+    # A broken limit decides by itself: more cases would only cost money.
     if any(r.status in (VerdictStatus.BLOCKED, VerdictStatus.ERROR) for r in limits):
         return True
     held = all(guard.result is not GuardResult.OPEN for guard in state.guards)
     holds = held and not state.undecided() and all(r.status is VerdictStatus.APPROVED for r in limits)
     if not (holds or last):
         return False
+    # Only at the end: watched slices never block, so an early look need not pay for their re-runs.
     yield from _last_checks(state)
     return True
 
@@ -178,6 +188,7 @@ def _settled(state: ComparisonState, *, last: bool) -> Stage:
 def _last_checks(state: ComparisonState) -> Generator[Batch, Observations, None]:
     """Confirms answers with forbidden text, in cases that no other test has run again, and looks at watched slices."""
     leaks = [i for i in worse_cases(state, None) if state.ledger.forbidden[i] and i not in state.ledger.fresh]
+    # A forbidden text that was seen once may be chance, so it is confirmed like any other break.
     if leaks:
         state.breaks |= yield from confirm_breaks(state, {None: leaks})
     state.found += findings.of_watch(state, (yield from watch(state)))

@@ -33,6 +33,7 @@ def coins(seed: str, clusters: Sequence[str], flips: int) -> Signs:
 
     A cluster's row depends only on the seed and its name, not on the order or presence of other cases.
     """
+    # Hashing instead of a random generator: its stream would depend on how many cases come before.
     width = (flips + 7) // 8
     raw = b"".join(hashlib.shake_256(f"{seed}\0{name}".encode()).digest(width) for name in clusters)
     bits = np.unpackbits(np.frombuffer(raw, dtype=np.uint8).reshape(len(clusters), width), axis=1, count=flips)
@@ -59,6 +60,7 @@ def whole(values: Floats) -> Floats:
     processor that adds in another order would give other last digits, and a replay could differ.
     """
     largest = float(np.abs(values).sum(axis=0).max(initial=0.0))
+    # 52 bits for the sum of all magnitudes: within that range, doubles add without rounding.
     step = 2.0 ** max(math.frexp(largest)[1] - 52, -1022)
     return np.rint(values / step) * step
 
@@ -67,6 +69,7 @@ def statistics(sums: Floats) -> Floats:
     """Returns T_h = −Σ E / sqrt(Σ E²) for ``sums[clusters, hypotheses]``. Larger is worse; 0 if nothing differs."""
     scale = np.sqrt((sums**2).sum(axis=0))
     result: Floats = np.zeros(sums.shape[1])
+    # Scaled by the root of the squares, so small and large slices have comparable statistics in the maximum.
     np.divide(-sums.sum(axis=0), scale, out=result, where=scale > 0)
     return result
 
@@ -94,6 +97,7 @@ def exact_p(differences: Floats) -> float:
 
     Ties count. 1 if no cluster differs.
     """
+    # Flipping a 0 changes nothing, so such clusters only double every count.
     moved = differences[differences != 0]
     if len(moved) == 0:
         return 1.0
@@ -122,6 +126,7 @@ def single_p(differences: Floats, names: Sequence[str], seed: str, flips: int) -
     totals = np.full(flips, values.sum())
     for rows, chunk in coins_in_chunks(seed, [names[i] for i in moved], flips):
         totals -= 2 * (values[rows] @ chunk.astype(np.float64))
+    # The observed signs count as one of the flips, so p is never 0.
     return float((1 + (totals >= -values.sum() - TIE).sum()) / (flips + 1))
 
 
@@ -156,6 +161,7 @@ class SignFlipTest:
         alive = np.sort(maxima[self._alive])[::-1]
         # The observed data count as one of the flips (+1), which keeps the test exact.
         allowed = math.floor(alpha * (self.flips + 1) + 1e-9) - 1 - int(self.flips - self._alive.sum())
+        # Nothing is left to spend at this look: the released error rate is smaller than one flip.
         if allowed < 0:
             return LookResult(observed, p, alone, math.inf)
         critical = max(float(alive[allowed]) + TIE, 0.0) if allowed < len(alive) else 0.0
@@ -167,6 +173,7 @@ class SignFlipTest:
         observed = statistics(sums)
         maxima, alone = self._flipped(sums, observed)
         alive = np.sort(maxima[self._alive])
+        # Paths that crossed at an earlier look count as at least as large: their error is already spent.
         as_large = len(alive) - np.searchsorted(alive, observed - TIE, side="left")
         return observed, maxima, (1 + int(self.flips - self._alive.sum()) + as_large) / (self.flips + 1), alone
 
@@ -174,10 +181,12 @@ class SignFlipTest:
         """Returns max_h T_h under each flip, and the p of each hypothesis by itself."""
         # Comparing arrays is cheap; flipping them 10,000 times is not.
         if self._latest is None or not np.array_equal(self._latest[0], sums):
+            # Clusters without any difference add 0 under every flip. Leaving them out saves their hashing.
             moved: Ints = np.flatnonzero((sums != 0).any(axis=1))
             chunks = coins_in_chunks(self.seed, [self.names[i] for i in moved], self.flips)
             each = flipped(sums[moved], chunks, self.flips)
             alone = (1 + (each >= observed[:, None] - TIE).sum(axis=1)) / (self.flips + 1)
+            # The maximum over hypotheses controls the error of all of them together.
             self._latest = sums, each.max(axis=0), alone
         return self._latest[1:]
 

@@ -34,6 +34,7 @@ def smoke(state: ComparisonState) -> Generator[Batch, Observations, tuple[tuple[
     if state.plain or not design.paired:
         return (), False
     chosen = _chosen(design)
+    # With fewer cases than the thresholds were computed for, the error rate would be another.
     if len(chosen) < CASES:
         return (), False
     asked = state.ledger.first(chosen, "smoke")
@@ -66,4 +67,5 @@ def _chosen(design: Design) -> npt.NDArray[np.int64]:
 
 def _breaks(differences: Floats) -> bool:
     known = np.nan_to_num(differences)
+    # One case that got better is enough to doubt that the candidate is simply broken.
     return bool((known < -HALF).sum() >= BREAKS and not (known >= CASE_MARGIN).any())

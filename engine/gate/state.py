@@ -113,6 +113,8 @@ class ComparisonState:
         """Returns the cases that the next look adds: those of slices that are still open."""
         cases = self.design.looks[self.look]
         undecided = {h.slice for h in self.undecided()} | self.open_floors
+        # While all cases together are open, or a guarded slice still needs others to compare with, every stratum must
+        # be seen.
         if None in undecided or not undecided or any(guard.result is GuardResult.OPEN for guard in self.guards):
             return cases
         wanted = np.zeros(len(self.design.ids), dtype=np.bool_)
@@ -154,6 +156,7 @@ class ComparisonState:
     def case_level(self) -> float:
         """The largest p at which the breaks of one slice count."""
         listed = self.design.of_policy(SlicePolicy.MUST_PASS, SlicePolicy.GUARD)
+        # Bonferroni over the slices that are judged by case.
         return self.design.alpha_cases / max(len(listed), 1)
 
     @property
@@ -201,6 +204,8 @@ class ComparisonState:
 
     def _tested(self, differences: Floats) -> Floats:
         """Returns ``sums``, with 0 for hypotheses that the block test doesn't include."""
+        # Zeros instead of fewer columns, so that every test keeps its index. A column of zeros never has a large
+        # statistic.
         return self.sums(differences) * np.array([h.tests_harm for h in self.design.hypotheses], dtype=np.float64)
 
     def certify(self) -> None:
@@ -208,6 +213,7 @@ class ComparisonState:
         differences = self.ledger.cautious_differences()
         shares, sums = self.weights(differences), self.sums(differences)
         for k, h in enumerate(self.design.hypotheses):
+            # A certificate stays: its look has spent its part of the error rate, and later data don't take it back.
             if self.certified[k] or not shares[k].any():
                 continue
             inside = self.design.inside(h.slice)
@@ -240,6 +246,7 @@ class ComparisonState:
         """
         h, design = self.design.hypotheses[k], self.design
         seen = self._share(known, design.inside(h.slice))
+        # Each slice has looks of its own: one that was not seen further at a look spends nothing there.
         if not self._shares[k] or seen > self._shares[k][-1]:
             self._shares[k] = (*self._shares[k], seen)
         weights, sampled = by_unit(design, np.where(design.identical, 0.0, share)), self.sampled(h.slice, known)
@@ -249,6 +256,7 @@ class ComparisonState:
         beta = spent(BETA, seen)
         # Sampled and complete strata are separate samples. The worse of the two bounds the drop.
         hidden = max(part * hidden_drop(int(kind.sum()), beta) for part, kind in zip(parts, held, strict=True))
+        # The guard only stops a certificate. For slices that need none, it would only widen the shown interval.
         return max(bound, hidden) if h.certifies and hidden > h.margin else bound, bound
 
     def _share(self, known: Bools, inside: Bools) -> float:

@@ -26,9 +26,11 @@ def fisher_p(broken: int, passing: int, others_broken: int, others: int) -> floa
     This is the tail of the hypergeometric distribution (Fisher's exact test). 1 without a break.
     """
     breaks = broken + others_broken
+    # Even the fewest possible breaks in the slice are at least this many, so the chance is 1.
     if broken <= max(0, breaks - others):
         return 1.0
     terms = (_chance(k, passing, breaks, others) for k in range(broken, min(passing, breaks) + 1))
+    # `fsum`, because hundreds of small terms would add up their rounding errors.
     return min(math.fsum(terms), 1.0)
 
 
@@ -44,9 +46,11 @@ def boschloo_p(broken: int, passing: int, others_broken: int, others: int) -> fl
     if p > 1 - TIE or everyone > MANY:
         return p
     attained = _attained(passing, others, p)
+    # In logarithms: binomial coefficients of many cases don't fit into a double.
     logs = np.array([math.lgamma(k + 1) for k in range(everyone + 1)])
     k = np.arange(everyone + 1)
     chance = logs[-1] - logs - logs[::-1] + np.outer(np.log(RATES), k) + np.outer(np.log1p(-RATES), everyone - k)
+    # Fisher's p is an upper bound, so rounding on the grid must not exceed it.
     return min(float((np.exp(chance) @ attained).max()), p)
 
 
@@ -56,11 +60,13 @@ def _attained(passing: int, others: int, p: float) -> Floats:
     k, breaks = np.arange(passing + 1)[:, None], np.arange(passing + others + 1)[None, :]
     elsewhere = breaks - k
     possible = (elsewhere >= 0) & (elsewhere <= others)
+    # Impossible cells get a valid argument here and are set to 0 below.
     rest = np.clip(elsewhere, 0, others)
     chance = logs[passing] - logs[k] - logs[passing - k] + logs[others] - logs[rest] - logs[others - rest]
     chance -= logs[-1] - logs[breaks] - logs[::-1][breaks]
     # Column b holds, for b breaks in total, the chance of at least k of them in the slice.
     tails = np.cumsum(np.where(possible, np.exp(chance), 0.0)[::-1], axis=0)[::-1]
+    # The tolerance keeps the observed table among those that are as extreme as itself.
     result: Floats = np.where(tails <= p + TIE, tails, 0.0).max(axis=0)
     return result
 

@@ -39,10 +39,12 @@ def watch(state: ComparisonState) -> Generator[Batch, Observations, dict[str | N
     if not suspects:
         return {}
     confirmed = yield from _confirm(state, suspects)
+    # Several prompts and slices share the chance of a needless review.
     level = REVIEW / state.design.lineages / max(len(state.design.of_policy(SlicePolicy.WATCH)), 1)
     hits: dict[str | None, tuple[int, ...]] = {}
     for name, (worse, better, least) in groups.items():
         broken = tuple(i for i in worse if i in confirmed)
+        # Net of confirmed improvements: a reword that swaps cases is no harm to the slice.
         enough = len(broken) - sum(i in confirmed for i in better) >= least
         if enough and (name is None or broken_p(state, name, broken) <= level):
             hits[name] = broken

@@ -22,6 +22,7 @@ def weights(design: Design, name: str | None, present: Bools) -> Floats:
     share = np.divide(size, got, out=np.zeros(len(size)), where=got > 0)
     result: Floats = np.where(here, share[design.strata], 0.0)
     total = result.sum()
+    # Strata without a present case leave a gap, so the rest is scaled up to 1.
     return result / total if total > 0 else result
 
 

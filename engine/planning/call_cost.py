@@ -42,6 +42,7 @@ def bill(usage: Usage, price: Price) -> Decimal:
     kept = written if of.cache_write_1h is None else of.cache_write_1h
     audio_in = of.input if price.input_audio is None else price.input_audio
     audio_out = of.output if price.output_audio is None else price.output_audio
+    # Never negative: parts that exceed their whole must not lower the bill.
     plain_in = max(0, usage.input - usage.cached_input - usage.cache_write - usage.input_audio)
     plain_out = max(0, usage.output - usage.output_audio)
     tokens = (
@@ -72,6 +73,7 @@ def is_free(price: Price) -> bool:
 def unpriced(completion: Completion, price: Price) -> str:
     """Returns why an answer can't be billed at ``price``; empty if it can, or if the answer reports no usage."""
     usage = completion.usage
+    # Nothing can be billed wrongly at a price of 0, so missing usage doesn't matter.
     if is_free(price):
         return ""
     if usage is None:

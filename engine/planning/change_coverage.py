@@ -58,6 +58,7 @@ def unreached(
     for name in sorted(changed):
         change = TemplateChange(name, (old.get(name, ""), new.get(name, "")), jinja=jinja)
         missed += change.ungiven(unknown)
+        # One more than allowed shows that there are too many, without making all of them.
         mutants += islice(change.mutants(), MAX_MUTANTS + 1)
         if len(mutants) > MAX_MUTANTS:
             return (f"more than {MAX_MUTANTS:,} changes of its logic, too many to check which of them a case reaches",)
@@ -109,11 +110,13 @@ def _survivors(
             for mutant, shown in zip(left, shows, strict=True)
             if not shown and (mutant.of is None or mutant.of not in reached)
         ]
+        # Growing portions: a part that four cases don't reach is probably rare, so calls of the renderer are saved.
         start, size = stop, size * 8
     return left
 
 
 def _differs(results: Sequence[tuple[Message, ...] | RenderFailure], as_it_is: Rendered) -> bool:
+    # A failure shows as well that the request depends on this part.
     return any(
         isinstance(result, RenderFailure) or result != sent for result, sent in zip(results, as_it_is, strict=True)
     )

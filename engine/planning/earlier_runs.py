@@ -77,6 +77,7 @@ async def _case(plan: Plan, index: int, rows: Sequence[StoredCompletion]) -> Cas
 
 
 async def _scores(plan: Plan, case: int, completion: Completion, repetition: int) -> list[float | None]:
+    # Scored as in a run, so that history and data are comparable.
     if completion.finish.scores_zero:
         return [0.0] * len(plan.evaluator.metrics)
     found = await plan.evaluator.score(plan.cases[case], completion, ask=_no_judge, repetition=repetition)

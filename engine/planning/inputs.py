@@ -42,6 +42,7 @@ def unused_inputs(prompts: Sequence[PromptFile], arms: Mapping[Arm, ArmPlan], ca
             )
     inputs = {digest_of(case.inputs) for case in cases}
     requests = {tuple(request and request.digest for request in sent) for sent in zip(*_sent(arms), strict=True)}
+    # With equal inputs, equal requests are right and show nothing.
     if len(inputs) > 1 and len(requests) == 1:
         names = sorted({name for case in cases for name in case.inputs})
         listed = ", ".join(map(shown, names[:5]))
@@ -73,6 +74,7 @@ def mark_changed(cases: Sequence[TestCase], identical: Sequence[bool]) -> tuple[
 
     Otherwise the mean over cases with identical requests could hide the effect.
     """
+    # The slice would be empty or the same as all cases.
     if all(identical) or not any(identical):
         return tuple(cases)
     return tuple(

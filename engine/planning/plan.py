@@ -103,6 +103,7 @@ def plan_experiment(
 
     Raises ConfigError for a model without a price.
     """
+    # The base's cases come first, so their indices stay the same if the head adds some.
     cases = (*tests, *added)
     if not cases:
         where = config.tests or "the prompt's testData"
@@ -172,6 +173,7 @@ def _unreached(
     before, after = rendered.get(Arm.BASELINE), rendered[Arm.CANDIDATE]
     if baseline is None or before is None or isinstance(before, _Unfilled) or isinstance(after, _Unfilled):
         return ()
+    # The text is the same, so only settings differ, and these are in every request.
     if baseline.prompt.text == candidate.prompt.text:
         return ()
     found = unreached(RenderedSide(baseline.prompt, before), RenderedSide(candidate.prompt, after), cases, renderer)

@@ -127,8 +127,10 @@ def _marked(tokens: Sequence[Token], index: int) -> str | None:
     if token.kind == "data":
         value = MARK + value
     elif token.kind == "string":
+        # Behind the quotation mark, so that it stays one string.
         value = value[0] + MARK + value[1:]
     else:
+        # A mark would make the number unreadable, so another number takes its place.
         value = f"{value}1"
     return _joined(tokens[:index], value, tokens[index + 1 :])
 
@@ -159,6 +161,7 @@ def _end_of_if(tokens: Sequence[Token], index: int) -> int | None:
     for n in range(index + 1, len(tokens)):
         if tokens[n].kind == "block_begin":
             keyword = _keyword(tokens, n, forward=True)
+            # Only at the same depth: the `else` of an inner `if` belongs to that one.
             if not depth and keyword in ("else", "elif", "endif"):
                 return n
             depth += (keyword in ("if", "for")) - (keyword in ("endif", "endfor"))
@@ -235,6 +238,7 @@ def _undone(
     """Yields the new text with each stretch undone, together with as few others as needed for a valid template."""
     logical = [stretch for stretch in stretches if _is_logical(tokens, stretch)]
     done: set[Stretch] = set()
+    # Fewest first, so that a mutant undoes no more than it has to.
     for together in range(1, MAX_TOGETHER + 1):
         for chosen in combinations(logical, together):
             if done.issuperset(chosen):

@@ -26,9 +26,11 @@ def check_name(base_ref: str, default_branch: str, requires: Callable[[str], boo
     """
     if base_ref == default_branch or requires(base_ref):
         return NAME
+    # GitHub refuses characters of four bytes in the short texts of a status.
     shown = "".join(
         letter if ord(letter) < 0x10000 else "?" for letter in visible(excerpt(base_ref, LONGEST_BASE).text)
     )
+    # Two long branch names may look alike once they are cut. The digest tells them apart.
     mark = "" if shown == base_ref else f" {digest_of(base_ref)[:8]}"
     return f"{NAME} ({shown}{mark})"
 

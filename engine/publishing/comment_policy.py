@@ -23,6 +23,7 @@ def wants_comment(scorecard: Scorecard, has_one: Callable[[], bool]) -> bool:
         CommentPolicy.CHANGES: says_something(scorecard),
         CommentPolicy.FAILURES: not scorecard.passes,
     }[policy]
+    # `has_one` is asked last, because it may cost a request.
     return wanted or has_one()
 
 

@@ -36,6 +36,7 @@ def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: i
                 identical=identical,
                 forbids=bool(case.must_not),
                 added=added,
+                # Kept for the margins of single classes, which a replay needs too.
                 label=case.expected if isinstance(case.expected, str) else None,
             )
             for case, cluster, identical, added in zip(
@@ -75,6 +76,7 @@ def _cell(outcome: Outcome, names: Sequence[str]) -> CellOutcome:
             "forbidden": outcome.forbidden,
             "input_tokens": usage and usage.input,
             "output_tokens": usage and usage.output,
+            # As in the run: without usage the cost is only a bound, unless the model is free.
             "cost_usd": None if usage is None and outcome.neutral_cost_usd else float(outcome.neutral_cost_usd),
             "latency_s": outcome.result.latency_s,
             "made_at": outcome.made_at,

@@ -27,6 +27,8 @@ class Access:
 
     def provider(self, model: ModelConfig) -> ModelProvider:
         """Returns the provider of ``model``; opens it on first use."""
+        # Everything that decides where a request goes and with which key. The model's id isn't part of the
+        # connection.
         key = (model.provider, model.origin, model.api_key_env, model.api, model.recording)
         if key not in self._providers:
             self._providers[key] = self._provider_for(model)
@@ -45,6 +47,7 @@ class Access:
 
     def limiter(self, model: ModelConfig) -> Limiter:
         """Returns the limiter of the key that pays for ``model``."""
+        # Fewer parts than a provider's key: a 429 is about the key, whichever API the call used.
         key = (model.origin, model.api_key_env)
         if key not in self._limiters:
             self._limiters[key] = Limiter(self._clock, self._most)
@@ -53,5 +56,6 @@ class Access:
     async def aclose(self) -> None:
         """Closes every provider."""
         while self._providers:
+            # Taken out first, so that no later call gets a closed provider.
             _, provider = self._providers.popitem()
             await provider.aclose()

@@ -35,6 +35,7 @@ class SpendingCap:
         self.least = least
         self.cap = cap
         self.shared = shared
+        # A shared cap belongs to several runs, so this run's own figures end below it.
         self.whole: SpendingCap = self if within is None or within.shared else within.whole
         """The cap of the whole run, which contains those of all lineages."""
         self.spent = Decimal(0)
@@ -64,6 +65,7 @@ class SpendingCap:
                     where=short.where,
                     hint=short.hint,
                 )
+            # After waking, all caps are checked again: another task may have taken the freed money first.
             await short.settled()
         for one in self.chain:
             # All caps at once, without an await in between, so no other task can reserve the same money.
@@ -90,8 +92,10 @@ class SpendingCap:
         self.under_way -= 1
         left = self.reserved - max(worst, self.least)
         self.reserved = left if self.under_way else Decimal(0)  # Decimal rounds long sums, so reset what should be 0
+        # A failed call that wasn't billed costs nothing, not even the least.
         self.spent += max(spent, self.least) if made or spent else spent
         self.made += made
+        # All are woken: a small reservation may fit where the first one in line still doesn't.
         waiting, self._waiting = self._waiting, []
         for end in waiting:
             if not end.done():

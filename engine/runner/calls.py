@@ -85,8 +85,10 @@ class Calls:
         """Every failed attempt, including those of calls that succeeded later."""
         self._timeout_s = settings.timeout_s
         self._deadline_s = settings.deadline_s
+        # Monotonic, so a clock that is set during the run neither ends nor extends it.
         self._deadline = clock.monotonic() + settings.deadline_s
         self._age = duration(settings.max_age)
+        # UTC, because the ages of stored answers are compared with it.
         self._began = clock.utc()
 
     @property
@@ -139,6 +141,7 @@ class Calls:
         key = (request.digest, repetition)
         # Only one process pays for an answer: the others poll until it is stored or the claim is released.
         while not claimed:
+            # First, because the holder of the claim may just have stored the answer.
             if row := (await self.stored([key])).get(key):
                 return row, False
             if key in await self.claimed([key]):
@@ -151,6 +154,7 @@ class Calls:
         except BaseException:
             await self._store.release([key])
             raise
+        # An error isn't stored, so another process may try the call.
         if isinstance(row_or_error, CompletionError):
             await self._store.release([key])
             return row_or_error, False
@@ -171,6 +175,7 @@ class Calls:
         if served_by in self._schemaless:
             request = plain
         answer, new = await self.answer(request, repetition, endpoint, judge=True)
+        # Raw answers are stored whatever they cost. Only their use needs a known price.
         if isinstance(answer, StoredCompletion):
             return priced(answer, endpoint), new
         # Servers report a missing feature in many ways, so the words of the refusal decide.
@@ -178,6 +183,7 @@ class Calls:
         if request.parameters.json_schema is None or not refused:
             return answer, new
         self._schemaless.add(served_by)
+        # Ends after one round: `plain` has no schema that could be refused.
         return await self.grade(plain, repetition, endpoint)
 
     async def _pay(
@@ -187,6 +193,7 @@ class Calls:
         provider = self._access.provider(endpoint.model)
         limiter = self._access.limiter(endpoint.model)
         bound, served_by = worst_case(request, endpoint.price), (request.origin, request.model)
+        # One timeout for all tries together, so a slow server can't hold a worker for several timeouts.
         left_s, tries = self._timeout_s, 0
         while True:
             self._check_goes_on()
@@ -195,8 +202,10 @@ class Calls:
             await self._budget.reserve(worst, "" if request.parameters.max_tokens else UNLIMITED)
             spent, made = Decimal(0), 0
             try:
+                # Budget first, then a slot: a call that waits for money must not keep a slot from others.
                 async with self._turn(limiter, retry=tries > 0):
                     self._check_goes_on()
+                    # The clock starts here: time in our own queue isn't charged to the call's timeout.
                     number, started = limiter.began(), self._clock.monotonic()
                     spent = worst  # until the real cost is known
                     answer = await provider.complete(request, repetition=repetition, timeout_s=left_s)
@@ -215,7 +224,9 @@ class Calls:
                     return row
                 spent = worst if answer.billed else Decimal(0)
             finally:
+                # After a cancellation too: the provider may have billed the call, so its worst case stays spent.
                 self._budget.settle(worst, spent, made=made)
+            # Every failed try counts, so that the report can name the cause of a slow run.
             self.tries.add(host_of(request.origin), answer, judge=judge)
             wait = wait_s(answer, tries, f"{request.digest}:{repetition}")
             # The limiter decides about the whole key. The call itself only waits and tries again.
@@ -249,6 +260,7 @@ class Calls:
     ) -> StoredCompletion:
         """Builds the row to store. ``worst`` is the cost if the usage is unknown."""
         usage, price = answer.usage, endpoint.price
+        # An unknown price counts as the worst case, so the budget can't be exceeded unseen.
         known = usage is not None and not unpriced(answer, price)
         return StoredCompletion(
             request_digest=request.digest,

@@ -55,6 +55,7 @@ class Drive(Generic[Decision]):
     ) -> None:
         self._experiment = experiment
         self._calls = calls
+        # Only for the progress display: each call takes the limiter of its own model.
         self._limiter = access.limiter(experiment.arms[Arm.CANDIDATE].endpoint.model)
         self._settings = settings
         # More workers than slots, because a worker that waits for a retry would otherwise block a slot's work.
@@ -107,6 +108,8 @@ class Drive(Generic[Decision]):
     def expire(self, why: ProviderError) -> None:
         """Stops at once: cancels calls in flight and keeps finished answers."""
         self._stop(why)
+        # At the deadline, slow calls must not be waited for. The task group takes cancelled children as ended, so
+        # `finish` still returns the answers so far.
         for task in self._tasks:
             task.cancel()
 
@@ -142,6 +145,7 @@ class Drive(Generic[Decision]):
     async def _feed(
         self, batch: Batch, queue: asyncio.Queue[tuple[int, StoredCompletion | None, bool] | None], workers: int
     ) -> None:
+        # Each worker stops at its own end mark, which comes after all cells.
         async for item in self._prepared(batch):
             await queue.put(item)
         for _ in range(workers):
@@ -164,12 +168,14 @@ class Drive(Generic[Decision]):
             if self._stopped:
                 return
             positions = range(start, min(start + CHUNK, len(batch)))
+            # A prompt that could not be rendered has no key: its cell fails without a lookup.
             keys: dict[int, CallKey] = {
                 at: (request.digest, self._number(self._cell(batch, at)))
                 for at in positions
                 if (request := self._request(batch, at)) is not None
             }
             rows = await self._calls.stored(list(keys.values()))
+            # Cases with the same request share a key, which is claimed once.
             absent = list(dict.fromkeys(key for key in keys.values() if key not in rows))
             # Claimed before the call, so that two runs of one pull request never pay for the same answer.
             ours = set(await self._calls.claimed(absent)) if absent else set()
@@ -191,8 +197,10 @@ class Drive(Generic[Decision]):
             cell = self._cell(batch, at)
             request = self._request(batch, at)
             if self._stopped:
+                # Goes on taking items: a full queue would block the feeding task, and the batch would never end.
                 continue
             if claimed and request is not None:
+                # From here on, the call itself releases its claim.
                 self._unused.discard((request.digest, self._number(cell)))
             result, paid = await self._result(cell, request, row, claimed=claimed)
             outcome = await self._outcome(cell, result, paid=paid)
@@ -204,6 +212,7 @@ class Drive(Generic[Decision]):
         self, cell: Cell, request: Request | None, row: StoredCompletion | None, *, claimed: bool
     ) -> tuple[StoredCompletion | CompletionError, bool]:
         if row is not None:
+            # A stored answer is checked too: today's price table may lack what it was billed for.
             return self._usable(row, cell, paid=False), False
         if request is None:
             return CompletionError(kind=ErrorKind.BAD_REQUEST, message="the prompt could not be rendered"), False
@@ -212,6 +221,7 @@ class Drive(Generic[Decision]):
                 request, self._number(cell), self._experiment.arms[cell.arm].endpoint, claimed=claimed
             )
         except (BudgetExceeded, ProviderError) as stop:
+            # This cell counts as cancelled, not as a failure of the provider.
             return self._stop(stop), False
         return self._usable(result, cell, paid=paid), paid
 
@@ -240,6 +250,7 @@ class Drive(Generic[Decision]):
             result.completion.usage,
             self._experiment.arms[cell.arm].endpoint.price,
         )
+        # Noted for stored answers too: a provider may have changed the model since the baseline was stored.
         self._served_by.add((cell.arm, completion.model, completion.fingerprint))
         if paid:
             self._made += 1
@@ -259,6 +270,7 @@ class Drive(Generic[Decision]):
                 if answer.kind in HOPELESS:
                     self._stop(self._hopeless(answer, cell, judge=True))
                 return answer
+            # The outcome counts every grade, the run only those that it paid for.
             judged += answer.cost_usd
             if new:
                 self._judge_cost += answer.cost_usd
@@ -282,6 +294,7 @@ class Drive(Generic[Decision]):
             neutral_cost_usd=result.neutral_cost_usd if usage is None else neutral(usage, price),
             judge_cost_usd=judged,
             origin="call" if paid else "store",
+            # When it was answered, not when it was read: the latency test compares only answers of the same time.
             made_at=datetime.fromisoformat(result.created_at).timestamp(),
         )
 
@@ -293,8 +306,11 @@ class Drive(Generic[Decision]):
         # Cells start as missing, so a crash between two steps can't turn into a score.
         seen.missing[at] = False
         seen.forbidden[at] = outcome.forbidden
+        # Usage stays unknown for answers without it: 0 tokens would look like a saving.
         if (usage := outcome.result.usage) is not None:
             seen.input_tokens[at], seen.output_tokens[at] = usage.input, usage.output
+        # Without usage, the cost is only an upper bound, which must not enter the comparison. A free model costs
+        # nothing in any case.
         if usage is not None or is_free(self._experiment.arms[outcome.cell.arm].endpoint.price):
             seen.cost_usd[at] = float(outcome.neutral_cost_usd)
         seen.latency_s[at] = outcome.result.latency_s
@@ -325,6 +341,7 @@ class Drive(Generic[Decision]):
 
     def _stop(self, why: BudgetExceeded | ProviderError) -> CompletionError:
         """Starts no more calls. Calls in flight finish and their answers are kept."""
+        # The first reason is the cause. Later ones only follow from it.
         self._stopped = self._stopped or why
         self._calls.end(self._stopped)
         return CompletionError(kind=ErrorKind.CANCELLED, message=why.what, attempts=0)

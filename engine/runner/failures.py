@@ -80,12 +80,14 @@ class Failures:
 
     def add(self, host: str, error: CompletionError, *, judge: bool = False) -> None:
         """Counts one failure. Calls that this run cancelled are left out."""
+        # A cancelled call says nothing about its provider, and would hide the reason why the run stopped.
         if error.kind is ErrorKind.CANCELLED:
             return
         # The status code stays in the key: a 401 and a 500 with the same text have different fixes.
         status, rest = error.message[:4], error.message[4:]
         key = (host, judge, error.kind, status + _VARYING.sub("#", rest.lower()))
         self._counts[key] += 1
+        # The first message stands for all of its cause: they differ only in ids and counts.
         self._first.setdefault(key, error)
 
     def causes(self) -> list[Cause]:
@@ -116,6 +118,7 @@ def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) ->
         failed = next((score for score in outcome.scores if isinstance(score, EvaluatorFailure)), None)
         if failed is None:
             continue
+        # Only the failure of a judge has a kind. Without one, our own scorer failed.
         kind, judged = failed.kind or ErrorKind.MALFORMED, failed.kind is not None
         hint = "" if kind is not ErrorKind.MALFORMED else JUDGE_FIX if judged else SCORER_FIX
         error = CompletionError(kind=kind, message=failed.message, hint=hint)

@@ -73,6 +73,7 @@ class Limiter(Slots):
         if 2 * self._busy >= self._limit:  # an unused limit says nothing about the provider
             self._limit = min(self._most, self._limit + self._step())
         self._count(number, 0, None)
+        # A moving average, to estimate what the calls in flight will still use.
         self._tokens_per_call += 0.1 * (tokens - self._tokens_per_call)
         if allowance is None:
             return
@@ -102,6 +103,7 @@ class Limiter(Slots):
 
         Refusals come fast and answers take time. So earlier calls that are still in flight count as accepted.
         """
+        # Already counted as accepted when a later call's result came first. Its success must not count twice.
         known = not self._unknown or number < self._unknown[0]
         while self._unknown and self._unknown[0] <= number:
             if self._cut_at < self._unknown.popleft() < number:
@@ -115,6 +117,7 @@ class Limiter(Slots):
         judging = self._before is not None
         # While a slowdown is judged, its effect is not visible yet. Cutting again would overshoot.
         tolerated = HOPELESS if judging else TOLERATED + 1.25 * self._background
+        # Never below 0: a long quiet phase must not hide a sudden wave of refusals.
         self._excess = max(0.0, self._excess + refused - tolerated)
         if self._excess > ALARM:
             self._cut(max(self._refusals / self._calls, HOPELESS if judging else 0.0), retry_after_s)
@@ -130,6 +133,7 @@ class Limiter(Slots):
         # The refusals have another cause, so a lower limit would only cost time.
         if not helped and share <= MOST_BACKGROUND:
             self._background = share
+            # The former limit is restored at once, and without a refusal to remember it may double again.
             self._limit, self._refused_at = self._refused_at or self._limit, None
         self._begin(None)
 
@@ -137,6 +141,7 @@ class Limiter(Slots):
         self._before, self._excess, self._calls, self._refusals = before, 0.0, 0, 0
 
     def _cut(self, share: float, retry_after_s: float | None) -> None:
+        # Calls that are already in flight began under the old limit, so they say nothing about the new one.
         self._cut_at = self._begun
         self._refused_at = self._limit
         self._limit = max(LEAST, self._limit / 2)
@@ -155,17 +160,20 @@ class Limiter(Slots):
         return (4 if self._limit < 0.8 * self._refused_at else 0.5) / self._limit
 
     def _pause(self, seconds: float) -> None:
+        # A later, shorter pause must not end a longer one early.
         self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
 
     def paused(self) -> bool:
         """Returns whether calls have to wait for the provider. Slots are given again after that."""
         if self._clock.monotonic() >= self._resume_at:
             return False
+        # With no call in flight, no release would serve the queue after the pause.
         if self._waking is None or self._waking.done():
             self._waking = asyncio.get_running_loop().create_task(self._wake())
         return True
 
     async def _wake(self) -> None:
+        # Another refusal may extend the pause meanwhile.
         while (left := self._resume_at - self._clock.monotonic()) > 0:
             await self._clock.sleep(left)
         self._waking = None

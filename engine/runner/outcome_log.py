@@ -40,6 +40,7 @@ class OutcomeLog(Sequence[Outcome]):
             keys.append(key)
         # Sorting is deferred to the first read: during a run, only the gate's own order matters.
         self._order = None
+        # The first ones stay unpacked: a run of ordinary size then spends no CPU on packing.
         self._items.append(self._pack(outcome) if len(self._items) >= PLAIN else outcome)
 
     def __len__(self) -> int:
@@ -60,6 +61,7 @@ class OutcomeLog(Sequence[Outcome]):
 
     def _pack(self, outcome: Outcome) -> bytes:
         text = outcome.model_dump_json().encode()
+        # Any outcome of the experiment is a good dictionary: all have the same keys, metrics and models.
         self._likeness = self._likeness or text
         packer = zlib.compressobj(1, zlib.DEFLATED, WINDOW, MEMORY, zdict=self._likeness)
         return packer.compress(text) + packer.flush()

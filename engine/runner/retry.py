@@ -39,6 +39,8 @@ def wait_s(error: CompletionError, tries: int, seed: str) -> float:
     # Jitter by hash instead of a random generator: a replay waits equally long.
     share = int.from_bytes(hashlib.sha256(f"{seed}:{tries}".encode()).digest()[:8], "big") / 2**64
     asked = error.retry_after_s or 0.0
+    # Never before the provider's time. The jitter keeps refused calls from returning all at once.
     if asked >= BASE_S:
         return asked * (1 + 0.1 * share)
+    # The exponent is bounded, because the number of 429s isn't and a large power is no float.
     return max(asked, float(min(CAP_S, BASE_S * 2 ** min(tries - 1, 10)) * share))

@@ -45,7 +45,9 @@ async def run(
         if one.lineage not in budgets:
             where = f"lineages.{one.lineage}.budget.per_run_usd"
             capped = one.budget_usd is not None
+            # All experiments of a lineage share one budget, whatever the number of its models.
             budgets[one.lineage] = SpendingCap(one.budget_usd, within=whole, where=where) if capped else whole
+        # A lineage's own limit applies in addition to the run's, so it can only lower the concurrency.
         places = (slots,) if own is settings else (Slots(own.max_concurrency), slots)
         calls = Calls(access, store, clock, budgets[one.lineage], own, slots=places)
         drives.append(Drive(one, calls, access, own, on_progress))
@@ -56,6 +58,7 @@ async def run(
             watches = [group.create_task(_watch(clock, *each)) for each in zip(ends, drives, strict=True)]
             async with asyncio.TaskGroup() as running:
                 tasks = [running.create_task(drive.finish(budget_usd)) for drive in drives]
+            # The outer group would otherwise wait for the deadline of a finished run.
             for watch in watches:
                 watch.cancel()
     except BaseExceptionGroup as failures:

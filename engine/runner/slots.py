@@ -18,10 +18,12 @@ class Slots:
     @property
     def limit(self) -> int:
         """Number of calls that may be in flight now."""
+        # At least one, or no call could ever raise the limit again.
         return max(1, int(self._limit))
 
     async def acquire(self, *, retry: bool = False) -> None:
         """Waits for a slot and takes it."""
+        # A newcomer must not overtake tasks that already wait.
         if self._busy < self.limit and not self.paused() and not self._retries and not self._new:
             self._busy += 1
             return
@@ -46,6 +48,7 @@ class Slots:
         """Gives free slots to waiting tasks."""
         while self._busy < self.limit and (queue := self._retries or self._new) and not self.paused():
             turn = queue.popleft()
+            # A cancelled task leaves its future in the queue.
             if not turn.done():
                 self._busy += 1
                 turn.set_result(None)

@@ -38,6 +38,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     plan, decision = graded.plan, result.decision
     spending = result.spending
     spending = spending.model_copy(update={"judge_cost_usd": spending.judge_cost_usd + graded.cost_usd})
+    # Both arms of an unchanged case would have been called.
     shared = 2 * sum(plan.identical)
     spending = spending.model_copy(update={"identical": shared})
     if decision is None:
@@ -47,6 +48,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     status = combine([decision.status, *(reason.status for reason in (*change.reasons, *doubts))])
     baseline, candidate = _paired_usages(result.outcomes)
     cost = _cost(decision, plan, baseline, candidate)
+    # An early end leaves questions open on purpose. They must not read as missing cases.
     early = decision.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED) and any(
         case.result is CaseOutcome.NOT_RUN for case in decision.case_results
     )
@@ -90,6 +92,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             *plan.warnings,
             *findings(failed, change.run),
             *cut_off(result.outcomes, plan),
+            # An error shows no figures, so there is nothing to explain about them.
             *(() if status is VerdictStatus.ERROR else shown_only(plan, result.outcomes)),
             *drift(result),
         ),

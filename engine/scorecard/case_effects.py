@@ -82,6 +82,7 @@ def _by_case(outcomes: Iterable[Outcome]) -> dict[tuple[int, Arm], list[Outcome]
 
 def _answers(outcomes: Sequence[Outcome], metric: str | None) -> tuple[Answer, ...]:
     """Groups equal answers with equal scores, the most frequent first. Their mean is the case's score."""
+    # With the score, because a judge may grade equal answers differently.
     given = Counter((_text(outcome), _score(outcome, metric)) for outcome in outcomes)
     return tuple(
         Answer(text=text, count=count, of=len(outcomes), score=score) for (text, score), count in given.most_common()

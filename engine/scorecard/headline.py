@@ -43,6 +43,7 @@ def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence
     words_of_status = verdict_words(status, cards, reasons)
     if status is VerdictStatus.NOT_APPLICABLE and any(reason.code is ReasonCode.ADOPTION for reason in reasons):
         return words_of_status
+    # GitHub shows titles as plain text, so code marks would be visible.
     text = f"{words_of_status}: {detail}".replace("`", "") if detail else words_of_status
     return text if len(text) <= TITLE_LIMIT else text[: TITLE_LIMIT - 1] + "…"
 
@@ -117,6 +118,7 @@ def _failure(case: CaseEffect) -> str:
 
 def _quoted(text: str) -> str:
     """Returns an untrusted text for a sentence: short, on one line, without code marks."""
+    # Cut before splitting, because an answer may be very long.
     line = " ".join(text[: 4 * QUOTED].split()).replace("`", "'")
     return f"“{line if len(line) <= QUOTED else line[: QUOTED - 1] + '…'}”"
 
@@ -175,6 +177,7 @@ def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
         return ""
     if overall.result is EffectResult.BETTER:
         return f"is better on average ({figures.change(overall.change)} points)"
+    # A prompt that is blocked for its cost alone is described by its proven result only.
     if overall.result is not EffectResult.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
         return "may be better on average"
     # Without proof in either direction, nothing good is claimed about a blocked prompt.

@@ -49,7 +49,7 @@ async def test_an_interrupted_run_keeps_every_finished_answer_and_says_how_to_go
         lines = err.decode().splitlines()
         assert process.returncode == 130
         assert "Traceback" not in err.decode()
-        assert sum("the same command goes on from there" in line for line in lines) == 1
+        assert sum("the same command continues from there" in line for line in lines) == 1
         kept = json.loads((await asyncio.to_thread(project.run, "store", "stats", "--format", "json")).out)[
             "completions"
         ]
