@@ -13,22 +13,21 @@ from action.cli.streams import put
 from action.exits import Exit
 from adapters.providers.open_provider import CA_BUNDLE, PROXY
 from adapters.releases import newest_release
-from engine.commands.init_config import ProposedLineage, configuration_text, propose
+from engine.commands.init_config import configuration_text
+from engine.commands.init_pairing import ProposedLineage, propose
+from engine.commands.init_search import PROMPTFOO, Search, candidates
 from engine.commands.init_workflow import action_name, workflow_text
 from engine.readers.config import read_config
-from engine.readers.dialects import variables_of
-from engine.readers.prompts.registry import find_prompts, is_prompt_path
 from engine.readers.testsets import read_test_set
 from engine.render.encode import log_line
-from schemas.errors import SourceError, UsageError
+from schemas.errors import UsageError
 from schemas.providers import PROVIDERS, keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from adapters.git.clone import Clone
-    from schemas.testsets import TestSet
 
 CONFIG = "promptverdict.yaml"
 WORKFLOW = ".github/workflows/prompt-verdict.yml"
@@ -37,11 +36,11 @@ TEMPLATES = {
     "long": "workflow_long.yml",
     "enterprise": "workflow_enterprise.yml",
 }
-TEST_LINES = (".jsonl", ".csv")
-TEST_LISTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden|examples?|fixtures?)(?:[/_.-]).*\.(?:ya?ml|json)$")
-"""Names of cases in paths. A list in YAML or JSON may be anything, so only files with such names are read."""
-CALLED_TESTS = re.compile(r"(?:^|[/_.-])(?:tests?|cases?|evals?|golden)(?:[/_.-])")
-PROSE = {"readme", "changelog", "contributing", "license", "code_of_conduct", "security", "agents", "claude"}
+PROMPTFOO_HINT = "promptfoo: name its prompts under lineages: and this file under tests:, which reads vars and assert"
+LISTED = 20
+"""Most lines about lineages, and about reasons."""
+EXAMPLES = 3
+"""Most places that are named for one reason."""
 
 
 def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
@@ -58,17 +57,13 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
                 f"{target.relative_to(root)} exists already",
                 hint="edit it, or use --dry-run to see what init would write",
             )
-    lineages = _lineages(repository)
+    lineages, left = _lineages(repository)
     name, lines = _model(os.environ, lineages)
     text = configuration_text(lineages, name, lines)
     read_config(CONFIG, text.encode())
     say = sys.stderr.write
     workflow = _workflow(repository, form, action, lines)
-    for lineage in lineages:
-        tests = lineage.tests or ("its own testData" if lineage.cases else "no tests yet")
-        say(log_line(f"found {lineage.prompt} -> {lineage.use_case}, {tests} ({lineage.why})") + "\n")
-    if not lineages:
-        say("found no prompt with variables; add yours under lineages: by hand\n")
+    say("".join(log_line(line) + "\n" for line in _found(lineages, left)))
     for target, content in zip(targets, (text, workflow), strict=True):
         relative = target.relative_to(root)
         if dry_run:
@@ -87,35 +82,51 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
     return Exit.PASS
 
 
-def _lineages(repository: Clone) -> tuple[ProposedLineage, ...]:
-    entries = repository.entries(repository.worktree_snapshot())
-    wanted = [path for path in entries if _may_be_tests(path) or _may_be_prompt(path)]
-    contents = repository.read([entries[path].blob for path in wanted])
-    texts = {path: contents[entries[path].blob] for path in wanted}
-    found = find_prompts([path for path in wanted if _may_be_prompt(path)], texts.get)
-    variables = {prompt.path: names for prompt in found if (names := variables_of(prompt))}
-    test_sets = [tests for path in wanted if (tests := _tests(path, texts[path])) is not None]
-    return propose([prompt for prompt in found if prompt.path in variables], test_sets, variables)
+def _lineages(repository: Clone) -> tuple[tuple[ProposedLineage, ...], list[tuple[str, str]]]:
+    """Returns the proposed lineages, and what else was found: the reason why it wasn't taken, and its place."""
+    commit = repository.worktree_snapshot()
+    entries = repository.entries(commit)
+    named = candidates(path for path, entry in entries.items() if entry.mode.startswith("100"))
+    sizes = {path: entry.size for path, entry in repository.lookup(commit, named.paths).items()}
+    chosen = named.within(sizes)
+    contents = repository.read([entries[path].blob for path in chosen.paths])
+    blobs = {path: contents[entries[path].blob] for path in chosen.paths}
+    search = Search(chosen, blobs)
+    lineages = propose(search.prompts, search.tests, lambda path, columns: read_test_set(path, blobs[path], columns))
+    left = [(f"not read: {why}", place) for why, place in search.left]
+    paired = {lineage.tests for lineage in lineages}
+    left += [(PROMPTFOO_HINT, path) for path in chosen.tests if PROMPTFOO.search(path) and path not in paired]
+    return lineages, left + [("not searched: too many files or too large", "")] * chosen.left
 
 
-def _tests(path: str, data: bytes) -> TestSet | None:
-    """Returns the test set in a file, if it is one. Says so on stderr if one can't be read that is named like one."""
-    if not _may_be_tests(path):
-        return None
-    try:
-        return read_test_set(path, data)
-    except SourceError as error:
-        if path.endswith(TEST_LINES) and CALLED_TESTS.search(path):
-            sys.stderr.write(log_line(f"not read: {error}") + "\n")
-        return None
+def _found(lineages: Sequence[ProposedLineage], left: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Yields a line for each lineage that gates, and one for each reason why something else doesn't."""
+    gating = [lineage for lineage in lineages if lineage.gates]
+    for lineage in gating[:LISTED]:
+        yield f"gated: {lineage.prompt} -> {lineage.use_case}, {lineage.tests or 'its own testData'} ({lineage.why})"
+    if len(gating) > LISTED:
+        yield f"gated: {len(gating) - LISTED} more, which the configuration lists"
+    if not lineages:
+        yield "found no prompt; add yours under lineages: by hand"
+    reasons = _grouped(lineages, left)
+    for why, places in list(reasons.items())[:LISTED]:
+        named = [place for place in places[:EXAMPLES] if place]
+        more = [f"{len(places) - len(named)} more"] if len(places) > len(named) else []
+        yield f"not gated: {', '.join(named + more)} ({why})"
+    if len(reasons) > LISTED:
+        yield f"not gated: {sum(map(len, list(reasons.values())[LISTED:]))} more, for other reasons"
 
 
-def _may_be_tests(path: str) -> bool:
-    return path.endswith(TEST_LINES) or TEST_LISTS.search(path) is not None
-
-
-def _may_be_prompt(path: str) -> bool:
-    return is_prompt_path(path) and path.rpartition("/")[2].partition(".")[0].lower() not in PROSE
+def _grouped(lineages: Sequence[ProposedLineage], left: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    """Returns the places of everything that isn't gated, by the reason."""
+    reasons: dict[str, list[str]] = {}
+    for lineage in lineages:
+        if not lineage.gates:
+            why = f"nothing scores its answers yet; its cases are in {lineage.tests or 'its testData'}"
+            reasons.setdefault(why if lineage.cases else lineage.why, []).append(str(lineage.prompt))
+    for why, place in left:
+        reasons.setdefault(why, []).append(place)
+    return reasons
 
 
 def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]) -> tuple[str, list[str]]:

@@ -1,23 +1,26 @@
 import re
 
+import pytest
 import yaml
 
-from engine.commands.init_config import configuration_text, propose
+from engine.commands.init_config import configuration_text
+from engine.commands.init_pairing import propose
+from engine.commands.init_search import FoundPrompt
 from engine.readers.config import read_config
+from engine.readers.dialects import variables_of
 from schemas.config import FieldKind
+from schemas.errors import SourceError
 from schemas.prompts import Dialect, InlineEvaluator, Message, PromptFile, Role
 from schemas.testsets import TestCase, TestSet
 from schemas.use_cases import UseCase
 
+OFFLINE = ["provider: offline", "model: m"]
 
-def prompt(path="prompts/triage.prompt.yml", **more):
-    return PromptFile(
-        path=path,
-        format="github",
-        dialect=Dialect.GITHUB,
-        messages=(Message(role=Role.USER, content="{{ticket}}"),),
-        **more,
-    )
+
+def prompt(path="prompts/triage.prompt.yml", text="{{ticket}}", **more):
+    message = Message(role=Role.USER, content=text)
+    read = PromptFile(path=path, format="github", dialect=Dialect.GITHUB, messages=(message,), **more)
+    return FoundPrompt(path, read, variables_of(read))
 
 
 def cases(path, *expected, **inputs):
@@ -27,18 +30,29 @@ def cases(path, *expected, **inputs):
     )
 
 
-WANTS_TICKET = {"prompts/triage.prompt.yml": frozenset({"ticket"})}
+def proposed(prompts, test_sets=()):
+    def reread(path, columns):
+        raise SourceError("not in this test")
+
+    return propose(prompts, test_sets, reread)
 
 
 def test_a_prompt_is_paired_with_the_test_set_that_has_its_variables():
-    (lineage,) = propose(
-        [prompt()], [cases("tests/other.jsonl", "a", "b", email="x"), cases("tests/t.jsonl", "a", "b")], WANTS_TICKET
-    )
-    assert (lineage.name, lineage.tests, lineage.cases) == ("triage", "tests/t.jsonl", 2)
+    (lineage,) = proposed([prompt()], [cases("tests/other.jsonl", "a", "b", email="x"), cases("tests/t.jsonl", "a")])
+    assert (lineage.name, lineage.tests, lineage.cases) == ("triage", "tests/t.jsonl", 1)
 
 
-def test_of_two_fitting_test_sets_the_one_with_the_nearer_name_is_taken():
-    (lineage,) = propose([prompt()], [cases("zzz.csv", "a"), cases("tests/triage.jsonl", "a")], WANTS_TICKET)
+@pytest.mark.parametrize(
+    "others",
+    [
+        [cases("zzz.csv", "a")],
+        [cases("tests/triage-ticket.csv", None)],
+        [cases("zzz.csv", "a", "b", "c")],
+    ],
+    ids=["another name", "no expectation", "more cases, another name"],
+)
+def test_of_two_fitting_test_sets_the_one_that_says_more_or_is_named_alike_is_taken(others):
+    (lineage,) = proposed([prompt()], [*others, cases("tests/triage.jsonl", "a")])
     assert lineage.tests == "tests/triage.jsonl"
 
 
@@ -46,33 +60,34 @@ def test_a_test_set_fits_when_most_of_its_cases_do():
     """A misspelt input in one case is for the linter to find."""
     good = cases("tests/t.jsonl", "a", "b", "a")
     odd = TestCase(id="odd", inputs={"tikcet": "t"}, expected="b")
-    (lineage,) = propose([prompt()], [good.model_copy(update={"cases": (*good.cases, odd)})], WANTS_TICKET)
+    (lineage,) = proposed([prompt()], [good.model_copy(update={"cases": (*good.cases, odd)})])
     assert lineage.tests == "tests/t.jsonl"
     half = good.model_copy(update={"cases": (good.cases[0], odd)})
-    assert propose([prompt()], [half], WANTS_TICKET)[0].tests is None
+    assert proposed([prompt()], [half])[0].tests is None
 
 
 def test_a_test_set_that_is_named_like_the_prompt_and_does_not_fit_is_pointed_out():
-    near, other = cases("tests/triage.csv", "a", "b", input="x"), cases("tests/mail.csv", "a", "b", input="x")
-    (lineage,) = propose([prompt()], [other, near], WANTS_TICKET)
-    assert lineage.why == "most cases of tests/triage.csv lack the input ticket (they have input)"
-    assert propose([prompt()], [other], WANTS_TICKET)[0].why == "no test set was found"
+    near = cases("tests/triage.csv", "a", "b", body="x", title="y")
+    other = cases("tests/mail.csv", "a", "b", body="x", title="y")
+    (lineage,) = proposed([prompt()], [other, near])
+    assert lineage.why == "most cases of tests/triage.csv lack the input ticket (they have body, title)"
+    assert proposed([prompt()], [other])[0].why == "no test set was found"
 
 
 def test_no_name_of_a_repository_breaks_out_of_a_comment():
-    near = cases("tests/triage\nmode: inform\n.csv", "a", input="x")
-    text = configuration_text(propose([prompt()], [near], WANTS_TICKET), "m", ["provider: offline", "model: m"])
+    near = cases("tests/triage\nmode: inform\n.csv", "a", body="x", title="y")
+    text = configuration_text(proposed([prompt()], [near]), "m", OFFLINE)
     assert "mode: inform\n" not in text.replace("mode: inform                  # first", "")
 
 
 def test_few_distinct_texts_are_labels():
-    (lineage,) = propose([prompt()], [cases("t.jsonl", "b", "a", "a", "b")], WANTS_TICKET)
+    (lineage,) = proposed([prompt()], [cases("t.jsonl", "b", "a", "a", "b")])
     assert (lineage.use_case, lineage.labels) == (UseCase.CLASSIFICATION, ("a", "b"))
 
 
 def test_maps_are_fields_with_a_rule_by_what_they_hold():
     row = {"score": 1, "skills": ["a"], "since": "2024-01-31", "name": "Ada", "empty": None}
-    (lineage,) = propose([prompt()], [cases("t.jsonl", row, row)], WANTS_TICKET)
+    (lineage,) = proposed([prompt()], [cases("t.jsonl", row, row)])
     assert lineage.use_case == UseCase.EXTRACTION
     assert {name: rule.kind for name, rule in lineage.fields.items()} == {
         "score": FieldKind.NUMBER,
@@ -84,55 +99,75 @@ def test_maps_are_fields_with_a_rule_by_what_they_hold():
 
 
 def test_anything_else_is_generation():
-    (lineage,) = propose([prompt()], [cases("t.jsonl", "one", "two", "three", "four", "five")], WANTS_TICKET)
+    (lineage,) = proposed([prompt()], [cases("t.jsonl", "one", "two", "three", "four", "five")])
     assert lineage.use_case == UseCase.GENERATION
 
 
 def test_inline_test_data_needs_no_test_set():
-    (lineage,) = propose(
-        [prompt(test_data=({"ticket": "x", "expected": "a"}, {"ticket": "y", "expected": "b"}))], [], {}
+    (lineage,) = proposed([prompt(test_data=({"ticket": "x", "expected": "a"}, {"ticket": "y", "expected": "b"}) * 2)])
+    assert (lineage.tests, lineage.cases, lineage.use_case) == (None, 4, UseCase.CLASSIFICATION)
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        ["a"] * 4,
+        ["a", "b"],
+        ["a", "b", None, "a"][:3],
+        ["a" * 61, "b"] * 2,
+        ["a\nb", "b"] * 2,
+        [f"{n // 2}" for n in range(82)],
+    ],
+    ids=["one", "two cases", "three cases", "long", "of two lines", "41 labels"],
+)
+def test_texts_that_are_no_labels_are_not_taken_for_some(expected):
+    (lineage,) = proposed([prompt()], [cases("t.jsonl", *expected)])
+    assert (lineage.use_case, lineage.labels, lineage.gates) == (UseCase.GENERATION, (), False)
+
+
+def test_numbers_and_truth_values_are_labels_too():
+    assert proposed([prompt()], [cases("t.jsonl", *[True, False] * 2)])[0].labels == ("false", "true")
+    assert proposed([prompt()], [cases("t.jsonl", *[1, 2] * 2)])[0].labels == ("1", "2")
+
+
+def test_only_what_something_scores_is_written_as_a_lineage():
+    """No check is invented: the rest are drafts in comments, and a prompt's own evaluators need nothing."""
+    bare, own = prompt("a.md"), prompt("b.yml", test_data=({"ticket": "x"},), evaluators=(InlineEvaluator(name="said", contains="x"),))  # fmt: skip
+    text = configuration_text(proposed([bare, own]), "haiku", ["provider: anthropic", "model: claude-haiku-4-5"])
+    (lineage,) = read_config("promptverdict.yaml", text.encode()).lineages.values()
+    assert (lineage.prompt, lineage.checks, lineage.rubric) == ("b.yml", (), None)
+    assert "by the prompt's own evaluators" in text
+    draft = re.sub(
+        r"^  # ((?: |a:).*)", r"  \1", text.partition("Kind regards")[2].partition("\n")[2], flags=re.MULTILINE
     )
-    assert (lineage.tests, lineage.cases, lineage.use_case) == (None, 2, UseCase.CLASSIFICATION)
+    rest = text.partition("\n  # Drafts")[0]
+    again = read_config("promptverdict.yaml", f"{rest}\n{draft}".encode()).lineages
+    assert (again["a"].prompt, again["a"].tests) == ("a.md", "path/to/cases.jsonl")
 
 
-def test_one_label_is_nothing_to_classify():
-    (lineage,) = propose([prompt(test_data=({"ticket": "x", "expected": "a"},) * 2)], [], {})
-    assert (lineage.use_case, lineage.labels) == (UseCase.GENERATION, ())
-
-
-def test_generated_text_is_not_scored_by_a_check_that_every_answer_passes():
-    """The configuration says what is missing instead; a prompt's own evaluators need nothing."""
-    for evaluators, said in (
-        ((), "Nothing scores this text yet"),
-        ((InlineEvaluator(name="said", contains="x"),), "by the prompt's own evaluators"),
-    ):
-        proposed = propose([prompt(test_data=({"ticket": "x"},), evaluators=evaluators)], [], {})
-        text = configuration_text(proposed, "haiku", ["provider: anthropic", "model: claude-haiku-4-5"])
-        assert read_config("promptverdict.yaml", text.encode()).lineages["triage"].checks == ()
-        assert said in text
-        uncommented = re.sub(r"^    # (rubric|judge|checks):", r"    \1:", text, flags=re.MULTILINE)
-        if not evaluators:
-            (check,) = read_config("promptverdict.yaml", uncommented.encode()).lineages["triage"].checks
-            assert check.contains == "Kind regards"
+def test_many_drafts_are_counted_and_not_listed():
+    text = configuration_text(proposed([prompt(f"{n}.md") for n in range(100)]), "m", OFFLINE)
+    assert len(text.splitlines()) < 50
+    assert "and 97 more prompts" in text
+    assert read_config("promptverdict.yaml", text.encode()).lineages == {}
 
 
 def test_two_prompts_of_one_name_get_two_lineages():
-    lineages = propose([prompt("a/x.md"), prompt("b/x.md")], [], {})
-    assert [lineage.name for lineage in lineages] == ["x", "x-2"]
+    prompts = [prompt("a/x.md"), prompt("b/x.md"), prompt("c/x-2.md")]
+    assert [lineage.name for lineage in proposed(prompts)] == ["x", "x-2", "x-2-2"]
 
 
 def test_the_text_is_yaml_whatever_the_repository_calls_its_files():
-    nasty = prompt('a: b/"#[x]\n.md')
+    nasty = prompt('a: b/"[x]\n.md')
+    labels = ("no", "null", "a: b") * 2
     text = configuration_text(
-        propose(
-            [prompt(), nasty, prompt("e.md")],
-            [cases("t.jsonl", "no", "null", "a: b", "no", "null", "a: b"), cases("u.jsonl", {"a b": 1}, e=1)],
-            {**WANTS_TICKET, "e.md": frozenset("e")},
+        proposed(
+            [prompt(), nasty, prompt("e.md", "{{e}}")], [cases("t.jsonl", *labels), cases("u.jsonl", {"a b": 1}, e=1)]
         ),
         "haiku",
         ["provider: anthropic", "model: claude-haiku-4-5"],
     )
     read = yaml.safe_load(text)
     assert read["lineages"]["triage"]["labels"] == ["a: b", "no", "null"]
-    assert read["lineages"]["x"]["prompt"] == nasty.path
+    assert read["lineages"]["x"]["prompt"] == nasty.written
     assert read["lineages"]["e"]["fields"] == {"a b": {"kind": "number"}}

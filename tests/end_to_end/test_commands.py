@@ -59,7 +59,7 @@ def test_init_pairs_prompts_with_test_sets_and_what_it_writes_works(adopting):
         'prompt: prompts/help.prompt.yml\n    tests: tests/help.csv  # 20 cases\n    labels: ["no", "yes"]',
         "use_case: extraction\n    prompt: prompts/person.md\n    tests: tests/person.jsonl",
         "use_case: classification\n    prompt: prompts/inline.prompt.yml\n    labels: [x, ",
-        "use_case: generation\n    prompt: prompts/letter.txt\n    # tests: path/to/cases.jsonl",
+        "  # letter:  # no test set was found\n  #   use_case: generation\n  #   prompt: prompts/letter.txt\n",
         "age: {kind: number}",
         "provider: offline",
     ):
@@ -69,6 +69,16 @@ def test_init_pairs_prompts_with_test_sets_and_what_it_writes_works(adopting):
     workflow = (adopting.repository.path / ".github/workflows/prompt-verdict.yml").read_text()
     assert "uses: prompt-verdict/prompt-verdict/.github/workflows/verdict.yml@v0.1.0\n" in workflow
     assert "no release found" in ran.err
+
+
+def test_the_pull_request_that_installs_passes(adopting):
+    """It has prompts with and without tests, and text that nothing scores."""
+    adopting.repository.git("switch", "-qc", "install")
+    adopting.run("init")
+    adopting.repository.git("add", "-A")
+    adopting.repository.git("-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "Install")
+    ran = adopting.check("install", "--base", "main")
+    assert (ran.code, ran.card["status"]) == (0, "not_applicable")
 
 
 @pytest.fixture
@@ -124,16 +134,20 @@ def test_init_says_what_keeps_a_test_set_from_its_prompt(adopting):
     listed = "".join(f"- {{inputs: {{addressee: Ann {n}}}, expected: x}}\n" for n in range(4))
     adopting.repository.commit(
         {
-            "tests/person.jsonl": '{"id": 1, "cv": }\n', "tests/help.csv": "id,text,expected\n1,please,yes\n",
+            "tests/person.jsonl": '{"id": 1, "cv": }\n',
+            "tests/help.csv": "id,title,body,expected\n1,please,now,yes\n",
             "tests/prompts/letter.yaml": listed,
+            "promptfooconfig.yaml": "tests:\n  - {vars: {ticket: a}, assert: [{type: javascript, value: 'true'}]}\n",
         },
         branch="main",
     )  # fmt: skip
     adopting.repository.checkout("main")
     ran = adopting.run("init", "--dry-run")
-    assert "not read: tests/person.jsonl:1:" in ran.err
-    assert "no tests yet (most cases of tests/help.csv lack the input ticket (they have " in ran.err
-    assert "tests: tests/prompts/letter.yaml  # 4 cases" in ran.out
+    assert "not gated: tests/person.jsonl:1:17 (not read: " in ran.err
+    assert "not gated: promptfooconfig.yaml:2 (not read: the assertion javascript runs code" in ran.err
+    assert "not gated: promptfooconfig.yaml (promptfoo: name its prompts under lineages: " in ran.err
+    assert "help.prompt.yml (most cases of tests/help.csv lack the input ticket (they have body, title))" in ran.err
+    assert "#   tests: tests/prompts/letter.yaml  # 4 cases" in ran.out
 
 
 def test_init_never_writes_over_a_file(project):
@@ -168,7 +182,7 @@ def test_init_in_a_repository_without_prompts_says_so(project):
     project.repository.commit({"promptverdict.yaml": None, PATH: None, "README.md": "x"}, branch="main")
     project.repository.checkout("main")
     ran = project.run("init", "--dry-run")
-    assert (ran.code, "found no prompt with variables" in ran.err) == (0, True)
+    assert (ran.code, "found no prompt" in ran.err) == (0, True)
 
 
 def test_diff_shows_both_versions_side_by_side_and_follows_the_rename(project):

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from engine.readers.dialects import variables_of
-from engine.readers.prompts import READERS, find_prompts, is_prompt_path, read_prompt
+from engine.readers.prompts import READERS, is_prompt_path, read_prompt
 from schemas.errors import SourceError
 from schemas.prompts import Dialect, Role
 
@@ -242,30 +242,6 @@ def test_what_isnt_there_or_isnt_known_is_said():
 )  # fmt: skip
 def test_a_name_says_prompt_or_it_doesnt(path, expected):
     assert is_prompt_path(path) is expected
-
-
-def test_prompts_of_a_repository_are_found_once_and_without_their_partials():
-    files = tree(
-        {
-            "prompts/a/system.md": "Be kind.",
-            "prompts/a/user.md": "{{ input }}",
-            "prompts/b.j2": '{% include "prompts/shared/tone.md" %}{{ q }}',
-            "prompts/shared/tone.md": "Kind.",
-            "prompts/broken.yaml": "[",
-            "prompts/data.json": '{"a": 1}',
-            "c.prompt.yml": "messages: [{role: user, content: hi}]",
-            "README.md": "hello",
-        }
-    )
-    read_paths = []
-
-    def read_blob(path):
-        read_paths.append(path)
-        return files[path]
-
-    assert [prompt.path for prompt in find_prompts(files, read_blob)] == ["c.prompt.yml", "prompts/a", "prompts/b.j2"]
-    assert "README.md" not in read_paths
-    assert find_prompts(files, lambda path: None) == ()
 
 
 def test_the_registry_lists_each_format_once():

@@ -3,10 +3,9 @@
 from engine.readers.prompts.registry import (
     READERS,
     PromptReader,
-    find_prompts,
     is_prompt_path,
     may_hold_prompt,
     read_prompt,
 )
 
-__all__ = ["READERS", "PromptReader", "find_prompts", "is_prompt_path", "may_hold_prompt", "read_prompt"]
+__all__ = ["READERS", "PromptReader", "is_prompt_path", "may_hold_prompt", "read_prompt"]

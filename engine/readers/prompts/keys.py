@@ -25,13 +25,17 @@ _DEEP = re.compile(rf"(?<![\w-]){_STEP}(?:[ \t]*+\.[ \t]*+{_STEP}){{{MAX_DEPTH}}
 _TOML_LINE = re.compile(r"[ \t]*+(?:(?P<table>\[\[?[^\[\]\n]++\]\]?)|(?P<key>[^=\[\n#]++)=)")
 
 
+def keyed_document(source: Source) -> Node:
+    """Returns the YAML, JSON or TOML document (by the path's suffix). Raises SourceError."""
+    return _toml(source) if source.path.endswith(".toml") else document(source)
+
+
 def read_key(source: Source, key: str) -> tuple[Written, ...]:
     """Returns the messages under ``key``: a text without a role, or a list of ``{role, content}``.
 
     Raises MissingConstantError if there is nothing, and SourceError for an unreadable file and any other value.
     """
-    root = _toml(source) if source.path.endswith(".toml") else document(source)
-    found = list(_find(root, key.split(".")))
+    found = list(_find(keyed_document(source), key.split(".")))
     if not found:
         raise MissingConstantError(
             f"there is no key {shown(key)} in this file", where=source.where(1), hint="check the name after #"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from pathlib import PurePosixPath
 from typing import Protocol
 
 from engine.readers.bounded import shown
@@ -128,21 +126,3 @@ def may_hold_prompt(path: str) -> bool:
     if _NEVER.search(path) or _AN_EDITORS.search(path) or _NO_PROMPT.search(path):
         return False
     return is_prompt_path(path) or bool(_MAY_HOLD.search(path))
-
-
-def find_prompts(paths: Iterable[str], read: Callable[[str], bytes | None]) -> tuple[PromptFile, ...]:
-    """Returns the readable prompts among ``paths``, by path. Both name and content must agree.
-
-    ``read`` returns a file's content, or ``None`` if it isn't a regular file. Unreadable files are left out.
-    """
-    candidates = sorted(path for path in paths if is_prompt_path(path))
-    blobs: dict[str, bytes] = {path: data for path in candidates if (data := read(path)) is not None}
-    found: dict[str, PromptFile] = {}
-    for path in blobs:
-        try:
-            prompt = read_prompt(path, blobs)
-        except SourceError:
-            continue
-        found[prompt.path] = prompt
-    included = {partial for prompt in found.values() for partial in prompt.partials}
-    return tuple(prompt for path, prompt in found.items() if path not in included and PurePosixPath(path).name)
