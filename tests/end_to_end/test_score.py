@@ -52,3 +52,24 @@ def test_a_repository_without_a_configuration_is_pointed_to_init(project):
 
 def test_the_version_is_said(project):
     assert project.run("--version").out.startswith("promptverdict ")
+
+
+def test_two_commands_give_a_first_score_where_nothing_is_written_by_hand(project):
+    """A repository that has only a constant in Python and a table, whose columns have other names."""
+    rows = [json.loads(line) for line in cases().splitlines()]
+    project.repository.commit(
+        {
+            **dict.fromkeys(("promptverdict.yaml", "prompts/triage.prompt.yml", "tests/triage.jsonl")),
+            "src/prompts.py": 'TRIAGE_PROMPT = """Sort the ticket: is it about billing or refunds?\n\n{ticket}\n"""\n',
+            "data/tickets.csv": "text,label\n" + "".join(f'"{r["inputs"]["ticket"]}",{r["expected"]}\n' for r in rows),
+        },
+        branch="main",
+    )
+    project.repository.checkout("main")
+    ran = project.run("init")
+    assert (ran.code, "gated: src/prompts.py#TRIAGE_PROMPT -> classification" in ran.err) == (0, True)
+    project.repository.git("add", "-A")
+    project.repository.git("-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "Install")
+    ran = project.run("score")
+    assert (ran.code, ran.out.partition(": ")[0]) == (0, "triage · main")
+    assert "of 100 over 60 cases" in ran.out
