@@ -11,6 +11,7 @@ from benchmarks.adversarial_cases.attack import (
     TESTS,
     TICKET,
     TRIAGE,
+    Attack,
     config,
     harmless,
     ticket,
@@ -18,6 +19,14 @@ from benchmarks.adversarial_cases.attack import (
 )
 
 KIND = "harmless (controls)"
+
+
+def written(name: str, ticket: str, path: str = PROMPT) -> Attack:
+    """Rewords a prompt that takes the ticket in a way of its own."""
+    base = {CONFIG: config(TRIAGE.replace(PROMPT, path)), PROMPT: None, path: GOOD + ticket}
+    return harmless(name, {path: f"Please. {GOOD}{ticket}"}, base)
+
+
 YAML = f"messages:\n  - {{role: system, content: {json.dumps(GOOD)}}}\n  - {{role: user, content: '{{{{ticket}}}}'}}\n"
 GITHUB = {CONFIG: config(TRIAGE.replace(PROMPT, "p.prompt.yml")), PROMPT: None, "p.prompt.yml": YAML}
 
@@ -31,5 +40,11 @@ ATTACKS = (
     harmless("a page of documentation", {"docs/sorting.md": "How we sort tickets.\n"}),
     harmless("another test case", {TESTS: tickets() + json.dumps(ticket(500)) + "\n"}),
     harmless("a branch that every case reaches", {PROMPT: "{% if ticket %}Please. {% endif %}" + GOOD + TICKET}),
+    written("Python's braces", "Ticket: {ticket}\n"),
+    written("a dollar sign", "Ticket: $ticket\n"),
+    written("a dollar sign and braces", "Ticket: ${ticket}\n"),
+    written("Semantic Kernel's form", "Ticket: {{$ticket}}\n"),
+    written("a static system prompt", ""),
+    written("a static text file", "", path="prompts/triage.txt"),
     harmless("nothing but a mode", {"run.sh": "true\n"}),
 )

@@ -18,28 +18,22 @@ def lost(name: str, old: str, new: str | None = None, path: str = PROMPT) -> Att
 CONSTANT = rows(*(ticket(number) | {"expected": "billing"} for number in range(120)))
 
 ATTACKS = (
-    lost("Python's braces", "Ticket: {ticket}\n"),
     lost(
         "Python's braces, lost altogether by the change",
         "Ticket: {ticket}\n",
         "Ticket: {tickt}\n",
         "prompts/triage.txt",
     ),
-    lost("a dollar sign", "Ticket: $ticket\n"),
-    lost("a dollar sign and braces", "Ticket: ${ticket}\n"),
-    lost("Semantic Kernel's form", "Ticket: {{$ticket}}\n"),
     lost("a percent sign", "Ticket: %(ticket)s\n"),
     lost("angle brackets", "Ticket: <ticket>\n"),
     lost("square brackets", "Ticket: [[ticket]]\n"),
     lost("a raw block", "{% raw %}Ticket: {{ ticket }}{% endraw %}\n"),
     lost("a comment", "{# {{ ticket }} #}\n", path="prompts/triage.j2"),
-    lost("a static system prompt", ""),
-    lost("a static chat file", "", path="prompts/triage.txt"),
     lost("only its length", "The ticket has {{ ticket | length // 1000 }} thousand characters.\n"),
     Attack(
         "a constant answer to a test set that expects nothing else",
-        {PROMPT: BAD + "Ticket: {ticket}\n"},
-        {PROMPT: GOOD + "Ticket: {ticket}\n", TESTS: CONSTANT},
+        {PROMPT: BAD + "Ticket: [[ticket]]\n"},
+        {PROMPT: GOOD + "Ticket: [[ticket]]\n", TESTS: CONSTANT},
     ),
     Attack(
         "a chat file whose user says nothing of the case",

@@ -59,7 +59,7 @@ ATTACKS = (
             "svc/caf\u0065\u0301.md": GOOD + TICKET,
         },
         acceptable=HELD | PASSES,
-        names="gates nothing",
+        names="nothing is gated",
     ),
     Attack(
         "the reference of a lineage",
