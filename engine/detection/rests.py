@@ -50,5 +50,5 @@ def _rest(files: Files, prompts: Iterable[Reference], path: str) -> list[str] | 
         for origin in read.origins if read else ():
             if origin.path == path:
                 taken.update(*(range(first, last + 1) for first, last in origin.lines))
-    lines = files.get(path, b"").decode(errors="replace").splitlines()
+    lines = files.get(path, b"").decode(errors="replace").replace("\r\n", "\n").split("\n")
     return [line for number, line in enumerate(lines, 1) if number not in taken and line.strip()]

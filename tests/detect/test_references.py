@@ -254,3 +254,18 @@ def test_two_lineages_of_one_file_are_told_apart(repository):
     assert change.name == "other"
     assert found.unaffected == 1
     assert found.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "code"),
+    [
+        ("src/p.py#p", 'def p(input, *, tone="kind"):\n    return f"Be {tone}. Sort {input}"\n'),
+        ("src/p.ts#p", 'const p = ({ input, tone = "kind" }) => `Be ${tone}. Sort ${input}`;\n'),
+    ],
+)
+def test_a_default_of_a_function_is_not_measured(repository, prompt, code):
+    path = prompt.partition("#")[0]
+    base = base_of(prompt, code)
+    change = only(detected(repository, {path: code.replace("kind", "rude")}, base=base))
+    assert codes(change) == ["unmeasured: needs_review"]
+    assert "the default of tone" in change.reasons[0].sentence

@@ -59,15 +59,23 @@ class Hidden:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self._functions = 0
+
+    @property
+    def at_top(self) -> bool:
+        """Returns whether no function is around the place."""
+        return not self._functions
 
     def enter(self, names: frozenset[str]) -> frozenset[str]:
         """Goes into a function. Returns its names."""
         self._counts.update(names)
+        self._functions += 1
         return names
 
     def leave(self, names: frozenset[str]) -> None:
         """Comes out of the function that has these names."""
         self._counts.subtract(names)
+        self._functions -= 1
 
     def __contains__(self, name: str) -> bool:
         return self._counts[name] > 0
@@ -161,6 +169,8 @@ class Function(Expression):
     name: str
     parameters: frozenset[str]
     body: Node
+    defaults: tuple[tuple[str, str], ...] = ()
+    """Parameters with a default, and its code."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +181,8 @@ class Class(Expression):
     scope: Scope
     visible: bool
     """Whether its own names can be seen from the values of its attributes."""
+    encloses: bool = False
+    """Whether they can also be seen from what is nested in it."""
     inherits: str = ""
     """A base class from which an attribute may come."""
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from engine.readers.bounded import Source, shown
-from engine.readers.code.expressions import Binding, Class, Code, Expression, Lines, Name, Node, Scope, Table, Unread
+from engine.readers.code.expressions import (
+    Binding,
+    Change,
+    Class,
+    Code,
+    Expression,
+    Lines,
+    Name,
+    Node,
+    Scope,
+    Table,
+    Unread,
+)
 from engine.readers.code.pieces import MissingConstantError
 
 HINT = "write the text out as one constant, or keep the prompt in a file of its own"
@@ -50,7 +62,7 @@ class Names:
             if isinstance(value, Name) and aliases < MAX_ALIASES:
                 return self.find([*value.steps, *steps[number:]], found.scopes, aliases + 1)
             if isinstance(value, Class):
-                inner = (value.scope, *found.scopes) if value.visible else (value.scope, *found.scopes[-1:])
+                inner = (value.scope, *(found.scopes if value.encloses else found.scopes[-1:]))
                 if value.inherits and not value.scope.bindings.get(step):
                     raise self.error(value, f"{shown(name)} may come from the base class {shown(value.inherits)}")
                 found = self._bound(value.scope, steps[number:], name, inner)
@@ -75,7 +87,7 @@ class Names:
         binding = self._only(bindings, scope, step, name)
         changes = self._code.changes
         if scope is self._code.module:
-            for change in changes.of.get(step, ()):
+            for change in self._changes(step):
                 if change.part is None or part in (None, change.part):
                     raise self.error(change.line, f"{shown(step)} is changed here, so its value can't be told")
         elif step in changes.of_itself:
@@ -83,6 +95,21 @@ class Names:
         if binding.node is None:
             raise self._unknown(binding, step)
         return Found(self._read(binding.node), scopes)
+
+    def _changes(self, step: str) -> Iterator[Change]:
+        """Yields the changes of the value that a name of the module has, under this name or another one."""
+        yield from self._code.changes.of.get(step, ())
+        for other, changes in self._code.changes.of.items():
+            name = other
+            for _ in range(MAX_ALIASES):
+                nodes = [each.node for each in self._code.module.bindings.get(name, ()) if each.node is not None]
+                value = self._read(nodes[0]) if len(nodes) == 1 else None
+                if not isinstance(value, Name):
+                    break
+                name = value.steps[0]
+                if name == step:
+                    yield Change(changes[0].line, None)
+                    break
 
     def _only(self, bindings: Sequence[Binding], scope: Scope, step: str, name: str) -> Binding:
         if len(bindings) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from functools import lru_cache
 
@@ -30,6 +31,10 @@ from engine.readers.code.reading import messages_of_constant
 
 _PLAIN_BASES = {"object", "str", "Enum", "StrEnum", "NamedTuple", "BaseModel", "ABC", "Protocol", "TypedDict"}
 _PLAIN_DECORATORS = {"dataclass", "dataclasses.dataclass", "enum.unique", "unique", "final", "typing.final"}
+_ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)
+_UTF8 = ("utf-8", "utf8", "ascii", "us-ascii")
+_LIKE_ASCII = ("iso-8859-", "latin-", "latin1", "cp125", "windows-125")
+"""Encodings in which text of ASCII alone is the same."""
 _SAME_FUNCTION = {"staticmethod", "classmethod"}
 
 
@@ -46,6 +51,7 @@ def _parsed(path: str, text: str) -> PythonCode:
     """Returns a file's code. Both sides of a pull request are kept, for all the prompts that are in one file."""
     source = Source(path, text)
     check_size(source)
+    _check_encoding(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes, in a file that isn't ours
@@ -55,6 +61,15 @@ def _parsed(path: str, text: str) -> PythonCode:
         raise source.error(what, error.lineno or 1, hint="fix the syntax") from None
     except (RecursionError, MemoryError, ValueError):
         raise source.error("the code is nested too deeply", 1, hint="move the prompt into a smaller file") from None
+
+
+def _check_encoding(source: Source) -> None:
+    """Raises SourceError where Python decodes the file as something else than UTF-8."""
+    for number, line in enumerate(source.text.split("\n", 2)[:2], 1):
+        said = _ENCODING.match(line)
+        name = said[1].lower().replace("_", "-") if said else "utf-8"
+        if said and not name.startswith(_UTF8) and not (name.startswith(_LIKE_ASCII) and source.text.isascii()):
+            raise source.error(f"the encoding {shown(said[1])} is not read", number, hint="save the file as UTF-8")
 
 
 class PythonCode:
@@ -102,7 +117,7 @@ def _several(node: ast.AST, lines: Lines) -> Expression | None:
         case ast.List(elts=items) | ast.Tuple(elts=items):
             found = Items(lines, tuple(items))
         case ast.Lambda(body=body):
-            found = FunctionExpression(lines, "lambda", parameters_of(node), body)
+            found = FunctionExpression(lines, "lambda", parameters_of(node), body, _defaults(node))
         case ast.FunctionDef():
             found = _function(node, lines)
         case ast.ClassDef():
@@ -145,9 +160,18 @@ def _function(node: ast.FunctionDef, lines: Lines) -> Expression:
     body = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
     match body:
         case [ast.Return(value=ast.expr() as value)]:
-            return FunctionExpression(lines, node.name, parameters_of(node), value)
+            return FunctionExpression(lines, node.name, parameters_of(node), value, _defaults(node))
     what = f"{shown(node.name)} does more than return one text"
     return Unread(lines, what, "return the text in one expression")
+
+
+def _defaults(node: ast.FunctionDef | ast.Lambda) -> tuple[tuple[str, str], ...]:
+    """Returns the parameters that have a default, each with its code."""
+    given = node.args
+    ordinary = [*given.posonlyargs, *given.args]
+    pairs = [*zip(ordinary[len(ordinary) - len(given.defaults) :], given.defaults, strict=True)]
+    pairs += [(name, value) for name, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value]
+    return tuple((name.arg, ast.dump(value)) for name, value in pairs)
 
 
 def _class(node: ast.ClassDef, lines: Lines) -> Expression:

@@ -12,10 +12,14 @@ _Hidden = Function | ast.ClassDef | ast.ListComp | ast.SetComp | ast.DictComp | 
 """Nodes with names of their own."""
 _MUTATING = {
     "append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update",
-    "__delitem__", "__setattr__", "__setitem__",
+    "__delattr__", "__delitem__", "__iadd__", "__ior__", "__setattr__", "__setitem__", "delitem", "setitem",
 }  # fmt: skip
+_KINDS = {"dict", "list", "object", "operator", "type"}
+"""Objects whose methods change their first argument."""
 _SETTING = {"setattr", "delattr"}
 _ANY_NAME = {"globals", "exec"}
+_NAMES = {"locals", "vars"}
+"""At the top of a file or a class, these give its names, to be set."""
 
 
 def scope_of(body: Sequence[ast.stmt]) -> Scope:
@@ -24,8 +28,8 @@ def scope_of(body: Sequence[ast.stmt]) -> Scope:
     for statement in body:
         for name, binding in _bindings(statement):
             scope.bindings[name].append(binding)
-        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
-            scope.stars.append(statement.lineno)
+        imports = [node for node in _own_nodes(statement) if isinstance(node, ast.ImportFrom)]
+        scope.stars += [node.lineno for node in imports if node.names[0].name == "*"]
     return scope
 
 
@@ -33,6 +37,8 @@ def _bindings(statement: ast.stmt) -> Iterator[tuple[str, Binding]]:
     match statement:
         case ast.FunctionDef() | ast.ClassDef():
             yield statement.name, Binding(statement.lineno, statement)
+            for part in _outside(statement):
+                yield from _computed(part)
         case ast.Import() | ast.ImportFrom():
             for name, origin in _imported(statement):
                 yield name, Binding(statement.lineno, None, origin)
@@ -86,8 +92,23 @@ def _own_nodes(*nodes: ast.AST) -> Iterator[ast.AST]:
     while waiting:
         found = waiting.pop()
         yield found
-        if not isinstance(found, _Hidden):
-            waiting += ast.iter_child_nodes(found)
+        waiting += _outside(found) if isinstance(found, _Hidden) else ast.iter_child_nodes(found)
+
+
+def _outside(node: _Hidden) -> list[ast.AST]:
+    """Returns the parts of a node with names of its own that bind names around it."""
+    match node:
+        case ast.ClassDef():
+            return [*node.decorator_list, *node.bases, *node.keywords]
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return [*node.decorator_list, *_defaults(node)]
+        case ast.Lambda():
+            return [*_defaults(node)]
+    return [inner.target for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)]
+
+
+def _defaults(function: Function) -> list[ast.expr]:
+    return [*function.args.defaults, *filter(None, function.args.kw_defaults)]
 
 
 def changes_of(tree: ast.Module) -> Changes:
@@ -100,15 +121,18 @@ def changes_of(tree: ast.Module) -> Changes:
         if isinstance(node, frozenset):
             hidden.leave(node)
             continue
+        if isinstance(node, ast.ClassDef):
+            _global_names(node.body, changes)
         if isinstance(node, Function):
-            waiting.append(hidden.enter(_locals(node) - _global_names(node, changes)))
+            waiting += _defaults(node)
+            waiting.append(hidden.enter(_locals(node) - _global_names(_body(node), changes)))
         _look(node, hidden, changes)
         waiting += ast.iter_child_nodes(node)
     return changes
 
 
-def _global_names(function: Function, changes: Changes) -> frozenset[str]:
-    found = [node for node in _own_nodes(*_body(function)) if isinstance(node, ast.Global)]
+def _global_names(body: Sequence[ast.AST], changes: Changes) -> frozenset[str]:
+    found = [node for node in _own_nodes(*body) if isinstance(node, ast.Global)]
     for node in found:
         for name in node.names:
             changes.of[name].append(Change(node.lineno, None))
@@ -119,11 +143,22 @@ def _look(node: ast.AST, local: Hidden, changes: Changes) -> None:
     match node:
         case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
             _note(node, node.lineno, local, changes)
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=kind), attr=name), args=[value, *_]) if kind in _KINDS:
+            if name in _MUTATING:
+                _note(value, node.lineno, local, changes)
         case ast.Call(func=ast.Attribute(value=value, attr=name)) if name in _MUTATING:
             _note(value, node.lineno, local, changes)
         case ast.Call(func=ast.Name(id=name), args=[value, *_]) if name in _SETTING:
             _note(value, node.lineno, local, changes)
-        case ast.Call(func=ast.Name(id=name)) if name in _ANY_NAME:
+        case ast.Name(id=name) if name in _ANY_NAME:
+            changes.of_any = node.lineno
+        case ast.Attribute(value=ast.Name(id="builtins"), attr=name) if name in _ANY_NAME:
+            changes.of_any = node.lineno
+        case ast.Call(func=ast.Name(id=name)) if local.at_top and (
+            name == "eval" or (name in _NAMES and not node.args)
+        ):
+            changes.of_any = node.lineno
+        case ast.Subscript(value=ast.Attribute(attr="modules"), slice=ast.Name(id="__name__")):
             changes.of_any = node.lineno
 
 

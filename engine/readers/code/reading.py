@@ -69,6 +69,7 @@ class _Reading:
     """The reading of one constant."""
 
     def __init__(self, source: Source, code: Code) -> None:
+        self.source = source
         self.code = code
         self.names = Names(source, code)
         self.error = self.names.error
@@ -87,6 +88,7 @@ class _Reading:
             raise self.error(value, f"{shown(key)} holds several values", f"name one of them: {shown(key)}.NAME")
         if isinstance(value, Function):
             found = Found(self.code.read(value.body), (self.code.module,), value.parameters)
+            self.source.unread |= {f"the default of {shown(name)}": given for name, given in value.defaults}
         items = self.message_list(found)
         for item in [found.value] if items is None else map(self.code.read, items):
             yield self.message(item, found, alone=items is None)
@@ -165,7 +167,8 @@ class _Reading:
             return ""
         first, *rest = call.callee
         bindings = next((one for scope in found.scopes if (one := scope.bindings.get(first))), [])
-        imported = bindings[0].origin if len(bindings) == 1 else ""
+        changed = first in self.code.changes.of
+        imported = bindings[0].origin if len(bindings) == 1 and not changed else ""
         return ".".join([imported, *rest]) + "`" * call.tag if imported else ""
 
     # -- texts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from engine.readers.bounded import Source, shown
@@ -32,6 +33,7 @@ from engine.readers.code.typescript_scopes import (
     FUNCTIONS,
     changes_of,
     children_of,
+    defaults_of,
     lines_of,
     parameters_of,
     property_of,
@@ -220,6 +222,9 @@ def _several(node: TreeNode, lines: Lines) -> Expression | None:
     if node.type == "object":
         return Table(lines, tuple(map(_entry, children_of(node))))
     if node.type == "array":
+        signs = [child.type for child in node.children if child.type != "comment"]
+        if any(pair in (("[", ","), (",", ",")) for pair in pairwise(signs)):
+            return Unread(lines, "a list with a gap is not read")
         return Items(lines, tuple(children_of(node)))
     if node.type in FUNCTIONS:
         return _function(node, lines)
@@ -227,7 +232,7 @@ def _several(node: TreeNode, lines: Lines) -> Expression | None:
         return _class(node, lines)
     name, body = text_of(node.child_by_field_name("name")), node.child_by_field_name("body")
     scope_in = {"enum_declaration": _enum_scope, "internal_module": scope_of, "module": scope_of}.get(node.type)
-    return Class(lines, name, scope_in(body), visible=True) if scope_in and body is not None else None
+    return Class(lines, name, scope_in(body), visible=True, encloses=True) if scope_in and body is not None else None
 
 
 def _entry(node: TreeNode) -> tuple[str | None, Node]:
@@ -244,7 +249,8 @@ def _key(node: TreeNode | None) -> str | None:
     if node is None or node.type == "computed_property_name":
         return None
     if node.type != "string":
-        return text_of(node)
+        name = text_of(node)
+        return None if "\\" in name or (node.type == "number" and not name.isdecimal()) else name
     text = _template(node, lines_of(node))
     return text.text if isinstance(text, Text) else None
 
@@ -259,7 +265,7 @@ def _function(node: TreeNode, lines: Lines) -> Expression:
         body = returned[0] if returned else None
     if body is None or node.type.startswith("generator"):
         return Unread(lines, f"{shown(name)} does more than return one text", "return the text in one expression")
-    return Function(lines, name, parameters_of(node), body)
+    return Function(lines, name, parameters_of(node), body, defaults_of(node))
 
 
 def _class(node: TreeNode, lines: Lines) -> Expression:

@@ -155,6 +155,18 @@ def parameters_of(function: Tree) -> frozenset[str]:
     return frozenset(name for pattern in patterns if pattern is not None for name in pattern_names(pattern))
 
 
+def defaults_of(function: Tree) -> tuple[tuple[str, str], ...]:
+    """Returns the parameters that have a default, each with its code."""
+    given = function.child_by_field_name("parameters")
+    found: list[tuple[str, str]] = []
+    for node in own_nodes(given) if given is not None else ():
+        name = node.child_by_field_name("pattern") or node.child_by_field_name("left")
+        value = node.child_by_field_name("value") or node.child_by_field_name("right")
+        if name is not None and value is not None:
+            found.append((text_of(name), text_of(value)))
+    return tuple(found)
+
+
 def changes_of(root: Tree) -> Changes:
     """Returns the changes of the file's own names and of their values."""
     changes = Changes()
@@ -175,11 +187,11 @@ def changes_of(root: Tree) -> Changes:
 def _locals(function: Tree) -> frozenset[str]:
     """Returns the names that a function binds."""
     found = set(parameters_of(function))
-    for node in own_nodes(*function.named_children):
-        if node.type == "variable_declarator":
-            found.update(name for name, _ in _declared(node))
-        elif node.type in _DEFINITIONS:
-            found.add(text_of(node.child_by_field_name("name")))
+    body = function.child_by_field_name("body")
+    if body is None or body.type != "statement_block":
+        return frozenset(found)
+    # What a block inside declares is its own, and doesn't hide the file's names around it.
+    found.update(name for statement in children_of(body) for name, _ in _bindings(statement))
     return frozenset(found)
 
 
@@ -213,12 +225,17 @@ def _note(target: Tree | None, line: int, local: Hidden, changes: Changes, *, wh
     target = _unwrapped(target)
     if target is not None and target.type in ("object_pattern", "array_pattern"):
         names, part = list(pattern_names(target)), None
+        for inner in own_nodes(target):
+            if inner.type in ("member_expression", "subscript_expression"):
+                _note(inner, line, local, changes)
     else:
         target, part = _owner(target)
         names = [text_of(target)] if target is not None and target.type == "identifier" else []
     if target is not None and target.type == "this" and part is not None:
         changes.of_itself.setdefault(part, line)
     for name in names:
+        if "\\" in name:
+            changes.of_any = line
         if name not in local:
             changes.of[name].append(Change(line, None if whole and part is None else part))
 
@@ -234,14 +251,15 @@ def _owner(target: Tree | None) -> tuple[Tree | None, str | None]:
     part: str | None = None
     while target is not None and target.type in ("member_expression", "subscript_expression"):
         part = property_of(target)
-        target = target.child_by_field_name("object")
+        target = _unwrapped(target.child_by_field_name("object"))
     return target, part
 
 
 def property_of(node: Tree) -> str | None:
     """Returns the name or the text of a look-up, or ``None`` if it is computed."""
     if node.type == "member_expression":
-        return text_of(node.child_by_field_name("property"))
+        name = text_of(node.child_by_field_name("property"))
+        return None if "\\" in name else name
     index = node.child_by_field_name("index")
     if index is None or index.type != "string" or any(child.type == "escape_sequence" for child in index.children):
         return None
