@@ -62,8 +62,8 @@ class Reference(NamedTuple):
         return self.with_paths(lambda path: moves.get(path, path))
 
     def holds_all_of(self, path: str) -> bool:
-        """Returns whether the whole file is a part of the prompt, not only a constant or key in it."""
-        return any(place.path == path and place.key is None for place in self.places)
+        """Returns whether all of one of the prompt's files is a part of it, not only a constant or key in it."""
+        return self.file is not None or any(place.path == path and place.key is None for place in self.places)
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.places))

@@ -87,7 +87,8 @@ def _own_paths(prompt: Reference, files: Files) -> tuple[str, ...]:
         return (prompt.file, below(prompt.file.rpartition("/")[0], KERNEL_CONFIG))
     if folder == prompt.file and prompt.file in files:
         return (prompt.file,)
-    return (prompt.file, *(below(folder, each) for each in (*PAIRED, KERNEL_PROMPT, KERNEL_CONFIG)))
+    kernel = (KERNEL_PROMPT, KERNEL_CONFIG) if below(folder, KERNEL_PROMPT) in files else (KERNEL_PROMPT,)
+    return (prompt.file, *(below(folder, each) for each in (*PAIRED, *kernel)))
 
 
 def _follow(prompt: Reference, path: str, parts: dict[str, str], files: Files) -> list[str]:

@@ -14,6 +14,7 @@ def lineage_on(path, **files):
 SETTINGS = (
     '{"execution_settings": {"default": {"temperature": %s}}, "input_variables": [{"name": "tone", "default": "%s"}]}'
 )
+KERNEL = '{"execution_settings": {"default": {"function_choice_behavior": {"type": "%s"}}}}'
 MEASURED = {
     "prompty": ("p.prompty", {"p.prompty": "---\nname: a\n---\nsystem:\nA\nuser:\n{{input}}\n"}, {"p.prompty": "---\nname: a\n---\nsystem:\nB\nuser:\n{{input}}\n"}),
     "a role line of prompty": ("p.prompty", {"p.prompty": "system:\nA\nuser:\n{{input}}\n"}, {"p.prompty": "user:\nA\nuser:\n{{input}}\n"}),
@@ -36,15 +37,33 @@ def test_what_a_format_is_made_of_is_watched_and_measured(repository, kind):
 
 
 @pytest.mark.parametrize(
-    ("path", "base", "head"),
+    ("path", "file", "base", "head"),
     [
-        ("p.prompty", "---\ntools: [a]\n---\nuser:\n{{input}}\n", "---\ntools: [b]\n---\nuser:\n{{input}}\n"),
-        ("p.prompt", "---\noutput: {format: json}\n---\n{{input}}", "---\noutput: {format: text}\n---\n{{input}}"),
-        ("p.yaml", "_type: prompt\ntemplate: '{input}'\nx: 1\n", "_type: prompt\ntemplate: '{input}'\nx: 2\n"),
+        (
+            "p.prompty",
+            "p.prompty",
+            "---\ntools: [a]\n---\nuser:\n{{input}}\n",
+            "---\ntools: [b]\n---\nuser:\n{{input}}\n",
+        ),
+        (
+            "p.prompt",
+            "p.prompt",
+            "---\noutput: {format: json}\n---\n{{input}}",
+            "---\noutput: {format: text}\n---\n{{input}}",
+        ),
+        (
+            "p.yaml",
+            "p.yaml",
+            "_type: prompt\ntemplate: '{input}'\nx: 1\n",
+            "_type: prompt\ntemplate: '{input}'\nx: 2\n",
+        ),
+        ("k", "k/config.json", KERNEL % "none", KERNEL % "required"),
+        ("f", "f/system.md", "A", "---\nrole: system\n---\nA"),
     ],
 )
-def test_what_of_a_format_is_not_read_needs_review(repository, path, base, head):
-    change = only(detected(repository, {path: head}, base=lineage_on(path, **{path: base})))
+def test_what_of_a_format_is_not_read_needs_review(repository, path, file, base, head):
+    files = {"k/skprompt.txt": "A {{$input}}", file: base}
+    change = only(detected(repository, {file: head}, base=lineage_on(path, **files)))
     assert codes(change) == ["unmeasured: needs_review"]
 
 
@@ -85,3 +104,9 @@ def test_a_baml_file_that_a_lineage_names_is_an_error_that_names_its_functions(r
     change = only(detected(repository, {"b.baml": "function B() -> C {}\n"}, base=base))
     assert codes(change) == ["unreadable: error"]
     assert "b.baml:1: BAML functions can't be filled in (B)" in change.reasons[0].sentence
+
+
+def test_settings_beside_a_folder_that_is_no_kernels_are_not_the_prompts(repository):
+    files = {"f/system.md": "A", "f/config.json": "{}"}
+    found = detected(repository, {"f/config.json": '{"a": 1}'}, base=lineage_on("f", **files))
+    assert codes(found) == ["nothing_changed: not_applicable"]

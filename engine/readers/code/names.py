@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from engine.readers.bounded import Source, shown
@@ -43,6 +43,7 @@ class Names:
         self._code = code
         self.used: dict[Lines, None] = {}
         """Lines of the values that were looked up, in order."""
+        self._aliased = self._by_other_names()
 
     def error(self, at: Expression | int, what: str, hint: str | None = HINT) -> Exception:
         """Returns the error for something that can't be read."""
@@ -87,7 +88,8 @@ class Names:
         binding = self._only(bindings, scope, step, name)
         changes = self._code.changes
         if scope is self._code.module:
-            for change in self._changes(step):
+            others = [Change(self._aliased[step], None)] if step in self._aliased else []
+            for change in (*changes.of.get(step, ()), *others):
                 if change.part is None or part in (None, change.part):
                     raise self.error(change.line, f"{shown(step)} is changed here, so its value can't be told")
         elif step in changes.of_itself:
@@ -96,20 +98,19 @@ class Names:
             raise self._unknown(binding, step)
         return Found(self._read(binding.node), scopes)
 
-    def _changes(self, step: str) -> Iterator[Change]:
-        """Yields the changes of the value that a name of the module has, under this name or another one."""
-        yield from self._code.changes.of.get(step, ())
-        for other, changes in self._code.changes.of.items():
-            name = other
+    def _by_other_names(self) -> dict[str, int]:
+        """Returns the module's names whose values are changed by another name, each with the line."""
+        found: dict[str, int] = {}
+        for name, changes in self._code.changes.of.items():
+            other = name
             for _ in range(MAX_ALIASES):
-                nodes = [each.node for each in self._code.module.bindings.get(name, ()) if each.node is not None]
+                nodes = [each.node for each in self._code.module.bindings.get(other, ()) if each.node is not None]
                 value = self._read(nodes[0]) if len(nodes) == 1 else None
                 if not isinstance(value, Name):
                     break
-                name = value.steps[0]
-                if name == step:
-                    yield Change(changes[0].line, None)
-                    break
+                other = value.steps[0]
+                found.setdefault(other, changes[0].line)
+        return found
 
     def _only(self, bindings: Sequence[Binding], scope: Scope, step: str, name: str) -> Binding:
         if len(bindings) > 1:

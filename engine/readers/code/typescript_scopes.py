@@ -225,9 +225,8 @@ def _note(target: Tree | None, line: int, local: Hidden, changes: Changes, *, wh
     target = _unwrapped(target)
     if target is not None and target.type in ("object_pattern", "array_pattern"):
         names, part = list(pattern_names(target)), None
-        for inner in own_nodes(target):
-            if inner.type in ("member_expression", "subscript_expression"):
-                _note(inner, line, local, changes)
+        for member in _members(target):
+            _note(member, line, local, changes)
     else:
         target, part = _owner(target)
         names = [text_of(target)] if target is not None and target.type == "identifier" else []
@@ -238,6 +237,17 @@ def _note(target: Tree | None, line: int, local: Hidden, changes: Changes, *, wh
             changes.of_any = line
         if name not in local:
             changes.of[name].append(Change(line, None if whole and part is None else part))
+
+
+def _members(pattern: Tree) -> Iterator[Tree]:
+    """Yields the attributes and keys that a pattern sets: ``{a: b.c, d: [e.f]}``."""
+    waiting = [pattern]
+    while waiting:
+        node = waiting.pop()
+        if node.type in ("member_expression", "subscript_expression"):
+            yield node
+        else:
+            waiting += children_of(node)
 
 
 def _unwrapped(target: Tree | None) -> Tree | None:
