@@ -2,7 +2,9 @@
 
 import pytest
 
+from engine.readers.bounded import Source
 from engine.readers.code.pieces import MissingConstantError
+from engine.readers.prompts.keys import read_key
 from engine.readers.prompts.references import read_reference
 from schemas.errors import SourceError
 from schemas.references import PromptParts, reference_of
@@ -151,3 +153,20 @@ def test_what_a_reference_cannot_read_is_an_error_at_its_place(prompt, said):
 def test_what_is_nowhere_is_missing(prompt):
     with pytest.raises(MissingConstantError):
         read(prompt)
+
+
+@pytest.mark.parametrize(
+    ("path", "item"), [("p.json", '{"role": "user", "content": "a"}'), ("p.toml", "{role='user', content='a'}")]
+)
+def test_the_lines_of_a_file_are_split_once_for_all_its_messages(path, item):
+    class Counted(str):
+        splits = 0
+
+        def split(self, *given):
+            type(self).splits += given == ("\n",)
+            return super().split(*given)
+
+    items = ", ".join([item] * 50)
+    text = f'{{"p": [{items}]}}' if path == "p.json" else f"p = [{items}]"
+    assert len(read_key(Source(path, Counted(text)), "p")) == 50
+    assert Counted.splits < 5

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 
 from engine.readers.bounded import MAX_DEPTH, MAX_NODES, Source, shown
@@ -45,9 +46,10 @@ def read_key(source: Source, key: str) -> tuple[Written, ...]:
         listed = ", ".join(map(str, lines[:5]))
         raise source.error(f"{shown(key)} means several keys (lines {listed})", lines[0], hint="rename one of them")
     (node,) = found
+    extents = _Extents(source)
     if isinstance(node.value, list) and node.value:
         messages = messages_of(source, node.value, "message")
-        items = [(item.line, _last_line(source, item)) for item in node.value]
+        items = [(item.line, extents.last_line(item)) for item in node.value]
         return tuple(
             Written((message.content,), (lines,), role=message.role)
             for message, lines in zip(messages, items, strict=True)
@@ -55,7 +57,7 @@ def read_key(source: Source, key: str) -> tuple[Written, ...]:
     if not isinstance(node.value, str):
         hint = "name a text, or a list of messages with role and content"
         raise source.error(f"{shown(key)} is {node.kind}", node.line, node.column, hint=hint)
-    return (Written((node.value,), ((node.line, _last_line(source, node)),)),)
+    return (Written((node.value,), ((node.line, extents.last_line(node)),)),)
 
 
 def _find(node: Node, steps: Sequence[str]) -> Iterator[Node]:
@@ -70,23 +72,39 @@ def _find(node: Node, steps: Sequence[str]) -> Iterator[Node]:
         yield from _find(node.value[int(steps[0])], steps[1:])
 
 
-def _last_line(source: Source, node: Node) -> int:
-    """Returns the last line of a value: in YAML and JSON the last one that is indented more than the first, in TOML
-    the one with the quotes that close it."""
-    lines = source.text.split("\n")
-    first = lines[node.line - 1]
-    last = node.line
-    if source.path.endswith(".toml"):
-        quotes = _QUOTES.search(first)
-        following = enumerate(lines[node.line :], node.line + 1)
-        open_ended = quotes is not None and first.count(quotes[0]) == 1
-        return next((number for number, line in following if open_ended and quotes and quotes[0] in line), last)
-    indent = len(first) - len(first.lstrip(" "))
-    for number, line in enumerate(lines[node.line :], node.line + 1):
-        if line.strip() and len(line) - len(line.lstrip(" ")) <= indent:
-            break
-        last = number if line.strip() else last
-    return last
+class _Extents:
+    """Tells where the values of one file end. Each line is looked at once, however many values start in it."""
+
+    def __init__(self, source: Source) -> None:
+        self._toml = source.path.endswith(".toml")
+        self._lines = source.text.split("\n")
+        self._indents = [
+            (number, len(line) - len(line.lstrip(" "))) for number, line in enumerate(self._lines, 1) if line.strip()
+        ]
+        self._known: dict[int, int] = {}
+
+    def last_line(self, node: Node) -> int:
+        """Returns the last line of a value: in YAML and JSON the last one that is indented more than the first, in
+        TOML the one with the quotes that close it."""
+        if node.line not in self._known:
+            self._known[node.line] = self._closed(node.line) if self._toml else self._indented(node.line)
+        return self._known[node.line]
+
+    def _closed(self, first: int) -> int:
+        quotes = _QUOTES.search(self._lines[first - 1])
+        if quotes is None or self._lines[first - 1].count(quotes[0]) != 1:
+            return first
+        following = enumerate(self._lines[first:], first + 1)
+        return next((number for number, line in following if quotes[0] in line), first)
+
+    def _indented(self, first: int) -> int:
+        last, at = first, bisect_left(self._indents, (first, 0))
+        own = self._indents[at][1] if at < len(self._indents) else 0
+        for number, indent in map(self._indents.__getitem__, range(at + 1, len(self._indents))):
+            if indent <= own:
+                break
+            last = number
+        return last
 
 
 def _toml(source: Source) -> Node:
