@@ -11,14 +11,18 @@ from typing import NamedTuple
 
 from engine.detection.entries import Entry
 from engine.detection.files import FOLDER, LINK, PAIRED, SUBMODULE, Files, below, folder_of
+from engine.detection.places import read_at
 from engine.detection.sides import Changes
 from engine.readers.bounded import MAX_BYTES, inside
 from engine.readers.prompts.kernel import CONFIG as KERNEL_CONFIG
 from engine.readers.prompts.kernel import PROMPT as KERNEL_PROMPT
+from engine.readers.prompts.keys import KEYED_SUFFIXES
 from engine.readers.prompts.langchain import watched_files
 from engine.readers.prompts.partials import watched_partials
 from engine.readers.prompts.plain import SUFFIXES
+from engine.readers.prompts.references import CODE_SUFFIXES
 from schemas.config import LineageConfig
+from schemas.prompts import PromptFile
 from schemas.references import Reference
 from schemas.trees import TreeEntry
 
@@ -26,6 +30,9 @@ PART_SUFFIXES = (*SUFFIXES, ".html", ".xml", ".yaml", ".yml", ".json")
 """Suffixes of files in a folder that is watched as a whole, because the name of an include is computed."""
 MAX_DEPTH = 12
 """Levels of includes, and of links to links, that are followed."""
+
+_NAMING = (b"\\", b"include", b"import", b"extends", b"_path", b"examples")
+"""Text of a document without which nothing in it can name a partial unseen."""
 
 Watched = Mapping[str, str]
 """Watched files by path. A path that ends in ``/`` is a folder; every text in it may be part of a prompt."""
@@ -60,8 +67,8 @@ class Difference(NamedTuple):
 def made_of(prompts: Iterable[Reference], files: Files) -> dict[Reference, dict[str, str]]:
     """Returns, by prompt, every path that may be part of it, whether or not it exists.
 
-    Partials and the targets of links are included. It inspects raw text only, so unreadable prompts are watched too. It
-    reads one level of includes of all prompts at a time.
+    Partials and the targets of links are included. It inspects raw text first, so unreadable prompts are watched too.
+    It reads one level of includes of all prompts at a time.
     """
     prompts = dict.fromkeys(prompts)
     files.fetch(path for prompt in prompts for path in prompt.paths)
@@ -75,7 +82,24 @@ def made_of(prompts: Iterable[Reference], files: Files) -> dict[Reference, dict[
         # A missing path may lie behind a link, so the folder above it is looked up too.
         files.fetch(folder for _, path in waiting if files.entry(path) is None and (folder := path.rpartition("/")[0]))
         waiting = [(prompt, part) for prompt, path in waiting for part in _follow(prompt, path, found[prompt], files)]
+    for prompt, parts in found.items():
+        parts.update(dict.fromkeys(_unseen(prompt, parts, files), "partial"))
     return found
+
+
+def _unseen(prompt: Reference, parts: Watched, files: Files) -> list[str]:
+    """Returns the prompt's partials that its raw text doesn't name."""
+    if not any(_may_hide_names(path, files) for path, what in parts.items() if what == "prompt"):
+        return []
+    read = read_at(files, prompt)
+    return [name for name in read.partials if name not in parts] if isinstance(read, PromptFile) else []
+
+
+def _may_hide_names(path: str, files: Files) -> bool:
+    """Returns whether a text in the file may name a partial that its raw content doesn't: by escapes, or by code."""
+    if path.endswith(CODE_SUFFIXES):
+        return path in files
+    return path.endswith(KEYED_SUFFIXES) and any(word in files.get(path, b"") for word in _NAMING)
 
 
 def _own_paths(prompt: Reference, files: Files) -> tuple[str, ...]:

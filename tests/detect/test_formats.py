@@ -28,6 +28,22 @@ MEASURED = {
 }  # fmt: skip
 
 
+HIDDEN = {
+    "a template of another suffix": ("l/p.yaml", {"l/p.yaml": "_type: prompt\ntemplate_path: t.md\n", "l/t.md": "A {input}"}),
+    "a key with an escape": ("l/p.json", {"l/p.json": '{"_type": "prompt", "template_p\\u0061th": "t.md"}', "l/t.md": "A {input}"}),
+    "escaped quotes": ("l/p.py#P", {"l/p.py": 'P = "{% include \\"t.md\\" %} {{ input | trim }}"\n', "t.md": "A"}),
+    "a name in another constant": ("l/p.py#P", {"l/p.py": "N = 't.md'\nP = \"{% include '\" + N + \"' %} {{ input | trim }}\"\n", "t.md": "A"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_a_partial_that_the_raw_text_does_not_name_is_watched_too(repository, kind):
+    path, base = HIDDEN[kind]
+    partial = list(base)[-1]
+    change = only(detected(repository, {partial: base[partial].replace("A", "B")}, base=lineage_on(path, **base)))
+    assert {ending.end.value for ending in change.endings} == {"measured"}
+
+
 @pytest.mark.parametrize("kind", MEASURED)
 def test_what_a_format_is_made_of_is_watched_and_measured(repository, kind):
     path, base, head = MEASURED[kind]
