@@ -18,7 +18,7 @@ ENOUGH = 3
 """Fewest runs per arm for which "every run of one arm scores above every run of the other" is evidence."""
 
 
-def case_results(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -> tuple[CaseResult, ...]:
+def case_results(design: Design, ledger: Ledger, broken: Collection[int] = ()) -> tuple[CaseResult, ...]:
     """Returns the result of each case, with its change over all runs.
 
     - improved, regressed: fresh pairs confirm it (5 of 6, or 3 of 3 in confirmation), or all of at least three runs of
@@ -29,7 +29,7 @@ def case_results(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -
     - alone: there is no baseline
     - not run: no arm was asked
 
-    ``smoked`` holds cases whose confirmed break ended the run.
+    ``broken`` holds cases whose break was confirmed together with others. Where such a case scores lower, it regressed.
     """
     if not design.metrics:
         return tuple(CaseResult(None, CaseOutcome.NOT_RUN, confirmed=False) for _ in design.ids)
@@ -38,7 +38,7 @@ def case_results(design: Design, ledger: Ledger, smoked: Collection[int] = ()) -
         CaseResult(None, _without_change(design, ledger, case), confirmed=False)
         if np.isnan(change)
         else CaseResult(change, CaseOutcome.REGRESSED, confirmed=True)
-        if case in smoked
+        if case in broken and change < 0
         else _case_outcome(ledger, case, change)
         for case, change in enumerate(changes)
     )

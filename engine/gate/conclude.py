@@ -17,6 +17,9 @@ from schemas.effects import CostEffect, Effect, LatencyEffect, LimitResult
 from schemas.scorecard import Confidence
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
+BREAKS = frozenset({ReasonCode.MUST_PASS, ReasonCode.GUARD, ReasonCode.PROTECTED})
+"""Reasons whose sentences count broken cases."""
+
 
 def nothing_measured(state: ComparisonState, code: ReasonCode, status: VerdictStatus, sentence: str) -> Decision:
     """Returns the decision of a comparison that made no call."""
@@ -70,6 +73,16 @@ def new_lineage(state: ComparisonState) -> Decision:
     return _decision(state, found, shown, cost, latency)
 
 
+def _broken(state: ComparisonState, found: list[Reason]) -> frozenset[int]:
+    """Returns the cases whose confirmed break ended the run, or that a reason counts as broken.
+
+    Single cases may be less certain than their sum. But a sentence that counts 7 broken cases must not stand above a
+    list of 4.
+    """
+    counted = {case for reason in found if reason.code in BREAKS for case in reason.cases}
+    return frozenset(state.smoked) | {case for case, name in enumerate(state.design.ids) if name in counted}
+
+
 def _flip_rate(design: Design) -> float | None:
     """Returns the share of cases that differ between identical runs, of the first metric; ``None``: not known."""
     if design.history is None:
@@ -115,7 +128,7 @@ def _decision(
         metrics=tuple(e for h, e in pairs if h.slice is None) if len(design.metrics) > 1 else (),
         cost=cost,
         latency=latency,
-        case_results=case_results(design, state.observed, state.smoked),
+        case_results=case_results(design, state.observed, _broken(state, found)),
         confidence=Confidence(
             looks=state.look,
             repetitions=float(ledger.runs[called].mean()) if called.any() else 0.0,

@@ -73,6 +73,7 @@ def test_the_demo_says_what_the_page_says(tmp_path):
         f"{100 * overall['baseline']:.1f} → {100 * overall['candidate']:.1f}, +{100 * overall['change']:.1f}" in EXAMPLE
     )
     assert (reason["code"], len(reason["cases"]), reason["look"]) == ("guard", 7, 4)
+    assert {case["id"] for case in lineage["cases"] if case["result"] == "regressed"} >= set(reason["cases"])
     assert reason["p"] == pytest.approx(boschloo_p(7, 18, 7, 138))
     (slice_,) = (one for one in lineage["slices"] if one["slice"] == "adversarial")
     assert round(slice_["baseline"] * slice_["cases"]) == 18
