@@ -269,3 +269,14 @@ def test_a_default_of_a_function_is_not_measured(repository, prompt, code):
     change = only(detected(repository, {path: code.replace("kind", "rude")}, base=base))
     assert codes(change) == ["unmeasured: needs_review"]
     assert "the default of tone" in change.reasons[0].sentence
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+def test_only_line_feeds_count_the_lines_that_a_constant_takes(repository, separator):
+    """Python counts no other separator. With them, a change of the constant looked like one of the rest."""
+    prompt, path, content = PYTHON
+    content = content.replace('"""Other."""', f'"""One{9 * separator}more."""')
+    edited = content.replace("sort tickets", "sort")
+    found = detected(repository, {path: edited}, base=base_of(prompt, content))
+    assert found.warnings == ()
+    assert kinds(only(found)) == ["prompt"]
