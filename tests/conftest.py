@@ -67,7 +67,7 @@ def new_database(server):
 
 @pytest.fixture
 def github(tmp_path):
-    """A GitHub whose own rules nobody breaks."""
+    """A fake GitHub. Fails the test if a request breaks one of its rules."""
     from tests.fakes.github import FakeGitHub
 
     with FakeGitHub(tmp_path) as fake:

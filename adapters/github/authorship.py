@@ -1,6 +1,6 @@
 """Finds who took part in a pull request, from its commits and the pushes to its branch.
 
-Names in commits are claims. They can only take a right away, so a false one gives nobody a right.
+The author of a commit is unproven. Being named one can only take a right away, so a false name gains nothing.
 """
 
 from __future__ import annotations

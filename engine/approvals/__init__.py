@@ -1,1 +1,1 @@
-"""Approvals: who may accept a verdict, what an approval is bound to, and how far an author is trusted."""
+"""Approvals: which reviewers can accept a verdict, what an approval covers, and how far an author is trusted."""

@@ -32,7 +32,7 @@ def pull_request_of(
             where="head-sha",
             hint="look at the new commits, then approve that head",
         )
-    # Whoever can push a branch to the repository could also use its secrets, so such heads are trusted.
+    # A user who can push a branch to the repository can also use its secrets, so such heads are trusted.
     trust = Trust.SAME_REPOSITORY
     if hosted.head_repository != repository:
         trust = Trust.FORK if approved_sha is None else Trust.FORK_APPROVED

@@ -150,7 +150,7 @@ def design(
         [members[names.index(name)] for name in gate.floor.slices],
         initial=gate.floor.overall is not None,
     )
-    # The seed follows from the content: nobody can re-run a pull request until the draw is lucky.
+    # The seed follows from the content, so re-running a pull request never gives a luckier draw.
     seed = hashlib.sha256(f"gate {digest}".encode()).hexdigest()
     # A fixed plan is one look, so nothing can stop it early.
     complete = fixed or _complete_at_once(names, members, shielded, extra, tested)

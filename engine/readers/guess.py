@@ -1,6 +1,6 @@
 """Tells how a prompt's variables are written where its format doesn't say: by its text, then by the cases' inputs.
 
-Also adds the user's message to a prompt that only instructs: somebody has to ask something.
+Also adds a user message to a prompt that has only instructions: models expect one.
 """
 
 from __future__ import annotations

@@ -113,11 +113,11 @@ WAYS = {
     "truncated": ("not strict JSON", r"\d calls? to HOST failed", "base_url is the API's address"),
     "empty-choices": ("choices", r"\d calls? to HOST failed", "base_url is the API's address"),
     "reset": ("the connection broke", r"\d calls? to HOST failed", "PROMPTVERDICT_PROXY"),
-    "401": ("HOST, asked for case .* authentication: 401", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "api_key_env names"),
-    "403": ("HOST, asked for case .* authentication: 403", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "it may use this model"),
-    "404": ("HOST, asked for case .* bad_request: 404", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "check base_url .* the model's name"),
-    "quota": ("HOST, asked for case .* quota: 429", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "credit or quota is used up"),
-    "redirect http://127.0.0.1:9/": ("HOST, asked for case .* redirect", r"\d calls? .{0,40}failed|failed .{0,60}\d calls?", "set base_url to the final address"),
+    "401": ("HOST, asked for case .* authentication: 401", r"\d calls? failed this way", "api_key_env names"),
+    "403": ("HOST, asked for case .* authentication: 403", r"\d calls? failed this way", "it may use this model"),
+    "404": ("HOST, asked for case .* bad_request: 404", r"\d calls? failed this way", "check base_url .* the model's name"),
+    "quota": ("HOST, asked for case .* quota: 429", r"\d calls? failed this way", "credit or quota is used up"),
+    "redirect http://127.0.0.1:9/": ("HOST, asked for case .* redirect", r"\d calls? failed this way", "set base_url to the final address"),
 }  # fmt: skip
 
 

@@ -88,7 +88,7 @@ async def test_nothing_is_asked_for_once_the_app_was_removed(watched):
 
 
 async def test_what_one_account_paid_for_is_unknown_to_another(records, tmp_path):
-    """Else the figure “from the store” says which requests somebody else has made."""
+    """Otherwise the figure “from the store” tells one account which requests another has made."""
     store, key = open_store(str(tmp_path / "outcomes.sqlite3")), ("a" * 64, 0)
     sibling = REPO.model_copy(update={"repository_id": 12, "repository": "acme/other"})
     stranger = REPO.model_copy(update={"installation_id": 8, "repository_id": 13, "repository": "eve/guess"})
