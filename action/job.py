@@ -26,6 +26,7 @@ from engine.approvals.trust import pull_request_of
 from engine.publishing.check_names import check_name
 from engine.publishing.comment_policy import outdated
 from engine.render.annotations import scorecard_annotations, workflow_command
+from engine.render.encode import prose
 from engine.render.limits import JOB_SUMMARY
 from engine.render.markdown import Links, markdown
 from schemas.errors import HostError, PromptVerdictError, UsageError
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 REPORTS = ("scorecard.json", "scorecard.md", "report.html")
 PASS = Exit.PASS.value
+MOST_NAMED = 5
+"""Required checks that a warning names."""
 
 
 class FetchedTree(Protocol):
@@ -120,7 +123,10 @@ class Job:
             # A dispatched run has the cache of its own branch, which lacks the answers of the pull request.
             self._reuse_answers(event.number)
         why = event.why if isinstance(event, PullRequestChanged) else "dispatched by hand"
-        return self._evaluate(pull_request, why, number=hosted.number, context=context)
+        code = self._evaluate(pull_request, why, number=hosted.number, context=context)
+        if code == PASS:  # then the status is the gate, or nothing stops the pull request
+            self._warn_about_the_gate(hosted.base_ref)
+        return code
 
     def _carries(self, sha: Sha) -> bool:
         """Returns whether a commit status of ours exists there. It is then the gate, whatever this job's result is."""
@@ -136,6 +142,27 @@ class Job:
         except HostError as error:
             self.runner.warn(f"the branch's rules can't be read, so the status names the branch: {error}")
             return False
+
+    def _warn_about_the_gate(self, branch: str) -> None:
+        """Warns in log and summary if the branch merges without our status. This job succeeds whatever the verdict."""
+        try:
+            required = sorted({check.name for check in self.host.required_checks(branch)})
+        except HostError as error:
+            self.runner.warn(f"the rules of {branch} can't be read, so it may merge without {CONTEXT}: {error}")
+            return
+        if CONTEXT in required:
+            return
+        named = ", ".join(required[:MOST_NAMED]) + (" …" if len(required) > MOST_NAMED else "")
+        why = (
+            f"It requires {named}, and a required job doesn't stop a blocked pull request: "
+            "the job succeeds once the verdict is on the status"
+            if required
+            else "It requires no check"
+        )
+        warning = f"{branch} merges without the status {CONTEXT}. {why}. Require the status in the branch's rules"
+        self.runner.warn(warning)
+        if self.environment.summary:
+            self.runner.summarize(f"\n> ⚠️ {prose(warning, 1_000)}.\n")
 
     def _default_tip(self, base_ref: str, default_branch: str, context: str) -> Sha | None:
         """Returns the tip of the default branch, if a success on another base counts for it too by its name."""

@@ -16,29 +16,51 @@ if TYPE_CHECKING:
     from engine.runner.experiment import Progress
 
 PLAIN_EVERY_S = 5.0
+BATCH_SHARE = 0.75
+"""Share of the rest of the bar that one batch of answers fills: the gate may ask for another batch after it."""
+
+
+class BarPosition:
+    """Position of one experiment's bar, from 0 to 1. It never falls, although the gate asks for more and more."""
+
+    def __init__(self) -> None:
+        self._start = 0.0
+        self._done = 0
+        self._asked = 0
+        self.position = 0.0
+
+    def move(self, done: int, asked: int) -> float:
+        """Takes the finished and the asked answers so far; returns the position."""
+        if asked > self._asked:
+            self._start, self._done, self._asked = self.position, done, asked
+        left = self._asked - self._done
+        if left > 0:
+            share = BATCH_SHARE * (done - self._done) / left
+            self.position = max(self.position, self._start + (1 - self._start) * share)
+        return self.position
 
 
 class ProgressReport:
-    """Shows the finished cases, the money spent and the time left of every experiment."""
+    """Shows the finished answers, the money spent and the elapsed time of every experiment."""
 
     def __init__(self) -> None:
         self._stream: TextIO = sys.stderr
         self._live: RichProgress | None = None
-        self._tasks: dict[tuple[str, str], TaskID] = {}
+        self._tasks: dict[tuple[str, str], tuple[TaskID, BarPosition]] = {}
         self._latest: dict[tuple[str, str], Progress] = {}
         self._last_line = time.monotonic()
 
     def __enter__(self) -> ProgressReport:
         if self._stream.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
             self._live = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                MofNCompleteColumn(),
+                TextColumn("{task.fields[answers]}", markup=False),
                 TextColumn("{task.fields[spent]}", markup=False),
-                TimeRemainingColumn(),
+                TimeElapsedColumn(),
                 console=Console(file=self._stream),
                 transient=True,
             )
@@ -66,10 +88,11 @@ class ProgressReport:
         if self._live:
             if key not in self._tasks:
                 name = f"{progress.lineage} · {progress.model}"
-                self._tasks[key] = self._live.add_task(name, total=progress.asked, spent=_usd(0.0))
-            self._live.update(
-                self._tasks[key], total=progress.asked, completed=progress.done, spent=_usd(progress.spent_usd)
-            )
+                self._tasks[key] = (self._live.add_task(name, total=1.0, spent="", answers=""), BarPosition())
+            task, bar = self._tasks[key]
+            position = bar.move(progress.done, progress.asked)
+            spent, answers = _usd(progress.spent_usd), f"{progress.done:,} answers"
+            self._live.update(task, completed=position, spent=spent, answers=answers)
         elif time.monotonic() - self._last_line >= PLAIN_EVERY_S:
             self._last_line = time.monotonic()
             self.line(self.state())
@@ -79,7 +102,7 @@ class ProgressReport:
         done = sum(one.done for one in self._latest.values())
         asked = sum(one.asked for one in self._latest.values())
         spent = max((one.spent_usd for one in self._latest.values()), default=0.0)
-        return f"{done} of {asked} answers, {_usd(spent)} spent"
+        return f"{done:,} of {asked:,} answers that were asked for so far, {_usd(spent)} spent"
 
 
 def _usd(amount: float) -> str:

@@ -15,7 +15,8 @@ from tests.fakes.github import Scene
 def scene(github):
     repository = github.repository("acme/shop", mia="maintain", max="write", ada="write", rob="read")
     repository.git.commit("main", {PROMPT: "Sort the ticket.\n", GATE: "version: 1\n", "README.md": "shop\n"})
-    repository.required_checks["release"] = [{"context": "prompt-verdict"}]
+    for branch in ("main", "release"):
+        repository.required_checks[branch] = [{"context": "prompt-verdict"}]
     return Scene(github, repository)
 
 

@@ -1,5 +1,6 @@
 """Each event from its JSON to what stands on GitHub afterwards."""
 
+import html
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,8 @@ def test_a_run_that_ends_in_one_comment_and_one_status_takes_the_requests_that_t
     stage, scene, github, pull
 ):
     stage.run("pull_request", opened(scene, pull))
-    assert len(github.asked) == 10
-    assert "takes 10 requests" in PAGE.read_text()
+    assert len(github.asked) == 12
+    assert "takes 12 requests" in PAGE.read_text()
     bodies = [a.body["body"] for a in github.asked if a.method in ("POST", "PATCH") and "comments" in a.path]
     assert len(bodies) == 2
 
@@ -50,8 +51,8 @@ def test_a_clearing_run_too(stage, scene, github, pull):
     before = len(github.asked)
     stage.run("pull_request_review", event)
     assert stage.state(pull.head_sha) == "success"
-    assert len(github.asked) - before == 15
-    assert "15 with a review that clears it" in PAGE.read_text()
+    assert len(github.asked) - before == 17
+    assert "17 with a review that clears it" in PAGE.read_text()
 
 
 @pytest.mark.parametrize(
@@ -62,6 +63,22 @@ def test_each_verdict_has_its_status_and_the_job_stays_green_beside_it(stage, sc
     stage.script.status = VerdictStatus(status)
     assert stage.run("pull_request", opened(scene, pull)).code == 0
     assert stage.state(pull.head_sha) == state
+
+
+@pytest.mark.parametrize(
+    ("required", "says"),
+    [
+        ([], "main merges without the status prompt-verdict. It requires no check."),
+        (["Prompt Verdict / measure", "lint"], "It requires Prompt Verdict / measure, lint, and a required job"),
+        (["prompt-verdict", "lint"], ""),
+    ],
+)
+def test_a_branch_that_merges_without_the_status_is_named_in_log_and_summary(stage, scene, pull, required, says):
+    scene.repository.required_checks["main"] = [{"context": name} for name in required]
+    stage.script.status = VerdictStatus.BLOCKED
+    ran = stage.run("pull_request", opened(scene, pull))
+    assert (ran.code, stage.state(pull.head_sha)) == (0, "failure")
+    assert (says in ran.log, says in html.unescape(ran.summary), "merges without" in ran.log) == (True, True, bool(says))
 
 
 def test_nothing_to_evaluate_is_a_success_under_the_same_name_without_a_call(stage, scene):

@@ -25,9 +25,9 @@ PAGE = (ROOT / "docs" / "action.md").read_text()
 FORMS = {form: ROOT / "action" / file for form, file in TEMPLATES.items()}
 TEXTS = {form: path.read_text() for form, path in FORMS.items()}
 READ = {form: yaml.safe_load(text) for form, text in TEXTS.items()}
-JOBS = {form: READ[form]["jobs"]["verdict"] for form in ("long", "enterprise")}
+JOBS = {form: READ[form]["jobs"]["measure"] for form in ("long", "enterprise")}
 SHARED = ROOT / ".github" / "workflows" / "verdict.yml"
-JOBS["short"] = yaml.safe_load(SHARED.read_text())["jobs"]["verdict"]
+JOBS["short"] = yaml.safe_load(SHARED.read_text())["jobs"]["measure"]
 """What runs, by form: the short one calls the shared workflow."""
 WORKFLOWS = [*FORMS.values(), *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -149,8 +149,8 @@ def test_the_short_form_has_twelve_lines_and_is_the_readmes_and_the_pages():
 
 def test_the_short_form_calls_the_steps_of_the_long_one():
     """The same steps in the same order; only the dispatch's inputs and the step that measures are written differently."""
-    shared = yaml.safe_load(SHARED.read_text().replace("github.event.inputs.", "inputs."))["jobs"]["verdict"]
-    assert f"/{SHARED.relative_to(ROOT)}@" in READ["short"]["jobs"]["verdict"]["uses"]
+    shared = yaml.safe_load(SHARED.read_text().replace("github.event.inputs.", "inputs."))["jobs"]["measure"]
+    assert f"/{SHARED.relative_to(ROOT)}@" in READ["short"]["jobs"]["measure"]["uses"]
     for ours, theirs in zip(shared["steps"], JOBS["long"]["steps"], strict=True):
         if ours.get("id") == "verdict":
             assert ours["uses"].startswith("docker://")
@@ -174,7 +174,7 @@ def test_a_caller_may_pass_the_keys_that_the_shared_workflow_declares():
     declared = yaml.safe_load(SHARED.read_text())[True]["workflow_call"]["secrets"]
     assert set(declared) == {*keys().values(), "MODEL_API_KEY"}
     assert not any(secret.get("required") for secret in declared.values())
-    assert set(READ["short"]["jobs"]["verdict"]["secrets"]) <= set(declared)
+    assert set(READ["short"]["jobs"]["measure"]["secrets"]) <= set(declared)
 
 
 @pytest.mark.parametrize("form", ["long", "short"])
@@ -227,7 +227,7 @@ def test_a_release_names_the_image_by_its_digest_in_both_places(tmp_path):
     assert tag(VERSION, pinned).returncode == 0
     assert yaml.safe_load(git("show", f"v{VERSION}:action.yml", cwd=tmp_path))["runs"]["image"] == f"docker://{pinned}"
     workflow = yaml.safe_load(git("show", f"v{VERSION}:.github/workflows/verdict.yml", cwd=tmp_path))
-    assert [step["uses"] for step in workflow["jobs"]["verdict"]["steps"] if step.get("id")] == [f"docker://{pinned}"]
+    assert [step["uses"] for step in workflow["jobs"]["measure"]["steps"] if step.get("id")] == [f"docker://{pinned}"]
     assert git("rev-list", "--count", "main", cwd=tmp_path).strip() == "1"
 
 

@@ -235,7 +235,7 @@ async def test_a_clock_that_is_set_back_pays_for_nothing_again(house):
     ],
 )
 async def test_a_provider_that_gives_nothing_is_an_error_that_names_the_case(house, prompt, says):
-    house.triage(prompt, number=12, timeout_s=1)
+    house.triage(prompt, number=12, timeout_s=0.3)
     ran = await house.check()
     assert (ran.code, ran.card["status"], ran.card["passes"]) == (3, "error", False)
     text = json.dumps(ran.card, ensure_ascii=False)
@@ -246,14 +246,14 @@ async def test_a_provider_that_gives_nothing_is_an_error_that_names_the_case(hou
 @pytest.mark.parametrize(
     ("rubric", "code", "says"),
     [
-        ("[[hang]]", 3, "no answer within 1 s"),
+        ("[[hang]]", 3, "no answer within 0.3 s"),
         ("[[close]]", 3, "the judge could not be compared with"),
         ('[[say {\\"brevity\\": {\\"reason\\": \\"x\\", \\"grade\\": NaN}}]]', 5, "NaN is not JSON"),
     ],
     ids=["silent", "hangs up", "NaN"],
 )
 async def test_a_judge_that_gives_no_grades_decides_nothing(house, rubric, code, says):
-    config = JUDGED.format(model=MODEL.format(url=house.fake.url), timeout_s=1)
+    config = JUDGED.format(model=MODEL.format(url=house.fake.url), timeout_s=0.3)
     files = {"promptverdict.yaml": config, "letter.txt": PROMPT, "cases.jsonl": CASES}
     files |= {"rubric.yaml": RUBRIC.replace("How short it is.", json.dumps(rubric.replace("\\", "")))}
     files |= {"labels.jsonl": labels(like_the_judge)}

@@ -103,7 +103,7 @@ def test_init_writes_the_default_branch_and_pins_the_newest_release(adopting, re
     ran = adopting.run("init", "--dry-run", "--workflow", form, "--action", url, OPENAI_API_KEY="sk-secret")
     workflow = yaml.safe_load(ran.out.partition("# --- .github")[2].partition("\n")[2])
     assert workflow[True]["push"] == {"branches": ["trunk"]}
-    job = workflow["jobs"]["verdict"]
+    job = workflow["jobs"]["measure"]
     uses = [job["uses"]] if form == "short" else [step["uses"] for step in job["steps"] if step.get("id")]
     shared = "/.github/workflows/verdict.yml" if form == "short" else ""
     assert uses == [f"mirror/prompt-verdict{shared}@{newest}"]

@@ -260,7 +260,7 @@ def test_what_is_no_text_is_said_in_every_format(path, data, said):
 def test_partials_and_warnings_are_bounded():
     files = {f"{i}.md": "x" * 600_000 for i in range(2)}
     assert "more than 1 MiB together" in mistake("p.j2", {**files, "p.j2": '{% include "0.md" %}{% include "1.md" %}'})
-    text = "messages: [{role: user, content: a}]\n" + "\n".join(f"k{i}: 1" for i in range(20_000))
+    text = "messages: [{role: user, content: a}]\n" + "\n".join(f"k{i}: 1" for i in range(500))
     assert len(read_prompt("a.prompt.yml", tree({"a.prompt.yml": text})).warnings) == 50
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.webhooks import campaign
 
-SMALL = {"deliveries": 180, "pulls": 6, "kills": 2, "rate": 60.0, "new_slot": 0.0, "life_s": 2.0, "patience_s": 120.0}
+SMALL = {"deliveries": 90, "pulls": 4, "kills": 2, "rate": 60.0, "new_slot": 0.0, "life_s": 2.0, "patience_s": 120.0}
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
