@@ -78,7 +78,11 @@ def test_a_branch_that_merges_without_the_status_is_named_in_log_and_summary(sta
     stage.script.status = VerdictStatus.BLOCKED
     ran = stage.run("pull_request", opened(scene, pull))
     assert (ran.code, stage.state(pull.head_sha)) == (0, "failure")
-    assert (says in ran.log, says in html.unescape(ran.summary), "merges without" in ran.log) == (True, True, bool(says))
+    assert (says in ran.log, says in html.unescape(ran.summary), "merges without" in ran.log) == (
+        True,
+        True,
+        bool(says),
+    )
 
 
 def test_nothing_to_evaluate_is_a_success_under_the_same_name_without_a_call(stage, scene):
