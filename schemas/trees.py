@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from schemas.values import Value
 
 
@@ -51,3 +53,15 @@ class Merge(Value):
     def base(self) -> str | None:
         """A best common ancestor, for display. No verdict depends on it."""
         return self.bases[0] if self.bases else None
+
+
+class Revision(Value):
+    """One commit of a branch that changed some files."""
+
+    sha: str
+    author: str
+    """As the commit names its author; anyone can write any name there."""
+    when: datetime
+    subject: str
+    paths: dict[str, str]
+    """By the path of today: the file's path in this commit. A file that the commit lacks is left out."""

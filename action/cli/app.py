@@ -226,6 +226,46 @@ def diff(
     _exit(run(repo, lineage, before, after, color=color))
 
 
+@app.command(epilog="Exit codes: 0 every change was judged; 2 wrong usage or configuration; 3 a change was not.")
+def backtest(
+    lineage: Annotated[str, typer.Argument(help="Its name in promptverdict.yaml.")],
+    *,
+    repo: Repo = Path(),
+    last: Annotated[int, typer.Option("--last", min=1, max=1_000, help="How many of the newest changes.")] = 20,
+    head: Annotated[
+        str | None, typer.Option("--head", metavar="REF", help="The branch (default: the default branch).")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would cost, run nothing.")] = False,
+    output_format: Printed = ListFormat.TERMINAL,
+    budget: Annotated[str | None, typer.Option("--budget", metavar="USD", help="Spend at most this.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before money is spent.")] = False,
+    store: Store = None,
+) -> None:
+    """Judge the earlier changes of a prompt by today's test set and policy: what would the gate have stopped?"""
+    from adapters.call_process.process import started_for
+
+    calling = None if dry_run else started_for(os.environ)
+    from action.cli.backtest import BacktestOptions
+    from action.cli.backtest import backtest as run
+
+    _exit(
+        run(
+            BacktestOptions(
+                repo=repo,
+                lineage=lineage,
+                last=last,
+                head=head,
+                format=output_format.value,
+                budget_usd=_usd(budget),
+                yes=yes,
+                dry_run=dry_run,
+                store=store,
+            ),
+            calling,
+        )
+    )
+
+
 @app.command()
 def power(
     paths: Annotated[

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
 from adapters.git.program import HARMLESS, environment, text
 from adapters.git.repository import GitRepository
 from schemas.errors import SourceError, UsageError
+from schemas.trees import Revision
 
 LARGEST_UNTRACKED = 8 * 2**20
 """Bytes of the largest untracked file in a snapshot. Larger files can't be prompts."""
@@ -130,6 +133,74 @@ class Clone(GitRepository):
         tree = inside("write-tree").decode().strip()
         parents = ("-p", self._id(parent)) if parent else ()
         return inside("commit-tree", self._id(tree), *parents, "-m", "worktree").decode().strip()
+
+    def history(self, tip: str, paths: Sequence[str], most: int) -> tuple[Revision, ...]:
+        """Returns at most ``most`` commits of the branch's first parents that changed a file, newest first.
+
+        ``paths`` are files of ``tip``, and are followed through renames. Raises SourceError for a shallow clone.
+        """
+        if self.is_shallow:
+            raise SourceError(
+                "this shallow clone hides the history", where=str(self.path), hint="git fetch --unshallow"
+            )
+        events = {path: tuple(self._events(tip, path, most)) for path in paths}
+        line = self._in("rev-list", "--first-parent", self._id(tip)).stdout.decode().split()
+        position = {sha: number for number, sha in enumerate(line)}
+        touched = {event.sha: event for path in paths for event in events[path]}
+        found = []
+        for sha in sorted(touched, key=position.__getitem__)[:most]:
+            known = {
+                path: next((event.paths for event in events[path] if position[event.sha] >= position[sha]), {})
+                for path in paths
+            }
+            at = {path: then[path] for path, then in known.items() if path in then}
+            found.append(touched[sha].model_copy(update={"paths": at}))
+        return tuple(found)
+
+    def _events(self, tip: str, path: str, most: int) -> Iterator[Revision]:
+        """Yields the commits that changed one path, newest first."""
+        command = ["log", "--first-parent", "--diff-merges=first-parent", "--follow", "-M50%", "--name-status", "-z"]
+        command += [
+            f"-n{most}",
+            "--no-ext-diff",
+            "--no-textconv",
+            "--format=%x01%H%x00%an%x00%at%x00%s",
+            self._id(tip),
+            "--",
+            path,
+        ]
+        for record in self._in("--literal-pathspecs", *command).stdout.split(b"\x01")[1:]:
+            sha, author, when, subject, *changes = record.rstrip(b"\0").split(b"\0")
+            gone = changes[0].strip() == b"D"
+            yield Revision(
+                sha=sha.decode(),
+                author=text(author),
+                when=datetime.fromtimestamp(int(when), UTC),
+                subject=text(subject),
+                paths={} if gone else {path: text(changes[-1])},
+            )
+
+    def with_files(self, commit: str, revision: Revision, paths: Sequence[str], parent: str | None) -> str:
+        """Returns a commit with the tree of ``commit``, in which ``paths`` are as they were in ``revision``.
+
+        The commit lives in a temporary object store, deleted with this object.
+        """
+        scratch = self._scratch()
+        env = {**scratch, **_NOBODY, "GIT_INDEX_FILE": str(Path(scratch["GIT_OBJECT_DIRECTORY"], "index"))}
+        rows = [f"0 {'0' * len(commit)}\t{path}" for path in paths]
+        for path, then in revision.paths.items():
+            entry = self.entry(revision.sha, then)
+            rows += [f"{entry.mode} {entry.blob}\t{path}"] if entry else []
+        self._in("read-tree", self._id(commit), env=env)
+        self._in("update-index", "-z", "--index-info", stdin="\0".join((*rows, "")).encode(), env=env)
+        tree = self._in("write-tree", env=env).stdout.decode().strip()
+        parents = ("-p", self._id(parent)) if parent else ()
+        return self._in("commit-tree", self._id(tree), *parents, "-m", "version", env=env).stdout.decode().strip()
+
+    def files(self, commit: str, path: str) -> tuple[str, ...]:
+        """Returns the file at ``path``, or every file below that folder."""
+        command = ["ls-tree", "-r", "-z", "--full-tree", self._id(commit), "--", path]
+        return tuple(self._listed(self._in("--literal-pathspecs", *command).stdout))
 
     def _filters_off(self) -> dict[str, str]:
         """Returns settings that switch off every filter driver of the repository's own configuration."""

@@ -1,0 +1,227 @@
+"""``promptverdict backtest``: judges the earlier changes of a prompt by today's test set and policy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from action.cli.check import prices, renderer
+from action.cli.local import default_store, open_repository
+from action.cli.progress import ProgressReport
+from action.cli.streams import put
+from action.exits import Exit
+from schemas.errors import UsageError
+from schemas.pullrequests import PullRequest, Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from adapters.call_process.process import CallingProcess
+    from adapters.git.clone import Clone
+    from engine.commands.backtest import Backtest, Step, Version
+    from engine.pipeline import World
+    from engine.planning.prepared import Prepared
+    from engine.runner.access import Access
+    from schemas.scorecard import Scorecard
+    from schemas.trees import Revision
+
+
+@dataclass(frozen=True)
+class BacktestOptions:
+    """The options of a backtest."""
+
+    repo: Path
+    lineage: str
+    last: int
+    head: str | None
+    format: str
+    budget_usd: Decimal | None
+    yes: bool
+    dry_run: bool
+    store: str | None
+
+
+def backtest(options: BacktestOptions, calling: CallingProcess | None = None) -> Exit:
+    """Runs every step and prints the table. Exits with 3 if a step could not be judged.
+
+    Raises PromptVerdictError, and UsageError if the user declines to spend money.
+    """
+    from adapters.call_process.client import Caller
+
+    repository = open_repository(options.repo)
+    branch = options.head or repository.default_branch()
+    tip = repository.resolve(branch)
+    with closing(Caller(calling)) as caller, closing(renderer()) as sandbox:
+        from adapters.clock import SystemClock
+        from adapters.loop import run_async
+        from engine.pipeline import World
+        from engine.runner.access import Access
+
+        world = World(repository, sandbox, prices())
+        versions = _versions(repository, tip, options)
+        sys.stderr.write(f"planning {len(versions) - 1} changes of {options.lineage} on {branch}\n")
+        sys.stderr.flush()
+        planned = _planned(versions, world, options.lineage)
+        changes = [each.change for each in planned if each.change is not None]
+        if options.dry_run:
+            put(_cost_line(changes, options) + "\n")
+            return Exit.PASS
+        if not _agreed(changes, options):
+            raise UsageError("nothing was run", hint="--dry-run shows the cost; --yes skips the question")
+        access = Access(lambda model: caller.provider(model, os.environ), SystemClock())
+        found = run_async(_judged(planned, branch, options, access))
+    _print(found, options.format)
+    return Exit.PASS if found.unfinished is None and all(map(_is_judged, found.steps)) else Exit.ERROR
+
+
+def _versions(repository: Clone, tip: str, options: BacktestOptions) -> list[tuple[Revision, str]]:
+    """Returns the versions and a commit of today's tree with each, the oldest first.
+
+    Raises UsageError if the prompt has no earlier version.
+    """
+    from engine.pipeline import look
+
+    today = PullRequest(base_ref="", base_sha=tip, head_ref="", head_sha=tip, trust=Trust.OPERATOR)
+    (lineage,) = (
+        one for one in look(repository, today, only=(options.lineage,), alone=True).lineages
+        if one.name == options.lineage
+    )  # fmt: skip
+    if lineage.candidate is None:
+        raise UsageError(f"the prompt of {options.lineage} can't be read: {lineage.unreadable}", hint="fix it first")
+    prompt = lineage.candidate
+    places = [origin.path for origin in prompt.origins] or [prompt.path]
+    paths = tuple(file for place in dict.fromkeys((*places, *prompt.partials)) for file in repository.files(tip, place))
+    versions: list[tuple[Revision, str]] = []
+    parent: str | None = None
+    # One version more than changes: the first is what the oldest change is compared with.
+    for revision in reversed(repository.history(tip, paths, options.last + 1)):
+        if not revision.paths:
+            continue  # the prompt was deleted, and came back later
+        commit = repository.with_files(tip, revision, paths, parent)
+        if parent is None or repository.changes(parent, commit):
+            versions.append((revision, commit))
+            parent = commit
+    if len(versions) < 2:
+        raise UsageError(f"{options.lineage} has no earlier version", hint="backtest replays changes of its prompt")
+    return versions
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """One version, to be scored alone and as a change of the one before."""
+
+    revision: Revision
+    alone: Prepared
+    change: Prepared | None
+    """``None`` for the oldest version."""
+
+
+def _planned(versions: Sequence[tuple[Revision, str]], world: World, lineage: str) -> list[_Planned]:
+    """Plans every version; spends nothing."""
+    from engine.pipeline import prepare
+
+    def prepared(before: tuple[Revision, str], after: tuple[Revision, str], *, alone: bool) -> Prepared:
+        (old, base), (new, head) = before, after
+        names = {"base_ref": old.sha[:7], "head_ref": new.sha[:7]}
+        pull_request = PullRequest(**names, base_sha=base, head_sha=head, trust=Trust.OPERATOR)
+        return prepare(pull_request, world, only=(lineage,), alone=alone)
+
+    changes = [None, *(prepared(*pair, alone=False) for pair in pairwise(versions))]
+    return [
+        _Planned(version[0], prepared(version, version, alone=True), change)
+        for version, change in zip(versions, changes, strict=True)
+    ]
+
+
+def _cost_line(prepared: Sequence[Prepared], options: BacktestOptions) -> str:
+    from engine.commands.backtest import expected_cost
+    from engine.render.figures import plural, usd
+
+    calls, cost = expected_cost(prepared)
+    cap = "" if options.budget_usd is None else f", and never more than {usd(options.budget_usd)}"
+    steps = plural(len(prepared), "change")
+    run = f"{plural(calls, 'call')} for one run of every case, about {usd(cost)}{cap}"
+    return f"{steps}: {run}; stored answers cost nothing"
+
+
+def _agreed(prepared: Sequence[Prepared], options: BacktestOptions) -> bool:
+    """Asks before real money is spent. Without a terminal only the budget limits it."""
+    sys.stderr.write(_cost_line(prepared, options) + "\n")
+    paid = any(
+        arm.endpoint.model.spec.key for each in prepared for _, plan in each.measured for arm in plan.arms.values()
+    )
+    if options.yes or not paid or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    sys.stderr.write("Continue? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+async def _judged(planned: Sequence[_Planned], branch: str, options: BacktestOptions, access: Access) -> Backtest:
+    from adapters.clock import SystemClock
+    from adapters.store import open_store
+    from engine.commands.backtest import Backtest, ended_by_budget, steps_of, versions_of
+    from engine.pipeline import measure, static
+
+    store = open_store(options.store or default_store(os.environ))
+    steps: list[Step] = []
+    versions: list[Version] = []
+    calls, spent = 0, Decimal(0)
+
+    async def measured(prepared: Prepared, report: ProgressReport) -> Scorecard:
+        nonlocal calls, spent
+        if not prepared.runs:
+            return static(prepared)
+        left = None if options.budget_usd is None else max(options.budget_usd - spent, Decimal(0))
+        card = await measure(
+            prepared, access=access, store=store, clock=SystemClock(), budget_usd=left, on_progress=report.update
+        )
+        calls += card.spending.made
+        spent += card.spending.cost_usd + card.spending.judge_cost_usd
+        return card
+
+    unfinished = None
+    try:
+        with ProgressReport() as report:
+            for number, each in enumerate(planned):
+                report.line(f"{each.revision.sha[:7]}: version {number + 1} of {len(planned)}")
+                cards = [await measured(each.change, report)] if each.change else []
+                cards.append(await measured(each.alone, report))
+                if any(map(ended_by_budget, cards)):
+                    unfinished = "the budget is spent; the same command with a higher --budget goes on from there"
+                    break
+                *changes, alone = cards
+                steps += [step for card in changes for step in steps_of(each.revision, card)]
+                versions += versions_of(each.revision, alone)
+    finally:
+        await access.aclose()
+        await store.aclose()
+    return Backtest(
+        lineage=options.lineage,
+        branch=branch,
+        steps=tuple(steps),
+        versions=tuple(versions),
+        calls=calls,
+        cost_usd=spent,
+        unfinished=unfinished,
+    )
+
+
+def _is_judged(step: Step) -> bool:
+    return step.verdict.value != "error"
+
+
+def _print(found: Backtest, output_format: str) -> None:
+    from engine.commands.backtest import backtest_lines
+    from engine.render.encode import log_line
+
+    if output_format == "json":
+        put(found.model_dump_json(indent=2) + "\n")
+    else:
+        put("".join(log_line(line) + "\n" for line in backtest_lines(found)))
