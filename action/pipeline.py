@@ -57,6 +57,7 @@ class ActionPreparation(PreparedRun):
         from adapters.call_process.client import Caller
         from adapters.clock import SystemClock
         from engine.records.outcome_table import outcome_table
+        from engine.records.trend import stored_trends, trend_rows, with_trends
         from engine.runner.access import Access
 
         if not self.calls:
@@ -70,10 +71,15 @@ class ActionPreparation(PreparedRun):
             # Kept in the store, whose file the sample workflow uploads.
             for record in found.records:
                 await store.keep_plan(*outcome_table(record))
+            number = self.prepared.pull_request.number
+            # The cache that a pull request restores has the answers of merged pull requests, and of itself.
+            earlier = stored_trends(kept for _, kept in store.plans())
+            for row in trend_rows(found.scorecard, number, clock.utc()) if number is not None else ():
+                await store.keep_plan(*row)
         finally:
             await access.aclose()
             await store.aclose()
-        return found.scorecard
+        return with_trends(found.scorecard, earlier, number)
 
 
 def _now_and_then(report: Callable[[str], None], clock: Clock) -> Callable[[str], None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
@@ -74,6 +74,19 @@ class Spending(Value):
     budget_usd: Usd | None = None
 
 
+class TrendPoint(Value):
+    """The verdict on an earlier change of a lineage that was merged."""
+
+    number: int
+    """Of its pull request."""
+    at: AwareDatetime
+    verdict: VerdictStatus
+    score: float | None = None
+    """The candidate's mean from 0 to 1."""
+    cost_per_1000: Usd | None = None
+    """The candidate's, in USD per 1,000 cases."""
+
+
 class LineageCard(Value):
     """The results of one lineage and one model."""
 
@@ -107,6 +120,8 @@ class LineageCard(Value):
     """Truncated, refused, filtered, empty and missing answers: (baseline, candidate)."""
     warnings: tuple[Finding, ...] = ()
     content_digest: str | None = None
+    trend: tuple[TrendPoint, ...] = ()
+    """The last merged changes of this lineage on this model, the oldest first. No part of the verdict."""
 
 
 class CommitRef(Value):

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from bot.runs.provenance import provenance_of
+from bot.runs.provenance import merged_points, provenance_of
 from bot.runs.spending_caps import SpendingCaps
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
 from engine.pipeline import look
 from engine.planning.prepared import plan
+from engine.records.trend import with_trends
 from engine.runner.preparation import PreparedRun
 from schemas.errors import ConfigError, SourceError
 from schemas.pullrequests import PullRequest, Trust
@@ -185,4 +187,12 @@ class RunPreparation(PreparedRun):
                 report=report,
                 within=budget,
             )
-        return Evaluated(found.scorecard, provenance_of(self.prepared, found.records))
+        measured = provenance_of(self.prepared, found.records)
+        return Evaluated(await asyncio.to_thread(self._with_trends, found.scorecard, measured), measured)
+
+    def _with_trends(self, scorecard: Scorecard, measured: Sequence[Measured]) -> Scorecard:
+        """Adds the verdicts on the last merged changes."""
+        records, repository = self.evaluation.records, self.repo.repository_id
+        names = dict.fromkeys(card.lineage for card in scorecard.lineages)
+        history = {name: records.lineage_history(repository, name) for name in names}
+        return with_trends(scorecard, merged_points(history, measured), self.prepared.pull_request.number)

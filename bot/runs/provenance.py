@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bot.store.values import Measured, PromptVersion, TestSetSnapshot
+from bot.store.values import LineagePoint, Measured, PromptVersion, TestSetSnapshot
+from schemas.scorecard import TrendPoint
 from schemas.values import canonical_json, digest_of
 
 if TYPE_CHECKING:
     from engine.planning.prepared import PlannedLineage, Prepared
+    from engine.records.trend import LineageKey
     from schemas.config import ModelConfig
     from schemas.experiments import ExperimentRecord
     from schemas.prompts import PromptFile
@@ -20,6 +22,31 @@ def provenance_of(prepared: Prepared, records: Iterable[ExperimentRecord]) -> tu
     """Returns one value for each lineage × model. ``records`` are those of the experiments that were run."""
     by_name = {(record.lineage, record.model): record for record in records}
     return tuple(_measured(entry, by_name.get((entry.change.name, entry.model))) for entry in prepared.entries)
+
+
+def merged_points(
+    history: Mapping[str, Sequence[LineagePoint]], measured: Sequence[Measured]
+) -> dict[LineageKey, list[TrendPoint]]:
+    """Returns the points of the prompts' histories that were merged, by lineage and model.
+
+    A version was merged if this run, or a later one, took it as its baseline.
+    """
+    found: dict[LineageKey, list[TrendPoint]] = {}
+    for name, points in history.items():
+        merged = {one.baseline.digest for one in measured if one.lineage == name and one.baseline is not None}
+        merged |= {point.baseline_digest for point in points if point.baseline_digest is not None}
+        for point in points:
+            if point.number is not None and point.candidate_digest in merged:
+                found.setdefault((name, point.model), []).append(
+                    TrendPoint(
+                        number=point.number,
+                        at=point.at,
+                        verdict=point.status,
+                        score=point.candidate,
+                        cost_per_1000=point.candidate_per_1000,
+                    )
+                )
+    return found
 
 
 def _measured(entry: PlannedLineage, record: ExperimentRecord | None) -> Measured:

@@ -103,5 +103,6 @@ def _point(experiment: Experiments, run: Runs, verdict: Verdicts, overall: Compa
         cost_usd=experiment.cost_usd,
         baseline_per_1000=experiment.baseline_per_1000,
         candidate_per_1000=experiment.candidate_per_1000,
+        baseline_digest=experiment.baseline_digest,
         candidate_digest=experiment.candidate_digest,
     )

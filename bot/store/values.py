@@ -202,4 +202,6 @@ class LineagePoint(Value):
     """Cost of the experiment."""
     baseline_per_1000: Decimal | None
     candidate_per_1000: Decimal | None
+    baseline_digest: str | None
     candidate_digest: str | None
+    """Of the prompt versions that were compared."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from schemas.effects import Effect
@@ -127,3 +128,14 @@ def seconds(amount: float | None) -> str:
 def arrow(before: str, after: str) -> str:
     """Returns ``before → after``."""
     return f"{before} → {after}"
+
+
+_LEVELS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Returns one bar for each value, scaled to their range. Equal values get bars of half the height."""
+    low, high = min(values), max(values)
+    if low == high:
+        return _LEVELS[3] * len(values)
+    return "".join(_LEVELS[round((value - low) / (high - low) * (len(_LEVELS) - 1))] for value in values)

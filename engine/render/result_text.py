@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from engine.planning.call_cost import causes
 from engine.render import figures
-from engine.render.signs import RESULT_WORDS
+from engine.render.signs import RESULT_WORDS, VERDICT_WORDS
 from schemas.diffs import PromptDiff
 from schemas.effects import CaseEffect, CaseOutcome, Confusion, CostEffect, Effect, EffectResult, LatencyEffect
 from schemas.gate_config import SlicePolicy
@@ -189,6 +190,24 @@ def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) 
         moved = figures.arrow(figures.seconds(latency.baseline_s), figures.seconds(latency.candidate_s))
         said.append(f"Median latency {moved} over {figures.plural(latency.pairs, 'fresh pair')}.")
     return said
+
+
+def trend_sentence(card: LineageCard) -> str:
+    """Returns "Last 4 merged changes: score ▁▃█▅ 71.2 → 80.1; …": empty without at least two of them."""
+    if len(card.trend) < 2:
+        return ""
+    parts = []
+    scores = [point.score for point in card.trend if point.score is not None]
+    if len(scores) > 1:
+        moved = figures.arrow(figures.points(scores[0]), figures.points(scores[-1]))
+        parts.append(f"score {figures.sparkline(scores)} {moved}")
+    costs = [point.cost_per_1000 for point in card.trend if point.cost_per_1000 is not None]
+    if len(costs) > 1:
+        moved = figures.arrow(figures.usd(costs[0]), figures.usd(costs[-1]))
+        parts.append(f"cost per 1,000 {figures.sparkline([float(cost) for cost in costs])} {moved}")
+    counted = Counter(point.verdict for point in card.trend)
+    parts.append(", ".join(f"{number} {VERDICT_WORDS[verdict]}" for verdict, number in counted.items()))
+    return f"Last {len(card.trend)} merged changes: {'; '.join(parts)}."
 
 
 def cost_sentence(cost: CostEffect) -> str:

@@ -17,6 +17,7 @@ from engine.render.result_text import (
     expected_text,
     score_text,
     swapped,
+    trend_sentence,
     unsure_title,
     unusual_answers,
 )
@@ -192,6 +193,7 @@ def _lineage(card: LineageCard, width: int) -> Iterator[RenderableType]:
         yield _sentence(sentence)
     if card.diff and not quiet:
         yield from _diff(card.diff)
+    yield from (_sentence(said) for said in (trend_sentence(card),) if said)
     for finding in card.warnings:
         yield _sentence(f"warning: {finding}", "yellow")
 

@@ -68,6 +68,15 @@ def test_a_second_run_pays_nothing_and_says_the_same(act, scene, stage):
     assert stage.states(pull.head_sha) == ["pending", "success"] * 2
 
 
+def test_a_later_pull_request_shows_how_the_last_ones_did(act, scene, stage):
+    first, event = scene.open_pull({TRIAGE: REWORDED})
+    act("pull_request", event)
+    _, event = scene.open_pull({TRIAGE: BROKEN})
+    act("pull_request", event)
+    (card,) = json.loads((stage.home / "prompt-verdict/scorecard.json").read_text())["lineages"]
+    assert [(point["number"], point["verdict"]) for point in card["trend"]] == [(first.number, "approved")]
+
+
 def test_the_queue_reuses_what_the_pull_request_measured(act, scene, stage):
     pull, event = scene.open_pull({TRIAGE: REWORDED})
     act("pull_request", event)
