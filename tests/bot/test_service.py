@@ -70,7 +70,7 @@ def test_who_is_stopped_while_it_is_being_loaded_is_gone_at_once(tmp_path, loadi
         assert bot.process.stderr.read() == ""
 
 
-@pytest.mark.parametrize("after_s", [0.0, 0.15, 0.3])
+@pytest.mark.parametrize("after_s", [0.0, 0.2])
 def test_who_is_stopped_while_it_starts_to_work_ends_in_order(tmp_path, after_s):
     with FakeGitHub(tmp_path) as github, running(tmp_path, PROMPTVERDICT_API_URL=github.api_url) as bot:
         bot.until("listening")
