@@ -5,8 +5,9 @@ A language converts its nodes into these one level at a time. ``Code.read`` is c
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 Node = object
@@ -34,12 +35,29 @@ class Scope:
     """Lines of imports that may bind any name."""
 
 
+class How(Enum):
+    """The way in which a place changes a value."""
+
+    SET = "set"
+    """A name gets another value."""
+    CHANGED = "changed"
+    PASSED = "passed"
+    """Code that isn't followed gets the value, and may change it."""
+
+
+Path = tuple[str | None, ...]
+"""Attributes and keys that are looked up in a value; ``None``: any, at any depth."""
+
+
 class Change(NamedTuple):
     """A place that changes a value after it is bound."""
 
     line: int
-    part: str | None
+    part: str | None = None
     """The attribute or key that it sets; ``None``: any."""
+    path: Path = ()
+    """The look-ups that lead from the name's value to the one that is changed."""
+    how: How = How.CHANGED
 
 
 @dataclass
@@ -47,18 +65,20 @@ class Changes:
     """The changes that a file's code makes to the values of its names."""
 
     of: defaultdict[str, list[Change]] = field(default_factory=lambda: defaultdict(list))
-    """Changes by the name of the value."""
-    of_itself: dict[str, int] = field(default_factory=dict)
-    """Attributes that methods set on their own object or class, with the line."""
+    """Changes by the name of the value; those of an attribute by its name after a dot, of any attribute by a dot."""
     of_any: int | None = None
     """A line that may set any name of the module."""
 
+    def set(self, name: str, line: int) -> None:
+        """Notes that a name gets another value."""
+        self.of[name].append(Change(line, how=How.SET))
 
-class Hidden:
-    """Names that the functions around a place have of their own, so that they don't mean the file's."""
+
+class Owners:
+    """The functions around a place, and the names that they have of their own."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._of: defaultdict[str, list[int]] = defaultdict(list)
         self._functions = 0
 
     @property
@@ -66,19 +86,21 @@ class Hidden:
         """Returns whether no function is around the place."""
         return not self._functions
 
-    def enter(self, names: frozenset[str]) -> frozenset[str]:
-        """Goes into a function. Returns its names."""
-        self._counts.update(names)
+    def enter(self, function: int, names: frozenset[str]) -> None:
+        """Goes into a function that has these names."""
         self._functions += 1
-        return names
+        for name in names:
+            self._of[name].append(function)
 
     def leave(self, names: frozenset[str]) -> None:
         """Comes out of the function that has these names."""
-        self._counts.subtract(names)
         self._functions -= 1
+        for name in names:
+            self._of[name].pop()
 
-    def __contains__(self, name: str) -> bool:
-        return self._counts[name] > 0
+    def of(self, name: str) -> int:
+        """Returns the innermost function that has the name; 0: the file."""
+        return next(reversed(self._of.get(name, ())), 0)
 
 
 @dataclass(frozen=True)
@@ -185,6 +207,8 @@ class Class(Expression):
     """Whether they can also be seen from what is nested in it."""
     inherits: str = ""
     """A base class from which an attribute may come."""
+    shows_values: bool = True
+    """Whether an attribute in a text shows as its value. A member of an enumeration shows as its name."""
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,13 @@ from typing import NamedTuple
 from engine.readers.bounded import Source, shown
 from engine.readers.code.expressions import (
     Binding,
+    Call,
     Change,
     Class,
     Code,
     Expression,
+    How,
+    Items,
     Lines,
     Name,
     Node,
@@ -22,6 +25,8 @@ from engine.readers.code.expressions import (
 from engine.readers.code.pieces import MissingConstantError
 
 HINT = "write the text out as one constant, or keep the prompt in a file of its own"
+MAX_LOOKED_AT = 100
+"""Most values that are looked at to tell whether a change concerns one of them."""
 MAX_ALIASES = 20
 """Most names in a chain of aliases."""
 
@@ -33,6 +38,8 @@ class Found(NamedTuple):
     scopes: tuple[Scope, ...]
     """Scopes, innermost first. The module's is the last."""
     parameters: frozenset[str] = frozenset()
+    shows_value: bool = True
+    """Whether it shows as its value in a text, which a member of an enumeration doesn't."""
 
 
 class Names:
@@ -43,7 +50,6 @@ class Names:
         self._code = code
         self.used: dict[Lines, None] = {}
         """Lines of the values that were looked up, in order."""
-        self._aliased = self._by_other_names()
 
     def error(self, at: Expression | int, what: str, hint: str | None = HINT) -> Exception:
         """Returns the error for something that can't be read."""
@@ -60,14 +66,12 @@ class Names:
         found = self._bound(scopes[at], steps, name, tuple(scopes[at:]))
         for number, step in enumerate(steps[1:], 1):
             value = found.value
-            if isinstance(value, Name) and aliases < MAX_ALIASES:
+            if step == "value" and not found.shows_value:
+                found = found._replace(shows_value=True)
+            elif isinstance(value, Name) and aliases < MAX_ALIASES:
                 return self.find([*value.steps, *steps[number:]], found.scopes, aliases + 1)
-            if isinstance(value, Class):
-                inner = (value.scope, *(found.scopes if value.encloses else found.scopes[-1:]))
-                if value.inherits and not value.scope.bindings.get(step):
-                    raise self.error(value, f"{shown(name)} may come from the base class {shown(value.inherits)}")
-                found = self._bound(value.scope, steps[number:], name, inner)
-                found = found if value.visible else found._replace(scopes=found.scopes[-1:])
+            elif isinstance(value, Class):
+                found = self._attribute(value, steps[number:], name, found)
             elif isinstance(value, Table):
                 found = found._replace(value=self._read(self._entry(value, step, name)))
             elif isinstance(value, Unread):
@@ -78,6 +82,16 @@ class Names:
         self.used.setdefault(found.value.lines)
         return found
 
+    def _attribute(self, owner: Class, steps: Sequence[str], name: str, found: Found) -> Found:
+        """Returns the value of a class's attribute: the first of the steps."""
+        if owner.inherits and not owner.scope.bindings.get(steps[0]):
+            raise self.error(owner, f"{shown(name)} may come from the base class {shown(owner.inherits)}")
+        around = found.scopes if owner.encloses else found.scopes[-1:]
+        value = self._bound(owner.scope, steps, name, (owner.scope, *around))
+        return value._replace(
+            scopes=value.scopes if owner.visible else value.scopes[-1:], shows_value=owner.shows_values
+        )
+
     def _read(self, node: Node) -> Expression:
         return self._code.read(node)
 
@@ -86,30 +100,41 @@ class Names:
         step, part = steps[0], steps[1] if len(steps) > 1 else None
         bindings = scope.bindings.get(step, [])
         binding = self._only(bindings, scope, step, name)
-        changes = self._code.changes
-        if scope is self._code.module:
-            others = [Change(self._aliased[step], None)] if step in self._aliased else []
-            for change in (*changes.of.get(step, ()), *others):
-                if change.part is None or part in (None, change.part):
-                    raise self.error(change.line, f"{shown(step)} is changed here, so its value can't be told")
-        elif step in changes.of_itself:
-            raise self.error(changes.of_itself[step], f"{shown(step)} is set again here, so its value can't be told")
-        if binding.node is None:
+        value = None if binding.node is None else self._read(binding.node)
+        for key in (step,) if scope is self._code.module else (f".{step}", "."):
+            for change in self._code.changes.of.get(key, ()):
+                if self._concerns(change, value, part):
+                    raise self._changed(change, step)
+        if value is None:
             raise self._unknown(binding, step)
-        return Found(self._read(binding.node), scopes)
+        return Found(value, scopes)
 
-    def _by_other_names(self) -> dict[str, int]:
-        """Returns the module's names whose values are changed by another name, each with the line."""
-        found: dict[str, int] = {}
-        for name, changes in self._code.changes.of.items():
-            other = name
-            for _ in range(MAX_ALIASES):
-                nodes = [each.node for each in self._code.module.bindings.get(other, ()) if each.node is not None]
-                value = self._read(nodes[0]) if len(nodes) == 1 else None
-                if not isinstance(value, Name):
-                    break
-                other = value.steps[0]
-                found.setdefault(other, changes[0].line)
+    def _changed(self, change: Change, step: str) -> Exception:
+        if change.how is How.PASSED:
+            what = f"{shown(step)} is given to other code here, which may change it"
+            return self.error(change.line, what, "give it a copy, or keep the prompt in a file of its own")
+        return self.error(change.line, f"{shown(step)} is changed here, so its value can't be told")
+
+    def _concerns(self, change: Change, value: Expression | None, part: str | None) -> bool:
+        """Returns whether a change may concern a part of a value, or all of it if ``part`` is ``None``."""
+        if change.how is How.SET:
+            return True
+        first = (*change.path, change.part)[0]
+        if part is not None and first not in (None, part):
+            return False
+        found = [value]
+        for step in change.path:
+            found = self._inside(found, step)
+        return len(found) > MAX_LOOKED_AT or any(each is None or _is_changeable(each, change) for each in found)
+
+    def _inside(self, values: Sequence[Expression | None], step: str | None) -> list[Expression | None]:
+        """Returns what is in one part of the values, or in any of their parts at any depth."""
+        found: list[Expression | None] = []
+        waiting = [value for value in values if value is not None]
+        while waiting and len(found) <= MAX_LOOKED_AT:
+            inner = [self._read(node) for node in _parts_of(waiting.pop(), step)]
+            found += inner
+            waiting += inner if step is None else []
         return found
 
     def _only(self, bindings: Sequence[Binding], scope: Scope, step: str, name: str) -> Binding:
@@ -153,3 +178,23 @@ class Names:
         if not hits:
             raise self._missing(name)
         return table.entries[hits[0]][1]
+
+
+def _parts_of(value: Expression, part: str | None) -> Sequence[Node]:
+    """Returns what a value holds, or what is in one part of it."""
+    match value:
+        case Table(entries=entries):
+            return [node for key, node in entries if part is None or key in (None, part)]
+        case Items(items=items):
+            return items
+        case Class(scope=scope):
+            bindings = [each for name, found in scope.bindings.items() if part in (None, name) for each in found]
+            return [binding.node for binding in bindings if binding.node is not None]
+    return ()
+
+
+def _is_changeable(value: Expression, change: Change) -> bool:
+    """Returns whether a value itself may be changed. A name's changes are noted for the value that it means."""
+    if isinstance(value, Call):
+        return change.how is not How.PASSED and value.callee[:1] != () and value.callee[0][:1].isupper()
+    return isinstance(value, Table | Items | Class)

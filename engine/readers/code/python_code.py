@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from functools import lru_cache
+from pathlib import PurePosixPath
 
 from engine.readers.bounded import Source, shown
 from engine.readers.code.expressions import (
@@ -26,10 +27,13 @@ from engine.readers.code.expressions import (
 )
 from engine.readers.code.expressions import Function as FunctionExpression
 from engine.readers.code.pieces import Written, check_size
-from engine.readers.code.python_scopes import changes_of, key_of, parameters_of, scope_of
+from engine.readers.code.python_changes import changes_of
+from engine.readers.code.python_scopes import defaults_of, key_of, parameters_of, scope_of
 from engine.readers.code.reading import messages_of_constant
 
-_PLAIN_BASES = {"object", "str", "Enum", "StrEnum", "NamedTuple", "BaseModel", "ABC", "Protocol", "TypedDict"}
+_TEXT_BASES = {"object", "str", "StrEnum", "ABC", "Protocol"}
+"""Bases of classes whose attributes show as their values."""
+_PLAIN_BASES = {*_TEXT_BASES, "Enum", "NamedTuple", "BaseModel", "TypedDict"}
 _PLAIN_DECORATORS = {"dataclass", "dataclasses.dataclass", "enum.unique", "unique", "final", "typing.final"}
 _ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)
 _UTF8 = ("utf-8", "utf8", "ascii", "us-ascii")
@@ -55,12 +59,18 @@ def _parsed(path: str, text: str) -> PythonCode:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of invalid escapes, in a file that isn't ours
-            return PythonCode(ast.parse(text))
+            return PythonCode(ast.parse(text), _module_name(path))
     except SyntaxError as error:
         what = f"not valid Python: {shown(error.msg or 'syntax error', 120)}"
         raise source.error(what, error.lineno or 1, hint="fix the syntax") from None
     except (RecursionError, MemoryError, ValueError):
         raise source.error("the code is nested too deeply", 1, hint="move the prompt into a smaller file") from None
+
+
+def _module_name(path: str) -> str:
+    """Returns the last part of the name under which a file is imported."""
+    at = PurePosixPath(path)
+    return at.parent.name if at.stem == "__init__" else at.stem
 
 
 def _check_encoding(source: Source) -> None:
@@ -75,9 +85,12 @@ def _check_encoding(source: Source) -> None:
 class PythonCode:
     """A Python file."""
 
-    def __init__(self, tree: ast.Module) -> None:
+    def __init__(self, tree: ast.Module, name: str) -> None:
         self.module = scope_of(tree.body)
         self.changes = changes_of(tree)
+        own = [each for each, found in self.module.bindings.items() if found[0].origin.rpartition(".")[2] == name]
+        set_by_itself = [change.line for each in own for change in self.changes.of.get(each, ())]
+        self.changes.of_any = next(iter(set_by_itself), self.changes.of_any)
 
     def read(self, node: Node) -> Expression:
         """Returns the expression of a node."""
@@ -167,11 +180,7 @@ def _function(node: ast.FunctionDef, lines: Lines) -> Expression:
 
 def _defaults(node: ast.FunctionDef | ast.Lambda) -> tuple[tuple[str, str], ...]:
     """Returns the parameters that have a default, each with its code."""
-    given = node.args
-    ordinary = [*given.posonlyargs, *given.args]
-    pairs = [*zip(ordinary[len(ordinary) - len(given.defaults) :], given.defaults, strict=True)]
-    pairs += [(name, value) for name, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value]
-    return tuple((name.arg, ast.dump(value)) for name, value in pairs)
+    return tuple((name, ast.dump(value)) for name, value in defaults_of(node))
 
 
 def _class(node: ast.ClassDef, lines: Lines) -> Expression:
@@ -180,8 +189,13 @@ def _class(node: ast.ClassDef, lines: Lines) -> Expression:
             return Unread(lines, f"a decorator may change the class {shown(node.name)}")
     if node.keywords:
         return Unread(lines, f"a metaclass may change the class {shown(node.name)}")
-    foreign = [code for base in node.bases if (code := _code(base)).rpartition(".")[2] not in _PLAIN_BASES]
-    return Class(lines, node.name, scope_of(node.body), visible=True, inherits=foreign[0] if foreign else "")
+    bases = [_code(base) for base in node.bases]
+    names = {base.rpartition(".")[2] for base in bases}
+    foreign = next((base for base in bases if base.rpartition(".")[2] not in _PLAIN_BASES), "")
+    scope = scope_of(node.body)
+    if names & {"Enum", "StrEnum"} and "__new__" in scope.bindings:
+        return Unread(lines, f"__new__ may change the members of {shown(node.name)}")
+    return Class(lines, node.name, scope, visible=True, inherits=foreign, shows_values=names <= _TEXT_BASES)
 
 
 def _code(node: ast.expr) -> str:

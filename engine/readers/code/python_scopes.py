@@ -1,25 +1,15 @@
-"""Finds the names that a Python file binds, and the changes of their values."""
+"""Finds the names that a Python file, a class or a function binds."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
 
-from engine.readers.code.expressions import Binding, Change, Changes, Hidden, Scope
+from engine.readers.code.expressions import Binding, Scope
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Hidden = Function | ast.ClassDef | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 """Nodes with names of their own."""
-_MUTATING = {
-    "append", "clear", "extend", "insert", "pop", "popitem", "remove", "reverse", "setdefault", "sort", "update",
-    "__delattr__", "__delitem__", "__iadd__", "__ior__", "__setattr__", "__setitem__", "delitem", "setitem",
-}  # fmt: skip
-_KINDS = {"dict", "list", "object", "operator", "type"}
-"""Objects whose methods change their first argument."""
-_SETTING = {"setattr", "delattr"}
-_ANY_NAME = {"globals", "exec"}
-_NAMES = {"locals", "vars"}
-"""At the top of a file or a class, these give its names, to be set."""
 
 
 def scope_of(body: Sequence[ast.stmt]) -> Scope:
@@ -28,7 +18,7 @@ def scope_of(body: Sequence[ast.stmt]) -> Scope:
     for statement in body:
         for name, binding in _bindings(statement):
             scope.bindings[name].append(binding)
-        imports = [node for node in _own_nodes(statement) if isinstance(node, ast.ImportFrom)]
+        imports = [node for node in own_nodes(statement) if isinstance(node, ast.ImportFrom)]
         scope.stars += [node.lineno for node in imports if node.names[0].name == "*"]
     return scope
 
@@ -67,12 +57,13 @@ def _imported(statement: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str
 
 def _computed(node: ast.AST) -> Iterator[tuple[str, Binding]]:
     """Yields names that are bound inside, under a condition or to an unknown value."""
-    for inner in _own_nodes(node):
-        for name in _bound_by(inner):
+    for inner in own_nodes(node):
+        for name in bound_by(inner):
             yield name, Binding(getattr(inner, "lineno", 1), None)
 
 
-def _bound_by(node: ast.AST) -> Iterator[str]:
+def bound_by(node: ast.AST) -> Iterator[str]:
+    """Yields the names that a node itself binds."""
     match node:
         case ast.Name(ctx=ast.Store() | ast.Del()):
             yield node.id
@@ -86,7 +77,7 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
             yield name
 
 
-def _own_nodes(*nodes: ast.AST) -> Iterator[ast.AST]:
+def own_nodes(*nodes: ast.AST) -> Iterator[ast.AST]:
     """Yields nodes and their descendants, without those that have names of their own."""
     waiting = list(nodes)
     while waiting:
@@ -101,89 +92,29 @@ def _outside(node: _Hidden) -> list[ast.AST]:
         case ast.ClassDef():
             return [*node.decorator_list, *node.bases, *node.keywords]
         case ast.FunctionDef() | ast.AsyncFunctionDef():
-            return [*node.decorator_list, *_defaults(node)]
+            return [*node.decorator_list, *(value for _, value in defaults_of(node))]
         case ast.Lambda():
-            return [*_defaults(node)]
+            return [value for _, value in defaults_of(node)]
     return [inner.target for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)]
 
 
-def _defaults(function: Function) -> list[ast.expr]:
-    return [*function.args.defaults, *filter(None, function.args.kw_defaults)]
+def defaults_of(function: Function) -> list[tuple[str, ast.expr]]:
+    """Returns the parameters that have a default, each with it."""
+    given = function.args
+    ordinary = [*given.posonlyargs, *given.args]
+    pairs = [*zip(ordinary[len(ordinary) - len(given.defaults) :], given.defaults, strict=True)]
+    pairs += [(name, value) for name, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value]
+    return [(name.arg, value) for name, value in pairs]
 
 
-def changes_of(tree: ast.Module) -> Changes:
-    """Returns the changes of the file's own names and of their values."""
-    changes = Changes()
-    hidden = Hidden()
-    waiting: list[ast.AST | frozenset[str]] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, frozenset):
-            hidden.leave(node)
-            continue
-        if isinstance(node, ast.ClassDef):
-            _global_names(node.body, changes)
-        if isinstance(node, Function):
-            waiting += _defaults(node)
-            waiting.append(hidden.enter(_locals(node) - _global_names(_body(node), changes)))
-        _look(node, hidden, changes)
-        waiting += ast.iter_child_nodes(node)
-    return changes
-
-
-def _global_names(body: Sequence[ast.AST], changes: Changes) -> frozenset[str]:
-    found = [node for node in _own_nodes(*body) if isinstance(node, ast.Global)]
-    for node in found:
-        for name in node.names:
-            changes.of[name].append(Change(node.lineno, None))
-    return frozenset(name for node in found for name in node.names)
-
-
-def _look(node: ast.AST, local: Hidden, changes: Changes) -> None:
-    match node:
-        case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
-            _note(node, node.lineno, local, changes)
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=kind), attr=name), args=[value, *_]) if kind in _KINDS:
-            if name in _MUTATING:
-                _note(value, node.lineno, local, changes)
-        case ast.Call(func=ast.Attribute(value=value, attr=name)) if name in _MUTATING:
-            _note(value, node.lineno, local, changes)
-        case ast.Call(func=ast.Name(id=name), args=[value, *_]) if name in _SETTING:
-            _note(value, node.lineno, local, changes)
-        case ast.Name(id=name) if name in _ANY_NAME:
-            changes.of_any = node.lineno
-        case ast.Attribute(value=ast.Name(id="builtins"), attr=name) if name in _ANY_NAME:
-            changes.of_any = node.lineno
-        case ast.Call(func=ast.Name(id=name)) if local.at_top and (
-            name == "eval" or (name in _NAMES and not node.args)
-        ):
-            changes.of_any = node.lineno
-        case ast.Subscript(value=ast.Attribute(attr="modules"), slice=ast.Name(id="__name__")):
-            changes.of_any = node.lineno
-
-
-def _note(target: ast.expr, line: int, local: Hidden, changes: Changes) -> None:
-    """Notes that a value is changed: the part of a name that is set, or what is in that part."""
-    part: str | None = None
-    while isinstance(target, ast.Attribute | ast.Subscript):
-        part = target.attr if isinstance(target, ast.Attribute) else key_of(target.slice)
-        target = target.value
-    if not isinstance(target, ast.Name):
-        return
-    if target.id in ("self", "cls"):
-        if part is not None:
-            changes.of_itself.setdefault(part, line)
-    elif target.id not in local:
-        changes.of[target.id].append(Change(line, part))
-
-
-def _locals(function: Function) -> frozenset[str]:
+def locals_of(function: Function) -> frozenset[str]:
     """Returns the names that a function binds, including those that it declares global."""
-    bound = (name for node in _own_nodes(*_body(function)) for name in _bound_by(node))
+    bound = (name for node in own_nodes(*body_of(function)) for name in bound_by(node))
     return parameters_of(function).union(bound)
 
 
-def _body(function: Function) -> Sequence[ast.AST]:
+def body_of(function: Function) -> Sequence[ast.AST]:
+    """Returns what a function consists of."""
     return (function.body,) if isinstance(function, ast.Lambda) else function.body
 
 

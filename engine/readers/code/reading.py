@@ -14,6 +14,7 @@ from engine.readers.code.expressions import (
     Code,
     Expression,
     Function,
+    How,
     Items,
     Join,
     Lines,
@@ -167,7 +168,8 @@ class _Reading:
             return ""
         first, *rest = call.callee
         bindings = next((one for scope in found.scopes if (one := scope.bindings.get(first))), [])
-        changed = first in self.code.changes.of
+        changes = self.code.changes.of.get(first, ())
+        changed = any(not change.path and change.how is not How.PASSED for change in changes)
         imported = bindings[0].origin if len(bindings) == 1 and not changed else ""
         return ".".join([imported, *rest]) + "`" * call.tag if imported else ""
 
@@ -230,6 +232,8 @@ class _Reading:
             yield Hole(first)
             return
         other = self.lookup(value, found)
+        if not other.shows_value:
+            raise self.error(value, f"{shown(name)} doesn't show as its value", f"write {shown(name)}.value")
         if other.value in self.open:
             raise self.error(value, f"{shown(name)} is made of itself")
         self.open.append(other.value)

@@ -29,9 +29,10 @@ from engine.readers.code.expressions import (
 )
 from engine.readers.code.pieces import Written, check_size
 from engine.readers.code.reading import messages_of_constant
+from engine.readers.code.typescript_changes import changes_of
 from engine.readers.code.typescript_scopes import (
     FUNCTIONS,
-    changes_of,
+    WRAPPERS,
     children_of,
     defaults_of,
     lines_of,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 TYPESCRIPT_SUFFIXES = (".ts", ".mts", ".cts")
 SCRIPT_SUFFIXES = (*TYPESCRIPT_SUFFIXES, ".tsx", ".js", ".jsx", ".mjs", ".cjs")
-_WRAPPERS = {"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"}
 _ESCAPE = re.compile(
     r"\\(?:u\{(?P<code>[0-9a-fA-F]{1,6})\}|u(?P<four>[0-9a-fA-F]{4})|x(?P<two>[0-9a-fA-F]{2})|(?P<sign>[^ux1-9]))",
     re.DOTALL,
@@ -102,7 +102,10 @@ def _parsed(path: str, text: str) -> TypeScriptCode:
     tree = Parser(_language(path)).parse(text.encode())
     if tree.root_node.has_error:
         raise source.error("not valid code", _broken_line(tree), hint="fix the syntax")
-    return TypeScriptCode(tree)
+    try:
+        return TypeScriptCode(tree)
+    except RecursionError:
+        raise source.error("the code is nested too deeply", 1, hint="move the prompt into a smaller file") from None
 
 
 def _broken_line(tree: Tree) -> int:
@@ -139,7 +142,7 @@ class TypeScriptCode:
 
 def _inside(node: TreeNode) -> TreeNode | None:
     """Returns the node inside a type, parentheses or ``Object.freeze``."""
-    if node.type in _WRAPPERS:
+    if node.type in WRAPPERS:
         return next(iter(children_of(node)), None)
     if node.type == "type_assertion":
         return children_of(node)[-1]

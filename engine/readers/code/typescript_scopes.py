@@ -1,11 +1,11 @@
-"""Finds the names that a TypeScript or JavaScript file binds, and the changes of their values."""
+"""Finds the names that a TypeScript or JavaScript file, a class or a function binds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.readers.code.expressions import Binding, Change, Changes, Hidden, Lines, Name, Scope
+from engine.readers.code.expressions import Binding, Lines, Name, Scope
 
 if TYPE_CHECKING:
     from tree_sitter import Node as Tree
@@ -18,12 +18,8 @@ _DEFINITIONS = {
     "abstract_class_declaration", "class_declaration", "enum_declaration", "function_declaration",
     "generator_function_declaration", "internal_module", "module",
 }  # fmt: skip
+WRAPPERS = {"as_expression", "satisfies_expression", "parenthesized_expression", "non_null_expression"}
 _PATTERN_NAMES = {"identifier", "shorthand_property_identifier_pattern"}
-_MUTATING = {"copyWithin", "fill", "pop", "push", "reverse", "shift", "sort", "splice", "unshift"}
-_SETTING = {
-    "Object.assign", "Object.defineProperties", "Object.defineProperty", "Object.setPrototypeOf",
-    "Reflect.defineProperty", "Reflect.deleteProperty", "Reflect.set",
-}  # fmt: skip
 _TYPE = {"type_annotation", "type_arguments", "type_parameters"}
 
 
@@ -167,24 +163,7 @@ def defaults_of(function: Tree) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def changes_of(root: Tree) -> Changes:
-    """Returns the changes of the file's own names and of their values."""
-    changes = Changes()
-    hidden = Hidden()
-    waiting: list[Tree | frozenset[str]] = [root]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, frozenset):
-            hidden.leave(node)
-            continue
-        if node.type in FUNCTIONS:
-            waiting.append(hidden.enter(_locals(node)))
-        _look(node, hidden, changes)
-        waiting += node.named_children
-    return changes
-
-
-def _locals(function: Tree) -> frozenset[str]:
+def locals_of(function: Tree) -> frozenset[str]:
     """Returns the names that a function binds."""
     found = set(parameters_of(function))
     body = function.child_by_field_name("body")
@@ -193,76 +172,6 @@ def _locals(function: Tree) -> frozenset[str]:
     # What a block inside declares is its own, and doesn't hide the file's names around it.
     found.update(name for statement in children_of(body) for name, _ in _bindings(statement))
     return frozenset(found)
-
-
-def _look(node: Tree, local: Hidden, changes: Changes) -> None:
-    line = node.start_point.row + 1
-    for target in _targets(node):
-        _note(target, line, local, changes)
-    if node.type == "call_expression":
-        function, given = node.child_by_field_name("function"), node.child_by_field_name("arguments")
-        if text_of(function) == "eval":
-            changes.of_any = line
-        if given is not None and text_of(function) in _SETTING and children_of(given):
-            _note(children_of(given)[0], line, local, changes, whole=True)
-        if function is not None and text_of(function.child_by_field_name("property")) in _MUTATING:
-            _note(function.child_by_field_name("object"), line, local, changes, whole=True)
-
-
-def _targets(node: Tree) -> Iterable[Tree | None]:
-    """Returns the targets of a node's assignment."""
-    if node.type in ("assignment_expression", "augmented_assignment_expression"):
-        return [node.child_by_field_name("left")]
-    if node.type == "update_expression" or (node.type == "unary_expression" and node.children[0].type == "delete"):
-        return [node.child_by_field_name("argument")]
-    if node.type == "for_in_statement" and node.child_by_field_name("kind") is None:
-        return [node.child_by_field_name("left")]
-    return ()
-
-
-def _note(target: Tree | None, line: int, local: Hidden, changes: Changes, *, whole: bool = False) -> None:
-    """Notes that a name is set again, or the part of its value that is set."""
-    target = _unwrapped(target)
-    if target is not None and target.type in ("object_pattern", "array_pattern"):
-        names, part = list(pattern_names(target)), None
-        for member in _members(target):
-            _note(member, line, local, changes)
-    else:
-        target, part = _owner(target)
-        names = [text_of(target)] if target is not None and target.type == "identifier" else []
-    if target is not None and target.type == "this" and part is not None:
-        changes.of_itself.setdefault(part, line)
-    for name in names:
-        if "\\" in name:
-            changes.of_any = line
-        if name not in local:
-            changes.of[name].append(Change(line, None if whole and part is None else part))
-
-
-def _members(pattern: Tree) -> Iterator[Tree]:
-    """Yields the attributes and keys that a pattern sets: ``{a: b.c, d: [e.f]}``."""
-    waiting = [pattern]
-    while waiting:
-        node = waiting.pop()
-        if node.type in ("member_expression", "subscript_expression"):
-            yield node
-        else:
-            waiting += children_of(node)
-
-
-def _unwrapped(target: Tree | None) -> Tree | None:
-    while target is not None and target.type in ("parenthesized_expression", "non_null_expression", "as_expression"):
-        target = next(iter(children_of(target)), None)
-    return target
-
-
-def _owner(target: Tree | None) -> tuple[Tree | None, str | None]:
-    """Returns whose attribute or key something is, and which one; ``None``: its value itself, or a computed one."""
-    part: str | None = None
-    while target is not None and target.type in ("member_expression", "subscript_expression"):
-        part = property_of(target)
-        target = _unwrapped(target.child_by_field_name("object"))
-    return target, part
 
 
 def property_of(node: Tree) -> str | None:
