@@ -15,6 +15,7 @@ from engine.detection.lax_bases import lax_base_reasons
 from engine.detection.lineages import affected, lineage_change
 from engine.detection.sides import Sides
 from engine.detection.uncovered import missing_prompts, uncovered_files, uncovered_reasons, uncovered_warnings
+from engine.detection.unreadable import unreadable_prompts, unreadable_reasons, unreadable_warnings
 from engine.detection.workflows import workflow_changes, workflow_reasons
 from engine.readers.bounded import shown
 from schemas.config import Budget, CommentPolicy, Config, Mode
@@ -45,6 +46,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     calling = workflow_changes(sides.base, sides.merged, sides.changes.all, adoption=adoption)
     uncovered = uncovered_files(sides, entries, found.watched)
     lost = missing_prompts(sides, entries)
+    unreadable = unreadable_prompts(sides, entries, {entry.name for entry in found.entries})
     unnamed = tuple(uncovered_reasons(uncovered, lost, places, adoption=adoption))
     reasons = (
         *lax,
@@ -53,6 +55,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
         *workflow_reasons(calling),
         *(attribute_reasons(sides) if entries else ()),
         *unnamed,
+        *unreadable_reasons(unreadable),
     )
     unaffected = _already_there(entries) - _already_there(found.entries)
     if not found.lineages and not reasons:
@@ -74,7 +77,12 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
         policy=named.policy,
         calling=tuple(path for change in calling for path in change.paths),
         reasons=reasons,
-        warnings=(*unrelated, *named.warnings, *uncovered_warnings(uncovered, lost, places)),
+        warnings=(
+            *unrelated,
+            *named.warnings,
+            *uncovered_warnings(uncovered, lost, places),
+            *unreadable_warnings(unreadable),
+        ),
     )
 
 

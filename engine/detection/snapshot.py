@@ -20,7 +20,7 @@ from engine.readers.prompts.keys import KEYED_SUFFIXES
 from engine.readers.prompts.langchain import watched_files
 from engine.readers.prompts.partials import watched_partials
 from engine.readers.prompts.plain import SUFFIXES
-from engine.readers.prompts.references import CODE_SUFFIXES
+from engine.readers.prompts.references import CODE_SUFFIXES, package_instead_of
 from schemas.config import LineageConfig
 from schemas.prompts import PromptFile
 from schemas.references import Reference
@@ -105,7 +105,7 @@ def _may_hide_names(path: str, files: Files) -> bool:
 def _own_paths(prompt: Reference, files: Files) -> tuple[str, ...]:
     """Returns the prompt's files, and those of a folder of files where it is one or may be one."""
     if prompt.file is None:
-        return prompt.paths
+        return (*prompt.paths, *filter(None, map(package_instead_of, prompt.paths)))
     folder, name = folder_of(prompt.file), prompt.file.rpartition("/")[2]
     if name == KERNEL_PROMPT:
         return (prompt.file, below(prompt.file.rpartition("/")[0], KERNEL_CONFIG))

@@ -9,6 +9,7 @@ from engine.detection.detect import detect
 from schemas.detection import Detection, LineageChange
 from schemas.pullrequests import PullRequest, Trust
 from tests.repositories import Content, Repository
+from tests.trees import MemoryTrees
 
 CONFIG = """\
 version: 1
@@ -41,7 +42,11 @@ def base_of(repository: Repository, **files: Content) -> str:
 
 
 def detected(
-    repository: Repository, head: Mapping[str, Content], *, base: Mapping[str, Content] | None = None, **moved: Content
+    repository: Repository | MemoryTrees,
+    head: Mapping[str, Content],
+    *,
+    base: Mapping[str, Content] | None = None,
+    **moved: Content,
 ) -> Detection:
     """What a pull request with the files of ``head`` changes, on top of ``FILES`` (and of ``base``).
 
@@ -53,9 +58,9 @@ def detected(
     return detected_between(repository, base_sha, head_sha)
 
 
-def detected_between(repository: Repository, base_sha: str, head_sha: str) -> Detection:
+def detected_between(repository: Repository | MemoryTrees, base_sha: str, head_sha: str) -> Detection:
     """The detection for two commits."""
-    tree = GitRepository(repository.path)
+    tree = repository if isinstance(repository, MemoryTrees) else GitRepository(repository.path)
     pull_request = PullRequest(
         base_ref="main", base_sha=base_sha, head_ref="feature", head_sha=head_sha, trust=Trust.SAME_REPOSITORY
     )

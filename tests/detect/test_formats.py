@@ -5,6 +5,12 @@ import pytest
 from engine.planning.rendering import job_of
 from schemas.prompts import Dialect, Role
 from tests.detect.pullrequests import CONFIG, codes, detected, only
+from tests.trees import MemoryTrees
+
+
+@pytest.fixture
+def repository():
+    return MemoryTrees()
 
 
 def lineage_on(path, **files):
@@ -20,6 +26,9 @@ MEASURED = {
     "a role line of prompty": ("p.prompty", {"p.prompty": "system:\nA\nuser:\n{{input}}\n"}, {"p.prompty": "user:\nA\nuser:\n{{input}}\n"}),
     "a sample of prompty": ("p.prompty", {"p.prompty": "---\nsample: {tone: a}\n---\nuser:\n{{tone}} {{input}}\n"}, {"p.prompty": "---\nsample: {tone: b}\n---\nuser:\n{{tone}} {{input}}\n"}),
     "a partial of dotprompt": ("d/p.prompt", {"d/p.prompt": "{{>tone}} {{input}}", "d/_tone.prompt": "A"}, {"d/_tone.prompt": "B"}),
+    "a partial in a folder": ("d/p.prompt", {"d/p.prompt": "{{>tones/kind}} {{input}}", "d/tones/_kind.prompt": "A"}, {"d/tones/_kind.prompt": "B"}),
+    "a partial in partials/": ("d/p.prompt", {"d/p.prompt": "{{>tone}} {{input}}", "d/partials/_tone.prompt": "A"}, {"d/partials/_tone.prompt": "B"}),
+    "a partial of the folder above": ("d/e/p.prompt", {"d/e/p.prompt": "{{>tone}} {{input}}", "d/_tone.prompt": "A"}, {"d/_tone.prompt": "B"}),
     "the prompt of a kernel's folder": ("k", {"k/skprompt.txt": "A {{$input}}", "k/config.json": SETTINGS % (0, "x")}, {"k/skprompt.txt": "B {{$input}}"}),
     "the settings beside a kernel's prompt": ("k/skprompt.txt", {"k/skprompt.txt": "A {{$input}}", "k/config.json": SETTINGS % (0, "x")}, {"k/config.json": SETTINGS % (1, "x")}),
     "a default beside a kernel's prompt": ("k", {"k/skprompt.txt": "A {{$tone}} {{$input}}", "k/config.json": SETTINGS % (0, "x")}, {"k/config.json": SETTINGS % (0, "y")}),

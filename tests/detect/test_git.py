@@ -9,6 +9,7 @@ import pytest
 from adapters.git.clone import Clone
 from schemas.errors import SourceError, UsageError
 from tests.repositories import BORN, Executable, Link, Repository, Submodule
+from tests.trees import MemoryTrees
 
 TEXT = "".join(f"line {n}\n" for n in range(20))
 
@@ -378,3 +379,22 @@ def test_a_folder_name_may_hold_what_separates_paths(tmp_path):
     (repository.path / "a.md").write_text("two")
     tree, snapshot = snapshot_of(repository)
     assert len(tree.changes(head, snapshot)) == 1
+
+
+def test_trees_in_memory_are_what_git_gives(repository):
+    base = {"a.md": TEXT, "b/c.md": TEXT.replace("1", "x"), "d.md": "d", "e/f/g.yaml": "h: i\n"}
+    head = {"a.md": None, "b/a.md": f"{TEXT}more\n", "b/c.md": "new\n", "d.md": None, "e/j.yaml": "k"}
+    trees, git = MemoryTrees(), Clone(repository.path)
+    ids = {}
+    for tree in (trees, repository):
+        first = tree.commit(base)
+        ids[tree is trees] = first, tree.commit(head, branch="pr", parent=first)
+    for commits, tree in ((ids[True], trees), (ids[False], git)):
+        merged = tree.merge(*commits).tree
+        found = (
+            {path: entry.content for path, entry in tree.entries(merged).items()},
+            [change.pair for change in tree.changes(commits[0], merged)],
+            [entry.path for entry in tree.find(commits[0], ("**/*.yaml", "b", "*.md"))],
+            {path: entry.mode for path, entry in tree.lookup(merged, ["e", "e/j.yaml", "a.md", "e/f"]).items()},
+        )
+        assert found == ids.setdefault("found", found)

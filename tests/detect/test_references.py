@@ -3,6 +3,13 @@
 import pytest
 
 from tests.detect.pullrequests import CONFIG, codes, detected, kinds, only
+from tests.trees import MemoryTrees
+
+
+@pytest.fixture
+def repository():
+    return MemoryTrees()
+
 
 CODE = '''\
 """The prompts."""
@@ -153,6 +160,7 @@ FAILS = {
     "an imported hole": "from .base import input\n" + CODE.replace('TRIAGE = """', 'TRIAGE = f"""'),
     "an import": "from .base import TRIAGE\n",
     "a star import": CODE + "from .base import *\n",
+    "a call that may change it": CODE.replace('TRIAGE = ', 'T = [{"role": "user", "content": ').replace("{input}\n\"\"\"", "{input}\n\"\"\"}]\nTRIAGE = T\nedit(T)"),
     "UTF-16": CODE.encode("utf-16"),
 }  # fmt: skip
 
@@ -177,6 +185,85 @@ def test_a_baseline_that_cannot_be_read_needs_review(repository):
     base = base_of("src/prompts.py#TRIAGE", FAILS["+="])
     change = only(detected(repository, {"src/prompts.py": CODE}, base=base))
     assert codes(change) == ["unreadable: needs_review"]
+
+
+PACKAGE = "src/prompts/__init__.py"
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "expected"),
+    [
+        ({}, {PACKAGE: CODE.replace("sort", "order")}, "unreadable: error"),
+        ({PACKAGE: CODE}, {PACKAGE: CODE.replace("sort", "order")}, "unreadable: error"),
+        ({PACKAGE: CODE}, {PACKAGE: None}, "unreadable: needs_review"),
+    ],
+)
+def test_a_package_of_the_same_name_takes_the_place_of_a_file(repository, base, head, expected):
+    prompt, _, content = PYTHON
+    change = only(detected(repository, head, base={**base_of(prompt, content), **base}))
+    assert codes(change) == [expected]
+    assert "src/prompts/__init__.py is imported in place of this file" in change.reasons[0].sentence
+
+
+IMPORTED = {
+    "src/prompts.py#P": ("from .base import RULES\nP = f'{RULES} {input}'\n", "src/base.py", {}),
+    "src/a/prompts.py#P": ("from base.rules import RULES\nP = RULES\n", "src/base/rules.py", {}),
+    "src/b/prompts.py#P": ("from .. import base\nP = base.RULES\n", "src/base/__init__.py", {}),
+    "src/c/prompts.py#P": ("from .one import *\n", "src/c/two.py", {"src/c/one.py": "from .two import P\n"}),
+    "src/prompts.ts#p": ("import { rules } from './base.js';\nexport const p = `${rules} ${x}`;\n", "src/base.ts", {}),
+    "src/d/prompts.ts#p": ("export { p } from '@/lib/base';\n", "src/lib/base/index.ts", {}),
+}
+
+
+@pytest.mark.parametrize("prompt", IMPORTED)
+def test_a_changed_file_from_which_an_unreadable_prompt_comes_needs_review(repository, prompt):
+    text, imported, more = IMPORTED[prompt]
+    base = {**base_of(prompt, text), imported: "a", **more, "src/other.py": "a"}
+    found = detected(repository, {imported: "b"}, base=base)
+    assert codes(found) == ["unreadable: needs_review"]
+    assert f"{imported} changed, and the prompt may come from it" in found.reasons[0].sentence
+    assert found.warnings == ()
+
+
+def test_a_prompt_that_cannot_be_read_is_a_warning_whatever_changes(repository):
+    text = IMPORTED["src/prompts.py#P"][0]
+    base = {**base_of("src/prompts.py#P", text), "src/base.py": "a"}
+    found = detected(repository, {"src/main.py": "print(1)\n"}, base=base)
+    assert codes(found) == ["nothing_changed: not_applicable"]
+    assert [warning.what for warning in found.warnings] == [
+        "triage: the prompt can't be read, so it is not gated: RULES is imported from .base, and other files are not followed"
+    ]
+
+
+def test_an_import_of_a_prompt_that_can_be_read_is_no_part_of_it(repository):
+    base = {**base_of("src/prompts.py#TRIAGE", f"from .base import x\n{CODE}"), "src/base.py": "a"}
+    found = detected(repository, {"src/base.py": "b"}, base=base)
+    assert codes(found) == ["nothing_changed: not_applicable"]
+    assert found.warnings == ()
+
+
+SETTINGS = {
+    "config/app.yaml#triage.user": "model: gpt\ntriage:\n  temperature: 0.2\n  user: Sort {input}\n",
+    "config/app.json#triage.user": '{"model": "gpt", "triage": {"user": "Sort {input}", "temperature": 0.2}}',
+    "config/app.toml#triage.user": 'model = "gpt"\n[triage]\ntemperature = 0.2\nuser = "Sort {input}"\n',
+    "src/app.py#TRIAGE.user": 'TRIAGE = {"model": "gpt", "user": "Sort {input}", "temperature": 0.2}\n',
+    "src/app2.py#Triage.user": 'class Triage:\n  model = "gpt"\n  temperature = 0.2\n  user = "Sort {input}"\n',
+    "src/app.ts#triage.user": "export const triage = { model: 'gpt', temperature: 0.2, user: 'Sort {input}' };\n",
+}
+
+
+@pytest.mark.parametrize("prompt", SETTINGS)
+def test_settings_beside_a_key_are_not_read_and_a_change_of_them_needs_review(repository, prompt):
+    path, _, key = prompt.partition("#")
+    base = base_of(prompt, SETTINGS[prompt])
+    change = only(detected(repository, {path: SETTINGS[prompt].replace("0.2", "0.9")}, base=base))
+    assert codes(change) == ["unmeasured: needs_review"]
+    assert f"temperature beside {key}" in change.reasons[0].sentence
+    said = " ".join(warning.what for warning in change.warnings)
+    assert "temperature" in said
+    assert "model" in said
+    edited = only(detected(repository, {path: SETTINGS[prompt].replace("Sort", "Order")}, base=base))
+    assert codes(edited) == []
 
 
 PARTS = "{system: src/prompts.py#SYSTEM, user: prompts/user.md}"

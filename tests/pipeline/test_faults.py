@@ -63,8 +63,8 @@ def worse(request, _repetition, _nth):
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory):
-    return prepared(tmp_path_factory.mktemp("plan"), FILES, {PATH: EDITED})
+def plan():
+    return prepared(FILES, {PATH: EDITED})
 
 
 async def run(plan, path, reply=worse):

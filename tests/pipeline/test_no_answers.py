@@ -73,9 +73,7 @@ def plain(text):
     return " ".join(html.unescape(html.unescape(text)).split())
 
 
-async def card_of(
-    tmp_path, store, url, fault="", *, timeout_s=20, deadline_s=3600, environment=None, judged=False, budget=None
-):
+async def card_of(store, url, fault="", *, timeout_s=20, deadline_s=3600, environment=None, judged=False, budget=None):
     said = f"[[{fault}]]" if fault else ""
     if judged:
         files = {
@@ -89,7 +87,7 @@ async def card_of(
         files, head = FILES, {PATH: PROMPT.replace("You sort", f"{said} You assign".strip())}
     config = CONFIG.format(url=url, timeout_s=timeout_s, deadline_s=deadline_s) + (judged or TRIAGE)
     config += f"budget: {{per_run_usd: {budget}}}\n" if budget else ""
-    what = prepared(tmp_path, files | {"promptverdict.yaml": config}, head)
+    what = prepared(files | {"promptverdict.yaml": config}, head)
     keys = {"HOUSE_KEY": "k", "JUDGE_KEY": "k"} | (environment or {})
     clock = QuickClock()
     access = Access(lambda model: provider_for(model, keys), clock)
@@ -122,9 +120,9 @@ WAYS = {
 
 
 @pytest.mark.parametrize("fault", WAYS)
-async def test_a_provider_that_gives_no_answers(tmp_path, store, fault):
+async def test_a_provider_that_gives_no_answers(store, fault):
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", fault)
+        card = await card_of(store, f"{fake.url}/v1", fault)
     says(card, *(part.replace("HOST", f"127.0.0.1:{fake.port}") for part in WAYS[fault]))
 
 
@@ -140,13 +138,13 @@ async def test_a_provider_that_gives_no_answers(tmp_path, store, fault):
     ],
     ids=["refused", "name", "proxy"],
 )  # fmt: skip
-async def test_no_connection(tmp_path, store, url, environment, told):
-    says(await card_of(tmp_path, store, url, environment=environment), *told)
+async def test_no_connection(store, url, environment, told):
+    says(await card_of(store, url, environment=environment), *told)
 
 
 async def test_a_certificate_that_nobody_trusts(tmp_path, store):
     async with FakeLlm(tls=self_signed(tmp_path)) as fake:
-        card = await card_of(tmp_path, store, f"https://127.0.0.1:{fake.port}/v1")
+        card = await card_of(store, f"https://127.0.0.1:{fake.port}/v1")
     says(card, rf"\d calls? to 127.0.0.1:{fake.port} failed", "certificate is not trusted", "PROMPTVERDICT_CA_BUNDLE")
 
 
@@ -174,39 +172,39 @@ def self_signed(folder):
     return context
 
 
-async def test_timeouts_name_the_settings(tmp_path, store):
+async def test_timeouts_name_the_settings(store):
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", "hang", timeout_s=0.2)
+        card = await card_of(store, f"{fake.url}/v1", "hang", timeout_s=0.2)
     host = rf"\d calls? to 127.0.0.1:{fake.port} failed .timeout.: no answer within"
     says(card, host, r"lower run.max_concurrency .now 64. or raise run.timeout_s .now 0.2.")
 
 
-async def test_429_for_ever_is_said_when_the_deadline_ends_it(tmp_path, store):
+async def test_429_for_ever_is_said_when_the_deadline_ends_it(store):
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", "429-seconds", deadline_s=60)
+        card = await card_of(store, f"{fake.url}/v1", "429-seconds", deadline_s=60)
     says(card, "did not finish within 60 s", rf"\d\d+ calls to 127.0.0.1:{fake.port} failed .rate limited.: 429")
     says(card, "raise the key's rate limit")
 
 
-async def test_a_quota_of_the_day_stops_at_once(tmp_path, store, monkeypatch):
+async def test_a_quota_of_the_day_stops_at_once(store, monkeypatch):
     monkeypatch.setattr("tests.fakes.llm.Connection.answer", lambda self, path, body: self.reply(429, DAY_LIMIT))
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1")
+        card = await card_of(store, f"{fake.url}/v1")
     assert fake.requests <= 16  # those that were under way when the first one came back
     says(card, f"127.0.0.1:{fake.port}, asked for .* quota: 429 You exceeded", "PerDay", "credit or quota is used up")
 
 
 @pytest.mark.parametrize(("finish", "what"), [("empty", "were empty"), ("length", "were cut off at max_tokens 9")])
-async def test_answers_that_say_nothing(tmp_path, store, finish, what):
+async def test_answers_that_say_nothing(store, finish, what):
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", finish)
+        card = await card_of(store, f"{fake.url}/v1", finish)
     host = rf"\d+ of \d+ candidate answers by 127.0.0.1:{fake.port} {what}"
     says(card, host, "they score 0", "max_tokens|reasoning settings", decided=True)
 
 
-async def test_a_judge_that_gives_no_answers(tmp_path, store):
+async def test_a_judge_that_gives_no_answers(store):
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", "500", judged=LETTERS)
+        card = await card_of(store, f"{fake.url}/v1", "500", judged=LETTERS)
     host = rf"\d+ calls? to the judge at 127.0.0.1:{fake.port} failed .server.: .*500 scripted"
     says(card, host, "the server's log", decided=card.status is not VerdictStatus.ERROR)
 
@@ -224,26 +222,26 @@ async def test_a_judge_that_gives_no_answers(tmp_path, store):
     [(LETTERS, 0.3), (CALIBRATED, 0.3), (CALIBRATED, 99)],
     ids=["measured", "calibrated", "calibrated for much money"],
 )
-async def test_a_judge_that_uses_up_the_budget_without_an_answer(tmp_path, store, fault, said, fix, judged, budget):
+async def test_a_judge_that_uses_up_the_budget_without_an_answer(store, fault, said, fix, judged, budget):
     """What may have been billed counts, so the budget can end before the tries do: the cause is named all the same."""
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", fault, judged=judged, budget=budget)
+        card = await card_of(store, f"{fake.url}/v1", fault, judged=judged, budget=budget)
     decided = card.status is not VerdictStatus.ERROR
     says(card, rf"\d+ calls? to the judge at 127.0.0.1:{fake.port} failed .{said}", fix, decided=decided)
     if fault == "reset" and budget < 1:
         says(card, "budget of .0.30 does not allow another call", "counts as 16,384 output tokens")
 
 
-async def test_a_judge_whose_replies_have_no_form(tmp_path, store):
+async def test_a_judge_whose_replies_have_no_form(store):
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", "say hm", judged=LETTERS)
+        card = await card_of(store, f"{fake.url}/v1", "say hm", judged=LETTERS)
     host = (
         rf"\d+ calls? to the judge at 127.0.0.1:{fake.port} failed .malformed.: the judge's reply is not a JSON object"
     )
     says(card, host, "follows the reply format", decided=card.status is not VerdictStatus.ERROR)
 
 
-async def test_a_judge_without_json_schemas_is_asked_without(tmp_path, store, monkeypatch):
+async def test_a_judge_without_json_schemas_is_asked_without(store, monkeypatch):
     seen = []
 
     def answer(self, path, body):
@@ -263,7 +261,7 @@ async def test_a_judge_without_json_schemas_is_asked_without(tmp_path, store, mo
 
     monkeypatch.setattr("tests.fakes.llm.Connection.answer", answer)
     async with FakeLlm() as fake:
-        card = await card_of(tmp_path, store, f"{fake.url}/v1", judged=LETTERS)
+        card = await card_of(store, f"{fake.url}/v1", judged=LETTERS)
     assert card.status is not VerdictStatus.ERROR
     assert not any("failed" in finding.what for finding in card.lineages[0].warnings)
     assert 0 < sum(seen) <= 60 < len(seen)  # those that were begun before the first one came back

@@ -28,9 +28,9 @@ def rows(**inputs):
     return "".join(json.dumps(case) + "\n" for case in cases)
 
 
-def planned(tmp_path, path, before, after, tests, more=""):
+def planned(path, before, after, tests, more=""):
     base = {"promptverdict.yaml": CONFIG.format(path=path, more=more), "tests.jsonl": tests, path: before}
-    return prepared(tmp_path, base, {path: after})
+    return prepared(base, {path: after})
 
 
 def sent(what, arm=Arm.CANDIDATE):
@@ -68,9 +68,9 @@ READ = {
 
 
 @pytest.mark.parametrize("kind", READ)
-def test_the_requests_are_what_the_format_means_and_the_plan_says_how_it_was_read(tmp_path, kind):
+def test_the_requests_are_what_the_format_means_and_the_plan_says_how_it_was_read(kind):
     path, text, messages, reading = READ[kind]
-    what = planned(tmp_path, path, text, text.replace("Sort", "Order"), rows(ticket="hello"))
+    what = planned(path, text, text.replace("Sort", "Order"), rows(ticket="hello"))
     assert sent(what) == messages
     assert plan_report(what).experiments[0].reading == reading
 
@@ -85,23 +85,23 @@ def test_the_requests_are_what_the_format_means_and_the_plan_says_how_it_was_rea
         ("p.yaml", "_type: prompt\ntemplate: '{ticket}'", "_type: prompt\ntemplate: '{tickt}'"),
     ],
 )
-def test_a_misspelt_variable_is_an_error_that_names_it(tmp_path, path, before, after):
-    card = static(planned(tmp_path, path, before, after, rows(ticket="hello")))
+def test_a_misspelt_variable_is_an_error_that_names_it(path, before, after):
+    card = static(planned(path, before, after, rows(ticket="hello")))
     (reason,) = card.lineages[0].reasons
     assert (reason.code, reason.status) == (ReasonCode.UNREADABLE, VerdictStatus.ERROR)
     assert "the variable tickt has no value (the case has: ticket)" in reason.sentence
 
 
-def test_a_lost_variable_is_not_made_up_for(tmp_path):
-    what = planned(tmp_path, "p.txt", "Sort {ticket}", "Sort it", rows(ticket="hello"))
+def test_a_lost_variable_is_not_made_up_for():
+    what = planned("p.txt", "Sort {ticket}", "Sort it", rows(ticket="hello"))
     assert sent(what) == [("user", "Sort it")]
     assert sent(what, Arm.BASELINE) == [("user", "Sort hello 0")]
 
 
 @pytest.mark.parametrize("change", ["{{#if vip}}Pay.{{/if}}", "{{#each vips}}Pay {{this}}.{{/each}}", "{{#if ticket}}{{else}}Pay.{{/if}}"])  # fmt: skip
-def test_a_branch_of_handlebars_that_no_case_takes_was_not_measured(tmp_path, change):
+def test_a_branch_of_handlebars_that_no_case_takes_was_not_measured(change):
     text = '{{role "user"}}Sort {{ticket}}.'
-    missed = planned(tmp_path / "a", "p.prompt", text, text + change, rows(ticket="hello"))
+    missed = planned("p.prompt", text, text + change, rows(ticket="hello"))
     assert missed.entries[0].plan.unreached
-    taken = planned(tmp_path / "b", "p.prompt", text, text + "{{#if ticket}}Pay.{{/if}}", rows(ticket="hello"))
+    taken = planned("p.prompt", text, text + "{{#if ticket}}Pay.{{/if}}", rows(ticket="hello"))
     assert taken.entries[0].plan.unreached == ()

@@ -39,11 +39,11 @@ READ = {
 
 
 @pytest.mark.parametrize("what", READ)
-def test_the_requests_are_what_the_code_means_and_the_plan_says_where_it_was_read(tmp_path, what):
+def test_the_requests_are_what_the_code_means_and_the_plan_says_where_it_was_read(what):
     prompt, text, messages, reading = READ[what]
     path = prompt.strip("'{").removeprefix("system: ").partition("#")[0]
     config = CONFIG.format(path=prompt.strip("'"), more="")
     base = {"promptverdict.yaml": config, "tests.jsonl": rows(ticket="hello"), path: text}
-    planned = prepared(tmp_path, base, {path: text.replace("Sort", "Order")})
+    planned = prepared(base, {path: text.replace("Sort", "Order")})
     assert sent(planned) == messages
     assert plan_report(planned).experiments[0].reading == reading

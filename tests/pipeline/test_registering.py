@@ -61,8 +61,8 @@ def files(provider="house", use_case="classification", labels="labels: [yes_, no
     return {"promptverdict.yaml": config, "reply.txt": "Say yes. {{input}}\n", "cases.jsonl": CASES}
 
 
-async def verdict(tmp_path, files, store, head="Say no. {{input}}\n"):
-    found = prepared(tmp_path, files, {"reply.txt": head})
+async def verdict(files, store, head="Say no. {{input}}\n"):
+    found = prepared(files, {"reply.txt": head})
     caller = Caller()
     access = Access(lambda model: caller.provider(model, {}), HandClock())
     return await measure(found, access=access, store=store, clock=HandClock())
@@ -75,9 +75,9 @@ async def store(tmp_path):
     await opened.aclose()
 
 
-async def test_a_new_provider_is_one_spec(tmp_path, house, store):
+async def test_a_new_provider_is_one_spec(house, store):
     labelled = files(labels='labels: ["yes", "no"]')
-    card = await verdict(tmp_path, labelled, store)
+    card = await verdict(labelled, store)
     assert card.status is VerdictStatus.BLOCKED
     (lineage,) = card.lineages
     assert (lineage.model, lineage.overall.baseline, lineage.overall.candidate) == ("own", 1, 0)
@@ -86,7 +86,7 @@ async def test_a_new_provider_is_one_spec(tmp_path, house, store):
     assert prices().price(model).output == 2
 
 
-async def test_a_new_evaluator_is_one_module_and_a_line(tmp_path, monkeypatch, module, house, store):
+async def test_a_new_evaluator_is_one_module_and_a_line(monkeypatch, module, house, store):
     class Polite:
         metrics = (MetricSpec(name="polite"),)
         version = "polite-1"
@@ -101,7 +101,7 @@ async def test_a_new_evaluator_is_one_module_and_a_line(tmp_path, monkeypatch, m
 
     module("polite_evaluator", part=lambda sources: Polite())
     monkeypatch.setitem(USE_CASES, "politeness", UseCaseSpec(builds="polite_evaluator:part"))
-    card = await verdict(tmp_path, files(use_case="politeness", labels="static: false"), store)
+    card = await verdict(files(use_case="politeness", labels="static: false"), store)
     (lineage,) = card.lineages
     assert (card.status, lineage.use_case) == (VerdictStatus.BLOCKED, "politeness")
     assert (lineage.overall.metric, lineage.overall.candidate) == ("polite", 0)

@@ -52,11 +52,11 @@ def codes(card):
         ("\u2060{}", "needs_review"),
     ],
 )
-async def test_right_labels_in_another_form_need_review(tmp_path, store, form, status):
+async def test_right_labels_in_another_form_need_review(store, form, status):
     def reply(request, repetition, nth):
         return completion(form.format(label_of(request)) if edited(request) else label_of(request))
 
-    card, _ = await measured(prepared(tmp_path, FILES, {PATH: EDITED}), reply, store)
+    card, _ = await measured(prepared(FILES, {PATH: EDITED}), reply, store)
     assert card.status == status
     assert (ReasonCode.FORM_DRIFT in codes(card)) is (status == "needs_review")
     if status == "needs_review":
@@ -73,10 +73,10 @@ def letters_of(judge):
 
 
 @pytest.mark.parametrize("beside", ["{name: brief, max_words: 50}", "{name: to, contains: to you}"])
-async def test_a_judge_that_does_not_gate_leaves_nothing_to_approve_by(tmp_path, store, beside):
+async def test_a_judge_that_does_not_gate_leaves_nothing_to_approve_by(store, beside):
     config = UNLABELLED.replace("model: judge}}", f"model: judge}}, checks: [{beside}]}}")
     honest = letters_of(lambda text: 1 if "Rude" in text else 5)
-    card, _ = await measured(prepared(tmp_path, LETTERS | {"promptverdict.yaml": config}, LONGER), honest, store)
+    card, _ = await measured(prepared(LETTERS | {"promptverdict.yaml": config}, LONGER), honest, store)
     assert (card.status, card.passes) == ("needs_review", False)
     assert codes(card) == {ReasonCode.NOT_JUDGED}
     (reason,) = (one for one in card.lineages[0].reasons if one.code is ReasonCode.NOT_JUDGED)
@@ -84,7 +84,7 @@ async def test_a_judge_that_does_not_gate_leaves_nothing_to_approve_by(tmp_path,
     assert any("overall 100.0 → 0.0; kind 100.0 → 0.0" in warning.what for warning in card.lineages[0].warnings)
 
 
-async def test_a_rubric_beside_labels_may_be_without_people(tmp_path, store):
+async def test_a_rubric_beside_labels_may_be_without_people(store):
     """The labels decide there, and what the judge says is shown."""
     config = FILES["promptverdict.yaml"].replace(
         "defaults:", "  judge: {provider: offline, model: j, price: {input: 1, output: 4}}\ndefaults:"
@@ -97,7 +97,7 @@ async def test_a_rubric_beside_labels_may_be_without_people(tmp_path, store):
             return completion('{"kind": {"reason": "so", "grade": 5}}')
         return completion(label_of(request))
 
-    card, _ = await measured(prepared(tmp_path, files, {PATH: EDITED}), reply, store)
+    card, _ = await measured(prepared(files, {PATH: EDITED}), reply, store)
     assert card.status == "approved"
     assert any("rubric 100.0 → 100.0" in warning.what for warning in card.lineages[0].warnings)
 
@@ -112,7 +112,7 @@ async def test_a_rubric_beside_labels_may_be_without_people(tmp_path, store):
         ("{name: kind, contains: kind}", "blocked"),
     ],
 )
-async def test_checks_that_every_answer_passes_approve_nothing(tmp_path, store, check, status):
+async def test_checks_that_every_answer_passes_approve_nothing(store, check, status):
     files = {
         "promptverdict.yaml": RULES.replace("CHECKS", check),
         "cases.jsonl": CASES,
@@ -124,12 +124,12 @@ async def test_checks_that_every_answer_passes_approve_nothing(tmp_path, store, 
             return completion('{"a": 1}')
         return letters_of(None)(request, repetition, nth)
 
-    card, _ = await measured(prepared(tmp_path, files, LONGER), reply, store)
+    card, _ = await measured(prepared(files, LONGER), reply, store)
     assert card.status == status
     assert (ReasonCode.NEVER_FAILS in codes(card)) is (status == "needs_review")
 
 
-async def test_a_check_that_sometimes_fails_can_approve(tmp_path, store):
+async def test_a_check_that_sometimes_fails_can_approve(store):
     files = {
         "promptverdict.yaml": RULES.replace("CHECKS", "{name: even, regex: '[02468]'}"),
         "cases.jsonl": CASES,
@@ -139,7 +139,7 @@ async def test_a_check_that_sometimes_fails_can_approve(tmp_path, store):
     def reply(request, repetition, nth):
         return completion(f"To you, {request.messages[0].content.split()[-1].strip('.')}, with all my love.")
 
-    card, _ = await measured(prepared(tmp_path, files, LONGER), reply, store)
+    card, _ = await measured(prepared(files, LONGER), reply, store)
     assert card.status == "approved"
 
 
@@ -147,7 +147,7 @@ async def test_a_check_that_sometimes_fails_can_approve(tmp_path, store):
     ("evaluator", "status"),
     [("string: {contains: '{{expected}}'}", "approved"), ("string: {contains: 'e'}", "needs_review")],
 )
-async def test_evaluators_of_a_prompt_file_that_know_the_case_can_approve(tmp_path, store, evaluator, status):
+async def test_evaluators_of_a_prompt_file_that_know_the_case_can_approve(store, evaluator, status):
     def prompt(text):
         rows = "".join(f"  - {{name: '{n}', expected: 'hello {n}'}}\n" for n in range(40))
         return (
@@ -161,5 +161,5 @@ async def test_evaluators_of_a_prompt_file_that_know_the_case_can_approve(tmp_pa
     def reply(request, repetition, nth):
         return completion(f"Well then, hello {request.messages[0].content.split()[-1]}")
 
-    card, _ = await measured(prepared(tmp_path, files, {"letter.prompt.yml": prompt("Do greet")}), reply, store)
+    card, _ = await measured(prepared(files, {"letter.prompt.yml": prompt("Do greet")}), reply, store)
     assert card.status == status

@@ -235,3 +235,7 @@ class Code(Protocol):
     def read(self, node: Node) -> Expression:
         """Returns the expression of a node. An ``Expression`` is returned unchanged."""
         ...
+
+    def written(self, node: Node) -> str:
+        """Returns the code of a node, or another text that differs where the code does."""
+        ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from engine.readers.bounded import Source, shown
@@ -50,6 +50,8 @@ class Names:
         self._code = code
         self.used: dict[Lines, None] = {}
         """Lines of the values that were looked up, in order."""
+        self.around: list[tuple[Table | Class, str]] = []
+        """The tables and classes in which something was looked up, and what."""
 
     def error(self, at: Expression | int, what: str, hint: str | None = HINT) -> Exception:
         """Returns the error for something that can't be read."""
@@ -71,8 +73,10 @@ class Names:
             elif isinstance(value, Name) and aliases < MAX_ALIASES:
                 return self.find([*value.steps, *steps[number:]], found.scopes, aliases + 1)
             elif isinstance(value, Class):
+                self.around.append((value, step))
                 found = self._attribute(value, steps[number:], name, found)
             elif isinstance(value, Table):
+                self.around.append((value, step))
                 found = found._replace(value=self._read(self._entry(value, step, name)))
             elif isinstance(value, Unread):
                 raise self.error(value, value.what, value.hint or HINT)
@@ -132,7 +136,8 @@ class Names:
         found: list[Expression | None] = []
         waiting = [value for value in values if value is not None]
         while waiting and len(found) <= MAX_LOOKED_AT:
-            inner = [self._read(node) for node in _parts_of(waiting.pop(), step)]
+            parts = parts_of(waiting.pop())
+            inner = [self._read(node) for name, node in parts if step is None or name in (None, step)]
             found += inner
             waiting += inner if step is None else []
         return found
@@ -180,17 +185,16 @@ class Names:
         return table.entries[hits[0]][1]
 
 
-def _parts_of(value: Expression, part: str | None) -> Sequence[Node]:
-    """Returns what a value holds, or what is in one part of it."""
+def parts_of(value: Expression) -> Iterator[tuple[str | None, Node]]:
+    """Yields what a value holds, each with its key or attribute; ``None``: it is unknown."""
     match value:
         case Table(entries=entries):
-            return [node for key, node in entries if part is None or key in (None, part)]
+            yield from entries
         case Items(items=items):
-            return items
+            yield from ((None, item) for item in items)
         case Class(scope=scope):
-            bindings = [each for name, found in scope.bindings.items() if part in (None, name) for each in found]
-            return [binding.node for binding in bindings if binding.node is not None]
-    return ()
+            for name, bindings in scope.bindings.items():
+                yield from ((name, binding.node) for binding in bindings if binding.node is not None)
 
 
 def _is_changeable(value: Expression, change: Change) -> bool:

@@ -101,6 +101,10 @@ class PythonCode:
         found = _text(node, lines) or _several(node, lines)
         return found or Unread(lines, f"{_kind(node)} is not read")
 
+    def written(self, node: Node) -> str:
+        """Returns a text that differs where the code of a node does."""
+        return ast.dump(node) if isinstance(node, ast.AST) else str(node)
+
 
 def _text(node: ast.AST, lines: Lines) -> Expression | None:
     """Returns the expression of a node that may be a text, or a part of one."""

@@ -28,8 +28,9 @@ from engine.readers.code.expressions import (
     Unread,
 )
 from engine.readers.code.langchain import LANGCHAIN_SYNTAX, called, holds_messages, is_langchain, langchain_role
-from engine.readers.code.names import HINT, MAX_ALIASES, Found, Names
+from engine.readers.code.names import HINT, MAX_ALIASES, Found, Names, parts_of
 from engine.readers.code.pieces import Hole, MissingConstantError, Pieces, Syntax, Written, joined
+from engine.readers.code.settings import is_setting, leave_settings
 from schemas.prompts import Role
 
 MAX_DEPTH = 60
@@ -84,6 +85,7 @@ class _Reading:
         for _ in range(MAX_ALIASES):
             if isinstance(found.value, Name):
                 found = self.lookup(found.value, found)
+        self.leave_settings(key)
         value = found.value
         if isinstance(value, Class) or (isinstance(value, Table) and not _is_message(value)):
             raise self.error(value, f"{shown(key)} holds several values", f"name one of them: {shown(key)}.NAME")
@@ -93,6 +95,17 @@ class _Reading:
         items = self.message_list(found)
         for item in [found.value] if items is None else map(self.code.read, items):
             yield self.message(item, found, alone=items is None)
+
+    def leave_settings(self, key: str) -> None:
+        """Notes settings of a model beside the constant, in the same dict or class: they are not read."""
+        for owner, step in self.names.around:
+            given = {}
+            for name, node in parts_of(owner):
+                value = self.code.read(node)
+                written = value.text if isinstance(value, Text | Number) else self.code.written(node)
+                if name is not None and name != step and is_setting(name, written):
+                    given[name] = value.lines[0], written
+            leave_settings(self.source, key, given)
 
     # -- messages
 

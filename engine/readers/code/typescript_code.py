@@ -139,6 +139,12 @@ class TypeScriptCode:
         found = _text(node, lines) or _several(node, lines)
         return found or Unread(lines, f"{_KINDS.get(node.type, f'this ({node.type})')} is not read")
 
+    def written(self, node: Node) -> str:
+        """Returns the code of a node."""
+        from tree_sitter import Node as SyntaxNode
+
+        return text_of(node) if isinstance(node, SyntaxNode) else str(node)
+
 
 def _inside(node: TreeNode) -> TreeNode | None:
     """Returns the node inside a type, parentheses or ``Object.freeze``."""

@@ -10,10 +10,12 @@ import re
 import tomllib
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 from engine.readers.bounded import MAX_DEPTH, MAX_NODES, Source, shown
 from engine.readers.code.pieces import MissingConstantError, Written
-from engine.readers.nodes import Node
+from engine.readers.code.settings import is_setting, leave_settings
+from engine.readers.nodes import Node, plain
 from engine.readers.prompts.parts import YAML_SUFFIXES, document, messages_of
 
 KEYED_SUFFIXES = (*YAML_SUFFIXES, ".json", ".toml")
@@ -36,7 +38,8 @@ def read_key(source: Source, key: str) -> tuple[Written, ...]:
 
     Raises MissingConstantError if there is nothing, and SourceError for an unreadable file and any other value.
     """
-    found = list(_find(keyed_document(source), key.split(".")))
+    root = keyed_document(source)
+    found = [path[-1] for path in _find(root, key.split("."))]
     if not found:
         raise MissingConstantError(
             f"there is no key {shown(key)} in this file", where=source.where(1), hint="check the name after #"
@@ -46,6 +49,7 @@ def read_key(source: Source, key: str) -> tuple[Written, ...]:
         listed = ", ".join(map(str, lines[:5]))
         raise source.error(f"{shown(key)} means several keys (lines {listed})", lines[0], hint="rename one of them")
     (node,) = found
+    _leave_settings(source, key, next(iter(_find(root, key.split(".")))))
     extents = _Extents(source)
     if isinstance(node.value, list) and node.value:
         messages = messages_of(source, node.value, "message")
@@ -60,16 +64,25 @@ def read_key(source: Source, key: str) -> tuple[Written, ...]:
     return (Written((node.value,), ((node.line, extents.last_line(node)),)),)
 
 
-def _find(node: Node, steps: Sequence[str]) -> Iterator[Node]:
-    """Yields everything that the steps may mean: a key may contain dots itself."""
+def _find(node: Node, steps: Sequence[str]) -> Iterator[tuple[Node, ...]]:
+    """Yields everything that the steps may mean, each with the values around it: a key may contain dots itself."""
     if not steps:
-        yield node
+        yield (node,)
     elif isinstance(node.value, dict):
         for taken in range(1, len(steps) + 1):
             if (child := node.value.get(".".join(steps[:taken]))) is not None:
-                yield from _find(child, steps[taken:])
+                yield from ((node, *path) for path in _find(child, steps[taken:]))
     elif isinstance(node.value, list) and _INDEX.fullmatch(steps[0]) and int(steps[0]) < len(node.value):
-        yield from _find(node.value[int(steps[0])], steps[1:])
+        yield from ((node, *path) for path in _find(node.value[int(steps[0])], steps[1:]))
+
+
+def _leave_settings(source: Source, key: str, path: Sequence[Node]) -> None:
+    """Notes settings of a model beside the key, or beside the values around it: they are not read."""
+    for around, inner in pairwise(path):
+        if isinstance(around.value, dict):
+            beside = {name: each for name, each in around.value.items() if each is not inner}
+            given = {name: (each.line, plain(each)) for name, each in beside.items() if is_setting(name, each.value)}
+            leave_settings(source, key, given)
 
 
 class _Extents:

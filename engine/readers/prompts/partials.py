@@ -1,7 +1,8 @@
 """Shared partials of Jinja and Handlebars: ``{% include "path" %}`` and ``{{> name}}``, from the same tree only.
 
 A path is searched from the root of the tree, then from the prompt's folder. A name of Handlebars is the file
-``_name.prompt`` (dotprompt), or ``name.hbs`` and its like, in the prompt's folder.
+``_name.prompt``, or ``name.hbs`` and its like, in the prompt's folder. Else it is the one ``_name.prompt`` in a folder
+around it or in the folder ``partials`` of one: any of them may be the one that dotprompt's store reads.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from schemas.prompts import Dialect, PromptFile
 
 MAX_PARTIALS = 100
 _FILES = ("_{}.prompt", "{}.prompt", "{}.hbs", "_{}.hbs", "{}.handlebars", "{}.mustache", "{}")
-"""Names of files for a partial of Handlebars."""
+"""Names of files for a partial of Handlebars, in the prompt's folder."""
+_STORED = ("_{}.prompt", "partials/_{}.prompt")
+"""The same in the folders around it."""
 _INCLUDE = re.compile(
     r"\{%[-+]?\s*(?:include|import|from|extends)\b(?P<rest>(?:[^%]|%(?!\}))*?)[-+]?(?:%\}|\Z|(?=\{%))"
 )
@@ -80,7 +83,15 @@ def _paths(name: str, folder: PurePosixPath, dialect: Dialect) -> Iterator[str |
     if dialect is Dialect.JINJA:
         yield from (_inside(start, name) for start in (PurePosixPath(), folder))
     else:
-        yield from (_inside(folder, pattern.format(name)) for pattern in _FILES)
+        yield from (_inside(folder, _in_its_folder(pattern, name)) for pattern in _FILES)
+        for around in (folder, *folder.parents):
+            yield from (_inside(around, _in_its_folder(pattern, name)) for pattern in _STORED)
+
+
+def _in_its_folder(pattern: str, name: str) -> str:
+    """Returns the path of the file ``pattern`` for a name with folders: ``tones/_kind.prompt`` for ``tones/kind``."""
+    above, slash, last = name.rpartition("/")
+    return f"{above}{slash}{pattern.format(last)}"
 
 
 def watched_partials(prompt: str, template: str) -> frozenset[str]:
@@ -110,9 +121,13 @@ def _name(include: re.Match[str]) -> str | None:
 
 def _look_up(name: str, folder: PurePosixPath, blobs: Blobs, includer: Source, dialect: Dialect) -> tuple[str, bytes]:
     paths = list(_paths(name, folder, dialect))
-    for path in paths:
-        if path is not None and (data := blobs.get(path)) is not None:
-            return path, data
+    found = [path for path in dict.fromkeys(paths) if path is not None and path in blobs]
+    near = dialect is Dialect.JINJA or not found or found[0] in paths[: len(_FILES)]
+    if len(found) > 1 and not near:
+        listed = ", ".join(shown(path) for path in found[:3])
+        raise includer.error(f"the partial {shown(name)} may be any of {listed}", hint="rename one of them")
+    if found and (data := blobs.get(found[0])) is not None:
+        return found[0], data
     outside = all(path is None for path in paths)
     raise includer.error(
         f"the partial {shown(name)} {'is outside the repository' if outside else 'does not exist'}",

@@ -32,6 +32,11 @@ _READERS: Mapping[tuple[str, ...], Callable[[Source, str], tuple[Written, ...]]]
 _SYSTEM = re.compile(r"(?:^|[^a-z])system(?:[^a-z]|$)")
 
 
+def package_instead_of(path: str) -> str | None:
+    """Returns the file of the package that Python imports in place of a file of the same name, if there is one."""
+    return f"{path.removesuffix('.py')}/__init__.py" if path.endswith(".py") else None
+
+
 class _Read(NamedTuple):
     """The content of one place."""
 
@@ -67,6 +72,9 @@ def _read(place: Place, blobs: Blobs) -> _Read:
     if data is None:
         raise MissingConstantError("there is no such file", where=shown(place.path, 4096), hint="check the path")
     source = prompt_source(place.path, blobs)
+    if (package := package_instead_of(place.path)) and package in blobs:
+        what = f"{shown(package, 4096)} is imported in place of this file"
+        raise source.error(what, hint="name the prompt in that file, or rename one of them")
     if place.key is None:
         return _whole_file(place, source)
     for suffixes, read in _READERS.items():
@@ -136,7 +144,7 @@ def _left_over(found: Sequence[_Read]) -> dict[str, object]:
     """Returns what of the files was not read, and what is to be said about them."""
     return {
         "unread": {f"{what} ({read.source.path})": it for read in found for what, it in read.source.unread.items()},
-        "warnings": tuple(warning for read in found for warning in read.source.warnings),
+        "warnings": tuple(dict.fromkeys(warning for read in found for warning in read.source.warnings)),
     }
 
 
