@@ -15,7 +15,7 @@ def part(sources: EvaluatorSources) -> MetricGroup:
         return RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="overall")
     inline = sources.prompt.evaluators if sources.prompt is not None else ()
     if inline:
-        return InlineEvaluators(inline, sources.judge, gates=sources.judge_gates)
+        return InlineEvaluators(inline, sources.judge, gates=sources.judge_gates, cases=sources.cases)
     if not sources.lineage.checks:
         raise ConfigError(
             "there is nothing to score generated text by", hint="add `rubric:` or `checks:` to the lineage"

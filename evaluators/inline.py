@@ -1,15 +1,15 @@
 """Runs the evaluators of a GitHub prompt file: ``string``, ``llm`` and ``uses: github/…``.
 
 They work as in github/gh-models (cmd/eval), with these differences. A judge's choice must be the only one in its reply,
-as a whole word ("1" is not in "10"). A reply without a choice gives no score instead of 0. A value may contain
-variables, and an unknown one is an error. The completion is between tags that it can't close.
+as a whole word ("1" is not in "10"). A reply without a choice gives no score instead of 0. A variable that no case has
+is an error; one that only some cases lack stays in the text. The completion is between tags that it can't close.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from pydantic import JsonValue
@@ -60,15 +60,24 @@ class InlineEvaluators:
     """The metric ``overall``, which is the mean over the evaluators, then one metric for each.
 
     The mean is missing if one of them is. ``gates`` applies to those that ask a judge, and to a mean with one of them.
+    ``cases`` are the gating ones: a variable that one of them has may be missing in others.
     Raises ConfigError for an evaluator that can't run.
     """
 
-    def __init__(self, evaluators: Sequence[InlineEvaluator], judge: ModelConfig | None, *, gates: bool) -> None:
-        self._singles: list[tuple[str, _Single]] = [(one.name, _single(one, judge)) for one in evaluators]
+    def __init__(
+        self,
+        evaluators: Sequence[InlineEvaluator],
+        judge: ModelConfig | None,
+        *,
+        gates: bool,
+        cases: Sequence[TestCase] = (),
+    ) -> None:
+        offered = frozenset(name for case in cases for name in _variables(case))
+        self._singles: list[tuple[str, _Single]] = [(one.name, _single(one, judge, offered)) for one in evaluators]
         self._gates = gates
         asked = None if judge is None else [judge.provider, judge.origin, judge.model]
         settings = [[one.model_dump(mode="json") for one in evaluators], asked if self.asks else None]
-        self._version = f"inline-1-{digest_of(settings)[:16]}"
+        self._version = f"inline-2-{digest_of(settings)[:16]}"
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -92,7 +101,7 @@ class InlineEvaluators:
         return all(single.ignores_case for _, single in self._singles)
 
     def problem(self, case: TestCase) -> Finding | None:
-        """Returns a finding if the case lacks a variable."""
+        """Returns a finding if an evaluator needs what neither this case nor another has."""
         return next((found for _, single in self._singles if (found := single.problem(case)) is not None), None)
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:
@@ -108,17 +117,17 @@ class InlineEvaluators:
         return (Score(metric=METRIC, value=mean, reason="; ".join(reasons), answer=shown(output, 400)), *scores)
 
 
-def _single(one: InlineEvaluator, judge: ModelConfig | None) -> _Single:
+def _single(one: InlineEvaluator, judge: ModelConfig | None, offered: frozenset[str]) -> _Single:
     where = f"evaluator “{one.name}”"
     if any(getattr(one, kind) for kind in _STRING_KINDS):
-        return _String(one)
+        return _String(one, offered)
     if one.uses is None and one.judge_prompt is None:
         raise ConfigError(f"{where} has no rule", hint="give it `string:`, `llm:` or `uses:`")
     if judge is None:
         raise ConfigError(
             f"{where} asks a judge, but none is configured", hint="name one under `judge:` of the lineage"
         )
-    return _BuiltIn(one, judge) if one.uses is not None else _Chooser(one, judge, where)
+    return _BuiltIn(one, judge) if one.uses is not None else _Chooser(one, judge, where, offered)
 
 
 class _String:
@@ -127,14 +136,15 @@ class _String:
 
     asks = False
 
-    def __init__(self, one: InlineEvaluator) -> None:
+    def __init__(self, one: InlineEvaluator, offered: frozenset[str]) -> None:
         self._name = one.name
+        self._offered = offered
         self._kind = next(kind for kind in _STRING_KINDS if getattr(one, kind))
         self._template: str = getattr(one, self._kind)
         self.ignores_case = _VARIABLE.search(self._template) is None
 
     def problem(self, case: TestCase) -> Finding | None:
-        return _missing_variable(self._template, case, self._name)
+        return _missing_variable(self._template, case, self._name, self._offered)
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Score | EvaluatorFailure:  # noqa: ARG002
         if (found := self.problem(case)) is not None:
@@ -183,8 +193,9 @@ class _Chooser:
     asks = True
     ignores_case = False
 
-    def __init__(self, one: InlineEvaluator, judge: ModelConfig, where: str) -> None:
+    def __init__(self, one: InlineEvaluator, judge: ModelConfig, where: str, offered: frozenset[str]) -> None:
         self._name = one.name
+        self._offered = {*offered, "completion"}
         self._template = one.judge_prompt or ""
         self._system = one.judge_system_prompt or ""
         self._judge = judge
@@ -198,7 +209,7 @@ class _Chooser:
         self._choices = LabelReader(tuple(self._scores))
 
     def problem(self, case: TestCase) -> Finding | None:
-        return _missing_variable(self._template, case, self._name, "completion")
+        return _missing_variable(self._template, case, self._name, self._offered)
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Score | EvaluatorFailure:
         if (found := self.problem(case)) is not None:
@@ -230,12 +241,15 @@ def _variables(case: TestCase) -> dict[str, str]:
 
 
 def _filled(template: str, variables: Mapping[str, str]) -> str:
-    """Returns ``template`` with its variables filled in, in one pass: values are not searched for variables."""
-    return _VARIABLE.sub(lambda match: variables[match[1]], template)
+    """Returns ``template`` with its variables filled in, in one pass: values are not searched for variables.
+
+    What the case lacks stays as it is written.
+    """
+    return _VARIABLE.sub(lambda match: variables.get(match[1], match[0]), template)
 
 
-def _missing_variable(template: str, case: TestCase, name: str, *known: str) -> Finding | None:
-    there = {*_variables(case), *known}
+def _missing_variable(template: str, case: TestCase, name: str, offered: Iterable[str]) -> Finding | None:
+    there = {*_variables(case), *offered}
     missing = next((match[1] for match in _VARIABLE.finditer(template) if match[1] not in there), None)
     if missing is None:
         return None

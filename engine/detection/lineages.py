@@ -27,6 +27,7 @@ from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference, Watched, configured_paths, differences, made_of
+from engine.detection.unfilled import unfilled_warnings
 from schemas.config import Budget, Config, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
 from schemas.diffs import PromptDiff
@@ -121,6 +122,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
         ),
         warnings=(
             *prompt_warnings(entry, versions),
+            *unfilled_warnings(new, versions.judge, gating.all_cases),
             *(gating.tests.warnings if gating.tests else ()),
             *other_judge,
             *few_answers,

@@ -15,6 +15,7 @@ from engine.detection.snapshot import Difference
 from engine.readers.bounded import shown
 from engine.readers.dialects import without_comments
 from engine.readers.guess import settled
+from engine.readers.prompts.github import keeping_unfilled
 from schemas.detection import End, Ending
 from schemas.errors import PromptVerdictError
 from schemas.gate_config import Floor
@@ -103,7 +104,8 @@ def settled_versions(versions: Versions, cases: Sequence[TestCase], *, static: b
     """Returns both versions with their template language settled by the names of the cases' inputs."""
     inputs = frozenset(name for case in cases for name in case.inputs)
     both = [prompt for prompt in (versions.old, versions.fresh) if prompt]
-    told = dict(zip(map(id, both), settled(both, inputs, static=static), strict=True))
+    kept = [keeping_unfilled(prompt, inputs) for prompt in settled(both, inputs, static=static)]
+    told = dict(zip(map(id, both), kept, strict=True))
     return versions._replace(
         baseline=told.get(id(versions.baseline), versions.baseline),
         candidate=told.get(id(versions.candidate), versions.candidate),

@@ -156,6 +156,25 @@ def test_a_json_schema_that_cant_be_used_is_refused(schema, said):
     assert mistake(GOOD + "responseFormat: json_schema\n" + schema + "\n") == said
 
 
+@pytest.mark.parametrize(
+    ("written", "unread", "limit"),
+    [
+        ("maxTokens: 40", [], 40),
+        ("maxCompletionTokens: 50", [], 50),
+        ("max_tokens: 40", ["max_tokens of modelParameters"], None),
+        ("max_completion_tokens: 40", ["max_completion_tokens of modelParameters"], None),
+        ("maxTokens: 40\n  responseFormat: json_object", ["responseFormat of modelParameters"], 40),
+        ("topK: 4\n  maxTokens: 40", ["topK of modelParameters"], 40),
+    ],
+)
+def test_settings_mean_what_they_mean_to_the_reference(written, unread, limit):
+    """It reads no snake case, no format among the parameters, and no schema without its format."""
+    prompt = read(GOOD.replace("maxTokens: 40", written))
+    assert list(read(f"{GOOD}jsonSchema: '{{}}'\n").unread) == ["jsonSchema of the prompt file"]
+    assert (list(prompt.unread), prompt.parameters.max_tokens) == (unread, limit)
+    assert prompt.parameters.response_format is prompt.parameters.json_schema is None
+
+
 def test_only_the_first_rule_of_a_string_evaluator_counts():
     prompt = read(GOOD.replace('{equals: "{{expected}}"}', "{endsWith: c, startsWith: b, contains: a, equals: ''}"))
     assert (prompt.evaluators[0].contains, prompt.evaluators[0].ends_with) == ("a", None)

@@ -105,3 +105,36 @@ def test_a_branch_of_handlebars_that_no_case_takes_was_not_measured(change):
     assert missed.entries[0].plan.unreached
     taken = planned("p.prompt", text, text + "{{#if ticket}}Pay.{{/if}}", rows(ticket="hello"))
     assert taken.entries[0].plan.unreached == ()
+
+
+GITHUB = """\
+messages:
+  - {role: user, content: "Sort {{ticket}} of {{ customer }}."}
+evaluators:
+  - {name: names, string: {contains: "{{customer}}"}}
+testData:
+"""
+
+
+def test_a_variable_that_a_case_of_a_prompt_file_lacks_stays_in_the_text():
+    rows = "".join(f"  - {{ticket: t{n}, customer: c{n}, expected: x}}\n" for n in range(8)) + "  - {ticket: last}\n"
+    before, after = GITHUB + rows, GITHUB.replace("Sort", "Order") + rows
+    base = {"promptverdict.yaml": CONFIG.partition("lineages:")[0].format(), "t.prompt.yml": before}
+    what = prepared(base, {"t.prompt.yml": after})
+    (entry,) = what.entries
+    requests = entry.plan.arms[Arm.CANDIDATE].requests
+    assert [request.messages[0].content for request in requests[-2:]] == [
+        "Order t7 of c7.",
+        "Order last of {{ customer }}.",
+    ]
+    assert [warning.what for warning in entry.change.warnings] == [
+        "{{ customer }} in the messages stays as it is written for 1 of 9 cases",
+        "{{customer}} in the evaluator names stays as it is written for 1 of 9 cases",
+    ]
+
+
+def test_a_variable_that_no_case_has_is_an_error_of_an_evaluator():
+    text = GITHUB.replace('contains: "{{customer}}', 'contains: "{{custmer}}') + "  - {ticket: a, customer: b}\n"
+    base = {"promptverdict.yaml": CONFIG.partition("lineages:")[0].format(), "t.prompt.yml": text}
+    card = static(prepared(base, {"t.prompt.yml": text.replace("Sort", "Order")}))
+    assert "uses {{custmer}}, which the case doesn't have" in card.lineages[0].reasons[0].sentence

@@ -1,13 +1,17 @@
 """Reads GitHub's ``.prompt.yml``, as github/gh-models does (``pkg/prompt/prompt.go``, ``cmd/eval/eval.go``).
 
-The reference leaves an unknown ``{{name}}`` in the text. Here rendering fails, because the model would see the braces.
+The reference leaves an unknown ``{{name}}`` in the text. Here that holds for what only some cases of a ``.prompt.yml``
+lack. Else rendering fails.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pydantic import JsonValue
 
 from engine.readers.bounded import Source, did_you_mean, shown
+from engine.readers.dialects import GITHUB_VARIABLE
 from engine.readers.guess import dialect_of
 from engine.readers.json_nodes import read_json
 from engine.readers.nodes import Fields, Node, plain
@@ -87,6 +91,17 @@ class GitHubReader(OpenReader):
             prompt = prompt.model_copy(update={"dialect": template, "guessed": False})
         check_template(source, prompt)
         return prompt.model_copy(update={"unread": source.unread, "warnings": tuple(source.warnings)})
+
+
+def keeping_unfilled(prompt: PromptFile, inputs: Collection[str]) -> PromptFile:
+    """Returns a ``.prompt.yml`` that keeps a variable as it is written where a case lacks it, as the reference does.
+
+    ``inputs`` are the names that any case has. A variable that none of them has is a mistake, which rendering names.
+    """
+    if prompt.format != "github" or not prompt.path.endswith(SUFFIXES) or prompt.dialect is not Dialect.GITHUB:
+        return prompt
+    found = [match for message in prompt.messages for match in GITHUB_VARIABLE.finditer(message.content)]
+    return prompt.model_copy(update={"defaults": {each["name"]: each[0] for each in found if each["name"] in inputs}})
 
 
 def _response_format(fields: Fields) -> dict[str, JsonValue]:
