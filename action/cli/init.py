@@ -13,15 +13,17 @@ from action.cli.streams import put
 from action.exits import Exit
 from adapters.providers.open_provider import CA_BUNDLE, PROXY
 from adapters.releases import newest_release
-from engine.commands.init_config import configuration_text
+from engine.commands.init_config import configuration_text, drafts_of
+from engine.commands.init_models import chosen_models
 from engine.commands.init_pairing import ProposedLineage, propose
-from engine.commands.init_search import PROMPTFOO, Search, candidates
+from engine.commands.init_search import PROMPTFOO, FoundPrompt, Search, candidates
+from engine.commands.init_starter import starter_path, starter_text
 from engine.commands.init_workflow import action_name, workflow_text
 from engine.readers.config import read_config
 from engine.readers.testsets import read_test_set
 from engine.render.encode import log_line
 from schemas.errors import UsageError
-from schemas.providers import PROVIDERS, keys
+from schemas.providers import keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,14 +59,16 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
                 f"{target.relative_to(root)} exists already",
                 hint="edit it, or use --dry-run to see what init would write",
             )
-    lineages, left = _lineages(repository)
-    name, lines = _model(os.environ, lineages)
-    text = configuration_text(lineages, name, lines)
+    found, left, prompts = _lineages(repository)
+    models, lineages = chosen_models(found, os.environ)
+    lineages, starters = _starters(lineages, prompts, root)
+    text = configuration_text(lineages, models)
     read_config(CONFIG, text.encode())
     say = sys.stderr.write
-    workflow = _workflow(repository, form, action, lines)
+    workflow = _workflow(repository, form, action, next(iter(models.values())))
     say("".join(log_line(line) + "\n" for line in _found(lineages, left)))
-    for target, content in zip(targets, (text, workflow), strict=True):
+    written = {targets[0]: text, **starters, targets[1]: workflow}
+    for target, content in written.items():
         relative = target.relative_to(root)
         if dry_run:
             put(f"# --- {relative}\n{content}")
@@ -82,8 +86,25 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
     return Exit.PASS
 
 
-def _lineages(repository: Clone) -> tuple[tuple[ProposedLineage, ...], list[tuple[str, str]]]:
-    """Returns the proposed lineages, and what else was found: the reason why it wasn't taken, and its place."""
+def _starters(
+    lineages: Sequence[ProposedLineage], prompts: Mapping[str, FoundPrompt], root: Path
+) -> tuple[tuple[ProposedLineage, ...], dict[Path, str]]:
+    """Returns the lineages with the starter test sets of the drafts without cases, and their contents by path."""
+    texts: dict[Path, str] = {}
+    named = {}
+    for lineage in drafts_of(lineages):
+        target = root / starter_path(lineage.name)
+        if not lineage.cases and not target.exists():
+            named[lineage.name] = lineage.model_copy(update={"starter": str(target.relative_to(root))})
+            texts[target] = starter_text(prompts[str(lineage.prompt)].prompt, lineage.inputs)
+    return tuple(named.get(lineage.name, lineage) for lineage in lineages), texts
+
+
+def _lineages(
+    repository: Clone,
+) -> tuple[tuple[ProposedLineage, ...], list[tuple[str, str]], dict[str, FoundPrompt]]:
+    """Returns the proposed lineages, what else was found (the reason why it wasn't taken, and its place), and the
+    prompts by how a configuration names them."""
     commit = repository.worktree_snapshot()
     entries = repository.entries(commit)
     named = candidates(path for path, entry in entries.items() if entry.mode.startswith("100"))
@@ -96,7 +117,8 @@ def _lineages(repository: Clone) -> tuple[tuple[ProposedLineage, ...], list[tupl
     left = [(f"not read: {why}", place) for why, place in search.left]
     paired = {lineage.tests for lineage in lineages}
     left += [(PROMPTFOO_HINT, path) for path in chosen.tests if PROMPTFOO.search(path) and path not in paired]
-    return lineages, left + [("not searched: too many files or too large", "")] * chosen.left
+    left += [("not searched: too many files or too large", "")] * chosen.left
+    return lineages, left, {str(each.written): each for each in search.prompts}
 
 
 def _found(lineages: Sequence[ProposedLineage], left: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -127,29 +149,6 @@ def _grouped(lineages: Sequence[ProposedLineage], left: Sequence[tuple[str, str]
     for why, place in left:
         reasons.setdefault(why, []).append(place)
     return reasons
-
-
-def _model(environment: Mapping[str, str], lineages: tuple[ProposedLineage, ...]) -> tuple[str, list[str]]:
-    """Returns the model that init writes: the prompts' own, else one with a key in the environment, else the offline
-    model."""
-    named = next((lineage.model for lineage in lineages if lineage.model), None)
-    called = {name: spec for name, spec in PROVIDERS.items() if spec.key is not None}
-    publisher, _, bare = (named or "").rpartition("/")
-    for name, spec in called.items():
-        if bare and (publisher == name or bare.startswith(spec.model_prefixes)):
-            return "main", [f"provider: {name}", f"model: {bare}"]
-    for name, spec in called.items():
-        if spec.first_model and environment.get(spec.key or ""):
-            parameters = "parameters: {temperature: 0, max_tokens: 1024}"
-            return "main", [f"provider: {name}", f"model: {spec.first_model}", parameters]
-    others = " or ".join(f"{{provider: {name}, model: {spec.first_model}}}" for name, spec in called.items())
-    return "main", [
-        "# No key was found, so this is the offline model, a toy that shows how everything works.",
-        f"# With a key: {others}",
-        "provider: offline",
-        "model: offline-small",
-        "price: {input: 0.25, output: 1.25}",
-    ]
 
 
 def _workflow(repository: Clone, form: str, action: str, model_lines: list[str]) -> str:

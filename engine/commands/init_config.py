@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from engine.commands.init_pairing import ProposedLineage
 from engine.render.figures import plural
@@ -24,11 +24,17 @@ MOST_DRAFTS = 3
 """Most lineages that are written as drafts."""
 
 
-def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_lines: Sequence[str]) -> str:
+def drafts_of(lineages: Sequence[ProposedLineage]) -> list[ProposedLineage]:
+    """Returns the lineages that are written as drafts: those that gate nothing, with cases first."""
+    return sorted((lineage for lineage in lineages if not lineage.gates), key=lambda one: not one.cases)[:MOST_DRAFTS]
+
+
+def configuration_text(lineages: Sequence[ProposedLineage], models: Mapping[str, Sequence[str]]) -> str:
     """Returns the commented ``promptverdict.yaml``. Every scalar from the repository is quoted as JSON.
 
-    ``model_lines`` are the YAML lines of the one entry ``model`` under ``models:``.
+    ``models`` has the YAML lines of each entry under ``models:``, the default first.
     """
+    model = next(iter(models))
     gating = [lineage for lineage in lineages if lineage.gates]
     lines = [
         "# yaml-language-server: $schema=promptverdict.schema.json",
@@ -37,10 +43,9 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
         "version: 1",
         "",
         "models:",
-        f"  {model}:",
-        *(f"    {line}" for line in model_lines),
+        *(line for name, own in models.items() for line in (f"  {_quoted(name)}:", *(f"    {each}" for each in own))),
         "",
-        f"defaults: {{model: {model}}}",
+        f"defaults: {{model: {_quoted(model)}}}",
         "budget: {per_run_usd: 2.00}   # a hard cap for one pull request",
         "mode: inform                  # shows verdicts without blocking; change it to enforce later",
         "",
@@ -48,13 +53,13 @@ def configuration_text(lineages: Sequence[ProposedLineage], model: str, model_li
     ]
     for lineage in gating:
         lines += [f"  {line}" for line in _lineage_lines(lineage)]
-    drafts = sorted((lineage for lineage in lineages if not lineage.gates), key=lambda one: not one.cases)
+    drafts = drafts_of(lineages)
     if drafts:
         lines += ["", *(f"  # {line.replace('MODEL', model)}" for line in _DRAFTS)]
-    for lineage in drafts[:MOST_DRAFTS]:
+    for lineage in drafts:
         lines += [f"  # {line}" for line in _lineage_lines(lineage)]
-    if len(drafts) > MOST_DRAFTS:
-        lines.append(f"  # … and {len(drafts) - MOST_DRAFTS} more prompts")
+    if more := len(lineages) - len(gating) - len(drafts):
+        lines.append(f"  # … and {more} more prompts")
     return "\n".join(lines) + "\n"
 
 
@@ -64,9 +69,13 @@ def _lineage_lines(lineage: ProposedLineage) -> Iterator[str]:
     yield f"  prompt: {_written(lineage.prompt)}"
     if lineage.tests:
         yield f"  tests: {_quoted(lineage.tests)}  # {plural(lineage.cases, 'case')}"
+    elif lineage.starter:
+        yield f"  tests: {_quoted(lineage.starter)}  # a draft that init wrote: correct and complete it first"
     elif not lineage.cases:
         row = json.dumps({"input": dict.fromkeys(lineage.inputs, "…"), "expected": "…"}, ensure_ascii=False)
         yield f"  tests: path/to/cases.jsonl  # one case a line: {_comment(row)}"
+    if lineage.runs_on:
+        yield f"  model: {_quoted(lineage.runs_on)}"
     if lineage.columns:
         yield f"  columns: {json.dumps(lineage.columns.model_dump(exclude_defaults=True), ensure_ascii=False)}"
     if lineage.labels:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from engine.commands.init_search import FoundPrompt
+from engine.commands.init_search import CALLED_TESTS, FoundPrompt
 from engine.commands.init_use_case import labels_of, use_case_of
 from engine.readers.guess import INPUT
 from schemas.config import FieldRule
@@ -28,6 +28,12 @@ _WORDLESS = frozenset({
     "yml", "yaml", "json", "jsonl", "csv", "tsv",
 })  # fmt: skip
 """Words in paths and names that don't tell prompts apart."""
+_GENERIC = frozenset({
+    "content", "data", "date", "description", "email", "id", "input", "name", "text", "title", "type", "url", "user",
+    "value",
+})  # fmt: skip
+"""Names of variables that columns of any table may have."""
+_MODEL_BESIDE = ("model beside ", "model_name beside ", "modelName beside ", "model_id beside ", "modelId beside ")
 Reread = Callable[[str, Columns], TestSet]
 """Reads a test set again with ``columns``. Raises SourceError."""
 
@@ -49,7 +55,13 @@ class ProposedLineage(Value):
     scored: bool = False
     """Whether the prompt file has its own evaluators."""
     model: str | None = None
-    """The model that the prompt file names."""
+    """The model that the prompt file names, for the prompt or beside it."""
+    says_model: bool = False
+    """Whether the reader takes the model from the file, so that the configuration needs none."""
+    runs_on: str | None = None
+    """The entry of ``models:`` that the configuration names; ``None``: the prompt file's, or the default."""
+    starter: str | None = None
+    """The file of a starter test set that ``init`` writes."""
     why: str
     """One sentence: how the test set and the use case were found, or what is missing."""
 
@@ -108,7 +120,9 @@ class _Options:
 
     def __init__(self, prompts: Sequence[FoundPrompt], known: Sequence[_Cases]) -> None:
         self.known = known
-        self._fitting = {str(each.written): [one for one in known if _fits(each, one)] for each in prompts}
+        self._fitting = {
+            str(each.written): [one for one in known if _fits(each, one) and _belongs(each, one)] for each in prompts
+        }
         taken = {one.tests.path for found in self._fitting.values() for one in found}
         free = [one for one in known if one.tests.path not in taken]
         unmatched = [each for each in prompts if len(each.variables) == 1 and not self._fitting[str(each.written)]]
@@ -131,6 +145,15 @@ class _Options:
 def _fits(each: FoundPrompt, one: _Cases) -> bool:
     having = sum(cases for shape, cases in one.shapes.items() if each.variables <= shape)
     return bool(each.variables) and 2 * having > len(one.tests.cases)
+
+
+def _belongs(each: FoundPrompt, one: _Cases) -> bool:
+    """Returns whether more than common names speak for a test set: another name, or where and how it is kept."""
+    if not each.variables <= _GENERIC or _words(each) & _words_of(one.tests.path):
+        return True
+    folders = [path.rpartition("/")[0] for path in (each.prompt.path.partition("#")[0], one.tests.path)]
+    near = folders[0] == folders[1] != "" or (folders[0] and f"{folders[1]}/".startswith(f"{folders[0]}/"))
+    return bool(near or (one.expects and CALLED_TESTS.search(one.tests.path)))
 
 
 def _best(each: FoundPrompt, options: Sequence[_Cases], reread: Reread) -> tuple[TestSet, Columns | None] | None:
@@ -256,9 +279,16 @@ def _lineage(name: str, each: FoundPrompt, fit: tuple[TestSet, Columns | None] |
         fields=fields,
         inputs=tuple(sorted(each.variables)),
         scored=bool(each.prompt.evaluators),
-        model=each.prompt.model,
+        model=each.prompt.model or _model_beside(each),
+        says_model=each.prompt.model is not None,
         why=f"{where}; {kind}" if expected else where,
     )
+
+
+def _model_beside(each: FoundPrompt) -> str | None:
+    """Returns the model that is named beside a key or a constant."""
+    named = [value for place, value in each.prompt.unread.items() if place.startswith(_MODEL_BESIDE)]
+    return next((value for value in named if isinstance(value, str)), None)
 
 
 def _sentence(columns: Columns) -> str:

@@ -16,7 +16,7 @@ from engine.readers.guess import INPUT, settled, without_question
 from engine.readers.nodes import Node
 from engine.readers.prompts.keys import KEYED_SUFFIXES, keyed_document
 from engine.readers.prompts.parts import Blobs, prompt_source
-from engine.readers.prompts.references import CODE_SUFFIXES, PYTHON_SUFFIXES, read_reference
+from engine.readers.prompts.references import CODE_SUFFIXES, PYTHON_SUFFIXES, members, read_reference
 from engine.readers.prompts.registry import may_hold_prompt
 from engine.readers.testsets import BY_LINE, read_test_set
 from schemas.errors import SourceError
@@ -43,7 +43,7 @@ _TEST_LISTS = re.compile(
     rf"(?:^|[/_.-])(?:{_TEST_WORDS})(?:[/_.-]).*\.(?:ya?ml|json)$|{PROMPTFOO.pattern}", re.IGNORECASE
 )
 """A list in YAML or JSON may be anything, so only files with such names are read."""
-_CALLED_TESTS = re.compile(rf"(?:^|[/_.-])(?:{_TEST_WORDS})(?:[/_.-])", re.IGNORECASE)
+CALLED_TESTS = re.compile(rf"(?:^|[/_.-])(?:{_TEST_WORDS})(?:[/_.-])", re.IGNORECASE)
 _PROSE = re.compile(
     r"(?:^|/)(?:readme|changelog|contributing|license|code_of_conduct|security|agents|claude)\b[^/]*$", re.IGNORECASE
 )
@@ -57,10 +57,16 @@ _NO_SOURCE = re.compile(
 )
 _ABOUT_MODELS = re.compile(r"(?:^|[/_.-])(?:llms?|ai|gpt|openai|anthropic|claude|agents?|chat|bots?|chains?)(?:[/_.-])")
 
-_PYTHON = re.compile(r"^(?:(?:async )?def +(\w+) *\(|([A-Za-z_]\w*) *(?::[^=\n]{0,200})?=(?!=))", re.MULTILINE)
-_SCRIPT = re.compile(
-    r"^(?:export +)?(?:default +)?(?:(?:async +)?function +(\w+)|(?:const|let|var) +([A-Za-z_$]\w*))", re.MULTILINE
+_PYTHON = re.compile(
+    r"^(?:(?:(?:async )?def|class) +(\w+) *[(:]|([A-Za-z_]\w*) *(?::[^=\n]{0,200})?=(?!=))", re.MULTILINE
 )
+_SCRIPT = re.compile(
+    r"^(?:export +)?(?:default +)?(?:(?:(?:async +)?function|(?:abstract +)?class|enum|namespace) +(\w+)"
+    r"|(?:const|let|var) +([A-Za-z_$]\w*))",
+    re.MULTILINE,
+)
+_HOLDING = ("class ", "export class ", "export default class ", "enum ", "export enum ")
+"""Beginnings of definitions that may hold prompts, whatever they are called."""
 _TEMPLATES = (".yaml", ".yml", ".json", ".j2", ".jinja", ".jinja2")
 _ROLES = re.compile(
     rb"""\brole["']?[ \t]*:[ \t]*["']?(?:system|developer|user)\b|^(?:\#[ \t]*)?(?:system|developer|user):[ \t]*\r?$""",
@@ -126,7 +132,7 @@ def candidates(paths: Iterable[str]) -> Candidates:
 
 
 def _rank(path: str) -> tuple[object, ...]:
-    likely = ("prompt" in path.lower() and may_hold_prompt(path)) or _CALLED_TESTS.search(path)
+    likely = ("prompt" in path.lower() and may_hold_prompt(path)) or CALLED_TESTS.search(path)
     return not likely, not _ABOUT_MODELS.search(path), path.count("/"), path
 
 
@@ -177,16 +183,11 @@ class Search:
             places = list(_texts(keyed_document(prompt_source(path, self._blobs)), ()))
         except SourceError:
             return
-        groups: dict[str, dict[str, str]] = {}
-        for steps in places[:MOST_IN_A_FILE]:
-            place = f"{path}#{'.'.join(steps)}"
-            part = _PARTS.get(steps[-1])
-            groups.setdefault(f"{path}#{'.'.join(steps[:-1])}" if part else place, {})[part or ""] = place
-        for parts in groups.values():
+        for parts in _grouped(f"{path}#{'.'.join(steps)}" for steps in places[:MOST_IN_A_FILE]):
             try:
-                yield self._read(PromptParts.model_validate(parts) if "" not in parts else parts[""])
+                yield self._read(parts)
             except SourceError as error:
-                self.left.append((error.what, next(iter(parts.values()))))
+                self.left.append((error.what, str(reference_of(parts).places[0])))
 
     def _constants(self, paths: Iterable[str]) -> Iterator[FoundPrompt]:
         looked_at = 0
@@ -197,17 +198,32 @@ class Search:
             text = data.decode("utf-8", "replace")
             pattern = _PYTHON if path.endswith(PYTHON_SUFFIXES) else _SCRIPT
             names = dict.fromkeys(found[1] or found[2] for found in pattern.finditer(text))
-            wanted = [name for name in names if may_hold_prompt(path) or _is_called_prompt(name)][:MOST_IN_A_FILE]
-            for name in wanted[: MOST_CONSTANTS - looked_at]:
+            classes = {found[1] for found in pattern.finditer(text) if found[0].lstrip().startswith(_HOLDING)}
+            wanted = [name for name in names if may_hold_prompt(path) or _is_called_prompt(name) or name in classes]
+            for name in wanted[: min(MOST_IN_A_FILE, MOST_CONSTANTS - looked_at)]:
                 looked_at += 1
-                try:
-                    found = self._read(f"{path}#{name}")
-                except SourceError as error:
-                    if _is_called_prompt(name):
-                        self.left.append((error.what.replace(shown(name), "it"), f"{path}#{name}"))
-                    continue
-                if _may_be_prompt(found.prompt.messages[0].content):
-                    yield found
+                yield from self._constant(path, name)
+
+    def _constant(self, path: str, name: str) -> Iterator[FoundPrompt]:
+        """Yields the prompt that a constant is, or those that a dict or a class holds."""
+        held = members(path, self._blobs, name)[:MOST_IN_A_FILE]
+        all_of_them = _is_called_prompt(name) or may_hold_prompt(path)
+        wanted = [each for each in held or (name,) if all_of_them or _is_called_prompt(each.rpartition(".")[2])]
+        places = [f"{path}#{each}" for each in wanted]
+        for written in _grouped(places) if held else places:
+            yield from self._text(written)
+
+    def _text(self, written: str | PromptParts) -> Iterator[FoundPrompt]:
+        place = reference_of(written).places[0]
+        name = (place.key or "").rpartition(".")[2]
+        try:
+            found = self._read(written)
+        except SourceError as error:
+            if _is_called_prompt(name):
+                self.left.append((error.what.replace(shown(name), "it"), str(place)))
+            return
+        if _may_be_prompt(found.prompt.messages[0].content):
+            yield found
 
     def _tests(self, path: str) -> TestSet | None:
         """Returns the test set in a file, if it is one. Notes one that is named like one and can't be read."""
@@ -217,10 +233,22 @@ class Search:
         try:
             tests = read_test_set(path, data)
         except SourceError as error:
-            if PROMPTFOO.search(path) or (path.endswith(BY_LINE) and _CALLED_TESTS.search(path)):
+            if PROMPTFOO.search(path) or (path.endswith(BY_LINE) and CALLED_TESTS.search(path)):
                 self.left.append((error.what, error.where or path))
             return None
         return tests if tests.cases else None
+
+
+def _grouped(places: Iterable[str]) -> list[str | PromptParts]:
+    """Returns the places, with ``system`` and ``user`` beside each other as the parts of one prompt."""
+    groups: dict[str, dict[str, str]] = {}
+    for place in places:
+        above, _, last = place.rpartition(".") if "." in place.partition("#")[2] else ("", "", place.partition("#")[2])
+        part = _PARTS.get(last.lower())
+        groups.setdefault(f"{above} of {place.partition('#')[0]}" if part else place, {})[part or ""] = place
+    return [
+        PromptParts.model_validate(parts) if len(parts) > 1 else next(iter(parts.values())) for parts in groups.values()
+    ]
 
 
 def _variables(prompt: PromptFile) -> frozenset[str]:

@@ -1,13 +1,17 @@
+import json
 import re
 
 import pytest
 import yaml
 
 from engine.commands.init_config import configuration_text
+from engine.commands.init_models import chosen_models
 from engine.commands.init_pairing import propose
 from engine.commands.init_search import FoundPrompt
+from engine.commands.init_starter import examples_of, starter_path, starter_text
 from engine.readers.config import read_config
 from engine.readers.dialects import variables_of
+from engine.readers.testsets import read_test_set
 from schemas.config import FieldKind
 from schemas.errors import SourceError
 from schemas.prompts import Dialect, InlineEvaluator, Message, PromptFile, Role
@@ -15,6 +19,7 @@ from schemas.testsets import TestCase, TestSet
 from schemas.use_cases import UseCase
 
 OFFLINE = ["provider: offline", "model: m"]
+HAIKU = {"haiku": ["provider: anthropic", "model: claude-haiku-4-5"]}
 
 
 def prompt(path="prompts/triage.prompt.yml", text="{{ticket}}", **more):
@@ -76,7 +81,7 @@ def test_a_test_set_that_is_named_like_the_prompt_and_does_not_fit_is_pointed_ou
 
 def test_no_name_of_a_repository_breaks_out_of_a_comment():
     near = cases("tests/triage\nmode: inform\n.csv", "a", body="x", title="y")
-    text = configuration_text(proposed([prompt()], [near]), "m", OFFLINE)
+    text = configuration_text(proposed([prompt()], [near]), {"m": OFFLINE})
     assert "mode: inform\n" not in text.replace("mode: inform                  # first", "")
 
 
@@ -133,7 +138,7 @@ def test_numbers_and_truth_values_are_labels_too():
 def test_only_what_something_scores_is_written_as_a_lineage():
     """No check is invented: the rest are drafts in comments, and a prompt's own evaluators need nothing."""
     bare, own = prompt("a.md"), prompt("b.yml", test_data=({"ticket": "x"},), evaluators=(InlineEvaluator(name="said", contains="x"),))  # fmt: skip
-    text = configuration_text(proposed([bare, own]), "haiku", ["provider: anthropic", "model: claude-haiku-4-5"])
+    text = configuration_text(proposed([bare, own]), HAIKU)
     (lineage,) = read_config("promptverdict.yaml", text.encode()).lineages.values()
     assert (lineage.prompt, lineage.checks, lineage.rubric) == ("b.yml", (), None)
     assert "by the prompt's own evaluators" in text
@@ -146,7 +151,7 @@ def test_only_what_something_scores_is_written_as_a_lineage():
 
 
 def test_many_drafts_are_counted_and_not_listed():
-    text = configuration_text(proposed([prompt(f"{n}.md") for n in range(100)]), "m", OFFLINE)
+    text = configuration_text(proposed([prompt(f"{n}.md") for n in range(100)]), {"m": OFFLINE})
     assert len(text.splitlines()) < 50
     assert "and 97 more prompts" in text
     assert read_config("promptverdict.yaml", text.encode()).lineages == {}
@@ -164,10 +169,52 @@ def test_the_text_is_yaml_whatever_the_repository_calls_its_files():
         proposed(
             [prompt(), nasty, prompt("e.md", "{{e}}")], [cases("t.jsonl", *labels), cases("u.jsonl", {"a b": 1}, e=1)]
         ),
-        "haiku",
-        ["provider: anthropic", "model: claude-haiku-4-5"],
+        HAIKU,
     )
     read = yaml.safe_load(text)
     assert read["lineages"]["triage"]["labels"] == ["a: b", "no", "null"]
     assert read["lineages"]["x"]["prompt"] == nasty.written
     assert read["lineages"]["e"]["fields"] == {"a b": {"kind": "number"}}
+
+
+def test_a_starter_test_set_holds_the_prompts_own_examples():
+    text = (
+        "Sort tickets.\nTicket: my card was charged\nLabel: billing\n\n**Input 2**: money back\nOutput: refunds\n"
+        '- "where is it" -> shipping.\n- "{order}" -> other\nTicket: {{ticket}}\nLabel:'
+    )
+    path, written = starter_path("triage"), starter_text(prompt("a.md", text).prompt, ["ticket"])
+    tests = read_test_set(path, written.encode())
+    assert path == "evals/triage.draft.jsonl"
+    assert {(case.inputs["ticket"], case.expected) for case in tests.cases} == {
+        ("my card was charged", "billing"), ("money back", "refunds"), ("where is it", "shipping"),
+    }  # fmt: skip
+    assert "gates nothing" in json.loads(written.partition("\n")[0])["_meta"]["draft"]
+    several = starter_text(prompt("a.md", text).prompt, ["ticket", "tone"])
+    (case,) = read_test_set(path, several.encode()).cases
+    assert case.inputs == {"ticket": "…", "tone": "…"}
+
+
+def test_messages_of_an_assistant_are_examples_too():
+    chat = PromptFile(path="a.json", format="chat", dialect=Dialect.GITHUB, messages=[
+        Message(role=role, content=text)
+        for role, text in (("user", "one"), ("assistant", "A"), ("user", "two"), ("assistant", "B"), ("user", "{{x}}"))
+    ])  # fmt: skip
+    assert examples_of(chat) == [("one", "A"), ("two", "B")]
+
+
+MODELS = [
+    ((None, None), ("offline-small",), (None, None)),
+    (("openai/gpt-4o", None), ("gpt-4o",), (None, None)),
+    (("openai/gpt-4o", "gpt-4o"), ("gpt-4o",), (None, None)),
+    (("openai/gpt-4o", "claude-haiku-4-5"), ("gpt-4o", "claude-haiku-4-5"), (None, None)),
+    (("openai/gpt-4o", "meta/llama-4"), ("gpt-4o",), (None, "main")),
+    (("meta/llama-4", None), ("offline-small",), ("main", None)),
+]
+
+
+@pytest.mark.parametrize(("named", "models", "runs_on"), MODELS)
+def test_every_prompt_runs_on_the_model_that_it_names(named, models, runs_on):
+    found = proposed([prompt(f"{n}.md", model=model) for n, model in enumerate(named)])
+    entries, lineages = chosen_models(found, {})
+    assert [line.removeprefix("model: ") for own in entries.values() for line in own if line.startswith("model: ")] == [*models]  # fmt: skip
+    assert tuple(lineage.runs_on for lineage in lineages) == runs_on

@@ -29,7 +29,7 @@ from engine.readers.code.expressions import Function as FunctionExpression
 from engine.readers.code.pieces import Written, check_size
 from engine.readers.code.python_changes import changes_of
 from engine.readers.code.python_scopes import defaults_of, key_of, parameters_of, scope_of
-from engine.readers.code.reading import messages_of_constant
+from engine.readers.code.reading import members_of_constant, messages_of_constant
 
 _TEXT_BASES = {"object", "str", "StrEnum", "ABC", "Protocol"}
 """Bases of classes whose attributes show as their values."""
@@ -48,6 +48,11 @@ def read_python(source: Source, key: str) -> tuple[Written, ...]:
     Raises MissingConstantError where the file has nothing of that name, SourceError with the line for what isn't read.
     """
     return messages_of_constant(source, _parsed(source.path, source.text), key)
+
+
+def python_members(source: Source, key: str) -> tuple[str, ...]:
+    """Returns the names of what a class or a map holds: ``Class.NAME``. Raises SourceError as ``read_python`` does."""
+    return members_of_constant(source, _parsed(source.path, source.text), key)
 
 
 @lru_cache(maxsize=2)

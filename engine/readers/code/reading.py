@@ -36,6 +36,8 @@ from schemas.prompts import Role
 MAX_DEPTH = 60
 MAX_STEPS = 20_000
 """Most expressions that are read for one prompt. A name may be used many times."""
+MAX_LEVELS = 2
+"""Most levels of dicts or classes in each other whose members are listed."""
 _STRIPS: dict[str, tuple[str, str | None]] = {
     "strip": ("both", None),
     "lstrip": ("left", None),
@@ -65,6 +67,31 @@ def messages_of_constant(source: Source, code: Code, key: str) -> tuple[Written,
         return tuple(_Reading(source, code).messages(key))
     except RecursionError:
         raise source.error("the code is nested too deeply", 1, hint=HINT) from None
+
+
+def members_of_constant(source: Source, code: Code, key: str) -> tuple[str, ...]:
+    """Returns the dotted names of what a dict, an object or a class holds, also of those in it; else nothing.
+
+    Raises SourceError if the value of ``key`` isn't known.
+    """
+    try:
+        value = Names(source, code).find(key.split("."), (code.module,)).value
+        return tuple(_members(code, key, value, MAX_LEVELS))
+    except RecursionError:
+        return ()
+
+
+def _members(code: Code, key: str, value: Expression, levels: int) -> Iterator[str]:
+    if not isinstance(value, Class | Table) or (isinstance(value, Table) and _is_message(value)):
+        return
+    for name, node in parts_of(value):
+        if not name or "." in name:
+            continue
+        inner = code.read(node)
+        if levels and isinstance(inner, Class | Table) and not (isinstance(inner, Table) and _is_message(inner)):
+            yield from _members(code, f"{key}.{name}", inner, levels - 1)
+        elif isinstance(inner, Text | Template | Sum | Join | Function | Items | Call):
+            yield f"{key}.{name}"
 
 
 class _Reading:

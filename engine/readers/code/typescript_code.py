@@ -28,7 +28,7 @@ from engine.readers.code.expressions import (
     Unread,
 )
 from engine.readers.code.pieces import Written, check_size
-from engine.readers.code.reading import messages_of_constant
+from engine.readers.code.reading import members_of_constant, messages_of_constant
 from engine.readers.code.typescript_changes import changes_of
 from engine.readers.code.typescript_scopes import (
     FUNCTIONS,
@@ -90,6 +90,11 @@ def read_typescript(source: Source, key: str) -> tuple[Written, ...]:
     Raises MissingConstantError where the file has nothing of that name, SourceError with the line for what isn't read.
     """
     return messages_of_constant(source, _parsed(source.path, source.text), key)
+
+
+def typescript_members(source: Source, key: str) -> tuple[str, ...]:
+    """Returns the names of what a class or a map holds: ``Class.NAME``. Raises SourceError for broken code."""
+    return members_of_constant(source, _parsed(source.path, source.text), key)
 
 
 @lru_cache(maxsize=2)

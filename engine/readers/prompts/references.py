@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from engine.readers.bounded import Source, shown
 from engine.readers.code.pieces import Hole, MissingConstantError, Syntax, Written, in_one_language
-from engine.readers.code.python_code import read_python
-from engine.readers.code.typescript_code import SCRIPT_SUFFIXES, read_typescript
+from engine.readers.code.python_code import python_members, read_python
+from engine.readers.code.typescript_code import SCRIPT_SUFFIXES, read_typescript, typescript_members
 from engine.readers.dialects import variables_of
 from engine.readers.guess import INPUT, only_instructs, with_question
 from engine.readers.guess import SUFFIXES as LANGUAGES
@@ -44,6 +44,18 @@ class _Read(NamedTuple):
     source: Source
     messages: tuple[Written, ...]
     settings: Mapping[str, object]
+
+
+def members(path: str, blobs: Blobs, name: str) -> tuple[str, ...]:
+    """Returns what a dict or a class of a file of code holds, each as it is named after ``#``. Never raises."""
+    data = blobs.get(path)
+    if data is None or not path.endswith(CODE_SUFFIXES):
+        return ()
+    try:
+        source = prompt_source(path, blobs)
+        return (python_members if path.endswith(PYTHON_SUFFIXES) else typescript_members)(source, name)
+    except SourceError:
+        return ()
 
 
 def read_reference(reference: Reference, blobs: Blobs, template: Dialect | None = None) -> PromptFile:
