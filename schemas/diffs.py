@@ -15,7 +15,7 @@ class DiffLine(Value):
     before: int | None
     after: int | None
     marks: tuple[tuple[int, int], ...] = ()
-    """Character ranges that changed within the line."""
+    """Character ranges that changed within the line. An empty one: only the other version has words there."""
 
 
 class DiffHunk(Value):

@@ -151,7 +151,11 @@ def _ranges(words: Sequence[str], stretches: Sequence[tuple[int, int]]) -> Marks
     for word in words:
         ends.append(ends[-1] + len(word))
     blank = [len(word) - len(word.lstrip()) if word.strip() else 0 for word in words]
-    return tuple((ends[start] + blank[start], ends[stop]) for start, stop in stretches if start < stop)
+    # Where only the other line has words, an empty range says where they would be.
+    return tuple(
+        (ends[start] + blank[start], ends[stop]) if start < stop else (ends[start], ends[start])
+        for start, stop in stretches
+    )
 
 
 def _hunks(lines: Iterator[DiffLine]) -> tuple[DiffHunk, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from engine.render import figures
+from engine.render.diff_lines import near_its_change
 from engine.render.encode import code, entities, excerpt, prose
 from engine.render.limits import Detail
 from engine.render.result_text import (
@@ -210,6 +211,7 @@ def classes_part(card: LineageCard, detail: Detail) -> str:
 def _marked(line: DiffLine, width: int) -> str:
     """Returns a diff line with its changed words in ``<ins>`` or ``<del>``."""
     tag = {"added": "ins", "removed": "del"}.get(line.kind)
+    line = near_its_change(line, width)
     short = excerpt(line.text, width)
     end = len(short.text)
     out, at = [], 0

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, zip_longest
 
+from engine.render.diff_lines import near_its_change
 from engine.render.encode import excerpt
 from schemas.diffs import DiffHunk, DiffLine
 
@@ -22,6 +23,7 @@ class Side:
 
 
 def _pieces(line: DiffLine) -> Iterator[tuple[str, bool]]:
+    line = near_its_change(line, LINE_CHARACTERS)
     text = excerpt(line.text, LINE_CHARACTERS)
     at = 0
     for start, stop in line.marks:

@@ -7,6 +7,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from engine.render import figures
+from engine.render.diff_lines import near_its_change
 from engine.render.encode import excerpt, visible
 from engine.render.markdown import full_title, spending_text, what_clears_text
 from engine.render.result_text import (
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _STYLES: dict[Tone, str] = {"good": "green", "bad": "bold red", "doubt": "yellow", "calm": "default"}
+_DIFF_WIDTH = 400
+"""Characters of a diff line."""
 _MOST_CASES, _MOST_DIFF_LINES, _MOST_EFFECTS = 10, 40, 30
 _NARROW = 72
 """Width below which a table would be too narrow for names and words. Each row is then a paragraph."""
@@ -275,7 +278,7 @@ def _diff(diff: PromptDiff) -> Iterator[RenderableType]:
     lines = [line for hunk in diff.hunks for line in hunk.lines if line.kind != "same"]
     for line in lines[:_MOST_DIFF_LINES]:
         sign, style = ("+", "green") if line.kind == "added" else ("−", "red")
-        yield _hanging(sign, _text(line.text, style, limit=400))
+        yield _hanging(sign, _text(near_its_change(line, _DIFF_WIDTH).text, style, limit=_DIFF_WIDTH))
     left_out = max(0, len(lines) - _MOST_DIFF_LINES) + diff.omitted
     if left_out:
         yield _text(f"  … and {figures.plural(left_out, 'line')} more", "dim")

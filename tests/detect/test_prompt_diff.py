@@ -42,7 +42,7 @@ def test_words_are_marked_and_three_lines_stand_around_a_change():
         "@@",
         " 1 1 system:",
         " 2 2 You are kind.",
-        "-3 · Give one label.",
+        "-3 · Give[] one label.",
         "+· 3 Give [just] one label.",
         " 4 4 a",
         " 5 5 b",
