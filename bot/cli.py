@@ -13,12 +13,14 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from adapters.command_help import FullHelp
 from schemas.errors import ConfigError, PromptVerdictError, UsageError
 
 WRONG, BROKEN, INTERRUPTED = 2, 3, 130
 """Exit codes: wrong settings or usage; could not continue; Ctrl-C."""
 
 app = typer.Typer(
+    cls=FullHelp,
     invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -27,9 +27,11 @@ from action.cli.options import (
     Worktree,
 )
 from action.exits import Exit
+from adapters.command_help import FullHelp
 
 app = typer.Typer(
     name="promptverdict",
+    cls=FullHelp,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -61,9 +63,9 @@ def promptverdict(
     """Measures what a pull request does to your prompts, and says whether it may be merged."""
 
 
-tests_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after test sets.")
+tests_app = typer.Typer(cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Look after test sets.")
 app.add_typer(tests_app, name="tests")
-store_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Manage stored answers.")
+store_app = typer.Typer(cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Manage stored answers.")
 app.add_typer(store_app, name="store")
 
 
@@ -197,7 +199,8 @@ def init(
     form: Annotated[
         WorkflowForm,
         typer.Option(
-            "--workflow", help="short: calls a shared workflow; long: has every step; enterprise: without artifacts."
+            "--workflow",
+            help="The workflow to write: short calls a shared one, long has every step, enterprise has no artifacts.",
         ),
     ] = WorkflowForm.SHORT,
     action: Annotated[
@@ -309,7 +312,9 @@ def store_stats(
 def store_prune(
     *,
     store: Store = None,
-    older_than_days: Annotated[int | None, typer.Option("--older-than-days", min=0, metavar="DAYS")] = None,
+    older_than_days: Annotated[
+        int | None, typer.Option("--older-than-days", min=0, metavar="DAYS", help="Delete older answers.")
+    ] = None,
     max_mib: Annotated[int | None, typer.Option("--max-mib", min=0, metavar="MIB", help="Keep the newest.")] = None,
 ) -> None:
     """Delete old answers."""
@@ -345,7 +350,7 @@ def demo(
 
 
 @app.command()
-def schema(name: Annotated[SchemaName, typer.Argument(help="config, tests, rubric or scorecard.")]) -> None:
+def schema(name: Annotated[SchemaName, typer.Argument(help="The file: config, tests, rubric or scorecard.")]) -> None:
     """Print a JSON Schema for editors and other programs."""
     from action.cli.schema import schema as run
 

@@ -65,6 +65,8 @@ def test_init_pairs_prompts_with_test_sets_and_what_it_writes_works(adopting):
     ):
         assert lines in written
     assert "README" not in written
+    assert "  #   tests: evals/letter.draft.jsonl  # a draft that init wrote" in written
+    assert '{"inputs": {"addressee": "…"}' in (adopting.repository.path / "evals/letter.draft.jsonl").read_text()
     assert adopting.run("tests", "lint").code in (0, 1)
     workflow = (adopting.repository.path / ".github/workflows/prompt-verdict.yml").read_text()
     assert "uses: prompt-verdict/prompt-verdict/.github/workflows/verdict.yml@v0.1.0\n" in workflow
