@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 from engine.render import figures, plots, result_text, signs
 from engine.render.encode import excerpt, html_for_logs, visible
 from engine.render.limits import REPORT, Limits
+from engine.render.links import NO_LINKS, Links
 from engine.render.markdown import (
-    NO_LINKS,
-    Links,
     full_title,
     saved_text,
     spending_text,
-    what_clears_text,
 )
 from engine.render.side_by_side import side_by_side
+from engine.render.what_now import what_now
 from schemas.effects import CaseEffect, CaseOutcome
 from schemas.scorecard import LineageCard, Scorecard
 from schemas.verdicts import VerdictStatus
@@ -169,7 +168,7 @@ def _environment() -> Environment:
         "swapped": result_text.swapped,
         "unsure_title": result_text.unsure_title,
         "unusual_answers": result_text.unusual_answers,
-        "what_clears": what_clears_text,
+        "what_now": what_now,
     }
     return environment
 
