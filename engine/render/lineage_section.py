@@ -11,7 +11,15 @@ from engine.render.confusions import confusion_sentences
 from engine.render.encode import prose
 from engine.render.limits import Detail
 from engine.render.links import Files
-from engine.render.result_text import CaseGroups, case_groups, cost_sentence, diff_title, unsure_title, unusual_answers
+from engine.render.result_text import (
+    CaseGroups,
+    case_groups,
+    cost_sentence,
+    diff_title,
+    trend_sentence,
+    unsure_title,
+    unusual_answers,
+)
 from engine.render.sections import (
     classes_part,
     confidence_list,
@@ -57,8 +65,9 @@ def _parts(
     yield _cost_part(card)
     yield from _worse_cases(card, groups, detail, files)
     yield _swap_part(card)
-    # The parts that explain the cases (which lines did it, the trend) belong here.
+    # Which lines of the prompt did it belongs here.
     yield _diff_fold(card, detail, files)
+    yield prose(trend) if (trend := trend_sentence(card)) else ""
     yield from _unsure_cases(card, groups, detail, files)
     title = f"{figures.plural(len(groups.better), 'case')} got better"
     yield from _listed(title, groups.better, detail.better, partial(case_blocks, card, files, detail.short))

@@ -29,6 +29,7 @@ from schemas.scorecard import (
     ModelSwap,
     Scorecard,
     Spending,
+    TrendPoint,
 )
 from schemas.use_cases import UseCase
 from schemas.verdicts import Interval, Reason, ReasonCode, VerdictStatus
@@ -647,6 +648,10 @@ def generation() -> Scorecard:
             settings=(("model", "claude-sonnet-4-5", "claude-haiku-4-5"),),
         ),
         changes=(Change(kind="model", detail="claude-sonnet-4-5 → claude-haiku-4-5"),),
+        trend=tuple(
+            TrendPoint(number=number, at=f"2026-01-0{number}T00:00:00Z", verdict="approved", score=score)
+            for number, score in enumerate((0.79, 0.81, 0.843), 1)
+        ),
     )
     return scorecard(
         status=VerdictStatus.BLOCKED,
