@@ -20,9 +20,14 @@ from schemas.scorecard import LineageCard
 
 SHORT = 60
 """Most characters of a one-line answer that is shown as code, exactly as it was given."""
+TOLERATED = 60
+"""Characters by which a text may be longer than its limit instead of being cut."""
+MOST_LINES = 6
+"""Lines of a text, without empty ones."""
 MOST_FIELDS = 5
 MOST_INPUTS = 8
 MOST_GRADES = 6
+_CHECKED: dict[float | None, str] = {1.0: "passed", 0.0: "failed"}
 Marks = Sequence[tuple[int, int]]
 
 
@@ -116,13 +121,27 @@ def _text(text: str, limit: int, marks: Marks = ()) -> str:
     if len(text) <= SHORT and "\n" not in text:
         return code(text, SHORT)
     start = 0
+    # Hardly longer than the note about what was cut.
+    limit += TOLERATED if len(text) <= limit + TOLERATED else 0
     if marks and len(text) > limit and marks[0][0] > limit // 2:
         start = text.rfind(" ", 0, marks[0][0] - limit // 4) + 1
     moved = [(first - start, last - start) for first, last in marks]
+    return f"{CUT + ' ' if start else ''}{passage(text[start:], _length(text[start:], limit), moved)}"
+
+
+def _length(text: str, limit: int) -> int:
+    """Returns how many characters of ``text`` are shown: whole words within ``limit``, and at most ``MOST_LINES``."""
+    end = -1
+    for _ in range(MOST_LINES):
+        end = text.find("\n", end + 1)
+        while text[end + 1 : end + 2] == "\n":
+            end += 1
+        if end < 0:
+            break
+    most = min(limit, end if end > 0 else limit)
     # Cut between words, unless the text has none.
-    cut = start + limit if len(text) > start + limit else 0
-    end = text.rfind(" ", start + limit * 3 // 4, cut) if cut else -1
-    return f"{CUT + ' ' if start else ''}{passage(text[start:], end - start if end > 0 else limit, moved)}"
+    space = text.rfind(" ", most * 3 // 4, most) if most == limit < len(text) else -1
+    return space if space > 0 else most
 
 
 def _fields(fields: Sequence[CaseMetric]) -> Iterator[str]:
@@ -145,8 +164,12 @@ def _grades(metrics: Sequence[CaseMetric]) -> Iterator[str]:
         yield f"<b>Grades</b> (1–5) {' · '.join(grades[:MOST_GRADES])}"
     checks = [metric for metric in metrics if metric.kind in ("check", "metric")]
     for check in checks[:MOST_GRADES]:
-        moved = figures.arrow(figures.points(check.baseline_score), figures.points(check.candidate_score))
-        yield f"<b>{prose(check.name, 60)}</b> {prose(moved)} points"
+        scores = (check.baseline_score, check.candidate_score)
+        if check.kind == "check":
+            moved = figures.arrow(*(_CHECKED.get(score, figures.NONE) for score in scores))
+        else:
+            moved = f"{figures.arrow(*map(figures.points, scores))} points"
+        yield f"<b>{prose(check.name, 60)}</b> {prose(moved)}"
 
 
 def _reason(case: CaseEffect, after: Answer | None) -> Iterator[str]:

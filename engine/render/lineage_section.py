@@ -62,7 +62,6 @@ def _parts(
     yield "" if told else reasons_list(card.reasons, detail)
     yield effects_table(card.slices, "slice", detail) if card.slices and detail.effects else ""
     yield _metrics_part(card, detail)
-    yield _cost_part(card)
     yield from _worse_cases(card, groups, detail, files)
     yield _swap_part(card)
     # Which lines of the prompt did it belongs here.
@@ -87,13 +86,6 @@ def _metrics_part(card: LineageCard, detail: Detail) -> str:
         return ""
     shown = effects_table(card.metrics, "metric", detail)
     return fold(f"Scores of {figures.plural(len(card.metrics), 'metric')}", shown) if card.slices else shown
-
-
-def _cost_part(card: LineageCard) -> str:
-    """Returns how the cost moved, unless a reason is about it."""
-    said = any(reason.code is ReasonCode.COST for reason in card.reasons)
-    moved = cost_sentence(card.cost) if card.cost and not said else ""
-    return prose(moved) if moved else ""
 
 
 def _worse_cases(card: LineageCard, groups: CaseGroups, detail: Detail, files: Files) -> Iterator[str]:
@@ -183,17 +175,20 @@ def _places(diff: PromptDiff, files: Files) -> str:
 
 
 def _rest(card: LineageCard, groups: CaseGroups, detail: Detail) -> str:
-    """Returns unusual answers, the confidence and the warnings in one fold."""
-    unusual = [prose(sentence) for sentence in unusual_answers(card, groups)]
+    """Returns why the cost moved, unusual answers, the confidence and the warnings in one fold."""
+    # A reason about the cost says why it moved.
+    by_cost = any(reason.code is ReasonCode.COST for reason in card.reasons)
+    said = [cost_sentence(card.cost)] if card.cost and not by_cost else []
+    facts = [prose(sentence) for sentence in (*said, *unusual_answers(card, groups)) if sentence]
     if not detail.notes or not (card.confidence or card.warnings):
-        return " ".join(unusual)
+        return " ".join(facts)
     names, parts = [], []
     if card.confidence:
         names.append("confidence")
-        listed = [confidence_list(card.confidence, card, detail), *(f"- {sentence}" for sentence in unusual)]
+        listed = [*(f"- {sentence}" for sentence in facts), confidence_list(card.confidence, card, detail)]
         parts.append("\n".join(listed))
-    elif unusual:
-        parts.append(" ".join(unusual))
+    elif facts:
+        parts.append(" ".join(facts))
     if card.warnings:
         names.append(figures.plural(len(card.warnings), "warning"))
         parts.append(f"<b>{names[-1].capitalize()}</b>\n\n{findings_list(card.warnings, detail)}")

@@ -63,6 +63,13 @@ def test_a_difference_late_in_a_long_answer_is_what_is_shown():
     assert len(made) < 2_000
 
 
+def test_a_text_of_many_lines_stays_low():
+    listed = "\n\n".join(f"{n}" for n in range(60))
+    made = block(baseline=(answer(listed),), candidate=(answer("short"),))
+    assert "<b>Baseline said</b> 0<br>1<br>2<br>3<br>4<br>5 … (+" in made
+    assert "\n\n59" not in made
+
+
 def test_a_case_links_to_the_version_of_its_test_set_that_ran():
     home = "https&#58;&#47;&#47;github&#46;com&#47;o&#47;r&#47;blob&#47;"
     assert f'href="{home}{BASE}&#47;tests&#47;t&#46;jsonl&#63;plain&#61;1&#35;L7"' in block()
@@ -81,7 +88,7 @@ def test_fields_stand_beside_what_was_expected():
 
 def test_grades_checks_and_the_reason_follow_the_answers():
     (made,) = case_blocks(generation().lineages[0], HOME, 400, generation().lineages[0].cases[:1])
-    assert "<b>Grades</b> (1–5) tone 5 → 1 and 2 · brevity 4 → 4<br><b>max&#95;words</b> 100.0 → 0.0 points" in made
+    assert "<b>Grades</b> (1–5) tone 5 → 1 and 2 · brevity 4 → 4<br><b>max&#95;words</b> passed → failed" in made
     assert "<br><b>Why</b> tone: It promises too much" in made
 
 
