@@ -97,8 +97,9 @@ def facts(card: LineageCard) -> str:
     parts = []
     if card.overall is not None and card.overall.change is not None:
         score = figures.arrow(figures.points(card.overall.baseline), figures.points(card.overall.candidate))
-        cases = f"{figures.cases(card.overall)} {'case' if card.overall.cases == 1 else 'cases'}"
-        parts.append(f"Score {score}, {change_text(card.overall)}, over {cases}")
+        parts.append(f"Score {score}, {change_text(card.overall)}")
+        ran = card.overall.compared in (None, card.overall.cases)
+        parts.append(figures.plural(card.overall.cases, "case") if ran else f"{figures.cases(card.overall)} cases ran")
         parts.append(f"{card.overall.better:,} scored higher, {card.overall.worse:,} lower")
     if card.cost is not None and card.cost.candidate_per_1000 is not None:
         cost = figures.arrow(figures.usd(card.cost.baseline_per_1000), figures.usd(card.cost.candidate_per_1000))
