@@ -45,6 +45,11 @@ class Environment(Value):
         return PurePosixPath(self.home, FOLDER)
 
     @property
+    def repository_url(self) -> str:
+        """The repository's page."""
+        return f"{self.server_url}/{self.repository}"
+
+    @property
     def store(self) -> str:
         """The outcome store's file. The cache steps of the sample workflow name the same path."""
         return str(self.folder / "outcomes.sqlite3")

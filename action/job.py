@@ -28,7 +28,8 @@ from engine.publishing.comment_policy import outdated
 from engine.render.annotations import scorecard_annotations, workflow_command
 from engine.render.encode import prose
 from engine.render.limits import JOB_SUMMARY
-from engine.render.markdown import Links, markdown
+from engine.render.links import Links
+from engine.render.markdown import markdown
 from schemas.errors import HostError, PromptVerdictError, UsageError
 from schemas.pullrequests import PullRequest, Trust
 
@@ -210,7 +211,7 @@ class Job:
         )
         preparation = self._prepared(pull_request)
         scorecard = run_async(preparation.measure(self.runner.say))
-        return self._report(scorecard, Links(rerun=self.environment.rerun_url), comment_url="", gated=False)
+        return self._report(scorecard, self._links(None), comment_url="", gated=False)
 
     def _keep_answers(self, event: Pushed) -> int:
         """Keeps the answers of merged pull requests in the default branch's cache. Makes no call and no verdict."""
@@ -281,9 +282,12 @@ class Job:
             # With a pending status, the newer run decides. Without one, this job's result is the gate and must not
             # pass.
             return PASS if pending else Exit.ERROR.value
-        links = Links(report=self.environment.run_url, rerun=self.environment.rerun_url)
+        links = self._links(self.environment.run_url)
         gated = publisher.final(scorecard, links, accepts)
         return self._report(scorecard, links, comment_url=publisher.comment_url, gated=gated)
+
+    def _links(self, report: str | None) -> Links:
+        return Links(report=report, rerun=self.environment.rerun_url, repository=self.environment.repository_url)
 
     def _prepared(self, pull_request: PullRequest) -> Preparation[Scorecard]:
         self.tree.fetch(pull_request.commits)

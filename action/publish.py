@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from engine.publishing.check_names import NAME
 from engine.publishing.comment_policy import wants_comment
 from engine.render.encode import excerpt, visible
-from engine.render.markdown import MARKER, Links, markdown
+from engine.render.links import Links
+from engine.render.markdown import MARKER, markdown
 from schemas.config import CommentPolicy
 from schemas.errors import HostError, PermissionMissing
 from schemas.host import Comment, CommitState, CommitStatus, Sha

@@ -15,7 +15,7 @@ from adapters.masking import masked
 from schemas.errors import PromptVerdictError
 
 if TYPE_CHECKING:
-    from engine.render.markdown import Links
+    from engine.render.links import Links
     from schemas.scorecard import Scorecard
 
 BUG, INTERRUPTED = 3, 130

@@ -46,7 +46,7 @@ def main(number: int) -> None:
     log()
     end = time.perf_counter()
     texts, characters, lines = counts.values()
-    print(f"{texts:,} texts ({characters:,} characters) in 12 places each: nothing foreign, {between - start:.0f} s")
+    print(f"{texts:,} texts ({characters:,} characters) in 14 places each: nothing foreign, {between - start:.0f} s")
     print(f"{lines:,} log lines: no command, {end - between:.0f} s")
 
 

@@ -79,7 +79,7 @@ class Extraction:
             names = ", ".join(list(self.fields)[:8])
             return finding(case, "expected has none of the lineage's fields", f"the fields are {names}")
         for name, rule in self.fields.items():
-            if problem := expectation_problem(rule, _lookup(case.expected, name)):
+            if problem := expectation_problem(rule, lookup(case.expected, name)):
                 return finding(case, f"the field “{name}” {problem}", "change the expectation or the field's rule")
         return None
 
@@ -88,11 +88,9 @@ class Extraction:
         reading = read_object(output)
         if not reading.found or not isinstance(reading.value, dict):
             return tuple(Score(metric=spec.name, value=0, reason=reading.problem) for spec in self.metrics)
-        given = {name: _lookup(reading.value, name) for name in self.fields}
+        given = {name: lookup(reading.value, name) for name in self.fields}
         expected = case.expected if isinstance(case.expected, dict) else {}
-        results = {
-            name: compare_field(rule, _lookup(expected, name), given[name]) for name, rule in self.fields.items()
-        }
+        results = {name: compare_field(rule, lookup(expected, name), given[name]) for name, rule in self.fields.items()}
         # Every field weighs the same, whatever its size.
         mean = sum(result.value for result in results.values()) / len(results)
         wrong = [f"{name} {result.reason}" for name, result in results.items() if result.reason]
@@ -156,7 +154,7 @@ def holds(fields: Mapping[str, JsonValue], name: str) -> bool:
     return _found(fields, name) is not None
 
 
-def _lookup(fields: Mapping[str, JsonValue], name: str) -> JsonValue:
+def lookup(fields: Mapping[str, JsonValue], name: str) -> JsonValue:
     """Returns the field's value: of the key itself, else at the dotted path, else ``None``."""
     found = _found(fields, name)
     return None if found is None else found[0]

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from schemas.gate_config import SlicePolicy
+from schemas.outcomes import MetricKind
 from schemas.pricing import Usd
 from schemas.values import Value
 from schemas.verdicts import Interval
@@ -150,12 +151,30 @@ class Answer(Value):
     score: float | None
 
 
+class CaseMetric(Value):
+    """What the two answers of a case that differ most say and score in one field, dimension or check."""
+
+    name: str
+    kind: MetricKind
+    expected: JsonValue = None
+    """The expected value of a field."""
+    baseline: str = ""
+    """What the evaluator read: the field's value, or the grades of a dimension."""
+    candidate: str = ""
+    baseline_score: float | None = None
+    candidate_score: float | None = None
+
+
 class CaseEffect(Value):
     """The results of one case in both arms."""
 
     id: str
     slices: tuple[str, ...]
     protected: bool = False
+    line: int | None = None
+    """Line of the test set where the case starts. ``None``: unknown."""
+    inputs: tuple[tuple[str, str], ...] = ()
+    """Name and text of each input, shortened around what the answers are about. Empty if the case didn't run."""
     expected: JsonValue = None
     baseline: tuple[Answer, ...] = ()
     candidate: tuple[Answer, ...] = ()
@@ -165,3 +184,6 @@ class CaseEffect(Value):
     """Whether only the head has it. Then no score of the lineage includes it."""
     confirmed: bool = False
     reason: str = ""
+    """Why the candidate's answer of ``answer_pair`` lost points. Empty if the case didn't get worse."""
+    metrics: tuple[CaseMetric, ...] = ()
+    """Fields, dimensions and checks of a case that changed, largest drop first."""

@@ -194,10 +194,13 @@ class Outcome(Value):
         return any(isinstance(score, Score) and score.forbidden for score in self.scores)
 
 
+MetricKind = Literal["metric", "field", "dimension", "check"]
+
+
 class MetricSpec(Value):
     """A metric that an evaluator reports for every case."""
 
     name: str
-    kind: Literal["metric", "field", "dimension", "check"] = "metric"
+    kind: MetricKind = "metric"
     gates: bool = True
     """False: the metric is shown, but never decides."""

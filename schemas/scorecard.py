@@ -87,6 +87,27 @@ class TrendPoint(Value):
     """The candidate's, in USD per 1,000 cases."""
 
 
+class AnswerProfile(Value):
+    """How the answers of one model look: one answer for each case that both models answered."""
+
+    answers: int
+    formats: dict[str, int] = {}
+    """By kind in words, such as “JSON: an object, in a code fence”: the number of answers."""
+    words: float | None = None
+    """Median number of words."""
+    refusals: int = 0
+    """Answers that the model or its provider refused, by its own account or by their first words."""
+    labels: dict[str, int] = {}
+    """By label that was read, of a classification: the number of answers."""
+
+
+class ModelSwap(Value):
+    """What the candidate's model does differently, if a pull request changes the model."""
+
+    baseline: AnswerProfile
+    candidate: AnswerProfile
+
+
 class LineageCard(Value):
     """The results of one lineage and one model."""
 
@@ -97,6 +118,9 @@ class LineageCard(Value):
     """Set if the pull request swaps the model."""
     use_case: str
     prompt: str
+    tests: str | None = None
+    """File with the test cases. ``None``: the prompt's own."""
+    swap: ModelSwap | None = None
     status: VerdictStatus
     passes: bool
     headline: str

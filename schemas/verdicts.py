@@ -92,3 +92,5 @@ class Reason(Value):
     look: int | None = None
     cases: tuple[str, ...] = ()
     """Ids of the cases that are the evidence."""
+    fix: str = ""
+    """How to fix an error, as the sentence says it in parentheses. Empty: unknown."""

@@ -28,6 +28,7 @@ PURE_USES = {
     "pathlib": {"PurePosixPath"},
     "io": {"StringIO", "BytesIO"},
     "datetime": {"date", "datetime", "UTC", "timedelta"},
+    "urllib": {"quote"},
 }
 """Names of otherwise worldly modules that are pure values."""
 

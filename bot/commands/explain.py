@@ -14,18 +14,18 @@ from bot.store.values import KeptVerdict
 from engine.readers.bounded import did_you_mean
 from engine.render import figures
 from engine.render.encode import code, prose
-from engine.render.limits import Detail
 from engine.render.result_text import expected_text
-from engine.render.sections import answers_cell, table
+from engine.render.sections import table
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
-from schemas.effects import CaseEffect, CaseOutcome
+from schemas.effects import Answer, CaseEffect, CaseOutcome
 from schemas.experiments import ExperimentRecord
 from schemas.host import Role
 from schemas.scorecard import LineageCard
 
 MOST_RUNS = 12
 """Runs of one case that are listed."""
-_DETAIL = Detail(20, 20, 20, worse=20, better=20, text=1_500, effects=20, labels=10, diff_lines=40, reasons=10, notes=5)
+TEXT = 1_500
+"""Most characters of one answer."""
 
 
 class Explain(CaseCommand):
@@ -73,9 +73,10 @@ def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence
         if case.reason:
             parts.append(prose(case.reason))
         rows = [
-            ("expected", code(expected_text(case.expected), 1_500) if case.expected is not None else figures.NONE),
-            ("baseline said", answers_cell(case.baseline, _DETAIL)),
-            ("candidate says", answers_cell(case.candidate, _DETAIL)),
+            *((f"input {code(name, 60)}", code(text, TEXT)) for name, text in case.inputs),
+            ("expected", code(expected_text(case.expected), TEXT) if case.expected is not None else figures.NONE),
+            ("baseline said", _answers_cell(case.baseline)),
+            ("candidate says", _answers_cell(case.candidate)),
         ]
         parts.append(table(("", ""), "ll", rows))
         counted = [reason for reason in card.reasons if case.id in reason.cases]
@@ -83,6 +84,18 @@ def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence
             parts.append("It counts in: " + "; ".join(prose(reason.sentence, 300) for reason in counted[:5]))
         parts += _runs(card, case, records)
     return "\n\n".join(parts)
+
+
+def _answers_cell(answers: Sequence[Answer]) -> str:
+    """Returns an arm's answers, the most frequent first. Counts them if the arm ran more than once."""
+    if not answers:
+        return "<i>no answer</i>"
+    shown = [
+        code(a.text, TEXT) + (f" {a.count}/{a.of}" if a.of > 1 else "")
+        for a in sorted(answers, key=lambda a: -a.count)[:3]
+    ]
+    more = len(answers) - len(shown)
+    return "<br>".join([*shown, f"and {figures.plural(more, 'other answer')}"] if more else shown)
 
 
 CASE_RESULTS = {

@@ -7,7 +7,7 @@ import base64
 from bot.commands.patches import Patch
 from engine.render.encode import code, prose, visible
 from engine.render.limits import COMMENT
-from engine.render.markdown import link
+from engine.render.links import link
 from engine.render.sections import fold
 
 ANSWER = "<!-- prompt-verdict-answer"

@@ -23,6 +23,7 @@ from engine.approvals.acceptance import may_be_cleared
 from engine.publishing.check_names import NAME, check_name
 from engine.render.annotations import scorecard_annotations
 from engine.render.check_text import check_text
+from engine.render.links import Links
 from schemas.errors import HostError, HostUnavailable, NotFound, StoreError
 from schemas.host import CheckAction, CheckConclusion, CheckRun, HostedPullRequest, Sha
 from schemas.scorecard import Scorecard
@@ -60,6 +61,7 @@ class VerdictPublisher:
         self._clock = clock
         self._required: dict[tuple[int, str], _RequiredCheck] = {}
         """By repository id and branch."""
+        self._server_url = server_url
         self._comments = PullRequestComments(records, app, server_url, self._approved)
 
     def host(self, run: Run) -> AppHost:
@@ -266,7 +268,7 @@ class VerdictPublisher:
         return NAME if now is None else self.check_name(run.repo, now)
 
     def _write_check(self, run: Run, scorecard: Scorecard, head: HeadConclusion, name: str) -> None:
-        shown = check_text(scorecard)
+        shown = check_text(scorecard, Links(repository=f"{self._server_url}/{run.repository}", bot=True))
         wanted = _check(run, head.conclusion, head.title(shown.title), shown.summary, name).model_copy(
             update={"text": shown.text, "annotations": scorecard_annotations(scorecard), "actions": (BUTTON,)}
         )

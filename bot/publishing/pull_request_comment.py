@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from bot.publishing.freshness import Superseded, current, still_open
 from bot.telemetry.logs import logger
 from engine.publishing.comment_policy import wants_comment, wants_running
-from engine.render.markdown import MARKER, Links, markdown
+from engine.render.links import Links
+from engine.render.markdown import MARKER, markdown
 from engine.render.progress import notice
 from engine.render.signs import VERDICT_SIGNS
 from schemas.errors import HostError, HostUnavailable, NotFound
@@ -152,7 +153,8 @@ class PullRequestComments:
     def _text(self, run: Run, scorecard: Scorecard) -> str:
         """Renders the verdict with a link to the check's page, which holds the full report."""
         fresh = self._records.run(run.id)
+        home = f"{self._server_url}/{run.repository}"
         report = None
         if fresh is not None and fresh.check_run_id is not None:
-            report = f"{self._server_url}/{run.repository}/runs/{fresh.check_run_id}"
-        return markdown(scorecard, links=Links(report=report))
+            report = f"{home}/runs/{fresh.check_run_id}"
+        return markdown(scorecard, links=Links(report=report, repository=home, bot=True))

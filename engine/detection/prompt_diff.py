@@ -124,7 +124,7 @@ def _diff_lines(blocks: Sequence[Block], old: Sequence[str], new: Sequence[str])
         # A huge block is cut here already: its lines would be compared word by word only to be dropped.
         removed, added = old[i : min(j, i + LINES_SHOWN)], new[k : min(m, k + LINES_SHOWN)]
         # The first removed line is compared with the first added one, and so on.
-        marks = [_marks(*pair) for pair in zip(removed, added, strict=False)]
+        marks = [changed_words(*pair) for pair in zip(removed, added, strict=False)]
         for n, (line, (mark, _)) in enumerate(zip(removed, chain(marks, unmarked), strict=False), start=i + 1):
             yield DiffLine(kind="removed", text=line, before=n, after=None, marks=mark)
         for n, (line, (_, mark)) in enumerate(zip(added, chain(marks, unmarked), strict=False), start=k + 1):
@@ -135,7 +135,7 @@ def _diff_lines(blocks: Sequence[Block], old: Sequence[str], new: Sequence[str])
             done = n + 1
 
 
-def _marks(before: str, after: str) -> tuple[Marks, Marks]:
+def changed_words(before: str, after: str) -> tuple[Marks, Marks]:
     """Returns the character ranges of the changed words in both lines, or none if the lines have little in common."""
     old, new = (re.findall(r"\s*\w+|\s*[^\w\s]|\s+", line) for line in (before, after))
     blocks = compare(old, new, WORD_PAIRS)

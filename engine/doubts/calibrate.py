@@ -140,6 +140,7 @@ def _unfinished(error: BudgetExceeded | ProviderError, failed: str) -> Reason:
         status=VerdictStatus.ERROR,
         sentence="Nothing was measured: the judge could not be compared with people's grades: "
         f"{error}{failed if budget else ''}.",
+        fix=error.hint or "",
     )
 
 

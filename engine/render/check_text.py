@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from engine.render.encode import excerpt, visible
 from engine.render.limits import CHECK_FIELD, Detail
-from engine.render.markdown import NO_LINKS, Links, detail_parts, fitted, footer, summary_parts
+from engine.render.links import NO_LINKS, Links
+from engine.render.markdown import detail_parts, fitted, footer, summary_parts
 from schemas.host import TITLE_LIMIT
 from schemas.scorecard import Scorecard
 from schemas.values import Value
@@ -25,11 +26,11 @@ def check_text(scorecard: Scorecard, links: Links = NO_LINKS) -> CheckText:
     comment."""
 
     def summary(detail: Detail, shortened: bool) -> Iterator[str]:
-        yield from summary_parts(scorecard, detail)
+        yield from summary_parts(scorecard, detail, links)
         yield footer(scorecard, links, shortened=shortened)
 
     return CheckText(
         title=excerpt(visible(scorecard.title), TITLE_LIMIT).text,
         summary=fitted(summary, CHECK_FIELD),
-        text=fitted(lambda detail, _: detail_parts(scorecard, detail), CHECK_FIELD),
+        text=fitted(lambda detail, _: detail_parts(scorecard, detail, links), CHECK_FIELD),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"})
@@ -144,7 +145,9 @@ _LINKED_BY_GITHUB = re.compile(
 def _word(word: str) -> str:
     """Returns one word of a sentence, in ``<code>`` if GitHub would link it: a mention, reference, address or emoji
     name."""
-    return code(word, 200) if _LINKED_BY_GITHUB.search(word) else "".join(map(_sign, word, f" {word}", f"{word[1:]} "))
+    if _LINKED_BY_GITHUB.search(word):
+        return code(word, 200)
+    return word if word.isalnum() else "".join(map(_sign, word, f" {word}", f"{word[1:]} "))
 
 
 def _sign(character: str, before: str, after: str) -> str:
@@ -182,6 +185,38 @@ def prose(sentence: str, limit: int = 600) -> str:
     ]
     encoded = "".join(out)
     return encoded + short.note if encoded.strip() else _EMPTY
+
+
+def passage(text: str, limit: int, marks: Sequence[tuple[int, int]] = ()) -> str:
+    """Returns a text of several lines for one line of Markdown: ``<br>`` between its lines, ``marks`` in ``<b>``.
+
+    ``marks`` are ranges of characters. Words that GitHub would link are in ``<code>``. Blanks are shown as a browser
+    shows them, and empty lines are left out. At most ``limit`` characters are kept.
+    """
+    short = excerpt(text, limit)
+    if not short.text.strip():
+        return _EMPTY
+    lines, at = [], 0
+    for line in short.text.split("\n"):
+        if line.strip():
+            lines.append(_marked_line(line.removesuffix("\r"), at, marks))
+        at += len(line) + 1
+    return "<br>".join(lines) + short.note
+
+
+def _marked_line(line: str, start: int, marks: Sequence[tuple[int, int]]) -> str:
+    """Returns one line, which begins at ``start`` of the text that ``marks`` are about."""
+    out, at = [], 0
+    for first, last in marks:
+        begin, end = max(first - start, at), min(last - start, len(line))
+        if begin < end:
+            out += [_words(line[at:begin]), f"<b>{_words(line[begin:end])}</b>"]
+            at = end
+    return "".join([*out, _words(line[at:])])
+
+
+def _words(part: str) -> str:
+    return " ".join(_word(word) for word in visible(part).split(" "))
 
 
 _RUNNER_SIGN = re.compile(r":(?=[^ -~]*:)|#(?=[^ -~]*#[^ -~]*\[)")

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from engine.detection.prompt_diff import changed_words
 from engine.render import figures, plots, result_text, signs
 from engine.render.encode import excerpt, html_for_logs, visible
 from engine.render.limits import REPORT, Limits
+from engine.render.links import NO_LINKS, Links
 from engine.render.markdown import (
-    NO_LINKS,
-    Links,
     full_title,
     saved_text,
     spending_text,
-    what_clears_text,
 )
 from engine.render.side_by_side import side_by_side
-from schemas.effects import CaseEffect, CaseOutcome
+from engine.render.what_now import what_now
+from engine.scorecard.answer_pair import answer_pair
+from schemas.effects import Answer, CaseEffect, CaseOutcome
+from schemas.outcomes import Arm
 from schemas.scorecard import LineageCard, Scorecard
 from schemas.verdicts import VerdictStatus
 
@@ -93,6 +96,7 @@ def _least_size(scorecard: Scorecard, room: Room) -> int:
             for case in card.cases[: room.cases]
             for answer in (*case.baseline[:3], *case.candidate[:3])
         )
+        + sum(min(room.text, len(text)) for case in card.cases[: room.cases] for _, text in case.inputs)
         + 400 * min(len(card.cases), room.cases)
         for card in shown
     )
@@ -139,6 +143,7 @@ def _environment() -> Environment:
         "plural": figures.plural,
         "sentence": sentence,
         "pre": pre,
+        "lines": lines,
         "breakable": breakable,
         "tabbed": "\t".join,
         "signed": figures.signed,
@@ -151,6 +156,8 @@ def _environment() -> Environment:
         "TICKS": plots.TICKS,
         "RESULT_ORDER": {name: place for place, name in enumerate(_CASE_ORDER)},
         "VerdictStatus": VerdictStatus,
+        "Arm": Arm,
+        "answer_rows": answer_rows,
         "arrow": figures.arrow,
         "case_groups": result_text.case_groups,
         "cost_sentence": result_text.cost_sentence,
@@ -169,11 +176,12 @@ def _environment() -> Environment:
         "swapped": result_text.swapped,
         "unsure_title": result_text.unsure_title,
         "unusual_answers": result_text.unusual_answers,
-        "what_clears": what_clears_text,
+        "what_now": what_now,
     }
     return environment
 
 
+MOVED = (CaseOutcome.REGRESSED, CaseOutcome.FLAKY, CaseOutcome.IMPROVED)
 _CASE_ORDER = (
     CaseOutcome.REGRESSED,
     CaseOutcome.MISSING,
@@ -189,6 +197,29 @@ def ordered_cases(card: LineageCard) -> list[CaseEffect]:
     """Returns the cases in order: those that need attention first, protected ones before others, then the test set's
     order."""
     return sorted(card.cases, key=lambda case: (_CASE_ORDER.index(case.result), not case.protected))
+
+
+def answer_rows(case: CaseEffect, arm: Arm, limit: int) -> list[tuple[Answer, list[tuple[str, bool]]]]:
+    """Returns an arm's answers, each with its text in pieces that are marked as changed words or not.
+
+    Only the answers that differ most are compared, of cases that changed.
+    """
+    pair = answer_pair(case)
+    marks: tuple[Sequence[tuple[int, int]], ...] = ((), ())
+    if pair[0] is not None and pair[1] is not None and case.result in MOVED:
+        marks = changed_words(pair[0].text[:limit], pair[1].text[:limit])
+    shown, marked = (pair[0], marks[0]) if arm is Arm.BASELINE else (pair[1], marks[1])
+    answers = case.baseline if arm is Arm.BASELINE else case.candidate
+    return [(answer, _pieces(answer.text, marked if answer is shown else (), limit)) for answer in answers]
+
+
+def _pieces(text: str, marks: Sequence[tuple[int, int]], limit: int) -> list[tuple[str, bool]]:
+    short = excerpt(text, limit)
+    pieces, at = [], 0
+    for start, stop in marks:
+        pieces += [(short.text[at:start], False), (short.text[start:stop], True)]
+        at = stop
+    return [piece for piece in (*pieces, (short.text[at:] + short.note, False)) if piece[0]]
 
 
 @cache
@@ -219,6 +250,13 @@ def breakable(text: str) -> Markup:
     from markupsafe import Markup, escape
 
     return escape(visible(excerpt(text, 80).text)).replace("_", Markup("_<wbr>")).replace("-", Markup("-<wbr>"))
+
+
+def lines(text: str) -> Markup:
+    """Returns escaped text with its line breaks."""
+    from markupsafe import escape
+
+    return escape(visible(text, lines=True))
 
 
 def pre(text: str, limit: int) -> Markup:

@@ -29,7 +29,7 @@ REPORT = Limits(2_000_000, 2_000_000)
 """Our own limit of the HTML report: a file that opens at once, even on a phone."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Detail:
     """How much to show: one of the steps by which a long comment is shortened. Numbers are upper limits."""
 
@@ -39,10 +39,15 @@ class Detail:
     """Lineages without approval that get their own section."""
     folded: int
     """Approved lineages with a folded section."""
-    worse: int
-    better: int
+    open: int
+    """Cases of a lineage that are shown unfolded."""
     text: int
-    """Characters of one answer."""
+    """Characters of one of their texts."""
+    worse: int
+    """Further cases that got worse, folded."""
+    better: int
+    short: int
+    """Characters of one text of a folded case."""
     effects: int
     """Rows of slices and of metrics."""
     labels: int
@@ -52,20 +57,41 @@ class Detail:
     """Warnings and notes."""
 
 
-LADDER = (
-    Detail(
-        500, 500, 500, worse=500, better=200, text=600, effects=100, labels=20, diff_lines=600, reasons=50, notes=50
-    ),
-    Detail(500, 500, 500, worse=50, better=30, text=240, effects=50, labels=12, diff_lines=160, reasons=20, notes=20),
-    Detail(500, 500, 500, worse=30, better=10, text=120, effects=30, labels=12, diff_lines=80, reasons=15, notes=10),
-    Detail(500, 500, 50, worse=20, better=0, text=80, effects=20, labels=8, diff_lines=40, reasons=10, notes=6),
-    Detail(500, 500, 0, worse=10, better=0, text=60, effects=12, labels=0, diff_lines=12, reasons=8, notes=4),
-    Detail(200, 60, 0, worse=5, better=0, text=40, effects=8, labels=0, diff_lines=0, reasons=5, notes=0),
-    Detail(100, 20, 0, worse=2, better=0, text=30, effects=5, labels=0, diff_lines=0, reasons=3, notes=0),
-    Detail(100, 8, 0, worse=0, better=0, text=30, effects=3, labels=0, diff_lines=0, reasons=2, notes=0),
-    Detail(40, 0, 0, worse=0, better=0, text=0, effects=0, labels=0, diff_lines=0, reasons=2, notes=0),
-    Detail(0, 0, 0, worse=0, better=0, text=0, effects=0, labels=0, diff_lines=0, reasons=1, notes=0),
-)
-"""Levels of detail, from everything to the verdict alone. Each leaves out what is needed least: long answers, then
-better cases, class changes and diffs, then approved lineages, then rows of failures. Counts are exact on every
-level."""
+def _detail(*most: int) -> Detail:
+    rows, sections, folded, opened, text, worse, better, short, effects, labels, diff_lines, reasons, notes = most
+    return Detail(
+        rows=rows,
+        sections=sections,
+        folded=folded,
+        open=opened,
+        text=text,
+        worse=worse,
+        better=better,
+        short=short,
+        effects=effects,
+        labels=labels,
+        diff_lines=diff_lines,
+        reasons=reasons,
+        notes=notes,
+    )
+
+
+# fmt: off
+LADDER = tuple(_detail(*most) for most in (
+    # rows sections folded open text worse better short effects labels diff reasons notes
+    (500, 500, 500, 3, 340, 500, 200, 340, 100, 20, 600, 50, 50),
+    (500, 500, 500, 3, 340,  50,  20, 300,  50, 12, 160, 20, 20),
+    (500, 500, 500, 3, 340,  30,   8, 200,  30, 12,  80, 15, 10),
+    (500, 500,  50, 3, 340,  20,   0, 120,  20,  8,  80, 10,  6),
+    (500, 500,   0, 3, 300,  10,   0, 100,  12,  0,  40,  8,  4),
+    (200,  60,   0, 3, 200,   5,   0,  80,   8,  0,   0,  5,  0),
+    (100,  20,   0, 2, 120,   0,   0,   0,   5,  0,   0,  3,  0),
+    (100,  20,   0, 1,  60,   0,   0,   0,   3,  0,   0,  2,  0),
+    (100,   8,   0, 0,   0,   0,   0,   0,   3,  0,   0,  2,  0),
+    ( 40,   0,   0, 0,   0,   0,   0,   0,   0,  0,   0,  2,  0),
+    (  0,   0,   0, 0,   0,   0,   0,   0,   0,  0,   0,  1,  0),
+))
+# fmt: on
+"""Levels of detail, from everything to the verdict alone. Each leaves out what is needed least: better cases, class
+changes and long diffs, then approved lineages, then folded failures. The first failures keep their texts longest.
+Counts are exact on every level."""

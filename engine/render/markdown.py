@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from engine.render import figures
-from engine.render.encode import entities, prose
+from engine.render.encode import prose
 from engine.render.limits import COMMENT, LADDER, Detail, Limits
+from engine.render.lineage_section import lineage_parts
+from engine.render.links import NO_LINKS, Files, Links, link
+from engine.render.result_text import change_text
 from engine.render.sections import (
     OVERVIEW_HEAD,
     fold,
-    lineage_parts,
+    folded,
     model_name,
     overview_row,
     reasons_list,
@@ -20,9 +23,9 @@ from engine.render.sections import (
     warnings_part,
 )
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS, verdict_words
-from schemas.config import Mode
+from engine.render.what_now import what_now, without_fix
 from schemas.scorecard import LineageCard, Scorecard, Spending
-from schemas.verdicts import ReasonCode, VerdictStatus
+from schemas.verdicts import VerdictStatus
 
 MARKER = "<!-- prompt-verdict"
 """Start of our comment's first line. Encoded text has no ``<``, so quoted text can't contain it."""
@@ -32,20 +35,13 @@ HEADING_CHARACTERS = 90
 """Longest title as a heading. A longer one is for lists of checks; the sentence below the heading says the same."""
 
 
+OPEN_ROWS = 8
+"""Lineages from which those that need nobody are in a folded table."""
+OPEN_SECTIONS = 3
+"""Lineages without approval whose section is unfolded."""
 _TELLING = (VerdictStatus.APPROVED, VerdictStatus.INCONCLUSIVE)
 """Verdicts whose title says more than the sentence below it."""
 _QUIET = (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE)
-
-
-@dataclass(frozen=True)
-class Links:
-    """Addresses that only the shell knows. ``None`` is left out."""
-
-    report: str | None = None
-    rerun: str | None = None
-
-
-NO_LINKS = Links()
 
 
 def markdown(scorecard: Scorecard, limits: Limits = COMMENT, links: Links = NO_LINKS) -> str:
@@ -53,8 +49,8 @@ def markdown(scorecard: Scorecard, limits: Limits = COMMENT, links: Links = NO_L
 
     def parts(detail: Detail, shortened: bool) -> Iterator[str]:
         yield f"{MARKER} {scorecard.head.sha} -->\n{headline(scorecard)}"
-        yield from summary_parts(scorecard, detail)
-        yield from detail_parts(scorecard, detail)
+        yield from summary_parts(scorecard, detail, links)
+        yield from detail_parts(scorecard, detail, links)
         yield footer(scorecard, links, shortened=shortened)
 
     return fitted(parts, limits)
@@ -83,30 +79,57 @@ def _joined(parts: Iterable[str], limits: Limits) -> str | None:
     return text if limits.hold(text) else None
 
 
-def summary_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
-    """Yields the reasons, what a person may do, and a row for each lineage."""
-    yield prose(scorecard.summary)
+def summary_parts(scorecard: Scorecard, detail: Detail, links: Links) -> Iterator[str]:
+    """Yields the reasons, what to do now, and the figures: a row for each lineage, or a line for a single one."""
+    yield prose(without_fix(scorecard.summary, scorecard))
     if reasons := [reason for reason in scorecard.reasons if reason.sentence not in scorecard.summary]:
         yield reasons_list(reasons, detail)
-    if said := what_clears_text(scorecard):
-        yield prose(said)
-    if scorecard.lineages:
+    if said := what_now(scorecard, bot=links.bot):
+        yield f"<b>What now:</b> {prose(said)}"
+    if len(scorecard.lineages) > 1:
         yield overview(scorecard.lineages, detail)
+    elif scorecard.lineages and (told := facts(scorecard.lineages[0])):
+        yield told
 
 
-def detail_parts(scorecard: Scorecard, detail: Detail) -> Iterator[str]:
-    """Yields the lineages: unfolded if they need action, folded if all is well."""
+def facts(card: LineageCard) -> str:
+    """Returns the figures of a single lineage in a line: its score, its change, its cost. Empty without figures."""
+    parts = []
+    if card.overall is not None and card.overall.change is not None:
+        score = figures.arrow(figures.points(card.overall.baseline), figures.points(card.overall.candidate))
+        parts.append(f"Score {score}, {change_text(card.overall)}")
+        ran = card.overall.compared in (None, card.overall.cases)
+        parts.append(figures.plural(card.overall.cases, "case") if ran else f"{figures.cases(card.overall)} cases ran")
+        parts.append(f"{card.overall.better:,} scored higher, {card.overall.worse:,} lower")
+    if card.cost is not None and card.cost.candidate_per_1000 is not None:
+        cost = figures.arrow(figures.usd(card.cost.baseline_per_1000), figures.usd(card.cost.candidate_per_1000))
+        parts.append(f"cost {cost} per 1,000 cases")
+    return prose(" · ".join(parts)) if parts else ""
+
+
+def detail_parts(scorecard: Scorecard, detail: Detail, links: Links) -> Iterator[str]:
+    """Yields the lineages: the first ones that need action unfolded, the others and those that need none folded."""
+    files = Files(links.repository, scorecard.base.sha, scorecard.head.sha)
     loud = [card for card in scorecard.lineages if card.status not in _QUIET]
     quiet = [card for card in scorecard.lineages if card.status in _QUIET]
-    for card in loud[: detail.sections]:
+    # One case of each further lineage is unfolded, so that every section is seen without much scrolling.
+    brief = replace(detail, open=min(detail.open, 1))
+    for number, card in enumerate(loud[: min(OPEN_SECTIONS, detail.sections)]):
         yield f"### {VERDICT_SIGNS[card.status]} {prose(card.lineage, 80)} · {model_name(card)}"
-        yield from lineage_parts(card, detail)
-    for card in quiet[: detail.folded]:
-        name = f"{prose(card.lineage, 80)} · {model_name(card)}"
-        title = f"{VERDICT_SIGNS[card.status]} <b>{name}</b>: {VERDICT_WORDS[card.status]}"
-        yield fold(title, "\n\n".join(lineage_parts(card, detail)))
+        yield from lineage_parts(card, brief if number else detail, files, scorecard.summary)
+    for card in loud[OPEN_SECTIONS : detail.sections]:
+        yield from _folded(card, brief, files)
+    shown = quiet[: detail.folded]
+    sections = (part for card in shown for part in _folded(card, brief, files))
+    yield from folded(f"The details of {_counted(shown)}", sections) if len(shown) > OPEN_SECTIONS else sections
     if warnings := warnings_part(scorecard.warnings, detail):
         yield warnings
+
+
+def _folded(card: LineageCard, detail: Detail, files: Files) -> Iterator[str]:
+    name = f"{prose(card.lineage, 80)} · {model_name(card)}"
+    title = f"{VERDICT_SIGNS[card.status]} <b>{name}</b>: {VERDICT_WORDS[card.status]}"
+    return folded(title, lineage_parts(card, detail, files))
 
 
 def full_title(scorecard: Scorecard) -> str:
@@ -123,35 +146,32 @@ def headline(scorecard: Scorecard) -> str:
 
 
 def overview(cards: Sequence[LineageCard], detail: Detail) -> str:
-    """Returns a table with a row for each lineage, worst first. Rows that are left out are counted by verdict."""
-    rows = [overview_row(card) for card in cards[: detail.rows]]
-    shown = table(OVERVIEW_HEAD, "llrrrr", rows) if rows else ""
-    rest = Counter(card.status for card in cards[detail.rows :])
-    if not rest:
-        return shown
-    counted = ", ".join(f"{rest[status]:,} {VERDICT_WORDS[status]}" for status in VerdictStatus if rest[status])
-    number = figures.plural(rest.total(), "lineage")
-    return f"{shown}\n\nAnd {number} more: {counted}." if rows else f"{number}: {counted}."
+    """Returns a table with a row for each lineage, worst first. Rows that are left out are counted by verdict.
+
+    Of many lineages, those that need nobody are in a folded table.
+    """
+    shown = cards[: detail.rows]
+    loud = [card for card in shown if card.status not in _QUIET]
+    apart = len(shown) > OPEN_ROWS and len(loud) < len(shown)
+    parts = [_rows(loud if apart else shown)]
+    if apart:
+        quiet = [card for card in shown if card.status in _QUIET]
+        parts.append(fold(_counted(quiet), _rows(quiet)))
+    rest = cards[detail.rows :]
+    if rest:
+        number = figures.plural(len(rest), "lineage")
+        parts.append(f"And {number} more: {_counted(rest)}." if shown else f"{number}: {_counted(rest)}.")
+    return "\n\n".join(filter(None, parts))
 
 
-def what_clears_text(scorecard: Scorecard) -> str:
-    """Returns who accepted this, what an approving review would accept, or that the check only informs. Empty
-    otherwise."""
-    said = []
-    if by := scorecard.clearance:
-        until = f" until {by.expires_at[:10]}," if by.expires_at else ""
-        why = f": {by.reason}" if by.reason else "."
-        said.append(f"Accepted by `{by.by}` at `{by.commit[:7]}`,{until} as long as nothing relevant changes{why}")
-    clearable = scorecard.status is VerdictStatus.NEEDS_REVIEW and not scorecard.passes
-    if clearable and all(reason.code is not ReasonCode.UNTRUSTED for reason in scorecard.reasons):
-        said.append(
-            f"An approving review of `{scorecard.head.sha[:7]}` accepts this. The reviewer needs write access and must "
-            "not have opened this pull request, committed to it or pushed to it. If a bot opened it or pushed to it, "
-            "two reviewers are needed."
-        )
-    if scorecard.mode is Mode.INFORM and scorecard.status not in _QUIET:
-        said.append("This repository only informs (`mode: inform`): the check passes regardless of the verdict.")
-    return " ".join(said)
+def _rows(cards: Sequence[LineageCard]) -> str:
+    return table(OVERVIEW_HEAD, "llrrrr", map(overview_row, cards)) if cards else ""
+
+
+def _counted(cards: Sequence[LineageCard]) -> str:
+    """Returns ``3 blocked, 35 approved``."""
+    counts = Counter(card.status for card in cards)
+    return ", ".join(f"{counts[status]:,} {VERDICT_WORDS[status]}" for status in VerdictStatus if counts[status])
 
 
 def saved_text(spending: Spending) -> str:
@@ -176,13 +196,6 @@ def spending_text(spending: Spending) -> str:
     if spending.budget_usd is not None:
         cost = f"{cost} of {figures.usd(spending.budget_usd)}"
     return f"{calls} ({saved}) · {cost}" if saved else f"{calls} · {cost}"
-
-
-def link(text: str, address: str | None) -> str:
-    """Returns a link, or the bare text if there is no web address."""
-    if address is None or not address.startswith(("https://", "http://")):
-        return text
-    return f'<a href="{entities(address)}">{text}</a>'
 
 
 def footer(scorecard: Scorecard, links: Links, *, shortened: bool) -> str:

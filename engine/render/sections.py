@@ -9,26 +9,19 @@ from engine.render.diff_lines import near_its_change
 from engine.render.encode import code, entities, excerpt, prose
 from engine.render.limits import Detail
 from engine.render.result_text import (
-    CaseGroups,
-    case_groups,
     change_text,
     confidence_sentences,
-    cost_sentence,
-    diff_title,
     effect_result,
-    expected_text,
     label_moves,
     moves_text,
     swapped,
-    unsure_title,
-    unusual_answers,
 )
 from engine.render.signs import RESULT_TONES, VERDICT_SIGNS, VERDICT_WORDS
 from schemas.diffs import DiffLine, PromptDiff
-from schemas.effects import Answer, CaseEffect, ClassEffect, Confusion, CostEffect, Effect, EffectResult
+from schemas.effects import ClassEffect, Confusion, CostEffect, Effect, EffectResult
 from schemas.prompts import Finding
 from schemas.scorecard import Confidence, LineageCard
-from schemas.verdicts import Reason, ReasonCode, VerdictStatus
+from schemas.verdicts import Reason
 
 READING_CHARACTERS = 24
 """Characters from which a result takes several lines."""
@@ -41,14 +34,26 @@ def table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str
     return "\n".join(f"| {line} |" if number != 1 else f"|{line}|" for number, line in enumerate(lines))
 
 
-def fold(summary: str, body: str, *, opened: bool = False) -> str:
+def fold(summary: str, body: str) -> str:
     """Returns a ``<details>`` part. The blank lines make GitHub read ``body`` as Markdown."""
-    return f"<details{' open' if opened else ''}><summary>{summary}</summary>\n\n{body}\n\n</details>"
+    return "\n\n".join(folded(summary, [body]))
+
+
+def folded(summary: str, parts: Iterable[str]) -> Iterator[str]:
+    """Yields a ``<details>`` part piece by piece, so that a caller can stop once it has too much."""
+    yield f"<details><summary>{summary}</summary>"
+    yield from parts
+    yield "</details>"
 
 
 def left_out(number: int, what: str) -> str:
     """Returns the line that says how many entries were left out; empty if none were."""
-    return f"\n\n… and {figures.plural(number, what)} more: see the full report." if number > 0 else ""
+    return f"\n\n{more_text(number, what)}" if number > 0 else ""
+
+
+def more_text(number: int, what: str) -> str:
+    """Returns "… and 5 cases more: see the full report."."""
+    return f"… and {figures.plural(number, what)} more: see the full report."
 
 
 def unbroken(cell: str) -> str:
@@ -105,12 +110,12 @@ def result_cell(effect: Effect) -> str:
 
 
 def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
-    """Returns a table of slices or metrics: result, change with interval, scores of both arms. Worse rows first if cut.
+    """Returns a table of slices or metrics: result, change with interval, scores of both arms. Worse rows first.
 
     The result comes early: on a phone, the columns after the change must be scrolled to.
     """
     order = {EffectResult.WORSE: 0, EffectResult.NO_DATA: 1, EffectResult.TOO_FEW_CASES: 2}
-    kept = effects if len(effects) <= detail.effects else sorted(effects, key=lambda e: order.get(e.result, 3))
+    kept = sorted(effects, key=lambda effect: order.get(effect.result, 3))
     rows = []
     for effect in kept[: detail.effects]:
         reading = result_cell(effect)
@@ -125,37 +130,6 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
         )
     heads = (head, "result", unbroken("change (interval)"), "score", "cases")
     return table(heads, "llrrr", rows) + left_out(len(effects) - detail.effects, head)
-
-
-def answers_cell(answers: Sequence[Answer], detail: Detail) -> str:
-    """Returns an arm's answers, the most frequent first. Counts them if the arm ran more than once."""
-    if not answers:
-        return "<i>no answer</i>"
-    shown = [
-        code(a.text, detail.text) + (f" {a.count}/{a.of}" if a.of > 1 else "")
-        for a in sorted(answers, key=lambda a: -a.count)[:3]
-    ]
-    more = len(answers) - len(shown)
-    return "<br>".join([*shown, f"and {figures.plural(more, 'other answer')}"] if more else shown)
-
-
-def cases_table(cases: Sequence[CaseEffect], shown: int, detail: Detail) -> str:
-    """Returns a table of cases with the expected answer and the answers of both arms."""
-    rows = [
-        (
-            code(case.id, 60)
-            + (" (protected)" if case.protected else "")
-            + (" (new)" if case.added else "")
-            + (f"<br>{prose(case.reason, 120)}" if case.reason else ""),
-            ", ".join(prose(name, 40) for name in case.slices[:4]) or figures.NONE,
-            code(expected_text(case.expected), detail.text) if case.expected is not None else figures.NONE,
-            answers_cell(case.baseline, detail),
-            answers_cell(case.candidate, detail),
-        )
-        for case in cases[:shown]
-    ]
-    head = ("case", "slices", "expected", "baseline said", "candidate says")
-    return table(head, "lllll", rows) + left_out(len(cases) - shown, "case")
 
 
 def class_table(classes: Sequence[ClassEffect], detail: Detail) -> str:
@@ -204,7 +178,10 @@ def classes_part(card: LineageCard, detail: Detail) -> str:
     if not detail.labels or not (card.classes or card.confusion):
         return ""
     parts = [class_table(card.classes, detail)] if card.classes else []
-    parts += [confusion_part(card.confusion, detail)] if card.confusion else []
+    if card.confusion:
+        parts.append(
+            "A case with different answers is divided among them.\n\n" + confusion_part(card.confusion, detail)
+        )
     return fold("What moved between classes", "\n\n".join(parts))
 
 
@@ -241,82 +218,17 @@ def diff_part(diff: PromptDiff, detail: Detail) -> str:
     return "\n\n".join(parts)
 
 
-def confidence_part(confidence: Confidence, card: LineageCard, detail: Detail) -> str:
-    """Returns checkpoints, repetitions and detectable drops, folded."""
+def confidence_list(confidence: Confidence, card: LineageCard, detail: Detail) -> str:
+    """Returns checkpoints, repetitions and detectable drops as a list."""
     said = (*confidence_sentences(confidence, card.latency), *confidence.notes[: detail.notes])
     more = left_out(len(confidence.notes) - detail.notes, "note")
-    return fold("Confidence", "\n".join(f"- {prose(sentence)}" for sentence in said) + more)
+    return "\n".join(f"- {prose(sentence)}" for sentence in said) + more
 
 
 def findings_list(findings: Sequence[Finding], detail: Detail) -> str:
     """Returns warnings as a list: what, where, how to fix."""
     shown = [f"- {prose(str(finding), 400)}" for finding in findings[: detail.notes]]
     return "\n".join(shown) + left_out(len(findings) - detail.notes, "warning")
-
-
-def _cases_parts(card: LineageCard, groups: CaseGroups, detail: Detail) -> tuple[str, str, str]:
-    """Returns the folds of worse, uncertain and better cases. Shows only titles if ``detail`` has no rows; empty groups
-    are empty strings.
-
-    If a mean fell and no single case is certain, the uncertain cases are the ones to read.
-    """
-    approved = card.status is VerdictStatus.APPROVED
-    folds = []
-    for cases, shown, title, matters in (
-        (groups.worse, detail.worse, f"{figures.plural(len(groups.worse), 'case')} got worse", True),
-        (
-            groups.flaky,
-            detail.better if approved else detail.worse,
-            unsure_title(groups),
-            not approved and not groups.worse,
-        ),
-        (groups.better, detail.better, f"{figures.plural(len(groups.better), 'case')} got better", False),
-    ):
-        whole = fold(f"<b>{title}</b>" if matters else title, cases_table(cases, shown, detail)) if shown else title
-        folds.append(whole if cases else "")
-    return folds[0], folds[1], folds[2]
-
-
-def lineage_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
-    """Yields the body of a lineage's section, the most useful parts first."""
-    groups = case_groups(card)
-    worse, unsure, better = _cases_parts(card, groups, detail)
-    parts = (
-        _headline(card),
-        reasons_list(card.reasons, detail),
-        effects_table(card.slices, "slice", detail) if card.slices and detail.effects else "",
-        effects_table(card.metrics, "metric", detail) if len(card.metrics) > 1 and detail.effects else "",
-        _cost_part(card),
-        worse,
-        unsure,
-        classes_part(card, detail),
-        _diff_fold(card, detail),
-        better,
-        prose(" ".join(unusual)) if (unusual := unusual_answers(card, groups)) else "",
-        confidence_part(card.confidence, card, detail) if card.confidence and detail.notes else "",
-        warnings_part(card.warnings, detail),
-    )
-    return filter(None, parts)
-
-
-def _headline(card: LineageCard) -> str:
-    """Returns the headline, unless a reason says the same."""
-    said = {reason.sentence for reason in card.reasons}
-    return prose(card.headline) if card.headline and card.headline not in said else ""
-
-
-def _cost_part(card: LineageCard) -> str:
-    """Returns how the cost moved, unless a reason is about it."""
-    said = any(reason.code is ReasonCode.COST for reason in card.reasons)
-    moved = cost_sentence(card.cost) if card.cost and not said else ""
-    return prose(moved) if moved else ""
-
-
-def _diff_fold(card: LineageCard, detail: Detail) -> str:
-    if card.diff is None or not (card.diff.hunks or card.diff.settings):
-        return ""
-    title = prose(diff_title(card.diff))
-    return fold(title, diff_part(card.diff, detail)) if detail.diff_lines else title
 
 
 def warnings_part(findings: Sequence[Finding], detail: Detail) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.render import figures
 from engine.render.diff_lines import near_its_change
 from engine.render.encode import excerpt, visible
-from engine.render.markdown import full_title, spending_text, what_clears_text
+from engine.render.markdown import full_title, spending_text
 from engine.render.result_text import (
     case_groups,
     change_text,
@@ -23,6 +23,7 @@ from engine.render.result_text import (
     unusual_answers,
 )
 from engine.render.signs import RESULT_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
+from engine.render.what_now import what_now, without_fix
 from schemas.diffs import PromptDiff
 from schemas.effects import Answer, CaseEffect, CostEffect, Effect
 from schemas.scorecard import LineageCard, Scorecard
@@ -105,10 +106,10 @@ def _paragraphs(head: Sequence[str], rows: Iterable[Sequence[Text]]) -> Renderab
 def _parts(scorecard: Scorecard, width: int) -> Iterator[RenderableType]:
     tone = _STYLES[VERDICT_TONES[scorecard.status]]
     yield _sentence(f"{VERDICT_SIGNS[scorecard.status]} {full_title(scorecard)}", f"bold {tone}")
-    yield _sentence(scorecard.summary)
+    yield _sentence(without_fix(scorecard.summary, scorecard))
     yield from _numbered(reason.sentence for reason in scorecard.reasons if reason.sentence not in scorecard.summary)
-    if said := what_clears_text(scorecard):
-        yield _sentence(said)
+    if said := what_now(scorecard):
+        yield _sentence(f"What now: {said}")
     if scorecard.lineages:
         yield ""
         yield _table(

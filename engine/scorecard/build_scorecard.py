@@ -10,17 +10,18 @@ from engine.doubts.model_drift import drift
 from engine.doubts.scoring_doubts import scoring_doubts, shown_only
 from engine.gate.verdict import SEVERITY, combine, passes
 from engine.planning.call_cost import decompose
-from engine.runner.failures import findings, lost
+from engine.runner.failures import findings, fix_for, lost
 from engine.runner.retry import HOPELESS
 from engine.scorecard.case_effects import case_effects, finishes
 from engine.scorecard.headline import explained, summary, title, with_cause
+from engine.scorecard.model_swap import model_swap
 from engine.scorecard.truncation import cut_off
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
 from schemas.effects import CaseEffect, CaseOutcome, ClassEffect, Confusion, CostEffect, Effect, EffectResult
 from schemas.outcomes import Arm, Completion, Outcome, Usage
 from schemas.prompts import Finding
-from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
+from schemas.scorecard import CommitRef, LineageCard, ModelSwap, Scorecard, Spending
 from schemas.use_cases import UseCase
 from schemas.values import digest_of
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
@@ -52,8 +53,15 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     early = decision.status in (VerdictStatus.BLOCKED, VerdictStatus.APPROVED) and any(
         case.result is CaseOutcome.NOT_RUN for case in decision.case_results
     )
-    metric = decision.overall.metric if decision.overall else None
-    cases = case_effects(plan.cases, decision.case_results, result.outcomes, metric=metric, added=plan.added)
+    cases = case_effects(
+        plan.cases,
+        decision.case_results,
+        result.outcomes,
+        metric=decision.overall.metric if decision.overall else None,
+        metrics=plan.evaluator.metrics,
+        added=plan.added,
+        use_case=change.config.use_case,
+    )
     classes, confusion = _classes(change, plan, cases, result.outcomes)
     failed = lost(result.outcomes, _origins(plan), _judge_origin(plan))
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
@@ -65,6 +73,8 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         baseline_model=_baseline_model(plan),
         use_case=change.config.use_case,
         prompt=_prompt_path(change),
+        tests=_tests_path(change),
+        swap=_swap(change, plan, result.outcomes),
         status=status,
         passes=passes(status, change.gate.inconclusive),
         headline=reasons[0].sentence if reasons else "",
@@ -120,7 +130,7 @@ def _without_figures(card: LineageCard) -> LineageCard:
 
     The cases without an answer stay.
     """
-    nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence"))
+    nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence", "swap"))
     without = tuple(case for case in card.cases if case.result in (CaseOutcome.MISSING, CaseOutcome.NOT_RUN))
     return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
 
@@ -196,7 +206,8 @@ def _stopped(result: ExperimentResult[Decision]) -> Reason:
         why = f"; {cause.count} {'call' if cause.count == 1 else 'calls'} failed this way"
     else:
         why = result.tries.said(result.experiment.settings)
-    return Reason(code=code, status=VerdictStatus.ERROR, sentence=f"No verdict: {error}{why}{kept}.")
+    fix = (error.hint if error else None) or (fix_for(cause.error, result.experiment.settings) if cause else "")
+    return Reason(code=code, status=VerdictStatus.ERROR, sentence=f"No verdict: {error}{why}{kept}.", fix=fix)
 
 
 def _origins(plan: Plan) -> dict[Arm, str]:
@@ -217,6 +228,15 @@ def _baseline_model(plan: Plan) -> str | None:
     if before is None or before.endpoint.model.model == after.endpoint.model.model:
         return None
     return before.endpoint.model.model
+
+
+def _tests_path(change: LineageChange) -> str | None:
+    """Returns the file with the cases; ``None`` if they are in the prompt's file, where their lines are unknown."""
+    return change.tests.path if change.tests is not None and change.config.tests else None
+
+
+def _swap(change: LineageChange, plan: Plan, outcomes: Sequence[Outcome]) -> ModelSwap | None:
+    return model_swap(outcomes, change.config.labels or ()) if _baseline_model(plan) else None
 
 
 def _with_tokens(diff: PromptDiff | None, baseline: Sequence[Usage], candidate: Sequence[Usage]) -> PromptDiff | None:

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from schemas.effects import Answer, CaseEffect, CaseOutcome
-from schemas.outcomes import Arm, CompletionError, Finish, Outcome, Score
+from pydantic import JsonValue
+
+from engine.scorecard.answer_pair import most_different
+from engine.scorecard.passages import around, terms_of
+from evaluators.extraction import lookup
+from evaluators.text import output_text
+from schemas.effects import Answer, CaseEffect, CaseMetric, CaseOutcome
+from schemas.outcomes import Arm, CompletionError, Finish, MetricSpec, Outcome, Score
 from schemas.testsets import TestCase
+from schemas.use_cases import UseCase
 
 if TYPE_CHECKING:
     from engine.gate.decision import CaseResult
 
 EXCERPT = 4_000
-"""Most characters of an answer in the scorecard. Renderers shorten it further."""
+"""Most characters of each of the two answers that differ most. Renderers shorten them further."""
+SHORT = 400
+"""Most characters of the other answers, and of the value of a field."""
+INPUT = 2_000
+"""Most characters of a case's inputs together."""
+MOST_INPUTS = 20
+MOST_METRICS = 20
+REASON = 600
+_MOVED = (CaseOutcome.REGRESSED, CaseOutcome.FLAKY, CaseOutcome.IMPROVED)
+_WORSE = (CaseOutcome.REGRESSED, CaseOutcome.FLAKY)
+_Pair = tuple[Answer | None, Answer | None]
 
 
 def case_effects(
@@ -23,31 +41,149 @@ def case_effects(
     outcomes: Iterable[Outcome],
     *,
     metric: str | None,
+    metrics: Sequence[MetricSpec],
     added: Sequence[bool],
+    use_case: str,
 ) -> tuple[CaseEffect, ...]:
     """Returns one entry for each case, in the test set's order.
 
     ``metric`` is the overall score. ``added`` marks cases that only the head has.
     """
-    by_cell: Mapping[tuple[int, Arm], list[Outcome]] = _by_case(outcomes)
+    by_cell = _by_case(outcomes)
+    reading = _Reading(metric, metrics, whole=use_case == UseCase.GENERATION)
     return tuple(
-        CaseEffect(
+        reading.effect(case, found, [by_cell.get((index, arm), ()) for arm in Arm], added=added[index])
+        for index, (case, found) in enumerate(zip(cases, case_results, strict=True))
+    )
+
+
+class _Reading:
+    """Reads the answers of one lineage. ``whole``: answers are texts to read in full, not labels or fields."""
+
+    def __init__(self, metric: str | None, metrics: Sequence[MetricSpec], *, whole: bool) -> None:
+        self._metric = metric
+        self._metrics = [spec for spec in metrics if spec.name != metric]
+        self._whole = whole
+
+    def effect(
+        self, case: TestCase, found: CaseResult, outcomes: Sequence[Sequence[Outcome]], *, added: bool
+    ) -> CaseEffect:
+        """Returns what both arms said to a case. ``outcomes`` are the baseline's and the candidate's."""
+        moved = found.result in _MOVED
+        baseline, candidate = (self._answers(of_arm) for of_arm in outcomes)
+        pair = most_different(baseline, candidate, found.change)
+        said = [self._outcome_of(*each) for each in zip(pair, outcomes, strict=True)] if moved else [None, None]
+        return CaseEffect(
             id=case.id,
             slices=case.slices,
             protected=case.protected,
+            line=case.line,
+            inputs=() if found.result is CaseOutcome.NOT_RUN else _inputs(case, pair),
             expected=case.expected,
-            baseline=_answers(by_cell.get((index, Arm.BASELINE), ()), metric),
-            candidate=_answers(by_cell.get((index, Arm.CANDIDATE), ()), metric),
+            baseline=_bounded(baseline, pair[0] if moved else None),
+            candidate=_bounded(candidate, pair[1] if moved else None),
             change=found.change,
             result=found.result,
-            added=added[index],
+            added=added,
             confirmed=found.confirmed,
-            reason=_why(by_cell.get((index, Arm.CANDIDATE), ()))
-            if found.result in (CaseOutcome.REGRESSED, CaseOutcome.FLAKY)
-            else "",
+            reason=self._why(said[1]) if found.result in _WORSE else "",
+            metrics=self._case_metrics(case.expected, said) if moved else (),
         )
-        for index, (case, found) in enumerate(zip(cases, case_results, strict=True))
+
+    def _answers(self, outcomes: Sequence[Outcome]) -> tuple[Answer, ...]:
+        """Groups equal answers with equal scores, the most frequent first. Their mean is the case's score."""
+        # With the score, because a judge may grade equal answers differently.
+        given = Counter((self._text(outcome), _score(outcome, self._metric)) for outcome in outcomes)
+        return tuple(
+            Answer(text=text, count=count, of=len(outcomes), score=score)
+            for (text, score), count in given.most_common()
+        )
+
+    def _text(self, outcome: Outcome) -> str:
+        if isinstance(outcome.result, CompletionError):
+            return f"(no answer: {outcome.result.kind})"
+        first = outcome.scores[0] if outcome.scores else None
+        if not self._whole and isinstance(first, Score) and first.answer is not None:
+            return first.answer[:EXCERPT]
+        return output_text(outcome.result)[:EXCERPT] or f"({_NAMES.get(outcome.result.finish, 'no text')})"
+
+    def _outcome_of(self, answer: Answer | None, outcomes: Sequence[Outcome]) -> Outcome | None:
+        """Returns the first outcome that gave this answer with this score."""
+        if answer is None:
+            return None
+        wanted = (answer.text, answer.score)
+        return next((one for one in outcomes if (self._text(one), _score(one, self._metric)) == wanted), None)
+
+    def _why(self, outcome: Outcome | None) -> str:
+        """Returns why an answer lost points: the overall score's reason, else that of its lowest score."""
+        scores = [] if outcome is None else [score for score in outcome.scores if isinstance(score, Score)]
+        known = [score for score in scores if score.reason]
+        if not known:
+            return ""
+        overall = [score for score in known if score.metric == self._metric]
+        return (overall or sorted(known, key=lambda score: score.value))[0].reason[:REASON]
+
+    def _case_metrics(self, expected: JsonValue, said: Sequence[Outcome | None]) -> tuple[CaseMetric, ...]:
+        """Returns the metrics beside the overall score in which the two answers differ, and all dimensions."""
+        before, after = ({} if one is None else _scores(one) for one in said)
+        found = []
+        for spec in self._metrics:
+            was, now = before.get(spec.name), after.get(spec.name)
+            values = [None if score is None else score.value for score in (was, now)]
+            if spec.kind != "dimension" and values[0] == values[1]:
+                continue
+            texts = ["" if score is None else (score.answer or "")[:SHORT] for score in (was, now)]
+            found.append(
+                CaseMetric(
+                    name=spec.name,
+                    kind=spec.kind,
+                    expected=_expected(expected, spec),
+                    baseline=texts[0],
+                    candidate=texts[1],
+                    baseline_score=values[0],
+                    candidate_score=values[1],
+                )
+            )
+        return tuple(sorted(found, key=lambda one: (one.candidate_score or 0) - (one.baseline_score or 0)))[
+            :MOST_METRICS
+        ]
+
+
+def _scores(outcome: Outcome) -> dict[str, Score]:
+    return {score.metric: score for score in outcome.scores if isinstance(score, Score)}
+
+
+def _expected(expected: JsonValue, spec: MetricSpec) -> JsonValue:
+    """Returns the expected value of a field, or a long one as a shortened text."""
+    value = lookup(expected, spec.name) if spec.kind == "field" and isinstance(expected, dict) else None
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if len(text) <= SHORT else f"{text[:SHORT]}…"
+
+
+def _bounded(answers: tuple[Answer, ...], whole: Answer | None) -> tuple[Answer, ...]:
+    """Returns the answers with all but ``whole`` shortened."""
+    return tuple(
+        answer
+        if answer is whole or len(answer.text) <= SHORT
+        else answer.model_copy(update={"text": f"{answer.text[: SHORT - 1]}…"})
+        for answer in answers
     )
+
+
+def _inputs(case: TestCase, pair: _Pair) -> tuple[tuple[str, str], ...]:
+    """Returns the name and the text of each input, together at most ``INPUT`` characters and a few signs."""
+    wanted = case.expected if isinstance(case.expected, str) else json.dumps(case.expected, ensure_ascii=False)
+    terms = terms_of([*case.must_not, wanted, *(answer.text for answer in pair if answer is not None)])
+    texts = [
+        (name[:SHORT], value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        for name, value in list(case.inputs.items())[:MOST_INPUTS]
+    ]
+    left, shown = INPUT, {}
+    # The shortest first, so that long inputs share what the others leave.
+    for number, (name, text) in enumerate(sorted(texts, key=lambda each: len(each[1]))):
+        shown[name] = around(text, terms, max(80, left // (len(texts) - number)))
+        left -= len(shown[name])
+    return tuple((name, shown[name]) for name, _ in texts)
 
 
 def finishes(outcomes: Iterable[Outcome]) -> dict[str, tuple[int, int]]:
@@ -80,31 +216,6 @@ def _by_case(outcomes: Iterable[Outcome]) -> dict[tuple[int, Arm], list[Outcome]
     return found
 
 
-def _answers(outcomes: Sequence[Outcome], metric: str | None) -> tuple[Answer, ...]:
-    """Groups equal answers with equal scores, the most frequent first. Their mean is the case's score."""
-    # With the score, because a judge may grade equal answers differently.
-    given = Counter((_text(outcome), _score(outcome, metric)) for outcome in outcomes)
-    return tuple(
-        Answer(text=text, count=count, of=len(outcomes), score=score) for (text, score), count in given.most_common()
-    )
-
-
-def _text(outcome: Outcome) -> str:
-    if isinstance(outcome.result, CompletionError):
-        return f"(no answer: {outcome.result.kind})"
-    first = outcome.scores[0] if outcome.scores else None
-    if isinstance(first, Score) and first.answer is not None:
-        return first.answer[:EXCERPT]
-    return outcome.result.text[:EXCERPT] or f"({_NAMES.get(outcome.result.finish, 'no text')})"
-
-
 def _score(outcome: Outcome, metric: str | None) -> float | None:
     known = (score.value for score in outcome.scores if isinstance(score, Score) and score.metric == metric)
     return next(known, None)
-
-
-def _why(outcomes: Sequence[Outcome]) -> str:
-    """Returns the reason of the worst-scored answer."""
-    scored = [score for outcome in outcomes for score in outcome.scores]
-    known = [score for score in scored if isinstance(score, Score) and score.reason]
-    return min(known, key=lambda score: score.value).reason if known else ""

@@ -20,7 +20,7 @@ from schemas.scorecard import LineageCard
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 SPOKEN = 3
-"""Most lineages in the summary, and most reasons of one lineage."""
+"""Most approved lineages that the summary names."""
 QUOTED = 60
 """Most characters of an answer in a sentence."""
 NOTEWORTHY = 0.01
@@ -53,15 +53,24 @@ def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
     sentences = [reason.sentence for reason in reasons]
     approved = [card for card in cards if card.status is VerdictStatus.APPROVED]
     others = [card for card in cards if card.status is not VerdictStatus.APPROVED]
-    sentences += [_of_card(card) for card in others[:SPOKEN]]
+    # One sentence of the worst lineage: a table lists the others.
+    sentences += [_of_card(card) for card in others[:1]]
+    if len(others) > 1:
+        more = reason_text.count(len(others) - 1, "more prompt")
+        sentences.append(f"{more} {'is' if len(others) == 2 else 'are'} not approved.")
     if len(approved) == 1 and not others:
         sentences.append(_of_approved(approved[0]))
     elif approved:
-        names = list(dict.fromkeys(f"`{card.lineage}`" for card in approved))
-        sentences.append(f"{_listed(names)} {'is' if len(names) == 1 else 'are'} approved.")
+        sentences.append(_are_approved(approved))
     if not cards and not reasons:
         sentences.append("No prompt, test set, rubric or configuration changed, so there was nothing to evaluate.")
     return " ".join(sentences)
+
+
+def _are_approved(cards: Sequence[LineageCard]) -> str:
+    names = list(dict.fromkeys(f"`{card.lineage}`" for card in cards))
+    listed = _listed(names) if len(names) <= SPOKEN else reason_text.count(len(names), "prompt")
+    return f"{listed} {'is' if len(names) == 1 else 'are'} approved."
 
 
 def explained(
@@ -79,8 +88,8 @@ def with_cause(reason: Reason, failures: Failures, settings: RunConfig) -> Reaso
     cause = next(iter(failures.causes()), None)
     if reason.code is not ReasonCode.MISSING_CELLS or cause is None:
         return reason
-    sentence = f"{_bare(reason.sentence)}: {cause.said()} ({fix_for(cause.error, settings)})."
-    return reason.model_copy(update={"sentence": sentence})
+    fix = fix_for(cause.error, settings)
+    return reason.model_copy(update={"sentence": f"{_bare(reason.sentence)}: {cause.said()} ({fix}).", "fix": fix})
 
 
 def _explained(reason: Reason, why: str, swaps: Mapping[str, str], failure: str) -> Reason:
@@ -137,7 +146,7 @@ def _phrase(reason: Reason, card: LineageCard) -> str:
     metric = reason.metric if reason.metric in [effect.metric for effect in card.metrics[1:]] else None
     match reason.code:
         case ReasonCode.NO_DROP if effect is not None:
-            return reason_text.ruled_out(effect, metric).removesuffix(" overall")
+            return _bound(effect) or reason_text.ruled_out(effect, metric).removesuffix(" overall")
         case ReasonCode.DROP if effect is not None and reason_text.fell(effect):
             return (
                 f"{reason_text.subject(reason.slice, metric)} fell by {figures.points(-(effect.change or 0.0))} points"
@@ -146,7 +155,7 @@ def _phrase(reason: Reason, card: LineageCard) -> str:
             kind = "must-pass" if reason.code is ReasonCode.MUST_PASS else "guarded"
             return reason_text.broke(reason.slice, effect.cases, len(reason.cases), kind)
         case ReasonCode.COST if reason.estimate is not None and reason.margin is not None:
-            return f"it costs {figures.percent(reason.estimate)} more (limit {figures.percent(reason.margin)})"
+            return f"it costs {figures.percent(reason.estimate)} more"
     return ""
 
 
@@ -160,14 +169,14 @@ def _effect(reason: Reason, card: LineageCard) -> Effect | None:
 
 
 def _of_card(card: LineageCard) -> str:
-    phrases = [(reason, _phrase(reason, card)) for reason in card.reasons if reason.status is card.status]
-    if card.status is not VerdictStatus.BLOCKED or not phrases or not all(said for _, said in phrases):
+    """Returns one sentence about a lineage that isn't approved: what is good about it, and its first reason."""
+    reasons = [reason for reason in card.reasons if reason.status is card.status]
+    phrase = _phrase(reasons[0], card) if reasons else ""
+    if card.status is not VerdictStatus.BLOCKED or not phrase:
         return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
-    shown = [said for _, said in phrases[:SPOKEN]]
-    more = len(phrases) - len(shown)
-    told = _listed([*shown, f"{reason_text.count(more, 'more reason')}"] if more else shown)
-    lead = _lead(card, {reason.code for reason, _ in phrases})
-    return f"`{card.lineage}` {lead}, but {told}." if lead else f"`{card.lineage}`: {told}."
+    more = f" (the first of {len(reasons)} reasons)" if len(reasons) > 1 else ""
+    lead = _lead(card, {reason.code for reason in reasons})
+    return f"`{card.lineage}` {lead}, but {phrase}{more}." if lead else f"`{card.lineage}`: {phrase}{more}."
 
 
 def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
@@ -176,7 +185,7 @@ def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
     if overall is None or overall.change is None:
         return ""
     if overall.result is EffectResult.BETTER:
-        return f"is better on average ({figures.change(overall.change)} points)"
+        return "is better on average"
     # A prompt that is blocked for its cost alone is described by its proven result only.
     if overall.result is not EffectResult.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
         return "may be better on average"
@@ -190,19 +199,24 @@ def _of_approved(card: LineageCard) -> str:
     if overall is None or overall.change is None or first is None or first.code is not ReasonCode.NO_DROP:
         return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
     if overall.result is EffectResult.BETTER:
-        said = f"is better: {figures.change(overall.change)} points ({figures.interval(overall.interval)})"
-    elif overall.result is not EffectResult.NO_CHANGE:
-        return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
-    elif reason_text.adapted(overall) and overall.interval is not None and overall.interval.low is not None:
-        worst = figures.points(max(-overall.interval.low, 0.0))
-        cases = reason_text.count(overall.cases, "case")
-        said = f"is not worse, as far as its {cases} can detect (at worst {worst} points lower)"
+        said = f"is better: {figures.change(overall.change)} points"
+    elif overall.result is EffectResult.NO_CHANGE:
+        bound = _bound(overall)
+        said = f"is not worse ({bound})" if bound else "is not worse"
     else:
-        said = "is not worse"
+        return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
     increase = card.cost.increase if card.cost else None
     if increase is not None and abs(increase) >= NOTEWORTHY:
-        said += f", and costs {figures.percent(abs(increase))} {'more' if increase > 0 else 'less'}"
+        said += f"{',' if overall.result is EffectResult.BETTER else ''} and costs {'more' if increase > 0 else 'less'}"
     return f"`{card.lineage}` {said}."
+
+
+def _bound(effect: Effect) -> str:
+    """Returns "at worst 3.0 points lower", the one bound of an overall score. Empty if it is beyond the margin."""
+    low = effect.interval.low if effect.interval else None
+    if low is None or effect.slice is not None or low >= 0 or (effect.margin is not None and -low > effect.margin):
+        return ""
+    return f"at worst {figures.points(-low)} points lower"
 
 
 def _without_name(sentence: str, lineage: str) -> str:

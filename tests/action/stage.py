@@ -20,7 +20,7 @@ from adapters.git.remote import RemoteRepository
 from adapters.github.host import GitHubHost
 from schemas.config import CommentPolicy
 from schemas.pullrequests import Trust
-from schemas.scorecard import CommitRef, Scorecard, Spending
+from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
 from schemas.values import digest_of
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 from tests.action.test_outputs import parse_outputs
@@ -47,6 +47,7 @@ class Script:
     """Tips of the default branch that the base was compared with."""
     stored: set[str] = field(default_factory=set)
     """Content that was measured: it costs nothing again."""
+    lineages: tuple[LineageCard, ...] = ()
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Scripted:
         return Scorecard(
             status=status, passes=passes, title=status.value, summary="A sentence.", comment=self.script.comment,
             base=CommitRef(ref=pr.base_ref, sha=pr.base_sha), head=CommitRef(ref=pr.head_ref, sha=pr.head_sha),
-            merge_base=None, spending=Spending(planned=self.script.calls, made=made), **more,
+            merge_base=None, lineages=self.script.lineages, spending=Spending(planned=self.script.calls, made=made), **more,
         )  # fmt: skip
 
     def static(self):

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.render.encode import entities
 from schemas.config import CommentPolicy
 from schemas.errors import UsageError
 from schemas.verdicts import VerdictStatus
 from tests.action.stage import GATE, PROMPT
+from tests.render.scorecards import triage
 
 PAGE = Path(__file__).parents[2] / "docs" / "action.md"
 BETTER = {PROMPT: "Sort the ticket well.\n"}
@@ -100,6 +102,18 @@ def test_a_second_push_updates_and_never_adds(stage, scene, pull):
     assert len(stage.comments) == 1
     assert "blocked" in stage.comments[0]
     assert (stage.state(first), stage.state(pull.head_sha)) == ("success", "failure")
+
+
+def test_the_comment_links_to_the_lines_in_the_repository(stage, scene, pull):
+    stage.script.status, stage.script.lineages = VerdictStatus.BLOCKED, (triage(),)
+    ran = stage.run("pull_request", opened(scene, pull))
+    home = entities(f"{stage.github.server_url}/acme/shop/blob/")
+    for text in (stage.comments[0], ran.summary):
+        assert f'<a href="{home}{pull.base_sha}&#47;tests&#47;triage&#46;jsonl&#63;plain&#61;1&#35;L191">' in text
+        assert (
+            f'<a href="{home}{pull.head_sha}&#47;prompts&#47;triage&#46;prompt&#46;yml&#63;plain&#61;1&#35;L5">' in text
+        )
+        assert "verdict approve" not in text  # there is no bot to tell
 
 
 def test_a_deleted_comment_comes_back(stage, scene, pull):

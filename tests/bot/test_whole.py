@@ -29,3 +29,8 @@ def test_a_pull_request_gets_one_comment_and_one_completed_check(whole):
     assert check["output"]["title"].startswith("blocked")
     (comment,) = whole.comments
     assert f"runs&#47;{check['id']}" in comment
+    accepting = "<code>&#47;verdict approve &#60;reason&#62;</code>"
+    assert accepting in comment
+    assert accepting in check["output"]["summary"]
+    home = f"{whole.scene.repository.full_name.replace('/', '&#47;')}&#47;blob&#47;"
+    assert f"{home}{pull.head_sha}&#47;prompts" in comment

@@ -101,7 +101,7 @@ def says(card, *told, decided=False):
     assert (card.status is VerdictStatus.ERROR) != decided
     for name, text in renderings(card).items():
         for part in told:
-            assert re.search(part, text), (name, part, text[:3000])
+            assert re.search(part, text, re.IGNORECASE), (name, part, text[:3000])
 
 
 WAYS = {

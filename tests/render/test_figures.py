@@ -173,6 +173,43 @@ def test_every_surface_shows_the_same_figures(made):
             every_effect_is_shown(name, text, effects)
 
 
+@MANY
+@given(experiments)
+def test_tallies_and_confusions_are_those_of_the_cases(made):
+    scorecard = made.scorecard()
+    (card,) = json.loads(scorecard_json(scorecard))["lineages"]
+    text = plain(markdown(scorecard))
+    tallies_are_known(text, card)
+    confusions_are_known(text, card)
+
+
+def tallies_are_known(text, card):
+    """Every “`c7` … 3/3 → 0/3 right” counts the runs of that case."""
+    cases = {case["id"]: case for case in card["cases"]}
+    for name, before, of, after, also in re.findall(r"\d\. (c\d+) ·[^›]*?(\d+)/(\d+) → (\d+)/(\d+) right", text):
+        for arm, right, runs in (("baseline", before, of), ("candidate", after, also)):
+            answers = cases[name][arm]
+            assert int(runs) == sum(answer["count"] for answer in answers), (name, arm)
+            assert int(right) == sum(answer["count"] for answer in answers if answer["score"] == 1), (name, arm)
+
+
+def confusions_are_known(text, card):
+    """Every “a read as b: 3 → 11 cases” counts the compared cases by the label of most of their runs."""
+    for expected, said, before, after in re.findall(r"(\w+) read as (\w+|no label)\s?: (\d+) → (\d+) cases", text):
+        for arm, number in (("baseline", before), ("candidate", after)):
+            found = 0
+            for case in card["cases"]:
+                if case["added"] or case["change"] is None or case["expected"] != expected:
+                    continue
+                counts = {}
+                for answer in case[arm]:
+                    label = answer["text"] if answer["text"] in card["confusion"]["labels"] else "no label"
+                    counts[label] = counts.get(label, 0) + answer["count"]
+                best = max(counts.values(), default=0)
+                found += counts.get(said) == best and list(counts.values()).count(best) == 1 and best > 0
+            assert int(number) == found, (expected, said, arm)
+
+
 def close(one, other):
     return other is not None and abs(one - 100 * other) < ROUNDING
 
@@ -263,3 +300,14 @@ def test_a_figure_that_is_nobodys_is_found(reader, text):
     given = ([],) if reader is intervals_are_known else ({"cases": [], "overall": None}, [])
     with pytest.raises(AssertionError):
         reader("comment", text, *given)
+
+
+def test_a_count_that_is_nobodys_is_found():
+    answer = {"text": "a", "count": 2, "score": 1}
+    case = {"id": "c7", "added": False, "change": 0.0, "expected": "a", "baseline": [answer], "candidate": [answer]}
+    card = {"cases": [case], "confusion": {"labels": ["a", "b"]}}
+    tallies_are_known("1. c7 · typical · 2/2 → 2/2 right", card)
+    with pytest.raises(AssertionError):
+        tallies_are_known("1. c7 · typical · 2/2 → 1/2 right", card)
+    with pytest.raises(AssertionError):
+        confusions_are_known("a read as b: 0 → 1 cases", card)

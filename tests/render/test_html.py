@@ -12,7 +12,7 @@ from hypothesis import Phase, example, given, settings
 
 from engine.render.html import html_report
 from engine.render.limits import REPORT, Limits
-from engine.render.markdown import Links
+from engine.render.links import Links
 from schemas.diffs import DiffHunk, DiffLine, PromptDiff
 from schemas.effects import Answer, CaseEffect
 from schemas.prompts import Finding

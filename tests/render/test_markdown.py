@@ -3,7 +3,8 @@
 import pytest
 
 from engine.render.limits import COMMENT
-from engine.render.markdown import MARKER, Links, markdown
+from engine.render.links import Links
+from engine.render.markdown import MARKER, markdown
 from schemas.effects import Confusion
 from schemas.scorecard import Confidence
 from tests.render.golden import check_golden

@@ -153,8 +153,8 @@ def test_what_moved_without_certainty_is_counted_by_direction_and_drops_come_fir
 
 def test_a_block_without_a_certain_case_shows_the_cases_that_its_mean_is_made_of():
     text = markdown(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0, -1.0),)))
-    assert "<details><summary><b>2 cases changed, but not reliably: 2 down, 0 up</b></summary>" in text
-    assert "| <code>c0</code> |" in text
+    assert "<b>2 cases changed, but not reliably: 2 down, 0 up.</b>\n\n<b>1.</b> <b><code>c0</code></b>" in text
+    assert "<details>" not in text
     assert (
         "case"
         in terminal(scorecard(status=VerdictStatus.BLOCKED, lineages=(moved(-1.0),))).split("but not reliably")[1]
@@ -166,7 +166,8 @@ def test_the_overview_counts_what_the_reasons_count():
     fell = effect(slice=None, change=-0.1, better=1, worse=8)
     card = moved(*[-1.0] * 8).model_copy(update={"overall": fell})
     assert moves_text(card) == "1 / 8"
-    assert "| 1 / 8 |" in markdown(scorecard(lineages=(card,)))
+    assert "| 1 / 8 |" in markdown(scorecard(lineages=(card, card)))
+    assert "1 scored higher, 8 lower" in markdown(scorecard(lineages=(card,)))
     assert moves_text(card.model_copy(update={"overall": None})) == "–"
     assert moves_text(card.model_copy(update={"cases": ()})) == "–"
 

@@ -205,6 +205,7 @@ def test_a_case_is_explained_by_both_answers_and_every_run():
     assert_harmless(text)
     plain = html.unescape(text)
     assert "baseline said" in plain
+    assert case.inputs[0][1] in plain
     assert "run by run (points): baseline 100.0, 100.0, –; candidate 0.0, 0.0, –" in plain
     assert lineage.lineage in plain
 
@@ -220,6 +221,8 @@ def test_an_unknown_case_and_no_verdict_are_said():
 def test_a_hostile_case_is_explained_harmlessly():
     base = scorecards.blocked()
     lineage = next(one for one in base.lineages if one.cases)
-    case = lineage.cases[0].model_copy(update={"id": EVIL, "expected": EVIL, "slices": (EVIL,), "reason": EVIL})
+    case = lineage.cases[0].model_copy(
+        update={"id": EVIL, "expected": EVIL, "slices": (EVIL,), "reason": EVIL, "inputs": ((EVIL, EVIL),)}
+    )
     card = base.model_copy(update={"lineages": (lineage.model_copy(update={"lineage": EVIL, "cases": (case,)}),)})
     assert_harmless(Explain(case=EVIL).explanation(kept_verdict(card), lambda run: []))
