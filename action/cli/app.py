@@ -122,6 +122,47 @@ def check(
     )
 
 
+@app.command()
+def explain(
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The id of a case.")],
+    *,
+    repo: Repo = Path(),
+    base: Base = None,
+    head: Head = "HEAD",
+    lineage: Lineages = None,
+    worktree: Worktree = False,
+    budget: BudgetUsd = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")] = False,
+    store: Store = None,
+) -> None:
+    """Show one case: its input, both prompts' answers, every run's score. Reuses the answers of check."""
+    from adapters.call_process.process import started_for
+
+    calling = started_for(os.environ)
+    from action.cli.check import CheckOptions
+    from action.cli.explain import explain as run
+
+    _exit(
+        run(
+            case,
+            CheckOptions(
+                repo=repo,
+                base=base,
+                head=head,
+                lineages=tuple(lineage or ()),
+                worktree=worktree,
+                format="terminal",
+                output=None,
+                budget_usd=_usd(budget),
+                yes=yes,
+                store=store,
+                color=None,
+            ),
+            calling,
+        )
+    )
+
+
 @app.command(epilog="Exit codes: 0 scored; 2 wrong usage or configuration; 3 a prompt could not be scored.")
 def score(
     *,

@@ -13,17 +13,16 @@ from bot.commands.replies import said
 from bot.store.values import KeptVerdict
 from engine.readers.bounded import did_you_mean
 from engine.render import figures
+from engine.render.case_runs import CASE_RESULTS, runs_sentence
 from engine.render.encode import code, prose
 from engine.render.result_text import expected_text
 from engine.render.sections import table
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
-from schemas.effects import Answer, CaseEffect, CaseOutcome
+from schemas.effects import Answer, CaseEffect
 from schemas.experiments import ExperimentRecord
 from schemas.host import Role
 from schemas.scorecard import LineageCard
 
-MOST_RUNS = 12
-"""Runs of one case that are listed."""
 TEXT = 1_500
 """Most characters of one answer."""
 
@@ -82,7 +81,8 @@ def explained(found: Sequence[tuple[LineageCard, CaseEffect]], records: Sequence
         counted = [reason for reason in card.reasons if case.id in reason.cases]
         if counted:
             parts.append("It counts in: " + "; ".join(prose(reason.sentence, 300) for reason in counted[:5]))
-        parts += _runs(card, case, records)
+        if runs := runs_sentence(card, case, records):
+            parts.append(prose(runs))
     return "\n\n".join(parts)
 
 
@@ -96,34 +96,3 @@ def _answers_cell(answers: Sequence[Answer]) -> str:
     ]
     more = len(answers) - len(shown)
     return "<br>".join([*shown, f"and {figures.plural(more, 'other answer')}"] if more else shown)
-
-
-CASE_RESULTS = {
-    CaseOutcome.IMPROVED: "got better",
-    CaseOutcome.REGRESSED: "got worse",
-    CaseOutcome.FLAKY: "moved, but not reliably",
-    CaseOutcome.NO_CHANGE: "as before",
-    CaseOutcome.MISSING: "could not be measured in both arms",
-    CaseOutcome.NOT_RUN: "did not have to run",
-}
-
-
-def _runs(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentRecord]) -> list[str]:
-    """Returns a line with the score of every run, from the stored experiment."""
-    for record in records:
-        index = next((n for n, known in enumerate(record.cases) if known.id == case.id), None)
-        if (record.lineage, record.model) != (card.lineage, card.model) or index is None or not record.metrics:
-            continue
-        lines = []
-        for arm, name in ((0, "baseline"), (1, "candidate")):
-            scores = [
-                figures.NONE if cell.scores is None or cell.scores[0] is None else figures.points(cell.scores[0])
-                for cell in sorted(record.outcomes, key=lambda cell: cell.repetition)
-                if (cell.case, cell.arm) == (index, arm)
-            ]
-            more = f" … (+{len(scores) - MOST_RUNS})" if len(scores) > MOST_RUNS else ""
-            if scores:
-                lines.append(f"{name} {', '.join(scores[:MOST_RUNS])}{more}")
-        if lines:
-            return [prose(f"{record.metrics[0].name}, run by run (points): {'; '.join(lines)}.")]
-    return []

@@ -190,3 +190,19 @@ def test_a_lineage_is_named_as_the_monorepo_knows_it_affected_or_not(project):
         2,
         "promptverdict: unknown lineage 'male' (there are: chat, mail)",
     )
+
+
+def test_a_case_is_explained_without_another_call(project):
+    project.branch("broken", {"prompts/triage.prompt.yml": BROKEN})
+    checked = project.check("broken")
+    (card,) = checked.card["lineages"]
+    case = next(one for one in card["cases"] if one["result"] == "regressed")
+    ran = project.run("explain", case["id"], "--head", "broken", COLUMNS="70")
+    assert ran.code == 0
+    assert f"{case['id']}: got worse · typical · change −" in ran.out
+    assert case["inputs"][0][1] in " ".join(ran.out.split())
+    assert ran.out.index("expected") < ran.out.index("baseline said") < ran.out.index("candidate says")
+    assert "run by run (points): baseline 100.0" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 70
+    unknown = project.run("explain", case["id"] + "x", "--head", "broken")
+    assert (unknown.code, f"did you mean {case['id']}" in unknown.err) == (2, True)

@@ -1,0 +1,92 @@
+"""``promptverdict explain``: what went into one case, what both prompts said, and how every run scored."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from action.cli.check import CheckOptions, evaluate
+from action.cli.streams import put
+from action.exits import Exit
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from adapters.call_process.process import CallingProcess
+    from schemas.effects import Answer, CaseEffect
+    from schemas.experiments import ExperimentRecord
+    from schemas.scorecard import LineageCard
+
+MARGIN = 18
+"""Characters of the names before the texts."""
+MOST_ANSWERS = 5
+TEXT = 20_000
+"""Most characters of one text."""
+
+
+def explain(case_id: str, options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
+    """Prints one case of every affected prompt that has it. Runs what ``check`` would run, and reuses its answers.
+
+    Raises UsageError for a case that no affected prompt has.
+    """
+    from engine.readers.bounded import did_you_mean
+    from engine.render.encode import log_line
+
+    card, records = evaluate(options, calling)
+    found = [(each, case) for each in card.lineages for case in each.cases if case.id == case_id]
+    if not found:
+        known = {case.id for each in card.lineages for case in each.cases}
+        hint = did_you_mean(case_id, known) if known else "no prompt that has cases changed"
+        raise UsageError(f"no measured case is called {case_id!r}", hint=hint)
+    width = shutil.get_terminal_size((100, 24)).columns
+    for each, case in found:
+        put("".join(log_line(line) + "\n" for line in _lines(each, case, records, width)))
+    return Exit.PASS
+
+
+def _lines(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentRecord], width: int) -> Iterator[str]:
+    from engine.render import figures
+    from engine.render.case_runs import CASE_RESULTS, runs_sentence
+    from engine.render.result_text import expected_text
+    from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS
+
+    yield f"{VERDICT_SIGNS[card.status]} {card.lineage} · {card.model}: {VERDICT_WORDS[card.status]}"
+    facts = [CASE_RESULTS[case.result], *(["protected"] if case.protected else []), *case.slices]
+    facts += [f"change {figures.change(case.change)}"] if case.change is not None else []
+    yield f"{case.id}: {' · '.join(facts)}"
+    for name, text in case.inputs:
+        yield from _block(name, text, width)
+    if case.expected is not None:
+        yield from _block("expected", expected_text(case.expected), width)
+    for name, answers in (("baseline said", case.baseline), ("candidate says", case.candidate)):
+        yield from _answers(name, answers, width)
+    if case.reason:
+        yield from _block("why", case.reason, width)
+    if runs := runs_sentence(card, case, records):
+        yield from textwrap.wrap(runs, width)
+    for reason in card.reasons:
+        if case.id in reason.cases:
+            yield from _block("counts in", reason.sentence.replace("`", ""), width)
+
+
+def _answers(name: str, answers: Sequence[Answer], width: int) -> Iterator[str]:
+    if not answers:
+        yield from _block(name, "(no answer)", width)
+    for answer in sorted(answers, key=lambda one: -one.count)[:MOST_ANSWERS]:
+        often = f"{answer.count}/{answer.of}: " if answer.of > 1 else ""
+        yield from _block(name, often + answer.text, width)
+    if len(answers) > MOST_ANSWERS:
+        yield from _block(name, f"and {len(answers) - MOST_ANSWERS} other answers", width)
+
+
+def _block(name: str, text: str, width: int) -> Iterator[str]:
+    """Yields a text with its name in the margin. Its own line breaks stay."""
+    from engine.render.encode import excerpt, visible
+
+    cut = excerpt(text, TEXT)
+    margin = f"  {visible(name)[: MARGIN - 3]}".ljust(MARGIN)
+    for line in (cut.text + cut.note).splitlines() or [""]:
+        for part in textwrap.wrap(visible(line), max(20, width - MARGIN)) or [""]:
+            yield margin + part
+            margin = " " * MARGIN
