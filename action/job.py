@@ -282,7 +282,7 @@ class Job:
             # With a pending status, the newer run decides. Without one, this job's result is the gate and must not
             # pass.
             return PASS if pending else Exit.ERROR.value
-        links = self._links(self.environment.run_url)
+        links = self._links(f"{self.environment.run_url}#artifacts")
         gated = publisher.final(scorecard, links, accepts)
         return self._report(scorecard, links, comment_url=publisher.comment_url, gated=gated)
 

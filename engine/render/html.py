@@ -39,7 +39,9 @@ class Room:
     text: int
     """Most characters of one answer."""
     cases: int
-    """Most rows of a case table."""
+    """Most rows of cases that need a look."""
+    unchanged: int
+    """Most rows of cases with the same result in both versions."""
     sections: int
     """Most lineages with a section."""
     rows: int = 1_000
@@ -48,17 +50,21 @@ class Room:
 
 
 LADDER = (
-    Room(4_000, 100_000, 1_000),
-    Room(1_500, 100_000, 1_000),
-    Room(500, 100_000, 1_000),
-    Room(200, 100_000, 1_000),
-    Room(120, 5_000, 1_000, diff_lines=500),
-    Room(80, 1_000, 500, diff_lines=200),
-    Room(80, 100, 200, diff_lines=100),
-    Room(60, 30, 60, diff_lines=60),
-    Room(60, 5, 10, rows=500, diff_lines=20),
+    Room(4_000, 100_000, 100_000, 1_000),
+    Room(4_000, 100_000, 300, 1_000),
+    Room(1_500, 100_000, 300, 1_000),
+    Room(1_500, 100_000, 100, 1_000),
+    Room(500, 100_000, 100, 1_000),
+    Room(200, 100_000, 20, 1_000),
+    Room(120, 1_500, 0, 1_000, diff_lines=500),
+    Room(80, 500, 0, 500, diff_lines=200),
+    Room(80, 60, 0, 200, diff_lines=100),
+    Room(60, 20, 0, 60, diff_lines=60),
+    Room(60, 5, 0, 10, rows=500, diff_lines=20),
 )
 """Levels of detail, from everything to the essentials. Counts are exact on every level."""
+WHOLE = 6
+"""Levels that show every case that needs a look."""
 
 
 def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO_LINKS) -> str:
@@ -79,7 +85,7 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
             script=script,
             policy=_policy(style, script),
             cost_plot=plots.cost_plot(scorecard.lineages),
-            shortened=rung > 3,
+            shortened=rung >= WHOLE,
         )
         text = html_for_logs(page)
         if limits.hold(text):
@@ -89,16 +95,14 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
 
 def _least_size(scorecard: Scorecard, room: Room) -> int:
     """Returns a lower bound of the report's size in characters, so that levels that can't fit are not rendered."""
-    shown = scorecard.lineages[: room.sections]
     return sum(
         sum(
-            min(room.text, len(answer.text))
-            for case in card.cases[: room.cases]
-            for answer in (*case.baseline[:3], *case.candidate[:3])
+            400
+            + sum(min(room.text, len(answer.text)) for answer in (*case.baseline[:3], *case.candidate[:3]))
+            + sum(min(room.text, len(text)) for _, text in case.inputs)
+            for case in shown_cases(card, room)
         )
-        + sum(min(room.text, len(text)) for case in card.cases[: room.cases] for _, text in case.inputs)
-        + 400 * min(len(card.cases), room.cases)
-        for card in shown
+        for card in scorecard.lineages[: room.sections]
     )
 
 
@@ -167,7 +171,8 @@ def _environment() -> Environment:
         "full_title": full_title,
         "heat": plots.heat,
         "moves_text": result_text.moves_text,
-        "ordered_cases": ordered_cases,
+        "shown_cases": shown_cases,
+        "cases_title": cases_title,
         "side_by_side": side_by_side,
         "signs": signs,
         "spending_text": spending_text,
@@ -193,10 +198,20 @@ _CASE_ORDER = (
 )
 
 
-def ordered_cases(card: LineageCard) -> list[CaseEffect]:
-    """Returns the cases in order: those that need attention first, protected ones before others, then the test set's
-    order."""
-    return sorted(card.cases, key=lambda case: (_CASE_ORDER.index(case.result), not case.protected))
+def shown_cases(card: LineageCard, room: Room) -> list[CaseEffect]:
+    """Returns the cases with a row: those that need attention first, protected ones before others, then the test set's
+    order. Cases that did not run have none."""
+    ran = [case for case in card.cases if case.result is not CaseOutcome.NOT_RUN]
+    moved = [case for case in ran if case.result is not CaseOutcome.NO_CHANGE]
+    moved.sort(key=lambda case: (_CASE_ORDER.index(case.result), not case.protected))
+    same = [case for case in ran if case.result is CaseOutcome.NO_CHANGE]
+    return [*moved[: room.cases], *same[: room.unchanged]]
+
+
+def cases_title(card: LineageCard, shown: int) -> str:
+    """Returns ``120 of 20,000, those that need a look first``: the rows and the test set's cases."""
+    number = f"{len(card.cases):,}" if shown == len(card.cases) else f"{shown:,} of {len(card.cases):,}"
+    return f"{number}, those that need a look first"
 
 
 def answer_rows(case: CaseEffect, arm: Arm, limit: int) -> list[tuple[Answer, list[tuple[str, bool]]]]:

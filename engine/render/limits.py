@@ -25,7 +25,7 @@ CHECK_FIELD = Limits(FIELD_LIMIT, FIELD_LIMIT)
 """Limit of a check run's ``summary``, and of its ``text``."""
 JOB_SUMMARY = Limits(1_048_576, 1_048_576)
 """Limit of one step's job summary."""
-REPORT = Limits(2_000_000, 2_000_000)
+REPORT = Limits(700_000, 700_000)
 """Our own limit of the HTML report: a file that opens at once, even on a phone."""
 
 

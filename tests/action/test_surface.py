@@ -179,8 +179,9 @@ def test_a_caller_may_pass_the_keys_that_the_shared_workflow_declares():
 
 @pytest.mark.parametrize("form", ["long", "short"])
 def test_outcomes_are_handed_on_only_where_not_everybody_can_download_them(form):
-    (hand_on,) = (step for step in JOBS[form]["steps"] if "upload" in step["uses"])
+    hand_on, report = (step for step in JOBS[form]["steps"] if "upload" in step["uses"])
     assert "github.event.repository.private &&" in hand_on["if"]
+    assert report["with"]["path"] == "${{ steps.verdict.outputs.report-html }}"
 
 
 def test_what_may_sign_or_write_runs_no_development_dependencies():

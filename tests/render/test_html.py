@@ -147,15 +147,29 @@ def test_what_cannot_be_seen_is_written_out():
     assert "⟨U+202E⟩" in html
 
 
-def test_a_thousand_cases_with_long_answers_stay_below_two_megabytes():
-    said = (Answer(text='"<&>' * 5_000, count=3, of=3, score=0.0),)
+@pytest.mark.parametrize(
+    ("answer", "results", "rows"),
+    [
+        ('"<&>' * 5_000, {"regressed": 200, "no_change": 800}, 220),
+        ("billing", {"regressed": 300, "no_change": 18_700, "not_run": 1_000}, 600),
+        ("billing", {"improved": 3, "no_change": 40, "not_run": 957}, 43),
+    ],
+)
+def test_large_test_sets_stay_below_700_kilobytes_and_show_every_case_that_moved(answer, results, rows):
+    said = (Answer(text=answer, count=3, of=3, score=0.0),)
     cases = tuple(
-        CaseEffect(id=f"case-{n}", slices=("typical",), expected="x", baseline=said, candidate=said, result="no_change")
-        for n in range(1000)
-    )
+        CaseEffect(
+            id=f"{result}-{n}", slices=("typical",), expected="x", baseline=said, candidate=said, result=result,
+            inputs=(("ticket", "I was charged twice in March, please look into it."),),
+        )
+        for result, number in results.items() for n in range(number)
+    )  # fmt: skip
     html = html_report(scorecard(lineages=(lineage(cases=cases),)))
     assert REPORT.hold(html)
-    assert html.count("<tr data-result") == 1000
+    assert REPORT.characters == 700_000
+    assert html.count("<tr data-result") == rows
+    assert 'data-result="not_run"' not in html
+    assert f"{rows:,} of {len(cases):,}, those that need a look first" in html
 
 
 def test_enormous_scorecards_stay_below_the_limit_and_are_counted():
@@ -221,34 +235,72 @@ def test_a_limit_too_small_for_anything_still_gives_the_verdict():
     assert "Blocked" in html
 
 
-@pytest.mark.browser
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
-def test_sorting_filtering_and_the_theme_work_in_a_browser(tmp_path):
+@pytest.fixture
+def page(tmp_path):
+    """A page of a real browser, which is over 18 inches wide, and what it complains about."""
     from playwright.sync_api import sync_playwright
 
-    file = tmp_path / "report.html"
-    file.write_text(html_report(blocked()))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        problems: list[str] = []
-        page.on("console", lambda message: problems.append(message.text))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(file.as_uri())
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        page.set_viewport_size({"width": 1280, "height": 800})
-        rows = page.locator("#l1-table tbody tr:visible")
-        page.locator(".tools >> nth=0").locator("select[name=result]").select_option("regressed")
-        assert rows.count() == 5
-        page.locator(".tools >> nth=0").locator("input").fill("inject-03")
-        assert rows.count() == 1
-        page.locator(".tools >> nth=0").locator("input").fill("")
-        page.locator("#l1-table thead button", has_text="Case").click()
-        assert rows.first.locator("th code").inner_text() == "inject-01"
-        page.locator("#l1-table thead button", has_text="Case").click()
-        assert rows.first.locator("th code").inner_text() == "ticket-01"
-        before = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        page.locator("#theme").click()
-        assert page.evaluate("getComputedStyle(document.body).backgroundColor") != before
-        assert problems == []
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, bypass_csp=True)
+        page.problems = []
+        page.on("console", lambda message: page.problems.append(message.text))
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.show = lambda card: (
+            (tmp_path / "report.html").write_text(html_report(card)),
+            page.goto((tmp_path / "report.html").as_uri()),
+        )
+        yield page
+        assert page.problems == []
         browser.close()
+
+
+BROWSER = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
+
+
+@pytest.mark.browser
+@BROWSER
+def test_sorting_filtering_and_the_theme_work_in_a_browser(page):
+    page.show(blocked())
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1280, "height": 800})
+    rows = page.locator("#l1-table tbody tr:visible")
+    tools = page.locator(".tools >> nth=0")
+    tools.locator("input").focus()
+    page.keyboard.type("inject-03")
+    assert rows.count() == 1
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Delete")
+    page.keyboard.press("Tab")
+    page.keyboard.type("worse")  # the name of a result, in the list that has the focus
+    page.keyboard.press("Enter")
+    assert (tools.locator("select[name=result]").input_value(), rows.count()) == ("regressed", 5)
+    head = page.locator("#l1-table thead button", has_text="Case")
+    head.focus()
+    page.keyboard.press("Enter")
+    assert rows.first.locator("th code").inner_text() == "inject-01"
+    page.keyboard.press("Enter")
+    assert rows.first.locator("th code").inner_text() == "ticket-01"
+    background = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(background)
+    page.locator("#theme").click()
+    assert page.evaluate(background) != before
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(background) == before, "paper is light, whatever the screen's theme is"
+
+
+@pytest.mark.browser
+@BROWSER
+@pytest.mark.parametrize("state", ["blocked", "error"])
+def test_axe_finds_no_violation_in_either_theme(page, state):
+    axe = Path("node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.show(STATES[state]())
+        page.locator("details").evaluate_all("all => all.forEach((each) => { each.open = true; })")
+        page.evaluate(axe)
+        found = page.evaluate("axe.run()")
+        problems = [(each["id"], each["nodes"][0]["html"][:200]) for each in found["violations"]]
+        assert problems == [], scheme
+        assert len(found["passes"]) > 20
