@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import JsonValue
 
-from evaluators.labels import LabelReader, label_key
+from evaluators.label_rules import LabelRules
+from evaluators.labels import LabelReading
 from evaluators.parts import EvaluatorSources, MetricGroup, Scores, finding
 from evaluators.text import shown
-from schemas.errors import ConfigError
 from schemas.outcomes import MetricSpec, Score
 from schemas.ports import Ask
 from schemas.prompts import Finding
@@ -20,37 +18,40 @@ from schemas.testsets import TestCase
 from schemas.values import digest_of
 
 METRIC = "label"
+DECIDED = "decided"
 
 
 def part(sources: EvaluatorSources) -> MetricGroup:
     """Returns the evaluator of the lineage's labels. Raises ConfigError."""
-    return Classification(sources.lineage.labels, several=sources.lineage.multi_label)
+    return Classification(LabelRules.of(sources.lineage))
 
 
 class Classification:
-    """The metric ``label``: 1 for the expected label, else 0. With several labels, the F1 of the set.
+    """The metric ``label``: 1 for the expected label, else 0, or less than 1 for a near or a cheap mistake.
 
-    Raises ConfigError if two labels can't be told apart in an answer.
+    With several labels, the F1 of the set. With deferrals, also ``decided``: the share of answers that choose a label.
     """
 
     asks: ClassVar = False
     ignores_case: ClassVar = False
 
-    def __init__(self, labels: Sequence[str], *, several: bool) -> None:
-        _check_labels(labels, several=several)
-        self.labels = tuple(labels)
-        self.several = several
-        self._reader = LabelReader(labels)
+    def __init__(self, rules: LabelRules) -> None:
+        self.rules = rules
+        self._reader = rules.reader()
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
-        """The only metric."""
-        return (MetricSpec(name=METRIC),)
+        """The score of the label, and whether there is one."""
+        # More decisions are neither better nor worse: it depends on whether they are right.
+        decided = (MetricSpec(name=DECIDED, gates=False),) if self.rules.defer else ()
+        return (MetricSpec(name=METRIC), *decided)
 
     @property
     def version(self) -> str:
         """The version number of the algorithm and a digest of the labels."""
-        return f"classification-2-{digest_of([self.labels, self.several])[:16]}"
+        rules = self.rules
+        settings = [rules.labels, rules.several, rules.aliases, rules.defer, rules.ordinal, rules.costs]
+        return f"classification-3-{digest_of(settings)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a Finding if the case expects nothing and forbids nothing, or expects a label outside the set."""
@@ -60,11 +61,11 @@ class Classification:
             return finding(case, "it expects no label", "give it `expected`, or `must_not` if it is an attack")
         texts = self._expected_texts(case.expected)
         if texts is None:
-            shape = "a label or a list of labels" if self.several else "one label"
+            shape = "a label or a list of labels" if self.rules.several else "one label"
             return finding(case, f"expected is not {shape}", f"write {shape} of the lineage's set")
         for text in texts:
             if self._reader.exactly(text) is None:
-                known = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
+                known = ", ".join(self.rules.names[:8]) + (", …" if len(self.rules.names) > 8 else "")
                 return finding(case, f"the label “{shown(text, 40)}” is not in the set", f"the labels are {known}")
         return None
 
@@ -79,24 +80,32 @@ class Classification:
         if isinstance(expected, list):
             texts = [_as_text(item) for item in expected]
             known = [text for text in texts if text is not None]
-            return known if self.several and len(known) == len(texts) else None
+            return known if self.rules.several and len(known) == len(texts) else None
         text = _as_text(expected)
         return None if text is None else [text]
 
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
-        """Returns one Score. Its ``answer`` holds the labels that were read, or ``None``."""
-        reading = self._reader.read_several(output) if self.several else self._reader.read_one(output)
+        """Returns the scores. The ``answer`` of the first holds the labels that were read, or ``None``."""
+        reading = self._reader.read_several(output) if self.rules.several else self._reader.read_one(output)
+        score = self._score(case, reading)
+        if not self.rules.defer:
+            return (score,)
+        defers = frozenset(self.rules.defer)
+        chosen = set(reading.labels or ()) - defers
+        decided = bool(chosen) or (case.expected is not None and self.expected_labels(case.expected) <= defers)
+        return (score, Score(metric=DECIDED, value=float(decided), reason="" if decided else "no label was chosen"))
+
+    def _score(self, case: TestCase, reading: LabelReading) -> Score:
         answer = None if reading.labels is None else ", ".join(reading.labels)
         if reading.labels is None:
-            return (Score(metric=METRIC, value=0, reason=reading.problem),)
+            return Score(metric=METRIC, value=0, reason=reading.problem)
         if case.expected is None:
-            return (Score(metric=METRIC, value=1, reason="nothing forbidden in the answer", answer=answer),)
+            return Score(metric=METRIC, value=1, reason="nothing forbidden in the answer", answer=answer)
         expected = self.expected_labels(case.expected)
-        said = answer or "no label at all"
-        if not self.several:
-            right = set(reading.labels) == expected
-            reason = "" if right else f"expected {', '.join(sorted(expected))}, said {said}"
-            return (Score(metric=METRIC, value=float(right), reason=reason, answer=answer),)
+        if not self.rules.several:
+            wanted, said = next(iter(expected)), reading.labels[0]
+            reason = "" if said == wanted else f"expected {wanted}, said {said}"
+            return Score(metric=METRIC, value=self.rules.score(wanted, said), reason=reason, answer=answer)
         given = set(reading.labels)
         # Labels outside the set count as given, so listing everything doesn't pay.
         value = set_f1(len(given & expected), len(expected), len(given) + len(reading.strangers))
@@ -106,7 +115,7 @@ class Classification:
             ("not in the set", reading.strangers),
         ]
         reason = "; ".join(f"{what}: {shown(', '.join(sorted(names)))}" for what, names in parts if names)
-        return (Score(metric=METRIC, value=value, reason=reason, answer=answer),)
+        return Score(metric=METRIC, value=value, reason=reason, answer=answer)
 
 
 def set_f1(common: int, expected: int, given: int) -> float:
@@ -118,20 +127,3 @@ def _as_text(value: JsonValue) -> str | None:
     if isinstance(value, str):
         return value
     return json.dumps(value) if isinstance(value, bool | int | float) else None
-
-
-def _check_labels(labels: Sequence[str], *, several: bool) -> None:
-    if len(labels) < 2:
-        raise ConfigError("a classification needs at least two labels", hint="list them under `labels:`")
-    blank = [label for label in labels if not label_key(label)]
-    if blank:
-        raise ConfigError("a label is blank", hint="give each label a name")
-    same = [key for key, count in Counter(map(label_key, labels)).items() if count > 1]
-    if same:
-        twins = " and ".join(f"“{label}”" for label in labels if label_key(label) == same[0])
-        raise ConfigError(
-            f"the labels {twins} can't be told apart", hint="case, blanks, dashes and underscores are equal"
-        )
-    commas = [label for label in labels if several and "," in label]
-    if commas:
-        raise ConfigError(f"the label “{commas[0]}” holds a comma, which separates several labels", hint="rename it")

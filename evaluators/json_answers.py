@@ -16,6 +16,7 @@ MAX_DEPTH = 64
 
 _FENCED_OBJECT = re.compile(r"```[A-Za-z]{0,16}[ \t]*\r?\n\s*(?=\{)")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_BRACKETS = re.compile(r"[{}\[\]]")
 _OBJECT_START = re.compile(r"\{(?=\s*([\"}]))")
 
 
@@ -68,22 +69,20 @@ def _too_deep(value: JsonValue) -> bool:
     return True
 
 
-def _decode(text: str, start: int, *, whole: bool) -> JsonReading:
+def _decode_from(text: str, start: int) -> tuple[JsonReading, int]:
+    """Returns the value that starts at ``start``, and where it ends."""
     try:
         value, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        return JsonReading(False, problem=f"not valid JSON: {error.msg} (line {error.lineno})")
+        return JsonReading(False, problem=f"not valid JSON: {error.msg} (line {error.lineno})"), start
     except ValueError as error:
-        return JsonReading(False, problem=f"not valid JSON: {shown(str(error), 100)}")
+        return JsonReading(False, problem=f"not valid JSON: {shown(str(error), 100)}"), start
     # The decoder's own limit comes first for very deep texts.
     except RecursionError:
-        return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}")
-    # Two values in a row are as often a mistake as an answer with a comment. Neither is valid JSON.
-    if whole and text[end:].strip():
-        return JsonReading(False, problem="not valid JSON: text follows it")
+        return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}"), start
     if _too_deep(value):
-        return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}")
-    return JsonReading(True, _encodable(value) if _SURROGATE.search(text) else value)
+        return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}"), start
+    return JsonReading(True, _encodable(value) if _SURROGATE.search(text) else value), end
 
 
 def _encodable(value: JsonValue) -> JsonValue:
@@ -102,26 +101,67 @@ def read_json(text: str) -> JsonReading:
     body = without_fence(text)
     if len(body) > MAX_CHARACTERS:
         return JsonReading(False, problem=f"longer than {MAX_CHARACTERS:,} characters")
-    return _decode(body, 0, whole=True)
+    reading, end = _decode_from(body, 0)
+    # Two values in a row are as often a mistake as an answer with a comment. Neither is valid JSON.
+    if reading.found and body[end:].strip():
+        return JsonReading(False, problem="not valid JSON: text follows it")
+    return reading
 
 
 def read_object(text: str) -> JsonReading:
-    """Returns the first JSON object of ``text``; ``value`` is then a dict.
+    """Returns the only JSON object of ``text``; ``value`` is then a dict.
 
-    Prefers a fenced object to one in prose, and text after a reasoning block to the block. The first text that starts
-    like an object must be one: duplicate keys, NaN, infinities or a missing end fail without a search for another. An
+    A fenced object counts before one in prose, and a reasoning block is not read. The text must have one meaning: two
+    objects, an object inside a list or a literal of code, duplicate keys, NaN, infinities and a missing end fail. An
     empty object counts only if there is no other.
     """
     if len(text) > MAX_CHARACTERS:
         return JsonReading(False, problem=f"longer than {MAX_CHARACTERS:,} characters")
     body = without_reasoning(text)
+    fenced = [found.end() for found in _FENCED_OBJECT.finditer(body)]
+    if len(fenced) > 1:
+        return _SEVERAL
     # Prose around an answer often contains braces, and a fence marks the intended object.
-    if fenced := _FENCED_OBJECT.search(body):
-        return _decode(body, fenced.end(), whole=False)
-    empty = False
-    for start in _OBJECT_START.finditer(body):
-        # Only `{"` and `{}` start a JSON object. Other braces belong to prose or templates.
-        if start[1] == '"':
-            return _decode(body, start.start(), whole=False)
-        empty = True
-    return JsonReading(True, {}) if empty else JsonReading(False, problem="no JSON object in the answer")
+    if fenced:
+        return _only(body[fenced[0] : _end_of_fence(body, fenced[0])])
+    return _only(body)
+
+
+_SEVERAL = JsonReading(False, problem="several JSON objects, so none is the answer")
+
+
+def _end_of_fence(body: str, start: int) -> int:
+    end = body.find("\n```", start)
+    return len(body) if end < 0 else end
+
+
+def _only(body: str) -> JsonReading:
+    """Returns the object of a text that has exactly one."""
+    # Only `{"` and `{}` start a JSON object. Other braces belong to prose or templates.
+    starts = [start.start() for start in _OBJECT_START.finditer(body) if start[1] == '"']
+    if not starts:
+        empty = _OBJECT_START.search(body) is not None
+        return JsonReading(True, {}) if empty else JsonReading(False, problem="no JSON object in the answer")
+    reading, end = _decode_from(body, starts[0])
+    if not reading.found:
+        return reading
+    if any(start >= end for start in starts):
+        return _SEVERAL
+    if open_brackets(body[: starts[0]]) or open_brackets(body[end:][::-1].translate(_MIRRORED)):
+        return JsonReading(False, problem="the JSON object is part of a list or of code, so it is not the answer")
+    return reading
+
+
+_MIRRORED = str.maketrans("{}[]", "}{][")
+
+
+def open_brackets(text: str) -> bool:
+    """Returns whether a brace or a bracket of ``text`` is still open at its end."""
+    depth = {"}": 0, "]": 0}
+    closer = {"{": "}", "[": "]"}
+    for mark in _BRACKETS.findall(text):
+        if mark in closer:
+            depth[closer[mark]] += 1
+        elif depth[mark]:
+            depth[mark] -= 1
+    return any(depth.values())

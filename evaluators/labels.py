@@ -6,6 +6,7 @@ The first of these rules that applies decides:
 - the whole answer is a label
 - a tag such as ``<label>``
 - a line such as ``Final answer: billing``
+- lines or a map that flag labels, such as ``billing: false`` and ``- [x] refunds``
 - lines such as ``Category: billing`` and a first or last line that is a label, which must all agree
 - prose that names exactly one label
 
@@ -15,12 +16,14 @@ A reasoning block is not read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from evaluators.json_answers import read_json, read_object
+from evaluators.json_answers import open_brackets, read_json, read_object
+from evaluators.label_forms import bare, flagged_lines, flagged_map, plain_list
+from evaluators.label_index import LabelIndex
 from evaluators.text import fold, fold_words, normalised, one_line, shown, without_fence, without_reasoning
 
 _RANKED_KEYS = (
@@ -59,6 +62,7 @@ _BULLET = re.compile(r"\s*(?:[-*•–+]|\d{1,3}[.)])\s+")
 _MARKER = re.compile(r"(.{1,60}?)\s*(?::|=>|=|->|→)\s*(.*)")
 _MARKER_IS = re.compile(r"(.{1,60}?)\s+(?:is|are)\b\s*(.*)")
 _TAG = re.compile(r"<([a-z_ -]{1,24})>([^<>]{0,400})</\1>")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[,;/|&+\n]|\band\b")
 _EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？#-–—"
 _EDGES_BUT_QUESTION = _EDGES.replace("?", "").replace("？", "")
@@ -74,15 +78,11 @@ class LabelReading:
     """Texts listed as labels that are not in the set (several labels only)."""
 
 
-def _spaceless(character: str) -> bool:
-    """Returns whether the character's script has no blanks between words (Chinese, Japanese, Thai, …)."""
-    return "\u0e00" <= character <= "\u0eff" or "\u1000" <= character <= "\u109f" or "\u2e80" <= character <= "\ua4cf"
+_CUT_OFF = LabelReading(None, "no label: the JSON is cut off")
 
 
-def _bounded(folded: str) -> str:
-    left = "" if _spaceless(folded[0]) else r"(?<!\w)"
-    right = "" if _spaceless(folded[-1]) else r"(?!\w)"
-    return f"{left}{re.escape(folded)}{right}"
+def _is_cut_off(body: str) -> bool:
+    return body.startswith(("{", "[")) and open_brackets(body)
 
 
 def label_key(label: str) -> str:
@@ -93,41 +93,55 @@ def label_key(label: str) -> str:
 class LabelReader:
     """Reads labels of one set from free text. The caller must not pass two labels with the same ``label_key``."""
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], aliases: Mapping[str, Sequence[str]] | None = None) -> None:
         self.labels = tuple(labels)
         self._order = {label: position for position, label in enumerate(labels)}
-        self._by_key = {label_key(label): label for label in labels}
-        self._by_spelling = {label.lower(): label for label in labels} | self._by_key
+        spellings = [(label, label) for label in labels]
+        spellings += [(alias, label) for label, others in (aliases or {}).items() for alias in others]
+        self._by_key = {label_key(spelling): label for spelling, label in spellings}
+        self._plain = {bare(spelling): label for spelling, label in spellings}
+        # "technicalSupport" is two words to people, unless another label already has that spelling.
+        self._by_key |= {
+            key: label for spelling, label in spellings if (key := _camel_key(spelling)) not in self._by_key
+        }
+        self._by_spelling = self._plain | self._by_key
         # Longer texts are prose, and searching them for an exact label would be slow.
-        self._longest = 200 + 2 * max(map(len, labels))
-        # Alternatives match in order: "refund request" must be tried before "refund".
-        longest_first = sorted(self._by_key, key=lambda key: (-len(key), key))
-        self._pattern = re.compile("|".join(_bounded(key) for key in longest_first))
+        self._longest = 200 + 2 * max(len(spelling) for spelling, _ in spellings)
+        self._index = LabelIndex(self._by_key)
         self._too_short_for_prose = {label for label in labels if len(label_key(label)) == 1}
 
     def exactly(self, text: str) -> str | None:
         """Returns the label that equals ``text``, ignoring case, dashes, punctuation, quotes and markup around it."""
         if len(text) > self._longest:
             return None
-        key = label_key(text)
+        found = self._exact(label_key(text))
+        return self._exact(_camel_key(text)) if found is None and _CAMEL.search(text) else found
+
+    def _exact(self, key: str) -> str | None:
         if key in self._by_key:
             return self._by_key[key]
-        found = self._pattern.search(key)
+        found = self._index.first(key)
         # Only marks may stand around the label. Any word makes it a sentence, which has rules of its own.
-        if found is None or (key[: found.start()] + key[found.end() :]).strip(_EDGES):
+        if found is None or (key[: found.start] + key[found.end :]).strip(_EDGES):
             return None
-        return self._by_key[found[0]]
+        return self._by_key[found.key]
+
+    def is_plain(self, text: str, *, several: bool) -> bool:
+        """Returns whether ``text`` is a label (or a list of them) as configured, with nothing but blanks around it."""
+        if bare(text) in self._plain:
+            return True
+        return several and (plain_list(text, self._plain.get) or bare(text) in ("[]", "none"))
 
     def _mentions(self, words: str) -> list[tuple[str, bool]]:
         """Returns the labels in folded ``words``, each with whether it is negated (“not billing”)."""
         return [
             (
-                self._by_key[found[0]],
+                self._by_key[found.key],
                 # A window of 40 characters: the expression is anchored at its end and would be slow on a long text.
-                bool(_NEGATED.search(words[max(0, found.start() - 40) : found.start()]))
-                or _DENIED.match(words, found.end()) is not None,
+                bool(_NEGATED.search(words[max(0, found.start - 40) : found.start]))
+                or _DENIED.match(words, found.end) is not None,
             )
-            for found in self._pattern.finditer(words)
+            for found in self._index.find(words)
         ]
 
     def _ordered(self, labels: set[str]) -> tuple[str, ...]:
@@ -169,7 +183,9 @@ class LabelReader:
         whole = read_json(body)
         reading = whole if whole.found else read_object(body)
         if not reading.found:
-            return None
+            return _CUT_OFF if _is_cut_off(body) else None
+        if (flagged := flagged_map(reading.value, self.exactly)) is not None:
+            return self._one(flagged)
         answers = _stated(reading.value)
         if not answers:
             if not whole.found or not isinstance(reading.value, dict):
@@ -185,6 +201,12 @@ class LabelReader:
         # A tag is the clearest statement, so it decides alone.
         if tagged:
             return self._one(set().union(*(self._named(value) for value in tagged)))
+        try:
+            flagged = flagged_lines(lines, self.exactly)
+        except ValueError as error:
+            return LabelReading(None, f"no label: {error}")
+        if flagged is not None:
+            return self._one(flagged)
         marked = list(_marked(lines, self))
         if stated := self._stated_in(marked, final=True) or self._stated_in(marked, lines):
             return self._one(stated)
@@ -206,11 +228,11 @@ class LabelReader:
 
     def _stated_by(self, value: str) -> set[str]:
         """Returns labels in the value of a marked line, without an explanation after the label."""
-        found = self._pattern.search(value)
-        if found and not value[: found.start()].strip(_EDGES) and not _DENIED.match(value, found.end()):
-            label = self._by_key[found[0]]
-            others = self._mentions(value[found.end() :])
-            if _EXPLAINED.match(value, found.end()) or (others and all(ruled_out for _, ruled_out in others)):
+        found = self._index.first(value)
+        if found and not value[: found.start].strip(_EDGES) and not _DENIED.match(value, found.end):
+            label = self._by_key[found.key]
+            others = self._mentions(value[found.end :])
+            if _EXPLAINED.match(value, found.end) or (others and all(ruled_out for _, ruled_out in others)):
                 return {label}
         return self._named(value)
 
@@ -233,39 +255,67 @@ class LabelReader:
         if "{" in body or body.startswith(("[", '"')):
             whole = read_json(body)
             reading = whole if whole.found else read_object(body)
+            if (flagged := flagged_map(reading.value, self.exactly)) is not None:
+                return LabelReading(self._ordered(flagged))
+            if whole.found and isinstance(whole.value, dict) and any(map(self.exactly, whole.value)):
+                return LabelReading(None, "no label: a map from labels to something other than true and false")
             if reading.found and (isinstance(reading.value, list | str) or _has_key(reading.value)):
                 return self._listed(_stated(reading.value))
+            if not reading.found and _is_cut_off(body):
+                return _CUT_OFF
         words = fold_words(body)
         # An empty answer lists nothing, which is not the same as saying "none".
-        listed = self._all_labels(words) if body else None
+        listed = self.all_labels(words) if body else None
         return self._several_of_text(words) if listed is None else LabelReading(self._ordered(listed))
 
     def _several_of_text(self, words: str) -> LabelReading:
         lines = _lines(words)
+        try:
+            flagged = flagged_lines(lines, self.exactly)
+        except ValueError as error:
+            return LabelReading(None, f"no label: {error}")
+        if flagged is not None:
+            return LabelReading(self._ordered(flagged))
         marked = list(_marked(lines, self))
         top = [value for final, value in marked if final] or [value for _, value in marked]
         for value in [*reversed(top), *lines[-1:]]:
-            if (listed := self._all_labels(value)) is not None:
+            if (listed := self.all_labels(value)) is not None:
                 return LabelReading(self._ordered(listed))
         # The last marked line counts: models often revise themselves.
         named = self._named(top[-1] if top else words, prose=True)
         # Short members look like labels, so unknown ones count against the answer. Longer ones are prose.
-        if named and top and all(len(member.split()) <= 4 for member in _members(top[-1])):
-            return self._listed(_members(top[-1]))
+        if named and top and all(len(member.split()) <= 4 for member in self._members(top[-1])):
+            return self._listed(list(self._members(top[-1])))
         return LabelReading(self._ordered(named)) if named else LabelReading(None, "no label in the answer")
 
-    def _all_labels(self, words: str) -> set[str] | None:
+    def _members(self, words: str) -> Iterator[str]:
+        """Yields the members of a list in folded ``words``. A separator inside a label separates nothing."""
+        mentions = self._index.find(words)
+        inside, start = next(mentions, None), 0
+        for cut in _SEPARATORS.finditer(words):
+            while inside is not None and inside.end <= cut.start():
+                inside = next(mentions, None)
+            if inside is None or inside.start > cut.start():
+                yield from _member(words[start : cut.start()])
+                start = cut.end()
+        yield from _member(words[start:])
+
+    def all_labels(self, words: str) -> set[str] | None:
         """Returns the labels of a list in which every member is one; empty for “none”."""
         if normalised(words) in _NOTHING:
             return set()
         if (whole := self.exactly(words)) is not None:
             return {whole}
-        labels = {self.exactly(member) for member in _members(words)}
-        return {label for label in labels if label is not None} if labels and None not in labels else None
+        labels: set[str] = set()
+        for member in self._members(words):
+            if (label := self.exactly(member)) is None:
+                return None
+            labels.add(label)
+        return labels or None
 
     def _listed(self, members: Sequence[str]) -> LabelReading:
         # One text may list several labels, such as "a, b".
-        if len(members) == 1 and (listed := self._all_labels(fold_words(members[0]))) is not None:
+        if len(members) == 1 and (listed := self.all_labels(fold_words(members[0]))) is not None:
             return LabelReading(self._ordered(listed))
         known = {label for label in map(self.exactly, members) if label is not None}
         strangers = {normalised(member) for member in members if self.exactly(member) is None} - _NOTHING
@@ -276,9 +326,14 @@ def _lines(words: str) -> list[str]:
     return [line for line in words.split("\n") if line.strip() and not line.strip().startswith("```")]
 
 
-def _members(words: str) -> list[str]:
-    members = (_BULLET.sub("", member, count=1) for member in _SEPARATORS.split(words))
-    return [member for member in members if member.strip(_EDGES)]
+def _member(text: str) -> Iterator[str]:
+    member = _BULLET.sub("", text, count=1)
+    if member.strip(_EDGES):
+        yield member
+
+
+def _camel_key(text: str) -> str:
+    return label_key(_CAMEL.sub(" ", text))
 
 
 def _has_key(value: JsonValue) -> bool:

@@ -1,7 +1,8 @@
 """The evaluator of one lineage: its use case, its checks, and rules for all use cases.
 
-Truncated, refused, filtered and empty answers score 0 on every metric. An answer with a forbidden text scores 0 on the
-use case's metrics. One that fails a check scores 0 on the first metric. A judge can't change either.
+A reasoning block is no part of an answer: it is removed before anything is scored. Truncated, refused, filtered and
+empty answers score 0 on every metric. An answer with a forbidden text scores 0 on the use case's metrics. One that
+fails a check or the output contract scores 0 on the first metric. A judge can't change either.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from evaluators.output_contract import OutputContract
 from evaluators.parts import MetricGroup, Scores, finding
-from evaluators.text import one_line, output_text, shown, whole_text
+from evaluators.text import answer_text, one_line, output_text, shown, whole_text
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, Score
 from schemas.ports import Ask
@@ -19,6 +21,7 @@ from schemas.testsets import TestCase
 from schemas.values import digest_of
 
 FORBIDDEN = "must_not"
+FORMAT = "output format"
 
 _FINISHES = {
     Finish.LENGTH: "truncated: the output limit was reached",
@@ -32,14 +35,20 @@ class LineageEvaluator:
     """Implements the ``Evaluator`` port. The first part's first metric is the overall score.
 
     ``forbidden_gates`` adds the check ``must_not`` for lineages whose overall score doesn't gate, so that a forbidden
-    text can still block. Raises ConfigError if two metrics have the same name.
+    text can still block. ``contract`` adds the check ``output format``. Raises ConfigError if two metrics have the same
+    name.
     """
 
-    def __init__(self, parts: Sequence[MetricGroup], *, forbidden_gates: bool = False) -> None:
+    def __init__(
+        self, parts: Sequence[MetricGroup], *, forbidden_gates: bool = False, contract: OutputContract | None = None
+    ) -> None:
         self._parts = tuple(parts)
         self._forbidden_gates = forbidden_gates
-        last = (MetricSpec(name=FORBIDDEN, kind="check"),) if forbidden_gates else ()
-        self._metrics = (*(spec for part in parts for spec in part.metrics), *last)
+        self._contract = contract
+        last = [FORMAT] if contract is not None else []
+        last += [FORBIDDEN] if forbidden_gates else []
+        checks = (MetricSpec(name=name, kind="check") for name in last)
+        self._metrics = (*(spec for part in parts for spec in part.metrics), *checks)
         twice = [name for name, count in Counter(spec.name for spec in self._metrics).items() if count > 1]
         if twice:
             raise ConfigError(
@@ -54,8 +63,9 @@ class LineageEvaluator:
     @property
     def version(self) -> str:
         """The version, which changes whenever scores may change. It is part of the digests."""
-        settings = [[part.version for part in self._parts], self._forbidden_gates]
-        return f"evaluator-1-{digest_of(settings)[:32]}"
+        contract = self._contract.version if self._contract else None
+        settings = [[part.version for part in self._parts], self._forbidden_gates, contract]
+        return f"evaluator-2-{digest_of(settings)[:32]}"
 
     @property
     def ignores_case(self) -> bool:
@@ -70,8 +80,9 @@ class LineageEvaluator:
 
     async def score(self, case: TestCase, completion: Completion, *, ask: Ask, repetition: int) -> Scores:  # noqa: ARG002
         """Returns one entry for each metric, in order. Equal outputs are graded once, in any arm and repetition."""
-        if completion.finish.scores_zero:
-            why = _FINISHES[completion.finish]
+        output = answer_text(completion)
+        if completion.finish.scores_zero or (not output.strip() and output_text(completion).strip()):
+            why = _FINISHES.get(completion.finish, "empty answer: a reasoning block and nothing after it")
             return tuple(Score(metric=spec.name, value=0, reason=why) for spec in self._metrics)
         # Tool calls count too: an injection may succeed there while the text looks harmless.
         everything = one_line(whole_text(completion)) if case.must_not else ""
@@ -79,7 +90,8 @@ class LineageEvaluator:
         if forbidden is not None:
             why = f"the answer contains “{shown(forbidden, 40)}”, which this case forbids"
             return await self._score_forbidden(case, completion, why, ask)
-        scored = [score for part in self._parts for score in await _scored(part, case, completion, ask)]
+        scored = [score for part in self._parts for score in await _scored(part, case, output, ask)]
+        scored += self._format_scores(completion)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=1))
         # A failed check overrides the overall score, so that a judge can't outvote a hard rule.
@@ -96,7 +108,8 @@ class LineageEvaluator:
             if part.asks:
                 scored += [Score(metric=spec.name, value=0, reason=why) for spec in part.metrics]
             else:
-                scored += await _scored(part, case, completion, ask)
+                scored += await _scored(part, case, answer_text(completion), ask)
+        scored += self._format_scores(completion)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=0, reason=why))
         zeroed = [
@@ -105,11 +118,17 @@ class LineageEvaluator:
         ]
         return tuple(s.model_copy(update={"forbidden": True}) if isinstance(s, Score) else s for s in zeroed)
 
+    def _format_scores(self, completion: Completion) -> list[Score]:
+        if self._contract is None:
+            return []
+        problem = self._contract.problem(output_text(completion))
+        return [Score(metric=FORMAT, value=float(not problem), reason=problem)]
 
-async def _scored(part: MetricGroup, case: TestCase, completion: Completion, ask: Ask) -> Scores:
+
+async def _scored(part: MetricGroup, case: TestCase, output: str, ask: Ask) -> Scores:
     """Returns the part's scores. An exception becomes missing values, so that one answer can't end a whole run."""
     try:
-        return await part.score(case, output_text(completion), ask)
+        return await part.score(case, output, ask)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         why = f"this answer can't be scored: {type(error).__name__}: {shown(str(error), 100)}"
         return tuple(EvaluatorFailure(metric=spec.name, message=why) for spec in part.metrics)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from evaluators.checks import Checks
 from evaluators.generation import RubricJudge
 from evaluators.lineage_evaluator import LineageEvaluator
+from evaluators.output_contract import OutputContract
 from evaluators.parts import EvaluatorSources, MetricGroup
 from schemas.config import LineageConfig, ModelConfig
 from schemas.ports import Evaluator
@@ -38,7 +39,8 @@ def evaluator_for(
     sources = EvaluatorSources(lineage, prompt, rubric, judge, cases, judge_gates=calibrated is True)
     parts = list(_parts(sources))
     forbids = any(case.must_not for case in cases)
-    return LineageEvaluator(parts, forbidden_gates=forbids and not parts[0].metrics[0].gates)
+    contract = OutputContract(lineage) if lineage.output is not None else None
+    return LineageEvaluator(parts, forbidden_gates=forbids and not parts[0].metrics[0].gates, contract=contract)
 
 
 def check_expectations(evaluator: Evaluator, cases: Iterable[TestCase]) -> tuple[Finding, ...]:

@@ -15,6 +15,7 @@ INVISIBLE = re.compile(
 _INNER_DASHES = re.compile(r"(?<=[^\W_])[-_\u2010]+(?=[^\W_])")
 _BLANKS = re.compile(r"[^\S\n]+")
 _EDGES = " \t\r\n.,;:!?\"'`*_~()[]{}<>|«»“”„‘’‹›。、！？"
+_REASONING_STARTS = ("<think>", "<thinking>", "<reasoning>", "<scratchpad>")
 _REASONING_ENDS = ("</think>", "</thinking>", "</reasoning>", "</scratchpad>")
 
 
@@ -52,10 +53,14 @@ def contains(text: str, part: str) -> bool:
 
 
 def without_reasoning(text: str) -> str:
-    """Returns the text after the last closing tag of a reasoning block, or ``text`` if there is none."""
+    """Returns the text after the last closing tag of a reasoning block; empty if nothing follows, or if a block at the
+    start is never closed."""
+    if "<" not in text:
+        return text
     end = max(text.rfind(tag) + len(tag) if tag in text else 0 for tag in _REASONING_ENDS)
-    # A model that stops after its reasoning has no other answer.
-    return text[end:] if text[end:].strip() else text
+    if not end and text.lstrip().startswith(_REASONING_STARTS):
+        return ""
+    return text[end:]
 
 
 def without_fence(text: str) -> str:
@@ -72,6 +77,11 @@ def output_text(completion: Completion) -> str:
     if not completion.text.strip() and len(completion.tool_calls) == 1:
         return completion.tool_calls[0].arguments
     return completion.text
+
+
+def answer_text(completion: Completion) -> str:
+    """Returns ``output_text`` without a reasoning block: what a program that calls the model gets."""
+    return without_reasoning(output_text(completion))
 
 
 def whole_text(completion: Completion) -> str:

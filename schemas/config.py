@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from schemas.gate_config import GateConfig
+from schemas.output_config import OutputConfig
 from schemas.pricing import Price, Usd
 from schemas.prompts import Dialect, Parameters
 from schemas.providers import PROVIDERS, ProviderSpec
@@ -216,6 +217,14 @@ class LineageConfig(Value):
     """Classification: all labels."""
     multi_label: bool = False
     """Classification: a case may have several labels."""
+    aliases: dict[str, tuple[str, ...]] = {}
+    """Classification: other spellings of a label that count as the label."""
+    defer: tuple[str, ...] = ()
+    """Classification: answers such as ``unknown`` that choose no label. Their share is shown."""
+    ordinal: bool = False
+    """Classification: the labels are in order, so a near miss scores more than a far one."""
+    costs: dict[str, dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]]] = {}
+    """Classification: what a mistake costs, by expected and given label. Unlisted mistakes cost 1."""
     fields: dict[str, FieldRule] = {}
     """Extraction: a rule for each field; ``address.city`` is the city inside the address."""
     rubric: str | None = None
@@ -224,6 +233,8 @@ class LineageConfig(Value):
     """The judge that grades by the rubric."""
     checks: tuple[Check, ...] = ()
     """Rules on the output that need no judge."""
+    output: OutputConfig | None = None
+    """The form that an answer must have. Without it, answers are repaired, and every format may vary."""
     reference: str | None = None
     """The reference prompt for a new lineage."""
     static: bool = False

@@ -99,6 +99,14 @@ class ClassEffect(Value):
     candidate_f1: float | None
 
 
+class ClassFigure(Value):
+    """One figure over all classes, of both arms (``None``: undefined)."""
+
+    name: str
+    baseline: float | None
+    candidate: float | None
+
+
 class Confusion(Value):
     """Compared cases by expected label (row) and given label (column). A case is divided among its answers.
 

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field
 
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
-from schemas.effects import CaseEffect, ClassEffect, Confusion, CostEffect, Effect, LatencyEffect
+from schemas.effects import CaseEffect, ClassEffect, ClassFigure, Confusion, CostEffect, Effect, LatencyEffect
 from schemas.host import TITLE_LIMIT
 from schemas.pricing import Usd
 from schemas.prompts import Finding
@@ -132,6 +132,8 @@ class LineageCard(Value):
     """Overall effects of every metric if there are several (fields, dimensions)."""
     classes: tuple[ClassEffect, ...] = ()
     confusion: Confusion | None = None
+    class_figures: tuple[ClassFigure, ...] = ()
+    """Figures over all classes, such as macro F1 and kappa."""
     cost: CostEffect | None = None
     latency: LatencyEffect | None = None
     cases: tuple[CaseEffect, ...] = ()

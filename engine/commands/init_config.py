@@ -83,6 +83,8 @@ def _lineage_lines(lineage: ProposedLineage) -> Iterator[str]:
     if lineage.fields:
         yield "  fields:"
         yield from (f"    {_quoted(name)}: {{kind: {rule.kind}}}" for name, rule in lineage.fields.items())
+    if lineage.labels or lineage.fields:
+        yield "  output: {strict: true}  # a wrapped answer fails; false: it is repaired and counted"
     if lineage.scored and lineage.use_case == UseCase.GENERATION:
         yield "  # scored by the prompt's own evaluators"
     if lineage.gates:

@@ -48,7 +48,7 @@ def _explained(model: type[Value], **given: Any) -> dict[str, JsonValue]:
         if not isinstance(properties, dict):
             continue
         for name, text in _field_texts(one):
-            if isinstance(field := properties.get(name), dict):
+            if isinstance(field := properties.get(one.model_fields[name].alias or name), dict):
                 field.setdefault("description", text)
     return schema
 

@@ -166,6 +166,11 @@ LINEAGE: Mapping[str, Judge] = {
     "columns": _always(NEUTRAL),  # likewise
     "labels": _always(UNCLEAR),
     "multi_label": _always(UNCLEAR),
+    "aliases": _always(UNCLEAR),
+    "defer": _always(UNCLEAR),
+    "ordinal": _always(UNCLEAR),
+    "costs": _always(UNCLEAR),
+    "output": _entry,
     "rubric": _entry,
     "judge": _always(UNCLEAR),
     "reference": _always(UNCLEAR),

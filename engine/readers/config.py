@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from engine.readers.answers_config import of_answers
 from engine.readers.bounded import did_you_mean, shown, source_of
 from engine.readers.nodes import find
 from engine.readers.patterns import regex_mistake, schema_mistake
@@ -140,10 +141,7 @@ def _loopback(host: str) -> bool:
 
 def _lineage_mistakes(place: _Place, name: str, lineage: LineageConfig) -> Iterator[_Mistake]:
     yield from _path_mistakes(place, lineage)
-    if len(set(lineage.labels)) != len(lineage.labels):
-        yield (*place, "labels"), f"{name} has a label twice", "name each label once"
-    if lineage.use_case == UseCase.CLASSIFICATION and len(lineage.labels) == 1:
-        yield (*place, "labels"), f"{name} has only one label, so there is nothing to classify", "name all labels"
+    yield from of_answers(place, name, lineage)
     if lineage.fields and lineage.use_case != UseCase.EXTRACTION:
         yield (*place, "fields"), f"fields are for extraction, but {name} is {lineage.use_case}", "use_case: extraction"
     if lineage.columns is not None and lineage.tests is None:

@@ -37,7 +37,7 @@ def of_model(place: Place, model: ModelConfig) -> Iterator[Mistake]:
 def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) -> Iterator[Mistake]:
     """Yields the settings of a lineage that its use case, its fields or its gate ignore."""
     if lineage.use_case != UseCase.CLASSIFICATION:
-        for key in ("labels", "multi_label"):
+        for key in ("labels", "multi_label", "aliases", "defer", "ordinal", "costs"):
             if getattr(lineage, key):
                 yield (
                     (*place, key),

@@ -115,12 +115,14 @@ def _keys_at(model: type[BaseModel], location: _Location) -> list[str]:
     annotation: object = model
     for step in location:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            field = annotation.model_fields.get(str(step))
+            field = {field.alias or name: field for name, field in annotation.model_fields.items()}.get(str(step))
             annotation = _member(field.annotation) if field else annotation
         elif get_origin(annotation) in (dict, tuple):
             arguments = get_args(annotation)
             annotation = _member(arguments[1] if get_origin(annotation) is dict else arguments[0])
-    return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        return []
+    return [field.alias or name for name, field in annotation.model_fields.items()]
 
 
 def _member(annotation: object) -> object:

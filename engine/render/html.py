@@ -164,6 +164,7 @@ def _environment() -> Environment:
         "answer_rows": answer_rows,
         "arrow": figures.arrow,
         "case_groups": result_text.case_groups,
+        "class_figures_text": result_text.class_figures_text,
         "cost_sentence": result_text.cost_sentence,
         "diff_title": result_text.diff_title,
         "effect_result": result_text.effect_result,

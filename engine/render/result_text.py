@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -12,7 +13,16 @@ from engine.planning.call_cost import causes
 from engine.render import figures
 from engine.render.signs import RESULT_WORDS, VERDICT_WORDS
 from schemas.diffs import PromptDiff
-from schemas.effects import CaseEffect, CaseOutcome, Confusion, CostEffect, Effect, EffectResult, LatencyEffect
+from schemas.effects import (
+    CaseEffect,
+    CaseOutcome,
+    ClassFigure,
+    Confusion,
+    CostEffect,
+    Effect,
+    EffectResult,
+    LatencyEffect,
+)
 from schemas.gate_config import SlicePolicy
 from schemas.scorecard import Confidence, LineageCard
 from schemas.verdicts import VerdictStatus
@@ -134,6 +144,22 @@ def effect_result(effect: Effect) -> str:
 def expected_text(expected: JsonValue) -> str:
     """Returns a case's expectation as text: a label unchanged, anything else as compact JSON."""
     return expected if isinstance(expected, str) else json.dumps(expected, ensure_ascii=False)
+
+
+def class_figures_text(class_figures: Sequence[ClassFigure]) -> str:
+    """Returns the figures over all classes in one sentence: shares as points, kappa and costs as numbers."""
+    said = [
+        f"{one.name} {figures.arrow(_figure(one.name, one.baseline), _figure(one.name, one.candidate))}"
+        for one in class_figures
+    ]
+    sentence = " · ".join(said)
+    return f"{sentence[:1].upper()}{sentence[1:]}."
+
+
+def _figure(name: str, value: float | None) -> str:
+    if value is None or not name.endswith(("kappa", "cost")):
+        return figures.points(value)
+    return f"{value:.2f}".replace("-", "−")
 
 
 @dataclass(frozen=True)

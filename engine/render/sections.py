@@ -10,6 +10,7 @@ from engine.render.encode import code, entities, excerpt, prose
 from engine.render.limits import Detail
 from engine.render.result_text import (
     change_text,
+    class_figures_text,
     confidence_sentences,
     effect_result,
     label_moves,
@@ -178,6 +179,7 @@ def classes_part(card: LineageCard, detail: Detail) -> str:
     if not detail.labels or not (card.classes or card.confusion):
         return ""
     parts = [class_table(card.classes, detail)] if card.classes else []
+    parts += [class_figures_text(card.class_figures)] if card.class_figures else []
     if card.confusion:
         parts.append(
             "A case with different answers is divided among them.\n\n" + confusion_part(card.confusion, detail)

@@ -15,10 +15,11 @@ from engine.runner.retry import HOPELESS
 from engine.scorecard.case_effects import case_effects, finishes
 from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.model_swap import model_swap
+from engine.scorecard.repairs import repaired
 from engine.scorecard.truncation import cut_off
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
-from schemas.effects import CaseEffect, CaseOutcome, ClassEffect, Confusion, CostEffect, Effect, EffectResult
+from schemas.effects import CaseEffect, CaseOutcome, CostEffect, Effect, EffectResult
 from schemas.outcomes import Arm, Completion, Outcome, Usage
 from schemas.prompts import Finding
 from schemas.scorecard import CommitRef, LineageCard, ModelSwap, Scorecard, Spending
@@ -62,7 +63,6 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         added=plan.added,
         use_case=change.config.use_case,
     )
-    classes, confusion = _classes(change, plan, cases, result.outcomes)
     failed = lost(result.outcomes, _origins(plan), _judge_origin(plan))
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
     found = tuple(with_cause(reason, failed, change.run) for reason in found)
@@ -82,8 +82,6 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         overall=decision.overall and _without_open_question(decision.overall, early=early),
         slices=tuple(_without_open_question(effect, early=early) for effect in decision.slices),
         metrics=tuple(_without_open_question(effect, early=early) for effect in decision.metrics),
-        classes=classes,
-        confusion=confusion,
         cost=cost,
         latency=decision.latency,
         cases=cases,
@@ -102,12 +100,14 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             *plan.warnings,
             *findings(failed, change.run),
             *cut_off(result.outcomes, plan),
+            *repaired(result.outcomes, change.config),
             # An error shows no figures, so there is nothing to explain about them.
             *(() if status is VerdictStatus.ERROR else shown_only(plan, result.outcomes)),
             *drift(result),
         ),
         content_digest=plan.digest,
     )
+    card = card.model_copy(update=_classes(change, plan, cases, result.outcomes))
     # People read numbers as results, even next to the word "error".
     return _without_figures(card) if status is VerdictStatus.ERROR else card
 
@@ -132,7 +132,9 @@ def _without_figures(card: LineageCard) -> LineageCard:
     """
     nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence", "swap"))
     without = tuple(case for case in card.cases if case.result in (CaseOutcome.MISSING, CaseOutcome.NOT_RUN))
-    return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
+    return card.model_copy(
+        update=nothing | {"slices": (), "metrics": (), "classes": (), "class_figures": (), "cases": without}
+    )
 
 
 def _paired_usages(outcomes: Sequence[Outcome]) -> tuple[list[Usage], list[Usage]]:
@@ -148,16 +150,18 @@ def _paired_usages(outcomes: Sequence[Outcome]) -> tuple[list[Usage], list[Usage
 
 def _classes(
     change: LineageChange, plan: Plan, cases: Sequence[CaseEffect], outcomes: Sequence[Outcome]
-) -> tuple[tuple[ClassEffect, ...], Confusion | None]:
+) -> dict[str, object]:
+    """Returns the card's fields about classes."""
     if change.config.use_case != UseCase.CLASSIFICATION or Arm.BASELINE not in plan.arms:
-        return (), None
+        return {}
     # Only classifications need this import.
     from evaluators.classification_report import classification_report
+    from evaluators.label_rules import LabelRules
 
     # The same cases as in the scores, so that the confusion matrix adds up to them.
     compared = {place for place, case in enumerate(cases) if case.change is not None and not case.added}
-    labels, several = change.config.labels, change.config.multi_label
-    return classification_report(plan.cases, outcomes, labels, compared=compared, several=several)
+    report = classification_report(plan.cases, outcomes, LabelRules.of(change.config), compared=compared)
+    return {"classes": report.classes, "confusion": report.confusion, "class_figures": report.figures}
 
 
 def unmeasured_card(

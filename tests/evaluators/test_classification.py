@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluators.classification_report import CaseAnswers, classification_report, report_by_class
+from evaluators.label_rules import LabelRules
 from evaluators.registry import check_expectations, evaluator_for
 from schemas.config import LineageConfig
 from schemas.errors import ConfigError
@@ -131,7 +132,7 @@ def test_a_blank_forbidden_text_is_found_before_any_call(case):
         (("billing", " "), False, "blank"),
         (("account access", "account_access"), False, "can't be told apart"),
         (("Billing", "billing"), False, "can't be told apart"),
-        (("a, b", "c"), True, "holds a comma"),
+        (("a, b", "a", "b"), True, "reads as a list of other labels"),
     ],
 )
 def test_labels_that_can_not_tell_answers_apart_are_refused(labels, several, what):
@@ -171,10 +172,76 @@ def test_no_output_raises_or_leaves_the_range(text, expected):
     from evaluators.classification import Classification
     from schemas.testsets import TestCase
 
-    part = Classification(TRIAGE, several=False)
+    part = Classification(LabelRules(TRIAGE))
     (score,) = asyncio.run(part.score(TestCase(id="c", inputs={}, expected=expected), text, None))
     assert score.value in (0, 1)
     assert score.value == (score.answer == expected)
+
+
+@pytest.mark.parametrize(
+    ("answer", "value", "decided"),
+    [
+        ("rechnung", 1, 1),
+        ("Invoice question", 1, 1),
+        ("refunds", 0, 1),
+        ("unknown", 0, 0),
+        ("billing or refunds", 0, 0),
+    ],
+)
+def test_aliases_are_the_label_and_a_deferral_is_counted(case, scores, answer, value, decided):
+    part = classification(aliases={"billing": ["Rechnung", "invoice question"]}, defer=["unknown"])
+    found = scores(part, case("billing"), answer)
+    assert (found["label"].value, found["decided"].value) == (value, decided)
+    assert [spec.gates for spec in part.metrics] == [True, False]
+    assert scores(part, case("unknown"), "unknown")["decided"].value == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said", "value"),
+    [
+        (
+            {"ordinal": True},
+            ["none", "low", "high", "urgent", "?!"],
+            [0, pytest.approx(5 / 9), pytest.approx(8 / 9), 1, 0],
+        ),
+        (
+            {"costs": {"urgent": {"none": 4, "high": 0.5}}},
+            ["none", "low", "high", "urgent", "?!"],
+            [0, 0.75, 0.875, 1, 0],
+        ),
+    ],
+)
+def test_a_near_or_cheap_mistake_scores_more(case, scores, settings, said, value):
+    part = classification(("none", "low", "high", "urgent"), **settings)
+    assert [scores(part, case("urgent"), answer)["label"].value for answer in said] == value
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"aliases": {"bills": ["x"]}}, "“bills” of aliases is not in the set"),
+        ({"aliases": {"billing": ["Refunds"]}}, "can't be told apart"),
+        ({"defer": ["billing"]}, "can't be told apart"),
+        ({"ordinal": True, "multi_label": True}, "ordinal compares one label with one label"),
+        ({"costs": {"billing": {"refunds": 2}}, "ordinal": True}, "costs and ordinal"),
+        ({"costs": {"billing": {"bills": 2}}}, "“bills” of costs is not in the set"),
+        ({"costs": {"billing": {"billing": 2}}}, "a right “billing” can't cost anything"),
+    ],
+)
+def test_settings_that_contradict_the_labels_are_refused(more, what):
+    with pytest.raises(ConfigError, match=what) as caught:
+        classification(**more)
+    assert caught.value.hint
+
+
+def test_labels_may_hold_separators(case, scores):
+    part = classification(("food & drink", "a, b or c", "billing"), multi_label=True)
+    found = scores(part, case(["food & drink", "a, b or c"]), "Food & Drink, a, b or c")["label"]
+    assert (found.value, found.answer) == (1, "food & drink, a, b or c")
+    assert scores(part, case(["billing"]), "billing & food & drink")["label"].answer == "food & drink, billing"
+    cases = [CaseAnswers(frozenset(["food & drink", "a, b or c"]), (found.answer,), ("a, b or c",))]
+    effects = report_by_class(LabelRules(("food & drink", "a, b or c", "billing"), several=True), cases).classes
+    assert [(one.baseline_f1, one.candidate_f1) for one in effects] == [(1, 0), (1, 1), (None, None)]
 
 
 # -- the report ---------------------------------------------------------------------------------------------------------
@@ -187,8 +254,13 @@ def answers(expected, baseline, candidate):
     )
 
 
+def report(labels, cases, *, several=False):
+    found = report_by_class(LabelRules(tuple(labels), several), cases)
+    return found.classes, found.confusion
+
+
 def test_precision_recall_and_f1_by_class_and_the_confusion_of_both_arms():
-    effects, confusion = report_by_class(
+    effects, confusion = report(
         ("a", "b"), [answers("a", "a", "a"), answers("a", "b", "a"), answers("b", "b", None), answers("b", "b", "a")]
     )
     a, b = effects
@@ -202,7 +274,7 @@ def test_precision_recall_and_f1_by_class_and_the_confusion_of_both_arms():
 
 
 def test_what_there_is_nothing_to_divide_by_is_undefined_not_0():
-    (unused, _), confusion = report_by_class(("a", "b"), [answers("b", "b", "b")])
+    (unused, _), confusion = report(("a", "b"), [answers("b", "b", "b")])
     assert (unused.cases, unused.baseline_precision, unused.baseline_recall, unused.baseline_f1) == (
         0,
         None,
@@ -214,25 +286,23 @@ def test_what_there_is_nothing_to_divide_by_is_undefined_not_0():
 
 @pytest.mark.parametrize("several", [False, True])
 def test_where_no_case_has_answers_of_both_arms_nothing_is_reported(several):
-    assert report_by_class(("a", "b"), [answers("a", ("a",), ())], several=several) == ((), None)
+    assert report(("a", "b"), [answers("a", ("a",), ())], several=several) == ((), None)
 
 
 def test_repetitions_of_a_case_weigh_as_one_case():
-    (a, _), confusion = report_by_class(("a", "b"), [answers("a", ("a", "a", None), ("a", "b"))])
+    (a, _), confusion = report(("a", "b"), [answers("a", ("a", "a", None), ("a", "b"))])
     assert (a.cases, a.baseline_recall, a.candidate_recall) == (1, pytest.approx(2 / 3), 0.5)
     assert confusion.baseline[0] == (pytest.approx(2 / 3), 0, pytest.approx(1 / 3))
 
 
 def test_a_case_without_answers_in_one_arm_counts_in_neither():
-    (a, _), confusion = report_by_class(("a", "b"), [answers("a", "a", ()), answers("a", "a", "b")])
+    (a, _), confusion = report(("a", "b"), [answers("a", "a", ()), answers("a", "a", "b")])
     assert a.cases == 1
     assert confusion.baseline == ((1, 0, 0), (0, 0, 0))
 
 
 def test_several_labels_count_each_class_against_the_rest():
-    (a, b), confusion = report_by_class(
-        ("a", "b"), [answers(("a", "b"), "a, b", "a"), answers((), "", "b")], several=True
-    )
+    (a, b), confusion = report(("a", "b"), [answers(("a", "b"), "a, b", "a"), answers((), "", "b")], several=True)
     assert confusion is None
     assert (a.baseline_f1, a.candidate_f1) == (1, 1)
     assert (b.candidate_precision, b.candidate_recall, b.candidate_f1) == (0, 0, 0)
@@ -243,8 +313,8 @@ def test_several_labels_count_each_class_against_the_rest():
     st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=30)
 )
 def test_swapping_the_arms_swaps_the_columns_and_f1_is_the_textbook_one(rows):
-    forward, there = report_by_class("abc", [answers(*row) for row in rows])
-    backward, back = report_by_class("abc", [answers(e, c, b) for e, b, c in rows])
+    forward, there = report("abc", [answers(*row) for row in rows])
+    backward, back = report("abc", [answers(e, c, b) for e, b, c in rows])
     assert (there.baseline, there.candidate) == (back.candidate, back.baseline)
     for one, other in zip(forward, backward, strict=True):
         assert (one.baseline_f1, one.candidate_f1) == (other.candidate_f1, other.baseline_f1)
@@ -267,9 +337,43 @@ def test_the_report_reads_outcomes(case, output):
         *(outcome(2, arm, "a") for arm in Arm),
         Outcome(cell=Cell(case=0, arm=Arm.BASELINE, repetition=1), result=CompletionError(kind="timeout", message="")),
     ]
-    (a, b), confusion = classification_report(cases, outcomes, ("a", "b"), compared={0, 1, 2})
+    found = classification_report(cases, outcomes, LabelRules(("a", "b")), compared={0, 1, 2})
+    (a, b), confusion = found.classes, found.confusion
     assert (a.cases, b.cases) == (1, 1)
     assert confusion.baseline == ((1, 0, 0), (0, 1, 0))
     assert confusion.candidate == ((1, 0, 0), (0, 0, 1))
-    (a, b), _ = classification_report(cases, outcomes, ("a", "b"), compared={1})
+    a, b = classification_report(cases, outcomes, LabelRules(("a", "b")), compared={1}).classes
     assert (a.cases, b.cases) == (0, 1)
+
+
+def figures(rules, rows, **more):
+    found = report_by_class(rules, [answers(*row) for row in rows], **more).figures
+    return {one.name: (one.baseline, one.candidate) for one in found}
+
+
+def test_figures_over_all_classes():
+    rows = [("a", "a", "a"), ("a", "a", "b"), ("b", "b", "b"), ("b", "a", None), ("c", "c", "c")]
+    found = figures(LabelRules(("a", "b", "c")), rows)
+    # Made with scikit-learn's f1_score (macro, micro over the labels) and cohen_kappa_score.
+    assert found["macro F1"] == (pytest.approx(0.822222, abs=1e-6), pytest.approx(0.722222, abs=1e-6))
+    assert found["micro F1"] == (pytest.approx(0.8), pytest.approx(2 * 3 / 9))
+    assert found["kappa"] == (pytest.approx(0.6875), pytest.approx(0.444444, abs=1e-6))
+    assert "calibration error" not in found
+
+
+def test_ordinal_labels_have_a_weighted_kappa_in_which_no_label_is_the_farthest():
+    rules = LabelRules(("1", "2", "3", "4"), ordinal=True)
+    rows = [("1", "1", "2"), ("2", "2", "1"), ("3", "4", "3"), ("4", "4", None), ("4", "3", "4")]
+    before, after = figures(rules, rows)["weighted kappa"]
+    assert before == pytest.approx(0.852941, abs=1e-6)  # cohen_kappa_score(weights="quadratic")
+    assert after < before
+    assert figures(rules, [*rows[:3], ("4", "4", "1"), rows[4]])["weighted kappa"][1] == pytest.approx(after, abs=0.2)
+
+
+def test_costs_deferrals_and_confidence_have_figures():
+    rules = LabelRules(("a", "b"), defer=("unknown",), costs={"a": {"b": 3, "unknown": 0.5}})
+    rows = [("a", "a", "b"), ("a", "unknown", "unknown"), ("b", "a", None), ("b", "b", "b")]
+    found = figures(rules, rows, confidences=([(0.9, 1), (0.92, 0), (0.1, 0)], ()))
+    assert found["mean cost"] == (1.5 / 4, (3 + 0.5 + 3) / 4)
+    assert found["deferred"] == (0.25, 0.25)
+    assert found["calibration error"] == (pytest.approx((0.82 + 0.1) / 3), None)

@@ -21,16 +21,16 @@ from evaluators.json_answers import read_json, read_object
         'An example is {"a": 2}.\n```json\n{"a": 1}\n```',
         '<think>{"a": 2}</think>{"a": 1}',
         '{} is empty, but {"a": 1} is not',
-        '[{"a": 1}, {"a": 2}]',
-        '{\n "a": 1\n} {"a": 2}',
+        'See [1] and {x}:\n{"a": 1}\n(from [2])',
+        '{"a": 1}\n```json\n{"a": 1}\n```',
     ],
 )
-def test_the_first_object_is_found_wherever_it_is(text):
+def test_the_only_object_is_found_wherever_it_is(text):
     assert read_object(text).value == {"a": 1}
 
 
 def test_braces_in_texts_do_not_end_an_object():
-    assert read_object('{"a": "}{", "b": "\\"}"} }').value == {"a": "}{", "b": '"}'}
+    assert read_object('{"a": "}{", "b": "\\"}"}').value == {"a": "}{", "b": '"}'}
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,18 @@ def test_braces_in_texts_do_not_end_an_object():
         ('{"a": 1,}', "not valid JSON"),
         ('{"a": ' + "9" * 5000 + "}", "not valid JSON"),
         ('{"a": 1, "a": 2} {"a": 3}', "occurs twice"),
+        ('{\n "a": 1\n} {"a": 2}', "several JSON objects"),
+        ('{"a": 1}\n{"b":', "several JSON objects"),
+        ('```json\n{"a": 1}\n```\n```json\n{"a": 2}\n```', "several JSON objects"),
+        ('```json\n{"a": 1}\n{"a": 2}\n```', "several JSON objects"),
+        ('[{"a": 1}, {"a": 2}]', "several JSON objects"),
+        ('[{"a": 1}]', "part of a list or of code"),
+        ('[{"a": 1}', "part of a list or of code"),
+        ('```json\n[{"a": 1}\n```', "part of a list or of code"),
+        ('{ok: true, data: {"a": 1}}', "part of a list or of code"),
+        ('{"a": 1} }', "part of a list or of code"),
+        ('<think>{"a": 1}</think>', "no JSON object"),
+        ('<think>It is {"a": 1}', "no JSON object"),
         ('{"a":' * 100_000, "JSON"),
         ('{"a":' * 70 + "1" + "}" * 70, "nested deeper than 64"),
         ('{"a": "' + "x" * 5_000_000 + '"}', "longer than"),

@@ -41,6 +41,25 @@ COMMON = {"prompt": "p", "checks": CHECKS}
 LINEAGES = [
     ({"use_case": "classification", "labels": ["billing", "refunds"]}, "billing"),
     ({"use_case": "classification", "labels": ["billing", "refunds"], "multi_label": True}, ["billing"]),
+    (
+        {
+            "use_case": "classification",
+            "labels": ["billing", "refunds"],
+            "aliases": {"billing": ["vendor"]},
+            "defer": ["due"],
+            "costs": {"billing": {"refunds": 3}},
+            "output": {"strict": True},
+        },
+        "billing",
+    ),
+    (
+        {"use_case": "classification", "labels": ["total", "due", "x"], "ordinal": True, "output": {"format": "json"}},
+        "x",
+    ),
+    (
+        {"use_case": "extraction", "fields": FIELDS, "output": {"schema": {"type": "object"}, "allow": ["fence"]}},
+        EXPECTED,
+    ),
     ({"use_case": "extraction", "fields": FIELDS}, EXPECTED),
     ({"use_case": "generation"}, None),
 ]

@@ -23,9 +23,11 @@ def test_a_forbidden_text_is_found_however_it_is_written(text, part, there):
     assert contains(text, part) is there
 
 
-def test_what_follows_a_reasoning_block_is_read_and_the_block_only_alone():
+def test_only_what_follows_a_reasoning_block_is_read():
     assert without_reasoning("<think>a</think> b") == " b"
-    assert without_reasoning("<think>a</think>\n") == "<think>a</think>\n"
+    assert without_reasoning("<think>a</think>\n").strip() == ""
+    assert without_reasoning(" <think>a") == ""
+    assert without_reasoning("a <think> b") == "a <think> b"
     assert without_reasoning("no block") == "no block"
 
 

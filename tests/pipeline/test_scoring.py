@@ -63,6 +63,37 @@ async def test_right_labels_in_another_form_need_review(store, form, status):
         assert card.title.startswith("needs review: 30 of 30 answers have another format")
 
 
+@pytest.mark.parametrize(
+    ("output", "form", "status"),
+    [
+        ("{strict: true}", "{}", "approved"),
+        ("{strict: true}", "**{}**", "blocked"),
+        ("{strict: true}", "After reading it all I would say {}", "blocked"),
+        ("{strict: true}", '{{"team": "{}"', "blocked"),
+        ("{strict: true, allow: [fence]}", "```\n{}\n```", "needs_review"),
+        ("{strict: false}", "**{}**", "needs_review"),
+        ("{strict: false}", "After reading it all I would say {}", "needs_review"),
+        ("{strict: false}", '{{"team": "{}"', "blocked"),
+        ("{strict: false}", "```\n{}\n```", "needs_review"),
+    ],
+)
+async def test_a_strict_contract_blocks_another_form_and_a_lenient_one_asks(tmp_path, store, output, form, status):
+    def reply(request, repetition, nth):
+        return completion(form.format(label_of(request)) if edited(request) else label_of(request))
+
+    labels = "labels: [billing"
+    config = FILES["promptverdict.yaml"].replace(labels, f"output: {output}\n    {labels}")
+    assert output in config
+    card, _ = await measured(prepared(tmp_path, FILES | {"promptverdict.yaml": config}, {PATH: EDITED}), reply, store)
+    assert card.status == status
+    counted = [one.what for one in card.lineages[0].warnings if "answers" in one.what]
+    if form != "{}" and "fence" not in output and not form.startswith("{{"):
+        verb = "break the output format" if "true" in output else "had to be repaired"
+        assert any(f"answers {verb}, before 0 of " in what for what in counted)
+    else:
+        assert counted == []
+
+
 def letters_of(judge):
     def reply(request, repetition, nth):
         if request.model == "j":

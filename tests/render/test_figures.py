@@ -224,6 +224,11 @@ def levels_are_known(name, text, card):
         for one in card["classes"]
         for what in ("precision", "recall", "f1")
     ]
+    scale = {one["name"]: 0.01 if one["name"].endswith("kappa") else 1 for one in card["class_figures"]}
+    pairs += [
+        tuple(one[arm] and one[arm] * scale[one["name"]] for arm in ("baseline", "candidate"))
+        for one in card["class_figures"]
+    ]
     counts = [
         (was / 100, now / 100)
         for before, after in zip(*(card["confusion"][arm] for arm in ("baseline", "candidate")), strict=True)
