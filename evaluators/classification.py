@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from evaluators.label_rules import LabelRules
 from evaluators.labels import LabelReading
+from evaluators.matching import set_f1
 from evaluators.parts import EvaluatorSources, MetricGroup, Scores, finding
 from evaluators.text import shown
 from schemas.outcomes import MetricSpec, Score
@@ -116,11 +117,6 @@ class Classification:
         ]
         reason = "; ".join(f"{what}: {shown(', '.join(sorted(names)))}" for what, names in parts if names)
         return Score(metric=METRIC, value=value, reason=reason, answer=answer)
-
-
-def set_f1(common: int, expected: int, given: int) -> float:
-    """Returns the F1 of two sets from their sizes, 2·common / (expected + given); 1 for two empty sets."""
-    return 2 * common / (expected + given) if expected + given else 1.0
 
 
 def _as_text(value: JsonValue) -> str | None:

@@ -9,12 +9,13 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from evaluators.field_rules import compare_field, expectation_problem, show
+from evaluators.field_rules import compare_field, expectation_problem, in_input
+from evaluators.field_values import FieldResult, show
 from evaluators.json_answers import read_object
 from evaluators.parts import EvaluatorSources, MetricGroup, Scores, finding
 from evaluators.text import shown
-from schemas.config import FieldKind, FieldRule
 from schemas.errors import ConfigError
+from schemas.field_config import UNEXPECTED, FieldKind, FieldRule
 from schemas.outcomes import MetricSpec, Score
 from schemas.ports import Ask
 from schemas.prompts import Finding
@@ -58,6 +59,7 @@ class Extraction:
 
     def __init__(self, fields: Mapping[str, FieldRule]) -> None:
         self.fields = dict(fields)
+        self._reads_input = any(rule.in_input for rule in fields.values())
 
     @property
     def metrics(self) -> tuple[MetricSpec, ...]:
@@ -68,7 +70,7 @@ class Extraction:
     def version(self) -> str:
         """The version of the algorithm and a digest of the rules."""
         rules = [[name, rule.model_dump(mode="json")] for name, rule in self.fields.items()]
-        return f"extraction-2-{digest_of(rules)[:16]}"
+        return f"extraction-3-{digest_of(rules)[:16]}"
 
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a finding if the expectation isn't a map, has none of the fields, or breaks a field's rule."""
@@ -83,6 +85,11 @@ class Extraction:
                 return finding(case, f"the field “{name}” {problem}", "change the expectation or the field's rule")
         return None
 
+    def extra_keys(self, answer: Mapping[str, JsonValue]) -> tuple[str, ...]:
+        """Returns the top-level keys of an answer that no rule names."""
+        known = {step for name in self.fields for step in (name, name.partition(".")[0])}
+        return tuple(key for key in answer if key not in known)
+
     async def score(self, case: TestCase, output: str, ask: Ask) -> Scores:  # noqa: ARG002 - needs no judge
         """Returns the mean and every field. An answer without a JSON object scores 0 on all of them."""
         reading = read_object(output)
@@ -90,10 +97,15 @@ class Extraction:
             return tuple(Score(metric=spec.name, value=0, reason=reading.problem) for spec in self.metrics)
         given = {name: lookup(reading.value, name) for name in self.fields}
         expected = case.expected if isinstance(case.expected, dict) else {}
-        results = {name: compare_field(rule, lookup(expected, name), given[name]) for name, rule in self.fields.items()}
-        # Every field weighs the same, whatever its size.
-        mean = sum(result.value for result in results.values()) / len(results)
+        source = "\n".join(map(_text, case.inputs.values())) if self._reads_input else ""
+        results = {
+            name: _result(rule, lookup(expected, name), given[name], source) for name, rule in self.fields.items()
+        }
+        # Every field weighs the same, whatever its size, unless its rule says otherwise.
+        total = sum(rule.weight for rule in self.fields.values())
+        mean = min(1.0, sum(results[name].value * rule.weight for name, rule in self.fields.items()) / total)
         wrong = [f"{name} {result.reason}" for name, result in results.items() if result.reason]
+        wrong += [f"not asked for: {shown(', '.join(extra))}"] if (extra := self.extra_keys(reading.value)) else []
         answer = json.dumps(given, ensure_ascii=False)
         return (
             Score(metric=METRIC, value=mean, reason="; ".join(wrong), answer=shown(answer, MAX_ANSWER_CHARACTERS)),
@@ -107,6 +119,16 @@ class Extraction:
                 for name, result in results.items()
             ),
         )
+
+
+def _result(rule: FieldRule, expected: JsonValue, given: JsonValue, source: str) -> FieldResult:
+    if rule.in_input and not in_input(rule, given, source):
+        return FieldResult(0, f"hallucinated: {show(given)}, which is not in the input")
+    return compare_field(rule, expected, given)
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def rules_by_example(expectations: Iterable[JsonValue]) -> dict[str, FieldRule]:
@@ -139,14 +161,19 @@ def _only(kinds: set[FieldKind]) -> FieldKind:
 def unexpected(fields: Mapping[str, FieldRule], expectations: Iterable[JsonValue]) -> tuple[str, ...]:
     """Returns the fields that no expectation contains, not even as null. Any answer would be right about them.
 
-    A field that must be absent needs no expectation.
+    Fields of objects in a list are named ``items[].price``. A field that must be absent, present or match a pattern
+    needs no expectation.
     """
     maps = [expected for expected in expectations if isinstance(expected, dict)]
-    return tuple(
-        name
-        for name, rule in fields.items()
-        if rule.kind is not FieldKind.ABSENT and not any(holds(expected, name) for expected in maps)
-    )
+    found: list[str] = []
+    for name, rule in fields.items():
+        if rule.kind not in UNEXPECTED and not any(holds(expected, name) for expected in maps):
+            found.append(name)
+        elif rule.fields:
+            lists = [value for expected in maps if isinstance(value := lookup(expected, name), list)]
+            inner = unexpected(rule.fields, [one for value in lists for one in value])
+            found += [f"{name}[].{one}" for one in inner]
+    return tuple(found)
 
 
 def holds(fields: Mapping[str, JsonValue], name: str) -> bool:

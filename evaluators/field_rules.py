@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import JsonValue
 
-from evaluators.classification import set_f1
-from evaluators.numbers import read_date, read_number, same_number
-from evaluators.text import normalised, shown
-from schemas.config import FieldKind, FieldRule
+from evaluators.dates import DateStyle, read_date
+from evaluators.field_lists import compare_list, compare_objects, compare_set
+from evaluators.field_values import RIGHT, FieldResult, nothing, plain, same_json, show, similarity, wrong
+from evaluators.locales import Locale, locale_of
+from evaluators.numbers import Quantity, read_number, same_number
+from evaluators.patterns import compile_pattern
+from evaluators.text import contains
+from schemas.field_config import FieldKind, FieldRule
 
-MAX_FUZZY_CHARACTERS = 10_000
-MAX_FUZZY_MEMBERS = 200
-MAX_MEMBER_CHARACTERS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class FieldResult:
-    """The score of a field, and what is wrong with it."""
-
-    value: float
-    reason: str = ""
-
-
-RIGHT = FieldResult(1.0)
+_TRUE = frozenset({"true", "yes", "y", "1", "on"})
+_FALSE = frozenset({"false", "no", "n", "0", "off"})
+_DIGITS = re.compile(r"\d+")
+_NUMBERS = re.compile(r"[-+−]?\d[\d.,'’]*")
 
 
 def compare_field(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
@@ -34,183 +27,222 @@ def compare_field(rule: FieldRule, expected: JsonValue, given: JsonValue) -> Fie
 
     The reason begins with ``missing`` (expected, not given), ``hallucinated`` (given, not expected) or ``wrong``.
     """
-    if rule.kind is FieldKind.ABSENT:
-        return RIGHT if _nothing(given) else FieldResult(0, f"hallucinated: {show(given)}, should be absent")
-    if rule.kind is FieldKind.EXACT:
-        if same_json(expected, given):
-            return RIGHT
+    if rule.any_of and isinstance(expected, list) and expected:
+        one = rule.model_copy(update={"any_of": False})
+        return max((compare_field(one, right, given) for right in expected), key=lambda result: result.value)
+    if rule.kind in _UNEXPECTED:
+        return _UNEXPECTED[rule.kind](rule, given)
     # Null, an absent field and an empty text all mean "no value" to people.
-    elif _nothing(expected) and _nothing(given):
+    same = same_json(expected, given) if rule.kind is FieldKind.EXACT else nothing(expected) and nothing(given)
+    if same or (nothing(given) and rule.optional):
         return RIGHT
-    if _nothing(given):
-        return FieldResult(0, f"missing: expected {show(expected)}")
-    if _nothing(expected):
-        return FieldResult(0, f"hallucinated: {show(given)}, nothing expected")
+    if nothing(given) or nothing(expected):
+        lacking = f"missing: expected {show(expected)}"
+        return FieldResult(0, lacking if nothing(given) else f"hallucinated: {show(given)}, nothing expected")
     return _COMPARISONS[rule.kind](rule, expected, given)
 
 
-def show(value: JsonValue, limit: int = 60) -> str:
-    """Returns a JSON value for a reason: short, on one line, texts unchanged."""
-    return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False), limit)
-
-
-def same_json(one: JsonValue, other: JsonValue) -> bool:
-    """Returns whether two JSON values are equal. ``true`` is not 1, but 1 is 1.0. The order of keys is ignored."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same_json(value, other[key]) for key, value in one.items())
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same_json, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and one == other
+def in_input(rule: FieldRule, given: JsonValue, source: str) -> bool:
+    """Returns whether a value occurs in ``source``, the case's inputs. Every member of a list must."""
+    if nothing(given):
+        return True
+    if isinstance(given, list | dict):
+        return all(in_input(rule, part, source) for part in (given.values() if isinstance(given, dict) else given))
+    text = given if isinstance(given, str) else show(given)
+    if contains(source, text):
+        return True
+    number = _read_number(rule, given)
+    return number is not None and any(
+        (there := _read_number(rule, found[0].rstrip(".,'’"))) is not None and there.value == number.value
+        for found in _NUMBERS.finditer(source)
+    )
 
 
 def expectation_problem(rule: FieldRule, expected: JsonValue) -> str | None:
     """Returns why ``expected`` can't be compared by ``rule``, or an empty text."""
-    if _nothing(expected):
+    if nothing(expected):
         return None
-    if rule.kind is FieldKind.ABSENT:
-        return "is absent by its rule, but the case expects a value"
-    if rule.kind is FieldKind.NUMBER and read_number(expected) is None:
-        return f"must be a number by its rule, but “{show(expected)}” is not"
-    if rule.kind is FieldKind.DATE and (problem := read_date(expected).problem):
-        return f"must be a date by its rule, but “{show(expected)}” is {problem}"
-    return None
+    if rule.any_of:
+        if not isinstance(expected, list):
+            return "accepts any of several values by its rule, so the case must list them"
+        one = rule.model_copy(update={"any_of": False})
+        return next((problem for right in expected if (problem := expectation_problem(one, right))), None)
+    find = _PROBLEMS.get(rule.kind)
+    return find(rule, expected) if find else None
 
 
-def _nothing(value: JsonValue) -> bool:
-    return value is None or value in ("", [], {})
-
-
-def _wrong(expected: JsonValue, given: JsonValue, why: str = "") -> FieldResult:
-    return FieldResult(0, f"wrong: expected {show(expected)}, got {show(given)}{f' ({why})' if why else ''}")
-
-
-def _plain(value: JsonValue) -> str:
-    """Returns one spelling of a value for lenient comparisons. A key with null counts as absent."""
-    if isinstance(value, str):
-        return normalised(value)
-    if isinstance(value, dict):
-        there = sorted(key for key, item in value.items() if item is not None)
-        return "{" + ",".join(f"{normalised(key)}:{_plain(value[key])}" for key in there) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(_plain, value)) + "]"
-    # JSON has one kind of number: 3.0 and 3 mean the same.
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return json.dumps(value)
+# -- single values
 
 
 def _exact(_rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    return _wrong(expected, given)  # equal values have already returned
+    return wrong(expected, given)  # equal values have already returned
 
 
 def _normalised(_rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    return RIGHT if _plain(expected) == _plain(given) else _wrong(expected, given)
+    return RIGHT if plain(expected) == plain(given) else wrong(expected, given)
+
+
+def _locale(rule: FieldRule) -> Locale | None:
+    return None if rule.locale is None else locale_of(rule.locale)
+
+
+def _read_number(rule: FieldRule, value: JsonValue) -> Quantity | None:
+    return read_number(value, _locale(rule), rule.unit)
 
 
 def _number(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    one, other = read_number(expected), read_number(given)
+    one, other = _read_number(rule, expected), _read_number(rule, given)
     if one is None or other is None:
-        return _wrong(expected, given, "not a number")
-    if same_number(one, other, rule.tolerance):
+        return wrong(expected, given, "not a number")
+    if same_number(one, other, rule.tolerance, rule.relative):
         return RIGHT
-    return _wrong(expected, given, f"tolerance {rule.tolerance:g}" if rule.tolerance else "")
+    allowed = [f"tolerance {rule.tolerance:g}"] if rule.tolerance else []
+    allowed += [f"tolerance {100 * rule.relative:g}%"] if rule.relative else []
+    return wrong(expected, given, " or ".join(allowed))
+
+
+def _style(rule: FieldRule) -> DateStyle:
+    return DateStyle(_locale(rule), rule.formats, rule.day_first)
 
 
 def _date(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    one, other = read_date(expected), read_date(given)
+    one, other = read_date(expected, _style(rule)), read_date(given, _style(rule))
     if one.day is None or other.day is None:
-        return _wrong(expected, given, other.problem or one.problem)
+        return wrong(expected, given, other.problem or one.problem)
     if abs((one.day - other.day).days) <= rule.tolerance:
         return RIGHT
-    return _wrong(expected, given, f"tolerance {rule.tolerance:g} days" if rule.tolerance else "")
+    return wrong(expected, given, f"tolerance {rule.tolerance:g} days" if rule.tolerance else "")
+
+
+def _flag(value: JsonValue) -> bool | None:
+    word = plain(value)
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def _boolean(_rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
+    flag = _flag(given)
+    if flag is None:
+        return wrong(expected, given, "neither true nor false")
+    return RIGHT if flag == _flag(expected) else wrong(expected, given)
+
+
+def _enum(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
+    if plain(expected) == plain(given):
+        return RIGHT
+    known = plain(given) in set(map(plain, rule.values))
+    return wrong(expected, given, "" if known else "not one of its values")
 
 
 def _fuzzy(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    similarity = _similarity(_plain(expected), _plain(given), rule.threshold)
-    return RIGHT if similarity >= rule.threshold else _wrong(expected, given, f"less similar than {rule.threshold:g}")
+    # "Invoice 1041" and "Invoice 1047" are alike as texts, and two invoices.
+    if _DIGITS.findall(plain(expected)) != _DIGITS.findall(plain(given)):
+        return wrong(expected, given, "other digits")
+    alike = similarity(plain(expected), plain(given), rule.threshold)
+    return RIGHT if alike >= rule.threshold else wrong(expected, given, f"less similar than {rule.threshold:g}")
 
 
-def _similarity(one: str, other: str, threshold: float, limit: int = MAX_FUZZY_CHARACTERS) -> float:
-    """Returns the normalized Indel similarity of the first ``limit`` characters (rapidfuzz), or 0 if it is below
-    ``threshold``."""
-    from rapidfuzz.distance import Indel  # takes 40 ms to import, which most lineages don't need
-
-    return float(Indel.normalized_similarity(one[:limit], other[:limit], score_cutoff=threshold))
+# -- rules that expect no value
 
 
-def _set(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    spelling: Callable[[JsonValue], str] = _plain if rule.match != "exact" else _typed
-    # By spelling, so repeated members count once, as in a set.
-    wanted = {spelling(member): member for member in _as_members(expected)}
-    got = {spelling(member): member for member in _as_members(given)}
-    missing, extra = _without(wanted, got), _without(got, wanted)
-    common = len(wanted) - len(missing)
-    # Equal members are paired first. Only the rest needs the expensive comparison.
-    if rule.match == "fuzzy" and missing and extra:
-        partner = _match_fuzzily(missing[:MAX_FUZZY_MEMBERS], extra[:MAX_FUZZY_MEMBERS], rule.threshold)
-        common += len(partner)
-        missing = _without(missing, partner)
-        extra = _without(extra, set(partner.values()))
-    parts = [_listed("missing", missing, wanted), _listed("hallucinated", extra, got)]
-    return FieldResult(set_f1(common, len(wanted), len(got)), "; ".join(filter(None, parts)))
+def _absent(_rule: FieldRule, given: JsonValue) -> FieldResult:
+    return RIGHT if nothing(given) else FieldResult(0, f"hallucinated: {show(given)}, should be absent")
 
 
-def _listed(what: str, keys: Sequence[str], members: Mapping[str, JsonValue]) -> str:
-    return f"{what}: {shown(', '.join(show(members[key], 30) for key in keys[:9]))}" if keys else ""
+def _present(rule: FieldRule, given: JsonValue) -> FieldResult:
+    return FieldResult(0, "missing: should be present") if nothing(given) and not rule.optional else RIGHT
 
 
-def _without(members: Iterable[str], taken: Collection[str]) -> list[str]:
-    return [member for member in members if member not in taken]
+def _regex(rule: FieldRule, given: JsonValue) -> FieldResult:
+    if nothing(given):
+        return _present(rule, given)
+    pattern = rule.pattern or ""
+    text = given if isinstance(given, str) else show(given)
+    matches = compile_pattern(pattern, "pattern")(text)
+    return RIGHT if matches else FieldResult(0, f"wrong: {show(given)} does not match {show(pattern)}")
 
 
-def _as_members(value: JsonValue) -> Sequence[JsonValue]:
-    """Returns the members of a list or of an enumeration in a text, or else the value alone."""
-    if isinstance(value, str):
-        # The rarest separator wins: commas occur within members, line breaks hardly ever.
-        separator = next((mark for mark in ("\n", ";", ",") if mark in value), ",")
-        return [member.strip() for member in value.split(separator) if member.strip()]
-    return [member for member in value if not _nothing(member)] if isinstance(value, list) else [value]
+def _objects(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
+    return compare_objects(rule, expected, given, compare_field)
 
 
-def _typed(value: JsonValue) -> str:
-    return json.dumps(_without_nulls(value), sort_keys=True)
-
-
-def _without_nulls(value: JsonValue) -> JsonValue:
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
-def _match_fuzzily(wanted: Sequence[str], got: Sequence[str], threshold: float) -> dict[str, str]:
-    """Returns a largest one-to-one matching of members with at least ``threshold`` similarity (augmenting paths,
-    Kuhn)."""
-    similar = {
-        one: [other for other in got if _similarity(one, other, threshold, MAX_MEMBER_CHARACTERS) >= threshold]
-        for one in wanted
-    }
-    taken_by: dict[str, str] = {}
-
-    # An augmenting path: a taken partner may move if its current match finds another one.
-    def place(one: str, tried: set[str]) -> bool:
-        for other in similar[one]:
-            if other not in tried:
-                tried.add(other)
-                if other not in taken_by or place(taken_by[other], tried):
-                    taken_by[other] = one
-                    return True
-        return False
-
-    for one in wanted:
-        place(one, set())
-    return {one: other for other, one in taken_by.items()}
-
-
-_COMPARISONS: dict[FieldKind, Callable[[FieldRule, JsonValue, JsonValue], FieldResult]] = {
+_COMPARISONS: Mapping[FieldKind, Callable[[FieldRule, JsonValue, JsonValue], FieldResult]] = {
     FieldKind.EXACT: _exact,
     FieldKind.NORMALISED: _normalised,
     FieldKind.NUMBER: _number,
     FieldKind.DATE: _date,
-    FieldKind.SET: _set,
+    FieldKind.BOOLEAN: _boolean,
+    FieldKind.ENUM: _enum,
+    FieldKind.LIST: compare_list,
+    FieldKind.SET: compare_set,
+    FieldKind.OBJECTS: _objects,
     FieldKind.FUZZY: _fuzzy,
+}
+_UNEXPECTED: Mapping[FieldKind, Callable[[FieldRule, JsonValue], FieldResult]] = {
+    FieldKind.ABSENT: _absent,
+    FieldKind.PRESENT: _present,
+    FieldKind.REGEX: _regex,
+}
+
+
+# -- expectations
+
+
+def _no_value(rule: FieldRule, _expected: JsonValue) -> str | None:
+    if rule.kind is FieldKind.ABSENT:
+        return "is absent by its rule, but the case expects a value"
+    return f"is {rule.kind} by its rule, which compares with no value of the case"
+
+
+def _no_number(rule: FieldRule, expected: JsonValue) -> str | None:
+    return _unlike("a number", expected, "not" if _read_number(rule, expected) is None else "")
+
+
+def _no_date(rule: FieldRule, expected: JsonValue) -> str | None:
+    return _unlike("a date", expected, read_date(expected, _style(rule)).problem)
+
+
+def _no_flag(_rule: FieldRule, expected: JsonValue) -> str | None:
+    return _unlike("true or false", expected, "not" if _flag(expected) is None else "")
+
+
+def _no_choice(rule: FieldRule, expected: JsonValue) -> str | None:
+    known = plain(expected) in set(map(plain, rule.values))
+    return None if known else _unlike(f"one of {', '.join(rule.values[:8])}", expected, "not")
+
+
+def _no_list(_rule: FieldRule, expected: JsonValue) -> str | None:
+    return None if isinstance(expected, list) else _unlike("a list", expected, "not")
+
+
+def _no_objects(rule: FieldRule, expected: JsonValue) -> str | None:
+    if not isinstance(expected, list) or not all(isinstance(one, dict) for one in expected):
+        return _unlike("a list of objects", expected, "not")
+    return next(_object_problems(rule, [one for one in expected if isinstance(one, dict)]), None)
+
+
+def _object_problems(rule: FieldRule, expected: list[dict[str, JsonValue]]) -> Iterator[str]:
+    for one in expected:
+        for name, inner in rule.fields.items():
+            if problem := expectation_problem(inner, one.get(name)):
+                yield f"has a field “{show(name)}” that {problem}"
+    if rule.key is not None and expected and not any(rule.key in one for one in expected):
+        yield f"has no object with its key “{show(rule.key)}”"
+    elif rule.key is not None and len({plain(one.get(rule.key)) for one in expected}) < len(expected):
+        yield f"has two objects with the same “{show(rule.key)}”"
+
+
+def _unlike(what: str, expected: JsonValue, problem: str) -> str | None:
+    return f"must be {what} by its rule, but “{show(expected)}” is {problem}" if problem else None
+
+
+_PROBLEMS: Mapping[FieldKind, Callable[[FieldRule, JsonValue], str | None]] = {
+    FieldKind.ABSENT: _no_value,
+    FieldKind.PRESENT: _no_value,
+    FieldKind.REGEX: _no_value,
+    FieldKind.NUMBER: _no_number,
+    FieldKind.DATE: _no_date,
+    FieldKind.BOOLEAN: _no_flag,
+    FieldKind.ENUM: _no_choice,
+    FieldKind.LIST: _no_list,
+    FieldKind.OBJECTS: _no_objects,
 }

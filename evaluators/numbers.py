@@ -1,23 +1,25 @@
-"""Reads numbers and dates as people and models write them. Ambiguous text has no value."""
+"""Reads numbers as people and models write them. Ambiguous text has no value."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import date, datetime
+import unicodedata
 from decimal import Decimal
 from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from evaluators.locales import Locale
 from evaluators.text import fold
 
 MAX_CHARACTERS = 64
 
 _CURRENCY = r"[$€£¥₹₩₽₺¢]|us\$|usd|eur|gbp|jpy|cny|inr|chf|cad|aud|sek|nok|dkk|pln"
+_UNIT = r"[^\W\d_]{1,16}(?:/[^\W\d_]{1,8})?[23]?|°[cf]?"
 _NUMBER = re.compile(
-    rf"(?P<before>{_CURRENCY})?\s*(?P<sign>[-+−])?\s*(?P<inner>{_CURRENCY})?\s*"
-    rf"(?P<digits>\d[\d., '’]*|\.\d+)(?P<exponent>e[-+]?\d{{1,3}})?\s*(?P<percent>%)?\s*(?P<after>{_CURRENCY})?"
+    rf"(?P<before>{_CURRENCY})?\s*(?P<sign>[-+−])?\s*(?P<inner>{_CURRENCY})?\s*(?P<leading>%)?\s*"
+    rf"(?P<digits>\d[\d., '’]*|\.\d+)(?P<exponent>e[-+]?\d{{1,3}})?\s*"
+    rf"(?:(?P<percent>%)|(?P<after>{_CURRENCY})|(?P<unit>{_UNIT}))?"
 )
 _GROUPED = {
     ",": re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?"),
@@ -34,31 +36,74 @@ class Quantity(NamedTuple):
     value: Decimal
     percent: bool = False
     currency: str | None = None
+    unit: str | None = None
 
 
-def read_number(value: JsonValue) -> Quantity | None:
-    """Reads a JSON number, or a text such as “1,234.50”, “1.234,50 €”, “$1 234”, “12%”. ``None`` for all else.
+def read_number(value: JsonValue, locale: Locale | None = None, unit: str | None = None) -> Quantity | None:
+    """Reads a JSON number, or a text such as “1,234.50”, “1.234,50 €”, “$1 234”, “12%”, “12 kg” or “(1,234)”, which is
+    negative. ``None`` for all else.
 
-    “1,234” and “1 234” group thousands. “1.234” is a decimal, as in JSON. “1,5” is one and a half.
+    Without a locale, “1,234” and “1 234” group thousands, “1.234” is a decimal, as in JSON, and “1,5” is one and a
+    half. ``unit`` is that of a number without one.
     """
+    plain = None if unit is None else fold(unit)
     if isinstance(value, int | float) and not isinstance(value, bool):
         # By `repr`, which gives 0.1 and not the long binary fraction behind it.
-        return Quantity(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
-    return _number_in(value) if isinstance(value, str) and len(value) <= MAX_CHARACTERS else None
+        return Quantity(Decimal(repr(value)) if isinstance(value, float) else Decimal(value), unit=plain)
+    if not isinstance(value, str) or len(value) > MAX_CHARACTERS:
+        return None
+    text = value if locale is None else western_digits(value)
+    found = _number_in(text, None if locale is None else locale.decimal)
+    return found._replace(unit=plain) if found and not (found.unit or found.percent or found.currency) else found
 
 
-def _number_in(text: str) -> Quantity | None:
-    match = _NUMBER.fullmatch(fold(text).strip())
-    if match is None:
+def western_digits(text: str) -> str:
+    """Returns ``text`` with decimal digits of all scripts as 0 to 9, and Arabic marks as a point and a comma."""
+    digits = (str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in text)
+    return "".join(digits).translate(_ARABIC_MARKS)
+
+
+_ARABIC_MARKS = str.maketrans({"\u066a": "%", "\u066b": ".", "\u066c": ","})
+
+
+def _number_in(text: str, decimal: str | None) -> Quantity | None:
+    folded = fold(text).strip()
+    # Accountants write negative numbers in parentheses.
+    negative = folded.startswith("(") and folded.endswith(")")
+    match = _NUMBER.fullmatch(folded[1:-1].strip() if negative else folded)
+    if match is None or (negative and match["sign"]):
         return None
     currencies = [match[name] for name in ("before", "inner", "after") if match[name]]
-    digits = _plain_digits(match["digits"].rstrip().replace("’", "'"))
-    # "$5 EUR" and "5% $" have no single meaning.
-    if digits is None or len(currencies) > 1 or (match["percent"] and currencies):
+    digits = _digits(match["digits"].rstrip().replace("’", "'"), decimal)
+    percent = bool(match["percent"] or match["leading"])
+    # "$5 EUR", "5% $" and "5% kg" have no single meaning.
+    if digits is None or len(currencies) + percent + bool(match["unit"]) > 1:
         return None
-    number = Decimal(f"{'-' if match['sign'] in ('-', '−') else ''}{digits}{match['exponent'] or ''}")
+    number = Decimal(f"{digits}{match['exponent'] or ''}")
+    number = -number if negative or match["sign"] in ("-", "−") else number
     currency = _SYMBOLS.get(currencies[0], currencies[0]) if currencies else None
-    return Quantity(number, percent=bool(match["percent"]), currency=currency)
+    return Quantity(number, percent=percent, currency=currency, unit=match["unit"])
+
+
+def _digits(written: str, decimal: str | None) -> str | None:
+    return _plain_digits(written) if decimal is None else _localized(written, decimal)
+
+
+def _localized(digits: str, decimal: str) -> str | None:
+    """Returns ``digits`` with a decimal point and without groups, if the groups are those of a known decimal mark."""
+    whole, mark, fraction = digits.partition(decimal)
+    if not digits.isascii() or (mark and not fraction.isdigit()):
+        return None
+    groups = {sign for sign in whole if not sign.isdigit()}
+    if groups:
+        first, *others = whole.split(groups.pop())
+        # Thousands, or the lakhs and crores of India: groups of two before the last one.
+        sizes = [len(part) for part in others]
+        regular = sizes == [3] * len(sizes) or sizes == [2] * (len(sizes) - 1) + [3]
+        if groups or not regular or not 1 <= len(first) <= 3 or first.startswith("0"):
+            return None
+        whole = first + "".join(others)
+    return f"{whole or '0'}.{fraction}" if fraction else whole
 
 
 def _plain_digits(digits: str) -> str | None:
@@ -78,13 +123,15 @@ def _plain_digits(digits: str) -> str | None:
     return None
 
 
-def same_number(expected: Quantity, given: Quantity, tolerance: float) -> bool:
-    """Returns whether two numbers differ by at most ``tolerance``.
+def same_number(expected: Quantity, given: Quantity, tolerance: float, relative: float = 0.0) -> bool:
+    """Returns whether two numbers differ by at most ``tolerance``, or by the share ``relative`` of the expected one.
 
     If only one side has a percent sign, “85%” is 85 or 0.85, depending on whether the bare number is above 1. Different
-    currencies are never equal. Binary floats may differ in their last digits.
+    currencies or units are never equal, and a unit is not equal to none. Binary floats may differ in their last digits.
     """
     if expected.currency and given.currency and expected.currency != given.currency:
+        return False
+    if expected.unit != given.unit:
         return False
     one, other = expected.value, given.value
     if expected.percent != given.percent:
@@ -95,55 +142,5 @@ def same_number(expected: Quantity, given: Quantity, tolerance: float) -> bool:
     # Integers are compared exactly. Decimals may have passed through binary floats.
     whole = one == one.to_integral_value() and other == other.to_integral_value()
     rounding = Decimal(0) if whole else max(abs(one), abs(other)) * Decimal("1e-12")
-    return abs(one - other) <= max(Decimal(repr(tolerance)), rounding)
-
-
-@dataclass(frozen=True, slots=True)
-class DateReading:
-    """A calendar day, or why a text isn't one."""
-
-    day: date | None
-    problem: str = ""
-
-
-_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:[Tt ][\d:., APMapmZz+-]*)?", re.ASCII)
-_FOUR_DIGITS = re.compile(r"(?<!\d)\d{4}(?!\d)")
-_ONE_DEFAULT, _OTHER_DEFAULT = datetime(1999, 1, 1), datetime(1996, 2, 2)  # noqa: DTZ001 - calendar days have no zone
-
-
-def read_date(value: JsonValue) -> DateReading:
-    """Reads the day that a text names: ISO 8601, year first, or a month by its name.
-
-    A numeric day and month are read only if unambiguous (“25/12/2024”, but not “03/04/2024”). The year has four digits;
-    times of day are not read.
-    """
-    if not isinstance(value, str) or not value.strip() or len(value) > MAX_CHARACTERS:
-        return DateReading(None, "not a date")
-    text = value.strip()
-    if (match := _YEAR_FIRST.fullmatch(text)) is not None:
-        text = f"{match[1]}-{int(match[3]):02d}-{int(match[4]):02d}"
-    try:
-        return DateReading(datetime.fromisoformat(text).date())
-    except ValueError:
-        pass
-    if not _FOUR_DIGITS.search(text):
-        return DateReading(None, "not a date with a four-digit year")
-    return _by_dateutil(text)
-
-
-def _by_dateutil(text: str) -> DateReading:
-    """Reads a complete, unambiguous date: any default day, and either order of day and month, must give the same."""
-    from dateutil import parser  # takes 35 ms to import, which most lineages don't need
-
-    try:
-        # Three readings of the same text: parts that the text lacks, or orders that it leaves open, make them differ.
-        month_first = parser.parse(text, default=_ONE_DEFAULT, ignoretz=True).date()
-        filled_otherwise = parser.parse(text, default=_OTHER_DEFAULT, ignoretz=True).date()
-        day_first = parser.parse(text, default=_ONE_DEFAULT, ignoretz=True, dayfirst=True).date()
-    except (ValueError, OverflowError):
-        return DateReading(None, "not a date")
-    if month_first != filled_otherwise:
-        return DateReading(None, "not a complete date")
-    if month_first != day_first:
-        return DateReading(None, f"ambiguous: {month_first.isoformat()} or {day_first.isoformat()}")
-    return DateReading(month_first)
+    allowed = max(Decimal(repr(tolerance)), Decimal(repr(relative)) * abs(one), rounding)
+    return abs(one - other) <= allowed

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig
 from schemas.output_config import OutputConfig
 from schemas.pricing import Price, Usd
@@ -19,7 +20,7 @@ from schemas.providers import PROVIDERS, ProviderSpec
 from schemas.references import PromptParts
 from schemas.testsets import Columns
 from schemas.use_cases import USE_CASES
-from schemas.values import Fraction, Value
+from schemas.values import Value
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
@@ -143,31 +144,6 @@ class CommentPolicy(StrEnum):
     FAILURES = "failures"
     """If the check doesn't pass."""
     OFF = "off"
-
-
-class FieldKind(StrEnum):
-    """How one extracted field is compared."""
-
-    EXACT = "exact"
-    NORMALISED = "normalised"
-    NUMBER = "number"
-    DATE = "date"
-    SET = "set"
-    FUZZY = "fuzzy"
-    ABSENT = "absent"
-
-
-class FieldRule(Value):
-    """The rule of one extracted field."""
-
-    kind: FieldKind = FieldKind.NORMALISED
-    """How the values are compared."""
-    tolerance: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """``number``: absolute; ``date``: days."""
-    match: Literal["exact", "normalised", "fuzzy"] = "normalised"
-    """``set``: how members are matched."""
-    threshold: Fraction = 0.9
-    """``fuzzy``: similarity from which two texts count as equal."""
 
 
 class JudgeConfig(Value):

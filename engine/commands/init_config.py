@@ -78,6 +78,14 @@ def _lineage_lines(lineage: ProposedLineage) -> Iterator[str]:
         yield f"  model: {_quoted(lineage.runs_on)}"
     if lineage.columns:
         yield f"  columns: {json.dumps(lineage.columns.model_dump(exclude_defaults=True), ensure_ascii=False)}"
+    yield from _answer_lines(lineage)
+    if lineage.scored and lineage.use_case == UseCase.GENERATION:
+        yield "  # scored by the prompt's own evaluators"
+    if lineage.gates:
+        yield f"  # {gate_example()}"
+
+
+def _answer_lines(lineage: ProposedLineage) -> Iterator[str]:
     if lineage.labels:
         yield f"  labels: [{', '.join(_quoted(label) for label in lineage.labels)}]"
     if lineage.fields:
@@ -85,10 +93,6 @@ def _lineage_lines(lineage: ProposedLineage) -> Iterator[str]:
         yield from (f"    {_quoted(name)}: {{kind: {rule.kind}}}" for name, rule in lineage.fields.items())
     if lineage.labels or lineage.fields:
         yield "  output: {strict: true}  # a wrapped answer fails; false: it is repaired and counted"
-    if lineage.scored and lineage.use_case == UseCase.GENERATION:
-        yield "  # scored by the prompt's own evaluators"
-    if lineage.gates:
-        yield f"  # {gate_example()}"
 
 
 def _written(prompt: str | PromptParts) -> str:

@@ -15,8 +15,8 @@ from pydantic import JsonValue
 from engine.commands.init_search import CALLED_TESTS, FoundPrompt
 from engine.commands.init_use_case import labels_of, use_case_of
 from engine.readers.guess import INPUT
-from schemas.config import FieldRule
 from schemas.errors import SourceError
+from schemas.field_config import FieldRule
 from schemas.references import PromptParts, reference_of
 from schemas.testsets import Columns, TestSet
 from schemas.use_cases import UseCase

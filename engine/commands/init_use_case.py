@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from schemas.config import FieldKind, FieldRule
+from schemas.field_config import FieldKind, FieldRule
 from schemas.use_cases import UseCase
 
 MAX_LABELS = 40

@@ -12,8 +12,9 @@ from pydantic import JsonValue
 
 from engine.detection.settings import folded, settings_of
 from engine.readers.bounded import shown
-from schemas.config import Budget, Check, Config, Defaults, FieldRule, LineageConfig, ModelConfig, duration
+from schemas.config import Budget, Check, Config, Defaults, LineageConfig, ModelConfig, duration
 from schemas.detection import Direction, PolicyChange
+from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig, SlicePolicy
 from schemas.margins import default_margin
 from schemas.references import Reference, reference_of, renamed
@@ -182,6 +183,20 @@ FIELD: Mapping[str, Judge] = {
     "tolerance": _up_is(LOOSER),
     "match": _ordered("fuzzy", "normalised", "exact"),
     "threshold": _up_is(TIGHTER),
+    "relative": _up_is(LOOSER),
+    "unit": _always(UNCLEAR),
+    "locale": _always(UNCLEAR),
+    "formats": _always(UNCLEAR),
+    "day_first": _always(UNCLEAR),
+    "values": _always(UNCLEAR),
+    "ordered": _ordered(False, True),
+    "key": _always(UNCLEAR),
+    "fields": _always(UNCLEAR),
+    "pattern": _always(UNCLEAR),
+    "any_of": _ordered(True, False),
+    "optional": _ordered(True, False),
+    "weight": _always(UNCLEAR),
+    "in_input": _ordered(False, True),
 }
 MODEL: Mapping[str, Judge] = {
     "model": _always(NEUTRAL),  # a swap is measured, or refused if the base doesn't list the model

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from engine.readers.field_mistakes import Mistake, Place
 from engine.readers.patterns import schema_mistake
-from engine.readers.unapplied import Mistake, Place
 from evaluators.json_schema import schema_check
 from evaluators.label_rules import LabelRules
 from evaluators.output_contract import contract_mistake

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from engine.readers.answers_config import of_answers
 from engine.readers.bounded import did_you_mean, shown, source_of
+from engine.readers.field_mistakes import Mistake as _Mistake
+from engine.readers.field_mistakes import Place as _Place
 from engine.readers.nodes import find
 from engine.readers.patterns import regex_mistake, schema_mistake
-from engine.readers.unapplied import Mistake as _Mistake
-from engine.readers.unapplied import Place as _Place
 from engine.readers.unapplied import of_gate, of_lineage, of_model
 from engine.readers.validation import validated
 from engine.readers.yaml_nodes import read_yaml

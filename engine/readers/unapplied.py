@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 from engine.readers.bounded import did_you_mean, shown
-from schemas.config import Config, FieldKind, FieldRule, LineageConfig, ModelConfig
+from engine.readers.field_mistakes import Mistake, Place, of_field
+from schemas.config import Config, LineageConfig, ModelConfig
 from schemas.gate_config import GateConfig, GateMode
 from schemas.use_cases import UseCase
-
-Place: TypeAlias = tuple[str | int, ...]
-Mistake: TypeAlias = tuple[Place, str, str]
-"""Where, what, and how to fix it."""
-
-_OPTIONS = {
-    "tolerance": (FieldKind.NUMBER, FieldKind.DATE),
-    "match": (FieldKind.SET,),
-    "threshold": (FieldKind.FUZZY, FieldKind.SET),
-}
-"""Kinds of fields to which an option applies."""
 
 
 def of_model(place: Place, model: ModelConfig) -> Iterator[Mistake]:
@@ -50,7 +39,7 @@ def of_lineage(place: Place, name: str, lineage: LineageConfig, config: Config) 
         elif lineage.judge.labels is not None:
             yield (*place, "judge", "labels"), "people's grades need the rubric that they used", "add rubric:"
     for field, rule in lineage.fields.items():
-        yield from _of_field((*place, "fields", field), field, rule)
+        yield from of_field((*place, "fields", field), field, rule)
     if lineage.gate is not None:
         yield from _of_gate((*place, "gate"), lineage.gate, config.gate)
         yield from _unknown((*place, "gate", "margin", "classes"), "class", lineage.gate.margin.classes, lineage.labels)
@@ -73,24 +62,6 @@ def of_gate(config: Config) -> Iterator[Mistake]:
     if not by_example:
         fields = tuple(field for lineage in lineages for field in lineage.fields)
         yield from _unknown(("gate", "margin", "fields"), "field", config.gate.margin.fields, fields)
-
-
-def _of_field(place: Place, name: str, rule: FieldRule) -> Iterator[Mistake]:
-    for option in sorted(rule.model_fields_set - {"kind"}):
-        kinds = _OPTIONS[option]
-        if rule.kind not in kinds:
-            named = " and ".join(kinds)
-            yield (
-                (*place, option),
-                f"{option} is for {named}, but the field {shown(name)} is {rule.kind}",
-                f"kind: {kinds[0]}, or remove {option}",
-            )
-    if rule.kind is FieldKind.SET and "threshold" in rule.model_fields_set and rule.match != "fuzzy":
-        yield (
-            (*place, "threshold"),
-            f"threshold is for a fuzzy match, but the set {shown(name)} is matched {rule.match}",
-            "match: fuzzy",
-        )
 
 
 def _of_gate(place: Place, gate: GateConfig, default: GateConfig | None) -> Iterator[Mistake]:

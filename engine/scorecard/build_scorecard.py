@@ -13,6 +13,7 @@ from engine.planning.call_cost import decompose
 from engine.runner.failures import findings, fix_for, lost
 from engine.runner.retry import HOPELESS
 from engine.scorecard.case_effects import case_effects, finishes
+from engine.scorecard.field_errors import field_errors
 from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.model_swap import model_swap
 from engine.scorecard.repairs import repaired
@@ -101,6 +102,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
             *findings(failed, change.run),
             *cut_off(result.outcomes, plan),
             *repaired(result.outcomes, change.config),
+            *field_errors(result.outcomes, plan.evaluator.metrics),
             # An error shows no figures, so there is nothing to explain about them.
             *(() if status is VerdictStatus.ERROR else shown_only(plan, result.outcomes)),
             *drift(result),

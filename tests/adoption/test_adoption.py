@@ -12,8 +12,8 @@ from engine.commands.init_starter import examples_of, starter_path, starter_text
 from engine.readers.config import read_config
 from engine.readers.dialects import variables_of
 from engine.readers.testsets import read_test_set
-from schemas.config import FieldKind
 from schemas.errors import SourceError
+from schemas.field_config import FieldKind
 from schemas.prompts import Dialect, InlineEvaluator, Message, PromptFile, Role
 from schemas.testsets import TestCase, TestSet
 from schemas.use_cases import UseCase

@@ -4,7 +4,8 @@ import pytest
 
 from engine.detection import policy
 from engine.detection.policy import compare_policies, policy_reasons
-from schemas.config import Config, FieldRule, LineageConfig, RunConfig
+from schemas.config import Config, LineageConfig, RunConfig
+from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig
 
 MODELS = {"small": {"provider": "openai", "model": "gpt-small"}, "judge": {"provider": "openai", "model": "gpt-judge"}}

@@ -9,12 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.scorecard.field_errors import field_errors
+from evaluators.dates import read_date
 from evaluators.extraction import Extraction, rules_by_example
-from evaluators.field_rules import compare_field, same_json
-from evaluators.numbers import read_date, read_number
+from evaluators.field_rules import compare_field, expectation_problem
+from evaluators.field_values import same_json
+from evaluators.matching import assignment
+from evaluators.numbers import read_number
 from evaluators.registry import check_expectations, evaluator_for
-from schemas.config import FieldKind, FieldRule, LineageConfig
+from schemas.config import LineageConfig
 from schemas.errors import ConfigError
+from schemas.field_config import FieldKind, FieldRule
+from schemas.outcomes import Arm, Cell, MetricSpec, Outcome, Score
 from schemas.testsets import TestCase
 from schemas.use_cases import UseCase
 
@@ -136,6 +142,11 @@ def test_rules_reject_expectations_they_can_not_compare(case):
         (FieldKind.NORMALISED, 42, 42.0, 1),
         (FieldKind.NORMALISED, True, "true", 1),
         (FieldKind.NORMALISED, "Ann", "Bob", 0),
+        (FieldKind.NORMALISED, "Acme, Inc.", "acme inc", 1),
+        (FieldKind.NORMALISED, "U.S.A. (East)", "USA East", 1),
+        (FieldKind.NORMALISED, "1.5", "15", 0),
+        (FieldKind.NORMALISED, "-5", "5", 0),
+        (FieldKind.NORMALISED, "a.b@c.de", "ab@cde", 0),
         (FieldKind.NORMALISED, ["A", {"k": 1.5}], ["a", {"K": 1.5}], 1),
         (FieldKind.NORMALISED, "", None, 1),
         (NUMBER, 1234.5, "1,234.50", 1),
@@ -195,6 +206,176 @@ def test_a_field_by_its_rule(rule, expected, given, value):
     result = compare_field(rule if isinstance(rule, FieldRule) else FieldRule(kind=rule), expected, given)
     assert result.value == pytest.approx(value)
     assert bool(result.reason) is (value != 1)
+
+
+ITEMS = FieldRule(kind="objects", fields={"sku": {"kind": "exact"}, "price": {"kind": "number", "weight": 3}})
+BY_SKU = ITEMS.model_copy(update={"key": "sku"})
+PEN, INK = {"sku": "p", "price": 1}, {"sku": "i", "price": 2}
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected", "given", "value"),
+    [
+        ({"kind": "number"}, "12 kg", "12 kg", 1),
+        ({"kind": "number"}, "12 kg", "12 g", 0),
+        ({"kind": "number"}, "12 kg", 12, 0),
+        ({"kind": "number", "unit": "kg"}, 12, "12 KG", 1),
+        ({"kind": "number", "unit": "kg"}, 12, "12 g", 0),
+        ({"kind": "number"}, "3 million", 3, 0),
+        ({"kind": "number"}, -1234, "(1,234)", 1),
+        ({"kind": "number"}, -5, "(-5)", 0),
+        ({"kind": "number"}, "12%", "%12", 1),
+        ({"kind": "number", "relative": 0.01}, 1000, 1010, 1),
+        ({"kind": "number", "relative": 0.01}, 1000, 1011, 0),
+        ({"kind": "number", "tolerance": 20, "relative": 0.01}, 1000, 1015, 1),
+        ({"kind": "number", "locale": "de"}, 1234.5, "1.234,5 €", 1),
+        ({"kind": "number", "locale": "de"}, 1.234, "1.234", 0),
+        ({"kind": "number", "locale": "de"}, 1.5, "1.5", 0),
+        ({"kind": "number", "locale": "de_CH"}, 1234.5, "1’234.5", 1),
+        ({"kind": "number", "locale": "hi"}, 1234567.5, "१२,३४,५६७.५", 1),
+        ({"kind": "number", "locale": "ar"}, 1234.5, "١٬٢٣٤٫٥", 1),
+        ({"kind": "number", "locale": "en"}, 1234, "12,34", 0),
+        ({"kind": "date", "day_first": True}, "2024-04-03", "03/04/2024", 1),
+        ({"kind": "date", "day_first": False}, "2024-03-04", "03/04/2024", 1),
+        ({"kind": "date", "locale": "de"}, "2024-04-03", "3.4.2024", 1),
+        ({"kind": "date", "locale": "de"}, "2024-03-05", "Dienstag, 5. März 2024", 1),
+        ({"kind": "date", "locale": "fr"}, "2024-07-01", "1er juillet 2024", 1),
+        ({"kind": "date", "locale": "fr"}, "2024-07-01", "1 jui. 2024", 0),
+        ({"kind": "date", "locale": "es"}, "2024-12-25", "25 de diciembre de 2024", 1),
+        ({"kind": "date", "locale": "en_US"}, "2024-03-04", "3/4/2024", 1),
+        ({"kind": "date", "locale": "ja"}, "2024-03-04", "2024年3月4日", 1),
+        ({"kind": "date", "locale": "ja"}, "2024-03-04", "3/4/2024", 0),
+        ({"kind": "date", "formats": ["%d.%m.%y"]}, "2024-04-03", "03.04.24", 1),
+        ({"kind": "date", "formats": ["%d.%m.%y"]}, "2024-04-03", "April 3, 2024", 0),
+        ({"kind": "boolean"}, True, "Yes.", 1),
+        ({"kind": "boolean"}, False, 0, 1),
+        ({"kind": "boolean"}, True, "maybe", 0),
+        ({"kind": "boolean"}, True, False, 0),
+        ({"kind": "enum", "values": ["low", "high"]}, "low", "LOW", 1),
+        ({"kind": "enum", "values": ["low", "high"]}, "low", "lowest", 0),
+        ({"kind": "list"}, ["a", "b", "b"], ["A", "b", "b"], 1),
+        ({"kind": "list"}, ["a", "b", "b"], ["a", "b"], 4 / 5),
+        ({"kind": "list"}, ["a", "b"], ["b", "a"], 1 / 2),
+        ({"kind": "list", "ordered": False}, ["a", "b"], ["b", "a"], 1),
+        ({"kind": "list", "ordered": False}, ["a", "a"], ["a"], 2 / 3),
+        ({"kind": "list"}, ["a"], "a", 0),
+        (ITEMS, [PEN, INK], [INK, PEN], 1),
+        (ITEMS, [PEN, INK], [PEN], 2 / 3),
+        (ITEMS, [PEN, INK], [PEN, {"sku": "i", "price": 9}], (1 + 1 / 4) / 2),
+        (ITEMS, [PEN], [{"sku": "x", "price": 1}], 3 / 4),
+        (BY_SKU, [PEN], [{"sku": "x", "price": 1}], 0),
+        (BY_SKU, [PEN, INK], [INK, PEN, {"sku": "z", "price": 1}], 4 / 5),
+        (ITEMS, [PEN], "p", 0),
+        ({"kind": "fuzzy"}, "Invoice number 20231041", "Invoice number 20231047", 0),
+        ({"kind": "regex", "pattern": "^[A-Z]{2}[0-9]+$"}, None, "DE12", 1),
+        ({"kind": "regex", "pattern": "^[A-Z]{2}[0-9]+$"}, None, "de12", 0),
+        ({"kind": "regex", "pattern": "x"}, None, None, 0),
+        ({"kind": "regex", "pattern": "x", "optional": True}, None, None, 1),
+        ({"kind": "present"}, None, "x", 1),
+        ({"kind": "present"}, None, "", 0),
+        ({"kind": "exact", "any_of": True}, ["Ann", "Anne"], "Anne", 1),
+        ({"kind": "exact", "any_of": True}, ["Ann", "Anne"], "Bob", 0),
+        ({"kind": "number", "any_of": True, "tolerance": 1}, [3, 9], 10, 1),
+        ({"kind": "exact", "optional": True}, "Ann", None, 1),
+        ({"kind": "exact", "optional": True}, "Ann", "Bob", 0),
+        ({"kind": "exact", "optional": True}, None, "Bob", 0),
+    ],
+)
+def test_a_field_by_the_options_of_its_rule(rule, expected, given, value):
+    rule = FieldRule.model_validate(rule)
+    assert expectation_problem(rule, expected) in (None, "")
+    result = compare_field(rule, expected, given)
+    assert result.value == pytest.approx(value)
+    assert bool(result.reason) is (value != 1)
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected", "what"),
+    [
+        ({"kind": "boolean"}, "perhaps", "true or false"),
+        ({"kind": "enum", "values": ["low"]}, "high", "one of low"),
+        ({"kind": "list"}, "a", "a list"),
+        (ITEMS, ["a"], "a list of objects"),
+        (ITEMS, [{"price": "much"}], "“price” that must be a number"),
+        (BY_SKU, [PEN, PEN], "same “sku”"),
+        (BY_SKU, [{"price": 1}], "no object with its key"),
+        ({"kind": "regex", "pattern": "x"}, "x", "compares with no value"),
+        ({"kind": "exact", "any_of": True}, "x", "must list them"),
+        ({"kind": "number", "any_of": True}, [1, "x"], "must be a number"),
+    ],
+)
+def test_an_expectation_of_another_kind_is_a_mistake(rule, expected, what):
+    assert what in expectation_problem(FieldRule.model_validate(rule), expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4), min_size=1, max_size=6))
+def test_the_best_match_is_the_best_of_all(scores):
+    from itertools import permutations
+
+    rows, columns = range(len(scores)), range(4)
+    if len(rows) <= 4:
+        best = max(
+            sum(scores[row][column] for row, column in zip(rows, some, strict=True))
+            for some in permutations(columns, len(rows))
+        )
+    else:
+        best = max(
+            sum(scores[row][column] for column, row in zip(columns, some, strict=True))
+            for some in permutations(rows, 4)
+        )
+    found = assignment(scores)
+    assert sum(scores[row][column] for row, column in found) == best
+    assert len({row for row, _ in found}) == len({column for _, column in found}) == min(len(rows), 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 3), max_size=5), st.lists(st.integers(0, 3), max_size=5), st.randoms())
+@pytest.mark.parametrize("kind", ["list", "unordered", "set", "objects"])
+def test_one_more_right_member_never_scores_lower_and_order_changes_nothing(kind, expected, given, random):
+    options = {"kind": "list", "ordered": False} if kind == "unordered" else {"kind": kind}
+    rule = ITEMS if kind == "objects" else FieldRule.model_validate(options)
+    as_member = (lambda n: {"sku": f"s{n}", "price": n}) if kind == "objects" else (lambda n: f"m{n}")
+    wanted, got = [as_member(n) for n in expected], [as_member(n) for n in given]
+    value = compare_field(rule, wanted, got).value
+    assert 0 <= value <= 1
+    if kind != "list":
+        shuffled = random.sample(got, len(got))
+        assert compare_field(rule, wanted, shuffled).value == pytest.approx(value)
+        for lacking in [one for one in wanted if one not in got]:
+            assert compare_field(rule, wanted, [*got, lacking]).value >= value - 1e-9
+    assert compare_field(rule, wanted, wanted).value == 1
+
+
+def test_weights_inputs_and_keys_nobody_asked_for(case, scores):
+    part = extraction({"total": FieldRule(kind=NUMBER, weight=3, in_input=True), "name": FieldRule(in_input=True)})
+    asked = case({"total": 1250, "name": "Ann"}, inputs={"text": "Ann-Lee pays 1,250.00 EUR.", "more": 7})
+    found = scores(part, asked, '{"total": 1250, "name": "Bob", "iban": "DE00"}')
+    assert found["fields"].value == 3 / 4
+    assert found["name"].reason == "hallucinated: Bob, which is not in the input"
+    assert found["fields"].reason.endswith("not asked for: iban")
+    assert scores(part, asked, '{"total": 1251, "name": "Ann"}')["total"].reason.startswith("hallucinated")
+    assert scores(part, asked, '{"total": 7, "name": "Ann"}')["total"].reason.startswith("wrong")
+
+
+def test_a_field_inside_objects_that_no_case_expects_is_refused(case):
+    rule = {"kind": "objects", "fields": {"prize": {"kind": "number"}}}
+    with pytest.raises(ConfigError, match=r"“items\[\].prize”"):
+        extraction({"items": FieldRule.model_validate(rule)}, cases=[case({"items": [{"price": 1}]})])
+
+
+def test_mistakes_are_counted_by_kind(case, output):
+    def outcome(place, arm, *reasons):
+        scores = tuple(Score(metric=f"f{n}", value=0, reason=reason) for n, reason in enumerate(reasons))
+        return Outcome(cell=Cell(case=place, arm=arm, repetition=0), result=output("x"), scores=scores)
+
+    metrics = [MetricSpec(name="f0", kind="field"), MetricSpec(name="f1", kind="field")]
+    before = outcome(0, Arm.BASELINE, "", "wrong: a")
+    after = outcome(0, Arm.CANDIDATE, "missing: x", "hallucinated: y")
+    (found,) = field_errors([before, after], metrics)
+    assert found.what == "mistakes in the fields, before → now: missing 0 → 1, wrong 1 → 0, hallucinated 0 → 1"
+    assert field_errors([before, outcome(0, Arm.CANDIDATE, "", "wrong: a")], metrics) == ()
+    assert field_errors([after], metrics) == ()
 
 
 def test_fuzzy_members_are_matched_one_to_one_as_many_as_possible():

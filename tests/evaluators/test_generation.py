@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from evaluators.generation import RubricJudge, read_grades
 from evaluators.registry import evaluator_for
-from schemas.config import Check, FieldRule, LineageConfig, ModelConfig
+from schemas.config import Check, LineageConfig, ModelConfig
 from schemas.errors import ConfigError
+from schemas.field_config import FieldRule
 from schemas.outcomes import Completion, CompletionError, ErrorKind, EvaluatorFailure, Finish, Usage
 from schemas.rubrics import Dimension, Rubric
 from schemas.testsets import TestCase

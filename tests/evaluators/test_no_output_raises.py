@@ -23,7 +23,7 @@ FRAGMENTS = st.sampled_from([
 ])  # fmt: skip
 TEXTS = st.lists(FRAGMENTS | st.text(max_size=5), max_size=12).map("".join) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.sampled_from(["\ud83d", "x", "V\udc00"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["vendor", "total", "due", "\udfff"]), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["vendor", "total", "due", "german", "day", "lines", "parts", "sku", "steps", "\udfff"]), inner),
     max_leaves=8,
 ).map(json.dumps)  # fmt: skip
 CHECKS = [
@@ -34,9 +34,16 @@ CHECKS = [
 ]  # fmt: skip
 FIELDS = {
     "total": {"kind": "number", "tolerance": 0.1}, "due": {"kind": "date", "tolerance": 2}, "vendor": {"kind": "fuzzy"},
-    "items": {"kind": "set", "match": "fuzzy"}, "name": {"kind": "normalised"}, "id": {"kind": "exact"},
+    "german": {"kind": "number", "locale": "de", "relative": 0.1, "in_input": True}, "flag": {"kind": "boolean"},
+    "day": {"kind": "date", "locale": "fr", "optional": True}, "short": {"kind": "date", "formats": ["%d.%m.%y"]},
+    "size": {"kind": "enum", "values": ["s", "l"]}, "steps": {"kind": "list"}, "code": {"kind": "regex", "pattern": "^x"},
+    "lines": {"kind": "objects", "key": "sku", "fields": {"sku": {}, "price": {"kind": "number", "unit": "kg"}}},
+    "parts": {"kind": "objects", "fields": {"sku": {}, "tags": {"kind": "set"}}}, "any": {"any_of": True, "weight": 2},
+    "there": {"kind": "present"}, "items": {"kind": "set", "match": "fuzzy"}, "name": {"kind": "normalised"}, "id": {"kind": "exact"},
 }  # fmt: skip
-EXPECTED = {"total": 7, "due": "2026-01-02", "vendor": "Acme", "items": ["a", "b"], "name": "x", "id": "y"}
+EXPECTED = {"total": 7, "due": "2026-01-02", "vendor": "Acme", "items": ["a", "b"], "name": "x", "id": "y",
+    "german": "1.234,5", "flag": True, "day": "2026-01-02", "short": "02.01.26", "size": "s", "steps": ["a", "a"],
+    "lines": [{"sku": "total", "price": 1}], "parts": [{"sku": "vendor", "tags": ["due"]}], "any": ["billing", "x"]}  # fmt: skip
 COMMON = {"prompt": "p", "checks": CHECKS}
 LINEAGES = [
     ({"use_case": "classification", "labels": ["billing", "refunds"]}, "billing"),

@@ -5,8 +5,9 @@ import pytest
 from engine.readers.config import read_config
 from evaluators.extraction import Extraction, unexpected
 from evaluators.registry import evaluator_for
-from schemas.config import FieldRule, LineageConfig
+from schemas.config import LineageConfig
 from schemas.errors import ConfigError
+from schemas.field_config import FieldRule
 from schemas.testsets import TestCase
 from schemas.use_cases import UseCase
 
@@ -130,8 +131,17 @@ def test_a_check_that_compares_with_something(rule):
         (f"{EXTRACTION}, fields: {{a: {{kind: exact, tolerance: 1}}}}", "tolerance is for number and date, but the field a is exact"),
         (f"{EXTRACTION}, fields: {{a: {{tolerance: 1}}}}", "tolerance is for number and date, but the field a is normalised"),
         (f"{EXTRACTION}, fields: {{a: {{kind: number, threshold: 0.5}}}}", "threshold is for fuzzy and set, but the field a is number"),
-        (f"{EXTRACTION}, fields: {{a: {{kind: fuzzy, match: exact}}}}", "match is for set, but the field a is fuzzy"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: fuzzy, match: exact}}}}", "match is for set and list, but the field a is fuzzy"),
         (f"{EXTRACTION}, fields: {{a: {{kind: set, threshold: 0.5}}}}", "threshold is for a fuzzy match"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: enum}}}}", "the field a is enum and has no values"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: objects}}}}", "the field a is objects and has no fields"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: regex, pattern: '('}}}}", "RE2 refuses the pattern"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: present, any_of: true}}}}", "any_of is for fields with an expected value, but the field a is present"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: number, locale: xx}}}}", "the locale xx isn't known"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: date, formats: ['%m/%Y']}}}}", "doesn't name one day"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: list, match: fuzzy}}}}", "can't be matched fuzzily"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: objects, fields: {{b: {{kind: number, match: exact}}}}}}}}", "but the field b is number"),
+        (f"{EXTRACTION}, fields: {{a: {{kind: objects, fields: {{b: {{kind: objects}}}}}}}}", "objects inside objects"),
         (f"{GENERATION}, labels: [a, b]", "labels is for classification, but l is generation"),
         (f"{EXTRACTION}, multi_label: true", "multi_label is for classification, but l is extraction"),
         (f"{CLASSIFICATION}, judge: {{model: m}}", "l has a judge but no rubric"),
