@@ -77,14 +77,14 @@ async def test_right_labels_in_another_form_need_review(store, form, status):
         ("{strict: false}", "```\n{}\n```", "needs_review"),
     ],
 )
-async def test_a_strict_contract_blocks_another_form_and_a_lenient_one_asks(tmp_path, store, output, form, status):
+async def test_a_strict_contract_blocks_another_form_and_a_lenient_one_asks(store, output, form, status):
     def reply(request, repetition, nth):
         return completion(form.format(label_of(request)) if edited(request) else label_of(request))
 
     labels = "labels: [billing"
     config = FILES["promptverdict.yaml"].replace(labels, f"output: {output}\n    {labels}")
     assert output in config
-    card, _ = await measured(prepared(tmp_path, FILES | {"promptverdict.yaml": config}, {PATH: EDITED}), reply, store)
+    card, _ = await measured(prepared(FILES | {"promptverdict.yaml": config}, {PATH: EDITED}), reply, store)
     assert card.status == status
     counted = [one.what for one in card.lineages[0].warnings if "answers" in one.what]
     if form != "{}" and "fence" not in output and not form.startswith("{{"):
