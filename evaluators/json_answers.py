@@ -147,7 +147,8 @@ def _only(body: str) -> JsonReading:
         return reading
     if any(start >= end for start in starts):
         return _SEVERAL
-    if open_brackets(body[: starts[0]]) or open_brackets(body[end:][::-1].translate(_MIRRORED)):
+    around = (body[: starts[0]], body[end:])
+    if any(open_brackets(part) or open_brackets(part[::-1].translate(_MIRRORED)) for part in around):
         return JsonReading(False, problem="the JSON object is part of a list or of code, so it is not the answer")
     return reading
 

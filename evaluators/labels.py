@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from evaluators.json_answers import open_brackets, read_json, read_object
+from evaluators.label_denials import DENIED, DOUBTFUL, EXPLAINED, NEGATED, NO_ANSWER, REJECTED_KEY, SENTENCE, STRUCK
 from evaluators.label_forms import bare, flagged_lines, flagged_map, plain_list
 from evaluators.label_index import LabelIndex
 from evaluators.text import fold, fold_words, normalised, one_line, shown, without_fence, without_reasoning
@@ -36,26 +37,6 @@ _KEYS = frozenset(_RANKED_KEYS)
 _NOTHING = frozenset(
     {"", "none", "n/a", "na", "null", "no label", "no labels", "none of the above", "none apply", "nothing"}
 )
-_EXPLAINED = re.compile(
-    r"[\s\"'*_`\])]*(?:$|\((?!or\b|and\b)|[—–]|-\s|(?:,\s*)?(?:because|since|as)\b|[,;]\s*(?:explanation|reason(?:ing)?|"
-    r"rationale|confidence)\b)"
-)
-_NEGATED = re.compile(
-    r"(?:\b(?:not|never|neither|nor|cannot|unlike|than|instead of|except|excluding|without|hardly|barely|scarcely|"
-    r"nicht|kein\w*|weder|pas|jamais|nunca|ohne|sans|sin)\b|n['’]t\b|不是|并非|不属于)[^.!?;:\n]{0,24}$"
-    r"|\b(?:no|non|не|нет)\s+(?:es\s+|è\s+)?$"
-    r"|\b(?:not applicable|inapplicable|n/a|false|incorrect|wrong|rejected|excluded|ruled out)\s*[:=]\s*$"
-)
-"""Text before a label that rules it out."""
-_DENIED = re.compile(
-    r"[\"'*_`)\]»”’]*(?:"
-    r"\s+(?:label\s+|category\s+|class\s+|team\s+|option\s+)?(?:(?:is|was|are|seems|looks|would be)\s+(?:\w+\s+)?"
-    r"(?:not|never|no|incorrect|wrong|false|unlikely|inapplicable|irrelevant|excluded)\b"
-    r"|(?:is|was|does|do|did|would|could|can|are)n['’]t\b|(?:does|do|did|would|will|can|could)\s+not\b|cannot\b"
-    r"|(?:ist|wäre|passt|trifft)\s+(?:\w+\s+)?(?:nicht|falsch|kein\w*)\b|n['’]est\s+pas\b|no\s+(?:es|aplica)\b)"
-    r"|,?\s*which\b[^.!?;\n]{0,24}\bnot\b|\s*[:=]\s*(?:false|no|nein|non|0|✗|❌)(?!\w)|\s*[?？]\s*(?:no|nein|non)\b|\s*不适用)"
-)
-"""Text after a label that rules it out."""
 _IDENTIFIER = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)+", re.IGNORECASE)
 _LINE_LEAD = " \t#>*•_`\"'-–"
 _BULLET = re.compile(r"\s*(?:[-*•–+]|\d{1,3}[.)])\s+")
@@ -112,7 +93,8 @@ class LabelReader:
 
     def exactly(self, text: str) -> str | None:
         """Returns the label that equals ``text``, ignoring case, dashes, punctuation, quotes and markup around it."""
-        if len(text) > self._longest:
+        # "billing?" names a label but doesn't choose it.
+        if len(text) > self._longest or text.rstrip(_EDGES_BUT_QUESTION).endswith(("?", "？")):
             return None
         found = self._exact(label_key(text))
         return self._exact(_camel_key(text)) if found is None and _CAMEL.search(text) else found
@@ -138,8 +120,8 @@ class LabelReader:
             (
                 self._by_key[found.key],
                 # A window of 40 characters: the expression is anchored at its end and would be slow on a long text.
-                bool(_NEGATED.search(words[max(0, found.start - 40) : found.start]))
-                or _DENIED.match(words, found.end) is not None,
+                bool(NEGATED.search(words[max(0, found.start - 40) : found.start]))
+                or DENIED.match(words, found.end) is not None,
             )
             for found in self._index.find(words)
         ]
@@ -154,7 +136,15 @@ class LabelReader:
         named = {label for label, _ in mentions}
         # “A” and “2” occur in any prose. They are no answer by themselves, but make another label doubtful.
         only_short = prose and named <= self._too_short_for_prose
-        return set() if only_short or any(negated for _, negated in mentions) else named
+        ruled_out = any(negated for _, negated in mentions) or (prose and self._is_doubtful(words))
+        return set() if only_short or ruled_out else named
+
+    def _is_doubtful(self, words: str) -> bool:
+        """Returns whether a sentence that names a label doubts it."""
+        return any(
+            (one.endswith(("?", "？")) or DOUBTFUL.search(one)) and self._index.first(one) is not None
+            for one in SENTENCE.findall(words)
+        )
 
     # -- one label --------------------------------------------------------------------------------------------------
 
@@ -171,13 +161,13 @@ class LabelReader:
         # "Is it billing?" names a label but doesn't choose it.
         if body.rstrip(_EDGES_BUT_QUESTION).endswith(("?", "？")):
             return LabelReading(None, "no label: the answer asks")
-        if (label := self.exactly(body)) is not None:
+        if "~~" not in body and (label := self.exactly(body)) is not None:
             return LabelReading((label,))
         # An identifier that is no label answers with a label outside the set. Searching in it would find parts of
         # words.
         if _IDENTIFIER.fullmatch(bare := body.strip(_EDGES)):
             return self._one({bare})
-        return self._one_of_text(fold_words(body))
+        return self._one_of_text(fold_words(STRUCK.sub(" ", body)))
 
     def _one_of_json(self, body: str) -> LabelReading | None:
         whole = read_json(body)
@@ -201,19 +191,25 @@ class LabelReader:
         # A tag is the clearest statement, so it decides alone.
         if tagged:
             return self._one(set().union(*(self._named(value) for value in tagged)))
-        try:
-            flagged = flagged_lines(lines, self.exactly)
-        except ValueError as error:
-            return LabelReading(None, f"no label: {error}")
-        if flagged is not None:
-            return self._one(flagged)
+        if (flagged := self._flagged(lines)) is not None:
+            return flagged if flagged.labels is None else self._one(set(flagged.labels))
         marked = list(_marked(lines, self))
         if stated := self._stated_in(marked, final=True) or self._stated_in(marked, lines):
             return self._one(stated)
         if marked:
             # A marked line without a label answers with something outside the set. Searching the prose would guess.
             return self._one({marked[-1][1]})
-        return self._one(self._named(words, prose=True), negated=any(negated for _, negated in self._mentions(words)))
+        mentions = self._mentions(words)
+        if len(several := {label for label, _ in mentions}) > 1:
+            return self._one(several)
+        return self._one(self._named(words, prose=True), negated=any(negated for _, negated in mentions))
+
+    def _flagged(self, lines: Sequence[str]) -> LabelReading | None:
+        try:
+            flagged = flagged_lines(lines, self.exactly)
+        except ValueError as error:
+            return LabelReading(None, f"no label: {error}")
+        return None if flagged is None else LabelReading(self._ordered(flagged))
 
     def _stated_in(
         self, marked: Sequence[tuple[bool, str]], lines: Sequence[str] = (), *, final: bool = False
@@ -229,10 +225,13 @@ class LabelReader:
     def _stated_by(self, value: str) -> set[str]:
         """Returns labels in the value of a marked line, without an explanation after the label."""
         found = self._index.first(value)
-        if found and not value[: found.start].strip(_EDGES) and not _DENIED.match(value, found.end):
+        # "None (billing was considered)" states that there is no label.
+        if (nothing := NO_ANSWER.match(value)) and found and nothing.end() <= found.start:
+            return set()
+        if found and not value[: found.start].strip(_EDGES) and not DENIED.match(value, found.end):
             label = self._by_key[found.key]
             others = self._mentions(value[found.end :])
-            if _EXPLAINED.match(value, found.end) or (others and all(ruled_out for _, ruled_out in others)):
+            if EXPLAINED.match(value, found.end) or (others and all(ruled_out for _, ruled_out in others)):
                 return {label}
         return self._named(value)
 
@@ -270,12 +269,8 @@ class LabelReader:
 
     def _several_of_text(self, words: str) -> LabelReading:
         lines = _lines(words)
-        try:
-            flagged = flagged_lines(lines, self.exactly)
-        except ValueError as error:
-            return LabelReading(None, f"no label: {error}")
-        if flagged is not None:
-            return LabelReading(self._ordered(flagged))
+        if (flagged := self._flagged(lines)) is not None:
+            return flagged
         marked = list(_marked(lines, self))
         top = [value for final, value in marked if final] or [value for _, value in marked]
         for value in [*reversed(top), *lines[-1:]]:
@@ -341,7 +336,8 @@ def _has_key(value: JsonValue) -> bool:
 
 
 def _is_key(key: str) -> bool:
-    return bool(_KEYS & set(re.findall(r"[^\W_]+", fold(key[:80]))))
+    folded = fold(key[:80])
+    return bool(_KEYS & set(re.findall(r"[^\W_]+", folded))) and not REJECTED_KEY.search(folded)
 
 
 def _stated(value: JsonValue) -> list[str]:

@@ -58,6 +58,7 @@ def test_braces_in_texts_do_not_end_an_object():
         ('```json\n[{"a": 1}\n```', "part of a list or of code"),
         ('{ok: true, data: {"a": 1}}', "part of a list or of code"),
         ('{"a": 1} }', "part of a list or of code"),
+        ('{"a": 1}{', "part of a list or of code"),
         ('<think>{"a": 1}</think>', "no JSON object"),
         ('<think>It is {"a": 1}', "no JSON object"),
         ('{"a":' * 100_000, "JSON"),
