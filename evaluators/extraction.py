@@ -9,7 +9,8 @@ from typing import ClassVar
 
 from pydantic import JsonValue
 
-from evaluators.field_rules import compare_field, expectation_problem, in_input
+from evaluators.field_inputs import CaseInputs
+from evaluators.field_rules import compare_field, expectation_problem
 from evaluators.field_values import FieldResult, show
 from evaluators.json_answers import read_object
 from evaluators.parts import EvaluatorSources, MetricGroup, Scores, finding
@@ -97,7 +98,7 @@ class Extraction:
             return tuple(Score(metric=spec.name, value=0, reason=reading.problem) for spec in self.metrics)
         given = {name: lookup(reading.value, name) for name in self.fields}
         expected = case.expected if isinstance(case.expected, dict) else {}
-        source = "\n".join(map(_text, case.inputs.values())) if self._reads_input else ""
+        source = CaseInputs(case.inputs.values()) if self._reads_input else None
         results = {
             name: _result(rule, lookup(expected, name), given[name], source) for name, rule in self.fields.items()
         }
@@ -121,14 +122,10 @@ class Extraction:
         )
 
 
-def _result(rule: FieldRule, expected: JsonValue, given: JsonValue, source: str) -> FieldResult:
-    if rule.in_input and not in_input(rule, given, source):
+def _result(rule: FieldRule, expected: JsonValue, given: JsonValue, source: CaseInputs | None) -> FieldResult:
+    if rule.in_input and source is not None and not source.hold(rule, given):
         return FieldResult(0, f"hallucinated: {show(given)}, which is not in the input")
     return compare_field(rule, expected, given)
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def rules_by_example(expectations: Iterable[JsonValue]) -> dict[str, FieldRule]:

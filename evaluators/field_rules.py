@@ -13,13 +13,11 @@ from evaluators.field_values import RIGHT, FieldResult, nothing, plain, same_jso
 from evaluators.locales import Locale, locale_of
 from evaluators.numbers import Quantity, read_number, same_number
 from evaluators.patterns import compile_pattern
-from evaluators.text import contains
 from schemas.field_config import FieldKind, FieldRule
 
 _TRUE = frozenset({"true", "yes", "y", "1", "on"})
 _FALSE = frozenset({"false", "no", "n", "0", "off"})
 _DIGITS = re.compile(r"\d+")
-_NUMBERS = re.compile(r"[-+−]?\d[\d.,'’]*")
 
 
 def compare_field(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
@@ -40,22 +38,6 @@ def compare_field(rule: FieldRule, expected: JsonValue, given: JsonValue) -> Fie
         lacking = f"missing: expected {show(expected)}"
         return FieldResult(0, lacking if nothing(given) else f"hallucinated: {show(given)}, nothing expected")
     return _COMPARISONS[rule.kind](rule, expected, given)
-
-
-def in_input(rule: FieldRule, given: JsonValue, source: str) -> bool:
-    """Returns whether a value occurs in ``source``, the case's inputs. Every member of a list must."""
-    if nothing(given):
-        return True
-    if isinstance(given, list | dict):
-        return all(in_input(rule, part, source) for part in (given.values() if isinstance(given, dict) else given))
-    text = given if isinstance(given, str) else show(given)
-    if contains(source, text):
-        return True
-    number = _read_number(rule, given)
-    return number is not None and any(
-        (there := _read_number(rule, found[0].rstrip(".,'’"))) is not None and there.value == number.value
-        for found in _NUMBERS.finditer(source)
-    )
 
 
 def expectation_problem(rule: FieldRule, expected: JsonValue) -> str | None:
@@ -86,12 +68,13 @@ def _locale(rule: FieldRule) -> Locale | None:
     return None if rule.locale is None else locale_of(rule.locale)
 
 
-def _read_number(rule: FieldRule, value: JsonValue) -> Quantity | None:
+def number_of(rule: FieldRule, value: JsonValue) -> Quantity | None:
+    """Returns the number that a value names by the rule's locale and unit, or ``None``."""
     return read_number(value, _locale(rule), rule.unit)
 
 
 def _number(rule: FieldRule, expected: JsonValue, given: JsonValue) -> FieldResult:
-    one, other = _read_number(rule, expected), _read_number(rule, given)
+    one, other = number_of(rule, expected), number_of(rule, given)
     if one is None or other is None:
         return wrong(expected, given, "not a number")
     if same_number(one, other, rule.tolerance, rule.relative):
@@ -194,7 +177,7 @@ def _no_value(rule: FieldRule, _expected: JsonValue) -> str | None:
 
 
 def _no_number(rule: FieldRule, expected: JsonValue) -> str | None:
-    return _unlike("a number", expected, "not" if _read_number(rule, expected) is None else "")
+    return _unlike("a number", expected, "not" if number_of(rule, expected) is None else "")
 
 
 def _no_date(rule: FieldRule, expected: JsonValue) -> str | None:

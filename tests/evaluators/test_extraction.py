@@ -356,6 +356,10 @@ def test_weights_inputs_and_keys_nobody_asked_for(case, scores):
     assert found["fields"].reason.endswith("not asked for: iban")
     assert scores(part, asked, '{"total": 1251, "name": "Ann"}')["total"].reason.startswith("hallucinated")
     assert scores(part, asked, '{"total": 7, "name": "Ann"}')["total"].reason.startswith("wrong")
+    assert scores(part, asked, '{"total": 25, "name": "Ann"}')["total"].reason.startswith("hallucinated")
+    assert scores(part, asked, '{"total": null, "name": ["Ann", "Lee", "Bob"]}')["name"].reason.startswith(
+        "hallucinated"
+    )
 
 
 def test_a_field_inside_objects_that_no_case_expects_is_refused(case):
