@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from action.cli.bot_process import become_bot
+from action.cli.command_help import FullHelp
 from action.cli.options import (
     Base,
     BudgetUsd,
@@ -27,7 +28,6 @@ from action.cli.options import (
     Worktree,
 )
 from action.exits import Exit
-from adapters.command_help import FullHelp
 
 app = typer.Typer(
     name="promptverdict",
