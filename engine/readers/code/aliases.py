@@ -32,6 +32,8 @@ class Kind(Enum):
     """The value is the source, or comes from a container with it."""
     COPY = 3
     """The value is a new container with the parts of the source."""
+    INSTANCE = 4
+    """The value is an object of the source, a class."""
 
 
 class Held(NamedTuple):
@@ -54,10 +56,12 @@ class Held(NamedTuple):
 
     def wrapped(self) -> Held:
         """Returns the source of a new container with the value in it."""
-        return self._replace(kind=Kind.HOLDS)
+        return self if self.kind is Kind.INSTANCE else self._replace(kind=Kind.HOLDS)
 
     def reached(self, change: Change) -> Change | None:
         """Returns what a change of the value does to the name's value; ``None``: nothing."""
+        if self.kind is Kind.INSTANCE and (change.how is How.PASSED or not change.path):
+            return None
         if self.kind in (Kind.HOLDS, Kind.COPY) and not change.path and change.how is not How.PASSED:
             return None
         if self.kind in (Kind.HOLDS, Kind.WITHIN):
@@ -107,7 +111,7 @@ class Step(NamedTuple):
 
     name: str | None
     """The attribute or key; ``None``: unknown."""
-    kind: Literal["part", "method", "copy"] = "part"
+    kind: Literal["part", "method", "copy", "class"] = "part"
 
 
 class Values:
@@ -134,7 +138,9 @@ class Values:
         """Returns the sources of what the steps, the last one first, lead to."""
         for step in reversed(steps):
             attribute = [Held((0, f".{step.name}"))] if step.name is not None else []
-            if step.kind == "copy":
+            if step.kind == "class":
+                found = [held._replace(kind=Kind.SAME) if held.kind is Kind.INSTANCE else held for held in found]
+            elif step.kind == "copy":
                 found = [*attribute, *(held.copied() for held in found)]
             else:
                 part = step.name if step.kind == "part" else None

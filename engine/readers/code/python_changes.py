@@ -208,10 +208,14 @@ class _Changing(PythonValues):
         here = not self.defined.isdisjoint((name, *map(_last, node.args)))
         if not here and name in (_READING_METHODS | _ASKING if method else _READING):
             return
-        given = [(value, isinstance(value, ast.Starred)) for value in node.args]
-        given += [(one.value, one.arg is None) for one in node.keywords if here or one.arg not in _SENT]
-        for value, spread in given:
-            sources = [held.copied() if spread else held for held in self.held(value)]
+        given = [
+            (key, [one.copied() if key == "" else one for one in self.held(value)]) for key, value in _arguments(node)
+        ]
+        given = [(key, held) for key, held in given if here or key not in _SENT]
+        if name in self.functions and name not in self.classes:
+            self.give(name, given)
+            return
+        for _, sources in given:
             self.aliases.change(sources, Change(node.lineno, how=How.PASSED))
         if name in ("__import__", "import_module") and any(map(_is_own_name, node.args)):
             self.changes.of_any = node.lineno
@@ -231,6 +235,12 @@ class _Changing(PythonValues):
 
 def _is_own_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id in ("__name__", "__package__")
+
+
+def _arguments(call: ast.Call) -> list[tuple[str | None, ast.expr]]:
+    """Returns the arguments of a call, each with its keyword; an empty one for arguments of unknown number."""
+    ordinary = [("" if isinstance(value, ast.Starred) else None, value) for value in call.args]
+    return ordinary + [(one.arg or "", one.value) for one in call.keywords]
 
 
 def _last(node: ast.AST) -> str:
