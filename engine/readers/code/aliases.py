@@ -18,7 +18,7 @@ MAX_PARTS = 8
 """With changes of more parts than this, any part of a value may be changed."""
 MAX_PATH = 5
 """With more look-ups than this, anything in the value that they lead to may be meant."""
-MAX_STEPS = 60
+MAX_STEPS = 40
 """Most look-ups and levels of one expression."""
 
 
@@ -133,6 +133,13 @@ class Values:
         """Notes that names may hold a value."""
         for key in keys:
             self.aliases.bind(key, (held for held in sources if held.key != key))
+
+    def give(self, call: int, sources: Sequence[Held], parameters: Iterable[Key]) -> None:
+        """Notes that parameters of functions may hold what a call is given, or parts of it."""
+        given = (call, "given")
+        self.aliases.bind(given, [*sources, *(held.looked_up(None) for held in sources)])
+        for key in parameters:
+            self.aliases.bind(key, [Held(given)])
 
     def stepped(self, found: list[Held], steps: Sequence[Step]) -> list[Held]:
         """Returns the sources of what the steps, the last one first, lead to."""

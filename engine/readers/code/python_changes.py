@@ -25,6 +25,8 @@ _MUTATING = {
 }  # fmt: skip
 _KINDS = {"dict", "list", "object", "operator", "type"}
 """Objects whose methods change their first argument."""
+MAX_FUNCTIONS = 20
+"""With more functions of one name, none of them is followed."""
 _SETTING = {"setattr", "delattr", "__setattr__", "__delattr__"}
 _ANY_NAME = {"__builtins__", "exec", "globals"}
 _NAMES = {"locals", "vars"}
@@ -212,8 +214,8 @@ class _Changing(PythonValues):
             (key, [one.copied() if key == "" else one for one in self.held(value)]) for key, value in _arguments(node)
         ]
         given = [(key, held) for key, held in given if here or key not in _SENT]
-        if name in self.functions and name not in self.classes:
-            self.give(name, given)
+        if name not in self.classes and 0 < len(self.functions.get(name, ())) < MAX_FUNCTIONS:
+            self.give_to(name, given)
             return
         for _, sources in given:
             self.aliases.change(sources, Change(node.lineno, how=How.PASSED))
@@ -227,10 +229,8 @@ class _Changing(PythonValues):
             return
         given = [each for each in values if not isinstance(each, ast.Lambda)]
         given += [node.func.value] if isinstance(node.func, ast.Attribute) else []
-        sources = [held for each in given for held in self.held(each)]
-        for function in functions:
-            for name in parameters_of(function):
-                self.aliases.bind((id(function), name), [*sources, *(held.looked_up(None) for held in sources)])
+        names = [(id(function), name) for function in functions for name in parameters_of(function)]
+        self.give(id(node), self.held(*given), names)
 
 
 def _is_own_name(node: ast.AST) -> bool:

@@ -115,7 +115,7 @@ class PythonValues(Values):
             case ast.Subscript(value=value):
                 self.put(value, sources)
 
-    def give(self, name: str, arguments: Sequence[tuple[str | None, list[Held]]]) -> None:
+    def give_to(self, name: str, arguments: Sequence[tuple[str | None, list[Held]]]) -> None:
         """Notes that the parameters of the file's functions of that name may hold arguments, each with its keyword.
 
         Where an object comes before the arguments isn't known, so each may be one parameter further on. An empty
