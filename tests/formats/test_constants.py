@@ -51,7 +51,7 @@ PYTHON = {
     "an object of a class": ('class C:\n  P = "a"\n  D = []\n  def f(self): run(self, self.D)\nc = C()\nc.x = 1\nrun(c, [c])', "C.P", "github", "a"),
     "own functions that only read": ('P = {"t": "a"}\ndef f(d, k="t"): return d[k]\nclass C:\n  def g(self, all): return len(all)\nf(P)\nC().g(all=P)\nquery(C)', "P.t", "github", "a"),
     "a copy is changed": ('P = [{"role": "user", "content": "a"}]\ndef f(q):\n  m = P + [{}]\n  m.append(1)\n  n = P.copy()\n  n += [2]\n  return [*n, *P]', "P", "github", "user: a"),
-    "messages that are sent": ('P = [{"role": "user", "content": "a"}]\nclient.chat.completions.create(model="x", messages=P)\nasync def f(): return await chain.ainvoke(P)', "P", "github", "user: a"),
+    "messages that are sent": ('P = [{"role": "user", "content": "a"}]\nclient.chat.completions.create(model="x", messages=P)\nasync def f(): return await chain.ainvoke(P)\nmodel.generate_content(P)', "P", "github", "user: a"),
     "a text in another variable": ('P = {"t": "a"}\ndef f(x):\n  p = P["t"]\n  p += x\n  for q in P.values(): g(q)\n  return g(p, P["t"])', "P.t", "github", "a"),
     "another class's attribute": ('class C:\n  P = "a"\nclass D(C): pass\nD.Q = "b"\nx.P.append(1)', "C.P", "github", "a"),
     "a value of an enumeration": ('class C(Enum):\n  A = "a"\nP = f"{C.A.value} b"', "P", "github", "a b"),

@@ -47,7 +47,8 @@ _READING_METHODS = {
 }  # fmt: skip
 _ASKING = {
     "achat", "acomplete", "acreate", "agenerate", "ainvoke", "apredict", "astream", "batch", "chat", "complete",
-    "create", "generate", "invoke", "parse", "predict", "stream",
+    "create", "generate", "generate_content", "generate_content_async", "invoke", "parse", "predict",
+    "send_message", "send_message_async", "stream",
 }  # fmt: skip
 """Methods that send what they get to a model."""
 _SENT = {"contents", "history", "input", "instructions", "messages", "prompt", "system", "system_instruction"}
