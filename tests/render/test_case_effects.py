@@ -128,6 +128,7 @@ def test_a_call_without_an_answer_is_named():
         ("one two three four", (), 9, "one two […]"),
         ("aaaa bbbb cccc dddd eeee ffff gggg", ("gggg",), 12, "[…] ffff gggg"),
         ("aaaa bbbb cccc dddd eeee ffff gggg hhhh", ("dddd", "eeee"), 20, "[…] cccc dddd eeee ffff […]"),
+        ("aaaa xxxx xxxx xxxx xxxx xxxx bbbb cccc xxxx", ("aaaa", "bbbb", "cccc"), 16, "[…] bbbb cccc […]"),
         ("xxxxxxxxxxxxxxxxxxxx", (), 5, "xxxxx […]"),
     ],
 )
