@@ -17,22 +17,27 @@ EVERY_SUBSET = 5
 """The most units of which every subset is run."""
 RESTORED = 0.8
 """Share of the lost score that a set has to bring back."""
+REST = 0.6
+"""The same for cases that an earlier culprit doesn't explain."""
 AT_LEAST = 0.6
-"""The same for the runs of the set itself, where larger sets are counted too."""
-MOST_TRIALS = 60
+"""The smallest share for the runs of the set itself, where larger sets are counted too."""
+MOST_TRIALS = 40
 """The most sets that delta debugging tries."""
 
 Finding = Generator[list[Trial], list[Scores], list[Undone]]
 
 
-def minimal_sets(trials: Trials, count: int, cases: Sequence[int], runs: int) -> Finding:
-    """Returns the smallest sets that bring the cases back, the clearest first. Empty if none does."""
+def minimal_sets(trials: Trials, count: int, cases: Sequence[int], runs: int, wanted: float) -> Finding:
+    """Returns the smallest sets that bring the cases back, the clearest first. Empty if none does.
+
+    ``wanted`` is the share of the lost score that has to come back.
+    """
     if count <= EVERY_SUBSET:
-        return (yield from _of_every_subset(trials, count, cases, runs))
-    return (yield from _by_delta_debugging(trials, count, cases, runs))
+        return (yield from _of_every_subset(trials, count, cases, runs, wanted))
+    return (yield from _by_delta_debugging(trials, count, cases, runs, wanted))
 
 
-def _of_every_subset(trials: Trials, count: int, cases: Sequence[int], runs: int) -> Finding:
+def _of_every_subset(trials: Trials, count: int, cases: Sequence[int], runs: int, wanted: float) -> Finding:
     every = [frozenset(chosen) for size in range(count + 1) for chosen in combinations(range(count), size)]
     yield from trials.ask(every, cases, runs, "subsets")
     means = {subset: trials.mean(subset, cases) for subset in every}
@@ -48,7 +53,7 @@ def _of_every_subset(trials: Trials, count: int, cases: Sequence[int], runs: int
 
     for size in range(1, count + 1):
         found = {subset: restores(subset) for subset in every if len(subset) == size}
-        enough = [subset for subset, share in found.items() if share >= RESTORED]
+        enough = [subset for subset, share in found.items() if share >= wanted]
         if enough:
             return sorted(enough, key=lambda subset: (-found[subset], sorted(subset)))
     return []
@@ -59,8 +64,8 @@ def _share(mean: float, low: float, high: float) -> float:
     return (mean - low) / (high - low) if high > low else float("nan")
 
 
-def _by_delta_debugging(trials: Trials, count: int, cases: Sequence[int], runs: int) -> Finding:
-    debugging, everything = _DeltaDebugging(trials, count, cases, runs), frozenset(range(count))
+def _by_delta_debugging(trials: Trials, count: int, cases: Sequence[int], runs: int, wanted: float) -> Finding:
+    debugging, everything = _DeltaDebugging(trials, count, cases, runs, wanted), frozenset(range(count))
     yield from trials.ask([frozenset(), everything], cases, runs, "subsets")
     if not debugging.is_enough(everything):
         return []
@@ -76,17 +81,18 @@ def _by_delta_debugging(trials: Trials, count: int, cases: Sequence[int], runs: 
 class _DeltaDebugging:
     """Zeller's ddmin, with the scores of the broken cases as its test."""
 
-    def __init__(self, trials: Trials, count: int, cases: Sequence[int], runs: int) -> None:
+    def __init__(self, trials: Trials, count: int, cases: Sequence[int], runs: int, wanted: float) -> None:
         self._trials = trials
         self._cases = cases
         self._runs = runs
+        self._wanted = wanted
         self._everything = frozenset(range(count))
         self._left = MOST_TRIALS
 
     def is_enough(self, subset: Undone) -> bool:
         """Returns whether a set brings the cases back."""
         low, high = (self._trials.mean(each, self._cases) for each in (frozenset[int](), self._everything))
-        return _share(self._trials.mean(subset, self._cases), low, high) >= RESTORED
+        return _share(self._trials.mean(subset, self._cases), low, high) >= self._wanted
 
     def reduced(self, start: Undone) -> Generator[list[Trial], list[Scores], Undone]:
         """Returns a set that is enough, and would not be without some part of it."""

@@ -116,8 +116,8 @@ def _others(cases: Sequence[CaseEffect], identical: Sequence[bool]) -> tuple[int
         for n, case in enumerate(cases)
         if case.change is not None and case.result is not CaseOutcome.REGRESSED and not identical[n] and not case.added
     ]
-    step = max(1, -(-len(ran) // OTHERS))
-    return tuple(ran[::step])
+    count = min(OTHERS, len(ran))
+    return tuple(ran[n * len(ran) // count] for n in range(count))
 
 
 def _renderable(

@@ -1,8 +1,8 @@
 """The search for the units that break cases, as a generator: it yields trials, receives scores and returns culprits.
 
 A set of units is named only by runs that didn't choose it. Every unit of it is tested by itself: the set must score
-higher with the unit reverted than without. So a unit that changes nothing is named with a chance of at most
-``FALSE / TESTS`` in each test, and of ``FALSE`` in a whole search.
+higher with the unit reverted than without. So a unit that changes nothing is named with a chance of at most the test's
+level, and of ``sum(LEVELS)`` in a whole search.
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from math import ceil, log2
 
-from engine.blame.minimal import EVERY_SUBSET, RESTORED, minimal_sets
+from engine.blame.minimal import EVERY_SUBSET, REST, RESTORED, minimal_sets
 from engine.blame.trials import Scores, Trial, Trials, Undone
 from schemas.blame import Culprit
 
-FALSE = 0.02
-"""The largest chance that a search names a unit that changes nothing in the broken cases."""
-TESTS = 4
-"""The most sets that a search tests."""
+LEVELS = (0.008, 0.006, 0.004, 0.002)
+"""The largest p of each test of a search, in order. Together 0.02: the largest chance that a search names a unit that
+changes nothing in the broken cases."""
+IDLE = 0.2
+"""The smallest p at which a unit of a set counts as idle, so that the set is tested again without it."""
 SEEN = 0.05
 """The largest p at which the break counts as seen again."""
 FIRST_CELLS = 16
 """Runs over all cases, at least, in which the break has to show again."""
 CELLS = (8, 24)
 """The fewest and the most runs of a set over all cases while sets are compared."""
-FRESH_CELLS = (24, 40)
-"""The same in a test."""
 DEEPEST = 12
 """The most runs of one case with one set."""
+FRESH_CELLS = (32, 48)
+FRESH_DEEPEST = 16
+"""The same in a test."""
 ROUNDS = 3
 """How often the search starts again with the cases that are not explained yet."""
 
@@ -50,14 +52,15 @@ class Effort:
 
     def fresh_runs(self, cases: int) -> int:
         """Returns how often a case is run with each set in a test."""
-        return max(3, _runs(FRESH_CELLS[0] + self.noise * (FRESH_CELLS[1] - FRESH_CELLS[0]), cases))
+        cells = FRESH_CELLS[0] + self.noise * (FRESH_CELLS[1] - FRESH_CELLS[0])
+        return max(3, _runs(cells, cases, FRESH_DEEPEST))
 
 
 CLEAR = Effort(0.0)
 
 
-def _runs(cells: float, cases: int) -> int:
-    return min(DEEPEST, max(1, ceil(cells / cases)))
+def _runs(cells: float, cases: int, deepest: int = DEEPEST) -> int:
+    return min(deepest, max(1, ceil(cells / cases)))
 
 
 def _effort(trials: Trials, everything: Undone, cases: Sequence[int]) -> Effort:
@@ -112,8 +115,10 @@ def search(units: int, cases: int, others: int, trials: Trials, found: Found) ->
     if found.seen:
         effort = _effort(trials, everything, pending)
         tests = _Tests(trials, found, everything, effort)
-        for _ in range(ROUNDS):
-            sets = yield from minimal_sets(trials, units, pending, effort.runs(len(pending), units))
+        for number in range(ROUNDS):
+            # What the first culprit leaves over has mostly one cause, so a part of it is enough to point there.
+            share = REST if number else RESTORED
+            sets = yield from minimal_sets(trials, units, pending, effort.runs(len(pending), units), share)
             pending = yield from tests.of_one_round(sets, pending)
             if not pending:
                 break
@@ -130,7 +135,7 @@ class _Tests:
         self._found = found
         self._everything = everything
         self._effort = effort
-        self._left = TESTS
+        self._levels = list(LEVELS)
 
     def of_one_round(
         self, sets: Sequence[Undone], pending: Sequence[int]
@@ -153,20 +158,20 @@ class _Tests:
     ) -> Generator[list[Trial], list[Scores], Undone | None]:
         """Tests a set, or a smaller one if a unit of it changes nothing. Returns what passed as a new culprit."""
         chosen: Undone = sets[0] if sets else frozenset()
-        while chosen and self._left:
-            self._left -= 1
+        while chosen and self._levels:
+            level = self._levels.pop(0)
             self._trials.start_test()
             nothing, fewer = frozenset[int](), {unit: chosen - {unit} for unit in sorted(chosen)}
             wanted = [chosen, nothing, *fewer.values(), *_singles(chosen)]
             yield from self._trials.ask_fresh(wanted, cases, self._effort.fresh_runs(len(cases)), "confirmation")
             ps = {unit: self._trials.p(chosen, other, cases, fresh=True) for unit, other in fewer.items()}
-            if max(ps.values()) <= FALSE / TESTS:
+            if max(ps.values()) <= level:
                 known = any(set(culprit.units) == chosen for culprit in self._found.culprits)
                 if not known:
                     self._found.culprits.append(self._culprit(chosen, cases, max(ps.values())))
                 return None if known else chosen
             # The others may be enough, but only new runs can tell.
-            chosen -= {max(ps, key=lambda unit: ps[unit])}
+            chosen -= {unit for unit, p in ps.items() if p > IDLE} or {max(ps, key=lambda unit: ps[unit])}
         return None
 
     def _culprit(self, chosen: Undone, cases: Sequence[int], p: float) -> Culprit:
