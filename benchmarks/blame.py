@@ -192,8 +192,8 @@ PREFACE = """# Blame, simulated
 
 {of} pull requests of each kind. A test set has 60 to 300 cases of the gate's own model (`benchmarks/gate_models.py`),
 and the change 3 to 20 parts. One part fixes cases. The planted parts break 15 to 60% of the passing cases (of all
-slices, or of all but *typical*), whose chance to pass falls to between 0 and 30% of what it was. The gate decides first;
-where it doesn't approve, the search runs on at most 12 of the cases that regressed.
+slices, or of all but *typical*), whose chance to pass falls to between 0 and 30% of what it was. The gate decides
+first; where it doesn't approve, the search runs on at most 12 of the cases that regressed.
 
 *Effect seen*: the verdict is blocked or needs review, and a case of every planted group is among those 12. *Named
 right*: exactly the planted parts, and for two that break only together also that. *Innocent named*: a part that changes
