@@ -106,6 +106,7 @@ class Blame(Value):
     cost_usd: Usd = Decimal(0)
     """Judges included."""
     budget_usd: Usd | None = None
+    """Its cap. ``None``: there was nothing to search."""
 
 
 class Pattern(Value):

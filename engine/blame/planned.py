@@ -163,11 +163,12 @@ def _within_budget(found: BlamePlan) -> BlamePlan | Blame:
     for each in smaller:
         if each.cost_usd + worst <= found.cap_usd:
             return each
-    return _not_run(
+    refused = _not_run(
         f"To find the guilty part of the change may cost {usd(smaller[-1].cost_usd + worst)}, more than the budget of "
         f"{usd(found.cap_usd)} (explain.budget_usd).",
         found.warnings,
     )
+    return refused.model_copy(update={"budget_usd": found.cap_usd})
 
 
 def _worst(found: BlamePlan, arm: Arm) -> Decimal:
