@@ -39,6 +39,8 @@ KINDS = tuple(SAID)
 MOST_CASES, OTHERS = 12, 40
 OF = 600
 RESULTS = Path(__file__).parent / "results/blame.md"
+PAGE = Path(__file__).parents[1] / "docs/how-it-decides.md"
+BEGIN, END = "<!-- blame: begin, written by `python -m benchmarks.blame` -->", "<!-- blame: end -->"
 
 
 @dataclass
@@ -204,6 +206,12 @@ what its calls are in tenths of a cent. Made by `python -m benchmarks.blame`.
 """
 
 
+def with_table(page: str, rows: str) -> str:
+    """Returns the page with these rows between its marks."""
+    start, end = page.index(BEGIN) + len(BEGIN), page.index(END)
+    return f"{page[:start]}\n{rows}{page[end:]}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--of", type=int)
@@ -217,6 +225,8 @@ def main() -> None:
     print(table(results))
     if options.of is None:
         RESULTS.write_text(PREFACE.format(of=OF) + table(results), encoding="utf-8")
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(with_table(page, table(results)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from hypothesis import given
 
 from engine.render.annotations import scorecard_annotations
 from engine.render.explanation import explanation_parts, fenced, patch, suggestion
@@ -11,6 +12,7 @@ from engine.render.markdown import markdown
 from schemas.blame import Blame, BlameResult, Culprit, Pattern, Unit, UnitKind
 from schemas.verdicts import VerdictStatus
 from tests.render.scorecards import TRIAGE_DIFF, lineage, scorecard
+from tests.render.surfaces import hostile_texts, page
 
 UNIT = Unit(
     kind=UnitKind.TEXT, before="Never guess.\n", after="Trust the customer.\n", file="prompts/p.md", lines=(9, 9),
@@ -78,6 +80,15 @@ def test_no_text_ends_its_code_block(text):
     fence = re.match("`+", inner[0])[0]
     assert (inner[0], inner[-1], "\n".join(inner[1:-1])) == (f"{fence}suggestion", fence, text)
     assert all(len(run) < len(fence) for run in re.findall("`+", text))
+
+
+@given(hostile_texts)
+def test_github_reads_a_hostile_edit_as_code(text):
+    unit = UNIT.model_copy(update={"before": text, "after": text[::-1], "suggestion": text, "file": text})
+    for shown in (patch(unit), suggestion(unit)):
+        seen = page(shown)
+        assert {tag.removeprefix("/") for tag in seen.structure} <= {"p", "pre", "code"}
+        assert seen.extras == []
 
 
 @pytest.mark.parametrize("text", ["a\u202eb", "a\rb", "a\u2028b", "zero\u200bwidth", "x" * 4_000, "a\x85b"])

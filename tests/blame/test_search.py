@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.blame import Planted, judged, lead, searched
+from benchmarks.blame import PAGE, RESULTS, Planted, judged, lead, searched, with_table
 from benchmarks.gate_models import World
 from engine.blame.search import LEVELS, Found, calls_of, search
 from engine.blame.trials import Trials
@@ -106,3 +106,9 @@ def test_planted_parts_of_simulated_pull_requests_are_named(kind, least):
     seen = [one for one in results if one.seen]
     assert sum(one.right for one in seen) >= min(least, len(seen) - 1)
     assert not any(one.false for one in results)
+
+
+def test_the_page_has_the_table_of_the_kept_results():
+    kept = RESULTS.read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_table(page, kept[kept.index("| planted") :]) == page
