@@ -33,10 +33,12 @@ def blame(options: CheckOptions, calling: CallingProcess | None = None, *, dry_r
         return Exit.PASS
 
     def agree(found: BlamePlan) -> bool:
+        if not found.calls:
+            return True
         sys.stderr.write(f"{found.change.name} · {found.plan.model}: {_announced(found)}\n")
         sys.stderr.flush()
         paid = [arm.endpoint.model for arm in found.plan.arms.values() if arm.endpoint.model.spec.key]
-        return options.yes or not (paid and found.calls) or agreed_by_hand(found.cost_usd, found.cap_usd)
+        return options.yes or not paid or agreed_by_hand(found.cost_usd, found.cap_usd)
 
     card, _ = evaluate(options, calling, explain=agree)
     if options.format == "json":

@@ -10,14 +10,14 @@ from engine.blame.experiment import TrialCells
 from engine.blame.places import placed
 from engine.blame.planned import BlamePlan
 from engine.blame.search import Found, Search, search
-from engine.blame.sentences import named
+from engine.blame.sentences import name_of, named
 from engine.blame.trials import Trials
 from engine.gate.signflip import single_p
 from engine.runner.access import Access
 from engine.runner.budget import SpendingCap
 from engine.runner.experiment import ExperimentResult, Progress
 from engine.runner.run import run
-from schemas.blame import Blame, BlameResult, Culprit, Elsewhere
+from schemas.blame import Blame, BlameResult, Culprit, Elsewhere, Unit
 from schemas.effects import Answer, CaseEffect
 from schemas.ports import Clock, OutcomeStore, TemplateRenderer
 
@@ -41,7 +41,7 @@ async def blame(
     units = placed(found.units, found.change.diff.file if found.change.diff else None, found.change.texts)
     ids = tuple(found.plan.cases[case].id for case in found.broken)
     if len(units) == 1:
-        return _only(found).model_copy(update={"units": units, "cases": ids, "warnings": found.warnings})
+        return _only(found, units[0]).model_copy(update={"cases": ids, "warnings": found.warnings})
     state, trials = Found(), Trials(int(found.plan.digest[:8], 16))
     cells = TrialCells(found.units, found.plan, (*found.broken, *found.others), renderer)
 
@@ -79,14 +79,17 @@ async def blame(
     )
 
 
-def _only(found: BlamePlan) -> Blame:
+def _only(found: BlamePlan, unit: Unit) -> Blame:
     """Returns the result for a change of one part, which needs no call."""
     means = [_means(found.card.cases[case]) for case in found.broken]
     before, after = (float(np.mean([mean[arm] for mean in means])) for arm in (0, 1))
     count = len(found.broken)
     culprit = Culprit(units=(0,), back=count, of=count, candidate=after, reverted=before, p=None)
-    sentence = "The change has only one part that can be reverted, so nothing else can be guilty."
-    return Blame(result=BlameResult.NAMED, sentence=sentence, culprits=(culprit,), budget_usd=found.cap_usd)
+    name = name_of(unit)
+    sentence = f"{name[0].upper()}{name[1:]}: nothing else changed that could break cases."
+    return Blame(
+        result=BlameResult.NAMED, sentence=sentence, units=(unit,), culprits=(culprit,), budget_usd=found.cap_usd
+    )
 
 
 def _said(state: Found, result: ExperimentResult[bool], cases: int) -> tuple[BlameResult, str]:

@@ -21,8 +21,8 @@ def explanation_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
     """Yields why cases broke; nothing if that is not known, or if ``detail`` has no room for it."""
     if said := explanation(card):
         yield f"<b>Which lines did it.</b> {prose(said, 1_200)}"
-    guilty = guilty_units(card.blame) if card.blame and detail.diff_lines else ()
-    edits = [text for unit in guilty[:PATCHES] for text in (patch(unit), suggestion(unit)) if text]
+    guilty = _shown(card) if detail.diff_lines else ()
+    edits = [text for unit in guilty for text in (patch(unit), suggestion(unit)) if text]
     if edits:
         yield fold("An edit that reverts it", "\n\n".join(edits))
     if card.patterns:
@@ -39,6 +39,20 @@ def explanation(card: LineageCard) -> str:
     return found.sentence
 
 
+def explanation_sentences(card: LineageCard) -> list[str]:
+    """Returns why cases broke, and what they share."""
+    return [said for said in (explanation(card), *(pattern.sentence for pattern in card.patterns)) if said]
+
+
+def patches(card: LineageCard) -> list[str]:
+    """Returns the edits that revert the guilty parts, as lines of a diff."""
+    return [_diff(unit) for unit in _shown(card)]
+
+
+def _shown(card: LineageCard) -> tuple[Unit, ...]:
+    return guilty_units(card.blame)[:PATCHES] if card.blame else ()
+
+
 def guilty_units(found: Blame) -> tuple[Unit, ...]:
     """Returns the guilty parts, the clearest first."""
     numbers = dict.fromkeys(unit for culprit in found.culprits for unit in culprit.units)
@@ -47,12 +61,16 @@ def guilty_units(found: Blame) -> tuple[Unit, ...]:
 
 def patch(unit: Unit) -> str:
     """Returns the edit that reverts a part, as a code block of a diff. Empty if it can't be shown as it is."""
+    text = _diff(unit)
+    return fenced(text, "diff") if _is_readable(text) else ""
+
+
+def _diff(unit: Unit) -> str:
     place = unit.file or unit.name or unit.kind.value
     if unit.lines:
         place += f":{unit.lines[0]}"
     removed, added = (text.removesuffix("\n").split("\n") if text else [] for text in (unit.after, unit.before))
-    text = "\n".join((f"@@ {place} @@", *(f"-{line}" for line in removed), *(f"+{line}" for line in added)))
-    return fenced(text, "diff") if _is_readable(text) else ""
+    return "\n".join((f"@@ {place} @@", *(f"-{line}" for line in removed), *(f"+{line}" for line in added)))
 
 
 def suggestion(unit: Unit) -> str:

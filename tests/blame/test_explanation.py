@@ -1,5 +1,6 @@
 """The comment and the annotation name the guilty lines, and no text of a prompt can leave its code block."""
 
+import html
 import re
 
 import pytest
@@ -7,8 +8,10 @@ from hypothesis import given
 
 from engine.render.annotations import scorecard_annotations
 from engine.render.explanation import explanation_parts, fenced, patch, suggestion
+from engine.render.html import html_report
 from engine.render.limits import LADDER
 from engine.render.markdown import markdown
+from engine.render.terminal import terminal
 from schemas.blame import Blame, BlameResult, Culprit, Pattern, Unit, UnitKind
 from schemas.verdicts import VerdictStatus
 from tests.render.scorecards import TRIAGE_DIFF, lineage, scorecard
@@ -39,6 +42,18 @@ def test_the_comment_names_the_guilty_lines_and_shows_how_to_revert_them():
     assert "````\n```suggestion\n  Never guess.\n```\n````" in text
     assert "<b>What the broken cases share.</b> 7 of the 8 broken cases mention" in text
     assert "@team" not in text  # GitHub would notify the team
+
+
+def test_report_and_terminal_say_the_same():
+    whole = scorecard(status=VerdictStatus.BLOCKED, lineages=(card(patterns=(PATTERN,)),))
+    report, text = html.unescape(html_report(whole)), " ".join(terminal(whole, 100, colour=False).split())
+    for sentence in (NAMED.sentence, PATTERN.sentence):
+        assert sentence in report
+        assert sentence in text
+    assert "@@ prompts/p.md:9 @@\n-Trust the customer.\n+Never guess." in report
+    evil = UNIT.model_copy(update={"after": "</pre><script>alert(1)</script>"})
+    hostile = NAMED.model_copy(update={"units": (evil, evil)})
+    assert "<script>alert" not in html_report(scorecard(lineages=(card(hostile),)))
 
 
 @pytest.mark.parametrize(
