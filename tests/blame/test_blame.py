@@ -14,6 +14,7 @@ from engine.blame.planned import foreseen
 from engine.pipeline import World, measure, prepare
 from engine.runner.access import Access
 from schemas.blame import BlameResult
+from schemas.errors import SourceError
 from schemas.outcomes import CompletionError, ErrorKind, Usage
 from schemas.pullrequests import PullRequest, Trust
 from schemas.verdicts import VerdictStatus
@@ -197,3 +198,34 @@ async def test_json_of_the_scorecard_holds_the_blame(tmp_path, store):
     card, _ = await explained(prepared(tmp_path, {PATH: EDITED}), store)
     document = json.loads(card.model_dump_json())
     assert document["lineages"][0]["blame"]["culprits"][0]["units"]
+
+
+TWO = CONFIG.replace("defaults:", "explain: {budget_usd: 0.035}\ndefaults:") + CONFIG[CONFIG.index("  triage:") :].replace(
+    "  triage:", "  second:"
+).replace("prompts/triage", "prompts/second")  # fmt: skip
+
+
+async def test_several_lineages_share_the_budget(tmp_path, store):
+    second = "prompts/second.prompt.yml"
+    short = "modelParameters: {max_tokens: 100}\nmessages:"
+    base, head = (text.replace("messages:", short, 1) for text in (PROMPT, MANY))
+    files = {"promptverdict.yaml": TWO, PATH: base, second: base.replace("name: triage", "name: second")}
+    # another wording, so that the second prompt doesn't find the answers of the first
+    changed = {PATH: head, second: head.replace("You assign", "Please assign")}
+    card, _ = await explained(prepared(tmp_path, changed, files), store)
+    found = [lineage.blame for lineage in card.lineages]
+    assert [each.result for each in found] == [BlameResult.NAMED, BlameResult.NOT_RUN]
+    assert sum(each.cost_usd for each in found) <= Decimal("0.035")
+
+
+async def test_a_broken_renderer_leaves_the_verdict(tmp_path, store):
+    class Broken:
+        def render(self, jobs):
+            raise SourceError("no sandbox can be started")
+
+    what = prepared(tmp_path, {PATH: EDITED})
+    access = Access(lambda model: Scripted(trusting), HandClock())
+    card = await measure(what, access=access, store=store, clock=HandClock(), explainer=Explainer(Broken()))
+    assert card.status is VerdictStatus.BLOCKED
+    assert card.lineages[0].blame.result is BlameResult.STOPPED
+    assert "no sandbox can be started" in card.lineages[0].blame.sentence

@@ -99,6 +99,23 @@ def test_every_test_has_runs_of_its_own():
     assert list(dict.fromkeys(trial.purpose for trial in asked)) == ["break", "subsets", "confirmation"]
 
 
+def test_a_new_test_forgets_the_runs_of_the_last():
+    trials, seen = Trials(1), []
+
+    def conversation():
+        for _ in range(2):
+            trials.start_test()
+            yield from trials.ask_fresh([frozenset()], [0], 3, "confirmation")
+
+    def answer(trial):
+        seen.append(trial.runs)
+        return scores(trial, lambda case: float(len(seen) == 1))
+
+    assert lead(conversation(), answer) == 6
+    assert not set(seen[0]) & set(seen[1])
+    assert trials.mean_of(frozenset(), 0, fresh=True) == 0
+
+
 @pytest.mark.parametrize(("kind", "least"), [("one", 9), ("two", 8), ("together", 8), ("none", 0)])
 def test_planted_parts_of_simulated_pull_requests_are_named(kind, least):
     """The benchmark in small: ten pull requests of each kind, through the gate."""
