@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Literal
 
 from schemas.pricing import Usd
 from schemas.prompts import Finding
@@ -112,6 +113,8 @@ class Blame(Value):
 class Pattern(Value):
     """Something that the broken cases have in common more often than chance explains."""
 
+    kind: Literal["labels", "feature"] = "feature"
+    """``labels``: a label that is read as another. The scorecard shows these beside the labels."""
     sentence: str
     broken: int
     of: int

@@ -39,7 +39,9 @@ def confusions(
         if p <= level and len(more) >= FEWEST:
             before, after = now[pair] - len(new[pair]) + len(gone[pair]), now[pair]
             sentence = f"“{shown(pair[0])}” read as “{shown(pair[1])}”: {before} → {after} cases."
-            pattern = Pattern(sentence=sentence, broken=after, of=len(said), others=before, of_others=len(said), p=p)
+            pattern = Pattern(
+                kind="labels", sentence=sentence, broken=after, of=len(said), others=before, of_others=len(said), p=p
+            )
             result.append((pattern, new[pair]))
     return sorted(result, key=lambda each: each[0].p)
 

@@ -25,9 +25,8 @@ def explanation_parts(card: LineageCard, detail: Detail) -> Iterator[str]:
     edits = [text for unit in guilty for text in (patch(unit), suggestion(unit)) if text]
     if edits:
         yield fold("An edit that reverts it", "\n\n".join(edits))
-    if card.patterns:
-        sentences = " ".join(pattern.sentence for pattern in card.patterns)
-        yield f"<b>What the broken cases share.</b> {prose(sentences, 1_200)}"
+    if shared := _shared(card):
+        yield f"<b>What the broken cases share.</b> {prose(' '.join(shared), 1_200)}"
 
 
 def explanation(card: LineageCard) -> str:
@@ -41,7 +40,12 @@ def explanation(card: LineageCard) -> str:
 
 def explanation_sentences(card: LineageCard) -> list[str]:
     """Returns why cases broke, and what they share."""
-    return [said for said in (explanation(card), *(pattern.sentence for pattern in card.patterns)) if said]
+    return [said for said in (explanation(card), *_shared(card)) if said]
+
+
+def _shared(card: LineageCard) -> list[str]:
+    """Returns what the broken cases share. Confused labels have a place of their own."""
+    return [pattern.sentence for pattern in card.patterns if pattern.kind == "feature"]
 
 
 def patches(card: LineageCard) -> list[str]:

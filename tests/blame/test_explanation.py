@@ -44,6 +44,11 @@ def test_the_comment_names_the_guilty_lines_and_shows_how_to_revert_them():
     assert "@team" not in text  # GitHub would notify the team
 
 
+def test_confused_labels_are_not_said_twice():
+    labels = PATTERN.model_copy(update={"kind": "labels"})
+    assert list(explanation_parts(card(None, patterns=(labels,)), LADDER[0])) == []
+
+
 def test_report_and_terminal_say_the_same():
     whole = scorecard(status=VerdictStatus.BLOCKED, lineages=(card(patterns=(PATTERN,)),))
     report, text = html.unescape(html_report(whole)), " ".join(terminal(whole, 100, colour=False).split())

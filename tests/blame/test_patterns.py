@@ -100,7 +100,8 @@ def test_labels_that_are_confused_more_often_come_first():
         for n in range(60)
     ]  # fmt: skip
     first, *others = found(tickets(), range(10), effects=effects, labels=("refunds", "billing"))
-    assert first.sentence == "“refunds” read as “billing”: 3 → 13 cases."
+    assert (first.kind, first.sentence) == ("labels", "“refunds” read as “billing”: 3 → 13 cases.")
+    assert all(each.kind == "feature" for each in others)
     # the expected label marks the same cases, so it isn't said again
     assert not any("expect" in each.sentence for each in others)
     assert found(tickets(), range(10), effects=effects) == ()
