@@ -11,6 +11,9 @@ from engine.detection.prompt_diff import LINE_PAIRS, compare, ends_in_common
 from schemas.blame import Unit, UnitKind
 from schemas.prompts import PromptFile
 
+LONGEST = 4_000
+"""Characters of a text in the scorecard."""
+
 
 class _Lines(NamedTuple):
     """Lines of a file, and what to replace them with."""
@@ -22,7 +25,15 @@ class _Lines(NamedTuple):
 
 def placed(units: ChangeUnits, file: str | None, texts: Mapping[str, str]) -> tuple[Unit, ...]:
     """Returns the units with their places. ``file`` holds the candidate's messages, ``texts`` its files by path."""
-    return tuple(_placed(units, number, unit, file, texts) for number, unit in enumerate(units.described()))
+    found = (_placed(units, number, unit, file, texts) for number, unit in enumerate(units.described()))
+    return tuple(map(_bounded, found))
+
+
+def _bounded(unit: Unit) -> Unit:
+    """Returns the unit with at most ``LONGEST`` characters of each text. A part of a suggestion is none."""
+    short = {"before": unit.before[:LONGEST], "after": unit.after[:LONGEST]}
+    whole = unit.suggestion is not None and len(unit.suggestion) <= LONGEST
+    return unit.model_copy(update={**short, "suggestion": unit.suggestion if whole else None})
 
 
 def _placed(units: ChangeUnits, number: int, unit: Unit, file: str | None, texts: Mapping[str, str]) -> Unit:

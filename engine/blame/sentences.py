@@ -16,7 +16,7 @@ def name_of(unit: Unit) -> str:
     """Returns a unit as people name it: its lines, or else its text."""
     if unit.lines is not None and unit.kind not in (UnitKind.PARAMETER, UnitKind.MODEL):
         first, last = unit.lines
-        lines = f"line {first}" if first == last else f"lines {first}-{last}"
+        lines = f"line {first}" if first == last else f"lines {first}–{last}"
         removed = "the text removed at " if not unit.after.strip() else ""
         return f"{removed}{lines} of {shown(unit.file or '')}"
     if unit.kind is UnitKind.MODEL:

@@ -12,6 +12,7 @@ from engine.render.html import html_report
 from engine.render.limits import LADDER
 from engine.render.markdown import markdown
 from engine.render.terminal import terminal
+from engine.render.what_now import what_now
 from schemas.blame import Blame, BlameResult, Culprit, Pattern, Unit, UnitKind
 from schemas.verdicts import VerdictStatus
 from tests.render.scorecards import TRIAGE_DIFF, lineage, scorecard
@@ -122,6 +123,13 @@ def test_a_deletion_is_an_empty_suggestion_and_a_setting_has_none():
     setting = Unit(kind=UnitKind.PARAMETER, name="temperature", before="0.2", after="0.9")
     assert patch(setting) == "```diff\n@@ temperature @@\n-0.9\n+0.2\n```"
     assert suggestion(setting) == ""
+
+
+def test_the_reader_is_sent_to_the_guilty_lines():
+    blocked = scorecard(status=VerdictStatus.BLOCKED, lineages=(card(diff=TRIAGE_DIFF),))
+    assert "line 9 of `prompts/p.md`, which break them, then change the prompt" in what_now(blocked)
+    unknown = scorecard(status=VerdictStatus.BLOCKED, lineages=(card(None, diff=TRIAGE_DIFF),))
+    assert "which break them" not in what_now(unknown)
 
 
 def test_the_annotation_marks_the_guilty_lines():

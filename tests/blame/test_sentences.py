@@ -15,7 +15,7 @@ def unit(kind=UnitKind.TEXT, before="Never guess.\n", after="Trust them.\n", **m
     ("one", "expected"),
     [
         (unit(file="p.md", lines=(3, 3)), "line 3 of p.md"),
-        (unit(file="p.md", lines=(3, 5)), "lines 3-5 of p.md"),
+        (unit(file="p.md", lines=(3, 5)), "lines 3–5 of p.md"),
         (unit(after="", file="p.md", lines=(3, 3)), "the text removed at line 3 of p.md"),
         (unit(), "the text “Trust them.”"),
         (unit(after=""), "the removed text “Never guess.”"),

@@ -228,3 +228,9 @@ def test_a_partial_has_a_file_of_its_own_and_removed_messages_no_suggestion():
     after = prompt(("system", "Sort."), ("user", "Ticket: {{ ticket }}"))
     (unit,) = placed(split(before, after), "p.md", {"p.md": "system:\nSort.\nuser:\nTicket: {{ ticket }}\n"})
     assert (unit.kind, unit.lines, unit.suggestion) == (UnitKind.MESSAGES, (2, 2), None)
+
+
+def test_texts_of_the_scorecard_are_bounded():
+    after = prompt(("user", "y" * 9_000 + "\n"))
+    (unit,) = placed(split(prompt(("user", "x" * 9_000 + "\n")), after), "p.md", {"p.md": "y" * 9_000 + "\n"})
+    assert (len(unit.before), len(unit.after), unit.lines, unit.suggestion) == (4_000, 4_000, (1, 1), None)
