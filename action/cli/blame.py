@@ -100,7 +100,7 @@ def _lines(card: LineageCard) -> Iterator[str]:
     if card.blame is None:
         yield f"  {card.headline}" if card.status.value == "error" else "  nothing to explain"
         return
-    yield f"  {card.blame.sentence}"
+    yield f"  {card.blame.sentence.replace('`', '')}"
     yield from _units(card.blame)
     for warning in card.blame.warnings:
         yield f"  warning: {warning}"

@@ -18,7 +18,7 @@ def name_of(unit: Unit) -> str:
         first, last = unit.lines
         lines = f"line {first}" if first == last else f"lines {first}–{last}"
         removed = "the text removed at " if not unit.after.strip() else ""
-        return f"{removed}{lines} of {shown(unit.file or '')}"
+        return f"{removed}{lines} of `{shown(unit.file or '')}`"
     if unit.kind is UnitKind.MODEL:
         return f"the model ({shown(unit.before)} → {shown(unit.after)})"
     if unit.kind is UnitKind.PARAMETER:

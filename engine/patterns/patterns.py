@@ -94,6 +94,7 @@ def _distinct(clear: Sequence[tuple[float, str, Bools]], broken: Bools, taken: l
         taken.append(inside)
         rest = len(broken) - total
         compared = f" ({others} of the {rest} other cases that passed before)" if rest else ""
-        sentence = f"{count} of the {total} broken cases {said}{compared}."
+        which = f"All {total}" if count == total else f"{count} of the {total}"
+        sentence = f"{which} broken cases {said}{compared}."
         result.append(Pattern(sentence=sentence, broken=count, of=total, others=others, of_others=rest, p=p))
     return result

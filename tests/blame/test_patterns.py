@@ -79,7 +79,7 @@ def test_lengths_and_signs_of_inputs_are_features(change, sentence):
 def test_slices_finishes_and_lost_fields_are_features():
     broken = range(12)
     by_slice = found(tickets(), broken, slices=dict.fromkeys(range(14), ("long",)))
-    assert "12 of the 12 broken cases are in the slice “long” (2 of" in by_slice[0].sentence
+    assert "All 12 broken cases are in the slice “long” (2 of" in by_slice[0].sentence
 
     def answer(n, arm, finish=Finish.STOP, value=1.0):
         scores = (Score(metric="overall", value=value), Score(metric="due", value=value))
