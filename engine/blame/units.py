@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -94,12 +94,6 @@ class ChangeUnits:
     def described(self) -> tuple[Unit, ...]:
         """Returns the units as people read them, without their lines."""
         return tuple(self._described(unit) for unit in self.units)
-
-    def after_and_before(self, unit: int) -> Iterator[tuple[Document, Edit]]:
-        """Yields the edits of a unit with their documents."""
-        for part in self.units[unit]:
-            if part.document is not None and part.edit is not None:
-                yield self.documents[part.document], part.edit
 
     def _described(self, unit: Sequence[Part]) -> Unit:
         first = unit[0]

@@ -72,6 +72,16 @@ EXAMPLES = [
         ),
         # a changed blank is no unit of its own
         (system("Be brief."), system("Be brief. Trust the user."), [("text", "Be brief.", "Be brief. Trust the user.")]),
+        (
+            system("One.\nTwo.\nThree.\n"),
+            system("One. \nTwo.\nThree!\n"),
+            [("text", "One.\n", "One. \n"), ("text", "Three.\n", "Three!\n")],
+        ),
+        (
+            system("Be brief now.\nBe kind.\n"),
+            system("Be brief then.\nBe kind. \n"),
+            [("text", "Be brief now.\nBe kind.\n", "Be brief then.\nBe kind. \n")],
+        ),
         (system("- a\n- b\n- c\n"), system("- c\n"), [("text", "- a\n", ""), ("text", "- b\n", "")]),
         (
             system("Answer with one word.\nNever guess.\n"),
