@@ -125,6 +125,14 @@ class Budget(Value):
     """A hard cap. Calls in flight count at their worst case."""
 
 
+class Explain(Value):
+    """Finding the part of a change that breaks cases, after a verdict that doesn't approve."""
+
+    budget_usd: Usd | None = None
+    """The most that it may cost, within what the run has left. By default, a tenth of ``budget.per_run_usd``. 0
+    switches it off."""
+
+
 class Mode(StrEnum):
     """Whether the check blocks or only informs."""
 
@@ -259,6 +267,8 @@ class Config(Value):
     """Settings of calls."""
     budget: Budget = Budget()
     """The most that a pull request may cost."""
+    explain: Explain = Explain()
+    """Finding the part of a change that breaks cases."""
     gate: GateConfig = GateConfig()
     """How strict the gate is. Lineages may override it."""
     mode: Mode = Mode.ENFORCE

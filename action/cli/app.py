@@ -204,6 +204,50 @@ def score(
     )
 
 
+@app.command(
+    epilog="Exit codes: 0 searched, whatever was found; 2 wrong usage or configuration; 3 could not be finished."
+)
+def blame(
+    *,
+    repo: Repo = Path(),
+    base: Base = None,
+    head: Head = "HEAD",
+    lineage: Lineages = None,
+    worktree: Worktree = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it may cost, and spend nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    budget: BudgetUsd = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")] = False,
+    store: Store = None,
+) -> None:
+    """Name the changed parts that break cases: revert them one by one, and run the broken cases again."""
+    from adapters.call_process.process import started_for
+
+    calling = None if dry_run else started_for(os.environ)
+    from action.cli.blame import blame as run
+    from action.cli.check import CheckOptions
+
+    _exit(
+        run(
+            CheckOptions(
+                repo=repo,
+                base=base,
+                head=head,
+                lineages=tuple(lineage or ()),
+                worktree=worktree,
+                format="json" if json else "terminal",
+                output=None,
+                budget_usd=_usd(budget),
+                yes=yes,
+                store=store,
+                color=None,
+            ),
+            calling,
+            dry_run=dry_run,
+        )
+    )
+
+
 @app.command()
 def plan(
     *,

@@ -14,6 +14,7 @@ from engine.detection.prompt_diff import diff_prompts
 from engine.detection.prompts import (
     Versions,
     approval,
+    candidate_texts,
     lines_changed,
     prompt_changes,
     prompt_ends,
@@ -128,6 +129,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
             *few_answers,
         ),
         diff=_diff(versions, sides),
+        texts=candidate_texts(versions, sides),
         measured=not entry.adopted,
     )
 

@@ -332,6 +332,13 @@ def lines_changed(versions: Versions, sides: Sides) -> tuple[str | None, tuple[t
     return after.paths[0], ()
 
 
+def candidate_texts(versions: Versions, sides: Sides) -> dict[str, str]:
+    """Returns the texts of the candidate's files and partials that this pull request changes, by path."""
+    paths = (*(versions.after.paths if versions.after else ()), *(versions.fresh.partials if versions.fresh else ()))
+    changed = [path for path in paths if path in sides.changes.touched and path in sides.merged]
+    return {path: sides.merged[path].decode(errors="replace") for path in changed}
+
+
 def _stretches(before: str, after: str, sides: Sides) -> tuple[tuple[int, int], ...]:
     if before not in sides.base or after not in sides.merged:
         return ()

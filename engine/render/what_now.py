@@ -7,6 +7,7 @@ from math import ceil
 
 from engine.gate.hypotheses import CLASS_PREFIX
 from engine.render import figures
+from engine.render.explanation import guilty_units
 from engine.render.result_text import case_groups
 from schemas.config import Mode
 from schemas.effects import Effect, EffectResult
@@ -92,7 +93,18 @@ def _to_read(card: LineageCard) -> str:
     down = [case for case in groups.flaky if (case.change or 0.0) < 0]
     what = [f"the {figures.plural(len(groups.worse), 'case')} that got worse"] if groups.worse else []
     what = what or ([f"the {figures.plural(len(down), 'case')} that may be worse"] if down else [])
-    return " and ".join([*what, *filter(None, [_changed_lines(card)])])
+    return " and ".join([*what, *filter(None, [_guilty_lines(card) or _changed_lines(card)])])
+
+
+def _guilty_lines(card: LineageCard) -> str:
+    """Returns "lines 12–16 of `prompts/triage.prompt.yml`, which break them"; empty if these lines are not known."""
+    guilty = guilty_units(card.blame) if card.blame else ()
+    files = {unit.file for unit in guilty if unit.lines}
+    # Of several files, the sentence about the guilty parts names each.
+    if len(files) != 1:
+        return ""
+    lines = sorted(unit.lines for unit in guilty if unit.lines)
+    return f"{_lines_text(lines)} of `{files.pop()}`, which break them"
 
 
 def _changed_lines(card: LineageCard) -> str:

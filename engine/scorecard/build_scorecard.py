@@ -16,6 +16,7 @@ from engine.scorecard.case_effects import case_effects, finishes
 from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.model_swap import model_swap
 from engine.scorecard.truncation import cut_off
+from schemas.blame import Pattern
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
 from schemas.effects import CaseEffect, CaseOutcome, ClassEffect, Confusion, CostEffect, Effect, EffectResult
@@ -87,6 +88,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         cost=cost,
         latency=decision.latency,
         cases=cases,
+        patterns=_patterns(change, plan, cases, result.outcomes),
         diff=_with_tokens(change.diff, baseline, candidate),
         changes=change.changes,
         confidence=decision.confidence.model_copy(update={"judge_agreement": graded.agreement}),
@@ -132,7 +134,9 @@ def _without_figures(card: LineageCard) -> LineageCard:
     """
     nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence", "swap"))
     without = tuple(case for case in card.cases if case.result in (CaseOutcome.MISSING, CaseOutcome.NOT_RUN))
-    return card.model_copy(update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without})
+    return card.model_copy(
+        update=nothing | {"slices": (), "metrics": (), "classes": (), "cases": without, "patterns": ()}
+    )
 
 
 def _paired_usages(outcomes: Sequence[Outcome]) -> tuple[list[Usage], list[Usage]]:
@@ -158,6 +162,26 @@ def _classes(
     compared = {place for place, case in enumerate(cases) if case.change is not None and not case.added}
     labels, several = change.config.labels, change.config.multi_label
     return classification_report(plan.cases, outcomes, labels, compared=compared, several=several)
+
+
+def _patterns(
+    change: LineageChange, plan: Plan, cases: Sequence[CaseEffect], outcomes: Sequence[Outcome]
+) -> tuple[Pattern, ...]:
+    if not any(case.result is CaseOutcome.REGRESSED for case in cases):
+        return ()
+    from engine.patterns.patterns import patterns
+    from engine.planning.clusters import clusters_of
+
+    one_label = change.config.use_case == UseCase.CLASSIFICATION and not change.config.multi_label
+    return patterns(
+        plan.cases,
+        cases,
+        outcomes,
+        metrics=plan.evaluator.metrics,
+        clusters=clusters_of(plan),
+        labels=change.config.labels if one_label else (),
+        seed=int(plan.digest[:8], 16),
+    )
 
 
 def unmeasured_card(
