@@ -70,5 +70,5 @@ class MetricGroup(Protocol):
 
 
 def finding(case: TestCase, what: str, hint: str) -> Finding:
-    """Returns a Finding about ``case``, with its line if it has one."""
-    return Finding(what=f"case “{case.id}”: {what}", where=f"line {case.line}" if case.line else None, hint=hint)
+    """Returns a Finding about ``case``, with its place if it is known."""
+    return Finding(what=f"case “{case.id}”: {what}", where=case.where, hint=hint)

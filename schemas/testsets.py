@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import ClassVar
 
@@ -41,8 +42,15 @@ class TestCase(Value):
     rubric: str | None = None
     must_not: tuple[str, ...] = ()
     """Texts that must not occur in the output, because they would show a successful injection."""
+    path: str | None = Field(default=None, exclude=True)
+    """Its file."""
     line: int | None = Field(default=None, exclude=True)
     """Where the case starts in its file (1-based)."""
+
+    @property
+    def where(self) -> str | None:
+        """Its place, ``path:line``, or as much of it as is known."""
+        return self.path if self.path is None or self.line is None else f"{self.path}:{self.line}"
 
 
 class Columns(Value):
@@ -64,14 +72,23 @@ class Columns(Value):
 
 
 class TestSet(Value):
-    """The cases of one file, in the file's order, with unique ids."""
+    """The cases of a prompt, in the order of their files, with unique ids."""
 
     __test__: ClassVar[bool] = False
 
     path: str
+    """Its file, or what the configuration writes for several."""
+    files: tuple[str, ...] = ()
+    """Of several files: all that were read."""
     cases: tuple[TestCase, ...]
     mapping: dict[str, tuple[str, ...]] = {}
-    """By the key of a case: the file's own names for it. Empty if the file uses ours."""
+    """By the key of a case: the files' own names for it. Empty if they use ours."""
     unread: dict[str, dict[str, JsonValue]] = {}
     """By case: values of keys that the reader ignores."""
     warnings: tuple[Finding, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of cases in each of several files."""
+        counts = Counter(case.path for case in self.cases)
+        return {path: counts[path] for path in self.files}

@@ -227,7 +227,7 @@ def _patch(
 
 
 def _content(case: TestCase) -> dict[str, JsonValue]:
-    return case.model_dump(mode="json", exclude={"line"})
+    return case.model_dump(mode="json", exclude={"path", "line"})
 
 
 def unified(path: str, old: str, new: str) -> str:

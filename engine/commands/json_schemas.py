@@ -83,7 +83,7 @@ def _tests() -> dict[str, JsonValue]:
     case: dict[str, JsonValue] = _explained(TestCase)
     definitions = case.pop("$defs", {})
     properties = _at(case, "properties")
-    del properties["line"]
+    del properties["path"], properties["line"]
     properties |= {
         "id": {"description": "Stable name; a hash of the inputs if absent.", "type": ["string", "integer"]},
         "input": {"description": "Short for inputs: {input: …}; a map is taken as inputs."},

@@ -59,5 +59,5 @@ def _contents(tests: TestSet) -> dict[str, dict[str, object]]:
 
 
 def _content(case: TestCase) -> dict[str, object]:
-    # Neither reaches a model or a score: moving a case within its file is no edit.
-    return case.model_dump(exclude={"notes", "line"})
+    # None of them reaches a model or a score: moving a case within its file, or to another, is no edit.
+    return case.model_dump(exclude={"notes", "path", "line"})

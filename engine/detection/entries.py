@@ -59,7 +59,7 @@ class Entry(NamedTuple):
             if lineage
             for path in (
                 *reference_of(lineage.prompt).paths,
-                lineage.tests,
+                *lineage.test_paths,
                 lineage.rubric,
                 lineage.judge and lineage.judge.labels,
             )

@@ -26,7 +26,7 @@ from engine.detection.prompts import (
 from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
 from engine.detection.sides import Sides
-from engine.detection.snapshot import Difference, Watched, configured_paths, differences, made_of
+from engine.detection.snapshot import PROMPT_AND_TESTS, Difference, Watched, configured_paths, differences, made_of
 from engine.detection.unfilled import unfilled_warnings
 from schemas.config import Budget, Config, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
@@ -63,13 +63,15 @@ def _watched(entry: Entry, prompts: Mapping[Reference, Watched]) -> dict[str, st
     """Returns the lineage's files at the base, and the files that the base or the head names for it."""
     sides = [lineage for lineage in (entry.lineage, entry.head_lineage) if lineage]
     named = {path: what for lineage in sides for path, what in configured_paths(entry, lineage).items()}
-    return {**named, **prompts[entry.prompt], **dict.fromkeys(entry.head_prompt.paths, "prompt")}
+    parts = {**prompts[entry.prompt], **dict.fromkeys(entry.head_prompt.paths, "prompt")}
+    both = {path: PROMPT_AND_TESTS for path, what in named.items() if what == "test set" and path in parts}
+    return {**named, **parts, **both}
 
 
 def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> LineageChange:
     """Returns what changes about the lineage; without any ``changes`` if nothing that matters does."""
     versions = versions_of(entry, sides, [difference for difference in found if difference.of_prompt])
-    gating = tests_of(entry, versions, sides)
+    gating = tests_of(entry, versions, sides, found)
     versions = settled_versions(versions, gating.all_cases, static=entry.lineage.static)
     old, new = versions.old, versions.fresh
     head_lineage = entry.head_lineage or entry.lineage
@@ -164,17 +166,16 @@ def _endings(
     """How each difference ends. What no rule here names needs review."""
     of_prompt = [difference for difference in found if difference.of_prompt]
     for end, path, why in prompt_ends(entry, versions, of_prompt, sides):
-        what = next((difference.what for difference in of_prompt if difference.path == path), "prompt")
-        yield Ending(what=what, path=path, end=end, why=why)
+        is_partial = any(difference.what == "partial" for difference in of_prompt if difference.path == path)
+        yield Ending(what="partial" if is_partial else "prompt", path=path, end=end, why=why)
     for difference in found:
-        if difference.what == "test set":
+        if difference.of_tests:
             end, why = tests_ending(difference, gating)
-        elif difference not in of_prompt:
+            yield Ending(what="test set", path=difference.path, end=end, why=why)
+        elif not difference.of_prompt:
             rule = harmless_rule(difference, sides)
             end, why = (End.HARMLESS, rule) if rule else (End.NEEDS_REVIEW, "the base's version was used")
-        else:
-            continue
-        yield Ending(what=difference.what, path=difference.path, end=end, why=why)
+            yield Ending(what=difference.what, path=difference.path, end=end, why=why)
 
 
 def _diff(versions: Versions, sides: Sides) -> PromptDiff | None:

@@ -39,6 +39,7 @@ def case_of(
             notes=reading.text("notes"),
             rubric=reading.either("rubric", "rubric_notes"),
             must_not=tuple(text for text in reading.texts("must_not") if text),
+            path=source.path,
             line=line,
         ),
         given is not None,

@@ -16,7 +16,7 @@ from engine.readers.assertions import assertions, in_list
 from engine.readers.bounded import Source, did_you_mean, nearest, shown
 from schemas.testsets import Columns, TestCase
 
-KNOWN = frozenset(TestCase.model_fields) - {"line"} | {"input", "slice", "rubric_notes"}
+KNOWN = frozenset(TestCase.model_fields) - {"path", "line"} | {"input", "slice", "rubric_notes"}
 """The keys of a case. ``rubric_notes`` is Studio's name for ``rubric``."""
 EXPECTED = (
     "expected", "expected_output", "expectedOutput", "ideal", "ground_truth", "reference", "answer", "label",

@@ -279,6 +279,31 @@ def test_lint_looks_on_where_one_test_set_can_not_be_read(project):
     assert [row["cases"] for row in rows] == [None, 4, 1]
 
 
+def test_a_test_set_of_several_files_is_shown_with_the_place_of_each_case(project):
+    rows = cases(40).splitlines(keepends=True)
+    first, second = "".join(rows[:30]), "".join(rows[30:]).replace('"expected": "billing"', '"expected": "biling"', 1)
+    files = {
+        "promptverdict.yaml": CONFIG.replace("tests/triage.jsonl", '["evals/*.jsonl"]'),
+        "tests/triage.jsonl": None, "evals/a.jsonl": first, "evals/b.jsonl": second,
+    }  # fmt: skip
+    project.base = project.repository.commit(files, branch="main")
+    project.repository.checkout("main")
+    ran = project.run("tests", "lint")
+    assert "evals/*.jsonl: 40 cases" in ran.out
+    assert "  cases from 2 files: evals/a.jsonl 30, evals/b.jsonl 10" in ran.out
+    assert "  evals/b.jsonl:1: the label biling is not in the set: t-030" in ran.out
+    (found,) = json.loads(project.run("tests", "lint", "--format", "json").out)
+    assert found["files"] == {"evals/a.jsonl": 30, "evals/b.jsonl": 10}
+    project.branch("reworded", {PATH: REWORDED})
+    assert "evals/b.jsonl:1: case “t-030”: the label “biling” is not in the set" in project.run("plan", "--head", "reworded").out  # fmt: skip
+    project.branch("fixed", {PATH: REWORDED, "evals/b.jsonl": second.replace("biling", "billing")})
+    project.repository.checkout("fixed")
+    assert project.run("tests", "lint").out.count("biling") == 0
+    project.branch("twice", {"evals/b.jsonl": first[: first.index("\n") + 1]})
+    project.repository.checkout("twice")
+    assert "two cases have the id t-000 (evals/a.jsonl:1 and evals/b.jsonl:1)" in project.run("tests", "lint").out
+
+
 def test_lint_says_where_a_prompt_is_what_can_not_be_read(project):
     project.repository.commit({PATH: "messages: 5\n"}, branch="main")
     project.repository.checkout("main")
