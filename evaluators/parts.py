@@ -27,6 +27,8 @@ class EvaluatorSources:
     judge: ModelConfig | None
     cases: Sequence[TestCase]
     """The gating cases."""
+    added: Sequence[TestCase]
+    """Those that the pull request adds."""
     judge_gates: bool
     """Whether the judge is known to agree with people, so that its grades can decide."""
 

@@ -6,7 +6,7 @@ from collections import Counter
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from schemas.prompts import Finding
 from schemas.values import Value
@@ -21,6 +21,26 @@ class Source(StrEnum):
     PRODUCTION = "production"
     SYNTHETIC = "synthetic"
     TEAM = "team"
+
+
+class Assertion(Value):
+    """One of promptfoo's assertions about the output of a case."""
+
+    type: str
+    """Its name there, without ``not-``; ``assert-set`` for several with a result of their own."""
+    negated: bool = False
+    value: JsonValue = None
+    threshold: float | None = None
+    """``levenshtein``: the largest distance; ``assert-set``: the weighted score from which it passes."""
+    weight: float = 1
+    """Its share in the score of the case. With 0 it can't fail."""
+    members: tuple[Assertion, ...] = ()
+    """The assertions of a set."""
+
+    @property
+    def forbids(self) -> bool:
+        """Whether it says that something must not occur."""
+        return self.negated or any(member.forbids for member in self.members)
 
 
 class TestCase(Value):
@@ -42,10 +62,29 @@ class TestCase(Value):
     rubric: str | None = None
     must_not: tuple[str, ...] = ()
     """Texts that must not occur in the output, because they would show a successful injection."""
+    assertions: tuple[Assertion, ...] = ()
+    """promptfoo's ``assert``."""
+    threshold: float | None = None
+    """The weighted score from which the assertions pass together; ``None``: each must."""
     path: str | None = Field(default=None, exclude=True)
     """Its file."""
     line: int | None = Field(default=None, exclude=True)
     """Where the case starts in its file (1-based)."""
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Omits what a case without assertions lacks, so that it keeps the digest from before they existed."""
+        written: dict[str, object] = write(self)
+        if not self.assertions:
+            written.pop("assertions", None)
+        if self.threshold is None:
+            written.pop("threshold", None)
+        return written
+
+    @property
+    def forbids(self) -> bool:
+        """Whether it says that something must not occur in the output."""
+        return bool(self.must_not) or any(assertion.forbids for assertion in self.assertions)
 
     @property
     def where(self) -> str | None:

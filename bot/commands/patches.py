@@ -110,7 +110,7 @@ def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch
     try:
         before = _read(path, data)
         formed = _in_their_form(row, before, _last_row(path, data))
-        wanted, _ = case_of(Source("the case", ""), formed, None, Counter())
+        wanted = case_of(Source("the case", ""), formed, None, Counter()).case
     except NoEditError as error:
         return NoPatch(sentence=f"The case doesn't fit `{path}`: {error}.")
     except PromptVerdictError as error:

@@ -131,7 +131,7 @@ def _inputs(test_set: TestSet, variables: frozenset[str]) -> Iterator[Finding]:
 def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
     cases = test_set.cases
     if lineage.use_case != UseCase.GENERATION:
-        silent = [case for case in cases if case.expected is None and not case.must_not]
+        silent = [case for case in cases if case.expected is None and not case.forbids]
         if silent:
             yield _finding(test_set, silent, f"{_count(silent)} without expectation", "add expected:, or remove them")
     if lineage.use_case == UseCase.EXTRACTION:
@@ -140,7 +140,7 @@ def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding
         case
         for case in cases
         if ADVERSARIAL in case.slices
-        and not case.must_not
+        and not case.forbids
         and (case.expected is None or lineage.use_case == UseCase.GENERATION)
     ]
     if unarmed:

@@ -126,6 +126,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
             *prompt_warnings(entry, versions),
             *unfilled_warnings(new, versions.judge, gating.all_cases),
             *(gating.tests.warnings if gating.tests else ()),
+            *_unread_notes(entry, versions.judge, gating.all_cases),
             *other_judge,
             *few_answers,
         ),
@@ -246,6 +247,15 @@ def _asking(entry: Entry, prompt: PromptFile | None) -> list[InlineEvaluator]:
     if prompt is None or entry.lineage.rubric or entry.lineage.use_case != UseCase.GENERATION:
         return []
     return [one for one in prompt.evaluators if one.judge_prompt or one.uses]
+
+
+def _unread_notes(entry: Entry, prompt: PromptFile | None, cases: Sequence[TestCase]) -> tuple[Finding, ...]:
+    """Returns a warning if cases have notes for a judge, and no judge is asked."""
+    noted = [case for case in cases if case.rubric]
+    if not noted or entry.lineage.rubric or _asking(entry, prompt):
+        return ()
+    what = f"no judge reads the `rubric` of {len(noted)} case{'s' if len(noted) > 1 else ''} of {entry.name}"
+    return (Finding(what=what, where=noted[0].where, hint="add rubric: and judge: to the lineage"),)
 
 
 def _default_judge(config: Config, pairs: Sequence[ModelPair]) -> ModelConfig | None:

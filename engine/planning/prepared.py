@@ -111,7 +111,9 @@ def _planned(
     from evaluators.registry import check_expectations, evaluator_for
 
     try:
-        evaluator = evaluator_for(change.config, change.judged_by, change.rubric, change.judge, cases=tests.cases)
+        evaluator = evaluator_for(
+            change.config, change.judged_by, change.rubric, change.judge, cases=tests.cases, added=change.added_cases
+        )
         findings = check_expectations(evaluator, (*tests.cases, *change.added_cases))
         if findings:
             raise ConfigError(findings[0].what, where=findings[0].where or tests.path, hint=findings[0].hint)

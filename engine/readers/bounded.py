@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue
 
@@ -83,6 +83,14 @@ class Source:
             what, hint = "there are more warnings", "fix these first"
         if not self.has_said_enough:
             self.warnings.append(Finding(what=what, where=self.where(line), hint=hint))
+
+
+def within_limit(warnings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Returns the warnings, or of too many the first ones and how many there are besides."""
+    if len(warnings) <= MAX_WARNINGS:
+        return tuple(warnings)
+    more = Finding(what=f"there are {len(warnings) - MAX_WARNINGS + 1} more warnings", hint="fix these first")
+    return (*warnings[: MAX_WARNINGS - 1], more)
 
 
 def source_of(

@@ -13,12 +13,14 @@ from io import StringIO
 
 from pydantic import JsonValue
 
-from engine.readers.assertions import assertions, in_cell
+from engine.readers.assertions import in_cell
 from engine.readers.bounded import Source, did_you_mean, nearest, shown
 from engine.readers.columns import KNOWN
 from engine.readers.json_nodes import json_line
 
 MAX_COLUMNS = 200
+_THRESHOLD = "__threshold"
+"""promptfoo's column of the score from which a row's assertions pass together."""
 _YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 
 
@@ -78,7 +80,7 @@ class _Header:
             return "expected"
         if name.startswith("__expected"):
             return "assertion"
-        if name.removeprefix("__metadata:").lower() in KNOWN - {"input"}:
+        if _key(name) in KNOWN - {"input", "assert"} or name == _THRESHOLD:
             return "known"
         return "nothing" if name.startswith("__") else "other"
 
@@ -87,7 +89,7 @@ class _Header:
         self._check(cells, line)
         inputs: dict[str, JsonValue] = {}
         expected: dict[str, JsonValue] = {}
-        asserted: list[tuple[str, JsonValue]] = []
+        asserted: list[JsonValue] = []
         row: dict[str, JsonValue] = {}
         for name, meaning, cell in list(zip(self.names, self.meanings, cells, strict=True))[self.numbered :]:
             match meaning:
@@ -98,10 +100,10 @@ class _Header:
                 case "assertion" if cell.strip():
                     asserted.append(in_cell(self.source, cell.strip(), line))
                 case "known":
-                    row |= _known(self.source, name.removeprefix("__metadata:").lower(), cell, line)
+                    row |= _known(self.source, _key(name), cell, line)
                 case "other":
                     row[name] = _value(self.source, cell, line)
-        row |= assertions(self.source, asserted, line)
+        row |= {"assert": asserted} if "assertion" in self.meanings else {}
         if expected:
             if "expected" in row:
                 raise self.source.error("expected and expected.* in one row", line, hint="keep one of the two")
@@ -121,10 +123,19 @@ class _Header:
             raise self.source.error("column 1 has no name", line, hint="name it or remove it")
 
 
+def _key(name: str) -> str:
+    return name.removeprefix("__metadata:").lower()
+
+
 def _known(source: Source, key: str, cell: str, line: int) -> dict[str, JsonValue]:
     text = cell.strip()
     if not text:
         return {}
+    if key == _THRESHOLD:
+        try:
+            return {"threshold": float(text)}
+        except ValueError:
+            raise source.error(f"{key} is {shown(text)}", line, hint="write a number from 0 to 1") from None
     if key == "protected":
         if text.lower() not in _YES:
             raise source.error(f"protected is {shown(text)}", line, hint="write true or false")

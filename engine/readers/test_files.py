@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from engine.readers.bounded import MAX_WARNINGS, shown
+from engine.readers.bounded import shown, within_limit
 from engine.readers.file_patterns import is_pattern
 from engine.readers.testsets import MAX_CASES, read_test_set
 from schemas.errors import SourceError
-from schemas.prompts import Finding
 from schemas.testsets import Columns, TestCase, TestSet
 from schemas.values import digest_of
 
@@ -80,7 +79,7 @@ def _joined(parts: Sequence[TestSet], written: Sequence[str]) -> TestSet:
         cases=tuple(cases.values()),
         mapping={key: tuple(names) for key, names in mapping.items()},
         unread={case: values for part in parts for case, values in part.unread.items()},
-        warnings=_within_limit([warning for part in parts for warning in part.warnings]),
+        warnings=within_limit([warning for part in parts for warning in part.warnings]),
     )
 
 
@@ -89,10 +88,3 @@ def _twice(first: TestCase, second: TestCase) -> SourceError:
     alike = f"the id {shown(second.id)}" if given else "the same inputs and no ids"
     what = f"two cases have {alike} ({first.where} and {second.where})"
     return SourceError(what, where=second.where, hint="give each its own id, or remove one")
-
-
-def _within_limit(warnings: Sequence[Finding]) -> tuple[Finding, ...]:
-    if len(warnings) <= MAX_WARNINGS:
-        return tuple(warnings)
-    more = Finding(what=f"there are {len(warnings) - MAX_WARNINGS + 1} more warnings", hint="fix these first")
-    return (*warnings[: MAX_WARNINGS - 1], more)
