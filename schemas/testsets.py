@@ -15,6 +15,10 @@ CHANGED_REQUESTS = "changed requests"
 """The slice of the cases that a change affects, if it affects only some. Planning adds it."""
 
 
+NO_CASE = ""
+"""The key of what belongs to no case, among values by case."""
+
+
 class Source(StrEnum):
     """The origin of a case."""
 

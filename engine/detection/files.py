@@ -68,8 +68,12 @@ class Files(Mapping[str, bytes]):
 
     def matching(self, pattern: str) -> tuple[str, ...]:
         """Returns the paths that match a pattern, sorted. Links and submodules are among them."""
+        return tuple(path for path in self.all_matching([pattern]) if matches(pattern, path))
+
+    def all_matching(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """Returns the paths that match any of ``patterns``, with one request to git."""
         # To git, brackets are part of a pattern too.
-        return tuple(path for path in self.find([pattern.replace("[", r"\[")]) if matches(pattern, path))
+        return self.find([pattern.replace("[", r"\[") for pattern in patterns])
 
     def exists(self, path: str) -> bool:
         """Returns whether anything is at ``path``, be it unreadable."""

@@ -27,6 +27,7 @@ from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
 from engine.detection.sides import Sides
 from engine.detection.snapshot import PROMPT_AND_TESTS, Difference, Watched, configured_paths, differences, made_of
+from engine.detection.test_paths import named_by_tests
 from engine.detection.unfilled import unfilled_warnings
 from schemas.config import Budget, Config, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
@@ -46,7 +47,8 @@ def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[
     The others have no difference in a watched file or a setting.
     """
     before = made_of({entry.prompt for entry in entries}, sides.base)
-    named = {entry.name: _watched(entry, before) for entry in entries}
+    of_tests = named_by_tests(entries, sides)
+    named = {entry.name: _watched(entry, before, of_tests.get(entry.name, {})) for entry in entries}
     reached = [
         entry
         for entry in entries
@@ -59,10 +61,13 @@ def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[
     ]
 
 
-def _watched(entry: Entry, prompts: Mapping[Reference, Watched]) -> dict[str, str]:
-    """Returns the lineage's files at the base, and the files that the base or the head names for it."""
+def _watched(entry: Entry, prompts: Mapping[Reference, Watched], of_tests: Watched) -> dict[str, str]:
+    """Returns the lineage's files at the base, and the files that the base or the head names for it.
+
+    ``of_tests`` holds what its test set names in turn.
+    """
     sides = [lineage for lineage in (entry.lineage, entry.head_lineage) if lineage]
-    named = {path: what for lineage in sides for path, what in configured_paths(entry, lineage).items()}
+    named = {path: what for lineage in sides for path, what in configured_paths(entry, lineage).items()} | {**of_tests}
     parts = {**prompts[entry.prompt], **dict.fromkeys(entry.head_prompt.paths, "prompt")}
     both = {path: PROMPT_AND_TESTS for path, what in named.items() if what == "test set" and path in parts}
     return {**named, **parts, **both}

@@ -7,6 +7,7 @@ name and place. It never becomes a text: ``similar(0.8): Paris`` is no label.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -60,6 +61,9 @@ _LOGIC = ("{{", "{%", "{#")
 _CELL_THRESHOLD = 0.75
 """The threshold that promptfoo gives to ``levenshtein`` in a cell without one."""
 
+MAX_FILLED = 64 * 1024 * 1024
+"""Most characters that are filled in while one test set is read."""
+
 Load = Callable[[str], JsonValue]
 """Returns the content of a file that a value names, or raises SourceError."""
 
@@ -69,7 +73,15 @@ class LeftOut(NamedTuple):
 
     what: str
     why: str
-    line: int | None
+    where: str
+
+
+class Given(NamedTuple):
+    """An assertion as written, and its place."""
+
+    raw: JsonValue
+    source: Source
+    line: int | None = None
 
 
 class Asserted(NamedTuple):
@@ -86,17 +98,15 @@ class NotReadError(Exception):
 
 
 def read_assertions(
-    source: Source,
-    given: Iterable[tuple[JsonValue, int | None]],
-    inputs: Mapping[str, JsonValue],
-    load: Load | None = None,
+    source: Source, given: Iterable[Given], inputs: Mapping[str, JsonValue], load: Load | None = None
 ) -> Asserted:
-    """Returns the assertions among ``given``, which are maps with their lines; ``inputs`` fill in ``{{name}}``.
+    """Returns the assertions among ``given``; ``inputs`` fill in ``{{name}}``.
 
-    ``load`` reads files that values name. Raises ``source.failure`` for anything but maps with a known type.
+    ``source`` is the file of the test set, and ``load`` reads files that values name. Raises SourceError for anything
+    but maps with a known type, and for too many characters that are filled in.
     """
     reading = _Reading(source, inputs, load)
-    assertions = [one for raw, line in given if (one := reading.one(raw, line)) is not None]
+    assertions = [one for each in given if (one := reading.one(each)) is not None]
     notes = list(dict.fromkeys(reading.notes))
     rubric = notes[0] if len(notes) == 1 else "\n".join(f"- {note}" for note in notes)
     return Asserted(tuple(assertions), rubric or None, tuple(reading.left_out))
@@ -110,29 +120,31 @@ class _Reading:
         self.notes: list[str] = []
         self.left_out: list[LeftOut] = []
 
-    def one(self, raw: JsonValue, line: int | None, depth: int = 0) -> Assertion | None:
+    def one(self, given: Given, depth: int = 0) -> Assertion | None:
         """Returns an assertion, or ``None`` if it is a note for the judge or left out."""
+        raw, source, line = given
         if not isinstance(raw, Mapping) or not isinstance(raw.get("type"), str):
-            raise self._source.error("an assertion is no map with a type", line, hint="write {type: equals, value: …}")
+            raise source.error("an assertion is no map with a type", line, hint="write {type: equals, value: …}")
         written = str(raw["type"])
         kind = written.removeprefix("not-")
         if kind not in _ALL and not kind.startswith("promptfoo:"):
-            raise self._source.error(f"unknown assertion {shown(written)}", line, hint=did_you_mean(kind, _ALL))
+            raise source.error(f"unknown assertion {shown(written)}", line, hint=did_you_mean(kind, _ALL))
         try:
             if depth > MAX_DEPTH:
                 raise NotReadError("it is nested too deeply")
-            return self._read(raw, kind, line, depth)
+            return self._read(raw, kind, given, depth)
         except NotReadError as reason:
-            self.left_out.append(LeftOut(f"the assertion {shown(written)}", str(reason), line))
+            self.left_out.append(LeftOut(f"the assertion {shown(written)}", str(reason), source.where(line)))
         return None
 
-    def _read(self, raw: Mapping[str, JsonValue], kind: str, line: int | None, depth: int) -> Assertion | None:
+    def _read(self, raw: Mapping[str, JsonValue], kind: str, given: Given, depth: int) -> Assertion | None:
         unread = [shown(key) for key in sorted(raw.keys() - _READ)]
         negated = str(raw["type"]).startswith("not-")
         if kind in _GRADED:
             self._note(raw, kind, negated=negated)
             why = "the lineage's judge is asked"
-            self.left_out += [LeftOut(f"{key} of {kind}", why, line) for key in unread]
+            where = given.source.where(given.line)
+            self.left_out += [LeftOut(f"{key} of {kind}", why, where) for key in unread]
             return None
         if kind not in (*KINDS, SET):
             runs_code = "it runs code, which is never done"
@@ -146,17 +158,18 @@ class _Reading:
             value=None if kind == SET else self._value(raw, kind),
             threshold=_number(raw, "threshold"),
             weight=1 if weight is None else weight,
-            members=self._members(raw, line, depth) if kind == SET else (),
+            members=self._members(raw, given, depth) if kind == SET else (),
         )
         if kind != SET:
             self._check(one)
         return one
 
-    def _members(self, raw: Mapping[str, JsonValue], line: int | None, depth: int) -> tuple[Assertion, ...]:
+    def _members(self, raw: Mapping[str, JsonValue], given: Given, depth: int) -> tuple[Assertion, ...]:
         if raw["type"] != SET:
             raise NotReadError("a set can't be negated")
         items = raw.get("assert")
-        found = [self.one(item, line, depth + 1) for item in (items if isinstance(items, list) else [])]
+        each = [given._replace(raw=item) for item in (items if isinstance(items, list) else [])]
+        found = [self.one(item, depth + 1) for item in each]
         members = tuple(one for one in found if one is not None)
         if not members:
             raise NotReadError("it has no assertion that is evaluated")
@@ -184,9 +197,9 @@ class _Reading:
         if isinstance(value, str) and value.startswith("file://"):
             value = self._loaded(value.removeprefix("file://"))
         elif isinstance(value, str):
-            value = filled(value, self._inputs)
+            value = filled(self._source, value, self._inputs)
         elif isinstance(value, list):
-            value = [filled(item, self._inputs) if isinstance(item, str) else item for item in value]
+            value = [filled(self._source, item, self._inputs) if isinstance(item, str) else item for item in value]
         if kind in ("is-json", "contains-json") and isinstance(value, str) and value:
             value = self._schema(value)
         return value
@@ -217,15 +230,29 @@ def _number(raw: Mapping[str, JsonValue], key: str) -> float | None:
     return float(value)
 
 
-def filled(text: str, inputs: Mapping[str, JsonValue]) -> str:
-    """Returns ``text`` with the case's inputs for ``{{name}}``. Raises NotReadError for any other template syntax."""
-    rest = _VARIABLE.sub("", text)
-    if any(sign in rest for sign in _LOGIC):
+def filled(source: Source, text: str, inputs: Mapping[str, JsonValue]) -> str:
+    """Returns ``text`` with the case's inputs for ``{{name}}``.
+
+    Raises NotReadError for any other template syntax, and ``source.failure`` if all texts become too long together.
+    """
+    if "{" not in text:
+        return text
+    if any(sign in _VARIABLE.sub("", text) for sign in _LOGIC):
         raise NotReadError("it has template logic")
-    return _VARIABLE.sub(lambda found: _input(found[1], inputs), text)
+    names = Counter(variables_in(text))
+    source.filled += sum(len(value_of(name, inputs)) * count for name, count in names.items())
+    if source.filled > MAX_FILLED:
+        raise source.error("the texts that inputs are filled into are too long", hint="use fewer or shorter ones")
+    return _VARIABLE.sub(lambda found: value_of(found[1], inputs), text)
 
 
-def _input(name: str, inputs: Mapping[str, JsonValue]) -> str:
+def variables_in(text: str) -> list[str]:
+    """Returns the names in ``{{name}}``, each as often as it occurs."""
+    return [found[1] for found in _VARIABLE.finditer(text)]
+
+
+def value_of(name: str, inputs: Mapping[str, JsonValue]) -> str:
+    """Returns an input as a text. Raises NotReadError for one that is missing or no text."""
     value: JsonValue = dict(inputs)
     for step in name.split("."):
         if not isinstance(value, dict) or step not in value:

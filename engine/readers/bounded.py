@@ -56,6 +56,8 @@ class Source:
         self.warnings: list[Finding] = []
         self.unread: dict[str, JsonValue] = {}
         """Values that the format's reader ignores, by their place: ``tools of the prompt file``."""
+        self.filled = 0
+        """Characters of the texts that were filled in while it was read."""
 
     def where(self, line: int | None = None, column: int | None = None) -> str:
         """Returns ``path``, ``path:line`` or ``path:line:column``. Lines and columns count from 1."""

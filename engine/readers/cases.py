@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import JsonValue
 
-from engine.readers.assertions import Asserted, LeftOut, read_assertions
+from engine.readers.assertions import Asserted, Given, LeftOut, read_assertions
 from engine.readers.bounded import Source, did_you_mean, shown
 from engine.readers.columns import KNOWN
 from evaluators.case_assertions import named_value
@@ -47,7 +47,7 @@ def case_of(
     unknown.update(key for key in row if key not in KNOWN and not (key == "threshold" and "assert" in row))
     inputs = reading.inputs()
     given = reading.name()
-    asserted = asserted or read_assertions(source, [(one, line) for one in reading.asserted()], inputs)
+    asserted = asserted or read_assertions(source, [Given(one, source, line) for one in reading.asserted()], inputs)
     names = None if "expected" in row else named_value(asserted.assertions)
     return ReadCase(
         # the types are checked one by one above; validating 5,000 cases again would take longer than reading them
@@ -73,14 +73,13 @@ def case_of(
     )
 
 
-def not_imported(left_out: Iterable[tuple[TestCase, LeftOut]]) -> list[Finding]:
+def not_imported(left_out: Iterable[tuple[TestCase | None, LeftOut]]) -> list[Finding]:
     """Returns a warning for each kind of assertion that isn't evaluated, with its places, and for cases without any."""
     groups: dict[tuple[str, str], dict[str, None]] = {}
     bare: dict[str, None] = {}
     for case, one in left_out:
-        where = case.path if case.path is None or one.line is None else f"{case.path}:{one.line}"
-        groups.setdefault((f"{one.what} is not imported", one.why), {})[where or ""] = None
-        if not case.assertions and case.expected is None and case.rubric is None:
+        groups.setdefault((f"{one.what} is not imported", one.why), {})[one.where] = None
+        if case and not case.assertions and case.expected is None and case.rubric is None:
             bare[case.where or ""] = None
     if bare:
         groups["no assertion is left that says what is right here", "give the case one that can be evaluated"] = bare

@@ -34,6 +34,16 @@ def csv_rows(source: Source) -> Iterator[tuple[int, dict[str, JsonValue]]]:
             yield line, header.row(cells, line)
 
 
+def csv_table(source: Source) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the rows by the names of their columns, each with its first line. Raises ``source.failure``."""
+    header: _Header | None = None
+    for line, cells in _records(source):
+        if header is None:
+            header = _Header(source, cells, line)
+        else:
+            yield line, header.table_row(cells, line)
+
+
 def _records(source: Source) -> Iterator[tuple[int, list[str]]]:
     first = source.text.partition("\n")[0]
     delimiter = max((",", ";", "\t"), key=first.count)
@@ -111,6 +121,11 @@ class _Header:
         if self.is_explicit and "input" in row:
             raise self.source.error("input and input.* in one row", line, hint="name both input.*")
         return {**row, "inputs": inputs} if self.is_explicit else row
+
+    def table_row(self, cells: list[str], line: int) -> dict[str, str]:
+        """Returns one row by the names of its columns."""
+        self._check(cells, line)
+        return dict(list(zip(self.names, cells, strict=True))[self.numbered :])
 
     def _check(self, cells: list[str], line: int) -> None:
         if len(cells) != len(self.names):

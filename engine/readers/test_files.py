@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from engine.readers.bounded import shown, within_limit
 from engine.readers.file_patterns import is_pattern
+from engine.readers.promptfoo_files import is_promptfoo
+from engine.readers.promptfoo_tests import promptfoo_tests
+from engine.readers.test_source import TestFiles
 from engine.readers.testsets import MAX_CASES, read_test_set
 from schemas.errors import SourceError
 from schemas.testsets import Columns, TestCase, TestSet
@@ -14,22 +16,6 @@ from schemas.values import digest_of
 
 MAX_FILES = 1_000
 """Most files of one test set."""
-
-
-class TestFiles(Protocol):
-    """The files of one tree or folder."""
-
-    def content(self, path: str) -> bytes:
-        """Returns a file's content. Raises SourceError if it can't be read or doesn't exist."""
-        ...
-
-    def matching(self, pattern: str) -> Sequence[str]:
-        """Returns the paths that match a pattern, sorted."""
-        ...
-
-    def exists(self, path: str) -> bool:
-        """Returns whether anything is at ``path``, be it unreadable."""
-        ...
 
 
 def named_files(written: Sequence[str], files: TestFiles) -> dict[str, tuple[str, ...]]:
@@ -57,7 +43,16 @@ def read_tests(
         paths |= dict.fromkeys(found if found or may_lack(one) else (one,))
     if len(paths) > MAX_FILES:
         raise SourceError(f"more than {MAX_FILES:,} files", where=key, hint="write a narrower pattern")
-    return _joined([read_test_set(path, files.content(path), columns) for path in paths], written)
+    return _joined([_read(path, files, columns) for path in paths], written)
+
+
+def _read(path: str, files: TestFiles, columns: Columns | None) -> TestSet:
+    data = files.content(path)
+    if not is_promptfoo(path, data):
+        return read_test_set(path, data, columns)
+    if columns is not None:
+        raise SourceError("columns don't apply to a promptfoo configuration", where=path, hint="remove columns:")
+    return promptfoo_tests(path, files)
 
 
 def _joined(parts: Sequence[TestSet], written: Sequence[str]) -> TestSet:

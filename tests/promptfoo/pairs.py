@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from engine.readers.assertions import read_assertions
+from engine.readers.assertions import Given, read_assertions
 from engine.readers.bounded import Source
 from evaluators.assertions import result_of
 from schemas.values import digest_of
@@ -53,8 +53,8 @@ def written(asked: Sequence[Pair], answers: Sequence[Answer]) -> dict[str, str]:
 
 def ours(pair: Pair) -> Answer:
     """Returns our answer, by the same readers as those of a test set."""
-    given = [(one, None) for one in pair.test["assert"]]
-    found = read_assertions(Source("t.yaml", ""), given, pair.test["vars"])
+    source = Source("t.yaml", "")
+    found = read_assertions(source, [Given(one, source) for one in pair.test["assert"]], pair.test["vars"])
     if found.left_out:
         return None
     result = result_of(found.assertions, pair.test.get("threshold"), pair.output)
