@@ -32,13 +32,10 @@ def _documents(entry: Entry) -> list[str]:
 
 def _configurations(written: set[str], files: Files) -> dict[str, list[tuple[str, ...]]]:
     """Returns what each promptfoo configuration names, by the path or pattern that stands for it."""
-    patterns = sorted(path for path in written if is_pattern(path))
+    patterns = sorted(filter(is_pattern, written))
     found = files.all_matching(patterns) if patterns else ()
     stand_for = {one: [path for path in found if matches(one, path)] if is_pattern(one) else [one] for one in written}
-    files.fetch(path for paths in stand_for.values() for path in paths)
-    named = {
-        path: promptfoo_paths(path, files)
-        for path in {path for paths in stand_for.values() for path in paths}
-        if (data := files.get(path)) is not None and is_promptfoo(path, data)
-    }
-    return {one: [named[path] for path in paths if path in named] for one, paths in stand_for.items()}
+    paths = {path for every in stand_for.values() for path in every}
+    files.fetch(paths)
+    named = {path: promptfoo_paths(path, files) for path in paths if is_promptfoo(path, files.get(path, b""))}
+    return {one: [named[path] for path in every if path in named] for one, every in stand_for.items()}

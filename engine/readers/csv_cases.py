@@ -55,7 +55,9 @@ def _records(source: Source) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        raise source.error(f"not valid CSV: {error}", reader.line_num, hint="check the quotes here") from None
+        raise source.error(
+            f"not valid CSV: {shown(str(error))}", reader.line_num, hint="check the quotes here"
+        ) from None
 
 
 class _Header:

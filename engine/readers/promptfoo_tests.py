@@ -180,6 +180,8 @@ class _Tests:
         case, named, _ = case_of(part.source, row, part.line, Counter(), found)
         if not named:
             case = case.model_copy(update={"id": self._free(case.id)})
+        elif (first := self._cases.get(case.id)) is not None and first.where == case.where:
+            case = case.model_copy(update={"id": self._free(case.id)})  # one test with a list of values
         elif case.id in self._cases:
             what = f"two cases have the id {shown(case.id)} ({self._cases[case.id].where} and {case.where})"
             raise part.source.error(what, part.line, hint="give each its own id, or remove one")
