@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine.detection.entries import Entry
-from engine.detection.files import Files, below
+from engine.detection.files import Files
 from engine.detection.sides import Sides
 from engine.readers.file_patterns import is_pattern, matches
 from engine.readers.promptfoo_files import DOCUMENTS, is_promptfoo
@@ -25,9 +25,7 @@ def named_by_tests(entries: Sequence[Entry], sides: Sides) -> dict[str, dict[str
 
 
 def _documents(entry: Entry) -> list[str]:
-    sides = (entry.lineage, entry.head_lineage)
-    paths = [below(entry.root, path) for side in sides if side for path in side.test_paths]
-    return [path for path in dict.fromkeys(paths) if path.endswith(DOCUMENTS)]
+    return [path for path in dict.fromkeys(entry.test_paths) if path.endswith(DOCUMENTS)]
 
 
 def _configurations(written: set[str], files: Files) -> dict[str, list[tuple[str, ...]]]:

@@ -25,6 +25,7 @@ _KEYS = (
     re.compile(rb"""^["' \t{]*(?:tests|scenarios)["']?[ \t]*:""", re.MULTILINE),
     re.compile(rb"""^["' \t{]*(?:prompts|providers|targets|defaultTest)["']?[ \t]*:""", re.MULTILINE),
 )
+_OF_TESTS = frozenset({"tests", "scenarios", "defaultTest", "assertionTemplates", "extensions"})
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 
@@ -33,6 +34,19 @@ def is_promptfoo(path: str, data: bytes) -> bool:
     if NAME.search(path):
         return True
     return path.endswith(DOCUMENTS) and all(key.search(data) for key in _KEYS)
+
+
+def lines_of_tests(path: str, data: bytes) -> frozenset[int]:
+    """Returns the lines of a promptfoo configuration that its tests are read from. None if it can't be read."""
+    try:
+        source = source_of(path, data)
+        root = read_json(source) if path.endswith(".json") else read_yaml(source)
+    except SourceError:
+        return frozenset()
+    starts = sorted((line, key) for key, (line, _) in root.keys.items())
+    ends = [line for line, _ in starts[1:]] + [source.text.count("\n") + 2]
+    spans = [range(line, end) for (line, key), end in zip(starts, ends, strict=True) if key in _OF_TESTS]
+    return frozenset(line for span in spans for line in span)
 
 
 class ConfigFiles:

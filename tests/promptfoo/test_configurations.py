@@ -186,3 +186,41 @@ def test_a_change_of_a_file_that_a_configuration_names_is_a_changed_test_set(tmp
     change = only(detected(Repository(tmp_path / "repository"), head, base=BASE))
     assert codes(change) == said
     assert [case.where for case in change.tests.cases] == ["evals/more.csv:2", "evals/more.csv:3"]
+
+
+BOTH = """\
+prompts:
+  - "Sort {{input}} into billing or refunds."
+  - "Another one: {{input}}"
+tests:
+  - {vars: {input: my bill}, assert: [{type: equals, value: billing}]}
+  - {vars: {input: money}, assert: [{type: equals, value: refunds}]}
+"""
+NEW = "  - {vars: {input: pay}, assert: [{type: equals, value: refunds}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "warned"),
+    [
+        (BOTH + NEW, [], ()),
+        (BOTH.replace("refunds}", "billing}"), ["tests_changed: needs_review"], ()),
+        (BOTH.replace("Sort", "Put"), [], ()),
+        (BOTH.replace("Sort", "Put") + NEW, [], ()),
+        (
+            BOTH.replace("Another", "Some") + NEW,
+            [],
+            ("the rest of prompts/evals.yaml looks like a prompt, but no lineage names it: not gated",),
+        ),
+    ],
+)
+def test_a_file_that_holds_the_prompt_and_its_tests(tmp_path, text, said, warned):
+    config = CONFIG.replace("tests/triage.jsonl", "prompts/evals.yaml").replace(
+        "prompts/triage.md", "{user: 'prompts/evals.yaml#prompts.0'}\n    template: jinja"
+    )
+    base = {"promptverdict.yaml": config, "prompts/evals.yaml": BOTH, "prompts/triage.md": None}
+    found = detected(Repository(tmp_path / "repository"), {"prompts/evals.yaml": text}, base=base)
+    change = only(found)
+    assert codes(change) == said
+    assert {ending.what for ending in change.endings} == {"prompt", "test set"}
+    assert len(change.tests.cases) == 2
+    assert tuple(warning.what for warning in found.warnings) == warned
