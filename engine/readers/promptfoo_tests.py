@@ -160,7 +160,7 @@ class _Tests:
         names = variables_in(value)
         if any(name.startswith("env.") for name in names):
             raise NotReadError("it depends on the environment")
-        if any(name not in inputs for name in names):
+        if any(name.partition(".")[0] not in inputs for name in names):
             return value
         return filled(self._config.source, value, inputs) if names or "{%" in value else value
 

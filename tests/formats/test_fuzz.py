@@ -12,7 +12,6 @@ from tests.formats.hostile_files import PARSERS, SAMPLES, hostile_file, survives
 EXAMPLES = int(os.environ.get("FUZZ", "0"))
 NEW = frozenset(
     {"prompty", "dotprompt", "promptflow", "kernel", "kernel config", "langchain", "langchain object", "roles"}
-    | {"promptfoo", "promptfoo rows", "promptfoo lines", "assertions"}
 )
 """Formats that many files are tried of, even in the fast tests."""
 

@@ -8,6 +8,7 @@ from engine.readers.test_files import read_tests
 from engine.readers.test_source import GivenFiles
 from schemas.errors import SourceError
 from tests.detect.pullrequests import CONFIG, codes, detected, only
+from tests.promptfoo.configurations import corpus, echoed, recorded
 from tests.repositories import Repository
 
 
@@ -18,6 +19,15 @@ def read(text, **files):
 
 def rows(tests):
     return [(case.where, case.inputs, [one.type for one in case.assertions]) for case in tests.cases]
+
+
+@pytest.mark.parametrize("name", RECORDED := recorded())
+def test_what_is_sent_and_what_passes_is_the_same_as_in_promptfoo(name):
+    assert echoed(corpus()[name]) == RECORDED[name]
+
+
+def test_the_record_is_of_these_configurations():
+    assert RECORDED.keys() == corpus().keys()
 
 
 def test_defaults_lists_files_and_references_become_cases():
@@ -152,9 +162,10 @@ def test_a_mistake_is_an_error_with_its_place(text, said):
     assert str(raised.value).startswith(said)
 
 
-def test_what_is_filled_in_is_bounded():
-    long = json.dumps("x" * 500_000)
-    many = json.dumps(["{{a}}{{a}}"] * 100)
+def test_what_is_filled_in_is_bounded(monkeypatch):
+    monkeypatch.setattr("engine.readers.assertions.MAX_FILLED", 1_000)
+    long = json.dumps("x" * 100)
+    many = json.dumps(["{{a}}{{a}}"] * 6)
     with pytest.raises(SourceError, match="too long"):
         read(f"prompts: [a]\ntests: [{{vars: {{a: {long}, b: {many}}}}}]\n")
 
