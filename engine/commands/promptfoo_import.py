@@ -16,7 +16,7 @@ from engine.readers.cases import not_imported
 from engine.readers.nodes import Node, plain
 from engine.readers.promptfoo_files import CODE, ConfigFiles
 from engine.readers.promptfoo_parts import items_of
-from engine.readers.promptfoo_tests import promptfoo_tests
+from engine.readers.promptfoo_tests import tests_and_left_out
 from engine.readers.prompts.references import read_reference
 from engine.readers.test_source import TestFiles
 from evaluators.assertions import SET
@@ -80,7 +80,7 @@ class Imported(NamedTuple):
 def imported(path: str, files: Source) -> Imported:
     """Returns the promptfoo configuration at ``path`` in our terms. Raises SourceError for one that can't be read."""
     config = ConfigFiles(path, files)
-    tests = promptfoo_tests(path, files)
+    tests, of_tests = tests_and_left_out(path, files)
     left: list[LeftOut] = []
     models = dict(_models(config, left))
     prompts = _prompts(config, files, left)
@@ -98,7 +98,7 @@ def imported(path: str, files: Source) -> Imported:
         cases=tuple(cases),
         judged=any(case.rubric and not case.assertions for case in kept),
         noted=sum(case.rubric is not None for case in kept),
-        left_out=(*tests.warnings, *not_imported((None, one) for one in left)),
+        left_out=tuple(not_imported([*of_tests, *((None, one) for one in left)], most=None)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import JsonValue
@@ -73,8 +73,13 @@ def case_of(
     )
 
 
-def not_imported(left_out: Iterable[tuple[TestCase | None, LeftOut]]) -> list[Finding]:
-    """Returns a warning for each kind of assertion that isn't evaluated, with its places, and for cases without any."""
+def not_imported(
+    left_out: Iterable[tuple[TestCase | None, LeftOut]], *, most: int | None = MAX_PLACES
+) -> list[Finding]:
+    """Returns a warning for each kind of assertion that isn't evaluated, with its places, and for cases without any.
+
+    ``most`` is the number of further places that one warning lists. ``None``: all.
+    """
     groups: dict[tuple[str, str], dict[str, None]] = {}
     bare: dict[str, None] = {}
     for case, one in left_out:
@@ -83,13 +88,13 @@ def not_imported(left_out: Iterable[tuple[TestCase | None, LeftOut]]) -> list[Fi
             bare[case.where or ""] = None
     if bare:
         groups["no assertion is left that says what is right here", "give the case one that can be evaluated"] = bare
-    return [_at(places, what, why) for (what, why), places in groups.items()]
+    return [_at(list(places), what, why, most) for (what, why), places in groups.items()]
 
 
-def _at(places: Iterable[str], what: str, why: str) -> Finding:
-    first, *others = places
-    listed = f", nor at {', '.join(others[:MAX_PLACES])}" if others else ""
-    more = f" and {len(others) - MAX_PLACES} more places" if len(others) > MAX_PLACES else ""
+def _at(places: Sequence[str], what: str, why: str, most: int | None) -> Finding:
+    first, others = places[0], places[1:]
+    listed = f", nor at {', '.join(others[:most])}" if others else ""
+    more = f" and {len(others) - most} more places" if most is not None and len(others) > most else ""
     return Finding(what=f"{what}{listed}{more}", where=first or None, hint=why)
 
 

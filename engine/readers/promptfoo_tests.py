@@ -48,6 +48,12 @@ def promptfoo_tests(path: str, files: TestFiles) -> TestSet:
     return _Tests(ConfigFiles(path, files)).test_set()
 
 
+def tests_and_left_out(path: str, files: TestFiles) -> tuple[TestSet, list[tuple[TestCase | None, LeftOut]]]:
+    """Returns the cases, and everything that isn't imported, with its case if it is a part of one."""
+    tests = _Tests(ConfigFiles(path, files))
+    return tests.test_set(), tests.left_out
+
+
 def promptfoo_paths(path: str, files: TestFiles) -> tuple[str, ...]:
     """Returns all paths and patterns that the tests of a configuration depend on, as far as it can be read."""
     try:
@@ -67,7 +73,7 @@ class _Tests:
         self._parts = Parts(config)
         self._default = Part(config.source, None, {})
         self._cases: dict[str, TestCase] = {}
-        self._left_out: list[tuple[TestCase | None, LeftOut]] = []
+        self.left_out: list[tuple[TestCase | None, LeftOut]] = []
         self._unread: dict[str, dict[str, JsonValue]] = {}
 
     def test_set(self) -> TestSet:
@@ -77,7 +83,7 @@ class _Tests:
         for part in self._parts.tests():
             self._add(part)
         for one, raw in self._parts.left_out:
-            self._left_out.append((None, one))
+            self.left_out.append((None, one))
             listed = self._unread.setdefault(NO_CASE, {}).setdefault(one.what, [])
             assert isinstance(listed, list)
             listed.append(raw)
@@ -86,7 +92,7 @@ class _Tests:
             cases=tuple(self._cases.values()),
             mapping={"inputs": ("vars",)},
             unread=self._unread,
-            warnings=within_limit([*self._config.warnings, *not_imported(self._left_out)]),
+            warnings=within_limit([*self._config.warnings, *not_imported(self.left_out)]),
         )
 
     def _add(self, part: Part) -> None:
@@ -186,7 +192,7 @@ class _Tests:
             what = f"two cases have the id {shown(case.id)} ({self._cases[case.id].where} and {case.where})"
             raise part.source.error(what, part.line, hint="give each its own id, or remove one")
         self._cases[case.id] = case
-        self._left_out += [(case, one) for one in found.left_out]
+        self.left_out += [(case, one) for one in found.left_out]
         if found.left_out:
             self._unread[case.id] = {"assert": [one.raw for one in asserted]}
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from random import Random
 
 from adapters.sandbox import MAX_OUTPUT
+from engine.commands.promptfoo_config import import_cases, import_config
+from engine.commands.promptfoo_import import imported
 from engine.readers.assertions import Given, read_assertions
 from engine.readers.bounded import source_of
 from engine.readers.config import read_config
@@ -124,13 +126,25 @@ def _tests(path: str) -> Callable[[bytes], object]:
 BESIDE = {"a.txt": b"x\n", "ab.txt": b"{{l}}", "t.csv": b"q,__expected\na,b\n", "t.jsonl": b'{"vars": {"q": 1}}\n'}
 
 
+class _Files(GivenFiles, dict):  # type: ignore[type-arg]
+    """Files in memory, for readers of prompts too."""
+
+    def __init__(self, blobs: dict[str, bytes]) -> None:
+        GivenFiles.__init__(self, blobs)
+        dict.__init__(self, blobs)
+
+
 def _promptfoo(path: str) -> Callable[[bytes], object]:
     """Reads a promptfoo configuration, one of whose files is hostile; finds what it names, and evaluates it."""
 
     def read(data: bytes) -> object:
         config = SAMPLES["promptfoo"][0].encode()
-        files = GivenFiles({"promptfooconfig.yaml": config, **BESIDE, path: data})
+        files = _Files({"promptfooconfig.yaml": config, **BESIDE, path: data})
         promptfoo_paths("promptfooconfig.yaml", files)
+        found = imported("promptfooconfig.yaml", files)
+        read_config("c.yaml", import_config(found, "t.jsonl", "r.yaml", ["provider: offline", "model: x"]).encode())
+        if found.cases:
+            read_tests(["t.jsonl"], GivenFiles({"t.jsonl": import_cases(found).encode()}))
         tests = read_tests(["promptfooconfig.yaml"], files)
         assert all(warning.where for warning in tests.warnings)
         for case in tests.cases[:50]:

@@ -116,7 +116,6 @@ def test_everything_that_is_left_out_is_listed():
     assert [str(finding) for finding in found.left_out] == [
         f"{at}:22: the assertion javascript is not imported (it runs code, which is never done)",
         f"{at}:30: the assertion python is not imported (it runs code, which is never done)",
-        f"{at}:28: no assertion is left that says what is right here (give the case one that can be evaluated)",
         f"{at}:14: tools of a provider is not imported (it isn't a parameter here)",
         f"{at}:15: temperature of a provider is not imported (it isn't a parameter here)",
         f"{at}:16: the provider ollama:llama3 is not imported (it can't be asked here)",
@@ -127,6 +126,7 @@ def test_everything_that_is_left_out_is_listed():
         f"{at}:9: a prompt is not imported (this file doesn't exist)",
         f"{at}:28: a case is not imported (it has no assertion that can be evaluated)",
         f"{at}:31: a case is not imported (a text with {{{{ would be filled in once more)",
+        f"{at}:28: no assertion is left that says what is right here (give the case one that can be evaluated)",
     ]
 
 

@@ -116,6 +116,12 @@ def test_a_case_is_found_in_any_file_of_its_test_set_and_added_to_the_last():
     assert "+++ b/tests/b.jsonl" in patch_in(asked(Protect(case="two", lineage="triage"), SEVERAL))
     added = patch_in(asked(AddCase(lineage="triage", case={"id": "four", "input": "w"}), SEVERAL))
     assert "+++ b/new.jsonl" in added
+    theirs = {
+        "promptverdict.yaml": CONFIG.replace(b"tests/triage.jsonl", b"promptfooconfig.yaml"),
+        "promptfooconfig.yaml": b"tests: [{vars: {input: x}}]\n",
+    }
+    for command in (Protect(case="two", lineage="triage"), AddCase(lineage="triage", case={"input": "w"})):
+        assert "Edit it by hand" in html.unescape(asked(command, theirs))
     none = {"promptverdict.yaml": CONFIG.replace(b"tests/triage.jsonl", b"none/*.jsonl")}
     assert "no lineage" in asked(Protect(case="two", lineage="triage"), none)
 
