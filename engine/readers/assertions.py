@@ -61,8 +61,8 @@ _LOGIC = ("{{", "{%", "{#")
 _CELL_THRESHOLD = 0.75
 """The threshold that promptfoo gives to ``levenshtein`` in a cell without one."""
 
-MAX_FILLED = 64 * 1024 * 1024
-"""Most characters that are filled in while one test set is read."""
+_COST = 512
+"""The characters for which an assertion counts, however short it is."""
 
 Load = Callable[[str], JsonValue]
 """Returns the content of a file that a value names, or raises SourceError."""
@@ -123,6 +123,7 @@ class _Reading:
     def one(self, given: Given, depth: int = 0) -> Assertion | None:
         """Returns an assertion, or ``None`` if it is a note for the judge or left out."""
         raw, source, line = given
+        self._source.charge(_COST)
         if not isinstance(raw, Mapping) or not isinstance(raw.get("type"), str):
             raise source.error("an assertion is no map with a type", line, hint="write {type: equals, value: …}")
         written = str(raw["type"])
@@ -240,9 +241,7 @@ def filled(source: Source, text: str, inputs: Mapping[str, JsonValue]) -> str:
     if any(sign in _VARIABLE.sub("", text) for sign in _LOGIC):
         raise NotReadError("it has template logic")
     names = Counter(variables_in(text))
-    source.filled += sum(len(value_of(name, inputs)) * count for name, count in names.items())
-    if source.filled > MAX_FILLED:
-        raise source.error("the texts that inputs are filled into are too long", hint="use fewer or shorter ones")
+    source.charge(sum(len(value_of(name, inputs)) * count for name, count in names.items()))
     return _VARIABLE.sub(lambda found: value_of(found[1], inputs), text)
 
 

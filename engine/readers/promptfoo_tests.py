@@ -73,6 +73,8 @@ class _Tests:
         self._parts = Parts(config)
         self._default = Part(config.source, None, {})
         self._cases: dict[str, TestCase] = {}
+        self._sizes: dict[int, tuple[JsonValue, int]] = {}
+        """By identity: a value, which is kept so that no other one gets its identity, and its size."""
         self.left_out: list[tuple[TestCase | None, LeftOut]] = []
         self._unread: dict[str, dict[str, JsonValue]] = {}
 
@@ -104,7 +106,7 @@ class _Tests:
             self._parts.leave(part.where, f"a test with {refused}", _REFUSED[refused], raw)
             return
         defaults = () if own.get("disableDefaultAsserts") is True else self._default.asserted
-        asserted = self._evaluated(merged, (*defaults, *part.asserted))
+        asserted = self._evaluated(part, merged, (*defaults, *part.asserted))
         for key in sorted({*part.values} - _READ - _OWN - _CODED.keys()):
             self._parts.leave(part.where, f"{shown(key)} of a test", "it isn't read", raw[key])
         for key in sorted({*own} - _READ_OPTIONS - _CODED.keys()):
@@ -115,14 +117,14 @@ class _Tests:
         except NotReadError as error:
             self._parts.leave(part.where, "a test", str(error), raw)
 
-    def _evaluated(self, merged: Mapping[str, JsonValue], asserted: tuple[Given, ...]) -> tuple[Given, ...]:
+    def _evaluated(self, part: Part, merged: Mapping[str, JsonValue], asserted: tuple[Given, ...]) -> tuple[Given, ...]:
         """Returns the assertions of a test, none if code has a say in their results."""
         coded = next((key for key in _CODED if merged.get(key) is not None), None)
         if coded is None:
             return asserted
-        for one in asserted:
-            where = one.source.where(one.line)
-            self._parts.leave(where, f"an assertion of a test with {coded}", _CODED[coded], one.raw)
+        if asserted:
+            raw = [one.raw for one in part.asserted]
+            self._parts.leave(part.where, f"what a test with {coded} asserts", _CODED[coded], raw)
         return ()
 
     # -- inputs
@@ -177,6 +179,7 @@ class _Tests:
     ) -> None:
         if len(self._cases) == MAX_CASES:
             raise part.source.error(f"more than {MAX_CASES:,} cases", part.line, hint="split the test set")
+        self._config.source.charge(sum(map(self._size, inputs.values())))
         found = read_assertions(self._config.source, asserted, inputs, self._config.content)
         row = {**_about(self._default.map("metadata")), **_about(part.map("metadata"))}
         row |= {key: value for key, value in part.values.items() if key in _OWN}
@@ -195,6 +198,16 @@ class _Tests:
         self.left_out += [(case, one) for one in found.left_out]
         if found.left_out:
             self._unread[case.id] = {"assert": [one.raw for one in asserted]}
+
+    def _size(self, value: JsonValue) -> int:
+        """Returns how many characters a value has. Equal values of many tests are the same objects."""
+        if isinstance(value, str):
+            return len(value)
+        if not isinstance(value, list | dict):
+            return 1
+        if id(value) not in self._sizes:
+            self._sizes[id(value)] = (value, len(json.dumps(value)))
+        return self._sizes[id(value)][1]
 
     def _free(self, name: str) -> str:
         """Returns a name that no case has: two tests may have the same variables."""

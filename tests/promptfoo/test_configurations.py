@@ -126,7 +126,7 @@ tests:
         f"{at}:4: the assertion python is not imported (it runs code, which is never done)",
         f"{at}:16: the assertion contains is not imported (evals/no.txt: this file doesn't exist (check the path))",
         f"{at}:2: extensions is not imported (they run code)",
-        f"{at}:5: an assertion of a test with transform is not imported (code changes the answer first)",
+        f"{at}:5: what a test with transform asserts is not imported (code changes the answer first)",
         f"{at}:5: the option prefix is not imported (it isn't read)",
         f"{at}:6: a test is not imported (code makes one of its variables)",
         f"{at}:7: a test is not imported (evals/cat.png is no text)",
@@ -162,12 +162,23 @@ def test_a_mistake_is_an_error_with_its_place(text, said):
     assert str(raised.value).startswith(said)
 
 
-def test_what_is_filled_in_is_bounded(monkeypatch):
-    monkeypatch.setattr("engine.readers.assertions.MAX_FILLED", 1_000)
-    long = json.dumps("x" * 100)
-    many = json.dumps(["{{a}}{{a}}"] * 6)
-    with pytest.raises(SourceError, match="too long"):
-        read(f"prompts: [a]\ntests: [{{vars: {{a: {long}, b: {many}}}}}]\n")
+LONG = json.dumps("x" * 100)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"tests: [{{vars: {{a: {LONG}, b: {json.dumps(['{{a}}{{a}}'] * 6)}}}}}]",
+        f"defaultTest: {{vars: {{a: {LONG}}}}}\ntests: {json.dumps([{'vars': {'b': n}} for n in range(12)])}",
+        f"defaultTest: {{vars: {{a: {{c: {LONG}}}}}}}\ntests: {json.dumps([{'vars': {'b': n}} for n in range(12)])}",
+        "defaultTest: {assert: [{type: is-json}]}\ntests: [{vars: {a: 1}}, {vars: {a: 2}}]",
+    ],
+)
+def test_what_repetition_makes_is_bounded(monkeypatch, text):
+    read("prompts: [a]\n" + text)
+    monkeypatch.setattr("engine.readers.bounded.MAX_FILLED", 1_000)
+    with pytest.raises(SourceError, match="large together"):
+        read("prompts: [a]\n" + text)
 
 
 TESTS = "prompts: [../prompts/triage.md]\ntests: [file://more.csv]\n"
