@@ -83,17 +83,17 @@ def _decode(text: str, start: int, *, whole: bool) -> JsonReading:
         return JsonReading(False, problem="not valid JSON: text follows it")
     if _too_deep(value):
         return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}")
-    return JsonReading(True, _encodable(value) if _SURROGATE.search(text) else value)
+    return JsonReading(True, encodable(value) if _SURROGATE.search(text) else value)
 
 
-def _encodable(value: JsonValue) -> JsonValue:
+def encodable(value: JsonValue) -> JsonValue:
     """Returns ``value`` with U+FFFD for each lone surrogate, which patterns and stores reject."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return [_encodable(item) for item in value]
+        return [encodable(item) for item in value]
     if isinstance(value, dict):
-        return {str(_encodable(key)): _encodable(item) for key, item in value.items()}
+        return {str(encodable(key)): encodable(item) for key, item in value.items()}
     return value
 
 

@@ -214,8 +214,8 @@ class LineageConfig(Value):
     """The use case, which decides the scoring: a name in schemas/use_cases.py."""
     prompt: str | PromptParts
     """A file; a folder with ``system.md`` and ``user.md``; ``file#name`` for a constant or a key; or a map of parts."""
-    tests: str | None = None
-    """``None``: the prompt's inline ``testData``."""
+    tests: str | tuple[str, ...] | None = None
+    """A file, or several; ``*``, ``**`` and ``?`` stand for parts of names. ``None``: the prompt's ``testData``."""
     columns: Columns | None = None
     """Which keys of the test set are inputs and expectations, where their names don't say it."""
     model: str | tuple[str, ...] | None = None
@@ -244,6 +244,11 @@ class LineageConfig(Value):
     """Overrides the ``run`` of the whole file."""
     budget: Budget | None = None
     """Its own cap within the cap of the run."""
+
+    @property
+    def test_paths(self) -> tuple[str, ...]:
+        """The paths and patterns of its test set, as written."""
+        return (self.tests,) if isinstance(self.tests, str) else self.tests or ()
 
 
 class Uncovered(StrEnum):

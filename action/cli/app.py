@@ -29,6 +29,8 @@ from action.cli.options import (
 )
 from action.exits import Exit
 
+RELEASED_AT = "https://github.com/prompt-verdict/prompt-verdict"
+
 app = typer.Typer(
     name="promptverdict",
     cls=FullHelp,
@@ -65,6 +67,10 @@ def promptverdict(
 
 tests_app = typer.Typer(cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Look after test sets.")
 app.add_typer(tests_app, name="tests")
+import_app = typer.Typer(
+    cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Take over the evaluations of another tool."
+)
+app.add_typer(import_app, name="import")
 store_app = typer.Typer(cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Manage stored answers.")
 app.add_typer(store_app, name="store")
 
@@ -291,7 +297,7 @@ def init(
     action: Annotated[
         str,
         typer.Option("--action", metavar="URL", envvar="PROMPTVERDICT_ACTION", help="Where the Action is released."),
-    ] = "https://github.com/prompt-verdict/prompt-verdict",
+    ] = RELEASED_AT,
 ) -> None:
     """Find the prompts and test sets of this repository; write promptverdict.yaml and the workflow."""
     from action.cli.init import init as run
@@ -471,6 +477,30 @@ def tests_lint(
     from action.cli.lint import lint as run
 
     _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
+
+
+@import_app.command(
+    "promptfoo",
+    epilog="Example: promptverdict import promptfoo evals/promptfooconfig.yaml --dry-run. To keep promptfoo's file as "
+    "the source of the tests instead, write tests: evals/promptfooconfig.yaml in promptverdict.yaml.",
+)
+def import_promptfoo(
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="PATH", help="promptfoo's configuration (default: promptfooconfig.yaml)."),
+    ] = None,
+    *,
+    repo: Repo = Path(),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the files, write nothing.")] = False,
+    action: Annotated[
+        str,
+        typer.Option("--action", metavar="URL", envvar="PROMPTVERDICT_ACTION", help="Where the Action is released."),
+    ] = RELEASED_AT,
+) -> None:
+    """Write promptverdict.yaml, the test set and the workflow from promptfoo's configuration; list what is left out."""
+    from action.cli.import_promptfoo import import_promptfoo as run
+
+    _exit(run(repo, path, dry_run=dry_run, action=action))
 
 
 def _usd(text: str | None) -> Decimal | None:

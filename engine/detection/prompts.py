@@ -223,7 +223,7 @@ def _elsewhere(difference: Difference, versions: Versions) -> str | None:
     for side, reference in ((difference.before, versions.before), (difference.after, versions.after)):
         if reference is None or (side is not None and reference.holds_all_of(side.path)):
             return None
-    return ELSEWHERE if difference.what == "prompt" else None
+    return None if difference.what == "partial" else ELSEWHERE
 
 
 def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterator[tuple[End, str]]:

@@ -66,7 +66,7 @@ class Tree:
         }
 
     def find(self, commit, globs):
-        found = [p for p in self.files if any(fnmatch("/" + p, glob.replace("**/", "*/")) for glob in globs)]
+        found = [p for p in self.files if any(fnmatch("/" + p, ("/" + glob).replace("/**/", "*/")) for glob in globs)]
         return tuple(self.lookup(commit, found).values())
 
     def read(self, blobs):
@@ -106,6 +106,28 @@ def test_a_case_is_added_to_its_lineage():
     text = asked(AddCase(lineage="triage", case={"input": "z", "expected": "b"}))
     assert "adds the case" in text
     assert '"input": "z", "expected": "b"}' in patch_in(text)
+
+
+SEVERAL = {
+    "promptverdict.yaml": CONFIG.replace(b"tests/triage.jsonl", b'["tests/*.jsonl", new.jsonl]'),
+    "tests/a.jsonl": b'{"id": "one", "input": "x"}\n',
+    "tests/b.jsonl": b'{"id": "two", "input": "y"}\n',
+    "new.jsonl": b'{"id": "three", "input": "z"}\n',
+}
+
+
+def test_a_case_is_found_in_any_file_of_its_test_set_and_added_to_the_last():
+    assert "+++ b/tests/b.jsonl" in patch_in(asked(Protect(case="two", lineage="triage"), SEVERAL))
+    added = patch_in(asked(AddCase(lineage="triage", case={"id": "four", "input": "w"}), SEVERAL))
+    assert "+++ b/new.jsonl" in added
+    theirs = {
+        "promptverdict.yaml": CONFIG.replace(b"tests/triage.jsonl", b"promptfooconfig.yaml"),
+        "promptfooconfig.yaml": b"tests: [{vars: {input: x}}]\n",
+    }
+    for command in (Protect(case="two", lineage="triage"), AddCase(lineage="triage", case={"input": "w"})):
+        assert "Edit it by hand" in html.unescape(asked(command, theirs))
+    none = {"promptverdict.yaml": CONFIG.replace(b"tests/triage.jsonl", b"none/*.jsonl")}
+    assert "no lineage" in asked(Protect(case="two", lineage="triage"), none)
 
 
 @pytest.mark.parametrize(
