@@ -62,6 +62,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         metrics=plan.evaluator.metrics,
         added=plan.added,
         use_case=change.config.use_case,
+        tests=_tests_path(change),
     )
     classes, confusion = _classes(change, plan, cases, result.outcomes)
     failed = lost(result.outcomes, _origins(plan), _judge_origin(plan))
