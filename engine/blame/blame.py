@@ -21,7 +21,7 @@ from schemas.blame import Blame, BlameResult, Culprit, Elsewhere, Unit
 from schemas.effects import Answer, CaseEffect
 from schemas.ports import Clock, OutcomeStore, TemplateRenderer
 
-DEADLINE_S = 600
+DEADLINE_S = 180
 """The most seconds of a search."""
 LOSES = 0.05
 """Largest p at which the other cases count as lower than in the candidate."""
