@@ -14,6 +14,7 @@ from engine.pipeline import World, prepare
 from engine.runner.preparation import PreparedRun
 
 if TYPE_CHECKING:
+    from adapters.sandbox import SandboxedRenderer
     from schemas.ports import Clock, SourceTree
     from schemas.pullrequests import PullRequest
     from schemas.scorecard import Scorecard
@@ -37,10 +38,8 @@ class LivePipeline:
     def prepare(self, pull_request: PullRequest) -> ActionPreparation:
         """Detects and plans; spends nothing. Raises SourceError and ConfigError."""
         from adapters.prices import GenaiPrices
-        from adapters.sandbox import SandboxedRenderer
-        from engine.readers.dialects import fill_in
 
-        with closing(SandboxedRenderer(fill_in)) as renderer:
+        with closing(_renderer()) as renderer:
             prepared = prepare(pull_request, World(self.tree, renderer, GenaiPrices()))
         changes = changed_paths(self.tree, pull_request, prepared.detection.merge)
         return ActionPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, self)
@@ -67,7 +66,10 @@ class ActionPreparation(PreparedRun):
         caller = Caller()
         access = Access(lambda model: caller.provider(model, self.pipeline.variables), clock)
         try:
-            found = await self.run(access=access, store=store, clock=clock, report=_now_and_then(report, clock))
+            with closing(_renderer()) as renderer:
+                found = await self.run(
+                    access=access, store=store, clock=clock, report=_now_and_then(report, clock), renderer=renderer
+                )
             # Kept in the store, whose file the sample workflow uploads.
             for record in found.records:
                 await store.keep_plan(*outcome_table(record))
@@ -80,6 +82,13 @@ class ActionPreparation(PreparedRun):
             await access.aclose()
             await store.aclose()
         return with_trends(found.scorecard, earlier, number)
+
+
+def _renderer() -> SandboxedRenderer:
+    from adapters.sandbox import SandboxedRenderer
+    from engine.readers.dialects import fill_in
+
+    return SandboxedRenderer(fill_in)
 
 
 def _now_and_then(report: Callable[[str], None], clock: Clock) -> Callable[[str], None]:

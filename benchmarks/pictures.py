@@ -1,8 +1,8 @@
 """Pictures of comments in a page that looks as GitHub's does: ``python -m benchmarks.pictures`` (``make pictures``).
 
 It stages the demo's repository, checks the pull request that raises the average and breaks the adversarial slice, and
-photographs the comment for the README, light and dark. With ``--all`` it photographs ten kinds of comments, at 390 and
-1,012 pixels, light and dark, and prints how high each is.
+photographs the comment for the README, light and dark. With ``--all --output FOLDER`` it photographs ten kinds of
+comments, at 390 and 1,012 pixels, light and dark, and prints how high each is.
 """
 
 import argparse
@@ -127,9 +127,12 @@ def main() -> None:
     """Writes the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scorecard", nargs="?", type=Path)
-    parser.add_argument("--output", type=Path, default=Path("docs"))
+    parser.add_argument("--output", type=Path, help="a folder; docs/ for the README's pictures")
     parser.add_argument("--all", action="store_true", help="ten kinds of comments, on a desktop and on a phone")
     asked = parser.parse_args()
+    if asked.all and asked.output is None:
+        parser.error("--all needs --output: its forty pictures are not those of the README")
+    asked.output = asked.output or Path("docs")
     asked.output.mkdir(parents=True, exist_ok=True)
     if asked.scorecard:
         cards = [("comment", Scorecard.model_validate_json(asked.scorecard.read_bytes()))]

@@ -13,14 +13,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from adapters.command_help import FullHelp
 from schemas.errors import ConfigError, PromptVerdictError, UsageError
 
 WRONG, BROKEN, INTERRUPTED = 2, 3, 130
 """Exit codes: wrong settings or usage; could not continue; Ctrl-C."""
 
 app = typer.Typer(
-    cls=FullHelp,
     invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -45,7 +43,7 @@ def everything(context: typer.Context) -> None:
 
 @app.command()
 def web() -> None:
-    """Receive webhooks only; workers on the same database execute the runs. Needs no provider key."""
+    """Receive webhooks only. Workers on the same database execute the runs, so this needs no provider key."""
     _serve(web=True, worker=False)
 
 
@@ -76,7 +74,7 @@ def setup(
         int, typer.Option("--port", help="The port of the local page (default: any).", show_default=False)
     ] = 0,
 ) -> None:
-    """Register the GitHub App, with its permissions, events and webhook: one page, one button.
+    """Register the GitHub App. One page with one button sets its permissions, events and webhook.
 
     The key and the webhook secret are written to files for this user only, and never over an existing file.
     """
@@ -114,7 +112,9 @@ def doctor(
         str | None, typer.Option("--repository", metavar="OWNER/NAME", help="Examine only this repository's rulesets.")
     ] = None,
 ) -> None:
-    """Check an installation: permissions, events, webhooks, rulesets, keys (one token each), database, workers.
+    """Check an installation of the bot.
+
+    It looks at permissions, events, webhooks, rulesets, keys (one token each), the database and workers.
 
     It reads the same settings as the bot, changes nothing, and shows no secret. For the Action alone, without a bot:
     --repository, and a token that can read the repository in GITHUB_TOKEN.

@@ -29,6 +29,7 @@ from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 if TYPE_CHECKING:
+    from engine.blame.explain import Decided, Explainer
     from engine.doubts.calibrate import Graded
     from engine.gate.decision import Decision
     from engine.gate.design import Design
@@ -130,13 +131,15 @@ async def measure(
     clock: Clock,
     budget_usd: Decimal | None = None,
     within: SpendingCap | None = None,
+    explainer: Explainer | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
 ) -> Scorecard:
     """Runs all planned experiments and decides.
 
-    ``budget_usd`` can only lower the configured cap. ``within`` is a budget that other runs share. ``on_record``
-    receives the record of each experiment. Raises StoreError if answers can't be stored.
+    ``budget_usd`` can only lower the configured cap. ``within`` is a budget that other runs share. ``explainer`` names
+    the guilty parts of changes that are not approved. ``on_record`` receives the record of each experiment. Raises
+    StoreError if answers can't be stored.
     """
     from engine.doubts.calibrate import calibrated, probed
     from engine.planning.earlier_runs import history_of
@@ -189,6 +192,7 @@ async def measure(
         for record, result in zip(records, results, strict=True):
             on_record(completed(record, result.outcomes))
     left -= sum((one.spending.cost_usd + one.spending.judge_cost_usd for one in results), NOTHING)
+    decided: list[Decided] = []
     for (entry, graded), result in zip(planned, results, strict=True):
         seen = graded
         # Probes can only raise doubts, which change nothing about a block or an error.
@@ -204,10 +208,50 @@ async def measure(
                 budget_usd=max(left, NOTHING),
             )
             left -= seen.cost_usd - graded.cost_usd
-        cards.append(measured_card(entry.change, seen, result))
+        decided.append((entry.change, seen.plan, measured_card(entry.change, seen, result)))
+    # After all verdicts, which it never changes.
+    cards += await _explained(
+        decided,
+        explainer,
+        access=access,
+        store=store,
+        clock=clock,
+        budget_usd=max(min(left, detection.explain_usd), NOTHING),
+        within=within,
+        on_progress=on_progress,
+    )
     cards += [_unmeasured(entry) for entry in prepared.entries if not entry.is_measured]
     short = over_budget(prepared, budget_usd)
     return _scorecard(prepared, cards, [], budget_usd=cap, seconds=clock.monotonic() - started, warnings=short)
+
+
+async def _explained(
+    decided: Sequence[Decided],
+    explainer: Explainer | None,
+    *,
+    access: Access,
+    store: OutcomeStore,
+    clock: Clock,
+    budget_usd: Decimal,
+    within: SpendingCap | None,
+    on_progress: Callable[[Progress], None] | None,
+) -> list[LineageCard]:
+    """Returns the cards, with the guilty parts of changes that are not approved."""
+    if explainer is None:
+        return [card for _, _, card in decided]
+    from engine.blame.explain import explained
+
+    found = await explained(
+        decided,
+        explainer,
+        access=access,
+        store=store,
+        clock=clock,
+        budget_usd=budget_usd,
+        within=within,
+        on_progress=on_progress,
+    )
+    return [card for _, _, card in found]
 
 
 def _unmeasured(entry: PlannedLineage) -> LineageCard:

@@ -57,7 +57,7 @@ class Classification:
     def problem(self, case: TestCase) -> Finding | None:
         """Returns a Finding if the case expects nothing and forbids nothing, or expects a label outside the set."""
         if case.expected is None:
-            if case.must_not:
+            if case.forbids:
                 return None
             return finding(case, "it expects no label", "give it `expected`, or `must_not` if it is an attack")
         texts = self._expected_texts(case.expected)

@@ -1,7 +1,8 @@
-"""Scores generated text by a rubric, else by the prompt file's own evaluators, else by checks alone."""
+"""Scores generated text by a rubric, else by the prompt file's own evaluators, else by checks, else by assertions."""
 
 from __future__ import annotations
 
+from evaluators.case_assertions import CaseAssertions
 from evaluators.checks import Checks
 from evaluators.generation import RubricJudge
 from evaluators.inline import InlineEvaluators
@@ -16,8 +17,11 @@ def part(sources: EvaluatorSources) -> MetricGroup:
     inline = sources.prompt.evaluators if sources.prompt is not None else ()
     if inline:
         return InlineEvaluators(inline, sources.judge, gates=sources.judge_gates, cases=sources.cases)
-    if not sources.lineage.checks:
-        raise ConfigError(
-            "there is nothing to score generated text by", hint="add `rubric:` or `checks:` to the lineage"
-        )
-    return Checks(sources.lineage.checks, overall=True)
+    if sources.lineage.checks:
+        return Checks(sources.lineage.checks, overall=True)
+    if any(case.assertions for case in (*sources.cases, *sources.added)):
+        return CaseAssertions(overall=True, labelled=False)
+    raise ConfigError(
+        "there is nothing to score generated text by",
+        hint="add `rubric:` or `checks:` to the lineage, or `assert:` to the cases",
+    )

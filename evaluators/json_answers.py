@@ -82,17 +82,17 @@ def _decode_from(text: str, start: int) -> tuple[JsonReading, int]:
         return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}"), start
     if _too_deep(value):
         return JsonReading(False, problem=f"JSON nested deeper than {MAX_DEPTH}"), start
-    return JsonReading(True, _encodable(value) if _SURROGATE.search(text) else value), end
+    return JsonReading(True, encodable(value) if _SURROGATE.search(text) else value), end
 
 
-def _encodable(value: JsonValue) -> JsonValue:
+def encodable(value: JsonValue) -> JsonValue:
     """Returns ``value`` with U+FFFD for each lone surrogate, which patterns and stores reject."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return [_encodable(item) for item in value]
+        return [encodable(item) for item in value]
     if isinstance(value, dict):
-        return {str(_encodable(key)): _encodable(item) for key, item in value.items()}
+        return {str(encodable(key)): encodable(item) for key, item in value.items()}
     return value
 
 

@@ -30,16 +30,25 @@ def schema_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[str],
     that is invalid, refers to anything outside itself, uses ``patternProperties``, or has a keyword without effect,
     such as ``format``.
     """
-    _refuse_the_world(dict(schema), where)
-    validator = _validator(schema, where)
+    wrong = value_check(schema, where)
 
     def check(output: str) -> str:
         reading = read_json(output)
         if not reading.found:
             reading = read_object(output)
-        return _first_error(validator, reading.value) if reading.found else reading.problem
+        return wrong(reading.value) if reading.found else reading.problem
 
     return check
+
+
+def value_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[JsonValue], str]:
+    """Returns a function that takes a JSON value and returns what is wrong with it (empty: nothing).
+
+    Raises ConfigError as ``schema_check`` does.
+    """
+    _refuse_the_world(dict(schema), where)
+    validator = _validator(schema, where)
+    return lambda value: _first_error(validator, value)
 
 
 def _refuse_the_world(value: JsonValue, where: str) -> None:

@@ -27,6 +27,8 @@ class EvaluatorSources:
     judge: ModelConfig | None
     cases: Sequence[TestCase]
     """The gating cases."""
+    added: Sequence[TestCase]
+    """Those that the pull request adds."""
     judge_gates: bool
     """Whether the judge is known to agree with people, so that its grades can decide."""
 
@@ -70,5 +72,5 @@ class MetricGroup(Protocol):
 
 
 def finding(case: TestCase, what: str, hint: str) -> Finding:
-    """Returns a Finding about ``case``, with its line if it has one."""
-    return Finding(what=f"case “{case.id}”: {what}", where=f"line {case.line}" if case.line else None, hint=hint)
+    """Returns a Finding about ``case``, with its place if it is known."""
+    return Finding(what=f"case “{case.id}”: {what}", where=case.where, hint=hint)

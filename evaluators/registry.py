@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from evaluators.case_assertions import CaseAssertions
 from evaluators.checks import Checks
 from evaluators.generation import RubricJudge
 from evaluators.lineage_evaluator import LineageEvaluator
@@ -15,7 +16,7 @@ from schemas.ports import Evaluator
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
-from schemas.use_cases import USE_CASES
+from schemas.use_cases import USE_CASES, UseCase
 
 
 def evaluator_for(
@@ -25,18 +26,19 @@ def evaluator_for(
     judge: ModelConfig | None,
     *,
     cases: Sequence[TestCase] = (),
+    added: Sequence[TestCase] = (),
     calibrated: bool | None = None,
 ) -> Evaluator:
     """Returns the evaluator that the lineage's configuration describes.
 
     Everything comes from the base commit, including ``prompt``, whose inline evaluators score a generation lineage
-    without a rubric. ``cases`` are the gating ones; they name the fields of an extraction that lists none.
-    ``calibrated`` says that the judge is known to agree with people (evaluators/calibration.py). Only then do its
-    metrics gate.
+    without a rubric. ``cases`` are the gating ones; they name the fields of an extraction that lists none. ``added``
+    are those that the pull request adds. ``calibrated`` says that the judge is known to agree with people
+    (evaluators/calibration.py). Only then do its metrics gate.
 
     Raises ConfigError if nothing can be scored.
     """
-    sources = EvaluatorSources(lineage, prompt, rubric, judge, cases, judge_gates=calibrated is True)
+    sources = EvaluatorSources(lineage, prompt, rubric, judge, cases, added, judge_gates=calibrated is True)
     parts = list(_parts(sources))
     forbids = any(case.must_not for case in cases)
     contract = OutputContract(lineage) if lineage.output is not None else None
@@ -58,3 +60,8 @@ def _parts(sources: EvaluatorSources) -> Iterator[MetricGroup]:
         yield RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="rubric")
     if sources.lineage.checks and not isinstance(overall, Checks):
         yield Checks(sources.lineage.checks, overall=False)
+    if not isinstance(overall, CaseAssertions):
+        labelled = sources.lineage.use_case != UseCase.GENERATION
+        asserted = CaseAssertions(overall=False, labelled=labelled)
+        if any(asserted.of(case) for case in (*sources.cases, *sources.added)):
+            yield asserted

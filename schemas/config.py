@@ -127,6 +127,14 @@ class Budget(Value):
     """A hard cap. Calls in flight count at their worst case."""
 
 
+class Explain(Value):
+    """Finding the part of a change that breaks cases, after a verdict that doesn't approve."""
+
+    budget_usd: Usd | None = None
+    """The most that it may cost, within what the run has left. By default, a tenth of ``budget.per_run_usd``. 0
+    switches it off."""
+
+
 class Mode(StrEnum):
     """Whether the check blocks or only informs."""
 
@@ -183,8 +191,8 @@ class LineageConfig(Value):
     """The use case, which decides the scoring: a name in schemas/use_cases.py."""
     prompt: str | PromptParts
     """A file; a folder with ``system.md`` and ``user.md``; ``file#name`` for a constant or a key; or a map of parts."""
-    tests: str | None = None
-    """``None``: the prompt's inline ``testData``."""
+    tests: str | tuple[str, ...] | None = None
+    """A file, or several; ``*``, ``**`` and ``?`` stand for parts of names. ``None``: the prompt's ``testData``."""
     columns: Columns | None = None
     """Which keys of the test set are inputs and expectations, where their names don't say it."""
     model: str | tuple[str, ...] | None = None
@@ -224,6 +232,11 @@ class LineageConfig(Value):
     budget: Budget | None = None
     """Its own cap within the cap of the run."""
 
+    @property
+    def test_paths(self) -> tuple[str, ...]:
+        """The paths and patterns of its test set, as written."""
+        return (self.tests,) if isinstance(self.tests, str) else self.tests or ()
+
 
 class Uncovered(StrEnum):
     """The effect of a changed prompt that no lineage covers."""
@@ -246,6 +259,8 @@ class Config(Value):
     """Settings of calls."""
     budget: Budget = Budget()
     """The most that a pull request may cost."""
+    explain: Explain = Explain()
+    """Finding the part of a change that breaks cases."""
     gate: GateConfig = GateConfig()
     """How strict the gate is. Lineages may override it."""
     mode: Mode = Mode.ENFORCE

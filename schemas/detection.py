@@ -129,6 +129,8 @@ class LineageChange(Value):
     """Reasons that are known before any call."""
     warnings: tuple[Finding, ...] = ()
     diff: PromptDiff | None = None
+    texts: dict[str, str] = {}
+    """Text of the candidate's changed files, by path, in which its changed lines are found."""
     measured: bool = True
     """False: only checked and planned, without paid calls (in the pull request that installs the gate)."""
 
@@ -149,6 +151,8 @@ class Detection(Value):
     comment: CommentPolicy = CommentPolicy.CHANGES
     budget_usd: Decimal = Budget().per_run_usd
     """The highest cap of the affected configurations, for the whole run."""
+    explain_usd: Decimal = Budget().per_run_usd / 10
+    """The most that finding the guilty parts may cost, within ``budget_usd``."""
     lineages: tuple[LineageChange, ...] = ()
     """The affected lineages, by name."""
     harmless: tuple[Ending, ...] = ()

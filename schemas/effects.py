@@ -179,6 +179,8 @@ class CaseEffect(Value):
     id: str
     slices: tuple[str, ...]
     protected: bool = False
+    path: str | None = None
+    """Its file, if that isn't the test set's only one."""
     line: int | None = None
     """Line of the test set where the case starts. ``None``: unknown."""
     inputs: tuple[tuple[str, str], ...] = ()

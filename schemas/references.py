@@ -82,10 +82,12 @@ def whole(path: str) -> Reference:
     return Reference((Place(path),))
 
 
-def renamed(written: T, moves: Mapping[str, str]) -> T | str | dict[str, object]:
-    """Returns what the configuration says for a path, a reference or a map of parts once its files are renamed."""
+def renamed(written: T, moves: Mapping[str, str]) -> T | str | dict[str, object] | list[object]:
+    """Returns what the configuration says for a path, a reference, or a map or list of them once files are renamed."""
     if isinstance(written, dict):
         return {part: renamed(place, moves) for part, place in written.items()}
+    if isinstance(written, list):
+        return [renamed(place, moves) for place in written]
     if not isinstance(written, str):
         return written
     path, sign, key = written.partition("#")

@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from schemas.blame import Blame, Pattern
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
 from schemas.effects import CaseEffect, ClassEffect, ClassFigure, Confusion, CostEffect, Effect, LatencyEffect
@@ -142,6 +143,10 @@ class LineageCard(Value):
     changes: tuple[Change, ...] = ()
     confidence: Confidence | None = None
     spending: Spending = Spending()
+    patterns: tuple[Pattern, ...] = ()
+    """What the broken cases have in common, beyond chance."""
+    blame: Blame | None = None
+    """The parts of the change that break its cases. ``None``: nothing had to be explained."""
     finishes: dict[str, tuple[int, int]] = {}
     """Truncated, refused, filtered, empty and missing answers: (baseline, candidate)."""
     warnings: tuple[Finding, ...] = ()

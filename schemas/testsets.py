@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer
 
 from schemas.prompts import Finding
 from schemas.values import Value
@@ -14,12 +15,36 @@ CHANGED_REQUESTS = "changed requests"
 """The slice of the cases that a change affects, if it affects only some. Planning adds it."""
 
 
+NO_CASE = ""
+"""The key of what belongs to no case, among values by case."""
+
+
 class Source(StrEnum):
     """The origin of a case."""
 
     PRODUCTION = "production"
     SYNTHETIC = "synthetic"
     TEAM = "team"
+
+
+class Assertion(Value):
+    """One of promptfoo's assertions about the output of a case."""
+
+    type: str
+    """Its name there, without ``not-``; ``assert-set`` for several with a result of their own."""
+    negated: bool = False
+    value: JsonValue = None
+    threshold: float | None = None
+    """``levenshtein``: the largest distance; ``assert-set``: the weighted score from which it passes."""
+    weight: float = 1
+    """Its share in the score of the case. With 0 it can't fail."""
+    members: tuple[Assertion, ...] = ()
+    """The assertions of a set."""
+
+    @property
+    def forbids(self) -> bool:
+        """Whether it says that something must not occur."""
+        return self.negated or any(member.forbids for member in self.members)
 
 
 class TestCase(Value):
@@ -41,8 +66,34 @@ class TestCase(Value):
     rubric: str | None = None
     must_not: tuple[str, ...] = ()
     """Texts that must not occur in the output, because they would show a successful injection."""
+    assertions: tuple[Assertion, ...] = ()
+    """promptfoo's ``assert``."""
+    threshold: float | None = None
+    """The weighted score from which the assertions pass together; ``None``: each must."""
+    path: str | None = Field(default=None, exclude=True)
+    """Its file."""
     line: int | None = Field(default=None, exclude=True)
     """Where the case starts in its file (1-based)."""
+
+    @model_serializer(mode="wrap")
+    def _without_nothing(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Omits what a case without assertions lacks, so that it keeps the digest from before they existed."""
+        written: dict[str, object] = write(self)
+        if not self.assertions:
+            written.pop("assertions", None)
+        if self.threshold is None:
+            written.pop("threshold", None)
+        return written
+
+    @property
+    def forbids(self) -> bool:
+        """Whether it says that something must not occur in the output."""
+        return bool(self.must_not) or any(assertion.forbids for assertion in self.assertions)
+
+    @property
+    def where(self) -> str | None:
+        """Its place, ``path:line``, or as much of it as is known."""
+        return self.path if self.path is None or self.line is None else f"{self.path}:{self.line}"
 
 
 class Columns(Value):
@@ -64,14 +115,23 @@ class Columns(Value):
 
 
 class TestSet(Value):
-    """The cases of one file, in the file's order, with unique ids."""
+    """The cases of a prompt, in the order of their files, with unique ids."""
 
     __test__: ClassVar[bool] = False
 
     path: str
+    """Its file, or what the configuration writes for several."""
+    files: tuple[str, ...] = ()
+    """Of several files: all that were read."""
     cases: tuple[TestCase, ...]
     mapping: dict[str, tuple[str, ...]] = {}
-    """By the key of a case: the file's own names for it. Empty if the file uses ours."""
+    """By the key of a case: the files' own names for it. Empty if they use ours."""
     unread: dict[str, dict[str, JsonValue]] = {}
     """By case: values of keys that the reader ignores."""
     warnings: tuple[Finding, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of cases in each of several files."""
+        counts = Counter(case.path for case in self.cases)
+        return {path: counts[path] for path in self.files}

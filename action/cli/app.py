@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from action.cli.bot_process import become_bot
+from action.cli.command_help import FullHelp
 from action.cli.options import (
     Base,
     BudgetUsd,
@@ -27,7 +28,8 @@ from action.cli.options import (
     Worktree,
 )
 from action.exits import Exit
-from adapters.command_help import FullHelp
+
+RELEASED_AT = "https://github.com/prompt-verdict/prompt-verdict"
 
 app = typer.Typer(
     name="promptverdict",
@@ -65,6 +67,10 @@ def promptverdict(
 
 tests_app = typer.Typer(cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Look after test sets.")
 app.add_typer(tests_app, name="tests")
+import_app = typer.Typer(
+    cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Take over the evaluations of another tool."
+)
+app.add_typer(import_app, name="import")
 store_app = typer.Typer(cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Manage stored answers.")
 app.add_typer(store_app, name="store")
 
@@ -204,6 +210,50 @@ def score(
     )
 
 
+@app.command(
+    epilog="Exit codes: 0 searched, whatever was found; 2 wrong usage or configuration; 3 could not be finished."
+)
+def blame(
+    *,
+    repo: Repo = Path(),
+    base: Base = None,
+    head: Head = "HEAD",
+    lineage: Lineages = None,
+    worktree: Worktree = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it may cost, and spend nothing.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    budget: BudgetUsd = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")] = False,
+    store: Store = None,
+) -> None:
+    """Name the changed parts that break cases: revert them one by one, and run the broken cases again."""
+    from adapters.call_process.process import started_for
+
+    calling = None if dry_run else started_for(os.environ)
+    from action.cli.blame import blame as run
+    from action.cli.check import CheckOptions
+
+    _exit(
+        run(
+            CheckOptions(
+                repo=repo,
+                base=base,
+                head=head,
+                lineages=tuple(lineage or ()),
+                worktree=worktree,
+                format="json" if json else "terminal",
+                output=None,
+                budget_usd=_usd(budget),
+                yes=yes,
+                store=store,
+                color=None,
+            ),
+            calling,
+            dry_run=dry_run,
+        )
+    )
+
+
 @app.command()
 def plan(
     *,
@@ -247,7 +297,7 @@ def init(
     action: Annotated[
         str,
         typer.Option("--action", metavar="URL", envvar="PROMPTVERDICT_ACTION", help="Where the Action is released."),
-    ] = "https://github.com/prompt-verdict/prompt-verdict",
+    ] = RELEASED_AT,
 ) -> None:
     """Find the prompts and test sets of this repository; write promptverdict.yaml and the workflow."""
     from action.cli.init import init as run
@@ -427,6 +477,30 @@ def tests_lint(
     from action.cli.lint import lint as run
 
     _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
+
+
+@import_app.command(
+    "promptfoo",
+    epilog="Example: promptverdict import promptfoo evals/promptfooconfig.yaml --dry-run. To keep promptfoo's file as "
+    "the source of the tests instead, write tests: evals/promptfooconfig.yaml in promptverdict.yaml.",
+)
+def import_promptfoo(
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="PATH", help="promptfoo's configuration (default: promptfooconfig.yaml)."),
+    ] = None,
+    *,
+    repo: Repo = Path(),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the files, write nothing.")] = False,
+    action: Annotated[
+        str,
+        typer.Option("--action", metavar="URL", envvar="PROMPTVERDICT_ACTION", help="Where the Action is released."),
+    ] = RELEASED_AT,
+) -> None:
+    """Write promptverdict.yaml, the test set and the workflow from promptfoo's configuration; list what is left out."""
+    from action.cli.import_promptfoo import import_promptfoo as run
+
+    _exit(run(repo, path, dry_run=dry_run, action=action))
 
 
 def _usd(text: str | None) -> Decimal | None:

@@ -19,11 +19,13 @@ from action.exits import Exit, exit_of
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from adapters.call_process.process import CallingProcess
     from adapters.prices import GenaiPrices
     from adapters.sandbox import SandboxedRenderer
+    from engine.blame.explain import Explainer
+    from engine.blame.planned import BlamePlan
     from engine.planning.prepared import Prepared
     from engine.runner.access import Access
     from schemas.experiments import ExperimentRecord as Record
@@ -83,11 +85,16 @@ def _make(folder: Path) -> None:
 
 
 def evaluate(
-    options: CheckOptions, calling: CallingProcess | None = None, *, alone: bool = False
+    options: CheckOptions,
+    calling: CallingProcess | None = None,
+    *,
+    alone: bool = False,
+    explain: Callable[[BlamePlan], bool] | None = None,
 ) -> tuple[Scorecard, list[Record]]:
     """Runs the check without printing; returns the scorecard and the record of each experiment.
 
-    ``alone``: scores the head's prompts and compares them with nothing.
+    ``alone``: scores the head's prompts and compares them with nothing. ``explain``: also names the guilty parts of
+    what is not approved, wherever it agrees to the cost.
     The engine is imported after the first line of output: a command that is silent for a second looks dead. Raises
     UsageError if the user declines to spend money.
     """
@@ -101,6 +108,7 @@ def evaluate(
 
     with closing(Caller(calling)) as caller:
         from adapters.clock import SystemClock
+        from engine.blame.explain import Explainer
         from engine.pipeline import World, prepare, static
         from engine.runner.access import Access
 
@@ -114,7 +122,8 @@ def evaluate(
             raise UsageError("nothing was run", hint="promptverdict plan shows the cost; --yes skips the question")
         from adapters.loop import run_async
 
-        return run_async(_measured(prepared, options, access))
+        with closing(renderer()) as sandbox:
+            return run_async(_measured(prepared, options, access, explain and Explainer(sandbox, explain)))
 
 
 def renderer() -> SandboxedRenderer:
@@ -132,7 +141,9 @@ def prices(at: date | None = None) -> GenaiPrices:
     return GenaiPrices(at)
 
 
-async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -> tuple[Scorecard, list[Record]]:
+async def _measured(
+    prepared: Prepared, options: CheckOptions, access: Access, explainer: Explainer | None
+) -> tuple[Scorecard, list[Record]]:
     from asyncio import CancelledError
 
     from adapters.clock import SystemClock
@@ -155,6 +166,7 @@ async def _measured(prepared: Prepared, options: CheckOptions, access: Access) -
                     store=store,
                     clock=clock,
                     budget_usd=options.budget_usd,
+                    explainer=explainer,
                     on_progress=report.update,
                     on_record=records.append,
                 )
@@ -182,16 +194,20 @@ def _what_runs(prepared: Prepared) -> str:
 
 
 def _agreed(prepared: Prepared) -> bool:
-    """Asks before real money is spent. Without a terminal only the budget limits it."""
+    """Asks before real money is spent."""
     paid = [
         entry.plan
         for entry in prepared.entries
         if entry.plan is not None and any(arm.endpoint.model.spec.key for arm in entry.plan.arms.values())
     ]
-    if not paid or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return True
     expected = sum((one.cost_usd for plan in paid for one in plan.estimates.values()), Decimal(0))
-    cap = prepared.detection.budget_usd
+    return not paid or agreed_by_hand(expected, prepared.detection.budget_usd)
+
+
+def agreed_by_hand(expected: Decimal, cap: Decimal) -> bool:
+    """Asks whether money may be spent. Without a terminal, only the budget limits it."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
     from engine.render.figures import usd
 
     sys.stderr.write(f"This will cost about {usd(expected)}, and never more than {usd(cap)}. Continue? [y/N] ")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 
+from engine.readers.file_patterns import is_pattern, matches
 from schemas.errors import UsageError
 
 
@@ -28,6 +30,17 @@ class Folder(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """Returns the paths that match a pattern, sorted. Looks only below the folders before its first wildcard."""
+        start = takewhile(lambda step: not is_pattern(step), pattern.split("/"))
+        top = self.root.joinpath(*start)
+        found = (each.relative_to(self.root).as_posix() for each in top.rglob("*") if each.is_file())
+        return tuple(sorted(path for path in found if not path.startswith(".git/") and matches(pattern, path)))
+
+    def exists(self, path: str) -> bool:
+        """Returns whether there is such a file."""
+        return path in self
 
     def content(self, path: str) -> bytes:
         """Returns the content of a file. Raises UsageError if it doesn't exist."""

@@ -16,10 +16,11 @@ from adapters.releases import newest_release
 from engine.commands.init_config import configuration_text, drafts_of
 from engine.commands.init_models import chosen_models
 from engine.commands.init_pairing import ProposedLineage, propose
-from engine.commands.init_search import PROMPTFOO, FoundPrompt, Search, candidates
+from engine.commands.init_search import FoundPrompt, Search, candidates
 from engine.commands.init_starter import starter_path, starter_text
 from engine.commands.init_workflow import action_name, workflow_text
 from engine.readers.config import read_config
+from engine.readers.promptfoo_files import NAME as PROMPTFOO
 from engine.readers.testsets import read_test_set
 from engine.render.encode import log_line
 from schemas.errors import UsageError
@@ -38,7 +39,7 @@ TEMPLATES = {
     "long": "workflow_long.yml",
     "enterprise": "workflow_enterprise.yml",
 }
-PROMPTFOO_HINT = "promptfoo: name its prompts under lineages: and this file under tests:, which reads vars and assert"
+PROMPTFOO_HINT = "promptfoo: promptverdict import promptfoo takes its prompts, models and tests over"
 LISTED = 20
 """Most lines about lineages, and about reasons."""
 EXAMPLES = 3
@@ -65,7 +66,7 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
     text = configuration_text(lineages, models)
     read_config(CONFIG, text.encode())
     say = sys.stderr.write
-    workflow = _workflow(repository, form, action, next(iter(models.values())))
+    workflow = new_workflow(repository, form, action, next(iter(models.values())))
     say("".join(log_line(line) + "\n" for line in _found(lineages, left)))
     written = {targets[0]: text, **starters, targets[1]: workflow}
     for target, content in written.items():
@@ -115,7 +116,7 @@ def _lineages(
     search = Search(chosen, blobs)
     lineages = propose(search.prompts, search.tests, lambda path, columns: read_test_set(path, blobs[path], columns))
     left = [(f"not read: {why}", place) for why, place in search.left]
-    paired = {lineage.tests for lineage in lineages}
+    paired = {lineage.tests for lineage in lineages if lineage.gates}
     left += [(PROMPTFOO_HINT, path) for path in chosen.tests if PROMPTFOO.search(path) and path not in paired]
     left += [("not searched: too many files or too large", "")] * chosen.left
     return lineages, left, {str(each.written): each for each in search.prompts}
@@ -151,7 +152,7 @@ def _grouped(lineages: Sequence[ProposedLineage], left: Sequence[tuple[str, str]
     return reasons
 
 
-def _workflow(repository: Clone, form: str, action: str, model_lines: list[str]) -> str:
+def new_workflow(repository: Clone, form: str, action: str, model_lines: Sequence[str]) -> str:
     """Returns the workflow with this repository's default branch and the newest release."""
     name = action_name(action)
     template = files("action").joinpath(TEMPLATES[form]).read_text(encoding="utf-8")

@@ -12,12 +12,13 @@ from action.cli.folder import Folder
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from engine.commands.lint import columns_read, lint_tests
+from engine.commands.lint import columns_read, files_read, lint_tests
 from engine.readers.config import read_config
 from engine.readers.dialects import variables_of
 from engine.readers.guess import settled
 from engine.readers.prompts.references import read_reference
-from engine.readers.testsets import inline_test_set, read_test_set
+from engine.readers.test_files import read_tests
+from engine.readers.testsets import inline_test_set
 from schemas.errors import SourceError, UsageError
 from schemas.prompts import Finding
 from schemas.references import reference_of
@@ -39,6 +40,8 @@ class Linted:
     findings: tuple[Finding, ...]
     mapping: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """As ``TestSet.mapping``."""
+    files: dict[str, int] = field(default_factory=dict)
+    """As ``TestSet.counts``."""
 
 
 def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
@@ -52,6 +55,7 @@ def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
             {
                 "path": one.path,
                 "cases": one.cases,
+                "files": one.files,
                 "mapping": one.mapping,
                 "findings": [finding.model_dump() for finding in one.findings],
             }
@@ -66,6 +70,8 @@ def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
             size = "can't be read" if one.cases is None else plural(one.cases, "case")
             said = plural(len(one.findings), "finding") if one.findings else "no finding"
             put(log_line(f"{one.path}: {size}, {said}") + "\n")
+            if one.files:
+                put(log_line(f"  {files_read(one.files)}") + "\n")
             if one.mapping:
                 put(log_line(f"  {columns_read(one.mapping)}") + "\n")
             for finding in one.findings:
@@ -74,29 +80,28 @@ def lint(repo: Path, paths: tuple[Path, ...], *, output_format: str) -> Exit:
 
 
 def _of_file(path: Path) -> Linted:
-    data = Folder(Path()).content(str(path))
     try:
-        tests = read_test_set(str(path), data)
+        tests = read_tests([str(path)], Folder(Path()))
     except SourceError as error:
         return Linted(str(path), None, (_finding(error),))
-    return Linted(str(path), len(tests.cases), lint_tests(tests), tests.mapping)
+    return Linted(str(path), len(tests.cases), lint_tests(tests), tests.mapping, tests.counts)
 
 
 def _of_lineages(repo: Path) -> Iterator[Linted]:
     """Reads the test set of every prompt, from its file or inline. An unreadable one does not hide the others."""
-    for folder, lineage in _lineages(repo):
+    for folder, name, lineage in _lineages(repo):
         prompt: PromptFile | None = None
         unreadable: tuple[Finding, ...] = ()
         try:
             prompt = read_reference(reference_of(lineage.prompt), folder, lineage.template)
         except SourceError as error:
             unreadable = (_finding(error),)
-        path = lineage.tests or str(lineage.prompt)
+        path = ", ".join(lineage.test_paths) or str(lineage.prompt)
         if prompt is None and not lineage.tests:
             yield Linted(path, None, unreadable)
             continue
         try:
-            tests = _tests(folder, lineage, prompt)
+            tests = _tests(folder, name, lineage, prompt)
         except (SourceError, UsageError) as error:
             yield Linted(path, None, (_finding(error), *unreadable))
             continue
@@ -104,13 +109,13 @@ def _of_lineages(repo: Path) -> Iterator[Linted]:
         filled = settled([prompt], inputs, static=lineage.static) if prompt else []
         wanted = frozenset(name for each in filled for name in variables_of(each) if name not in each.defaults)
         findings = (*unreadable, *lint_tests(tests, lineage, variables=wanted))
-        yield Linted(path, len(tests.cases), findings, tests.mapping)
+        yield Linted(path, len(tests.cases), findings, tests.mapping, tests.counts)
 
 
-def _tests(folder: Folder, lineage: LineageConfig, prompt: PromptFile | None = None) -> TestSet:
-    """Returns the prompt's test set: its file, else the inline cases."""
-    if lineage.tests:
-        return read_test_set(lineage.tests, folder.content(lineage.tests), lineage.columns)
+def _tests(folder: Folder, name: str, lineage: LineageConfig, prompt: PromptFile | None = None) -> TestSet:
+    """Returns the prompt's test set: its files, else the inline cases."""
+    if lineage.test_paths:
+        return read_tests(lineage.test_paths, folder, lineage.columns, key=f"lineages.{name}.tests")
     return inline_test_set(prompt or read_reference(reference_of(lineage.prompt), folder, lineage.template))
 
 
@@ -125,18 +130,18 @@ def configured_tests(repo: Path, paths: tuple[Path, ...]) -> list[tuple[TestSet,
     """
     if paths:
         here = Folder(Path())
-        return [(read_test_set(str(path), here.content(str(path))), None) for path in paths]
-    return [(_tests(folder, lineage), lineage) for folder, lineage in _lineages(repo)]
+        return [(read_tests([str(path)], here), None) for path in paths]
+    return [(_tests(folder, name, lineage), lineage) for folder, name, lineage in _lineages(repo)]
 
 
-def _lineages(repo: Path) -> list[tuple[Folder, LineageConfig]]:
+def _lineages(repo: Path) -> list[tuple[Folder, str, LineageConfig]]:
     root = open_repository(repo).worktree_root()
     for name in CONFIG_NAMES:
         if (root / name).is_file():
             config = read_config(name, (root / name).read_bytes())
             if not config.lineages:
                 raise UsageError(f"{name} has no lineage", hint="add one under lineages:")
-            return [(Folder(root), lineage) for lineage in config.lineages.values()]
+            return [(Folder(root), key, lineage) for key, lineage in config.lineages.items()]
     raise UsageError(
         "no test set to check",
         hint="name files, or let promptverdict init write promptverdict.yaml",

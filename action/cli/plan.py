@@ -10,7 +10,7 @@ from action.cli.check import prices, renderer
 from action.cli.local import ComparisonOptions, left_out, local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
-from engine.commands.lint import columns_read
+from engine.commands.lint import columns_read, files_read
 from engine.commands.plan_report import ExperimentReport, PlanReport, plan_report
 from engine.pipeline import World, prepare
 from engine.render.encode import log_line
@@ -76,6 +76,8 @@ def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
         slices = ", ".join(f"{name} {count}" for name, count in experiment.slices.items()) or "none"
         same = f", {experiment.identical} with the same request in both arms" if experiment.identical else ""
         yield f"  {plural(experiment.cases, 'case')}{same} (slices: {slices})"
+    if experiment.files:
+        yield f"  {files_read(experiment.files)}"
     if experiment.columns:
         yield f"  {columns_read(experiment.columns)}"
     for arm in experiment.arms:

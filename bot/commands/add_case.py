@@ -72,7 +72,8 @@ class AddCase(Command):
         sets = find_test_sets(source, head, kept.scorecard.lineages if kept else (), self.lineage)
         if isinstance(sets, str):
             return sets
-        path = sets.paths[self.lineage]
+        # Of several files, the last: people add new cases there.
+        path = sets.paths[self.lineage][-1]
         data = sets.read(path)
         made = patches.add(path, data, self.case) if data is not None else sets.absent(path)
         if isinstance(made, NoPatch):

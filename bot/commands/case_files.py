@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bot.commands.command import FetchableTree
@@ -13,6 +13,7 @@ from engine.detection.configurations import NAME, folder_for
 from engine.detection.files import Files, below
 from engine.readers.bounded import did_you_mean
 from engine.readers.config import read_config
+from engine.readers.file_patterns import is_pattern
 from schemas.errors import ConfigError
 from schemas.host import Sha
 from schemas.ports import SourceTree
@@ -24,7 +25,7 @@ class CaseFiles:
     """The test sets of one commit."""
 
     files: Files
-    paths: dict[str, str]
+    paths: dict[str, tuple[str, ...]]
     """By the name of the prompt."""
 
     def read(self, path: str) -> bytes | None:
@@ -54,8 +55,8 @@ def find_test_sets(
     return CaseFiles(Files(source, head), paths)
 
 
-def case_files(tree: SourceTree, commit: Sha, cards: Sequence[LineageCard]) -> dict[str, str]:
-    """Returns the path of each prompt's cases in this commit, by the prompt's name in the verdict.
+def case_files(tree: SourceTree, commit: Sha, cards: Sequence[LineageCard]) -> dict[str, tuple[str, ...]]:
+    """Returns the paths of each prompt's cases in this commit, by the prompt's name in the verdict.
 
     A prompt in ``cards`` that no configuration names contains its own cases. Raises ConfigError for an unreadable
     configuration.
@@ -64,13 +65,23 @@ def case_files(tree: SourceTree, commit: Sha, cards: Sequence[LineageCard]) -> d
     paths = sorted(entry.path for entry in tree.find(commit, [f"**/{NAME}"]))
     files.fetch(paths)
     found = [
-        (folder_for(path), name, lineage.tests or str(lineage.prompt))
+        (folder_for(path), name, lineage.test_paths or (str(lineage.prompt),))
         for path in paths
         if path in files
         for name, lineage in read_config(path, files[path]).lineages.items()
     ]
     counts = Counter(name for _, name, _ in found)
     configured = {
-        f"{root}/{name}" if counts[name] > 1 and root else name: below(root, path) for root, name, path in found
+        f"{root}/{name}" if counts[name] > 1 and root else name: tuple(
+            _files([below(root, one) for one in paths], files)
+        )
+        for root, name, paths in found
     }
-    return {card.lineage: card.prompt for card in cards if card.prompt.endswith(INLINE)} | configured
+    inline = {card.lineage: (card.prompt,) for card in cards if card.prompt.endswith(INLINE)}
+    return {name: paths for name, paths in (inline | configured).items() if paths}
+
+
+def _files(written: Sequence[str], files: Files) -> Iterator[str]:
+    """Yields the files that paths and patterns stand for. A path that has no file stays, to be named in the answer."""
+    for one in written:
+        yield from files.matching(one) if is_pattern(one) else (one,)

@@ -7,6 +7,7 @@ from typing import Final
 from bot.commands.add_case import AddCase
 from bot.commands.approve import Approve
 from bot.commands.approve_run import ApproveRun
+from bot.commands.blame import Blame
 from bot.commands.command import Command
 from bot.commands.explain import Explain
 from bot.commands.help import Help
@@ -19,6 +20,7 @@ COMMANDS: Final[tuple[type[Command], ...]] = (
     ApproveRun,
     Protect,
     AddCase,
+    Blame,
     Explain,
     Help,
 )

@@ -24,6 +24,7 @@ from engine.readers.bounded import MAX_TEST_SET_BYTES, Source, nearest, shown, s
 from engine.readers.cases import case_of
 from engine.readers.json_nodes import json_line, read_json
 from engine.readers.nodes import plain
+from engine.readers.promptfoo_files import is_promptfoo
 from engine.readers.prompts.registry import read_prompt
 from engine.readers.testsets import inline_test_set, read_test_set
 from engine.readers.yaml_nodes import read_yaml
@@ -79,6 +80,8 @@ EDITORS = {
 
 def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
     """Returns the patch that marks ``case`` as protected, in a test set or in a prompt file with ``testData``."""
+    if is_promptfoo(path, data):
+        return _by_hand(path)
     try:
         before = _read(path, data)
     except PromptVerdictError as error:
@@ -107,10 +110,12 @@ def protect(path: str, data: bytes, case: str) -> Patch | NoPatch:
 
 def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch:
     """Returns the patch that adds a case, given as a test set writes it, in the form of its neighbors."""
+    if is_promptfoo(path, data):
+        return _by_hand(path)
     try:
         before = _read(path, data)
         formed = _in_their_form(row, before, _last_row(path, data))
-        wanted, _ = case_of(Source("the case", ""), formed, None, Counter())
+        wanted = case_of(Source("the case", ""), formed, None, Counter()).case
     except NoEditError as error:
         return NoPatch(sentence=f"The case doesn't fit `{path}`: {error}.")
     except PromptVerdictError as error:
@@ -125,6 +130,10 @@ def add(path: str, data: bytes, row: Mapping[str, JsonValue]) -> Patch | NoPatch
     return _patch(
         path, data, wanted.id, lambda text: add_to(text, formed), cases, by_hand="write it into the file by hand"
     )
+
+
+def _by_hand(path: str) -> NoPatch:
+    return NoPatch(sentence=f"`{path}` is promptfoo's configuration. Edit it by hand.")
 
 
 def _format(path: str) -> str:
@@ -227,7 +236,7 @@ def _patch(
 
 
 def _content(case: TestCase) -> dict[str, JsonValue]:
-    return case.model_dump(mode="json", exclude={"line"})
+    return case.model_dump(mode="json", exclude={"path", "line"})
 
 
 def unified(path: str, old: str, new: str) -> str:

@@ -62,7 +62,7 @@ class Protect(CaseCommand):
         """Returns the files that may contain the case: that of the named prompt, those whose verdict has the case, or
         all."""
         if self.lineage is not None:
-            return [sets.paths[self.lineage]]
+            return list(sets.paths[self.lineage])
         measured = {card.lineage for card in cards if any(case.id == self.case for case in card.cases)}
         names = sorted(measured & sets.paths.keys()) or sorted(sets.paths)
-        return list(dict.fromkeys(sets.paths[name] for name in names))
+        return list(dict.fromkeys(path for name in names for path in sets.paths[name]))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from adapters.git.remote import RemoteRepository
+    from adapters.sandbox import SandboxedRenderer
     from adapters.store.committer import CommittedStore
     from bot.runs.source_cache import SourceCache
     from bot.settings import Settings
@@ -115,8 +116,6 @@ class LiveEvaluation:
         Only fetching and detecting hold the cached repository: planning renders every prompt and may take long.
         """
         from adapters.prices import GenaiPrices
-        from adapters.sandbox import ORDINARY, STRANGERS, SandboxedRenderer
-        from engine.readers.dialects import fill_in
 
         def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
             tree.fetch(pull_request.commits)
@@ -124,8 +123,7 @@ class LiveEvaluation:
             return detection, changed_paths(tree, pull_request, detection.merge)
 
         detection, changes = self.sources.read(repo, read)
-        bounds = STRANGERS if pull_request.trust is Trust.FORK else ORDINARY
-        with closing(SandboxedRenderer(fill_in, bounds=bounds)) as renderer:
+        with closing(_renderer(pull_request.trust)) as renderer:
             prepared = plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True))
         return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
 
@@ -180,13 +178,15 @@ class RunPreparation(PreparedRun):
         evaluation = self.evaluation
         # Opened only for runs that call models: a static verdict needs no budget and must not fail for one.
         async with evaluation.spending_caps.open(self.repo.repository_id) as budget:
-            found = await self.run(
-                access=evaluation.access,
-                store=RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock),
-                clock=evaluation.clock,
-                report=report,
-                within=budget,
-            )
+            with closing(_renderer(self.prepared.pull_request.trust)) as renderer:
+                found = await self.run(
+                    access=evaluation.access,
+                    store=RepositoryOutcomes(evaluation.store, evaluation.records, self.repo, evaluation.clock),
+                    clock=evaluation.clock,
+                    report=report,
+                    renderer=renderer,
+                    within=budget,
+                )
         measured = provenance_of(self.prepared, found.records)
         return Evaluated(await asyncio.to_thread(self._with_trends, found.scorecard, measured), measured)
 
@@ -196,3 +196,10 @@ class RunPreparation(PreparedRun):
         names = dict.fromkeys(card.lineage for card in scorecard.lineages)
         history = {name: records.lineage_history(repository, name) for name in names}
         return with_trends(scorecard, merged_points(history, measured), self.prepared.pull_request.number)
+
+
+def _renderer(trust: Trust) -> SandboxedRenderer:
+    from adapters.sandbox import ORDINARY, STRANGERS, SandboxedRenderer
+    from engine.readers.dialects import fill_in
+
+    return SandboxedRenderer(fill_in, bounds=STRANGERS if trust is Trust.FORK else ORDINARY)

@@ -43,9 +43,9 @@ def configuration_text(lineages: Sequence[ProposedLineage], models: Mapping[str,
         "version: 1",
         "",
         "models:",
-        *(line for name, own in models.items() for line in (f"  {_quoted(name)}:", *(f"    {each}" for each in own))),
+        *(line for name, own in models.items() for line in (f"  {quoted(name)}:", *(f"    {each}" for each in own))),
         "",
-        f"defaults: {{model: {_quoted(model)}}}",
+        f"defaults: {{model: {quoted(model)}}}",
         "budget: {per_run_usd: 2.00}   # a hard cap for one pull request",
         "mode: inform                  # shows verdicts without blocking; change it to enforce later",
         "",
@@ -66,38 +66,45 @@ def configuration_text(lineages: Sequence[ProposedLineage], models: Mapping[str,
 def _lineage_lines(lineage: ProposedLineage) -> Iterator[str]:
     yield f"{lineage.name}:  # {_comment(lineage.why)}"
     yield f"  use_case: {lineage.use_case}"
-    yield f"  prompt: {_written(lineage.prompt)}"
+    yield f"  prompt: {written_prompt(lineage.prompt)}"
     if lineage.tests:
-        yield f"  tests: {_quoted(lineage.tests)}  # {plural(lineage.cases, 'case')}"
+        yield f"  tests: {quoted(lineage.tests)}  # {plural(lineage.cases, 'case')}"
     elif lineage.starter:
-        yield f"  tests: {_quoted(lineage.starter)}  # a draft that init wrote: correct and complete it first"
+        yield f"  tests: {quoted(lineage.starter)}  # a draft that init wrote: correct and complete it first"
     elif not lineage.cases:
         row = json.dumps({"input": dict.fromkeys(lineage.inputs, "…"), "expected": "…"}, ensure_ascii=False)
         yield f"  tests: path/to/cases.jsonl  # one case a line: {_comment(row)}"
     if lineage.runs_on:
-        yield f"  model: {_quoted(lineage.runs_on)}"
+        yield f"  model: {quoted(lineage.runs_on)}"
     if lineage.columns:
         yield f"  columns: {json.dumps(lineage.columns.model_dump(exclude_defaults=True), ensure_ascii=False)}"
     yield from _answer_lines(lineage)
-    if lineage.scored and lineage.use_case == UseCase.GENERATION:
-        yield "  # scored by the prompt's own evaluators"
+    yield from _scored_by(lineage)
     if lineage.gates:
         yield f"  # {gate_example()}"
 
 
 def _answer_lines(lineage: ProposedLineage) -> Iterator[str]:
     if lineage.labels:
-        yield f"  labels: [{', '.join(_quoted(label) for label in lineage.labels)}]"
+        yield f"  labels: [{', '.join(quoted(label) for label in lineage.labels)}]"
     if lineage.fields:
         yield "  fields:"
-        yield from (f"    {_quoted(name)}: {{kind: {rule.kind}}}" for name, rule in lineage.fields.items())
+        yield from (f"    {quoted(name)}: {{kind: {rule.kind}}}" for name, rule in lineage.fields.items())
     if lineage.labels or lineage.fields:
         yield "  output: {strict: true}  # a wrapped answer fails; false: it is repaired and counted"
 
 
-def _written(prompt: str | PromptParts) -> str:
+def _scored_by(lineage: ProposedLineage) -> Iterator[str]:
+    if lineage.use_case == UseCase.GENERATION and lineage.scored:
+        yield "  # scored by the prompt's own evaluators"
+    elif lineage.use_case == UseCase.GENERATION and lineage.asserted:
+        yield "  # scored by the assertions of the cases"
+
+
+def written_prompt(prompt: str | PromptParts) -> str:
+    """Returns a prompt's place, or the map of its parts, as YAML."""
     if isinstance(prompt, str):
-        return _quoted(prompt)
+        return quoted(prompt)
     return json.dumps(prompt.model_dump(exclude_none=True), ensure_ascii=False)
 
 
@@ -106,7 +113,8 @@ def _comment(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Returns a text as YAML, in quotes where it needs them."""
     return (
         text
         if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_./-]*", text) and text.lower() not in _YAML_WORDS

@@ -54,6 +54,8 @@ class ProposedLineage(Value):
     """The prompt's variables."""
     scored: bool = False
     """Whether the prompt file has its own evaluators."""
+    asserted: bool = False
+    """Whether every case has assertions."""
     model: str | None = None
     """The model that the prompt file names, for the prompt or beside it."""
     says_model: bool = False
@@ -68,7 +70,7 @@ class ProposedLineage(Value):
     @property
     def gates(self) -> bool:
         """Whether it has cases, and something that scores their answers."""
-        return self.cases > 0 and (self.scored or self.use_case != UseCase.GENERATION)
+        return self.cases > 0 and (self.scored or self.asserted or self.use_case != UseCase.GENERATION)
 
 
 class _Cases(NamedTuple):
@@ -105,7 +107,7 @@ def propose(
     names: set[str] = set()
     lineages = []
     for each in prompts:
-        name = _free_name(_name_of(each.written), names)
+        name = free_name(name_of(each.written), names)
         names.add(name)
         if each.prompt.test_data:
             lineages.append(_lineage(name, each, None, "the prompt file has its own testData"))
@@ -240,7 +242,7 @@ def _nearness(each: FoundPrompt, one: _Cases) -> tuple[int, str]:
     return len(commonprefix((each.prompt.path, one.tests.path))), one.tests.path
 
 
-def _name_of(written: str | PromptParts) -> str:
+def name_of(written: str | PromptParts) -> str:
     """Returns the word by which people call the prompt: ``triage`` for ``src/prompts.py#TRIAGE_PROMPT``."""
     place = reference_of(written).places[-1]
     key = place.key or ""
@@ -254,7 +256,8 @@ def _name_of(written: str | PromptParts) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", short)[:50].strip("-._") or "prompt"
 
 
-def _free_name(name: str, taken: Collection[str]) -> str:
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Returns ``name``, with a number behind it if it is taken."""
     return next(free for free in chain([name], (f"{name}-{n}" for n in count(2))) if free not in taken)
 
 
@@ -281,6 +284,7 @@ def _lineage(name: str, each: FoundPrompt, fit: tuple[TestSet, Columns | None] |
         scored=bool(each.prompt.evaluators),
         model=each.prompt.model or _model_beside(each),
         says_model=each.prompt.model is not None,
+        asserted=bool(tests and all(case.assertions for case in tests.cases)),
         why=f"{where}; {kind}" if expected else where,
     )
 

@@ -14,10 +14,14 @@ from engine.readers.bounded import shown
 from engine.readers.dialects import texts_of, variables_of
 from engine.readers.guess import INPUT, settled, without_question
 from engine.readers.nodes import Node
+from engine.readers.promptfoo_files import NAME as PROMPTFOO
+from engine.readers.promptfoo_files import is_promptfoo
+from engine.readers.promptfoo_tests import promptfoo_tests
 from engine.readers.prompts.keys import KEYED_SUFFIXES, keyed_document
 from engine.readers.prompts.parts import Blobs, prompt_source
 from engine.readers.prompts.references import CODE_SUFFIXES, PYTHON_SUFFIXES, members, read_reference
 from engine.readers.prompts.registry import may_hold_prompt
+from engine.readers.test_source import GivenFiles
 from engine.readers.testsets import BY_LINE, read_test_set
 from schemas.errors import SourceError
 from schemas.prompts import PromptFile
@@ -37,7 +41,6 @@ MOST_CONSTANTS = 200
 FEWEST_WORDS = 3
 """A text with fewer words is no prompt, unless it has a variable."""
 
-PROMPTFOO = re.compile(r"(?:^|/)promptfooconfig[^/]*\.(?:ya?ml|json)$")
 _TEST_WORDS = r"tests?|cases?|evals?|golden|examples?|fixtures?|datasets?|samples?|qa"
 _TEST_LISTS = re.compile(
     rf"(?:^|[/_.-])(?:{_TEST_WORDS})(?:[/_.-]).*\.(?:ya?ml|json)$|{PROMPTFOO.pattern}", re.IGNORECASE
@@ -231,7 +234,12 @@ class Search:
         if data is None:
             return None
         try:
-            tests = read_test_set(path, data)
+            if is_promptfoo(path, data):
+                tests = promptfoo_tests(path, GivenFiles(self._blobs))
+                if not any(case.assertions or case.rubric for case in tests.cases):
+                    raise SourceError("no assertion of its cases can be evaluated", where=path)
+            else:
+                tests = read_test_set(path, data)
         except SourceError as error:
             if PROMPTFOO.search(path) or (path.endswith(BY_LINE) and CALLED_TESTS.search(path)):
                 self.left.append((error.what, error.where or path))

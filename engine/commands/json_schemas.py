@@ -83,8 +83,12 @@ def _tests() -> dict[str, JsonValue]:
     case: dict[str, JsonValue] = _explained(TestCase)
     definitions = case.pop("$defs", {})
     properties = _at(case, "properties")
-    del properties["line"]
+    for name in ("path", "line", "assertions"):
+        del properties[name]
+    if isinstance(definitions, dict):
+        definitions.pop("Assertion", None)
     properties |= {
+        "assert": {"description": "promptfoo's assertions: {type: contains, value: …}.", "type": ["array", "object"]},
         "id": {"description": "Stable name; a hash of the inputs if absent.", "type": ["string", "integer"]},
         "input": {"description": "Short for inputs: {input: …}; a map is taken as inputs."},
         "slice": {"description": "Short for slices.", **_at({"texts": _TEXTS}, "texts")},

@@ -53,8 +53,11 @@ def columns_read(mapping: Mapping[str, Sequence[str]]) -> str:
     return f"read as: {'; '.join(parts)}"
 
 
-def _where(test_set: TestSet, case: TestCase) -> str:
-    return test_set.path if case.line is None else f"{test_set.path}:{case.line}"
+def files_read(counts: Mapping[str, int], most: int = 10) -> str:
+    """Returns ``cases from 2 files: a.jsonl 12, b.csv 3`` for the cases in each file of a test set."""
+    named = [f"{shown(path, 80)} {cases}" for path, cases in counts.items()]
+    more = f" and {len(named) - most} more" if len(named) > most else ""
+    return f"cases from {len(named)} files: {', '.join(named[:most])}{more}"
 
 
 def _named(cases: Sequence[TestCase], most: int = 4) -> str:
@@ -63,7 +66,7 @@ def _named(cases: Sequence[TestCase], most: int = 4) -> str:
 
 
 def _finding(test_set: TestSet, cases: Sequence[TestCase], what: str, hint: str) -> Finding:
-    return Finding(what=f"{what}: {_named(cases)}", where=_where(test_set, cases[0]), hint=hint)
+    return Finding(what=f"{what}: {_named(cases)}", where=cases[0].where or test_set.path, hint=hint)
 
 
 def _duplicates(test_set: TestSet) -> Iterator[Finding]:
@@ -128,7 +131,7 @@ def _inputs(test_set: TestSet, variables: frozenset[str]) -> Iterator[Finding]:
 def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding]:
     cases = test_set.cases
     if lineage.use_case != UseCase.GENERATION:
-        silent = [case for case in cases if case.expected is None and not case.must_not]
+        silent = [case for case in cases if case.expected is None and not case.forbids]
         if silent:
             yield _finding(test_set, silent, f"{_count(silent)} without expectation", "add expected:, or remove them")
     if lineage.use_case == UseCase.EXTRACTION:
@@ -137,7 +140,7 @@ def _expectations(test_set: TestSet, lineage: LineageConfig) -> Iterator[Finding
         case
         for case in cases
         if ADVERSARIAL in case.slices
-        and not case.must_not
+        and not case.forbids
         and (case.expected is None or lineage.use_case == UseCase.GENERATION)
     ]
     if unarmed:

@@ -68,6 +68,8 @@ class ExperimentReport(Value):
     identical: int
     """Cases with the same request in both arms, which need no call."""
     slices: dict[str, int]
+    files: dict[str, int]
+    """Cases in each file of the test set. Empty if it has only one."""
     columns: dict[str, tuple[str, ...]]
     """By the key of a case: the test set's own names for it. Empty where it uses ours."""
     reading: str | None
@@ -128,6 +130,7 @@ def _experiment(entry: PlannedLineage) -> ExperimentReport:
         cases=len(plan.cases) if plan else 0,
         identical=sum(plan.identical) if plan else 0,
         slices=slices,
+        files=entry.change.tests.counts if entry.change.tests else {},
         columns=entry.change.tests.mapping if entry.change.tests else {},
         reading=_reading(entry.change.candidate),
         changes=entry.change.changes,

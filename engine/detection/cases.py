@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.testsets import TestCase, TestSet
+from schemas.testsets import NO_CASE, TestCase, TestSet
 from schemas.values import Value
 
 
@@ -44,7 +44,7 @@ def compare_cases(base: TestSet, head: TestSet | None) -> CaseChanges:
         added=tuple(case for case in head.cases if case.id not in before),
         removed=tuple(name for name in before if name not in after),
         edited=tuple(name for name in kept if after[name] != before[name]),
-        unread=tuple(sorted(_unread_keys(base, head, kept))),
+        unread=tuple(sorted(_unread_keys(base, head, [*kept, NO_CASE]))),
     )
 
 
@@ -59,5 +59,5 @@ def _contents(tests: TestSet) -> dict[str, dict[str, object]]:
 
 
 def _content(case: TestCase) -> dict[str, object]:
-    # Neither reaches a model or a score: moving a case within its file is no edit.
-    return case.model_dump(exclude={"notes", "line"})
+    # None of them reaches a model or a score: moving a case within its file, or to another, is no edit.
+    return case.model_dump(exclude={"notes", "path", "line"})

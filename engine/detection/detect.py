@@ -61,6 +61,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     if not found.lineages and not reasons:
         reasons = (_nothing(unaffected, settings=bool(named.policy), harmless=found.harmless),)
     concerned = _concerned(named, found)
+    cap = _cap(concerned, found.lineages)
     mode = mode_of(places, concerned, calling=bool(calling), about=[each.path for each in uncovered] if unnamed else ())
     return Detection(
         merge=merge,
@@ -68,7 +69,8 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
         # A lax base may have set `inform` itself, so its own mode can't excuse it.
         mode=Mode.ENFORCE if lax else mode,
         comment=concerned[0].comment if concerned else CommentPolicy.CHANGES,
-        budget_usd=_cap(concerned, found.lineages),
+        budget_usd=cap,
+        explain_usd=_explain_cap(concerned, cap),
         lineages=found.lineages,
         harmless=found.harmless,
         names=named.names,
@@ -147,6 +149,12 @@ def _cap(concerned: Sequence[Config], lineages: Sequence[LineageChange]) -> Deci
     cap = max((config.budget.per_run_usd for config in concerned), default=Budget().per_run_usd)
     together = [change.budget.per_run_usd for change in lineages if change.measured]
     return min(cap, sum(together, Decimal(0))) if together else cap
+
+
+def _explain_cap(concerned: Sequence[Config], cap: Decimal) -> Decimal:
+    """Returns the largest cap of a configuration, and a tenth of the whole run's where none is written."""
+    own = [config.explain.budget_usd for config in concerned]
+    return max((cap / 10 if usd is None else usd for usd in own), default=cap / 10)
 
 
 def _is_deleted(change: LineageChange) -> bool:

@@ -48,6 +48,12 @@ class Entry(NamedTuple):
         return (old.models, old.defaults) != (new.models, new.defaults)
 
     @property
+    def test_paths(self) -> tuple[str, ...]:
+        """The paths and patterns in the repository of the test sets that the base or the head names for it."""
+        sides = (self.lineage, self.head_lineage)
+        return tuple(below(self.root, path) for lineage in sides if lineage for path in lineage.test_paths)
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """Every watched path in the repository that the base or the head names for it.
 
@@ -59,7 +65,7 @@ class Entry(NamedTuple):
             if lineage
             for path in (
                 *reference_of(lineage.prompt).paths,
-                lineage.tests,
+                *lineage.test_paths,
                 lineage.rubric,
                 lineage.judge and lineage.judge.labels,
             )

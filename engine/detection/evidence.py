@@ -5,7 +5,7 @@ The base's versions count, so a pull request can't weaken its own test. Changes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -17,15 +17,16 @@ from engine.detection.prompts import Versions, approval, attempt, failure
 from engine.detection.sides import Sides
 from engine.detection.snapshot import Difference
 from engine.readers.bounded import shown
+from engine.readers.file_patterns import is_pattern
 from engine.readers.rubrics import read_rubric
-from engine.readers.testsets import inline_test_set, read_test_set
+from engine.readers.test_files import named_files, read_tests
+from engine.readers.testsets import inline_test_set
 from schemas.config import LineageConfig
 from schemas.detection import End
-from schemas.errors import SourceError
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.scorecard import Change
-from schemas.testsets import Columns, TestCase, TestSet
+from schemas.testsets import TestCase, TestSet
 from schemas.verdicts import Reason, ReasonCode
 
 T = TypeVar("T")
@@ -54,22 +55,24 @@ class Grading(NamedTuple):
     reasons: tuple[Reason, ...]
 
 
-def tests_of(entry: Entry, versions: Versions, sides: Sides) -> Gating:
-    """Reads the gating cases. If the pull request touches them, compares them with the head's."""
-    path = _path(entry, entry.lineage.tests)
+def tests_of(entry: Entry, versions: Versions, sides: Sides, found: Sequence[Difference]) -> Gating:
+    """Reads the gating cases. If the pull request touches them, compares them with the head's.
+
+    ``found`` holds the differences of the lineage's files.
+    """
     old, new = entry.lineage, entry.head_lineage or entry.lineage
-    gating = _test_set(sides.merged if entry.new else sides.base, path, versions.judge, old.columns)
+    gating = _test_set(sides.merged if entry.new else sides.base, entry, old, versions.judge)
     tests = gating if isinstance(gating, TestSet) else None
     if versions.after is None and not entry.new:
         return Gating(tests, CaseChanges(), (), ())
-    head_path = _path(entry, new.tests)
     # Most pull requests don't touch the test set, so the head's copy isn't even read.
-    same = old.columns == new.columns and not _touched(versions, sides, path, head_path)
+    same = (old.tests, old.columns) == (new.tests, new.columns) and not _touched(entry, versions, found)
     if entry.new or same:
         return Gating(tests, CaseChanges(), (), () if tests else (_no_tests(entry, gating),))
-    head = _test_set(sides.merged, head_path, versions.fresh, new.columns)
+    named = named_files(_written(entry, old), sides.base)
+    head = _test_set(sides.merged, entry, new, versions.fresh, may_lack=lambda one: bool(named.get(one)))
     inline = versions.after.file if versions.after else None
-    return _changed_tests(entry, gating, head, head_path or path or inline)
+    return _changed_tests(entry, gating, head, _shown_at(entry, found, sides) or inline)
 
 
 def _changed_tests(
@@ -111,8 +114,8 @@ def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Gradi
     old, new = entry.lineage, entry.head_lineage or entry.lineage
     files = sides.merged if entry.new else sides.base
     rubric_path, labels_path = _path(entry, old.rubric), _labels(entry, old)
-    rubric = attempt(lambda: read_rubric(rubric_path, _content(files, rubric_path))) if rubric_path else None
-    labels = attempt(lambda: _content(files, labels_path).decode(errors="replace")) if labels_path else None
+    rubric = attempt(lambda: read_rubric(rubric_path, files.content(rubric_path))) if rubric_path else None
+    labels = attempt(lambda: files.content(labels_path).decode(errors="replace")) if labels_path else None
     broken = [found for found in (rubric, labels) if isinstance(found, Finding)]
     reasons = [failure(ReasonCode.UNREADABLE, f"{entry.name}: {found}.") for found in broken]
     changes = []
@@ -149,37 +152,50 @@ def _labels(entry: Entry, lineage: LineageConfig) -> str | None:
     return _path(entry, lineage.judge.labels if lineage.judge else None)
 
 
-def _touched(versions: Versions, sides: Sides, path: str | None, head_path: str | None) -> bool:
-    if path is None and head_path is None:
+def _written(entry: Entry, lineage: LineageConfig) -> tuple[str, ...]:
+    """Returns the paths and patterns of the test set in the repository."""
+    return tuple(below(entry.root, path) for path in lineage.test_paths)
+
+
+def _touched(entry: Entry, versions: Versions, found: Sequence[Difference]) -> bool:
+    if not entry.lineage.test_paths:
         return (versions.old and versions.old.test_data) != (versions.fresh and versions.fresh.test_data)
-    if path is None or head_path is None:
-        return True
-    return not sides.base.same(path, sides.merged, head_path)
+    return any(difference.of_tests for difference in found)
+
+
+def _shown_at(entry: Entry, found: Sequence[Difference], sides: Sides) -> str | None:
+    """Returns the file at which a change of the test set is shown: the first that differs, else the first named."""
+    if (differing := next((each.path for each in found if each.of_tests), None)) is not None:
+        return differing
+    files = named_files(_written(entry, entry.head_lineage or entry.lineage), sides.merged)
+    return next((path for paths in files.values() for path in paths), None)
 
 
 def _test_set(
-    files: Files, path: str | None, prompt: PromptFile | None, columns: Columns | None
+    files: Files,
+    entry: Entry,
+    lineage: LineageConfig,
+    prompt: PromptFile | None,
+    *,
+    may_lack: Callable[[str], bool] = lambda _: False,
 ) -> TestSet | Finding | None:
-    """Returns the cases of a file, or the inline ones if no file is named. ``None`` without cases."""
-    if path is None:
+    """Returns the cases of the files, or the inline ones if no file is named. ``None`` without cases.
+
+    ``may_lack`` says of a path or pattern that it may name no file: that is how a pull request removes cases.
+    """
+    written = _written(entry, lineage)
+    if not written:
         tests = attempt(lambda: inline_test_set(prompt)) if prompt else None
+    elif len(written) == 1 and not is_pattern(written[0]) and not files.entry(written[0]):
+        return None
     else:
-        tests = attempt(lambda: read_test_set(path, _content(files, path), columns)) if files.entry(path) else None
+        key = f"lineages.{entry.key}.tests"
+        tests = attempt(lambda: read_tests(written, files, lineage.columns, key=key, may_lack=may_lack))
     return None if isinstance(tests, TestSet) and not tests.cases else tests
 
 
-def _content(files: Files, path: str) -> bytes:
-    if obstacle := files.obstacle(path):
-        raise SourceError(obstacle.what, where=obstacle.where, hint=obstacle.hint)
-    if path not in files:
-        raise SourceError(
-            "this file doesn't exist", where=shown(path, 4096), hint="check the path in the configuration"
-        )
-    return files[path]
-
-
 def _no_tests(entry: Entry, why: TestSet | Finding | None) -> Reason:
-    name, path = entry.name, entry.lineage.tests
+    name, path = entry.name, ", ".join(entry.lineage.test_paths)
     if isinstance(why, Finding):
         return failure(ReasonCode.UNREADABLE, f"{name}: the test set can't be read: {why}.")
     where = f"{path} is empty or doesn't exist" if path else "name a file under tests:, or add testData to the prompt"

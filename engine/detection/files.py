@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from engine.readers.bounded import MAX_BYTES, shown
+from engine.readers.file_patterns import matches
 from engine.readers.prompts.plain import SUFFIXES
+from schemas.errors import SourceError
 from schemas.ports import SourceTree
 from schemas.prompts import Finding
 from schemas.trees import TreeEntry
@@ -63,6 +65,29 @@ class Files(Mapping[str, bytes]):
     def find(self, globs: Iterable[str]) -> tuple[str, ...]:
         """Returns the paths of files that match a glob or are below a folder of that name."""
         return tuple(entry.path for entry in self._tree.find(self.commit, tuple(globs)))
+
+    def matching(self, pattern: str) -> tuple[str, ...]:
+        """Returns the paths that match a pattern, sorted. Links and submodules are among them."""
+        return tuple(path for path in self.all_matching([pattern]) if matches(pattern, path))
+
+    def all_matching(self, patterns: Iterable[str]) -> tuple[str, ...]:
+        """Returns the paths that match any of ``patterns``, with one request to git."""
+        # To git, brackets are part of a pattern too.
+        return self.find([pattern.replace("[", r"\[") for pattern in patterns])
+
+    def exists(self, path: str) -> bool:
+        """Returns whether anything is at ``path``, be it unreadable."""
+        return self.entry(path) is not None
+
+    def content(self, path: str) -> bytes:
+        """Returns a file's content. Raises SourceError if it can't be read or doesn't exist."""
+        if obstacle := self.obstacle(path):
+            raise SourceError(obstacle.what, where=obstacle.where, hint=obstacle.hint)
+        if path not in self:
+            raise SourceError(
+                "this file doesn't exist", where=shown(path, 4096), hint="check the path in the configuration"
+            )
+        return self[path]
 
     def fetch_prompts(self, paths: Iterable[str]) -> None:
         """Fetches prompts, each of which may be a file or a folder with a pair of files."""

@@ -14,6 +14,7 @@ from engine.detection.prompt_diff import diff_prompts
 from engine.detection.prompts import (
     Versions,
     approval,
+    candidate_texts,
     lines_changed,
     prompt_changes,
     prompt_ends,
@@ -26,7 +27,8 @@ from engine.detection.prompts import (
 from engine.detection.quoted import judged, newly_quoted
 from engine.detection.settings import folded, settings_of
 from engine.detection.sides import Sides
-from engine.detection.snapshot import Difference, Watched, configured_paths, differences, made_of
+from engine.detection.snapshot import PROMPT_AND_TESTS, Difference, Watched, configured_paths, differences, made_of
+from engine.detection.test_paths import named_by_tests
 from engine.detection.unfilled import unfilled_warnings
 from schemas.config import Budget, Config, ModelConfig, RunConfig
 from schemas.detection import End, Ending, LineageChange, ModelPair
@@ -46,7 +48,8 @@ def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[
     The others have no difference in a watched file or a setting.
     """
     before = made_of({entry.prompt for entry in entries}, sides.base)
-    named = {entry.name: _watched(entry, before) for entry in entries}
+    of_tests = named_by_tests(entries, sides)
+    named = {entry.name: _watched(entry, before, of_tests.get(entry.name, {})) for entry in entries}
     reached = [
         entry
         for entry in entries
@@ -59,17 +62,22 @@ def affected(entries: Sequence[Entry], sides: Sides) -> list[tuple[Entry, tuple[
     ]
 
 
-def _watched(entry: Entry, prompts: Mapping[Reference, Watched]) -> dict[str, str]:
-    """Returns the lineage's files at the base, and the files that the base or the head names for it."""
+def _watched(entry: Entry, prompts: Mapping[Reference, Watched], of_tests: Watched) -> dict[str, str]:
+    """Returns the lineage's files at the base, and the files that the base or the head names for it.
+
+    ``of_tests`` holds what its test set names in turn.
+    """
     sides = [lineage for lineage in (entry.lineage, entry.head_lineage) if lineage]
-    named = {path: what for lineage in sides for path, what in configured_paths(entry, lineage).items()}
-    return {**named, **prompts[entry.prompt], **dict.fromkeys(entry.head_prompt.paths, "prompt")}
+    named = {path: what for lineage in sides for path, what in configured_paths(entry, lineage).items()} | {**of_tests}
+    parts = {**prompts[entry.prompt], **dict.fromkeys(entry.head_prompt.paths, "prompt")}
+    both = {path: PROMPT_AND_TESTS for path, what in named.items() if what == "test set" and path in parts}
+    return {**named, **parts, **both}
 
 
 def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> LineageChange:
     """Returns what changes about the lineage; without any ``changes`` if nothing that matters does."""
     versions = versions_of(entry, sides, [difference for difference in found if difference.of_prompt])
-    gating = tests_of(entry, versions, sides)
+    gating = tests_of(entry, versions, sides, found)
     versions = settled_versions(versions, gating.all_cases, static=entry.lineage.static)
     old, new = versions.old, versions.fresh
     head_lineage = entry.head_lineage or entry.lineage
@@ -124,10 +132,12 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> L
             *prompt_warnings(entry, versions),
             *unfilled_warnings(new, versions.judge, gating.all_cases),
             *(gating.tests.warnings if gating.tests else ()),
+            *_unread_notes(entry, versions.judge, gating.all_cases),
             *other_judge,
             *few_answers,
         ),
         diff=_diff(versions, sides),
+        texts=candidate_texts(versions, sides),
         measured=not entry.adopted,
     )
 
@@ -164,17 +174,16 @@ def _endings(
     """How each difference ends. What no rule here names needs review."""
     of_prompt = [difference for difference in found if difference.of_prompt]
     for end, path, why in prompt_ends(entry, versions, of_prompt, sides):
-        what = next((difference.what for difference in of_prompt if difference.path == path), "prompt")
-        yield Ending(what=what, path=path, end=end, why=why)
+        is_partial = any(difference.what == "partial" for difference in of_prompt if difference.path == path)
+        yield Ending(what="partial" if is_partial else "prompt", path=path, end=end, why=why)
     for difference in found:
-        if difference.what == "test set":
+        if difference.of_tests:
             end, why = tests_ending(difference, gating)
-        elif difference not in of_prompt:
+            yield Ending(what="test set", path=difference.path, end=end, why=why)
+        elif not difference.of_prompt:
             rule = harmless_rule(difference, sides)
             end, why = (End.HARMLESS, rule) if rule else (End.NEEDS_REVIEW, "the base's version was used")
-        else:
-            continue
-        yield Ending(what=difference.what, path=difference.path, end=end, why=why)
+            yield Ending(what=difference.what, path=difference.path, end=end, why=why)
 
 
 def _diff(versions: Versions, sides: Sides) -> PromptDiff | None:
@@ -245,6 +254,15 @@ def _asking(entry: Entry, prompt: PromptFile | None) -> list[InlineEvaluator]:
     if prompt is None or entry.lineage.rubric or entry.lineage.use_case != UseCase.GENERATION:
         return []
     return [one for one in prompt.evaluators if one.judge_prompt or one.uses]
+
+
+def _unread_notes(entry: Entry, prompt: PromptFile | None, cases: Sequence[TestCase]) -> tuple[Finding, ...]:
+    """Returns a warning if cases have notes for a judge, and no judge is asked."""
+    noted = [case for case in cases if case.rubric]
+    if not noted or entry.lineage.rubric or _asking(entry, prompt):
+        return ()
+    what = f"no judge reads the `rubric` of {len(noted)} case{'s' if len(noted) > 1 else ''} of {entry.name}"
+    return (Finding(what=what, where=noted[0].where, hint="add rubric: and judge: to the lineage"),)
 
 
 def _default_judge(config: Config, pairs: Sequence[ModelPair]) -> ModelConfig | None:

@@ -160,6 +160,7 @@ RUN: Mapping[str, Judge] = {
     "deadline_s": _always(NEUTRAL),
     "max_age": _age,
 }
+EXPLAIN: Mapping[str, Judge] = {"budget_usd": _always(NEUTRAL)}  # it comes after the verdict
 LINEAGE: Mapping[str, Judge] = {
     "use_case": _always(UNCLEAR),
     "prompt": _always(UNCLEAR),
@@ -227,6 +228,7 @@ def _changes(base: Config, head: Config, moved: Mapping[str, str]) -> Iterator[P
     yield from _model_choice("defaults.model", base.defaults, head.defaults)
     yield from _budget("budget", base.budget, head.budget)
     yield from _settings("run", _flat(_json(base.run)), _flat(_json(head.run)), RUN)
+    yield from _settings("explain", _flat(_json(base.explain)), _flat(_json(head.explain)), EXPLAIN)
     yield from _settings("gate", _gate(base.gate), _gate(head.gate), GATE)
     for name in sorted(base.models.keys() | head.models.keys()):
         # A judge's model decides scores, so none of its settings is neutral.

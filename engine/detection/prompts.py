@@ -223,7 +223,7 @@ def _elsewhere(difference: Difference, versions: Versions) -> str | None:
     for side, reference in ((difference.before, versions.before), (difference.after, versions.after)):
         if reference is None or (side is not None and reference.holds_all_of(side.path)):
             return None
-    return ELSEWHERE if difference.what == "prompt" else None
+    return None if difference.what == "partial" else ELSEWHERE
 
 
 def _parts_that_differ(entry: Entry, old: PromptFile, new: PromptFile) -> Iterator[tuple[End, str]]:
@@ -330,6 +330,13 @@ def lines_changed(versions: Versions, sides: Sides) -> tuple[str | None, tuple[t
         ]
         return origin.path, tuple(inside or [(origin.lines[0][0], origin.lines[0][0])])
     return after.paths[0], ()
+
+
+def candidate_texts(versions: Versions, sides: Sides) -> dict[str, str]:
+    """Returns the texts of the candidate's files and partials that this pull request changes, by path."""
+    paths = (*(versions.after.paths if versions.after else ()), *(versions.fresh.partials if versions.fresh else ()))
+    changed = [path for path in paths if path in sides.changes.touched and path in sides.merged]
+    return {path: sides.merged[path].decode(errors="replace") for path in changed}
 
 
 def _stretches(before: str, after: str, sides: Sides) -> tuple[tuple[int, int], ...]:

@@ -8,6 +8,7 @@ from engine.detection.entries import Entry
 from engine.detection.files import Files
 from engine.detection.places import place_after, read_at
 from engine.detection.sides import Sides
+from engine.readers.promptfoo_files import lines_of_tests
 from schemas.prompts import PromptFile
 from schemas.references import Reference
 
@@ -20,12 +21,17 @@ def uncovered_rests(sides: Sides, entries: Sequence[Entry]) -> frozenset[str]:
     parts = {path for entry in entries for path in _parts(entry)} & sides.changes.touched
     if not parts:
         return frozenset()
+    of_tests = {path for entry in entries for path in entry.test_paths}
     before = [entry.prompt for entry in entries]
     after = [place for entry in entries if (place := place_after(entry, sides))]
     found: set[str] = set()
     for change in sides.changes.all:
         if not parts.isdisjoint(change.paths):
-            rests = _rest(sides.base, before, change.paths[0]), _rest(sides.merged, after, change.paths[-1])
+            old, new = change.paths[0], change.paths[-1]
+            rests = [
+                _rest(files, prompts, path, is_test_set=path in of_tests)
+                for files, prompts, path in ((sides.base, before, old), (sides.merged, after, new))
+            ]
             if None not in rests and rests[0] != rests[1]:
                 found.update(change.paths)
     return frozenset(found)
@@ -38,9 +44,9 @@ def _parts(entry: Entry) -> Iterable[str]:
     return (place.path for place in places if place.path not in whole)
 
 
-def _rest(files: Files, prompts: Iterable[Reference], path: str) -> list[str] | None:
-    """Returns a file's lines that are in no prompt. ``None`` if a prompt in it can't be read."""
-    taken: set[int] = set()
+def _rest(files: Files, prompts: Iterable[Reference], path: str, *, is_test_set: bool) -> list[str] | None:
+    """Returns a file's lines that are in no prompt and no test. ``None`` if a prompt in it can't be read."""
+    taken = set(lines_of_tests(path, files.get(path, b""))) if is_test_set else set[int]()
     for prompt in prompts:
         if path not in prompt.paths:
             continue

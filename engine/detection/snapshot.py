@@ -14,6 +14,7 @@ from engine.detection.files import FOLDER, LINK, PAIRED, SUBMODULE, Files, below
 from engine.detection.places import read_at
 from engine.detection.sides import Changes
 from engine.readers.bounded import MAX_BYTES, inside
+from engine.readers.file_patterns import is_pattern, matches
 from engine.readers.prompts.kernel import CONFIG as KERNEL_CONFIG
 from engine.readers.prompts.kernel import PROMPT as KERNEL_PROMPT
 from engine.readers.prompts.keys import KEYED_SUFFIXES
@@ -34,15 +35,19 @@ MAX_DEPTH = 12
 _NAMING = (b"\\", b"include", b"import", b"extends", b"_path", b"examples")
 """Text of a document without which nothing in it can name a partial unseen."""
 
+PROMPT_AND_TESTS = "prompt and test set"
+"""What a file is that holds both, such as a promptfoo configuration."""
+
 Watched = Mapping[str, str]
-"""Watched files by path. A path that ends in ``/`` is a folder; every text in it may be part of a prompt."""
+"""Watched files by path or pattern. A path that ends in ``/`` is a folder; every text in it may be part of a prompt."""
 
 
 class Difference(NamedTuple):
     """A watched file that differs between the two sides."""
 
     what: str
-    """``prompt``, ``partial``, ``test set``, ``rubric``, ``people's grades`` or ``reference``."""
+    """``prompt``, ``partial``, ``test set``, ``prompt and test set``, ``rubric``, ``people's grades`` or
+    ``reference``."""
     before: TreeEntry | None
     after: TreeEntry | None
 
@@ -55,7 +60,12 @@ class Difference(NamedTuple):
     @property
     def of_prompt(self) -> bool:
         """Whether it is the prompt's file or one that the prompt includes."""
-        return self.what in ("prompt", "partial")
+        return self.what in ("prompt", "partial", PROMPT_AND_TESTS)
+
+    @property
+    def of_tests(self) -> bool:
+        """Whether it is a file of the test set."""
+        return self.what in ("test set", PROMPT_AND_TESTS)
 
     @property
     def moved_only(self) -> bool:
@@ -156,11 +166,11 @@ def _target(link: str, target: str) -> str | None:
 
 
 def configured_paths(entry: Entry, lineage: LineageConfig) -> dict[str, str]:
-    """Returns the other files that the configuration names for a lineage, by path in the repository."""
-    named = {
-        lineage.tests: "test set",
+    """Returns the other files that the configuration names for a lineage, by path or pattern in the repository."""
+    named: dict[str | None, str] = {
+        **dict.fromkeys(lineage.test_paths, "test set"),
         lineage.rubric: "rubric",
-        lineage.judge and lineage.judge.labels: "people's grades",
+        lineage.judge.labels if lineage.judge else None: "people's grades",
     }
     return {below(entry.root, path): what for path, what in named.items() if path}
 
@@ -168,20 +178,29 @@ def configured_paths(entry: Entry, lineage: LineageConfig) -> dict[str, str]:
 def differences(watched: Watched, changes: Changes) -> tuple[Difference, ...]:
     """Returns all watched files that differ between the sides, by path."""
     # Most pull requests touch nothing that is watched. This check keeps them cheap.
-    folders = [path for path in watched if path.endswith("/")]
-    if watched.keys().isdisjoint(changes.touched) and not any(changes.touches(path[:-1]) for path in folders):
+    around = [path for path in watched if path.endswith("/") or is_pattern(path)]
+    if watched.keys().isdisjoint(changes.touched) and not any(_touches(path, changes) for path in around):
         return ()
-    named = [(change, _watched_as(change.paths, watched, folders)) for change in changes.all]
+    named = [(change, _watched_as(change.paths, watched, around)) for change in changes.all]
     return tuple(Difference(what, change.before, change.after) for change, what in named if what is not None)
 
 
-def _watched_as(paths: Sequence[str], watched: Watched, folders: Sequence[str]) -> str | None:
-    """Returns what is watched at one of ``paths``, or in a folder around it."""
-    around = (folder for folder in folders for path in paths if _inside(folder, path))
+def _touches(around: str, changes: Changes) -> bool:
+    """Returns whether anything in a folder, or that matches a pattern, changes."""
+    if around.endswith("/"):
+        return changes.touches(around[:-1])
+    return any(matches(around, path) for path in changes.touched)
+
+
+def _watched_as(paths: Sequence[str], watched: Watched, around: Sequence[str]) -> str | None:
+    """Returns what is watched at one of ``paths``, by a pattern, or in a folder around it."""
+    near = (place for place in around for path in paths if _inside(place, path))
     # A file that is named beats a folder around it, because it says what the file is for.
-    place = next((path for path in paths if path in watched), None) or next(around, None)
+    place = next((path for path in paths if path in watched), None) or next(near, None)
     return None if place is None else watched[place]
 
 
-def _inside(folder: str, path: str) -> bool:
-    return path.startswith(folder.lstrip("/")) and path.endswith(PART_SUFFIXES)
+def _inside(around: str, path: str) -> bool:
+    if around.endswith("/"):
+        return path.startswith(around.lstrip("/")) and path.endswith(PART_SUFFIXES)
+    return matches(around, path)

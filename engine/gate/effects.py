@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from engine.gate.bounds import cases_for, observed_variance, planning_sample
-from engine.gate.cells import BASELINE, CANDIDATE, Bools, Floats
+from engine.gate.cells import Bools, Floats
 from engine.gate.estimates import Estimates
 from engine.gate.state import ComparisonState
 from engine.gate.weights import by_unit, weights
@@ -71,19 +71,16 @@ def planned_changes(state: ComparisonState) -> list[float | None]:
     return [float(sums[:, k].sum()) if share.any() else None for k, share in enumerate(shares)]
 
 
-def can_not_fall(state: ComparisonState) -> bool:
-    """Returns whether both arms score at most the margin overall, so that no larger drop is possible."""
+def scores_nothing(state: ComparisonState, arm: int) -> bool:
+    """Returns whether an arm scores at most the margin overall: from there, no larger drop is possible."""
     design, ledger = state.design, state.ledger
     margin = next(h.margin for h in design.hypotheses if h.slice is None and h.metric == 0)
     asked = ~np.isnan(ledger.cautious_differences()[:, 0])
-    for arm in (BASELINE, CANDIDATE):
-        level = ledger.levels(arm)[:, 0]
-        share = weights(design, None, ~np.isnan(level) & asked)
-        # Unchanged cases without stored answers may score anything, so nothing is claimed about the mean.
-        unknown = np.isnan(level[design.counted & design.identical]).any()
-        if unknown or not share.any() or float((share * np.nan_to_num(level)).sum()) > margin:
-            return False
-    return True
+    level = ledger.levels(arm)[:, 0]
+    share = weights(design, None, ~np.isnan(level) & asked)
+    # Unchanged cases without stored answers may score anything, so nothing is claimed about the mean.
+    unknown = np.isnan(level[design.counted & design.identical]).any()
+    return not unknown and bool(share.any()) and float((share * np.nan_to_num(level)).sum()) <= margin
 
 
 def _bounds(state: ComparisonState, k: int, sums: Floats, *, worse: bool) -> Interval:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from engine.gate import reason_text
-from engine.gate.effects import can_not_fall, planned_changes
+from engine.gate.cells import BASELINE, CANDIDATE
+from engine.gate.effects import planned_changes, scores_nothing
 from engine.gate.floors import FloorEffect, FloorResult, floors
 from engine.gate.state import ComparisonState, GuardEffect, GuardResult
 from schemas.effects import CostEffect, Effect, LatencyEffect, LimitResult
@@ -103,11 +104,16 @@ def of_chance(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
 
 
 def of_failure(state: ComparisonState, shown: Sequence[Effect]) -> list[Reason]:
-    """Returns a reason for review if both arms score less than the margin. Such a comparison can't show a drop."""
+    """Returns a reason for review if the candidate scores at most the margin.
+
+    If the baseline does too, the comparison can't show a drop.
+    """
     overall = next((effect for effect in shown if effect.slice is None), None)
-    if overall is None or not can_not_fall(state):
+    if overall is None or not scores_nothing(state, CANDIDATE):
         return []
-    sentence = reason_text.always_fails(nearly=bool(overall.baseline or overall.candidate))
+    both = scores_nothing(state, BASELINE)
+    some = overall.candidate or (both and overall.baseline)
+    sentence = reason_text.always_fails(both=both, nearly=bool(some))
     return [Reason(code=ReasonCode.ALWAYS_FAILS, status=NEEDS_REVIEW, sentence=sentence, metric=overall.metric)]
 
 

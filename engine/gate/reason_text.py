@@ -219,11 +219,12 @@ def _cases(effect: Effect) -> str:
 
 
 @_sentence
-def always_fails(*, nearly: bool = False) -> str:
-    """Needs review: both arms score less than the margin. ``nearly``: more than 0."""
+def always_fails(*, both: bool = True, nearly: bool = False) -> str:
+    """Needs review: the candidate, or both arms, score at most the margin. ``nearly``: more than 0."""
     every = "nearly every" if nearly else "every"
-    fail = f"both versions fail {every} case that ran"
-    return f"{fail}, so a drop can't be seen. Compare `expected` with the answers"
+    if not both:
+        return f"the candidate fails {every} case that ran. Compare `expected` with the answers"
+    return f"both versions fail {every} case that ran, so a drop can't be seen. Compare `expected` with the answers"
 
 
 def adapted(effect: Effect) -> bool:

@@ -106,7 +106,7 @@ def plan_experiment(
     # The base's cases come first, so their indices stay the same if the head adds some.
     cases = (*tests, *added)
     if not cases:
-        where = config.tests or "the prompt's testData"
+        where = ", ".join(config.test_paths) or "the prompt's testData"
         return _problem(ReasonCode.NO_CASES, f"There is no test case: {where} is empty, so nothing was measured.")
     rendered = {arm: _rendered(source, cases, renderer) for arm, source in _sources(baseline, candidate)}
     if problem := _unfilled(candidate, rendered, len(tests)):

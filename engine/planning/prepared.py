@@ -111,12 +111,12 @@ def _planned(
     from evaluators.registry import check_expectations, evaluator_for
 
     try:
-        evaluator = evaluator_for(change.config, change.judged_by, change.rubric, change.judge, cases=tests.cases)
+        evaluator = evaluator_for(
+            change.config, change.judged_by, change.rubric, change.judge, cases=tests.cases, added=change.added_cases
+        )
         findings = check_expectations(evaluator, (*tests.cases, *change.added_cases))
         if findings:
-            line = (findings[0].where or "").removeprefix("line ")
-            where = f"{tests.path}:{line}" if line else tests.path
-            raise ConfigError(findings[0].what, where=where, hint=findings[0].hint)
+            raise ConfigError(findings[0].what, where=findings[0].where or tests.path, hint=findings[0].hint)
         before = change.baseline or change.reference
         return plan_experiment(
             lineage=change.name,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue
 
@@ -23,6 +23,8 @@ MAX_DEPTH = 40
 """Deepest nesting of sequences and mappings."""
 MAX_NODES = 50_000
 """Most values and keys in one document, with YAML aliases counted at each use."""
+MAX_FILLED = 64 * 1024 * 1024
+"""Most characters of what is made of one file by repetition."""
 MAX_WARNINGS = 50
 """Most warnings about one file."""
 MAX_INTEGER_DIGITS = 18
@@ -56,6 +58,8 @@ class Source:
         self.warnings: list[Finding] = []
         self.unread: dict[str, JsonValue] = {}
         """Values that the format's reader ignores, by their place: ``tools of the prompt file``."""
+        self.filled = 0
+        """Characters of what was made of it by repetition."""
 
     def where(self, line: int | None = None, column: int | None = None) -> str:
         """Returns ``path``, ``path:line`` or ``path:line:column``. Lines and columns count from 1."""
@@ -72,6 +76,17 @@ class Source:
         """Returns the exception to raise for a mistake at this place."""
         return self.failure(what, where=self.where(line, column), hint=hint)
 
+    def charge(self, characters: int) -> None:
+        """Counts what is made of the file by repetition: defaults of each case, texts that are filled in.
+
+        Raises ``failure`` if it is too much together.
+        """
+        self.filled += characters
+        if self.filled > MAX_FILLED:
+            raise self.error(
+                f"its cases are over {MAX_FILLED // _MIB} MiB large together", hint="use fewer or shorter ones"
+            )
+
     @property
     def has_said_enough(self) -> bool:
         """Whether the limit of warnings is reached."""
@@ -83,6 +98,14 @@ class Source:
             what, hint = "there are more warnings", "fix these first"
         if not self.has_said_enough:
             self.warnings.append(Finding(what=what, where=self.where(line), hint=hint))
+
+
+def within_limit(warnings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Returns the warnings, or of too many the first ones and how many there are besides."""
+    if len(warnings) <= MAX_WARNINGS:
+        return tuple(warnings)
+    more = Finding(what=f"there are {len(warnings) - MAX_WARNINGS + 1} more warnings", hint="fix these first")
+    return (*warnings[: MAX_WARNINGS - 1], more)
 
 
 def source_of(

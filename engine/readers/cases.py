@@ -3,46 +3,99 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
+from engine.readers.assertions import Asserted, Given, LeftOut, read_assertions
 from engine.readers.bounded import Source, did_you_mean, shown
 from engine.readers.columns import KNOWN
+from evaluators.case_assertions import named_value
+from schemas.prompts import Finding
 from schemas.testsets import Source as Origin
 from schemas.testsets import TestCase
 from schemas.values import digest_of
 
+MAX_PLACES = 20
+"""Most further places that one warning lists."""
+
+
+class ReadCase(NamedTuple):
+    """A case and what reading it found."""
+
+    case: TestCase
+    named: bool
+    """Whether it has an id of its own."""
+    left_out: tuple[LeftOut, ...]
+    """Its assertions that aren't evaluated."""
+
 
 def case_of(
-    source: Source, row: Mapping[str, JsonValue], line: int | None, unknown: Counter[str]
-) -> tuple[TestCase, bool]:
-    """Returns the case, and whether it has an id of its own. Without one, its id is a hash of its inputs.
+    source: Source,
+    row: Mapping[str, JsonValue],
+    line: int | None,
+    unknown: Counter[str],
+    asserted: Asserted | None = None,
+) -> ReadCase:
+    """Returns the case. Without an id of its own, its id is a hash of its inputs.
 
-    Counts unknown keys in ``unknown``. Raises SourceError at ``line``.
+    ``asserted`` holds its assertions if they were read already. Counts unknown keys in ``unknown``. Raises SourceError
+    at ``line``.
     """
     reading = _Reading(source, row, line)
-    unknown.update(key for key in row if key not in KNOWN)
+    unknown.update(key for key in row if key not in KNOWN and not (key == "threshold" and "assert" in row))
     inputs = reading.inputs()
     given = reading.name()
-    return (
+    asserted = asserted or read_assertions(source, [Given(one, source, line) for one in reading.asserted()], inputs)
+    names = None if "expected" in row else named_value(asserted.assertions)
+    return ReadCase(
         # the types are checked one by one above; validating 5,000 cases again would take longer than reading them
         TestCase.model_construct(
             id=given or digest_of(inputs)[:12],
             inputs=inputs,
-            expected=row.get("expected"),
+            expected=names.value if names else row.get("expected"),
             slices=reading.texts("slice", "slices"),
             tags=reading.texts("tags"),
             source=reading.origin(),
             protected=reading.protected(),
             cluster=reading.text("cluster"),
             notes=reading.text("notes"),
-            rubric=reading.either("rubric", "rubric_notes"),
+            rubric=reading.either("rubric", "rubric_notes") or asserted.rubric,
             must_not=tuple(text for text in reading.texts("must_not") if text),
+            assertions=asserted.assertions,
+            threshold=reading.threshold(),
+            path=source.path,
             line=line,
         ),
         given is not None,
+        asserted.left_out,
     )
+
+
+def not_imported(
+    left_out: Iterable[tuple[TestCase | None, LeftOut]], *, most: int | None = MAX_PLACES
+) -> list[Finding]:
+    """Returns a warning for each kind of assertion that isn't evaluated, with its places, and for cases without any.
+
+    ``most`` is the number of further places that one warning lists. ``None``: all.
+    """
+    groups: dict[tuple[str, str], dict[str, None]] = {}
+    bare: dict[str, None] = {}
+    for case, one in left_out:
+        groups.setdefault((f"{one.what} is not imported", one.why), {})[one.where] = None
+        if case and not case.assertions and case.expected is None and case.rubric is None:
+            bare[case.where or ""] = None
+    if bare:
+        groups["no assertion is left that says what is right here", "give the case one that can be evaluated"] = bare
+    return [_at(list(places), what, why, most) for (what, why), places in groups.items()]
+
+
+def _at(places: Sequence[str], what: str, why: str, most: int | None) -> Finding:
+    first, others = places[0], places[1:]
+    listed = f", nor at {', '.join(others[:most])}" if others else ""
+    more = f" and {len(others) - most} more places" if most is not None and len(others) > most else ""
+    return Finding(what=f"{what}{listed}{more}", where=first or None, hint=why)
 
 
 class _Reading:
@@ -97,6 +150,18 @@ class _Reading:
                     raise self.error(f"{key} contains something that is not a text", "write texts: [one, two]")
                 found[member] = None
         return tuple(found)
+
+    def asserted(self) -> list[JsonValue]:
+        given = self.row.get("assert")
+        return given if isinstance(given, list) else [] if given is None else [given]
+
+    def threshold(self) -> float | None:
+        value = self.row.get("threshold") if "assert" in self.row else None
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.error("the threshold is no number", "write one from 0 to 1")
+        return float(value)
 
     def origin(self) -> Origin | None:
         name = self.row.get("source")

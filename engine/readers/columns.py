@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
-from engine.readers.assertions import assertions, in_list
 from engine.readers.bounded import Source, did_you_mean, nearest, shown
 from schemas.testsets import Columns, TestCase
 
-KNOWN = frozenset(TestCase.model_fields) - {"line"} | {"input", "slice", "rubric_notes"}
-"""The keys of a case. ``rubric_notes`` is Studio's name for ``rubric``."""
+KNOWN = frozenset(TestCase.model_fields) - {"path", "line", "assertions", "threshold"} | {
+    "input", "slice", "rubric_notes", "assert",
+}  # fmt: skip
+"""The keys of a case. ``rubric_notes`` is Studio's name for ``rubric``. ``threshold`` is one beside ``assert``."""
 EXPECTED = (
     "expected", "expected_output", "expectedOutput", "ideal", "ground_truth", "reference", "answer", "label",
     "correct_label", "target", "outputs", "output", "completion",
@@ -63,11 +64,8 @@ class ColumnMap:
         case: dict[str, JsonValue] = {}
         if self.columns is not None:
             self._take_configured(row, case, self.columns, line)
-        if "assert" in row:
-            case |= assertions(self.source, in_list(self.source, row.pop("assert"), line), line)
         self._take_conversation(row, case, line)
-        if "expected" not in case and not (self.columns and self.columns.expected):
-            self._take_expected(row, case, line)
+        self._take_expected(row, case, line)
         if "inputs" not in case:
             self._take_inputs(row, case, line)
         return case | row
@@ -127,6 +125,14 @@ class ColumnMap:
         return inputs
 
     def _take_expected(self, row: dict[str, JsonValue], case: dict[str, JsonValue], line: int | None) -> None:
+        """Reads the expectation, unless it is known already or the configuration names its key."""
+        if "assert" in row:
+            # Beside promptfoo's assertions, every other column is an input, as it is there.
+            case |= {"threshold": row.pop("threshold", None)}
+        elif "expected" not in case and not (self.columns and self.columns.expected):
+            self._take_first_expected(row, case, line)
+
+    def _take_first_expected(self, row: dict[str, JsonValue], case: dict[str, JsonValue], line: int | None) -> None:
         found = {name: _inner(name, row[name]) for name in EXPECTED if row.get(name) not in (None, "")}
         first = next(iter(found), None)
         for other, value in found.items():

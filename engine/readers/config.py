@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.readers.answers_config import of_answers
 from engine.readers.bounded import did_you_mean, shown, source_of
 from engine.readers.field_mistakes import Mistake as _Mistake
 from engine.readers.field_mistakes import Place as _Place
+from engine.readers.file_patterns import MAX_PATTERN, is_pattern
 from engine.readers.nodes import find
 from engine.readers.patterns import regex_mistake, schema_mistake
 from engine.readers.unapplied import of_gate, of_lineage, of_model
@@ -155,9 +156,22 @@ def _lineage_mistakes(place: _Place, name: str, lineage: LineageConfig) -> Itera
         yield (*place, "checks"), f"two checks of {name} have the same name", "name each check differently"
 
 
+def _tests_mistakes(place: _Place, written: Sequence[str]) -> Iterator[_Mistake]:
+    if not written:
+        yield place, "tests names no file", "name a file or a pattern, or remove tests:"
+    if len(set(written)) != len(written):
+        yield place, "tests names a file twice", "name each file once"
+    for index, path in enumerate(written):
+        if mistake := path_mistake(path):
+            yield (*place, index), f"tests {shown(path)} {mistake}", _RELATIVE
+        elif is_pattern(path) and len(path) > MAX_PATTERN:
+            yield (*place, index), f"a pattern of more than {MAX_PATTERN} characters", "shorten it"
+
+
 def _path_mistakes(place: _Place, lineage: LineageConfig) -> Iterator[_Mistake]:
+    if lineage.tests is not None:
+        yield from _tests_mistakes((*place, "tests"), lineage.test_paths)
     paths: list[tuple[_Place, str | None]] = [
-        (("tests",), lineage.tests),
         (("rubric",), lineage.rubric),
         (("judge", "labels"), lineage.judge.labels if lineage.judge else None),
     ]

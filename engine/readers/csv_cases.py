@@ -13,12 +13,14 @@ from io import StringIO
 
 from pydantic import JsonValue
 
-from engine.readers.assertions import assertions, in_cell
+from engine.readers.assertions import in_cell
 from engine.readers.bounded import Source, did_you_mean, nearest, shown
 from engine.readers.columns import KNOWN
 from engine.readers.json_nodes import json_line
 
 MAX_COLUMNS = 200
+_THRESHOLD = "__threshold"
+"""promptfoo's column of the score from which a row's assertions pass together."""
 _YES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": False}
 
 
@@ -32,6 +34,16 @@ def csv_rows(source: Source) -> Iterator[tuple[int, dict[str, JsonValue]]]:
             yield line, header.row(cells, line)
 
 
+def csv_table(source: Source) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields the rows by the names of their columns, each with its first line. Raises ``source.failure``."""
+    header: _Header | None = None
+    for line, cells in _records(source):
+        if header is None:
+            header = _Header(source, cells, line)
+        else:
+            yield line, header.table_row(cells, line)
+
+
 def _records(source: Source) -> Iterator[tuple[int, list[str]]]:
     first = source.text.partition("\n")[0]
     delimiter = max((",", ";", "\t"), key=first.count)
@@ -43,7 +55,9 @@ def _records(source: Source) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        raise source.error(f"not valid CSV: {error}", reader.line_num, hint="check the quotes here") from None
+        raise source.error(
+            f"not valid CSV: {shown(str(error))}", reader.line_num, hint="check the quotes here"
+        ) from None
 
 
 class _Header:
@@ -78,7 +92,7 @@ class _Header:
             return "expected"
         if name.startswith("__expected"):
             return "assertion"
-        if name.removeprefix("__metadata:").lower() in KNOWN - {"input"}:
+        if _key(name) in KNOWN - {"input", "assert"} or name == _THRESHOLD:
             return "known"
         return "nothing" if name.startswith("__") else "other"
 
@@ -87,7 +101,7 @@ class _Header:
         self._check(cells, line)
         inputs: dict[str, JsonValue] = {}
         expected: dict[str, JsonValue] = {}
-        asserted: list[tuple[str, JsonValue]] = []
+        asserted: list[JsonValue] = []
         row: dict[str, JsonValue] = {}
         for name, meaning, cell in list(zip(self.names, self.meanings, cells, strict=True))[self.numbered :]:
             match meaning:
@@ -98,10 +112,10 @@ class _Header:
                 case "assertion" if cell.strip():
                     asserted.append(in_cell(self.source, cell.strip(), line))
                 case "known":
-                    row |= _known(self.source, name.removeprefix("__metadata:").lower(), cell, line)
+                    row |= _known(self.source, _key(name), cell, line)
                 case "other":
                     row[name] = _value(self.source, cell, line)
-        row |= assertions(self.source, asserted, line)
+        row |= {"assert": asserted} if "assertion" in self.meanings else {}
         if expected:
             if "expected" in row:
                 raise self.source.error("expected and expected.* in one row", line, hint="keep one of the two")
@@ -109,6 +123,11 @@ class _Header:
         if self.is_explicit and "input" in row:
             raise self.source.error("input and input.* in one row", line, hint="name both input.*")
         return {**row, "inputs": inputs} if self.is_explicit else row
+
+    def table_row(self, cells: list[str], line: int) -> dict[str, str]:
+        """Returns one row by the names of its columns."""
+        self._check(cells, line)
+        return dict(list(zip(self.names, cells, strict=True))[self.numbered :])
 
     def _check(self, cells: list[str], line: int) -> None:
         if len(cells) != len(self.names):
@@ -121,10 +140,19 @@ class _Header:
             raise self.source.error("column 1 has no name", line, hint="name it or remove it")
 
 
+def _key(name: str) -> str:
+    return name.removeprefix("__metadata:").lower()
+
+
 def _known(source: Source, key: str, cell: str, line: int) -> dict[str, JsonValue]:
     text = cell.strip()
     if not text:
         return {}
+    if key == _THRESHOLD:
+        try:
+            return {"threshold": float(text)}
+        except ValueError:
+            raise source.error(f"{key} is {shown(text)}", line, hint="write a number from 0 to 1") from None
     if key == "protected":
         if text.lower() not in _YES:
             raise source.error(f"protected is {shown(text)}", line, hint="write true or false")

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pydantic import JsonValue
 
-from engine.readers.bounded import MAX_BYTES, MAX_TEST_SET_BYTES, Source, shown, source_of
-from engine.readers.cases import case_of
+from engine.readers.assertions import LeftOut
+from engine.readers.bounded import MAX_BYTES, MAX_TEST_SET_BYTES, Source, shown, source_of, within_limit
+from engine.readers.cases import case_of, not_imported
 from engine.readers.columns import KNOWN, ColumnMap
 from engine.readers.csv_cases import csv_rows
 from engine.readers.dialects import variables_of
@@ -79,22 +80,25 @@ def _test_set(
     lines: dict[str, int] = {}
     unknown: Counter[str] = Counter()
     unread: dict[str, dict[str, JsonValue]] = {}
+    left_out: list[tuple[TestCase, LeftOut]] = []
     for number, (line, raw) in enumerate(rows):
+        at = line if place == "line " else None
         if not number and raw and all(key.startswith("_") for key in raw):
             source.warn(f"the first row, {shown(', '.join(raw))}, is about the file and no case", line)
             continue
-        row = names.row(raw, line if place == "line " else None)
-        case, given = case_of(source, row, line if place == "line " else None, unknown)
+        row = names.row(raw, at)
+        case, given, unable = case_of(source, row, at, unknown)
         first = lines.setdefault(case.id, line)
         if first != line:
             alike = f"the id {shown(case.id)}" if given else "the same inputs and no ids"
             what = f"two cases have {alike} ({place}{first} and {place}{line})"
-            raise source.error(what, line if place == "line " else None, hint="give each its own id, or remove one")
+            raise source.error(what, at, hint="give each its own id, or remove one")
         if len(cases) == MAX_CASES:
             raise source.error(f"more than {MAX_CASES:,} cases", hint="split the test set")
         cases.append(case)
-        if not row.keys() <= KNOWN:
-            unread[case.id] = _unknown(row)
+        left_out += [(case, one) for one in unable]
+        if ignored := _unread(row, every_assertion=not unable):
+            unread[case.id] = ignored
     for key, count in unknown.items():
         source.warn(f"unknown key {shown(key)} of {count} case{'s' if count > 1 else ''} is ignored")
     return TestSet(
@@ -102,12 +106,14 @@ def _test_set(
         cases=tuple(cases),
         mapping=names.mapping,
         unread=unread,
-        warnings=tuple(source.warnings),
+        warnings=within_limit([*source.warnings, *not_imported(left_out)]),
     )
 
 
-def _unknown(row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    return {key: value for key, value in row.items() if key not in KNOWN}
+def _unread(row: Mapping[str, JsonValue], *, every_assertion: bool) -> dict[str, JsonValue]:
+    """Returns the values that nothing reads."""
+    read = KNOWN | ({"threshold"} if "assert" in row else set())
+    return {key: value for key, value in row.items() if key not in read or (key == "assert" and not every_assertion)}
 
 
 def _json_lines(source: Source) -> Rows:

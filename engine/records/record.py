@@ -34,7 +34,7 @@ def designed(plan: Plan, history: tuple[CaseHistory, ...] | None, *, lineages: i
                 cluster=cluster,
                 protected=case.protected,
                 identical=identical,
-                forbids=bool(case.must_not),
+                forbids=case.forbids,
                 added=added,
                 # Kept for the margins of single classes, which a replay needs too.
                 label=case.expected if isinstance(case.expected, str) else None,

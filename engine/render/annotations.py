@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from engine.render.encode import excerpt, visible
+from engine.render.explanation import explanation, guilty_units
 from engine.render.signs import VERDICT_WORDS
 from schemas.host import Annotation
 from schemas.scorecard import LineageCard, Scorecard
@@ -25,16 +26,26 @@ _LEVELS: dict[VerdictStatus, Literal["error", "warning"]] = {
 
 
 def _annotation(card: LineageCard, level: Literal["error", "warning"]) -> Annotation:
-    start, end = card.diff.file_lines[0] if card.diff and card.diff.file_lines else (1, 1)
-    sentences = [card.headline, *(reason.sentence for reason in card.reasons if reason.sentence != card.headline)]
+    path, (start, end) = _place(card)
+    known = explanation(card)
+    said = dict.fromkeys((card.headline, *(reason.sentence for reason in card.reasons), *([known] if known else [])))
     return Annotation(
         level=level,
-        path=_file_of(card),
+        path=path,
         start_line=start,
         end_line=end,
         title=visible(excerpt(f"{card.lineage} · {card.model}: {VERDICT_WORDS[card.status]}", 200).text),
-        message=visible(excerpt("\n".join(sentences), 2_000).text, lines=True),
+        message=visible(excerpt("\n".join(said), 2_000).text, lines=True),
     )
+
+
+def _place(card: LineageCard) -> tuple[str, tuple[int, int]]:
+    """Returns the file and the lines to annotate: those that break the cases, if they are known, else the first that
+    differ."""
+    for unit in guilty_units(card.blame) if card.blame else ():
+        if unit.file is not None and unit.lines is not None:
+            return unit.file, unit.lines
+    return _file_of(card), card.diff.file_lines[0] if card.diff and card.diff.file_lines else (1, 1)
 
 
 def _file_of(card: LineageCard) -> str:

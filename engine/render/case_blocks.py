@@ -48,8 +48,9 @@ def _head(case: CaseEffect, card: LineageCard, files: Files) -> str:
     parts += [word for word, holds in (("protected", case.protected), ("new", case.added)) if holds]
     if moved := tally(case):
         parts.append(f"<b>{prose(moved)}</b>")
-    if card.tests is not None and case.line is not None:
-        parts.append(files.place(card.tests, (case.line, case.line), head=case.added))
+    path = case.path or card.tests
+    if path is not None and case.line is not None:
+        parts.append(files.place(path, (case.line, case.line), head=case.added))
     return " · ".join(parts)
 
 

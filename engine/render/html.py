@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from engine.detection.prompt_diff import changed_words
 from engine.render import figures, plots, result_text, signs
 from engine.render.encode import excerpt, html_for_logs, visible
+from engine.render.explanation import explanation_sentences, patches
 from engine.render.limits import REPORT, Limits
 from engine.render.links import NO_LINKS, Links
 from engine.render.markdown import (
@@ -165,6 +166,8 @@ def _environment() -> Environment:
         "arrow": figures.arrow,
         "case_groups": result_text.case_groups,
         "class_figures_text": result_text.class_figures_text,
+        "explanation_sentences": explanation_sentences,
+        "patches": patches,
         "cost_sentence": result_text.cost_sentence,
         "diff_title": result_text.diff_title,
         "effect_result": result_text.effect_result,

@@ -9,6 +9,7 @@ from engine.render import figures
 from engine.render.case_blocks import case_blocks
 from engine.render.confusions import confusion_sentences
 from engine.render.encode import prose
+from engine.render.explanation import explanation_parts
 from engine.render.limits import Detail
 from engine.render.links import Files
 from engine.render.result_text import (
@@ -64,7 +65,7 @@ def _parts(
     yield _metrics_part(card, detail)
     yield from _worse_cases(card, groups, detail, files)
     yield _swap_part(card)
-    # Which lines of the prompt did it belongs here.
+    yield from explanation_parts(card, detail)
     yield _diff_fold(card, detail, files)
     yield prose(trend) if (trend := trend_sentence(card)) else ""
     yield from _unsure_cases(card, groups, detail, files)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.render import figures
 from engine.render.diff_lines import near_its_change
 from engine.render.encode import excerpt, visible
+from engine.render.explanation import explanation_sentences
 from engine.render.markdown import full_title, spending_text
 from engine.render.result_text import (
     case_groups,
@@ -195,6 +196,7 @@ def _lineage(card: LineageCard, width: int) -> Iterator[RenderableType]:
         yield _sentence(f"{figures.plural(len(groups.better), 'case')} got better")
     for sentence in unusual_answers(card, groups):
         yield _sentence(sentence)
+    yield from map(_sentence, explanation_sentences(card))
     if card.diff and not quiet:
         yield from _diff(card.diff)
     yield from (_sentence(said) for said in (trend_sentence(card),) if said)

@@ -7,6 +7,7 @@ from math import ceil
 
 from engine.gate.hypotheses import CLASS_PREFIX
 from engine.render import figures
+from engine.render.explanation import guilty_units
 from engine.render.result_text import case_groups
 from schemas.config import Mode
 from schemas.effects import Effect, EffectResult
@@ -41,11 +42,11 @@ def _advice(scorecard: Scorecard, *, bot: bool) -> str:
         case VerdictStatus.BLOCKED:
             return _blocked(scorecard, bot=bot)
         case VerdictStatus.ERROR:
-            return _error(scorecard)
+            return _error(scorecard, bot=bot)
         case VerdictStatus.NEEDS_REVIEW:
             return _review(scorecard, bot=bot)
         case VerdictStatus.INCONCLUSIVE:
-            return _inconclusive(scorecard)
+            return _inconclusive(scorecard, bot=bot)
         case VerdictStatus.APPROVED:
             return "Nothing is left to do: this can be merged."
         case VerdictStatus.NOT_APPLICABLE:
@@ -92,7 +93,18 @@ def _to_read(card: LineageCard) -> str:
     down = [case for case in groups.flaky if (case.change or 0.0) < 0]
     what = [f"the {figures.plural(len(groups.worse), 'case')} that got worse"] if groups.worse else []
     what = what or ([f"the {figures.plural(len(down), 'case')} that may be worse"] if down else [])
-    return " and ".join([*what, *filter(None, [_changed_lines(card)])])
+    return " and ".join([*what, *filter(None, [_guilty_lines(card) or _changed_lines(card)])])
+
+
+def _guilty_lines(card: LineageCard) -> str:
+    """Returns "lines 12–16 of `prompts/triage.prompt.yml`, which break them"; empty if these lines are not known."""
+    guilty = guilty_units(card.blame) if card.blame else ()
+    files = {unit.file for unit in guilty if unit.lines}
+    # Of several files, the sentence about the guilty parts names each.
+    if len(files) != 1:
+        return ""
+    lines = sorted(unit.lines for unit in guilty if unit.lines)
+    return f"{_lines_text(lines)} of `{files.pop()}`, which break them"
 
 
 def _changed_lines(card: LineageCard) -> str:
@@ -148,10 +160,11 @@ def _reasons(scorecard: Scorecard) -> list[Reason]:
     return [*scorecard.reasons, *(reason for card in scorecard.lineages for reason in card.reasons)]
 
 
-def _error(scorecard: Scorecard) -> str:
+def _error(scorecard: Scorecard, *, bot: bool) -> str:
     failed = [reason for reason in _reasons(scorecard) if reason.status is VerdictStatus.ERROR]
     fix = next((reason.fix for reason in failed if reason.fix), "")
-    return f"{fix[0].upper()}{fix[1:]}." if fix else "Fix what failed, then run again. Finished answers are kept."
+    said = f"{fix[0].upper()}{fix[1:]}." if fix else "Fix what failed, then run again. Finished answers are kept."
+    return f"{said} To run again, comment `/verdict rerun`." if bot else said
 
 
 def without_fix(text: str, scorecard: Scorecard) -> str:
@@ -175,13 +188,17 @@ def _review(scorecard: Scorecard, *, bot: bool) -> str:
     )
 
 
-def _inconclusive(scorecard: Scorecard) -> str:
+def _inconclusive(scorecard: Scorecard, *, bot: bool) -> str:
     """Returns how many cases of which slices would decide, and whether the check passes without them."""
     cards = [card for card in scorecard.lineages if card.status is VerdictStatus.INCONCLUSIVE]
     wanted = list(dict.fromkeys(said for card in cards for effect in _undecided(card) if (said := _missing(effect))))
-    passes = "The check passes without them." if scorecard.passes else "The check fails until then."
+    if scorecard.passes:
+        passes = f"The check passes {'without them' if wanted else 'meanwhile'}."
+    else:
+        how = APPROVE if bot else "first merge `inconclusive: pass` into the base"
+        passes = f"To accept it as it is, {how}."
     if not wanted:
-        return passes.replace(" without them", " meanwhile")
+        return passes
     more = f", and {len(wanted) - NAMED:,} more" if len(wanted) > NAMED else ""
     return f"To decide, add {'; '.join(wanted[:NAMED])}{more}. {passes}"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.runner.experiment import Progress
     from schemas.config import CommentPolicy
     from schemas.experiments import ExperimentRecord
-    from schemas.ports import Clock, OutcomeStore
+    from schemas.ports import Clock, OutcomeStore, TemplateRenderer
     from schemas.scorecard import Scorecard
 
 Verdict_co = TypeVar("Verdict_co", covariant=True)
@@ -104,9 +104,15 @@ class PreparedRun:
         store: OutcomeStore,
         clock: Clock,
         report: Callable[[str], None],
+        renderer: TemplateRenderer,
         within: SpendingCap | None = None,
     ) -> Measurement:
-        """Runs every experiment. ``within`` is a budget that other runs share. Raises StoreError."""
+        """Runs every experiment, and explains what is not approved. ``within`` is a budget that other runs share.
+
+        Raises StoreError.
+        """
+        from engine.blame.explain import Explainer
+
         records: list[ExperimentRecord] = []
 
         def on_progress(progress: Progress) -> None:
@@ -119,6 +125,7 @@ class PreparedRun:
             clock=clock,
             budget_usd=self.configured_usd,
             within=within,
+            explainer=Explainer(renderer),
             on_progress=on_progress,
             on_record=records.append,
         )

@@ -18,6 +18,7 @@ from engine.scorecard.headline import explained, summary, title, with_cause
 from engine.scorecard.model_swap import model_swap
 from engine.scorecard.repairs import repaired
 from engine.scorecard.truncation import cut_off
+from schemas.blame import Pattern
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
 from schemas.effects import CaseEffect, CaseOutcome, CostEffect, Effect, EffectResult
@@ -63,6 +64,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         metrics=plan.evaluator.metrics,
         added=plan.added,
         use_case=change.config.use_case,
+        tests=_tests_path(change),
     )
     failed = lost(result.outcomes, _origins(plan), _judge_origin(plan))
     found = explained(decision.reasons, cost, cases, change.config.labels or ())
@@ -86,6 +88,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         cost=cost,
         latency=decision.latency,
         cases=cases,
+        patterns=_patterns(change, plan, cases, result.outcomes),
         diff=_with_tokens(change.diff, baseline, candidate),
         changes=change.changes,
         confidence=decision.confidence.model_copy(update={"judge_agreement": graded.agreement}),
@@ -134,9 +137,8 @@ def _without_figures(card: LineageCard) -> LineageCard:
     """
     nothing: dict[str, None] = dict.fromkeys(("overall", "confusion", "cost", "latency", "confidence", "swap"))
     without = tuple(case for case in card.cases if case.result in (CaseOutcome.MISSING, CaseOutcome.NOT_RUN))
-    return card.model_copy(
-        update=nothing | {"slices": (), "metrics": (), "classes": (), "class_figures": (), "cases": without}
-    )
+    empty: dict[str, tuple[()]] = dict.fromkeys(("slices", "metrics", "classes", "class_figures", "patterns"), ())
+    return card.model_copy(update=nothing | empty | {"cases": without})
 
 
 def _paired_usages(outcomes: Sequence[Outcome]) -> tuple[list[Usage], list[Usage]]:
@@ -164,6 +166,26 @@ def _classes(
     compared = {place for place, case in enumerate(cases) if case.change is not None and not case.added}
     report = classification_report(plan.cases, outcomes, LabelRules.of(change.config), compared=compared)
     return {"classes": report.classes, "confusion": report.confusion, "class_figures": report.figures}
+
+
+def _patterns(
+    change: LineageChange, plan: Plan, cases: Sequence[CaseEffect], outcomes: Sequence[Outcome]
+) -> tuple[Pattern, ...]:
+    if not any(case.result is CaseOutcome.REGRESSED for case in cases):
+        return ()
+    from engine.patterns.patterns import patterns
+    from engine.planning.clusters import clusters_of
+
+    one_label = change.config.use_case == UseCase.CLASSIFICATION and not change.config.multi_label
+    return patterns(
+        plan.cases,
+        cases,
+        outcomes,
+        metrics=plan.evaluator.metrics,
+        clusters=clusters_of(plan),
+        labels=change.config.labels if one_label else (),
+        seed=int(plan.digest[:8], 16),
+    )
 
 
 def unmeasured_card(

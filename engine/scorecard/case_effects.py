@@ -44,13 +44,14 @@ def case_effects(
     metrics: Sequence[MetricSpec],
     added: Sequence[bool],
     use_case: str,
+    tests: str | None,
 ) -> tuple[CaseEffect, ...]:
     """Returns one entry for each case, in the test set's order.
 
-    ``metric`` is the overall score. ``added`` marks cases that only the head has.
+    ``metric`` is the overall score. ``added`` marks cases that only the head has. ``tests`` is the test set's file.
     """
     by_cell = _by_case(outcomes)
-    reading = _Reading(metric, metrics, whole=use_case == UseCase.GENERATION)
+    reading = _Reading(metric, metrics, tests, whole=use_case == UseCase.GENERATION)
     return tuple(
         reading.effect(case, found, [by_cell.get((index, arm), ()) for arm in Arm], added=added[index])
         for index, (case, found) in enumerate(zip(cases, case_results, strict=True))
@@ -60,8 +61,9 @@ def case_effects(
 class _Reading:
     """Reads the answers of one lineage. ``whole``: answers are texts to read in full, not labels or fields."""
 
-    def __init__(self, metric: str | None, metrics: Sequence[MetricSpec], *, whole: bool) -> None:
+    def __init__(self, metric: str | None, metrics: Sequence[MetricSpec], tests: str | None, *, whole: bool) -> None:
         self._metric = metric
+        self._tests = tests
         self._metrics = [spec for spec in metrics if spec.name != metric]
         self._whole = whole
 
@@ -77,6 +79,7 @@ class _Reading:
             id=case.id,
             slices=case.slices,
             protected=case.protected,
+            path=None if self._tests in (None, case.path) else case.path,
             line=case.line,
             inputs=() if found.result is CaseOutcome.NOT_RUN else _inputs(case, pair),
             expected=case.expected,

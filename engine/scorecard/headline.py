@@ -51,13 +51,12 @@ def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence
 def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
     """Returns the summary in plain words: a sentence for the pull request, and one for each of the worst lineages."""
     sentences = [reason.sentence for reason in reasons]
-    approved = [card for card in cards if card.status is VerdictStatus.APPROVED]
     others = [card for card in cards if card.status is not VerdictStatus.APPROVED]
+    approved = _approved_on_each_model(cards)
     # One sentence of the worst lineage: a table lists the others.
     sentences += [_of_card(card) for card in others[:1]]
     if len(others) > 1:
-        more = reason_text.count(len(others) - 1, "more prompt")
-        sentences.append(f"{more} {'is' if len(others) == 2 else 'are'} not approved.")
+        sentences.append(f"{len(others) - 1:,} more {'is' if len(others) == 2 else 'are'} not approved.")
     if len(approved) == 1 and not others:
         sentences.append(_of_approved(approved[0]))
     elif approved:
@@ -65,6 +64,11 @@ def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
     if not cards and not reasons:
         sentences.append("No prompt, test set, rubric or configuration changed, so there was nothing to evaluate.")
     return " ".join(sentences)
+
+
+def _approved_on_each_model(cards: Sequence[LineageCard]) -> list[LineageCard]:
+    held = {card.lineage for card in cards if card.status is not VerdictStatus.APPROVED}
+    return [card for card in cards if card.lineage not in held]
 
 
 def _are_approved(cards: Sequence[LineageCard]) -> str:

@@ -62,8 +62,8 @@ def _whole_words(text: str, start: int, stop: int) -> str:
     part = text[start:stop]
     if start and not text[start - 1].isspace():
         space = part.find(" ")
-        part = part[space + 1 :] if 0 <= space < len(part) // 4 else part
+        part = part[space + 1 :] if 0 <= space < len(part) // 2 else part
     if stop < len(text) and not text[stop].isspace():
         space = part.rfind(" ")
-        part = part[:space] if space > len(part) * 3 // 4 else part
+        part = part[:space] if space > len(part) // 2 else part
     return part.strip()

@@ -4,7 +4,7 @@ import json
 from typing import NamedTuple
 
 LABELS = ("billing", "refunds")
-TICKETS = [(f"Please help me with case {n * 7919 % 1009} about {('a charge', 'money back')[n % 2]}", LABELS[n % 2]) for n in range(16)]  # fmt: skip
+TICKETS = [(f"Please help me with case {n * 7919 % 1009} about {('a charge', 'money back')[n % 2]}", LABELS[n % 2]) for n in range(12)]  # fmt: skip
 ASK = "Sort this ticket into billing or refunds"
 
 

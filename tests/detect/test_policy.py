@@ -4,7 +4,7 @@ import pytest
 
 from engine.detection import policy
 from engine.detection.policy import compare_policies, policy_reasons
-from schemas.config import Config, LineageConfig, RunConfig
+from schemas.config import Config, Explain, LineageConfig, RunConfig
 from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig
 
@@ -198,7 +198,12 @@ def test_equal_configurations_differ_in_nothing():
         (RunConfig, policy.RUN, set()),
         (FieldRule, policy.FIELD, set()),
         (LineageConfig, policy.LINEAGE, {"model", "fields", "checks", "budget", "run", "gate"}),
-        (Config, policy.GENERAL_SETTINGS, {"version", "models", "defaults", "run", "budget", "gate", "lineages"}),
+        (
+            Config,
+            policy.GENERAL_SETTINGS,
+            {"version", "models", "defaults", "run", "budget", "explain", "gate", "lineages"},
+        ),
+        (Explain, policy.EXPLAIN, set()),
     ],
 )
 def test_whoever_adds_a_setting_says_which_way_it_moves_the_gate(settings, table, elsewhere):

@@ -41,5 +41,5 @@ def test_help_is_in_whole_sentences_and_is_never_cut(program, path, command):
     options = [each for each in command.params if getattr(each, "help", None) or each.param_type_name == "option"]
     assert [each.name for each in options if not getattr(each, "hidden", False) and not is_sentence(each.help)] == []
     for name, inner in getattr(command, "commands", {}).items():
-        said = " ".join(inner.help.partition("\n\n")[0].split())
+        said = " ".join(inner.help.partition("\n\n")[0].split()).partition(". ")[0].removesuffix(".")
         assert inner.hidden or f"{name} {said}" in " ".join(ran.stdout.split())

@@ -146,10 +146,57 @@ def test_init_says_what_keeps_a_test_set_from_its_prompt(adopting):
     adopting.repository.checkout("main")
     ran = adopting.run("init", "--dry-run")
     assert "not gated: tests/person.jsonl:1:17 (not read: " in ran.err
-    assert "not gated: promptfooconfig.yaml:2 (not read: the assertion javascript runs code" in ran.err
-    assert "not gated: promptfooconfig.yaml (promptfoo: name its prompts under lineages: " in ran.err
+    assert "not gated: promptfooconfig.yaml (not read: no assertion of its cases can be evaluated)" in ran.err
+    assert "not gated: promptfooconfig.yaml (promptfoo: promptverdict import promptfoo takes " in ran.err
     assert "help.prompt.yml (most cases of tests/help.csv lack the input ticket (they have body, title))" in ran.err
     assert "#   tests: tests/prompts/letter.yaml  # 4 cases" in ran.out
+
+
+PROMPTFOO = """\
+prompts: [file://../prompts/capital.txt]
+providers: [{id: 'openai:gpt-4o-mini', config: {temperature: 0}}]
+tests:
+  - {vars: {city: [Paris, Rome]}, assert: [{type: icontains, value: '{{city}}'}, {type: javascript, value: x}]}
+  - {vars: {city: Bonn}, assert: [{type: python, value: x}]}
+"""
+
+
+def test_promptfoo_is_imported_and_what_it_writes_works(project, tmp_path):
+    project.repository.commit(
+        {
+            "promptverdict.yaml": None, PATH: None, "tests/triage.jsonl": None,
+            "evals/promptfooconfig.yaml": PROMPTFOO, "prompts/capital.txt": "Where is {{city}}?\n",
+        },
+        branch="main",
+    )  # fmt: skip
+    project.repository.checkout("main")
+    before = files_of(project)
+    dry = project.run("import", "promptfoo", "evals/promptfooconfig.yaml", "--dry-run")
+    assert (dry.code, files_of(project)) == (0, before)
+    assert "# --- promptverdict.yaml" in dry.out
+    ran = project.run(
+        "import", "promptfoo", "promptfooconfig.yaml", cwd=project.repository.path / "evals", OPENAI_API_KEY="x"
+    )
+    assert ran.code == 0
+    written = {path.relative_to(project.repository.path).as_posix() for path in files_of(project) - before}
+    assert written == {"promptverdict.yaml", "evals/promptverdict.cases.jsonl", ".github/workflows/prompt-verdict.yml"}
+    for said in (
+        "imported: 2 cases; prompts: capital; models: gpt-4o-mini",
+        "evals/promptfooconfig.yaml:4: the assertion javascript is not imported (it runs code, which is never done)",
+        "evals/promptfooconfig.yaml:5: a case is not imported (it has no assertion that can be evaluated)",
+    ):
+        assert said in ran.err
+    assert project.run("tests", "lint").out.startswith("evals/promptverdict.cases.jsonl: 2 cases")
+    config = project.repository.path / "promptverdict.yaml"
+    config.write_text(
+        config.read_text().replace("provider: openai", "provider: offline").replace("gpt-4o-mini", "offline-small")
+    )
+    scored = project.run("score", "--worktree", "--yes")
+    assert (scored.code, "capital" in scored.out) == (0, True), scored.err
+    again = project.run("import", "promptfoo", "evals/promptfooconfig.yaml")
+    assert (again.code, "promptverdict.yaml exists already" in again.err) == (2, True)
+    assert "no file of this repository" in project.run("import", "promptfoo", tmp_path / "x.yaml").err
+    assert "there is no promptfooconfig.yaml here" in project.run("import", "promptfoo").err
 
 
 def test_init_never_writes_over_a_file(project):
@@ -277,6 +324,31 @@ def test_lint_looks_on_where_one_test_set_can_not_be_read(project):
         assert said in ran.out, said
     rows = json.loads(project.run("tests", "lint", "--format", "json").out)
     assert [row["cases"] for row in rows] == [None, 4, 1]
+
+
+def test_a_test_set_of_several_files_is_shown_with_the_place_of_each_case(project):
+    rows = cases(40).splitlines(keepends=True)
+    first, second = "".join(rows[:30]), "".join(rows[30:]).replace('"expected": "billing"', '"expected": "biling"', 1)
+    files = {
+        "promptverdict.yaml": CONFIG.replace("tests/triage.jsonl", '["evals/*.jsonl"]'),
+        "tests/triage.jsonl": None, "evals/a.jsonl": first, "evals/b.jsonl": second,
+    }  # fmt: skip
+    project.base = project.repository.commit(files, branch="main")
+    project.repository.checkout("main")
+    ran = project.run("tests", "lint")
+    assert "evals/*.jsonl: 40 cases" in ran.out
+    assert "  cases from 2 files: evals/a.jsonl 30, evals/b.jsonl 10" in ran.out
+    assert "  evals/b.jsonl:1: the label biling is not in the set: t-030" in ran.out
+    (found,) = json.loads(project.run("tests", "lint", "--format", "json").out)
+    assert found["files"] == {"evals/a.jsonl": 30, "evals/b.jsonl": 10}
+    project.branch("reworded", {PATH: REWORDED})
+    assert "evals/b.jsonl:1: case “t-030”: the label “biling” is not in the set" in project.run("plan", "--head", "reworded").out  # fmt: skip
+    project.branch("fixed", {PATH: REWORDED, "evals/b.jsonl": second.replace("biling", "billing")})
+    project.repository.checkout("fixed")
+    assert project.run("tests", "lint").out.count("biling") == 0
+    project.branch("twice", {"evals/b.jsonl": first[: first.index("\n") + 1]})
+    project.repository.checkout("twice")
+    assert "two cases have the id t-000 (evals/a.jsonl:1 and evals/b.jsonl:1)" in project.run("tests", "lint").out
 
 
 def test_lint_says_where_a_prompt_is_what_can_not_be_read(project):

@@ -1,5 +1,7 @@
 """The pull requests of the demo, by the real main job on a real repository: each gets the verdict that it deserves."""
 
+import json
+
 import pytest
 
 from demo.staging import stage
@@ -41,6 +43,22 @@ def test_a_model_swap_has_a_heading_of_its_own(staged):
     folder, pull_requests = staged
     (lineage,) = check(folder, pull_requests["cheaper-model"].branch).card["lineages"]
     assert (lineage["baseline_model"], lineage["model"]) == ("offline-large", "offline-small")
+    before, after = (lineage["swap"][arm]["words"] for arm in ("baseline", "candidate"))
+    assert after > 1.2 * before
+
+
+def test_a_case_keeps_its_input_its_line_and_both_answers_in_full(staged):
+    folder, pull_requests = staged
+    (lineage,) = check(folder, pull_requests["cheaper-model"].branch).card["lineages"]
+    lines = (folder / "repository" / lineage["tests"]).read_text().splitlines()
+    for case in lineage["cases"]:
+        written = json.loads(lines[case["line"] - 1])
+        assert (case["id"], dict(case["inputs"])) == (written["id"], written["inputs"])
+    worse = next(case for case in lineage["cases"] if case["result"] == "regressed")
+    assert all("\n" in answer["text"] for answer in (worse["baseline"][0], worse["candidate"][0]))
+    assert {metric["kind"] for metric in worse["metrics"]} == {"dimension"}
+    (lineage,) = check(folder, pull_requests["trusting-triage"].branch).card["lineages"]
+    assert lineage["swap"] is None
 
 
 def test_the_average_rises_where_the_adversarial_slice_falls(staged):

@@ -113,10 +113,10 @@ def test_several_labels_score_the_f1_of_the_set(case, scores, expected, said, va
     ],
 )
 def test_a_wrong_expectation_is_found_before_any_call(case, expected, what):
-    (found,) = check_expectations(classification(), [case("billing"), case(expected, id="bad", line=7)])
+    (found,) = check_expectations(classification(), [case("billing"), case(expected, id="bad", path="t.jsonl", line=7)])
     assert "“bad”" in found.what
     assert what in found.what
-    assert (found.where, bool(found.hint)) == ("line 7", True)
+    assert (found.where, bool(found.hint)) == ("t.jsonl:7", True)
 
 
 def test_a_blank_forbidden_text_is_found_before_any_call(case):

@@ -5,13 +5,23 @@ from collections.abc import Callable
 from random import Random
 
 from adapters.sandbox import MAX_OUTPUT
+from engine.commands.promptfoo_config import import_cases, import_config
+from engine.commands.promptfoo_import import imported
+from engine.readers.assertions import Given, read_assertions
+from engine.readers.bounded import source_of
 from engine.readers.config import read_config
 from engine.readers.dialects import PATTERNS, fill_in, variables_of
 from engine.readers.guess import settled
+from engine.readers.json_nodes import read_json
+from engine.readers.nodes import plain
+from engine.readers.promptfoo_tests import promptfoo_paths
 from engine.readers.prompts import read_prompt
 from engine.readers.prompts.role_marks import shielded, split
 from engine.readers.rubrics import read_rubric
+from engine.readers.test_files import read_tests
+from engine.readers.test_source import GivenFiles
 from engine.readers.testsets import inline_test_set, read_test_set
+from evaluators.assertions import result_of
 from schemas.errors import ConfigError, SourceError
 from schemas.ports import RenderFailure, RenderJob
 from schemas.prompts import Message, Role, RoleSyntax
@@ -56,6 +66,18 @@ SAMPLES: dict[str, list[str]] = {
     "jsonl": ['{"id": "a", "input": "x", "expected": "y", "slices": ["s"], "protected": true}\n{"inputs": {"a": [1, 2.5, null]}, "must_not": ["z"]}\n'],
     "csv": ['id,input.a,input.b,expected.x,slices,protected\nc,1,"two\nlines",3,a;b,true\n', "q,__expected,__metadata:slice\nhi,equals: x,edge\n"],
     "yaml tests": ["- id: a\n  input: x\n  expected: {a: [1, 2]}\n- &b {inputs: {q: 1}, slice: s}\n- {<<: *b, id: c}\n"],
+    "promptfoo": [
+        ("prompts: [file://a.txt, 'x {{q}}']\nproviders: [openai:gpt-4o, {id: 'anthropic:messages:c', config: {temperature: 0}}]\nassertionTemplates: {t: {type: regex, value: 'a+'}}\n"
+        "defaultTest: {vars: {l: [a, b]}, assert: [{type: not-contains, value: '{{q}}'}], options: {disableVarExpansion: false}}\n"
+        "tests:\n  - {vars: {q: [x, 'y {{l}}']}, assert: [{$ref: '#/assertionTemplates/t'}, {type: assert-set, threshold: 0.5, assert: [{type: is-json, value: 'type: object'}]}], threshold: 1}\n"
+        "  - vars: {q: file://a*.txt}\n    metadata: {slice: s}\n  - file://t.csv\n  - t.jsonl\nscenarios: [{config: [{vars: {q: 1}}], tests: [{vars: {r: 2}}]}]\n"),
+    ],
+    "promptfoo rows": ['q,__expected,__expected2,__threshold,__metadata:tags[],__config:__expected2:threshold\nx,"contains-any: a, ""b, c""",levenshtein(3): y,0.5,"a,b",2\n'],
+    "promptfoo lines": ['{"vars": {"q": ["a", "b"], "r": {"s": 1}}, "assert": [{"type": "equals", "value": "{{q}} {{ r.s }}", "weight": 2}], "options": {"transform": "x"}}\n'],
+    "assertions": [
+        '[{"type": "regex", "value": "^(?:a|[^\\\\s-]+)\\\\d{2,}$"}, {"type": "contains-all", "value": "a, \\"b\\" , c"}, {"type": "word-count", "value": {"min": 1}}]',
+        '[{"type": "is-json", "value": {"type": "object", "required": ["a"]}}, {"type": "contains-json"}, {"type": "not-levenshtein", "value": "x", "threshold": 2.5}, {"type": "equals", "value": [1, null]}]',
+    ],
     "fill in": ["{{a}} {{ b.c }} {a} {b} {{{a}}} {\"x\": {a}}"],
 }  # fmt: skip
 
@@ -101,6 +123,46 @@ def _tests(path: str) -> Callable[[bytes], object]:
     return read
 
 
+BESIDE = {"a.txt": b"x\n", "ab.txt": b"{{l}}", "t.csv": b"q,__expected\na,b\n", "t.jsonl": b'{"vars": {"q": 1}}\n'}
+
+
+class _Files(GivenFiles, dict):  # type: ignore[type-arg]
+    """Files in memory, for readers of prompts too."""
+
+    def __init__(self, blobs: dict[str, bytes]) -> None:
+        GivenFiles.__init__(self, blobs)
+        dict.__init__(self, blobs)
+
+
+def _promptfoo(path: str) -> Callable[[bytes], object]:
+    """Reads a promptfoo configuration, one of whose files is hostile; finds what it names, and evaluates it."""
+
+    def read(data: bytes) -> object:
+        config = SAMPLES["promptfoo"][0].encode()
+        files = _Files({"promptfooconfig.yaml": config, **BESIDE, path: data})
+        promptfoo_paths("promptfooconfig.yaml", files)
+        found = imported("promptfooconfig.yaml", files)
+        read_config("c.yaml", import_config(found, "t.jsonl", "r.yaml", ["provider: offline", "model: x"]).encode())
+        if found.cases:
+            read_tests(["t.jsonl"], GivenFiles({"t.jsonl": import_cases(found).encode()}))
+        tests = read_tests(["promptfooconfig.yaml"], files)
+        assert all(warning.where for warning in tests.warnings)
+        for case in tests.cases[:50]:
+            result_of(case.assertions, case.threshold, str(case.inputs))
+        return json.dumps([case.model_dump(mode="json") for case in tests.cases], allow_nan=False).encode()
+
+    return read
+
+
+def _assertions(data: bytes) -> object:
+    """Reads assertions from a document and evaluates them on the document itself."""
+    source = source_of("t.json", data)
+    root = plain(read_json(source))
+    given = [Given(one, source, 1) for one in (root if isinstance(root, list) else [root])]
+    found = read_assertions(source, given, {"a": "{{b}}", "b": 1})
+    return result_of(found.assertions, 0.5, source.text[:5_000])
+
+
 def _fill_in(data: bytes) -> object:
     text = data.decode("utf-8", "ignore")
     results = [
@@ -136,6 +198,10 @@ PARSERS: dict[str, Callable[[bytes], object]] = {
     "jsonl": _tests("t.jsonl"),
     "csv": _tests("t.csv"),
     "yaml tests": _tests("t.yaml"),
+    "promptfoo": _promptfoo("promptfooconfig.yaml"),
+    "promptfoo rows": _promptfoo("t.csv"),
+    "promptfoo lines": _promptfoo("t.jsonl"),
+    "assertions": _assertions,
     "fill in": _fill_in,
 }
 

@@ -98,11 +98,9 @@ def test_columns_override_what_names_say():
         (rows({"q": "x", "protcted": True}), None, "t.jsonl:1: unknown key protcted of a case (did you mean protected?)"),
         (rows({"q": "x", "expect": "y"}), None, "t.jsonl:1: unknown key expect of a case (did you mean expected?)"),
         (rows({"messages": MESSAGES[:1]}), None, "t.jsonl:1: the last message isn't the user's (end it with a user message)"),
-        (rows({"vars": {}, "assert": [{"type": "regex", "value": "x"}]}), None, "t.jsonl:1: the assertion regex is not read from a test set (write a check of the lineage: checks:)"),
-        (rows({"vars": {}, "assert": [{"type": "not-equals", "value": "x"}]}), None, "t.jsonl:1: the assertion not-equals is not read from a test set (write a check of the lineage: checks:)"),
-        (rows({"vars": {}, "assert": [{"type": "python", "value": "x"}]}), None, "t.jsonl:1: the assertion python runs code, which is never done (say what is expected as text)"),
+        (rows({"vars": {}, "assert": [{"type": "contians", "value": "x"}]}), None, "t.jsonl:1: unknown assertion contians (did you mean contains?)"),
+        (rows({"vars": {}, "assert": [], "threshold": "x"}), None, "t.jsonl:1: the threshold is no number (write one from 0 to 1)"),
         (rows({"vars": {}, "assert": ["x"]}), None, "t.jsonl:1: an assertion is no map with a type (write {type: equals, value: …})"),
-        (rows({"vars": {}, "assert": [{"type": "equals", "value": "x", "threshold": 0.5}]}), None, "t.jsonl:1: threshold of an assertion is not read (remove it, or the assertion)"),
     ],
 )  # fmt: skip
 def test_what_can_t_be_told_is_an_error(text, columns, said):

@@ -17,7 +17,9 @@ WORDS = [a + b + c for a in "bdfgklmnprst" for b in "aeiou" for c in ("n", "rel"
 def case(i, *, text=None, **keys):
     words = random.Random(i)
     keys = {"expected": LABELS[i % 2], "slices": ("typical",)} | keys
-    return TestCase(id=f"c{i}", inputs={"input": text or " ".join(words.choices(WORDS, k=9))}, line=i + 1, **keys)
+    return TestCase(
+        id=f"c{i}", inputs={"input": text or " ".join(words.choices(WORDS, k=9))}, path="t.jsonl", line=i + 1, **keys
+    )
 
 
 def found(cases, lineage=None, **keys):

@@ -187,7 +187,15 @@ def test_csv_as_promptfoo_writes_it():
     case = csv_case(
         "ticket,__expected1,__expected2,__expected3\nhi,plain: text,not-icontains: hacked,llm-rubric: be kind\n"
     )
-    assert (case.expected, case.must_not, case.rubric) == ("plain: text", ("hacked",), "be kind")
+    assert (case.expected, case.rubric) == ("plain: text", "be kind")
+    assert [(one.type, one.negated, one.value) for one in case.assertions] == [
+        ("equals", False, "plain: text"),
+        ("icontains", True, "hacked"),
+    ]
+    assert (case.forbids, case.threshold) == (True, None)
+    case = csv_case("q,answer,__expected,__threshold\nhi,a var,levenshtein(2): Paris,0.5\n")
+    assert (case.inputs, case.expected) == ({"q": "hi", "answer": "a var"}, None)
+    assert (case.assertions[0].threshold, case.threshold) == (2, 0.5)
     assert csv_case("ticket,__expected\nhi,\n").expected is None
     assert csv_case("ticket,__expected\nhi,contains: x\n").expected == "x"
 
@@ -203,9 +211,8 @@ def test_csv_as_promptfoo_writes_it():
         ('input\n"a"b\n', "2: not valid CSV: ',' expected after '\"' (check the quotes here)"),
         ("input,protected\na,maybe\n", "2: protected is maybe (write true or false)"),
         ("input,expected,expected.x\na,b,c\n", "2: expected and expected.* in one row (keep one of the two)"),
-        ("a,__expected\nx,javascript: output.length > 3\n", "2: the assertion javascript runs code, which is never done (say what is expected as text)"),
-        ("a,__expected\nx,similar(0.8): Paris\n", "2: the assertion similar(0.8) is not read from a test set (write a check of the lineage: checks:)"),
-        ("a,__expected1,__expected2\nx,y,z\n", "2: two assertions of one case say different things (equals) (keep one; texts that must all be there are checks of the lineage)"),
+        ("a,__expected\nx,contains-any: \"\"a\n", "2: the assertion contains-any has text after a quote (put a comma between two texts)"),
+        ("a,__expected,__threshold\nx,y,high\n", "2: __threshold is high (write a number from 0 to 1)"),
         (",a\nzero,x\n", "2: column 1 has no name (name it or remove it)"),
         (",".join(f"c{i}" for i in range(201)) + "\n", "1: 201 columns, but at most 200 are read (remove columns)"),
     ],

@@ -160,7 +160,12 @@ def _card(plan, answers: Answers, cases, gate: GateConfig) -> Scorecard:
             decision = end.value
             break
         given = answers.observe(batch)
-    arms = {arm: ArmPlan(Endpoint(MODEL, PRICE), [None] * len(cases)) for arm in ARMS[0 if plan.paired else 1 :]}
+    # In each third experiment the pull request changes the model too.
+    before = MODEL.model_copy(update={"model": "another"}) if len(cases) % 3 == 0 else MODEL
+    arms = {
+        arm: ArmPlan(Endpoint(before if arm is Arm.BASELINE else MODEL, PRICE), [None] * len(cases))
+        for arm in ARMS[0 if plan.paired else 1 :]
+    }
     added, identical = tuple(plan.added.tolist()), tuple(plan.identical.tolist())
     config = LineageConfig(use_case=UseCase.CLASSIFICATION, prompt="p.md", labels=LABELS)
     evaluator = evaluator_for(config, None, None, None, cases=cases)

@@ -739,7 +739,7 @@ def forty() -> Scorecard:
     return blocked().model_copy(
         update={
             "summary": "`triage-0` is better on average, but 4 of 12 guarded cases in `adversarial` broke (the first of 2 reasons). "
-            "4 more prompts are not approved. 35 prompts are approved.",
+            "4 more are not approved. 35 prompts are approved.",
             "lineages": (*loud, *calm),
         }
     )

@@ -1,5 +1,8 @@
 """Cases as people read them: input, expectation, both answers with the words that differ."""
 
+import html
+import re
+
 import pytest
 
 from engine.render.case_blocks import case_blocks, tally
@@ -176,3 +179,8 @@ def test_the_evidence_of_a_reason_comes_first():
     text = markdown(blocked())
     order = [text.index(f"<b><code>{name}</code></b>") for name in ("inject&#45;03", "inject&#45;01", "ticket&#45;01")]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize(("path", "named"), [(None, "tests/t.jsonl"), ("evals/more.csv", "evals/more.csv")])
+def test_a_case_links_to_its_line_in_its_own_file(path, named):
+    assert re.search(rf"/{named}[^/ ]*#L7", html.unescape(block(path=path)))

@@ -19,10 +19,11 @@ def outcome(arm, text, value, *scores, answer=None, reason="", repetition=0):
     return Outcome(cell=Cell(case=0, arm=arm, repetition=repetition), result=result, scores=(first, *scores))
 
 
-def effect(outcomes, *, found=REGRESSED, use_case="generation", metrics=(), **changes):
+def effect(outcomes, *, found=REGRESSED, use_case="generation", metrics=(), tests=None, **changes):
     case = TestCase.model_validate({"id": "c", "inputs": {"q": "What?"}, "line": 7, **changes})
     specs = (MetricSpec(name="overall"), *metrics)
-    (made,) = case_effects([case], [found], outcomes, metric="overall", metrics=specs, added=[False], use_case=use_case)
+    about = {"metric": "overall", "metrics": specs, "added": [False], "use_case": use_case, "tests": tests}
+    (made,) = case_effects([case], [found], outcomes, **about)
     return made
 
 
@@ -128,6 +129,7 @@ def test_a_call_without_an_answer_is_named():
         ("one two three four", (), 9, "one two […]"),
         ("aaaa bbbb cccc dddd eeee ffff gggg", ("gggg",), 12, "[…] ffff gggg"),
         ("aaaa bbbb cccc dddd eeee ffff gggg hhhh", ("dddd", "eeee"), 20, "[…] cccc dddd eeee ffff […]"),
+        ("aaaa xxxx xxxx xxxx xxxx xxxx bbbb cccc xxxx", ("aaaa", "bbbb", "cccc"), 16, "[…] bbbb cccc […]"),
         ("xxxxxxxxxxxxxxxxxxxx", (), 5, "xxxxx […]"),
     ],
 )
@@ -139,3 +141,16 @@ def test_a_megabyte_is_shortened_as_well():
     text = "needle " * 200_000
     assert len(around(text, terms_of(["needle"]), 300)) <= 300 + 2 * len(f"{CUT} ")
     assert terms_of(["is a_long_name, or an account_access"]) == {"long", "name", "account", "access"}
+
+
+@pytest.mark.parametrize(
+    ("tests", "path", "expected"),
+    [
+        ("a.jsonl", "a.jsonl", None),
+        ("a.jsonl, b.jsonl", "b.jsonl", "b.jsonl"),
+        ("promptfooconfig.yaml", "more.csv", "more.csv"),
+        (None, "a.prompt.yml", None),
+    ],
+)
+def test_a_case_names_its_file_where_the_test_set_has_another(tests, path, expected):
+    assert effect([], tests=tests, path=path).path == expected

@@ -43,7 +43,7 @@ def test_the_figures_of_a_scorecard_agree(made):
     if card["status"] == "error":
         assert not effects_of(card)
         assert not card["classes"]
-        assert {card[name] for name in ("confusion", "cost", "latency", "confidence")} == {None}
+        assert {card[name] for name in ("confusion", "cost", "latency", "confidence", "swap")} == {None}
         assert {case["result"] for case in card["cases"]} <= {"missing", "not_run"}
         return
     for effect in effects_of(card):
@@ -51,6 +51,7 @@ def test_the_figures_of_a_scorecard_agree(made):
     reasons_agree(card)
     cases_add_up(card)
     classes_add_up(card)
+    models_add_up(card)
 
 
 def an_effect_agrees_with_itself(effect):
@@ -134,6 +135,24 @@ def classes_add_up(card):
         for arm in ("baseline", "candidate"):
             assert abs(sum(matrix[arm][place]) - len(of_class)) < 1e-6
             assert abs(matrix[arm][place][place] - sum(mean(case[arm]) for case in of_class)) < 1e-6
+
+
+def models_add_up(card):
+    """A new model is described by the cases that both models answered."""
+    answered = [
+        case for case in card["cases"] if all(any(known(answer) for answer in case[arm]) for arm in ("baseline", "candidate"))
+    ]  # fmt: skip
+    if card["baseline_model"] is None or len(answered) < 3:
+        assert card["swap"] is None
+        return
+    for profile in (card["swap"][arm] for arm in ("baseline", "candidate")):
+        assert profile["answers"] == len(answered)
+        assert sum(profile["formats"].values()) + profile["refusals"] >= len(answered) - 1
+        assert sum(profile["labels"].values()) <= len(answered)
+
+
+def known(answer):
+    return not answer["text"].startswith("(no answer")
 
 
 # What is shown, read back

@@ -148,8 +148,10 @@ def test_several_lineages_are_named():
     cards = [blocked(GUARD, lineage="a"), approved(lineage="b"), approved(lineage="c")]
     assert title(BLOCKED, cards, ()) == "blocked: a, 3 of 21 guarded cases in adversarial broke"
     assert summary(cards, ()).endswith("broke. `b` and `c` are approved.")
-    again = [cards[0], cards[0], *(approved(lineage=name) for name in "abcd")]
-    assert summary(again, ()).endswith("broke. 1 more prompt is not approved. 4 prompts are approved.")
+    again = [cards[0], cards[0], *(approved(lineage=name) for name in "abcde")]
+    assert summary(again, ()).endswith("broke. 1 more is not approved. 4 prompts are approved.")
+    # On another model the same prompt is approved, which doesn't approve the prompt.
+    assert "approved" not in summary([cards[0], approved(lineage="a")], ())
     assert title(BLOCKED, [cards[0], cards[0].model_copy(update={"lineage": "d"})], ()) == "blocked: a and d"
 
 

@@ -17,7 +17,7 @@ from schemas.diffs import DiffHunk, DiffLine, PromptDiff
 from schemas.effects import Answer, CaseEffect
 from schemas.prompts import Finding
 from schemas.verdicts import VerdictStatus
-from tests.render.scorecards import STATES, TRIAGE_DIFF, blocked, lineage, resume, scorecard, triage
+from tests.render.scorecards import STATES, TRIAGE_DIFF, blocked, generation, lineage, resume, scorecard, triage
 from tests.render.surfaces import hostile_texts, runner_commands
 from tests.render.test_ladder import many
 
@@ -183,6 +183,13 @@ def test_a_long_diff_says_how_much_is_left_out():
     lines = tuple(DiffLine(kind="added", text=f"line {n}", before=None, after=n) for n in range(2_500))
     diff = TRIAGE_DIFF.model_copy(update={"hunks": (DiffHunk(lines=lines),), "omitted": 7})
     assert "… and 507 lines more." in html_report(scorecard(lineages=(lineage(diff=diff),)))
+
+
+def test_cases_show_their_input_and_the_words_that_changed():
+    html = html_report(generation())
+    assert "<b>company</b> Riverbend Yoga" in html
+    assert "Our <mark>revolutionary</mark> waiting lists" in html
+    assert "I <mark>read</mark> that" in html
 
 
 def test_the_plot_of_cost_and_score_needs_both():

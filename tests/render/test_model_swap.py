@@ -36,7 +36,7 @@ def test_formats_lengths_and_refusals_are_counted_over_the_cases_that_both_answe
 
 
 def test_one_answer_of_each_case_counts():
-    again = [said(Arm.CANDIDATE, 0, "one two three", repetition=n) for n in (3, 2, 1)]
+    again = [said(Arm.CANDIDATE, case, "[1, 2]", repetition=n) for n in (3, 2, 1) for case in range(3)]
     swap = model_swap([*again, *both(["a"] * 3, ["b"] * 3)])
     assert swap.candidate == AnswerProfile(answers=3, formats={"a few words": 3}, words=1.0)
 

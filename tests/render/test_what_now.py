@@ -100,7 +100,12 @@ def test_an_inconclusive_verdict_says_which_cases_would_decide():
     card = inconclusive()
     drop = "add 60 cases to slice `edge` (enough to detect a 10-point drop)"
     assert what_now(card) == f"To decide, {drop}. The check passes without them."
-    assert what_now(card.model_copy(update={"passes": False})).endswith("The check fails until then.")
+    failing = card.model_copy(update={"passes": False})
+    assert (
+        what_now(failing)
+        == f"To decide, {drop}. To accept it as it is, first merge `inconclusive: pass` into the base."
+    )
+    assert what_now(failing, bot=True).endswith("as it is, comment `/verdict approve <reason>`.")
     # Without a reason about a slice, every slice that lacks cases is named.
     other = card.lineages[0].model_copy(update={"reasons": ()})
     said = what_now(card.model_copy(update={"lineages": (other,)}))
@@ -116,6 +121,7 @@ def test_an_error_says_its_fix_once():
     assert what_now(card) == f"{fix.capitalize()}."
     assert without_fix(card.summary, card).endswith("api.openai.com failed (quota).")
     assert markdown(card).lower().count("raise it, then run again") == 1
+    assert what_now(card, bot=True).endswith("then run again. To run again, comment `/verdict rerun`.")
     plain = card.model_copy(update={"lineages": ()})
     assert what_now(plain) == "Fix what failed, then run again. Finished answers are kept."
 

@@ -18,7 +18,7 @@ MAX_PARTS = 8
 """With changes of more parts than this, any part of a value may be changed."""
 MAX_PATH = 5
 """With more look-ups than this, anything in the value that they lead to may be meant."""
-MAX_STEPS = 60
+MAX_STEPS = 40
 """Most look-ups and levels of one expression."""
 
 
@@ -32,6 +32,8 @@ class Kind(Enum):
     """The value is the source, or comes from a container with it."""
     COPY = 3
     """The value is a new container with the parts of the source."""
+    INSTANCE = 4
+    """The value is an object of the source, a class."""
 
 
 class Held(NamedTuple):
@@ -54,10 +56,12 @@ class Held(NamedTuple):
 
     def wrapped(self) -> Held:
         """Returns the source of a new container with the value in it."""
-        return self._replace(kind=Kind.HOLDS)
+        return self if self.kind is Kind.INSTANCE else self._replace(kind=Kind.HOLDS)
 
     def reached(self, change: Change) -> Change | None:
         """Returns what a change of the value does to the name's value; ``None``: nothing."""
+        if self.kind is Kind.INSTANCE and (change.how is How.PASSED or not change.path):
+            return None
         if self.kind in (Kind.HOLDS, Kind.COPY) and not change.path and change.how is not How.PASSED:
             return None
         if self.kind in (Kind.HOLDS, Kind.WITHIN):
@@ -107,7 +111,7 @@ class Step(NamedTuple):
 
     name: str | None
     """The attribute or key; ``None``: unknown."""
-    kind: Literal["part", "method", "copy"] = "part"
+    kind: Literal["part", "method", "copy", "class"] = "part"
 
 
 class Values:
@@ -130,11 +134,20 @@ class Values:
         for key in keys:
             self.aliases.bind(key, (held for held in sources if held.key != key))
 
+    def give(self, call: int, sources: Sequence[Held], parameters: Iterable[Key]) -> None:
+        """Notes that parameters of functions may hold what a call is given, or parts of it."""
+        given = (call, "given")
+        self.aliases.bind(given, [*sources, *(held.looked_up(None) for held in sources)])
+        for key in parameters:
+            self.aliases.bind(key, [Held(given)])
+
     def stepped(self, found: list[Held], steps: Sequence[Step]) -> list[Held]:
         """Returns the sources of what the steps, the last one first, lead to."""
         for step in reversed(steps):
             attribute = [Held((0, f".{step.name}"))] if step.name is not None else []
-            if step.kind == "copy":
+            if step.kind == "class":
+                found = [held._replace(kind=Kind.SAME) if held.kind is Kind.INSTANCE else held for held in found]
+            elif step.kind == "copy":
                 found = [*attribute, *(held.copied() for held in found)]
             else:
                 part = step.name if step.kind == "part" else None

@@ -127,9 +127,15 @@ class Names:
         if part is not None and first not in (None, part):
             return False
         found = [value]
-        for step in change.path:
-            found = self._inside(found, step)
+        for number, step in enumerate(change.path):
+            looked_up = part if number == 0 and step is None else None
+            found = self._inside(found, step) if looked_up is None else self._below(found, looked_up)
         return len(found) > MAX_LOOKED_AT or any(each is None or _is_changeable(each, change) for each in found)
+
+    def _below(self, values: Sequence[Expression | None], part: str) -> list[Expression | None]:
+        """Returns what is in one part of the values, and all that is in that."""
+        found = self._inside(values, part)
+        return [*found, *self._inside(found, None)]
 
     def _inside(self, values: Sequence[Expression | None], step: str | None) -> list[Expression | None]:
         """Returns what is in one part of the values, or in any of their parts at any depth."""
@@ -201,4 +207,5 @@ def _is_changeable(value: Expression, change: Change) -> bool:
     """Returns whether a value itself may be changed. A name's changes are noted for the value that it means."""
     if isinstance(value, Call):
         return change.how is not How.PASSED and value.callee[:1] != () and value.callee[0][:1].isupper()
-    return isinstance(value, Table | Items | Class)
+    # A class is given to frameworks as a name for its objects, and not to be changed.
+    return isinstance(value, Table | Items) or (isinstance(value, Class) and change.how is not How.PASSED)

@@ -25,6 +25,8 @@ _MUTATING = {
 }  # fmt: skip
 _KINDS = {"dict", "list", "object", "operator", "type"}
 """Objects whose methods change their first argument."""
+MAX_FUNCTIONS = 20
+"""With more functions of one name, none of them is followed."""
 _SETTING = {"setattr", "delattr", "__setattr__", "__delattr__"}
 _ANY_NAME = {"__builtins__", "exec", "globals"}
 _NAMES = {"locals", "vars"}
@@ -45,7 +47,8 @@ _READING_METHODS = {
 }  # fmt: skip
 _ASKING = {
     "achat", "acomplete", "acreate", "agenerate", "ainvoke", "apredict", "astream", "batch", "chat", "complete",
-    "create", "generate", "invoke", "parse", "predict", "stream",
+    "create", "generate", "generate_content", "generate_content_async", "invoke", "parse", "predict",
+    "send_message", "send_message_async", "stream",
 }  # fmt: skip
 """Methods that send what they get to a model."""
 _SENT = {"contents", "history", "input", "instructions", "messages", "prompt", "system", "system_instruction"}
@@ -208,10 +211,14 @@ class _Changing(PythonValues):
         here = not self.defined.isdisjoint((name, *map(_last, node.args)))
         if not here and name in (_READING_METHODS | _ASKING if method else _READING):
             return
-        given = [(value, isinstance(value, ast.Starred)) for value in node.args]
-        given += [(one.value, one.arg is None) for one in node.keywords if here or one.arg not in _SENT]
-        for value, spread in given:
-            sources = [held.copied() if spread else held for held in self.held(value)]
+        given = [
+            (key, [one.copied() if key == "" else one for one in self.held(value)]) for key, value in _arguments(node)
+        ]
+        given = [(key, held) for key, held in given if here or key not in _SENT]
+        if name not in self.classes and 0 < len(self.functions.get(name, ())) < MAX_FUNCTIONS:
+            self.give_to(name, given)
+            return
+        for _, sources in given:
             self.aliases.change(sources, Change(node.lineno, how=How.PASSED))
         if name in ("__import__", "import_module") and any(map(_is_own_name, node.args)):
             self.changes.of_any = node.lineno
@@ -223,14 +230,18 @@ class _Changing(PythonValues):
             return
         given = [each for each in values if not isinstance(each, ast.Lambda)]
         given += [node.func.value] if isinstance(node.func, ast.Attribute) else []
-        sources = [held for each in given for held in self.held(each)]
-        for function in functions:
-            for name in parameters_of(function):
-                self.aliases.bind((id(function), name), [*sources, *(held.looked_up(None) for held in sources)])
+        names = [(id(function), name) for function in functions for name in parameters_of(function)]
+        self.give(id(node), self.held(*given), names)
 
 
 def _is_own_name(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id in ("__name__", "__package__")
+
+
+def _arguments(call: ast.Call) -> list[tuple[str | None, ast.expr]]:
+    """Returns the arguments of a call, each with its keyword; an empty one for arguments of unknown number."""
+    ordinary = [("" if isinstance(value, ast.Starred) else None, value) for value in call.args]
+    return ordinary + [(one.arg or "", one.value) for one in call.keywords]
 
 
 def _last(node: ast.AST) -> str:

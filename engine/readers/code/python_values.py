@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
-from engine.readers.code.aliases import MAX_STEPS, Held, Step, Values
-from engine.readers.code.python_scopes import bound_by, key_of, own_nodes
+from engine.readers.code.aliases import MAX_STEPS, Held, Kind, Step, Values
+from engine.readers.code.python_scopes import Function, bound_by, key_of, own_nodes
 
 _ITSELF = {"__class__", "__dict__"}
 THE_SAME = {"next", "type", "vars"}
@@ -22,13 +23,16 @@ class PythonValues(Values):
     def __init__(self, tree: ast.Module) -> None:
         super().__init__()
         nodes = list(ast.walk(tree))
-        self.defined = {each.name for each in nodes if isinstance(each, ast.FunctionDef | ast.ClassDef)}
+        classes = [each for each in nodes if isinstance(each, ast.ClassDef)]
+        self.classes = {each.name for each in classes}
+        self.functions: defaultdict[str, list[Function]] = defaultdict(list)
+        for each in nodes:
+            if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+                self.functions[each.name].append(each)
+        self.defined = self.classes | self.functions.keys()
         """Names of the file's functions and classes."""
-        bodies = [each.body for each in nodes if isinstance(each, ast.ClassDef)]
-        self.attributes = {name for body in bodies for each in own_nodes(*body) for name in bound_by(each)}
-        methods = [each for body in bodies for each in body if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef)]
-        firsts = [(id(each), one.arg) for each in methods for one in [*each.args.posonlyargs, *each.args.args][:1]]
-        self.selves = {_SUPER, *map(Held, firsts)}
+        self.attributes = {name for one in classes for each in own_nodes(*one.body) for name in bound_by(each)}
+        self.selves = {_SUPER, *_first_parameters(classes)}
         """The first parameters of methods."""
 
     def held(self, *nodes: ast.AST, depth: int = 0) -> list[Held]:
@@ -82,7 +86,7 @@ class PythonValues(Values):
         if name == "super":
             return [_SUPER]
         if name in THE_SAME:
-            return self.held(*call.args, depth=depth)
+            return self.stepped(self.held(*call.args, depth=depth), [Step(None, "class")])
         if name in COPYING:
             named = self.held(*(one.value for one in call.keywords), depth=depth)
             return [
@@ -92,7 +96,9 @@ class PythonValues(Values):
         if name == "getattr":
             looked_up = [one.looked_up(None) for one in self.held(*call.args[:1], depth=depth)]
             return looked_up + self.held(*call.args[2:], depth=depth)
-        return self.held(call.func, depth=depth)
+        found = self.held(call.func, depth=depth)
+        new = isinstance(call.func, ast.Name) and call.func.id in self.classes
+        return [one._replace(kind=Kind.INSTANCE) if new and one.kind is Kind.SAME else one for one in found]
 
     def bind(self, target: ast.AST, sources: list[Held]) -> None:
         """Notes that a target of an assignment may hold a value."""
@@ -109,16 +115,41 @@ class PythonValues(Values):
             case ast.Subscript(value=value):
                 self.put(value, sources)
 
+    def give_to(self, name: str, arguments: Sequence[tuple[str | None, list[Held]]]) -> None:
+        """Notes that the parameters of the file's functions of that name may hold arguments, each with its keyword.
+
+        Where an object comes before the arguments isn't known, so each may be one parameter further on. An empty
+        keyword stands for arguments of unknown number.
+        """
+        for function in self.functions[name]:
+            given = function.args
+            ordinary = [one.arg for one in (*given.posonlyargs, *given.args)]
+            known = {*ordinary, *(one.arg for one in given.kwonlyargs)}
+            others = [one.arg for one in (given.vararg, given.kwarg) if one]
+            for number, (keyword, sources) in enumerate(arguments):
+                wanted = known if keyword == "" else [keyword] if keyword else ordinary[number : number + 2]
+                for each in known.intersection(wanted):
+                    self.aliases.bind((id(function), each), sources)
+                for each in others:
+                    self.aliases.bind((id(function), each), [one.wrapped() for one in sources])
+
     def put(self, container: ast.AST, sources: list[Held]) -> None:
         """Notes that a container may hold a value."""
         self.bind_keys([held.key for held in self.held(container)], [held.wrapped() for held in sources])
+
+
+def _first_parameters(classes: Sequence[ast.ClassDef]) -> Iterator[Held]:
+    for method in (each for one in classes for each in one.body):
+        if isinstance(method, ast.FunctionDef | ast.AsyncFunctionDef):
+            ordinary = [*method.args.posonlyargs, *method.args.args]
+            yield from (Held((id(method), one.arg)) for one in ordinary[:1])
 
 
 def _step(node: ast.AST) -> tuple[ast.AST] | tuple[ast.AST, Step] | None:
     """Returns the value in which something is looked up, and the look-up."""
     match node:
         case ast.Attribute(value=inner, attr=attr):
-            return (inner,) if attr in _ITSELF else (inner, Step(attr))
+            return inner, Step(None, "class") if attr in _ITSELF else Step(attr)
         case ast.Subscript(value=inner, slice=ast.Slice()):
             return inner, Step(None, "copy")
         case ast.Subscript(value=inner, slice=key):

@@ -216,9 +216,7 @@ class _Changing(TypeScriptValues):
         given = [each for each in arguments if each.type not in FUNCTIONS]
         given += [each for each in [function.child_by_field_name("object")] if each is not None]
         sources = [held for each in given for held in self.held(each)]
-        for each in functions:
-            for name in parameters_of(each):
-                self.aliases.bind((each.id, name), [*sources, *(held.looked_up(None) for held in sources)])
+        self.give(function.id, sources, [(each.id, name) for each in functions for name in parameters_of(each)])
 
 
 def _unsent(options: Tree) -> list[Tree]:

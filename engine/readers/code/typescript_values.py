@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.readers.code.aliases import MAX_STEPS, Held, Step, Values
+from engine.readers.code.aliases import MAX_STEPS, Held, Kind, Step, Values
 from engine.readers.code.typescript_scopes import FUNCTIONS, WRAPPERS, children_of, pattern_names, property_of, text_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ class TypeScriptValues(Values):
         function = called(node)
         name = dotted(function) if function is not None else ""
         if name not in READING | SETTING:
-            yield from self.held(function, depth)
+            new = node.type == "new_expression"
+            for held in self.held(function, depth):
+                yield held._replace(kind=Kind.INSTANCE) if new and held.kind is Kind.SAME else held
             return
         for number, each in enumerate(arguments_of(node)):
             copied = name in COPYING or number > 0
@@ -101,7 +103,7 @@ def _step(node: Tree) -> tuple[Tree | None] | tuple[Tree | None, Step] | None:
     function = node.child_by_field_name("function") if node.type == "call_expression" else None
     if node.type in MEMBERS:
         name, inner = property_of(node), node.child_by_field_name("object")
-        return (inner,) if name == "constructor" else (inner, Step(name))
+        return inner, Step(None, "class") if name == "constructor" else Step(name)
     if function is not None and function.type in MEMBERS and dotted(function) not in READING | SETTING:
         method = property_of(function)
         return function.child_by_field_name("object"), Step(method, "copy" if method in _COPYING_METHODS else "method")

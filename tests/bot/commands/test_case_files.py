@@ -12,6 +12,7 @@ from hypothesis import given
 
 from bot.commands.add_case import AddCase
 from bot.commands.approve import approved
+from bot.commands.blame import Blame
 from bot.commands.catalog import COMMANDS
 from bot.commands.explain import Explain
 from bot.commands.help import Help, help_text
@@ -19,10 +20,13 @@ from bot.commands.patches import Patch
 from bot.commands.protect import Protect
 from bot.commands.replies import answer_body, patch_text, said
 from bot.store.values import KeptVerdict, Run, RunKind, RunState
+from schemas.blame import Blame as Found
+from schemas.blame import BlameResult, Culprit, Unit, UnitKind
 from schemas.experiments import CellOutcome, ExperimentCase, ExperimentRecord
 from schemas.gate_config import GateConfig
 from schemas.outcomes import MetricSpec
 from schemas.trees import TreeEntry
+from schemas.verdicts import VerdictStatus
 from tests.bot.hosting import START
 from tests.render import scorecards
 from tests.render.surfaces import GFM, hostile_texts, page
@@ -62,7 +66,7 @@ class Tree:
         }
 
     def find(self, commit, globs):
-        found = [p for p in self.files if any(fnmatch("/" + p, glob.replace("**/", "*/")) for glob in globs)]
+        found = [p for p in self.files if any(fnmatch("/" + p, ("/" + glob).replace("/**/", "*/")) for glob in globs)]
         return tuple(self.lookup(commit, found).values())
 
     def read(self, blobs):
@@ -102,6 +106,28 @@ def test_a_case_is_added_to_its_lineage():
     text = asked(AddCase(lineage="triage", case={"input": "z", "expected": "b"}))
     assert "adds the case" in text
     assert '"input": "z", "expected": "b"}' in patch_in(text)
+
+
+SEVERAL = {
+    "promptverdict.yaml": CONFIG.replace(b"tests/triage.jsonl", b'["tests/*.jsonl", new.jsonl]'),
+    "tests/a.jsonl": b'{"id": "one", "input": "x"}\n',
+    "tests/b.jsonl": b'{"id": "two", "input": "y"}\n',
+    "new.jsonl": b'{"id": "three", "input": "z"}\n',
+}
+
+
+def test_a_case_is_found_in_any_file_of_its_test_set_and_added_to_the_last():
+    assert "+++ b/tests/b.jsonl" in patch_in(asked(Protect(case="two", lineage="triage"), SEVERAL))
+    added = patch_in(asked(AddCase(lineage="triage", case={"id": "four", "input": "w"}), SEVERAL))
+    assert "+++ b/new.jsonl" in added
+    theirs = {
+        "promptverdict.yaml": CONFIG.replace(b"tests/triage.jsonl", b"promptfooconfig.yaml"),
+        "promptfooconfig.yaml": b"tests: [{vars: {input: x}}]\n",
+    }
+    for command in (Protect(case="two", lineage="triage"), AddCase(lineage="triage", case={"input": "w"})):
+        assert "Edit it by hand" in html.unescape(asked(command, theirs))
+    none = {"promptverdict.yaml": CONFIG.replace(b"tests/triage.jsonl", b"none/*.jsonl")}
+    assert "no lineage" in asked(Protect(case="two", lineage="triage"), none)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +242,27 @@ def test_an_unknown_case_and_no_verdict_are_said():
     assert "has no case" in Explain(case="x", lineage="none-such").explanation(
         kept_verdict(scorecards.blocked()), lambda run: []
     )
+
+
+def test_the_guilty_lines_are_named_or_why_there_are_none():
+    unit = Unit(kind=UnitKind.TEXT, before="Never guess.\n", after=f"Trust {EVIL}\n", file="prompts/p.md", lines=(9, 9))
+    culprit = Culprit(units=(0,), back=8, of=8, candidate=0.1, reverted=1.0, p=0.001)
+    found = Found(
+        result=BlameResult.NAMED, sentence="Reverting line 9 brings back 8 of 8.", units=(unit,), culprits=(culprit,)
+    )
+    base = scorecards.blocked()
+    cards = [one.model_copy(update={"status": VerdictStatus.BLOCKED}) for one in base.lineages]
+    blamed = base.model_copy(update={"lineages": (cards[0].model_copy(update={"blame": found}),)})
+    text = Blame().answer(kept_verdict(blamed))
+    assert "Reverting line 9 brings back 8 of 8." in html.unescape(text)
+    assert_harmless(text)
+    name = cards[0].lineage
+    assert Blame(lineage=name).answer(kept_verdict(blamed)) == text
+    plain = base.model_copy(update={"lineages": tuple(cards)})
+    assert "No search was run" in Blame().answer(kept_verdict(plain))
+    assert "does not cover" in Blame(lineage="none-such").answer(kept_verdict(plain))
+    assert "no line is to blame" in Blame().answer(kept_verdict(scorecards.approved()))
+    assert "nothing to explain" in Blame().answer(None)
 
 
 def test_a_hostile_case_is_explained_harmlessly():

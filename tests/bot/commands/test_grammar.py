@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bot.commands.add_case import AddCase
 from bot.commands.approve import Approve
 from bot.commands.approve_run import ApproveRun
+from bot.commands.blame import Blame
 from bot.commands.catalog import COMMANDS
 from bot.commands.explain import Explain
 from bot.commands.grammar import LONGEST_LINE, read_command
@@ -33,6 +34,8 @@ NO_BREAK, ZERO_WIDTH, CYRILLIC_E = "\u00a0", "\u200b", "\u0435"
         ("/verdict protect `two words` in support-triage", Protect(case="two words", lineage="support-triage")),
         ("/verdict explain inject-07 in support-triage", Explain(case="inject-07", lineage="support-triage")),
         ("/verdict  explain   7", Explain(case="7")),
+        ("/verdict blame", Blame()),
+        ("/verdict blame apps/one/support-triage", Blame(lineage="apps/one/support-triage")),
         ("/verdict help", Help()),
         ("/verdict", Help()),
         ("/verdict rerun\r\n\r\nThanks!", Rerun()),
@@ -124,6 +127,7 @@ def test_what_is_no_command_at_all(body):
         "/verdict protect two words",
         "/verdict protect `open",
         "/verdict explain case in",
+        "/verdict blame two words",
         "/verdict add-case support-triage",
         "/verdict add-case support-triage hello",
         "/verdict add-case support-triage expected=refunds",

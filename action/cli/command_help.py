@@ -1,4 +1,4 @@
-"""``--help`` of a group of commands, with the whole first sentence of each. Click would cut it to one line."""
+"""``--help`` of a group of commands, with the whole first paragraph of each, which Click would cut to one line."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Blame: which changed parts of a prompt break its cases."""

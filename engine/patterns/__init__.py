@@ -1,0 +1,1 @@
+"""What the broken cases of a comparison have in common."""

@@ -1,0 +1,248 @@
+"""promptfoo configurations as test sets: what becomes a case, what is listed, and what a pull request changes."""
+
+import json
+
+import pytest
+
+from engine.readers.test_files import read_tests
+from engine.readers.test_source import GivenFiles
+from schemas.errors import SourceError
+from tests.detect.pullrequests import CONFIG, codes, detected, only
+from tests.promptfoo.configurations import corpus, echoed, recorded
+from tests.repositories import Repository
+
+
+def read(text, **files):
+    blobs = {"evals/promptfooconfig.yaml": text, **{f"evals/{path}": data for path, data in files.items()}}
+    return read_tests(["evals/promptfooconfig.yaml"], GivenFiles({path: data.encode() for path, data in blobs.items()}))
+
+
+def rows(tests):
+    return [(case.where, case.inputs, [one.type for one in case.assertions]) for case in tests.cases]
+
+
+@pytest.mark.parametrize("name", RECORDED := recorded())
+def test_what_is_sent_and_what_passes_is_the_same_as_in_promptfoo(name):
+    assert echoed(corpus()[name]) == RECORDED[name]
+
+
+def test_the_record_is_of_these_configurations():
+    assert RECORDED.keys() == corpus().keys()
+
+
+def test_defaults_lists_files_and_references_become_cases():
+    tests = read(
+        """\
+prompts: [file://../prompts/a.txt]
+assertionTemplates:
+  short: {type: word-count, value: {max: 5}}
+defaultTest:
+  vars: {lang: en, style: "plain {{lang}}"}
+  assert: [{type: not-contains, value: sorry}]
+  threshold: 0.5
+tests:
+  - description: capitals
+    vars: {city: [Paris, Rome], n: [1, 2]}
+    assert: [{type: contains, value: "{{city}}"}, {$ref: '#/assertionTemplates/short'}]
+    metadata: {slice: typical, protected: true, source: anywhere}
+  - vars: {city: file://cities/*.txt}
+    threshold: 1
+    options: {disableDefaultAsserts: true}
+  - file://more.csv
+  - more.jsonl
+""",
+        **{
+            "cities/a.txt": "Berlin\n",
+            "cities/b.txt": "Bonn",
+            "more.csv": "city,expected,__expected,__metadata:slices\nOslo,a var,contains: Oslo,a;b\n",
+            "more.jsonl": '{"vars": {"city": "Bern"}, "assert": [{"type": "equals", "value": "Bern"}]}\n',
+        },
+    )
+    always = {"lang": "en", "style": "plain en"}
+    here = "evals/promptfooconfig.yaml"
+    assert rows(tests) == [
+        (f"{here}:9", {**always, "city": "Paris", "n": [1, 2]}, ["contains", "contains", "word-count"]),
+        (f"{here}:9", {**always, "city": "Rome", "n": [1, 2]}, ["contains", "contains", "word-count"]),
+        (f"{here}:13", {**always, "city": "Berlin"}, []),
+        (f"{here}:13", {**always, "city": "Bonn"}, []),
+        ("evals/more.csv:2", {**always, "city": "Oslo", "expected": "a var"}, ["contains", "contains"]),
+        ("evals/more.jsonl:1", {**always, "city": "Bern"}, ["contains", "equals"]),
+    ]
+    first, *_, of_csv, last = tests.cases
+    assert (first.slices, first.protected, first.source, first.notes) == (("typical",), True, None, "capitals")
+    assert (first.expected, first.threshold, tests.cases[2].threshold) == ("Paris", 0.5, 1)
+    assert (of_csv.slices, last.expected) == (("a", "b"), "Bern")
+    assert tests.warnings == ()
+
+
+def test_scenarios_are_products_and_equal_variables_get_names_of_their_own():
+    tests = read(
+        """\
+scenarios:
+  - config: [{vars: {lang: en}, assert: [{type: contains, value: a}]}, {vars: {lang: de}}]
+    tests: [{vars: {q: x}, assert: [{type: regex, value: b}]}, {vars: {q: "y"}}]
+tests:
+  - vars: {q: x}
+  - vars: {q: x}
+providers: []
+"""
+    )
+    assert [(case.inputs, [one.type for one in case.assertions]) for case in tests.cases] == [
+        ({"q": "x"}, []),
+        ({"q": "x"}, []),
+        ({"lang": "en", "q": "x"}, ["contains", "regex"]),
+        ({"lang": "en", "q": "y"}, ["contains"]),
+        ({"lang": "de", "q": "x"}, ["regex"]),
+        ({"lang": "de", "q": "y"}, []),
+    ]
+    assert tests.cases[1].id == f"{tests.cases[0].id}-2"
+
+
+def test_everything_that_is_not_imported_is_listed():
+    tests = read(
+        """\
+prompts: [x]
+extensions: [file://hooks.js:beforeAll]
+tests:
+  - {vars: {q: 1}, assert: [{type: python, value: file://check.py}, {type: contains, value: a}]}
+  - {vars: {q: 2}, options: {transform: output.x, prefix: Hi}, assert: [{type: contains, value: a}]}
+  - {vars: {q: file://make.py}}
+  - {vars: {q: file://cat.png}}
+  - {vars: {q: file://../../outside.txt}}
+  - {vars: {q: file:///etc/passwd}}
+  - {vars: {q: '{{env.KEY}}'}}
+  - {vars: {q: '{% if a %}'}}
+  - {vars: {q: 3}, providerOutput: given}
+  - {vars: {q: 4}, prompts: [one], provider: openai:gpt-4o}
+  - file://gen.js
+  - https://docs.google.com/spreadsheets/d/x
+  - {vars: {q: 5}, assert: [{type: is-json, value: file://schema.json}, {type: contains, value: file://no.txt}]}
+""",
+        **{"schema.json": '{"type": "object"}'},
+    )
+    assert [case.inputs["q"] for case in tests.cases] == [1, 2, 4, 5]
+    at = "evals/promptfooconfig.yaml"
+    assert [str(warning) for warning in tests.warnings] == [
+        f"{at}:4: the assertion python is not imported (it runs code, which is never done)",
+        f"{at}:16: the assertion contains is not imported (evals/no.txt: this file doesn't exist (check the path))",
+        f"{at}:2: extensions is not imported (they run code)",
+        f"{at}:5: what a test with transform asserts is not imported (code changes the answer first)",
+        f"{at}:5: the option prefix is not imported (it isn't read)",
+        f"{at}:6: a test is not imported (code makes one of its variables)",
+        f"{at}:7: a test is not imported (evals/cat.png is no text)",
+        f"{at}:8: a test is not imported (file://../../outside.txt is outside the repository (name a file in it))",
+        f"{at}:9: a test is not imported (file:///etc/passwd is outside the repository (name a file in it))",
+        f"{at}:10: a test is not imported (it depends on the environment)",
+        f"{at}:11: a test is not imported (it has template logic)",
+        f"{at}:12: a test with providerOutput is not imported (it doesn't ask the model)",
+        f"{at}:13: prompts of a test is not imported (it isn't read)",
+        f"{at}:13: provider of a test is not imported (it isn't read)",
+        f"{at}:14: the file file://gen.js is not imported (it runs code, which is never done)",
+        f"{at}:15: the file https://docs.google.com/spreadsheets/d/x is not imported (https://docs.google.com/spreadsheets/d/x is no file of the repository)",
+    ]  # fmt: skip
+    assert tests.cases[-1].assertions[0].value == {"type": "object"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prompts: [a]\ntests: [5]\n", "evals/promptfooconfig.yaml:2: a test is a number"),
+        ("prompts: [a]\ntests: [{vars: 5}]\n", "evals/promptfooconfig.yaml:2: vars of a test is a number"),
+        ("prompts: [a]\ntests: [{vars: {}, options: x}]\n", "evals/promptfooconfig.yaml:2: options of a test is no map"),
+        ("prompts: [a]\ntests:\n- {assert: [{type: contians}]}\n", "evals/promptfooconfig.yaml:3: unknown assertion contians"),
+        ("prompts: [a]\ntests: [{$ref: '#/none'}]\n", "evals/promptfooconfig.yaml:2: nothing is at #/none"),
+        ("prompts: [a]\ntests: no.csv\n", "evals/no.csv: this file doesn't exist"),
+        ("[a]\n", "evals/promptfooconfig.yaml:1: this promptfoo configuration is a list"),
+        (f"prompts: [a]\ntests: [{{vars: {{a: {['x'] * 200}, b: {['x'] * 200}}}}}]\n", "evals/promptfooconfig.yaml:2: more than 20,000 cases"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_an_error_with_its_place(text, said):
+    with pytest.raises(SourceError) as raised:
+        read(text)
+    assert str(raised.value).startswith(said)
+
+
+LONG = json.dumps("x" * 100)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"tests: [{{vars: {{a: {LONG}, b: {json.dumps(['{{a}}{{a}}'] * 6)}}}}}]",
+        f"defaultTest: {{vars: {{a: {LONG}}}}}\ntests: {json.dumps([{'vars': {'b': n}} for n in range(12)])}",
+        f"defaultTest: {{vars: {{a: {{c: {LONG}}}}}}}\ntests: {json.dumps([{'vars': {'b': n}} for n in range(12)])}",
+        "defaultTest: {assert: [{type: is-json}]}\ntests: [{vars: {a: 1}}, {vars: {a: 2}}]",
+    ],
+)
+def test_what_repetition_makes_is_bounded(monkeypatch, text):
+    read("prompts: [a]\n" + text)
+    monkeypatch.setattr("engine.readers.bounded.MAX_FILLED", 1_000)
+    with pytest.raises(SourceError, match="large together"):
+        read("prompts: [a]\n" + text)
+
+
+TESTS = "prompts: [../prompts/triage.md]\ntests: [file://more.csv]\n"
+CSV = "input,__expected\nmy bill,billing\nmoney,refunds\n"
+BASE = {
+    "promptverdict.yaml": CONFIG.replace("tests/triage.jsonl", "evals/promptfooconfig.yaml"),
+    "evals/promptfooconfig.yaml": TESTS,
+    "evals/more.csv": CSV,
+}
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        ({"evals/more.csv": CSV + "pay,refunds\n"}, []),
+        ({"evals/more.csv": CSV.replace("money,refunds\n", "")}, ["tests_changed: needs_review"]),
+        ({"evals/more.csv": CSV.replace("money,refunds", "money,billing")}, ["tests_changed: needs_review"]),
+        ({"evals/more.csv": None}, ["unreadable: error"]),
+        ({"evals/promptfooconfig.yaml": TESTS.replace("more", "gone")}, ["unreadable: error"]),
+        (
+            {"evals/promptfooconfig.yaml": TESTS + "defaultTest: {assert: [{type: javascript, value: x}]}\n"},
+            ["tests_changed: needs_review"],
+        ),
+    ],
+)
+def test_a_change_of_a_file_that_a_configuration_names_is_a_changed_test_set(tmp_path, head, said):
+    change = only(detected(Repository(tmp_path / "repository"), head, base=BASE))
+    assert codes(change) == said
+    assert [case.where for case in change.tests.cases] == ["evals/more.csv:2", "evals/more.csv:3"]
+
+
+BOTH = """\
+prompts:
+  - "Sort {{input}} into billing or refunds."
+  - "Another one: {{input}}"
+tests:
+  - {vars: {input: my bill}, assert: [{type: equals, value: billing}]}
+  - {vars: {input: money}, assert: [{type: equals, value: refunds}]}
+"""
+NEW = "  - {vars: {input: pay}, assert: [{type: equals, value: refunds}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "warned"),
+    [
+        (BOTH + NEW, [], ()),
+        (BOTH.replace("refunds}", "billing}"), ["tests_changed: needs_review"], ()),
+        (BOTH.replace("Sort", "Put"), [], ()),
+        (BOTH.replace("Sort", "Put") + NEW, [], ()),
+        (
+            BOTH.replace("Another", "Some") + NEW,
+            [],
+            ("the rest of prompts/evals.yaml looks like a prompt, but no lineage names it: not gated",),
+        ),
+    ],
+)
+def test_a_file_that_holds_the_prompt_and_its_tests(tmp_path, text, said, warned):
+    config = CONFIG.replace("tests/triage.jsonl", "prompts/evals.yaml").replace(
+        "prompts/triage.md", "{user: 'prompts/evals.yaml#prompts.0'}\n    template: jinja"
+    )
+    base = {"promptverdict.yaml": config, "prompts/evals.yaml": BOTH, "prompts/triage.md": None}
+    found = detected(Repository(tmp_path / "repository"), {"prompts/evals.yaml": text}, base=base)
+    change = only(found)
+    assert codes(change) == said
+    assert {ending.what for ending in change.endings} == {"prompt", "test set"}
+    assert len(change.tests.cases) == 2
+    assert tuple(warning.what for warning in found.warnings) == warned
