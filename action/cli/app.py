@@ -487,7 +487,7 @@ def tests_lint(
 def import_promptfoo(
     path: Annotated[
         str | None,
-        typer.Argument(metavar="PATH", help="promptfoo's configuration (default: promptfooconfig.yaml)."),
+        typer.Argument(metavar="PATH", help="Configuration of promptfoo (default: promptfooconfig.yaml)."),
     ] = None,
     *,
     repo: Repo = Path(),
