@@ -60,7 +60,7 @@ def trusting(request, repetition, nth):
 
 async def explained(what, store, reply=trusting, *, agree=lambda _: True, **more):
     clock, provider = HandClock(), Scripted(reply)
-    clock.horizon_s = 500  # before the deadline of a search
+    clock.horizon_s = 150  # before the deadline of a search
     access = Access(lambda model: provider, clock)
     with closing(renderer()) as sandbox:
         card = await measure(what, access=access, store=store, clock=clock, explainer=Explainer(sandbox, agree), **more)

@@ -20,6 +20,7 @@ SPELLED_OUT = {
     "protect": (READERS, READERS, READERS, READERS),
     "add-case": (READERS, READERS, READERS, READERS),
     "rerun": (WRITERS, WRITERS, WRITERS, WRITERS),
+    "blame": (WRITERS, WRITERS, WRITERS, WRITERS),
     "approve": (WRITERS, NOBODY, WRITERS, NOBODY),
     "approve-run": (NOBODY, NOBODY, WRITERS, WRITERS),
 }
@@ -29,7 +30,7 @@ CELLS = list(itertools.product(Role, COMMANDS, Origin, (False, True)))
 def test_the_table_names_every_command_and_role():
     assert set(SPELLED_OUT) == {command.verb for command in COMMANDS}
     assert {role.value for role in Role} == EVERYBODY
-    assert len(CELLS) == 6 * 7 * 2 * 2
+    assert len(CELLS) == 6 * 8 * 2 * 2
 
 
 @pytest.mark.parametrize(("role", "command", "origin", "author"), CELLS)
