@@ -29,7 +29,7 @@ def current(tree: SourceTree, pull_request: PullRequest) -> Detection:
         raise UsageError("no lineage is configured there", hint="promptverdict init writes promptverdict.yaml")
     # Compared with nothing, every file is new and therefore read.
     sides = Sides(tree, EMPTY_TREE, merge)
-    changes = [lineage_change(entry._replace(new=True), (), sides) for entry in named.entries]
+    changes = [lineage_change(entry._replace(new=True), (), sides, alone=True) for entry in named.entries]
     config = named.places[0].base if named.places else None
     return Detection(
         merge=merge,

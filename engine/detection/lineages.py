@@ -8,7 +8,7 @@ from engine.detection.entries import Entry, reference_in
 from engine.detection.evidence import Gating, grading_of, tests_ending, tests_of
 from engine.detection.harmless import harmless_rule
 from engine.detection.leftovers import leftover_reasons
-from engine.detection.models import CommitSide, model_of, pair_models
+from engine.detection.models import CommitSide, model_of, models_alone, pair_models
 from engine.detection.places import place_after, read_at
 from engine.detection.prompt_diff import diff_prompts
 from engine.detection.prompts import (
@@ -74,16 +74,18 @@ def _watched(entry: Entry, prompts: Mapping[Reference, Watched], of_tests: Watch
     return {**named, **parts, **both}
 
 
-def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides) -> LineageChange:
-    """Returns what changes about the lineage; without any ``changes`` if nothing that matters does."""
+def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides, *, alone: bool = False) -> LineageChange:
+    """Returns what changes about the lineage; without any ``changes`` if nothing that matters does.
+
+    ``alone``: the prompt is compared with nothing, and its own commit is the one that is trusted.
+    """
     versions = versions_of(entry, sides, [difference for difference in found if difference.of_prompt])
     gating = tests_of(entry, versions, sides, found)
     versions = settled_versions(versions, gating.all_cases, static=entry.lineage.static)
     old, new = versions.old, versions.fresh
     head_lineage = entry.head_lineage or entry.lineage
-    pairs, refused = pair_models(
-        CommitSide(entry.config, entry.lineage, old), CommitSide(entry.head_config, head_lineage, new or old)
-    )
+    after = CommitSide(entry.head_config, head_lineage, new or old)
+    pairs, refused = models_alone(after) if alone else pair_models(CommitSide(entry.config, entry.lineage, old), after)
     grading = grading_of(entry, sides, found)
     endings = tuple(_endings(entry, found, versions, gating, sides))
     matters = _matters(entry, found, endings, versions) or (bool(refused) and _chooses_anew(entry, versions))

@@ -78,6 +78,12 @@ def pair_models(base: CommitSide, head: CommitSide) -> tuple[tuple[ModelPair, ..
     return _paired(olds, news or olds, with_baseline=base.prompt is not None), tuple(refused)
 
 
+def models_alone(side: CommitSide) -> tuple[tuple[ModelPair, ...], tuple[Finding, ...]]:
+    """Returns the models that ``check`` would ask for a prompt that doesn't change, without baselines."""
+    pairs, refused = pair_models(side, side)
+    return tuple(pair.model_copy(update={"baseline": None, "baseline_name": None}) for pair in pairs), refused
+
+
 def _admitted(
     name: str, base: CommitSide, head: CommitSide, allowed: Sequence[ModelConfig]
 ) -> tuple[ModelConfig | None, Finding | None]:

@@ -24,6 +24,15 @@ def test_today_s_prompts_are_scored_without_a_change(project):
     assert next(iter(document["failed"])) == first.strip().partition(":")[0]
 
 
+def test_the_model_that_the_prompt_file_names_is_asked_as_in_check(project):
+    named = {"prompts/triage.prompt.yml": f"model: openai/gpt-4o-mini\n{PROMPT}"}
+    project.repository.commit(named, branch="main")
+    project.repository.checkout("main")
+    ran = project.run("score")
+    assert (ran.code, ran.out.partition(": ")[0]) == (3, "triage · openai/gpt-4o-mini")
+    assert "OPENAI_API_KEY" in ran.out
+
+
 def test_edits_that_are_not_committed_are_scored_on_request(project):
     project.repository.checkout("main")
     before = json.loads(project.run("score", "--format", "json").out)[0]["score"]
