@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from action.cli.folder import Folder
-from action.cli.init import CONFIG, WORKFLOW, new_workflow
+from action.cli.init import CONFIG, WORKFLOW, new_workflow, provider_of
 from action.cli.local import open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -55,9 +55,8 @@ def import_promptfoo(repo: Path, path: str | None, *, dry_run: bool, action: str
     if found.cases:
         read_tests([cases], GivenFiles({cases: texts[cases].encode()}))
     if not (root / WORKFLOW).exists():
-        first = next(iter(found.models.values()), None)
-        lines = fallback if first is None else [f"provider: {first.provider}"]
-        texts[WORKFLOW] = new_workflow(repository, "short", action, lines)
+        providers = [model.provider for model in found.models.values()] or [provider_of(fallback)]
+        texts[WORKFLOW] = new_workflow(repository, "short", action, providers)
     for line in _said(found):
         sys.stderr.write(log_line(line) + "\n")
     for name, text in texts.items():

@@ -27,7 +27,7 @@ from schemas.errors import UsageError
 from schemas.providers import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from adapters.git.clone import Clone
@@ -40,6 +40,7 @@ TEMPLATES = {
     "enterprise": "workflow_enterprise.yml",
 }
 PROMPTFOO_HINT = "promptfoo: promptverdict import promptfoo takes its prompts, models and tests over"
+NOTHING_GATED = f"nothing is gated yet: complete a draft in {CONFIG}, or add a lineage; then "
 LISTED = 20
 """Most lines about lineages, and about reasons."""
 EXAMPLES = 3
@@ -66,7 +67,7 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
     text = configuration_text(lineages, models)
     read_config(CONFIG, text.encode())
     say = sys.stderr.write
-    workflow = new_workflow(repository, form, action, next(iter(models.values())))
+    workflow = new_workflow(repository, form, action, map(provider_of, models.values()))
     say("".join(log_line(line) + "\n" for line in _found(lineages, left)))
     written = {targets[0]: text, **starters, targets[1]: workflow}
     for target, content in written.items():
@@ -78,10 +79,11 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
             target.write_text(content, encoding="utf-8")
             say(f"wrote {relative}\n")
     if dry_run:
-        say("next: run promptverdict init without --dry-run to write both files\n")
+        say("next: run promptverdict init without --dry-run to write these files\n")
     else:
+        first = "" if any(lineage.gates for lineage in lineages) else NOTHING_GATED
         say(
-            "next: run promptverdict tests lint, commit both files and merge them. When a prompt changes, "
+            f"next: {first}run promptverdict tests lint, commit the files and merge them. When a prompt changes, "
             "promptverdict plan shows the cost (it spends nothing), and promptverdict check gives the verdict\n"
         )
     return Exit.PASS
@@ -152,8 +154,8 @@ def _grouped(lineages: Sequence[ProposedLineage], left: Sequence[tuple[str, str]
     return reasons
 
 
-def new_workflow(repository: Clone, form: str, action: str, model_lines: Sequence[str]) -> str:
-    """Returns the workflow with this repository's default branch and the newest release."""
+def new_workflow(repository: Clone, form: str, action: str, providers: Iterable[str]) -> str:
+    """Returns the workflow with this repository's default branch, the newest release and the providers' keys."""
     name = action_name(action)
     template = files("action").joinpath(TEMPLATES[form]).read_text(encoding="utf-8")
     say = sys.stderr.write
@@ -172,5 +174,11 @@ def new_workflow(repository: Clone, form: str, action: str, model_lines: Sequenc
         )
     else:
         release = f"{newest.commit} # {newest.version}"
-    provider = next((line.partition(": ")[2] for line in model_lines if line.startswith("provider: ")), "")
-    return workflow_text(template, branch=branch, action=name, release=release, key=keys().get(provider))
+    known = keys()
+    needed = [known[provider] for provider in dict.fromkeys(providers) if provider in known]
+    return workflow_text(template, branch=branch, action=name, release=release, keys=needed)
+
+
+def provider_of(model_lines: Sequence[str]) -> str:
+    """Returns the provider that the lines of a model name, or an empty text."""
+    return next((line.partition(": ")[2] for line in model_lines if line.startswith("provider: ")), "")

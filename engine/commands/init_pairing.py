@@ -206,7 +206,6 @@ def _label_column(each: FoundPrompt, one: _Cases) -> str | None:
 
 def _miss(each: FoundPrompt, known: Sequence[_Cases]) -> str:
     """Returns why no test set is paired. Names one that is called like the prompt but lacks inputs."""
-    wanted = ", ".join(sorted(each.variables))
     if not each.variables:
         return "it takes no input"
     named = [one for one in known if _alike(each, one)]
@@ -214,7 +213,11 @@ def _miss(each: FoundPrompt, known: Sequence[_Cases]) -> str:
         return "no test set was found"
     one = max(named, key=lambda one: (_alike(each, one), _nearness(each, one)))
     given = ", ".join(sorted(one.inputs)[:5]) or "no common one"
-    return f"most cases of {one.tests.path} lack the input {wanted} (they have {given})"
+    lacking = sorted(each.variables - one.inputs)
+    if lacking == [INPUT]:
+        return f"most cases of {one.tests.path} have no column `{INPUT}` for the user's message (they have {given})"
+    wanted = f"{'input' if len(lacking) == 1 else 'inputs'} {', '.join(lacking)}"
+    return f"most cases of {one.tests.path} lack the {wanted} (they have {given})"
 
 
 def _words(each: FoundPrompt) -> frozenset[str]:

@@ -222,7 +222,7 @@ class Search:
         try:
             found = self._read(written)
         except SourceError as error:
-            if _is_called_prompt(name):
+            if _is_called_prompt(name) and not _is_component(place.path, name):
                 self.left.append((error.what.replace(shown(name), "it"), str(place)))
             return
         if _may_be_prompt(found.prompt.messages[0].content):
@@ -270,6 +270,11 @@ def _is_called_prompt(name: str) -> bool:
     """Returns whether ``prompt`` is the first or the last word: ``SYSTEM_PROMPT``, ``triagePrompt``, ``prompt_v2``."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().strip("_$").split("_")
     return not {"prompt", "prompts"}.isdisjoint((words[0], words[-1]))
+
+
+def _is_component(path: str, name: str) -> bool:
+    """Returns whether a name is that of a component of a user interface (``PromptInput``), which is no prompt."""
+    return path.endswith((".tsx", ".jsx")) and re.match(r"[A-Z][A-Za-z0-9]*[a-z]", name) is not None
 
 
 def _may_be_prompt(text: str) -> bool:

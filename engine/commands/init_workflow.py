@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from schemas.errors import UsageError
-
-SHORT_FORM_KEY = "ANTHROPIC_API_KEY"
-"""The key in the short form of the template. ``init`` replaces it with the one that is needed."""
 
 
 def action_name(url: str) -> str:
@@ -19,13 +17,14 @@ def action_name(url: str) -> str:
     return name[1]
 
 
-def workflow_text(template: str, *, branch: str, action: str, release: str, key: str | None) -> str:
+def workflow_text(template: str, *, branch: str, action: str, release: str, keys: Sequence[str]) -> str:
     """Returns the workflow made from a ``template`` of the package (action/workflow*.yml).
 
     ``branch`` is the default branch, and ``action`` the OWNER/NAME that releases the Action. ``release`` follows ``@``
-    in ``uses:`` (a commit with the version as a comment, or a tag). ``key`` is the variable of the one key that the
-    short form passes on.
+    in ``uses:`` (a commit with the version as a comment, or a tag). ``keys`` are the variables of the keys that
+    the short form passes on; without any, it names the template's.
     """
     text = re.sub(r"branches: \[[^]]*\]", lambda _: f"branches: [{json.dumps(branch)}]", template)
     text = re.sub(r"uses: prompt-verdict/prompt-verdict([^@\s]*)@.*", lambda m: f"uses: {action}{m[1]}@{release}", text)
-    return text.replace(SHORT_FORM_KEY, key) if key and "secrets: {" in text else text
+    passed = ", ".join(f'{key}: "${{{{ secrets.{key} }}}}"' for key in keys)
+    return re.sub(r"secrets: \{.*\}", lambda _: f"secrets: {{{passed}}}", text) if passed else text

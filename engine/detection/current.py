@@ -26,7 +26,8 @@ def current(tree: SourceTree, pull_request: PullRequest) -> Detection:
     merge = tree.merge(commit, commit)
     named = configured(tree, Sides(tree, commit, merge))
     if not named.entries:
-        raise UsageError("no lineage is configured there", hint="promptverdict init writes promptverdict.yaml")
+        hint = "add one under lineages:" if named.places else "promptverdict init writes promptverdict.yaml"
+        raise UsageError("no lineage is configured there", hint=hint)
     # Compared with nothing, every file is new and therefore read.
     sides = Sides(tree, EMPTY_TREE, merge)
     changes = [lineage_change(entry._replace(new=True), (), sides, alone=True) for entry in named.entries]

@@ -71,11 +71,23 @@ def test_a_test_set_fits_when_most_of_its_cases_do():
     assert proposed([prompt()], [half])[0].tests is None
 
 
-def test_a_test_set_that_is_named_like_the_prompt_and_does_not_fit_is_pointed_out():
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{{ticket}}", "most cases of tests/triage.csv lack the input ticket (they have body, title)"),
+        ("{{title}} {{ticket}}", "most cases of tests/triage.csv lack the input ticket (they have body, title)"),
+        ("{{a}} {{b}}", "most cases of tests/triage.csv lack the inputs a, b (they have body, title)"),
+        (
+            "{{input}}",
+            "most cases of tests/triage.csv have no column `input` for the user's message (they have body, title)",
+        ),
+    ],
+)
+def test_a_test_set_that_is_named_like_the_prompt_and_does_not_fit_is_pointed_out(text, why):
     near = cases("tests/triage.csv", "a", "b", body="x", title="y")
     other = cases("tests/mail.csv", "a", "b", body="x", title="y")
-    (lineage,) = proposed([prompt()], [other, near])
-    assert lineage.why == "most cases of tests/triage.csv lack the input ticket (they have body, title)"
+    (lineage,) = proposed([prompt(text=text)], [other, near])
+    assert lineage.why == why
     assert proposed([prompt()], [other])[0].why == "no test set was found"
 
 

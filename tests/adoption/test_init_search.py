@@ -210,11 +210,12 @@ def test_what_cannot_be_read_is_noted_with_its_reason():
     search, _ = searched(
         {
             "src/prompts.py": "BIG_PROMPT = load('big')\nA_PROMPT = 'Sort it: {x}' if big() else ''\n",
+            "ui/prompt-input.tsx": "export const PromptInput = () => <div />;\nexport const BIG_PROMPT = load('big');\n",
             "evals/cases.jsonl": '{"id": 1, "x": }\n', "prompts/list.json": "[1, 2]",
         }
     )  # fmt: skip
     assert {place.partition(":")[0] for _, place in search.left} == {
-        "src/prompts.py#BIG_PROMPT", "src/prompts.py#A_PROMPT", "evals/cases.jsonl", "prompts/list.json",
+        "src/prompts.py#BIG_PROMPT", "src/prompts.py#A_PROMPT", "ui/prompt-input.tsx#BIG_PROMPT", "evals/cases.jsonl", "prompts/list.json",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 import yaml
@@ -232,6 +233,20 @@ def test_init_in_a_repository_without_prompts_says_so(project):
     project.repository.checkout("main")
     ran = project.run("init", "--dry-run")
     assert (ran.code, "found no prompt" in ran.err) == (0, True)
+    assert "next: nothing is gated yet: " in project.run("init").err
+
+
+def test_the_workflow_passes_the_key_of_every_provider(adopting):
+    files = {
+        f"prompts/{name}.prompt.yml": f"model: {model}\nmessages:\n  - {{role: user, content: 'Help? {{{{ticket}}}}'}}\n"
+        for name, model in (("a", "openai/gpt-4o"), ("b", "anthropic/claude-haiku-4-5"))
+    }
+    adopting.repository.commit(files, branch="main", parent=adopting.base)
+    adopting.repository.checkout("main")
+    (secrets,) = re.findall(r"secrets: \{(.*)\}\n", adopting.run("init", "--dry-run").out)
+    assert sorted(secrets.split(", ")) == [
+        f'{key}: "${{{{ secrets.{key} }}}}"' for key in ("ANTHROPIC_API_KEY", "OPENAI_API_KEY")
+    ]
 
 
 def test_diff_shows_both_versions_side_by_side_and_follows_the_rename(project):
@@ -369,6 +384,8 @@ def test_lint_of_a_configuration_without_lineages_says_so(project):
     project.repository.checkout("main")
     ran = project.run("tests", "lint")
     assert (ran.code, "promptverdict.yaml has no lineage" in ran.err) == (2, True)
+    ran = project.run("score", "--head", "main")
+    assert (ran.code, "add one under lineages:" in ran.err) == (2, True)
 
 
 def test_lint_of_a_file_needs_no_repository(project, tmp_path):
