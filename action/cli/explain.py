@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from adapters.call_process.process import CallingProcess
     from schemas.effects import Answer, CaseEffect
     from schemas.experiments import ExperimentRecord
-    from schemas.scorecard import LineageCard
+    from schemas.scorecard import LineageCard, Scorecard
 
 MARGIN = 18
 """Characters of the names before the texts."""
@@ -37,12 +37,22 @@ def explain(case_id: str, options: CheckOptions, calling: CallingProcess | None 
     found = [(each, case) for each in card.lineages for case in each.cases if case.id == case_id]
     if not found:
         known = {case.id for each in card.lineages for case in each.cases}
-        hint = did_you_mean(case_id, known) if known else "no prompt that has cases changed"
-        raise UsageError(f"no measured case is called {case_id!r}", hint=hint)
+        raise UsageError(
+            f"no measured case is called {case_id!r}", hint=did_you_mean(case_id, known) if known else _why_none(card)
+        )
     width = shutil.get_terminal_size((100, 24)).columns
     for each, case in found:
         put("".join(log_line(line) + "\n" for line in _lines(each, case, records, width)))
     return Exit.PASS
+
+
+def _why_none(card: Scorecard) -> str:
+    """Returns why no case was measured: the first error of a prompt, else that none changed."""
+    from schemas.verdicts import VerdictStatus
+
+    reasons = [reason for each in card.lineages for reason in each.reasons]
+    failed = [reason.sentence for reason in reasons if reason.status is VerdictStatus.ERROR]
+    return failed[0] if failed else "no prompt that has cases changed"
 
 
 def _lines(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentRecord], width: int) -> Iterator[str]:

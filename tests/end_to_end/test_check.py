@@ -206,3 +206,11 @@ def test_a_case_is_explained_without_another_call(project):
     assert max(map(len, ran.out.splitlines())) <= 70
     unknown = project.run("explain", case["id"] + "x", "--head", "broken")
     assert (unknown.code, f"did you mean {case['id']}" in unknown.err) == (2, True)
+
+
+def test_where_nothing_could_be_measured_explain_says_why(project):
+    config = CONFIG.replace("provider: offline, model: offline-large", "provider: openai, model: gpt-4o-mini")
+    base = project.repository.commit({"promptverdict.yaml": config}, branch="main")
+    project.repository.commit({"prompts/triage.prompt.yml": BROKEN}, branch="broken", parent=base)
+    ran = project.run("explain", "t-001", "--head", "broken")
+    assert (ran.code, "there is no key for" in ran.err) == (2, True)
