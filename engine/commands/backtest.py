@@ -136,7 +136,7 @@ def backtest_lines(found: Backtest) -> Iterator[str]:
     yield f"{found.lineage}: {changes} on {found.branch}, the oldest first"
     if found.steps:
         yield from _table([_row(step) for step in found.steps])
-    for model in dict.fromkeys(version.model for version in found.versions):
+    for model in dict.fromkeys(version.model for version in found.versions if version.cases):
         yield from _chart([version for version in found.versions if version.model == model])
     yield from _stopped(found.steps, changes)
     rates = [step.flip_rate for step in found.steps if step.flip_rate is not None]

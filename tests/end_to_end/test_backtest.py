@@ -86,3 +86,11 @@ def test_a_constant_changes_only_with_its_own_text(project):
     assert found["steps"][0]["verdict"] == "not_applicable"
     assert len(found["steps"]) == 2
     assert found["steps"][1]["verdict"] != "not_applicable"
+
+
+def test_versions_from_before_the_prompt_existed_have_no_chart(project):
+    config = CONFIG.replace("prompts/triage.prompt.yml", "src/prompts.py#TRIAGE")
+    for text in ('OTHER = "x"\n', 'TRIAGE = """Sort the ticket: billing or refunds?\n\n{ticket}\n"""\n'):
+        project.repository.commit({"src/prompts.py": text, "promptverdict.yaml": config}, branch="main", message=text)
+    table = project.run("backtest", "triage").out
+    assert table.count("Score of each version over all ") == table.count("over all 60 cases") == 1
