@@ -20,7 +20,6 @@ from engine.commands.init_search import FoundPrompt, Search, candidates
 from engine.commands.init_starter import starter_path, starter_text
 from engine.commands.init_workflow import action_name, workflow_text
 from engine.readers.config import read_config
-from engine.readers.promptfoo_files import NAME as PROMPTFOO
 from engine.readers.testsets import read_test_set
 from engine.render.encode import log_line
 from schemas.errors import UsageError
@@ -119,7 +118,7 @@ def _lineages(
     lineages = propose(search.prompts, search.tests, lambda path, columns: read_test_set(path, blobs[path], columns))
     left = [(f"not read: {why}", place) for why, place in search.left]
     paired = {lineage.tests for lineage in lineages if lineage.gates}
-    left += [(PROMPTFOO_HINT, path) for path in chosen.tests if PROMPTFOO.search(path) and path not in paired]
+    left += [(PROMPTFOO_HINT, path) for path in search.promptfoo if path not in paired]
     left += [("not searched: too many files or too large", "")] * chosen.left
     return lineages, left, {str(each.written): each for each in search.prompts}
 

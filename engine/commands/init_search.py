@@ -153,11 +153,17 @@ class Search:
     def __init__(self, files: Candidates, blobs: Blobs) -> None:
         self._blobs = blobs
         self.left: list[tuple[str, str]] = []
-        found = [*self._files(files.prompts), *self._others(files.others), *self._constants(files.code)]
+        # A configuration of promptfoo may be called like a prompt: evals/04_prompt_evaluation.yaml.
+        named = (path for path in (*files.prompts, *files.others) if is_promptfoo(path, blobs.get(path) or b""))
+        configs = self._test_sets(named)
+        prompts, others = ([path for path in kind if path not in configs] for kind in (files.prompts, files.others))
+        found = [*self._files(prompts), *self._others(others), *self._constants(files.code)]
         included = {partial for each in found for partial in each.prompt.partials}
         by_name = {str(each.written): each for each in found if each.prompt.path not in included}
         self.prompts = tuple(each for _, each in sorted(by_name.items()))
-        self.tests = tuple(tests for path in files.tests if (tests := self._tests(path)) is not None)
+        self.tests = tuple((self._test_sets(files.tests) | configs).values())
+        self.promptfoo = (*(path for path in files.tests if PROMPTFOO.search(path)), *configs)
+        """The configurations of promptfoo."""
 
     def _files(self, paths: Iterable[str]) -> Iterator[FoundPrompt]:
         for path in paths:
@@ -227,6 +233,9 @@ class Search:
             return
         if _may_be_prompt(found.prompt.messages[0].content):
             yield found
+
+    def _test_sets(self, paths: Iterable[str]) -> dict[str, TestSet]:
+        return {path: tests for path in paths if (tests := self._tests(path)) is not None}
 
     def _tests(self, path: str) -> TestSet | None:
         """Returns the test set in a file, if it is one. Notes one that is named like one and can't be read."""

@@ -206,6 +206,16 @@ def test_a_pair_of_files_is_one_prompt_and_what_others_include_is_none():
     assert [each.written for each in search.prompts] == ["prompts/a", "prompts/b.j2"]
 
 
+def test_a_configuration_of_promptfoo_is_a_test_set_whatever_its_name_is():
+    config = (
+        "description: Which of our prompts is the best one?\nprompts: [file://../prompts/sort.txt]\n"
+        "tests:\n  - {vars: {ticket: a}, assert: [{type: equals, value: billing}]}\n"
+    )
+    search, _ = searched({"evals/04_prompt_evaluation.yaml": config, "prompts/sort.txt": "Sort it: {{ticket}}"})
+    assert [each.written for each in search.prompts] == ["prompts/sort.txt"]
+    assert [each.path for each in search.tests] == list(search.promptfoo) == ["evals/04_prompt_evaluation.yaml"]
+
+
 def test_what_cannot_be_read_is_noted_with_its_reason():
     search, _ = searched(
         {
