@@ -51,7 +51,8 @@ def title(status: VerdictStatus, cards: Sequence[LineageCard], reasons: Sequence
 def summary(cards: Sequence[LineageCard], reasons: Sequence[Reason]) -> str:
     """Returns the summary in plain words: a sentence for the pull request, and one for each of the worst lineages."""
     sentences = [reason.sentence for reason in reasons]
-    others = [card for card in cards if card.status is not VerdictStatus.APPROVED]
+    # What isn't measured before the merge has nothing to say.
+    others = [card for card in cards if card.status is not VerdictStatus.APPROVED and card.headline]
     approved = _approved_on_each_model(cards)
     # One sentence of the worst lineage: a table lists the others.
     sentences += [_of_card(card) for card in others[:1]]

@@ -121,6 +121,8 @@ def test_the_pull_request_that_installs_us_says_when_it_gates():
     assert title(VerdictStatus.NOT_APPLICABLE, [], (adopted,)) == "active after merge"
     card = scorecard(status=VerdictStatus.NOT_APPLICABLE, title="active after merge", reasons=(adopted,))
     assert full_title(card) == "Prompt Verdict: active after merge"
+    unmeasured = [lineage(status=VerdictStatus.NOT_APPLICABLE, headline="", reasons=())] * 2
+    assert summary(unmeasured, (adopted,)) == adopted.sentence
 
 
 def test_nothing_to_evaluate_is_said_once():
