@@ -12,6 +12,8 @@ from schemas.prompts import PromptFile, Role
 FOLDER = "evals"
 FEWEST = 2
 """With fewer examples, the file is a template."""
+BLANK = "…"
+"""Stands for a text to fill in."""
 MOST = 50
 """Most examples that are taken."""
 _GIVEN = r"input|text|message|question|q|ticket|review|email|user|example|query|sentence|document|customer"
@@ -39,7 +41,7 @@ def starter_text(prompt: PromptFile, variables: Sequence[str]) -> str:
     rows: list[dict[str, object]] = [{"inputs": {name: given}, "expected": wanted} for given, wanted in found]
     note = _NOTE.format("the prompt's own examples")
     if not rows:
-        rows = [{"inputs": dict.fromkeys(variables or [INPUT], "…"), "expected": "…"}]
+        rows = [{"inputs": dict.fromkeys(variables or [INPUT], BLANK), "expected": BLANK}]
         note = _NOTE.format("the prompt's variables")
     lines = [{"_meta": {"draft": note}}, *rows]
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)

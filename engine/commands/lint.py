@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydantic import JsonValue
 
+from engine.commands.init_starter import BLANK
 from engine.commands.near_duplicates import near_duplicates, normalised
 from engine.gate.bounds import cases_for, certifiable, planning_sample
 from engine.readers.bounded import nearest, shown
@@ -38,7 +39,7 @@ def lint_tests(
         return (
             Finding(what="the test set has no cases", where=test_set.path, hint="nothing can be measured: add cases"),
         )
-    found = [*test_set.warnings, *_inputs(test_set, variables), *_duplicates(test_set)]
+    found = [*test_set.warnings, *_blanks(test_set), *_inputs(test_set, variables), *_duplicates(test_set)]
     if lineage is not None:
         found += _expectations(test_set, lineage)
         if lineage.use_case == UseCase.CLASSIFICATION:
@@ -109,6 +110,13 @@ def _text(case: TestCase) -> str:
         value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
         for _, value in sorted(case.inputs.items())
     )
+
+
+def _blanks(test_set: TestSet) -> Iterator[Finding]:
+    """Yields the cases of a draft that still have a text to fill in. They would be measured as they are."""
+    blank = [case for case in test_set.cases if BLANK in (*case.inputs.values(), case.expected)]
+    if blank:
+        yield _finding(test_set, blank, "not filled in yet", f"replace every “{BLANK}”, or remove the case")
 
 
 def _inputs(test_set: TestSet, variables: frozenset[str]) -> Iterator[Finding]:

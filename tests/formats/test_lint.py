@@ -40,6 +40,13 @@ def test_no_cases():
     assert found([]) == ["t.jsonl: the test set has no cases (nothing can be measured: add cases)"]
 
 
+def test_a_draft_that_is_not_filled_in_is_told():
+    cases = [*many(), case(200, text="…"), case(201, expected="…"), case(202, text="Wait… what?")]
+    assert found(cases, use_case="generation") == [
+        "t.jsonl:201: not filled in yet: c200, c201 (replace every “…”, or remove the case)"
+    ]
+
+
 def test_copies_contradictions_and_near_copies_are_told_apart():
     cases = [
         *many(),
