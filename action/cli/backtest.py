@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from engine.pipeline import World
     from engine.planning.prepared import Prepared
     from engine.runner.access import Access
+    from schemas.detection import LineageChange
     from schemas.scorecard import Scorecard
     from schemas.trees import Revision
+
+READ = 5
+"""Commits of the prompt's files that are read for each version that is wanted."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +89,7 @@ def _versions(repository: Clone, tip: str, options: BacktestOptions) -> list[tup
 
     Raises UsageError if the prompt has no earlier version.
     """
-    from engine.pipeline import look
-
-    today = PullRequest(base_ref="", base_sha=tip, head_ref="", head_sha=tip, trust=Trust.OPERATOR)
-    (lineage,) = (
-        one for one in look(repository, today, only=(options.lineage,), alone=True).lineages
-        if one.name == options.lineage
-    )  # fmt: skip
+    lineage = _lineage(repository, tip, options.lineage)
     if lineage.candidate is None:
         raise UsageError(f"the prompt of {options.lineage} can't be read: {lineage.unreadable}", hint="fix it first")
     prompt = lineage.candidate
@@ -99,17 +97,29 @@ def _versions(repository: Clone, tip: str, options: BacktestOptions) -> list[tup
     paths = tuple(file for place in dict.fromkeys((*places, *prompt.partials)) for file in repository.files(tip, place))
     versions: list[tuple[Revision, str]] = []
     parent: str | None = None
-    # One version more than changes: the first is what the oldest change is compared with.
-    for revision in reversed(repository.history(tip, paths, options.last + 1)):
-        if not revision.paths:
-            continue  # the prompt was deleted, and came back later
+    known: object = None
+    # A file of code changes more often than the one constant in it, so more commits are read than versions wanted.
+    for revision in reversed(repository.history(tip, paths, READ * (options.last + 1))):
         commit = repository.with_files(tip, revision, paths, parent)
-        if parent is None or repository.changes(parent, commit):
+        version = _lineage(repository, commit, options.lineage)
+        seen = version.candidate.digest if version.candidate else version.unreadable
+        # Before its first version, and while it was deleted, there was no prompt to judge.
+        if seen is not None and seen != known:
             versions.append((revision, commit))
-            parent = commit
+            parent, known = commit, seen
+    # One version more than changes: the first is what the oldest change is compared with.
+    versions = versions[-options.last - 1 :]
     if len(versions) < 2:
         raise UsageError(f"{options.lineage} has no earlier version", hint="backtest replays changes of its prompt")
     return versions
+
+
+def _lineage(repository: Clone, commit: str, name: str) -> LineageChange:
+    """Reads the lineage in one commit."""
+    from engine.pipeline import look
+
+    alone = PullRequest(base_ref="", base_sha=commit, head_ref="", head_sha=commit, trust=Trust.OPERATOR)
+    return next(one for one in look(repository, alone, only=(name,), alone=True).lineages if one.name == name)
 
 
 @dataclass(frozen=True)

@@ -232,8 +232,8 @@ def test_a_stale_branch_does_not_bring_an_old_gate_back(repository):
 
 
 def test_a_crowd_of_changes_hides_no_rename(repository):
-    crowd = {f"junk/{n}.md": f"Some words {n} that resemble nothing much, {n * 7919}" for n in range(600)}
-    head = dict.fromkeys(crowd) | {f"new/{n}.md": f"Other text {n * 31}" for n in range(600)}
+    crowd = {f"junk/{n}.md": f"Some words {n} that resemble nothing much, {n * 7919}" for n in range(300)}
+    head = dict.fromkeys(crowd) | {f"new/{n}.md": f"Other text {n * 31}" for n in range(300)}
     head |= {"prompts/triage.md": None, "attic/triage.md": PROMPT}
     found = detected(repository, head, base=crowd)
     assert codes(only(found)) == ["moved_out: needs_review"]

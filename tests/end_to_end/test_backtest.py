@@ -76,21 +76,18 @@ def test_without_a_history_or_a_lineage_it_says_so(project, lineage, says):
 
 
 def test_a_constant_changes_only_with_its_own_text(project):
-    code = 'OTHER = "{other}"\nTRIAGE = """Sort the ticket: billing or refunds?\n\n{{ticket}}\n{more}"""\n'
+    code = "{other}{prompt}"
+    prompt = 'TRIAGE = """Sort the ticket: billing or refunds?\n\n{ticket}\n%s"""\n'
     commit = project.repository.commit
     config = CONFIG.replace("prompts/triage.prompt.yml", "src/prompts.py#TRIAGE")
-    for other, more in (("a", ""), ("b", ""), ("b", "Answer with one word.\n")):
-        text = code.replace("{other}", other).replace("{more}", more).replace("{{ticket}}", "{ticket}")
-        commit({"src/prompts.py": text, "promptverdict.yaml": config}, branch="main", message=f"{other} {more}")
+    for other, text in (
+        ("A = 1\n", ""),
+        ("A = 1\n", prompt % ""),
+        ("A = 2\n", prompt % ""),
+        ("", prompt % "One word.\n"),
+    ):
+        files = {"src/prompts.py": code.format(other=other, prompt=text), "promptverdict.yaml": config}
+        commit(files, branch="main", message=f"{other!r} {text[-10:]!r}")
     found = documents(project.run("backtest", "triage", "--format", "json"))
-    assert found["steps"][0]["verdict"] == "not_applicable"
-    assert len(found["steps"]) == 2
-    assert found["steps"][1]["verdict"] != "not_applicable"
-
-
-def test_versions_from_before_the_prompt_existed_have_no_chart(project):
-    config = CONFIG.replace("prompts/triage.prompt.yml", "src/prompts.py#TRIAGE")
-    for text in ('OTHER = "x"\n', 'TRIAGE = """Sort the ticket: billing or refunds?\n\n{ticket}\n"""\n'):
-        project.repository.commit({"src/prompts.py": text, "promptverdict.yaml": config}, branch="main", message=text)
-    table = project.run("backtest", "triage").out
-    assert table.count("Score of each version over all ") == table.count("over all 60 cases") == 1
+    (step,) = found["steps"]  # neither the file before the constant, nor the change of another one
+    assert (len(found["versions"]), step["verdict"] in ("error", "not_applicable")) == (2, False)

@@ -26,7 +26,7 @@ POLICIES = (
     GateConfig(max_cost_increase=None, slices={"rare": SlicePolicy.GUARD, "edge": SlicePolicy.GUARD}),
     GateConfig(max_cost_increase=None, mode=GateMode.FIXED, margin=Margins(overall=0.2)),
 )
-MANY = settings(max_examples=int(os.environ.get("GATE_EXAMPLES", "12")), deadline=None)
+MANY = settings(max_examples=int(os.environ.get("GATE_EXAMPLES", "8")), deadline=None)
 
 
 @dataclass
