@@ -33,7 +33,7 @@ def import_promptfoo(repo: Path, path: str | None, *, dry_run: bool, action: str
     """Writes configuration, test set and workflow, never over an existing file. The workflow may exist already.
 
     ``path`` names promptfoo's configuration, ``action`` the repository that releases the Action. Raises UsageError if
-    there is no such file, or if a file to write exists.
+    there is no such file, if it has no case or no prompt to import, or if a file to write exists.
     """
     repository = open_repository(repo)
     root = repository.worktree_root()
@@ -52,13 +52,20 @@ def import_promptfoo(repo: Path, path: str | None, *, dry_run: bool, action: str
             )
     # What is written must be what was read.
     read_config(CONFIG, texts[CONFIG].encode())
-    if found.cases:
+    if found.cases and found.prompts:
         read_tests([cases], GivenFiles({cases: texts[cases].encode()}))
     if not (root / WORKFLOW).exists():
         providers = [model.provider for model in found.models.values()] or [provider_of(fallback)]
         texts[WORKFLOW] = new_workflow(repository, "short", action, providers)
     for line in _said(found):
         sys.stderr.write(log_line(line) + "\n")
+    if not found.cases or not found.prompts:
+        what = "case" if not found.cases else "prompt"
+        raise UsageError(
+            f"no {what} can be imported, so nothing was written",
+            where=found.path,
+            hint="promptverdict init looks for prompts and test sets in all files",
+        )
     for name, text in texts.items():
         if dry_run:
             put(f"# --- {name}\n{text}")

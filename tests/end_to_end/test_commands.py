@@ -200,6 +200,21 @@ def test_promptfoo_is_imported_and_what_it_writes_works(project, tmp_path):
     assert "there is no promptfooconfig.yaml here" in project.run("import", "promptfoo").err
 
 
+@pytest.mark.parametrize(
+    ("config", "lacks"),
+    [
+        ("prompts: [Hello]\nproviders: [openai:gpt-4o]\ntests: []\n", "no case"),
+        ("prompts: [file://run.py]\nproviders: [openai:gpt-4o]\ntests: [{vars: {a: b}, assert: [{type: equals, value: c}]}]\n", "no prompt"),
+    ],
+)  # fmt: skip
+def test_an_import_that_would_gate_nothing_writes_nothing(project, config, lacks):
+    project.repository.commit({"promptverdict.yaml": None, "promptfooconfig.yaml": config}, branch="main")
+    project.repository.checkout("main")
+    ran = project.run("import", "promptfoo")
+    assert (ran.code, f"{lacks} can be imported, so nothing was written" in ran.err) == (2, True), ran.err
+    assert not (project.repository.path / "promptverdict.yaml").exists()
+
+
 def test_init_never_writes_over_a_file(project):
     project.repository.checkout("main")
     ran = project.run("init")
