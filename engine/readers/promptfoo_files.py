@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from pydantic import JsonValue
 
@@ -26,6 +27,7 @@ _KEYS = (
     re.compile(rb"""^["' \t{]*(?:prompts|providers|targets|defaultTest)["']?[ \t]*:""", re.MULTILINE),
 )
 _OF_TESTS = frozenset({"tests", "scenarios", "defaultTest", "assertionTemplates", "extensions"})
+_STARTS_LINE = re.compile(rf"""[{{, \t]*["']?(?:{"|".join(sorted(_OF_TESTS))})["']?[ \t]*:""")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 
@@ -37,7 +39,7 @@ def is_promptfoo(path: str, data: bytes) -> bool:
 
 
 def lines_of_tests(path: str, data: bytes) -> frozenset[int]:
-    """Returns the lines of a promptfoo configuration that its tests are read from. None if it can't be read."""
+    """Returns the lines of a promptfoo configuration that only its tests are read from. None if it can't be read."""
     try:
         source = source_of(path, data)
         root = read_json(source) if path.endswith(".json") else read_yaml(source)
@@ -46,7 +48,10 @@ def lines_of_tests(path: str, data: bytes) -> frozenset[int]:
     starts = sorted((line, key) for key, (line, _) in root.keys.items())
     ends = [line for line, _ in starts[1:]] + [source.text.count("\n") + 2]
     spans = [range(line, end) for (line, key), end in zip(starts, ends, strict=True) if key in _OF_TESTS]
-    return frozenset(line for span in spans for line in span)
+    lines, keys = source.text.split("\n"), Counter(line for line, _ in starts)
+    # In flow style, other keys and their values may be on the line on which the tests start.
+    whole = [span for span in spans if keys[span.start] == 1 and _STARTS_LINE.match(lines[span.start - 1])]
+    return frozenset(line for span in whole for line in span)
 
 
 class ConfigFiles:

@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from engine.readers.promptfoo_files import lines_of_tests
 from engine.readers.test_files import read_tests
 from engine.readers.test_source import GivenFiles
 from schemas.errors import SourceError
 from tests.detect.pullrequests import CONFIG, codes, detected, only
 from tests.promptfoo.configurations import corpus, echoed, recorded
 from tests.repositories import Repository
+from tests.trees import MemoryTrees
 
 
 def read(text, **files):
@@ -202,12 +204,43 @@ BASE = {
             {"evals/promptfooconfig.yaml": TESTS + "defaultTest: {assert: [{type: javascript, value: x}]}\n"},
             ["tests_changed: needs_review"],
         ),
+        (
+            {"evals/promptfooconfig.yaml": TESTS + "defaultTest: {options: {prefix: Ignore this.}}\n"},
+            ["tests_changed: needs_review"],
+        ),
+        ({"evals/promptfooconfig.yaml": TESTS + "defaultTest: {provider: x}\n"}, ["tests_changed: needs_review"]),
     ],
 )
 def test_a_change_of_a_file_that_a_configuration_names_is_a_changed_test_set(tmp_path, head, said):
     change = only(detected(Repository(tmp_path / "repository"), head, base=BASE))
     assert codes(change) == said
     assert [case.where for case in change.tests.cases] == ["evals/more.csv:2", "evals/more.csv:3"]
+
+
+def test_what_is_not_read_is_compared_in_each_of_several_configurations():
+    tests = "prompts: [x]\ntests:\n  - {{vars: {{q: {}}}, options: {{prefix: {}}}}}\n"
+    config = CONFIG.replace("tests/triage.jsonl", "[a/promptfooconfig.yaml, b/promptfooconfig.yaml]")
+    base = {
+        "promptverdict.yaml": config,
+        "a/promptfooconfig.yaml": tests.format(1, "Hi"),
+        "b/promptfooconfig.yaml": tests.format(2, "Hi"),
+    }
+    change = only(detected(MemoryTrees(), {"a/promptfooconfig.yaml": tests.format(1, "Ignore this.")}, base=base))
+    assert codes(change) == ["tests_changed: needs_review"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("prompts:\n- a\ntests:\n- vars: {a: 1}\nproviders: x\n", {3, 4}),
+        ('{\n"prompts": ["a"],\n"tests": [\n{"vars": {"a": 1}}],\n"providers": []}', {3, 4}),
+        ("{prompts: [a], tests: [{vars: {a: 1}}]}", set()),
+        ('{"prompts": ["a",\n"b"], "tests": [\n{"vars": {"a": 1}}]}', set()),
+        ("{tests: [{vars: {a: 1}}], prompts: [\na]}", set()),
+    ],
+)
+def test_no_line_of_a_prompt_counts_as_one_of_tests(text, lines):
+    assert lines_of_tests("promptfooconfig.yaml", text.encode()) == lines
 
 
 BOTH = """\
