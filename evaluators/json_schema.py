@@ -153,6 +153,8 @@ def _first_error(validator: Validator, value: JsonValue) -> str:
         return "nested too deeply for the schema"
     except Unresolvable:
         return "the schema has a `$ref` without a target"
+    except (OverflowError, ValueError):
+        return "a number is too large for the schema"
     if error is None:
         return ""
     place = "".join(f"[{step!r}]" for step in error.absolute_path)
