@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 
 from pydantic import JsonValue
 
@@ -21,6 +23,10 @@ CODE = re.compile(r"\.(?:[cm]?[jt]sx?|py|rb|go|sh|exe)(?::\w+)?$")
 BY_LINE = (".csv", ".jsonl")
 MAX_TOTAL = 64 * 1024 * 1024
 """Most bytes of a configuration and all files that it names."""
+MAX_FETCHED = 500
+"""Most files that are read at once."""
+MAX_PATTERNS = 100
+"""Most different patterns, each of which searches the whole tree."""
 DOCUMENTS = (".yaml", ".yml", ".json")
 _KEYS = (
     re.compile(rb"""^["' \t{]*(?:tests|scenarios)["']?[ \t]*:""", re.MULTILINE),
@@ -65,6 +71,7 @@ class ConfigFiles:
         self.folder = path.rpartition("/")[0]
         self._files = files
         self.asked: dict[str, None] = {path: None}
+        self._matching: dict[str, tuple[str, ...]] = {}
         self._sources: dict[str, Source] = {}
         self._documents: dict[str, Node] = {}
         self._texts: dict[str, str] = {}
@@ -96,7 +103,11 @@ class ConfigFiles:
         self.asked[path] = None
         if not is_pattern(path):
             return (path,)
-        found = tuple(self._files.matching(path))
+        if path not in self._matching:
+            if len(self._matching) == MAX_PATTERNS:
+                raise SourceError(f"more than {MAX_PATTERNS} patterns of files", where=self.path, hint="use fewer")
+            self._matching[path] = tuple(self._files.matching(path))
+        found = self._matching[path]
         if not found:
             raise SourceError(f"no file matches {shown(path, 200)}", hint="check the pattern")
         return found
@@ -126,7 +137,20 @@ class ConfigFiles:
         if path not in self._documents:
             source = self.source_of(path)
             self._documents[path] = read_json(source) if path.endswith(".json") else read_yaml(source)
+            self._files.fetch(islice(self._named_in(self._documents[path]), MAX_FETCHED))
         return self._documents[path]
+
+    def _named_in(self, document: Node) -> Iterator[str]:
+        """Yields the paths of files that a document names. Those of patterns are left out."""
+        waiting = [document]
+        while waiting:
+            value = waiting.pop().value
+            if isinstance(value, dict | list):
+                waiting += value.values() if isinstance(value, dict) else value
+            elif isinstance(value, str) and value.startswith("file://"):
+                path = inside(self.folder, value.removeprefix("file://"))
+                if path is not None and not is_pattern(path):
+                    yield path
 
     def followed(self, node: Node) -> Node:
         """Returns the node that a ``$ref`` within the configuration leads to, or the node itself."""

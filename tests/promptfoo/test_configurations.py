@@ -183,6 +183,38 @@ def test_what_repetition_makes_is_bounded(monkeypatch, text):
         read("prompts: [a]\n" + text)
 
 
+class Counting(GivenFiles):
+    """Files that note what is asked of git."""
+
+    def __init__(self, blobs):
+        super().__init__(blobs)
+        self.fetched, self.searched = [], []
+
+    def fetch(self, paths):
+        self.fetched.append(list(paths))
+
+    def matching(self, pattern):
+        self.searched.append(pattern)
+        return super().matching(pattern)
+
+
+def test_files_are_read_at_once_and_a_pattern_is_searched_once():
+    tests = [{"vars": {"n": str(n), "q": f"file://v/{n}.txt", "all": "file://v/*.txt"}} for n in range(3)]
+    config = json.dumps({"prompts": ["x"], "tests": tests}).encode()
+    files = Counting({"promptfooconfig.yaml": config, "v/0.txt": b"a", "v/1.txt": b"a", "v/2.txt": b"a"})
+    assert len(read_tests(["promptfooconfig.yaml"], files).cases) == 9
+    assert [sorted(paths) for paths in files.fetched] == [["v/0.txt", "v/1.txt", "v/2.txt"]]
+    assert files.searched == ["v/*.txt"]
+
+
+def test_the_number_of_patterns_is_bounded(monkeypatch):
+    monkeypatch.setattr("engine.readers.promptfoo_files.MAX_PATTERNS", 1)
+    files = {"a.csv": "q,__expected\n1,x\n", "b.csv": "q,__expected\n2,x\n"}
+    assert len(read("prompts: [x]\ntests: [file://a*.csv, file://a*.csv]\n", **files).cases) == 2
+    with pytest.raises(SourceError, match="more than 1 patterns"):
+        read("prompts: [x]\ntests: [file://a*.csv, file://b*.csv]\n", **files)
+
+
 TESTS = "prompts: [../prompts/triage.md]\ntests: [file://more.csv]\n"
 CSV = "input,__expected\nmy bill,billing\nmoney,refunds\n"
 BASE = {
