@@ -73,6 +73,8 @@ class _Tests:
         self._parts = Parts(config)
         self._default = Part(config.source, None, {})
         self._cases: dict[str, TestCase] = {}
+        self._alike: Counter[str] = Counter()
+        """By name: cases that got another one because of it."""
         self._sizes: dict[int, tuple[JsonValue, int]] = {}
         """By identity: a value, which is kept so that no other one gets its identity, and its size."""
         self.left_out: list[tuple[TestCase | None, LeftOut]] = []
@@ -217,10 +219,10 @@ class _Tests:
 
     def _free(self, name: str) -> str:
         """Returns a name that no case has: two tests may have the same variables."""
-        number, free = 1, name
+        free = name
         while free in self._cases:
-            number += 1
-            free = f"{name}-{number}"
+            self._alike[name] += 1
+            free = f"{name}-{self._alike[name] + 1}"
         return free
 
 

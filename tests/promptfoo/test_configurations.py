@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from engine.readers.promptfoo_files import lines_of_tests
+from engine.readers.promptfoo_files import ConfigFiles, lines_of_tests
+from engine.readers.promptfoo_tests import _Tests
 from engine.readers.test_files import read_tests
 from engine.readers.test_source import GivenFiles
 from schemas.errors import SourceError
@@ -205,6 +206,25 @@ def test_files_are_read_at_once_and_a_pattern_is_searched_once():
     assert len(read_tests(["promptfooconfig.yaml"], files).cases) == 9
     assert [sorted(paths) for paths in files.fetched] == [["v/0.txt", "v/1.txt", "v/2.txt"]]
     assert files.searched == ["v/*.txt"]
+
+
+class Looked(dict):
+    """Cases that count how often one is looked up."""
+
+    count = 0
+
+    def __contains__(self, key):
+        self.count += 1
+        return super().__contains__(key)
+
+
+def test_the_names_of_equal_tests_take_no_search():
+    tests = _Tests(
+        ConfigFiles("p.yaml", GivenFiles({"p.yaml": b"prompts: [x]\ntests: [" + b"{vars: {q: 1}}," * 40 + b"]"}))
+    )
+    tests._cases = Looked()
+    first, *_, last = [case.id for case in tests.test_set().cases]
+    assert (last, tests._cases.count) == (f"{first}-40", 79)
 
 
 def test_the_number_of_patterns_is_bounded(monkeypatch):
