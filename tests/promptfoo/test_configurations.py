@@ -316,18 +316,19 @@ NEW = "  - {vars: {input: pay}, assert: [{type: equals, value: refunds}]}\n"
         (
             BOTH.replace("Another", "Some") + NEW,
             [],
-            ("the rest of prompts/evals.yaml looks like a prompt, but no lineage names it: not gated",),
+            ("the rest of {} looks like a prompt, but no lineage names it: not gated",),
         ),
     ],
 )
-def test_a_file_that_holds_the_prompt_and_its_tests(tmp_path, text, said, warned):
-    config = CONFIG.replace("tests/triage.jsonl", "prompts/evals.yaml").replace(
-        "prompts/triage.md", "{user: 'prompts/evals.yaml#prompts.0'}\n    template: jinja"
+@pytest.mark.parametrize("path", ["prompts/evals.yaml", "promptfooconfig.yaml"])
+def test_a_file_that_holds_the_prompt_and_its_tests(tmp_path, path, text, said, warned):
+    config = CONFIG.replace("tests/triage.jsonl", path).replace(
+        "prompts/triage.md", f"{{user: '{path}#prompts.0'}}\n    template: jinja"
     )
-    base = {"promptverdict.yaml": config, "prompts/evals.yaml": BOTH, "prompts/triage.md": None}
-    found = detected(Repository(tmp_path / "repository"), {"prompts/evals.yaml": text}, base=base)
+    base = {"promptverdict.yaml": config, path: BOTH, "prompts/triage.md": None}
+    found = detected(Repository(tmp_path / "repository"), {path: text}, base=base)
     change = only(found)
     assert codes(change) == said
     assert {ending.what for ending in change.endings} == {"prompt", "test set"}
     assert len(change.tests.cases) == 2
-    assert tuple(warning.what for warning in found.warnings) == warned
+    assert tuple(warning.what for warning in found.warnings) == tuple(each.format(path) for each in warned)
