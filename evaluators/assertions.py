@@ -21,6 +21,8 @@ from schemas.testsets import Assertion
 SET = "assert-set"
 DISTANCE = 5
 """The largest distance of ``levenshtein`` without a threshold."""
+MAX_DISTANCE = 2**31
+"""No output is so far from a text."""
 MAX_TRIED = 4 * 1024 * 1024
 """Most characters that are tried as JSON in one output."""
 LONGEST_OBJECT = 100_000
@@ -211,7 +213,7 @@ def _levenshtein(one: Assertion, where: str) -> Test:
 
     text = javascript.units(one.value)
     limit = DISTANCE if one.threshold is None else one.threshold
-    cutoff = max(int(limit), 0)
+    cutoff = int(min(max(limit, 0), MAX_DISTANCE))
     return lambda output: (
         Levenshtein.distance(javascript.units(output), text, score_cutoff=cutoff) <= min(limit, cutoff)
     )

@@ -15,12 +15,15 @@ from evaluators.text import shown
 from schemas.errors import ConfigError
 
 if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
     from jsonschema.protocols import Validator
     from referencing import Registry, Resource
     from referencing.jsonschema import Schema
 
 _REFERENCES = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
 _REFUSED = frozenset({"patternProperties"})
+MAX_FOLLOWED = 50_000
+"""Most references that are followed for one value. Each may lead to several others, and so on."""
 
 
 def schema_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[str], str]:
@@ -47,8 +50,39 @@ def value_check(schema: Mapping[str, JsonValue], where: str) -> Callable[[JsonVa
     Raises ConfigError as ``schema_check`` does.
     """
     _refuse_the_world(dict(schema), where)
-    validator = _validator(schema, where)
-    return lambda value: _first_error(validator, value)
+    followed = _Followed()
+    validator = _validator(schema, where, followed)
+
+    def check(value: JsonValue) -> str:
+        followed.count = 0
+        return _first_error(validator, value)
+
+    return check
+
+
+class _TooManyError(Exception):
+    """Raised when a schema follows more references than ``MAX_FOLLOWED``."""
+
+
+class _Followed:
+    """Counts the references that are followed for one value."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def counted(
+        self, follow: Callable[..., Iterator[ValidationError] | None]
+    ) -> Callable[..., Iterator[ValidationError]]:
+        """Returns a keyword's function that counts."""
+
+        def counting(*given: object) -> Iterator[ValidationError]:
+            self.count += 1
+            if self.count > MAX_FOLLOWED:
+                raise _TooManyError
+            # The library lets a keyword return nothing.
+            yield from follow(*given) or ()
+
+        return counting
 
 
 def _refuse_the_world(value: JsonValue, where: str) -> None:
@@ -72,11 +106,11 @@ def _refuse_the_world(value: JsonValue, where: str) -> None:
             compile_pattern(pattern, where)
 
 
-def _validator(schema: Mapping[str, JsonValue], where: str) -> Validator:
+def _validator(schema: Mapping[str, JsonValue], where: str, followed: _Followed) -> Validator:
     from jsonschema import exceptions  # takes 100 ms to import, which most lineages don't need
     from referencing.exceptions import Unresolvable
 
-    draft, registry = _draft(schema, where), _closed_registry()
+    draft, registry = _draft(schema, where, followed), _closed_registry()
     try:
         draft.check_schema(dict(schema))
         validator: Validator = draft(dict(schema), registry=registry)
@@ -88,6 +122,8 @@ def _validator(schema: Mapping[str, JsonValue], where: str) -> Validator:
         raise ConfigError(what, where=where, hint="fix the schema") from None
     except (Unresolvable, RecursionError):
         raise ConfigError("a `$ref` of the schema has no target", where=where, hint="define it under `$defs`") from None
+    except _TooManyError:
+        raise ConfigError("the schema follows too many references", where=where, hint="write a smaller one") from None
     if found := unapplied(
         schema,
         draft.VALIDATORS,
@@ -97,9 +133,9 @@ def _validator(schema: Mapping[str, JsonValue], where: str) -> Validator:
     return validator
 
 
-def _draft(schema: Mapping[str, JsonValue], where: str) -> type[Validator]:
-    """Returns the validator of the schema's draft (2020-12 by default), with our own ``pattern`` and
-    ``uniqueItems``."""
+def _draft(schema: Mapping[str, JsonValue], where: str, followed: _Followed) -> type[Validator]:
+    """Returns the validator of the schema's draft (2020-12 by default), with our own ``pattern`` and ``uniqueItems``,
+    and with references that are counted."""
     from jsonschema import exceptions, validators
 
     drafts = (
@@ -129,7 +165,9 @@ def _draft(schema: Mapping[str, JsonValue], where: str) -> type[Validator]:
             if len(spellings) < len(instance):
                 yield exceptions.ValidationError("the items are not unique")
 
-    own: type[Validator] = validators.extend(by_id[named], {"pattern": matches, "uniqueItems": unique})  # type: ignore[no-untyped-call]
+    keywords = by_id[named].VALIDATORS
+    counted = {key: followed.counted(keywords[key]) for key in _REFERENCES & keywords.keys()}
+    own: type[Validator] = validators.extend(by_id[named], {"pattern": matches, "uniqueItems": unique, **counted})  # type: ignore[no-untyped-call]
     return own
 
 
@@ -153,6 +191,10 @@ def _first_error(validator: Validator, value: JsonValue) -> str:
         return "nested too deeply for the schema"
     except Unresolvable:
         return "the schema has a `$ref` without a target"
+    except (OverflowError, ValueError):
+        return "a number is too large for the schema"
+    except _TooManyError:
+        return "the schema follows too many references"
     if error is None:
         return ""
     place = "".join(f"[{step!r}]" for step in error.absolute_path)

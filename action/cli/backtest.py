@@ -91,7 +91,8 @@ def _versions(repository: Clone, tip: str, options: BacktestOptions) -> list[tup
     """
     lineage = _lineage(repository, tip, options.lineage)
     if lineage.candidate is None:
-        raise UsageError(f"the prompt of {options.lineage} can't be read: {lineage.unreadable}", hint="fix it first")
+        why = lineage.unreadable or "it doesn't exist"
+        raise UsageError(f"the prompt of {options.lineage} can't be read: {why}", hint="fix it first")
     prompt = lineage.candidate
     places = [origin.path for origin in prompt.origins] or [prompt.path]
     paths = tuple(file for place in dict.fromkeys((*places, *prompt.partials)) for file in repository.files(tip, place))

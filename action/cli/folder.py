@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import takewhile
 from pathlib import Path
 
@@ -30,6 +30,9 @@ class Folder(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def fetch(self, paths: Iterable[str]) -> None:
+        """Does nothing."""
 
     def matching(self, pattern: str) -> tuple[str, ...]:
         """Returns the paths that match a pattern, sorted. Looks only below the folders before its first wildcard."""

@@ -164,20 +164,25 @@ class Clone(GitRepository):
             f"-n{most}",
             "--no-ext-diff",
             "--no-textconv",
-            "--format=%x01%H%x00%an%x00%at%x00%s",
+            "--format=%H%x00%an%x00%at%x00%s",
             self._id(tip),
             "--",
             path,
         ]
-        for record in self._in("--literal-pathspecs", *command).stdout.split(b"\x01")[1:]:
-            sha, author, when, subject, *changes = record.rstrip(b"\0").split(b"\0")
-            gone = changes[0].strip() == b"D"
+        # Names and subjects may hold any character but NUL.
+        fields = iter(self._in("--literal-pathspecs", *command).stdout.split(b"\0"))
+        for sha in fields:
+            if not sha:
+                break
+            author, when, subject, status = next(fields), next(fields), next(fields), next(fields).strip()
+            # A rename names both paths.
+            then = [next(fields) for _ in range(2 if status[:1] in (b"R", b"C") else 1)][-1]
             yield Revision(
                 sha=sha.decode(),
                 author=text(author),
-                when=datetime.fromtimestamp(int(when), UTC),
+                when=_time(when),
                 subject=text(subject),
-                paths={} if gone else {path: text(changes[-1])},
+                paths={} if status == b"D" else {path: text(then)},
             )
 
     def with_files(self, commit: str, revision: Revision, paths: Sequence[str], parent: str | None) -> str:
@@ -209,6 +214,14 @@ class Clone(GitRepository):
         return {f"{driver}.{key}": "" for driver in sorted(drivers) for key in ("clean", "process")} | {
             f"{driver}.required": "false" for driver in sorted(drivers)
         }
+
+
+def _time(seconds: bytes) -> datetime:
+    """Returns the time of a commit, or 1970 for one that no calendar has: its author may write any number."""
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _is_small_file(path: bytes) -> bool:

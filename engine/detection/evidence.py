@@ -103,7 +103,7 @@ def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
         return End.NEEDS_REVIEW, "it removes or edits cases, or is unreadable"
     if difference.moved_only:
         return End.HARMLESS, "the same content at another path"
-    return (End.MEASURED, "added cases") if gating.cases.added else (End.HARMLESS, "only layout or notes differ")
+    return (End.MEASURED, "added cases") if gating.cases.added else (End.HARMLESS, "no case of the test set differs")
 
 
 def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Grading:

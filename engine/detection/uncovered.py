@@ -13,6 +13,7 @@ from engine.detection.prompts import approval, failure
 from engine.detection.rests import uncovered_rests
 from engine.detection.sides import Sides
 from engine.readers.bounded import shown
+from engine.readers.promptfoo_files import NAME as PROMPTFOO
 from engine.readers.prompts import may_hold_prompt
 from schemas.config import Uncovered
 from schemas.prompts import Finding
@@ -44,7 +45,8 @@ def uncovered_files(sides: Sides, entries: Sequence[Entry], watched: Collection[
     found = []
     for change in sides.changes.all:
         both = change.paths
-        suspects = [path for path in both if may_hold_prompt(path)]
+        # Of a promptfoo configuration, it is a prompt of a lineage that says that its rest may hold others.
+        suspects = [path for path in both if may_hold_prompt(path) or (path in rests and PROMPTFOO.search(path))]
         moved = len(suspects) == 2 and change.before and change.after and change.before.blob == change.after.blob
         if suspects and not moved and not {*both, *map(folder_of, both)} & claimed:
             found.append(Suspect(suspects[-1], suspects[-1] in rests))

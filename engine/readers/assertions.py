@@ -6,6 +6,7 @@ name and place. It never becomes a text: ``similar(0.8): Paris`` is no label.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -226,7 +227,7 @@ def _number(raw: Mapping[str, JsonValue], key: str) -> float | None:
     value = raw.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise NotReadError(f"its {key} is no number")
     return float(value)
 

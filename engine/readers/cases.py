@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -159,7 +160,7 @@ class _Reading:
         value = self.row.get("threshold") if "assert" in self.row else None
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise self.error("the threshold is no number", "write one from 0 to 1")
         return float(value)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 
 from pydantic import JsonValue
 
@@ -20,12 +23,17 @@ CODE = re.compile(r"\.(?:[cm]?[jt]sx?|py|rb|go|sh|exe)(?::\w+)?$")
 BY_LINE = (".csv", ".jsonl")
 MAX_TOTAL = 64 * 1024 * 1024
 """Most bytes of a configuration and all files that it names."""
+MAX_FETCHED = 500
+"""Most files that are read at once."""
+MAX_PATTERNS = 100
+"""Most different patterns, each of which searches the whole tree."""
 DOCUMENTS = (".yaml", ".yml", ".json")
 _KEYS = (
     re.compile(rb"""^["' \t{]*(?:tests|scenarios)["']?[ \t]*:""", re.MULTILINE),
     re.compile(rb"""^["' \t{]*(?:prompts|providers|targets|defaultTest)["']?[ \t]*:""", re.MULTILINE),
 )
 _OF_TESTS = frozenset({"tests", "scenarios", "defaultTest", "assertionTemplates", "extensions"})
+_STARTS_LINE = re.compile(rf"""[{{, \t]*["']?(?:{"|".join(sorted(_OF_TESTS))})["']?[ \t]*:""")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+://")
 
 
@@ -37,7 +45,7 @@ def is_promptfoo(path: str, data: bytes) -> bool:
 
 
 def lines_of_tests(path: str, data: bytes) -> frozenset[int]:
-    """Returns the lines of a promptfoo configuration that its tests are read from. None if it can't be read."""
+    """Returns the lines of a promptfoo configuration that only its tests are read from. None if it can't be read."""
     try:
         source = source_of(path, data)
         root = read_json(source) if path.endswith(".json") else read_yaml(source)
@@ -46,7 +54,10 @@ def lines_of_tests(path: str, data: bytes) -> frozenset[int]:
     starts = sorted((line, key) for key, (line, _) in root.keys.items())
     ends = [line for line, _ in starts[1:]] + [source.text.count("\n") + 2]
     spans = [range(line, end) for (line, key), end in zip(starts, ends, strict=True) if key in _OF_TESTS]
-    return frozenset(line for span in spans for line in span)
+    lines, keys = source.text.split("\n"), Counter(line for line, _ in starts)
+    # In flow style, other keys and their values may be on the line on which the tests start.
+    whole = [span for span in spans if keys[span.start] == 1 and _STARTS_LINE.match(lines[span.start - 1])]
+    return frozenset(line for span in whole for line in span)
 
 
 class ConfigFiles:
@@ -60,6 +71,7 @@ class ConfigFiles:
         self.folder = path.rpartition("/")[0]
         self._files = files
         self.asked: dict[str, None] = {path: None}
+        self._matching: dict[str, tuple[str, ...]] = {}
         self._sources: dict[str, Source] = {}
         self._documents: dict[str, Node] = {}
         self._texts: dict[str, str] = {}
@@ -91,7 +103,11 @@ class ConfigFiles:
         self.asked[path] = None
         if not is_pattern(path):
             return (path,)
-        found = tuple(self._files.matching(path))
+        if path not in self._matching:
+            if len(self._matching) == MAX_PATTERNS:
+                raise SourceError(f"more than {MAX_PATTERNS} patterns of files", where=self.path, hint="use fewer")
+            self._matching[path] = tuple(self._files.matching(path))
+        found = self._matching[path]
         if not found:
             raise SourceError(f"no file matches {shown(path, 200)}", hint="check the pattern")
         return found
@@ -121,7 +137,20 @@ class ConfigFiles:
         if path not in self._documents:
             source = self.source_of(path)
             self._documents[path] = read_json(source) if path.endswith(".json") else read_yaml(source)
+            self._files.fetch(islice(self._named_in(self._documents[path]), MAX_FETCHED))
         return self._documents[path]
+
+    def _named_in(self, document: Node) -> Iterator[str]:
+        """Yields the paths of files that a document names. Those of patterns are left out."""
+        waiting = [document]
+        while waiting:
+            value = waiting.pop().value
+            if isinstance(value, dict | list):
+                waiting += value.values() if isinstance(value, dict) else value
+            elif isinstance(value, str) and value.startswith("file://"):
+                path = inside(self.folder, value.removeprefix("file://"))
+                if path is not None and not is_pattern(path):
+                    yield path
 
     def followed(self, node: Node) -> Node:
         """Returns the node that a ``$ref`` within the configuration leads to, or the node itself."""

@@ -73,6 +73,8 @@ class _Tests:
         self._parts = Parts(config)
         self._default = Part(config.source, None, {})
         self._cases: dict[str, TestCase] = {}
+        self._alike: Counter[str] = Counter()
+        """By name: cases that got another one because of it."""
         self._sizes: dict[int, tuple[JsonValue, int]] = {}
         """By identity: a value, which is kept so that no other one gets its identity, and its size."""
         self.left_out: list[tuple[TestCase | None, LeftOut]] = []
@@ -82,6 +84,7 @@ class _Tests:
         if (code := self._config.entries.get("extensions")) is not None:
             self._parts.leave(self._config.source.where(code.line), "extensions", "they run code", plain(code))
         self._default = self._parts.default()
+        self._leave_unread(self._default, own=frozenset())
         for part in self._parts.tests():
             self._add(part)
         for one, raw in self._parts.left_out:
@@ -107,15 +110,20 @@ class _Tests:
             return
         defaults = () if own.get("disableDefaultAsserts") is True else self._default.asserted
         asserted = self._evaluated(part, merged, (*defaults, *part.asserted))
-        for key in sorted({*part.values} - _READ - _OWN - _CODED.keys()):
-            self._parts.leave(part.where, f"{shown(key)} of a test", "it isn't read", raw[key])
-        for key in sorted({*own} - _READ_OPTIONS - _CODED.keys()):
-            self._parts.leave(part.where, f"the option {shown(key)}", "it isn't read", own[key])
+        self._leave_unread(part, own=_OWN)
         try:
             for inputs in self._expanded(part, every=options.get("disableVarExpansion") is not True):
                 self._case(part, merged.get("threshold"), inputs, asserted)
         except NotReadError as error:
             self._parts.leave(part.where, "a test", str(error), raw)
+
+    def _leave_unread(self, part: Part, *, own: frozenset[str]) -> None:
+        """Notes the keys and options of a test, or of the defaults, that nothing reads. ``own``: keys of a case."""
+        options = part.map("options")
+        for key in sorted({*part.values} - _READ - own - _CODED.keys() - _REFUSED.keys()):
+            self._parts.leave(part.where, f"{shown(key)} of a test", "it isn't read", part.values[key])
+        for key in sorted({*options} - _READ_OPTIONS - _CODED.keys() - _REFUSED.keys()):
+            self._parts.leave(part.where, f"the option {shown(key)}", "it isn't read", options[key])
 
     def _evaluated(self, part: Part, merged: Mapping[str, JsonValue], asserted: tuple[Given, ...]) -> tuple[Given, ...]:
         """Returns the assertions of a test, none if code has a say in their results."""
@@ -211,10 +219,10 @@ class _Tests:
 
     def _free(self, name: str) -> str:
         """Returns a name that no case has: two tests may have the same variables."""
-        number, free = 1, name
+        free = name
         while free in self._cases:
-            number += 1
-            free = f"{name}-{number}"
+            self._alike[name] += 1
+            free = f"{name}-{self._alike[name] + 1}"
         return free
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from pydantic import JsonValue
+
 from engine.readers.bounded import shown, within_limit
 from engine.readers.file_patterns import is_pattern
 from engine.readers.promptfoo_files import is_promptfoo
@@ -73,9 +75,20 @@ def _joined(parts: Sequence[TestSet], written: Sequence[str]) -> TestSet:
         files=tuple(part.path for part in parts),
         cases=tuple(cases.values()),
         mapping={key: tuple(names) for key, names in mapping.items()},
-        unread={case: values for part in parts for case, values in part.unread.items()},
+        unread=_unread_of(parts),
         warnings=within_limit([warning for part in parts for warning in part.warnings]),
     )
+
+
+def _unread_of(parts: Sequence[TestSet]) -> dict[str, dict[str, JsonValue]]:
+    """Returns what the readers ignore. What belongs to no case is listed, and several files may have it."""
+    unread: dict[str, dict[str, JsonValue]] = {}
+    for name, values in (each for part in parts for each in part.unread.items()):
+        of_case = unread.setdefault(name, {})
+        for key, value in values.items():
+            before = of_case.get(key)
+            of_case[key] = [*before, *value] if isinstance(before, list) and isinstance(value, list) else value
+    return unread
 
 
 def _twice(first: TestCase, second: TestCase) -> SourceError:

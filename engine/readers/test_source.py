@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from engine.readers.bounded import shown
@@ -12,6 +12,10 @@ from schemas.errors import SourceError
 
 class TestFiles(Protocol):
     """The files of one tree or folder."""
+
+    def fetch(self, paths: Iterable[str]) -> None:
+        """Reads files that will be asked for, all at once where that is faster. They needn't exist."""
+        ...
 
     def content(self, path: str) -> bytes:
         """Returns a file's content. Raises SourceError or UsageError if it can't be read or doesn't exist."""
@@ -31,6 +35,9 @@ class GivenFiles:
 
     def __init__(self, blobs: Mapping[str, bytes]) -> None:
         self._blobs = blobs
+
+    def fetch(self, paths: Iterable[str]) -> None:
+        """Does nothing."""
 
     def content(self, path: str) -> bytes:
         """Returns a file's content. Raises SourceError if it isn't there."""

@@ -118,7 +118,7 @@ HARMLESS = {
     "a template's comment": ({"prompts/triage.md": INCLUDING, **RULES}, {"shared/rules.md": "Be {# x #}kind.\n"}, "only comments"),
     "a YAML comment": ({**lineage_on("p.prompt.yml"), "p.prompt.yml": "messages: [{role: user, content: '{{input}}'}]\n"}, {"p.prompt.yml": "# ours\nmessages:\n- content: \"{{input}}\"\n  role: user\n"}, "only comments or layout"),
     "a description": ({**lineage_on("p.md"), "p.md": "---\ndescription: a\n---\n{{input}}\n"}, {"p.md": "---\ndescription: b\n---\n{{input}}\n"}, "only its name or description"),
-    "the test set's layout": ({}, {"tests/triage.jsonl": FILES["tests/triage.jsonl"].replace('": "', '":  "')}, "only layout"),
+    "the test set's layout": ({}, {"tests/triage.jsonl": FILES["tests/triage.jsonl"].replace('": "', '":  "')}, "no case of the test set differs"),
 }  # fmt: skip
 
 

@@ -398,3 +398,18 @@ def test_trees_in_memory_are_what_git_gives(repository):
             {path: entry.mode for path, entry in tree.lookup(merged, ["e", "e/j.yaml", "a.md", "e/f"]).items()},
         )
         assert found == ids.setdefault("found", found)
+
+
+def test_a_history_holds_whatever_authors_write(repository):
+    first = repository.commit({"a\x01\n.md": "one\ntwo\nthree\n"})
+    moved = repository.commit({"a\x01\n.md": None, "b.md": "one\ntwo\nthree\n"}, message="\x01Move\x01")
+    tree = repository.git("mktree", stdin=repository.git("ls-tree", repository.commit({"b.md": "new\n"})).encode())
+    raw = f"tree {tree}\nparent {moved}\nauthor A\x01 <> 99999999999999 +0000\ncommitter C <> 1 +0000\n\n".encode()
+    last = repository.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=raw)
+    found = Clone(repository.path).history(last, ["b.md"], 9)
+    assert [(one.sha, one.author, one.subject, one.paths) for one in found] == [
+        (last, "A\x01", "", {"b.md": "b.md"}),
+        (moved, "Test Author", "\x01Move\x01", {"b.md": "b.md"}),
+        (first, "Test Author", "A change", {"b.md": "a\x01\n.md"}),
+    ]
+    assert [one.when.year for one in found] == [1970, 2023, 2023]

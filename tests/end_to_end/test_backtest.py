@@ -75,6 +75,12 @@ def test_without_a_history_or_a_lineage_it_says_so(project, lineage, says):
     assert (ran.code, says in ran.err) == (2, True)
 
 
+def test_a_prompt_that_is_gone_has_no_versions(project):
+    project.repository.commit({NEW: None}, branch="main")
+    ran = project.run("backtest", "triage")
+    assert (ran.code, "the prompt of triage can't be read: it doesn't exist" in ran.err) == (2, True)
+
+
 def test_a_constant_changes_only_with_its_own_text(project):
     code = "{other}{prompt}"
     prompt = 'TRIAGE = """Sort the ticket: billing or refunds?\n\n{ticket}\n%s"""\n'

@@ -92,6 +92,26 @@ def test_a_schema_that_recurses_on_some_instances_does_not_raise():
     assert "too deeply" in loop('{"a": 1}')
 
 
+def doubling(levels, **schema):
+    """A schema in which each definition refers twice to the next."""
+    twice = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(levels)}
+    return {"$defs": {**twice, f"d{levels}": {"type": "object"}}, **schema}
+
+
+def test_references_that_multiply_end():
+    with pytest.raises(ConfigError, match="too many references"):
+        rule(json_schema=doubling(40, **{"$ref": "#/$defs/d0"}))
+    deep = rule(json_schema=doubling(40, properties={"a": {"$ref": "#/$defs/d0"}}))
+    assert (deep("{}"), deep('{"a": {}}')) == ("", "the schema follows too many references")
+    few = rule(json_schema=doubling(5, **{"$ref": "#/$defs/d0"}))
+    assert (few("{}"), "not of type" in few("[]")) == ("", True)
+
+
+def test_a_number_beyond_a_double_does_not_raise():
+    halves = rule(json_schema={"properties": {"a": {"multipleOf": 0.5}}})
+    assert (halves('{"a": 1.5}'), "too large" in halves('{"a": 1' + "0" * 400 + "}")) == ("", True)
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [

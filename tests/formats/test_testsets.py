@@ -213,6 +213,7 @@ def test_csv_as_promptfoo_writes_it():
         ("input,expected,expected.x\na,b,c\n", "2: expected and expected.* in one row (keep one of the two)"),
         ("a,__expected\nx,contains-any: \"\"a\n", "2: the assertion contains-any has text after a quote (put a comma between two texts)"),
         ("a,__expected,__threshold\nx,y,high\n", "2: __threshold is high (write a number from 0 to 1)"),
+        ("a,__expected,__threshold\nx,y,nan\n", "2: the threshold is no number (write one from 0 to 1)"),
         (",a\nzero,x\n", "2: column 1 has no name (name it or remove it)"),
         (",".join(f"c{i}" for i in range(201)) + "\n", "1: 201 columns, but at most 200 are read (remove columns)"),
     ],

@@ -60,6 +60,15 @@ def test_a_cell_is_read_as_promptfoo_reads_it(cell, assertion):
     assert in_cell(Source("t.csv", ""), cell, 2) == assertion
 
 
+def test_a_threshold_that_is_no_finite_number_is_not_imported():
+    cell = f"levenshtein({'9' * 400}): a"
+    tests = read_test_set("t.csv", f"q,__expected\nWhere?,{cell}\n".encode())
+    assert [str(warning) for warning in tests.warnings] == [
+        "t.csv:2: the assertion levenshtein is not imported (its threshold is no number)",
+        "t.csv:2: no assertion is left that says what is right here (give the case one that can be evaluated)",
+    ]
+
+
 def read_rows(*rows):
     return read_test_set("t.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
 
@@ -124,6 +133,7 @@ PASSED = (1, "", False)
         (asserting(CONTAINS, NOT), {}, "In paris.", {"overall": (0, "fails contains “Paris”", False)}),
         (asserting(CONTAINS, NOT), {}, "Paris, SORRY", {"overall": (0, "fails not-icontains “sorry”", True)}),
         (asserting(CONTAINS, NOT, threshold=0.5), {}, "Paris, SORRY", {"overall": PASSED}),
+        (asserting({"type": "levenshtein", "value": "Paris", "threshold": 1e30}), {}, "Rome", {"overall": PASSED}),
         (
             asserting(CONTAINS, NOT, threshold=0.75),
             {},

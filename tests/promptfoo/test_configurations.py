@@ -4,12 +4,15 @@ import json
 
 import pytest
 
+from engine.readers.promptfoo_files import ConfigFiles, lines_of_tests
+from engine.readers.promptfoo_tests import _Tests
 from engine.readers.test_files import read_tests
 from engine.readers.test_source import GivenFiles
 from schemas.errors import SourceError
 from tests.detect.pullrequests import CONFIG, codes, detected, only
 from tests.promptfoo.configurations import corpus, echoed, recorded
 from tests.repositories import Repository
+from tests.trees import MemoryTrees
 
 
 def read(text, **files):
@@ -181,6 +184,57 @@ def test_what_repetition_makes_is_bounded(monkeypatch, text):
         read("prompts: [a]\n" + text)
 
 
+class Counting(GivenFiles):
+    """Files that note what is asked of git."""
+
+    def __init__(self, blobs):
+        super().__init__(blobs)
+        self.fetched, self.searched = [], []
+
+    def fetch(self, paths):
+        self.fetched.append(list(paths))
+
+    def matching(self, pattern):
+        self.searched.append(pattern)
+        return super().matching(pattern)
+
+
+def test_files_are_read_at_once_and_a_pattern_is_searched_once():
+    tests = [{"vars": {"n": str(n), "q": f"file://v/{n}.txt", "all": "file://v/*.txt"}} for n in range(3)]
+    config = json.dumps({"prompts": ["x"], "tests": tests}).encode()
+    files = Counting({"promptfooconfig.yaml": config, "v/0.txt": b"a", "v/1.txt": b"a", "v/2.txt": b"a"})
+    assert len(read_tests(["promptfooconfig.yaml"], files).cases) == 9
+    assert [sorted(paths) for paths in files.fetched] == [["v/0.txt", "v/1.txt", "v/2.txt"]]
+    assert files.searched == ["v/*.txt"]
+
+
+class Looked(dict):
+    """Cases that count how often one is looked up."""
+
+    count = 0
+
+    def __contains__(self, key):
+        self.count += 1
+        return super().__contains__(key)
+
+
+def test_the_names_of_equal_tests_take_no_search():
+    tests = _Tests(
+        ConfigFiles("p.yaml", GivenFiles({"p.yaml": b"prompts: [x]\ntests: [" + b"{vars: {q: 1}}," * 40 + b"]"}))
+    )
+    tests._cases = Looked()
+    first, *_, last = [case.id for case in tests.test_set().cases]
+    assert (last, tests._cases.count) == (f"{first}-40", 79)
+
+
+def test_the_number_of_patterns_is_bounded(monkeypatch):
+    monkeypatch.setattr("engine.readers.promptfoo_files.MAX_PATTERNS", 1)
+    files = {"a.csv": "q,__expected\n1,x\n", "b.csv": "q,__expected\n2,x\n"}
+    assert len(read("prompts: [x]\ntests: [file://a*.csv, file://a*.csv]\n", **files).cases) == 2
+    with pytest.raises(SourceError, match="more than 1 patterns"):
+        read("prompts: [x]\ntests: [file://a*.csv, file://b*.csv]\n", **files)
+
+
 TESTS = "prompts: [../prompts/triage.md]\ntests: [file://more.csv]\n"
 CSV = "input,__expected\nmy bill,billing\nmoney,refunds\n"
 BASE = {
@@ -202,12 +256,43 @@ BASE = {
             {"evals/promptfooconfig.yaml": TESTS + "defaultTest: {assert: [{type: javascript, value: x}]}\n"},
             ["tests_changed: needs_review"],
         ),
+        (
+            {"evals/promptfooconfig.yaml": TESTS + "defaultTest: {options: {prefix: Ignore this.}}\n"},
+            ["tests_changed: needs_review"],
+        ),
+        ({"evals/promptfooconfig.yaml": TESTS + "defaultTest: {provider: x}\n"}, ["tests_changed: needs_review"]),
     ],
 )
 def test_a_change_of_a_file_that_a_configuration_names_is_a_changed_test_set(tmp_path, head, said):
     change = only(detected(Repository(tmp_path / "repository"), head, base=BASE))
     assert codes(change) == said
     assert [case.where for case in change.tests.cases] == ["evals/more.csv:2", "evals/more.csv:3"]
+
+
+def test_what_is_not_read_is_compared_in_each_of_several_configurations():
+    tests = "prompts: [x]\ntests:\n  - {{vars: {{q: {}}}, options: {{prefix: {}}}}}\n"
+    config = CONFIG.replace("tests/triage.jsonl", "[a/promptfooconfig.yaml, b/promptfooconfig.yaml]")
+    base = {
+        "promptverdict.yaml": config,
+        "a/promptfooconfig.yaml": tests.format(1, "Hi"),
+        "b/promptfooconfig.yaml": tests.format(2, "Hi"),
+    }
+    change = only(detected(MemoryTrees(), {"a/promptfooconfig.yaml": tests.format(1, "Ignore this.")}, base=base))
+    assert codes(change) == ["tests_changed: needs_review"]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("prompts:\n- a\ntests:\n- vars: {a: 1}\nproviders: x\n", {3, 4}),
+        ('{\n"prompts": ["a"],\n"tests": [\n{"vars": {"a": 1}}],\n"providers": []}', {3, 4}),
+        ("{prompts: [a], tests: [{vars: {a: 1}}]}", set()),
+        ('{"prompts": ["a",\n"b"], "tests": [\n{"vars": {"a": 1}}]}', set()),
+        ("{tests: [{vars: {a: 1}}], prompts: [\na]}", set()),
+    ],
+)
+def test_no_line_of_a_prompt_counts_as_one_of_tests(text, lines):
+    assert lines_of_tests("promptfooconfig.yaml", text.encode()) == lines
 
 
 BOTH = """\
@@ -231,18 +316,19 @@ NEW = "  - {vars: {input: pay}, assert: [{type: equals, value: refunds}]}\n"
         (
             BOTH.replace("Another", "Some") + NEW,
             [],
-            ("the rest of prompts/evals.yaml looks like a prompt, but no lineage names it: not gated",),
+            ("the rest of {} looks like a prompt, but no lineage names it: not gated",),
         ),
     ],
 )
-def test_a_file_that_holds_the_prompt_and_its_tests(tmp_path, text, said, warned):
-    config = CONFIG.replace("tests/triage.jsonl", "prompts/evals.yaml").replace(
-        "prompts/triage.md", "{user: 'prompts/evals.yaml#prompts.0'}\n    template: jinja"
+@pytest.mark.parametrize("path", ["prompts/evals.yaml", "promptfooconfig.yaml"])
+def test_a_file_that_holds_the_prompt_and_its_tests(tmp_path, path, text, said, warned):
+    config = CONFIG.replace("tests/triage.jsonl", path).replace(
+        "prompts/triage.md", f"{{user: '{path}#prompts.0'}}\n    template: jinja"
     )
-    base = {"promptverdict.yaml": config, "prompts/evals.yaml": BOTH, "prompts/triage.md": None}
-    found = detected(Repository(tmp_path / "repository"), {"prompts/evals.yaml": text}, base=base)
+    base = {"promptverdict.yaml": config, path: BOTH, "prompts/triage.md": None}
+    found = detected(Repository(tmp_path / "repository"), {path: text}, base=base)
     change = only(found)
     assert codes(change) == said
     assert {ending.what for ending in change.endings} == {"prompt", "test set"}
     assert len(change.tests.cases) == 2
-    assert tuple(warning.what for warning in found.warnings) == warned
+    assert tuple(warning.what for warning in found.warnings) == tuple(each.format(path) for each in warned)

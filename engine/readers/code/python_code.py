@@ -80,7 +80,8 @@ def _module_name(path: str) -> str:
 
 def _check_encoding(source: Source) -> None:
     """Raises SourceError where Python decodes the file as something else than UTF-8."""
-    for number, line in enumerate(source.text.split("\n", 2)[:2], 1):
+    # A lone carriage return ends a line too.
+    for number, line in enumerate(re.split("[\r\n]", source.text, maxsplit=2)[:2], 1):
         said = _ENCODING.match(line)
         name = said[1].lower().replace("_", "-") if said else "utf-8"
         if said and not name.startswith(_UTF8) and not (name.startswith(_LIKE_ASCII) and source.text.isascii()):
@@ -93,8 +94,14 @@ class PythonCode:
     def __init__(self, tree: ast.Module, name: str) -> None:
         self.module = scope_of(tree.body)
         self.changes = changes_of(tree)
-        own = [each for each, found in self.module.bindings.items() if found[0].origin.rpartition(".")[2] == name]
-        set_by_itself = [change.line for each in own for change in self.changes.of.get(each, ())]
+        imported = {each: found[0].origin for each, found in self.module.bindings.items() if found[0].origin}
+        set_by_itself = [
+            change.line
+            for each, origin in imported.items()
+            for change in self.changes.of.get(each, ())
+            # Its own module: import prompts, import src.prompts, sys.modules["src.prompts"].
+            if any(step and step.rpartition(".")[2] == name for step in (origin, *change.path))
+        ]
         self.changes.of_any = next(iter(set_by_itself), self.changes.of_any)
 
     def read(self, node: Node) -> Expression:
