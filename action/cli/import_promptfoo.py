@@ -22,7 +22,7 @@ from engine.render.figures import plural
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 NAMES = ("promptfooconfig.yaml", "promptfooconfig.yml", "promptfooconfig.json")
@@ -45,11 +45,8 @@ def import_promptfoo(repo: Path, path: str | None, *, dry_run: bool, action: str
     texts = {CONFIG: import_config(found, cases, rubric, fallback), cases: import_cases(found)}
     if found.judged:
         texts[rubric] = RUBRIC_TEXT
-    for name in texts:
-        if (root / name).exists() and not dry_run:
-            raise UsageError(
-                f"{name} exists already", hint="move it away, or use --dry-run to see what would be written"
-            )
+    if not dry_run:
+        _refuse_existing(root, texts)
     # What is written must be what was read.
     read_config(CONFIG, texts[CONFIG].encode())
     if found.cases and found.prompts:
@@ -66,6 +63,21 @@ def import_promptfoo(repo: Path, path: str | None, *, dry_run: bool, action: str
             where=found.path,
             hint="promptverdict init looks for prompts and test sets in all files",
         )
+    _write(root, texts, dry_run=dry_run)
+    return Exit.PASS
+
+
+def _refuse_existing(root: Path, names: Iterable[str]) -> None:
+    """Raises UsageError if a file exists."""
+    for name in names:
+        if (root / name).exists():
+            raise UsageError(
+                f"{name} exists already", hint="move it away, or use --dry-run to see what would be written"
+            )
+
+
+def _write(root: Path, texts: Mapping[str, str], *, dry_run: bool) -> None:
+    """Writes the files, or prints them."""
     for name, text in texts.items():
         if dry_run:
             put(f"# --- {name}\n{text}")
@@ -79,7 +91,6 @@ def import_promptfoo(repo: Path, path: str | None, *, dry_run: bool, action: str
         else "next: run promptverdict tests lint, then promptverdict score, which shows today's scores; commit and "
         "merge the files\n"
     )
-    return Exit.PASS
 
 
 def _path(root: Path, folder: Folder, path: str | None) -> str:
