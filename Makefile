@@ -45,8 +45,8 @@ check: $(READY) ## Lint, format, types, architecture
 test: $(READY) ## All tests that are fast
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
-PURE := adoption detect evaluators examples formats gate hostile offline pipeline render run \
-	action/test_clearing.py action/test_content.py action/test_events.py bot/webhooks/test_routing.py
+PURE := adoption blame detect evaluators examples formats gate hostile offline pipeline promptfoo render run \
+	end_to_end/test_backtest.py action/test_clearing.py action/test_content.py action/test_events.py bot/webhooks/test_routing.py
 coverage: $(READY) ## What the pure packages' own tests reach of them, by branches: 95% at least
 	$(BIN)/python -m pytest -q -n auto --dist worksteal --cov --cov-report=term $(addprefix tests/,$(PURE))
 

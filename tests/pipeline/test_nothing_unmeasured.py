@@ -25,7 +25,7 @@ from schemas.verdicts import VerdictStatus
 from tests.repositories import Repository
 from tests.run.laboratory import HandClock, Scripted, completion
 
-EXAMPLES = int(os.environ.get("WATCHED", "40"))
+EXAMPLES = int(os.environ.get("WATCHED", "25"))
 PASSES = (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE, VerdictStatus.INCONCLUSIVE)
 CONFIG = """\
 version: 1
