@@ -11,6 +11,7 @@ from action.cli.check import CheckOptions, evaluate, rendered, write
 from action.cli.streams import put
 from action.exits import Exit
 from demo.staging import StagedPullRequest, stage
+from engine.render.signs import VERDICT_WORDS
 from schemas.errors import UsageError
 from schemas.scorecard import Scorecard
 
@@ -38,7 +39,7 @@ def demo(output: Path | None, *, color: bool | None) -> Exit:
     say(f"\n{'━' * 100}\n")
     for proposal, card in rows:
         mark = "(expected)" if _as_expected(proposal, card) else f"EXPECTED {proposal.expect}"
-        say(f"{card.status:<15} {proposal.title:<52} {mark}\n")
+        say(f"{VERDICT_WORDS[card.status]:<15} {proposal.title:<52} {mark}\n")
     say(f"\nscorecard.md, scorecard.json and report.html of each are in {folder}\n")
     say(f"try it yourself: {_program()} check --repo {folder / 'repository'} --head {proposals[0].branch}\n")
     return Exit.PASS if all(_as_expected(proposal, card) for proposal, card in rows) else Exit.BLOCKED
