@@ -67,7 +67,12 @@ def unapplied(
 def _ignored_beside_ref(key: str) -> tuple[str, str] | None:
     if key in _WITHOUT_EFFECT:
         return None
-    return f"this draft ignores the schema's `{shown(key, 40)}` beside `$ref`", "put both under `allOf`"
+    return f"this draft ignores the schema's `{_named(key)}` beside `$ref`", "put both under `allOf`"
+
+
+def _named(key: str) -> str:
+    """Returns a key for one line of an error: unprintable characters are replaced."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in shown(key, 40))
 
 
 def _idle(key: str, node: Mapping[str, JsonValue], known: Collection[str]) -> tuple[str, str] | None:
@@ -82,7 +87,7 @@ def _idle(key: str, node: Mapping[str, JsonValue], known: Collection[str]) -> tu
     if key not in known:
         near = get_close_matches(key, [*known, *_WITHOUT_EFFECT], 1)
         hint = f"did you mean {near[0]}?" if near else "remove it, or name the draft that has it under `$schema`"
-        return f"the schema's `{shown(key, 40)}` is not a keyword of its draft and checks nothing", hint
+        return f"the schema's `{_named(key)}` is not a keyword of its draft and checks nothing", hint
     if key in _TYPE_OF:
         return _of_another_type(key, _TYPE_OF[key], node.get("type"))
     return _unfilled(key, node[key]) if key in ("const", "enum") else None

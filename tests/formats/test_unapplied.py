@@ -41,6 +41,7 @@ def checked(rule):
         ("{allOf: [{$ref: '#/$defs/n'}], $defs: {n: {format: uri}}}", "`format` is not checked at /$defs/n"),
         ("{type: string, contentEncoding: base64}", "`contentEncoding` is not checked"),
         ("{type: object, requird: [a]}", "`requird` is not a keyword of its draft"),
+        ('{type: object, "\\u202Erequired": [a]}', "`\ufffdrequired` is not a keyword of its draft"),
         ("{type: object, requird: [a]}", "did you mean required?"),
         ("{properties: {a: {type: string, nullable: true}}}", "`nullable` is not a keyword"),
         ("{properties: {a: {dependencies: {b: [c]}}}}", "`dependencies` is not a keyword"),
