@@ -77,7 +77,7 @@ class BlameResult(StrEnum):
     """How the search ended."""
 
     NAMED = "named"
-    NOBODY = "nobody"
+    NO_PART = "no_part"
     """The cases break, but no part of the change could be named."""
     NOT_SEEN = "not_seen"
     """The break did not show in fresh runs."""

@@ -26,6 +26,7 @@ from action.cli.options import (
     Store,
     WorkflowForm,
     Worktree,
+    Yes,
 )
 from action.exits import Exit
 
@@ -96,7 +97,7 @@ def check(
         datetime | None,
         typer.Option("--prices-at", formats=["%Y-%m-%d"], metavar="DATE", help="Use the prices of this day."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")] = False,
+    yes: Yes = False,
     store: Store = None,
     color: Colour = None,
 ) -> None:
@@ -138,7 +139,7 @@ def explain(
     lineage: Lineages = None,
     worktree: Worktree = False,
     budget: BudgetUsd = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")] = False,
+    yes: Yes = False,
     store: Store = None,
 ) -> None:
     """Show one case: its input, both prompts' answers, every run's score. Reuses the answers of check."""
@@ -158,11 +159,9 @@ def explain(
                 lineages=tuple(lineage or ()),
                 worktree=worktree,
                 format="terminal",
-                output=None,
                 budget_usd=_usd(budget),
                 yes=yes,
                 store=store,
-                color=None,
             ),
             calling,
         )
@@ -180,7 +179,7 @@ def score(
         ListFormat.TERMINAL
     ),
     budget: BudgetUsd = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before money is spent.")] = False,
+    yes: Yes = False,
     store: Store = None,
 ) -> None:
     """Score today's prompts on their test sets, without a change to compare. Gates nothing."""
@@ -199,11 +198,9 @@ def score(
                 lineages=tuple(lineage or ()),
                 worktree=worktree,
                 format=output_format.value,
-                output=None,
                 budget_usd=_usd(budget),
                 yes=yes,
                 store=store,
-                color=None,
             ),
             calling,
         )
@@ -223,7 +220,7 @@ def blame(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it may cost, and spend nothing.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     budget: BudgetUsd = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")] = False,
+    yes: Yes = False,
     store: Store = None,
 ) -> None:
     """Name the changed parts that break cases: revert them one by one, and run the broken cases again."""
@@ -242,11 +239,9 @@ def blame(
                 lineages=tuple(lineage or ()),
                 worktree=worktree,
                 format="json" if json else "terminal",
-                output=None,
                 budget_usd=_usd(budget),
                 yes=yes,
                 store=store,
-                color=None,
             ),
             calling,
             dry_run=dry_run,
@@ -332,7 +327,7 @@ def backtest(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what it would cost, run nothing.")] = False,
     output_format: Printed = ListFormat.TERMINAL,
     budget: Annotated[str | None, typer.Option("--budget", metavar="USD", help="Spend at most this.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before money is spent.")] = False,
+    yes: Yes = False,
     store: Store = None,
 ) -> None:
     """Judge the earlier changes of a prompt by today's test set and policy: what would the gate have stopped?"""

@@ -41,11 +41,11 @@ NOT_YET = (
 class CheckOptions(ComparisonOptions):
     """The options of a check."""
 
-    output: Path | None
     budget_usd: Decimal | None
     yes: bool
     store: str | None
-    color: bool | None
+    output: Path | None = None
+    color: bool | None = None
     prices_at: date | None = None
 
 

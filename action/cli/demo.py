@@ -53,11 +53,9 @@ def _options(folder: Path, proposal: StagedPullRequest) -> CheckOptions:
         lineages=(),
         worktree=False,
         format="terminal",
-        output=None,
         budget_usd=None,
         yes=True,
         store=str(folder / "outcomes.sqlite"),
-        color=None,
     )
 
 

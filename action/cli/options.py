@@ -67,3 +67,4 @@ BudgetUsd = Annotated[
 ]
 Printed = Annotated[ListFormat, typer.Option("--format", help="How it is printed.")]
 Colour = Annotated[bool | None, typer.Option("--color/--no-color", help="Colors (default: on a terminal).")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before spending money.")]

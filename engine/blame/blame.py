@@ -102,7 +102,7 @@ def _said(state: Found, result: ExperimentResult[bool], cases: int) -> tuple[Bla
         count = "The broken case" if cases == 1 else f"The {cases} broken cases"
         return BlameResult.NOT_SEEN, f"{count} did not break clearly in fresh runs, so no part of the change is named."
     return (
-        BlameResult.NOBODY,
+        BlameResult.NO_PART,
         "No part of the change is guilty by itself as far as these runs show: none brings the broken cases back.",
     )
 

@@ -104,7 +104,7 @@ def _inputs(case: CaseEffect, limit: int) -> str:
 
 
 def _answers(before: Answer | None, after: Answer | None, limit: int) -> Iterator[str]:
-    # A scorecard that somebody else wrote may hold megabytes.
+    # A stored scorecard of another version may hold megabytes.
     marks: tuple[Marks, Marks] = (
         changed_words(before.text[:EXCERPT], after.text[:EXCERPT]) if before and after else ((), ())
     )

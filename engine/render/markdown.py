@@ -36,7 +36,7 @@ HEADING_CHARACTERS = 90
 
 
 OPEN_ROWS = 8
-"""Lineages from which those that need nobody are in a folded table."""
+"""Number of lineages from which approved ones are in a folded table."""
 OPEN_SECTIONS = 3
 """Lineages without approval whose section is unfolded."""
 _TELLING = (VerdictStatus.APPROVED, VerdictStatus.INCONCLUSIVE)
@@ -148,7 +148,7 @@ def headline(scorecard: Scorecard) -> str:
 def overview(cards: Sequence[LineageCard], detail: Detail) -> str:
     """Returns a table with a row for each lineage, worst first. Rows that are left out are counted by verdict.
 
-    Of many lineages, those that need nobody are in a folded table.
+    Of many lineages, approved ones are in a folded table.
     """
     shown = cards[: detail.rows]
     loud = [card for card in shown if card.status not in _QUIET]

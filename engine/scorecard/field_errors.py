@@ -1,4 +1,4 @@
-"""Counts what is wrong with extracted fields: missing, wrong and hallucinated values, and keys nobody asked for."""
+"""Counts what is wrong with extracted fields: missing, wrong and hallucinated values, and keys that no case expects."""
 
 from __future__ import annotations
 

@@ -733,7 +733,7 @@ def by_cost() -> Scorecard:
 
 
 def forty() -> Scorecard:
-    """Forty lineages, of which five need somebody."""
+    """Forty lineages, of which five need a review or a fix."""
     loud = [triage().model_copy(update={"lineage": f"triage-{n}"}) for n in range(5)]
     calm = [resume().model_copy(update={"lineage": f"match-{n:02}"}) for n in range(35)]
     return blocked().model_copy(
