@@ -124,6 +124,8 @@ def effect_result(effect: Effect) -> str:
     """Returns an effect in words: ``no drop over 5 points``, ``worse · guarded``, or, if cases are missing, ``too few
     cases: 90 more would detect a 10-point drop``."""
     words = RESULT_WORDS[effect.result]
+    if effect.result is EffectResult.NOT_RUN and effect.compared:
+        return "not decided"
     if effect.policy is not SlicePolicy.AVERAGE:
         rose = effect.result is EffectResult.WORSE and (effect.change or 0.0) >= 0  # some cases broke while others rose
         words = "cases broke" if rose else _LISTED_WORDS.get(effect.result, words)

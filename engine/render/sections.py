@@ -24,9 +24,6 @@ from schemas.prompts import Finding
 from schemas.scorecard import Confidence, LineageCard
 from schemas.verdicts import Reason
 
-READING_CHARACTERS = 24
-"""Characters from which a result takes several lines."""
-
 
 def table(head: Sequence[str], align: str, rows: Iterable[Sequence[str]]) -> str:
     """Returns a GFM table. ``align`` has one letter for each column, ``l`` or ``r``. Cells are already encoded."""
@@ -58,8 +55,19 @@ def more_text(number: int, what: str) -> str:
 
 
 def unbroken(cell: str) -> str:
-    """Returns the cell without line breaks: on a phone the table scrolls instead."""
+    """Returns the cell without line breaks."""
     return cell.replace(" ", "&nbsp;")
+
+
+def result_cell(effect: Effect) -> str:
+    """Returns an effect in words that may break after every second word: a phone shows the columns after it too."""
+    words = prose(effect_result(effect)).split(" ")
+    return " ".join("&nbsp;".join(words[i : i + 2]) for i in range(0, len(words), 2))
+
+
+def change_cell(effect: Effect | None) -> str:
+    """Returns a change that may break before its interval, so that a phone shows both."""
+    return unbroken(change_text(effect)).replace("&nbsp;(", " (")
 
 
 def model_name(card: LineageCard) -> str:
@@ -84,7 +92,7 @@ def overview_row(card: LineageCard) -> tuple[str, ...]:
         f"{prose(card.lineage, 80)}<br>{model_name(card)}",
         f"{VERDICT_SIGNS[card.status]}&nbsp;{VERDICT_WORDS[card.status]}",
         unbroken(score),
-        unbroken(change_text(overall)),
+        change_cell(overall),
         unbroken(cost_cell(card.cost)),
         moves_text(card),
     )
@@ -103,17 +111,10 @@ def reasons_list(reasons: Sequence[Reason], detail: Detail) -> str:
     return "\n".join(shown) + left_out(len(reasons) - detail.reasons, "reason")
 
 
-def result_cell(effect: Effect) -> str:
-    """Returns an effect in words, on lines that are short enough for a phone."""
-    words = effect_result(effect)
-    lines = words if len(words) <= READING_CHARACTERS else words.replace(": ", ":\n").replace(" · ", "\n")
-    return "<br>".join(unbroken(prose(line)) for line in lines.split("\n"))
-
-
 def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
     """Returns a table of slices or metrics: result, change with interval, scores of both arms. Worse rows first.
 
-    The result comes early: on a phone, the columns after the change must be scrolled to.
+    The result comes early: on a phone, only the columns after the change must be scrolled to.
     """
     order = {EffectResult.WORSE: 0, EffectResult.NO_DATA: 1, EffectResult.TOO_FEW_CASES: 2}
     kept = sorted(effects, key=lambda effect: order.get(effect.result, 3))
@@ -124,12 +125,12 @@ def effects_table(effects: Sequence[Effect], head: str, detail: Detail) -> str:
             (
                 prose((effect.slice if head == "slice" else effect.metric) or "all cases", 60),
                 f"**{reading}**" if RESULT_TONES[effect.result] == "bad" else reading,
-                unbroken(change_text(effect)),
+                change_cell(effect),
                 unbroken(figures.arrow(figures.points(effect.baseline), figures.points(effect.candidate))),
                 unbroken(figures.cases(effect)),
             )
         )
-    heads = (head, "result", unbroken("change (interval)"), "score", "cases")
+    heads = (head, "result", "change (interval)", "score", "cases")
     return table(heads, "llrrr", rows) + left_out(len(effects) - detail.effects, head)
 
 

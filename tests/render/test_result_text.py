@@ -44,7 +44,8 @@ def effect(**changes) -> Effect:
             "too few cases: 90 more would detect a 10-point drop",
         ),
         ({"result": "too_few_cases"}, "too few cases"),
-        ({"result": "not_run"}, "not run"),
+        ({"result": "not_run", "compared": 0}, "not run"),
+        ({"result": "not_run", "compared": 4}, "not decided"),
         ({"result": "worse", "change": -0.1, "policy": SlicePolicy.GUARD}, "worse · guarded"),
         ({"result": "worse", "change": 0.1, "policy": SlicePolicy.GUARD}, "cases broke · guarded"),
         ({"result": "no_change", "policy": SlicePolicy.GUARD}, "no change · guarded"),
@@ -52,7 +53,7 @@ def effect(**changes) -> Effect:
         ({"result": "no_data", "policy": SlicePolicy.WATCH}, "no data · watched"),
         ({"baseline": 0.0, "candidate": 0.0, "margin": 0.1}, "both fail every case"),
         ({"baseline": 0.0, "candidate": 0.0, "result": "too_few_cases", "more_cases": 9}, "both fail every case"),
-        ({"baseline": 0.0, "candidate": 0.0, "result": "not_run"}, "not run"),
+        ({"baseline": 0.0, "candidate": 0.0, "result": "not_run", "compared": 9}, "not decided"),
         ({"baseline": 0.0, "candidate": 0.1, "margin": 0.05}, "no drop over 5 points"),
     ],
 )
