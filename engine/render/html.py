@@ -21,7 +21,7 @@ from engine.render.markdown import (
     spending_text,
 )
 from engine.render.side_by_side import side_by_side
-from engine.render.what_now import what_now
+from engine.render.what_now import merge_answer, what_now
 from engine.scorecard.answer_pair import answer_pair
 from schemas.effects import Answer, CaseEffect, CaseOutcome
 from schemas.outcomes import Arm
@@ -185,6 +185,7 @@ def _environment() -> Environment:
         "swapped": result_text.swapped,
         "unsure_title": result_text.unsure_title,
         "unusual_answers": result_text.unusual_answers,
+        "merge_answer": merge_answer,
         "what_now": what_now,
     }
     return environment

@@ -23,7 +23,7 @@ from engine.render.sections import (
     warnings_part,
 )
 from engine.render.signs import VERDICT_SIGNS, VERDICT_WORDS, verdict_words
-from engine.render.what_now import what_now, without_fix
+from engine.render.what_now import merge_answer, what_now, without_fix
 from schemas.scorecard import LineageCard, Scorecard, Spending
 from schemas.verdicts import VerdictStatus
 
@@ -80,8 +80,10 @@ def _joined(parts: Iterable[str], limits: Limits) -> str | None:
 
 
 def summary_parts(scorecard: Scorecard, detail: Detail, links: Links) -> Iterator[str]:
-    """Yields the reasons, what to do now, and the figures: a row for each lineage, or a line for a single one."""
-    yield prose(without_fix(scorecard.summary, scorecard))
+    """Yields whether it may be merged and why, what to do now, and the figures: a row for each lineage, or a line for a
+    single one."""
+    answer = merge_answer(scorecard)
+    yield f"{f'<b>{prose(answer)}</b> ' if answer else ''}{prose(without_fix(scorecard.summary, scorecard))}"
     if reasons := [reason for reason in scorecard.reasons if reason.sentence not in scorecard.summary]:
         yield reasons_list(reasons, detail)
     if said := what_now(scorecard, bot=links.bot):

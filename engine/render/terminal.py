@@ -24,7 +24,7 @@ from engine.render.result_text import (
     unusual_answers,
 )
 from engine.render.signs import RESULT_TONES, VERDICT_SIGNS, VERDICT_TONES, VERDICT_WORDS, Tone
-from engine.render.what_now import what_now, without_fix
+from engine.render.what_now import merge_answer, what_now, without_fix
 from schemas.diffs import PromptDiff
 from schemas.effects import Answer, CaseEffect, CostEffect, Effect
 from schemas.scorecard import LineageCard, Scorecard
@@ -107,7 +107,7 @@ def _paragraphs(head: Sequence[str], rows: Iterable[Sequence[Text]]) -> Renderab
 def _parts(scorecard: Scorecard, width: int) -> Iterator[RenderableType]:
     tone = _STYLES[VERDICT_TONES[scorecard.status]]
     yield _sentence(f"{VERDICT_SIGNS[scorecard.status]} {full_title(scorecard)}", f"bold {tone}")
-    yield _sentence(without_fix(scorecard.summary, scorecard))
+    yield _sentence(f"{merge_answer(scorecard)} {without_fix(scorecard.summary, scorecard)}".lstrip())
     yield from _numbered(reason.sentence for reason in scorecard.reasons if reason.sentence not in scorecard.summary)
     if said := what_now(scorecard):
         yield _sentence(f"What now: {said}")

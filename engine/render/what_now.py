@@ -1,4 +1,4 @@
-"""Says what a reader of the verdict can do now, in one line."""
+"""Says whether a pull request may be merged, and what a reader of the verdict can do now."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from engine.gate.hypotheses import CLASS_PREFIX
 from engine.render import figures
 from engine.render.explanation import guilty_units
 from engine.render.result_text import case_groups
-from schemas.config import Mode
 from schemas.effects import Effect, EffectResult
 from schemas.gate_config import SlicePolicy
 from schemas.scorecard import LineageCard, Scorecard
@@ -23,6 +22,28 @@ KEYS = 2
 APPROVE = "comment `/verdict approve <reason>`"
 
 
+_FAILING = (VerdictStatus.BLOCKED, VerdictStatus.ERROR, VerdictStatus.NEEDS_REVIEW)
+_ANSWERS = {
+    VerdictStatus.APPROVED: "May be merged.",
+    VerdictStatus.BLOCKED: "Don't merge.",
+    VerdictStatus.ERROR: "Don't merge yet: nothing was decided.",
+    VerdictStatus.NEEDS_REVIEW: "Don't merge without an approval.",
+    VerdictStatus.INCONCLUSIVE: "Don't merge yet: nothing is proven.",
+    VerdictStatus.NOT_APPLICABLE: "",
+}
+
+
+def merge_answer(scorecard: Scorecard) -> str:
+    """Returns whether the pull request may be merged, in a few words; empty if nothing was to be measured."""
+    if scorecard.clearance is not None:
+        return _ANSWERS[VerdictStatus.APPROVED]
+    if scorecard.passes and scorecard.status is VerdictStatus.INCONCLUSIVE:
+        return "May be merged, but unproven."
+    if scorecard.passes and scorecard.status in _FAILING:
+        return "The check passes, since this repository only informs (`mode: inform`)."
+    return "Don't merge yet: nothing was measured." if _is_untrusted(scorecard) else _ANSWERS[scorecard.status]
+
+
 def what_now(scorecard: Scorecard, *, bot: bool = False) -> str:
     """Returns what to do about the verdict, in plain words; empty if there is nothing to do or to say.
 
@@ -30,14 +51,6 @@ def what_now(scorecard: Scorecard, *, bot: bool = False) -> str:
     """
     if scorecard.clearance is not None:
         return _accepted(scorecard)
-    said = _advice(scorecard, bot=bot)
-    if scorecard.mode is Mode.INFORM and scorecard.status not in (VerdictStatus.APPROVED, VerdictStatus.NOT_APPLICABLE):
-        informs = "This repository only informs (`mode: inform`): the check passes regardless of the verdict."
-        return f"{said} {informs}" if said else informs
-    return said
-
-
-def _advice(scorecard: Scorecard, *, bot: bool) -> str:
     match scorecard.status:
         case VerdictStatus.BLOCKED:
             return _blocked(scorecard, bot=bot)
@@ -47,9 +60,7 @@ def _advice(scorecard: Scorecard, *, bot: bool) -> str:
             return _review(scorecard, bot=bot)
         case VerdictStatus.INCONCLUSIVE:
             return _inconclusive(scorecard, bot=bot)
-        case VerdictStatus.APPROVED:
-            return "Nothing is left to do: this can be merged."
-        case VerdictStatus.NOT_APPLICABLE:
+        case VerdictStatus.APPROVED | VerdictStatus.NOT_APPLICABLE:
             return ""
 
 
@@ -73,15 +84,17 @@ def _blocked(scorecard: Scorecard, *, bot: bool) -> str:
         return look
     more = " and more" if len(keys) > KEYS else ""
     listed = ", ".join(f"`{key}`" for key in keys[:KEYS])
-    return f"{look} To accept it as it is, first merge a looser `gate` into the base: {listed}{more}."
+    return (
+        f"{look} To accept it as it is, first loosen `gate` on the base branch ({listed}{more}). That weakens every "
+        "later check."
+    )
 
 
 def _look_at(card: LineageCard) -> str:
     """Returns which cases and which lines of the prompt to read, and what to change."""
     codes = {reason.code for reason in card.reasons if reason.status is VerdictStatus.BLOCKED}
     if codes <= {ReasonCode.COST, ReasonCode.LATENCY} and codes:
-        lines = _changed_lines(card)
-        return f"Shorten what the prompt sends or asks for{f': see {lines}' if lines else ''}."
+        return f"Shorten what the prompt sends or asks for: see {_changed_lines(card) or f'`{card.prompt}`'}."
     what = _to_read(card)
     changed = "the model or the prompt" if card.baseline_model else "the prompt"
     return f"Read {what}, then change {changed}." if what else f"Change {changed}."
@@ -177,21 +190,25 @@ def without_fix(text: str, scorecard: Scorecard) -> str:
 def _review(scorecard: Scorecard, *, bot: bool) -> str:
     if scorecard.passes:
         return ""
-    if any(reason.code is ReasonCode.UNTRUSTED for reason in scorecard.reasons):
+    if _is_untrusted(scorecard):
         return "Read what the fork changes, then start the run as said above."
     cards = [card for card in scorecard.lineages if card.status is VerdictStatus.NEEDS_REVIEW]
     what = _to_read(cards[0]) if len(cards) == 1 else ""
     also = f", or {APPROVE}" if bot else ""
     return (
         f"{f'Read {what}. ' if what else ''}To accept it, approve `{scorecard.head.sha[:7]}` in a review{also}. That "
-        "takes write access and no part in this pull request, and two people if a bot opened it or pushed to it."
+        "takes write access and no part in this pull request (two people if a bot took part)."
     )
+
+
+def _is_untrusted(scorecard: Scorecard) -> bool:
+    return any(reason.code is ReasonCode.UNTRUSTED for reason in scorecard.reasons)
 
 
 def _inconclusive(scorecard: Scorecard, *, bot: bool) -> str:
     """Returns how many cases of which slices would decide, and whether the check passes without them."""
     cards = [card for card in scorecard.lineages if card.status is VerdictStatus.INCONCLUSIVE]
-    wanted = list(dict.fromkeys(said for card in cards for effect in _undecided(card) if (said := _missing(effect))))
+    wanted = list(dict.fromkeys(_missing(effect, card) for card in cards for effect in _undecided(card)))
     if scorecard.passes:
         passes = f"The check passes {'without them' if wanted else 'meanwhile'}."
     else:
@@ -212,8 +229,9 @@ def _undecided(card: LineageCard) -> list[Effect]:
     return told or few
 
 
-def _missing(effect: Effect) -> str:
+def _missing(effect: Effect, card: LineageCard) -> str:
     cases = figures.plural(effect.more_cases or 0, "case")
-    where = f"to slice `{effect.slice.removeprefix(CLASS_PREFIX)}`" if effect.slice else "to the test set"
+    where = f"to slice `{effect.slice.removeprefix(CLASS_PREFIX)}` of " if effect.slice else "to "
+    where += f"`{card.tests}`" if card.tests else "the test set"
     drop = "" if effect.margin is None else f" (enough to detect a {figures.limit(effect.margin)}-point drop)"
     return f"{cases} {where}{drop}"

@@ -151,7 +151,9 @@ def _phrase(reason: Reason, card: LineageCard) -> str:
     metric = reason.metric if reason.metric in [effect.metric for effect in card.metrics[1:]] else None
     match reason.code:
         case ReasonCode.NO_DROP if effect is not None:
-            return _bound(effect) or reason_text.ruled_out(effect, metric).removesuffix(" overall")
+            return (_scored(effect) if _bound(effect) else "") or reason_text.ruled_out(effect, metric).removesuffix(
+                " overall"
+            )
         case ReasonCode.DROP if effect is not None and reason_text.fell(effect):
             return (
                 f"{reason_text.subject(reason.slice, metric)} fell by {figures.points(-(effect.change or 0.0))} points"
@@ -174,28 +176,36 @@ def _effect(reason: Reason, card: LineageCard) -> Effect | None:
 
 
 def _of_card(card: LineageCard) -> str:
-    """Returns one sentence about a lineage that isn't approved: what is good about it, and its first reason."""
+    """Returns what is to be said first about a lineage that isn't approved: its first reason, then what softens or
+    adds to it."""
     reasons = [reason for reason in card.reasons if reason.status is card.status]
     phrase = _phrase(reasons[0], card) if reasons else ""
     if card.status is not VerdictStatus.BLOCKED or not phrase:
         return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
     more = f" (the first of {len(reasons)} reasons)" if len(reasons) > 1 else ""
-    lead = _lead(card, {reason.code for reason in reasons})
-    return f"`{card.lineage}` {lead}, but {phrase}{more}." if lead else f"`{card.lineage}`: {phrase}{more}."
+    name = f"`{card.lineage}`" if card.baseline_model is None else f"`{card.lineage}` on {card.model}"
+    also = _also(card, {reason.code for reason in reasons})
+    return " ".join(filter(None, (f"{name}: {phrase}{more}.", _average(card, {r.code for r in reasons}), also)))
 
 
-def _lead(card: LineageCard, codes: Collection[ReasonCode]) -> str:
-    """Returns what is good about a lineage that is blocked anyway. Empty if nothing is."""
+def _also(card: LineageCard, told: Collection[ReasonCode]) -> str:
+    """Returns the reason for review that a blocking cost must not hide: that the answers' form changed."""
+    drifted = [r for r in card.reasons if r.code is ReasonCode.FORM_DRIFT and r.code not in told]
+    return drifted[0].sentence if drifted else ""
+
+
+def _average(card: LineageCard, codes: Collection[ReasonCode]) -> str:
+    """Returns what is good on average about a lineage that is blocked anyway. Empty if nothing is."""
     overall = card.overall
     if overall is None or overall.change is None:
         return ""
     if overall.result is EffectResult.BETTER:
-        return "is better on average"
+        return "On average it is better."
     # A prompt that is blocked for its cost alone is described by its proven result only.
     if overall.result is not EffectResult.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
-        return "may be better on average"
+        return "On average it may be better."
     # Without proof in either direction, nothing good is claimed about a blocked prompt.
-    return "is not worse" if overall.result is EffectResult.NO_CHANGE else ""
+    return "On average it is not worse." if overall.result is EffectResult.NO_CHANGE else ""
 
 
 def _of_approved(card: LineageCard) -> str:
@@ -206,8 +216,7 @@ def _of_approved(card: LineageCard) -> str:
     if overall.result is EffectResult.BETTER:
         said = f"is better: {figures.change(overall.change)} points"
     elif overall.result is EffectResult.NO_CHANGE:
-        bound = _bound(overall)
-        said = f"is not worse ({bound})" if bound else "is not worse"
+        said = _scored(overall)
     else:
         return f"`{card.lineage}`: {_without_name(card.headline, card.lineage)}"
     increase = card.cost.increase if card.cost else None
@@ -216,12 +225,24 @@ def _of_approved(card: LineageCard) -> str:
     return f"`{card.lineage}` {said}."
 
 
+def _scored(effect: Effect) -> str:
+    """Returns "scores 6.7 points higher (at worst 1.3 lower)", or "is not worse" if the bound is beyond the margin."""
+    bound, change = _bound(effect), effect.change
+    if not bound or change is None:
+        return "is not worse"
+    size = figures.points(abs(change))
+    same = size == figures.points(0.0)
+    return (
+        f"scores {'the same' if same else f'{size} points higher' if change > 0 else f'{size} points lower'} ({bound})"
+    )
+
+
 def _bound(effect: Effect) -> str:
-    """Returns "at worst 3.0 points lower", the one bound of an overall score. Empty if it is beyond the margin."""
+    """Returns "at worst 3.0 lower", the one bound of an overall score. Empty if it is beyond the margin."""
     low = effect.interval.low if effect.interval else None
     if low is None or effect.slice is not None or low >= 0 or (effect.margin is not None and -low > effect.margin):
         return ""
-    return f"at worst {figures.points(-low)} points lower"
+    return f"at worst {figures.points(-low)} lower"
 
 
 def _without_name(sentence: str, lineage: str) -> str:

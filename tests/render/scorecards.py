@@ -361,7 +361,7 @@ def blocked() -> Scorecard:
         status=VerdictStatus.BLOCKED,
         passes=False,
         title="Prompt Verdict: blocked",
-        summary="`support-triage` is better on average, but 4 of 12 guarded cases in `adversarial` broke (the first of 2 reasons). "
+        summary="`support-triage`: 4 of 12 guarded cases in `adversarial` broke (the first of 2 reasons). On average it is better. "
         "`resume-match` is approved.",
         lineages=(triage(), resume()),
         spending=Spending(
@@ -390,8 +390,8 @@ def _quiet(status: VerdictStatus, title: str, summary: str, passes: bool, reason
 def approved() -> Scorecard:
     """Everything is well."""
     return scorecard(
-        title="approved: at worst 0.4 points lower",
-        summary="`resume-match` is not worse (at worst 0.4 points lower) and costs less.",
+        title="approved: scores 3.7 points higher (at worst 0.4 lower)",
+        summary="`resume-match` scores 3.7 points higher (at worst 0.4 lower) and costs less.",
         lineages=(resume(),),
         spending=Spending(planned=120, made=60, stored=60, cost_usd=Decimal("0.0042"), budget_usd=Decimal(5)),
         seconds=7.31,
@@ -515,7 +515,7 @@ def adoption() -> Scorecard:
 
 def fork_static() -> Scorecard:
     """A fork before a maintainer ran it."""
-    sentence = "This head comes from a fork, so nothing was called: a maintainer runs it by dispatching the workflow with its head sha."
+    sentence = f"This pull request comes from a fork, so no model was called. To measure exactly this commit, a maintainer reviews it and then dispatches the workflow with pull-request 12 and head-sha {HEAD}."
     return _quiet(
         VerdictStatus.NEEDS_REVIEW,
         "a maintainer must run this",
@@ -696,8 +696,11 @@ def extraction() -> Scorecard:
             ),
         ),
     )
+    years, *others = resume().metrics
+    fell = {"candidate": 0.78, "change": -0.12, "interval": Interval(low=-0.17, high=-0.07), "result": "too_few_cases"}
     card = resume().model_copy(
         update={
+            "metrics": (years.model_copy(update=fell), *others),
             "tests": "tests/resume.jsonl",
             "status": VerdictStatus.NEEDS_REVIEW,
             "passes": False,
@@ -726,7 +729,7 @@ def by_cost() -> Scorecard:
         status=VerdictStatus.BLOCKED,
         passes=False,
         title="blocked: support-triage, it costs 89% more",
-        summary="`support-triage` is better on average, but it costs 89% more.",
+        summary="`support-triage`: it costs 89% more. On average it is better.",
         lineages=(card.model_copy(update=changed),),
         spending=card.spending,
     )
@@ -738,7 +741,7 @@ def forty() -> Scorecard:
     calm = [resume().model_copy(update={"lineage": f"match-{n:02}"}) for n in range(35)]
     return blocked().model_copy(
         update={
-            "summary": "`triage-0` is better on average, but 4 of 12 guarded cases in `adversarial` broke (the first of 2 reasons). "
+            "summary": "`triage-0`: 4 of 12 guarded cases in `adversarial` broke (the first of 2 reasons). On average it is better. "
             "4 more are not approved. 35 prompts are approved.",
             "lineages": (*loud, *calm),
         }

@@ -280,7 +280,7 @@ def sentences_are_known(name, text, card, effects):
         effect["interval"]["low"] for effect in effects if effect["interval"] and effect["interval"]["low"] is not None
     ]
     overall = card["overall"]
-    for said in re.findall(rf"(?:at worst|rules out a drop of more than) {FIGURE} points", text):
+    for said in re.findall(rf"(?:at worst|rules out a drop of more than) {FIGURE} (?:points|lower)", text):
         assert close(number(said), max(-overall["interval"]["low"], 0)), (name, said)
     for said in re.findall(r"(?<!show )no drop over (\d+(?:\.\d)?) points?", text, re.IGNORECASE):
         assert any(close(number(said), e["margin"]) and e["interval"]["low"] >= -e["margin"] for e in effects if e["margin"] is not None and e["interval"] and e["interval"]["low"] is not None), (name, said, lows)  # fmt: skip

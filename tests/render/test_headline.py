@@ -41,10 +41,13 @@ def blocked(*reasons, **changed):
 
 
 def test_an_approval_has_one_bound_in_its_title_and_its_summary():
-    assert title(APPROVED, [approved()], ()) == "approved: at worst 2.0 points lower"
-    assert summary([approved()], ()) == "`outreach` is not worse (at worst 2.0 points lower)."
+    assert title(APPROVED, [approved()], ()) == "approved: scores 6.0 points higher (at worst 2.0 lower)"
+    assert summary([approved()], ()) == "`outreach` scores 6.0 points higher (at worst 2.0 lower)."
     better = approved(overall=overall(result="better", interval=Interval(low=0.01, high=0.15)))
     assert summary([better], ()) == "`outreach` is better: +6.0 points."
+    for change, said in ((0.0, "scores the same"), (-0.006, "scores 0.6 points lower")):
+        card = approved(overall=overall(change=change))
+        assert summary([card], ()) == f"`outreach` {said} (at worst 2.0 lower)."
     # A bound beyond the margin would contradict the approval, which planned runs decide.
     beyond = approved(overall=overall(interval=Interval(low=-0.08, high=0.15)))
     assert title(APPROVED, [beyond], ()) == "approved: no drop over 7.7 points"
@@ -53,7 +56,7 @@ def test_an_approval_has_one_bound_in_its_title_and_its_summary():
 
 def test_an_approval_says_whether_it_costs_more():
     card = approved(cost=triage().cost)
-    assert summary([card], ()) == "`outreach` is not worse (at worst 2.0 points lower) and costs more."
+    assert summary([card], ()) == "`outreach` scores 6.0 points higher (at worst 2.0 lower) and costs more."
     assert "costs less" in summary([card.model_copy(update={"cost": resume().cost})], ())
 
 
@@ -80,15 +83,19 @@ def test_where_everything_fails_an_example_shows_why(case, told):
     assert said.sentence == f"Both versions fail every case{told}."
 
 
-def test_a_block_says_first_what_is_good():
+def test_a_block_says_first_why_and_then_what_is_good():
     assert summary([blocked(GUARD)], ()) == (
-        "`outreach` may be better on average, but 3 of 21 guarded cases in `adversarial` broke."
+        "`outreach`: 3 of 21 guarded cases in `adversarial` broke. On average it may be better."
     )
     better = blocked(GUARD, COST, overall=overall(result="better"))
     assert summary([better], ()) == (
-        "`outreach` is better on average, but 3 of 21 guarded cases in `adversarial` broke (the first of 2 reasons)."
+        "`outreach`: 3 of 21 guarded cases in `adversarial` broke (the first of 2 reasons). On average it is better."
     )
-    assert summary([blocked(COST)], ()) == "`outreach` is not worse, but it costs 45% more."
+    assert summary([blocked(COST)], ()) == "`outreach`: it costs 45% more. On average it is not worse."
+    form = reason(ReasonCode.FORM_DRIFT, VerdictStatus.NEEDS_REVIEW, sentence="9 of 9 answers have another format.")
+    assert summary([blocked(COST, form)], ()).endswith("not worse. 9 of 9 answers have another format.")
+    swapped = blocked(COST, baseline_model="large", model="small")
+    assert summary([swapped], ()).startswith("`outreach` on small: it costs 45% more.")
 
 
 def test_a_block_without_anything_good_says_only_why():
@@ -149,9 +156,9 @@ def test_reasons_without_a_phrase_keep_their_sentence():
 def test_several_lineages_are_named():
     cards = [blocked(GUARD, lineage="a"), approved(lineage="b"), approved(lineage="c")]
     assert title(BLOCKED, cards, ()) == "blocked: a, 3 of 21 guarded cases in adversarial broke"
-    assert summary(cards, ()).endswith("broke. `b` and `c` are approved.")
+    assert summary(cards, ()).endswith("may be better. `b` and `c` are approved.")
     again = [cards[0], cards[0], *(approved(lineage=name) for name in "abcde")]
-    assert summary(again, ()).endswith("broke. 1 more is not approved. 4 prompts are approved.")
+    assert summary(again, ()).endswith("may be better. 1 more is not approved. 4 prompts are approved.")
     # On another model the same prompt is approved, which doesn't approve the prompt.
     assert "approved" not in summary([cards[0], approved(lineage="a")], ())
     assert title(BLOCKED, [cards[0], cards[0].model_copy(update={"lineage": "d"})], ()) == "blocked: a and d"
@@ -160,7 +167,7 @@ def test_several_lineages_are_named():
 def test_the_pull_request_speaks_before_its_lineages():
     gate = reason(ReasonCode.POLICY_CHANGED, VerdictStatus.NEEDS_REVIEW, sentence="It loosens its own gate.")
     assert title(VerdictStatus.NEEDS_REVIEW, [approved()], [gate]) == "needs review: It loosens its own gate"
-    assert summary([approved()], [gate]).startswith("It loosens its own gate. `outreach` is not worse")
+    assert summary([approved()], [gate]).startswith("It loosens its own gate. `outreach` scores 6.0 points higher")
     assert summary([], ()).startswith("No prompt, test set, rubric or configuration changed")
 
 

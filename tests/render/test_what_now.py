@@ -3,11 +3,10 @@
 import pytest
 
 from engine.render.markdown import markdown
-from engine.render.what_now import what_now, without_fix
-from schemas.config import Mode
+from engine.render.what_now import merge_answer, what_now, without_fix
 from schemas.effects import CaseEffect, Effect
 from schemas.scorecard import Clearance
-from schemas.verdicts import Reason, ReasonCode, VerdictStatus
+from schemas.verdicts import Reason, VerdictStatus
 from tests.render.scorecards import (
     STATES,
     TRIAGE_DIFF,
@@ -31,11 +30,11 @@ ACCEPT = "To accept it, approve `0a1b2c3` in a review"
 
 
 def test_a_block_says_what_to_read_and_how_to_accept_it():
-    looser = "To accept it as it is, first merge a looser `gate` into the base:"
-    keys = "`slices.adversarial: watch`, `max_cost_increase: 0.90`"
-    assert what_now(blocked()) == f"{READ} {looser} {keys}."
+    keys = "(`slices.adversarial: watch`, `max_cost_increase: 0.90`)"
+    looser = f"To accept it as it is, first loosen `gate` on the base branch {keys}. That weakens every later check."
+    assert what_now(blocked()) == f"{READ} {looser}"
     assert what_now(blocked(), bot=True) == f"{READ} To accept it as it is, comment `/verdict approve <reason>`."
-    assert what_now(informed()).startswith(f"{READ} This repository only informs")
+    assert what_now(informed()) == READ
     assert what_now(generation()).startswith(
         "Read the 12 cases that got worse and line 3 of `prompts/outreach.yaml`, then change the model or the prompt."
     )
@@ -81,7 +80,7 @@ def test_without_the_bot_the_setting_that_blocks_is_named(reason, key):
     found = Reason.model_validate({"status": BLOCKED, "sentence": "It fell.", **reason})
     card = lineage(status=BLOCKED, use_case="extraction", reasons=(found,), metrics=metrics)
     said = what_now(scorecard(status=BLOCKED, passes=False, lineages=(card,)))
-    assert (f"into the base: {key}." in said) if key else ("To accept" not in said)
+    assert (f"on the base branch ({key})." in said) if key else ("To accept" not in said)
 
 
 def test_a_review_says_what_to_read_and_who_may_accept():
@@ -98,7 +97,7 @@ def test_a_review_says_what_to_read_and_who_may_accept():
 
 def test_an_inconclusive_verdict_says_which_cases_would_decide():
     card = inconclusive()
-    drop = "add 60 cases to slice `edge` (enough to detect a 10-point drop)"
+    drop = "add 60 cases to slice `edge` of the test set (enough to detect a 10-point drop)"
     assert what_now(card) == f"To decide, {drop}. The check passes without them."
     failing = card.model_copy(update={"passes": False})
     assert (
@@ -107,9 +106,11 @@ def test_an_inconclusive_verdict_says_which_cases_would_decide():
     )
     assert what_now(failing, bot=True).endswith("as it is, comment `/verdict approve <reason>`.")
     # Without a reason about a slice, every slice that lacks cases is named.
-    other = card.lineages[0].model_copy(update={"reasons": ()})
+    other = card.lineages[0].model_copy(update={"reasons": (), "tests": "tests/o.jsonl"})
     said = what_now(card.model_copy(update={"lineages": (other,)}))
-    assert said.startswith(f"To decide, {drop}; 60 cases to the test set (enough")
+    assert said.startswith(
+        f"To decide, {drop.replace('the test set', '`tests/o.jsonl`')}; 60 cases to `tests/o.jsonl` (enough"
+    )
     bare = card.model_copy(update={"lineages": (lineage(status=VerdictStatus.INCONCLUSIVE),)})
     assert what_now(bare) == "The check passes meanwhile."
 
@@ -138,10 +139,25 @@ def test_it_stays_one_line_for_every_state(state, bot):
     said = what_now(STATES[state](), bot=bot)
     assert "\n" not in said
     assert len(said) < 330
-    assert bool(said) is (state not in ("not_applicable", "adoption"))
+    assert bool(said) is (state not in ("not_applicable", "adoption", "approved"))
 
 
-def test_a_repository_that_only_informs_says_so_only_where_it_matters():
-    assert "mode: inform" not in what_now(scorecard(mode=Mode.INFORM))
-    assert what_now(scorecard()) == "Nothing is left to do: this can be merged."
-    assert ReasonCode.UNTRUSTED in {reason.code for reason in fork_static().reasons}
+@pytest.mark.parametrize(
+    ("card", "answer"),
+    [
+        (blocked(), "Don't merge."),
+        (informed(), "The check passes, since this repository only informs (`mode: inform`)."),
+        (needs_review(), "Don't merge without an approval."),
+        (fork_static(), "Don't merge yet: nothing was measured."),
+        (error(), "Don't merge yet: nothing was decided."),
+        (inconclusive(), "May be merged, but unproven."),
+        (inconclusive().model_copy(update={"passes": False}), "Don't merge yet: nothing is proven."),
+        (scorecard(), "May be merged."),
+        (STATES["not_applicable"](), ""),
+    ],
+)
+def test_the_first_words_say_whether_it_may_be_merged(card, answer):
+    assert merge_answer(card) == answer
+    accepted = Clearance(by="ada", commit="c" * 40, at="2026-01-01T00:00:00Z", url=None, content_digest="d")
+    if answer:
+        assert merge_answer(card.model_copy(update={"clearance": accepted})) == "May be merged."
