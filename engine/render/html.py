@@ -182,6 +182,7 @@ def _environment() -> Environment:
         "spending_text": spending_text,
         "strip": plots.strip,
         "confidence_sentences": result_text.confidence_sentences,
+        "policy_sentences": result_text.policy_sentences,
         "swapped": result_text.swapped,
         "unsure_title": result_text.unsure_title,
         "unusual_answers": result_text.unusual_answers,

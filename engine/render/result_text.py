@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -32,6 +32,11 @@ _POLICIES = {
     SlicePolicy.MUST_PASS: " · must-pass",
     SlicePolicy.GUARD: " · guarded",
     SlicePolicy.WATCH: " · watched",
+}
+_POLICY_SENTENCES = {
+    SlicePolicy.GUARD: "A guarded slice blocks when its passing cases break more often than the others.",
+    SlicePolicy.MUST_PASS: "A must-pass slice blocks at each confirmed break.",
+    SlicePolicy.WATCH: "A watched slice is shown and never blocks.",
 }
 _LISTED_WORDS = {EffectResult.TOO_FEW_CASES: "needs review"}
 """Words for slices that are judged case by case, not by their mean."""
@@ -126,6 +131,8 @@ def effect_result(effect: Effect) -> str:
     words = RESULT_WORDS[effect.result]
     if effect.result is EffectResult.NOT_RUN and effect.compared:
         return "not decided"
+    if effect.result is EffectResult.NO_CHANGE and effect.change:
+        words = "no clear change"
     if effect.policy is not SlicePolicy.AVERAGE:
         rose = effect.result is EffectResult.WORSE and (effect.change or 0.0) >= 0  # some cases broke while others rose
         words = "cases broke" if rose else _LISTED_WORDS.get(effect.result, words)
@@ -218,6 +225,12 @@ def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) 
         moved = figures.arrow(figures.seconds(latency.baseline_s), figures.seconds(latency.candidate_s))
         said.append(f"Median latency {moved} over {figures.plural(latency.pairs, 'fresh pair')}.")
     return said
+
+
+def policy_sentences(effects: Iterable[Effect]) -> list[str]:
+    """Returns what each policy in the table means."""
+    found = {effect.policy for effect in effects}
+    return [sentence for policy, sentence in _POLICY_SENTENCES.items() if policy in found]
 
 
 def trend_sentence(card: LineageCard) -> str:

@@ -15,6 +15,7 @@ from engine.render.result_text import (
     effect_result,
     label_moves,
     moves_text,
+    policy_sentences,
     swapped,
 )
 from engine.render.signs import RESULT_TONES, VERDICT_SIGNS, VERDICT_WORDS
@@ -222,8 +223,9 @@ def diff_part(diff: PromptDiff, detail: Detail) -> str:
 
 
 def confidence_list(confidence: Confidence, card: LineageCard, detail: Detail) -> str:
-    """Returns checkpoints, repetitions and detectable drops as a list."""
-    said = (*confidence_sentences(confidence, card.latency), *confidence.notes[: detail.notes])
+    """Returns the slices' policies, checkpoints, repetitions and detectable drops as a list."""
+    told = (*policy_sentences(card.slices), *confidence_sentences(confidence, card.latency))
+    said = (*told, *confidence.notes[: detail.notes])
     more = left_out(len(confidence.notes) - detail.notes, "note")
     return "\n".join(f"- {prose(sentence)}" for sentence in said) + more
 

@@ -38,6 +38,7 @@ def effect(**changes) -> Effect:
         ({"margin": 0.05}, "no drop over 5 points"),
         ({"margin": 0.125}, "no drop over 12.5 points"),
         ({}, "no change"),
+        ({"change": -0.086, "policy": SlicePolicy.WATCH}, "no clear change · watched"),
         ({"result": "too_few_cases", "more_cases": 1}, "too few cases: 1 more would tell"),
         (
             {"result": "too_few_cases", "more_cases": 90, "margin": 0.1},
