@@ -57,7 +57,8 @@ class Configured:
             yield from _place_reasons(place, adoption=self.adoption)
         gone = {(root, f"lineages.{key}") for root, key in deleted}
         for place, policy in zip(self.places, self.policies, strict=True):
-            yield from policy_reasons(change for change in policy if (place.root, change.key) not in gone)
+            kept = (change for change in policy if (place.root, change.key) not in gone)
+            yield from policy_reasons(kept, place.path)
 
 
 def configured(tree: SourceTree, sides: Sides) -> Configured:

@@ -39,14 +39,15 @@ def compare_policies(base: Config, head: Config, *, moved: Mapping[str, str] | N
     return tuple(sorted(_changes(base, head, moved or {}), key=lambda change: change.key))
 
 
-def policy_reasons(changes: Iterable[PolicyChange]) -> tuple[Reason, ...]:
-    """Returns a reason for each change that needs review."""
+def policy_reasons(changes: Iterable[PolicyChange], path: str) -> tuple[Reason, ...]:
+    """Returns a reason for each change that needs review. ``path`` is the configuration's."""
     words = {LOOSER: "loosens its own gate", UNCLEAR: "changes its own gate"}
     return tuple(
         Reason(
             code=ReasonCode.POLICY_CHANGED,
             status=VerdictStatus.NEEDS_REVIEW,
-            sentence=f"This pull request {words[change.direction]}: {change.key}: {change.before} → {change.after}.",
+            sentence=f"This pull request {words[change.direction]} in `{path}`: "
+            f"{change.key}: {change.before} → {change.after}.",
         )
         for change in changes
         if change.needs_review

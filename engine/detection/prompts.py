@@ -310,13 +310,18 @@ def unmeasured_reasons(name: str, endings: Sequence[Ending], versions: Versions)
 def lines_changed(versions: Versions, sides: Sides) -> tuple[str | None, tuple[tuple[int, int], ...]]:
     """Returns a file of the candidate, and its line ranges that differ from the baseline's.
 
-    Of several files it is the first whose part of the prompt differs. A folder has no lines.
+    Of several files it is the first whose part of the prompt differs; of a folder, the first that is changed.
     """
     before, after = versions.before, versions.after
     if before is None or after is None:
         return None, ()
     if after.file:
-        return after.file, _stretches(before.paths[0], after.file, sides)
+        # The path of a prompt with two files is their folder, whichever path the configuration names.
+        old_path = versions.old.path if versions.old else before.paths[0]
+        new_path = versions.fresh.path if versions.fresh else after.file
+        pair = (path for path in sides.changes.touched if path.startswith(f"{new_path}/") and path in sides.merged)
+        file = min(pair, default=after.file)
+        return file, _stretches(f"{old_path}{file.removeprefix(new_path)}", file, sides)
     old_paths = {new.path: old.path for old, new in zip(before.places, after.places, strict=False)}
     olds, news = (prompt.messages if prompt else () for prompt in (versions.old, versions.fresh))
     for number, origin in enumerate(versions.fresh.origins if versions.fresh else ()):

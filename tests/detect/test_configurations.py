@@ -45,7 +45,7 @@ def test_a_lineage_deleted_in_one_folder_hides_no_removed_gate_in_another(reposi
         repository, {**head, "packages/a/prompts/triage.md": None}, base={**package, "promptverdict.yaml": None}
     )
     assert [reason.sentence for reason in found.reasons] == [
-        "This pull request loosens its own gate: lineages.triage: gated → no longer gated."
+        "This pull request loosens its own gate in `packages/b/promptverdict.yaml`: lineages.triage: gated → no longer gated."
     ]
     assert codes(found.lineages[0]) == ["deleted_lineage: needs_review"]
 

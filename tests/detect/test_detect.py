@@ -112,7 +112,9 @@ def test_a_pair_of_files_is_one_prompt_whichever_path_names_it(repository):
         found = detected(
             repository, {"prompts/pair/system.md": "Sort them all."}, base={**pair, "promptverdict.yaml": config}
         )
+        diff = only(found).diff
         assert kinds(only(found)) == ["prompt"]
+        assert (diff.file, diff.file_lines) == ("prompts/pair/system.md", ((1, 1),))
         assert found.warnings == ()
 
 

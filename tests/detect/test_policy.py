@@ -176,8 +176,11 @@ def test_a_default_that_changes_is_reported_once_and_a_lineage_that_escapes_it_i
 def test_reasons_are_sentences_for_what_a_person_has_to_accept():
     base = config(gate={"floor": 0.5, "adversarial": "must_pass"})
     head = config(gate={"floor": 0.6, "adversarial": "watch"})
-    (reason,) = policy_reasons(compare_policies(base, head))
-    assert reason.sentence == "This pull request loosens its own gate: gate.adversarial: must_pass → watch."
+    (reason,) = policy_reasons(compare_policies(base, head), "promptverdict.yaml")
+    assert (
+        reason.sentence
+        == "This pull request loosens its own gate in `promptverdict.yaml`: gate.adversarial: must_pass → watch."
+    )
     assert (reason.code.value, reason.status.value) == ("policy_changed", "needs_review")
 
 

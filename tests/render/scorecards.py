@@ -470,7 +470,7 @@ def error() -> Scorecard:
 
 def needs_review() -> Scorecard:
     """The gate itself is edited."""
-    sentence = "This pull request loosens its own gate: `adversarial` guard → watch."
+    sentence = "This pull request loosens its own gate in `promptverdict.yaml`: gate.adversarial: guard → watch."
     reason = Reason(code=ReasonCode.POLICY_CHANGED, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence)
     swapped = lineage(
         model="claude-sonnet-4-5",
