@@ -23,7 +23,7 @@ PROGRESS_S = 20.0
 """Seconds between two lines of progress in the log."""
 FORK_NOTICE = (
     "This pull request comes from a fork, so no model was called. To measure exactly this commit, a maintainer reviews "
-    "it and then dispatches the workflow with pull-request {number} and head-sha {sha}."
+    "it and then dispatches the workflow with pull-request `{number}` and head-sha `{sha}`."
 )
 
 

@@ -315,13 +315,16 @@ def lines_changed(versions: Versions, sides: Sides) -> tuple[str | None, tuple[t
     before, after = versions.before, versions.after
     if before is None or after is None:
         return None, ()
-    if after.file:
-        # The path of a prompt with two files is their folder, whichever path the configuration names.
-        old_path = versions.old.path if versions.old else before.paths[0]
-        new_path = versions.fresh.path if versions.fresh else after.file
-        pair = (path for path in sides.changes.touched if path.startswith(f"{new_path}/") and path in sides.merged)
-        file = min(pair, default=after.file)
-        return file, _stretches(f"{old_path}{file.removeprefix(new_path)}", file, sides)
+    if after.file is None:
+        return _lines_of_parts(before, after, versions, sides)
+    old_path = versions.old.path if versions.old else before.paths[0]
+    new_path = versions.fresh.path if versions.fresh else after.file
+    return _lines_of_file(after.file, old_path, new_path, sides)
+
+
+def _lines_of_parts(
+    before: Reference, after: Reference, versions: Versions, sides: Sides
+) -> tuple[str, tuple[tuple[int, int], ...]]:
     old_paths = {new.path: old.path for old, new in zip(before.places, after.places, strict=False)}
     olds, news = (prompt.messages if prompt else () for prompt in (versions.old, versions.fresh))
     for number, origin in enumerate(versions.fresh.origins if versions.fresh else ()):
@@ -335,6 +338,13 @@ def lines_changed(versions: Versions, sides: Sides) -> tuple[str | None, tuple[t
         ]
         return origin.path, tuple(inside or [(origin.lines[0][0], origin.lines[0][0])])
     return after.paths[0], ()
+
+
+def _lines_of_file(named: str, before: str, after: str, sides: Sides) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """``before`` and ``after`` are the prompt's paths: of one with two files, their folder, whichever is ``named``."""
+    pair = (path for path in sides.changes.touched if path.startswith(f"{after}/") and path in sides.merged)
+    file = min(pair, default=named)
+    return file, _stretches(f"{before}{file.removeprefix(after)}", file, sides)
 
 
 def candidate_texts(versions: Versions, sides: Sides) -> dict[str, str]:

@@ -168,9 +168,9 @@ def watch(name: str | None, broken: int) -> str:
 
 @_sentence
 def estimated_drop(effect: Effect, metric: str | None) -> str:
-    """Needs review: the estimate is beyond the margin, but chance is not ruled out."""
+    """Needs review: the estimate is beyond the margin, but not for certain."""
     what, margin = subject(effect.slice, metric), effect.margin or 0.0
-    unsure = f"but {_cases(effect)} {'is' if effect.cases == 1 else 'are'} too few to rule out chance"
+    unsure = f"but {_cases(effect)} {'is' if effect.cases == 1 else 'are'} too few to be certain"
     if effect.change is None or effect.change > -margin:
         return f"{what} may have fallen by {figures.in_points(margin)} or more, {unsure}"
     fall = figures.points(-effect.change)

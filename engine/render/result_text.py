@@ -128,25 +128,28 @@ def change_text(effect: Effect | None) -> str:
 def effect_result(effect: Effect) -> str:
     """Returns an effect in words: ``no drop over 5 points``, ``worse · guarded``, or, if cases are missing, ``too few
     cases: 90 more would detect a 10-point drop``."""
-    words = RESULT_WORDS[effect.result]
     if effect.result is EffectResult.NOT_RUN and effect.compared:
         return "not decided"
-    if effect.result is EffectResult.NO_CHANGE and effect.change:
-        words = "no clear change"
-    if effect.policy is not SlicePolicy.AVERAGE:
-        rose = effect.result is EffectResult.WORSE and (effect.change or 0.0) >= 0  # some cases broke while others rose
-        words = "cases broke" if rose else _LISTED_WORDS.get(effect.result, words)
-        return f"{words}{_POLICIES[effect.policy]}"
-    if effect.baseline == effect.candidate == 0 and effect.result in (
-        EffectResult.NO_CHANGE,
-        EffectResult.TOO_FEW_CASES,
-    ):
-        words = "both fail every case"
-    elif effect.result is EffectResult.NO_CHANGE and effect.margin is not None:
-        words = f"no drop over {figures.in_points(effect.margin)}"
-    elif effect.result is EffectResult.TOO_FEW_CASES and effect.more_cases is not None:
+    unclear = effect.result is EffectResult.NO_CHANGE and effect.change
+    words = "no clear change" if unclear else RESULT_WORDS[effect.result]
+    return _of_mean(effect, words) if effect.policy is SlicePolicy.AVERAGE else _by_case(effect, words)
+
+
+def _by_case(effect: Effect, words: str) -> str:
+    """Returns the words for a slice that is judged case by case. Some of its cases may break while others rise."""
+    rose = effect.result is EffectResult.WORSE and (effect.change or 0.0) >= 0
+    return f"{'cases broke' if rose else _LISTED_WORDS.get(effect.result, words)}{_POLICIES[effect.policy]}"
+
+
+def _of_mean(effect: Effect, words: str) -> str:
+    few = effect.result is EffectResult.TOO_FEW_CASES
+    if effect.baseline == effect.candidate == 0 and (few or effect.result is EffectResult.NO_CHANGE):
+        return "both fail every case"
+    if effect.result is EffectResult.NO_CHANGE and effect.margin is not None:
+        return f"no drop over {figures.in_points(effect.margin)}"
+    if few and effect.more_cases is not None:
         drop = "tell" if effect.margin is None else f"detect a {figures.limit(effect.margin)}-point drop"
-        words = f"{words}: {effect.more_cases:,} more would {drop}"
+        return f"{words}: {effect.more_cases:,} more would {drop}"
     return words
 
 

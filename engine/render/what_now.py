@@ -74,7 +74,9 @@ def _accepted(scorecard: Scorecard) -> str:
 
 def _blocked(scorecard: Scorecard, *, bot: bool) -> str:
     cards = [card for card in scorecard.lineages if card.status is VerdictStatus.BLOCKED]
-    look = _look_at(cards[0]) if len(cards) == 1 else "Fix the prompts below, beginning with the cases that broke."
+    look = _look_at(cards[0])
+    if len(cards) > 1:
+        look = f"Begin with `{cards[0].lineage}`: {look[0].lower()}{look[1:]}"
     if scorecard.passes:
         return look
     if bot:
@@ -94,7 +96,9 @@ def _look_at(card: LineageCard) -> str:
     """Returns which cases and which lines of the prompt to read, and what to change."""
     codes = {reason.code for reason in card.reasons if reason.status is VerdictStatus.BLOCKED}
     if codes <= {ReasonCode.COST, ReasonCode.LATENCY} and codes:
-        return f"Shorten what the prompt sends or asks for: see {_changed_lines(card) or f'`{card.prompt}`'}."
+        form = any(reason.code is ReasonCode.FORM_DRIFT for reason in card.reasons)
+        also = ", and ask for the answers' earlier format" if form else ""
+        return f"Shorten what the prompt sends or asks for{also}: see {_changed_lines(card) or f'`{card.prompt}`'}."
     what = _to_read(card)
     changed = "the model or the prompt" if card.baseline_model else "the prompt"
     return f"Read {what}, then change {changed}." if what else f"Change {changed}."
@@ -196,8 +200,8 @@ def _review(scorecard: Scorecard, *, bot: bool) -> str:
     what = _to_read(cards[0]) if len(cards) == 1 else ""
     also = f", or {APPROVE}" if bot else ""
     return (
-        f"{f'Read {what}. ' if what else ''}To accept it, approve `{scorecard.head.sha[:7]}` in a review{also}. That "
-        "takes write access and no part in this pull request (two people if a bot took part)."
+        f"{f'Read {what}. ' if what else ''}To accept it, approve `{scorecard.head.sha[:7]}` in a review{also}. It "
+        "counts from a person with write access who committed nothing here; if a bot did, from two."
     )
 
 

@@ -203,9 +203,9 @@ def _average(card: LineageCard, codes: Collection[ReasonCode]) -> str:
         return "On average it is better."
     # A prompt that is blocked for its cost alone is described by its proven result only.
     if overall.result is not EffectResult.WORSE and overall.change > 0 and codes != {ReasonCode.COST}:
-        return "On average it may be better."
+        return f"On average it scores {figures.points(overall.change)} points higher, which is not certain."
     # Without proof in either direction, nothing good is claimed about a blocked prompt.
-    return "On average it is not worse." if overall.result is EffectResult.NO_CHANGE else ""
+    return f"On average it {_scored(overall)}." if overall.result is EffectResult.NO_CHANGE else ""
 
 
 def _of_approved(card: LineageCard) -> str:

@@ -45,7 +45,7 @@ def test_where_planned_runs_decided_and_all_runs_say_otherwise_both_are_said():
         "Slice `adversarial` seems to have fallen in planned runs: significant"
     )
     assert reason_text.estimated_drop(up, None) == (
-        "Slice `adversarial` may have fallen by 10 points or more, but 12 cases are too few to rule out chance."
+        "Slice `adversarial` may have fallen by 10 points or more, but 12 cases are too few to be certain."
     )
     assert reason_text.no_drop(effect(change=-0.12, margin_written=True), None) == (
         "Planned runs show no drop over 10 points in slice `adversarial` (over all runs: −12.0)."
@@ -150,7 +150,7 @@ def test_what_can_not_be_told():
         "1 case is too few to detect a 10-point drop of the overall score."
     )
     assert reason_text.estimated_drop(effect(), None) == (
-        "Slice `adversarial` seems to have fallen by 33.3 points (margin 10), but 12 cases are too few to rule out chance."
+        "Slice `adversarial` seems to have fallen by 33.3 points (margin 10), but 12 cases are too few to be certain."
     )
 
 

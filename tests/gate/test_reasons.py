@@ -141,7 +141,7 @@ def test_an_estimated_drop():
     assert reason == {
         "code": "estimated_drop",
         "status": VerdictStatus.NEEDS_REVIEW,
-        "sentence": "`date` seems to have fallen by 1.0 points (margin 1), but 300 cases are too few to rule out chance.",
+        "sentence": "`date` seems to have fallen by 1.0 points (margin 1), but 300 cases are too few to be certain.",
         "metric": "date",
         "estimate": -0.01,
         "interval": (-0.0229, 0.0),

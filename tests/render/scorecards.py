@@ -515,7 +515,7 @@ def adoption() -> Scorecard:
 
 def fork_static() -> Scorecard:
     """A fork before a maintainer ran it."""
-    sentence = f"This pull request comes from a fork, so no model was called. To measure exactly this commit, a maintainer reviews it and then dispatches the workflow with pull-request 12 and head-sha {HEAD}."
+    sentence = f"This pull request comes from a fork, so no model was called. To measure exactly this commit, a maintainer reviews it and then dispatches the workflow with pull-request `12` and head-sha `{HEAD}`."
     return _quiet(
         VerdictStatus.NEEDS_REVIEW,
         "a maintainer must run this",
@@ -665,7 +665,7 @@ def generation() -> Scorecard:
 
 def extraction() -> Scorecard:
     """Fields that are read wrongly: possibly worse, so a person looks."""
-    sentence = "`years` seems to have fallen by 12.0 points (margin 10), but 60 cases are too few to rule out chance."
+    sentence = "`years` seems to have fallen by 12.0 points (margin 10), but 60 cases are too few to be certain."
     reason = Reason(
         code=ReasonCode.ESTIMATED_DROP, status=VerdictStatus.NEEDS_REVIEW, sentence=sentence, metric="years"
     )
@@ -697,7 +697,7 @@ def extraction() -> Scorecard:
         ),
     )
     years, *others = resume().metrics
-    fell = {"candidate": 0.78, "change": -0.12, "interval": Interval(low=-0.17, high=-0.07), "result": "too_few_cases"}
+    fell = {"candidate": 0.78, "change": -0.12, "interval": Interval(low=-0.25, high=0.01), "result": "too_few_cases"}
     card = resume().model_copy(
         update={
             "metrics": (years.model_copy(update=fell), *others),

@@ -85,15 +85,18 @@ def test_where_everything_fails_an_example_shows_why(case, told):
 
 def test_a_block_says_first_why_and_then_what_is_good():
     assert summary([blocked(GUARD)], ()) == (
-        "`outreach`: 3 of 21 guarded cases in `adversarial` broke. On average it may be better."
+        "`outreach`: 3 of 21 guarded cases in `adversarial` broke. On average it scores 6.0 points higher, which is not certain."
     )
     better = blocked(GUARD, COST, overall=overall(result="better"))
     assert summary([better], ()) == (
         "`outreach`: 3 of 21 guarded cases in `adversarial` broke (the first of 2 reasons). On average it is better."
     )
-    assert summary([blocked(COST)], ()) == "`outreach`: it costs 45% more. On average it is not worse."
+    assert (
+        summary([blocked(COST)], ())
+        == "`outreach`: it costs 45% more. On average it scores 6.0 points higher (at worst 2.0 lower)."
+    )
     form = reason(ReasonCode.FORM_DRIFT, VerdictStatus.NEEDS_REVIEW, sentence="9 of 9 answers have another format.")
-    assert summary([blocked(COST, form)], ()).endswith("not worse. 9 of 9 answers have another format.")
+    assert summary([blocked(COST, form)], ()).endswith("(at worst 2.0 lower). 9 of 9 answers have another format.")
     swapped = blocked(COST, baseline_model="large", model="small")
     assert summary([swapped], ()).startswith("`outreach` on small: it costs 45% more.")
 
@@ -156,9 +159,9 @@ def test_reasons_without_a_phrase_keep_their_sentence():
 def test_several_lineages_are_named():
     cards = [blocked(GUARD, lineage="a"), approved(lineage="b"), approved(lineage="c")]
     assert title(BLOCKED, cards, ()) == "blocked: a, 3 of 21 guarded cases in adversarial broke"
-    assert summary(cards, ()).endswith("may be better. `b` and `c` are approved.")
+    assert summary(cards, ()).endswith("which is not certain. `b` and `c` are approved.")
     again = [cards[0], cards[0], *(approved(lineage=name) for name in "abcde")]
-    assert summary(again, ()).endswith("may be better. 1 more is not approved. 4 prompts are approved.")
+    assert summary(again, ()).endswith("which is not certain. 1 more is not approved. 4 prompts are approved.")
     # On another model the same prompt is approved, which doesn't approve the prompt.
     assert "approved" not in summary([cards[0], approved(lineage="a")], ())
     assert title(BLOCKED, [cards[0], cards[0].model_copy(update={"lineage": "d"})], ()) == "blocked: a and d"

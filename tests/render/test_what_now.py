@@ -49,7 +49,7 @@ def test_a_block_for_its_cost_is_about_length():
 def test_several_blocked_prompts_have_one_line():
     cards = tuple(triage().model_copy(update={"lineage": name}) for name in "ab")
     said = what_now(scorecard(status=BLOCKED, passes=False, lineages=cards))
-    assert said.startswith("Fix the prompts below, beginning with the cases that broke. To accept it as it is")
+    assert said.startswith(f"Begin with `a`: {READ[0].lower()}{READ[1:]} To accept it as it is")
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_without_the_bot_the_setting_that_blocks_is_named(reason, key):
 
 
 def test_a_review_says_what_to_read_and_who_may_accept():
-    assert what_now(needs_review()).startswith(f"{ACCEPT}. That takes write access")
-    assert what_now(needs_review(), bot=True).startswith(f"{ACCEPT}, or comment `/verdict approve <reason>`. That")
+    assert what_now(needs_review()).startswith(f"{ACCEPT}. It counts from a person with write access")
+    assert what_now(needs_review(), bot=True).startswith(f"{ACCEPT}, or comment `/verdict approve <reason>`. It counts")
     assert what_now(extraction()).startswith("Read the 1 case that got worse and lines 5, 12–16 of")
     unsure = tuple(CaseEffect(id=f"c{n}", slices=(), change=n - 1.0, result="flaky") for n in range(3))
     card = lineage(status=REVIEW, cases=unsure, diff=TRIAGE_DIFF.model_copy(update={"file": None}))
