@@ -15,6 +15,7 @@ from evaluators.field_values import FieldResult, show
 from evaluators.json_answers import read_object
 from evaluators.parts import EvaluatorSources, MetricGroup, Scores, finding
 from evaluators.text import shown
+from evaluators.tool_calls import ToolCalls, expects_calls
 from schemas.errors import ConfigError
 from schemas.field_config import UNEXPECTED, FieldKind, FieldRule
 from schemas.outcomes import MetricSpec, Score
@@ -28,8 +29,13 @@ MAX_ANSWER_CHARACTERS = 400
 
 
 def part(sources: EvaluatorSources) -> MetricGroup:
-    """Returns the evaluator of the lineage's fields, or of those that the cases expect. Raises ConfigError."""
+    """Returns the evaluator of the lineage's fields, or of those that the cases expect. Raises ConfigError.
+
+    If all cases expect tool calls, it is the evaluator of these.
+    """
     lineage, cases = sources.lineage, sources.cases
+    if not lineage.fields and expects_calls(case.expected for case in cases):
+        return ToolCalls()
     fields = lineage.fields or rules_by_example(case.expected for case in cases)
     if not fields:
         raise ConfigError(

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from evaluators.output_contract import OutputContract
 from evaluators.parts import MetricGroup, Scores, finding
-from evaluators.text import answer_text, one_line, output_text, shown, whole_text
+from evaluators.text import answer_text, calls_text, one_line, output_text, shown, whole_text
+from evaluators.tool_calls import ToolCalls
 from schemas.errors import ConfigError
 from schemas.outcomes import Completion, EvaluatorFailure, Finish, MetricSpec, Score
 from schemas.ports import Ask
@@ -90,7 +91,7 @@ class LineageEvaluator:
         if forbidden is not None:
             why = f"the answer contains “{shown(forbidden, 40)}”, which this case forbids"
             return await self._score_forbidden(case, completion, why, ask)
-        scored = [score for part in self._parts for score in await _scored(part, case, output, ask)]
+        scored = [score for part in self._parts for score in await _scored(part, case, _read(part, completion), ask)]
         scored += self._format_scores(completion)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=1))
@@ -108,7 +109,7 @@ class LineageEvaluator:
             if part.asks:
                 scored += [Score(metric=spec.name, value=0, reason=why) for spec in part.metrics]
             else:
-                scored += await _scored(part, case, answer_text(completion), ask)
+                scored += await _scored(part, case, _read(part, completion), ask)
         scored += self._format_scores(completion)
         if self._forbidden_gates:
             scored.append(Score(metric=FORBIDDEN, value=0, reason=why))
@@ -121,8 +122,14 @@ class LineageEvaluator:
     def _format_scores(self, completion: Completion) -> list[Score]:
         if self._contract is None:
             return []
-        problem = self._contract.problem(output_text(completion))
+        calls = any(isinstance(part, ToolCalls) for part in self._parts)
+        problem = self._contract.problem(calls_text(completion) if calls else output_text(completion))
         return [Score(metric=FORMAT, value=float(not problem), reason=problem)]
+
+
+def _read(part: MetricGroup, completion: Completion) -> str:
+    """Returns what a part scores: the tool calls, or the text."""
+    return calls_text(completion) if isinstance(part, ToolCalls) else answer_text(completion)
 
 
 async def _scored(part: MetricGroup, case: TestCase, output: str, ask: Ask) -> Scores:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 
@@ -82,6 +83,14 @@ def output_text(completion: Completion) -> str:
 def answer_text(completion: Completion) -> str:
     """Returns ``output_text`` without a reasoning block: what a program that calls the model gets."""
     return without_reasoning(output_text(completion))
+
+
+def calls_text(completion: Completion) -> str:
+    """Returns the tool calls as a JSON list of ``{"name": …, "arguments": …}``, or the answer's text if there are
+    none."""
+    if not completion.tool_calls:
+        return without_reasoning(completion.text)
+    return json.dumps([{"name": call.name, "arguments": call.arguments} for call in completion.tool_calls])
 
 
 def whole_text(completion: Completion) -> str:

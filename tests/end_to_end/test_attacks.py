@@ -264,6 +264,30 @@ async def test_a_judge_that_gives_no_grades_decides_nothing(house, rubric, code,
     assert says in text, text
 
 
+async def test_a_prompt_that_stops_calling_its_tool_is_blocked(house):
+    """The fake calls ``refund`` with ``{"id": 7}`` where the prompt says ``[[tool]]``, and talks otherwise."""
+    asks = {"name": "refund", "arguments": {"id": {"any_of": [7, 8]}, "note": {"any_of": ["x"], "optional": True}}}
+    rows = [{"id": f"c{n}", "inputs": {"ticket": f"{n}"}, "expected": {"tool_calls": [asks]}} for n in range(60)]
+    config = CONFIG.format(model=MODEL.format(url=house.fake.url), timeout_s=20)
+    config = config.replace("classification", "extraction").replace("    labels: [billing, refunds]\n", "")
+    prompt = TRIAGE.replace(": billing or refunds", "")
+    house.commit(
+        {
+            "promptverdict.yaml": config,
+            "tests.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
+            "triage.prompt.yml": prompt.format("[[tool]] Use the tools"),
+        },
+        {"triage.prompt.yml": prompt.format("Use the tools")},
+    )
+    ran = await house.check()
+    assert (ran.code, ran.card["status"]) == (1, "blocked")
+    (card,) = ran.card["lineages"]
+    assert [effect["metric"] for effect in card["metrics"]] == ["tool_calls", "tool names", "right calls"]
+    assert {effect["baseline"] for effect in card["metrics"]} == {1.0}
+    broken = next(case for case in card["cases"] if case["result"] == "regressed")
+    assert broken["reason"] == "didn't call refund"
+
+
 @pytest.mark.skipif(not ALL, reason="a minute: make soak runs it (FAULTS=all)")
 async def test_twenty_thousand_cases(house):
     every = "gate: {mode: fixed, repetitions: 1}\nbudget: {per_run_usd: 100}\n"
