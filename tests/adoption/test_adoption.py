@@ -219,8 +219,8 @@ MODELS = [
     (("openai/gpt-4o", None), ("gpt-4o",), (None, None)),
     (("openai/gpt-4o", "gpt-4o"), ("gpt-4o",), (None, None)),
     (("openai/gpt-4o", "claude-haiku-4-5"), ("gpt-4o", "claude-haiku-4-5"), (None, None)),
-    (("openai/gpt-4o", "meta/llama-4"), ("gpt-4o",), (None, "main")),
-    (("meta/llama-4", None), ("offline-small",), ("main", None)),
+    (("openai/gpt-4o", "meta/llama-4"), ("gpt-4o",), (None, "gpt-4o")),
+    (("meta/llama-4", None), ("offline-small",), ("offline-small", None)),
 ]
 
 
