@@ -166,7 +166,8 @@ async def _measured(
     store = open_store(options.store or default_store(os.environ))
     try:
         with ProgressReport() as report:
-            report.line(_what_runs(prepared))
+            if any(one.calls for _, plan in prepared.measured for one in plan.estimates.values()):
+                report.line(_what_runs(prepared))
             for short in over_budget(prepared, options.budget_usd):
                 report.line(f"warning: {short}")
             try:

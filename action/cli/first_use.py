@@ -78,7 +78,8 @@ def _answering(lineage: ProposedLineage, config: Config) -> str:
         return f"answered by {lineage.model}"
     model = config.models[lineage.runs_on or next(iter(config.models))]
     instead = f" instead of {lineage.model}, for which no key is set" if lineage.model and lineage.runs_on else ""
-    toy = "" if model.spec.key else f", a toy; with {' or '.join(keys().values())} set, a real model answers"
+    known = " or ".join(keys().values())
+    toy = "" if model.spec.key else f", a free toy with prices for show; with {known} set, a real model answers"
     return f"answered by {model.model}{instead}{toy}"
 
 

@@ -87,7 +87,9 @@ def test_one_command_gives_a_first_score_where_nothing_is_configured(project):
     assert "HEAD has no promptverdict.yaml" in first
     assert "Nothing is written" in first
     assert proposed.startswith("  triage: src/prompts.py#TRIAGE_PROMPT with data/tickets.csv")
-    assert "a toy; with ANTHROPIC_API_KEY or OPENAI_API_KEY set, a real model answers" in model
+    assert (
+        "a free toy with prices for show; with ANTHROPIC_API_KEY or OPENAI_API_KEY set, a real model answers" in model
+    )
     assert last.startswith("next: promptverdict init writes promptverdict.yaml")
     initialized = project.run("init")
     assert (initialized.code, "gated: src/prompts.py#TRIAGE_PROMPT -> classification" in initialized.err) == (0, True)
