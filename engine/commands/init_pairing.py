@@ -277,6 +277,8 @@ def _lineage(name: str, each: FoundPrompt, fit: tuple[TestSet, Columns | None] |
     asserted = bool(tests and all(case.assertions for case in tests.cases))
     if asserted and use_case == UseCase.GENERATION:
         kind = "the assertions of its cases score the answers"
+    if any(one.judge_prompt is None and one.uses is None for one in each.prompt.evaluators):
+        use_case, labels, fields, kind = UseCase.GENERATION, (), {}, "its own evaluators score the answers"
     return ProposedLineage(
         name=name,
         prompt=each.written,
