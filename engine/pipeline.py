@@ -19,7 +19,7 @@ from engine.gate.verdict import DECIDED
 from engine.planning.prepared import PlannedLineage, Prepared, plan
 from engine.render.figures import usd
 from engine.scorecard.build_scorecard import measured_card, scorecard, unmeasured_card
-from schemas.config import duration
+from schemas.config import Config, duration
 from schemas.detection import Detection, LineageChange
 from schemas.errors import UsageError
 from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
@@ -59,23 +59,31 @@ def prepare(
     only: Sequence[str] = (),
     on_detected: Callable[[Detection], None] | None = None,
     alone: bool = False,
+    proposed: Config | None = None,
 ) -> Prepared:
     """Detects what changed and plans its experiments; spends nothing.
 
     ``only``: names of lineages to look at. ``on_detected`` receives what will be measured while it is still being
-    planned. ``alone``: the head's lineages as they are, compared with nothing. Raises SourceError, ConfigError, and
-    UsageError for a name in ``only`` that there is not.
+    planned. ``alone``: the head's lineages as they are, compared with nothing, and ``proposed`` is the configuration of
+    a head that has none. Raises SourceError, ConfigError, and UsageError for a name in ``only`` that there is not.
     """
-    detection = look(world.tree, pull_request, only=only, alone=alone)
+    detection = look(world.tree, pull_request, only=only, alone=alone, proposed=proposed)
     if on_detected is not None:
         on_detected(detection)
     return plan(pull_request, detection, world.renderer, world.prices, only=only)
 
 
-def look(tree: SourceTree, pull_request: PullRequest, *, only: Sequence[str] = (), alone: bool = False) -> Detection:
+def look(
+    tree: SourceTree,
+    pull_request: PullRequest,
+    *,
+    only: Sequence[str] = (),
+    alone: bool = False,
+    proposed: Config | None = None,
+) -> Detection:
     """Detects what changed: all that is read of the commits. Parameters and errors are those of ``prepare``."""
     if alone:
-        detection = current(tree, pull_request)
+        detection = current(tree, pull_request, proposed)
     else:
         detection = detect(tree, pull_request, tree.merge(pull_request.base_sha, pull_request.head_sha))
     known = detection.names

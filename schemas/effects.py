@@ -194,6 +194,7 @@ class CaseEffect(Value):
     """Whether only the head has it. Then no score of the lineage includes it."""
     confirmed: bool = False
     reason: str = ""
-    """Why the candidate's answer of ``answer_pair`` lost points. Empty if the case didn't get worse."""
+    """Why the candidate's answer lost points: that of ``answer_pair``, or the lowest if the case didn't change. Empty
+    if the case got better."""
     metrics: tuple[CaseMetric, ...] = ()
     """Fields, dimensions and checks of a case that changed, largest drop first."""

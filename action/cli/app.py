@@ -40,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     help="Measures how a pull request changes your prompts, and decides whether it may be merged.",
-    epilog="Start with: promptverdict init, then promptverdict plan (spends nothing), then promptverdict check.",
+    epilog="Start with: promptverdict score (writes nothing), then promptverdict init, plan and check.",
 )
 
 
@@ -182,7 +182,7 @@ def score(
     yes: Yes = False,
     store: Store = None,
 ) -> None:
-    """Score today's prompts on their test sets, without a change to compare. Gates nothing."""
+    """Score today's prompts on their test sets, without a change to compare. Needs no configuration; gates nothing."""
     from adapters.call_process.process import started_for
 
     calling = started_for(os.environ)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.blame.planned import BlamePlan
     from engine.planning.prepared import Prepared
     from engine.runner.access import Access
+    from schemas.config import Config
     from schemas.experiments import ExperimentRecord as Record
     from schemas.scorecard import Scorecard
 
@@ -89,11 +90,13 @@ def evaluate(
     calling: CallingProcess | None = None,
     *,
     alone: bool = False,
+    proposed: Config | None = None,
     explain: Callable[[BlamePlan], bool] | None = None,
 ) -> tuple[Scorecard, list[Record]]:
     """Runs the check without printing; returns the scorecard and the record of each experiment.
 
-    ``alone``: scores the head's prompts and compares them with nothing. ``explain``: also names the guilty parts of
+    ``alone``: scores the head's prompts and compares them with nothing, by the ``proposed`` configuration where it has
+    none. ``explain``: also names the guilty parts of
     what is not approved, wherever it agrees to the cost.
     The engine is imported after the first line of output: a command that is silent for a second looks dead. Raises
     UsageError if the user declines to spend money.
@@ -115,7 +118,14 @@ def evaluate(
         access = Access(lambda model: caller.provider(model, os.environ), SystemClock())
         with closing(renderer()) as sandbox:
             world = World(repository, sandbox, prices(options.prices_at))
-            prepared = prepare(pull_request, world, only=options.lineages, on_detected=access.expect, alone=alone)
+            prepared = prepare(
+                pull_request,
+                world,
+                only=options.lineages,
+                on_detected=access.expect,
+                alone=alone,
+                proposed=proposed,
+            )
         if not prepared.runs:
             return static(prepared), []
         if not options.yes and not _agreed(prepared):
@@ -156,7 +166,8 @@ async def _measured(
     store = open_store(options.store or default_store(os.environ))
     try:
         with ProgressReport() as report:
-            report.line(_what_runs(prepared))
+            if any(one.calls for _, plan in prepared.measured for one in plan.estimates.values()):
+                report.line(_what_runs(prepared))
             for short in over_budget(prepared, options.budget_usd):
                 report.line(f"warning: {short}")
             try:

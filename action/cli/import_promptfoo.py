@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from action.cli.folder import Folder
-from action.cli.init import CONFIG, WORKFLOW, new_workflow, provider_of
-from action.cli.local import open_repository
+from action.cli.init import WORKFLOW, new_workflow, provider_of
+from action.cli.local import CONFIG, open_repository
 from action.cli.streams import put
 from action.exits import Exit
 from engine.commands.init_models import chosen_models

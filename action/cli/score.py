@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from action.cli.check import CheckOptions, evaluate
+from action.cli.first_use import NEXT, proposed_config
 from action.cli.streams import put
 from action.exits import Exit
 
@@ -24,9 +26,10 @@ LISTED = 10
 def score(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
     """Scores every lineage of the head and prints it. Exits with 3 if one can't be scored.
 
-    Raises PromptVerdictError.
+    Without a configuration, it uses what ``init`` would propose. Raises PromptVerdictError.
     """
-    card, _ = evaluate(options, calling, alone=True)
+    proposed = proposed_config(options)
+    card, _ = evaluate(options, calling, alone=True, proposed=proposed)
     if options.format == "json":
         put(json.dumps([_document(each) for each in card.lineages], indent=2, ensure_ascii=False) + "\n")
     else:
@@ -34,6 +37,8 @@ def score(options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
 
         for line in (line for each in card.lineages for line in _lines(each)):
             put(log_line(line) + "\n")
+    if proposed is not None:
+        sys.stderr.write(NEXT)
     return Exit.PASS if all(map(_is_scored, card.lineages)) else Exit.ERROR
 
 
@@ -84,13 +89,24 @@ def _lines(card: LineageCard) -> Iterator[str]:
     if card.slices:
         yield "  " + " · ".join(f"{each.slice} {points(each.candidate)} ({each.cases})" for each in card.slices)
     failed = _failed(card)
-    for case, value in failed[:LISTED]:
-        answer = max(case.candidate, key=lambda one: one.count).text
-        expected = "" if case.expected is None else f"expected {_short(case.expected)}, "
-        yield f"  {case.id}: {points(value)}, {expected}answered {_short(answer)}"
+    yield from (f"  {case.id}: {points(value)}, {_told(case)}" for case, value in failed[:LISTED])
     if len(failed) > LISTED:
         yield f"  and {len(failed) - LISTED} more below 100"
     yield from (f"  warning: {finding}" for finding in card.warnings)
+
+
+def _told(case: CaseEffect) -> str:
+    """Returns what a failed case wanted, what it got, and what was asked."""
+    answer = max(case.candidate, key=lambda one: one.count).text
+    label = isinstance(case.expected, str) and case.reason.startswith("expected ")
+    wanted = f"expected {_short(case.expected)}" if label or (case.expected and not case.reason) else case.reason
+    asked = f", asked {_short(case.inputs[0][1])}" if case.inputs else ""
+    return f"{f'{_line(wanted)}, ' if wanted else ''}answered {_short(answer)}{asked}"
+
+
+def _line(text: str) -> str:
+    line = " ".join(text[:400].split())
+    return line if len(line) <= 160 else line[:159] + "…"
 
 
 def _short(value: JsonValue) -> str:

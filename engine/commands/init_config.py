@@ -75,13 +75,20 @@ def _lineage_lines(lineage: ProposedLineage) -> Iterator[str]:
         row = json.dumps({"input": dict.fromkeys(lineage.inputs, "…"), "expected": "…"}, ensure_ascii=False)
         yield f"  tests: path/to/cases.jsonl  # one case a line: {_comment(row)}"
     if lineage.runs_on:
-        yield f"  model: {quoted(lineage.runs_on)}"
+        yield f"  model: {quoted(lineage.runs_on)}{_instead_of(lineage)}"
     if lineage.columns:
         yield f"  columns: {json.dumps(lineage.columns.model_dump(exclude_defaults=True), ensure_ascii=False)}"
     yield from _answer_lines(lineage)
     yield from _scored_by(lineage)
     if lineage.gates:
         yield f"  # {gate_example()}"
+
+
+def _instead_of(lineage: ProposedLineage) -> str:
+    """Returns why a lineage doesn't run on the model that its file names."""
+    if not lineage.says_model or lineage.model is None:
+        return ""
+    return f"  # its file names {_comment(lineage.model)}, whose provider is unknown here"
 
 
 def _answer_lines(lineage: ProposedLineage) -> Iterator[str]:

@@ -9,24 +9,27 @@ from collections.abc import Mapping, Sequence
 from engine.commands.init_pairing import ProposedLineage
 from schemas.providers import PROVIDERS, ProviderSpec
 
-MAIN = "main"
-"""The name of the only model."""
+OFFLINE = "offline-small"
+"""The model that needs no key."""
 MOST = 8
 """Most models that are written."""
 
 
 def chosen_models(
-    lineages: Sequence[ProposedLineage], environment: Mapping[str, str]
+    lineages: Sequence[ProposedLineage], environment: Mapping[str, str], *, keyed: bool = False
 ) -> tuple[dict[str, list[str]], tuple[ProposedLineage, ...]]:
     """Returns the lines of each entry of ``models:``, the default first, and the lineages with the name of theirs.
 
-    A lineage needs no name if its prompt file says the model itself, or if there is only one.
+    A lineage needs no name if its prompt file says the model itself, or if there is only one. ``keyed``: chooses no
+    model whose key isn't in the environment.
     """
     known = {lineage.name: model for lineage in lineages if (model := _known(lineage.model))}
+    if keyed:
+        known = {name: model for name, model in known.items() if environment.get(PROVIDERS[model[0]].key or "")}
     ranked = [model for model, _ in Counter(known.values()).most_common(MOST)]
-    names = {model: MAIN if len(ranked) == 1 else _slug(model[1]) for model in ranked}
+    names = {model: _slug(model[1]) for model in ranked}
     models = {name: [f"provider: {provider}", f"model: {bare}"] for (provider, bare), name in names.items()}
-    models = models or {MAIN: _without_a_name(environment)}
+    models = models or _without_a_name(environment)
     default = next(iter(models))
     own = {lineage: names.get(model) for lineage, model in known.items()}
     return models, tuple(_named(lineage, own.get(lineage.name), default) for lineage in lineages)
@@ -53,19 +56,21 @@ def _known(named: str | None) -> tuple[str, str] | None:
 
 
 def _slug(model: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-._")[:50] or MAIN
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", model).strip("-._")[:50] or "model"
 
 
-def _without_a_name(environment: Mapping[str, str]) -> list[str]:
-    """Returns a model with a key in the environment, else the offline model."""
+def _without_a_name(environment: Mapping[str, str]) -> dict[str, list[str]]:
+    """Returns a model with a key in the environment, else the offline model, under its own id."""
     for name, spec in _called().items():
         if spec.first_model and environment.get(spec.key or ""):
-            return [f"provider: {name}", f"model: {spec.first_model}", "parameters: {temperature: 0, max_tokens: 1024}"]
+            lines = [f"provider: {name}", f"model: {spec.first_model}"]
+            return {_slug(spec.first_model): [*lines, "parameters: {temperature: 0, max_tokens: 1024}"]}
     others = " or ".join(f"{{provider: {name}, model: {spec.first_model}}}" for name, spec in _called().items())
-    return [
+    lines = [
         "# No key was found, so this is the offline model, a toy that shows how everything works.",
         f"# With a key: {others}",
         "provider: offline",
-        "model: offline-small",
+        f"model: {OFFLINE}",
         "price: {input: 0.25, output: 1.25}",
     ]
+    return {OFFLINE: lines}

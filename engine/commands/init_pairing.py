@@ -274,6 +274,11 @@ def _lineage(name: str, each: FoundPrompt, fit: tuple[TestSet, Columns | None] |
         if columns is not None:
             where = f"{_sentence(columns)} of {tests.path}"
     use_case, labels, fields, kind = use_case_of(expected)
+    asserted = bool(tests and all(case.assertions for case in tests.cases))
+    if asserted and use_case == UseCase.GENERATION:
+        kind = "the assertions of its cases score the answers"
+    if any(one.judge_prompt is None and one.uses is None for one in each.prompt.evaluators):
+        use_case, labels, fields, kind = UseCase.GENERATION, (), {}, "its own evaluators score the answers"
     return ProposedLineage(
         name=name,
         prompt=each.written,
@@ -287,7 +292,7 @@ def _lineage(name: str, each: FoundPrompt, fit: tuple[TestSet, Columns | None] |
         scored=bool(each.prompt.evaluators),
         model=each.prompt.model or _model_beside(each),
         says_model=each.prompt.model is not None,
-        asserted=bool(tests and all(case.assertions for case in tests.cases)),
+        asserted=asserted,
         why=f"{where}; {kind}" if expected else where,
     )
 

@@ -38,6 +38,8 @@ MOST_IN_A_FILE = 40
 """Most constants or keys of one file that are looked at."""
 MOST_CONSTANTS = 200
 """Most constants that are looked at."""
+MOST_UNREAD = 3
+"""Most names of a file that are said not to be read, where nothing in it is called a prompt."""
 FEWEST_WORDS = 3
 """A text with fewer words is no prompt, unless it has a variable."""
 
@@ -153,6 +155,8 @@ class Search:
     def __init__(self, files: Candidates, blobs: Blobs) -> None:
         self._blobs = blobs
         self.left: list[tuple[str, str]] = []
+        self._unread: list[tuple[str, str]] = []
+        """The same of names in a file of code that may be no prompts."""
         # A configuration of promptfoo may be called like a prompt: evals/04_prompt_evaluation.yaml.
         named = (path for path in (*files.prompts, *files.others) if is_promptfoo(path, blobs.get(path) or b""))
         configs = self._test_sets(named)
@@ -201,6 +205,7 @@ class Search:
     def _constants(self, paths: Iterable[str]) -> Iterator[FoundPrompt]:
         looked_at = 0
         for path in paths:
+            found, self._unread = 0, []
             data = self._blobs.get(path) or b""
             if b"prompt" not in data.lower() and not may_hold_prompt(path):
                 continue
@@ -211,7 +216,12 @@ class Search:
             wanted = [name for name in names if may_hold_prompt(path) or _is_called_prompt(name) or name in classes]
             for name in wanted[: min(MOST_IN_A_FILE, MOST_CONSTANTS - looked_at)]:
                 looked_at += 1
-                yield from self._constant(path, name)
+                for each in self._constant(path, name):
+                    found += 1
+                    yield each
+            # A file of prompts in which none can be read is named, whatever its functions are called.
+            if not found and may_hold_prompt(path):
+                self.left += self._unread[:MOST_UNREAD]
 
     def _constant(self, path: str, name: str) -> Iterator[FoundPrompt]:
         """Yields the prompt that a constant is, or those that a dict or a class holds."""
@@ -228,8 +238,9 @@ class Search:
         try:
             found = self._read(written)
         except SourceError as error:
-            if _is_called_prompt(name) and not _is_component(place.path, name):
-                self.left.append((error.what.replace(shown(name), "it"), str(place)))
+            said = self.left if _is_called_prompt(name) else self._unread
+            if not _is_component(place.path, name):
+                said.append((error.what.replace(shown(name), "it"), str(place)))
             return
         if _may_be_prompt(found.prompt.messages[0].content):
             yield found

@@ -61,7 +61,9 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     if not found.lineages and not reasons:
         reasons = (_nothing(unaffected, settings=bool(named.policy), harmless=found.harmless),)
     concerned = _concerned(named, found)
-    cap = _cap(concerned, found.lineages)
+    # What an installation costs is nothing, so its plan may show the cap that it brings.
+    brought = [place.head for place in places if place.head] if adoption else []
+    cap = _cap(concerned or brought, found.lineages)
     mode = mode_of(places, concerned, calling=bool(calling), about=[each.path for each in uncovered] if unnamed else ())
     return Detection(
         merge=merge,

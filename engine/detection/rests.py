@@ -8,7 +8,8 @@ from engine.detection.entries import Entry
 from engine.detection.files import Files
 from engine.detection.places import place_after, read_at
 from engine.detection.sides import Sides
-from engine.readers.promptfoo_files import lines_of_tests
+from engine.readers.file_patterns import matches
+from engine.readers.promptfoo_files import inline_prompts, lines_of_tests
 from schemas.prompts import PromptFile
 from schemas.references import Reference
 
@@ -33,6 +34,20 @@ def uncovered_rests(sides: Sides, entries: Sequence[Entry]) -> frozenset[str]:
                 for files, prompts, path in ((sides.base, before, old), (sides.merged, after, new))
             ]
             if None not in rests and rests[0] != rests[1]:
+                found.update(change.paths)
+    return frozenset(found)
+
+
+def uncovered_inline_prompts(sides: Sides, entries: Sequence[Entry]) -> frozenset[str]:
+    """Returns changed promptfoo configurations that lineages name as test sets only, and whose own prompts differ."""
+    named = {path for entry in entries for path in _parts(entry)}
+    of_tests = {path for entry in entries for path in entry.test_paths} - named
+    found: set[str] = set()
+    for change in sides.changes.all:
+        if any(matches(pattern, path) for pattern in of_tests for path in change.paths):
+            old, new = change.paths[0], change.paths[-1]
+            before = inline_prompts(old, sides.base.get(old, b""))
+            if before != inline_prompts(new, sides.merged.get(new, b"")):
                 found.update(change.paths)
     return frozenset(found)
 

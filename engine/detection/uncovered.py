@@ -10,7 +10,7 @@ from engine.detection.entries import Entry
 from engine.detection.files import folder_of
 from engine.detection.places import is_there, place_after
 from engine.detection.prompts import approval, failure
-from engine.detection.rests import uncovered_rests
+from engine.detection.rests import uncovered_inline_prompts, uncovered_rests
 from engine.detection.sides import Sides
 from engine.readers.bounded import shown
 from engine.readers.promptfoo_files import NAME as PROMPTFOO
@@ -38,15 +38,20 @@ def uncovered_files(sides: Sides, entries: Sequence[Entry], watched: Collection[
     """Returns changed files that look like prompts and belong to no lineage.
 
     ``watched`` holds the changed files of lineages. A file of which lineages name only parts is uncovered if the rest
-    of it differs.
+    of it differs, and one that is a test set if it holds prompts of its own that differ.
     """
-    rests = uncovered_rests(sides, entries)
+    inline = uncovered_inline_prompts(sides, entries)
+    rests = uncovered_rests(sides, entries) | inline
     claimed = {*watched, *(path for entry in entries for path in entry.paths)} - rests
     found = []
     for change in sides.changes.all:
         both = change.paths
         # Of a promptfoo configuration, it is a prompt of a lineage that says that its rest may hold others.
-        suspects = [path for path in both if may_hold_prompt(path) or (path in rests and PROMPTFOO.search(path))]
+        suspects = [
+            path
+            for path in both
+            if may_hold_prompt(path) or path in inline or (path in rests and PROMPTFOO.search(path))
+        ]
         moved = len(suspects) == 2 and change.before and change.after and change.before.blob == change.after.blob
         if suspects and not moved and not {*both, *map(folder_of, both)} & claimed:
             found.append(Suspect(suspects[-1], suspects[-1] in rests))

@@ -22,8 +22,10 @@ SUFFIXES = {
 JINJA_SUFFIXES = tuple(suffix for suffix, dialect in SUFFIXES.items() if dialect is Dialect.JINJA)
 INPUT = "input"
 """The input that a case has where it names none."""
-MAX_OUTPUTS = 200
+MAX_OUTPUTS = 100
 """Outputs of one text that are looked at."""
+MAX_OUTPUT = 1_000
+"""Most characters of one of them."""
 _LOGIC = re.compile(r"\{%[-+]?\s*[a-z]|\{\{-?\s*\w+\s*[.|(\[]")
 """What only Jinja understands. Bare ``{{ name }}`` is filled in the same way without it."""
 _OUTPUT = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}", re.DOTALL)
@@ -45,7 +47,8 @@ def dialect_of(path: str, text: str) -> Dialect:
         return other
     if _LOGIC.search(text):
         return Dialect.JINJA
-    outputs = dict.fromkeys(text for text in _OUTPUT.findall(text) if not GITHUB_VARIABLE.fullmatch(text))
+    short = (output for output in _OUTPUT.findall(text) if len(output) <= MAX_OUTPUT)
+    outputs = dict.fromkeys(output for output in short if not GITHUB_VARIABLE.fullmatch(output))
     return Dialect.JINJA if any(map(parses, islice(outputs, MAX_OUTPUTS))) else Dialect.GITHUB
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from jinja2.nodes import Node
+
+
+MAX_TOKENS = 50_000
+"""Most tokens of a template. Jinja takes seconds for more, and a prompt has a few hundred."""
 
 
 def jinja_without_comments(text: str) -> str:
@@ -41,6 +46,20 @@ def jinja_tokens(text: str) -> tuple[Token, ...]:
         return tuple(Token(*token) for token in environment.lex(text))
     except TemplateSyntaxError:
         return (Token(1, "data", text),)
+
+
+def excess_line(text: str) -> int | None:
+    """Returns the line on which a template exceeds ``MAX_TOKENS``. ``None``: it is shorter, or can't be split."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    # No token is empty, so most templates needn't be split.
+    if len(text) <= MAX_TOKENS:
+        return None
+    try:
+        tokens = Environment(autoescape=False).lex(text)  # noqa: S701 - split, never rendered
+        return next((line for line, _, _ in islice(tokens, MAX_TOKENS, None)), None)
+    except TemplateSyntaxError:
+        return None
 
 
 def parses(text: str) -> bool:

@@ -60,6 +60,28 @@ def lines_of_tests(path: str, data: bytes) -> frozenset[int]:
     return frozenset(line for span in whole for line in span)
 
 
+def inline_prompts(path: str, data: bytes) -> list[JsonValue]:
+    """Returns the prompts that a promptfoo configuration holds itself, without those that name files.
+
+    None if it is no such configuration or can't be read.
+    """
+    if not is_promptfoo(path, data):
+        return []
+    try:
+        source = source_of(path, data)
+        root = read_json(source) if path.endswith(".json") else read_yaml(source)
+    except SourceError:
+        return []
+    written = root.value.get("prompts") if isinstance(root.value, dict) else None
+    value = None if written is None else plain(written)
+    return [one for one in (value if isinstance(value, list) else [value]) if one is not None and not _names_file(one)]
+
+
+def _names_file(prompt: JsonValue) -> bool:
+    named = prompt.get("id") if isinstance(prompt, dict) and "raw" not in prompt else prompt
+    return isinstance(named, str) and (named.startswith("file://") or not re.search(r"[\s{]", named))
+
+
 class ConfigFiles:
     """A promptfoo configuration with its document, and access to the files beside it.
 

@@ -28,6 +28,8 @@ SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".json")
 BY_LINE = (".jsonl", ".ndjson", ".csv", ".tsv")
 WRAPPERS = ("cases", "tests", "test_cases", "testCases", "examples", "data", "items")
 """Keys under which files keep their list of cases."""
+ABOUT = "_meta"
+"""The only key of a first row that is about the file. With other keys, such a row gets a warning."""
 Rows = Iterator[tuple[int, dict[str, JsonValue]]]
 """Raw cases, each with the line on which it starts."""
 
@@ -84,7 +86,8 @@ def _test_set(
     for number, (line, raw) in enumerate(rows):
         at = line if place == "line " else None
         if not number and raw and all(key.startswith("_") for key in raw):
-            source.warn(f"the first row, {shown(', '.join(raw))}, is about the file and no case", line)
+            if list(raw) != [ABOUT]:
+                source.warn(f"the first row, {shown(', '.join(raw))}, is about the file and no case", line)
             continue
         row = names.row(raw, at)
         case, given, unable = case_of(source, row, at, unknown)

@@ -32,6 +32,7 @@ MOST_METRICS = 20
 REASON = 600
 _MOVED = (CaseOutcome.REGRESSED, CaseOutcome.FLAKY, CaseOutcome.IMPROVED)
 _WORSE = (CaseOutcome.REGRESSED, CaseOutcome.FLAKY)
+_STEADY = (CaseOutcome.NO_CHANGE, CaseOutcome.ALONE)
 _Pair = tuple[Answer | None, Answer | None]
 
 
@@ -89,7 +90,7 @@ class _Reading:
             result=found.result,
             added=added,
             confirmed=found.confirmed,
-            reason=self._why(said[1]) if found.result in _WORSE else "",
+            reason=self._reason(found.result, said[1], candidate, outcomes[1]),
             metrics=self._case_metrics(case.expected, said) if moved else (),
         )
 
@@ -116,6 +117,16 @@ class _Reading:
             return None
         wanted = (answer.text, answer.score)
         return next((one for one in outcomes if (self._text(one), _score(one, self._metric)) == wanted), None)
+
+    def _reason(
+        self, result: CaseOutcome, said: Outcome | None, answers: Sequence[Answer], outcomes: Sequence[Outcome]
+    ) -> str:
+        """Returns why the shown answer lost points if the case got worse; why the lowest did if nothing moved."""
+        if result in _STEADY:
+            lost = [(one.score, one) for one in answers if one.score is not None and one.score < 1]
+            lowest = min(lost, key=lambda pair: pair[0], default=(1.0, None))[1]
+            return self._why(self._outcome_of(lowest, outcomes))
+        return self._why(said) if result in _WORSE else ""
 
     def _why(self, outcome: Outcome | None) -> str:
         """Returns why an answer lost points: the overall score's reason, else that of its lowest score."""

@@ -102,6 +102,15 @@ def test_few_distinct_texts_are_labels():
     assert (lineage.use_case, lineage.labels) == (UseCase.CLASSIFICATION, ("a", "b"))
 
 
+@pytest.mark.parametrize(
+    ("own", "use_case"), [({"contains": "x"}, "generation"), ({"uses": "github/relevance"}, "classification")]
+)
+def test_a_prompts_own_rules_score_it_and_its_judges_leave_that_to_labels(own, use_case):
+    rows = tuple({"ticket": str(n), "expected": "ab"[n % 2]} for n in range(4))
+    (lineage,) = proposed([prompt(test_data=rows, evaluators=(InlineEvaluator(name="e", **own),))])
+    assert (lineage.use_case, lineage.gates) == (use_case, True)
+
+
 def test_maps_are_fields_with_a_rule_by_what_they_hold():
     row = {"score": 1, "skills": ["a"], "since": "2024-01-31", "name": "Ada", "empty": None}
     (lineage,) = proposed([prompt()], [cases("t.jsonl", row, row)])
@@ -219,8 +228,8 @@ MODELS = [
     (("openai/gpt-4o", None), ("gpt-4o",), (None, None)),
     (("openai/gpt-4o", "gpt-4o"), ("gpt-4o",), (None, None)),
     (("openai/gpt-4o", "claude-haiku-4-5"), ("gpt-4o", "claude-haiku-4-5"), (None, None)),
-    (("openai/gpt-4o", "meta/llama-4"), ("gpt-4o",), (None, "main")),
-    (("meta/llama-4", None), ("offline-small",), ("main", None)),
+    (("openai/gpt-4o", "meta/llama-4"), ("gpt-4o",), (None, "gpt-4o")),
+    (("meta/llama-4", None), ("offline-small",), ("offline-small", None)),
 ]
 
 
@@ -230,3 +239,12 @@ def test_every_prompt_runs_on_the_model_that_it_names(named, models, runs_on):
     entries, lineages = chosen_models(found, {})
     assert [line.removeprefix("model: ") for own in entries.values() for line in own if line.startswith("model: ")] == [*models]  # fmt: skip
     assert tuple(lineage.runs_on for lineage in lineages) == runs_on
+
+
+def test_a_configuration_says_why_a_prompt_runs_on_another_model():
+    found = proposed([prompt(model="meta/llama-4")], [cases("t.jsonl", "a", "b", "a", "b")])
+    models, lineages = chosen_models(found, {})
+    assert (
+        "    model: offline-small  # its file names meta/llama-4, whose provider is unknown here\n"
+        in configuration_text(lineages, models)
+    )

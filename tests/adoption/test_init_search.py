@@ -229,6 +229,14 @@ def test_what_cannot_be_read_is_noted_with_its_reason():
     }  # fmt: skip
 
 
+def test_a_file_of_prompts_of_which_none_can_be_read_names_its_functions():
+    function = "def triage(ticket):\n    text = f'Sort it: {ticket.strip()}'\n    return text\n"
+    search, _ = searched({"src/prompts.py": function, "src/llm.py": f"# a prompt\n{function}"})
+    assert search.left == [("it does more than return one text", "src/prompts.py#triage")]
+    search, _ = searched({"src/prompts.py": f"{function}MAIL = 'Write a letter: {{x}}'\n"})
+    assert (len(search.prompts), search.left) == (1, [])
+
+
 def test_few_of_many_files_are_read_and_the_likely_ones_first():
     paths = [f"src/{n % 500}/module{n}.py" for n in range(30_000)] + [f"data/{n}.csv" for n in range(20_000)]
     likely = ["deep/down/in/the/tree/prompts.py", "deep/down/evals/cases.csv", "deep/prompts/a.md"]

@@ -413,6 +413,8 @@ def test_the_tighter_of_both_budgets_holds(repository):
         found = detected(repository, {"prompts/triage.md": PROMPT + own}, base={"promptverdict.yaml": lineage})
         assert only(found).budget.per_run_usd == Decimal(holds)
         assert found.budget_usd == Decimal(holds)
+    installed = detected(repository, {"promptverdict.yaml": config}, base={"promptverdict.yaml": None})
+    assert (installed.adoption, installed.budget_usd) == (True, Decimal(2))
 
 
 def test_a_lineages_gate_is_laid_over_the_defaults(repository):

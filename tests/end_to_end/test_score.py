@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.end_to_end.conftest import CONFIG, PROMPT, cases
 from tests.end_to_end.test_check import BROKEN
 
@@ -20,7 +22,7 @@ def test_today_s_prompts_are_scored_without_a_change(project):
     assert (document["lineage"], document["cases"], document["reasons"]) == ("triage", 60, [])
     assert f"{100 * document['score']:.1f} of 100" in head
     assert len(document["failed"]) == round(60 * (1 - document["score"])) > 0
-    assert first.strip().endswith("0.0, expected “refunds”, answered “billing”")
+    assert "0.0, expected “refunds”, answered “billing”, asked “I want my money back for" in first
     assert next(iter(document["failed"])) == first.strip().partition(":")[0]
 
 
@@ -52,33 +54,82 @@ def test_a_prompt_that_can_t_be_scored_says_why_and_hides_no_other(project):
     assert ": not scored\n  broken: there is no prompt prompts/none.prompt.yml." in ran.out
 
 
-def test_a_repository_without_a_configuration_is_pointed_to_init(project):
-    project.repository.commit({"promptverdict.yaml": None}, branch="main")
-    project.repository.checkout("main")
-    ran = project.run("score")
-    assert (ran.code, "promptverdict init" in ran.err) == (2, True)
-
-
 def test_the_version_is_said(project):
     assert project.run("--version").out.startswith("promptverdict ")
 
 
-def test_two_commands_give_a_first_score_where_nothing_is_written_by_hand(project):
-    """A repository that has only a constant in Python and a table, whose columns have other names."""
-    rows = [json.loads(line) for line in cases().splitlines()]
-    project.repository.commit(
-        {
-            **dict.fromkeys(("promptverdict.yaml", "prompts/triage.prompt.yml", "tests/triage.jsonl")),
-            "src/prompts.py": 'TRIAGE_PROMPT = """Sort the ticket: is it about billing or refunds?\n\n{ticket}\n"""\n',
-            "data/tickets.csv": "text,label\n" + "".join(f'"{r["inputs"]["ticket"]}",{r["expected"]}\n' for r in rows),
-        },
-        branch="main",
-    )
+TABLE = ["ticket,label"] + [f'"{r["inputs"]["ticket"]}",{r["expected"]}' for r in map(json.loads, cases().splitlines())]
+ASSERTED = """\
+prompts: [file://prompts/answer.txt]
+tests:
+  - {vars: {question: "Can I get my money back?"}, assert: [{type: icontains, value: refund}]}
+  - {vars: {question: "Where is my bill?"}, assert: [{type: contains-any, value: [a, e]}]}
+"""
+CONSTANT = {"src/prompts.py": 'TRIAGE_PROMPT = """Sort the ticket: is it about billing or refunds?\n\n{ticket}\n"""\n'}
+TRIAGE = {**CONSTANT, "data/tickets.csv": "\n".join(TABLE) + "\n"}
+ANSWER = {"prompts/answer.txt": "Answer: {{question}}\n", "promptfooconfig.yaml": ASSERTED}
+
+
+def without_configuration(project, files):
+    gone = dict.fromkeys(("promptverdict.yaml", "prompts/triage.prompt.yml", "tests/triage.jsonl"))
+    project.repository.commit({**gone, **files}, branch="main")
     project.repository.checkout("main")
-    ran = project.run("init")
-    assert (ran.code, "gated: src/prompts.py#TRIAGE_PROMPT -> classification" in ran.err) == (0, True)
-    project.repository.git("add", "-A")
-    project.repository.git("-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "Install")
+
+
+def test_one_command_gives_a_first_score_where_nothing_is_configured(project):
+    """A repository that has only a constant in Python and a table. Then ``init`` writes what was used."""
+    without_configuration(project, TRIAGE)
     ran = project.run("score")
-    assert (ran.code, ran.out.partition(": ")[0]) == (0, "triage · main")
+    assert (ran.code, ran.out.partition(": ")[0]) == (0, "triage · offline-small")
     assert "of 100 over 60 cases" in ran.out
+    assert project.repository.git("status", "--porcelain") == ""
+    first, proposed, model, *_, last = ran.err.splitlines()
+    assert "HEAD has no promptverdict.yaml" in first
+    assert "Nothing is written" in first
+    assert proposed.startswith("  triage: src/prompts.py#TRIAGE_PROMPT with data/tickets.csv")
+    assert (
+        "a free toy with prices for show; with ANTHROPIC_API_KEY or OPENAI_API_KEY set, a real model answers" in model
+    )
+    assert last.startswith("next: promptverdict init writes promptverdict.yaml")
+    initialized = project.run("init")
+    assert (initialized.code, "gated: src/prompts.py#TRIAGE_PROMPT -> classification" in initialized.err) == (0, True)
+    again = project.run("score")
+    assert (again.code, "promptverdict.yaml is not committed" in again.err) == (2, True)
+    assert project.run("score", "--worktree").out == ran.out
+
+
+def test_of_several_prompts_one_is_chosen_and_failed_assertions_say_what_they_wanted(project):
+    without_configuration(project, {**TRIAGE, **ANSWER})
+    ran = project.run("score")
+    assert (ran.code, ran.out) == (2, "")
+    assert "  answer: prompts/answer.txt with promptfooconfig.yaml" in ran.err
+    assert "  triage: src/prompts.py#TRIAGE_PROMPT with data/tickets.csv" in ran.err
+    assert "2 prompts have test cases (choose with --lineage NAME (may be repeated))" in ran.err
+    ran = project.run("score", "--lineage", "answer")
+    assert (ran.code, "triage" in ran.err + ran.out) == (0, False)
+    (failed,) = (line for line in ran.out.splitlines() if "0.0, " in line)
+    assert ": 0.0, fails icontains “refund”, answered “" in failed
+    assert failed.endswith(", asked “Can I get my money back?”")
+    wrong = project.run("score", "--lineage", "other")
+    assert (wrong.code, "unknown lineage 'other' (there are: answer, triage)" in wrong.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("key", "answering"),
+    [({}, "offline-small instead of openai/gpt-4o"), ({"OPENAI_API_KEY": "k"}, "answered by openai/gpt-4o\n")],
+)
+def test_a_named_model_without_a_key_is_replaced_and_one_with_a_key_is_asked(project, key, answering):
+    named = PROMPT.replace("name:", "model: openai/gpt-4o\nname:", 1)
+    assert "model:" in named
+    without_configuration(project, {"prompts/a.prompt.yml": named, "data/tickets.csv": TRIAGE["data/tickets.csv"]})
+    # Nothing may be spent here, so the budget ends the run before the first call.
+    ran = project.run("score", "--budget", "0.0000001", **key)
+    assert answering in ran.err
+
+
+def test_where_no_prompt_has_cases_the_next_step_is_said(project):
+    without_configuration(project, CONSTANT)
+    ran = project.run("score")
+    assert (ran.code, ran.out) == (2, "")
+    assert "not gated: src/prompts.py#TRIAGE_PROMPT (no test set was found)" in ran.err
+    assert "promptverdict init writes a test set to fill in" in ran.err

@@ -63,6 +63,14 @@ def test_people_name_inputs_and_expectations_in_many_ways(path, text, inputs, ex
     assert (case.inputs, case.expected) == (inputs, expected)
 
 
+@pytest.mark.parametrize(
+    ("about", "warned"), [({"_meta": {"a": 1}}, 0), ({"_note": "x"}, 1), ({"_meta": 1, "_b": 2}, 1)]
+)
+def test_only_an_unusual_row_about_the_file_is_warned_of(about, warned):
+    found = read_test_set("n.jsonl", rows(about, {"input": "x"}).encode())
+    assert (len(found.cases), len(found.warnings)) == (1, warned)
+
+
 def test_what_was_decided_is_said():
     mapping = read_test_set("q.jsonl", rows(QUESTION | {"answer": "Italy", "lang": "en"}).encode()).mapping
     assert mapping == {"expected": ("answer",), "inputs": ("question", "lang")}

@@ -9,17 +9,13 @@ from hypothesis import strategies as st
 
 from tests.formats.hostile_files import PARSERS, SAMPLES, hostile_file, survives
 
-EXAMPLES = int(os.environ.get("FUZZ", "0"))
-NEW = frozenset(
-    {"prompty", "dotprompt", "promptflow", "kernel", "kernel config", "langchain", "langchain object", "roles"}
-)
-"""Formats that many files are tried of, even in the fast tests."""
+EXAMPLES = int(os.environ.get("FUZZ", "80"))
 
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_nothing_but_a_clear_refusal_gets_out(name):
     @settings(
-        max_examples=EXAMPLES or (300 if name in NEW else 80),
+        max_examples=EXAMPLES,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),

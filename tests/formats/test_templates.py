@@ -2,7 +2,10 @@
 
 import pytest
 
+from engine.readers import jinja
 from engine.readers.dialects import MAX_OUTPUT, fill_in, variables_of
+from engine.readers.prompts import read_prompt
+from schemas.errors import SourceError
 from schemas.ports import RenderFailure, RenderJob
 from schemas.prompts import Dialect, Message, PromptFile, Role
 
@@ -74,3 +77,32 @@ def test_variables_of_partials_count():
     assert variables_of(prompt("{% set b = a %}{% include 't' %}", t="{{ b }}{{ c }}")) == {"a", "c"}
     assert variables_of(prompt("{{ a }} {b}", Dialect.GITHUB)) == {"a"}
     assert variables_of(prompt("{{ a }} {b}", Dialect.BRACES)) == {"b"}
+
+
+@pytest.mark.parametrize("template", ["{{a}}" * 30, '{% for"""' + '""' * 90, "{{ a" + " + a" * 60 + " }}"])
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("p.j2", "system:\n%s"),
+        ("p.md", "{% if a %}\n%s{% endif %}"),
+        ("p.prompty", "---\n---\nsystem:\n%s"),
+        ("p.yaml", "_type: prompt\ntemplate_format: jinja2\ninput_variables: [a]\ntemplate: |\n  %s\n"),
+        ("p.json", '[{"role": "user", "content":\n"{% if a %}%s"}]'),
+        ("q.j2", "{% include 'p.j2' %}"),
+    ],
+)
+def test_a_template_that_jinja_would_parse_for_seconds_is_refused(path, text, template, monkeypatch):
+    monkeypatch.setattr(jinja, "MAX_TOKENS", 60)
+    body = template.replace('"', "'") if path == "p.json" else template
+    blobs = {"p.j2": b"system:\n" + template.encode(), path: text.replace("%s", body).encode()}
+    with pytest.raises(SourceError, match=r"^p\.\w+:[1-5]: this template has more than 50,000 tokens of Jinja"):
+        read_prompt(path, blobs)
+
+
+def test_a_long_text_with_few_tags_is_read_and_only_so_many_tokens_are_taken(monkeypatch):
+    long = "{{ a }}" + "x" * (jinja.MAX_TOKENS + 1)
+    assert jinja.excess_line(long) is None
+    taken = []
+    monkeypatch.setattr("jinja2.Environment.lex", lambda *_: ((1, "data", taken.append(1)) for _ in range(200_000)))
+    assert jinja.excess_line(long) == 1
+    assert len(taken) == jinja.MAX_TOKENS + 1

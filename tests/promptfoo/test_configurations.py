@@ -332,3 +332,25 @@ def test_a_file_that_holds_the_prompt_and_its_tests(tmp_path, path, text, said, 
     assert {ending.what for ending in change.endings} == {"prompt", "test set"}
     assert len(change.tests.cases) == 2
     assert tuple(warning.what for warning in found.warnings) == tuple(each.format(path) for each in warned)
+
+
+@pytest.mark.parametrize(
+    ("path", "named", "old", "new"),
+    [
+        ("promptfooconfig.yaml", "promptfooconfig.yaml", "Another one", "Some other"),
+        ("evals/support.yaml", "evals/support.yaml", "Another one", "Some other"),
+        ("evals/support.yaml", "evals/*.yaml", "Another one", "Some other"),
+        ("promptfooconfig.yaml", "promptfooconfig.yaml", "  - file://prompts/triage.md\n", ""),
+        ("promptfooconfig.yaml", "promptfooconfig.yaml", "providers: [echo]", "providers: [other]"),
+        ("promptfooconfig.yaml", "promptfooconfig.yaml", "my bill", "my last bill"),
+    ],
+)
+def test_prompts_in_a_file_that_a_lineage_names_for_its_tests_only(tmp_path, path, named, old, new):
+    text = BOTH.replace("prompts:\n", "providers: [echo]\nprompts:\n  - file://prompts/triage.md\n")
+    assert old in text
+    base = {"promptverdict.yaml": CONFIG.replace("tests/triage.jsonl", f"'{named}'"), path: text}
+    found = detected(Repository(tmp_path / "repository"), {path: text.replace(old, new)}, base=base)
+    said = [warning.what for warning in found.warnings]
+    assert said == [f"the rest of {path} looks like a prompt, but no lineage names it: not gated"] * (
+        new == "Some other"
+    )

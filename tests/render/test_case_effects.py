@@ -78,6 +78,11 @@ def test_the_reason_belongs_to_the_answer_that_is_shown():
     assert effect(said).reason == "curt"
     assert effect(said[:2]).reason == "tone: rude"
     assert effect(said, found=CaseResult(0.5, CaseOutcome.IMPROVED, confirmed=True)).reason == ""
+    right = outcome(Arm.CANDIDATE, "good", 1, reason="tone: kind", repetition=2)
+    for steady in (CaseOutcome.NO_CHANGE, CaseOutcome.ALONE):
+        found = CaseResult(None, steady, confirmed=False)
+        assert effect([*said[:2], right], found=found).reason == "tone: rude"
+        assert effect([right], found=found).reason == ""
 
 
 def test_fields_that_differ_are_kept_with_what_was_expected_and_all_dimensions():

@@ -103,6 +103,10 @@ class PythonCode:
             if any(step and step.rpartition(".")[2] == name for step in (origin, *change.path))
         ]
         self.changes.of_any = next(iter(set_by_itself), self.changes.of_any)
+        if self.changes.of_any is None and _imports_itself(tree, name):
+            called = ("__import__", *(each for each, origin in imported.items() if origin.startswith("importlib")))
+            changed = (change.line for each in called for change in self.changes.of.get(each, ()))
+            self.changes.of_any = next(changed, None)
 
     def read(self, node: Node) -> Expression:
         """Returns the expression of a node."""
@@ -116,6 +120,14 @@ class PythonCode:
     def written(self, node: Node) -> str:
         """Returns a text that differs where the code of a node does."""
         return ast.dump(node) if isinstance(node, ast.AST) else str(node)
+
+
+def _imports_itself(tree: ast.Module, name: str) -> bool:
+    """Returns whether a call may import the file by its name: ``import_module("src.prompts")``, or a computed one."""
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
+    named = [node.args[0] for node in calls if isinstance(node.args[0], ast.Constant | ast.Name | ast.JoinedStr)]
+    texts = [each.value if isinstance(each, ast.Constant) else None for each in named]
+    return any(text is None or (isinstance(text, str) and text.rpartition(".")[2] == name) for text in texts)
 
 
 def _text(node: ast.AST, lines: Lines) -> Expression | None:

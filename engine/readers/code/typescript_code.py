@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from engine.readers.bounded import Source, shown
+from engine.readers.code.commonjs import exports_of
 from engine.readers.code.expressions import (
     Binding,
     Call,
@@ -108,7 +109,7 @@ def _parsed(path: str, text: str) -> TypeScriptCode:
     if tree.root_node.has_error:
         raise source.error("not valid code", _broken_line(tree), hint="fix the syntax")
     try:
-        return TypeScriptCode(tree)
+        return TypeScriptCode(tree, path)
     except RecursionError:
         raise source.error("the code is nested too deeply", 1, hint="move the prompt into a smaller file") from None
 
@@ -126,10 +127,14 @@ def _broken_line(tree: Tree) -> int:
 class TypeScriptCode:
     """A TypeScript or JavaScript file."""
 
-    def __init__(self, tree: Tree) -> None:
+    def __init__(self, tree: Tree, path: str) -> None:
         self.tree = tree
         self.module = scope_of(tree.root_node)
         self.changes = changes_of(tree.root_node)
+        exported = exports_of(tree.root_node, path, self.changes)
+        for name, binding in exported.names:
+            self.module.bindings[name].append(binding)
+        self.changes.of_any = self.changes.of_any or exported.unknown
 
     def read(self, node: Node) -> Expression:
         """Returns the expression of a node."""

@@ -44,8 +44,6 @@ def scope_of(body: Tree) -> Scope:
     for statement in children_of(body):
         for name, binding in _bindings(statement):
             scope.bindings[name].append(binding)
-        for name, binding in _assigned_exports(statement) if body.type == "program" else ():
-            scope.bindings[name].append(binding)
     return scope
 
 
@@ -117,27 +115,6 @@ def _exported(statement: Tree, line: int) -> Iterator[tuple[str, Binding]]:
                 yield alias, Binding(line, None, f"{module}.{name}")
             elif alias != name:
                 yield alias, Binding(line, Name(lines_of(one), (name,)))
-
-
-def _assigned_exports(statement: Tree) -> Iterator[tuple[str, Binding]]:
-    """Yields what ``exports.name = …`` and ``module.exports = {name: …}`` give, unless it is the constant ``name``."""
-    for node in own_nodes(statement):
-        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if node.type != "assignment_expression" or left is None or right is None:
-            continue
-        given: list[tuple[str | None, Tree | None]] = []
-        if text_of(left.child_by_field_name("object")) in ("exports", "module.exports"):
-            given = [(property_of(left), right)]
-        elif text_of(left) == "module.exports" and right.type == "object":
-            given = [_field_of(field) for field in children_of(right)]
-        for name, value in given:
-            if name and text_of(value) != name:
-                yield name, Binding(node.start_point.row + 1, value if node.parent == statement else None)
-
-
-def _field_of(field: Tree) -> tuple[str, Tree | None]:
-    key = field.child_by_field_name("key") or field.child_by_field_name("name")
-    return text_of(key).strip("\"'"), field.child_by_field_name("value")
 
 
 def own_nodes(*nodes: Tree) -> Iterator[Tree]:

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from engine.readers import handlebars
 from engine.readers.bounded import MAX_BYTES, Source, inside, shown, source_of
 from engine.readers.dialects import helpers_of
-from engine.readers.prompts.parts import Blobs
+from engine.readers.prompts.parts import Blobs, check_size
 from schemas.prompts import Dialect, PromptFile
 
 MAX_PARTIALS = 100
@@ -43,6 +43,7 @@ def included(prompt: PromptFile, source: Source, blobs: Blobs) -> PromptFile:
     waiting = [(source, message.content) for message in prompt.messages]
     while waiting:
         includer, template = waiting.pop()
+        check_size(includer, template, prompt.dialect)
         for name, said in _names(template, prompt.dialect):
             if name is None:
                 raise includer.error(

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from engine.readers import handlebars
 from engine.readers.bounded import Source, did_you_mean, shown, source_of
 from engine.readers.dialects import PATTERNS, helpers_of
+from engine.readers.jinja import MAX_TOKENS, excess_line
 from engine.readers.json_nodes import read_json
 from engine.readers.nodes import Fields, Node, find, plain
 from engine.readers.yaml_nodes import read_yaml
@@ -177,10 +178,19 @@ def check_template(source: Source, prompt: PromptFile, first_line: int | None = 
     ``first_line`` is where the prompt's one message starts; by default each message is looked for in the file.
     """
     for message in prompt.messages:
+        check_size(source, message.content, prompt.dialect)
         found = _mistake(message.content, prompt)
         if found is not None:
             start = first_line or _line_of(source, message.content)
             raise source.error(found.what, start + found.line - 1, hint=_HINTS.get(prompt.dialect))
+
+
+def check_size(source: Source, text: str, dialect: Dialect) -> None:
+    """Raises SourceError for a Jinja template that is too long to be parsed. ``text`` is from the file ``source``."""
+    line = excess_line(text) if dialect is Dialect.JINJA else None
+    if line is not None:
+        what = f"this template has more than {MAX_TOKENS:,} tokens of Jinja"
+        raise source.error(what, _line_of(source, text) + line - 1, hint="pass long texts as an input")
 
 
 _HINTS = {
