@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,8 +17,8 @@ from engine.runner.calls import Calls
 from engine.runner.experiment import Endpoint
 from engine.runner.failures import unreached_judge
 from engine.runner.retry import HOPELESS
-from evaluators.calibration import calibrate
-from evaluators.generation import RubricJudge
+from evaluators.calibration import calibrate, labelled_case
+from evaluators.generation import BLIND_CALLS, RubricJudge
 from evaluators.registry import evaluator_for
 from schemas.calibration import Calibration
 from schemas.detection import LineageChange
@@ -26,6 +26,7 @@ from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome
 from schemas.ports import Clock, OutcomeStore
 from schemas.prompts import Finding, Request
+from schemas.rubrics import LabelledAnswer
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 
@@ -74,7 +75,7 @@ async def calibrated(
         )
     calls = Calls(access, store, clock, SpendingCap(budget_usd, within=within), change.run)
     try:
-        found = await _compared(change, calls, plan.judges[0])
+        found = await compared(change, labels_of(change), calls, plan.judges[0])
     except ConfigError as mistake:
         return Graded(_doubted(plan, f"it could not be compared with people's grades: {mistake}"))
     except (BudgetExceeded, ProviderError) as error:
@@ -109,11 +110,34 @@ async def probed(
     return dataclasses.replace(graded, doubts=doubts, cost_usd=graded.cost_usd + calls.spent_usd)
 
 
-async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> Calibration:
+def labels_of(change: LineageChange) -> tuple[LabelledAnswer, ...]:
+    """Returns the sample answers that people graded. Raises ConfigError for a line that can't be read."""
+    assert change.rubric is not None
+    path = change.config.judge.labels if change.config.judge else None
+    return read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
+
+
+def grading_requests(change: LineageChange, labels: Sequence[LabelledAnswer]) -> list[list[Request]]:
+    """Returns the judge's requests about each sample answer: one for each blind call."""
     assert change.rubric is not None
     assert change.judge is not None
-    path = change.config.judge.labels if change.config.judge else None
-    labels = read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
+    judge = RubricJudge(change.rubric, change.judge, gates=True)
+    return [[judge.request(labelled_case(one), one.output, call=call) for call in range(BLIND_CALLS)] for one in labels]
+
+
+async def compared(
+    change: LineageChange,
+    labels: Sequence[LabelledAnswer],
+    calls: Calls,
+    endpoint: Endpoint,
+    on_graded: Callable[[], None] | None = None,
+) -> Calibration:
+    """Lets the judge grade the sample answers, and compares. ``on_graded`` is called after each answer.
+
+    Raises BudgetExceeded or ProviderError if too many grades are missing to calibrate.
+    """
+    assert change.rubric is not None
+    assert change.judge is not None
     unanswered: list[CompletionError] = []
     stops: list[BudgetExceeded | ProviderError] = []
 
@@ -132,7 +156,7 @@ async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> 
             calls.end(unreached_judge(answer, endpoint.model.origin, change.run))
         return answer
 
-    found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
+    found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask, on_graded)
     if stops:
         raise stops[0]
     # Enough grades arrived to calibrate in spite of failures. Otherwise the failures are the reason to report.
