@@ -48,7 +48,7 @@ async def calibrate(
     for answer, scores in zip(answers, (task.result() for task in tasks), strict=True):
         failed = next((score for score in scores if isinstance(score, EvaluatorFailure)), None)
         missing += failed is not None
-        problem = problem or (failed.message if failed else "")
+        problem = problem or (": ".join(filter(None, (failed.message, failed.hint))) if failed else "")
         for score in scores:
             if isinstance(score, Score) and score.metric in answer.grades:
                 # Scores go back to the scale on which people graded.
