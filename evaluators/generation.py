@@ -83,7 +83,9 @@ class RubricJudge:
             request = self.request(case, output, call=call)
             reading = await ask_judge(request, ask, self._read, call=call)
             if reading.value is None:
-                failed = EvaluatorFailure(metric=self._name, message=reading.problem, kind=reading.kind)
+                failed = EvaluatorFailure(
+                    metric=self._name, message=reading.problem, kind=reading.kind, hint=reading.fix
+                )
                 return tuple(failed.model_copy(update={"metric": spec.name}) for spec in self.metrics)
             calls.append(reading.value)
         values = {
@@ -150,10 +152,11 @@ def read_grades(text: str, names: tuple[str, ...]) -> Reading[Grades]:
     """
     reading = read_json(without_reasoning(text))
     if not isinstance(reading.value, dict):
-        return Reading(None, f"the judge's reply is not a JSON object: {reading.problem or shown(text, 40)}")
+        return Reading(None, f"the judge's reply is not a JSON object{reading.problem and f': {reading.problem}'}")
     # A missing grade can't be guessed, and an extra one shows that the judge answered something else.
     if reading.value.keys() != set(names):
-        return Reading(None, "the judge's reply doesn't have exactly the rubric's dimensions")
+        fix = "choose a stronger judge, or a rubric with fewer dimensions"
+        return Reading(None, "the judge's reply doesn't have exactly the rubric's dimensions", fix=fix)
     grades: Grades = {}
     for name in names:
         entry = reading.value[name]

@@ -220,13 +220,13 @@ class _Chooser:
         request = judge_request(self._judge, system, _filled(self._template, variables))
         reading = await ask_judge(request, ask, self._read, call=0)
         if reading.value is None:
-            return EvaluatorFailure(metric=self._name, message=reading.problem, kind=reading.kind)
+            return EvaluatorFailure(metric=self._name, message=reading.problem, kind=reading.kind, hint=reading.fix)
         return Score(metric=self._name, value=self._scores[reading.value], reason=f"the judge chose {reading.value}")
 
     def _read(self, text: str) -> Reading[str]:
         choice = self._choices.read_one(text)
         if choice.labels is None:
-            return Reading(None, f"the judge's reply names no choice, or several: {shown(text, 60)}")
+            return Reading(None, "the judge's reply names no choice, or several")
         return Reading(choice.labels[0])
 
 

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from evaluators.text import output_text, shown
 from schemas.config import ModelConfig
-from schemas.outcomes import CompletionError, ErrorKind
+from schemas.outcomes import CompletionError, ErrorKind, Finish
 from schemas.ports import Ask
 from schemas.prompts import Message, Request, Role
 from schemas.values import digest_of
@@ -22,6 +22,10 @@ from schemas.values import digest_of
 MAX_TOKENS = 2_048
 """Output limit of a reply, if the API requires one and none is configured."""
 ATTEMPTS = 2
+
+FORMAT_FIX = "choose a judge that follows the reply format, or raise its max_tokens"
+FINISH_FIXES = {Finish.LENGTH: "raise the judge's max_tokens"}
+REFUSED_FIX = "choose a judge that grades such answers"
 
 T = TypeVar("T")
 
@@ -34,6 +38,8 @@ class Reading(Generic[T]):
     problem: str = ""
     kind: ErrorKind = ErrorKind.MALFORMED
     """The kind of the problem."""
+    fix: str = ""
+    """What to do about it, if the kind doesn't tell."""
 
 
 class Fence:
@@ -79,7 +85,7 @@ async def ask_judge(request: Request, ask: Ask, read: Callable[[str], Reading[T]
     """Returns the judge's reply to its ``call``-th blind call, as parsed by ``read``.
 
     A reply that can't be parsed is requested once more, under another repetition. A missing answer is not, because
-    ``ask`` has already retried it.
+    ``ask`` has already retried it. A problem names the judge and quotes the reply.
     """
     reading: Reading[T] = Reading(None, "the judge was not asked")
     for attempt in range(ATTEMPTS):
@@ -89,9 +95,12 @@ async def ask_judge(request: Request, ask: Ask, read: Callable[[str], Reading[T]
             return Reading(None, f"the judge gave no answer: {shown(reply.message, 120)}", reply.kind)
         # A truncated reply may be chance, and the next draw may be complete.
         if reply.finish.scores_zero:
-            reading = Reading(None, f"the judge's reply ended with {reply.finish.value}")
-            continue
-        reading = read(output_text(reply))
+            fix = FINISH_FIXES.get(reply.finish, REFUSED_FIX)
+            reading = Reading(None, f"the judge's reply ended with {reply.finish.value}", fix=fix)
+        else:
+            reading = read(output_text(reply))
         if reading.value is not None:
-            break
+            return reading
+        said = f"{reading.problem} ({request.model} replied “{shown(output_text(reply), 60)}”)"
+        reading = Reading(None, said, reading.kind, reading.fix or FORMAT_FIX)
     return reading

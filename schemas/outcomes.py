@@ -154,6 +154,8 @@ class EvaluatorFailure(Value):
     message: str
     kind: ErrorKind | None = None
     """The kind of the judge's failure; ``None`` if no judge was asked."""
+    hint: str = ""
+    """How to fix it, if the kind doesn't tell."""
 
 
 class StoredCompletion(Value):

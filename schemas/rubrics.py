@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 from pydantic import Field, JsonValue
@@ -28,12 +29,22 @@ class Rubric(Value):
     dimensions: dict[Name, Dimension] = Field(min_length=1)
 
 
-class LabelledAnswer(Value):
-    """A sample answer with a person's grades, which calibrates a judge."""
+class SampleAnswer(Value):
+    """An answer that a person grades, with what it answers."""
 
     id: str = Field(min_length=1)
     inputs: dict[str, JsonValue] = {}
     expected: JsonValue = None
     output: str = Field(min_length=1)
+
+
+class LabelledAnswer(SampleAnswer):
+    """A sample answer with a person's grades, which calibrates a judge."""
+
     grades: dict[Name, Grade] = Field(min_length=1)
     """By dimension of the rubric."""
+
+    @property
+    def line(self) -> str:
+        """The line of the label file, without its line feed."""
+        return json.dumps(self.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False)

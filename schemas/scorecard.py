@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from schemas.blame import Blame, Pattern
+from schemas.calibration import Calibration
 from schemas.config import CommentPolicy, Mode
 from schemas.diffs import PromptDiff
 from schemas.effects import CaseEffect, ClassEffect, ClassFigure, Confusion, CostEffect, Effect, LatencyEffect
@@ -57,6 +58,9 @@ class Confidence(Value):
     hypotheses: int = 0
     alpha: float | None = None
     judge_agreement: float | None = None
+    """Share of people's grades that the judge gives too."""
+    judge: Calibration | None = None
+    """The judge's agreement and bias by dimension, and whether it gates. ``None``: people graded no sample answers."""
     notes: tuple[str, ...] = ()
 
 

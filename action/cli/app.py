@@ -18,6 +18,7 @@ from action.cli.options import (
     Colour,
     Format,
     Head,
+    JudgedLineage,
     Lineages,
     ListFormat,
     Printed,
@@ -72,6 +73,10 @@ import_app = typer.Typer(
     cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Take over the evaluations of another tool."
 )
 app.add_typer(import_app, name="import")
+judge_app = typer.Typer(
+    cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Compare a judge's grades with people's."
+)
+app.add_typer(judge_app, name="judge")
 store_app = typer.Typer(cls=FullHelp, no_args_is_help=True, rich_markup_mode=None, help="Manage stored answers.")
 app.add_typer(store_app, name="store")
 
@@ -472,6 +477,89 @@ def tests_lint(
     from action.cli.lint import lint as run
 
     _exit(run(repo, tuple(paths or ()), output_format=output_format.value))
+
+
+@judge_app.command(
+    "calibrate",
+    epilog="Exit codes: 0 the judge gates; 1 it doesn't; 2 wrong usage or configuration; 3 could not be measured.",
+)
+def judge_calibrate(
+    lineage: JudgedLineage,
+    *,
+    repo: Repo = Path(),
+    output_format: Printed = ListFormat.TERMINAL,
+    budget: BudgetUsd = None,
+    yes: Yes = False,
+    store: Store = None,
+) -> None:
+    """Let the judge grade the answers that people graded: its agreement and bias, and what it lacks to gate."""
+    from adapters.call_process.process import started_for
+
+    calling = started_for(os.environ)
+    from action.cli.judge_calibrate import calibrate as run
+    from action.cli.judged import JudgeOptions
+
+    _exit(
+        run(
+            JudgeOptions(
+                repo=repo,
+                lineage=lineage,
+                budget_usd=_usd(budget),
+                yes=yes,
+                store=store,
+            ),
+            calling,
+            output_format=output_format.value,
+        )
+    )
+
+
+@judge_app.command(
+    "label", epilog="Exit codes: 0 done, or to be continued; 2 wrong usage or configuration; 3 no answers could be had."
+)
+def judge_label(
+    lineage: JudgedLineage,
+    *,
+    repo: Repo = Path(),
+    base: Base = None,
+    number: Annotated[
+        int | None, typer.Option("--number", min=1, max=1_000, help="How many answers (default: until 40 are graded).")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Of the random order.")] = 1,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a form for a browser instead of asking here.")
+    ] = None,
+    imported: Annotated[
+        Path | None, typer.Option("--import", metavar="FILE", help="Add the grades that a form gave.")
+    ] = None,
+    budget: BudgetUsd = None,
+    yes: Yes = False,
+    store: Store = None,
+) -> None:
+    """Grade answers of both versions of a prompt, blind and in random order, key by key. Resumable."""
+    from adapters.call_process.process import started_for
+
+    calling = None if imported else started_for(os.environ)
+    from action.cli.judge_label import LabelOptions
+    from action.cli.judge_label import label as run
+
+    _exit(
+        run(
+            LabelOptions(
+                repo=repo,
+                lineage=lineage,
+                budget_usd=_usd(budget),
+                yes=yes,
+                store=store,
+                base=base,
+                number=number,
+                seed=seed,
+                html=html,
+                imported=imported,
+            ),
+            calling,
+        )
+    )
 
 
 @import_app.command(

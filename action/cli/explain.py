@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from action.cli.check import CheckOptions, evaluate
 from action.cli.streams import put
+from action.cli.text_block import text_block
 from action.exits import Exit
 from schemas.errors import UsageError
 
@@ -18,11 +19,7 @@ if TYPE_CHECKING:
     from schemas.experiments import ExperimentRecord
     from schemas.scorecard import LineageCard, Scorecard
 
-MARGIN = 18
-"""Characters of the names before the texts."""
 MOST_ANSWERS = 5
-TEXT = 20_000
-"""Most characters of one text."""
 
 
 def explain(case_id: str, options: CheckOptions, calling: CallingProcess | None = None) -> Exit:
@@ -66,37 +63,25 @@ def _lines(card: LineageCard, case: CaseEffect, records: Sequence[ExperimentReco
     facts += [f"change {figures.change(case.change)}"] if case.change is not None else []
     yield f"{case.id}: {' · '.join(facts)}"
     for name, text in case.inputs:
-        yield from _block(name, text, width)
+        yield from text_block(name, text, width)
     if case.expected is not None:
-        yield from _block("expected", expected_text(case.expected), width)
+        yield from text_block("expected", expected_text(case.expected), width)
     for name, answers in (("baseline said", case.baseline), ("candidate says", case.candidate)):
         yield from _answers(name, answers, width)
     if case.reason:
-        yield from _block("why", case.reason, width)
+        yield from text_block("why", case.reason, width)
     if runs := runs_sentence(card, case, records):
         yield from textwrap.wrap(runs, width)
     for reason in card.reasons:
         if case.id in reason.cases:
-            yield from _block("counts in", reason.sentence.replace("`", ""), width)
+            yield from text_block("counts in", reason.sentence.replace("`", ""), width)
 
 
 def _answers(name: str, answers: Sequence[Answer], width: int) -> Iterator[str]:
     if not answers:
-        yield from _block(name, "(no answer)", width)
+        yield from text_block(name, "(no answer)", width)
     for answer in sorted(answers, key=lambda one: -one.count)[:MOST_ANSWERS]:
         often = f"{answer.count}/{answer.of}: " if answer.of > 1 else ""
-        yield from _block(name, often + answer.text, width)
+        yield from text_block(name, often + answer.text, width)
     if len(answers) > MOST_ANSWERS:
-        yield from _block(name, f"and {len(answers) - MOST_ANSWERS} other answers", width)
-
-
-def _block(name: str, text: str, width: int) -> Iterator[str]:
-    """Yields a text with its name in the margin. Its own line breaks stay."""
-    from engine.render.encode import excerpt, visible
-
-    cut = excerpt(text, TEXT)
-    margin = f"  {visible(name)[: MARGIN - 3]}".ljust(MARGIN)
-    for line in (cut.text + cut.note).splitlines() or [""]:
-        for part in textwrap.wrap(visible(line), max(20, width - MARGIN)) or [""]:
-            yield margin + part
-            margin = " " * MARGIN
+        yield from text_block(name, f"and {len(answers) - MOST_ANSWERS} other answers", width)

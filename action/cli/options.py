@@ -50,6 +50,9 @@ Head = Annotated[str, typer.Option("--head", metavar="REF", help="The branch or 
 Lineages = Annotated[
     list[str] | None, typer.Option("--lineage", metavar="NAME", help="Only this lineage; may be repeated.")
 ]
+JudgedLineage = Annotated[
+    str, typer.Argument(metavar="LINEAGE", help="Its name in promptverdict.yaml. The files in the folder count.")
+]
 Worktree = Annotated[
     bool, typer.Option("--worktree", help="Evaluate uncommitted prompt edits (on your own machine only).")
 ]

@@ -5,18 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from engine.doubts.calibrate import grading_requests, labels_of
 from engine.doubts.judge_probes import PROBES
 from engine.planning.call_cost import BYTES_PER_TOKEN, UNLIMITED_OUTPUT, estimate, worst_case
 from engine.readers.bounded import shown
 from engine.readers.dialects import variables_of, written
-from engine.readers.labels import read_labels
 from evaluators.generation import BLIND_CALLS, RubricJudge
 from schemas.errors import ConfigError
 from schemas.outcomes import Arm
 from schemas.pricing import Usd
 from schemas.prompts import Finding
 from schemas.scorecard import Change
-from schemas.testsets import TestCase
 from schemas.values import Value
 from schemas.verdicts import Reason
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from engine.planning.prepared import PlannedLineage, Prepared
     from schemas.detection import LineageChange
     from schemas.prompts import PromptFile, Request
-    from schemas.rubrics import Rubric
 
 NAMED = 8
 """Variables that a sentence names."""
@@ -154,15 +152,12 @@ def _experiment(entry: PlannedLineage) -> ExperimentReport:
     )
 
 
-def _calibration(change: LineageChange, judge: RubricJudge, rubric: Rubric) -> list[list[Request]]:
+def _calibration(change: LineageChange) -> list[list[Request]]:
     """Returns the requests about each answer that people graded."""
-    path = change.config.judge.labels if change.config.judge else None
     try:
-        answers = read_labels(path or "", (change.judge_labels or "").encode(), rubric)
+        return grading_requests(change, labels_of(change))
     except ConfigError:  # said by the run, which then doesn't ask about any of them
         return []
-    cases = [(TestCase(id=one.id, inputs=one.inputs, expected=one.expected), one.output) for one in answers]
-    return [[judge.request(case, output, call=call) for call in range(BLIND_CALLS)] for case, output in cases]
 
 
 def _places(prompt: PromptFile) -> list[str]:
@@ -204,7 +199,7 @@ def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:
             for call in range(BLIND_CALLS):
                 expected.append(judge.request(case, "x" * (tokens * BYTES_PER_TOKEN), call=call))
                 worst += worst_case(judge.request(case, "x" * (limit * BYTES_PER_TOKEN), call=call), price)
-    for number, graded in enumerate(_calibration(change, judge, change.rubric)):
+    for number, graded in enumerate(_calibration(change)):
         times = 2 if number < PROBES else 1
         expected += graded * times
         worst += times * sum((worst_case(request, price) for request in graded), Decimal(0))

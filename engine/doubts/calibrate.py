@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.doubts.judge_probes import probe, salt_of
 from engine.planning.plan import Plan, with_evaluator
 from engine.readers.labels import read_labels
+from engine.render.calibration_text import disagreement
 from engine.runner.access import Access
 from engine.runner.budget import SpendingCap
 from engine.runner.calls import Calls
 from engine.runner.experiment import Endpoint
 from engine.runner.failures import unreached_judge
 from engine.runner.retry import HOPELESS
-from evaluators.calibration import Calibration, calibrate
-from evaluators.generation import RubricJudge
+from evaluators.calibration import calibrate, labelled_case
+from evaluators.generation import BLIND_CALLS, RubricJudge
 from evaluators.registry import evaluator_for
+from schemas.calibration import Calibration
 from schemas.detection import LineageChange
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError
 from schemas.outcomes import Completion, CompletionError, ErrorKind, Outcome
 from schemas.ports import Clock, OutcomeStore
 from schemas.prompts import Finding, Request
+from schemas.rubrics import LabelledAnswer
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
 
 
@@ -32,14 +35,20 @@ class Graded:
     """A plan whose evaluator knows whether its judge gates."""
 
     plan: Plan
-    agreement: float | None = None
-    """Share of people's grades that the judge gives too. ``None`` if people graded no sample answers."""
+    calibration: Calibration | None = None
+    """The judge's agreement with people. ``None`` if people graded no sample answers."""
     cost_usd: Decimal = Decimal(0)
     """Cost of the judge's new answers. Stored answers cost nothing."""
     stopped: Reason | None = None
     """Why the calibration failed. Then nothing is measured."""
     doubts: tuple[Reason, ...] = ()
     """Reasons from the judge's probes."""
+
+    @property
+    def judged(self) -> dict[str, object]:
+        """The scorecard's fields about the judge's agreement with people."""
+        found = self.calibration
+        return {"judge": found, "judge_agreement": found and found.agreement}
 
 
 async def calibrated(
@@ -66,20 +75,20 @@ async def calibrated(
         )
     calls = Calls(access, store, clock, SpendingCap(budget_usd, within=within), change.run)
     try:
-        found = await _compared(change, calls, plan.judges[0])
+        found = await compared(change, labels_of(change), calls, plan.judges[0])
     except ConfigError as mistake:
         return Graded(_doubted(plan, f"it could not be compared with people's grades: {mistake}"))
     except (BudgetExceeded, ProviderError) as error:
         return Graded(plan, None, calls.spent_usd, _unfinished(error, calls.tries.said(change.run)))
     if not found.calibrated:
-        return Graded(_doubted(plan, _disagreement(found)), found.agreement, calls.spent_usd)
+        return Graded(_doubted(plan, f"{disagreement(found)}, so its grades don't decide"), found, calls.spent_usd)
     gating = change.tests.cases if change.tests else ()
     # A new evaluator, because its version is part of the content digest: an approval must not survive a change of the
     # judge's role.
     evaluator = evaluator_for(
         change.config, change.judged_by, change.rubric, change.judge, cases=gating, calibrated=True
     )
-    return Graded(with_evaluator(plan, evaluator, change.config), found.agreement, calls.spent_usd)
+    return Graded(with_evaluator(plan, evaluator, change.config), found, calls.spent_usd)
 
 
 async def probed(
@@ -101,11 +110,34 @@ async def probed(
     return dataclasses.replace(graded, doubts=doubts, cost_usd=graded.cost_usd + calls.spent_usd)
 
 
-async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> Calibration:
+def labels_of(change: LineageChange) -> tuple[LabelledAnswer, ...]:
+    """Returns the sample answers that people graded. Raises ConfigError for a line that can't be read."""
+    assert change.rubric is not None
+    path = change.config.judge.labels if change.config.judge else None
+    return read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
+
+
+def grading_requests(change: LineageChange, labels: Sequence[LabelledAnswer]) -> list[list[Request]]:
+    """Returns the judge's requests about each sample answer: one for each blind call."""
     assert change.rubric is not None
     assert change.judge is not None
-    path = change.config.judge.labels if change.config.judge else None
-    labels = read_labels(path or "the labels", (change.judge_labels or "").encode(), change.rubric)
+    judge = RubricJudge(change.rubric, change.judge, gates=True)
+    return [[judge.request(labelled_case(one), one.output, call=call) for call in range(BLIND_CALLS)] for one in labels]
+
+
+async def compared(
+    change: LineageChange,
+    labels: Sequence[LabelledAnswer],
+    calls: Calls,
+    endpoint: Endpoint,
+    on_graded: Callable[[], None] | None = None,
+) -> Calibration:
+    """Lets the judge grade the sample answers, and compares. ``on_graded`` is called after each answer.
+
+    Raises BudgetExceeded or ProviderError if too many grades are missing to calibrate.
+    """
+    assert change.rubric is not None
+    assert change.judge is not None
     unanswered: list[CompletionError] = []
     stops: list[BudgetExceeded | ProviderError] = []
 
@@ -124,7 +156,7 @@ async def _compared(change: LineageChange, calls: Calls, endpoint: Endpoint) -> 
             calls.end(unreached_judge(answer, endpoint.model.origin, change.run))
         return answer
 
-    found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask)
+    found = await calibrate(RubricJudge(change.rubric, change.judge, gates=True), labels, ask, on_graded)
     if stops:
         raise stops[0]
     # Enough grades arrived to calibrate in spite of failures. Otherwise the failures are the reason to report.
@@ -144,23 +176,9 @@ def _unfinished(error: BudgetExceeded | ProviderError, failed: str) -> Reason:
     )
 
 
-def _disagreement(found: Calibration) -> str:
-    most = max((one.pairs for one in found.dimensions.values()), default=0)
-    # Too many missing grades are the cause, and κ over the rest would mislead.
-    if found.missing > most or all(one.sufficient for one in found.dimensions.values()):
-        lost = f"it gave no grades to {found.missing} of the sample answers"
-        return f"{lost} ({found.problem}), so its grades don't decide"
-    weak = {name: one for name, one in found.dimensions.items() if not one.sufficient}
-    told = ", ".join(
-        f"{name} (κ {'unknown' if one.kappa is None else f'{one.kappa:.2f}'} over {one.pairs} answers)"
-        for name, one in weak.items()
-    )
-    return f"it doesn't agree with people well enough on {told}, so its grades don't decide"
-
-
 def _doubted(plan: Plan, why: str) -> Plan:
     warning = Finding(
         what=f"the judge of {plan.lineage} doesn't decide: {why}",
-        hint="grade at least 30 sample answers and name the file under judge.labels, or improve the rubric",
+        hint=f"promptverdict judge calibrate {plan.lineage} says what it lacks, and judge label helps to grade answers",
     )
     return dataclasses.replace(plan, warnings=(*plan.warnings, warning))

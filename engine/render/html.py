@@ -70,8 +70,8 @@ WHOLE = 6
 
 def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO_LINKS) -> str:
     """Returns the report within ``limits``. Scripts only sort, filter and switch the theme."""
-    template = _environment().get_template("report.html.jinja")
-    style, script = _source("report.css"), _source("report.js")
+    template = page_environment().get_template("report.html.jinja")
+    style, script = page_source("report.css"), page_source("report.js")
     text = ""
     for rung, room in enumerate(LADDER):
         if rung + 1 < len(LADDER) and _least_size(scorecard, room) > limits.characters:
@@ -84,7 +84,7 @@ def html_report(scorecard: Scorecard, limits: Limits = REPORT, links: Links = NO
             links=links,
             style=style,
             script=script,
-            policy=_policy(style, script),
+            policy=page_policy(style, script),
             cost_plot=plots.cost_plot(scorecard.lineages),
             shortened=rung >= WHOLE,
         )
@@ -107,7 +107,7 @@ def _least_size(scorecard: Scorecard, room: Room) -> int:
     )
 
 
-def _policy(style: str, script: str) -> str:
+def page_policy(style: str, script: str) -> str:
     """Returns a content security policy that allows only this style and this script."""
     allowed = [
         f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'" for text in (style, script)
@@ -119,7 +119,8 @@ def _policy(style: str, script: str) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """Returns the templates of pages, which escape every text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -244,11 +245,11 @@ def _pieces(text: str, marks: Sequence[tuple[int, int]], limit: int) -> list[tup
 
 
 @cache
-def _source(name: str) -> Markup:
+def page_source(name: str) -> Markup:
     """Returns a style or script of this package, unescaped."""
     from markupsafe import Markup
 
-    environment = _environment()
+    environment = page_environment()
     assert environment.loader is not None
     return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704 - package data
 

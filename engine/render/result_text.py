@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from engine.planning.call_cost import causes
 from engine.render import figures
+from engine.render.calibration_text import calibration_sentences
 from engine.render.signs import RESULT_WORDS, VERDICT_WORDS
 from schemas.diffs import PromptDiff
 from schemas.effects import (
@@ -224,6 +225,8 @@ def confidence_sentences(confidence: Confidence, latency: LatencyEffect | None) 
     if confidence.judge_agreement is not None:
         agreement = figures.percent(confidence.judge_agreement)
         said.append(f"The judge agrees with people in {agreement} of the labeled answers.")
+    if confidence.judge is not None:
+        said.extend(calibration_sentences(confidence.judge))
     if latency and latency.pairs:
         moved = figures.arrow(figures.seconds(latency.baseline_s), figures.seconds(latency.candidate_s))
         said.append(f"Median latency {moved} over {figures.plural(latency.pairs, 'fresh pair')}.")

@@ -29,12 +29,11 @@ FIXES = {
     ErrorKind.UNPRICED: "add what is missing to the model's `price` in promptverdict.yaml; the answers are kept",
 }
 """The fix for each kind of error, unless the error has its own."""
-JUDGE_FIX = "choose a judge that follows the reply format, or raise its max_tokens"
 SCORER_FIX = "this is a bug in Prompt Verdict; please report the answer"
 SHOWN = 200
 """Most characters of a provider's message in a sentence."""
-_VARYING = re.compile(r"[0-9a-f]*[0-9][0-9a-f-]*")
-"""Ids and counts, in which messages with the same cause differ."""
+_VARYING = re.compile(r"“[^”]*”|[0-9a-f]*[0-9][0-9a-f-]*")
+"""Quoted texts, ids and counts, in which messages with the same cause differ."""
 
 
 def host_of(origin: str) -> str:
@@ -120,7 +119,7 @@ def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) ->
             continue
         # Only the failure of a judge has a kind. Without one, our own scorer failed.
         kind, judged = failed.kind or ErrorKind.MALFORMED, failed.kind is not None
-        hint = "" if kind is not ErrorKind.MALFORMED else JUDGE_FIX if judged else SCORER_FIX
+        hint = failed.hint if judged else SCORER_FIX
         error = CompletionError(kind=kind, message=failed.message, hint=hint)
         found.add(host_of(judge if judged else origins[outcome.cell.arm]), error, judge=judged)
     return found

@@ -91,7 +91,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         patterns=_patterns(change, plan, cases, result.outcomes),
         diff=_with_tokens(change.diff, baseline, candidate),
         changes=change.changes,
-        confidence=decision.confidence.model_copy(update={"judge_agreement": graded.agreement}),
+        confidence=decision.confidence.model_copy(update=graded.judged),
         spending=spending.model_copy(
             update={
                 "planned": max(decision.planned, spending.planned) + shared,

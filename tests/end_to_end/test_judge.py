@@ -57,7 +57,9 @@ def warnings(card):
 def test_a_judge_that_grades_as_people_do_decides(project):
     card = checked(project, labels(like_the_judge))
     assert card["status"] == "blocked"
-    assert card["lineages"][0]["confidence"]["judge_agreement"] > 0.9
+    confidence = card["lineages"][0]["confidence"]
+    assert confidence["judge_agreement"] > 0.9
+    assert confidence["judge"]["dimensions"]["brevity"]["unmet"] == []
     assert "doesn't gate" not in warnings(card)
 
 
@@ -71,13 +73,14 @@ def test_its_grades_are_paid_once(project):
 @pytest.mark.parametrize(
     ("people", "why"),
     [
-        (labels(unlike_the_judge), "doesn't agree with people well enough on brevity"),
-        (labels(like_the_judge, number=12), "brevity (κ 1.00 over 12 answers)"),
+        (labels(unlike_the_judge), "brevity has κ −0."),
+        (labels(lambda words: min(5, 1 + like_the_judge(words))), "a bias of more than half a grade"),
+        (labels(like_the_judge, number=12), "12 answers, no bias (0.00 … 0.00): 18 more answers needed"),
         (labels(lambda words: 5, number=9), "over 9 answers"),
         (None, "people have not graded any sample answers yet"),
         ('{"id": "x"}\n', "could not be compared with people's grades"),
     ],
-    ids=["disagrees", "too few", "one grade", "no labels", "unreadable"],
+    ids=["disagrees", "too strict", "too few", "one grade", "no labels", "unreadable"],
 )
 def test_any_other_judge_decides_nothing_and_the_scorecard_says_why(project, people, why):
     card = checked(project, people)

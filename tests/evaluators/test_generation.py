@@ -13,7 +13,7 @@ from evaluators.registry import evaluator_for
 from schemas.config import Check, LineageConfig, ModelConfig
 from schemas.errors import ConfigError
 from schemas.field_config import FieldRule
-from schemas.outcomes import Completion, CompletionError, ErrorKind, EvaluatorFailure, Finish, Usage
+from schemas.outcomes import Completion, CompletionError, ErrorKind, EvaluatorFailure, Finish, ToolCall, Usage
 from schemas.rubrics import Dimension, Rubric
 from schemas.testsets import TestCase
 from schemas.use_cases import UseCase
@@ -112,51 +112,97 @@ def test_a_reply_that_can_not_be_understood_is_asked_for_once_more(case, scores)
     assert [repetition for _, repetition in judge.asked] == [0, 1, 2]
 
 
+G = grades(brevity=4, tone=2)
+OTHER = grades(brevity=5, tone=5)
+
+
+def graded(grade):
+    """A reply whose grade of brevity is written like this in JSON."""
+    return f'{{"brevity": {{"reason": "x", "grade": {grade}}}, "tone": {{"reason": "x", "grade": 2}}}}'
+
+
+READ = [
+    G, f"  {G}\n\n", json.dumps(json.loads(G), indent=2), json.dumps(json.loads(G), indent=2).replace("\n", "\r\n"),
+    f"```json\n{G}\n```", f"```\n{G}\n```", f"```JSON\n{G}\n```\n",
+    f"<think>4 or 5? {{no}}</think>\n{G}", f"<think>{OTHER}</think>{G}", f"The tag was opened by the API.</think>\n\n{G}",
+    f"<thinking>5</thinking>{G}", f"<reasoning>5</reasoning>\n{G}", f"<scratchpad>5</scratchpad>\n```json\n{G}\n```",
+    *map(graded, ("4.0", "4.00", "4e0", '"4"', '"4.0"', '" 4 "', '"4/5"', '"4 / 5"', '"4.0/5"')),
+    grades(tone=2, brevity=4), G.replace('"grade": 4', '"grade": 4, "sure": 0.9'), G.replace("tone", "\\u0074one"),
+    G.replace("because of tone", r'es ist {\"ein\"} „Gruß“ 👋 ```'), G.replace("because of tone", "long " * 2_000),
+]  # fmt: skip
+NO_OBJECT = [
+    "I'd say 5", "", "  \n", "null", "true", "4", '"4"', "[5, 5]", f"[{G}]", G[:-1], G[:40], f"{G}{OTHER}", f"{G}\n{G}",
+    f"{G}\nThe answer is short.", f"Here you are: {G}", f"Here you are:\n```json\n{G}\n```", f"```json\n{G}\n```\n```json\n{OTHER}\n```",
+    f"The answer says {OTHER}, which I don't follow.", G.replace('"', "'"), G[:-1] + ",}", f"// grades\n{G}", f"\ufeff{G}",
+    graded("NaN"), graded("Infinity"), graded("1e999"), graded("04"), graded("5, \"grade\": 1"), f"{{{G[1:-1]}, {G[1:]}",
+    "[" * 500 + "]" * 500, f"<think>{G}", "<think>hm</think>", f"<think>{G}</think>", "brevity: 4\ntone: 2", "<brevity>4</brevity>",
+    G.replace("because of tone", "it says </think> and {}"),
+]  # fmt: skip
+OTHER_DIMENSIONS = [
+    "{}", grades(brevity=4), grades(brevity=4, tone=2, extra=5), grades(Brevity=4, Tone=2), grades(brevity=4, overall=2),
+    f'{{"grades": {G}}}', f'{{"name": "grades", "arguments": {G}}}',
+]  # fmt: skip
+NO_GRADE = [
+    *map(graded, ("0", "6", "10", "-1", "4.5", "true", "null", "[4]", '{"value": 4}')),
+    *map(graded, ('"10"', '"4.5"', '"4-5"', '"4/10"', '"four"', '"IV"', '"٤"', '"４"', '""', '"4 5"', '"5 (not 1)"')),
+    '{"brevity": 5, "tone": 5}', '{"brevity": [5], "tone": "5"}',
+]  # fmt: skip
+NO_REASON = [
+    G.replace('"reason": "because of tone", ', ""), *(G.replace('"because of tone"', said) for said in ('""', '" \\n"', "null", "5", '["x"]')),
+]  # fmt: skip
+SHAPES = [
+    *((said, "") for said in READ),
+    *((said, "is not a JSON object") for said in NO_OBJECT),
+    *((said, "exactly the rubric's dimensions") for said in OTHER_DIMENSIONS),
+    *((said, "no whole grade from 1 to 5 with a reason for brevity") for said in NO_GRADE),
+    *((said, "no whole grade from 1 to 5 with a reason for tone") for said in NO_REASON),
+]
+
+
+@pytest.mark.parametrize(("said", "why"), SHAPES, ids=range(len(SHAPES)))
+def test_a_reply_is_read_or_an_error_that_names_judge_reply_and_fix(case, scores, said, why):
+    judge = Judge(said)
+    found = scores(generation(), case(), "Hi!", ask=judge)
+    if not why:
+        assert {name: score.value for name, score in found.items()} == {"overall": 0.625, "brevity": 0.75, "tone": 0.25}
+        return
+    assert len(judge.asked) == 2  # once more, and then it is missing: never 0, and never a default
+    for score in found.values():
+        assert isinstance(score, EvaluatorFailure)
+        assert why in score.message
+        assert f"(judge replied “{' '.join(said.split())[:20]}" in score.message
+        assert len(score.message) < 300
+        assert score.hint.startswith("choose a ")
+
+
+def test_there_are_sixty_shapes_and_no_two_are_equal():
+    assert len({said for said, _ in SHAPES}) == len(SHAPES) >= 60
+
+
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("said", "why", "fix", "asked"),
     [
-        ("I'd say 5", "not a JSON object"),
-        ("[5, 5]", "not a JSON object"),
-        (grades(brevity=5), "exactly the rubric's dimensions"),
-        (grades(brevity=5, tone=5, extra=5), "exactly the rubric's dimensions"),
-        (grades(brevity=10, tone=5), "no whole grade"),
-        (grades(brevity=0, tone=5), "no whole grade"),
-        (grades(brevity=4.5, tone=5), "no whole grade"),
-        (grades(brevity="10", tone=5), "no whole grade"),
-        (grades(brevity=True, tone=5), "no whole grade"),
-        (grades(brevity=None, tone=5), "no whole grade"),
-        ('{"brevity": {"grade": 5}, "tone": {"grade": 5, "reason": "x"}}', "with a reason"),
-        ('{"brevity": 5, "tone": 5}', "no whole grade"),
-        ('{"brevity": {"reason": "x", "grade": 5, "grade": 1}, "tone": {"reason": "x", "grade": 5}}', "occurs twice"),
-        (reply("", finish=Finish.REFUSAL), "ended with refusal"),
-        (CompletionError(kind=ErrorKind.SERVER, message="down"), "gave no answer: down"),
+        (reply(G[:40], finish=Finish.LENGTH), "ended with length (judge replied “{", "raise the judge's max_tokens", 2),
+        (reply("", finish=Finish.REFUSAL), "ended with refusal", "choose a judge that grades such answers", 2),
+        (CompletionError(kind=ErrorKind.SERVER, message="down"), "gave no answer: down", "", 1),
     ],
 )
-def test_a_judge_that_fails_is_a_missing_value_never_0(case, scores, said, why):
+def test_a_judge_that_fails_is_a_missing_value_never_0(case, scores, said, why, fix, asked):
     judge = Judge(said)
     found = scores(generation(), case(), "Hi!", ask=judge)
     assert all(isinstance(score, EvaluatorFailure) and why in score.message for score in found.values())
-    assert len(judge.asked) == (1 if isinstance(said, CompletionError) else 2)
+    assert {score.hint for score in found.values()} == {fix}
+    assert len(judge.asked) == asked
+
+
+def test_grades_in_the_only_tool_call_are_read(case, scores):
+    said = reply("").model_copy(update={"tool_calls": (ToolCall(name="grades", arguments=G),)})
+    assert scores(generation(), case(), "Hi!", ask=Judge(said))["brevity"].value == 0.75
 
 
 def test_one_failed_call_of_two_is_not_averaged_away(case, scores):
     judge = Judge(grades(brevity=5, tone=5), "?")
     assert all(isinstance(score, EvaluatorFailure) for score in scores(generation(), case(), "Hi!", ask=judge).values())
-
-
-@pytest.mark.parametrize("wrapped", ["<think>4 or 5? {no}</think>\n{}", "{}"])
-@pytest.mark.parametrize("grade", [4, 4.0, "4"])
-def test_reasoning_before_the_grades_and_a_point_behind_them_are_read(wrapped, grade):
-    text = wrapped.replace("{}", grades(brevity=grade, tone=2))
-    assert [given for given, _ in read_grades(text, ("brevity", "tone")).value.values()] == [4, 2]
-
-
-def test_a_grade_may_be_written_as_text_and_fenced():
-    text = f"```json\n{grades(brevity='4', tone=2)}\n```"
-    assert {name: grade for name, (grade, _) in read_grades(text, ("brevity", "tone")).value.items()} == {
-        "brevity": 4,
-        "tone": 2,
-    }
 
 
 def test_no_grade_turns_a_failed_check_into_a_pass(case, scores):

@@ -1,15 +1,18 @@
 """What keeps a verdict from being approved although no score fell: who scored it, by what, and in which form."""
 
 import json
+import re
 
 import pytest
 
+from schemas.calibration import Condition
 from schemas.verdicts import ReasonCode, VerdictStatus
 from tests.end_to_end.conftest import FILES
 from tests.pipeline.test_measure import (
     CASES,
     EDITED,
     JUDGED,
+    LABELS,
     LETTERS,
     PATH,
     label_of,
@@ -22,6 +25,7 @@ from tests.run.laboratory import completion
 __all__ = ["store"]
 
 UNLABELLED = JUDGED.replace(", labels: labels.jsonl", "")
+SAMPLES = LABELS.splitlines()
 LONGER = {"letter.txt": "Write a letter to {{name}}.\n"}
 RULES = """\
 version: 1
@@ -103,16 +107,42 @@ def letters_of(judge):
     return reply
 
 
-@pytest.mark.parametrize("beside", ["{name: brief, max_words: 50}", "{name: to, contains: to you}"])
-async def test_a_judge_that_does_not_gate_leaves_nothing_to_approve_by(store, beside):
-    config = UNLABELLED.replace("model: judge}}", f"model: judge}}, checks: [{beside}]}}")
-    honest = letters_of(lambda text: 1 if "Rude" in text else 5)
-    card, _ = await measured(prepared(LETTERS | {"promptverdict.yaml": config}, LONGER), honest, store)
+MUST_NOT = CASES.replace("}}", '}, "must_not": ["hunter2"]}')
+ASSERTED = CASES.replace("}}", '}, "assert": [{"type": "contains", "value": "to you"}]}')
+
+
+@pytest.mark.parametrize(
+    ("beside", "files"),
+    [
+        ("checks: [{name: brief, max_words: 50}]", {}),
+        ("checks: [{name: to, contains: to you}]", {}),
+        ("output: {format: text, strict: true}", {}),
+        ("", {"cases.jsonl": MUST_NOT}),
+        ("", {"cases.jsonl": ASSERTED}),
+    ],
+    ids=["length", "word", "format", "forbidden text", "assertion"],
+)
+@pytest.mark.parametrize("people", [0, 1], ids=["without people", "a grade too strict"])
+async def test_a_judge_that_does_not_gate_leaves_nothing_to_approve_by(store, beside, files, people):
+    """People's grades are a grade above the judge's: κ is high, and its bias alone keeps it from gating."""
+    config = (JUDGED if people else UNLABELLED).rstrip().removesuffix("}") + f", {beside}}}\n"
+    kinder = [{**row, "grades": {"kind": min(5, row["grades"]["kind"] + 1)}} for row in map(json.loads, SAMPLES)]
+    files = files | {"promptverdict.yaml": config, "labels.jsonl": "".join(json.dumps(row) + "\n" for row in kinder)}
+
+    def honest(text):
+        sample = re.search(r"grade (\d) of", text)
+        return int(sample[1]) if sample else 1 if "Rude" in text else 5
+
+    card, _ = await measured(prepared(LETTERS | files, LONGER), letters_of(honest), store)
+    (lineage,) = card.lineages
     assert (card.status, card.passes) == ("needs_review", False)
     assert codes(card) == {ReasonCode.NOT_JUDGED}
-    (reason,) = (one for one in card.lineages[0].reasons if one.code is ReasonCode.NOT_JUDGED)
+    (reason,) = (one for one in lineage.reasons if one.code is ReasonCode.NOT_JUDGED)
     assert "`overall` (100.0 → 0.0)" in reason.sentence
-    assert any("overall 100.0 → 0.0; kind 100.0 → 0.0" in warning.what for warning in card.lineages[0].warnings)
+    assert any("overall 100.0 → 0.0; kind 100.0 → 0.0" in warning.what for warning in lineage.warnings)
+    if people:
+        assert lineage.confidence.judge.dimensions["kind"].unmet == (Condition.BIAS,)
+        assert any("the judge is 0.80 grades stricter" in warning.what for warning in lineage.warnings)
 
 
 async def test_a_rubric_beside_labels_may_be_without_people(store):

@@ -1,10 +1,14 @@
 """The pull-request comment, state by state."""
 
+import html
+
 import pytest
 
 from engine.render.limits import COMMENT
 from engine.render.links import Links
 from engine.render.markdown import MARKER, markdown
+from evaluators.agreement import agreement
+from schemas.calibration import Calibration
 from schemas.effects import Confusion
 from schemas.scorecard import Confidence
 from tests.render.golden import check_golden
@@ -38,9 +42,19 @@ def test_many_classes_are_listed_by_what_moved():
 
 
 def test_a_judge_says_how_far_it_agrees_with_people():
-    confidence = Confidence(looks=1, repetitions=2.0, judge_agreement=0.87)
-    text = markdown(scorecard(lineages=(lineage(confidence=confidence),)))
+    grades = [1, 2, 3, 4, 5] * 8
+    strict = agreement([max(1, grade - 1) for grade in grades], grades)
+    dimensions = {f"d{n}": agreement(grades, grades) for n in range(9)} | {"tone": strict}
+    confidence = Confidence(
+        looks=1, repetitions=2.0, judge_agreement=0.87, judge=Calibration(dimensions=dimensions, missing=1)
+    )
+    text = html.unescape(markdown(scorecard(lineages=(lineage(confidence=confidence),))))
     assert "- The judge agrees with people in 87% of the labeled answers." in text
+    assert "- The judge doesn't gate: its grades are only shown." in text
+    told = next(line for line in text.splitlines() if "people on tone" in line)
+    assert "the judge is 0.80 grades stricter (−0.93 … −0.67); a bias of more than half a grade." in told
+    assert text.index("people on tone") < text.index("people on d0")  # what keeps it from gating comes first
+    assert "And 2 more dimensions" in text
 
 
 def test_a_link_that_is_not_a_web_address_is_bare_text():

@@ -1,0 +1,181 @@
+"""``promptverdict judge calibrate``: compares a judge's grades with people's."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from action.cli.judged import JudgeOptions, judged_lineage, paid_calls
+from action.cli.local import local_pull_request, open_repository
+from action.cli.streams import put
+from action.exits import Exit
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from pydantic import JsonValue
+
+    from adapters.call_process.client import Caller
+    from adapters.call_process.process import CallingProcess
+    from engine.runner.calls import Calls
+    from engine.runner.experiment import Endpoint
+    from schemas.calibration import Agreement, Calibration
+    from schemas.detection import LineageChange
+    from schemas.rubrics import LabelledAnswer
+
+
+def calibrate(options: JudgeOptions, calling: CallingProcess | None = None, *, output_format: str) -> Exit:
+    """Lets the judge grade the labelled answers, from the store where it did before, and prints how far it agrees.
+
+    Exits with 1 if the judge doesn't gate. Raises PromptVerdictError.
+    """
+    repository = open_repository(options.repo)
+    pull_request = local_pull_request(repository, base=None, head="HEAD", worktree=True)
+    from adapters.call_process.client import Caller
+
+    with closing(Caller(calling)) as caller:
+        from action.cli.check import prices
+        from adapters.loop import run_async
+        from engine.doubts.calibrate import labels_of
+        from engine.pipeline import look
+        from engine.runner.experiment import Endpoint
+
+        detection = look(repository, pull_request, only=[options.lineage], alone=True)
+        change = judged_lineage(detection, options.lineage)
+        labels = labels_of(change)
+        if not labels:
+            hint = f"promptverdict judge label {options.lineage} helps to grade some"
+            raise UsageError(f"people have graded no answer of {options.lineage} yet", hint=hint)
+        assert change.judge is not None
+        endpoint = Endpoint(change.judge, prices().price(change.judge))
+        found, spent = run_async(_graded(options, change, labels, endpoint, caller))
+    if output_format == "json":
+        put(json.dumps(_document(change, found, spent), indent=2, ensure_ascii=False) + "\n")
+    else:
+        from engine.render.encode import log_line
+
+        put("".join(log_line(line) + "\n" for line in _lines(change, found, len(labels))))
+    return Exit.PASS if found.calibrated else Exit.BLOCKED
+
+
+async def _graded(
+    options: JudgeOptions, change: LineageChange, labels: Sequence[LabelledAnswer], endpoint: Endpoint, caller: Caller
+) -> tuple[Calibration, Decimal]:
+    from action.cli.progress import ProgressReport
+    from engine.doubts.calibrate import compared
+    from engine.runner.experiment import Progress
+
+    async with paid_calls(options, change, caller) as calls:
+        await _agree(options, change, labels, endpoint, calls)
+        done = 0
+        with ProgressReport() as report:
+
+            def graded() -> None:
+                nonlocal done
+                done += 1
+                report.update(
+                    Progress(
+                        lineage=change.name,
+                        model=endpoint.model.model,
+                        done=done,
+                        asked=len(labels),
+                        purpose="calibration",
+                        made=calls.made,
+                        spent_usd=float(calls.spent_usd),
+                        concurrency=0,
+                    )
+                )
+
+            return await compared(change, labels, calls, endpoint, graded), calls.spent_usd
+
+
+async def _agree(
+    options: JudgeOptions, change: LineageChange, labels: Sequence[LabelledAnswer], endpoint: Endpoint, calls: Calls
+) -> None:
+    """Prints the cost, and asks before real money is spent. Raises UsageError if the user declines."""
+    from action.cli.check import agreed_by_hand
+    from engine.doubts.calibrate import grading_requests
+    from engine.planning.call_cost import estimate
+    from engine.render.figures import plural, usd
+    from evaluators.judging import ATTEMPTS
+
+    keyed = {
+        (request.digest, call * ATTEMPTS): request
+        for requests in grading_requests(change, labels)
+        for call, request in enumerate(requests)
+    }
+    stored = await calls.stored(list(keyed))
+    expected = estimate([request for key, request in keyed.items() if key not in stored], endpoint.price)
+    kept = f" ({len(stored)} are stored)" if stored else ""
+    sys.stderr.write(
+        f"{change.name} · {endpoint.model.model}: {plural(len(labels), 'graded answer')}, "
+        f"{plural(expected.calls, 'judge call')}{kept}, about {usd(expected.cost_usd)}\n"
+    )
+    sys.stderr.flush()
+    paid = expected.calls and endpoint.model.spec.key
+    if paid and not options.yes and not agreed_by_hand(expected.cost_usd, options.cap_usd(change)):
+        raise UsageError("nothing was graded", hint="--yes skips the question, and --budget limits the cost")
+
+
+def _document(change: LineageChange, found: Calibration, spent: Decimal) -> dict[str, JsonValue]:
+    from engine.render.calibration_text import next_step
+
+    return {
+        "lineage": change.name,
+        "judge": change.judge.model if change.judge else None,
+        "gates": found.calibrated,
+        **found.model_dump(mode="json"),
+        "next": next_step(found, change.name),
+        "cost_usd": str(spent),
+    }
+
+
+def _lines(change: LineageChange, found: Calibration, answers: int) -> Iterator[str]:
+    from engine.render.calibration_text import next_step, unmet
+    from engine.render.figures import plural
+
+    assert change.judge is not None
+    gates = "gates" if found.calibrated else "doesn't gate"
+    yield f"{change.name}: {change.judge.model} {gates} ({plural(answers, 'answer')} graded by people)"
+    yield ""
+    width = max(len("dimension"), *map(len, found.dimensions))
+    yield _row("dimension".ljust(width), "answers", "κ, 95%", "Spearman", "Kendall", "bias, 95%", "gates")
+    for name, one in found.dimensions.items():
+        yield _row(name.ljust(width), *_figures(one))
+    for name, one in found.dimensions.items():
+        yield from (f"  {name}: {why}" for why in unmet(one))
+    for name, one in found.dimensions.items():
+        if one.confusion:
+            yield ""
+            yield from _confusion(name, one)
+    yield ""
+    yield next_step(found, change.name)
+
+
+def _row(name: str, *cells: str) -> str:
+    widths = (8, 22, 10, 9, 24, 7)
+    return f"  {name}" + "".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+
+
+def _figures(one: Agreement) -> tuple[str, ...]:
+    from engine.render.calibration_text import interval, number
+
+    kappa = number(one.kappa) + (f" ({interval(one.kappa_interval)})" if one.kappa_interval else "")
+    bias = number(one.bias) + (f" ({interval(one.bias_interval)})" if one.bias_interval else "")
+    gates = "yes" if one.sufficient else "no"
+    return f"{one.pairs}", kappa, number(one.spearman), number(one.kendall), bias, gates
+
+
+def _confusion(name: str, one: Agreement) -> Iterator[str]:
+    """Yields the answers by both grades: a row for each grade of a person."""
+    from engine.render.figures import count
+    from schemas.calibration import GRADES
+
+    yield f"  {name}: people's grade by row, the judge's by column"
+    yield "  " + "".join(f"{grade:>7}" for grade in ("", *GRADES))
+    for grade, row in zip(GRADES, one.confusion, strict=True):
+        yield f"  {grade:>7}" + "".join(f"{count(cell) if cell else '·':>7}" for cell in row)

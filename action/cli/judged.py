@@ -1,0 +1,67 @@
+"""The lineage of ``promptverdict judge``, as the files in the folder configure it, and its paid calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    from adapters.call_process.client import Caller
+    from engine.runner.calls import Calls
+    from schemas.detection import Detection, LineageChange
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """The options of both commands."""
+
+    repo: Path
+    lineage: str
+    budget_usd: Decimal | None
+    yes: bool
+    store: str | None
+
+    def cap_usd(self, change: LineageChange) -> Decimal:
+        """Returns the most that the command may spend."""
+        configured = change.budget.per_run_usd
+        return configured if self.budget_usd is None else min(configured, self.budget_usd)
+
+
+def judged_lineage(detection: Detection, name: str) -> LineageChange:
+    """Returns a lineage that has a rubric and a judge. Raises UsageError for any other."""
+    change = next(each for each in detection.lineages if each.name == name)
+    broken = [reason.sentence for reason in change.reasons if reason.status.value == "error"]
+    if change.config.rubric and change.rubric is None and broken:
+        raise UsageError(broken[0].rstrip("."), hint="fix the file")
+    if change.rubric is None or change.judge is None:
+        lacks = "rubric" if change.rubric is None else "judge"
+        raise UsageError(f"{name} has no {lacks}", hint=f"add {lacks}: to the lineage in promptverdict.yaml")
+    return change
+
+
+@asynccontextmanager
+async def paid_calls(options: JudgeOptions, change: LineageChange, caller: Caller) -> AsyncIterator[Calls]:
+    """Opens the store and the providers for the lineage's calls, within the budget."""
+    import os
+
+    from action.cli.local import default_store
+    from adapters.clock import SystemClock
+    from adapters.store import open_store
+    from engine.runner.access import Access
+    from engine.runner.budget import SpendingCap
+    from engine.runner.calls import Calls
+
+    clock = SystemClock()
+    access = Access(lambda model: caller.provider(model, os.environ), clock)
+    store = open_store(options.store or default_store(os.environ))
+    try:
+        yield Calls(access, store, clock, SpendingCap(options.cap_usd(change)), change.run)
+    finally:
+        await access.aclose()
+        await store.aclose()

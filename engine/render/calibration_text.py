@@ -1,0 +1,156 @@
+"""Writes how far a judge agrees with people, and what it lacks to gate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import product
+
+from engine.render.figures import NONE, count, percent, plural
+from schemas.calibration import (
+    GRADES,
+    MIN_KAPPA,
+    MIN_KAPPA_BOUND,
+    MIN_PAIRS,
+    MIN_WITHIN_ONE,
+    Agreement,
+    Calibration,
+    Condition,
+    Interval,
+)
+
+LISTED = 8
+"""Most dimensions that a scorecard lists, those that don't gate first."""
+
+
+def calibration_sentences(found: Calibration) -> Iterator[str]:
+    """Yields whether the judge gates, then the agreement and the bias of each dimension."""
+    yield (
+        "The judge gates: its grades agree with people's."
+        if found.calibrated
+        else "The judge doesn't gate: its grades are only shown."
+    )
+    if not found.graded:
+        yield f"{ungraded(found)}."
+    listed = sorted(found.dimensions.items(), key=lambda each: each[1].sufficient)
+    for name, one in listed[:LISTED]:
+        yield f"Judge and people on {name}: {'; '.join([_figures(one), *unmet(one)])}."
+    if len(listed) > LISTED:
+        yield f"And {plural(len(listed) - LISTED, 'more dimension')}."
+
+
+def ungraded(found: Calibration) -> str:
+    """Returns "it gave no grades to 12 of the sample answers (why)"."""
+    return f"it gave no grades to {found.missing} of the sample answers ({found.problem})"
+
+
+def number(value: float | None) -> str:
+    """Returns a coefficient or a mean grade with two digits, and a typographic minus."""
+    return NONE if value is None else f"{value + 0.0:.2f}".replace("-0.00", "0.00").replace("-", "−")
+
+
+def interval(bounds: Interval | None) -> str:
+    """Returns "0.85 … 0.96"."""
+    return NONE if bounds is None else " … ".join(map(number, bounds))
+
+
+def kappa_text(one: Agreement) -> str:
+    """Returns "κ 0.91 (0.85 … 0.96)"."""
+    if one.kappa is None:
+        return "κ unknown"
+    return f"κ {number(one.kappa)}" + (f" ({interval(one.kappa_interval)})" if one.kappa_interval else "")
+
+
+def bias_text(one: Agreement) -> str:
+    """Returns "the judge is 0.80 grades stricter (−0.93 … −0.67)"."""
+    if one.bias is None:
+        return "bias unknown"
+    within = f" ({interval(one.bias_interval)})" if one.bias_interval else ""
+    if abs(one.bias) < 0.005:
+        return f"no bias{within}"
+    return f"the judge is {number(abs(one.bias))} grades {_direction(one.bias)}{within}"
+
+
+def _direction(bias: float) -> str:
+    return "stricter" if bias < 0 else "milder"
+
+
+def unmet(one: Agreement) -> Iterator[str]:
+    """Yields what keeps the judge from gating on a dimension."""
+    for condition in one.unmet:
+        match condition:
+            case Condition.ANSWERS:
+                yield f"{plural(MIN_PAIRS - one.pairs, 'more answer')} needed"
+            case Condition.KAPPA if one.kappa is None:
+                if one.pairs:
+                    yield "people and the judge give everything the same grade"
+            case Condition.KAPPA:
+                yield f"κ is below {MIN_KAPPA}"
+            # A low κ has a low bound, which says nothing more.
+            case Condition.KAPPA_BOUND if Condition.KAPPA not in one.unmet:
+                yield f"κ could be below {MIN_KAPPA_BOUND}"
+            case Condition.WITHIN_ONE:
+                yield f"only {percent(one.within_one)} of the grades are within one, not {percent(MIN_WITHIN_ONE)}"
+            case Condition.BIAS:
+                yield "a bias of more than half a grade"
+
+
+def disagreement(found: Calibration) -> str:
+    """Returns the conditions that are not met, of every dimension, as one clause."""
+    if not found.graded or all(one.sufficient for one in found.dimensions.values()):
+        return ungraded(found)
+    lacking = {name: one for name, one in found.dimensions.items() if not one.sufficient}
+    return "; ".join(f"{name} has {_figures(one)}: {', '.join(unmet(one))}" for name, one in lacking.items())
+
+
+def _figures(one: Agreement) -> str:
+    return f"{kappa_text(one)} over {plural(one.pairs, 'answer')}, {bias_text(one)}"
+
+
+def next_step(found: Calibration, lineage: str) -> str:
+    """Returns what to do next, so that the judge gates."""
+    if found.calibrated:
+        return "The judge gates. Commit the labels: checks use those of the base branch."
+    if not found.graded:
+        return f"The judge can't gate: {ungraded(found)}."
+    steps = [step for name, one in found.dimensions.items() for step in _steps(name, one, lineage)]
+    # The same command helps every dimension, and the largest number of answers is enough for all.
+    return " ".join(dict.fromkeys(sorted(steps, key=_is_label)))
+
+
+def _is_label(step: str) -> bool:
+    return step.startswith("Grade")
+
+
+def _steps(name: str, one: Agreement, lineage: str) -> Iterator[str]:
+    label = f"promptverdict judge label {lineage}"
+    if Condition.BIAS in one.unmet and one.bias is not None:
+        way = _direction(one.bias)
+        yield f"Write into the anchors of {name} what earns each grade: the judge is {way} than people."
+    elif {Condition.KAPPA, Condition.WITHIN_ONE} & set(one.unmet) and one.kappa is not None:
+        yield f"Read where they disagree on {name} ({worst(one)}), and write into its anchors what earns each grade."
+    if one.pairs and one.kappa is None:
+        yield f"Grade better and worse answers for {name}, such as an older prompt's: {label} --base REF."
+    elif Condition.ANSWERS in one.unmet:
+        yield f"Grade {plural(MIN_PAIRS - one.pairs, 'more answer')}: {label}."
+    elif Condition.KAPPA_BOUND in one.unmet and Condition.KAPPA not in one.unmet:
+        yield f"Grade about {plural(more_answers(one), 'more answer')}: {label}."
+
+
+def more_answers(one: Agreement) -> int:
+    """Returns about how many more answers lift the bound of κ to its minimum, if κ and its spread stay the same."""
+    if one.kappa is None or one.kappa_bound is None or one.kappa <= MIN_KAPPA_BOUND:
+        return MIN_PAIRS
+    # The standard error falls with the root of the number of answers.
+    shrink = (one.kappa - one.kappa_bound) / (one.kappa - MIN_KAPPA_BOUND)
+    return max(1, math.ceil(one.pairs * shrink**2) - one.pairs)
+
+
+def worst(one: Agreement) -> str:
+    """Returns the furthest disagreements: answers by id, or the pair of grades that costs most."""
+    if one.apart:
+        return ", ".join(f"{each.id}: people {count(each.person)}, judge {count(each.judge)}" for each in one.apart)
+    cells = [(person, judge) for person, judge in product(GRADES, GRADES) if person != judge]
+    cost = {(p, j): one.confusion[p - 1][j - 1] * (p - j) ** 2 for p, j in cells}
+    person, judge = max(cost, key=cost.__getitem__)
+    return f"people {person}, judge {judge}: {count(one.confusion[person - 1][judge - 1])} answers"
