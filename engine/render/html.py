@@ -21,7 +21,7 @@ from engine.render.markdown import (
     spending_text,
 )
 from engine.render.side_by_side import side_by_side
-from engine.render.what_now import merge_answer, what_now
+from engine.render.what_now import merge_answer, what_now, without_fix
 from engine.scorecard.answer_pair import answer_pair
 from schemas.effects import Answer, CaseEffect, CaseOutcome
 from schemas.outcomes import Arm
@@ -189,6 +189,7 @@ def page_environment() -> Environment:
         "unusual_answers": result_text.unusual_answers,
         "merge_answer": merge_answer,
         "what_now": what_now,
+        "without_fix": without_fix,
     }
     return environment
 
