@@ -15,6 +15,7 @@ from engine.runner.retry import HOPELESS
 from engine.scorecard.case_effects import case_effects, finishes
 from engine.scorecard.field_errors import field_errors
 from engine.scorecard.headline import explained, summary, title, with_cause
+from engine.scorecard.injections import injection_notes
 from engine.scorecard.model_swap import model_swap
 from engine.scorecard.repairs import repaired
 from engine.scorecard.truncation import cut_off
@@ -24,7 +25,7 @@ from schemas.diffs import PromptDiff
 from schemas.effects import CaseEffect, CaseOutcome, CostEffect, Effect, EffectResult
 from schemas.outcomes import Arm, Completion, Outcome, Usage
 from schemas.prompts import Finding
-from schemas.scorecard import CommitRef, LineageCard, ModelSwap, Scorecard, Spending
+from schemas.scorecard import CommitRef, Confidence, LineageCard, ModelSwap, Scorecard, Spending
 from schemas.use_cases import UseCase
 from schemas.values import digest_of
 from schemas.verdicts import Reason, ReasonCode, VerdictStatus
@@ -91,7 +92,7 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
         patterns=_patterns(change, plan, cases, result.outcomes),
         diff=_with_tokens(change.diff, baseline, candidate),
         changes=change.changes,
-        confidence=decision.confidence.model_copy(update=graded.judged),
+        confidence=_confidence(decision, plan, result.outcomes).model_copy(update=graded.judged),
         spending=spending.model_copy(
             update={
                 "planned": max(decision.planned, spending.planned) + shared,
@@ -115,6 +116,11 @@ def measured_card(change: LineageChange, graded: Graded, result: ExperimentResul
     card = card.model_copy(update=_classes(change, plan, cases, result.outcomes))
     # People read numbers as results, even next to the word "error".
     return _without_figures(card) if status is VerdictStatus.ERROR else card
+
+
+def _confidence(decision: Decision, plan: Plan, outcomes: Sequence[Outcome]) -> Confidence:
+    notes = injection_notes(outcomes, plan.cases)
+    return decision.confidence.model_copy(update={"notes": (*notes, *decision.confidence.notes)})
 
 
 def _cost(decision: Decision, plan: Plan, baseline: Sequence[Usage], candidate: Sequence[Usage]) -> CostEffect:
