@@ -17,14 +17,14 @@ def test_blame_says_its_cost_names_lines_and_pays_nothing_twice(project):
     assert dry.code == 0
     assert "2 changed parts; if its cases break, up to" in dry.out
     assert "never more than $0.50" in dry.out
-    first = project.run("blame", "--head", "pr", "--json")
+    first = project.run("blame", "--head", "pr", "--format", "json")
     assert first.code == 0, first.err
     (found,) = json.loads(first.out)
     assert (found["lineage"], found["status"]) == ("triage", "blocked")
     assert found["blame"]["culprits"], found["blame"]["sentence"]
     assert "about" in first.err
     assert found["blame"]["made"] > 0
-    again = project.run("blame", "--head", "pr", "--json")
+    again = project.run("blame", "--head", "pr", "--format", "json")
     (second,) = json.loads(again.out)
     assert second["blame"]["made"] == 0
     assert second["blame"]["culprits"] == found["blame"]["culprits"]

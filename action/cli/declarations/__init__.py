@@ -1,0 +1,1 @@
+"""Declares the commands of ``promptverdict``: names, options, help. The code of each is imported when it runs."""
