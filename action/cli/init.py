@@ -71,6 +71,10 @@ def init(repo: Path, *, dry_run: bool, form: str, action: str) -> Exit:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
             say(f"wrote {relative}\n")
+    named = dict.fromkeys(map(provider_of, models.values()))
+    missing = [key for provider in named if (key := keys().get(provider)) and not os.environ.get(key)]
+    if missing:
+        say(f"the models need {' and '.join(missing)}: in your environment, and as a secret of the repository\n")
     if dry_run:
         say("next: run promptverdict init without --dry-run to write these files\n")
     else:

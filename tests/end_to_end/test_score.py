@@ -125,6 +125,7 @@ def test_a_named_model_without_a_key_is_replaced_and_one_with_a_key_is_asked(pro
     # Nothing may be spent here, so the budget ends the run before the first call.
     ran = project.run("score", "--budget", "0.0000001", **key)
     assert answering in ran.err
+    assert ("the models need OPENAI_API_KEY: " in project.run("init", "--dry-run", **key).err) is (key == {})
 
 
 def test_where_no_prompt_has_cases_the_next_step_is_said(project):
