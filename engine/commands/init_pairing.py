@@ -17,6 +17,7 @@ from engine.commands.init_use_case import labels_of, use_case_of
 from engine.readers.guess import INPUT
 from schemas.errors import SourceError
 from schemas.field_config import FieldRule
+from schemas.prompts import PromptFile
 from schemas.references import PromptParts, reference_of
 from schemas.testsets import Columns, TestSet
 from schemas.use_cases import UseCase
@@ -273,12 +274,12 @@ def _lineage(name: str, each: FoundPrompt, fit: tuple[TestSet, Columns | None] |
         where = f"the variables are in {tests.path}"
         if columns is not None:
             where = f"{_sentence(columns)} of {tests.path}"
-    use_case, labels, fields, kind = use_case_of(expected)
     asserted = bool(tests and all(case.assertions for case in tests.cases))
-    if asserted and use_case == UseCase.GENERATION:
-        kind = "the assertions of its cases score the answers"
-    if any(one.judge_prompt is None and one.uses is None for one in each.prompt.evaluators):
+    use_case, labels, fields, kind = use_case_of(expected)
+    if _has_rules(each.prompt):
         use_case, labels, fields, kind = UseCase.GENERATION, (), {}, "its own evaluators score the answers"
+    elif asserted and use_case == UseCase.GENERATION:
+        kind = "the assertions of its cases score the answers"
     return ProposedLineage(
         name=name,
         prompt=each.written,
@@ -295,6 +296,11 @@ def _lineage(name: str, each: FoundPrompt, fit: tuple[TestSet, Columns | None] |
         asserted=asserted,
         why=f"{where}; {kind}" if expected else where,
     )
+
+
+def _has_rules(prompt: PromptFile) -> bool:
+    """Returns whether the prompt's file has evaluators that ask no judge."""
+    return any(one.judge_prompt is None and one.uses is None for one in prompt.evaluators)
 
 
 def _model_beside(each: FoundPrompt) -> str | None:

@@ -206,15 +206,7 @@ class Search:
         looked_at = 0
         for path in paths:
             found, self._unread = 0, []
-            data = self._blobs.get(path) or b""
-            if b"prompt" not in data.lower() and not may_hold_prompt(path):
-                continue
-            text = data.decode("utf-8", "replace")
-            pattern = _PYTHON if path.endswith(PYTHON_SUFFIXES) else _SCRIPT
-            names = dict.fromkeys(found[1] or found[2] for found in pattern.finditer(text))
-            classes = {found[1] for found in pattern.finditer(text) if found[0].lstrip().startswith(_HOLDING)}
-            wanted = [name for name in names if may_hold_prompt(path) or _is_called_prompt(name) or name in classes]
-            for name in wanted[: min(MOST_IN_A_FILE, MOST_CONSTANTS - looked_at)]:
+            for name in self._wanted(path)[: min(MOST_IN_A_FILE, MOST_CONSTANTS - looked_at)]:
                 looked_at += 1
                 for each in self._constant(path, name):
                     found += 1
@@ -222,6 +214,17 @@ class Search:
             # A file of prompts in which none can be read is named, whatever its functions are called.
             if not found and may_hold_prompt(path):
                 self.left += self._unread[:MOST_UNREAD]
+
+    def _wanted(self, path: str) -> list[str]:
+        """Returns the names in a file of code that may be prompts, or hold some."""
+        data = self._blobs.get(path) or b""
+        if b"prompt" not in data.lower() and not may_hold_prompt(path):
+            return []
+        text = data.decode("utf-8", "replace")
+        pattern = _PYTHON if path.endswith(PYTHON_SUFFIXES) else _SCRIPT
+        names = dict.fromkeys(found[1] or found[2] for found in pattern.finditer(text))
+        classes = {found[1] for found in pattern.finditer(text) if found[0].lstrip().startswith(_HOLDING)}
+        return [name for name in names if may_hold_prompt(path) or _is_called_prompt(name) or name in classes]
 
     def _constant(self, path: str, name: str) -> Iterator[FoundPrompt]:
         """Yields the prompt that a constant is, or those that a dict or a class holds."""

@@ -61,9 +61,7 @@ def detect(tree: SourceTree, pull_request: PullRequest, merge: Merge) -> Detecti
     if not found.lineages and not reasons:
         reasons = (_nothing(unaffected, settings=bool(named.policy), harmless=found.harmless),)
     concerned = _concerned(named, found)
-    # What an installation costs is nothing, so its plan may show the cap that it brings.
-    brought = [place.head for place in places if place.head] if adoption else []
-    cap = _cap(concerned or brought, found.lineages)
+    cap = _cap(concerned or _brought(named), found.lineages)
     mode = mode_of(places, concerned, calling=bool(calling), about=[each.path for each in uncovered] if unnamed else ())
     return Detection(
         merge=merge,
@@ -143,6 +141,11 @@ def _concerned(named: Configured, found: _Compared) -> list[Config]:
     concerned = [entry.config for entry in found.entries if not entry.adopted]
     concerned += [place.base for place in named.places if place.base and place.touched]
     return concerned or [place.base for place in named.places if place.base and not place.root]
+
+
+def _brought(named: Configured) -> list[Config]:
+    """Returns the configurations of an installation. It costs nothing, so that it may show the caps that it brings."""
+    return [place.head for place in named.places if place.head] if named.adoption else []
 
 
 def _cap(concerned: Sequence[Config], lineages: Sequence[LineageChange]) -> Decimal:
