@@ -206,7 +206,7 @@ def _lineage(card: LineageCard, width: int) -> Iterator[RenderableType]:
 
 def _why(card: LineageCard) -> Iterator[RenderableType]:
     sentences = [reason.sentence for reason in card.reasons]
-    if card.headline not in sentences:
+    if card.headline and card.headline not in sentences:
         yield _sentence(card.headline)
     if len(sentences) == 1:
         yield _sentence(sentences[0])
