@@ -32,7 +32,7 @@ def proposed_config(options: CheckOptions) -> Config | None:
         return None
     if not options.worktree and not repository.is_bare and (repository.worktree_root() / CONFIG).exists():
         raise UsageError(f"{CONFIG} is not committed", hint="commit it, or score what is in the folder with --worktree")
-    _say(f"{head.head_ref} has no {CONFIG}: looking for prompts with test cases, as init does. Nothing is written.")
+    _say(f"there is no {CONFIG} in {head.head_ref}: looking for prompts with cases, as init does; nothing is written")
     from action.cli.proposal import proposal_for
     from engine.commands.init_config import configuration_text
     from engine.commands.init_models import chosen_models

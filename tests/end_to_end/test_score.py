@@ -84,8 +84,8 @@ def test_one_command_gives_a_first_score_where_nothing_is_configured(project):
     assert "of 100 over 60 cases" in ran.out
     assert project.repository.git("status", "--porcelain") == ""
     first, proposed, model, *_, last = ran.err.splitlines()
-    assert "HEAD has no promptverdict.yaml" in first
-    assert "Nothing is written" in first
+    assert "there is no promptverdict.yaml in HEAD" in first
+    assert "nothing is written" in first
     assert proposed.startswith("  triage: src/prompts.py#TRIAGE_PROMPT with data/tickets.csv")
     assert (
         "a free toy with prices for show; with ANTHROPIC_API_KEY or OPENAI_API_KEY set, a real model answers" in model
