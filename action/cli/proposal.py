@@ -66,7 +66,12 @@ def proposal_for(repository: Clone, commit: str) -> Proposal:
     contents = repository.read([entries[path].blob for path in chosen.paths])
     blobs = {path: contents[entries[path].blob] for path in chosen.paths}
     search = Search(chosen, blobs)
-    lineages = propose(search.prompts, search.tests, lambda path, columns: read_test_set(path, blobs[path], columns))
+    lineages = propose(
+        search.prompts,
+        search.tests,
+        lambda path, columns: read_test_set(path, blobs[path], columns),
+        search.named,
+    )
     left = [(f"not read: {why}", place) for why, place in search.left]
     said = {lineage.tests for lineage in lineages if lineage.gates} | {place.split(":")[0] for _, place in search.left}
     left += [(PROMPTFOO_HINT, path) for path in dict.fromkeys(search.promptfoo) if path not in said]

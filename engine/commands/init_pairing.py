@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from engine.commands.init_search import CALLED_TESTS, FoundPrompt
 from engine.commands.init_use_case import labels_of, use_case_of
+from engine.readers.file_patterns import matches
 from engine.readers.guess import INPUT
 from schemas.errors import SourceError
 from schemas.field_config import FieldRule
@@ -82,9 +83,15 @@ class _Cases(NamedTuple):
     expects: bool
     shapes: Mapping[frozenset[str], int]
     """How many cases have exactly these inputs."""
+    prompts: Sequence[str] = ()
+    """The paths and patterns of prompts that the test set itself names."""
+
+    def names(self, each: FoundPrompt) -> bool:
+        """Returns whether the test set itself names a prompt."""
+        return any(matches(pattern, each.prompt.path) for pattern in self.prompts)
 
     @classmethod
-    def of(cls, tests: TestSet) -> _Cases:
+    def of(cls, tests: TestSet, prompts: Sequence[str] = ()) -> _Cases:
         shapes = Counter(frozenset(case.inputs) for case in tests.cases)
         counts: Counter[str] = Counter()
         for shape, having in shapes.items():
@@ -92,19 +99,25 @@ class _Cases(NamedTuple):
         most = len(tests.cases) / 2
         expecting = sum(case.expected is not None for case in tests.cases)
         inputs = frozenset(name for name, having in counts.items() if having > most)
-        return cls(tests, inputs, expecting > most, shapes)
+        return cls(tests, inputs, expecting > most, shapes, prompts)
 
 
 def propose(
-    prompts: Sequence[FoundPrompt], test_sets: Sequence[TestSet], reread: Reread
+    prompts: Sequence[FoundPrompt],
+    test_sets: Sequence[TestSet],
+    reread: Reread,
+    named: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[ProposedLineage, ...]:
     """Pairs every prompt with the test set that fits it best.
+
+    ``named`` has the paths and patterns of prompts that a test set itself names, by its path.
 
     A test set fits if most of its cases have all of the prompt's variables; ``tests lint`` names the others. One input
     of another name fits a single variable if the names of the files have a word in common, or if there is no other
     choice.
     """
-    options = _Options(prompts, [_Cases.of(tests) for tests in test_sets if tests.cases])
+    known = [_Cases.of(tests, (named or {}).get(tests.path, ())) for tests in test_sets if tests.cases]
+    options = _Options(prompts, known)
     names: set[str] = set()
     lineages = []
     for each in prompts:
@@ -152,7 +165,7 @@ def _fits(each: FoundPrompt, one: _Cases) -> bool:
 
 def _belongs(each: FoundPrompt, one: _Cases) -> bool:
     """Returns whether more than common names speak for a test set: another name, or where and how it is kept."""
-    if not each.variables <= _GENERIC or _words(each) & _words_of(one.tests.path):
+    if one.names(each) or not each.variables <= _GENERIC or _words(each) & _words_of(one.tests.path):
         return True
     folders = [path.rpartition("/")[0] for path in (each.prompt.path.partition("#")[0], one.tests.path)]
     near = folders[0] == folders[1] != "" or (folders[0] and f"{folders[1]}/".startswith(f"{folders[0]}/"))
@@ -162,11 +175,11 @@ def _belongs(each: FoundPrompt, one: _Cases) -> bool:
 def _best(each: FoundPrompt, options: Sequence[_Cases], reread: Reread) -> tuple[TestSet, Columns | None] | None:
     """Returns the best test set, as it is read with the columns it needs.
 
-    Expectations count most, then words in common, the number of cases and near folders.
+    That it names the prompt counts most, then expectations, words in common, the number of cases and near folders.
     """
 
     def rank(one: _Cases) -> tuple[object, ...]:
-        return one.expects, _alike(each, one), len(one.tests.cases), _nearness(each, one)
+        return one.names(each), one.expects, _alike(each, one), len(one.tests.cases), _nearness(each, one)
 
     for one in sorted(options, key=rank, reverse=True):
         columns = _columns(each, one)

@@ -15,7 +15,7 @@ from engine.readers.dialects import texts_of, variables_of
 from engine.readers.guess import INPUT, settled, without_question
 from engine.readers.nodes import Node
 from engine.readers.promptfoo_files import NAME as PROMPTFOO
-from engine.readers.promptfoo_files import is_promptfoo
+from engine.readers.promptfoo_files import is_promptfoo, prompt_files
 from engine.readers.promptfoo_tests import promptfoo_tests
 from engine.readers.prompts.keys import KEYED_SUFFIXES, keyed_document
 from engine.readers.prompts.parts import Blobs, prompt_source
@@ -168,6 +168,11 @@ class Search:
         self.tests = tuple((self._test_sets(files.tests) | configs).values())
         self.promptfoo = (*(path for path in files.tests if PROMPTFOO.search(path)), *configs)
         """The configurations of promptfoo."""
+
+    @property
+    def named(self) -> dict[str, tuple[str, ...]]:
+        """By configuration of promptfoo: the paths and patterns of its prompts."""
+        return {path: prompt_files(path, self._blobs.get(path) or b"") for path in self.promptfoo}
 
     def _files(self, paths: Iterable[str]) -> Iterator[FoundPrompt]:
         for path in paths:

@@ -65,6 +65,17 @@ def inline_prompts(path: str, data: bytes) -> list[JsonValue]:
 
     None if it is no such configuration or can't be read.
     """
+    return [one for one in _prompts(path, data) if _named_file(one) is None]
+
+
+def prompt_files(path: str, data: bytes) -> tuple[str, ...]:
+    """Returns the paths and patterns of prompts that a promptfoo configuration names, at most ``MAX_PATTERNS``."""
+    named = (_named_file(one) for one in _prompts(path, data)[:MAX_PATTERNS])
+    folder = path.rpartition("/")[0]
+    return tuple(found for one in named if one and (found := inside(folder, one.removeprefix("file://"))))
+
+
+def _prompts(path: str, data: bytes) -> list[JsonValue]:
     if not is_promptfoo(path, data):
         return []
     try:
@@ -74,12 +85,13 @@ def inline_prompts(path: str, data: bytes) -> list[JsonValue]:
         return []
     written = root.value.get("prompts") if isinstance(root.value, dict) else None
     value = None if written is None else plain(written)
-    return [one for one in (value if isinstance(value, list) else [value]) if one is not None and not _names_file(one)]
+    return [one for one in (value if isinstance(value, list) else [value]) if one is not None]
 
 
-def _names_file(prompt: JsonValue) -> bool:
+def _named_file(prompt: JsonValue) -> str | None:
     named = prompt.get("id") if isinstance(prompt, dict) and "raw" not in prompt else prompt
-    return isinstance(named, str) and (named.startswith("file://") or not re.search(r"[\s{]", named))
+    is_file = isinstance(named, str) and (named.startswith("file://") or not re.search(r"[\s{]", named))
+    return named if isinstance(named, str) and is_file else None
 
 
 class ConfigFiles:

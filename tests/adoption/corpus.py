@@ -85,6 +85,13 @@ PROMPTS = {
         [("prompts/a.prompt.yml", None), ("prompts/b.prompt.yml", None)], models=("gpt-4o", "claude-haiku-4-5"),
     ),
     "a model beside a key": one("config/prompts.yaml#triage.user", "config/prompts.yaml", f"triage:\n  model: gpt-4o-mini\n  user: '{ASK} {{ticket}}'\n".replace("user:", "prompt:"), models=("gpt-4o-mini",))._replace(found=[("config/prompts.yaml#triage.prompt", "evals/tickets.jsonl")]),
+    "a prompt that promptfoo names beside a table": Repository(
+        {
+            "prompts/triage.txt": f"{ASK}: {{{{ticket}}}}\n", **CSV,
+            "promptfooconfig.yaml": "prompts: [file://prompts/tri*.txt]\ntests:\n" + "".join(f"  - {{vars: {{ticket: '{text}'}}, assert: [{{type: equals, value: {team}}}]}}\n" for text, team in TICKETS),
+        },
+        [("prompts/triage.txt", "promptfooconfig.yaml")],
+    ),
     "a common name beside just any table": Repository({"prompts/triage.md": f"{ASK}: {{{{text}}}}\n", "data/towns.csv": "name,text\nRome,big\nBern,small\nOslo,cold\nLima,dry\n"}, [("prompts/triage.md", None)], "warned"),
     "a common name beside its table": Repository({"triage/prompt.md": f"{ASK}: {{{{text}}}}\n", "triage/rows.csv": table("text", "label")}, [("triage/prompt.md", "triage/rows.csv")]),
     "a common name and labelled cases": Repository({"prompts/ask.md": f"{ASK}: {{{{text}}}}\n", "evals/cases.csv": table("text", "label")}, [("prompts/ask.md", "evals/cases.csv")]),

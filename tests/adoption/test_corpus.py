@@ -25,7 +25,12 @@ def initialized(files):
     """The lineages that ``init`` proposes, and the configuration that it writes."""
     blobs = {path: text.encode() for path, text in files.items()}
     search = Search(candidates(blobs), blobs)
-    found = propose(search.prompts, search.tests, lambda path, columns: read_test_set(path, blobs[path], columns))
+    found = propose(
+        search.prompts,
+        search.tests,
+        lambda path, columns: read_test_set(path, blobs[path], columns),
+        search.named,
+    )
     models, lineages = chosen_models(found, {})
     return lineages, configuration_text(lineages, models)
 
