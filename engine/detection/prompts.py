@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypeVar
 from engine.detection.entries import Entry
 from engine.detection.files import FOLDER, REGULAR
 from engine.detection.harmless import harmless_rule
+from engine.detection.models import model_of
 from engine.detection.places import is_there, place_after, read_at
 from engine.detection.prompt_diff import changed_lines, diff_prompts
 from engine.detection.sides import Sides
@@ -366,9 +367,11 @@ def prompt_warnings(entry: Entry, versions: Versions) -> Iterator[Finding]:
     new = versions.fresh
     if new:
         yield from new.warnings
-    if new and new.model and entry.lineage.model and entry.lineage.model != new.model:
+    # A model that can't be asked leaves no choice.
+    named = new.model if new and new.model and model_of(new.model, entry.config) else None
+    if new and named and entry.lineage.model and entry.lineage.model != named:
         yield Finding(
-            what=f"the prompt names the model {shown(new.model)}, but the configuration's model is used",
+            what=f"the prompt names the model {shown(named)}, but the configuration's model is used",
             where=shown(new.path),
             hint="remove model: from one of them",
         )

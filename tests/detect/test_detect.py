@@ -20,6 +20,7 @@ from tests.detect.pullrequests import (
     only,
 )
 from tests.repositories import Executable
+from tests.trees import MemoryTrees
 
 
 def test_a_changed_prompt_is_found_with_all_that_judging_it_takes(repository):
@@ -404,6 +405,17 @@ def test_what_looks_like_a_prompt_and_belongs_to_nobody_is_named(repository):
     (warning,) = detected(repository, {**files, "tests/prompts.txt": "x", "prompts/README.md": "x"}).warnings
     assert warning.what.startswith("prompts/other0.md, prompts/other1.md")
     assert "and 2 more look like prompts, but no lineage names them: not gated" in warning.what
+
+
+@pytest.mark.parametrize(("named", "warned"), [("large", 1), ("small", 0), ("meta/llama-4", 0)])
+def test_a_prompt_that_names_another_model_that_could_be_asked_is_warned_of(named, warned):
+    base = {
+        "promptverdict.yaml": CONFIG + "    model: small\n",
+        "prompts/triage.md": f"---\nmodel: {named}\n---\n{PROMPT}",
+    }
+    found = detected(MemoryTrees(), {"prompts/triage.md": f"---\nmodel: {named}\n---\n{PROMPT}Be brief.\n"}, base=base)
+    said = [one for one in only(found).warnings if one.what.startswith(f"the prompt names the model {named}, but")]
+    assert len(said) == warned
 
 
 def test_the_tighter_of_both_budgets_holds(repository):
