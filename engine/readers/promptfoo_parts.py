@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import product
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice, product
+from typing import NamedTuple, TypeVar
 
 from pydantic import JsonValue
 
@@ -17,6 +17,7 @@ from engine.readers.promptfoo_files import CODE, ConfigFiles
 from engine.readers.testsets import MAX_CASES
 from schemas.errors import SourceError
 
+T = TypeVar("T")
 _CHANGING = ("__prefix", "__suffix", "__providerOutput")
 """Columns that change the prompt or the answer."""
 
@@ -98,10 +99,11 @@ class Parts:
     def _of_file(self, path: str) -> Iterator[Part]:
         source = self._config.source_of(path)
         if path.endswith(".csv"):
-            yield from (self._of_row(source, line, row) for line, row in csv_table(source))
+            yield from (self._of_row(source, line, row) for line, row in _counted(source, csv_table(source)))
         elif path.endswith(".jsonl"):
             lines = ((line, text) for line, text in enumerate(source.text.split("\n"), 1) if text.strip())
-            yield from (_of_line(source, line, json_line(source, text, line)) for line, text in lines)
+            found = _counted(source, lines)
+            yield from (_of_line(source, line, json_line(source, text, line)) for line, text in found)
         elif path.endswith((".yaml", ".yml", ".json")):
             folder = path.rpartition("/")[0]
             yield from (self._part(source, item, folder) for item in items_of(self._config.document(path)))
@@ -158,6 +160,14 @@ def items_of(node: Node | None) -> list[Node]:
     if node is None or node.value is None:
         return []
     return node.value if isinstance(node.value, list) else [node]
+
+
+def _counted(source: Source, rows: Iterable[tuple[int, T]]) -> list[tuple[int, T]]:
+    """Returns the rows of a file, each a case or more. Raises SourceError for too many, before any is evaluated."""
+    found = list(islice(rows, MAX_CASES + 1))
+    if len(found) > MAX_CASES:
+        raise source.error(f"more than {MAX_CASES:,} cases", found[-1][0], hint="split the test set")
+    return found
 
 
 def _of_line(source: Source, line: int, value: JsonValue) -> Part:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from engine.readers import promptfoo_parts, promptfoo_tests
 from engine.readers.promptfoo_files import ConfigFiles, lines_of_tests
 from engine.readers.promptfoo_tests import _Tests
 from engine.readers.test_files import read_tests
@@ -354,3 +355,14 @@ def test_prompts_in_a_file_that_a_lineage_names_for_its_tests_only(tmp_path, pat
     assert said == [f"the rest of {path} looks like a prompt, but no lineage names it: not gated"] * (
         new == "Some other"
     )
+
+
+@pytest.mark.parametrize(("path", "line"), [("many.csv", "x,equals: y\n"), ("many.jsonl", '{"vars": {"q": "x"}}\n')])
+def test_a_file_with_too_many_tests_is_refused_before_any_is_evaluated(path, line, monkeypatch):
+    monkeypatch.setattr(promptfoo_parts, "MAX_CASES", 3)
+    evaluated = []
+    monkeypatch.setattr(promptfoo_tests, "read_assertions", lambda *_: evaluated.append(1))
+    first = "q,__expected\n" * path.endswith("csv")
+    with pytest.raises(SourceError, match=rf"{path}:[45]: more than 3 cases"):
+        read(f"prompts: [a]\ntests: {path}\n", **{path: first + line * 9})
+    assert evaluated == []
