@@ -122,20 +122,20 @@ async def _agree(
 
 
 def _document(change: LineageChange, found: Calibration, spent: Decimal) -> dict[str, JsonValue]:
-    from engine.render.calibration_text import next_step
+    from engine.render.calibration_text import next_steps
 
     return {
         "lineage": change.name,
         "judge": change.judge.model if change.judge else None,
         "gates": found.calibrated,
         **found.model_dump(mode="json"),
-        "next": next_step(found, change.name),
+        "next": [*next_steps(found, change.name)],
         "cost_usd": str(spent),
     }
 
 
 def _lines(change: LineageChange, found: Calibration, answers: int) -> Iterator[str]:
-    from engine.render.calibration_text import next_step, unmet
+    from engine.render.calibration_text import next_steps, unmet
     from engine.render.figures import plural
 
     assert change.judge is not None
@@ -153,7 +153,7 @@ def _lines(change: LineageChange, found: Calibration, answers: int) -> Iterator[
             yield ""
             yield from _confusion(name, one)
     yield ""
-    yield next_step(found, change.name)
+    yield from next_steps(found, change.name)
 
 
 def _row(name: str, *cells: str) -> str:

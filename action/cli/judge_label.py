@@ -114,13 +114,13 @@ def _label(
         _say(f"wrote {options.html}; read it back with: promptverdict judge label {change.name} --import FILE")
         return Exit.PASS
     state = Labelling(samples.answers, change.rubric, grades)
+    total = len(samples.answers)
     try:
-        _ask(state, change.rubric, file, len(samples.answers))
+        _ask(state, change.rubric, file, total)
     finally:  # after Ctrl-C too
-        put(f"\n{state.complete} of {len(samples.answers)} answers graded\n")
-    if state.complete < len(samples.answers):
-        _say("the same command goes on from here")
-    else:
+        left = "" if state.complete == total else "; every grade is kept, and the same command goes on from here"
+        put(f"\n{state.complete} of {total} answers graded{left}\n")
+    if not left:
         _say_next(change, file)
     return Exit.PASS
 
