@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from action.cli.judged import JudgeOptions, judged_lineage, paid_calls
+from action.cli.judged import JudgeOptions, judged_lineage, paid_calls, progress
 from action.cli.label_file import LabelFile
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
@@ -153,7 +153,8 @@ async def _sampled(
         paid = any(draw.endpoint.model.spec.key for draw in missing)
         if paid and not options.yes and not agreed_by_hand(cost, options.cap_usd(change)):
             raise UsageError("nothing was run", hint="--yes skips the question, and --budget limits the cost")
-        samples = await sampled(taken, stored, calls)
+        with progress(change, missing[0].endpoint.model.model if missing else "", len(missing), calls) as answered:
+            samples = await sampled(taken, stored, calls, answered)
         if samples.failed:
             _say(f"{plural(samples.failed, 'answer')} failed or can't be graded")
         if samples.stopped is not None and samples.answers:

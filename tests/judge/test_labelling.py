@@ -115,7 +115,10 @@ def text_of(request):
 
 async def draw(calls, plans, number=5, seed=1, graded=frozenset()):
     taken, stored = await chosen(drawn(plans, seed), calls, number, graded)
-    return await sampled(taken, stored, calls)
+    answered = []
+    found = await sampled(taken, stored, calls, lambda: answered.append(1))
+    assert len(answered) == (0 if found.stopped else len(calls.asked))  # what the progress counts
+    return found
 
 
 async def test_answers_of_both_versions_come_in_an_order_that_the_seed_fixes():
