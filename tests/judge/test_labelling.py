@@ -61,6 +61,8 @@ def test_an_earlier_session_goes_on_at_the_first_open_grade():
     assert saved == {"a0": {"tone": 3}}
     state.press("b")
     assert state.question.grade == 3
+    _, state = pressed("34", {"a1": {"tone": 2}})  # a half-graded answer goes on where it ended
+    assert (state.question.answer.id, state.question.dimension) == ("a1", "form")
 
 
 @settings(max_examples=60, deadline=None)
