@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from action.cli.judged import JudgeOptions, judged_lineage, paid_calls
+from action.cli.judged import JudgeOptions, judged_lineage, paid_calls, progress
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -65,31 +65,11 @@ def calibrate(options: JudgeOptions, calling: CallingProcess | None = None, *, o
 async def _graded(
     options: JudgeOptions, change: LineageChange, labels: Sequence[LabelledAnswer], endpoint: Endpoint, caller: Caller
 ) -> tuple[Calibration, Decimal]:
-    from action.cli.progress import ProgressReport
     from engine.doubts.calibrate import compared
-    from engine.runner.experiment import Progress
 
     async with paid_calls(options, change, caller) as calls:
         await _agree(options, change, labels, endpoint, calls)
-        done = 0
-        with ProgressReport() as report:
-
-            def graded() -> None:
-                nonlocal done
-                done += 1
-                report.update(
-                    Progress(
-                        lineage=change.name,
-                        model=endpoint.model.model,
-                        done=done,
-                        asked=len(labels),
-                        purpose="calibration",
-                        made=calls.made,
-                        spent_usd=float(calls.spent_usd),
-                        concurrency=0,
-                    )
-                )
-
+        with progress(change, endpoint.model.model, len(labels), calls) as graded:
             return await compared(change, labels, calls, endpoint, graded), calls.spent_usd
 
 
@@ -122,20 +102,20 @@ async def _agree(
 
 
 def _document(change: LineageChange, found: Calibration, spent: Decimal) -> dict[str, JsonValue]:
-    from engine.render.calibration_text import next_step
+    from engine.render.calibration_text import next_steps
 
     return {
         "lineage": change.name,
         "judge": change.judge.model if change.judge else None,
         "gates": found.calibrated,
         **found.model_dump(mode="json"),
-        "next": next_step(found, change.name),
+        "next": [*next_steps(found, change.name)],
         "cost_usd": str(spent),
     }
 
 
 def _lines(change: LineageChange, found: Calibration, answers: int) -> Iterator[str]:
-    from engine.render.calibration_text import next_step, unmet
+    from engine.render.calibration_text import next_steps, unmet
     from engine.render.figures import plural
 
     assert change.judge is not None
@@ -153,7 +133,7 @@ def _lines(change: LineageChange, found: Calibration, answers: int) -> Iterator[
             yield ""
             yield from _confusion(name, one)
     yield ""
-    yield next_step(found, change.name)
+    yield from next_steps(found, change.name)
 
 
 def _row(name: str, *cells: str) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from action.cli.judged import JudgeOptions, judged_lineage, paid_calls
+from action.cli.judged import JudgeOptions, judged_lineage, paid_calls, progress
 from action.cli.label_file import LabelFile
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
@@ -114,13 +114,13 @@ def _label(
         _say(f"wrote {options.html}; read it back with: promptverdict judge label {change.name} --import FILE")
         return Exit.PASS
     state = Labelling(samples.answers, change.rubric, grades)
+    total = len(samples.answers)
     try:
-        _ask(state, change.rubric, file, len(samples.answers))
+        _ask(state, change.rubric, file, total)
     finally:  # after Ctrl-C too
-        put(f"\n{state.complete} of {len(samples.answers)} answers graded\n")
-    if state.complete < len(samples.answers):
-        _say("the same command goes on from here")
-    else:
+        left = "" if state.complete == total else "; every grade is kept, and the same command goes on from here"
+        put(f"\n{state.complete} of {total} answers graded{left}\n")
+    if not left:
         _say_next(change, file)
     return Exit.PASS
 
@@ -153,7 +153,8 @@ async def _sampled(
         paid = any(draw.endpoint.model.spec.key for draw in missing)
         if paid and not options.yes and not agreed_by_hand(cost, options.cap_usd(change)):
             raise UsageError("nothing was run", hint="--yes skips the question, and --budget limits the cost")
-        samples = await sampled(taken, stored, calls)
+        with progress(change, missing[0].endpoint.model.model if missing else "", len(missing), calls) as answered:
+            samples = await sampled(taken, stored, calls, answered)
         if samples.failed:
             _say(f"{plural(samples.failed, 'answer')} failed or can't be graded")
         if samples.stopped is not None and samples.answers:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -65,3 +65,22 @@ async def paid_calls(options: JudgeOptions, change: LineageChange, caller: Calle
     finally:
         await access.aclose()
         await store.aclose()
+
+
+@contextmanager
+def progress(change: LineageChange, model: str, asked: int, calls: Calls) -> Iterator[Callable[[], None]]:
+    """Shows how many of ``asked`` answers are done. Call the function that it gives after each of them."""
+    from action.cli.progress import ProgressReport
+    from engine.runner.experiment import Progress
+
+    done = 0
+    with ProgressReport() as report:
+
+        def count() -> None:
+            nonlocal done
+            done += 1
+            spent = float(calls.spent_usd)
+            state = Progress(change.name, model, done, asked, "calibration", calls.made, spent, concurrency=0)
+            report.update(state)
+
+        yield count

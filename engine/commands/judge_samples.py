@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.planning.plan import Plan
@@ -12,7 +12,7 @@ from engine.runner.experiment import Endpoint
 from evaluators.json_answers import encodable
 from evaluators.text import answer_text
 from schemas.errors import BudgetExceeded, ProviderError
-from schemas.outcomes import Arm, Completion, CompletionError
+from schemas.outcomes import Arm, Completion, CompletionError, StoredCompletion
 from schemas.ports import CallKey
 from schemas.prompts import Request
 from schemas.rubrics import SampleAnswer
@@ -85,15 +85,24 @@ async def chosen(
     return list(taken.values())[:number], {key: sample for key, sample in known.items() if sample is not None}
 
 
-async def sampled(draws: Sequence[Draw], stored: Mapping[CallKey, SampleAnswer], calls: Calls) -> Samples:
-    """Returns the answers of ``draws``; makes the calls of those that are not ``stored``.
+async def sampled(
+    draws: Sequence[Draw],
+    stored: Mapping[CallKey, SampleAnswer],
+    calls: Calls,
+    on_answered: Callable[[], None] = lambda: None,
+) -> Samples:
+    """Returns the answers of ``draws``; makes the calls of those that are not ``stored``, and reports each.
 
     If the budget or the provider ends, the answers that there are can be graded all the same.
     """
+
+    async def answered(draw: Draw) -> StoredCompletion | CompletionError:
+        answer, _ = await calls.answer(draw.request, draw.repetition, draw.endpoint)
+        on_answered()
+        return answer
+
     missing = [draw for draw in draws if draw.key not in stored]
-    asked = await asyncio.gather(
-        *(calls.answer(draw.request, draw.repetition, draw.endpoint) for draw in missing), return_exceptions=True
-    )
+    asked = await asyncio.gather(*map(answered, missing), return_exceptions=True)
     found: dict[CallKey, SampleAnswer] = dict(stored)
     stopped, failed = None, 0
     for draw, result in zip(missing, asked, strict=True):
@@ -101,7 +110,7 @@ async def sampled(draws: Sequence[Draw], stored: Mapping[CallKey, SampleAnswer],
             stopped = stopped or result
         elif isinstance(result, BaseException):
             raise result
-        elif isinstance(result[0], CompletionError) or (sample := draw.sample(result[0].completion)) is None:
+        elif isinstance(result, CompletionError) or (sample := draw.sample(result.completion)) is None:
             failed += 1
         else:
             found[draw.key] = sample

@@ -42,7 +42,9 @@ def shown_only(plan: Plan, outcomes: Sequence[Outcome]) -> tuple[Finding, ...]:
     if not idle:
         return ()
     told = "; ".join(f"{name} {_change(levels[name])}" for name in idle)
-    judged = "grade sample answers and name the file under judge.labels; a judge that agrees with them decides"
+    judged = (
+        f"grade sample answers with promptverdict judge label {plan.lineage}; a judge that agrees with them decides"
+    )
     hint = judged if plan.judges else None
     return (Finding(what=f"shown, but not used for the verdict: {told}", where=plan.lineage, hint=hint),)
 

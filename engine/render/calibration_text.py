@@ -107,15 +107,15 @@ def _figures(one: Agreement) -> str:
     return f"{kappa_text(one)} over {plural(one.pairs, 'answer')}, {bias_text(one)}"
 
 
-def next_step(found: Calibration, lineage: str) -> str:
+def next_steps(found: Calibration, lineage: str) -> list[str]:
     """Returns what to do next, so that the judge gates."""
     if found.calibrated:
-        return "The judge gates. Commit the labels: checks use those of the base branch."
+        return ["The judge gates. Commit the labels: checks use those of the base branch."]
     if not found.graded:
-        return f"The judge can't gate: {ungraded(found)}."
+        return [f"The judge can't gate: {ungraded(found)}."]
     steps = [step for name, one in found.dimensions.items() for step in _steps(name, one, lineage)]
     # The same command helps every dimension, and the largest number of answers is enough for all.
-    return " ".join(dict.fromkeys(sorted(steps, key=_is_label)))
+    return list(dict.fromkeys(sorted(steps, key=_is_label)))
 
 
 def _is_label(step: str) -> bool:

@@ -68,6 +68,9 @@ def test_its_grades_are_paid_once(project):
     again = project.check("longer", "--base", "main", "--yes").card
     assert float(first["spending"]["judge_cost_usd"]) > 0
     assert float(again["spending"]["judge_cost_usd"]) == again["spending"]["made"] == 0
+    project.repository.checkout("main")
+    calibrated = project.run("judge", "calibrate", "letters", "--budget", "0")
+    assert "0 judge calls (80 are stored)" in calibrated.err  # the command asks what a check asks
 
 
 @pytest.mark.parametrize(

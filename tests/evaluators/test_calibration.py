@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from engine.render.calibration_text import calibration_sentences, disagreement, next_step
+from engine.render.calibration_text import calibration_sentences, disagreement, next_steps
 from evaluators.agreement import agreement, weighted_kappa
 from evaluators.calibration import calibrate
 from evaluators.generation import RubricJudge
@@ -137,7 +137,7 @@ def test_what_keeps_a_judge_from_gating_and_what_to_do(judge, people, lacks, the
     assert set(found.unmet) == set(map(Condition, lacks))
     assert found.sufficient is not lacks
     calibration = Calibration(dimensions={"tone": found})
-    assert then in next_step(calibration, "letters")
+    assert then in " ".join(next_steps(calibration, "letters"))
     gates, *told = calibration_sentences(calibration)
     assert ("doesn't gate" in gates, len(told)) == (bool(lacks), 1)
 
@@ -212,7 +212,7 @@ def test_a_judge_that_often_gives_no_grades_is_not_calibrated():
     found = run(lambda user: "?" if "quality 1" in user else honest(user), ANSWERS)
     assert found.missing == 8
     assert not found.calibrated
-    assert "gave no grades to 8 of the sample answers" in next_step(found, "letters")
+    assert "gave no grades to 8 of the sample answers" in next_steps(found, "letters")[0]
     assert "gave no grades to 8" in disagreement(found)
     assert "gave no grades to 8" in list(calibration_sentences(found))[1]
 

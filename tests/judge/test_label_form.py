@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 
 from engine.readers.labels import read_labels
 from engine.render.label_form import label_form
@@ -39,6 +39,8 @@ def structure(text):
 
 @settings(max_examples=15, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(hostile_texts.filter(bool))
+@example(ATTACK)
+@example("<!--<script>")
 def test_no_text_changes_the_structure_of_the_form_and_the_lines_keep_it(text):
     assert structure(text) == structure("xy")
     answer = SampleAnswer(id="a", inputs={"x": text}, output=text)

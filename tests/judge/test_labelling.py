@@ -61,6 +61,8 @@ def test_an_earlier_session_goes_on_at_the_first_open_grade():
     assert saved == {"a0": {"tone": 3}}
     state.press("b")
     assert state.question.grade == 3
+    _, state = pressed("34", {"a1": {"tone": 2}})  # a half-graded answer goes on where it ended
+    assert (state.question.answer.id, state.question.dimension) == ("a1", "form")
 
 
 @settings(max_examples=60, deadline=None)
@@ -115,7 +117,10 @@ def text_of(request):
 
 async def draw(calls, plans, number=5, seed=1, graded=frozenset()):
     taken, stored = await chosen(drawn(plans, seed), calls, number, graded)
-    return await sampled(taken, stored, calls)
+    answered = []
+    found = await sampled(taken, stored, calls, lambda: answered.append(1))
+    assert len(answered) == (0 if found.stopped else len(calls.asked))  # what the progress counts
+    return found
 
 
 async def test_answers_of_both_versions_come_in_an_order_that_the_seed_fixes():

@@ -12,6 +12,7 @@ from adapters.clock import SystemClock
 from engine.gate.cells import Batch
 from engine.runner.access import Access
 from engine.runner.experiment import ArmPlan, Endpoint, Progress
+from engine.runner.failures import Failures
 from engine.runner.run import run
 from schemas.config import RunConfig
 from schemas.errors import BudgetExceeded, ConfigError, ProviderError, StoreError
@@ -285,6 +286,14 @@ async def test_judge_calls_are_stored_and_accounted_apart(store):
     assert provider.calls == 9
     assert again.spending.judge_cost_usd == 0
     assert again.decision[1] == result.decision[1]
+
+
+def test_a_judge_that_replies_nonsense_in_many_words_is_one_cause():
+    failures = Failures()
+    for said in ("I'd say 5", "My grade is four"):
+        message = f"the judge's reply is not a JSON object (m replied “{said}”)"
+        failures.add("host", CompletionError(kind=ErrorKind.MALFORMED, message=message), judge=True)
+    assert [cause.count for cause in failures.causes()] == [2]
 
 
 async def test_a_judge_that_fails_is_a_missing_metric(store):
