@@ -1,6 +1,7 @@
 """Hostile own scorers, each a function, for the tests and for the image's own Python.
 
 One source holds all of them: the answer names the attack, so that they share one supervisor, as the cases of a run do.
+Each must be safe on a machine whose isolation is broken: signal 0 instead of a kill of everything, and no endless file.
 ``run`` needs nothing but our modules, so that the same attacks run inside the image: ``python scorer_attacks.py``.
 """
 
@@ -102,8 +103,8 @@ def traces(case):
 def kills_its_parent(case):
     os.kill(os.getppid(), signal.SIGKILL)
     return 1
-def kills_everybody(case):
-    os.kill(-1, signal.SIGKILL)
+def signals_everybody(case):
+    os.kill(-1, 0)
     return 1
 
 def writes_on_every_descriptor(case):
@@ -117,12 +118,17 @@ def writes_on_every_descriptor(case):
 def writes_and_leaves(case):
     os.write(3, bytes(16) + b'{"value": 1}')
     os._exit(0)
-def writes_twice(case):
+def write_with_nonce():
     frame = sys._getframe()
     while frame and "nonce" not in frame.f_locals:
         frame = frame.f_back
     os.write(3, frame.f_locals["nonce"] + b'{"value": 1}')
+def writes_twice(case):
+    write_with_nonce()
     return 1
+def writes_and_dies(case):
+    write_with_nonce()
+    ctypes.string_at(0)
 def writes_for_another_case(case):
     os.write(3, b'{"id": "honest", "value": 1}{"id": "c1", "value": 1}')
     return 1
@@ -150,7 +156,8 @@ def ignores_signals(case):
         except BaseException: pass
 def fills_the_disk(case):
     with open("/tmp/full", "wb") as file:
-        while True: file.write(bytes(2**20))
+        for _ in range(16): file.write(bytes(2**20))
+    return 1
 def recurses(case):
     sys.setrecursionlimit(10**9)
     return recurses(case)
@@ -206,9 +213,9 @@ ATTACKS = {
     "memory_of_the_parent": "PermissionError", "connects": "PermissionError", "sends_datagrams": "PermissionError",
     "local_socket": "PermissionError", "raw_calls": "all refused", "forks": "PermissionError",
     "runs_a_program": "PermissionError", "execs": "PermissionError", "starts_a_thread": "can't start new thread",
-    "traces": "refused", "kills_its_parent": "PermissionError", "kills_everybody": "PermissionError",
+    "traces": "refused", "kills_its_parent": "PermissionError", "signals_everybody": "PermissionError",
     "writes_on_every_descriptor": "wrote to the descriptor", "writes_and_leaves": "wrote to the descriptor",
-    "writes_twice": "can't be read", "writes_for_another_case": "wrote to the descriptor",
+    "writes_twice": "can't be read", "writes_and_dies": "SIGSEGV", "writes_for_another_case": "wrote to the descriptor",
     "writes_endlessly": "wrote to the descriptor", "leaves_with_0": "ended by itself (exit code 0)",
     "leaves_with_1": "ended by itself (exit code 1)", "exits": "SystemExit: 0", "closes_and_sleeps": "SIGKILL",
     "ends_by_a_trap": "SIGSEGV", "allocates": "MemoryError", "fills_the_disk": "PermissionError", "nests": "dict as score",

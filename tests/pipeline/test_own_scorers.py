@@ -94,7 +94,10 @@ async def test_a_change_of_the_scorer_alone_needs_review(store, base, head, stat
     assert provider.calls == 0
 
 
-NEW = CONFIG + "  mails: {use_case: generation, prompt: mail.txt, tests: cases.jsonl, scorer: evals/SCORER.py}\n"
+NEW = (
+    CONFIG
+    + "  mails: {use_case: generation, prompt: mail.txt, tests: cases.jsonl, scorer: evals/SCORER.py, checks: [{name: short, max_words: 99}]}\n"
+)
 MAIL = {"mail.txt": "Mail {{name}}.\n"}
 TRAP = "raise SystemExit('sprung')\ndef handler(output, expected): return 1\n"
 
