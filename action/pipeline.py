@@ -38,9 +38,11 @@ class LivePipeline:
     def prepare(self, pull_request: PullRequest) -> ActionPreparation:
         """Detects and plans; spends nothing. Raises SourceError and ConfigError."""
         from adapters.prices import GenaiPrices
+        from adapters.scorer.client import IsolatedScorers
 
+        scorers = IsolatedScorers.of(self.variables)  # the plan keeps it for the run
         with closing(_renderer()) as renderer:
-            prepared = prepare(pull_request, World(self.tree, renderer, GenaiPrices()))
+            prepared = prepare(pull_request, World(self.tree, renderer, GenaiPrices(), scorers))
         changes = changed_paths(self.tree, pull_request, prepared.detection.merge)
         return ActionPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, self)
 

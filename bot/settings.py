@@ -58,6 +58,8 @@ class Settings(Value):
     proxy: str | None = Field(repr=False)
     ca_bundle: str | None
     recordings: str | None
+    trust_scorers: bool
+    """Whether own scorers run without isolation if this system has none."""
     keys: dict[str, SecretStr] = Field(repr=False)
     """The provider keys by their variables."""
     origins: dict[str, str]
@@ -159,5 +161,6 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         recordings=read.text_of(variables, names.RECORDED),
         keys=keys,
         origins=origins,
+        trust_scorers=read.text_of(variables, names.TRUST_SCORERS) == "1",
         unknown=read.unknown_variables(variables),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from adapters.providers.open_provider import CA_BUNDLE, PROXY, RECORDINGS
+from adapters.scorer import TRUST
 from schemas.providers import PROVIDERS
 
 PREFIX = "PROMPTVERDICT_"
@@ -69,10 +70,13 @@ PROVIDER_KEYS = tuple(
 PROXY_URL = Variable(PROXY, "The proxy for everything that goes out", "none", secret=True)
 CERTIFICATES = Variable(CA_BUNDLE, "A file of certificates that are trusted too", "none")
 RECORDED = Variable(RECORDINGS, "The folder of recorded answers, for `provider: replay`", "none")
+TRUST_SCORERS = Variable(
+    TRUST, "`1`: run own scorers of repositories without isolation, if this system has none", "an error"
+)
 
 VARIABLES = (
     APP_ID, PRIVATE_KEY, WEBHOOK_SECRET, WEBHOOK_SECRET_2, DATABASE_URL, STORE, DATA, HOST, PORT, API_URL, SERVER_URL,
     SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, DAY_USD, KEEP_DELIVERIES, KEEP_TEXTS, *PROVIDER_KEYS, KEY_ORIGINS,
-    PROXY_URL, CERTIFICATES, RECORDED,
+    PROXY_URL, CERTIFICATES, RECORDED, TRUST_SCORERS,
 )  # fmt: skip
 """Every setting, in the order of the documentation."""

@@ -22,7 +22,7 @@ from engine.scorecard.build_scorecard import measured_card, scorecard, unmeasure
 from schemas.config import Config, duration
 from schemas.detection import Detection, LineageChange
 from schemas.errors import UsageError
-from schemas.ports import Clock, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
+from schemas.ports import Clock, CodeScorers, OutcomeStore, PriceTable, SourceTree, TemplateRenderer
 from schemas.prompts import Finding
 from schemas.pullrequests import PullRequest
 from schemas.scorecard import CommitRef, LineageCard, Scorecard, Spending
@@ -50,6 +50,7 @@ class World:
     tree: SourceTree
     renderer: TemplateRenderer
     prices: PriceTable
+    scorers: CodeScorers
 
 
 def prepare(
@@ -70,7 +71,7 @@ def prepare(
     detection = look(world.tree, pull_request, only=only, alone=alone, proposed=proposed)
     if on_detected is not None:
         on_detected(detection)
-    return plan(pull_request, detection, world.renderer, world.prices, only=only)
+    return plan(pull_request, detection, world.renderer, world.prices, world.scorers, only=only)
 
 
 def look(

@@ -1,4 +1,5 @@
-"""Scores generated text by a rubric, else by the prompt file's own evaluators, else by checks, else by assertions."""
+"""Scores generated text by a rubric, else by the lineage's own scorer, else by the prompt file's own evaluators, else
+by checks, else by assertions."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from evaluators.case_assertions import CaseAssertions
 from evaluators.checks import Checks
 from evaluators.generation import RubricJudge
 from evaluators.inline import InlineEvaluators
+from evaluators.own_scorer import is_metric, own_scorer
 from evaluators.parts import EvaluatorSources, MetricGroup
 from schemas.errors import ConfigError
 
@@ -14,6 +16,8 @@ def part(sources: EvaluatorSources) -> MetricGroup:
     """Returns the group with the overall score. Raises ConfigError if nothing scores the text."""
     if sources.rubric is not None:
         return RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="overall")
+    if sources.scorer is not None and is_metric(sources):
+        return own_scorer(sources, name="overall")
     inline = sources.prompt.evaluators if sources.prompt is not None else ()
     if inline:
         return InlineEvaluators(inline, sources.judge, gates=sources.judge_gates, cases=sources.cases)
@@ -23,5 +27,5 @@ def part(sources: EvaluatorSources) -> MetricGroup:
         return CaseAssertions(overall=True, labelled=False)
     raise ConfigError(
         "there is nothing to score generated text by",
-        hint="add `rubric:` or `checks:` to the lineage, or `assert:` to the cases",
+        hint="add `rubric:`, `scorer:` or `checks:` to the lineage, or `assert:` to the cases",
     )

@@ -9,7 +9,7 @@ from typing import Protocol
 from schemas.config import LineageConfig, ModelConfig
 from schemas.errors import ConfigError
 from schemas.outcomes import EvaluatorFailure, MetricSpec, Score
-from schemas.ports import Ask
+from schemas.ports import Ask, CodeScorers, ScorerSource
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
@@ -31,6 +31,10 @@ class EvaluatorSources:
     """Those that the pull request adds."""
     judge_gates: bool
     """Whether the judge is known to agree with people, so that its grades can decide."""
+    scorer: ScorerSource | None = None
+    """The code of the lineage's own scorer."""
+    scorers: CodeScorers | None = None
+    """What runs it."""
 
     def needed_judge(self) -> ModelConfig:
         """Returns the judge of the rubric. Raises ConfigError if there is none."""

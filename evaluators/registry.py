@@ -10,9 +10,10 @@ from evaluators.checks import Checks
 from evaluators.generation import RubricJudge
 from evaluators.lineage_evaluator import LineageEvaluator
 from evaluators.output_contract import OutputContract
+from evaluators.own_scorer import SCORER, OwnScorer, own_scorer
 from evaluators.parts import EvaluatorSources, MetricGroup
 from schemas.config import LineageConfig, ModelConfig
-from schemas.ports import Evaluator
+from schemas.ports import CodeScorers, Evaluator, ScorerSource
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.testsets import TestCase
@@ -27,18 +28,23 @@ def evaluator_for(
     *,
     cases: Sequence[TestCase] = (),
     added: Sequence[TestCase] = (),
+    scorer: ScorerSource | None = None,
+    scorers: CodeScorers | None = None,
     calibrated: bool | None = None,
 ) -> Evaluator:
     """Returns the evaluator that the lineage's configuration describes.
 
     Everything comes from the base commit, including ``prompt``, whose inline evaluators score a generation lineage
     without a rubric. ``cases`` are the gating ones; they name the fields of an extraction that lists none. ``added``
-    are those that the pull request adds. ``calibrated`` says that the judge is known to agree with people
-    (evaluators/calibration.py). Only then do its metrics gate.
+    are those that the pull request adds. ``scorer`` is the code of the lineage's own scorer, which ``scorers`` runs.
+    Without ``scorers``, everything is checked but nothing can be scored by it. ``calibrated`` says that the judge is
+    known to agree with people (evaluators/calibration.py). Only then do its metrics gate.
 
     Raises ConfigError if nothing can be scored.
     """
-    sources = EvaluatorSources(lineage, prompt, rubric, judge, cases, added, judge_gates=calibrated is True)
+    sources = EvaluatorSources(
+        lineage, prompt, rubric, judge, cases, added, judge_gates=calibrated is True, scorer=scorer, scorers=scorers
+    )
     parts = list(_parts(sources))
     forbids = any(case.must_not for case in cases)
     contract = OutputContract(lineage) if lineage.output is not None else None
@@ -58,6 +64,8 @@ def _parts(sources: EvaluatorSources) -> Iterator[MetricGroup]:
     yield overall
     if sources.rubric is not None and not isinstance(overall, RubricJudge):
         yield RubricJudge(sources.rubric, sources.needed_judge(), gates=sources.judge_gates, name="rubric")
+    if sources.scorer is not None and not isinstance(overall, OwnScorer):
+        yield own_scorer(sources, name=SCORER)
     if sources.lineage.checks and not isinstance(overall, Checks):
         yield Checks(sources.lineage.checks, overall=False)
     if not isinstance(overall, CaseAssertions):

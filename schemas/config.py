@@ -163,6 +163,24 @@ class JudgeConfig(Value):
     """People's grades of sample answers, for calibration."""
 
 
+class ScorerKind(StrEnum):
+    """What an own scorer's value is."""
+
+    METRIC = "metric"
+    """A score. It is the overall score of generated text without a rubric, else one beside the others."""
+    CHECK = "check"
+    """Passed or not. An answer that doesn't pass scores 0 overall."""
+
+
+class ScorerConfig(Value):
+    """A team's own scorer."""
+
+    file: str
+    """A Python file with ``def handler(output, expected)``, always that of the base commit."""
+    kind: ScorerKind = ScorerKind.METRIC
+    """What it returns: a ``metric`` from 0 to 1, or a ``check``."""
+
+
 class Check(Value):
     """A deterministic rule on the output, of any use case; exactly one kind is set."""
 
@@ -217,6 +235,8 @@ class LineageConfig(Value):
     """The judge that grades by the rubric."""
     checks: tuple[Check, ...] = ()
     """Rules on the output that need no judge."""
+    scorer: str | ScorerConfig | None = None
+    """A scorer of your own: a Python file of the base commit."""
     output: OutputConfig | None = None
     """The form that an answer must have. Without it, answers are repaired, and every format may vary."""
     reference: str | None = None
@@ -231,6 +251,11 @@ class LineageConfig(Value):
     """Overrides the ``run`` of the whole file."""
     budget: Budget | None = None
     """Its own cap within the cap of the run."""
+
+    @property
+    def own_scorer(self) -> ScorerConfig | None:
+        """Its own scorer, in the long form."""
+        return ScorerConfig(file=self.scorer) if isinstance(self.scorer, str) else self.scorer
 
     @property
     def test_paths(self) -> tuple[str, ...]:

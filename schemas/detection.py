@@ -8,6 +8,7 @@ from enum import StrEnum
 from schemas.config import Budget, CommentPolicy, Config, LineageConfig, Mode, ModelConfig, RunConfig
 from schemas.diffs import PromptDiff
 from schemas.gate_config import GateConfig
+from schemas.ports import ScorerSource
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.scorecard import Change
@@ -39,7 +40,7 @@ class Ending(Value):
     """One watched difference and its handling."""
 
     what: str
-    """``prompt``, ``partial``, ``test set``, ``rubric``, ``people's grades`` or ``reference``."""
+    """``prompt``, ``partial``, ``test set``, ``rubric``, ``people's grades``, ``scorer`` or ``reference``."""
     path: str
     end: End
     why: str
@@ -119,6 +120,8 @@ class LineageChange(Value):
     edited_cases: tuple[str, ...] = ()
     """Ids of gating cases that the head removes or edits. The base's versions run."""
     rubric: Rubric | None = None
+    scorer: ScorerSource | None = None
+    """The lineage's own scorer, from the base."""
     judge: ModelConfig | None = None
     judge_labels: str | None = None
     """Text of the file with people's grades, from the base."""

@@ -156,6 +156,8 @@ class EvaluatorFailure(Value):
     """The kind of the judge's failure; ``None`` if no judge was asked."""
     hint: str = ""
     """How to fix it, if the kind doesn't tell."""
+    case: str = ""
+    """An own scorer: the id of the case. The message is the same for all that fail for one reason."""
 
 
 class StoredCompletion(Value):

@@ -15,7 +15,7 @@ from schemas.pricing import Price
 from schemas.prompts import Dialect, Finding, Message, Request, RoleSyntax
 from schemas.testsets import TestCase
 from schemas.trees import Merge, TreeChange, TreeEntry
-from schemas.values import Value
+from schemas.values import Value, digest_of
 
 CallKey = tuple[str, int]
 """Request digest and repetition. Each repetition is a separate sample."""
@@ -86,6 +86,61 @@ class TemplateRenderer(Protocol):
 
     def render(self, jobs: Sequence[RenderJob]) -> list[tuple[Message, ...] | RenderFailure]:
         """Returns one result for each job, in order."""
+        ...
+
+
+class ScorerSource(Value):
+    """A team's own scorer: the text of its file at the base."""
+
+    path: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its text. Its scores are valid for this text only."""
+        return digest_of(self.text)
+
+
+class ScorerCase(Value):
+    """What an own scorer may know of a case besides what it expects: arguments by name."""
+
+    id: str
+    inputs: dict[str, JsonValue] = {}
+    slices: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    notes: str | None = None
+
+
+class ScorerJob(Value):
+    """One answer to be scored by a team's own code."""
+
+    output: str
+    expected: JsonValue
+    case: ScorerCase
+
+
+class ScorerProblem(Value):
+    """Why a scorer gave no value."""
+
+    what: str
+    hint: str
+    line: int | None = None
+    """In the scorer's file."""
+
+
+class CodeScorers(Protocol):
+    """Runs own scorers, isolated from everything else and each answer from all others."""
+
+    def problem(self, source: ScorerSource) -> ScorerProblem | None:
+        """Returns why the scorer can't run here, if so. Blocks."""
+        ...
+
+    async def value(self, source: ScorerSource, job: ScorerJob) -> JsonValue | ScorerProblem:
+        """Returns what the scorer's ``handler`` returns: untrusted JSON, which may hold NaN."""
+        ...
+
+    def close(self) -> None:
+        """Ends its processes. A later call starts them again."""
         ...
 
 

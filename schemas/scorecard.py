@@ -34,6 +34,7 @@ class Change(Value):
         "unread",
         "tests",
         "rubric",
+        "scorer",
         "policy",
         "renamed",
         "added",

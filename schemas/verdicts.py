@@ -62,6 +62,7 @@ class ReasonCode(StrEnum):
     NEVER_FAILS = "never_fails"
     JUDGE_FOLLOWS = "judge_follows"
     RUBRIC_CHANGED = "rubric_changed"
+    SCORER_CHANGED = "scorer_changed"
     WORKFLOW_CHANGED = "workflow_changed"
     ADOPTION = "adoption"
     MISSING_CELLS = "missing_cells"

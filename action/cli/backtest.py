@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from action.cli.check import prices, renderer
+from action.cli.check import prices, renderer, scorers
 from action.cli.local import default_store, open_repository
 from action.cli.progress import ProgressReport
 from action.cli.streams import put
@@ -67,7 +67,7 @@ def backtest(options: BacktestOptions, calling: CallingProcess | None = None) ->
         from engine.pipeline import World
         from engine.runner.access import Access
 
-        world = World(repository, sandbox, prices())
+        world = World(repository, sandbox, prices(), scorers())
         versions = _versions(repository, tip, options)
         sys.stderr.write(f"planning {len(versions) - 1} changes of {options.lineage} on {branch}\n")
         sys.stderr.flush()

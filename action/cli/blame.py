@@ -9,7 +9,7 @@ from contextlib import closing
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from action.cli.check import CheckOptions, agreed_by_hand, evaluate, prices, renderer
+from action.cli.check import CheckOptions, agreed_by_hand, evaluate, prices, renderer, scorers
 from action.cli.local import local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -60,7 +60,7 @@ def _foreseen(options: CheckOptions) -> Iterator[str]:
     repository = open_repository(options.repo)
     pull_request = local_pull_request(repository, base=options.base, head=options.head, worktree=options.worktree)
     with closing(renderer()) as sandbox:
-        prepared = prepare(pull_request, World(repository, sandbox, prices()), only=options.lineages)
+        prepared = prepare(pull_request, World(repository, sandbox, prices(), scorers()), only=options.lineages)
     cap = usd(_cap(prepared.detection.explain_usd, options.budget_usd))
     for entry, plan in prepared.measured:
         units, calls, cost = foreseen(entry.change, plan)

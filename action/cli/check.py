@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adapters.call_process.process import CallingProcess
     from adapters.prices import GenaiPrices
     from adapters.sandbox import SandboxedRenderer
+    from adapters.scorer.client import IsolatedScorers
     from engine.blame.explain import Explainer
     from engine.blame.planned import BlamePlan
     from engine.planning.prepared import Prepared
@@ -117,7 +118,7 @@ def evaluate(
 
         access = Access(lambda model: caller.provider(model, os.environ), SystemClock())
         with closing(renderer()) as sandbox:
-            world = World(repository, sandbox, prices(options.prices_at))
+            world = World(repository, sandbox, prices(options.prices_at), scorers())
             prepared = prepare(
                 pull_request,
                 world,
@@ -142,6 +143,13 @@ def renderer() -> SandboxedRenderer:
     from engine.readers.dialects import fill_in
 
     return SandboxedRenderer(fill_in)
+
+
+def scorers() -> IsolatedScorers:
+    """Returns what runs own scorers, by the settings of the environment. The plan keeps it for the run."""
+    from adapters.scorer.client import IsolatedScorers
+
+    return IsolatedScorers.of(os.environ)
 
 
 def prices(at: date | None = None) -> GenaiPrices:

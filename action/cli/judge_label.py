@@ -55,14 +55,14 @@ def label(options: LabelOptions, calling: CallingProcess | None = None) -> Exit:
     from adapters.call_process.client import Caller
 
     with closing(Caller(calling)) as caller:
-        from action.cli.check import prices, renderer
+        from action.cli.check import prices, renderer, scorers
         from engine.pipeline import World, look
 
         if options.imported is not None:
             detection = look(repository, pull_request, only=[options.lineage], alone=True)
             return _import(repository, judged_lineage(detection, options.lineage), options.imported)
         with closing(renderer()) as sandbox:
-            world = World(repository, sandbox, prices())
+            world = World(repository, sandbox, prices(), scorers())
             change, plans = _versions(world, pull_request, options.lineage)
         return _label(options, repository, change, plans, caller)
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 
-from action.cli.check import prices, renderer
+from action.cli.check import prices, renderer, scorers
 from action.cli.local import ComparisonOptions, left_out, local_pull_request, open_repository
 from action.cli.streams import put
 from action.exits import Exit
@@ -24,7 +24,7 @@ def plan(options: ComparisonOptions) -> Exit:
     repository = open_repository(options.repo)
     pull_request = local_pull_request(repository, base=options.base, head=options.head, worktree=options.worktree)
     with closing(renderer()) as sandbox:
-        prepared = prepare(pull_request, World(repository, sandbox, prices()), only=options.lineages)
+        prepared = prepare(pull_request, World(repository, sandbox, prices(), scorers()), only=options.lineages)
     report = plan_report(prepared)
     if options.format == "json":
         put(report.model_dump_json(indent=2) + "\n")
@@ -90,5 +90,5 @@ def _experiment_lines(experiment: ExperimentReport) -> Iterator[str]:
             f"  judge     {judge.model}: {plural(judge.calls, 'call')}, about {judge.input_tokens:,} tokens in and "
             f"{judge.output_tokens:,} out, {usd(judge.cost_usd)} (at most {usd(judge.worst_usd)})"
         )
-    for warning in experiment.warnings:
-        yield f"  warning: {warning}"
+    yield from ([f"  scorer    {experiment.scorer}"] if experiment.scorer else [])
+    yield from (f"  warning: {warning}" for warning in experiment.warnings)

@@ -116,6 +116,7 @@ class LiveEvaluation:
         Only fetching and detecting hold the cached repository: planning renders every prompt and may take long.
         """
         from adapters.prices import GenaiPrices
+        from adapters.scorer.client import IsolatedScorers
 
         def read(tree: RemoteRepository) -> tuple[Detection, tuple[TreeChange, ...]]:
             tree.fetch(pull_request.commits)
@@ -123,8 +124,10 @@ class LiveEvaluation:
             return detection, changed_paths(tree, pull_request, detection.merge)
 
         detection, changes = self.sources.read(repo, read)
+        # Of this run alone, so that no repository's slow scorer holds up another's. The plan keeps it.
+        scorers = IsolatedScorers(trusted=self.settings.trust_scorers)
         with closing(_renderer(pull_request.trust)) as renderer:
-            prepared = plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True))
+            prepared = plan(pull_request, detection, renderer, GenaiPrices(at_least_listed=True), scorers)
         return RunPreparation(prepared, content_digest(prepared, changes), FORK_NOTICE, repo, self)
 
     def changed_prompts(self, repo: RepositoryRef, base_ref: str, before: Sha, after: Sha) -> frozenset[str] | None:

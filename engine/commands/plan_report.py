@@ -76,6 +76,8 @@ class ExperimentReport(Value):
     arms: tuple[ArmReport, ...]
     judge: JudgeReport | None
     """``None``: no rubric is used."""
+    scorer: str | None
+    """The lineage's own scorer with its digest; ``None``: it has none."""
     reasons: tuple[Reason, ...]
     """Reasons that are already known, or why nothing can be measured."""
     warnings: tuple[Finding, ...]
@@ -147,6 +149,7 @@ def _experiment(entry: PlannedLineage) -> ExperimentReport:
         if plan
         else (),
         judge=_judge(entry, plan) if plan else None,
+        scorer=_scorer(entry.change),
         reasons=(*entry.reasons, *entry.change.reasons),
         warnings=(*entry.change.warnings, *(plan.warnings if plan else ())),
     )
@@ -178,6 +181,14 @@ def _reading(prompt: PromptFile | None) -> str | None:
         listed = ", ".join(shown(name) for name in names[:NAMED]) + (", …" if len(names) > NAMED else "")
         said += f"; {prompt.dialect} variables: {listed}, written {written(prompt.dialect, shown(names[0]))}"
     return said if names or prompt.asks else f"{said}; it has no variables"
+
+
+def _scorer(change: LineageChange) -> str | None:
+    """Returns the path, the digest and the kind of the own scorer that counts."""
+    source, config = change.scorer, change.config.own_scorer
+    if source is None or config is None:
+        return None
+    return f"{shown(source.path)} of the base (sha256 {source.digest[:16]}), a {config.kind}"
 
 
 def _judge(entry: PlannedLineage, plan: Plan) -> JudgeReport | None:

@@ -67,6 +67,7 @@ class Entry(NamedTuple):
                 *reference_of(lineage.prompt).paths,
                 *lineage.test_paths,
                 lineage.rubric,
+                lineage.own_scorer and lineage.own_scorer.file,
                 lineage.judge and lineage.judge.labels,
             )
             if path

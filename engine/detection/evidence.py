@@ -1,11 +1,11 @@
-"""What a lineage is judged with: cases, rubric and people's grades.
+"""What a lineage is judged with: cases, rubric, people's grades and own scorer.
 
 The base's versions count, so a pull request can't weaken its own test. Changes by the head are reported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -19,10 +19,12 @@ from engine.detection.snapshot import Difference
 from engine.readers.bounded import shown
 from engine.readers.file_patterns import is_pattern
 from engine.readers.rubrics import read_rubric
+from engine.readers.scorers import read_scorer
 from engine.readers.test_files import named_files, read_tests
 from engine.readers.testsets import inline_test_set
 from schemas.config import LineageConfig
 from schemas.detection import End
+from schemas.ports import ScorerSource
 from schemas.prompts import Finding, PromptFile
 from schemas.rubrics import Rubric
 from schemas.scorecard import Change
@@ -47,10 +49,11 @@ class Gating(NamedTuple):
 
 
 class Grading(NamedTuple):
-    """The rubric and the file of people's grades."""
+    """The rubric, the file of people's grades and the own scorer."""
 
     rubric: Rubric | None
     labels: str | None
+    scorer: ScorerSource | None
     changes: tuple[Change, ...]
     reasons: tuple[Reason, ...]
 
@@ -106,32 +109,68 @@ def tests_ending(difference: Difference, gating: Gating) -> tuple[End, str]:
     return (End.MEASURED, "added cases") if gating.cases.added else (End.HARMLESS, "no case of the test set differs")
 
 
-def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference]) -> Grading:
-    """Reads the rubric and people's grades at the base, and reports their changes by the head.
+def grading_of(entry: Entry, sides: Sides, found: Sequence[Difference], *, alone: bool = False) -> Grading:
+    """Reads the rubric, people's grades and the own scorer at the base, and reports their changes by the head.
 
-    ``found`` holds the differences of the lineage's files.
+    ``found`` holds the differences of the lineage's files. ``alone``: as in ``lineage_change``.
     """
     old, new = entry.lineage, entry.head_lineage or entry.lineage
     files = sides.merged if entry.new else sides.base
     rubric_path, labels_path = _path(entry, old.rubric), _labels(entry, old)
     rubric = attempt(lambda: read_rubric(rubric_path, files.content(rubric_path))) if rubric_path else None
     labels = attempt(lambda: files.content(labels_path).decode(errors="replace")) if labels_path else None
-    broken = [found for found in (rubric, labels) if isinstance(found, Finding)]
-    reasons = [failure(ReasonCode.UNREADABLE, f"{entry.name}: {found}.") for found in broken]
-    changes = []
+    # Code is never taken from a pull request. What installs the gate is checked without running it.
+    trusted = sides.merged if alone or entry.adopted else sides.base
+    scorer, without = _scorer(entry, trusted)
+    broken = [found for found in (rubric, labels, scorer) if isinstance(found, Finding)]
+    reasons = [*without, *(failure(ReasonCode.UNREADABLE, f"{entry.name}: {found}.") for found in broken)]
+    paths = {"scorer": (_scorer_path(entry, old) if trusted is sides.base else None, _scorer_path(entry, new))}
     if not entry.new:
-        paths = {
+        paths |= {
             "rubric": (rubric_path, _path(entry, new.rubric)),
             "people's grades": (labels_path, _labels(entry, new)),
         }
-        for what, (path, head_path) in paths.items():
-            differing = [each for each in found if each.what == what]
-            if path is not None and _differs(path, head_path, differing, sides):
-                after = head_path or path
-                changes.append(Change(kind="rubric", detail=f"{what}: {shown(after)}", path=after))
-                sentence = f"{entry.name}: this pull request changes the {what} in {shown(path)}; base's were used."
-                reasons.append(approval(ReasonCode.RUBRIC_CHANGED, sentence))
-    return Grading(_readable(rubric), _readable(labels), tuple(changes), tuple(reasons))
+    changed = [] if without else list(_graded_anew(entry.name, paths, sides, found))
+    return Grading(
+        _readable(rubric),
+        _readable(labels),
+        _readable(scorer),
+        tuple(change for change, _ in changed),
+        (*reasons, *(reason for _, reason in changed)),
+    )
+
+
+def _graded_anew(
+    name: str, paths: Mapping[str, tuple[str | None, str | None]], sides: Sides, found: Sequence[Difference]
+) -> Iterator[tuple[Change, Reason]]:
+    """Yields what the pull request changes of the files that grade. ``paths``: of each, at the base and the head."""
+    for what, (path, head_path) in paths.items():
+        differing = [each for each in found if each.what == what]
+        if path is not None and _differs(path, head_path, differing, sides):
+            after = head_path or path
+            is_code = what == "scorer"
+            sentence = (
+                f"{name}: this pull request changes the {what} in {shown(path)}; base's {'was' if is_code else 'were'} "
+                "used."
+            )
+            yield (
+                Change(kind="scorer" if is_code else "rubric", detail=f"{what}: {shown(after)}", path=after),
+                approval(ReasonCode.SCORER_CHANGED if is_code else ReasonCode.RUBRIC_CHANGED, sentence),
+            )
+
+
+def _scorer(entry: Entry, files: Files) -> tuple[ScorerSource | Finding | None, tuple[Reason, ...]]:
+    """Reads the own scorer from ``files``, or returns a reason for a new lineage whose scorer they lack."""
+    path = _scorer_path(entry, entry.lineage)
+    if path is None:
+        return None, ()
+    if entry.new and not files.entry(path):
+        sentence = (
+            f"{entry.name}: its scorer {shown(path)} is new, and code of a pull request is never run; merge the scorer "
+            "first, then the prompt that it scores."
+        )
+        return None, (approval(ReasonCode.SCORER_CHANGED, sentence),)
+    return attempt(lambda: read_scorer(path, files.content(path))), ()
 
 
 def _differs(path: str, head_path: str | None, found: Sequence[Difference], sides: Sides) -> bool:
@@ -146,6 +185,10 @@ def _readable(found: T | Finding | None) -> T | None:
 
 def _path(entry: Entry, path: str | None) -> str | None:
     return below(entry.root, path) if path else None
+
+
+def _scorer_path(entry: Entry, lineage: LineageConfig) -> str | None:
+    return _path(entry, lineage.own_scorer.file if lineage.own_scorer else None)
 
 
 def _labels(entry: Entry, lineage: LineageConfig) -> str | None:

@@ -86,7 +86,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides, *, a
     head_lineage = entry.head_lineage or entry.lineage
     after = CommitSide(entry.head_config, head_lineage, new or old)
     pairs, refused = models_alone(after) if alone else pair_models(CommitSide(entry.config, entry.lineage, old), after)
-    grading = grading_of(entry, sides, found)
+    grading = grading_of(entry, sides, found, alone=alone)
     endings = tuple(_endings(entry, found, versions, gating, sides))
     matters = _matters(entry, found, endings, versions) or (bool(refused) and _chooses_anew(entry, versions))
     changes = (
@@ -117,6 +117,7 @@ def lineage_change(entry: Entry, found: Sequence[Difference], sides: Sides, *, a
         removed_cases=gating.cases.removed,
         edited_cases=gating.cases.edited,
         rubric=grading.rubric,
+        scorer=grading.scorer,
         judge=judge,
         judge_labels=grading.labels,
         changes=changes,

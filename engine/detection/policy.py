@@ -175,6 +175,7 @@ LINEAGE: Mapping[str, Judge] = {
     "costs": _always(UNCLEAR),
     "output": _entry,
     "rubric": _entry,
+    "scorer": _always(UNCLEAR),  # code, whose effect no rule can tell
     "judge": _always(UNCLEAR),
     "reference": _always(UNCLEAR),
     "static": _always(UNCLEAR),

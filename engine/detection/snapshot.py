@@ -46,7 +46,7 @@ class Difference(NamedTuple):
     """A watched file that differs between the two sides."""
 
     what: str
-    """``prompt``, ``partial``, ``test set``, ``prompt and test set``, ``rubric``, ``people's grades`` or
+    """``prompt``, ``partial``, ``test set``, ``prompt and test set``, ``rubric``, ``people's grades``, ``scorer`` or
     ``reference``."""
     before: TreeEntry | None
     after: TreeEntry | None
@@ -170,6 +170,7 @@ def configured_paths(entry: Entry, lineage: LineageConfig) -> dict[str, str]:
     named: dict[str | None, str] = {
         **dict.fromkeys(lineage.test_paths, "test set"),
         lineage.rubric: "rubric",
+        lineage.own_scorer.file if lineage.own_scorer else None: "scorer",
         lineage.judge.labels if lineage.judge else None: "people's grades",
     }
     return {below(entry.root, path): what for path, what in named.items() if path}

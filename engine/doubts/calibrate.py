@@ -86,7 +86,14 @@ async def calibrated(
     # A new evaluator, because its version is part of the content digest: an approval must not survive a change of the
     # judge's role.
     evaluator = evaluator_for(
-        change.config, change.judged_by, change.rubric, change.judge, cases=gating, calibrated=True
+        change.config,
+        change.judged_by,
+        change.rubric,
+        change.judge,
+        cases=gating,
+        scorer=change.scorer,
+        scorers=plan.scorers,
+        calibrated=True,
     )
     return Graded(with_evaluator(plan, evaluator, change.config), found, calls.spent_usd)
 

@@ -15,7 +15,7 @@ from engine.runner.experiment import ArmPlan, Endpoint
 from schemas.config import LineageConfig, ModelConfig
 from schemas.gate_config import GateConfig
 from schemas.outcomes import Arm
-from schemas.ports import Evaluator, PriceTable, RenderFailure, TemplateRenderer
+from schemas.ports import CodeScorers, Evaluator, PriceTable, RenderFailure, TemplateRenderer
 from schemas.prompts import Finding, Message, Parameters, PromptFile, Request
 from schemas.testsets import TestCase
 from schemas.values import canonical_json, digest_of
@@ -49,6 +49,8 @@ class Plan:
     gate: GateConfig
     digest: str
     """The content digest: requests of both arms, gating tests, policy, evaluator."""
+    scorers: CodeScorers
+    """What runs the lineage's own scorer."""
     estimates: Mapping[Arm, Estimate]
     """Estimate of one run of every case whose requests differ."""
     unreached: tuple[str, ...] = ()
@@ -98,6 +100,7 @@ def plan_experiment(
     judges: Sequence[ModelConfig],
     renderer: TemplateRenderer,
     prices: PriceTable,
+    scorers: CodeScorers,
 ) -> Plan | Reason:
     """Plans one experiment, or returns the reason why nothing can be measured.
 
@@ -135,6 +138,7 @@ def plan_experiment(
         arms=arms,
         identical=identical,
         evaluator=evaluator,
+        scorers=scorers,
         judges=tuple(Endpoint(model=judge, price=prices.price(judge)) for judge in judges),
         gate=gate,
         digest=_content_digest(arms, cases, gate, evaluator, config),
@@ -257,8 +261,8 @@ def _draws(plan: ArmPlan, arms: Mapping[Arm, ArmPlan]) -> tuple[int, ...]:
     return tuple(draws)
 
 
-_UNSCORED = {"gate", "run", "budget", "prompt", "tests", "columns", "static", "template"}
-"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: cases and requests."""
+_UNSCORED = {"gate", "run", "budget", "prompt", "tests", "columns", "static", "template", "scorer"}
+"""What of a lineage's configuration doesn't change a score, or is digested as what it gave: requests, cases, scorer."""
 
 
 def _content_digest(

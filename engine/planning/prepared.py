@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.readers.bounded import shown
 from schemas.detection import Detection, End, Ending, LineageChange, ModelPair
 from schemas.errors import ConfigError
-from schemas.ports import PriceTable, TemplateRenderer
+from schemas.ports import CodeScorers, PriceTable, TemplateRenderer
 from schemas.prompts import PromptFile
 from schemas.pullrequests import PullRequest
 from schemas.testsets import TestSet
@@ -51,6 +51,12 @@ class Prepared:
         """Whether there is anything to measure."""
         return any(entry.plan is not None for entry in self.entries)
 
+    def close(self) -> None:
+        """Ends the processes of own scorers. Another measurement starts them again."""
+        for entry in self.entries:
+            if entry.plan is not None:
+                entry.plan.scorers.close()
+
     @property
     def measured(self) -> tuple[tuple[PlannedLineage, Plan], ...]:
         """What is paid for, with its plan."""
@@ -62,16 +68,19 @@ def plan(
     detection: Detection,
     renderer: TemplateRenderer,
     prices: PriceTable,
+    scorers: CodeScorers,
     *,
     only: Sequence[str] = (),
 ) -> Prepared:
     """Plans the experiments of the detected changes. Renders every prompt for every case, which may take long."""
     changes = [change for change in detection.lineages if not only or change.name in only]
-    entries = [entry for change in changes for entry in _entries(change, renderer, prices)]
+    entries = [entry for change in changes for entry in _entries(change, renderer, prices, scorers)]
     return Prepared(pull_request=pull_request, detection=detection, entries=tuple(entries))
 
 
-def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTable) -> list[PlannedLineage]:
+def _entries(
+    change: LineageChange, renderer: TemplateRenderer, prices: PriceTable, scorers: CodeScorers
+) -> list[PlannedLineage]:
     def without_plan(*reasons: Reason) -> list[PlannedLineage]:
         if change.measured and not any(_holds_back(reason) for reason in (*reasons, *change.reasons)):
             sentence = f"{change.name} could not be measured, so there is no verdict."
@@ -85,16 +94,22 @@ def _entries(change: LineageChange, renderer: TemplateRenderer, prices: PriceTab
         return without_plan(Reason(code=ReasonCode.UNREADABLE, status=VerdictStatus.ERROR, sentence=sentence))
     if change.candidate is None or not change.models or change.tests is None:
         return without_plan()
-    if change.config.rubric and change.rubric is None:
+    if _lacks_grading(change):
         return without_plan()  # the change's reasons already say why it can't be read
     entries = []
     for pair in change.models:
-        planned = _planned(change, change.candidate, change.tests, pair, renderer=renderer, prices=prices)
+        planned = _planned(
+            change, change.candidate, change.tests, pair, renderer=renderer, prices=prices, scorers=scorers
+        )
         if isinstance(planned, Reason):
             entries.append(PlannedLineage(change=change, model=pair.name, plan=None, reasons=(planned,)))
         else:
             entries.append(PlannedLineage(change=_settled(change, planned), model=pair.name, plan=planned))
     return entries
+
+
+def _lacks_grading(change: LineageChange) -> bool:
+    return bool(change.config.rubric and change.rubric is None) or bool(change.config.scorer and change.scorer is None)
 
 
 def _planned(
@@ -105,6 +120,7 @@ def _planned(
     *,
     renderer: TemplateRenderer,
     prices: PriceTable,
+    scorers: CodeScorers,
 ) -> Plan | Reason:
     """Plans the experiment of one model, or returns the reason why it can't be measured."""
     from engine.planning.plan import ArmSource, plan_experiment
@@ -112,7 +128,15 @@ def _planned(
 
     try:
         evaluator = evaluator_for(
-            change.config, change.judged_by, change.rubric, change.judge, cases=tests.cases, added=change.added_cases
+            change.config,
+            change.judged_by,
+            change.rubric,
+            change.judge,
+            cases=tests.cases,
+            added=change.added_cases,
+            scorer=change.scorer,
+            # What isn't measured runs no code: its scorer may be the pull request's own.
+            scorers=scorers if change.measured else None,
         )
         findings = check_expectations(evaluator, (*tests.cases, *change.added_cases))
         if findings:
@@ -131,6 +155,7 @@ def _planned(
             judges=[change.judge] if change.judge else [],
             renderer=renderer,
             prices=prices,
+            scorers=scorers,
         )
     except ConfigError as error:
         sentence = f"It can't be measured: {error}."

@@ -173,6 +173,7 @@ def _path_mistakes(place: _Place, lineage: LineageConfig) -> Iterator[_Mistake]:
         yield from _tests_mistakes((*place, "tests"), lineage.test_paths)
     paths: list[tuple[_Place, str | None]] = [
         (("rubric",), lineage.rubric),
+        (("scorer",), lineage.own_scorer.file if lineage.own_scorer else None),
         (("judge", "labels"), lineage.judge.labels if lineage.judge else None),
     ]
     if not reference_of(lineage.prompt).places:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from engine.readers.bounded import shown
 from schemas.config import RunConfig
 from schemas.errors import ProviderError
 from schemas.outcomes import Arm, Completion, CompletionError, ErrorKind, EvaluatorFailure, Outcome
@@ -60,13 +61,18 @@ class Cause:
     host: str
     judge: bool
     error: CompletionError
+    case: str = ""
+    """The id of the first case, if an own scorer failed and no call."""
 
     def said(self) -> str:
         """Returns a sentence such as "40 calls to 127.0.0.1:9 failed (transport): connection refused"."""
-        host = f"the judge at {self.host}" if self.judge else self.host
-        calls = f"{self.count:,} {'call' if self.count == 1 else 'calls'} to {host}"
         message = self.error.message.rstrip(". ")
         short = message if len(message) <= SHOWN else message[: SHOWN - 1] + "…"
+        if self.case:
+            answers = "1 answer" if self.count == 1 else f"{self.count:,} answers"
+            return f"{answers} could not be scored, the first in case “{shown(self.case)}”: {short}"
+        host = f"the judge at {self.host}" if self.judge else self.host
+        calls = f"{self.count:,} {'call' if self.count == 1 else 'calls'} to {host}"
         return f"{calls} failed ({self.error.kind.value.replace('_', ' ')}): {short}"
 
 
@@ -75,10 +81,10 @@ class Failures:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, bool, ErrorKind, str]] = Counter()
-        self._first: dict[tuple[str, bool, ErrorKind, str], CompletionError] = {}
+        self._first: dict[tuple[str, bool, ErrorKind, str], tuple[CompletionError, str]] = {}
 
-    def add(self, host: str, error: CompletionError, *, judge: bool = False) -> None:
-        """Counts one failure. Calls that this run cancelled are left out."""
+    def add(self, host: str, error: CompletionError, *, judge: bool = False, case: str = "") -> None:
+        """Counts one failure; ``case``: of an own scorer. Calls that this run cancelled are left out."""
         # A cancelled call says nothing about its provider, and would hide the reason why the run stopped.
         if error.kind is ErrorKind.CANCELLED:
             return
@@ -87,11 +93,11 @@ class Failures:
         key = (host, judge, error.kind, status + _VARYING.sub("#", rest.lower()))
         self._counts[key] += 1
         # The first message stands for all of its cause: they differ only in ids and counts.
-        self._first.setdefault(key, error)
+        self._first.setdefault(key, (error, case))
 
     def causes(self) -> list[Cause]:
         """Returns the causes, the most frequent first."""
-        return [Cause(n, key[0], key[1], self._first[key]) for key, n in self._counts.most_common()]
+        return [Cause(n, key[0], key[1], *self._first[key]) for key, n in self._counts.most_common()]
 
     def said(self, settings: RunConfig | None = None) -> str:
         """Returns «; 40 calls to … failed …: … (the fix)» of the most frequent cause; empty if no call failed."""
@@ -117,11 +123,12 @@ def lost(outcomes: Iterable[Outcome], origins: Mapping[Arm, str], judge: str) ->
         failed = next((score for score in outcome.scores if isinstance(score, EvaluatorFailure)), None)
         if failed is None:
             continue
-        # Only the failure of a judge has a kind. Without one, our own scorer failed.
+        # Only the failure of a judge has a kind. Without one, a scorer failed: the team's own, or one of ours.
         kind, judged = failed.kind or ErrorKind.MALFORMED, failed.kind is not None
-        hint = failed.hint if judged else SCORER_FIX
+        hint = failed.hint or ("" if judged else SCORER_FIX)
         error = CompletionError(kind=kind, message=failed.message, hint=hint)
-        found.add(host_of(judge if judged else origins[outcome.cell.arm]), error, judge=judged)
+        host = host_of(judge if judged else origins[outcome.cell.arm])
+        found.add(host, error, judge=judged, case=failed.case)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
@@ -118,15 +119,16 @@ class PreparedRun:
         def on_progress(progress: Progress) -> None:
             report(progress_line(progress_of(self.prepared, progress.made, progress.spent_usd, self.cap_usd)))
 
-        scorecard = await measure(
-            self.prepared,
-            access=access,
-            store=store,
-            clock=clock,
-            budget_usd=self.configured_usd,
-            within=within,
-            explainer=Explainer(renderer),
-            on_progress=on_progress,
-            on_record=records.append,
-        )
+        with closing(self.prepared):
+            scorecard = await measure(
+                self.prepared,
+                access=access,
+                store=store,
+                clock=clock,
+                budget_usd=self.configured_usd,
+                within=within,
+                explainer=Explainer(renderer),
+                on_progress=on_progress,
+                on_record=records.append,
+            )
         return Measurement(scorecard, tuple(records))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.scorer.client import IsolatedScorers
 from engine.commands.init_config import configuration_text
 from engine.commands.init_models import chosen_models
 from engine.commands.init_pairing import propose
@@ -60,7 +61,7 @@ async def test_a_repository_is_read_and_a_bad_edit_gets_its_verdict(name, store)
     base = trees.commit({**shape.files, "promptverdict.yaml": config})
     head = trees.commit(edited(shape.files), branch="pr", parent=base)
     pull_request = PullRequest(base_ref="main", base_sha=base, head_ref="pr", head_sha=head, trust=Trust.OPERATOR)
-    what = prepare(pull_request, World(trees, sandbox(), PRICES))
+    what = prepare(pull_request, World(trees, sandbox(), PRICES, IsolatedScorers()))
     if shape.verdict == "warned":
         card = static(what)
         assert card.status == "not_applicable"

@@ -8,6 +8,7 @@ import pytest
 
 from action.cli.check import prices, renderer
 from adapters.git.repository import GitRepository
+from adapters.scorer.client import IsolatedScorers
 from adapters.store import open_store
 from engine.blame.explain import Explainer
 from engine.blame.planned import foreseen
@@ -44,7 +45,7 @@ def prepared(tmp_path, head, base=None):
     last = repository.commit(head, branch="pr", parent=first)
     pull_request = PullRequest(base_ref="main", base_sha=first, head_ref="pr", head_sha=last, trust=Trust.OPERATOR)
     with closing(renderer()) as sandbox:
-        return prepare(pull_request, World(GitRepository(repository.path), sandbox, prices()))
+        return prepare(pull_request, World(GitRepository(repository.path), sandbox, prices(), IsolatedScorers()))
 
 
 def right(request):

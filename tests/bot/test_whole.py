@@ -34,3 +34,28 @@ def test_a_pull_request_gets_one_comment_and_one_completed_check(whole):
     assert accepting in check["output"]["summary"]
     home = f"{whole.scene.repository.full_name.replace('/', '&#47;')}&#47;blob&#47;"
     assert f"{home}{pull.head_sha}&#47;prompts" in comment
+
+
+STOLEN = "sk-canary-77aa"
+CURIOUS = """\
+import os
+def handler(output, expected):
+    try:
+        return {"score": 1, "reason": open(f"/proc/{os.getppid()}/environ").read()}
+    except OSError as error:
+        raise ValueError(f"{error.strerror}, {os.environ.get('ANTHROPIC_API_KEY')}")
+"""
+
+
+def test_a_repository_s_own_scorer_finds_no_key_of_the_operator(whole, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_API_KEY", STOLEN)
+    scored = FILES["promptverdict.yaml"].rstrip("\n") + "\n    scorer: evals/score.py\n"
+    whole.move_to("acme/scored", FILES | {"promptverdict.yaml": scored, "evals/score.py": CURIOUS})
+    pull, opened = whole.scene.open_pull({"prompts/triage.prompt.yml": PROMPT.replace("You sort", "You assign")})
+    whole.emit("pull_request", opened)
+    whole.until(lambda: whole.records.current_run(whole.scene.repository.id, pull.number))
+    whole.quiet()
+    (check,) = whole.checks(pull.head_sha)
+    assert check["conclusion"] == "failure"
+    assert "it raised ValueError: Operation not permitted, None" in check["output"]["summary"]
+    assert STOLEN not in f"{check} {whole.comments}"

@@ -96,6 +96,8 @@ def test_settings_of_the_whole_have_their_direction(before, after, key, there, b
         ({}, {"reference": "r.md"}, "reference", "not comparable", "not comparable"),
         ({"rubric": "r.yaml"}, {}, "rubric", "looser", "tighter"),
         ({"rubric": "r.yaml"}, {"rubric": "s.yaml"}, "rubric", "not comparable", "not comparable"),
+        ({}, {"scorer": "s.py"}, "scorer", "not comparable", "not comparable"),
+        ({"scorer": "s.py"}, {"scorer": {"file": "s.py", "kind": "check"}}, "scorer", "not comparable", "not comparable"),
         ({}, {"judge": {"model": "judge"}}, "judge", "not comparable", "not comparable"),
         ({}, {"model": "judge"}, "model", "neutral", "neutral"),
         ({"model": ["small", "judge"]}, {"model": ["small"]}, "model", "looser", "neutral"),

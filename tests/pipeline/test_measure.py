@@ -11,6 +11,7 @@ from functools import cache
 import pytest
 
 from action.cli.check import prices, renderer
+from adapters.scorer.client import IsolatedScorers
 from adapters.store import open_store
 from engine.pipeline import World, measure, over_budget, prepare, static
 from engine.render.json import scorecard_json
@@ -68,7 +69,7 @@ def prepared(base, head, only=()):
     first = trees.commit(base)
     last = trees.commit(head, branch="pr", parent=first)
     pull_request = PullRequest(base_ref="main", base_sha=first, head_ref="pr", head_sha=last, trust=Trust.OPERATOR)
-    return prepare(pull_request, World(trees, sandbox(), prices()), only=only)
+    return prepare(pull_request, World(trees, sandbox(), prices(), IsolatedScorers()), only=only)
 
 
 async def measured(what, reply, store, clock=None, takes_s=0.0):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from action.cli.check import prices, renderer
 from adapters.git.repository import GitRepository
+from adapters.scorer.client import IsolatedScorers
 from adapters.store import open_store
 from engine.pipeline import World, measure, prepare, static
 from engine.runner.access import Access
@@ -102,7 +103,7 @@ async def verdict_of(folder, files, head, sandbox):
     first = repository.commit(files)
     last = repository.commit(head, branch="pr", parent=first)
     pull_request = PullRequest(base_ref="main", base_sha=first, head_ref="pr", head_sha=last, trust=Trust.OPERATOR)
-    world = World(GitRepository(repository.path), sandbox, prices())
+    world = World(GitRepository(repository.path), sandbox, prices(), IsolatedScorers())
     prepared = prepare(pull_request, world)
     if not prepared.runs:
         return static(prepared), prepared

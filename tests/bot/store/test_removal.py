@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from action.cli.check import prices, renderer
 from adapters.git.repository import GitRepository
+from adapters.scorer.client import IsolatedScorers
 from adapters.store import open_store
 from bot.operations.housekeeping import UNDER_WAY, keep_house
 from bot.runs.provenance import provenance_of
@@ -55,7 +56,7 @@ def evaluate(tmp_path, word):
     head = repository.commit({"prompts/triage.prompt.yml": edited}, branch="pr", parent=base)
     pull = PullRequest(base_ref="main", base_sha=base, head_ref="pr", head_sha=head, trust=Trust.SAME_REPOSITORY)
     with closing(renderer()) as sandbox:
-        return prepare(pull, World(GitRepository(repository.path), sandbox, prices()))
+        return prepare(pull, World(GitRepository(repository.path), sandbox, prices(), IsolatedScorers()))
 
 
 async def everything(records, store, repo, prepared, word, at=NOW):
