@@ -31,12 +31,22 @@ app = typer.Typer(
 
 
 @app.callback()
-def everything(context: typer.Context) -> None:
+def everything(
+    context: typer.Context,
+    *,
+    local: Annotated[
+        bool, typer.Option("--local", help="Only show the pages of this machine's records, on loopback, to you.")
+    ] = False,
+) -> None:
     """Gate the prompts of a whole organization: a GitHub App that measures every pull request.
 
     Without a command it starts everything in one process: webhooks, runs, an SQLite file. It resumes where it
     stopped, and ends within ten seconds when asked to (SIGTERM, Ctrl-C).
     """
+    if local:
+        if context.invoked_subcommand is not None:
+            raise UsageError("--local goes without a command", hint="promptverdict bot --local")
+        _show_pages()
     if context.invoked_subcommand is None:
         _serve(web=True, worker=True)
 
@@ -144,6 +154,15 @@ def settings() -> None:
 
 def _plain(markdown: str) -> str:
     return markdown.replace("`", "")
+
+
+def _show_pages() -> NoReturn:
+    from bot.settings import read_local_settings
+
+    read = read_local_settings(os.environ)
+    from bot.site import serve_local
+
+    raise typer.Exit(0 if serve_local(read, sys.stdout) else BROKEN)
 
 
 def _serve(*, web: bool, worker: bool) -> NoReturn:

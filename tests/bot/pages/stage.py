@@ -14,7 +14,7 @@ from bot.store.values import TestSetSnapshot as Snapshot
 from schemas.case_texts import CaseTexts, Grade, GradedAnswer
 from schemas.effects import EffectResult
 from schemas.outcomes import Arm
-from schemas.scorecard import CommitRef
+from schemas.scorecard import CommitRef, Scorecard
 from schemas.verdicts import VerdictStatus
 from tests.render.scorecards import blocked, extraction, generation, inconclusive
 
@@ -79,6 +79,7 @@ def keep(
     card = scorecard.model_copy(
         update={"head": CommitRef(ref="topic", sha=head), "base": CommitRef(ref="main", sha=sha("base"))}
     )
+    card = Scorecard.model_validate(card.model_dump(warnings=False))
     measured = [
         Measured(
             lineage=one.lineage,
