@@ -100,7 +100,7 @@ def keep(
     return records.run(run.id)
 
 
-def history(records, repo=SHOP, runs=5, word=""):
+def history(records, repo=SHOP, runs=5, word="", now=NOW):
     """Several runs of the triage prompt: versions that were merged, with cases that get better and worse."""
     dice = random.Random(5)
     made = []
@@ -120,7 +120,7 @@ def history(records, repo=SHOP, runs=5, word=""):
                 update={"lineages": tuple(changed), "status": VerdictStatus.APPROVED, "passes": True,
                         "summary": "No prompt got worse.", "reasons": ()}
             )  # fmt: skip
-        at = NOW - timedelta(days=3 * (runs - number))
+        at = now - timedelta(days=3 * (runs - number))
         author = ("ada", "grace", "lin")[number % 3]
         made.append(
             keep(records, repo, card, 100 + number, at=at, before=number, after=number + 1, author=author, word=word)
@@ -128,30 +128,30 @@ def history(records, repo=SHOP, runs=5, word=""):
     return made
 
 
-def organization(records):
+def organization(records, now=NOW):
     """Everything that the pages show."""
-    records.installed(7, "acme", NOW)
-    made = history(records)
-    made.append(keep(records, SHOP, generation(), 120, at=NOW - timedelta(hours=6), before=0, after=1, author="grace"))
-    made.append(keep(records, SHOP, extraction(), 121, at=NOW - timedelta(hours=5), before=0, after=1, author="lin"))
-    made.append(keep(records, SHOP, inconclusive(), 122, at=NOW - timedelta(hours=4), before=0, after=1))
-    keep(records, SECRET, blocked(), 3, at=NOW - timedelta(hours=3), before=0, after=1, author="eve")
+    records.installed(7, "acme", now)
+    made = history(records, now=now)
+    made.append(keep(records, SHOP, generation(), 120, at=now - timedelta(hours=6), before=0, after=1, author="grace"))
+    made.append(keep(records, SHOP, extraction(), 121, at=now - timedelta(hours=5), before=0, after=1, author="lin"))
+    made.append(keep(records, SHOP, inconclusive(), 122, at=now - timedelta(hours=4), before=0, after=1))
+    keep(records, SECRET, blocked(), 3, at=now - timedelta(hours=3), before=0, after=1, author="eve")
     records.open_run(
-        SHOP, 130, sha("waiting"), "main", why="pushed", kind=RunKind.PULL_REQUEST, raise_attempt=False, at=NOW
+        SHOP, 130, sha("waiting"), "main", why="pushed", kind=RunKind.PULL_REQUEST, raise_attempt=False, at=now
     )
     records.audit(
         AuditEntry(
             repository_id=11, number=104, by="mia", role="maintain", action=APPROVE,
             reason="support checks these tickets by hand until Friday", content_digest="d" * 64, head_sha=made[4].head_sha,
-            at=NOW - timedelta(days=1), expires_at=NOW + timedelta(days=6), comment_id=1,
+            at=now - timedelta(days=1), expires_at=now + timedelta(days=6), comment_id=1,
         )
     )  # fmt: skip
     records.audit(
         AuditEntry(
             repository_id=11, number=103, by="eve", role="read", action=APPROVE, permitted=False, reason="please",
-            at=NOW - timedelta(days=2), comment_id=2,
+            at=now - timedelta(days=2), comment_id=2,
         )
     )  # fmt: skip
     for repo, days, usd in ((11, 2, "12.40"), (11, 25, "31.75"), (12, 3, "4.20")):
-        records.spend(repo, (NOW - timedelta(days=days)).date(), Decimal(usd))
+        records.spend(repo, (now - timedelta(days=days)).date(), Decimal(usd))
     return made
