@@ -152,6 +152,30 @@ def settings() -> None:
         )
 
 
+@app.command()
+def pages(
+    scorecards: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCORECARD", help="scorecard.json of a run, or a folder with any number of them."),
+    ],
+    *,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder for the pages.")],
+    repository: Annotated[
+        str, typer.Option("--repository", metavar="OWNER/NAME", help="The repository of these runs.")
+    ] = "this/repository",
+    github: Annotated[
+        str, typer.Option("--github", metavar="URL", help="The URL of your GitHub.")
+    ] = "https://github.com",
+) -> None:
+    """Write the pages of the Action's runs as files, to open from a folder or to publish. Needs no App and no server.
+
+    The runs are ordered by the dates of their files.
+    """
+    from bot.site import export
+
+    export(scorecards, output, repository, github.rstrip("/"), sys.stdout)
+
+
 def _plain(markdown: str) -> str:
     return markdown.replace("`", "")
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from fastapi import FastAPI
@@ -13,10 +16,12 @@ from bot.pages.application import LocalAccess, Pages
 from bot.pages.context import Facts
 from bot.webhooks.endpoints import SafeHeaders
 from bot.webhooks.listener import Listener, listen
-from engine.render.figures import usd
+from engine.render.figures import plural, usd
+from schemas.errors import UsageError
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Sequence
 
     from bot.settings import LocalSettings, Settings
     from bot.store.records import Records
@@ -81,6 +86,24 @@ def serve_local(settings: LocalSettings, stream: TextIO) -> bool:
     finally:
         records.close()
     return True
+
+
+def export(scorecards: Sequence[Path], folder: Path, full_name: str, server_url: str, stream: TextIO) -> None:
+    """Writes pages about scorecards of the Action to ``folder``. Raises UsageError and StoreError."""
+    from bot.pages.export import Export, keep_scorecards
+    from bot.store.records import Records
+
+    with tempfile.TemporaryDirectory() as scratch:
+        records = Records(f"sqlite:///{Path(scratch) / 'pages.sqlite3'}")
+        try:
+            records.migrate()
+            runs = keep_scorecards(records, scorecards, full_name)
+            if not runs:
+                raise UsageError("there is no scorecard.json", hint="name one, or the folder of an artifact")
+            pages = Export(records, folder, server_url, datetime.now(UTC)).write()
+        finally:
+            records.close()
+    stream.write(f"{plural(pages, 'page')} about {plural(runs, 'run')}: {folder / 'index.html'}\n")
 
 
 async def _until_stopped(app: FastAPI, listening: socket.socket) -> None:

@@ -464,6 +464,12 @@ def doctor(context: typer.Context) -> None:
     become_bot(["doctor", *context.args])
 
 
+@app.command(context_settings=ALL_ELSE, add_help_option=False)
+def pages(context: typer.Context) -> None:
+    """Write runs as pages for the browser: prompts over time, runs case by case, comparisons."""
+    become_bot(["pages", *context.args])
+
+
 @tests_app.command("lint")
 def tests_lint(
     paths: Annotated[

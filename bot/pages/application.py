@@ -9,8 +9,9 @@ import anyio
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
-from bot.pages.access import LocalVisitor, Role, SignedOut
-from bot.pages.context import LARGEST, Context, Facts, Page, Site
+from bot.pages.access import LocalVisitor, SignedOut
+from bot.pages.context import Facts, Page, Site
+from bot.pages.resolve import Pagemaker
 from bot.pages.routes import ROUTES, PageRoute
 from bot.telemetry.logs import logger
 from engine.pages.render import ICON, page, stylesheet, stylesheet_name
@@ -82,9 +83,8 @@ class Pages:
     """The pages of one site."""
 
     def __init__(self, records: Records, access: Access, facts: Facts, clock: Clock) -> None:
-        self._records = records
+        self._maker = Pagemaker(records, facts)
         self._access = access
-        self._facts = facts
         self._clock = clock
         self.headers = dict(HEADERS)
         self.threads = anyio.CapacityLimiter(READERS)
@@ -119,18 +119,8 @@ class Pages:
             return self._message(503, "The database did not answer", "Try again in a moment.")
 
     def _page(self, route: PageRoute, request: Request, visitor: Visitor) -> Response:
-        path = {name: value for name, value in request.path_params.items() if isinstance(value, int)}
-        site = Site(login=visitor.login, local=visitor.login is None)
-        repo = None
-        if any(number > LARGEST for number in path.values()):
-            return self._message(404, "Not found", NOT_FOUND, site)
-        if "repository" in path:
-            repo = self._records.repository_by_id(path["repository"])
-            if repo is None or visitor.role(repo) < max(route.role, Role.READ):
-                return self._message(404, "Not found", NOT_FOUND, site)
-        query = {**request.query_params, **{k: v for k, v in request.path_params.items() if isinstance(v, str)}}
-        context = Context(self._records, visitor, self._facts, self._clock.utc(), query, path, repo)
-        made = route.view(context)
+        site = Site(login=visitor.login, note="local, read-only" if visitor.login is None else "")
+        made = self._maker.page(route, request.path_params, request.query_params, visitor, self._clock.utc())
         if made is None:
             return self._message(404, "Not found", NOT_FOUND, site)
         return self._html(200, made, site)

@@ -27,7 +27,9 @@ class Site:
     root: str = "/"
     home: str = "/"
     login: str | None = None
-    local: bool = False
+    note: str = ""
+    static: bool = False
+    """Whether the pages are files: then no form works."""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import func, insert
+from sqlalchemy import select as columns
 from sqlmodel import col, select
 
-from bot.store.page_values import CaseFilter, CaseRow, KeptCase, SliceCount
+from bot.store.page_values import CaseFilter, CaseHistory, CaseRow, KeptCase, SliceCount
 from bot.store.tables import CaseDocuments, CaseResults, Experiments, Lineages
 from engine.scorecard.case_order import needs_look_first
 from schemas.case_texts import CaseTexts
-from schemas.effects import Answer, CaseEffect
+from schemas.effects import Answer, CaseEffect, CaseOutcome
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -29,6 +30,12 @@ ROWS = 500
 """Rows of one insert."""
 PASSES = 0.999
 """A case fails if its mean score is below this."""
+HISTORY = {
+    "flaky": col(CaseResults.flaky) > 0,
+    "always": (col(CaseResults.runs) > 1) & (col(CaseResults.failures) == col(CaseResults.runs)),
+    "never": (col(CaseResults.runs) > 1) & (col(CaseResults.failures) == 0),
+}
+"""By ``CaseFilter.history``, in the order of ``CaseHistory``."""
 Document = TypeVar("Document", CaseTexts, CaseEffect)
 
 
@@ -67,6 +74,16 @@ class CaseRecords:
             for name in slices_of(slices):
                 counts[name] = counts.get(name, 0) + number
         return [SliceCount(name=name, cases=number) for name, number in counts.items()]
+
+    def case_history(self, experiment_id: int) -> CaseHistory:
+        """Returns how the cases of an experiment did over the runs up to it."""
+        of = columns(
+            func.count(),
+            *(func.count().filter(holds) for holds in HISTORY.values()),
+            func.coalesce(func.max(col(CaseResults.runs)), 0),
+        )
+        with self._database.reading() as session:
+            return CaseHistory(*session.execute(of.where(col(CaseResults.experiment_id) == experiment_id)).one())
 
     def kept_case(self, experiment_id: int, position: int) -> KeptCase | None:
         """Returns one case with its texts."""
@@ -128,6 +145,8 @@ def _conditions(experiment_id: int, wanted: CaseFilter) -> Iterator[ColumnElemen
     if wanted.slice is not None:
         # In JSON a name stands between quotes, and a quote within a name is escaped.
         yield col(CaseResults.slices).contains(json.dumps(wanted.slice), autoescape=True)
+    if wanted.history is not None:
+        yield HISTORY[wanted.history]
     if wanted.failing:
         yield col(CaseResults.candidate) < PASSES
     for column, value in (
@@ -156,6 +175,9 @@ def _row(row: CaseResults, effect: bytes | None) -> CaseRow:
         baseline=row.baseline,
         candidate=row.candidate,
         change=row.change,
+        runs=row.runs,
+        failures=row.failures,
+        flaky=row.flaky,
         effect=unpacked(CaseEffect, effect),
     )
 
@@ -184,11 +206,12 @@ def without_cases(scorecard: Scorecard) -> Scorecard:
 def keep_cases(session: Session, experiment: Experiments, card: LineageCard, texts: Sequence[PackedTexts]) -> None:
     """Stores the cases of an experiment, those that need a look first."""
     by_id = {one.id: one for one in texts}
+    before = _counted(session, experiment)
     of: dict[str, Any] = {"experiment_id": experiment.id or 0, "repository_id": experiment.repository_id}
     ordered = sorted(card.cases, key=needs_look_first)
     for start in range(0, len(ordered), ROWS):
         some = list(enumerate(ordered[start : start + ROWS], start))
-        rows = [of | {"position": position} | _figures(case, by_id.get(case.id)) for position, case in some]
+        rows = [of | {"position": position} | _figures(case, by_id.get(case.id), before) for position, case in some]
         session.exec(insert(CaseResults), params=rows)
         documents = [
             of
@@ -202,8 +225,33 @@ def keep_cases(session: Session, experiment: Experiments, card: LineageCard, tex
         session.exec(insert(CaseDocuments), params=documents)
 
 
-def _figures(case: CaseEffect, texts: PackedTexts | None) -> dict[str, Any]:
+def _counted(session: Session, experiment: Experiments) -> dict[str, tuple[int, int, int]]:
+    """Returns runs, failures and uncertain results of each case up to the last run of this prompt and model."""
+    last = (
+        select(Experiments.id)
+        .where(
+            col(Experiments.lineage_id) == experiment.lineage_id,
+            col(Experiments.model) == experiment.model,
+            col(Experiments.id) != experiment.id,
+            select(CaseResults).where(col(CaseResults.experiment_id) == col(Experiments.id)).exists(),
+        )
+        .order_by(col(Experiments.id).desc())
+        .limit(1)
+    )
+    of = columns(*map(col, (CaseResults.case_id, CaseResults.runs, CaseResults.failures, CaseResults.flaky))).where(
+        col(CaseResults.experiment_id) == last.scalar_subquery()
+    )
+    return {case: tuple(counts) for case, *counts in session.execute(of)}
+
+
+def _figures(case: CaseEffect, texts: PackedTexts | None, before: dict[str, tuple[int, int, int]]) -> dict[str, Any]:
+    candidate = _mean(case.candidate)
+    now = (candidate is not None, candidate is not None and candidate < PASSES, case.result is CaseOutcome.FLAKY)
+    runs, failures, flaky = (old + new for old, new in zip(before.get(case.id, (0, 0, 0)), now, strict=True))
     return {
+        "runs": runs,
+        "failures": failures,
+        "flaky": flaky,
         "case_id": case.id,
         "result": case.result.value,
         "slices": json.dumps(case.slices),
@@ -213,7 +261,7 @@ def _figures(case: CaseEffect, texts: PackedTexts | None) -> dict[str, Any]:
         "baseline_said": _label(texts.baseline_said if texts else None),
         "candidate_said": _label(texts.candidate_said if texts else None),
         "baseline": _mean(case.baseline),
-        "candidate": _mean(case.candidate),
+        "candidate": candidate,
         "change": case.change,
     }
 

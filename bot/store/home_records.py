@@ -12,9 +12,8 @@ from sqlalchemy import select as columns
 from sqlmodel import col, select
 
 from bot.store.audit import entries
-from bot.store.case_records import slices_of
 from bot.store.page_records import WITHOUT_DOCUMENTS, run_row
-from bot.store.page_values import CaseHistoryRow, RunRow, SmallTestSet, SpentInMonth
+from bot.store.page_values import RunRow, SmallTestSet, SpentInMonth
 from bot.store.runs import OPEN, with_names
 from bot.store.tables import (
     Audit,
@@ -29,17 +28,13 @@ from bot.store.tables import (
     Verdicts,
 )
 from bot.store.values import APPROVE, AuditEntry, RepositoryRef, RunKind, RunState
-from schemas.effects import CaseOutcome, EffectResult
+from schemas.effects import EffectResult
 
 if TYPE_CHECKING:
     from bot.store.database import Database
 
 SHOWN = 20
 """Most rows of one list of the home page."""
-HISTORY_ROWS = 200_000
-"""Most results of cases that are counted for a test set's history."""
-HISTORY_RUNS = 10
-PASSES = 0.999
 
 
 class HomeRecords:
@@ -141,41 +136,6 @@ class HomeRecords:
         )
         with self._database.reading() as session:
             return [SmallTestSet(*row) for row in session.execute(of)]
-
-    def case_history(self, lineage_id: int) -> list[CaseHistoryRow]:
-        """Returns the cases of a prompt's newest experiment with their results over its last runs.
-
-        Fewer runs are counted for a large test set, so that the time is bounded.
-        """
-        with self._database.reading() as session:
-            measured = (
-                select(Experiments.id)
-                .where(col(Experiments.lineage_id) == lineage_id)
-                .where(select(CaseResults).where(col(CaseResults.experiment_id) == col(Experiments.id)).exists())
-            )
-            last = session.exec(measured.order_by(col(Experiments.id).desc()).limit(HISTORY_RUNS)).all()
-            if not last:
-                return []
-            size = session.exec(select(func.count()).where(col(CaseResults.experiment_id) == last[0])).one()
-            counted = last[: max(1, HISTORY_ROWS // max(1, size))]
-            ran = col(CaseResults.candidate).is_not(None)
-            of = (
-                select(
-                    CaseResults.case_id,
-                    func.count().filter(ran),
-                    func.count().filter(ran, col(CaseResults.candidate) < PASSES),
-                    func.count().filter(col(CaseResults.result) == CaseOutcome.FLAKY.value),
-                )
-                .where(col(CaseResults.experiment_id).in_(counted))
-                .group_by(col(CaseResults.case_id))
-            )
-            totals = {case: tuple(rest) for case, *rest in session.exec(of).all()}
-            now = select(CaseResults.case_id, CaseResults.position, CaseResults.slices)
-            rows = session.exec(now.where(col(CaseResults.experiment_id) == last[0])).all()
-        return [
-            CaseHistoryRow(case, position, slices_of(slices), *totals.get(case, (0, 0, 0)))
-            for case, position, slices in rows
-        ]
 
     def newest_experiment(self, lineage_id: int) -> tuple[int, int] | None:
         """Returns the run and the id of a prompt's newest experiment with cases."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from bot.store.values import AuditEntry, Run
 from schemas.case_texts import CaseTexts
@@ -25,6 +25,8 @@ class CaseFilter(Value):
     case_id: str | None = None
     failing: bool = False
     """Only cases that the candidate fails."""
+    history: Literal["flaky", "always", "never"] | None = None
+    """Only cases that were not certain in some run; that failed in all runs, of several; that failed in none."""
 
 
 class CaseRow(Value):
@@ -42,6 +44,10 @@ class CaseRow(Value):
     baseline: float | None
     candidate: float | None
     change: float | None
+    runs: int
+    failures: int
+    flaky: int
+    """Of the runs up to this one."""
     effect: CaseEffect | None
     """As the scorecard has it; ``None`` where only the figures were read."""
 
@@ -180,16 +186,15 @@ class SmallTestSet(NamedTuple):
     run_sequence: int
 
 
-class CaseHistoryRow(NamedTuple):
-    """One case over the last runs of its prompt."""
+class CaseHistory(NamedTuple):
+    """How many cases of an experiment there are, by how they did over all runs."""
 
-    case_id: str
-    position: int
-    """In the newest experiment."""
-    slices: tuple[str, ...]
-    runs: int
-    failures: int
+    cases: int
     flaky: int
+    always: int
+    never: int
+    runs: int
+    """Most runs of a case."""
 
 
 class SnapshotRow(Value):

@@ -242,6 +242,13 @@ class CaseResults(Table, table=True):
     """Mean score of the arm's answers."""
     candidate: float | None = None
     change: float | None = None
+    runs: int
+    """Runs of this prompt and model that measured the case, up to this one. Counted here, so that a page of a large
+    test set reads one experiment only."""
+    failures: int
+    """Those in which the candidate failed it."""
+    flaky: int
+    """Those in which its change was not certain."""
 
 
 class CaseDocuments(Table, table=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from bot.pages import addresses
@@ -24,6 +25,10 @@ def lineage(context: Context) -> Page | None:
     page = context.records.lineage_page(at, lineage_id, context.bounds(VERSIONS), merged=merged)
     if page is None:
         return None
+    if merged and not page.versions and not context.number("before"):
+        # None was merged, as far as we know: what was measured says more than an empty page.
+        merged = False
+        page = context.records.lineage_page(at, lineage_id, context.bounds(VERSIONS), merged=False) or page
     shown = page.model_copy(update={"versions": page.versions[:VERSIONS]})
     base, given = addresses.lineage(at, lineage_id), {} if merged else {"all": 1}
     more = len(page.versions) > VERSIONS
@@ -38,6 +43,12 @@ def lineage(context: Context) -> Page | None:
             for one in reversed(shown.versions)
         ],
         "compare_address": f"{base}/compare",
+        # Each with the version before it, which the page may not show any more.
+        "changes": [
+            with_query(f"{base}/compare", {"from": old.experiment_id, "to": new.experiment_id})
+            for new, old in pairwise(page.versions)
+        ]
+        + [None],
         "older": with_query(base, {**given, "before": shown.versions[-1].experiment_id}) if more else None,
         "newest": with_query(base, given) if context.number("before") else None,
         "approvals": context.records.audit_of(at, sorted(numbers)),

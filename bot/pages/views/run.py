@@ -77,8 +77,7 @@ def run(context: Context) -> Page | None:
         "github": context.github,
         "overrides": [one for one in page.audit if one.action == APPROVE and one.permitted],
     }
-    number = f"#{page.run.number}" if page.run.number is not None else "merge queue"
-    title = f"{heading}: {repo.full_name} {number}"
+    title = f"{heading}: {repo.full_name}, run {sequence}"
     return Page("run", title, values, (*of_repository(repo), (f"Run {sequence}", None)))
 
 

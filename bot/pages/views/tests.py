@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot.pages import addresses
 from bot.pages.addresses import with_query
 from bot.pages.context import Page
 from bot.pages.views.crumbs import lineage_tabs, of_repository
 from bot.pages.views.filters import FilterGroup, FilterLink
+from bot.store.page_values import CaseFilter
 from engine.patterns.near_duplicates import near_duplicates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from bot.pages.context import Context
-    from bot.store.page_values import CaseHistoryRow
+    from bot.store.page_values import CaseHistory, SliceCount
 
 CASES = 40
 MOST_SLICES = 30
 MOST_COMPARED = 1_000
 """Cases from which no near-duplicates are looked for: it would take too long for a page."""
 GROUPS = 30
-KINDS: dict[str, tuple[str, Callable[[CaseHistoryRow], bool]]] = {
-    "flaky": ("not certain", lambda one: one.flaky > 0),
-    "always": ("always failing", lambda one: one.runs > 1 and one.failures == one.runs),
-    "never": ("never failing", lambda one: one.runs > 1 and one.failures == 0),
+KINDS: dict[Literal["flaky", "always", "never"], str] = {
+    "flaky": "not certain",
+    "always": "always failing",
+    "never": "never failing",
 }
 
 
@@ -38,52 +38,48 @@ def tests(context: Context) -> Page | None:
     page = context.records.lineage_page(at, lineage_id, context.bounds(0), merged=False)
     if page is None:
         return None
-    rows = context.records.case_history(lineage_id)
-    newest = context.records.newest_experiment(lineage_id)
+    run, experiment = context.records.newest_experiment(lineage_id) or (0, 0)
+    history = context.records.case_history(experiment)
     values: dict[str, object] = {
         "lineage": page.name,
         "tabs": lineage_tabs(repo, lineage_id, "Test set"),
-        "total": len(rows),
-        "counted": max((one.runs for one in rows), default=0),
+        "total": history.cases,
+        "counted": history.runs,
         "snapshots": context.records.snapshots(at, lineage_id),
         "duplicates": _duplicates(context, lineage_id),
     }
-    values |= _cases(context, rows, newest or (0, 0))
+    values |= _cases(context, history, run, experiment)
     crumbs = (*of_repository(repo), (page.name, addresses.lineage(at, lineage_id)), ("Test set", None))
     return Page("tests", f"{page.name}: test set", values, crumbs)
 
 
-def _cases(context: Context, rows: Sequence[CaseHistoryRow], newest: tuple[int, int]) -> dict[str, object]:
-    base = f"{addresses.lineage(context.repository.repository_id, context.path['lineage'])}/tests"
-    kind, name = context.query.get("kind"), context.query.get("slice")
+def _cases(context: Context, history: CaseHistory, run: int, experiment: int) -> dict[str, object]:
+    at = context.repository.repository_id
+    base = f"{addresses.lineage(at, context.path['lineage'])}/tests"
+    kind = next((one for one in KINDS if one == context.query.get("kind")), None)
+    name, after = context.query.get("slice") or None, context.number("after")
     given = {key: value for key, value in (("kind", kind), ("slice", name)) if value}
-    after = context.number("after")
-    wanted = [
-        one
-        for one in rows
-        if (kind not in KINDS or KINDS[kind][1](one)) and (not name or name in one.slices)
-    ]  # fmt: skip
-    wanted.sort(key=lambda one: one.position)
-    here = [one for one in wanted if after is None or one.position > after]
-    at, (run, experiment) = context.repository.repository_id, newest
+    found = context.records.cases(
+        experiment, CaseFilter(history=kind, slice=name), after=-1 if after is None else after, limit=CASES + 1
+    )
+    slices = context.records.case_slices(experiment)
     return {
-        "filters": _filters(base, given, rows),
-        "cases": [(one, addresses.case(at, run, experiment, one.position)) for one in here[:CASES]],
-        "older": with_query(base, {**given, "after": here[CASES - 1].position}) if len(here) > CASES else None,
+        "filters": _filters(base, given, history, slices),
+        "cases": [(one, addresses.case(at, run, experiment, one.position)) for one in found[:CASES]],
+        "older": with_query(base, {**given, "after": found[CASES - 1].position}) if len(found) > CASES else None,
         "newest": with_query(base, given) if after is not None else None,
     }
 
 
-def _filters(base: str, given: dict[str, str], rows: Sequence[CaseHistoryRow]) -> list[FilterGroup]:
+def _filters(base: str, given: dict[str, str], history: CaseHistory, slices: Sequence[SliceCount]) -> list[FilterGroup]:
     def link(text: str, count: int, key: str, value: str | None) -> FilterLink:
         return FilterLink(text, count, with_query(base, {**given, key: value}), given.get(key) == value)
 
-    kinds = [link(words, sum(map(holds, rows)), "kind", kind) for kind, (words, holds) in KINDS.items()]
-    slices = Counter(name for one in rows for name in one.slices).most_common(MOST_SLICES)
-    groups = [FilterGroup("History", (link("all", len(rows), "kind", None), *kinds))]
+    kinds = [link(words, getattr(history, kind), "kind", kind) for kind, words in KINDS.items()]
+    groups = [FilterGroup("History", (link("all", history.cases, "kind", None), *kinds))]
     if slices:
-        named = [link(name, count, "slice", name) for name, count in slices]
-        groups.append(FilterGroup("Slice", (link("all", len(rows), "slice", None), *named)))
+        named = [link(one.name, one.cases, "slice", one.name) for one in slices[:MOST_SLICES]]
+        groups.append(FilterGroup("Slice", (link("all", history.cases, "slice", None), *named)))
     return groups
 
 

@@ -88,9 +88,10 @@ def test_two_versions_are_compared_on_the_same_cases(kept):
     assert (counts.better, counts.worse) == (len(failed), 0)
     assert {one.case_id for one in records.compared_cases(*pair, "better", limit=500)} == failed
     assert records.compared_cases(*pair, "worse") == []
-    history = records.case_history(page.experiments[0].lineage_id)
-    assert {one.case_id for one in history if one.failures} == failed
-    assert {one.runs for one in history} == {2}
+    assert records.case_history(newest.experiment_id) == (len(first.cases), 6, 0, len(first.cases) - len(failed), 2)
+    never = {row.case_id for row in records.cases(newest.experiment_id, CaseFilter(history="never"), limit=500)}
+    assert never == {case.id for case in first.cases} - failed
+    assert records.case_history(page.experiments[0].id).always == 0, "one run says nothing about all runs"
 
 
 def test_a_run_from_before_pages_says_that_it_has_no_cases(kept):

@@ -55,6 +55,7 @@ def _results() -> tuple[sa.Column[Any], ...]:
         sa.Column("added", sa.Boolean(), nullable=False),
         *(_text(name, nullable=True) for name in ("expected", "baseline_said", "candidate_said")),
         *(sa.Column(name, sa.Float(), nullable=True) for name in ("baseline", "candidate", "change")),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in ("runs", "failures", "flaky")),
     )
 
 
