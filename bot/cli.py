@@ -31,12 +31,22 @@ app = typer.Typer(
 
 
 @app.callback()
-def everything(context: typer.Context) -> None:
+def everything(
+    context: typer.Context,
+    *,
+    local: Annotated[
+        bool, typer.Option("--local", help="Only show the pages of this machine's records, on loopback, to you.")
+    ] = False,
+) -> None:
     """Gate the prompts of a whole organization: a GitHub App that measures every pull request.
 
     Without a command it starts everything in one process: webhooks, runs, an SQLite file. It resumes where it
     stopped, and ends within ten seconds when asked to (SIGTERM, Ctrl-C).
     """
+    if local:
+        if context.invoked_subcommand is not None:
+            raise UsageError("--local goes without a command", hint="promptverdict bot --local")
+        _show_pages()
     if context.invoked_subcommand is None:
         _serve(web=True, worker=True)
 
@@ -142,8 +152,41 @@ def settings() -> None:
         )
 
 
+@app.command()
+def pages(
+    scorecards: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCORECARD", help="scorecard.json of a run, or a folder with any number of them."),
+    ],
+    *,
+    output: Annotated[Path, typer.Option("--output", metavar="DIR", help="The folder for the pages.")],
+    repository: Annotated[
+        str, typer.Option("--repository", metavar="OWNER/NAME", help="The repository of these runs.")
+    ] = "this/repository",
+    github: Annotated[
+        str, typer.Option("--github", metavar="URL", help="The URL of your GitHub.")
+    ] = "https://github.com",
+) -> None:
+    """Write the pages of the Action's runs as files, to open from a folder or to publish. Needs no App and no server.
+
+    The runs are ordered by the dates of their files.
+    """
+    from bot.site import export
+
+    export(scorecards, output, repository, github.rstrip("/"), sys.stdout)
+
+
 def _plain(markdown: str) -> str:
     return markdown.replace("`", "")
+
+
+def _show_pages() -> NoReturn:
+    from bot.settings import read_local_settings
+
+    read = read_local_settings(os.environ)
+    from bot.site import serve_local
+
+    raise typer.Exit(0 if serve_local(read, sys.stdout) else BROKEN)
 
 
 def _serve(*, web: bool, worker: bool) -> NoReturn:

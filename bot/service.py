@@ -126,6 +126,10 @@ class Service:
             troubles=lambda: self._troubles(worker),
             webhook=self._web,
         )
+        if self._web:
+            from bot.site import add_pages
+
+            add_pages(app, records, self._settings, SystemClock())
         listener = Listener(app, self._listening)
         try:
             async with asyncio.TaskGroup() as parts:

@@ -17,7 +17,7 @@ from bot import variables as names
 from bot.setting_readers import POSTGRES
 from bot.variables import PUBLIC_API
 from schemas.config import ModelConfig
-from schemas.errors import ProviderError
+from schemas.errors import ProviderError, UsageError
 from schemas.values import Value
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ class Caps(Value):
     """For all runs of one repository in a day (UTC)."""
     day: Decimal
     """For all runs in a day (UTC)."""
+
+
+class SiteSettings(Value):
+    """What the pages need beside the bot's own settings."""
+
+    client_id: str
+    client_secret: SecretStr
+    public_url: str
+    """Without a slash at the end."""
 
 
 class Settings(Value):
@@ -64,6 +73,8 @@ class Settings(Value):
     """The provider keys by their variables."""
     origins: dict[str, str]
     """The one address that each key may be sent to."""
+    site: SiteSettings | None = None
+    """``None``: no pages."""
     unknown: tuple[str, ...]
     """Variables that look like ours but are not: perhaps a typo."""
 
@@ -71,6 +82,7 @@ class Settings(Value):
     def secrets(self) -> tuple[str, ...]:
         """All values that must never be shown."""
         hidden = [self.private_key, *self.webhook_secrets, *self.keys.values()]
+        hidden += [self.site.client_secret] if self.site else []
         # Passwords in addresses are secrets too, as written and decoded.
         typed = [urlsplit(url).password or "" for url in (self.database_url, self.outcomes_url, self.proxy or "")]
         values = [*(secret.get_secret_value() for secret in hidden), *typed, *map(unquote, typed)]
@@ -162,5 +174,56 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         keys=keys,
         origins=origins,
         trust_scorers=read.text_of(variables, names.TRUST_SCORERS) == "1",
+        site=_site(variables),
         unknown=read.unknown_variables(variables),
+    )
+
+
+def _site(variables: Mapping[str, str]) -> SiteSettings | None:
+    """Reads the settings of the pages. Raises UsageError if some are set and some are not."""
+    client_id = read.text_of(variables, names.CLIENT_ID)
+    secret = read.secret_of(variables, names.CLIENT_SECRET.name)
+    url = read.text_of(variables, names.PUBLIC_URL)
+    given = {names.CLIENT_ID: client_id, names.CLIENT_SECRET: secret, names.PUBLIC_URL: url}
+    missing = [variable.name for variable, value in given.items() if value is None]
+    if client_id is None or secret is None or url is None:
+        if len(missing) == len(given):
+            return None
+        raise UsageError(
+            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
+            hint="pages need all three settings: client id, client secret and public URL; without pages, set none",
+        )
+    public = read.https_url(url, names.PUBLIC_URL)
+    if urlsplit(public).path:
+        raise UsageError("the pages need a host of their own", where=names.PUBLIC_URL.name, hint="leave the path out")
+    return SiteSettings(client_id=client_id, client_secret=SecretStr(secret), public_url=public)
+
+
+class LocalSettings(Value):
+    """The settings of pages on loopback: only where the records are."""
+
+    database_url: str = Field(repr=False)
+    host: str
+    port: int
+    server_url: str
+
+
+def read_local_settings(variables: Mapping[str, str]) -> LocalSettings:
+    """Reads the settings of pages on loopback. Raises UsageError, also for an address that others can reach."""
+    host = read.text_of(variables, names.HOST) or "127.0.0.1"
+    if host not in read.LOOPBACK:
+        raise UsageError(
+            f"{host} can be reached from other machines, and local pages ask nobody to sign in",
+            where=names.HOST.name,
+            hint="leave it out, or set it to 127.0.0.1",
+        )
+    api_url = read.https_url(read.text_of(variables, names.API_URL) or PUBLIC_API, names.API_URL)
+    given = read.secret_of(variables, names.DATABASE_URL.name)
+    return LocalSettings(
+        database_url=read.database_url(given or f"sqlite:///{read.data_folder(variables) / 'bot.sqlite3'}"),
+        host=host,
+        port=read.number(variables, names.PORT, 8080, 0, 65_535),
+        server_url=read.https_url(
+            read.text_of(variables, names.SERVER_URL) or read.server_of(api_url), names.SERVER_URL
+        ),
     )

@@ -32,6 +32,11 @@ WEBHOOK_SECRET = Variable(
 WEBHOOK_SECRET_2 = Variable(
     f"{PREFIX}WEBHOOK_SECRET_2", "A second secret that is accepted too, while you change it", "none", secret=True
 )
+CLIENT_ID = Variable(f"{PREFIX}CLIENT_ID", "The App's client id, with which people sign in to the pages", "no pages")
+CLIENT_SECRET = Variable(f"{PREFIX}CLIENT_SECRET", "The App's client secret", "no pages", secret=True)
+PUBLIC_URL = Variable(
+    f"{PREFIX}PUBLIC_URL", "Where people reach the pages: `https://HOST`. Comments and checks link there", "no pages"
+)
 DATABASE_URL = Variable(
     "DATABASE_URL", "`postgresql://…`, or `sqlite:////absolute/path`", "`bot.sqlite3` in the data folder", secret=True
 )
@@ -75,8 +80,8 @@ TRUST_SCORERS = Variable(
 )
 
 VARIABLES = (
-    APP_ID, PRIVATE_KEY, WEBHOOK_SECRET, WEBHOOK_SECRET_2, DATABASE_URL, STORE, DATA, HOST, PORT, API_URL, SERVER_URL,
-    SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, DAY_USD, KEEP_DELIVERIES, KEEP_TEXTS, *PROVIDER_KEYS, KEY_ORIGINS,
-    PROXY_URL, CERTIFICATES, RECORDED, TRUST_SCORERS,
+    APP_ID, PRIVATE_KEY, WEBHOOK_SECRET, WEBHOOK_SECRET_2, CLIENT_ID, CLIENT_SECRET, PUBLIC_URL, DATABASE_URL, STORE,
+    DATA, HOST, PORT, API_URL, SERVER_URL, SLOT_NAME, RUNS, RUN_USD, REPOSITORY_USD, DAY_USD, KEEP_DELIVERIES,
+    KEEP_TEXTS, *PROVIDER_KEYS, KEY_ORIGINS, PROXY_URL, CERTIFICATES, RECORDED, TRUST_SCORERS,
 )  # fmt: skip
 """Every setting, in the order of the documentation."""

@@ -13,6 +13,7 @@ from bot.commands.command import CommandContext
 from bot.commands.dispatch import answer
 from bot.commands.rate_limit import CommandRateLimit
 from bot.operations.sweep import Sweep
+from bot.pages import addresses
 from bot.publishing.publisher import VerdictPublisher
 from bot.runs.coverage import Coverage
 from bot.runs.execution import Execution
@@ -73,7 +74,7 @@ class Worker:
                 "the queue of runs": lambda: self.run_queue.check(),  # noqa: PLW0108 - created below
             },
         )
-        publisher = VerdictPublisher(records, app, settings.server_url, clock)
+        publisher = VerdictPublisher(records, app, settings.server_url, clock, self._page_of)
         execution = Execution(
             records,
             evaluation,
@@ -129,6 +130,10 @@ class Worker:
     def troubles(self) -> tuple[str, ...]:
         """Names the parts that don't work, in a few words. Blocks."""
         return self._health.troubles()
+
+    def _page_of(self, run: Run) -> str | None:
+        site = self._settings.site
+        return None if site is None else site.public_url + addresses.run(run.repository_id, run.sequence)
 
     async def _on_superseded(self, run: Run, why: str) -> None:
         await self.reconciler.superseded(run, why)

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from engine.gate.verdict import DECIDED
 from engine.planning.prepared import PlannedLineage, Prepared, plan
 from engine.render.figures import usd
 from engine.scorecard.build_scorecard import measured_card, scorecard, unmeasured_card
+from schemas.case_texts import CaseTexts
 from schemas.config import Config, duration
 from schemas.detection import Detection, LineageChange
 from schemas.errors import UsageError
@@ -38,9 +39,12 @@ if TYPE_CHECKING:
     from engine.runner.budget import SpendingCap
     from engine.runner.experiment import Experiment, Progress
     from schemas.experiments import ExperimentRecord as Record
+    from schemas.outcomes import Outcome
 
 
 NOTHING = Decimal(0)
+OnTexts = Callable[[str, str, Iterator[CaseTexts]], None]
+"""Receives lineage, model, and the texts of each case that ran."""
 
 
 @dataclass(frozen=True)
@@ -143,16 +147,17 @@ async def measure(
     explainer: Explainer | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     on_record: Callable[[Record], None] | None = None,
+    on_texts: OnTexts | None = None,
 ) -> Scorecard:
     """Runs all planned experiments and decides.
 
     ``budget_usd`` can only lower the configured cap. ``within`` is a budget that other runs share. ``explainer`` names
-    the guilty parts of changes that are not approved. ``on_record`` receives the record of each experiment. Raises
-    StoreError if answers can't be stored.
+    the guilty parts of changes that are not approved. ``on_record`` receives the record of each experiment, and
+    ``on_texts`` its texts. Raises StoreError if answers can't be stored.
     """
     from engine.doubts.calibrate import calibrated, probed
     from engine.planning.earlier_runs import history_of
-    from engine.records.record import completed, designed
+    from engine.records.record import designed
     from engine.records.replay import design_of
     from engine.runner.run import run
 
@@ -197,9 +202,8 @@ async def measure(
         within=within,
         on_progress=on_progress,
     )
-    if on_record is not None:
-        for record, result in zip(records, results, strict=True):
-            on_record(completed(record, result.outcomes))
+    for record, (_, graded), result in zip(records, planned, results, strict=True):
+        _report(record, graded.plan, result.outcomes, on_record, on_texts)
     left -= sum((one.spending.cost_usd + one.spending.judge_cost_usd for one in results), NOTHING)
     decided: list[Decided] = []
     for (entry, graded), result in zip(planned, results, strict=True):
@@ -232,6 +236,23 @@ async def measure(
     cards += [_unmeasured(entry) for entry in prepared.entries if not entry.is_measured]
     short = over_budget(prepared, budget_usd)
     return _scorecard(prepared, cards, [], budget_usd=cap, seconds=clock.monotonic() - started, warnings=short)
+
+
+def _report(
+    record: Record,
+    plan: Plan,
+    outcomes: Sequence[Outcome],
+    on_record: Callable[[Record], None] | None,
+    on_texts: OnTexts | None,
+) -> None:
+    """Passes the results of one experiment on."""
+    from engine.records.case_texts import case_texts
+    from engine.records.record import completed
+
+    if on_record is not None:
+        on_record(completed(record, outcomes))
+    if on_texts is not None:
+        on_texts(plan.lineage, plan.model, case_texts(plan, outcomes))
 
 
 async def _explained(

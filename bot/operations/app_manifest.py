@@ -24,6 +24,8 @@ PERMISSIONS = {
 EVENTS = ("check_run", "check_suite", "issue_comment", "merge_group", "pull_request", "pull_request_review", "push")
 """The events to subscribe to. Every App receives those of installations and pings."""
 LEVELS = ("none", "read", "write", "admin")
+CALLBACK = "/login/callback"
+"""Where GitHub sends the browser of a person who signs in to the pages."""
 LONGEST_NAME = 34
 """GitHub's limit for an App's name."""
 
@@ -40,17 +42,24 @@ class AppRegistration(Value):
 
 def manifest(registration: AppRegistration) -> dict[str, JsonValue]:
     """Returns the manifest (docs.github.com, “Registering a GitHub App from a manifest”)."""
-    parts = urlsplit(registration.webhook_url)
+    site = site_of(registration.webhook_url)
     return {
         "name": registration.name,
-        "url": urlunsplit((parts.scheme, parts.netloc, "", "", "")),
+        "url": site,
         "description": "Measures how a pull request changes an LLM prompt, and whether it may be merged.",
         "hook_attributes": {"url": registration.webhook_url, "active": True},
         "redirect_url": registration.redirect_url,
+        "callback_urls": [site + CALLBACK],
         "public": False,
         "default_permissions": dict(PERMISSIONS),
         "default_events": list(EVENTS),
     }
+
+
+def site_of(webhook_url: str) -> str:
+    """Returns where people reach the pages: the host that takes the webhooks."""
+    parts = urlsplit(webhook_url)
+    return urlunsplit((parts.scheme, parts.netloc, "", "", ""))
 
 
 def ruleset(app_id: int) -> dict[str, JsonValue]:

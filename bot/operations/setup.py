@@ -21,13 +21,23 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from pydantic import JsonValue
 
-from bot.operations.app_manifest import LONGEST_NAME, PERMISSIONS, AppRegistration, manifest, ruleset
-from bot.variables import API_URL, APP_ID, FILE, PRIVATE_KEY, PUBLIC_API, WEBHOOK_SECRET
+from bot.operations.app_manifest import LONGEST_NAME, PERMISSIONS, AppRegistration, manifest, ruleset, site_of
+from bot.variables import (
+    API_URL,
+    APP_ID,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    FILE,
+    PRIVATE_KEY,
+    PUBLIC_API,
+    PUBLIC_URL,
+    WEBHOOK_SECRET,
+)
 from schemas.errors import HostError, UsageError
 from schemas.values import Value
 
 PUBLIC_SERVER = "https://github.com"
-KEY, SECRET, SETTINGS, RULESET = "app.pem", "webhook-secret", "app.env", "ruleset.json"
+KEY, SECRET, CLIENT, SETTINGS, RULESET = "app.pem", "webhook-secret", "client-secret", "app.env", "ruleset.json"
 HOUR_S = 3600.0
 """Seconds: GitHub's limit for the whole flow."""
 LOOPBACK = "127.0.0.1"
@@ -129,7 +139,7 @@ def _empty_places(folder: Path) -> Path:
         raise UsageError(f"{folder} can't be created: {error.strerror}", where="--output") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{folder} can't be written", where="--output", hint="name a folder that this user can write")
-    there = [name for name in (KEY, SECRET, SETTINGS, RULESET) if os.path.lexists(folder / name)]
+    there = [name for name in (KEY, SECRET, CLIENT, SETTINGS, RULESET) if os.path.lexists(folder / name)]
     if there:
         raise UsageError(
             f"{folder} already has {', '.join(there)}", where="--output",
@@ -140,12 +150,19 @@ def _empty_places(folder: Path) -> Path:
 
 def _write(folder: Path, plan: AppSetup, app_id: int, made: dict[str, JsonValue]) -> None:
     key, secret = made.get("pem"), made.get("webhook_secret")
+    client, client_secret = made.get("client_id"), made.get("client_secret")
     settings = {APP_ID.name: str(app_id), PRIVATE_KEY.name + FILE: str(folder / KEY)}
     settings |= {WEBHOOK_SECRET.name + FILE: str(folder / SECRET)}
     if plan.server_url != PUBLIC_SERVER:
         settings[API_URL.name] = api_url_of(plan.server_url)
+    signs_in = isinstance(client, str) and isinstance(client_secret, str) and bool(client and client_secret)
+    if signs_in:
+        settings |= {CLIENT_ID.name: str(client), CLIENT_SECRET.name + FILE: str(folder / CLIENT)}
+        settings[PUBLIC_URL.name] = site_of(plan.webhook_url)
     # The key first: it can't be downloaded again, while everything else can be set on the settings page.
     _new_file(folder / KEY, key if isinstance(key, str) else "")
+    if signs_in:
+        _new_file(folder / CLIENT, f"{client_secret}\n")
     _new_file(folder / SETTINGS, "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))
     _new_file(folder / RULESET, json.dumps(ruleset(app_id), indent=2) + "\n")
     if not isinstance(secret, str) or not secret:
@@ -277,7 +294,7 @@ def _after(folder: Path, plan: AppSetup, app_id: int, slug: str) -> str:
     gh = "gh api" if public else f"gh api --hostname {urlsplit(plan.server_url).netloc}"
     return (
         f"2. The App “{slug}” is registered; its id is {app_id}. In {folder}, for this user only:\n"
-        f"   {KEY}, {SECRET}, {SETTINGS} (names the two), {RULESET}\n"
+        f"   {KEY}, {SECRET}, {CLIENT}, {SETTINGS} (names the three), {RULESET}\n"
         f"3. Install it on the repositories to gate: {installing}\n"
         f"4. Give it the keys of your model providers (OPENAI_API_KEY, ANTHROPIC_API_KEY) and start it:\n"
         f"   set -a; . {shlex.quote(str(folder / SETTINGS))}; set +a; promptverdict bot\n"

@@ -55,14 +55,23 @@ class _RequiredCheck(NamedTuple):
 class VerdictPublisher:
     """The check and the comment of every run. Methods block; they raise HostUnavailable if a later try may succeed."""
 
-    def __init__(self, records: Records, app: GitHubApp, server_url: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        records: Records,
+        app: GitHubApp,
+        server_url: str,
+        clock: Clock,
+        page_of: Callable[[Run], str | None] = lambda _: None,
+    ) -> None:
+        """``page_of`` returns the address of a run's page, if there are pages."""
+        self._page_of = page_of
         self._records = records
         self._app = app
         self._clock = clock
         self._required: dict[tuple[int, str], _RequiredCheck] = {}
         """By repository id and branch."""
         self._server_url = server_url
-        self._comments = PullRequestComments(records, app, server_url, self._approved)
+        self._comments = PullRequestComments(records, app, server_url, self._approved, page_of)
 
     def host(self, run: Run) -> AppHost:
         """Returns the run's repository on GitHub."""
@@ -268,7 +277,8 @@ class VerdictPublisher:
         return NAME if now is None else self.check_name(run.repo, now)
 
     def _write_check(self, run: Run, scorecard: Scorecard, head: HeadConclusion, name: str) -> None:
-        shown = check_text(scorecard, Links(repository=f"{self._server_url}/{run.repository}", bot=True))
+        home = f"{self._server_url}/{run.repository}"
+        shown = check_text(scorecard, Links(report=self._page_of(run), repository=home, bot=True))
         wanted = _check(run, head.conclusion, head.title(shown.title), shown.summary, name).model_copy(
             update={"text": shown.text, "annotations": scorecard_annotations(scorecard), "actions": (BUTTON,)}
         )

@@ -41,6 +41,7 @@ class PullRequestComments:
     """Writes the comments of all pull requests. Methods block.
 
     ``with_approvals`` returns a kept verdict with the approvals that count for it, given the pull request's author.
+    ``page_of`` returns the address of a run's page, if there are pages.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class PullRequestComments:
         app: GitHubApp,
         server_url: str,
         with_approvals: Callable[[KeptVerdict, str | None], Scorecard],
+        page_of: Callable[[Run], str | None],
     ) -> None:
         self._records = records
         self._app = app
         self._server_url = server_url
         self._with_approvals = with_approvals
+        self._page_of = page_of
 
     def show_running(self, run: Run, text: str, policy: CommentPolicy) -> None:
         """Shows that the run is under way. An outage of GitHub is only logged. Raises Superseded."""
@@ -151,10 +154,10 @@ class PullRequestComments:
         return self._app.host(run.installation_id, run.repository)
 
     def _text(self, run: Run, scorecard: Scorecard) -> str:
-        """Renders the verdict with a link to the check's page, which holds the full report."""
+        """Renders the verdict with a link to the run's page, or else the check's, which holds the full report."""
         fresh = self._records.run(run.id)
         home = f"{self._server_url}/{run.repository}"
-        report = None
-        if fresh is not None and fresh.check_run_id is not None:
+        report = self._page_of(run)
+        if report is None and fresh is not None and fresh.check_run_id is not None:
             report = f"{home}/runs/{fresh.check_run_id}"
         return markdown(scorecard, links=Links(report=report, repository=home, bot=True))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from bot.runs.provenance import merged_points, provenance_of
+from bot.runs.provenance import Texts, merged_points, packed, provenance_of
 from bot.runs.spending_caps import SpendingCaps
 from bot.store.repository_outcomes import RepositoryOutcomes
 from engine.approvals.content_digest import changed_paths, content_digest
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bot.store.values import Measured, RepositoryRef
     from engine.runner.access import Access
     from engine.runner.preparation import Preparation
+    from schemas.case_texts import CaseTexts
     from schemas.detection import Detection
     from schemas.host import Sha
     from schemas.ports import Clock
@@ -179,6 +180,11 @@ class RunPreparation(PreparedRun):
         if not self.calls:
             return Evaluated(self.static(), provenance_of(self.prepared, ()))
         evaluation = self.evaluation
+        texts: Texts = {}
+
+        def keep(lineage: str, model: str, cases: Iterator[CaseTexts]) -> None:
+            texts[lineage, model] = packed(cases)
+
         # Opened only for runs that call models: a static verdict needs no budget and must not fail for one.
         async with evaluation.spending_caps.open(self.repo.repository_id) as budget:
             with closing(_renderer(self.prepared.pull_request.trust)) as renderer:
@@ -189,8 +195,9 @@ class RunPreparation(PreparedRun):
                     report=report,
                     renderer=renderer,
                     within=budget,
+                    on_texts=keep,
                 )
-        measured = provenance_of(self.prepared, found.records)
+        measured = provenance_of(self.prepared, found.records, texts)
         return Evaluated(await asyncio.to_thread(self._with_trends, found.scorecard, measured), measured)
 
     def _with_trends(self, scorecard: Scorecard, measured: Sequence[Measured]) -> Scorecard:

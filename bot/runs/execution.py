@@ -89,15 +89,23 @@ class Execution:
         if await self._records.verdict(run_id) is not None:
             return
         async with self._step(run) as step:
-            evaluated, digest = await self._evaluate(run)
-            await self._keep(run, evaluated, digest)
+            evaluated, digest, now = await self._evaluate(run)
+            await self._keep(run, evaluated, digest, now)
         if step.trouble is not None:
             # Stored like a verdict, so that publishing it is repeated after a crash too.
             await self._keep(run, Evaluated(_error(run, step.trouble)), UNMEASURED)
 
-    async def _keep(self, run: Run, evaluated: Evaluated, digest: str) -> None:
+    async def _keep(self, run: Run, evaluated: Evaluated, digest: str, now: HostedPullRequest | None = None) -> None:
         card, at = evaluated.scorecard, self._clock.utc()
-        await self._records.keep_verdict(run.id, card, digest, at=at, measured=evaluated.measured)
+        await self._records.keep_verdict(
+            run.id,
+            card,
+            digest,
+            at=at,
+            measured=evaluated.measured,
+            author=now.author if now else None,
+            on_default=now is not None and now.base_ref == now.default_branch,
+        )
 
     async def publish(self, run_id: str) -> None:
         """Publishes the stored verdict, unless the run is superseded.
@@ -173,8 +181,8 @@ class Execution:
             log.error("check not written", run=run.id, why=str(error))
         await self._records.finish(run.id, RunState.FAILED, self._clock.utc())
 
-    async def _evaluate(self, run: Run) -> tuple[Evaluated, str]:
-        """Returns the evaluation and its content digest."""
+    async def _evaluate(self, run: Run) -> tuple[Evaluated, str, HostedPullRequest | None]:
+        """Returns the evaluation, its content digest, and the pull request as it was read."""
         now = await self._read(run)
         # The check appears before any work, so that a required check is pending and not missing.
         if not await self._publisher.start_check(run, now):
@@ -187,7 +195,7 @@ class Execution:
         await self._records.digest(run.id, pull_request.base_sha, digest)
         reused = await self._decided_before(run, pull_request, digest)
         if reused is not None:
-            return Evaluated(reused), digest
+            return Evaluated(reused), digest, now
         running = preparation.running()
         if now is not None and running is not None:
             await self._publisher.show_running(run, running, preparation.comment)
@@ -203,7 +211,7 @@ class Execution:
                 pass
         spent = evaluated.scorecard.spending
         self._metrics.spent.inc(float(spent.cost_usd + spent.judge_cost_usd))
-        return evaluated, digest
+        return evaluated, digest, now
 
     async def _read(self, run: Run) -> HostedPullRequest | None:
         """Reads the pull request; returns ``None`` for a run of the merge queue. Raises Superseded."""

@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bot.store.values import LineagePoint, Measured, PromptVersion, TestSetSnapshot
+from bot.store.values import LineagePoint, Measured, PackedTexts, PromptVersion, TestSetSnapshot
+from schemas.outcomes import Arm
 from schemas.scorecard import TrendPoint
 from schemas.values import canonical_json, digest_of
 
 if TYPE_CHECKING:
     from engine.planning.prepared import PlannedLineage, Prepared
     from engine.records.trend import LineageKey
+    from schemas.case_texts import CaseTexts
     from schemas.config import ModelConfig
     from schemas.experiments import ExperimentRecord
     from schemas.prompts import PromptFile
     from schemas.testsets import TestSet
 
 
-def provenance_of(prepared: Prepared, records: Iterable[ExperimentRecord]) -> tuple[Measured, ...]:
-    """Returns one value for each lineage × model. ``records`` are those of the experiments that were run."""
+Texts = dict[tuple[str, str], tuple[PackedTexts, ...]]
+"""By lineage and model."""
+
+
+def provenance_of(
+    prepared: Prepared, records: Iterable[ExperimentRecord], texts: Texts | None = None
+) -> tuple[Measured, ...]:
+    """Returns one value for each lineage × model. ``records`` and ``texts`` are those of the experiments that were
+    run."""
     by_name = {(record.lineage, record.model): record for record in records}
-    return tuple(_measured(entry, by_name.get((entry.change.name, entry.model))) for entry in prepared.entries)
+    return tuple(
+        _measured(entry, by_name.get((entry.change.name, entry.model))).model_copy(
+            update={"texts": (texts or {}).get((entry.change.name, entry.model), ())}
+        )
+        for entry in prepared.entries
+    )
+
+
+def packed(cases: Iterable[CaseTexts]) -> tuple[PackedTexts, ...]:
+    """Compresses each case at once, so that a large test set is never whole in memory."""
+    return tuple(
+        PackedTexts(
+            id=case.id,
+            baseline_said=case.said(Arm.BASELINE),
+            candidate_said=case.said(Arm.CANDIDATE),
+            packed=zlib.compress(case.model_dump_json(exclude_defaults=True).encode()),
+        )
+        for case in cases
+    )
 
 
 def merged_points(

@@ -12,6 +12,7 @@ from bot.store.tables import Audit, AuditReasons
 from bot.store.values import APPROVE, APPROVE_RUN, AuditEntry
 
 if TYPE_CHECKING:
+    from sqlmodel import Session
     from sqlmodel.sql.expression import SelectOfScalar
 
     from bot.store.database import Database
@@ -82,11 +83,15 @@ class AuditRecords:
 
     def _entries(self, wanted: SelectOfScalar[Audit]) -> list[AuditEntry]:
         with self._database.reading() as session:
-            rows = session.exec(wanted).all()
-            ids = [row.id for row in rows]
-            texts = session.exec(select(AuditReasons).where(col(AuditReasons.audit_id).in_(ids)))
-            words = {text.audit_id: text for text in texts}
-        return [_entry(row, words.get(row.id or 0)) for row in rows]
+            return entries(session, wanted)
+
+
+def entries(session: Session, wanted: SelectOfScalar[Audit]) -> list[AuditEntry]:
+    """Returns entries with their reasons."""
+    rows = session.exec(wanted).all()
+    texts = session.exec(select(AuditReasons).where(col(AuditReasons.audit_id).in_([row.id for row in rows])))
+    words = {text.audit_id: text for text in texts}
+    return [_entry(row, words.get(row.id or 0)) for row in rows]
 
 
 def _of_comment(comment_id: int) -> SelectOfScalar[Audit]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from bot.store.audit import AuditRecords
+from bot.store.case_records import CaseRecords
 from bot.store.comments import CommentRecords
+from bot.store.compare_records import CompareRecords
 from bot.store.database import Database
 from bot.store.day_spending import SpendingRecords
 from bot.store.deliveries import DeliveryRecords
+from bot.store.home_records import HomeRecords
 from bot.store.installations import InstallationRecords
 from bot.store.migrate import check, migrate
+from bot.store.page_records import PageRecords
 from bot.store.prompt_history import HistoryRecords
 from bot.store.retention import RetentionRecords
 from bot.store.runs import RunRecords
+from bot.store.session_records import SessionRecords
 from bot.store.verdicts import VerdictRecords
 from bot.store.worker_slots import SlotRecords
 
@@ -27,6 +32,11 @@ class Records(
     HistoryRecords,
     RetentionRecords,
     SpendingRecords,
+    PageRecords,
+    CaseRecords,
+    CompareRecords,
+    HomeRecords,
+    SessionRecords,
 ):
     """All records of the bot. Methods block (see ``AsyncRecords``); each is a transaction of its own."""
 

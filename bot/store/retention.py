@@ -11,12 +11,16 @@ from sqlmodel import col, or_, select
 
 from bot.store.deliveries import WAITING
 from bot.store.tables import (
+    CaseDocuments,
+    CaseResults,
     Commands,
     Deliveries,
     Experiments,
     Installations,
     Outcomes,
     PromptVersions,
+    Sessions,
+    SignIns,
     TestSetSnapshots,
     Verdicts,
 )
@@ -51,7 +55,8 @@ class RetentionRecords:
         """
         settled = at - timedelta(days=retention.deliveries_days)
         old = at - timedelta(days=retention.texts_days)
-        return self._delete_deliveries(settled) + self._delete_commands(settled) + self._delete_texts(old)
+        deleted = self._delete_deliveries(settled) + self._delete_commands(settled) + self._delete_sessions(at)
+        return deleted + self._delete_texts(old)
 
     def _delete_deliveries(self, before: datetime) -> int:
         ended = (col(Deliveries.state) != WAITING, col(Deliveries.ended_at) < before)
@@ -69,12 +74,20 @@ class RetentionRecords:
         with self._database.writing() as session:
             return session.exec(delete(Commands).where(col(Commands.begun_at) < before)).rowcount
 
+    def _delete_sessions(self, at: datetime) -> int:
+        with self._database.writing() as session:
+            ended = [session.exec(delete(one).where(col(one.expires_at) <= at)).rowcount for one in (Sessions, SignIns)]
+            return sum(ended)
+
     def _delete_texts(self, before: datetime) -> int:
         old_runs = select(Verdicts.run_sequence).where(col(Verdicts.kept_at) < before)
         with self._database.writing() as session:
             old = (col(Verdicts.kept_at) < before, col(Verdicts.scorecard).is_not(None))
             # The row stays with its figures. Only the document goes.
-            deleted = session.exec(update(Verdicts).where(*old).values(scorecard=None)).rowcount
+            deleted = session.exec(update(Verdicts).where(*old).values(scorecard=None, overview=None)).rowcount
+            old_experiments = select(Experiments.id).where(col(Experiments.run_sequence).in_(old_runs))
+            for cases in (CaseDocuments, CaseResults):
+                deleted += session.exec(delete(cases).where(col(cases.experiment_id).in_(old_experiments))).rowcount
             recorded = (col(Experiments.run_sequence).in_(old_runs), col(Experiments.record).is_not(None))
             deleted += session.exec(update(Experiments).where(*recorded).values(record=None)).rowcount
             young = select(Experiments.id).where(col(Experiments.run_sequence).not_in(old_runs))

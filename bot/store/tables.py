@@ -118,6 +118,12 @@ class Verdicts(Table, table=True):
     judge_cost_usd: Decimal = Field(sa_type=Money)
     scorecard: str | None = Field(sa_type=Text)
     kept_at: datetime = Field(sa_type=Instant)
+    overview: str | None = Field(default=None, sa_type=Text)
+    """The scorecard without its cases, for pages. ``None`` for runs before pages."""
+    author: str | None = Field(default=None, sa_type=Words)
+    """The pull request's author."""
+    on_default: bool | None = None
+    """Whether the pull request goes to the default branch."""
 
 
 class Lineages(Table, table=True):
@@ -166,6 +172,10 @@ class Experiments(Table, table=True):
     """One prompt × one model of a run. Retention deletes the record; the figures stay."""
 
     __tablename__ = "experiments"
+    __table_args__ = (
+        Index("ix_experiments_lineage_id_id", "lineage_id", "id"),
+        Index("ix_experiments_lineage_id_baseline_digest", "lineage_id", "baseline_digest"),
+    )
     id: int | None = Field(default=None, sa_type=Big, primary_key=True)
     repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
     run_sequence: int = Field(sa_type=Big, foreign_key="runs.sequence", index=True)
@@ -205,6 +215,55 @@ class Comparisons(Table, table=True):
     high: float | None = None
     margin: float | None = None
     result: str = Field(sa_type=Text)
+
+
+class CaseResults(Table, table=True):
+    """The result of each case of an experiment. Runs before pages have none."""
+
+    __tablename__ = "case_results"
+    __table_args__ = (Index("ix_case_results_experiment_id_case_id", "experiment_id", "case_id"),)
+    experiment_id: int = Field(
+        sa_type=Big, primary_key=True, foreign_key="experiments.id", sa_column_kwargs={"autoincrement": False}
+    )
+    position: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    """Those that need a look come first."""
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
+    case_id: str = Field(sa_type=Words)
+    result: str = Field(sa_type=Text)
+    slices: str = Field(sa_type=Words)
+    """As JSON, in which one name can be searched."""
+    protected: bool
+    added: bool
+    expected: str | None = Field(default=None, sa_type=Words)
+    """The expected label, if it is one."""
+    baseline_said: str | None = Field(default=None, sa_type=Words)
+    candidate_said: str | None = Field(default=None, sa_type=Words)
+    baseline: float | None = None
+    """Mean score of the arm's answers."""
+    candidate: float | None = None
+    change: float | None = None
+    runs: int
+    """Runs of this prompt and model that measured the case, up to this one. Counted here, so that a page of a large
+    test set reads one experiment only."""
+    failures: int
+    """Those in which the candidate failed it."""
+    flaky: int
+    """Those in which its change was not certain."""
+
+
+class CaseDocuments(Table, table=True):
+    """The texts of a case, compressed. In a table of their own, so that a list of cases reads none of them."""
+
+    __tablename__ = "case_documents"
+    experiment_id: int = Field(
+        sa_type=Big, primary_key=True, foreign_key="experiments.id", sa_column_kwargs={"autoincrement": False}
+    )
+    position: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    repository_id: int = Field(sa_type=Big, foreign_key="repositories.id", index=True)
+    effect: bytes = Field(sa_type=LargeBinary)
+    """``CaseEffect`` as JSON."""
+    texts: bytes | None = Field(default=None, sa_type=LargeBinary)
+    """``CaseTexts`` as JSON; ``None`` for a case that did not run."""
 
 
 class Outcomes(Table, table=True):
@@ -294,6 +353,27 @@ class Spending(Table, table=True):
     usd: Decimal = Field(sa_type=Money)
 
 
+class Sessions(Table, table=True):
+    """People who are signed in to the pages."""
+
+    __tablename__ = "sessions"
+    id_hash: str = Field(sa_type=Text, primary_key=True)
+    """SHA-256 of the cookie. The cookie itself is not kept."""
+    login: str = Field(sa_type=Words)
+    tokens: bytes = Field(sa_type=LargeBinary)
+    """The person's tokens, encrypted with a key that is derived from the cookie."""
+    expires_at: datetime = Field(sa_type=Instant, index=True)
+
+
+class SignIns(Table, table=True):
+    """Sign-ins that have ended: none is used twice."""
+
+    __tablename__ = "sign_ins"
+    id_hash: str = Field(sa_type=Text, primary_key=True)
+    """SHA-256 of the secret with which the browser began it."""
+    expires_at: datetime = Field(sa_type=Instant, index=True)
+
+
 class Slots(Table, table=True):
     """Heartbeats of workers."""
 
@@ -303,7 +383,7 @@ class Slots(Table, table=True):
 
 
 CONTENT: tuple[type[Table], ...] = (
-    Comparisons, Experiments, PromptVersions, TestSetSnapshots, Lineages, Verdicts, Runs, Comments, Commands, Outcomes,
-    Repositories, AuditReasons,
+    CaseDocuments, CaseResults, Comparisons, Experiments, PromptVersions, TestSetSnapshots, Lineages, Verdicts, Runs,
+    Comments, Commands, Outcomes, Repositories, AuditReasons,
 )  # fmt: skip
 """Every table that belongs to a repository, children first."""

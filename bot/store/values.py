@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from enum import StrEnum
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.experiments import ExperimentRecord
 from schemas.payloads import Id, RepositoryName
@@ -132,6 +132,16 @@ class TestSetSnapshot(Value):
     """The cases as JSON."""
 
 
+class PackedTexts(Value):
+    """The texts of one case, compressed. ``bot.store.case_records`` reads them."""
+
+    id: str
+    baseline_said: str | None
+    """What the first metric read most often, such as the label."""
+    candidate_said: str | None
+    packed: bytes = Field(repr=False)
+
+
 class Measured(Value):
     """The inputs of one experiment, and its record."""
 
@@ -142,6 +152,7 @@ class Measured(Value):
     candidate: PromptVersion | None = None
     tests: TestSetSnapshot | None = None
     record: ExperimentRecord | None = None
+    texts: tuple[PackedTexts, ...] = ()
 
 
 class KeptVerdict(Value):

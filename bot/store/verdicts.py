@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from bot.store.case_records import keep_cases, without_cases
 from bot.store.installations import gone, hold
 from bot.store.runs import with_names
 from bot.store.tables import Comparisons, Experiments, Lineages, PromptVersions, Runs, TestSetSnapshots, Verdicts
@@ -38,9 +39,18 @@ class VerdictRecords:
     _database: Database
 
     def keep_verdict(
-        self, run_id: str, scorecard: Scorecard, content_digest: str, *, at: datetime, measured: Sequence[Measured] = ()
+        self,
+        run_id: str,
+        scorecard: Scorecard,
+        content_digest: str,
+        *,
+        at: datetime,
+        measured: Sequence[Measured] = (),
+        author: str | None = None,
+        on_default: bool = False,
     ) -> bool:
-        """Stores a verdict with everything that it was made from.
+        """Stores a verdict with everything that it was made from. ``author`` opened the pull request; ``on_default``:
+        it goes to the default branch.
 
         Returns False if the run already has a verdict, which is kept: a step killed right after storing is repeated.
         Raises StoreError for a removed run.
@@ -67,6 +77,9 @@ class VerdictRecords:
                     judge_cost_usd=scorecard.spending.judge_cost_usd,
                     scorecard=scorecard.model_dump_json(),
                     kept_at=at,
+                    overview=without_cases(scorecard).model_dump_json(),
+                    author=author,
+                    on_default=on_default,
                 )
             )
             made_of = {(one.lineage, one.model): one for one in measured}
@@ -180,6 +193,8 @@ def _keep_experiment(session: Session, run: Runs, card: LineageCard, of: Measure
     session.flush()
     effects = enumerate((card.overall, *card.slices, *card.metrics))
     session.add_all(_comparison(experiment, position, effect) for position, effect in effects if effect is not None)
+    session.flush()
+    keep_cases(session, experiment, card, of.texts)
 
 
 def _lineage(session: Session, repository_id: int, card: LineageCard) -> Lineages:

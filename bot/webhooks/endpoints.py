@@ -282,7 +282,9 @@ class SafeHeaders:
 
         async def safe(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SAFE)
+                headers = MutableHeaders(scope=message)
+                for name, value in SAFE.items():
+                    headers.setdefault(name, value)  # pages have their own
             await send(message)
 
         await self.app(scope, receive, safe)

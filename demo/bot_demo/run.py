@@ -6,6 +6,7 @@ runs. A pull request raises the average and breaks the adversarial cases. A main
 with a reason.
 
 The exit code is 0 only if the comment, the check, the answers and the approval all appear, and doctor finds no problem.
+At the end the pages of all of it, and of a staged organization, can be looked at in a browser (not with ``--once``).
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks.staged import blobs
 from bot.operations.app_manifest import EVENTS, PERMISSIONS, ruleset
+from bot.store.records import Records
+from tests.bot.pages.stage import organization
 from tests.fakes.github import App, FakeGitHub, Hook, Pull, Scene
 
 ROOT = Path(__file__).parents[2]
@@ -50,13 +54,16 @@ def main() -> int:
     """Plays the story. Returns 0 if all of it happened."""
     parser = argparse.ArgumentParser(prog="python -m demo.bot_demo", description=__doc__)
     parser.add_argument("--short", action="store_true", help="only the headlines")
-    short = parser.parse_args().short
+    parser.add_argument("--once", action="store_true", help="end after the story, without waiting for a browser")
+    given = parser.parse_args()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="prompt-verdict-bot-demo-") as name:
         folder = Path(name)
         with FakeGitHub(folder / "github") as github:
             try:
-                play(Stage(github, folder), short=short)
+                stage = Stage(github, folder)
+                play(stage, short=given.short)
+                show_pages(stage, stay=not given.once)
             except Missing as missing:
                 say(f"\nIT DID NOT HAPPEN: {missing}\n\nThe bot's log:\n{log_of(folder)}")
                 return 1
@@ -194,6 +201,31 @@ def play(stage: Stage, *, short: bool) -> None:
         expect(code == 0, "doctor found a problem")
     expect(len(stage.repository.check_runs) == 1, f"there are {len(stage.repository.check_runs)} checks")
     expect(not stage.github.violations, f"GitHub would have refused: {stage.github.violations[:3]}")
+
+
+def show_pages(stage: Stage, *, stay: bool) -> None:
+    """Adds an organization with some history, and shows everything on loopback. Raises Missing."""
+    records = Records(f"sqlite:///{stage.folder / 'data' / 'bot.sqlite3'}")
+    organization(records, datetime.now(UTC))
+    records.close()
+    variables = {**stage.variables, "PROMPTVERDICT_PORT": "0"}
+    command = [sys.executable, "-m", "bot", "--local"]
+    with subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())
+            expect(found is not None, "the pages didn't start")
+            address = found[0] if found else ""
+            with DIRECT.open(f"{address}repositories/{stage.repository.id}", timeout=20) as answer:
+                expect("Run 1" in answer.read().decode(), "the pages don't show the run")
+            say(f"\nAll of it as pages, with a staged history of another organization: {address}")
+            if stay:
+                say("Look around. Ctrl-C ends.")
+                process.wait()
+        except KeyboardInterrupt:
+            say("")
+        finally:
+            process.terminate()
 
 
 def finished(body: str | None) -> str | None:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pydantic import JsonValue
 
 from engine.commands.init_starter import BLANK
-from engine.commands.near_duplicates import near_duplicates, normalised
 from engine.gate.bounds import cases_for, certifiable, planning_sample
+from engine.patterns.near_duplicates import near_duplicates, normalised
 from engine.readers.bounded import nearest, shown
 from evaluators.extraction import unexpected
 from schemas.config import LineageConfig

@@ -23,6 +23,7 @@ from engine.render.markdown import (
 from engine.render.side_by_side import side_by_side
 from engine.render.what_now import merge_answer, what_now, without_fix
 from engine.scorecard.answer_pair import answer_pair
+from engine.scorecard.case_order import CASE_ORDER, needs_look_first
 from schemas.effects import Answer, CaseEffect, CaseOutcome
 from schemas.outcomes import Arm
 from schemas.scorecard import LineageCard, Scorecard
@@ -119,24 +120,24 @@ def page_policy(style: str, script: str) -> str:
 
 
 @cache
-def page_environment() -> Environment:
-    """Returns the templates of pages, which escape every text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def page_environment(*packages: str) -> Environment:
+    """Returns the templates of pages, which escape every text. ``packages`` have more of them."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
     def shown(value: object) -> object:
         """Returns the value of each ``{{ … }}`` before it is escaped."""
         return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
-    environment = Environment(
-        loader=PackageLoader("engine.render", "templates"),
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader(name, "templates") for name in (*packages, "engine.render")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=shown,
     )
-    environment.filters |= {
+    made.filters |= {
         "points": figures.points,
         "change": figures.change,
         "interval": figures.interval,
@@ -157,10 +158,10 @@ def page_environment() -> Environment:
         "address": address,
         "expected": result_text.expected_text,
     }
-    environment.globals |= {
+    made.globals |= {
         "NONE": figures.NONE,
         "TICKS": plots.TICKS,
-        "RESULT_ORDER": {name: place for place, name in enumerate(_CASE_ORDER)},
+        "RESULT_ORDER": {name: place for place, name in enumerate(CASE_ORDER)},
         "VerdictStatus": VerdictStatus,
         "Arm": Arm,
         "answer_rows": answer_rows,
@@ -191,19 +192,10 @@ def page_environment() -> Environment:
         "what_now": what_now,
         "without_fix": without_fix,
     }
-    return environment
+    return made
 
 
 MOVED = (CaseOutcome.REGRESSED, CaseOutcome.FLAKY, CaseOutcome.IMPROVED)
-_CASE_ORDER = (
-    CaseOutcome.REGRESSED,
-    CaseOutcome.MISSING,
-    CaseOutcome.FLAKY,
-    CaseOutcome.IMPROVED,
-    CaseOutcome.NO_CHANGE,
-    CaseOutcome.ALONE,
-    CaseOutcome.NOT_RUN,
-)
 
 
 def shown_cases(card: LineageCard, room: Room) -> list[CaseEffect]:
@@ -211,7 +203,7 @@ def shown_cases(card: LineageCard, room: Room) -> list[CaseEffect]:
     order. Cases that did not run have none."""
     ran = [case for case in card.cases if case.result is not CaseOutcome.NOT_RUN]
     moved = [case for case in ran if case.result is not CaseOutcome.NO_CHANGE]
-    moved.sort(key=lambda case: (_CASE_ORDER.index(case.result), not case.protected))
+    moved.sort(key=needs_look_first)
     same = [case for case in ran if case.result is CaseOutcome.NO_CHANGE]
     return [*moved[: room.cases], *same[: room.unchanged]]
 
@@ -250,9 +242,9 @@ def page_source(name: str) -> Markup:
     """Returns a style or script of this package, unescaped."""
     from markupsafe import Markup
 
-    environment = page_environment()
-    assert environment.loader is not None
-    return Markup(environment.loader.get_source(environment, name)[0])  # noqa: S704 - package data
+    made = page_environment()
+    assert made.loader is not None
+    return Markup(made.loader.get_source(made, name)[0])  # noqa: S704 - package data
 
 
 def sentence(text: str, limit: int = 1_000) -> Markup:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from engine.approvals.trust import budget_usd
-from engine.pipeline import measure, static, waiting
+from engine.pipeline import OnTexts, measure, static, waiting
 from engine.planning.prepared import Prepared
 from engine.render.progress import progress_line, progress_of
 from engine.render.progress import running as running_comment
@@ -107,8 +107,10 @@ class PreparedRun:
         report: Callable[[str], None],
         renderer: TemplateRenderer,
         within: SpendingCap | None = None,
+        on_texts: OnTexts | None = None,
     ) -> Measurement:
         """Runs every experiment, and explains what is not approved. ``within`` is a budget that other runs share.
+        ``on_texts`` receives the texts of each experiment.
 
         Raises StoreError.
         """
@@ -130,5 +132,6 @@ class PreparedRun:
                 explainer=Explainer(renderer),
                 on_progress=on_progress,
                 on_record=records.append,
+                on_texts=on_texts,
             )
         return Measurement(scorecard, tuple(records))

@@ -1,9 +1,11 @@
 """``promptverdict bot``: two shells, one command, and help that teaches."""
 
 import os
+import re
 import subprocess
 import sys
 
+import httpx
 import pytest
 
 from bot.variables import VARIABLES
@@ -76,3 +78,18 @@ def test_the_command_lines_help_does_not_load_the_bot():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_local_pages_are_for_this_machine_only(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-m", "bot", "--local"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PROMPTVERDICT_PORT": "0"},
+    ) as process:  # fmt: skip
+        address = re.search(r"http://127\.0\.0\.1:\d+/", process.stdout.readline())[0]
+        assert "You see no repository here" in httpx.get(address, trust_env=False).text
+        assert httpx.get(address, headers={"host": "evil.example"}, trust_env=False).status_code == 403
+        assert httpx.post(f"{address}webhook", trust_env=False).status_code == 404
+        process.terminate()
+        assert process.wait(20) == 0
+    refused = command(tmp_path, "--local", "web")
+    assert (refused.returncode, "--local goes without a command" in refused.stderr) == (2, True)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_a_pull_request_gets_its_check_its_comment_and_its_commands_answered():
-    command = [sys.executable, "-m", "demo.bot_demo", "--short"]
+    command = [sys.executable, "-m", "demo.bot_demo", "--short", "--once"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for line in (
@@ -20,6 +20,7 @@ def test_a_pull_request_gets_its_check_its_comment_and_its_commands_answered():
         "[bot] comments",
         "reacts with 👀 and answers",
         "✔ prompt-verdict: success",
+        "with a staged history of another organization: http://127.0.0.1:",
         "All of it",
     ):
         assert line in done.stdout

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import read_settings
+from bot.settings import read_local_settings, read_settings
 from bot.variables import VARIABLES
 from schemas.config import ModelConfig
 from schemas.errors import ProviderError, UsageError
@@ -237,3 +237,31 @@ def test_every_documented_setting_is_read():
     assert asked - documented == {"HOME", "XDG_DATA_HOME"}
     assert documented - asked == set()
     assert os.environ.keys().isdisjoint({"PROMPTVERDICT_APP_ID"})
+
+
+def test_pages_need_all_of_their_settings_or_none():
+    site = {
+        "PROMPTVERDICT_CLIENT_ID": "Iv23", "PROMPTVERDICT_CLIENT_SECRET": "0123456789abcdef",
+        "PROMPTVERDICT_PUBLIC_URL": "https://verdict.example.com/",
+    }  # fmt: skip
+    assert read_settings(needed()).site is None
+    settings = read_settings(needed(**site))
+    assert settings.site.public_url == "https://verdict.example.com"
+    assert "0123456789abcdef" in settings.secrets
+    assert "0123456789abcdef" not in repr(settings)
+    for name in site:
+        with pytest.raises(UsageError, match=f"{name} is not set.*pages need all three"):
+            read_settings(needed(**{**site, name: None}))
+    for url in ("http://verdict.example.com", "https://example.com/verdict", "nowhere"):
+        with pytest.raises(UsageError, match="PROMPTVERDICT_PUBLIC_URL"):
+            read_settings(needed(**{**site, "PROMPTVERDICT_PUBLIC_URL": url}))
+
+
+def test_local_pages_need_no_app_and_listen_on_loopback_only():
+    local = read_local_settings({"HOME": "/home/bot"})
+    assert (local.host, local.database_url) == (
+        "127.0.0.1", "sqlite:////home/bot/.local/share/prompt-verdict/bot.sqlite3",
+    )  # fmt: skip
+    for host in ("0.0.0.0", "192.168.0.4", "::", "verdict.example.com"):
+        with pytest.raises(UsageError, match="can be reached from other machines"):
+            read_local_settings({"HOME": "/home/bot", "PROMPTVERDICT_HOST": host})

@@ -2,15 +2,22 @@
 
 import pytest
 
+from schemas.outcomes import Arm
 from tests.bot.whole import Whole
 from tests.end_to_end.conftest import FILES, PROMPT
 
 WORSE = PROMPT.replace("refund requests", "requests").replace("Answer with the label alone.", "Say something nice.")
 
 
+SITE = {
+    "PROMPTVERDICT_CLIENT_ID": "Iv1", "PROMPTVERDICT_CLIENT_SECRET": "a client secret",
+    "PROMPTVERDICT_PUBLIC_URL": "https://verdict.example.com",
+}  # fmt: skip
+
+
 @pytest.fixture
-def whole(github, tmp_path):
-    made = Whole(github, tmp_path / "data")
+def whole(request, github, tmp_path):
+    made = Whole(github, tmp_path / "data", **getattr(request, "param", {}))
     made.move_to("acme/shop", FILES)
     with made.web(), made.working():
         yield made
@@ -59,3 +66,23 @@ def test_a_repository_s_own_scorer_finds_no_key_of_the_operator(whole, monkeypat
     assert check["conclusion"] == "failure"
     assert "it raised ValueError: Operation not permitted, None" in check["output"]["summary"]
     assert STOLEN not in f"{check} {whole.comments}"
+
+
+@pytest.mark.parametrize("whole", [SITE], indirect=True)
+def test_with_pages_the_comment_leads_to_the_run_and_each_case_has_its_texts(whole):
+    pull, opened = whole.scene.open_pull({"prompts/triage.prompt.yml": WORSE})
+    whole.emit("pull_request", opened)
+    whole.until(lambda: whole.records.current_run(whole.scene.repository.id, pull.number))
+    whole.quiet()
+    run = whole.records.current_run(whole.scene.repository.id, pull.number)
+    page = f"/repositories/{run.repository_id}/runs/{run.sequence}"
+    (comment,), (check,) = whole.comments, whole.checks(pull.head_sha)
+    for text in (comment, check["output"]["summary"]):
+        assert f'<a href="https&#58;&#47;&#47;verdict&#46;example&#46;com{page}'.replace("/", "&#47;") in text
+    kept = whole.records.run_page(run.repository_id, run.sequence)
+    assert (kept.author, kept.has_cases) == (pull.author, True)
+    case = whole.records.kept_case(kept.experiments[0].id, 0)
+    assert (case.row.baseline_said, case.row.candidate_said) == tuple(case.texts.said(arm) for arm in Arm)
+    assert "ticket" in dict(case.texts.inputs)
+    assert {one.arm for one in case.texts.answers} == set(Arm)
+    assert all(one.text and one.grades[0].value is not None for one in case.texts.answers)

@@ -4,7 +4,7 @@ import random
 import time
 
 from engine.commands.lint import lint_tests
-from engine.commands.near_duplicates import near_duplicates
+from engine.patterns.near_duplicates import near_duplicates
 from schemas.config import LineageConfig
 from schemas.field_config import FieldRule
 from schemas.gate_config import GateConfig, Margins, SlicePolicy

@@ -21,3 +21,9 @@ def bot(context: typer.Context) -> None:
 def doctor(context: typer.Context) -> None:
     """Check an installation of the bot, and say how to fix what is wrong."""
     become_bot(["doctor", *context.args])
+
+
+@app.command(context_settings=ALL_ELSE, add_help_option=False)
+def pages(context: typer.Context) -> None:
+    """Write runs as pages for the browser: prompts over time, runs case by case, comparisons."""
+    become_bot(["pages", *context.args])

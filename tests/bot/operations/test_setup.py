@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from adapters.github.app import GitHubApp
 from bot.operations.app_manifest import EVENTS, PERMISSIONS, missing_events, missing_permissions, ruleset
 from bot.operations.setup import AppSetup, api_url_of, setup
-from bot.settings import read_settings
+from bot.settings import SiteSettings, read_settings
 from schemas.errors import HostError, NotFound, UsageError
 from tests.fakes.github import FakeGitHub, description
 
@@ -81,13 +81,14 @@ def test_the_app_is_registered_and_its_files_are_for_this_user_only(github, tmp_
     (app,) = github.apps.values()
     folder = tmp_path / "keys"
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == dict.fromkeys(
-        ["app.pem", "webhook-secret", "app.env", "ruleset.json"], 0o600
+        ["app.pem", "webhook-secret", "client-secret", "app.env", "ruleset.json"], 0o600
     )
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert (folder / "app.pem").read_text() == app.private_key
     said = browser.terminal.getvalue()
     assert str(app.id) in said
     assert app.private_key not in said
+    assert app.callback_urls == (HOOK.replace("/webhook", "/login/callback"),)
     assert "hook-secret" not in said.replace(str(folder / "webhook-secret"), "").replace("webhook-secret,", "")
     assert json.loads((folder / "ruleset.json").read_text()) == ruleset(app.id)
 
@@ -104,6 +105,10 @@ def test_the_files_are_settings_that_start_the_bot(github, tmp_path):
     assert not missing_permissions(itself.permissions)
     assert not missing_events(itself.events)
     assert isinstance(settings.private_key, SecretStr)
+    (made,) = github.apps.values()
+    assert settings.site == SiteSettings(
+        client_id=made.client_id, client_secret=made.client_secret, public_url=HOOK.removesuffix("/webhook")
+    )
 
 
 def test_the_manifest_asks_for_the_least_and_sends_the_browser_to_the_right_account(github, tmp_path):

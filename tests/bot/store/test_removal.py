@@ -12,7 +12,7 @@ from adapters.git.repository import GitRepository
 from adapters.scorer.client import IsolatedScorers
 from adapters.store import open_store
 from bot.operations.housekeeping import UNDER_WAY, keep_house
-from bot.runs.provenance import provenance_of
+from bot.runs.provenance import packed, provenance_of
 from bot.store.repository_outcomes import RepositoryOutcomes
 from bot.store.retention import Retention
 from bot.store.tables import CONTENT, OrphanedOutcomes, Table
@@ -85,13 +85,17 @@ async def everything(records, store, repo, prepared, word, at=NOW):
     )
     records.start(run.id, 5 + repo.repository_id, at)
     clock = HandClock()
-    found = []
+    found, texts = [], {}
+
+    def keep(lineage, model, cases):
+        texts[lineage, model] = packed(cases)
+
     provider = Scripted(lambda request, repetition, nth: completion("billing", fingerprint=word))
     card = await measure(
-        prepared, access=Access(lambda model: provider, clock), clock=clock, on_record=found.append,
+        prepared, access=Access(lambda model: provider, clock), clock=clock, on_record=found.append, on_texts=keep,
         store=RepositoryOutcomes(store, records, repo, clock),
     )  # fmt: skip
-    assert records.keep_verdict(run.id, card, "d" * 64, at=at, measured=provenance_of(prepared, found))
+    assert records.keep_verdict(run.id, card, "d" * 64, at=at, measured=provenance_of(prepared, found, texts))
     records.finish(run.id, RunState.DONE, at)
     records.shown(run.id, at)
     records.keep_comment(repo.repository_id, 3, Comment(id=repo.repository_id, url=f"https://x/{word}"))
@@ -253,5 +257,5 @@ def test_a_suspended_installation_keeps_everything_and_comes_back(records):
 
 
 def test_whoever_adds_a_table_says_whether_it_is_content():
-    kept = {"installations", "deliveries", "audit", "slots", "spending", "orphaned_outcomes"}
+    kept = {"installations", "deliveries", "audit", "slots", "spending", "orphaned_outcomes", "sessions", "sign_ins"}
     assert {table.__tablename__ for table in CONTENT} | kept == set(Table.metadata.tables)

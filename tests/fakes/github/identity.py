@@ -42,6 +42,12 @@ class App:
     granted: dict[int, dict[str, str]] = field(default_factory=dict)
     """Installation id → permissions, where the account hasn't accepted all that the App asks for by now."""
     events: tuple[str, ...] = ()
+    callback_urls: tuple[str, ...] = ()
+    client_secret: str = "client-secret"
+
+    @property
+    def client_id(self) -> str:
+        return f"Iv23li{self.id}"
 
     @property
     def login(self) -> str:

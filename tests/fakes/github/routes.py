@@ -155,7 +155,15 @@ def user(login: str) -> Json:
     }  # fmt: skip
 
 
-def repository_json(github: FakeGitHub, name: str | None) -> Json | None:
+def held(repository: Repository, login: str) -> Json:
+    """The booleans in which GitHub says what a person may do."""
+    role = repository.roles.get(login, "none" if repository.private else "read")
+    order = ("none", "read", "triage", "write", "maintain", "admin")
+    names = {"pull": "read", "triage": "triage", "push": "write", "maintain": "maintain", "admin": "admin"}
+    return {name: order.index(role) >= order.index(least) for name, least in names.items()}
+
+
+def repository_json(github: FakeGitHub, name: str | None, login: str = "") -> Json | None:
     repository = github.repositories.get(name or "")
     if name is None:
         return None
@@ -164,6 +172,7 @@ def repository_json(github: FakeGitHub, name: str | None) -> Json | None:
         "private": bool(repository and repository.private), "fork": repository is None, "default_branch": "main",
         "url": f"{github.api_url}/repos/{name}", "html_url": f"{github.server_url}/{name}",
         "clone_url": f"{github.server_url}/{name}.git",
+        **({"permissions": held(repository, login)} if repository and login else {}),
     }  # fmt: skip
 
 
@@ -195,7 +204,8 @@ def the_pull(repository: Repository, number: str) -> Pull:
 
 @route("GET", "/repos/{owner}/{repo}", "metadata")
 def get_repository(github: FakeGitHub, request: Request, repository: Repository) -> Reply:
-    return Reply(200, repository_json(github, repository.full_name))
+    person = request.login if request.identity and request.identity.kind == "User" else ""
+    return Reply(200, repository_json(github, repository.full_name, person))
 
 
 @route("GET", "/repos/{owner}/{repo}/pulls/{number}", "pull_requests")
@@ -726,12 +736,13 @@ def convert_manifest(github: FakeGitHub, request: Request, code: str) -> Reply:
     slug = manifest["name"].lower().replace(" ", "-")
     app = App.make(github.next_id(), slug, manifest["default_permissions"], len(github.apps))
     app.events = tuple(manifest["default_events"])
+    app.callback_urls = tuple(manifest.get("callback_urls", ()))
     github.apps[app.id] = app
     return Reply(201, {
         "id": app.id, "slug": slug, "node_id": "A_1", "name": manifest["name"], "owner": user("acme"), "description": None,
         "external_url": manifest["url"], "html_url": f"{github.server_url}/apps/{slug}", "permissions": app.permissions,
         "events": list(app.events), "created_at": timestamp(github.clock()), "updated_at": timestamp(github.clock()),
-        "client_id": "Iv1.0", "client_secret": "client-secret", "webhook_secret": "hook-secret", "pem": app.private_key,
+        "client_id": app.client_id, "client_secret": app.client_secret, "webhook_secret": "hook-secret", "pem": app.private_key,
     })  # fmt: skip
 
 

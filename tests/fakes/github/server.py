@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.fakes.github.git import BareRepository
 from tests.fakes.github.identity import App, Identity, new_token
+from tests.fakes.github.oauth import OAuth
 from tests.fakes.github.openapi import description
 from tests.fakes.github.routes import ROUTES, Refusal, Reply, Request
 from tests.fakes.github.state import Hook, Json, Repository
@@ -86,6 +87,7 @@ class FakeGitHub:
         self.violations: list[str] = []
         self.description = description() if strict else None
         self.webhooks = Webhooks(self)
+        self.oauth = OAuth(self)
         self._ids = iter(range(1000, 10**9))
         self._writes: deque[float] = deque()
         self.writes_a_minute = writes_a_minute
@@ -253,6 +255,9 @@ def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
                 return self._git(parts.path, body)
             if parts.path.startswith("/_blobs/"):
                 return self._send(github.archive(parts.path, self.headers))
+            if parts.path.startswith("/login/oauth/"):
+                with github.lock:
+                    return self._send(github.oauth.answer(self.command, parts.path, parts.query, self.headers, body))
             path = parts.path.removeprefix("/api/v3")
             fault = github.fault_for(self.command, path)
             if fault is not None and fault.delay_s:

@@ -1,0 +1,54 @@
+"""Who may see which repository. GitHub decides: this asks it with the reader's own token."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from bot.store.values import RepositoryRef
+
+
+class SignedOut(Exception):  # noqa: N818 - an expected answer, not an error
+    """GitHub doesn't know the reader's token any more: they must sign in again."""
+
+
+class Role(IntEnum):
+    """What a person may do in a repository, as GitHub says. Each includes those before it."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    MAINTAIN = 3
+
+
+class Visitor(Protocol):
+    """A reader of the pages."""
+
+    @property
+    def login(self) -> str | None:
+        """The GitHub login; ``None`` for the one reader of a local site."""
+        ...
+
+    def role(self, repo: RepositoryRef) -> Role:
+        """Returns what the reader may do in a repository. Blocks. Raises HostError and SignedOut."""
+        ...
+
+    def repositories(self) -> Collection[int] | None:
+        """Returns the repositories that the reader sees; ``None``: all. Blocks. Raises HostError and SignedOut."""
+        ...
+
+
+class LocalVisitor:
+    """``Visitor`` of a site on loopback: whoever uses this machine reads its database anyway."""
+
+    login: str | None = None
+
+    def role(self, repo: RepositoryRef) -> Role:  # noqa: ARG002
+        """Returns ``Role.READ`` for every repository."""
+        return Role.READ
+
+    def repositories(self) -> None:
+        """Returns ``None``: all."""

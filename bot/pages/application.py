@@ -1,0 +1,146 @@
+"""Answers requests for pages: who asks, whether they may see it, and the page."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+from fastapi import Response
+from fastapi.responses import RedirectResponse
+
+from bot.pages.access import LocalVisitor, SignedOut
+from bot.pages.context import Facts, Page, Site
+from bot.pages.resolve import Pagemaker
+from bot.pages.routes import ROUTES, PageRoute
+from bot.telemetry.logs import logger
+from engine.pages.render import ICON, page, stylesheet, stylesheet_name
+from schemas.errors import HostError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import FastAPI, Request
+
+    from bot.pages.access import Visitor
+    from bot.store.records import Records
+    from schemas.ports import Clock
+
+READERS = 4
+"""Threads that make pages, so that readers never hold up a webhook."""
+HEADERS = {
+    "cache-control": "no-store",
+    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "object-src 'none'; script-src 'none'",
+    # With no-referrer, browsers send no origin with a form.
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "x-content-type-options": "nosniff",
+}
+NOT_FOUND = "There is nothing here, or you may not see it."
+
+log = logger("pages")
+
+
+class Access(Protocol):
+    """Finds out who sends a request."""
+
+    def visitor(self, cookies: Mapping[str, str]) -> Visitor | None:
+        """Returns the reader; ``None`` if they must sign in. Blocks. Raises HostError and StoreError."""
+        ...
+
+    def sign_in(self, target: str) -> str:
+        """Returns the address where one signs in and then returns to ``target``."""
+        ...
+
+    def refusal(self, request: Request) -> str | None:
+        """Returns why a request is not answered at all."""
+        ...
+
+
+class LocalAccess:
+    """``Access`` for one reader on loopback."""
+
+    NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+    def visitor(self, cookies: Mapping[str, str]) -> LocalVisitor:  # noqa: ARG002
+        """Returns the one reader."""
+        return LocalVisitor()
+
+    def sign_in(self, target: str) -> str:
+        """Returns ``target``: there is no sign-in."""
+        return target
+
+    def refusal(self, request: Request) -> str | None:
+        """Refuses other names of this address: a website could make its own name point here (DNS rebinding)."""
+        hosts = request.headers.getlist("host")
+        name = hosts[0].rpartition(":")[0] or hosts[0] if len(hosts) == 1 else ""
+        return None if name in self.NAMES else "this site answers only to localhost"
+
+
+class Pages:
+    """The pages of one site."""
+
+    def __init__(self, records: Records, access: Access, facts: Facts, clock: Clock) -> None:
+        self._maker = Pagemaker(records, facts)
+        self._access = access
+        self._clock = clock
+        self.headers = dict(HEADERS)
+        self.threads = anyio.CapacityLimiter(READERS)
+
+    def add_to(self, app: FastAPI) -> None:
+        """Adds every page to ``app``."""
+        for route in ROUTES:
+            app.add_route(route.path, partial(self._endpoint, route), methods=["GET"], include_in_schema=False)
+        app.add_route(f"/static/{stylesheet_name()}", self._style, methods=["GET"], include_in_schema=False)
+        app.add_route("/static/icon.svg", self._icon, methods=["GET"], include_in_schema=False)
+
+    async def _endpoint(self, route: PageRoute, request: Request) -> Response:
+        return await anyio.to_thread.run_sync(self._answer, route, request, limiter=self.threads)
+
+    def _answer(self, route: PageRoute, request: Request) -> Response:
+        refused = self._access.refusal(request)
+        if refused is not None:
+            return Response(f"{refused}\n", 403, headers=HEADERS, media_type="text/plain")
+        try:
+            visitor = self._access.visitor(request.cookies)
+            if visitor is None:
+                target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(self._access.sign_in(target), 303, headers=HEADERS)
+            return self._page(route, request, visitor)
+        except SignedOut:
+            return RedirectResponse(self._access.sign_in("/"), 303, headers=HEADERS)
+        except HostError as error:
+            log.warning("GitHub did not answer", why=str(error))
+            return self._message(502, "GitHub did not answer", "Whether you may see this page is not known. Try again.")
+        except StoreError as error:
+            log.error("page not read", why=str(error))
+            return self._message(503, "The database did not answer", "Try again in a moment.")
+
+    def _page(self, route: PageRoute, request: Request, visitor: Visitor) -> Response:
+        site = Site(login=visitor.login, note="local, read-only" if visitor.login is None else "")
+        made = self._maker.page(route, request.path_params, request.query_params, visitor, self._clock.utc())
+        if made is None:
+            return self._message(404, "Not found", NOT_FOUND, site)
+        return self._html(200, made, site)
+
+    def message(self, status: int, title: str, text: str, *, again: bool = False) -> Response:
+        """Returns a page with one sentence, for somebody who isn't signed in. ``again``: they may sign in."""
+        values = {"text": text, "address": self._access.sign_in("/"), "label": "Sign in"}
+        return self._html(status, Page("message", title, values if again else {"text": text, "address": None}), Site())
+
+    def _message(self, status: int, title: str, text: str, site: Site | None = None) -> Response:
+        values = {"text": text, "address": "/", "label": "To the overview"}
+        return self._html(status, Page("message", title, values), site or Site())
+
+    def _html(self, status: int, made: Page, site: Site) -> Response:
+        text = page(made.template, title=made.title, crumbs=made.crumbs, site=site, **made.values)
+        return Response(text, status, headers=HEADERS, media_type="text/html")
+
+    async def _style(self, request: Request) -> Response:  # noqa: ARG002
+        kept = HEADERS | {"cache-control": "public, max-age=31536000, immutable"}
+        return Response(stylesheet(), headers=kept, media_type="text/css")
+
+    async def _icon(self, request: Request) -> Response:  # noqa: ARG002
+        return Response(ICON, headers=HEADERS | {"cache-control": "public, max-age=86400"}, media_type="image/svg+xml")

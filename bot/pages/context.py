@@ -1,0 +1,89 @@
+"""What a page is made from: the store, who asks, and the query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bot.store.page_records import Bounds
+
+if TYPE_CHECKING:
+    from bot.pages.access import Visitor
+    from bot.store.records import Records
+    from bot.store.values import RepositoryRef
+
+LARGEST = 2**63 - 1
+"""The largest number that the database knows."""
+Crumb = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class Site:
+    """What every page says about the site and its reader."""
+
+    root: str = "/"
+    home: str = "/"
+    login: str | None = None
+    note: str = ""
+    static: bool = False
+    """Whether the pages are files: then no form works."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the operator's settings say, as far as pages show it."""
+
+    server_url: str
+    """GitHub, for links."""
+    repository_usd: Decimal | None = None
+    day_usd: Decimal | None = None
+    rows: tuple[tuple[str, str, str], ...] = ()
+    """The operator's settings: name, value, where it comes from."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One request."""
+
+    records: Records
+    visitor: Visitor
+    facts: Facts
+    now: datetime
+    query: Mapping[str, str]
+    path: Mapping[str, int]
+    """The numbers in the address."""
+    repo: RepositoryRef | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def repository(self) -> RepositoryRef:
+        """The repository of a page that has one."""
+        assert self.repo is not None
+        return self.repo
+
+    @property
+    def github(self) -> str:
+        """The repository on GitHub."""
+        return f"{self.facts.server_url}/{self.repository.full_name}"
+
+    def number(self, name: str) -> int | None:
+        """Returns a number from the query; ``None`` for anything else."""
+        text = self.query.get(name, "")
+        return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+    def bounds(self, limit: int) -> Bounds:
+        """Returns the part of a list that the query asks for, and one row more, which tells whether there is more."""
+        return Bounds(self.number("before"), limit + 1)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A template with its values."""
+
+    template: str
+    title: str
+    values: Mapping[str, object]
+    crumbs: tuple[Crumb, ...] = ()

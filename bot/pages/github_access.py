@@ -1,0 +1,175 @@
+"""Access for people of GitHub: sessions, their tokens, and their rights, which are asked live and cached shortly."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from adapters.github.refusals import TokenUnknown
+from adapters.github.sign_in import SignInRefused, UserTokens
+from bot.pages.access import Role, SignedOut
+from bot.pages.sessions import hash_of, new_secret, opened_tokens, sealed_tokens
+from bot.store.session_records import KeptSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fastapi import Request
+
+    from adapters.github.sign_in import GitHubSignIn, Person
+    from bot.store.records import Records
+    from bot.store.values import RepositoryRef
+    from schemas.ports import Clock
+
+Answer = TypeVar("Answer")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+COOKIE = "__Host-verdict"
+"""The prefix makes browsers accept it only over https, for all paths, and from this host."""
+LASTS = timedelta(days=7)
+RIGHTS_S = 60.0
+"""Seconds for which an answer of GitHub about rights counts."""
+MOST_CACHED = 20_000
+EARLIER_S = 60.0
+"""Seconds before its expiry from which a token is renewed."""
+ROLES = {
+    "admin": Role.MAINTAIN,
+    "maintain": Role.MAINTAIN,
+    "push": Role.WRITE,
+    "triage": Role.READ,
+    "pull": Role.READ,
+}
+
+
+class GitHubAccess:
+    """``Access`` of people who sign in with GitHub."""
+
+    def __init__(self, records: Records, github: GitHubSignIn, clock: Clock) -> None:
+        self._records = records
+        self._github = github
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._rights: dict[tuple[str, int], tuple[Role, float]] = {}
+        self._seen: dict[str, tuple[frozenset[int], float]] = {}
+
+    def refusal(self, request: Request) -> str | None:  # noqa: ARG002
+        """Refuses nothing."""
+        return None
+
+    def sign_in(self, target: str) -> str:
+        """Returns the address of the sign-in."""
+        return f"/login?to={quote(target, safe='')}"
+
+    def visitor(self, cookies: Mapping[str, str]) -> Signed | None:
+        """Returns the person of a session that has not ended."""
+        cookie = cookies.get(COOKIE, "")
+        kept = self._records.session(hash_of(cookie), self._clock.utc()) if cookie else None
+        tokens = kept and self._tokens(cookie, kept)
+        return Signed(self, hash_of(cookie), kept.login, tokens) if kept and tokens else None
+
+    def open(self, tokens: UserTokens, before: str | None) -> str:
+        """Returns the cookie of a new session. The one that the browser had ``before`` ends."""
+        login = self._github.person(tokens.access).login()
+        cookie, at = new_secret(), self._clock.utc()
+        self._records.open_session(
+            hash_of(cookie), KeptSession(login, sealed_tokens(cookie, tokens, at.timestamp()), at + LASTS)
+        )
+        if before:
+            self.close(before)
+        return cookie
+
+    def close(self, cookie: str) -> None:
+        """Ends a session."""
+        self.forget(hash_of(cookie))
+
+    def forget(self, session: str) -> None:
+        """Ends a session, by its hash."""
+        self._records.close_session(session)
+
+    def _tokens(self, cookie: str, kept: KeptSession) -> UserTokens | None:
+        """Returns the session's tokens, renewed if they are about to expire; ``None`` if GitHub refuses that."""
+        tokens = opened_tokens(cookie, kept.tokens, self._now())
+        if tokens is None or not self._is_old(tokens):
+            return tokens
+        # One at a time: a refresh token works once, and a page may ask for several things at once.
+        with self._lock:
+            newest = self._records.session(hash_of(cookie), self._clock.utc())
+            tokens = newest and opened_tokens(cookie, newest.tokens, self._now())
+            if tokens is None or not self._is_old(tokens):
+                return tokens
+            try:
+                if tokens.refresh is None:
+                    raise SignInRefused("the token expired")
+                fresh = self._github.renewed(tokens.refresh)
+            except SignInRefused:
+                self.close(cookie)
+                return None
+            self._records.renew_tokens(hash_of(cookie), sealed_tokens(cookie, fresh, self._now()))
+            return fresh
+
+    def _now(self) -> float:
+        return self._clock.utc().timestamp()
+
+    def _is_old(self, tokens: UserTokens) -> bool:
+        return tokens.expires_at is not None and tokens.expires_at - EARLIER_S <= self._now()
+
+    def role(self, session: str, person: Callable[[], Person], repo: RepositoryRef) -> Role:
+        """Returns a person's role, at most ``RIGHTS_S`` seconds old."""
+        key, now = (session, repo.repository_id), self._clock.monotonic()
+        role, until = self._rights.get(key, (Role.NONE, 0.0))
+        if now < until:
+            return role
+        held = self._asked(session, lambda: person().permission(repo.repository_id, repo.full_name))
+        role = ROLES.get(held or "", Role.NONE)
+        self._make_room(self._rights, now)
+        self._rights[key] = role, now + RIGHTS_S
+        return role
+
+    def repositories(self, session: str, person: Callable[[], Person]) -> frozenset[int]:
+        """Returns the repositories that a person sees, at most ``RIGHTS_S`` seconds old."""
+        now = self._clock.monotonic()
+        found, until = self._seen.get(session, (frozenset(), 0.0))
+        if now < until:
+            return found
+        found = self._asked(session, lambda: person().repositories())
+        self._make_room(self._seen, now)
+        self._seen[session] = found, now + RIGHTS_S
+        return found
+
+    def _asked(self, session: str, ask: Callable[[], Answer]) -> Answer:
+        try:
+            return ask()
+        except TokenUnknown:
+            # Revoked at GitHub: the session is worth nothing any more.
+            self.forget(session)
+            raise SignedOut from None
+
+    def _make_room(self, cache: dict[Key, tuple[Value, float]], now: float) -> None:
+        if len(cache) >= MOST_CACHED:
+            for key in [key for key, (_, until) in cache.items() if until <= now] or list(cache)[:100]:
+                cache.pop(key, None)
+
+    def person(self, tokens: UserTokens) -> Person:
+        """Returns GitHub as a person sees it."""
+        return self._github.person(tokens.access)
+
+
+class Signed:
+    """``Visitor`` who signed in."""
+
+    def __init__(self, access: GitHubAccess, session: str, login: str, tokens: UserTokens) -> None:
+        self._access, self._session, self._tokens = access, session, tokens
+        self.login: str | None = login
+
+    def role(self, repo: RepositoryRef) -> Role:
+        """Returns the role that GitHub says. Raises SignedOut."""
+        return self._access.role(self._session, self._person, repo)
+
+    def repositories(self) -> frozenset[int]:
+        """Returns the repositories that GitHub shows. Raises SignedOut."""
+        return self._access.repositories(self._session, self._person)
+
+    def _person(self) -> Person:
+        return self._access.person(self._tokens)

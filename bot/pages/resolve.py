@@ -1,0 +1,46 @@
+"""From a route and a reader to a page. The one place where a repository is checked before anything of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bot.pages.access import Role
+from bot.pages.context import LARGEST, Context, Facts, Page
+
+if TYPE_CHECKING:
+    from bot.pages.access import Visitor
+    from bot.pages.routes import PageRoute
+    from bot.store.records import Records
+
+
+class Pagemaker:
+    """Makes pages from the records."""
+
+    def __init__(self, records: Records, facts: Facts) -> None:
+        self._records = records
+        self._facts = facts
+
+    def page(
+        self,
+        route: PageRoute,
+        parameters: Mapping[str, object],
+        query: Mapping[str, str],
+        visitor: Visitor,
+        now: datetime,
+    ) -> Page | None:
+        """Returns the page; ``None`` if there is none, or the reader may not see its repository.
+
+        Raises HostError, SignedOut and StoreError.
+        """
+        path = {name: value for name, value in parameters.items() if isinstance(value, int)}
+        repo = None
+        if any(number > LARGEST for number in path.values()):
+            return None
+        if "repository" in path:
+            repo = self._records.repository_by_id(path["repository"])
+            if repo is None or visitor.role(repo) < max(route.role, Role.READ):
+                return None
+        words = {name: value for name, value in parameters.items() if isinstance(value, str)}
+        return route.view(Context(self._records, visitor, self._facts, now, {**query, **words}, path, repo))

@@ -1,0 +1,47 @@
+"""Every page: its address, and who may see it. A repository that a reader may not see is a 404 on each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from bot.pages.access import Role
+from bot.pages.views.case import case
+from bot.pages.views.compare import compare
+from bot.pages.views.home import home, organization
+from bot.pages.views.lineage import lineage
+from bot.pages.views.repository import audit, repository
+from bot.pages.views.run import run
+from bot.pages.views.settings import settings
+from bot.pages.views.tests import tests
+
+if TYPE_CHECKING:
+    from bot.pages.context import Context, Page
+
+REPOSITORY = "/repositories/{repository:int}"
+RUN = f"{REPOSITORY}/runs/{{run:int}}"
+EXPERIMENT = f"{RUN}/experiments/{{experiment:int}}"
+LINEAGE = f"{REPOSITORY}/lineages/{{lineage:int}}"
+
+
+class PageRoute(NamedTuple):
+    """One page. ``view`` returns ``None`` for something that doesn't exist."""
+
+    path: str
+    view: Callable[[Context], Page | None]
+    role: Role = Role.READ
+
+
+ROUTES = (
+    PageRoute("/", home),
+    PageRoute("/organizations/{owner}", organization),
+    PageRoute(REPOSITORY, repository),
+    PageRoute(f"{REPOSITORY}/audit", audit),
+    PageRoute(f"{REPOSITORY}/settings", settings),
+    PageRoute(RUN, run),
+    PageRoute(EXPERIMENT, run),
+    PageRoute(f"{EXPERIMENT}/cases/{{position:int}}", case),
+    PageRoute(LINEAGE, lineage),
+    PageRoute(f"{LINEAGE}/compare", compare),
+    PageRoute(f"{LINEAGE}/tests", tests),
+)

@@ -1,0 +1,1 @@
+"""One module per page: reads the store, and returns a template with its values."""

@@ -1,0 +1,31 @@
+"""The way back from a page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.pages import addresses
+
+if TYPE_CHECKING:
+    from bot.pages.context import Crumb
+    from bot.store.values import RepositoryRef
+
+
+def of_repository(repo: RepositoryRef) -> tuple[Crumb, ...]:
+    """Returns the organization and the repository."""
+    owner, _, name = repo.full_name.partition("/")
+    return (owner, addresses.organization(owner)), (name, addresses.repository(repo.repository_id))
+
+
+def repository_tabs(repo: RepositoryRef, here: str) -> list[tuple[str, str, bool]]:
+    """Returns the views of a repository."""
+    base = addresses.repository(repo.repository_id)
+    views = (("Prompts and runs", base), ("Audit", f"{base}/audit"), ("Settings", f"{base}/settings"))
+    return [(name, address, name == here) for name, address in views]
+
+
+def lineage_tabs(repo: RepositoryRef, lineage_id: int, here: str) -> list[tuple[str, str, bool]]:
+    """Returns the views of a prompt."""
+    base = addresses.lineage(repo.repository_id, lineage_id)
+    views = (("Versions", base), ("All measured changes", f"{base}?all=1"), ("Test set", f"{base}/tests"))
+    return [(name, address, name == here) for name, address in views]

@@ -1,0 +1,58 @@
+"""The settings that are in force in a repository, and where they come from. Read-only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.pages.context import Page
+from bot.pages.views.crumbs import of_repository, repository_tabs
+from bot.store.page_records import Bounds
+from engine.render.figures import NONE, limit, usd
+
+if TYPE_CHECKING:
+    from bot.pages.context import Context
+    from schemas.effects import Effect
+    from schemas.scorecard import LineageCard
+
+Row = tuple[str, str, str]
+
+
+def settings(context: Context) -> Page:
+    """Shows the repository's policy as its newest verdict had it, and the operator's settings."""
+    repo = context.repository
+    rows = context.records.run_rows(repo.repository_id, Bounds(limit=20))
+    newest = next((one.run.sequence for one in rows if one.verdict is not None), None)
+    page = context.records.run_page(repo.repository_id, newest) if newest is not None else None
+    card = page.overview if page else None
+    groups: list[tuple[str, str, list[Row]]] = []
+    policy: list[Row] = []
+    if card is not None and page is not None:
+        source = f"promptverdict.yaml at {card.base.ref}, {card.base.sha[:7]}"
+        policy = [
+            ("Mode", card.mode.value, source),
+            ("Comment", card.comment.value, source),
+            ("Budget of a run", usd(card.spending.budget_usd) if card.spending.budget_usd else NONE, source),
+        ]
+    groups.append(("Policy", f"as run {newest} read it" if newest else "", policy))
+    for one in (card.lineages if card else ())[:30]:
+        groups.append((one.lineage, one.model, _of_lineage(one)))  # noqa: PERF401 - beside two other appends
+    groups.append(("Operator", "the same for every repository", list(context.facts.rows)))
+    values = {"tabs": repository_tabs(repo, "Settings"), "groups": groups}
+    return Page("settings", repo.full_name, values, (*of_repository(repo), ("Settings", None)))
+
+
+def _of_lineage(card: LineageCard) -> list[Row]:
+    rows = [
+        ("Prompt", card.prompt, "promptverdict.yaml"),
+        ("Test set", card.tests or "in the prompt's file", "promptverdict.yaml"),
+    ]
+    rows += [_effect(one) for one in (card.overall, *card.slices[:20]) if one is not None]
+    if card.cost is not None and card.cost.limit is not None:
+        rows.append(("Cost may rise by", f"{card.cost.limit:.0%}", "gate.max_cost_increase"))
+    return rows
+
+
+def _effect(one: Effect) -> Row:
+    name = f"Slice {one.slice}" if one.slice else "All cases"
+    margin = "no margin" if one.margin is None else f"rules out a drop over {limit(one.margin)} points"
+    return name, f"{one.policy.value}, {margin}", "gate.margin" if one.margin_written else "default"

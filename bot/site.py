@@ -1,0 +1,113 @@
+"""Puts the pages together: for people of GitHub beside the webhooks, or for one reader on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from fastapi import FastAPI
+
+from bot import variables as names
+from bot.pages.application import LocalAccess, Pages
+from bot.pages.context import Facts
+from bot.webhooks.endpoints import SafeHeaders
+from bot.webhooks.listener import Listener, listen
+from engine.render.figures import plural, usd
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from bot.settings import LocalSettings, Settings
+    from bot.store.records import Records
+    from schemas.ports import Clock
+
+
+def add_pages(app: FastAPI, records: Records, settings: Settings, clock: Clock) -> None:
+    """Adds the pages, if the operator configured them."""
+    if settings.site is None:
+        return
+    from adapters.github.sign_in import GitHubSignIn
+    from bot.pages.github_access import GitHubAccess
+    from bot.pages.sign_in import SignIn
+
+    site, secret = settings.site, settings.site.client_secret.get_secret_value()
+    github = GitHubSignIn(
+        site.client_id,
+        secret,
+        server_url=settings.server_url,
+        api_url=settings.api_url,
+        proxy=settings.proxy,
+        ca_bundle=settings.ca_bundle,
+    )
+    access = GitHubAccess(records, github, clock)
+    pages = Pages(records, access, facts_of(settings), clock)
+    pages.add_to(app)
+    SignIn(pages, records, access, github, clock, public_url=site.public_url, secret=secret).add_to(app)
+
+
+def facts_of(settings: Settings) -> Facts:
+    """Returns what pages show of the operator's settings. No secret is among them."""
+    caps = settings.caps
+    rows = (
+        ("Cap of a run", usd(caps.run), names.RUN_USD.name),
+        ("Cap of a repository and day", usd(caps.repository), names.REPOSITORY_USD.name),
+        ("Cap of a day", usd(caps.day), names.DAY_USD.name),
+        ("Texts are kept for", f"{settings.keep_texts_days} days", names.KEEP_TEXTS.name),
+        ("Pull requests measured at once", str(settings.concurrency), names.RUNS.name),
+    )
+    return Facts(settings.server_url, caps.repository, caps.day, rows)
+
+
+def serve_local(settings: LocalSettings, stream: TextIO) -> bool:
+    """Shows the pages on loopback until the process is asked to stop. Raises UsageError and StoreError."""
+    from adapters.clock import SystemClock
+    from adapters.loop import run_async
+    from bot.store.records import Records
+    from bot.telemetry.logs import start_logs
+
+    start_logs(stream, ())
+    listening = listen(settings.host, settings.port)
+    records = Records(settings.database_url)
+    try:
+        records.migrate()
+        app = FastAPI(title="Prompt Verdict", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+        app.add_middleware(SafeHeaders)
+        Pages(records, LocalAccess(), Facts(settings.server_url), SystemClock()).add_to(app)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        stream.write(f"The pages are at http://{host}:{listening.getsockname()[1]}/ (Ctrl-C stops)\n")
+        stream.flush()
+        run_async(_until_stopped(app, listening))
+    finally:
+        records.close()
+    return True
+
+
+def export(scorecards: Sequence[Path], folder: Path, full_name: str, server_url: str, stream: TextIO) -> None:
+    """Writes pages about scorecards of the Action to ``folder``. Raises UsageError and StoreError."""
+    from bot.pages.export import Export, keep_scorecards
+    from bot.store.records import Records
+
+    with tempfile.TemporaryDirectory() as scratch:
+        records = Records(f"sqlite:///{Path(scratch) / 'pages.sqlite3'}")
+        try:
+            records.migrate()
+            runs = keep_scorecards(records, scorecards, full_name)
+            if not runs:
+                raise UsageError("there is no scorecard.json", hint="name one, or the folder of an artifact")
+            pages = Export(records, folder, server_url, datetime.now(UTC)).write()
+        finally:
+            records.close()
+    stream.write(f"{plural(pages, 'page')} about {plural(runs, 'run')}: {folder / 'index.html'}\n")
+
+
+async def _until_stopped(app: FastAPI, listening: socket.socket) -> None:
+    listener, loop = Listener(app, listening), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, listener.stop)
+    await listener.run_until_stopped()

@@ -1,0 +1,157 @@
+"""A database as an organization has it after some weeks: two repositories, versions, models, overrides, small test sets."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from bot.runs.provenance import packed
+from bot.store.values import APPROVE, AuditEntry, Measured, PromptVersion, RepositoryRef, RunKind, RunState
+from bot.store.values import TestSetSnapshot as Snapshot
+from schemas.case_texts import CaseTexts, Grade, GradedAnswer
+from schemas.effects import EffectResult
+from schemas.outcomes import Arm
+from schemas.scorecard import CommitRef, Scorecard
+from schemas.verdicts import VerdictStatus
+from tests.render.scorecards import blocked, extraction, generation, inconclusive
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+SHOP = RepositoryRef(installation_id=7, repository_id=11, full_name="acme/shop")
+SECRET = RepositoryRef(installation_id=7, repository_id=12, full_name="acme/secret")
+
+
+def sha(words: str) -> str:
+    return hashlib.sha1(words.encode()).hexdigest()
+
+
+def version(lineage: str, number: int, text: str = "") -> PromptVersion:
+    content = {
+        "dialect": "github",
+        "messages": [
+            {"role": "system", "content": f"You sort tickets of {lineage}.\nAnswer with one label.\n{text}"},
+            {"role": "user", "content": "Ticket: {{ ticket }}" + "\nBe short." * (number % 3)},
+        ],
+        "included": {},
+        "parameters": {"temperature": 0.1 * (number % 2)},
+    }
+    text = json.dumps(content)
+    return PromptVersion(
+        digest=hashlib.sha256(text.encode()).hexdigest() + str(number), path=f"prompts/{lineage}.md", model="toy-1",
+        content=text,
+    )  # fmt: skip
+
+
+def texts_of(card, word: str = ""):
+    """Whole texts for every case that the card has."""
+
+    def answer(arm, one):
+        grades = (
+            Grade(metric="accuracy", value=one.score, answer=one.text[:60], reason=f"the label is read {word}"),
+            Grade(metric="clarity", value=None, reason="the judge gave no grade"),
+        )
+        return GradedAnswer(arm=arm, text=f"{one.text}\nBecause the ticket says so. {word}", grades=grades)
+
+    return packed(
+        CaseTexts(
+            id=case.id,
+            inputs=case.inputs or (("ticket", f"whole text {word}"),),
+            answers=(
+                *(answer(Arm.BASELINE, one) for one in case.baseline),
+                *(answer(Arm.CANDIDATE, one) for one in case.candidate),
+            ),
+        )
+        for case in card.cases
+    )
+
+
+def keep(
+    records, repo, scorecard, number, *, at, before=0, after=1, author="ada", word="", state=RunState.DONE, texts=True
+):
+    """One run with its verdict. ``before`` and ``after`` number the prompt's versions."""
+    head = sha(f"{repo.full_name} {number} {at}")
+    run = records.open_run(
+        repo, number, head, "main", why="pushed", kind=RunKind.PULL_REQUEST, raise_attempt=False, at=at
+    )  # fmt: skip
+    records.start(run.id, number, at)
+    card = scorecard.model_copy(
+        update={"head": CommitRef(ref="topic", sha=head), "base": CommitRef(ref="main", sha=sha("base"))}
+    )
+    card = Scorecard.model_validate(card.model_dump(warnings=False))
+    measured = [
+        Measured(
+            lineage=one.lineage,
+            model=one.model,
+            baseline=version(one.lineage, before, word),
+            candidate=version(one.lineage, after, word),
+            tests=Snapshot(
+                digest=f"tests-{one.lineage}", path=one.tests or "tests/x.jsonl", cases=len(one.cases),
+                content=json.dumps([{"id": c.id, "inputs": dict(c.inputs)} for c in one.cases[:40]]),
+            ),
+            texts=texts_of(one, word) if texts else (),
+        )
+        for one in card.lineages
+    ]  # fmt: skip
+    records.keep_verdict(run.id, card, "d" * 64, at=at, measured=measured, author=author, on_default=True)
+    records.shown(run.id, at + timedelta(minutes=2))
+    records.finish(run.id, state, at + timedelta(minutes=2))
+    return records.run(run.id)
+
+
+def history(records, repo=SHOP, runs=5, word="", now=NOW):
+    """Several runs of the triage prompt: versions that were merged, with cases that get better and worse."""
+    dice = random.Random(5)
+    made = []
+    for number in range(runs):
+        card = blocked()
+        lineages = tuple(one for one in card.lineages if one.cases)[:2] or card.lineages
+        changed = []
+        for one in lineages:
+            overall = one.overall and one.overall.model_copy(
+                update={"candidate": round(0.8 + dice.random() * 0.18, 3), "result": EffectResult.BETTER}
+            )
+            changed.append(
+                one.model_copy(update={"overall": overall, "status": VerdictStatus.APPROVED, "passes": True})
+            )
+        if number < runs - 1:
+            card = card.model_copy(
+                update={"lineages": tuple(changed), "status": VerdictStatus.APPROVED, "passes": True,
+                        "summary": "No prompt got worse.", "reasons": ()}
+            )  # fmt: skip
+        at = now - timedelta(days=3 * (runs - number))
+        author = ("ada", "grace", "lin")[number % 3]
+        made.append(
+            keep(records, repo, card, 100 + number, at=at, before=number, after=number + 1, author=author, word=word)
+        )
+    return made
+
+
+def organization(records, now=NOW):
+    """Everything that the pages show."""
+    records.installed(7, "acme", now)
+    made = history(records, now=now)
+    made.append(keep(records, SHOP, generation(), 120, at=now - timedelta(hours=6), before=0, after=1, author="grace"))
+    made.append(keep(records, SHOP, extraction(), 121, at=now - timedelta(hours=5), before=0, after=1, author="lin"))
+    made.append(keep(records, SHOP, inconclusive(), 122, at=now - timedelta(hours=4), before=0, after=1))
+    keep(records, SECRET, blocked(), 3, at=now - timedelta(hours=3), before=0, after=1, author="eve")
+    records.open_run(
+        SHOP, 130, sha("waiting"), "main", why="pushed", kind=RunKind.PULL_REQUEST, raise_attempt=False, at=now
+    )
+    records.audit(
+        AuditEntry(
+            repository_id=11, number=104, by="mia", role="maintain", action=APPROVE,
+            reason="support checks these tickets by hand until Friday", content_digest="d" * 64, head_sha=made[4].head_sha,
+            at=now - timedelta(days=1), expires_at=now + timedelta(days=6), comment_id=1,
+        )
+    )  # fmt: skip
+    records.audit(
+        AuditEntry(
+            repository_id=11, number=103, by="eve", role="read", action=APPROVE, permitted=False, reason="please",
+            at=now - timedelta(days=2), comment_id=2,
+        )
+    )  # fmt: skip
+    for repo, days, usd in ((11, 2, "12.40"), (11, 25, "31.75"), (12, 3, "4.20")):
+        records.spend(repo, (now - timedelta(days=days)).date(), Decimal(usd))
+    return made

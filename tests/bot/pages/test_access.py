@@ -1,0 +1,73 @@
+"""Who sees what: every route × every reader."""
+
+import re
+
+from bot.pages.application import NOT_FOUND
+from bot.pages.routes import ROUTES
+
+
+def addresses(staged, repository):
+    """One address of each route that exists in this repository."""
+    pages = [staged.run_page(repository, one.run.sequence) for one in staged.run_rows(repository)]
+    page = next(page for page in pages if page.has_cases)
+    run = page.run.sequence
+    numbers = {
+        "repository": repository, "run": run, "experiment": page.experiments[0].id, "position": 0,
+        "lineage": page.experiments[0].lineage_id, "owner": "acme",
+    }  # fmt: skip
+    for route in ROUTES:
+        path = re.sub(r"\{(\w+)(?::int)?\}", lambda found: str(numbers[found[1]]), route.path)
+        both = f"?from={numbers['experiment']}&to={numbers['experiment']}" if path.endswith("compare") else ""
+        yield route, path + both
+
+
+def test_each_reader_gets_exactly_what_github_lets_them_see(web, staged):
+    readers = {login: web.signed_in(login) for login in ("ada", "wes", "mia", "eve", "tom")}
+    seen = {11: {"ada", "wes", "mia"}, 12: {"eve", "mia"}}
+    tried = 0
+    for repository, allowed in seen.items():
+        for route, address in addresses(staged, repository):
+            assert web.browser().get(address).headers["location"].startswith("/login?to=%2F"), address
+            if "{repository" not in route.path:
+                continue
+            for login, browser in readers.items():
+                answer = browser.get(address)
+                assert answer.status_code == (200 if login in allowed else 404), (login, address)
+                assert (NOT_FOUND in answer.text) == (login not in allowed)
+                tried += 1
+    assert tried == 2 * len(readers) * sum("{repository" in route.path for route in ROUTES)
+
+
+def test_lists_over_repositories_hold_only_those_that_the_reader_sees(web):
+    eve, tom = web.signed_in("eve"), web.signed_in("tom")
+    for address in ("/", "/organizations/acme"):
+        text = eve.get(address).text
+        assert "acme/secret" in text
+        assert "acme/shop" not in text
+        assert "support checks these tickets" not in text
+    assert "You see no repository here" in tom.get("/").text
+    assert tom.get("/organizations/acme").status_code == 404
+
+
+def test_ids_of_another_repository_are_not_found_under_ones_own(web, staged):
+    """Numbers in an address must all belong to the repository that was checked."""
+    ada = web.signed_in("ada")
+    foreign = staged.run_page(12, next(one.run.sequence for one in staged.run_rows(12)))
+    own = staged.run_page(11, next(one.run.sequence for one in staged.run_rows(11) if one.verdict))
+    run, experiment, lineage = foreign.run.sequence, foreign.experiments[0].id, foreign.experiments[0].lineage_id
+    ours, mine = own.run.sequence, own.experiments[0]
+    for address in (
+        f"/repositories/11/runs/{run}",
+        f"/repositories/11/runs/{run}/experiments/{experiment}",
+        f"/repositories/11/runs/{ours}/experiments/{experiment}",
+        f"/repositories/11/runs/{ours}/experiments/{experiment}/cases/0",
+        f"/repositories/11/lineages/{lineage}",
+        f"/repositories/11/lineages/{lineage}/tests",
+        f"/repositories/11/lineages/{lineage}/compare?from={experiment}&to={experiment}",
+        f"/repositories/11/lineages/{mine.lineage_id}/compare?from={mine.id}&to={experiment}",
+        f"/repositories/11/runs/{'9' * 30}",
+        f"/repositories/{'9' * 30}",
+    ):
+        assert ada.get(address).status_code == 404, address
+    for bound in ("before=-1", "after=99999999999999999999", "before=x", "after=%00", "slice=%00", "result=%ff"):
+        assert ada.get(f"/repositories/11/runs/{ours}?{bound}").status_code == 200, bound

@@ -1,0 +1,132 @@
+"""Every page in Chromium: light and dark, on a phone and a desk, by keyboard, without JavaScript, for everybody."""
+
+import re
+import socket
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from tests.bot.pages.test_access import addresses
+from tests.bot.pages.test_hostile import HOSTILE, hostile_records, local_site
+
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path("node_modules/axe-core/axe.min.js")
+VIEWS = ((390, "dark"), (1_012, "light"))
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists() or not AXE.exists(), reason="Chromium or axe-core is not installed"),
+]
+
+
+@contextmanager
+def served(records):
+    """The local site on a real port."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(local_site(records), log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+def opened(browser, width, scheme, **options):
+    """A page that remembers its requests and complaints."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+    page = context.new_page()
+    page.asked, page.complaints = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    return page
+
+
+def test_every_page_fits_the_screen_and_has_no_barrier(browser, staged):
+    axe = AXE.read_text(encoding="utf-8")
+    with served(staged) as site:
+        for width, scheme in VIEWS:
+            page = opened(browser, width, scheme, bypass_csp=True)
+            for number, (route, address) in enumerate(addresses(staged, 11)):
+                page.goto(site + address)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (route.path, width)
+                if number % 2 != VIEWS.index((width, scheme)):
+                    continue  # each page once: axe takes a second, and the parts are the same on all
+                page.locator("details").evaluate_all("all => all.forEach((each) => { each.open = true; })")
+                page.evaluate(axe)
+                found = page.evaluate("axe.run({resultTypes: ['violations']})")
+                problems = [(each["id"], each["nodes"][0]["html"][:200]) for each in found["violations"]]
+                assert problems == [], (route.path, width, scheme)
+                assert len(found["passes"]) > 10
+            assert page.complaints == []
+            page.context.close()
+
+
+@pytest.mark.parametrize("staged", ["sqlite"], indirect=True)
+def test_without_javascript_one_finds_the_reason_of_a_blocked_pull_request(browser, staged):
+    with served(staged) as site:
+        page = opened(browser, 1_012, "light", java_script_enabled=False)
+        page.goto(site)
+        page.locator("tr", has_text="#104").get_by_role("link", name=re.compile("Run")).click()
+        page.get_by_role("link", name=re.compile("^worse")).click()
+        assert page.get_by_role("link", name=re.compile("^worse")).get_attribute("aria-current") == "true"
+        page.get_by_role("link", name="inject-03").click()
+        assert "the label is read" in page.locator(".answer").last.inner_text()
+        page.go_back()
+        page.get_by_role("link", name=re.compile("expected billing, candidate said refunds")).click()
+        assert page.locator("table.cases tbody tr").count() >= 1
+        assert all(url.startswith(site) for url in page.asked)
+        page.context.close()
+
+
+@pytest.mark.parametrize("staged", ["sqlite"], indirect=True)
+def test_two_versions_are_compared_by_keyboard_alone(browser, staged):
+    with served(staged) as site:
+        page = opened(browser, 1_012, "light")
+        page.goto(f"{site}/repositories/11/lineages/1")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.name") == "from":
+                break
+        before = page.locator("input[name=from]:checked").get_attribute("value")
+        page.keyboard.press("ArrowDown")
+        earlier = page.locator("input[name=from]:checked").get_attribute("value")
+        assert int(earlier) < int(before)
+        page.get_by_role("button", name="Compare the two").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/compare?**")
+        assert f"from={earlier}" in page.url.partition("?")[2].split("&")
+        assert page.get_by_role("heading", name="The same cases").count() == 1
+        assert page.locator("table.diff").count() == 1
+        page.context.close()
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_hostile_texts_run_nothing_and_ask_nobody(browser, tmp_path, number):
+    records = hostile_records(tmp_path, HOSTILE[number])
+    with served(records) as site:
+        page = opened(browser, 390, "light")
+        for route, address in addresses(records, 11):
+            page.goto(site + address)
+            assert page.evaluate("document.scripts.length + document.images.length + window.frames.length") == 0
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, route.path
+        assert [url for url in page.asked if not url.startswith(site)] == []
+        assert page.complaints == []
+        page.context.close()
+    records.close()

@@ -1,0 +1,73 @@
+"""Pages as files: the same pages, every link leads to a file, and nothing needs a server."""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+
+from schemas.errors import UsageError
+from schemas.scorecard import CommitRef
+from tests.bot.pages.stage import sha
+from tests.bot.running import ROOT
+from tests.render.scorecards import blocked, generation
+from tests.render.test_html import Tags, attacked, few_cases
+
+
+def artifact(folder, number, card):
+    """What the Action uploads."""
+    folder = folder / f"run-{number}"
+    folder.mkdir(parents=True)
+    card = few_cases(card).model_copy(update={"head": CommitRef(ref="topic", sha=sha(str(number)))})
+    (folder / "scorecard.json").write_text(json.dumps(card.model_dump(mode="json", warnings=False)))
+    os.utime(folder / "scorecard.json", (1_760_000_000 + number, 1_760_000_000 + number))
+
+
+def exported(tmp_path, *arguments):
+    command = [sys.executable, "-m", "action", "pages", "--output", str(tmp_path / "site"), *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_actions_runs_become_pages_whose_links_lead_to_files(tmp_path):
+    for number, card in enumerate((blocked(), blocked(), generation(), attacked("<script>x</script>"))):
+        artifact(tmp_path / "artifacts", number, card)
+    done = exported(tmp_path, tmp_path / "artifacts", "--repository", "acme/shop")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\d+ pages about 4 runs: .*index\.html", done.stdout)
+    site = tmp_path / "site"
+    pages = {path.name: path.read_text(encoding="utf-8") for path in site.glob("*.html")}
+    said = "".join(pages.values())
+    for text in ("I was charged twice in March", "support-triage", "Compare two versions"):
+        assert text in said
+    assert "acme/shop" in pages["index.html"]
+    for name, text in pages.items():
+        found = Tags(text)
+        assert not found.of("script"), name
+        assert not found.of("form"), name
+        for _, attributes in found.found:
+            for address in (attributes.get("href"), attributes.get("src")):
+                parts = urlsplit(html.unescape(address or "#"))
+                if parts.scheme:
+                    assert address.startswith("https://github.com/acme/shop/"), (name, address)
+                elif parts.path:
+                    assert (site / parts.path).is_file(), (name, address)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("{}", "is not a scorecard of this version"), (None, "there is no scorecard.json")]
+)
+def test_what_is_no_scorecard_is_said(tmp_path, text, said):
+    from io import StringIO
+
+    from bot.site import export
+
+    folder = tmp_path / "artifacts"
+    folder.mkdir()
+    if text is not None:
+        (folder / "scorecard.json").write_text(text)
+    with pytest.raises(UsageError, match=said):
+        export([folder], tmp_path / "site", "acme/shop", "https://github.com", StringIO())
