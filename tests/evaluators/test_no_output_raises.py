@@ -27,9 +27,9 @@ TEXTS = st.lists(FRAGMENTS | st.text(max_size=5), max_size=12).map("".join) | st
     max_leaves=8,
 ).map(json.dumps)  # fmt: skip
 CHECKS = [
-    {"name": "schema", "json_schema": {"type": "object", "properties": {"vendor": {"type": "string", "pattern": "^V"}}}},
-    {"name": "names", "json_schema": {"propertyNames": {"pattern": "^[a-z]+$"}}},
-    {"name": "re", "regex": "^V.*[a-z]$"}, {"name": "words", "max_words": 3}, {"name": "equals", "equals": "billing"},
+    {"name": "schema", "json_schema_valid": {"type": "object", "properties": {"vendor": {"type": "string", "pattern": "^V"}}}},
+    {"name": "names", "json_schema_valid": {"propertyNames": {"pattern": "^[a-z]+$"}}},
+    {"name": "re", "regex_match": "^V.*[a-z]$"}, {"name": "words", "max_words": 3}, {"name": "equals", "exact_match": "billing"},
     {"name": "in", "contains": "billing"}, {"name": "out", "not_contains": "🙂"},
 ]  # fmt: skip
 FIELDS = {
