@@ -1,7 +1,8 @@
-"""``numeric_range``: the output, or a field of its JSON object, is a number within a range. “12%” is 0.12."""
+"""``numeric_range``: the output, or a field of its JSON object, is a number within a range."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from pydantic import JsonValue
@@ -35,7 +36,9 @@ def build(bounds: Between, where: str) -> Callable[[str], str]:
         found = number_of(number, value)
         if found is None:
             return f"{show(value)} is no number"
-        amount = found.value / 100 if found.percent else found.value
+        # As in fields: 85% is 0.85 where the bounds are fractions, else 85.
+        share = found.percent and all(abs(bound) <= 1 for bound in (low, high) if math.isfinite(bound))
+        amount = found.value / 100 if share else found.value
         if amount < low:
             return f"{show(value)} is less than {low:g}"
         return f"{show(value)} is more than {high:g}" if amount > high else ""
