@@ -43,7 +43,7 @@ class Between(Value):
 
 
 class Alike(Value):
-    """``similarity``."""
+    """``similarity`` and ``rouge_l``."""
 
     text: Text
     """What the answer is compared with."""
@@ -98,6 +98,8 @@ class CheckRule(Value):
     """An expression that must match somewhere, in RE2 syntax."""
     required_fields_present: Texts | None = None
     """Fields of a JSON output that must have a value: ``total``, ``vendor.name``, ``items[].price``."""
+    rouge_l: Alike | None = None
+    """The smallest ROUGE-L (F1) to a text."""
     set_match: Texts | None = None
     """The members of the output, a JSON list or a text with separators, in any order."""
     similarity: Alike | None = None

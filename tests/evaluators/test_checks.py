@@ -69,6 +69,7 @@ NESTED = {
         ({"numeric_range": {"field": "a.b", "max": 1}}, '{"a": {"b": "0.5"}}', '{"a": {"b": "one"}}'),
         ({"numeric_range": {"field": "a", "max": 1}}, '{"a": -3}', "0"),
         ({"similarity": {"text": "Yes, of course!", "min": 0.8}}, "yes of cours", "no"),
+        ({"rouge_l": {"text": "the cat sat on the mat", "min": 0.7}}, "The cat is on the mat!", "on a mat sat a cat"),
         ({"levenshtein": {"text": "kitten", "max": 3}}, "sitting", "sittings"),
         ({"is_refusal": False}, "I'm sorry, we can't find your order.", "I’m sorry, but I can’t help with that."),
         ({"is_refusal": True}, "As an AI language model, I cannot provide legal advice.", "I can help with that."),
@@ -211,6 +212,7 @@ def test_a_number_beyond_a_double_does_not_raise():
         ({"is_refusal": False}, "sorry " * 100_000),
         ({"levenshtein": {"text": "a" * 1000, "max": 50}}, "ab" * 200_000),
         ({"similarity": {"text": "a" * 1000, "min": 0.5}}, "ab" * 200_000),
+        ({"rouge_l": {"text": "a b " * 2000, "min": 0.5}}, "b a " * 200_000),
         ({"not_contains": "a" * 1000 + "b"}, "a" * 1_000_000),
     ],
 )

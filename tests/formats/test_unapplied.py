@@ -100,6 +100,7 @@ def test_the_schema_of_a_request_is_the_providers_business():
         ("contains_all: []", "the `contains_all` of check “c” is empty"),
         ("required_fields_present: [a, '']", "the `required_fields_present` of check “c” is blank"),
         ("numeric_range: {field: a}", "has no bound"),
+        ("rouge_l: {text: '?!', min: 0.5}", "has a text without words"),
         ("numeric_range: {min: 2, max: 1}", "has a min above its max"),
         ("not_regex_match: 'a*'", "matches every answer, so none passes"),
         ("contains: ' '", "the `contains` of check “c” is blank"),
